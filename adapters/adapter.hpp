@@ -1,0 +1,118 @@
+// What a provider CLI is to the daemon, and how one drives it. One Adapter per provider (shared, stateless); one
+// ProviderSession per running provider process.
+#pragma once
+#include "adapters/prompt.hpp"
+#include "adapters/provider_event.hpp"
+#include "adapters/terminal.hpp"
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ar::adapters {
+
+/// What a person asked for, as far as a provider has to know it.
+struct LaunchRequest {
+  std::string agent_id;
+  std::filesystem::path cwd;
+  std::string model{}, effort{}, approval_mode{}, label{};
+  std::string system_prompt_append{};
+  std::vector<std::string> provider_args{};  ///< after `--`; for `command` the command itself when not configured
+  json options = json::object();             ///< the [providers.NAME] table of the configuration
+  std::map<std::string, std::string> environment{};  ///< already allow-listed and complete: PATH, HOME, AGENT_RELAY_*, ...
+  std::filesystem::path agent_dir;           ///< 0700, this agent's own; the adapter may write below it
+  std::filesystem::path hook_client;         ///< the static hook client's path
+  std::filesystem::path plugin_dir;          ///< the bundle for this provider (plugins/NAME)
+  std::string resume_session{};              ///< provider's session to go on with; empty: a new one
+  std::string new_session_id{};              ///< UUID to use for a new one, where the provider lets us choose
+};
+
+/// How to start it. `environment` replaces the request's.
+struct LaunchPlan {
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> environment;
+  std::string session_id;  ///< the provider's session this will be; empty when only the provider knows
+  bool resumes = false;
+};
+
+/// What the daemon gives a session; the references outlive it.
+struct SessionContext {
+  Executor executor;
+  std::shared_ptr<Terminal> terminal;
+  LaunchRequest request;
+  std::string session_id;  ///< what LaunchPlan said, or the journal
+  std::string transcript;  ///< what the journal knows; may be empty
+  bool adopted = false;    ///< the process ran before this daemon did: find out where it stands
+  std::function<void(ProviderEvent)> emit;
+};
+
+/// The live side of one provider process. Destroy only after `stop()` has completed.
+class ProviderSession {
+ public:
+  virtual ~ProviderSession() = default;
+
+  /// Starts watching; events flow from here on. An adopted session reports its present state by itself.
+  virtual void start() = 0;
+  virtual awaitable<void> stop() = 0;
+
+  /// A hook of this process was called. The answer is the provider's hook output JSON, empty object: nothing to say.
+  virtual Result<json> hook(std::string const& event, json const& payload) = 0;
+
+  /// Empty: a prompt may be handed over. Else why not, for people ("permission prompt is open"). `urgent` prompts may
+  /// pass while the provider is merely busy.
+  virtual std::string gate(bool urgent) const = 0;
+  /// Types the prompt and sees it through to its outcome; one at a time. The caller has journalled `handed` before.
+  /// `on_step` is told "typed" and "submitted" as they happen.
+  virtual awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view step)> on_step) = 0;
+  /// Asks the provider's record. `process_gone`: the provider process that was handed it has ended since.
+  virtual awaitable<Witness> witness(Prompt prompt, bool process_gone) = 0;
+
+  /// Ends the running turn, as Escape would.
+  virtual awaitable<Result<void>> interrupt() = 0;
+  /// The provider's own commands; `unsupported` (conflict) where it has none.
+  virtual awaitable<Result<void>> compact() = 0;
+  virtual awaitable<Result<void>> clear() = 0;
+  /// Asks the provider to end by itself; the terminal's exit tells when it has. The caller kills after its deadline.
+  virtual awaitable<Result<void>> quit() = 0;
+};
+
+struct AdapterFacts {
+  std::string name;           ///< claude, codex, command
+  json capabilities;          ///< providerCapabilities of spec 1.8
+  std::vector<std::string> default_tags{};
+  std::vector<std::string> default_capabilities{};
+};
+
+/// One line of `doctor`.
+struct Check {
+  enum class Level { ok, warning, error };
+  Level level = Level::ok;
+  std::string subject;  ///< "claude"
+  std::string finding;  ///< "2.1.197 at /usr/bin/claude"
+  std::string remedy{};
+};
+
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+  virtual AdapterFacts const& facts() const = 0;
+  /// Looks at the machine: is the CLI there, is its version known? Never starts a session, never reads a secret.
+  virtual std::vector<Check> doctor(json const& options) const = 0;
+  /// Writes what the provider needs into agent_dir and says how to start it. Errors name the remedy: cli_missing,
+  /// cli_too_old, bad options.
+  virtual Result<LaunchPlan> prepare(LaunchRequest const& request) const = 0;
+  virtual std::unique_ptr<ProviderSession> open(SessionContext context) const = 0;
+  /// Whether the provider can go on with this session (its record exists).
+  virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;
+  /// The witness after the provider's end, without a process: what does the record say?
+  virtual Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
+                                  Prompt const& prompt) const = 0;
+};
+
+}  // namespace ar::adapters

@@ -1,0 +1,95 @@
+#include "adapters/envelope.hpp"
+
+#include "base/paths.hpp"
+
+#include <algorithm>
+
+namespace ar::adapters {
+namespace {
+
+constexpr std::string_view kMark = "[agent-runner ";
+constexpr std::size_t kNonceLength = 10;
+
+bool is_nonce(std::string_view text) {
+  return text.size() == kNonceLength &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+/// A header field: one line, no brackets, cut between characters when longer than `most` bytes.
+std::string field(std::string_view value, std::size_t most = 80) {
+  std::string out;
+  for (char c : value) {
+    auto const u = static_cast<unsigned char>(c);
+    out += (u < 0x20 || u == 0x7f || c == '[' || c == ']' || c == '"') ? '_' : c;
+  }
+  // C1 controls are two bytes in UTF-8 (C2 80..9F).
+  for (std::size_t i = 0; i + 1 < out.size(); ++i)
+    if (static_cast<unsigned char>(out[i]) == 0xC2 && static_cast<unsigned char>(out[i + 1]) < 0xA0)
+      out.replace(i, 2, "_");
+  if (out.size() > most) {
+    std::size_t end = most;
+    while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;
+    out = out.substr(0, end) + "...";
+  }
+  return out;
+}
+
+std::string header(Prompt const& prompt) {
+  std::string text = envelope_mark(prompt.nonce);
+  if (prompt.message_id > 0) text += " · message " + std::to_string(prompt.message_id);
+  text += " · from " + field(prompt.from) + " · kind " + field(prompt.kind);
+  if (prompt.subject) text += " · subject \"" + field(*prompt.subject) + "\"";
+  if (prompt.urgent) text += " · urgent";
+  if (prompt.reply_requested) text += " · reply expected";
+  return text + "]\n";
+}
+
+}  // namespace
+
+bool fits_inline(std::string_view body, InlineRules const& rules) {
+  if (body.size() > rules.max_bytes) return false;
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    auto const c = static_cast<unsigned char>(body[i]);
+    if (c == '\n') {
+      if (!rules.newlines) return false;
+      if (!rules.trailing_blanks && i > 0 && body[i - 1] == ' ') return false;
+    } else if (c == '\t') {
+      if (!rules.tabs) return false;
+    } else if (c < 0x20 || c == 0x7f) {
+      return false;
+    } else if (c == 0xC2 && i + 1 < body.size() && static_cast<unsigned char>(body[i + 1]) < 0xA0) {
+      return false;
+    }
+  }
+  return rules.trailing_blanks || body.empty() || body.back() != ' ';
+}
+
+Result<Envelope> frame(Prompt const& prompt, InlineRules const& rules) {
+  Envelope envelope;
+  envelope.text = header(prompt);
+  if (fits_inline(prompt.body, rules)) {
+    envelope.text += prompt.body;
+  } else {
+    if (auto written = write_file(prompt.body_file, prompt.body); !written) return written.error();
+    envelope.as_file = true;
+    envelope.text += "The body (" + std::to_string(prompt.body.size()) + " bytes) is the exact content of this file: " +
+                     prompt.body_file.string();
+  }
+  for (auto const& attachment : prompt.attachments) envelope.text += "\n[attachment: " + field(attachment, 4096) + "]";
+  envelope.text += "\n[end " + prompt.nonce + "]";
+  if (!rules.newlines) std::ranges::replace(envelope.text, '\n', ' ');
+  return envelope;
+}
+
+std::string envelope_mark(std::string_view nonce) { return std::string(kMark) + std::string(nonce); }
+
+std::vector<std::string> nonces_in(std::string_view text) {
+  std::vector<std::string> found;
+  for (auto at = text.find(kMark); at != std::string_view::npos; at = text.find(kMark, at + 1)) {
+    auto const nonce = text.substr(at + kMark.size(), kNonceLength);
+    if (is_nonce(nonce)) found.emplace_back(nonce);
+  }
+  return found;
+}
+
+}  // namespace ar::adapters

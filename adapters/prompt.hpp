@@ -1,0 +1,56 @@
+// One message as a provider gets it, and what became of the attempt (spec 2).
+#pragma once
+#include "base/clock.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ar::adapters {
+
+/// What is to be handed over. The envelope around the body (adapters/envelope.hpp) carries `nonce`, which no sender
+/// can know: it ties the proof to this message and keeps a body from posing as another message's header.
+struct Prompt {
+  std::int64_t message_id = 0;  ///< 0: not from the bus (initial prompt, memory context)
+  std::string nonce;            ///< 10 hex digits, fresh for each message, kept in the journal
+  std::string from;
+  std::string kind;
+  std::optional<std::string> subject{};
+  std::string body;
+  bool urgent = false;          ///< may be handed while the provider is busy, where it can be steered
+  bool reply_requested = false;
+  std::vector<std::string> attachments{};  ///< lines to show: a local path, or "NAME (missing: why)"
+  std::filesystem::path body_file{};       ///< where to put the body when it cannot go inline; parent exists, 0700
+};
+
+/// How one attempt ended. Only `accepted` may be acknowledged on the bus (`unverified` where nothing can be proved).
+enum class HandOutcome {
+  accepted,    ///< the provider itself has shown that it took exactly this message
+  unverified,  ///< typed; this provider has no way to prove more, and its profile says so
+  held,        ///< nothing of it is in the provider: it cannot take it now; try again when the gate opens
+  refused,     ///< it will never be taken
+  unknown,     ///< typed, and the proof is missing: ask the witness, never type again on doubt
+};
+
+struct Handing {
+  HandOutcome outcome = HandOutcome::held;
+  std::string reason{};  ///< for people: why held, refused or unknown
+  std::string proof{};   ///< accepted: what showed it ("transcript", "pattern", "api")
+  std::string screen{};  ///< unknown: the screen as it was
+  std::optional<WallTime> typed_at{};      ///< the text is in the provider's input
+  std::optional<WallTime> submitted_at{};  ///< Enter was pressed
+  std::optional<WallTime> early_sign_at{};
+  std::optional<WallTime> accepted_at{};
+};
+
+/// What the provider's own record says about a message handed earlier.
+enum class Witness {
+  accepted,  ///< it is in the record
+  absent,    ///< the record is complete and does not hold it: it may be handed again
+  pending,   ///< the living provider may still take it (its own queue): wait
+  blind,     ///< there is no record to ask (a `command` provider without proof): a person decides
+};
+
+}  // namespace ar::adapters

@@ -1,0 +1,73 @@
+// What a provider tells the daemon about itself: facts seen in hooks, transcripts and state files, as values.
+#pragma once
+#include "base/json.hpp"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace ar::adapters {
+
+/// The provider can take its first prompt. `resumed`: it continues an earlier session.
+struct Ready {
+  std::string session_id;
+  std::string transcript{};  ///< path of its record, when it has one
+  std::string model{};
+  bool resumed = false;
+};
+/// The provider switched to another session (clear, fork).
+struct SessionChanged {
+  std::string session_id;
+  std::string transcript{};
+};
+/// Busy: a turn runs. `nonces`: the messages known to have started it (may be empty: a person, a background wake).
+struct TurnStarted {
+  std::vector<std::string> nonces{};
+};
+struct TurnEnded {
+  enum class Outcome { completed, failed, interrupted };
+  Outcome outcome = Outcome::completed;
+  std::string final_text{};
+  std::string error_kind{};  ///< failed: authentication_failed, rate_limit, server_error, ...
+  std::string error{};
+};
+/// Proof that a message was taken, whenever it shows (also late, after `unknown`).
+struct Accepted {
+  std::string nonce;
+  std::string proof;
+};
+/// The provider waits for a person: a permission, a question, a dialog at start.
+struct WaitingForPerson {
+  std::string what;
+};
+struct WaitingOver {};
+/// May a prompt be handed over now? `closed_because` empty: yes. Sent on every change.
+struct GateChanged {
+  std::string closed_because{};
+};
+struct ContextUse {
+  double utilization = 0;  ///< 0..1
+  std::int64_t tokens = 0;
+  std::int64_t window = 0;
+  std::string source;      ///< api, statusline, hook, estimate
+  std::string confidence;  ///< exact, reported, estimated
+  std::optional<double> cost_usd{};
+};
+/// Work besides the turn (spec 1.1): subagents.
+struct WorkStarted {
+  std::string kind, id, label{}, role{}, parent_id{};
+};
+struct WorkFinished {
+  std::string kind, id;
+};
+/// Anything else worth a line in the event log: tool calls, compaction, notifications.
+struct Noted {
+  std::string type;  ///< event type, e.g. "tool.started", "compaction.finished"
+  json data = json::object();
+};
+
+using ProviderEvent = std::variant<Ready, SessionChanged, TurnStarted, TurnEnded, Accepted, WaitingForPerson,
+                                   WaitingOver, GateChanged, ContextUse, WorkStarted, WorkFinished, Noted>;
+
+}  // namespace ar::adapters

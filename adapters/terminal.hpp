@@ -1,0 +1,103 @@
+// Where an agent's provider lives: a terminal that outlives the daemon. Adapters drive this, never tmux itself.
+//
+// Interface because adapters are tested against a scripted terminal; the product has one implementation,
+// adapters/tmux. All calls on the io thread. A terminal that is gone answers with code `terminal_gone`; a tmux server
+// that is gone with `tmux_gone`.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ar::adapters {
+
+/// How the provider's process ended.
+struct ExitStatus {
+  int code = 0;    ///< meaningless when `signal` is set
+  int signal = 0;  ///< 0: it exited by itself
+  bool known = true;  ///< false: it ended while nobody watched, or tmux itself is gone
+};
+
+/// What a person would see, and where the cursor is.
+struct Screen {
+  std::vector<std::string> lines;  ///< UTF-8, trailing blanks removed; with SGR sequences when asked for
+  int cursor_x = 0;
+  int cursor_y = 0;
+  bool copy_mode = false;  ///< a person is scrolling: keys would go to tmux, not to the program
+  bool bracketed_paste = true;  ///< what the program asked for, where the terminal can tell; true when it cannot
+  std::string command{};        ///< the foreground command's name
+};
+
+class Terminal {
+ public:
+  virtual ~Terminal() = default;
+  virtual std::string const& pane() const = 0;     ///< "%12"
+  virtual std::string const& session() const = 0;  ///< tmux session name, for attaching
+  virtual pid_t pid() const = 0;                   ///< of the program; also after its end
+  virtual bool alive() const = 0;
+
+  virtual awaitable<Result<Screen>> capture(bool with_styles = false) = 0;
+  /// Puts text into the program's input as one paste; bracketed when the program asked for that. Any bytes but NUL.
+  virtual awaitable<Result<void>> paste(std::string text) = 0;
+  /// Presses keys by tmux's names ("Enter", "Escape", "C-s", "C-u"), in order.
+  virtual awaitable<Result<void>> keys(std::vector<std::string> names) = 0;
+  /// paste and then Enter in one uninterrupted write, for programs that stand it.
+  virtual awaitable<Result<void>> paste_and_enter(std::string text) = 0;
+  /// Leaves copy mode if it is on.
+  virtual awaitable<Result<void>> leave_copy_mode() = 0;
+  /// Between begin and the watch's destruction, output of the program wakes `OutputWatch::wait`: an event, no polling.
+  class OutputWatch {
+   public:
+    virtual ~OutputWatch() = default;
+    /// True when the program has written since the last wait (or since begin); false at the deadline.
+    virtual awaitable<bool> wait(Clock::time_point deadline) = 0;
+    /// What it wrote since the last call, raw, at most the last 64 KiB.
+    virtual std::string take() = 0;
+  };
+  virtual awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() = 0;
+};
+
+struct TerminalSpec {
+  std::string session;                 ///< safe name; one session per agent
+  std::vector<std::string> argv;       ///< no shell in between
+  std::vector<std::string> environment;  ///< complete, "K=V"; never shows up in tmux's listings or any argv
+  std::filesystem::path directory;
+  int columns = 120;
+  int rows = 40;
+};
+
+/// What the host finds when it looks: after a daemon's restart, the terminals to adopt.
+struct FoundTerminal {
+  std::string session;
+  std::string pane;
+  pid_t pid = 0;
+  bool alive = true;
+  ExitStatus exit{};
+};
+
+class TerminalHost {
+ public:
+  virtual ~TerminalHost() = default;
+  using OnExit = std::function<void(ExitStatus)>;
+
+  /// Starts the program in a session of its own; `on_exit` is called once, within milliseconds of its end. A dead
+  /// session of that name is replaced; a living one is a conflict (`session_exists`).
+  virtual awaitable<Result<std::shared_ptr<Terminal>>> start(TerminalSpec spec, OnExit on_exit) = 0;
+  /// Takes over a living terminal found by `list`.
+  virtual awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) = 0;
+  virtual awaitable<Result<std::vector<FoundTerminal>>> list() = 0;
+  /// Ends the session and, with it, whatever still runs in it.
+  virtual awaitable<Result<void>> remove(std::string session) = 0;
+  /// The command that gives a person this terminal.
+  virtual std::vector<std::string> attach_command(std::string const& session, bool read_only) const = 0;
+};
+
+}  // namespace ar::adapters

@@ -1,0 +1,65 @@
+#include "base/ids.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+namespace ar {
+namespace {
+std::string hex(unsigned char const* data, std::size_t size) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(size * 2);
+  for (std::size_t i = 0; i < size; ++i) {
+    text += digits[data[i] >> 4];
+    text += digits[data[i] & 15];
+  }
+  return text;
+}
+void fill_random(unsigned char* data, std::size_t size) {
+  if (RAND_bytes(data, static_cast<int>(size)) != 1) throw std::runtime_error("no random bytes from the system");
+}
+}  // namespace
+
+std::string new_uuid() {
+  std::array<unsigned char, 16> raw{};
+  fill_random(raw.data(), raw.size());
+  raw[6] = static_cast<unsigned char>((raw[6] & 0x0f) | 0x40);
+  raw[8] = static_cast<unsigned char>((raw[8] & 0x3f) | 0x80);
+  std::string text = hex(raw.data(), raw.size());
+  for (std::size_t at : {20U, 16U, 12U, 8U}) text.insert(at, 1, '-');
+  return text;
+}
+
+std::string random_hex(std::size_t bytes) {
+  std::string raw(bytes, '\0');
+  auto* data = reinterpret_cast<unsigned char*>(raw.data());
+  fill_random(data, bytes);
+  return hex(data, bytes);
+}
+
+std::string sha256_hex(std::string_view data) {
+  std::array<unsigned char, 32> digest{};
+  unsigned size = 0;
+  if (EVP_Digest(data.data(), data.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+    throw std::runtime_error("SHA-256 is not available");
+  return hex(digest.data(), size);
+}
+
+bool equal_secrets(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool is_safe_name(std::string_view name) {
+  auto const alnum = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  if (name.empty() || name.size() > 64 || !alnum(name.front())) return false;
+  return std::ranges::all_of(name, [&](char c) { return alnum(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+}  // namespace ar

@@ -1,0 +1,173 @@
+#include "base/json.hpp"
+
+#include <algorithm>
+
+namespace ar {
+
+namespace {
+int depth_of(std::string_view text) {
+  int depth = 0, deepest = 0;
+  bool in_string = false, escaped = false;
+  for (char c : text) {
+    if (in_string) {
+      if (escaped) escaped = false;
+      else if (c == '\\') escaped = true;
+      else if (c == '"') in_string = false;
+      continue;
+    }
+    if (c == '"') in_string = true;
+    else if (c == '{' || c == '[') deepest = std::max(deepest, ++depth);
+    else if (c == '}' || c == ']') --depth;
+  }
+  return deepest;
+}
+}  // namespace
+
+Result<json> parse_object(std::string_view text) {
+  if (depth_of(text) > 64)
+    return Error{ErrorKind::invalid, "invalid_json", "the JSON is nested deeper than 64 levels; send it flatter"};
+  try {
+    json value = json::parse(text);
+    if (!value.is_object())
+      return Error{ErrorKind::invalid, "invalid_json",
+                   std::string("expected a JSON object, got ") + value.type_name() + "; send {...}"};
+    return ok(std::move(value));
+  } catch (json::parse_error const& e) {
+    return Error{ErrorKind::invalid, "invalid_json",
+                 "malformed JSON at byte " + std::to_string(e.byte) + "; check quotes, commas and that it is whole"};
+  }
+}
+
+bool is_utf8(std::string_view s) {
+  std::size_t i = 0;
+  auto const continuation = [&](std::size_t at) {
+    return at < s.size() && (static_cast<unsigned char>(s[at]) & 0xC0) == 0x80;
+  };
+  while (i < s.size()) {
+    auto const c = static_cast<unsigned char>(s[i]);
+    if (c < 0x80) {
+      ++i;
+      continue;
+    }
+    std::size_t const length = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+    if (c < 0xC2 || c > 0xF4) return false;
+    for (std::size_t k = 1; k < length; ++k)
+      if (!continuation(i + k)) return false;
+    auto const second = static_cast<unsigned char>(s[i + 1]);
+    if ((c == 0xE0 && second < 0xA0) || (c == 0xED && second > 0x9F) || (c == 0xF0 && second < 0x90) ||
+        (c == 0xF4 && second > 0x8F))
+      return false;
+    i += length;
+  }
+  return true;
+}
+
+std::string to_text(json const& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+FieldReader::FieldReader(json const& object, std::string prefix) : object_(object), prefix_(std::move(prefix)) {
+  if (!object_.is_object()) error_ = invalid(prefix_, (prefix_.empty() ? "the body" : prefix_) + " must be an object");
+}
+
+json const* FieldReader::find(char const* name) {
+  known_.emplace_back(name);
+  if (!object_.is_object()) return nullptr;
+  auto const it = object_.find(name);
+  if (it == object_.end() || it->is_null()) return nullptr;
+  return &*it;
+}
+
+void FieldReader::fail(char const* name, std::string message) {
+  if (!error_) error_ = invalid(prefix_ + name, prefix_ + name + " " + message);
+}
+
+void FieldReader::require(char const* name) {
+  if (object_.is_object() && (!object_.contains(name) || object_[name].is_null())) fail(name, "is missing");
+}
+
+std::string FieldReader::string(char const* name, std::string otherwise) {
+  if (auto value = maybe_string(name)) return *value;
+  return otherwise;
+}
+
+std::optional<std::string> FieldReader::maybe_string(char const* name) {
+  auto const* value = find(name);
+  if (!value) return std::nullopt;
+  if (!value->is_string()) {
+    fail(name, std::string("must be a string, not ") + value->type_name());
+    return std::nullopt;
+  }
+  return value->get<std::string>();
+}
+
+std::optional<std::int64_t> FieldReader::maybe_integer(char const* name) {
+  auto const* value = find(name);
+  if (!value) return std::nullopt;
+  if (!value->is_number_integer() ||
+      (value->is_number_unsigned() && value->get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))) {
+    fail(name, std::string("must be an integer, not ") + value->type_name());
+    return std::nullopt;
+  }
+  return value->get<std::int64_t>();
+}
+
+std::int64_t FieldReader::integer(char const* name, std::int64_t otherwise, std::int64_t least, std::int64_t most) {
+  auto const value = maybe_integer(name);
+  if (!value) return otherwise;
+  if (*value < least || *value > most) {
+    fail(name, "must be from " + std::to_string(least) + " to " + std::to_string(most));
+    return otherwise;
+  }
+  return *value;
+}
+
+bool FieldReader::boolean(char const* name, bool otherwise) {
+  auto const* value = find(name);
+  if (!value) return otherwise;
+  if (!value->is_boolean()) {
+    fail(name, std::string("must be true or false, not ") + value->type_name());
+    return otherwise;
+  }
+  return value->get<bool>();
+}
+
+std::vector<std::string> FieldReader::strings(char const* name) {
+  auto const* value = find(name);
+  if (!value) return {};
+  if (!value->is_array() || !std::ranges::all_of(*value, [](json const& v) { return v.is_string(); })) {
+    fail(name, "must be a list of strings");
+    return {};
+  }
+  return value->get<std::vector<std::string>>();
+}
+
+std::map<std::string, std::string> FieldReader::string_map(char const* name) {
+  auto const* value = find(name);
+  if (!value) return {};
+  if (!value->is_object() || !std::ranges::all_of(*value, [](json const& v) { return v.is_string(); })) {
+    fail(name, "must be an object of strings");
+    return {};
+  }
+  return value->get<std::map<std::string, std::string>>();
+}
+
+json FieldReader::object(char const* name) {
+  auto const* value = find(name);
+  if (!value) return json::object();
+  if (!value->is_object()) {
+    fail(name, std::string("must be an object, not ") + value->type_name());
+    return json::object();
+  }
+  return *value;
+}
+
+void FieldReader::ignore(char const* name) { known_.emplace_back(name); }
+
+std::optional<Error> FieldReader::finish() {
+  if (error_ || !object_.is_object()) return error_;
+  for (auto const& [name, value] : object_.items())
+    if (std::ranges::find(known_, name) == known_.end())
+      return invalid(prefix_ + name, "unknown field " + prefix_ + name + "; check its spelling");
+  return std::nullopt;
+}
+
+}  // namespace ar

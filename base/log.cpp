@@ -1,0 +1,51 @@
+#include "base/log.hpp"
+
+#include "base/paths.hpp"
+
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace ar {
+
+Result<void> start_logging(std::filesystem::path const& file, std::string_view level, bool also_stderr) {
+  auto const parsed = spdlog::level::from_str(std::string(level));
+  if (parsed == spdlog::level::off && level != "off")
+    return invalid("log.level", "log.level is \"" + std::string(level) + "\"; use trace, debug, info, warn or error");
+  if (auto made = make_private_dir(file.parent_path()); !made) return made.error();
+  // spdlog creates files by the umask; this one is made private first.
+  int const fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) return from_errno("cannot open the log " + file.string(), errno);
+  ::close(fd);
+  try {
+    std::vector<spdlog::sink_ptr> sinks;
+    sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(file.string(), 5U << 20, 3));
+    if (also_stderr) sinks.push_back(std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    auto logger = std::make_shared<spdlog::logger>("agent-runner", sinks.begin(), sinks.end());
+    logger->set_level(parsed);
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %L %v");
+    logger->flush_on(spdlog::level::info);
+    spdlog::set_default_logger(std::move(logger));
+  } catch (spdlog::spdlog_ex const& e) {
+    return internal("log_error", "cannot open the log " + file.string() + ": " + e.what());
+  }
+  return {};
+}
+
+bool RepeatGate::should_log(std::string const& subject, std::string const& failure) {
+  auto const now = Clock::now();
+  auto [it, first] = last_.try_emplace(subject, Last{failure, now});
+  if (first) return true;
+  if (it->second.failure == failure && now - it->second.at < std::chrono::minutes(5)) return false;
+  it->second = {failure, now};
+  return true;
+}
+
+bool RepeatGate::recovered(std::string const& subject) { return last_.erase(subject) > 0; }
+
+}  // namespace ar

@@ -1,0 +1,33 @@
+// Logging set-up (spdlog) and the rule that a repeated failure is not repeated in the log.
+#pragma once
+#include "base/clock.hpp"
+#include "base/error.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace ar {
+
+/// Sends spdlog's default logger to `file` (0600, rotated at 5 MiB, 3 kept), and to stderr too when `also_stderr`.
+/// `level`: trace, debug, info, warn or error.
+Result<void> start_logging(std::filesystem::path const& file, std::string_view level, bool also_stderr);
+
+/// Says whether a failure is worth a line: the first time, when it changes, and again every 5 min while it lasts
+/// (spec 1.7). io thread only.
+class RepeatGate {
+ public:
+  bool should_log(std::string const& subject, std::string const& failure);
+  /// True if `subject` had been failing: worth a "works again" line.
+  bool recovered(std::string const& subject);
+
+ private:
+  struct Last {
+    std::string failure;
+    Clock::time_point at;
+  };
+  std::unordered_map<std::string, Last> last_;
+};
+
+}  // namespace ar

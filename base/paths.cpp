@@ -1,0 +1,142 @@
+#include "base/paths.hpp"
+
+#include "base/ids.hpp"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace fs = std::filesystem;
+
+namespace ar {
+namespace {
+
+std::string env(char const* name) {
+  char const* const value = std::getenv(name);
+  return value ? value : "";
+}
+fs::path home_dir() {
+  if (auto home = env("HOME"); !home.empty()) return home;
+  if (auto const* entry = ::getpwuid(::getuid()); entry && entry->pw_dir) return entry->pw_dir;
+  return {};
+}
+struct FileDescriptor {
+  int fd;
+  ~FileDescriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+}  // namespace
+
+Result<Paths> Paths::resolve(std::string const& state) {
+  Paths paths;
+  std::string const own = state.empty() ? env("AGENT_RUNNER_STATE_DIR") : state;
+  if (!own.empty()) {
+    auto const root = fs::absolute(own).lexically_normal();
+    paths = {root / "config.toml", root, root / "run"};
+  } else {
+    auto const home = home_dir();
+    auto const base = [&](char const* variable, char const* fallback) {
+      auto const value = env(variable);
+      return (value.empty() || value.front() != '/' ? home / fallback : fs::path(value)) / "agent-runner";
+    };
+    if (home.empty()) return unavailable("no_home", "HOME is not set and the user has no home; set HOME or AGENT_RUNNER_STATE_DIR");
+    paths.config_file = base("XDG_CONFIG_HOME", ".config") / "config.toml";
+    paths.state_dir = base("XDG_STATE_HOME", ".local/state");
+    auto const runtime = env("XDG_RUNTIME_DIR");
+    paths.runtime_dir = runtime.empty() ? paths.state_dir / "run" : fs::path(runtime) / "agent-runner";
+  }
+  if (auto const length = paths.control_socket().string().size(); length > 100)
+    return invalid("state directory", "the path " + paths.runtime_dir.string() +
+                                          " is too long for a unix socket; choose one of at most 85 characters");
+  return paths;
+}
+
+Result<void> make_private_dir(fs::path const& dir) {
+  std::error_code ec;
+  fs::create_directories(dir.parent_path(), ec);
+  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return from_errno("cannot create " + dir.string(), errno);
+  struct stat info {};
+  if (::stat(dir.c_str(), &info) != 0) return from_errno("cannot look at " + dir.string(), errno);
+  if (!S_ISDIR(info.st_mode)) return conflict("not_a_directory", dir.string() + " exists and is not a directory; move it away");
+  if (info.st_uid != ::geteuid())
+    return conflict("foreign_directory", dir.string() + " belongs to another user; remove it or choose another one");
+  if ((info.st_mode & 0077) != 0 && ::chmod(dir.c_str(), 0700) != 0)
+    return from_errno("cannot make " + dir.string() + " private", errno);
+  return {};
+}
+
+Result<void> write_file(fs::path const& file, std::string_view content, unsigned mode) {
+  auto const beside = file.string() + ".new-" + random_hex(4);
+  FileDescriptor const out{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode))};
+  if (out.fd < 0) return from_errno("cannot write " + file.string(), errno);
+  while (!content.empty()) {
+    auto const n = ::write(out.fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      int const reason = errno;
+      ::unlink(beside.c_str());
+      if (reason == ENOSPC || reason == EDQUOT)
+        return unavailable("disk_full", "cannot write " + file.string() + ": the disk is full; free some space");
+      return from_errno("cannot write " + file.string(), reason);
+    }
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  if (::fsync(out.fd) != 0 || ::rename(beside.c_str(), file.c_str()) != 0) {
+    int const reason = errno;
+    ::unlink(beside.c_str());
+    return from_errno("cannot write " + file.string(), reason);
+  }
+  return {};
+}
+
+Result<std::string> read_file(fs::path const& file, std::size_t limit) {
+  FileDescriptor const in{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (in.fd < 0) {
+    if (errno == ENOENT) return not_found("file_not_found", file.string() + " does not exist");
+    return from_errno("cannot read " + file.string(), errno);
+  }
+  std::string content;
+  char buffer[65536];
+  for (;;) {
+    auto const n = ::read(in.fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return from_errno("cannot read " + file.string(), errno);
+    if (n == 0) return content;
+    content.append(buffer, static_cast<std::size_t>(n));
+    if (content.size() > limit)
+      return Error{ErrorKind::too_large, "too_large", file.string() + " is larger than " + std::to_string(limit) + " bytes"};
+  }
+}
+
+Result<fs::path> find_executable(std::string const& name, std::string const& search_path) {
+  auto const runnable = [](fs::path const& p) {
+    std::error_code ec;
+    return fs::is_regular_file(p, ec) && ::access(p.c_str(), X_OK) == 0;
+  };
+  if (name.find('/') != std::string::npos) {
+    auto const path = fs::absolute(name);
+    if (runnable(path)) return path;
+    return not_found("command_not_found", path.string() + " is not an executable file");
+  }
+  std::string rest = search_path.empty() ? env("PATH") : search_path;
+  while (!name.empty() && !rest.empty()) {
+    auto const colon = rest.find(':');
+    auto const dir = rest.substr(0, colon);
+    rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
+    if (!dir.empty() && runnable(fs::path(dir) / name)) return fs::path(dir) / name;
+  }
+  return not_found("command_not_found", "no \"" + name + "\" on the PATH; install it, or name its full path in the configuration");
+}
+
+fs::path executable_dir() {
+  std::error_code ec;
+  return fs::read_symlink("/proc/self/exe", ec).parent_path();
+}
+
+}  // namespace ar

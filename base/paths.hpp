@@ -1,0 +1,42 @@
+// Where things live on disk, and how they are written: private folders, files that are whole or absent.
+#pragma once
+#include "base/error.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace ar {
+
+/// The directories of one installation. By XDG, each overridable:
+///   config   $XDG_CONFIG_HOME/agent-runner   (config.toml)
+///   state    $XDG_STATE_HOME/agent-runner    (databases, tokens, logs, attachments, agents' folders)
+///   runtime  $XDG_RUNTIME_DIR/agent-runner   (sockets); without XDG_RUNTIME_DIR: STATE/run
+/// AGENT_RUNNER_STATE_DIR moves all three under one folder: a whole installation of its own (quickstart, tests).
+struct Paths {
+  std::filesystem::path config_file;
+  std::filesystem::path state_dir;
+  std::filesystem::path runtime_dir;
+
+  std::filesystem::path control_socket() const { return runtime_dir / "control.sock"; }
+  std::filesystem::path tmux_socket() const { return runtime_dir / "tmux.sock"; }
+  std::filesystem::path operator_token() const { return state_dir / "operator-token"; }
+  std::filesystem::path log_file() const { return state_dir / "daemon.log"; }
+  std::filesystem::path agent_dir(std::string_view agent_id) const { return state_dir / "agents" / agent_id; }
+  /// `state` empty: from the environment. Fails when no home is known, or when the runtime directory is too long for
+  /// a socket's name (107 bytes).
+  static Result<Paths> resolve(std::string const& state = {});
+};
+
+/// Creates the folder and its parents; the folder itself is 0700. Refuses one that another user owns.
+Result<void> make_private_dir(std::filesystem::path const& dir);
+/// Writes beside and renames: readers see the old or the new file, whole. Mode 0600 unless said otherwise.
+Result<void> write_file(std::filesystem::path const& file, std::string_view content, unsigned mode = 0600);
+/// Fails with code `too_large` past `limit` bytes, `file_not_found` when absent.
+Result<std::string> read_file(std::filesystem::path const& file, std::size_t limit);
+/// The absolute path of an executable: itself if it has a slash, else found in `search_path` ($PATH when empty).
+Result<std::filesystem::path> find_executable(std::string const& name, std::string const& search_path = {});
+/// The folder that holds this program's own installed files (plugins/, hooks/): beside the binary or ../share.
+std::filesystem::path executable_dir();
+
+}  // namespace ar

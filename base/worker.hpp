@@ -1,0 +1,59 @@
+// A thread for what blocks (SQLite commits, compression): jobs run one after another, in the order they were given,
+// and their results come back to the awaiting coroutine's own thread.
+#pragma once
+#include "base/async.hpp"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace ar {
+
+class Worker {
+ public:
+  Worker() : thread_(1) {}
+  /// Finishes every job given so far, then joins.
+  ~Worker() { thread_.join(); }
+
+  /// Runs `job()` on the worker and resumes with its value; an exception travels to the awaiter. Name the job before
+  /// awaiting (see base/async.hpp). Once given, a job always runs, also when the awaiter is cancelled.
+  template <class Job, class Value = std::invoke_result_t<Job&>>
+  awaitable<Value> run(Job job) {
+    static_assert(!std::is_void_v<Value>, "return a Result, so that the caller learns how it went");
+    std::optional<Value> value = co_await start<Job, Value>(std::move(job));
+    co_return std::move(*value);
+  }
+
+ private:
+  template <class Job, class Value>
+  auto start(Job job) {
+    auto initiate = [this](auto handler, Job inner) {
+      auto back = net::get_associated_executor(handler);
+      auto work = net::make_work_guard(back);
+      auto task = [handler = std::move(handler), inner = std::move(inner), back, work = std::move(work)]() mutable {
+        std::exception_ptr error;
+        std::optional<Value> value;
+        try {
+          value.emplace(inner());
+        } catch (...) {
+          error = std::current_exception();
+        }
+        net::post(back, [handler = std::move(handler), error, value = std::move(value)]() mutable {
+          std::move(handler)(error, std::move(value));
+        });
+      };
+      net::post(thread_, std::move(task));
+    };
+    return net::async_initiate<net::use_awaitable_t<> const, void(std::exception_ptr, std::optional<Value>)>(
+        std::move(initiate), net::use_awaitable, std::move(job));
+  }
+  net::thread_pool thread_;
+};
+
+}  // namespace ar

@@ -1,0 +1,100 @@
+// What the control server needs of the daemon: its narrow side, declared here, implemented in daemon/. JSON in and
+// out, since that is all the server does with it. All on the io thread.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ar::control {
+
+/// Who is asking.
+struct Principal {
+  enum class Kind { anonymous, operator_, agent };
+  Kind kind = Kind::anonymous;
+  std::string agent_id{};  ///< for agent
+};
+
+struct Page {
+  std::optional<std::string> status{};  ///< agents: only these (comma-separated states)
+  std::optional<std::string> agent{};   ///< messages: only this agent's
+  std::int64_t since = 0;               ///< agents: changed at or after, ms since 1970
+  std::int64_t cursor = 0;              ///< events: after this number; messages: before this id (0: newest)
+  int limit = 100;                      ///< 1 to 1000
+};
+
+struct Event {
+  std::int64_t number = 0;        ///< of the whole log
+  std::int64_t agent_number = 0;  ///< of its agent's log; 0: not about an agent
+  std::string agent{};
+  std::string json_text;  ///< the whole event, ready to send: {number, agentNumber, agent, type, at, data}
+};
+
+struct Spawned {
+  json agent;
+  bool created = true;  ///< false: the idempotency key had been used with the same body
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// Who holds this bearer token; `unauthorized` when it is unknown, expired or revoked.
+  virtual Result<Principal> authenticate(std::string_view token) = 0;
+
+  virtual awaitable<Result<json>> info() = 0;
+  virtual awaitable<Result<json>> configuration() = 0;
+  /// `stop_agents`: end them too. Answers before the daemon goes.
+  virtual awaitable<Result<json>> shut_down(bool stop_agents) = 0;
+
+  // ---- agents ----
+  virtual awaitable<Result<Spawned>> spawn(json spec, std::string idempotency_key) = 0;
+  virtual awaitable<Result<json>> agents(Page page) = 0;  ///< {agents: [...], nextCursor?}
+  virtual awaitable<Result<json>> agent(std::string id) = 0;
+  virtual awaitable<Result<json>> remove_agent(std::string id) = 0;
+  /// `action`: restart, stop, kill, interrupt, compact, clear, inject, reconnect.
+  virtual awaitable<Result<json>> act(std::string id, std::string action, json params) = 0;
+  virtual awaitable<Result<json>> screen(std::string id) = 0;   ///< {lines, cursorX, cursorY, text}
+  virtual awaitable<Result<json>> attach(std::string id, bool read_only) = 0;  ///< {argv, detachKey}
+  virtual awaitable<Result<json>> inbox(std::string id) = 0;    ///< {unread: [...], replies: [...]}
+  virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;
+
+  // ---- messages ----
+  virtual awaitable<Result<json>> send(Principal who, json message) = 0;
+  virtual awaitable<Result<json>> messages(Principal who, Page page) = 0;
+  /// The message with each delivery's life and times, its reactions and replies.
+  virtual awaitable<Result<json>> message(Principal who, std::int64_t id) = 0;
+  /// Waits until every present delivery of the message is accepted (or the turn done); then as message(). `until`:
+  /// accepted or done. Error `timeout` at the deadline.
+  virtual awaitable<Result<json>> wait_message(Principal who, std::int64_t id, std::string until,
+                                               milliseconds patience) = 0;
+  virtual awaitable<Result<json>> react(Principal who, std::int64_t id, std::string word) = 0;
+  /// Marks it read by the caller and returns it (operator: returns it only).
+  virtual awaitable<Result<json>> read(Principal who, std::int64_t id) = 0;
+  virtual awaitable<Result<std::string>> body(Principal who, std::int64_t id) = 0;
+  virtual awaitable<Result<json>> dead_letters() = 0;
+  virtual awaitable<Result<json>> requeue(std::int64_t id) = 0;
+  virtual awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) = 0;
+  virtual awaitable<Result<std::string>> attachment(std::string id) = 0;
+
+  // ---- hooks ----
+  /// `provider_session`: the AGENT_RELAY_PROVIDER_SESSION_ID the hook ran with; a call from an earlier provider
+  /// process is refused (stale_provider_session).
+  virtual awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session,
+                                       json payload) = 0;
+
+  // ---- events ----
+  /// At most `limit` events after `cursor`, oldest first; `agent` empty: all. For one agent the cursor and order are
+  /// its own numbers. Not found: an unknown agent.
+  virtual awaitable<Result<std::vector<Event>>> events(std::string agent, std::int64_t cursor, int limit) = 0;
+  virtual std::int64_t last_event() const = 0;
+  /// Returns when events after `cursor` exist (true) or at the deadline (false).
+  virtual awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) = 0;
+};
+
+}  // namespace ar::control

@@ -1,0 +1,129 @@
+// The relay bus as the daemon sees it (spec 3.1). Three implementations keep this contract and pass the same suite
+// (tests/contract/): embedded, remote, nats.
+//
+// Thread rule: called on the io thread, which is where every call resumes and every hint arrives. Errors are values;
+// `unavailable` means "the bus is away, try later": nothing was lost and a repeat is safe (sends: with their key).
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "relay/message.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ar::relay {
+
+/// Limits and times of a bus; the defaults are the product's.
+struct BusLimits {
+  std::size_t max_body_bytes = 1U << 20;
+  std::size_t max_attachment_bytes = 32U << 20;
+  milliseconds lease = std::chrono::minutes(15);
+  int max_deliveries = 5;  ///< leases of one message before it is a dead letter
+  milliseconds retention = std::chrono::hours(24 * 14);  ///< older messages expire; unread ones tell their sender
+};
+
+struct MessageFilter {
+  std::optional<std::string> agent{};   ///< sent by it, or read by it, or addressed to its id
+  std::optional<MessageId> after{};     ///< ids greater than this, oldest first
+  std::optional<MessageId> before{};    ///< ids smaller than this, newest first (the default order)
+  std::optional<MessageId> reply_to{};  ///< answers to this message
+  int limit = 100;                      ///< 1 to 1000
+};
+
+/// Told that there may be something new for an agent. A hint may be early, doubled or missing; `unread` is the truth.
+struct BusHints {
+  std::function<void(Message const&)> message{};  ///< a message that matches the identity
+  std::function<void(Command const&)> command{};  ///< a command for the agent or its runner
+};
+
+/// Ends the subscription when destroyed.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+};
+
+class Bus {
+ public:
+  virtual ~Bus() = default;
+
+  virtual std::string_view name() const = 0;  ///< embedded, remote or nats
+  virtual BusLimits const& limits() const = 0;
+  /// connected, connecting, backoff or auth-failed.
+  virtual std::string transport_state() const = 0;
+
+  // ---- messages ----
+  /// Durable when it returns. Errors: idempotency_conflict (names the first id), too_large, invalid, not_found (an
+  /// attachment or the message replied to).
+  virtual awaitable<Result<Sent>> send(NewMessage message) = 0;
+  virtual awaitable<Result<Message>> message(MessageId id) = 0;
+  virtual awaitable<Result<std::vector<Message>>> messages(MessageFilter filter) = 0;
+  /// What `who` has not read, oldest first. A claimable message is listed while nobody holds or has finished it (or
+  /// while `who` itself holds it). A group message (label, tag, cap, broadcast) reaches the agents that were known
+  /// when it was sent; one that nobody has read yet reaches the first that comes.
+  virtual awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) = 0;
+  /// Idempotent.
+  virtual awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) = 0;
+  virtual awaitable<Result<void>> react(MessageId id, std::string by, std::string word) = 0;
+  virtual awaitable<Result<std::vector<Reaction>>> reactions(MessageId id) = 0;
+  /// Messages with payload.replyRequested read by or addressed to the agent and not yet answered by it or waived.
+  virtual awaitable<Result<std::vector<Message>>> reply_obligations(std::string agent_id) = 0;
+  virtual awaitable<Result<void>> waive_reply(MessageId id, std::string agent_id) = 0;
+
+  // ---- claims ----
+  /// Errors: already_claimed (somebody else holds it), finished, not_claimable. The holder itself claims again freely:
+  /// it gets a new token and the old one is fenced off.
+  virtual awaitable<Result<Claim>> claim(MessageId id, std::string agent_id) = 0;
+  /// Errors for these three: claim_lost when the token is not the present one.
+  virtual awaitable<Result<Claim>> renew(MessageId id, std::string token) = 0;
+  virtual awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay) = 0;
+  /// Finishing marks it read by the holder as well. Finishing twice with the same token is fine.
+  virtual awaitable<Result<void>> finish(MessageId id, std::string token) = 0;
+  virtual awaitable<Result<std::vector<DeadLetter>>> dead_letters() = 0;
+  /// Makes a dead letter a live message again, with its count at 0.
+  virtual awaitable<Result<void>> requeue(MessageId id) = 0;
+
+  // ---- tasks ----
+  virtual awaitable<Result<Task>> task(std::int64_t id) = 0;
+  /// Creates it (open) when it does not exist. A change that goes backwards is refused: task_backwards.
+  virtual awaitable<Result<Task>> set_task(Task task) = 0;
+
+  // ---- commands ----
+  virtual awaitable<Result<Command>> send_command(std::string type, std::string target, json params,
+                                                  std::optional<milliseconds> expires_after) = 0;
+  virtual awaitable<Result<Command>> command(std::int64_t id) = 0;
+  /// Unfinished commands for any of the targets, oldest first.
+  virtual awaitable<Result<std::vector<Command>>> commands_for(std::vector<std::string> targets) = 0;
+  /// Refuses steps that go backwards or change an ended command: command_backwards.
+  virtual awaitable<Result<Command>> update_command(std::int64_t id, CommandStatus status, json detail) = 0;
+
+  // ---- presence ----
+  virtual awaitable<Result<void>> register_agent(Presence presence) = 0;
+  virtual awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready,
+                                                 json meta) = 0;
+  virtual awaitable<Result<void>> heartbeat(std::string agent_id, json meta) = 0;
+  virtual awaitable<Result<void>> remove_agent(std::string agent_id) = 0;
+  virtual awaitable<Result<std::vector<Presence>>> agents() = 0;
+
+  // ---- tokens ----
+  virtual awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
+                                                     std::optional<milliseconds> lifetime) = 0;
+  /// The new token replaces the old, which stops working after 60 s (requests under way may still carry it).
+  virtual awaitable<Result<IssuedToken>> renew_token(std::string token) = 0;
+  /// Errors: unauthorized for an unknown, expired or revoked token.
+  virtual awaitable<Result<TokenInfo>> check_token(std::string token) = 0;
+  virtual awaitable<Result<void>> revoke_token(std::string jti) = 0;
+
+  // ---- attachments ----
+  virtual awaitable<Result<Attachment>> put_attachment(std::string name, std::string media_type,
+                                                       std::string bytes) = 0;
+  virtual awaitable<Result<std::string>> attachment_bytes(std::string id) = 0;
+
+  // ---- hints ----
+  virtual std::unique_ptr<Subscription> subscribe(Identity who, std::string runner_id, BusHints hints) = 0;
+};
+
+}  // namespace ar::relay

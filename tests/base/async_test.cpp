@@ -1,0 +1,90 @@
+#include "base/async.hpp"
+
+#include "base/worker.hpp"
+#include "support/run.hpp"
+
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+using namespace ar;
+using namespace std::chrono_literals;
+
+TEST_CASE("NotifierWakesEveryWaiterAndKeepsDeadlines") {
+  net::io_context io(1);
+  Notifier notifier(io.get_executor());
+  TaskGroup group(io.get_executor(), "test");
+  int woken = 0;
+  auto waiter = [&]() -> awaitable<void> { woken += co_await notifier.wait(); };
+  test::run(io, [&]() -> awaitable<void> {
+    group.spawn("a", waiter());
+    group.spawn("b", waiter());
+    co_await sleep_for(1ms);
+    notifier.notify_all();
+    co_await sleep_for(1ms);
+    CHECK(woken == 2);
+    CHECK(group.size() == 0);
+    CHECK_FALSE(co_await notifier.wait(Clock::now() + 2ms));
+  });
+}
+
+TEST_CASE("MutexServesInOrderAndSurvivesACancelledWaiter") {
+  net::io_context io(1);
+  AsyncMutex mutex(io.get_executor());
+  TaskGroup doomed(io.get_executor(), "doomed"), group(io.get_executor(), "test");
+  std::vector<int> order;
+  auto worker = [&](int id) -> awaitable<void> {
+    auto lock = co_await mutex.lock();
+    order.push_back(id);
+    co_await sleep_for(1ms);
+  };
+  test::run(io, [&]() -> awaitable<void> {
+    group.spawn("1", worker(1));
+    co_await sleep_for(0ms);
+    doomed.spawn("2", worker(2));
+    group.spawn("3", worker(3));
+    co_await sleep_for(0ms);
+    co_await doomed.stop();
+    while (group.size() > 0) co_await sleep_for(1ms);
+  });
+  CHECK(order == std::vector<int>{1, 3});
+}
+
+TEST_CASE("TaskGroupStopsWhatRunsAndReportsWhatThrows") {
+  net::io_context io(1);
+  TaskGroup group(io.get_executor(), "test");
+  bool interrupted = false;
+  auto sleeper = [&]() -> awaitable<void> { interrupted = !co_await sleep_for(1h); };
+  auto thrower = []() -> awaitable<void> {
+    co_await sleep_for(0ms);
+    throw std::runtime_error("expected by the test");
+  };
+  test::run(io, [&]() -> awaitable<void> {
+    group.spawn("sleeper", sleeper());
+    group.spawn("thrower", thrower());
+    co_await sleep_for(1ms);
+    CHECK(group.size() == 1);
+    co_await group.stop();
+    CHECK(group.size() == 0);
+  });
+  CHECK(interrupted);
+}
+
+TEST_CASE("WorkerRunsJobsInOrderAndBringsValuesAndExceptionsBack") {
+  net::io_context io(1);
+  Worker worker;
+  test::run(io, [&]() -> awaitable<void> {
+    auto const here = std::this_thread::get_id();
+    auto job = [here] { return std::this_thread::get_id() != here; };
+    CHECK(co_await worker.run(job));
+    CHECK(std::this_thread::get_id() == here);
+    auto bad = []() -> int { throw std::runtime_error("boom"); };
+    bool caught = false;
+    try {
+      co_await worker.run(bad);
+    } catch (std::runtime_error const&) {
+      caught = true;
+    }
+    CHECK(caught);
+  });
+}

@@ -1,0 +1,49 @@
+#include "base/json.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ar;
+
+TEST_CASE("ParseErrorsSayWhere") {
+  CHECK(parse_object(R"({"a":1})").has_value());
+  CHECK(parse_object("{\"a\":").error().code == "invalid_json");
+  CHECK(parse_object("{\"a\":").error().message.find("byte 6") != std::string::npos);
+  CHECK(parse_object("[1]").error().message.find("array") != std::string::npos);
+  CHECK_FALSE(parse_object(std::string(100'000, '[')).has_value());
+  CHECK_FALSE(parse_object("").has_value());
+}
+
+TEST_CASE("FieldReaderNamesTheFirstWrongField") {
+  json const body = {{"name", "a"}, {"count", "three"}, {"tags", {"x", "y"}}};
+  FieldReader in(body);
+  CHECK(in.string("name") == "a");
+  CHECK(in.integer("count", 7, 0, 9) == 7);
+  CHECK(in.strings("tags").size() == 2);
+  auto const error = in.finish();
+  REQUIRE(error);
+  CHECK(error->field == "count");
+  CHECK(error->kind == ErrorKind::invalid);
+}
+
+TEST_CASE("FieldReaderRefusesUnknownAndMissingFields") {
+  json const body = {{"nmae", "a"}};
+  FieldReader in(body);
+  in.string("name");
+  CHECK(in.finish()->field == "nmae");
+  FieldReader strict(body);
+  strict.require("name");
+  CHECK(strict.finish()->field == "name");
+  json const wide = {{"n", 1e3}, {"big", 18446744073709551615ULL}};
+  FieldReader numbers(wide);
+  numbers.maybe_integer("big");
+  CHECK(numbers.finish()->field == "big");
+}
+
+TEST_CASE("Utf8IsCheckedStrictly") {
+  CHECK(is_utf8("plain"));
+  CHECK(is_utf8("\xF0\x9F\x8E\x89 \xE2\x9C\x93"));
+  CHECK_FALSE(is_utf8("\xC0\xAF"));          // overlong
+  CHECK_FALSE(is_utf8("\xED\xA0\x80"));      // surrogate
+  CHECK_FALSE(is_utf8("\xF4\x90\x80\x80"));  // past U+10FFFF
+  CHECK_FALSE(is_utf8("cut \xE2\x9C"));
+}

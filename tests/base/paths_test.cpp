@@ -1,0 +1,47 @@
+#include "base/paths.hpp"
+
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+
+#include <fstream>
+
+using namespace ar;
+
+TEST_CASE("PrivateDirectoriesAreMadePrivate") {
+  test::TempDir temp;
+  auto const dir = temp.path() / "a" / "b";
+  REQUIRE(make_private_dir(dir).has_value());
+  struct stat info {};
+  REQUIRE(::stat(dir.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0700);
+  std::ofstream(temp.path() / "file") << "x";
+  CHECK(make_private_dir(temp.path() / "file").error().code == "not_a_directory");
+}
+
+TEST_CASE("FilesAreWrittenWholePrivateAndReadWithALimit") {
+  test::TempDir temp;
+  auto const file = temp.path() / "f";
+  REQUIRE(write_file(file, "one").has_value());
+  REQUIRE(write_file(file, "two").has_value());
+  CHECK(*read_file(file, 10) == "two");
+  CHECK(read_file(file, 2).error().kind == ErrorKind::too_large);
+  CHECK(read_file(temp.path() / "none", 2).error().code == "file_not_found");
+  struct stat info {};
+  REQUIRE(::stat(file.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  CHECK(std::distance(std::filesystem::directory_iterator(temp.path()), {}) == 1);
+}
+
+TEST_CASE("ExecutablesAreFoundOnThePathOrNamed") {
+  CHECK(find_executable("sh").has_value());
+  CHECK(find_executable("no-such-program").error().code == "command_not_found");
+  CHECK(find_executable("/etc/passwd").error().code == "command_not_found");
+}
+
+TEST_CASE("StateDirectoryTooLongForSocketsIsRefused") {
+  CHECK(Paths::resolve("/tmp/x").has_value());
+  CHECK(Paths::resolve("/tmp/" + std::string(100, 'x')).error().kind == ErrorKind::invalid);
+}

@@ -1,0 +1,30 @@
+// Runs one coroutine on an io_context of its own until it ends, with a deadline after which the test fails.
+#pragma once
+#include "base/async.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <exception>
+
+namespace ar::test {
+
+/// `make` is a callable that returns awaitable<void>; what it captures must outlive the call. Rethrows what it throws.
+template <class Make>
+void run(net::io_context& io, Make make, std::chrono::seconds limit = std::chrono::seconds(30)) {
+  bool done = false;
+  std::exception_ptr error;
+  net::co_spawn(io, make(), [&](std::exception_ptr e) {
+    error = e;
+    done = true;
+  });
+  auto const deadline = std::chrono::steady_clock::now() + limit;
+  io.restart();
+  while (!done && std::chrono::steady_clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(100));
+  if (error) std::rethrow_exception(error);
+  REQUIRE_MESSAGE(done, "the coroutine did not end within its deadline");
+}
+
+}  // namespace ar::test
