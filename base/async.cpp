@@ -77,6 +77,9 @@ void TaskGroup::spawn(std::string name, awaitable<void> task) {
     if (error) {
       try {
         std::rethrow_exception(error);
+      } catch (boost::system::system_error const& e) {
+        if (e.code() != net::error::operation_aborted)  // stopped by us: the normal end
+          spdlog::error("task {}/{} ended by an exception: {}", name_, place->name, e.what());
       } catch (std::exception const& e) {
         spdlog::error("task {}/{} ended by an exception: {}", name_, place->name, e.what());
       }

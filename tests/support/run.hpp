@@ -27,4 +27,15 @@ void run(net::io_context& io, Make make, std::chrono::seconds limit = std::chron
   REQUIRE_MESSAGE(done, "the coroutine did not end within its deadline");
 }
 
+/// Moves the frozen clock and runs everything that becomes due by it.
+inline void advance(net::io_context& io, ManualClock& clock, Clock::duration by) {
+  clock.advance(by);
+  // Asio sleeps on a kernel timer of real time; a timer that is due at once makes it look at ours again.
+  Timer poke(io, Clock::time_point::min());
+  poke.async_wait([](error_code) {});
+  io.restart();
+  while (io.poll() > 0) {
+  }
+}
+
 }  // namespace ar::test
