@@ -97,6 +97,10 @@ awaitable<void> TaskGroup::stop() {
     auto& task = *it++;  // a task may end, and leave the list, inside emit
     task.cancel.emit(net::cancellation_type::terminal);
   }
+  co_await join();
+}
+
+awaitable<void> TaskGroup::join() {
   while (!tasks_.empty()) co_await ended_.wait();
 }
 

@@ -86,6 +86,8 @@ class TaskGroup {
   void spawn(std::string name, awaitable<void> task);
   /// Cancels all tasks and waits until each has ended.
   awaitable<void> stop();
+  /// Waits until each task has ended by itself.
+  awaitable<void> join();
   std::size_t size() const { return tasks_.size(); }
   Executor executor() const { return executor_; }
 

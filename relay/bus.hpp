@@ -63,7 +63,8 @@ class Bus {
   virtual awaitable<Result<std::vector<Message>>> messages(MessageFilter filter) = 0;
   /// What `who` has not read, oldest first. A claimable message is listed while nobody holds or has finished it (or
   /// while `who` itself holds it). A group message (label, tag, cap, broadcast) reaches the agents that were known
-  /// when it was sent; one that nobody has read yet reaches the first that comes.
+  /// when it was sent; one that nobody has read yet reaches the first that comes. A plain one does not come back to
+  /// its sender; work does, since it is for whoever takes it.
   virtual awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) = 0;
   /// Idempotent.
   virtual awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) = 0;
@@ -74,11 +75,14 @@ class Bus {
   virtual awaitable<Result<void>> waive_reply(MessageId id, std::string agent_id) = 0;
 
   // ---- claims ----
-  /// Errors: already_claimed (somebody else holds it), finished, not_claimable. The holder itself claims again freely:
-  /// it gets a new token and the old one is fenced off.
+  /// Errors: already_claimed (somebody else holds it), finished, not_claimable, delayed (released for later),
+  /// dead_letter. The holder itself claims again freely: it gets a new token and the old one is fenced off; that
+  /// counts as the same delivery.
   virtual awaitable<Result<Claim>> claim(MessageId id, std::string agent_id) = 0;
   /// Errors for these three: claim_lost when the token is not the present one.
   virtual awaitable<Result<Claim>> renew(MessageId id, std::string token) = 0;
+  /// A lease that ends without finish, by time or by release, takes the holder's read mark back; the last of
+  /// max_deliveries makes the message a dead letter.
   virtual awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay) = 0;
   /// Finishing marks it read by the holder as well. Finishing twice with the same token is fine.
   virtual awaitable<Result<void>> finish(MessageId id, std::string token) = 0;
@@ -88,7 +92,8 @@ class Bus {
 
   // ---- tasks ----
   virtual awaitable<Result<Task>> task(std::int64_t id) = 0;
-  /// Creates it (open) when it does not exist. A change that goes backwards is refused: task_backwards.
+  /// Creates it when it does not exist. A change that goes backwards (open, in_progress, then one of the ends) is
+  /// refused: task_backwards. A repeated end changes nothing.
   virtual awaitable<Result<Task>> set_task(Task task) = 0;
 
   // ---- commands ----
@@ -102,6 +107,7 @@ class Bus {
 
   // ---- presence ----
   virtual awaitable<Result<void>> register_agent(Presence presence) = 0;
+  /// Top-level fields of `meta` replace those of the same name, here and in heartbeat. Error: unknown_agent.
   virtual awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready,
                                                  json meta) = 0;
   virtual awaitable<Result<void>> heartbeat(std::string agent_id, json meta) = 0;
@@ -111,7 +117,8 @@ class Bus {
   // ---- tokens ----
   virtual awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                                      std::optional<milliseconds> lifetime) = 0;
-  /// The new token replaces the old, which stops working after 60 s (requests under way may still carry it).
+  /// For the profiles provider-agent and provider-interactive (spec 1.7), others: not_renewable. The new token replaces
+  /// the old, which stops working after 60 s (requests under way, or a repeat of this one, may still carry it).
   virtual awaitable<Result<IssuedToken>> renew_token(std::string token) = 0;
   /// Errors: unauthorized for an unknown, expired or revoked token.
   virtual awaitable<Result<TokenInfo>> check_token(std::string token) = 0;

@@ -63,10 +63,15 @@ struct Message {
   bool reply_requested() const;                 ///< payload.replyRequested
 };
 
+/// Every address that reaches `who`, in the order of spec 1.3: its id, its label, and, unless it is narrow,
+/// broadcast, its tags and its capabilities.
+std::vector<std::string> addresses_of(Identity const& who);
 /// Spec 1.3, in its order. `resolved_to_agent` decides alone when it is set.
 bool addressed_to(Message const& message, Identity const& who);
 /// Empty when `to` is a well-formed address, else what is wrong with it.
 std::string address_problem(std::string_view to);
+/// True for label:L, tag:T, cap:C and broadcast: an address that several agents may answer to.
+bool is_group_address(std::string_view to);
 
 struct Sent {
   Message message;

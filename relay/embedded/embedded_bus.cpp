@@ -1,0 +1,336 @@
+#include "relay/embedded/embedded_bus.hpp"
+
+#include "base/log.hpp"
+#include "base/sqlite.hpp"
+#include "base/worker.hpp"
+#include "relay/embedded/attachments.hpp"
+#include "relay/embedded/claims.hpp"
+#include "relay/embedded/commands.hpp"
+#include "relay/embedded/presence.hpp"
+#include "relay/embedded/replies.hpp"
+#include "relay/embedded/retention.hpp"
+#include "relay/embedded/schema.hpp"
+#include "relay/embedded/subscribers.hpp"
+#include "relay/embedded/tasks.hpp"
+#include "relay/embedded/tokens.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace ar::relay {
+namespace {
+
+namespace fs = std::filesystem;
+using embedded::BusTime;
+using embedded::Changes;
+using embedded::Moment;
+
+/// A clean-up that failed (a full disk) is tried again after this, or with the next call.
+constexpr auto kRetry = std::chrono::seconds(30);
+/// A timer is never armed further ahead; nanoseconds overflow after 292 years of retention.
+constexpr auto kFarthest = std::chrono::hours(24 * 365);
+
+/// What a job works with. Worker thread only, but for the constants.
+struct Core {
+  BusLimits const limits;
+  fs::path const folder;
+  BusTime const time{};
+  std::unique_ptr<Database> database;
+  std::optional<WallTime> next_due{};
+  Moment now{};       ///< of the running job
+  Changes changes{};  ///< of the running job, once committed
+  Database& db() const { return *database; }
+};
+
+template <class T>
+using Job = std::function<Result<T>(Core&)>;
+
+/// One job's way through the worker.
+struct Passage {
+  std::function<void(Core&)> job;
+  Changes due{}, changes{};
+  std::optional<Error> clean_up_failed{};
+  std::optional<WallTime> next_due{};
+
+  void run(Core& core) {
+    core.now = core.time.now();
+    core.changes = {};
+    if (core.next_due && *core.next_due <= core.now.steady) do_what_is_due(core);
+    job(core);
+    changes = std::move(core.changes);
+    next_due = find_next_due(core);
+  }
+
+ private:
+  void do_what_is_due(Core& core) {
+    try {
+      embedded::remove_files(core.folder, embedded::do_what_is_due(core.db(), core.limits, core.now, due));
+    } catch (SqliteError const& e) {
+      clean_up_failed = e.error;
+    }
+  }
+  std::optional<WallTime> find_next_due(Core& core) {
+    try {
+      core.next_due = embedded::next_due(core.db(), core.limits, core.now);
+    } catch (SqliteError const& e) {
+      clean_up_failed = e.error;
+    }
+    if (clean_up_failed) return core.now.steady + kRetry;
+    return core.next_due;
+  }
+};
+
+class Implementation final : public EmbeddedBus {
+ public:
+  Implementation(Executor executor, BusLimits limits, fs::path folder, std::unique_ptr<Database> database)
+      : core_{limits, std::move(folder), {}, std::move(database)},
+        due_changed_(executor),
+        tasks_(executor, "relay") {
+    core_.next_due = core_.time.now().steady;  // the first job looks what became due while the bus was closed
+    tasks_.spawn("due", watch_due());
+  }
+
+  std::string_view name() const override { return "embedded"; }
+  BusLimits const& limits() const override { return core_.limits; }
+  std::string transport_state() const override { return "connected"; }
+  awaitable<void> stop() override { return tasks_.stop(); }
+
+  // ---- messages ----
+  awaitable<Result<Sent>> send(NewMessage message) override {
+    return call<Sent>([message = std::move(message)](Core& core) {
+      return embedded::send(core.db(), core.limits, core.now, message, core.changes);
+    });
+  }
+  awaitable<Result<Message>> message(MessageId id) override {
+    return call<Message>([id](Core& core) { return embedded::message(core.db(), id); });
+  }
+  awaitable<Result<std::vector<Message>>> messages(MessageFilter filter) override {
+    return call<std::vector<Message>>(
+        [filter = std::move(filter)](Core& core) { return embedded::messages(core.db(), filter); });
+  }
+  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) override {
+    return call<std::vector<Message>>([who = std::move(who), limit](Core& core) {
+      return embedded::unread(core.db(), core.now, who, limit);
+    });
+  }
+  awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) override {
+    return call<void>([id, agent_id = std::move(agent_id)](Core& core) {
+      return embedded::mark_read(core.db(), core.now, id, agent_id);
+    });
+  }
+  awaitable<Result<void>> react(MessageId id, std::string by, std::string word) override {
+    return call<void>([id, by = std::move(by), word = std::move(word)](Core& core) {
+      return embedded::react(core.db(), core.now, id, by, word);
+    });
+  }
+  awaitable<Result<std::vector<Reaction>>> reactions(MessageId id) override {
+    return call<std::vector<Reaction>>([id](Core& core) { return embedded::reactions(core.db(), id); });
+  }
+  awaitable<Result<std::vector<Message>>> reply_obligations(std::string agent_id) override {
+    return call<std::vector<Message>>([agent_id = std::move(agent_id)](Core& core) {
+      return embedded::reply_obligations(core.db(), agent_id);
+    });
+  }
+  awaitable<Result<void>> waive_reply(MessageId id, std::string agent_id) override {
+    return call<void>([id, agent_id = std::move(agent_id)](Core& core) {
+      return embedded::waive_reply(core.db(), id, agent_id);
+    });
+  }
+
+  // ---- claims ----
+  awaitable<Result<Claim>> claim(MessageId id, std::string agent_id) override {
+    return call<Claim>([id, agent_id = std::move(agent_id)](Core& core) {
+      return embedded::claim(core.db(), core.limits, core.now, id, agent_id);
+    });
+  }
+  awaitable<Result<Claim>> renew(MessageId id, std::string token) override {
+    return call<Claim>([id, token = std::move(token)](Core& core) {
+      return embedded::renew(core.db(), core.limits, core.now, id, token);
+    });
+  }
+  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay) override {
+    return call<void>([id, token = std::move(token), delay](Core& core) {
+      return embedded::release(core.db(), core.limits, core.now, id, token, delay, core.changes);
+    });
+  }
+  awaitable<Result<void>> finish(MessageId id, std::string token) override {
+    return call<void>([id, token = std::move(token)](Core& core) {
+      return embedded::finish(core.db(), core.now, id, token);
+    });
+  }
+  awaitable<Result<std::vector<DeadLetter>>> dead_letters() override {
+    return call<std::vector<DeadLetter>>([](Core& core) { return embedded::dead_letters(core.db()); });
+  }
+  awaitable<Result<void>> requeue(MessageId id) override {
+    return call<void>([id](Core& core) { return embedded::requeue(core.db(), core.now, id, core.changes); });
+  }
+
+  // ---- tasks ----
+  awaitable<Result<Task>> task(std::int64_t id) override {
+    return call<Task>([id](Core& core) { return embedded::task(core.db(), id); });
+  }
+  awaitable<Result<Task>> set_task(Task task) override {
+    return call<Task>([task = std::move(task)](Core& core) {
+      return embedded::set_task(core.db(), core.limits, core.now, task);
+    });
+  }
+
+  // ---- commands ----
+  awaitable<Result<Command>> send_command(std::string type, std::string target, json params,
+                                          std::optional<milliseconds> expires_after) override {
+    return call<Command>([type = std::move(type), target = std::move(target), params = std::move(params),
+                          expires_after](Core& core) {
+      return embedded::send_command(core.db(), core.now, type, target, params, expires_after, core.changes);
+    });
+  }
+  awaitable<Result<Command>> command(std::int64_t id) override {
+    return call<Command>([id](Core& core) { return embedded::command(core.db(), id); });
+  }
+  awaitable<Result<std::vector<Command>>> commands_for(std::vector<std::string> targets) override {
+    return call<std::vector<Command>>(
+        [targets = std::move(targets)](Core& core) { return embedded::commands_for(core.db(), targets); });
+  }
+  awaitable<Result<Command>> update_command(std::int64_t id, CommandStatus status, json detail) override {
+    return call<Command>([id, status, detail = std::move(detail)](Core& core) {
+      return embedded::update_command(core.db(), core.now, id, status, detail);
+    });
+  }
+
+  // ---- presence ----
+  awaitable<Result<void>> register_agent(Presence presence) override {
+    return call<void>([presence = std::move(presence)](Core& core) {
+      return embedded::register_agent(core.db(), core.now, presence);
+    });
+  }
+  awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready,
+                                         json meta) override {
+    return call<void>([agent_id = std::move(agent_id), status = std::move(status), ready,
+                       meta = std::move(meta)](Core& core) {
+      return embedded::publish_status(core.db(), core.now, agent_id, status, ready, meta);
+    });
+  }
+  awaitable<Result<void>> heartbeat(std::string agent_id, json meta) override {
+    return call<void>([agent_id = std::move(agent_id), meta = std::move(meta)](Core& core) {
+      return embedded::heartbeat(core.db(), core.now, agent_id, meta);
+    });
+  }
+  awaitable<Result<void>> remove_agent(std::string agent_id) override {
+    return call<void>(
+        [agent_id = std::move(agent_id)](Core& core) { return embedded::remove_agent(core.db(), agent_id); });
+  }
+  awaitable<Result<std::vector<Presence>>> agents() override {
+    return call<std::vector<Presence>>([](Core& core) { return embedded::agents(core.db(), core.now); });
+  }
+
+  // ---- tokens ----
+  awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
+                                             std::optional<milliseconds> lifetime) override {
+    return call<IssuedToken>([profile = std::move(profile), scope = std::move(scope), lifetime](Core& core) {
+      return embedded::issue_token(core.db(), core.now, profile, scope, lifetime);
+    });
+  }
+  awaitable<Result<IssuedToken>> renew_token(std::string token) override {
+    return call<IssuedToken>(
+        [token = std::move(token)](Core& core) { return embedded::renew_token(core.db(), core.now, token); });
+  }
+  awaitable<Result<TokenInfo>> check_token(std::string token) override {
+    return call<TokenInfo>(
+        [token = std::move(token)](Core& core) { return embedded::check_token(core.db(), core.now, token); });
+  }
+  awaitable<Result<void>> revoke_token(std::string jti) override {
+    return call<void>([jti = std::move(jti)](Core& core) { return embedded::revoke_token(core.db(), jti); });
+  }
+
+  // ---- attachments ----
+  awaitable<Result<Attachment>> put_attachment(std::string name, std::string media_type,
+                                               std::string bytes) override {
+    return call<Attachment>([name = std::move(name), media_type = std::move(media_type),
+                             bytes = std::move(bytes)](Core& core) {
+      return embedded::put_attachment(core.db(), core.folder, core.limits, core.now, name, media_type, bytes);
+    });
+  }
+  awaitable<Result<std::string>> attachment_bytes(std::string id) override {
+    return call<std::string>(
+        [id = std::move(id)](Core& core) { return embedded::attachment_bytes(core.db(), core.folder, id); });
+  }
+
+  // ---- hints ----
+  std::unique_ptr<Subscription> subscribe(Identity who, std::string runner_id, BusHints hints) override {
+    return subscribers_->add(std::move(who), std::move(runner_id), std::move(hints));
+  }
+
+ private:
+  /// Runs the job on the worker, then tells the subscribers what it and the time before it changed.
+  template <class T>
+  awaitable<Result<T>> call(Job<T> job) {
+    // Shared with the job, which runs to its end even when this coroutine is destroyed first.
+    auto const result = std::make_shared<std::optional<Result<T>>>();
+    auto const passage = std::make_shared<Passage>();
+    passage->job = [result, job = std::move(job)](Core& core) {
+      result->emplace(guarded([&]() -> Result<T> { return job(core); }));
+    };
+    co_await pass(passage);
+    co_return std::move(**result);
+  }
+
+  awaitable<void> pass(std::shared_ptr<Passage> passage) {
+    std::function<bool()> step = [this, passage] {
+      passage->run(core_);
+      return true;
+    };
+    (void)co_await worker_.run(std::move(step));
+    if (passage->clean_up_failed) {
+      auto const& error = *passage->clean_up_failed;
+      if (failures_.should_log("clean-up", error.code))
+        spdlog::error("relay: clean-up failed: {}", error.message);
+    } else if (failures_.recovered("clean-up")) {
+      spdlog::info("relay: clean-up works again");
+    }
+    arm(passage->next_due);
+    subscribers_->announce(passage->due);
+    subscribers_->announce(passage->changes);
+  }
+
+  void arm(std::optional<WallTime> next) {
+    auto const before = due_at_;
+    due_at_ = Clock::time_point::max();
+    if (next) due_at_ = core_.time.at(std::min(*next, core_.time.now().steady + kFarthest));
+    if (due_at_ < before) due_changed_.notify_all();
+  }
+
+  awaitable<void> watch_due() {
+    for (;;) {
+      Job<void> nothing = [](Core&) { return Result<void>(); };
+      (void)co_await call<void>(std::move(nothing));
+      while (Clock::now() < due_at_) (void)co_await due_changed_.wait(due_at_);
+    }
+  }
+
+  Core core_;  // outlives the worker, whose destructor finishes every job
+  std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
+  RepeatGate failures_;
+  Clock::time_point due_at_ = Clock::time_point::max();
+  Notifier due_changed_;
+  Worker worker_;
+  TaskGroup tasks_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EmbeddedBus>> EmbeddedBus::open(Executor executor, fs::path file, BusLimits limits) {
+  auto database = Database::open(file, embedded::migrations(), true);
+  if (!database) return database.error();
+  auto const folder = file.parent_path() / "attachments";
+  auto const prepared = guarded([&]() -> Result<void> {
+    embedded::shorten_leases(**database, limits, BusTime().now());
+    embedded::sweep_folder(**database, folder);
+    return {};
+  });
+  if (!prepared) return prepared.error();
+  std::unique_ptr<EmbeddedBus> bus =
+      std::make_unique<Implementation>(std::move(executor), limits, folder, std::move(*database));
+  return bus;
+}
+
+}  // namespace ar::relay

@@ -1,0 +1,24 @@
+// The bus inside the daemon: one SQLite database, nothing to install.
+//
+// Every call is one job, mostly one transaction, on a thread of its own; it is on the disk (synchronous=FULL)
+// before the call returns, and hints follow the commit. What time does (leases and delays that end, expiry,
+// retention) is done at the moment anything is asked, and by one timer armed for the earliest of it, so that
+// subscribers hear of it. Attachments lie as files in attachments/ beside the database.
+#pragma once
+#include "relay/bus.hpp"
+
+#include <filesystem>
+
+namespace ar::relay {
+
+class EmbeddedBus : public Bus {
+ public:
+  /// Opens or creates `file`, which no other process may use meanwhile. Await stop() before destroying the
+  /// bus; calls in flight must have returned by then.
+  static Result<std::unique_ptr<EmbeddedBus>> open(Executor executor, std::filesystem::path file,
+                                                   BusLimits limits = {});
+  /// Ends the timer: no hint comes by time from here on. Calls still work.
+  virtual awaitable<void> stop() = 0;
+};
+
+}  // namespace ar::relay

@@ -1,0 +1,53 @@
+#include "relay/embedded/subscribers.hpp"
+
+#include <utility>
+
+namespace ar::relay::embedded {
+
+class Subscribers::Registration : public Subscription {
+ public:
+  Registration(std::weak_ptr<Subscribers> of, std::shared_ptr<Entry> entry)
+      : of_(std::move(of)), entry_(std::move(entry)) {}
+  ~Registration() override {
+    entry_->ended = true;
+    if (auto const subscribers = of_.lock()) std::erase(subscribers->entries_, entry_);
+  }
+
+ private:
+  std::weak_ptr<Subscribers> of_;
+  std::shared_ptr<Entry> entry_;
+};
+
+std::unique_ptr<Subscription> Subscribers::add(Identity who, std::string runner_id, BusHints hints) {
+  auto entry = std::make_shared<Entry>();
+  entry->who = std::move(who);
+  entry->runner_id = std::move(runner_id);
+  entry->hints = std::move(hints);
+  entries_.push_back(entry);
+  return std::make_unique<Registration>(weak_from_this(), std::move(entry));
+}
+
+void Subscribers::announce(Changes const& changes) const {
+  for (auto const& message : changes.messages) announce(message);
+  for (auto const& command : changes.commands) announce(command);
+}
+
+// Both walk a copy that shares the entries: callbacks change the list, and may end the entry they run in.
+void Subscribers::announce(Message const& message) const {
+  for (auto const& entry : std::vector(entries_)) {
+    if (entry->ended || !entry->hints.message || !addressed_to(message, entry->who)) continue;
+    bool const own_echo =
+        !message.claimable && message.from == entry->who.agent_id && is_group_address(message.to);
+    if (!own_echo) entry->hints.message(message);
+  }
+}
+
+void Subscribers::announce(Command const& command) const {
+  for (auto const& entry : std::vector(entries_)) {
+    if (entry->ended || !entry->hints.command) continue;
+    if (command.target == entry->who.agent_id || command.target == entry->runner_id)
+      entry->hints.command(command);
+  }
+}
+
+}  // namespace ar::relay::embedded

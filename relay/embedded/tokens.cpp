@@ -1,0 +1,123 @@
+#include "relay/embedded/tokens.hpp"
+
+#include "base/ids.hpp"
+#include "relay/embedded/query.hpp"
+#include "relay/message_rules.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ar::relay::embedded {
+namespace {
+
+/// How long a replaced token still works: requests under way carry it.
+constexpr auto kOverlap = std::chrono::seconds(60);
+constexpr std::array<std::string_view, 9> kRights{"*",     "send",     "read",        "claim", "presence",
+                                                  "tasks", "commands", "attachments", "tokens"};
+
+Error unauthorized(std::string what) { return {ErrorKind::unauthorized, "unauthorized", std::move(what)}; }
+
+struct Stored {
+  TokenInfo info;
+  std::optional<milliseconds> lifetime;
+};
+
+Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
+  // Looked up by its hash, so the time a look-up takes tells nothing about a secret.
+  Query row(
+      db, "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked FROM tokens WHERE hash = ?1",
+      sha256_hex(token));
+  if (!row.step()) return unauthorized("the token is not known here; get a new one");
+  Stored stored;
+  stored.info.jti = row.text(0);
+  stored.info.profile = row.text(1);
+  stored.info.scope.agent_ids = json::parse(row.text(2)).get<std::vector<std::string>>();
+  stored.info.scope.rights = json::parse(row.text(3)).get<std::vector<std::string>>();
+  if (auto const lifetime = row.maybe_integer(4)) stored.lifetime = milliseconds(*lifetime);
+  stored.info.expires_at = row.maybe_time(5);
+  stored.info.revoked = row.boolean(6);
+  if (stored.info.revoked)
+    return unauthorized("token " + stored.info.jti + " has been revoked; get a new one");
+  if (stored.info.expires_at && *stored.info.expires_at <= now.wall)
+    return unauthorized("token " + stored.info.jti + " expired at " + to_iso8601(*stored.info.expires_at) +
+                        "; get a new one");
+  return stored;
+}
+
+IssuedToken insert_token(Database& db, Moment now, std::string const& profile, TokenScope const& scope,
+                         std::optional<milliseconds> lifetime) {
+  IssuedToken issued;
+  issued.token = "art_" + random_hex(32);
+  issued.info.jti = new_uuid();
+  issued.info.profile = profile;
+  issued.info.scope = scope;
+  std::optional<std::int64_t> span, end;
+  if (lifetime) {
+    issued.info.expires_at = now.wall + *lifetime;
+    span = lifetime->count();
+    end = to_millis(*issued.info.expires_at);
+  }
+  run(db,
+      "INSERT INTO tokens(jti, hash, profile, agent_ids, rights, lifetime, expires_at)"
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+      issued.info.jti, sha256_hex(issued.token), profile, json(scope.agent_ids).dump(),
+      json(scope.rights).dump(), span, end);
+  return issued;
+}
+
+}  // namespace
+
+Result<IssuedToken> issue_token(Database& db, Moment now, std::string const& profile, TokenScope const& scope,
+                                std::optional<milliseconds> lifetime) {
+  if (auto const good = check_word("profile", profile, kMaxKindBytes); !good) return good.error();
+  for (auto const& id : scope.agent_ids)
+    if (auto const good = check_word("agentIds", id, kMaxNameBytes); !good) return good.error();
+  for (auto const& right : scope.rights)
+    if (std::ranges::find(kRights, right) == kRights.end())
+      return invalid("rights", "there is no right \"" + right + "\"; see docs for the list");
+  if (lifetime && *lifetime <= milliseconds(0))
+    return invalid("lifetime", "lifetime must be a positive time");
+  Transaction transaction(db);
+  auto issued = insert_token(db, now, profile, scope, lifetime);
+  transaction.commit();
+  return issued;
+}
+
+Result<IssuedToken> renew_token(Database& db, Moment now, std::string const& token) {
+  Transaction transaction(db);
+  auto const old = find_valid(db, now, token);
+  if (!old) return old.error();
+  auto const& profile = old->info.profile;
+  if (profile != "provider-agent" && profile != "provider-interactive")
+    return Error{ErrorKind::forbidden, "not_renewable",
+                 "a token of profile " + profile + " is not renewed; have a new one issued"};
+  auto issued = insert_token(db, now, profile, old->info.scope, old->lifetime);
+  auto const end = now.wall + kOverlap;
+  run(db, "UPDATE tokens SET expires_at = min(coalesce(expires_at, ?2), ?2), replaced_by = ?3 WHERE jti = ?1",
+      old->info.jti, to_millis(end), issued.info.jti);
+  transaction.commit();
+  return issued;
+}
+
+Result<TokenInfo> check_token(Database& db, Moment now, std::string const& token) {
+  auto found = find_valid(db, now, token);
+  if (!found) return found.error();
+  return std::move(found->info);
+}
+
+Result<void> revoke_token(Database& db, std::string const& jti) {
+  Transaction transaction(db);
+  if (!Query(db, "SELECT 1 FROM tokens WHERE jti = ?1", jti).step())
+    return not_found("unknown_token", "there is no token with the jti \"" + jti.substr(0, 80) + "\"");
+  // Its predecessor may still be within its overlap: revoking means at once.
+  run(db, "UPDATE tokens SET revoked = 1 WHERE jti = ?1 OR replaced_by = ?1", jti);
+  transaction.commit();
+  return {};
+}
+
+void forget_old_tokens(Database& db, BusLimits const& limits, Moment now) {
+  run(db, "DELETE FROM tokens WHERE expires_at IS NOT NULL AND expires_at <= ?1",
+      to_millis(now.wall - limits.retention));
+}
+
+}  // namespace ar::relay::embedded

@@ -1,0 +1,21 @@
+// Bearer tokens. The secret leaves once, at issue; the database holds its SHA-256. As messages.hpp.
+#pragma once
+#include "relay/bus.hpp"
+#include "relay/embedded/moment.hpp"
+
+namespace ar {
+class Database;
+}
+
+namespace ar::relay::embedded {
+
+Result<IssuedToken> issue_token(Database& db, Moment now, std::string const& profile, TokenScope const& scope,
+                                std::optional<milliseconds> lifetime);
+Result<IssuedToken> renew_token(Database& db, Moment now, std::string const& token);
+Result<TokenInfo> check_token(Database& db, Moment now, std::string const& token);
+Result<void> revoke_token(Database& db, std::string const& jti);
+
+/// Inside a transaction of the caller's: those that ended longer ago than the retention time.
+void forget_old_tokens(Database& db, BusLimits const& limits, Moment now);
+
+}  // namespace ar::relay::embedded

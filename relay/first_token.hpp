@@ -1,0 +1,13 @@
+// The token a bus makes for its own machine, so that a newcomer configures nothing (spec 3.1).
+#pragma once
+#include "relay/bus.hpp"
+
+#include <filesystem>
+
+namespace ar::relay {
+
+/// The token in `file` (0600) if the bus still takes it; else a new one of that profile with every right,
+/// written there.
+awaitable<Result<std::string>> first_token(Bus& bus, std::filesystem::path file, std::string profile);
+
+}  // namespace ar::relay

@@ -1,0 +1,118 @@
+#include "relay/message_rules.hpp"
+
+#include "base/ids.hpp"
+
+#include <algorithm>
+
+namespace ar::relay {
+namespace {
+
+Error too_large(std::string field, std::size_t size, std::size_t most) {
+  std::string message = field + " has " + std::to_string(size) + " bytes, at most " + std::to_string(most) +
+                        " are taken; shorten it or send an attachment";
+  return {ErrorKind::too_large, "too_large", std::move(message), std::move(field)};
+}
+Result<void> check_payload(json const& payload) {
+  if (auto const text = object_text("payload", payload, kMaxPayloadBytes); !text) return text.error();
+  if (auto const id = payload.find("taskId"); id != payload.end()) {
+    if (!id->is_number_integer() || id->get<std::int64_t>() <= 0)
+      return invalid("payload.taskId", "payload.taskId must be a positive integer");
+  }
+  for (char const* name : {"urgent", "replyRequested"}) {
+    if (auto const flag = payload.find(name); flag != payload.end() && !flag->is_boolean())
+      return invalid(std::string("payload.") + name,
+                     std::string("payload.") + name + " must be true or false");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string line_problem(std::string_view text) {
+  if (text.empty()) return "is empty";
+  if (!is_utf8(text)) return "is not UTF-8; encode it so";
+  auto const is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+  if (std::ranges::any_of(text, is_control))
+    return "holds a control character; leave line breaks and escapes out";
+  return {};
+}
+
+Result<void> check_word(char const* field, std::string_view text, std::size_t most) {
+  if (text.size() > most) return too_large(field, text.size(), most);
+  if (auto const problem = line_problem(text); !problem.empty())
+    return invalid(field, field + (" " + problem));
+  return {};
+}
+
+Result<std::string> object_text(char const* field, json const& value, std::size_t most) {
+  if (!value.is_object())
+    return invalid(field, std::string(field) + " must be an object, not " + value.type_name());
+  std::string text;
+  try {
+    text = value.dump();
+  } catch (json::type_error const&) {
+    return invalid(field, std::string(field) + " holds text that is not UTF-8; encode it so");
+  }
+  if (text.size() > most) return too_large(field, text.size(), most);
+  return text;
+}
+
+Result<void> check_message(NewMessage const& message, BusLimits const& limits) {
+  if (auto const good = check_word("from", message.from, kMaxNameBytes); !good) return good;
+  if (message.from.find(':') != std::string::npos || message.from == "broadcast")
+    return invalid("from", "from names one sender: no colon, and not \"broadcast\"");
+  if (message.to.size() > kMaxNameBytes) return too_large("to", message.to.size(), kMaxNameBytes);
+  if (auto const problem = address_problem(message.to); !problem.empty())
+    return invalid("to", "to " + problem);
+  if (auto const good = check_word("kind", message.kind, kMaxKindBytes); !good) return good;
+  if (message.subject) {
+    if (message.subject->size() > kMaxSubjectBytes)
+      return too_large("subject", message.subject->size(), kMaxSubjectBytes);
+    if (!is_utf8(*message.subject)) return invalid("subject", "subject is not UTF-8; encode it so");
+  }
+  if (message.body.size() > limits.max_body_bytes)
+    return too_large("body", message.body.size(), limits.max_body_bytes);
+  if (!is_utf8(message.body))
+    return invalid("body", "body is not UTF-8; encode it so, or send the bytes as an attachment");
+  if (auto const good = check_payload(message.payload); !good) return good;
+  if (message.attachments.size() > kMaxAttachments)
+    return too_large("attachments", message.attachments.size(), kMaxAttachments);
+  if (!message.idempotency_key.empty())
+    return check_word("idempotencyKey", message.idempotency_key, kMaxNameBytes);
+  return {};
+}
+
+Result<void> check_identity(Identity const& who) {
+  auto const good = [](char const* field, std::string const& address) -> Result<void> {
+    auto const problem = address_problem(address);
+    if (!problem.empty()) return invalid(field, std::string(field) + ": \"" + address + "\" " + problem);
+    return {};
+  };
+  if (auto const id = good("agentId", who.agent_id); !id) return id;
+  if (is_group_address(who.agent_id))
+    return invalid("agentId", "agentId \"" + who.agent_id + "\" is a group's address; choose a plain name");
+  if (!who.label.empty())
+    if (auto const label = good("label", "label:" + who.label); !label) return label;
+  for (auto const& name : who.tags)
+    if (auto const tag = good("tags", "tag:" + name); !tag) return tag;
+  for (auto const& name : who.capabilities)
+    if (auto const capability = good("capabilities", "cap:" + name); !capability) return capability;
+  return {};
+}
+
+std::string canonical_hash(NewMessage const& message) {
+  json canonical =
+      json::object();  // keys are sorted, so the order in which a sender wrote them does not matter
+  canonical["from"] = message.from;
+  canonical["to"] = message.to;
+  canonical["kind"] = message.kind;
+  canonical["subject"] = message.subject ? json(*message.subject) : json();
+  canonical["body"] = message.body;
+  canonical["payload"] = message.payload;
+  canonical["claimable"] = message.claimable;
+  canonical["replyTo"] = message.reply_to ? json(*message.reply_to) : json();
+  canonical["attachments"] = message.attachments;
+  return sha256_hex(canonical.dump());
+}
+
+}  // namespace ar::relay

@@ -1,0 +1,29 @@
+// What may be sent at all: the rules of every bus, checked before anything is stored.
+#pragma once
+#include "relay/bus.hpp"
+
+namespace ar::relay {
+
+inline constexpr std::size_t kMaxNameBytes = 200;  ///< from, to, idempotency key, agent ids
+inline constexpr std::size_t kMaxKindBytes = 64;
+inline constexpr std::size_t kMaxSubjectBytes = 500;
+inline constexpr std::size_t kMaxPayloadBytes = 64U << 10;
+inline constexpr std::size_t kMaxMetaBytes = 256U << 10;
+inline constexpr std::size_t kMaxAttachments = 32;
+
+/// Error `too_large` or `invalid_argument` with the field, or nothing. What only a store can know (does the
+/// attachment exist?) is not asked here.
+Result<void> check_message(NewMessage const& message, BusLimits const& limits);
+/// Also its label, tags and capabilities: each must be part of a good address.
+Result<void> check_identity(Identity const& who);
+/// Empty when `text` may stand in one line of a header (some UTF-8, no control characters), else what is
+/// wrong with it.
+std::string line_problem(std::string_view text);
+/// 1 to `most` bytes of such text.
+Result<void> check_word(char const* field, std::string_view text, std::size_t most);
+/// The compact text of an object of at most `most` bytes; refuses what is not an object or not UTF-8.
+Result<std::string> object_text(char const* field, json const& value, std::size_t most);
+/// SHA-256 of everything a sender says but the key: what makes two sends the same.
+std::string canonical_hash(NewMessage const& message);
+
+}  // namespace ar::relay
