@@ -91,17 +91,26 @@ void TaskGroup::spawn(std::string name, awaitable<void> task) {
 }
 
 awaitable<void> TaskGroup::stop() {
-  // The stopper itself must see the end of its tasks even when it is being cancelled.
-  co_await net::this_coro::reset_cancellation_state(net::disable_cancellation());
+  // The stopper must see the end of its tasks also when it is cancelled itself meanwhile; it learns of that afterwards.
+  bool const throws = co_await net::this_coro::throw_if_cancelled();
+  co_await net::this_coro::throw_if_cancelled(false);
   for (auto it = tasks_.begin(); it != tasks_.end();) {
     auto& task = *it++;  // a task may end, and leave the list, inside emit
     task.cancel.emit(net::cancellation_type::terminal);
   }
   co_await join();
+  co_await net::this_coro::throw_if_cancelled(throws);
 }
 
 awaitable<void> TaskGroup::join() {
-  while (!tasks_.empty()) co_await ended_.wait();
+  while (!tasks_.empty()) {
+    auto const count = tasks_.size();
+    bool const some_ended = co_await ended_.wait(Clock::now() + std::chrono::seconds(5));
+    if (some_ended || tasks_.size() != count) continue;
+    std::string names;
+    for (auto const& task : tasks_) names += (names.empty() ? "" : ", ") + task.name;
+    spdlog::warn("task group {} still waits for: {}", name_, names);
+  }
 }
 
 }  // namespace ar

@@ -88,3 +88,21 @@ TEST_CASE("WorkerRunsJobsInOrderAndBringsValuesAndExceptionsBack") {
     CHECK(caught);
   });
 }
+
+TEST_CASE("ATaskThatHasStoppedAGroupCanStillBeCancelled") {
+  net::io_context io(1);
+  TaskGroup outer(io.get_executor(), "outer"), inner(io.get_executor(), "inner");
+  bool cancelled = false;
+  auto sleeper = []() -> awaitable<void> { co_await sleep_for(1h); };
+  auto stopper = [&]() -> awaitable<void> {
+    inner.spawn("sleeper", sleeper());
+    co_await inner.stop();
+    cancelled = !co_await sleep_for(1h);
+  };
+  test::run(io, [&]() -> awaitable<void> {
+    outer.spawn("stopper", stopper());
+    co_await sleep_for(5ms);
+    co_await outer.stop();
+  });
+  CHECK(cancelled);
+}
