@@ -53,6 +53,8 @@ class Terminal {
   virtual awaitable<Result<void>> paste_and_enter(std::string text) = 0;
   /// Leaves copy mode if it is on.
   virtual awaitable<Result<void>> leave_copy_mode() = 0;
+  /// Waits until nobody scrolls any more: true; false at the deadline or when the terminal is gone.
+  virtual awaitable<bool> copy_mode_over(Clock::time_point /*deadline*/) { co_return true; }
   /// Between begin and the watch's destruction, output of the program wakes `OutputWatch::wait`: an event, no polling.
   class OutputWatch {
    public:

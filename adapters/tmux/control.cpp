@@ -1,0 +1,383 @@
+#include "adapters/tmux/control.hpp"
+
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+#include "base/spawn.hpp"
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+namespace ar::adapters {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kPatience = 10s;  ///< for an answer; a server that takes longer is stopped or drowning
+constexpr auto kFarewell = 1s;   ///< for the client to go by itself
+
+/// For the client, and through it for the server: nothing of the daemon's own environment.
+std::vector<std::string> clean_environment() {
+  char const* const home = std::getenv("HOME");
+  std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin", "SHELL=/bin/sh",
+                                       "LC_ALL=C.UTF-8"};
+  environment.push_back(std::string("HOME=") + (home && *home ? home : "/"));
+  return environment;
+}
+
+/// What the server must be like; set on every connection, and before the first pane is made.
+std::vector<std::string> client_arguments(std::filesystem::path const& socket, bool may_start) {
+  std::vector<std::string> words{"-u", "-S", socket.string(), "-f", "/dev/null", "-C"};
+  if (!may_start) words.push_back("-N");
+  words.push_back("start-server");
+  static constexpr std::array<std::array<char const*, 3>, 17> kOptions{{
+      {"-s", "exit-empty", "off"},
+      {"-s", "escape-time", "0"},      // an Escape key is one, at once
+      {"-s", "extended-keys", "off"},  // later versions lose newlines of pastes with it
+      {"-s", "set-clipboard", "off"},  // an agent's output must not reach a person's clipboard
+      {"-s", "default-terminal", "tmux-256color"},
+      {"-g", "default-size", "120x40"},
+      {"-g", "destroy-unattached", "off"},
+      {"-g", "detach-on-destroy", "on"},
+      {"-g", "history-limit", "10000"},
+      {"-g", "status", "off"},           // the agent keeps its rows when a person looks
+      {"-g", "update-environment", ""},  // nor does a person's environment come in
+      {"-g", "bell-action", "none"},
+      {"-gw", "window-size", "latest"},
+      {"-gw", "aggressive-resize", "off"},
+      {"-gw", "remain-on-exit", "on"},  // or the exit status would be lost
+      {"-gw", "allow-rename", "off"},
+      {"-gw", "automatic-rename", "off"},
+  }};
+  for (auto const& option : kOptions) {
+    words.insert(words.end(), {";", "set-option"});
+    words.insert(words.end(), option.begin(), option.end());
+  }
+  // The screen of a dead program stays as it was. (-q: tmux 3.2 does not know this one, and never draws
+  // there.)
+  words.insert(words.end(), {";", "set-option", "-gwq", "remain-on-exit-format", ""});
+  // tmux 3.3a crashes, and takes every agent with it, when something is pasted into a dead pane.
+  words.insert(words.end(), {";", "bind-key", "-T", "prefix", "]", "if-shell", "-F", "#{pane_dead}", "",
+                             "paste-buffer -p"});
+  words.insert(words.end(), {";", "unbind-key", "-q", "-T", "prefix", "="});
+  words.insert(words.end(), {";", "new-session", "-A", "-s", "_ctl", "-n", "_ctl", "-x", "120", "-y", "40",
+                             "-f", "ignore-size", "--", "/bin/sh", "-c", ":"});
+  return words;
+}
+
+Error gone(std::string message) { return unavailable("tmux_gone", std::move(message)); }
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    auto const end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+}  // namespace
+
+/// A caller's wait. Its replies are those up to the block that prints `mark`: how many blocks a line of
+/// commands gives depends on which fail and which branch is taken.
+struct TmuxControl::Call {
+  Call(Executor const& executor, std::string m)
+      : mark(std::move(m)), timer(executor, Clock::now() + kPatience) {}
+  std::string mark;
+  Timer timer;
+  bool done = false;
+  bool answered = false;
+  std::vector<std::string> bodies{};
+  std::optional<std::string> failure{};
+};
+
+struct TmuxControl::Connection {
+  Connection(Executor const& executor, net::local::stream_protocol::socket s, boost::process::v2::process p)
+      : socket(std::move(s)), client(std::move(p)), wake(executor) {}
+  net::local::stream_protocol::socket socket;
+  boost::process::v2::process client;
+  ControlParser parser{};
+  std::deque<std::shared_ptr<Call>> calls{};
+  std::string out{};
+  Notifier wake;
+  bool open = true;
+  bool reaped = false;
+  std::string last_words{};  ///< what the client said outside of our calls: the reason of a failure
+};
+
+TmuxControl::TmuxControl(Executor executor, TmuxOptions options, Events events)
+    : executor_(executor),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      mark_("done-" + random_hex(8) + "-"),
+      connecting_(executor),
+      changed_(executor),
+      tasks_(executor, "tmux") {}
+
+awaitable<Result<void>> TmuxControl::connect() {
+  auto const lock = co_await connecting_.lock();
+  auto const deadline = Clock::now() + kPatience;
+  while (state_ == State::reconnecting && Clock::now() < deadline) co_await changed_.wait(deadline);
+  if (state_ == State::reconnecting) co_return timed_out("the tmux server does not answer; is it stopped?");
+  if (state_ == State::stopped) co_return gone("the connection to tmux was closed");
+  if (state_ == State::serving) co_return Result<void>();
+  if (version_.empty()) {
+    auto version = co_await tmux_version(executor_, options_.tmux);
+    if (!version) co_return version.error();
+    auto program = find_executable(options_.tmux);
+    if (!program) co_return program.error();
+    version_ = *version;
+    program_ = *program;
+  }
+  if (auto dir = make_private_dir(options_.socket.parent_path()); !dir) co_return dir.error();
+  co_return co_await attach(true);
+}
+
+awaitable<void> TmuxControl::stop() {
+  state_ = State::stopped;
+  changed_.notify_all();
+  auto const connection = std::exchange(connection_, nullptr);
+  if (connection) {
+    connection->out.clear();
+    error_code ignored;
+    connection->socket.shutdown(net::socket_base::shutdown_both,
+                                ignored);  // detaches the client, which then ends
+    auto const deadline = Clock::now() + kFarewell;
+    while (!connection->reaped && Clock::now() < deadline) co_await connection->wake.wait(deadline);
+  }
+  co_await tasks_.stop();
+  sinks_.clear();
+}
+
+awaitable<Result<void>> TmuxControl::attach(bool may_start) {
+  int ends[2];
+  // A socket and not pipes: writing to a dead client must be an error, not a signal.
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    co_return from_errno("cannot talk to tmux", errno);
+  net::local::stream_protocol::socket socket(executor_, net::local::stream_protocol(), ends[0]);
+  SpawnSpec spec;
+  spec.executable = program_;
+  spec.arguments = client_arguments(options_.socket, may_start);
+  spec.environment = clean_environment();
+  spec.directory = "/";
+  spec.in = spec.out = spec.err = ends[1];
+  auto client = spawn(executor_, spec);
+  ::close(ends[1]);
+  if (!client) co_return client.error();
+
+  auto const connection = std::make_shared<Connection>(executor_, std::move(socket), std::move(*client));
+  tasks_.spawn("read", read(connection));
+  tasks_.spawn("write", write(connection));
+  tasks_.spawn("reap", reap(connection));
+  auto greeted = co_await greet(connection, may_start);
+  if (!greeted || !connection->open || state_ == State::stopped) {
+    lost(connection);
+    if (!greeted) co_return greeted.error();
+    co_return gone("the tmux client ended at once");
+  }
+  connection_ = connection;
+  state_ = State::serving;
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_start) {
+  auto hello = co_await run(connection, "display-message -p '#{pid}'");
+  if (!hello) {
+    auto words = connection->last_words;
+    if (words.empty()) words = hello.error().message;
+    co_return unavailable("tmux_failed",
+                          "cannot use the tmux server at " + options_.socket.string() + ": " + words +
+                              "; if it is of another version, end its agents and remove the socket");
+  }
+  auto const pid = static_cast<pid_t>(std::atol(hello->empty() ? "" : hello->front().c_str()));
+  if (!server_process_ || server_process_->pid() != pid || server_process_->exited()) {
+    if (!may_start) co_return gone("another tmux server took over the socket " + options_.socket.string());
+    server_process_.emplace(executor_, pid);
+    ++server_;
+  }
+  // A client before us may have left links and buffers behind.
+  auto left =
+      co_await run(connection,
+                   "list-windows -t '=_ctl' -F 'unlink-window -k -t =_ctl:#{window_id} #{window_name}'\n"
+                   "list-buffers -F 'delete-buffer -b #{buffer_name}'");
+  if (!left) co_return left.error();
+  std::string clean_up;
+  for (auto const& body : *left) {
+    for (auto const line : lines_of(body)) {
+      if (line.ends_with(" _ctl")) continue;
+      if (line.starts_with("unlink-window")) clean_up += std::string(line.substr(0, line.rfind(' '))) + "\n";
+      if (line.starts_with("delete-buffer -b agent-runner-")) clean_up += std::string(line) + "\n";
+    }
+  }
+  paused_.clear();
+  if (!clean_up.empty()) enqueue(*connection, std::move(clean_up));
+  co_return Result<void>();
+}
+
+awaitable<Result<std::vector<std::string>>> TmuxControl::call(std::string commands, ServerNumber server) {
+  auto const deadline = Clock::now() + kPatience;
+  while (state_ == State::reconnecting && Clock::now() < deadline) co_await changed_.wait(deadline);
+  if (state_ != State::serving || (server != 0 && server != server_))
+    co_return gone("the tmux server is gone");
+  co_return co_await run(connection_, std::move(commands));
+}
+
+void TmuxControl::send(std::string commands) {
+  if (state_ != State::serving) return;
+  enqueue(*connection_, std::move(commands));
+}
+
+std::shared_ptr<TmuxControl::Call> TmuxControl::enqueue(Connection& connection, std::string commands) {
+  auto const call = std::make_shared<Call>(executor_, mark_ + std::to_string(++calls_));
+  connection.calls.push_back(call);
+  connection.out += std::move(commands) + "\ndisplay-message -p " + call->mark + "\n";
+  connection.wake.notify_all();
+  return call;
+}
+
+awaitable<Result<std::vector<std::string>>> TmuxControl::run(ConnectionPtr connection, std::string commands) {
+  if (!connection->open) co_return gone("the tmux client has ended");
+  auto const call = enqueue(*connection, std::move(commands));
+  if (!call->done) (void)co_await call->timer.async_wait(nothrow);
+  if (!call->done) co_return timed_out("tmux did not answer; is its server stopped?");
+  if (!call->answered) co_return gone("the tmux client ended before it answered");
+  if (call->failure) co_return conflict("tmux_error", "tmux: " + *call->failure);
+  co_return std::move(call->bodies);
+}
+
+void TmuxControl::route(std::string const& pane, OutputSink sink) {
+  paused_.erase(pane);
+  if (sink)
+    sinks_[pane] = std::move(sink);
+  else
+    sinks_.erase(pane);
+}
+
+void TmuxControl::nudge_server() const {
+  if (server_process_) server_process_->signal(SIGCHLD);
+}
+
+awaitable<void> TmuxControl::read(ConnectionPtr connection) {
+  std::string buffer(64U << 10, '\0');
+  while (connection->open) {
+    auto const [ec, n] = co_await connection->socket.async_read_some(net::buffer(buffer), nothrow);
+    if (ec) break;
+    for (auto& event : connection->parser.feed(std::string_view(buffer).substr(0, n)))
+      handle(*connection, std::move(event));
+  }
+  lost(connection);
+}
+
+awaitable<void> TmuxControl::write(ConnectionPtr connection) {
+  while (connection->open) {
+    if (connection->out.empty()) {
+      co_await connection->wake.wait();
+      continue;
+    }
+    std::string const now = std::exchange(connection->out, {});
+    auto const [ec, n] = co_await net::async_write(connection->socket, net::buffer(now), nothrow);
+    if (ec) break;
+  }
+}
+
+/// The client's end is an event of its own: its socket stays open as long as a stopped server holds the other
+/// end.
+awaitable<void> TmuxControl::reap(ConnectionPtr connection) {
+  // Not the process's own async_wait: a spurious wake of the reactor makes that one block in waitpid.
+  Process end(executor_, connection->client.id());
+  while (!end.exited()) co_await end.wait();
+  connection->reaped = true;
+  lost(connection);
+  connection->wake.notify_all();
+}
+
+void TmuxControl::handle(Connection& connection, ControlEvent event) {
+  std::string_view const text = event.text;
+  switch (event.kind) {
+    case ControlEvent::Kind::reply: {
+      if (!event.ours || connection.calls.empty()) {
+        if (!event.ok) connection.last_words = text.substr(0, text.find('\n'));
+        return;
+      }
+      auto const call = connection.calls.front();
+      if (!text.empty() && text.substr(0, text.size() - 1) == call->mark) {
+        connection.calls.pop_front();
+        call->done = call->answered = true;
+        call->timer.cancel();
+      } else if (event.ok) {
+        call->bodies.push_back(std::move(event.text));
+      } else if (!call->failure) {
+        call->failure = text.substr(0, text.find('\n'));
+      }
+      return;
+    }
+    case ControlEvent::Kind::stray:
+      if (!text.empty()) connection.last_words = text;
+      return;
+    case ControlEvent::Kind::notification:
+      if (text.starts_with("%output ")) {
+        auto const space = std::min(text.find(' ', 8), text.size());
+        std::string const pane(text.substr(8, space - 8));
+        if (auto const sink = sinks_.find(pane); sink != sinks_.end())
+          sink->second(decode_output(text.substr(std::min(space + 1, text.size()))));
+        else if (paused_.insert(pane).second)
+          send("refresh-client -A '" + pane +
+               ":pause'");  // or the server would keep this output for us for ever
+      } else if (text.starts_with("%exit ")) {
+        connection.last_words = text.substr(6);
+      } else if (text.starts_with("%pane-mode-changed ")) {
+        if (events_.mode_changed) events_.mode_changed(text.substr(19));
+      } else if (text.starts_with("%unlinked-window-close ") || text.starts_with("%window-close ")) {
+        if (events_.window_closed) events_.window_closed(text.substr(text.find('@')));
+      }
+      return;
+  }
+}
+
+void TmuxControl::lost(ConnectionPtr const& connection) {
+  if (!connection->open) return;
+  connection->open = false;
+  error_code ignored;
+  connection->socket.shutdown(net::socket_base::shutdown_both, ignored);
+  connection->wake.notify_all();
+  for (auto const& call : std::exchange(connection->calls, {})) {
+    call->done = true;
+    call->timer.cancel();
+  }
+  if (connection_ == connection && state_ == State::serving) {
+    state_ = State::reconnecting;
+    tasks_.spawn("reconnect", reconnect());
+  }
+}
+
+awaitable<void> TmuxControl::reconnect() {
+  spdlog::warn("the tmux client ended ({}); reconnecting",
+               connection_->last_words.empty() ? "without a word" : connection_->last_words);
+  connection_.reset();
+  for (auto delay = Clock::duration(20ms); !server_process_->exited();
+       delay = std::min<Clock::duration>(delay * 2, 5s)) {
+    auto attached = co_await attach(false);
+    if (attached) {
+      changed_.notify_all();
+      if (events_.reconnected) events_.reconnected();
+      co_return;
+    }
+    bool const ended = co_await server_process_->wait(Clock::now() + delay);
+    if (ended) break;
+    server_process_->signal(SIGUSR1);  // makes tmux create its socket again, should someone have removed it
+  }
+  spdlog::error("the tmux server at {} has ended", options_.socket.string());
+  state_ = State::idle;
+  changed_.notify_all();
+  if (events_.server_gone) events_.server_gone();
+}
+
+}  // namespace ar::adapters

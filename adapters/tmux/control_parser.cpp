@@ -1,0 +1,99 @@
+#include "adapters/tmux/control_parser.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ar::adapters {
+namespace {
+
+constexpr std::size_t kMost = 16U << 20;
+
+void append(std::string& to, std::string_view text) {
+  to.append(text.substr(0, kMost - std::min(kMost, to.size())));
+}
+
+/// "TIME NUMBER FLAGS", all digits.
+bool is_guard(std::string_view text) {
+  return std::ranges::count(text, ' ') == 2 && text.front() != ' ' && text.back() != ' ' &&
+         text.find_first_not_of("0123456789 ") == std::string_view::npos;
+}
+
+char octal(unsigned digit) { return static_cast<char>('0' + (digit & 7U)); }
+
+}  // namespace
+
+std::vector<ControlEvent> ControlParser::feed(std::string_view bytes) {
+  std::vector<ControlEvent> events;
+  for (;;) {
+    auto const end = bytes.find('\n');
+    if (end == std::string_view::npos) {
+      append(partial_, bytes);
+      return events;
+    }
+    if (partial_.empty()) {
+      line(bytes.substr(0, std::min(end, kMost)), events);
+    } else {
+      append(partial_, bytes.substr(0, end));
+      line(partial_, events);
+      partial_.clear();
+    }
+    bytes.remove_prefix(end + 1);
+  }
+}
+
+void ControlParser::line(std::string_view text, std::vector<ControlEvent>& events) {
+  if (in_block_) {
+    bool const end = text.starts_with("%end ") && text.substr(5) == guard_;
+    bool const error = text.starts_with("%error ") && text.substr(7) == guard_;
+    if (end || error) {
+      in_block_ = false;
+      bool const ours = ((guard_.back() - '0') & 1) != 0;
+      events.push_back({ControlEvent::Kind::reply, std::exchange(body_, {}), end, ours});
+    } else {
+      append(body_, text);
+      append(body_, "\n");
+    }
+  } else if (text.starts_with("%begin ") && is_guard(text.substr(7))) {
+    in_block_ = true;
+    guard_ = text.substr(7);
+  } else {
+    auto const kind = text.starts_with('%') ? ControlEvent::Kind::notification : ControlEvent::Kind::stray;
+    events.push_back({kind, std::string(text)});
+  }
+}
+
+std::string tmux_quote(std::string_view text) {
+  std::string quoted = "\"";
+  for (char const c : text) {
+    auto const u = static_cast<unsigned char>(c);
+    // tmux reads input through a signed char: a raw 0xFF would be the end of the file to it.
+    if (u < 0x20 || u == 0x7f || u >= 0xf8) {
+      quoted += '\\';
+      quoted += octal(u >> 6U);
+      quoted += octal(u >> 3U);
+      quoted += octal(u);
+    } else {
+      if (c == '"' || c == '\\' || c == '$') quoted += '\\';
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+std::string decode_output(std::string_view escaped) {
+  auto const is_octal = [](char c) { return c >= '0' && c <= '7'; };
+  std::string bytes;
+  bytes.reserve(escaped.size());
+  for (std::size_t i = 0; i < escaped.size(); ++i) {
+    auto const code = escaped.substr(i + 1, 3);
+    if (escaped[i] == '\\' && code.size() == 3 && std::ranges::all_of(code, is_octal)) {
+      bytes += static_cast<char>((code[0] - '0') * 64 + (code[1] - '0') * 8 + (code[2] - '0'));
+      i += 3;
+    } else {
+      bytes += escaped[i];
+    }
+  }
+  return bytes;
+}
+
+}  // namespace ar::adapters

@@ -1,0 +1,41 @@
+// tmux's control-mode protocol as values: bytes in, events out. Pure.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ar::adapters {
+
+struct ControlEvent {
+  enum class Kind {
+    reply,         ///< one command's %begin..%end or %error block; `text` is its body
+    notification,  ///< a %line outside of a block; `text` is the whole line
+    stray,         ///< a line that belongs to neither: what the client says before it gives up
+  };
+  Kind kind;
+  std::string text;
+  bool ok = true;     ///< reply: it ended in %end
+  bool ours = false;  ///< reply: to a command that came through this client's input
+};
+
+class ControlParser {
+ public:
+  /// The events completed by these bytes, in order. Never fails: what cannot be understood is `stray`. A line
+  /// or a body longer than 16 MiB is cut.
+  std::vector<ControlEvent> feed(std::string_view bytes);
+
+ private:
+  void line(std::string_view text, std::vector<ControlEvent>& events);
+  std::string partial_;
+  bool in_block_ = false;
+  std::string guard_;  ///< "TIME NUMBER FLAGS" of the open block: a body may hold lines that look like an end
+  std::string body_;
+};
+
+/// Any bytes but NUL as one word of tmux's command language, on one line.
+std::string tmux_quote(std::string_view text);
+/// The bytes that an %output line stands for.
+std::string decode_output(std::string_view escaped);
+
+}  // namespace ar::adapters

@@ -1,0 +1,45 @@
+#include "adapters/tmux/launch_file.hpp"
+
+#include "base/ids.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <fcntl.h>
+#include <string>
+#include <system_error>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+
+namespace ar::adapters {
+
+Result<fs::path> write_launch_file(fs::path const& folder, TerminalSpec const& spec) {
+  std::string content = spec.directory.string() + '\0' + std::to_string(spec.argv.size()) + '\0';
+  for (auto const* words : {&spec.argv, &spec.environment}) {
+    for (auto const& word : *words) {
+      if (word.find('\0') != std::string::npos)
+        return invalid("argv", "an argument or environment variable holds a NUL byte");
+      content += word + '\0';
+    }
+  }
+  auto const file = folder / ("launch-" + random_hex(8));
+  int const fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return from_errno("cannot write " + file.string(), errno);
+  auto const written = ::write(fd, content.data(), content.size());
+  int const reason = written < 0 ? errno : ENOSPC;
+  ::close(fd);
+  if (written == static_cast<ssize_t>(content.size())) return file;
+  ::unlink(file.c_str());
+  return from_errno("cannot write " + file.string(), reason);
+}
+
+void remove_stale_launch_files(fs::path const& folder) {
+  std::error_code ec;
+  for (auto const& entry : fs::directory_iterator(folder, ec)) {
+    auto const age = fs::file_time_type::clock::now() - entry.last_write_time(ec);
+    if (entry.path().filename().string().starts_with("launch-") && age > std::chrono::minutes(1))
+      fs::remove(entry.path(), ec);
+  }
+}
+
+}  // namespace ar::adapters

@@ -1,0 +1,19 @@
+// What a program is started with, handed to the launcher in a private file instead of through tmux, whose
+// environment, arguments and listings anyone of this user may read.
+//
+// The file: NUL-terminated strings: directory, number of arguments, arguments..., environment ("K=V")...
+#pragma once
+#include "adapters/terminal.hpp"
+#include "base/error.hpp"
+
+#include <filesystem>
+
+namespace ar::adapters {
+
+/// Writes it (0600, exclusively created) and returns its path; the launcher removes it.
+Result<std::filesystem::path> write_launch_file(std::filesystem::path const& folder,
+                                                TerminalSpec const& spec);
+/// Removes what was written a minute ago or earlier: its launcher never ran.
+void remove_stale_launch_files(std::filesystem::path const& folder);
+
+}  // namespace ar::adapters

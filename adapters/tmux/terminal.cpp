@@ -1,0 +1,324 @@
+#include "adapters/tmux/terminal.hpp"
+
+#include "base/ids.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+namespace ar::adapters {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr std::size_t kChunk = 64U << 10;  ///< of text in one set-buffer line
+constexpr std::size_t kKeptOutput = 64U << 10;
+constexpr auto kStatusPatience = 500ms;  ///< for tmux to learn what the kernel told us
+constexpr auto kGrace = 1s;              ///< between asking a program to end and ending it
+
+Error terminal_gone(std::string const& name) {
+  return conflict("terminal_gone", "the program in terminal " + name + " has ended");
+}
+
+}  // namespace
+
+struct TmuxTerminal::Output {
+  explicit Output(Executor const& executor) : more(executor) {}
+  std::string bytes{};
+  bool fresh = false;
+  Notifier more;
+};
+
+class TmuxTerminal::Watch final : public OutputWatch {
+ public:
+  Watch(std::shared_ptr<TmuxTerminal> terminal, std::shared_ptr<Output> output)
+      : terminal_(std::move(terminal)), output_(std::move(output)) {}
+  ~Watch() override { terminal_->unwatch(output_); }
+  awaitable<bool> wait(Clock::time_point deadline) override {
+    auto const output = output_;
+    while (!output->fresh && Clock::now() < deadline) co_await output->more.wait(deadline);
+    co_return std::exchange(output->fresh, false);
+  }
+  std::string take() override { return std::exchange(output_->bytes, {}); }
+
+ private:
+  std::shared_ptr<TmuxTerminal> terminal_;
+  std::shared_ptr<Output> output_;
+};
+
+TmuxTerminal::TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::string name,
+                           PaneIds ids)
+    : executor_(executor),
+      control_(std::move(control)),
+      name_(std::move(name)),
+      ids_(std::move(ids)),
+      server_(control_->server()),
+      program_(executor, ids_.pid),
+      exited_(executor),
+      mode_changed_(executor) {}
+
+awaitable<Result<std::vector<std::string>>> TmuxTerminal::call(std::string commands) {
+  auto bodies = co_await control_->call(std::move(commands), server_);
+  if (!bodies && bodies.error().code == "tmux_error" &&
+      bodies.error().message.find("can't find") != std::string::npos)
+    co_return terminal_gone(name_);
+  co_return bodies;
+}
+
+awaitable<Result<std::vector<std::string>>> TmuxTerminal::ask(std::string commands) {
+  auto bodies = co_await call(commands);
+  // The client died meanwhile: asking the next one does no harm. Without a server it fails again, at once.
+  if (!bodies && bodies.error().code == "tmux_gone") bodies = co_await call(std::move(commands));
+  co_return bodies;
+}
+
+awaitable<Result<Screen>> TmuxTerminal::capture(bool with_styles) {
+  std::string commands =
+      "display-message -p -t " + ids_.pane +
+      " '#{pane_id} #{cursor_x} #{cursor_y} #{?pane_in_mode,1,0} #{pane_current_command}'\n"
+      "capture-pane -p -t " +
+      ids_.pane;
+  if (with_styles) commands += " -e";
+  auto bodies = co_await ask(std::move(commands));
+  if (!bodies) co_return bodies.error();
+  Screen screen;
+  char pane[16] = "";
+  int mode = 0, command_at = 0;
+  if (bodies->size() != 2 || std::sscanf(bodies->front().c_str(), "%15s %d %d %d %n", pane, &screen.cursor_x,
+                                         &screen.cursor_y, &mode, &command_at) != 4)
+    co_return internal("tmux_error", "tmux described terminal " + name_ + " in an unknown way");
+  if (ids_.pane != pane) co_return terminal_gone(name_);
+  screen.copy_mode = mode != 0;
+  screen.command = bodies->front().substr(static_cast<std::size_t>(command_at));
+  if (!screen.command.empty()) screen.command.pop_back();
+  std::string_view rest = bodies->back();
+  while (!rest.empty()) {
+    auto const end = std::min(rest.find('\n'), rest.size());
+    auto const text = rest.substr(0, end);
+    screen.lines.emplace_back(text.substr(0, text.find_last_not_of(' ') + 1));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  co_return screen;
+}
+
+/// Runs `before`, and then `commands` only if what they type reaches the living program, else `otherwise`:
+/// decided inside tmux, in one step with the typing. (Pasting into a dead pane crashes tmux 3.3a.)
+awaitable<Result<void>> TmuxTerminal::type(std::string before, std::string commands, std::string otherwise) {
+  if (!alive_) co_return terminal_gone(name_);
+  if (!before.empty()) before += "\n";
+  auto bodies =
+      co_await call(before + "if-shell -F -t " + ids_.pane + " '#{||:#{pane_dead},#{pane_in_mode}}' { " +
+                    otherwise + "display-message -p -t " + ids_.pane +
+                    " '#{?pane_dead,not typed: dead,not typed: mode}' } { " + commands + " }");
+  if (!bodies) co_return bodies.error();
+  for (auto const& body : *bodies) {
+    if (body == "not typed: dead\n") co_return terminal_gone(name_);
+    if (body == "not typed: mode\n")
+      co_return conflict("copy_mode", "a person is scrolling in terminal " + name_ + "; nothing was typed");
+  }
+  co_return Result<void>();
+}
+
+namespace {
+struct PasteCommands {
+  std::string fill, paste, drop;
+};
+/// -p: bracketed when the program asked for it; -r: newlines stay newlines; -d: the buffer goes with the
+/// paste.
+PasteCommands paste_commands(std::string_view text, std::string const& pane) {
+  auto const buffer = "agent-runner-" + random_hex(8);
+  PasteCommands commands;
+  bool first = true;
+  do {
+    auto const chunk = text.substr(0, kChunk);
+    text.remove_prefix(chunk.size());
+    commands.fill += std::string(first ? "" : "\n") + "set-buffer " + (first ? "" : "-a ") + "-b " + buffer +
+                     " " + tmux_quote(chunk);
+    first = false;
+  } while (!text.empty());
+  commands.paste = "paste-buffer -p -r -d -b " + buffer + " -t " + pane;
+  commands.drop = "delete-buffer -b " + buffer + " ; ";
+  return commands;
+}
+}  // namespace
+
+awaitable<Result<void>> TmuxTerminal::paste(std::string text) {
+  if (text.empty()) co_return Result<void>();
+  if (text.find('\0') != std::string::npos) co_return invalid("text", "a paste cannot hold a NUL byte");
+  auto const commands = paste_commands(text, ids_.pane);
+  co_return co_await type(commands.fill, commands.paste, commands.drop);
+}
+
+awaitable<Result<void>> TmuxTerminal::paste_and_enter(std::string text) {
+  std::string const enter = "send-keys -t " + ids_.pane + " Enter";
+  std::string const nothing;
+  if (text.empty()) co_return co_await type(nothing, enter, nothing);
+  if (text.find('\0') != std::string::npos) co_return invalid("text", "a paste cannot hold a NUL byte");
+  auto const commands = paste_commands(text, ids_.pane);
+  co_return co_await type(commands.fill, commands.paste + " ; " + enter, commands.drop);
+}
+
+awaitable<Result<void>> TmuxTerminal::keys(std::vector<std::string> names) {
+  if (names.empty()) co_return Result<void>();
+  std::string commands = "send-keys -t " + ids_.pane + " --";
+  for (auto const& name : names) commands += " " + tmux_quote(name);
+  std::string const nothing;
+  co_return co_await type(nothing, std::move(commands), nothing);
+}
+
+awaitable<Result<void>> TmuxTerminal::leave_copy_mode() {
+  if (!alive_) co_return terminal_gone(name_);
+  auto left = co_await ask("if-shell -F -t " + ids_.pane + " '#{pane_in_mode}' { copy-mode -q -t " +
+                           ids_.pane + " }");
+  if (!left) co_return left.error();
+  co_return Result<void>();
+}
+
+awaitable<bool> TmuxTerminal::copy_mode_over(Clock::time_point deadline) {
+  while (alive_ && Clock::now() < deadline) {
+    auto bodies = co_await ask("display-message -p -t " + ids_.pane + " '#{pane_id} #{?pane_in_mode,1,0}'");
+    if (!bodies) co_return false;
+    if (!bodies->empty() && bodies->front() == ids_.pane + " 0\n") co_return true;
+    co_await mode_changed_.wait(deadline);
+  }
+  co_return false;
+}
+
+// ---- output
+// -------------------------------------------------------------------------------------------------------
+// tmux sends a control client the output of the windows of its own session only. So a watched window is
+// linked into
+// `_ctl`: an event, no process, nothing for panes that nobody watches, no change of size (our client has
+// `ignore-size`), and nothing that a person's client would notice. `pause` when the watch ends is essential:
+// tmux keeps a pane's output for a client that once heard it, also after the unlinking. (`off` would be
+// worse: with no other client, tmux then stops reading from the program.)
+
+std::string TmuxTerminal::link_commands() const {
+  return "link-window -d -s " + ids_.window + " -t '=_ctl:'\nrefresh-client -A '" + ids_.pane + ":continue'";
+}
+
+void TmuxTerminal::listen() {
+  auto const weak = weak_from_this();
+  control_->route(ids_.pane, [weak](std::string bytes) {
+    auto const self = weak.lock();
+    if (!self) return;
+    for (auto const& output : self->watched_) {
+      output->bytes += bytes;
+      if (output->bytes.size() > kKeptOutput) output->bytes.erase(0, output->bytes.size() - kKeptOutput);
+      output->fresh = true;
+      output->more.notify_all();
+    }
+  });
+}
+
+awaitable<Result<std::unique_ptr<Terminal::OutputWatch>>> TmuxTerminal::watch_output() {
+  if (!alive_) co_return terminal_gone(name_);
+  bool const first = watched_.empty();
+  auto const output = std::make_shared<Output>(executor_);
+  watched_.push_back(output);
+  auto watch = std::make_unique<Watch>(shared_from_this(), output);
+  if (first) listen();
+  // A second watch asks for nothing, but is not ready before the first one's link either.
+  std::string commands = first ? link_commands() : "display-message -p linked";
+  auto linked = co_await call(std::move(commands));
+  if (!linked) co_return linked.error();
+  co_return std::unique_ptr<OutputWatch>(std::move(watch));
+}
+
+void TmuxTerminal::unwatch(std::shared_ptr<Output> const& output) {
+  std::erase(watched_, output);
+  if (!watched_.empty()) return;
+  control_->route(ids_.pane, {});
+  // -k ends the window only if it is nowhere else any more, that is, when its own session was killed
+  // meanwhile.
+  if (server_ == control_->server())
+    control_->send("refresh-client -A '" + ids_.pane + ":pause'\nunlink-window -k -t '=_ctl:" + ids_.window +
+                   "'");
+}
+
+void TmuxTerminal::link_again() {
+  if (watched_.empty()) return;
+  listen();
+  control_->send(link_commands());
+  for (auto const& output : watched_) {
+    output->fresh = true;
+    output->more.notify_all();
+  }
+}
+
+// ---- the program's end
+// --------------------------------------------------------------------------------------------
+
+awaitable<TmuxTerminal::Status> TmuxTerminal::ask_status() {
+  Status status;
+  auto bodies = co_await ask("display-message -p -t " + ids_.pane +
+                             " '#{pane_id}|#{pane_pid}|#{pane_dead_status}|#{pane_dead_signal}|'");
+  std::vector<std::string> fields(1);
+  for (char const c : bodies && !bodies->empty() ? bodies->front() : std::string()) {
+    if (c == '|')
+      fields.emplace_back();
+    else
+      fields.back() += c;
+  }
+  if (fields.size() < 5 || fields[0] != ids_.pane || fields[1] != std::to_string(ids_.pid)) co_return status;
+  status.pane_there = true;
+  status.exit.code = std::atoi(fields[2].c_str());
+  status.exit.signal = std::atoi(fields[3].c_str());
+  status.exit.known = !fields[2].empty() || !fields[3].empty();
+  co_return status;
+}
+
+awaitable<ExitStatus> TmuxTerminal::wait_exit() {
+  // It may have ended before we had its handle; if tmux says it lives, the handle is certainly its.
+  auto status = co_await ask_status();
+  if (!status.exit.known) {
+    while (!program_.exited()) co_await program_.wait();
+  }
+  auto const since = Clock::now();
+  for (int asked = 0;; ++asked) {
+    control_->nudge_server();
+    status = co_await ask_status();
+    if (!status.pane_there || status.exit.known || Clock::now() - since > kStatusPatience) break;
+    if (asked > 3) co_await sleep_for(asked < 100 ? 500us : 10ms);
+  }
+  co_return status.exit;
+}
+
+void TmuxTerminal::mark_exited() {
+  alive_ = false;
+  exited_.notify_all();
+  mode_changed_.notify_all();
+  for (auto const& output : watched_) {
+    output->fresh = true;
+    output->more.notify_all();
+  }
+}
+
+awaitable<bool> TmuxTerminal::wait_reported(Clock::time_point deadline) {
+  while (alive_ && Clock::now() < deadline) co_await exited_.wait(deadline);
+  co_return !alive_;
+}
+
+awaitable<bool> TmuxTerminal::pane_exists() {
+  auto bodies = co_await ask("display-message -p -t " + ids_.pane + " '#{pane_id}'");
+  if (!bodies) co_return true;  // the client died under us: whoever replaces it looks again
+  co_return !bodies->empty() && bodies->front() == ids_.pane + "\n";
+}
+
+awaitable<void> TmuxTerminal::end_program(bool ended) {
+  bool const runs = !ended && !program_.exited();
+  auto const rest = runs ? process_tree(executor_, ids_.pid) : left_by(executor_, ids_.pid);
+  if (runs) {
+    ::kill(-ids_.pid, SIGHUP);
+    ::kill(-ids_.pid, SIGCONT);
+  }
+  auto const deadline = Clock::now() + kGrace;
+  for (auto process : rest) co_await process.wait(deadline);
+  // The program last: its end is what others hear of.
+  std::ranges::for_each(rest.rbegin(), rest.rend(), [](Process const& process) { process.signal(SIGKILL); });
+  for (auto process : rest) co_await process.wait(Clock::now() + kGrace);
+}
+
+}  // namespace ar::adapters

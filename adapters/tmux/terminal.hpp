@@ -1,0 +1,84 @@
+// One agent's pane, and the watch over its program's end.
+#pragma once
+#include "adapters/terminal.hpp"
+#include "adapters/tmux/control.hpp"
+#include "adapters/tmux/process.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ar::adapters {
+
+/// tmux's names of one pane and its surroundings; they never change and are never used twice in a server's
+/// life.
+struct PaneIds {
+  std::string session;  ///< "$3"
+  std::string window;   ///< "@3"
+  std::string pane;     ///< "%3"
+  pid_t pid = 0;
+};
+
+class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<TmuxTerminal> {
+ public:
+  TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::string name, PaneIds ids);
+
+  std::string const& pane() const override { return ids_.pane; }
+  std::string const& session() const override { return name_; }
+  pid_t pid() const override { return ids_.pid; }
+  bool alive() const override { return alive_; }
+  awaitable<Result<Screen>> capture(bool with_styles) override;
+  awaitable<Result<void>> paste(std::string text) override;
+  awaitable<Result<void>> keys(std::vector<std::string> names) override;
+  awaitable<Result<void>> paste_and_enter(std::string text) override;
+  awaitable<Result<void>> leave_copy_mode() override;
+  awaitable<bool> copy_mode_over(Clock::time_point deadline) override;
+  awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override;
+
+  // ---- for the host ----
+  PaneIds const& ids() const { return ids_; }
+  /// Returns how the program ended, once it has. Never gives up before that, but for cancellation.
+  awaitable<ExitStatus> wait_exit();
+  /// The end has been reported; wakes those in `wait_reported` and in watches.
+  void mark_exited();
+  awaitable<bool> wait_reported(Clock::time_point deadline);
+  /// Ends the program and what it has started: SIGHUP, and after a second's grace SIGKILL. Also for a pane
+  /// that no longer exists, whose program nobody could drive and nobody would see.
+  /// `ended`: tmux has already seen its end; then only what it left behind.
+  awaitable<void> end_program(bool ended = false);
+  /// False when tmux certainly has no such pane any more.
+  awaitable<bool> pane_exists();
+  /// After a new control client took over: watches see output again.
+  void link_again();
+  /// It may have entered or left copy mode.
+  void look_at_mode() { mode_changed_.notify_all(); }
+
+ private:
+  class Watch;
+  struct Output;
+  awaitable<Result<std::vector<std::string>>> call(std::string commands);
+  awaitable<Result<void>> type(std::string before, std::string commands, std::string otherwise);
+  /// For what changes nothing: asked again when the client dies under it.
+  awaitable<Result<std::vector<std::string>>> ask(std::string commands);
+  struct Status {
+    bool pane_there = false;
+    ExitStatus exit{0, 0, false};
+  };
+  awaitable<Status> ask_status();
+  std::string link_commands() const;
+  void listen();
+  void unwatch(std::shared_ptr<Output> const& output);
+
+  Executor executor_;
+  std::shared_ptr<TmuxControl> control_;
+  std::string const name_;
+  PaneIds const ids_;
+  ServerNumber const server_;
+  Process program_;
+  bool alive_ = true;
+  Notifier exited_;
+  Notifier mode_changed_;
+  std::vector<std::shared_ptr<Output>> watched_;
+};
+
+}  // namespace ar::adapters

@@ -1,0 +1,287 @@
+#include "adapters/tmux/tmux_host.hpp"
+
+#include "adapters/tmux/control.hpp"
+#include "adapters/tmux/launch_file.hpp"
+#include "adapters/tmux/process.hpp"
+#include "adapters/tmux/terminal.hpp"
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <sstream>
+#include <unistd.h>
+#include <utility>
+
+namespace ar::adapters {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kReportPatience = 2s;
+
+/// tmux turns dots of a session's name into this by itself; done here so that `-t` finds what `-s` made.
+std::string tmux_name(std::string name) {
+  std::ranges::replace(name, '.', '_');
+  return name;
+}
+
+/// A pane of ours as tmux lists it; each carries its agent's name in a user option.
+struct Listed {
+  std::string name;
+  PaneIds ids;
+  bool dead = false;
+  ExitStatus exit{};
+};
+constexpr char kListCommand[] =
+    "list-panes -a -f '#{&&:#{@agent-runner},#{!=:#{session_name},_ctl}}' -F '#{@agent-runner} #{session_id} "
+    "#{window_id} #{pane_id} #{pane_pid} #{pane_dead} code:#{pane_dead_status} signal:#{pane_dead_signal}'";
+
+std::vector<Listed> parse_list(std::string const& body) {
+  std::vector<Listed> panes;
+  std::istringstream in(body);
+  std::string line;
+  while (std::getline(in, line)) {
+    Listed pane;
+    std::string code, signal;
+    std::istringstream words(line);
+    words >> pane.name >> pane.ids.session >> pane.ids.window >> pane.ids.pane >> pane.ids.pid >> pane.dead >>
+        code >> signal;
+    if (!words) continue;
+    code.erase(0, 5);
+    signal.erase(0, 7);
+    pane.exit = {std::atoi(code.c_str()), std::atoi(signal.c_str()), !code.empty() || !signal.empty()};
+    panes.push_back(std::move(pane));
+  }
+  return panes;
+}
+
+class Host final : public TmuxHost {
+ public:
+  Host(Executor executor, TmuxOptions options)
+      : executor_(executor),
+        options_(std::move(options)),
+        launch_dir_(options_.socket.string() + ".launch"),
+        control_(std::make_shared<TmuxControl>(executor, options_, events())),
+        tasks_(executor, "terminals") {}
+
+  awaitable<Result<void>> begin() {
+    if (auto dir = make_private_dir(launch_dir_); !dir) co_return dir.error();
+    remove_stale_launch_files(launch_dir_);
+    co_return co_await control_->connect();
+  }
+
+  awaitable<void> stop() override {
+    co_await tasks_.stop();
+    co_await control_->stop();
+    terminals_.clear();
+  }
+
+  awaitable<Result<void>> kill_server() override {
+    auto connected = co_await control_->connect();
+    if (!connected) co_return connected.error();
+    auto const living = terminals_;
+    (void)co_await control_->call("kill-server");  // its answer may not come any more
+    for (auto const& [pane, terminal] : living)
+      co_await terminal->wait_reported(Clock::now() + kReportPatience);
+    co_return Result<void>();
+  }
+
+  std::string const& version() const override { return control_->version(); }
+
+  awaitable<Result<std::shared_ptr<Terminal>>> start(TerminalSpec spec, OnExit on_exit) override {
+    if (!is_safe_name(spec.session))
+      co_return invalid("session", "\"" + spec.session + "\" cannot name a session");
+    if (spec.argv.empty()) co_return invalid("argv", "there is no program to start");
+    if (std::error_code ec; !spec.directory.empty() && !std::filesystem::is_directory(spec.directory, ec))
+      co_return invalid(
+          "cwd", "the directory " + spec.directory.string() + " does not exist; create it or choose another");
+    auto connected = co_await control_->connect();
+    if (!connected) co_return connected.error();
+    auto present = co_await listed();
+    if (!present) co_return present.error();
+    auto const old = std::ranges::find(*present, tmux_name(spec.session),
+                                       [](Listed const& l) { return tmux_name(l.name); });
+    if (old != present->end() && !old->dead)
+      co_return conflict("session_exists",
+                         "a program runs in session " + spec.session + " already; stop it first");
+    std::string commands;
+    if (old != present->end()) commands = "kill-session -t '" + old->ids.session + "'\n";
+
+    auto file = write_launch_file(launch_dir_, spec);
+    if (!file) co_return file.error();
+    auto const name = tmux_name(spec.session);
+    auto directory = spec.directory.string();  // a format to tmux
+    for (auto at = directory.find('#'); at != std::string::npos; at = directory.find('#', at + 2))
+      directory.insert(at, "#");
+    commands +=
+        "new-session -d -s " + name + " -n " + name + " -x " + std::to_string(spec.columns) + " -y " +
+        std::to_string(spec.rows) + " -c " + tmux_quote(directory) +
+        " -P -F 'started #{session_id} #{window_id} #{pane_id} #{pane_pid}' -- " +
+        tmux_quote(options_.launcher.string()) + " " + tmux_quote(file->string()) +
+        " ; set-option -p -t '=" + name + ":' @agent-runner " + spec.session + "\n" +
+        // Who looked from a small screen must not leave the agent with it.
+        "set-hook -t '=" + name +
+        ":' client-detached \"if-shell -F '#{==:#{session_attached},0}' { resize-window -t '=" + name +
+        ":' -x " + std::to_string(spec.columns) + " -y " + std::to_string(spec.rows) +
+        " ; set-option -w -u -t '=" + name + ":' window-size }\"";
+    auto bodies = co_await control_->call(std::move(commands), control_->server());
+    if (!bodies) {
+      ::unlink(file->c_str());
+      if (bodies.error().message.find("duplicate session") != std::string::npos)
+        co_return conflict("session_exists", "tmux has a session " + name + " already; end it first");
+      control_->send("kill-session -t '=" + name + "'");  // in case it was made, and the rest failed
+      co_return bodies.error();
+    }
+    for (auto const& body : *bodies) {
+      PaneIds ids;
+      std::string word;
+      std::istringstream words(body);
+      if (words >> word >> ids.session >> ids.window >> ids.pane >> ids.pid; !words || word != "started")
+        continue;
+      co_return take(std::move(spec.session), std::move(ids), std::move(on_exit));
+    }
+    co_return internal("tmux_error", "tmux did not say what it started for " + name);
+  }
+
+  awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) override {
+    auto present = co_await listed();
+    if (!present) co_return present.error();
+    for (auto& pane : *present) {
+      if (pane.ids.pane != found.pane || pane.ids.pid != found.pid) continue;
+      if (pane.dead) break;
+      co_return take(std::move(pane.name), std::move(pane.ids), std::move(on_exit));
+    }
+    co_return conflict("terminal_gone", "the program in session " + found.session + " has ended");
+  }
+
+  awaitable<Result<std::vector<FoundTerminal>>> list() override {
+    auto present = co_await listed();
+    if (!present) co_return present.error();
+    std::vector<FoundTerminal> found;
+    for (auto const& pane : *present) {
+      FoundTerminal terminal;
+      terminal.session = pane.name;
+      terminal.pane = pane.ids.pane;
+      terminal.pid = pane.ids.pid;
+      terminal.alive = !pane.dead;
+      terminal.exit = pane.exit;
+      found.push_back(std::move(terminal));
+    }
+    co_return found;
+  }
+
+  awaitable<Result<void>> remove(std::string session) override {
+    auto present = co_await listed();
+    if (!present) co_return present.error();
+    std::string commands;
+    for (auto const& pane : *present) {
+      if (pane.name != session) continue;
+      auto const entry = terminals_.find(pane.ids.pane);
+      auto const known = entry == terminals_.end() ? nullptr : entry->second;
+      auto const terminal =
+          known ? known : std::make_shared<TmuxTerminal>(executor_, control_, pane.name, pane.ids);
+      // The program first and the pane after it, so that its exit status can still be read.
+      co_await terminal->end_program(pane.dead);
+      if (known) co_await known->wait_reported(Clock::now() + kReportPatience);
+      commands += "kill-session -t '" + pane.ids.session + "'\n" + "if-shell -F -t " + pane.ids.window +
+                  " '#{==:#{window_id}," + pane.ids.window + "}' { kill-window -t " + pane.ids.window +
+                  " }\n";
+    }
+    if (commands.empty()) co_return Result<void>();
+    commands.pop_back();
+    auto killed = co_await control_->call(std::move(commands));
+    if (!killed && killed.error().message.find("can't find") == std::string::npos) co_return killed.error();
+    co_return Result<void>();
+  }
+
+  std::vector<std::string> attach_command(std::string const& session, bool read_only) const override {
+    std::vector<std::string> argv{
+        options_.tmux,           "-u", "-S", options_.socket.string(), "attach-session", "-t",
+        "=" + tmux_name(session)};
+    if (read_only) argv.push_back("-r");
+    return argv;
+  }
+
+ private:
+  TmuxControl::Events events() {
+    TmuxControl::Events events;
+    events.reconnected = [this] {
+      for (auto const& [pane, terminal] : terminals_) {
+        terminal->link_again();
+        terminal->look_at_mode();
+        tasks_.spawn("look " + pane, look_for(terminal));
+      }
+    };
+    events.server_gone = [this] {
+      for (auto const& [pane, terminal] : terminals_) tasks_.spawn("orphan " + pane, end_program(terminal));
+    };
+    events.mode_changed = [this](std::string_view pane) {
+      if (auto const found = terminals_.find(std::string(pane)); found != terminals_.end())
+        found->second->look_at_mode();
+    };
+    events.window_closed = [this](std::string_view window) {
+      for (auto const& [pane, terminal] : terminals_)
+        if (terminal->ids().window == window) tasks_.spawn("look " + pane, look_for(terminal));
+    };
+    return events;
+  }
+
+  awaitable<Result<std::vector<Listed>>> listed() {
+    auto connected = co_await control_->connect();
+    if (!connected) co_return connected.error();
+    for (int asked = 0;; ++asked) {
+      auto bodies = co_await control_->call(kListCommand);
+      if (!bodies) co_return bodies.error();
+      auto panes = parse_list(bodies->empty() ? std::string() : bodies->front());
+      bool const complete =
+          std::ranges::none_of(panes, [](Listed const& l) { return l.dead && !l.exit.known; });
+      if (complete || asked == 3) co_return panes;
+      control_->nudge_server();
+    }
+  }
+
+  std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit) {
+    auto const terminal =
+        std::make_shared<TmuxTerminal>(executor_, control_, std::move(name), std::move(ids));
+    terminals_[terminal->pane()] = terminal;
+    tasks_.spawn("exit " + terminal->pane(), report_exit(terminal, std::move(on_exit)));
+    return terminal;
+  }
+
+  awaitable<void> report_exit(std::shared_ptr<TmuxTerminal> terminal, OnExit on_exit) {
+    auto const status = co_await terminal->wait_exit();
+    if (auto const entry = terminals_.find(terminal->pane());
+        entry != terminals_.end() && entry->second == terminal)
+      terminals_.erase(entry);
+    terminal->mark_exited();
+    if (on_exit) on_exit(status);
+  }
+  awaitable<void> look_for(std::shared_ptr<TmuxTerminal> terminal) {
+    bool const exists = co_await terminal->pane_exists();
+    if (!exists) co_await terminal->end_program();
+  }
+  awaitable<void> end_program(std::shared_ptr<TmuxTerminal> terminal) { co_await terminal->end_program(); }
+
+  Executor executor_;
+  TmuxOptions const options_;
+  std::filesystem::path const launch_dir_;
+  std::shared_ptr<TmuxControl> control_;
+  std::map<std::string, std::shared_ptr<TmuxTerminal>> terminals_;  ///< by pane; until their exit is reported
+  TaskGroup tasks_;
+};
+
+}  // namespace
+
+awaitable<Result<std::unique_ptr<TmuxHost>>> TmuxHost::open(Executor executor, TmuxOptions options) {
+  auto host = std::make_unique<Host>(executor, std::move(options));
+  auto begun = co_await host->begin();
+  if (!begun) {
+    co_await host->stop();
+    co_return begun.error();
+  }
+  co_return std::unique_ptr<TmuxHost>(std::move(host));
+}
+
+}  // namespace ar::adapters

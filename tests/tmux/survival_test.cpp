@@ -1,0 +1,251 @@
+// What happens when the daemon, the control client, tmux itself or a session goes away.
+#include "adapters/tmux/process.hpp"
+#include "base/spawn.hpp"
+#include "lab.hpp"
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+std::vector<std::string> const kEcho{"/bin/sh", "-c", "echo ready; while read x; do echo \"<$x>\"; done"};
+
+std::string ask_tmux(Lab& lab, std::string const& arguments) {
+  auto* pipe = ::popen(("tmux -S " + lab.options().socket.string() + " " + arguments + " 2>&1").c_str(), "r");
+  REQUIRE(pipe);
+  std::string all;
+  char buffer[4096];
+  while (auto const n = std::fread(buffer, 1, sizeof buffer, pipe)) all.append(buffer, n);
+  ::pclose(pipe);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("ProgramsOutliveTheHostAndAreAdopted") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Lab::Exit unheard(lab.io.get_executor());
+    auto first = co_await lab.start("lives", unheard.callback(), kEcho);
+    co_await lab.start("dies", nullptr, "/bin/sh", "-c", "read x; exit 3");
+    co_await Lab::until(first, "ready");
+    auto const pid = first->pid();
+    co_await lab.close();
+    auto closed = co_await first->capture();
+    REQUIRE(!closed.has_value());
+    CHECK(closed.error().code == "tmux_gone");
+    first.reset();
+    ask_tmux(lab, "send-keys -t =dies: Enter");
+
+    co_await lab.open();
+    auto list = co_await lab.host->list();
+    REQUIRE(list.has_value());
+    auto const deadline = Clock::now() + 10s;
+    auto is_dead = [](FoundTerminal const& f) { return f.session == "dies" && !f.alive; };
+    while (std::none_of(list->begin(), list->end(), is_dead) && Clock::now() < deadline)
+      list = co_await lab.host->list();
+    REQUIRE(list->size() == 2);
+    Lab::Exit exit(lab.io.get_executor());
+    std::shared_ptr<Terminal> adopted;
+    for (auto const& found : *list) {
+      if (found.session == "dies") {
+        CHECK_FALSE(found.alive);
+        CHECK(found.exit.code == 3);
+        auto refused = co_await lab.host->adopt(found, {});
+        REQUIRE(!refused.has_value());
+        CHECK(refused.error().code == "terminal_gone");
+      } else {
+        CHECK(found.session == "lives");
+        CHECK(found.alive);
+        CHECK(found.pid == pid);
+        auto taken = co_await lab.host->adopt(found, exit.callback());
+        REQUIRE(taken.has_value());
+        adopted = *taken;
+      }
+    }
+    REQUIRE(adopted);
+    co_await adopted->paste_and_enter("after adoption");
+    co_await Lab::until(adopted, "<after adoption>");
+    CHECK(unheard.reports() == 0);
+    ::kill(pid, SIGKILL);
+    auto const status = co_await exit.wait();
+    CHECK(status.signal == SIGKILL);
+  });
+}
+
+TEST_CASE("AKilledControlClientIsReplacedAndNothingIsLost") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Lab::Exit exit(lab.io.get_executor());
+    auto terminal = co_await lab.start("a", exit.callback(), kEcho);
+    co_await Lab::until(terminal, "ready");
+    auto watch = co_await terminal->watch_output();
+    REQUIRE(watch.has_value());
+    for (int round = 0; round < 5; ++round) {
+      auto const client = std::atoi(ask_tmux(lab, "list-clients -F '#{client_pid}'").c_str());
+      REQUIRE(client > 1);
+      ::kill(client, SIGKILL);
+      // Some calls may be under way, and fail; soon they work again.
+      auto const deadline = Clock::now() + 20s;
+      std::string const word = "round-" + std::to_string(round);
+      for (bool typed = false; !typed;) {
+        auto const result = co_await terminal->paste_and_enter(word);
+        typed = result.has_value();
+        if (!typed) CHECK(result.error().code == "tmux_gone");
+        REQUIRE(Clock::now() < deadline);
+      }
+      co_await Lab::until(terminal, "<" + word + ">");
+      // What the program wrote meanwhile is on its screen only; with the new client, the watch hears it
+      // again.
+      auto const current = [&] {
+        return std::atoi(ask_tmux(lab, "list-clients -F '#{client_pid}'").c_str());
+      };
+      for (auto now = current(); now == client || now == 0; now = current()) {
+        co_await sleep_for(2ms);
+        REQUIRE(Clock::now() < deadline);
+      }
+      (*watch)->take();
+      co_await terminal->paste_and_enter(word + "-heard");
+      std::string seen;
+      while (seen.find("<" + word + "-heard>") == std::string::npos) {
+        bool const more = co_await (*watch)->wait(Clock::now() + 20s);
+        REQUIRE(more);
+        seen += (*watch)->take();
+      }
+    }
+    CHECK(terminal->alive());
+    CHECK(exit.reports() == 0);
+    // One client, one link of the watched window, the same sizes.
+    CHECK(ask_tmux(lab, "list-windows -t =_ctl -F '#{window_width}x#{window_height}'") == "120x40\n120x40\n");
+    watch->reset();
+    auto screen = co_await terminal->capture();
+    CHECK(screen.has_value());
+    CHECK(ask_tmux(lab, "list-windows -t =_ctl -F '#{window_width}x#{window_height}'") == "120x40\n");
+    ::kill(terminal->pid(), SIGTERM);
+    CHECK((co_await exit.wait()).signal == SIGTERM);
+  });
+}
+
+TEST_CASE("AKilledServerIsReportedForEveryTerminalAndTheNextStartMakesANewOne") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    std::string const mark = unique_seconds();
+    std::string const script = "trap '' HUP; echo ready; while :; do sleep " + mark + "; done";
+    Lab::Exit a(lab.io.get_executor()), b(lab.io.get_executor());
+    auto first = co_await lab.start("a", a.callback(), kEcho);
+    // This one does not mind losing its terminal; it must not go on unseen.
+    auto second = co_await lab.start("b", b.callback(), "/bin/sh", "-c", script);
+    co_await Lab::until(second, "ready");
+    auto const server = std::atoi(ask_tmux(lab, "display-message -p '#{pid}'").c_str());
+    REQUIRE(server > 1);
+    ::kill(server, SIGKILL);
+    auto const status_a = co_await a.wait();
+    auto const status_b = co_await b.wait();
+    CHECK_FALSE(status_a.known);
+    CHECK_FALSE(status_b.known);
+    CHECK(a.reports() == 1);
+    CHECK(b.reports() == 1);
+    CHECK(all_gone(mark));
+    CHECK_FALSE(first->alive());
+    auto typed = co_await first->paste("x");
+    REQUIRE(!typed.has_value());
+    CHECK(typed.error().code == "terminal_gone");
+
+    Lab::Exit c(lab.io.get_executor());
+    auto third = co_await lab.start("a", c.callback(), kEcho);
+    co_await Lab::until(third, "ready");
+    auto stale = co_await first->capture();  // its pane's name may be in use again: not its pane
+    CHECK(!stale.has_value());
+    ::kill(third->pid(), SIGKILL);
+    CHECK((co_await c.wait()).known);
+  });
+}
+
+TEST_CASE("ASessionKilledByAPersonIsReported") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    std::string const mark = unique_seconds();
+    std::string const script = "trap '' HUP; echo ready; while :; do sleep " + mark + "; done";
+    Lab::Exit exit(lab.io.get_executor());
+    auto terminal = co_await lab.start("a", exit.callback(), "/bin/sh", "-c", script);
+    co_await Lab::until(terminal, "ready");
+    ask_tmux(lab, "kill-session -t =a");
+    auto const status = co_await exit.wait();
+    CHECK_FALSE(status.known);
+    CHECK(all_gone(mark));
+    auto again = co_await lab.start("a", nullptr, kEcho);
+    co_await Lab::until(again, "ready");
+  });
+}
+
+TEST_CASE("TwoHostsDoNotMeet") {
+  Lab one, two;
+  one.with_host([&]() -> awaitable<void> {
+    auto opened = co_await TmuxHost::open(one.io.get_executor(), two.options());
+    REQUIRE(opened.has_value());
+    auto const other = std::move(*opened);
+    auto mine = co_await one.start("same", nullptr, kEcho);
+    auto theirs = co_await two.try_start_on(*other, "same", kEcho);
+    REQUIRE(theirs.has_value());
+    co_await Lab::until(mine, "ready");
+    co_await Lab::until(*theirs, "ready");
+    co_await mine->paste_and_enter("for one");
+    co_await Lab::until(mine, "<for one>");
+    auto screen = co_await (*theirs)->capture();
+    REQUIRE(screen.has_value());
+    CHECK(screen->lines[1].empty());
+    auto removed = co_await other->remove("same");
+    CHECK(removed.has_value());
+    CHECK(mine->alive());
+    co_await other->kill_server();
+    co_await other->stop();
+  });
+}
+
+TEST_CASE("SizesStayAndAttachingIsOneCommand") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto wide = lab.spec("wide", kEcho);
+    wide.columns = 150;
+    wide.rows = 50;
+    auto a = co_await lab.start("a", nullptr, kEcho);
+    auto b = co_await lab.start(wide);
+    auto watch = co_await a->watch_output();
+    auto const sizes = [&] {
+      return ask_tmux(lab, "list-panes -a -F '#{session_name} #{pane_width}x#{pane_height}'");
+    };
+    CHECK(sizes() == "_ctl 120x40\n_ctl 120x40\na 120x40\nwide 150x50\n");
+
+    // A person looks from a small screen, from inside another tmux even, and leaves: `script` gives the
+    // terminal.
+    std::string person;
+    for (auto const& word : lab.host->attach_command("a", true)) person += "'" + word + "' ";
+    SpawnSpec attach;
+    attach.executable = "/usr/bin/script";
+    attach.arguments = {"-qc", "stty cols 60 rows 15; " + person, "/dev/null"};
+    attach.environment = {"PATH=/usr/bin:/bin", "TERM=xterm", "HOME=/", "SHELL=/bin/sh"};
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);  // an input that does not end
+    attach.in = ends[0];
+    auto script = spawn(lab.io.get_executor(), attach);
+    REQUIRE(script.has_value());
+    auto const wait_clients = [&](std::string wanted) -> awaitable<void> {
+      auto const deadline = Clock::now() + 20s;
+      while (ask_tmux(lab, "display-message -p -t =a: '#{session_attached}'") != wanted + "\n" &&
+             Clock::now() < deadline)
+        co_await sleep_for(5ms);
+      CHECK(ask_tmux(lab, "display-message -p -t =a: '#{session_attached}'") == wanted + "\n");
+    };
+    co_await wait_clients("1");
+    co_await a->paste_and_enter("while watched");
+    co_await Lab::until(a, "<while watched>");
+    ask_tmux(lab, "detach-client -s =a");
+    co_await wait_clients("0");
+    ::close(ends[1]);
+    ::close(ends[0]);
+    Process gone(lab.io.get_executor(), script->id());
+    CHECK(co_await gone.wait(Clock::now() + 20s));
+    CHECK(sizes() == "_ctl 120x40\n_ctl 120x40\na 120x40\nwide 150x50\n");
+    CHECK(b->alive());
+  });
+}
