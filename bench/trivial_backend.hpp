@@ -1,0 +1,104 @@
+// A control server over a daemon that does nothing, on a thread of its own: what a request costs by itself.
+#pragma once
+#include "control/server.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+namespace ar::bench {
+
+class TrivialBackend final : public control::Backend {
+ public:
+  Result<control::Principal> authenticate(std::string_view) override {
+    return control::Principal{control::Principal::Kind::operator_};
+  }
+  awaitable<Result<json>> agent(std::string id) override {
+    json shown{{"id", std::move(id)},    {"provider", "claude"}, {"state", "idle"},
+               {"reason", "turn ended"}, {"label", "builder"},   {"queue", 0},
+               {"tags", json::array()},  {"cwd", "/srv/project"}};
+    co_return ok(std::move(shown));
+  }
+  awaitable<Result<json>> hook(control::Principal, std::string event, std::string, json) override {
+    json output{
+        {"hookSpecificOutput", {{"hookEventName", std::move(event)}, {"additionalContext", "nothing new"}}}};
+    co_return ok(std::move(output));
+  }
+
+  awaitable<Result<json>> info() override { return none(); }
+  awaitable<Result<json>> configuration() override { return none(); }
+  awaitable<Result<json>> shut_down(bool) override { return none(); }
+  awaitable<Result<control::Spawned>> spawn(json, std::string) override { co_return absent(); }
+  awaitable<Result<json>> agents(control::Page) override { return none(); }
+  awaitable<Result<json>> remove_agent(std::string) override { return none(); }
+  awaitable<Result<json>> act(std::string, std::string, json) override { return none(); }
+  awaitable<Result<json>> screen(std::string) override { return none(); }
+  awaitable<Result<json>> attach(std::string, bool) override { return none(); }
+  awaitable<Result<json>> inbox(std::string) override { return none(); }
+  awaitable<Result<json>> turns(std::string, control::Page) override { return none(); }
+  awaitable<Result<json>> send(control::Principal, json) override { return none(); }
+  awaitable<Result<json>> messages(control::Principal, control::Page) override { return none(); }
+  awaitable<Result<json>> message(control::Principal, std::int64_t) override { return none(); }
+  awaitable<Result<json>> wait_message(control::Principal, std::int64_t, std::string, milliseconds) override {
+    return none();
+  }
+  awaitable<Result<json>> react(control::Principal, std::int64_t, std::string) override { return none(); }
+  awaitable<Result<json>> read(control::Principal, std::int64_t) override { return none(); }
+  awaitable<Result<std::string>> body(control::Principal, std::int64_t) override { co_return absent(); }
+  awaitable<Result<json>> dead_letters() override { return none(); }
+  awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
+  awaitable<Result<json>> put_attachment(std::string, std::string, std::string) override { return none(); }
+  awaitable<Result<std::string>> attachment(std::string) override { co_return absent(); }
+  awaitable<Result<std::vector<control::Event>>> events(std::string, std::int64_t, int) override {
+    co_return absent();
+  }
+  std::int64_t last_event() const override { return 0; }
+  awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }
+
+ private:
+  static Error absent() { return not_found("absent", "this daemon does nothing"); }
+  static awaitable<Result<json>> none() { co_return absent(); }
+};
+
+class BenchServer {
+ public:
+  BenchServer() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "ar-bench-XXXXXX").string();
+    if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp failed");
+    dir_ = pattern;
+    control::ServerConfig config;
+    config.socket = socket();
+    server_ = std::make_unique<control::ControlServer>(io_.get_executor(), backend_, config);
+    if (auto started = server_->start(); !started) throw std::runtime_error(started.error().message);
+    port_ = server_->port();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~BenchServer() {
+    net::co_spawn(io_, server_->stop(), net::use_future).get();
+    work_.reset();
+    thread_.join();
+    std::error_code ignored;
+    std::filesystem::remove_all(dir_, ignored);
+  }
+  std::filesystem::path const& dir() const { return dir_; }
+  std::filesystem::path socket() const { return dir_ / "control.sock"; }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  std::filesystem::path dir_;
+  TrivialBackend backend_;
+  net::io_context io_{1};
+  net::executor_work_guard<net::io_context::executor_type> work_{io_.get_executor()};
+  std::unique_ptr<control::ControlServer> server_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace ar::bench

@@ -1,0 +1,165 @@
+#include "control/dispatcher.hpp"
+
+#include "control/access.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::control {
+namespace {
+
+std::string path_of(Request const& request) { return request.target.substr(0, request.target.find('?')); }
+
+std::string name_of(Principal const& who) {
+  switch (who.kind) {
+    case Principal::Kind::anonymous: return "anonymous";
+    case Principal::Kind::operator_: return "operator";
+    case Principal::Kind::agent: return "agent " + who.agent_id;
+  }
+  return "anonymous";
+}
+
+Error internal_fault(char const* what) {
+  spdlog::error("a control handler ended by an exception: {}", what);
+  return internal("internal_error", "the daemon has a fault here; its log says more");
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Backend& backend, Limits const& limits)
+    : backend_(backend), limits_(limits), router_(routes()) {}
+
+std::size_t Dispatcher::body_limit(Body body) const {
+  switch (body) {
+    case Body::none:
+    case Body::json: return limits_.body_bytes;
+    case Body::message: return limits_.message_bytes;
+    case Body::hook: return limits_.hook_bytes;
+    case Body::attachment: return limits_.attachment_bytes;
+  }
+  return limits_.body_bytes;
+}
+
+Result<Principal> Dispatcher::authenticate(Request const& head) const {
+  auto const token = bearer_token(head);
+  if (!token) return token.error();
+  if (*token) return backend_.authenticate(**token);
+  if (head.over_unix) return Principal{Principal::Kind::operator_};
+  return Error{
+      ErrorKind::unauthorized, "token_required",
+      "over TCP every request needs \"Authorization: Bearer TOKEN\"; the operator's token is in the state "
+      "directory"};
+}
+
+Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& refusal) const {
+  for (auto const* once : {"host", "origin", "authorization", "idempotency-key", "last-event-id"})
+    if (head.count(once) > 1)
+      return invalid(once, std::string("the header ") + once + " is given twice; give it once");
+  if (auto error = check_host_and_origin(head, port_)) return *error;
+
+  std::string_view const target = head.target;
+  if (!target.starts_with('/'))
+    return invalid("target", "the request's target must be a path, like /v1/agents; send no proxy request");
+  auto const question = target.find('?');
+  Router::Match match = router_.match(head.method, target.substr(0, question));
+
+  Admitted admitted{};
+  // Strangers learn nothing of what exists: who asks comes before what was asked for.
+  if (!match.route || match.route->right != Right::none) {
+    auto who = authenticate(head);
+    if (!who) return who.error();
+    admitted.who = std::move(*who);
+  }
+  if (!match.route) {
+    if (match.allow.empty())
+      return not_found("no_such_route",
+                       "there is nothing at " + path_of(head) + "; docs/control-api.md lists the routes");
+    refusal.headers.push_back({"Allow", match.allow});
+    refusal.status = 405;
+    return Error{ErrorKind::invalid, "method_not_allowed",
+                 path_of(head) + " takes " + match.allow + ", not " + head.method};
+  }
+  Route const& route = *match.route;
+  if (match.bad_escape) return invalid("target", "the path is not percent-encoded UTF-8");
+  if (admitted.who.kind == Principal::Kind::agent) {
+    if (route.right == Right::operator_)
+      return Error{ErrorKind::forbidden, "operator_only",
+                   "an agent's token does not reach " + std::string(route.pattern) + "; the operator's does"};
+    if (match.parameter == "{agent}" && match.argument != admitted.who.agent_id)
+      return Error{
+          ErrorKind::forbidden, "not_your_agent",
+          "an agent's token reaches that agent only, and this is the one of " + admitted.who.agent_id};
+  }
+  auto query =
+      Query::parse(question == std::string_view::npos ? std::string_view() : target.substr(question + 1));
+  if (!query) return query.error();
+  if (auto const stranger = query->unknown(route.query))
+    return invalid(*stranger,
+                   *stranger + " is no parameter of " + std::string(route.pattern) +
+                       (route.query.empty() ? "; it has none" : "; it has: " + std::string(route.query)));
+  admitted.route = &route;
+  admitted.query = std::move(*query);
+  admitted.argument = std::move(match.argument);
+  admitted.parameter = match.parameter;
+  admitted.body_limit = body_limit(route.body);
+  return admitted;
+}
+
+std::variant<Dispatcher::Admitted, Response> Dispatcher::admit(Request const& head) const {
+  auto const start = Clock::now();
+  Response refusal;
+  refusal.status = 0;
+  auto admitted = [&]() -> Result<Admitted> {
+    try {
+      return check(head, refusal);
+    } catch (std::exception const& e) {
+      return internal_fault(e.what());
+    }
+  }();
+  if (admitted) return std::move(*admitted);
+  Response response = problem(admitted.error(), refusal.status);
+  std::ranges::move(refusal.headers, std::back_inserter(response.headers));
+  log(head, {}, response, start);
+  return response;
+}
+
+awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Client& client) const {
+  auto const start = Clock::now();
+  Call call{.route = *admitted.route,
+            .backend = backend_,
+            .client = client,
+            .who = std::move(admitted.who),
+            .request = std::move(request),
+            .query = std::move(admitted.query),
+            .stream_keep_alive = limits_.stream_keep_alive};
+  Response response;
+  try {
+    if (auto error = set_argument(call, admitted.parameter, std::move(admitted.argument))) {
+      response = problem(*error);
+    } else {
+      auto result = co_await call.route.handler(call);
+      response = result ? std::move(*result) : problem(result.error());
+    }
+  } catch (boost::system::system_error const& e) {
+    if (e.code() == net::error::operation_aborted) throw;
+    response = problem(internal_fault(e.what()));
+  } catch (std::exception const& e) {
+    response = problem(internal_fault(e.what()));
+  }
+  log(call.request, call.who, response, start);
+  co_return response;
+}
+
+void Dispatcher::log(Request const& request, Principal const& who, Response const& response,
+                     Clock::time_point start) const {
+  auto const level = response.status == 500 ? spdlog::level::warn : spdlog::level::debug;
+  if (!spdlog::should_log(level)) return;
+  auto const micros = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
+  spdlog::log(level, "control: {} {} by {} over {}: {} in {} us", request.method, path_of(request),
+              name_of(who), request.over_unix ? "unix" : "tcp", response.status, micros);
+}
+
+}  // namespace ar::control

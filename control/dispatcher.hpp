@@ -1,0 +1,47 @@
+// The one place that decides about a request: host and origin, who asks, which route, whether it may, how
+// large a body, the handler, errors and logging. In two steps, so that nobody without the right can make the
+// server read a body.
+#pragma once
+#include "control/limits.hpp"
+#include "control/router.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace ar::control {
+
+class Dispatcher {
+ public:
+  Dispatcher(Backend& backend, Limits const& limits);
+
+  /// The TCP port, known once the server listens: part of the server's own origin.
+  void set_port(std::uint16_t port) { port_ = port; }
+
+  struct Admitted {
+    Route const* route;
+    Principal who;
+    Query query;
+    std::string argument;
+    std::string_view parameter;
+    std::size_t body_limit;
+  };
+  /// `head`: the request without its body. A Response is the refusal.
+  std::variant<Admitted, Response> admit(Request const& head) const;
+  /// Never throws but when the server cuts it off; a handler's exception becomes a 500.
+  awaitable<Response> handle(Admitted admitted, Request request, Client& client) const;
+
+ private:
+  Result<Principal> authenticate(Request const& head) const;
+  Result<Admitted> check(Request const& head, Response& refusal) const;
+  std::size_t body_limit(Body body) const;
+  void log(Request const& request, Principal const& who, Response const& response,
+           Clock::time_point start) const;
+
+  Backend& backend_;
+  Limits const limits_;
+  Router const router_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace ar::control

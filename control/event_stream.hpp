@@ -1,0 +1,25 @@
+// Server-sent events: the log in pages as fast as the client takes them, then live. It pulls, so there is no
+// gap and no repeat, and a slow reader costs one page.
+#pragma once
+#include "control/backend.hpp"
+#include "control/client.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ar::control {
+
+struct EventCursor {
+  std::string agent{};     ///< empty: the log of all
+  std::int64_t after = 0;  ///< of the agent's own numbers when `agent` is set
+  bool latest = false;     ///< from now on; `after` is unused
+};
+
+/// Runs until the client has gone, is too slow, or the log fails.
+awaitable<void> stream_events(Backend& backend, Client& client, EventCursor from, Clock::duration keep_alive);
+
+/// One event in the stream's form: "id: 7\ndata: {...}\n\n".
+std::string event_block(std::int64_t id, std::string_view json_text);
+
+}  // namespace ar::control

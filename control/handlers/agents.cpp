@@ -1,0 +1,98 @@
+// Agents: spawn, list, look at, control.
+#include "control/route.hpp"
+
+namespace ar::control {
+namespace {
+
+constexpr std::size_t longest_key = 255;
+
+awaitable<Result<Response>> spawn(Call& call) {
+  auto spec = call.object();
+  if (!spec) co_return spec.error();
+  std::string key(call.request.header("idempotency-key").value_or(""));
+  if (key.size() > longest_key)
+    co_return invalid("Idempotency-Key", "an Idempotency-Key has at most 255 bytes");
+  auto spawned = co_await call.backend.spawn(std::move(*spec), std::move(key));
+  if (!spawned) co_return spawned.error();
+  Response response = json_response(spawned->agent, spawned->created ? 201 : 200);
+  auto const id = spawned->agent.find("id");
+  if (id != spawned->agent.end() && id->is_string())
+    response.headers.push_back({"Location", "/v1/agents/" + id->get<std::string>()});
+  co_return response;
+}
+
+Page read_page(Query& query) {
+  Page page;
+  page.limit = static_cast<int>(query.integer("limit", 100, 1, 1000));
+  page.cursor = query.integer("cursor", 0, 0, INT64_MAX);
+  return page;
+}
+
+awaitable<Result<Response>> list(Call& call) {
+  Page page = read_page(call.query);
+  page.status = call.query.text("status");
+  page.since = call.query.integer("since", 0, 0, INT64_MAX);
+  if (call.query.error()) co_return *call.query.error();
+  co_return respond(co_await call.backend.agents(std::move(page)));
+}
+
+awaitable<Result<Response>> show(Call& call) { co_return respond(co_await call.backend.agent(call.name)); }
+
+awaitable<Result<Response>> remove(Call& call) {
+  co_return respond(co_await call.backend.remove_agent(call.name));
+}
+
+awaitable<Result<Response>> act(Call& call) {
+  auto params = call.object();
+  if (!params) co_return params.error();
+  std::string action(call.route.pattern.substr(call.route.pattern.rfind('/') + 1));
+  co_return respond(co_await call.backend.act(call.name, std::move(action), std::move(*params)));
+}
+
+awaitable<Result<Response>> screen(Call& call) { co_return respond(co_await call.backend.screen(call.name)); }
+
+awaitable<Result<Response>> attach(Call& call) {
+  bool const read_only = call.query.boolean("readOnly");
+  if (call.query.error()) co_return *call.query.error();
+  co_return respond(co_await call.backend.attach(call.name, read_only));
+}
+
+awaitable<Result<Response>> inbox(Call& call) { co_return respond(co_await call.backend.inbox(call.name)); }
+
+awaitable<Result<Response>> turns(Call& call) {
+  Page page = read_page(call.query);
+  if (call.query.error()) co_return *call.query.error();
+  co_return respond(co_await call.backend.turns(call.name, std::move(page)));
+}
+
+constexpr auto operator_ = Right::operator_;
+constexpr Route rows[] = {
+    {"POST", "/v1/agents", operator_, Body::json, "", "spawn an agent (Idempotency-Key header)", spawn},
+    {"GET", "/v1/agents", operator_, Body::none, "status since limit cursor", "list the agents", list},
+    {"GET", "/v1/agents/{agent}", operator_, Body::none, "", "one agent", show},
+    {"DELETE", "/v1/agents/{agent}", operator_, Body::none, "", "end it and forget it", remove},
+    {"POST", "/v1/agents/{agent}/restart", operator_, Body::json, "", "a new provider process, same session",
+     act},
+    {"POST", "/v1/agents/{agent}/stop", operator_, Body::json, "", "end its provider politely", act},
+    {"POST", "/v1/agents/{agent}/kill", operator_, Body::json, "", "end its provider at once", act},
+    {"POST", "/v1/agents/{agent}/interrupt", operator_, Body::json, "", "interrupt the running turn", act},
+    {"POST", "/v1/agents/{agent}/compact", operator_, Body::json, "", "compact its context", act},
+    {"POST", "/v1/agents/{agent}/clear", operator_, Body::json, "", "start a fresh conversation", act},
+    {"POST", "/v1/agents/{agent}/inject", operator_, Body::message, "", "add context without a turn", act},
+    {"POST", "/v1/agents/{agent}/reconnect", operator_, Body::json, "", "reconnect its bus and terminal",
+     act},
+    {"POST", "/v1/agents/{agent}/suspend", operator_, Body::json, "", "stop the process, keep the session",
+     act},
+    {"POST", "/v1/agents/{agent}/resume", operator_, Body::json, "", "go on with a suspended session", act},
+    {"GET", "/v1/agents/{agent}/screen", operator_, Body::none, "", "the terminal's present screen", screen},
+    {"GET", "/v1/agents/{agent}/attach", operator_, Body::none, "readOnly", "the command that attaches to it",
+     attach},
+    {"GET", "/v1/agents/{agent}/inbox", Right::agent, Body::none, "", "unread messages and replies", inbox},
+    {"GET", "/v1/agents/{agent}/turns", operator_, Body::none, "limit cursor", "its turns", turns},
+};
+
+}  // namespace
+
+std::span<Route const> agent_routes() { return rows; }
+
+}  // namespace ar::control

@@ -1,0 +1,79 @@
+// The event log: in pages, or as a stream of server-sent events.
+#include "control/event_stream.hpp"
+#include "control/route.hpp"
+
+namespace ar::control {
+namespace {
+
+bool wants_stream(Request const& request) {
+  auto const accept = request.header("accept");
+  return request.method == "GET" && accept &&
+         lower_case(*accept).find("text/event-stream") != std::string::npos;
+}
+
+Result<EventCursor> read_cursor(Call& call, bool stream) {
+  EventCursor from{.agent = call.name};
+  if (call.query.text("cursor") == "latest")
+    from.latest = true;
+  else
+    from.after = call.query.integer("cursor", 0, 0, INT64_MAX);
+  if (call.query.error()) return *call.query.error();
+  auto const last_id = call.request.header("last-event-id");
+  if (stream && last_id && !last_id->empty()) {
+    // A client that reconnects repeats its URL: where it stopped is truer than where it once began.
+    auto const number = parse_number(*last_id);
+    if (!number) return invalid("Last-Event-ID", "Last-Event-ID must be the number of an event");
+    from.after = *number;
+    from.latest = false;
+  }
+  if (from.agent.empty() && from.after > call.backend.last_event())
+    return invalid("cursor", "cursor " + std::to_string(from.after) + " is beyond the last event, " +
+                                 std::to_string(call.backend.last_event()) +
+                                 "; the log may be a new one: start from 0");
+  return from;
+}
+
+awaitable<Result<Response>> page(Call& call, EventCursor from) {
+  int const limit = static_cast<int>(call.query.integer("limit", 100, 1, 1000));
+  if (call.query.error()) co_return *call.query.error();
+  if (from.latest && !from.agent.empty())
+    co_return invalid("cursor", "cursor=latest of one agent needs a stream (Accept: text/event-stream)");
+  if (from.latest) from.after = call.backend.last_event();
+  auto const events = co_await call.backend.events(from.agent, from.after, limit);
+  if (!events) co_return events.error();
+  std::int64_t next = from.after;
+  std::string text = R"({"events":[)";
+  for (auto const& event : *events) {
+    if (text.back() != '[') text += ',';
+    text += event.json_text;
+    next = from.agent.empty() ? event.number : event.agent_number;
+  }
+  text += R"(],"nextCursor":)" + std::to_string(next) + "}";
+  co_return json_text_response(std::move(text));
+}
+
+awaitable<Result<Response>> events(Call& call) {
+  bool const stream = wants_stream(call.request);
+  auto from = read_cursor(call, stream);
+  if (!from) co_return from.error();
+  if (!stream) co_return co_await page(call, std::move(*from));
+  // Asked here once so that an unknown agent is a 404 and not a stream that ends.
+  auto const probe = co_await call.backend.events(from->agent, from->after, 1);
+  if (!probe) co_return probe.error();
+  Response response{.content_type = "text/event-stream"};
+  response.stream = [&backend = call.backend, start = std::move(*from), keep_alive = call.stream_keep_alive](
+                        Client& client) { return stream_events(backend, client, start, keep_alive); };
+  co_return response;
+}
+
+constexpr Route rows[] = {
+    {"GET", "/v1/events", Right::operator_, Body::none, "cursor limit", "the log of all events", events},
+    {"GET", "/v1/agents/{agent}/events", Right::operator_, Body::none, "cursor limit", "one agent's log",
+     events},
+};
+
+}  // namespace
+
+std::span<Route const> event_routes() { return rows; }
+
+}  // namespace ar::control

@@ -1,0 +1,63 @@
+// A route as data: what it matches, who may use it, what it takes, and the handler. Handlers stand in
+// handlers/, by subject, each file with its own rows; routes() is all of them.
+#pragma once
+#include "control/backend.hpp"
+#include "control/client.hpp"
+#include "control/http.hpp"
+#include "control/url.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ar::control {
+
+/// `agent`: an agent's own token reaches it too (a path's {agent} must then be that agent itself).
+enum class Right { none, agent, operator_ };
+
+/// What a route takes as its body, which decides how much of it is read (Limits).
+enum class Body { none, json, message, hook, attachment };
+
+struct Route;
+
+/// One request on its way through a handler. Path arguments are validated: {agent}, {attachment} and {event}
+/// are in `name`, {message} is in `number`.
+struct Call {
+  Route const& route;
+  Backend& backend;
+  Client& client;
+  Principal who;
+  Request request;
+  Query query;
+  std::string name{};
+  std::int64_t number = 0;
+  Clock::duration stream_keep_alive{};
+
+  /// The body as a JSON object; an empty body is {}.
+  Result<json> object() const;
+};
+
+using Handler = awaitable<Result<Response>> (*)(Call& call);
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  ///< with at most one of {agent}, {message}, {attachment}, {event}
+  Right right = Right::operator_;
+  Body body = Body::none;
+  std::string_view query;  ///< the parameters it knows, between blanks
+  std::string_view summary;
+  Handler handler = nullptr;
+};
+
+std::span<Route const> system_routes();
+std::span<Route const> agent_routes();
+std::span<Route const> message_routes();
+std::span<Route const> event_routes();
+std::span<Route const> hook_routes();
+
+/// All of them, in the order of docs/control-api.md.
+std::vector<Route> const& routes();
+
+}  // namespace ar::control

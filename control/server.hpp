@@ -1,0 +1,46 @@
+// The control server (spec 4): HTTP/1.1 with server-sent events for people, programs and the providers'
+// hooks, the same routes on a unix socket (no token: the operator) and on 127.0.0.1 (every request with its
+// token).
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "control/backend.hpp"
+#include "control/limits.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+namespace ar::control {
+
+struct ServerConfig {
+  std::filesystem::path socket;  ///< in a private folder (0700) that exists
+  std::uint16_t port = 0;        ///< TCP on 127.0.0.1; 0, or one that is taken: any free one
+  Limits limits{};
+};
+
+/// io thread only. `backend` must outlive the server. Await stop() before destroying a started server.
+class ControlServer {
+ public:
+  ControlServer(Executor executor, Backend& backend, ServerConfig config);
+  ~ControlServer();
+  ControlServer(ControlServer const&) = delete;
+  ControlServer& operator=(ControlServer const&) = delete;
+
+  /// Listens on both. A socket file that nobody serves any more is replaced; one that is served is the error
+  /// `already_running`.
+  Result<void> start();
+  /// The TCP port in use, once started.
+  std::uint16_t port() const;
+  /// Connections that are open now.
+  std::size_t connections() const;
+  /// Takes no new requests, lets answers under way finish (Limits::stop_time), ends waits and streams, then
+  /// cuts.
+  awaitable<void> stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ar::control

@@ -1,0 +1,282 @@
+// agent-runner-hook EVENT: what the providers' hooks run. Hands its stdin to the daemon and prints the
+// daemon's answer.
+//
+// A provider waits for this program, and its exit status means something to it (2 would block the turn), so
+// it always exits 0 and says nothing unless the daemon answered: without a daemon, without this program's
+// variables (a session that is not one of ours), or in time. Static and without C++ library, since starting
+// is nearly all of its cost.
+//
+//   AGENT_RUNNER_SOCKET, AGENT_RELAY_TOKEN           where to and as whom; without either it does nothing
+//   AGENT_RELAY_PROVIDER_SESSION_ID                  tells the daemon a call from an earlier provider process
+//   AGENT_RUNNER_HOOK_TIMEOUT_MS                     for PermissionRequest, which may wait for a person:
+//   default 5000 AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1            a PermissionRequest that gets no answer is
+//   denied AGENT_RUNNER_HOOK_DEBUG=1                        says on stderr why nothing was printed
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr size_t most_bytes = 32U << 20;
+constexpr long connect_ms = 80;
+constexpr long answer_ms = 5000;
+constexpr long longest_answer_ms = 24L * 3600 * 1000;
+constexpr long absent_input_ms =
+    50;  // to take the provider's input, or its write fails, although nobody hears it
+
+char const* variable(char const* name) {
+  char const* const value = getenv(name);
+  return value ? value : "";
+}
+
+long now_ms() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+void explain(char const* why) {
+  if (strcmp(variable("AGENT_RUNNER_HOOK_DEBUG"), "1") == 0) dprintf(2, "agent-runner-hook: %s\n", why);
+}
+
+/// A growing array of bytes; never freed, the process is about to end.
+struct Bytes {
+  char* data = nullptr;
+  size_t size = 0, capacity = 0;
+
+  bool reserve(size_t free) {
+    if (capacity - size >= free) return true;
+    size_t const wanted = capacity * 2 > size + free ? capacity * 2 : size + free;
+    char* const larger = static_cast<char*>(realloc(data, wanted));
+    if (!larger) return false;
+    data = larger;
+    capacity = wanted;
+    return true;
+  }
+};
+
+enum class Got { end, failed, late, too_much };
+
+/// Reads to the end, or until `enough` says so; `late` at the deadline.
+template <class Enough>
+Got read_all(int fd, Bytes& bytes, long deadline, Enough enough) {
+  for (;;) {
+    if (enough()) return Got::end;
+    long const left = deadline - now_ms();
+    pollfd ready{fd, POLLIN, 0};
+    int const polled = poll(&ready, 1, left > 0 ? static_cast<int>(left) : 0);
+    if (polled < 0 && errno == EINTR) continue;
+    if (polled < 0) return Got::failed;
+    if (polled == 0) return Got::late;
+    if (!bytes.reserve(64U << 10)) return Got::failed;
+    ssize_t const n = read(fd, bytes.data + bytes.size, bytes.capacity - bytes.size);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n < 0) return Got::failed;
+    if (n == 0) return Got::end;
+    bytes.size += static_cast<size_t>(n);
+    if (bytes.size > most_bytes) return Got::too_much;
+  }
+}
+
+bool send_all(int fd, char const* data, size_t size, int flags) {
+  while (size > 0) {
+    ssize_t const n = send(fd, data, size, MSG_NOSIGNAL | flags);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;  // SO_SNDTIMEO's end too
+    data += n;
+    size -= static_cast<size_t>(n);
+  }
+  return true;
+}
+
+void print(char const* data, size_t size) {
+  while (size > 0) {
+    ssize_t const n = write(1, data, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    data += n;
+    size -= static_cast<size_t>(n);
+  }
+}
+
+void limit_sending(int fd, long ms) {
+  timeval const limit{ms / 1000, ms % 1000 * 1000};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+int connect_to(char const* path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (strlen(path) >= sizeof address.sun_path) return -1;
+  strcpy(address.sun_path, path);
+  int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  limit_sending(fd, connect_ms);  // connect waits as long when the daemon's backlog is full
+  if (connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+bool is_event(char const* name) {
+  size_t const length = strlen(name);
+  if (length == 0 || length > 64) return false;
+  for (size_t i = 0; i < length; ++i)
+    if (!((name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= 'a' && name[i] <= 'z'))) return false;
+  return true;
+}
+
+/// Fit for a header's value: printable and without blanks.
+bool is_word(char const* text) {
+  size_t const length = strlen(text);
+  if (length > 1024) return false;
+  for (size_t i = 0; i < length; ++i)
+    if (text[i] <= ' ' || text[i] > '~') return false;
+  return true;
+}
+
+/// The value of a header in [head, end), or null. `name` in lower case, with its colon.
+char const* find_header(char const* head, char const* end, char const* name) {
+  size_t const length = strlen(name);
+  for (char const* line = head; line < end;) {
+    if (static_cast<size_t>(end - line) > length && strncasecmp(line, name, length) == 0) {
+      line += length;
+      while (line < end && *line == ' ') ++line;
+      return line;
+    }
+    void const* const next = memchr(line, '\n', static_cast<size_t>(end - line));
+    if (!next) return nullptr;
+    line = static_cast<char const*>(next) + 1;
+  }
+  return nullptr;
+}
+
+/// The answer as far as it has come.
+struct Answer {
+  Bytes bytes;
+  size_t body = 0;  // where it starts; 0: the header is not whole yet
+  bool has_length = false, chunked = false;
+  size_t length = 0;
+
+  bool whole() {
+    if (body == 0 && bytes.size >= 4) {
+      void const* const end = memmem(bytes.data, bytes.size, "\r\n\r\n", 4);
+      if (!end) return false;
+      body = static_cast<size_t>(static_cast<char const*>(end) - bytes.data) + 4;
+      char const* const head_end = bytes.data + body;
+      chunked = find_header(bytes.data, head_end, "transfer-encoding:") != nullptr;
+      if (char const* const value = find_header(bytes.data, head_end, "content-length:")) {
+        has_length = true;
+        length = strtoul(value, nullptr, 10);
+      } else if (bytes.size > 12 && memcmp(bytes.data + 9, "204", 3) == 0) {
+        has_length = true;
+      }
+    }
+    return body != 0 && has_length && bytes.size - body >= length;
+  }
+  bool good() const {
+    return body != 0 && bytes.size > 12 && memcmp(bytes.data, "HTTP/1.", 7) == 0 && bytes.data[9] == '2' &&
+           !chunked && (!has_length || bytes.size - body >= length);
+  }
+};
+
+bool never() { return false; }
+
+/// Null when the daemon has answered and the answer is printed, else why not.
+char const* run(char const* event, bool permission) {
+  char const* const socket_path = variable("AGENT_RUNNER_SOCKET");
+  char const* const token = variable("AGENT_RELAY_TOKEN");
+  char const* const session = variable("AGENT_RELAY_PROVIDER_SESSION_ID");
+  if (!*socket_path || !*token)
+    return "AGENT_RUNNER_SOCKET or AGENT_RELAY_TOKEN is not set: not an agent of ours";
+  if (!is_word(token) || !is_word(session)) return "the token or the session's id is not fit for a header";
+
+  Bytes input;
+  int const fd = connect_to(socket_path);
+  if (fd < 0) return "no daemon answers at AGENT_RUNNER_SOCKET";
+  if (isatty(0) != 1) {
+    Got const got = read_all(0, input, now_ms() + answer_ms, never);
+    if (got == Got::late) return "the input on stdin did not end";
+    if (got == Got::too_much) return "the input is over 32 MiB";
+    if (got == Got::failed && errno != EBADF) return "cannot read the input";
+  }
+  if (input.size == 0) {
+    if (!input.reserve(2)) return "out of memory";
+    memcpy(input.data, "{}", 2);
+    input.size = 2;
+  }
+
+  long patience = answer_ms;
+  if (permission) {
+    long const asked = strtol(variable("AGENT_RUNNER_HOOK_TIMEOUT_MS"), nullptr, 10);
+    if (asked > 0) patience = asked < longest_answer_ms ? asked : longest_answer_ms;
+  }
+  limit_sending(fd, answer_ms);
+  char head[4096];
+  int const head_size =
+      snprintf(head, sizeof head,
+               "POST /v1/hooks/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+               "Authorization: Bearer %s\r\nX-Provider-Session: %s\r\nContent-Length: %zu\r\n"
+               "Connection: close\r\n\r\n",
+               event, token, session, input.size);
+  if (!send_all(fd, head, static_cast<size_t>(head_size), MSG_MORE) ||
+      !send_all(fd, input.data, input.size, 0))
+    explain("the daemon took only a part of the input");  // it may have said why: read on
+
+  Answer answer;
+  Got const got = read_all(fd, answer.bytes, now_ms() + patience, [&] { return answer.whole(); });
+  if (got == Got::late) return "the daemon did not answer in time";
+  if (!answer.good()) {
+    if (answer.body != 0)
+      explain(answer.bytes.data[9] == '2' ? "the answer is cut off" : "the daemon refused:");
+    if (answer.body != 0 && strcmp(variable("AGENT_RUNNER_HOOK_DEBUG"), "1") == 0)
+      dprintf(2, "%.*s\n", static_cast<int>(answer.bytes.size - answer.body),
+              answer.bytes.data + answer.body);
+    return "no good answer";
+  }
+  size_t const available = answer.bytes.size - answer.body;
+  print(answer.bytes.data + answer.body,
+        answer.has_length && answer.length < available ? answer.length : available);
+  return nullptr;
+}
+
+/// Takes what is left of the input.
+void take_input() {
+  Bytes rest;
+  if (isatty(0) != 1) read_all(0, rest, now_ms() + absent_input_ms, never);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  // A socket that landed on a closed 0, 1 or 2 would be read as the input or written as the answer.
+  struct stat info {};
+  for (int standard = 0; standard <= 2; ++standard)
+    if (fstat(standard, &info) != 0) open("/dev/null", O_RDWR);
+
+  if (argc != 2 || !is_event(argv[1])) {
+    explain(
+        "usage: agent-runner-hook EVENT, with the hook's JSON on stdin; EVENT is letters, like SessionStart");
+    return 0;
+  }
+  bool const permission = strcmp(argv[1], "PermissionRequest") == 0;
+  if (char const* const why = run(argv[1], permission)) {
+    explain(why);
+    take_input();
+    constexpr char denial[] =
+        R"({"hookSpecificOutput":{"hookEventName":"PermissionRequest","decision":{"behavior":"deny","message":"agent-runner is not reachable and is set to deny permissions then."}}})";
+    if (permission && strcmp(variable("AGENT_RUNNER_PERMISSION_FAIL_CLOSED"), "1") == 0)
+      print(denial, sizeof denial - 1);
+  }
+  return 0;
+}

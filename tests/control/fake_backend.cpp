@@ -1,0 +1,216 @@
+#include "control/fake_backend.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace ar::test {
+
+using control::Event;
+using control::Page;
+using control::Principal;
+using control::Spawned;
+
+namespace {
+
+std::string name(Principal const& who) {
+  return who.kind == Principal::Kind::operator_ ? "operator"
+         : who.kind == Principal::Kind::agent   ? who.agent_id
+                                                : "?";
+}
+std::string text(std::int64_t number) { return std::to_string(number); }
+bool known(std::string const& agent) { return agent == "a" || agent == "b"; }
+Error no_agent(std::string const& id) { return not_found("no_such_agent", "no agent " + id); }
+Error no_message(std::int64_t id) { return not_found("no_such_message", "no message " + text(id)); }
+json shown(std::int64_t id) { return {{"id", id}, {"from", "b"}, {"to", "a"}, {"body", "hello"}}; }
+std::string page_text(Page const& page) {
+  return page.status.value_or("-") + " " + page.agent.value_or("-") + " " + text(page.since) + " " +
+         text(page.cursor) + " " + text(page.limit);
+}
+
+}  // namespace
+
+std::vector<std::string> FakeBackend::calls() const {
+  std::lock_guard const lock(mutex_);
+  return calls_;
+}
+bool FakeBackend::called(std::string const& line) const {
+  auto const all = calls();
+  return std::ranges::find(all, line) != all.end();
+}
+void FakeBackend::record(std::string line) {
+  std::lock_guard const lock(mutex_);
+  calls_.push_back(std::move(line));
+}
+
+void FakeBackend::append(std::string const& agent, std::size_t padding) {
+  Event event;
+  event.number = last_event() + 1;
+  event.agent = agent;
+  if (!agent.empty()) event.agent_number = last_of(agent) + 1;
+  json const shown_event{{"number", event.number},
+                         {"agentNumber", event.agent_number},
+                         {"agent", agent},
+                         {"type", "test"},
+                         {"data", std::string(padding, 'x')}};
+  event.json_text = shown_event.dump();
+  log_.push_back(std::move(event));
+  events_.notify_all();
+}
+std::int64_t FakeBackend::last_of(std::string const& agent) const {
+  return std::ranges::count(log_, agent, &Event::agent);
+}
+void FakeBackend::release_waits() { waits_.notify_all(); }
+
+Result<Principal> FakeBackend::authenticate(std::string_view token) {
+  if (token == "operator-token") return Principal{Principal::Kind::operator_};
+  if (token == "token-of-a") return Principal{Principal::Kind::agent, "a"};
+  if (token == "token-of-b") return Principal{Principal::Kind::agent, "b"};
+  return Error{ErrorKind::unauthorized, "bad_token", "the token is unknown"};
+}
+
+awaitable<Result<json>> FakeBackend::info() {
+  record("info");
+  co_return ok(json{{"version", "0"}});
+}
+awaitable<Result<json>> FakeBackend::configuration() { throw std::runtime_error("a fault on purpose"); }
+awaitable<Result<json>> FakeBackend::shut_down(bool stop_agents) {
+  record(stop_agents ? "shutdown with agents" : "shutdown");
+  co_return ok(json::object());
+}
+awaitable<Result<Spawned>> FakeBackend::spawn(json spec, std::string key) {
+  record("spawn " + key);
+  if (spec.contains("bad")) co_return invalid("bad", "bad is bad");
+  Spawned spawned;
+  spawned.agent = json{{"id", "a"}, {"state", "creating"}};
+  spawned.created = key != "again";
+  co_return spawned;
+}
+awaitable<Result<json>> FakeBackend::agents(Page page) {
+  record("agents " + page_text(page));
+  co_return ok(json{{"agents", json::array()}});
+}
+awaitable<Result<json>> FakeBackend::agent(std::string id) {
+  record("agent " + id);
+  if (!known(id)) co_return no_agent(id);
+  co_return ok(json{{"id", id}, {"state", "idle"}});
+}
+awaitable<Result<json>> FakeBackend::remove_agent(std::string id) {
+  record("remove " + id);
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<json>> FakeBackend::act(std::string id, std::string action, json params) {
+  record(action + " " + id + " " + params.dump());
+  if (action == "clear") co_return conflict("busy", id + " is busy; wait for its turn's end");
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<json>> FakeBackend::screen(std::string id) {
+  record("screen " + id);
+  if (id == "b") co_await wait_for_release(std::chrono::hours(1));
+  co_return ok(json{{"lines", json::array()}});
+}
+awaitable<Result<json>> FakeBackend::attach(std::string id, bool read_only) {
+  record("attach " + id + (read_only ? " read-only" : ""));
+  co_return ok(json{{"argv", json::array()}});
+}
+awaitable<Result<json>> FakeBackend::inbox(std::string id) {
+  record("inbox " + id);
+  co_return ok(json{{"unread", json::array()}});
+}
+awaitable<Result<json>> FakeBackend::turns(std::string id, Page page) {
+  record("turns " + id + " " + page_text(page));
+  co_return ok(json{{"turns", json::array()}});
+}
+awaitable<Result<json>> FakeBackend::send(Principal who, json message) {
+  record("send " + name(who) + " " + message.value("to", "?") +
+         " key=" + message.value("idempotencyKey", "") + " reply=" + text(message.value("replyTo", 0)) +
+         " bytes=" + text(static_cast<std::int64_t>(message.value("body", "").size())));
+  if (message.value("to", "").empty()) co_return invalid("to", "to is missing");
+  co_return ok(shown(message.value("never", false) ? 8 : 7));
+}
+awaitable<Result<json>> FakeBackend::messages(Principal who, Page page) {
+  record("messages " + name(who) + " " + page_text(page));
+  co_return ok(json{{"messages", json::array()}});
+}
+awaitable<Result<json>> FakeBackend::message(Principal who, std::int64_t id) {
+  record("message " + name(who) + " " + text(id));
+  if (id != 7) co_return no_message(id);
+  co_return ok(shown(id));
+}
+awaitable<bool> FakeBackend::wait_for_release(milliseconds patience) {
+  ++waiting;
+  bool const released = co_await waits_.wait(Clock::now() + patience);
+  --waiting;
+  auto const state = co_await net::this_coro::cancellation_state;
+  if (state.cancelled() != net::cancellation_type::none) ++waits_cancelled;
+  co_return released;
+}
+awaitable<Result<json>> FakeBackend::wait_message(Principal who, std::int64_t id, std::string until,
+                                                  milliseconds patience) {
+  record("wait " + name(who) + " " + text(id) + " " + until + " " + text(patience.count()));
+  if (id == 7) co_return ok(shown(id));
+  if (id != 8) co_return no_message(id);
+  bool const released = co_await wait_for_release(patience);
+  if (!released) co_return timed_out("nobody accepted it in time");
+  co_return ok(shown(id));
+}
+awaitable<Result<json>> FakeBackend::react(Principal who, std::int64_t id, std::string word) {
+  record("react " + name(who) + " " + text(id) + " " + word);
+  co_return ok(json::object());
+}
+awaitable<Result<json>> FakeBackend::read(Principal who, std::int64_t id) {
+  record("read " + name(who) + " " + text(id));
+  co_return ok(shown(id));
+}
+awaitable<Result<std::string>> FakeBackend::body(Principal who, std::int64_t id) {
+  record("body " + name(who) + " " + text(id));
+  co_return std::string("raw\0bytes", 9);
+}
+awaitable<Result<json>> FakeBackend::dead_letters() {
+  record("dead");
+  co_return ok(json{{"dead", json::array()}});
+}
+awaitable<Result<json>> FakeBackend::requeue(std::int64_t id) {
+  record("requeue " + text(id));
+  co_return ok(json::object());
+}
+awaitable<Result<json>> FakeBackend::put_attachment(std::string file, std::string media_type,
+                                                    std::string bytes) {
+  record("attachment " + file + " " + media_type + " " + text(static_cast<std::int64_t>(bytes.size())));
+  co_return ok(json{{"id", "f00"}});
+}
+awaitable<Result<std::string>> FakeBackend::attachment(std::string id) {
+  record("get-attachment " + id);
+  if (id == "large") co_return std::string(32U << 20, 'z');
+  co_return std::string("file");
+}
+awaitable<Result<json>> FakeBackend::hook(Principal who, std::string event, std::string session,
+                                          json payload) {
+  record("hook " + name(who) + " " + event + " " + session + " " + payload.value("session_id", "-"));
+  if (event == "Silent") co_await wait_for_release(std::chrono::hours(1));
+  bool decided = true;
+  if (event == "PermissionRequest") decided = co_await wait_for_release(std::chrono::hours(1));
+  if (!decided) co_return timed_out("nobody decided");
+  if (event == "Stop") co_return ok(json::object());
+  if (event == "Refused") co_return conflict("stale_provider_session", "an earlier process");
+  auto const bytes = static_cast<std::int64_t>(payload.dump().size());
+  co_return ok(json{{"hookSpecificOutput", {{"hookEventName", event}, {"bytes", bytes}}}});
+}
+awaitable<Result<std::vector<Event>>> FakeBackend::events(std::string agent, std::int64_t cursor, int limit) {
+  if (!agent.empty() && !known(agent)) co_return no_agent(agent);
+  std::vector<Event> page;
+  for (auto const& event : log_) {
+    if (static_cast<int>(page.size()) == limit) break;
+    if (!agent.empty() && event.agent != agent) continue;
+    if ((agent.empty() ? event.number : event.agent_number) > cursor) page.push_back(event);
+  }
+  co_return page;
+}
+awaitable<bool> FakeBackend::wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) {
+  while ((agent.empty() ? last_event() : last_of(agent)) <= cursor) {
+    bool const notified = co_await events_.wait(deadline);
+    if (!notified) co_return false;
+  }
+  co_return true;
+}
+
+}  // namespace ar::test

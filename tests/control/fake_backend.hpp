@@ -1,0 +1,73 @@
+// A daemon that only remembers: records each call as a line, answers from fixed data, and has an event log to
+// fill.
+#pragma once
+#include "control/backend.hpp"
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace ar::test {
+
+/// Known tokens: "operator-token", "token-of-a" (agent a), "token-of-b". Known: agents a and b, message 7
+/// (from b to a) and message 8, which is never accepted. Everything on the io thread but calls().
+class FakeBackend final : public control::Backend {
+ public:
+  explicit FakeBackend(Executor executor) : events_(executor), waits_(std::move(executor)) {}
+
+  /// The calls so far, oldest first; any thread.
+  std::vector<std::string> calls() const;
+  bool called(std::string const& line) const;
+
+  /// Adds an event about `agent` (empty: none) and wakes the streams.
+  void append(std::string const& agent, std::size_t padding = 0);
+  int waits_cancelled = 0;  ///< wait_message and PermissionRequest calls that were cancelled
+  int waiting = 0;          ///< such calls that wait now
+  void release_waits();     ///< answers them
+
+  Result<control::Principal> authenticate(std::string_view token) override;
+  awaitable<Result<json>> info() override;
+  awaitable<Result<json>> configuration() override;
+  awaitable<Result<json>> shut_down(bool stop_agents) override;
+  awaitable<Result<control::Spawned>> spawn(json spec, std::string idempotency_key) override;
+  awaitable<Result<json>> agents(control::Page page) override;
+  awaitable<Result<json>> agent(std::string id) override;
+  awaitable<Result<json>> remove_agent(std::string id) override;
+  awaitable<Result<json>> act(std::string id, std::string action, json params) override;
+  awaitable<Result<json>> screen(std::string id) override;
+  awaitable<Result<json>> attach(std::string id, bool read_only) override;
+  awaitable<Result<json>> inbox(std::string id) override;
+  awaitable<Result<json>> turns(std::string id, control::Page page) override;
+  awaitable<Result<json>> send(control::Principal who, json message) override;
+  awaitable<Result<json>> messages(control::Principal who, control::Page page) override;
+  awaitable<Result<json>> message(control::Principal who, std::int64_t id) override;
+  awaitable<Result<json>> wait_message(control::Principal who, std::int64_t id, std::string until,
+                                       milliseconds patience) override;
+  awaitable<Result<json>> react(control::Principal who, std::int64_t id, std::string word) override;
+  awaitable<Result<json>> read(control::Principal who, std::int64_t id) override;
+  awaitable<Result<std::string>> body(control::Principal who, std::int64_t id) override;
+  awaitable<Result<json>> dead_letters() override;
+  awaitable<Result<json>> requeue(std::int64_t id) override;
+  awaitable<Result<json>> put_attachment(std::string name, std::string media_type,
+                                         std::string bytes) override;
+  awaitable<Result<std::string>> attachment(std::string id) override;
+  /// Event "Silent" never answers, "PermissionRequest" waits for release_waits(), "Stop" has nothing to say.
+  awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
+                               json payload) override;
+  awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor,
+                                                        int limit) override;
+  std::int64_t last_event() const override { return static_cast<std::int64_t>(log_.size()); }
+  awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
+
+ private:
+  void record(std::string line);
+  awaitable<bool> wait_for_release(milliseconds patience);
+  std::int64_t last_of(std::string const& agent) const;
+
+  mutable std::mutex mutex_;
+  std::vector<std::string> calls_;  ///< under mutex_
+  std::vector<control::Event> log_;
+  Notifier events_, waits_;
+};
+
+}  // namespace ar::test

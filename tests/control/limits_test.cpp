@@ -1,0 +1,293 @@
+// What a client may not do: too much, too slow, or nonsense. After each the server serves others as before.
+#include "control/test_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+using namespace ar;
+using namespace ar::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+void check_serves(TestServer& server) {
+  RawClient client(server.socket());
+  CHECK(client.request("GET", "/healthz").status == 200);
+}
+
+/// What came until the connection's end: the status of the last answer, 0 for none.
+int last_status(RawClient& client) {
+  int status = 0;
+  try {
+    for (;;) status = client.reply().status;
+  } catch (std::runtime_error const&) {
+    return status;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("AHugeHeaderIsRefused") {
+  TestServer server;
+  RawClient client(server.socket());
+  client.send(request_text("GET", "/healthz", {"X-Large: " + std::string(40'000, 'x')}));
+  Reply const reply = client.reply();
+  CHECK(reply.status == 431);
+  CHECK(reply.document()["code"] == "header_too_large");
+  CHECK(client.at_end());
+  RawClient target(server.socket());
+  target.send("GET /" + std::string(40'000, 'x'));
+  CHECK(target.reply().status == 431);
+  RawClient many(server.socket());
+  std::vector<std::string> headers(2000, "X: y");
+  headers[0] = "X: " + std::string(12'000, 'y');
+  many.send(request_text("GET", "/healthz", headers));
+  CHECK(many.reply().status == 431);
+  check_serves(server);
+}
+
+TEST_CASE("ABodyOverTheRoutesLimitIsRefusedBeforeItIsRead") {
+  TestServer server;
+  RawClient client(server.socket());
+  client.send("POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n");
+  Reply const reply = client.reply();
+  CHECK(reply.status == 413);
+  CHECK(reply.document()["code"] == "body_too_large");
+  RawClient huge(server.socket());
+  huge.send("POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18446744073709551615\r\n\r\n");
+  CHECK(huge.reply().status == 413);
+  RawClient absurd(server.socket());
+  absurd.send(
+      "POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n");
+  CHECK(absurd.reply().status == 400);
+  RawClient chunked(server.socket());
+  chunked.send("POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 40; ++i)
+    if (!chunked.send("10000\r\n" + std::string(65536, 'x') + "\r\n")) break;
+  CHECK(chunked.reply().status == 413);
+  CHECK(server.backend().calls().empty());
+  check_serves(server);
+}
+
+TEST_CASE("ARefusedClientThatStillSendsGetsTheAnswer") {
+  TestServer server;
+  for (int round = 0; round < 5; ++round) {
+    RawClient client(server.port());
+    client.send(request_text("POST", "/v1/messages", {}, std::string(6 << 20, 'x')));  // no token
+    CHECK(client.reply().status == 401);
+  }
+}
+
+TEST_CASE("EachRouteTakesBodiesUpToItsOwnLimit") {
+  TestServer server;
+  RawClient client(server.socket());
+  std::string const escaped = [] {
+    std::string text;
+    for (int i = 0; i < (1 << 20); ++i) text += "\\u0001";
+    return text;
+  }();
+  CHECK(client.request("POST", "/v1/messages", {}, R"({"to":"a","body":")" + escaped + "\"}").status == 201);
+  CHECK(server.backend().called("send operator a key= reply=0 bytes=1048576"));
+  CHECK(client.request("POST", "/v1/attachments?name=f", {}, std::string(32 << 20, 'x')).status == 201);
+  CHECK(server.backend().called("attachment f application/octet-stream 33554432"));
+  CHECK(client.request("GET", "/v1/attachments/large").body.size() == 32U << 20);
+  RawClient over(server.socket());
+  over.send("POST /v1/attachments?name=f HTTP/1.1\r\nHost: localhost\r\nContent-Length: 33554433\r\n\r\n");
+  CHECK(over.reply().status == 413);
+}
+
+TEST_CASE("ChunkedAndPipelinedRequestsAreReadInOrder") {
+  TestServer server;
+  RawClient client(server.socket());
+  client.send(
+      "POST /v1/agents/a/stop HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "4;ext=1\r\n{\"a\"\r\n3\r\n:1}\r\n0\r\nTrailer: x\r\n\r\n"
+      "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(client.reply().status == 200);
+  CHECK(client.reply().body == R"({"status":"ok"})");
+  CHECK(server.backend().called(R"(stop a {"a":1})"));
+  std::string many;
+  for (int i = 0; i < 300; ++i) many += request_text("GET", "/v1/messages/" + std::to_string(i % 2 ? 7 : 9));
+  client.send(many);
+  for (int i = 0; i < 300; ++i) CHECK(client.reply().status == (i % 2 ? 200 : 404));
+}
+
+TEST_CASE("ARequestInSingleBytesIsRead") {
+  TestServer server;
+  RawClient client(server.port());
+  auto headers = as_operator;
+  headers.push_back("Transfer-Encoding: chunked");
+  std::string const text = request_text("POST", "/v1/agents/a/stop", headers) + "2\r\n{}\r\n0\r\n\r\n";
+  for (char c : text) client.send(std::string_view(&c, 1));
+  CHECK(client.reply().status == 200);
+}
+
+TEST_CASE("ExpectContinueIsAnsweredBeforeTheBody") {
+  TestServer server;
+  RawClient client(server.socket());
+  client.send("POST /v1/agents HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  CHECK(client.head().status == 100);
+  client.send("{}");
+  CHECK(client.reply().status == 201);
+}
+
+TEST_CASE("SilentAndSlowClientsAreLetGo") {
+  control::Limits limits;
+  limits.request_time = 200ms;
+  limits.keep_alive_time = 200ms;
+  TestServer server(limits);
+  RawClient silent(server.socket());
+  CHECK(silent.at_end());
+
+  RawClient half(server.socket());
+  half.send("GET /healthz HT");
+  Reply const late = half.reply();
+  CHECK(late.status == 408);
+  CHECK(late.document()["code"] == "timeout");
+  CHECK(half.at_end());
+
+  RawClient body(server.socket());
+  body.send("POST /v1/agents HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
+  CHECK(body.reply().status == 408);
+
+  RawClient drip(server.socket());  // a byte now and then does not buy more time
+  auto const start = std::chrono::steady_clock::now();
+  drip.send("GET /healthz HTTP/1.1\r\nX: ");
+  while (drip.send("x") && std::chrono::steady_clock::now() - start < 20s) std::this_thread::sleep_for(20ms);
+  CHECK(std::chrono::steady_clock::now() - start < 20s);
+  CHECK(last_status(drip) == 408);
+
+  RawClient idle(server.socket());
+  CHECK(idle.request("GET", "/healthz").status == 200);
+  CHECK(idle.at_end());
+  CHECK(server.connections_become(0));
+}
+
+TEST_CASE("AClientThatDoesNotTakeItsAnswerIsCutOff") {
+  control::Limits limits;
+  limits.answer_time = 200ms;
+  TestServer server(limits);
+  RawClient client(server.socket());
+  client.send(request_text("GET", "/v1/attachments/large"));
+  CHECK(server.connections_become(0));
+  check_serves(server);
+}
+
+TEST_CASE("ConnectionsAreBoundedOnEachDoorByItself") {
+  control::Limits limits;
+  limits.connections = 4;
+  TestServer server(limits);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    CHECK(clients.back()->request("GET", "/healthz").status == 200);
+  }
+  RawClient fifth(server.port());
+  Reply const reply = fifth.reply();
+  CHECK(reply.status == 503);
+  CHECK(reply.document()["code"] == "too_many_connections");
+  CHECK(fifth.at_end());
+  check_serves(server);  // the unix socket is not affected
+  clients.pop_back();
+  CHECK(server.connections_become(3));
+  RawClient next(server.port());
+  CHECK(next.request("GET", "/healthz").status == 200);
+}
+
+TEST_CASE("ClientsThatLeaveAtAnyByteLeaveNothingBehind") {
+  TestServer server;
+  std::string const whole =
+      request_text("POST", "/v1/messages?wait=accepted", {"Idempotency-Key: k"}, R"({"to":"a","body":"x"})");
+  for (std::size_t size = 0; size <= whole.size(); size += 3) {
+    RawClient client(server.socket());
+    client.send(std::string_view(whole).substr(0, size));
+    if (size % 2 == 0) client.end_sending();
+  }
+  CHECK(server.connections_become(0));
+  check_serves(server);
+}
+
+TEST_CASE("MalformedRequestsAreToldAndClosed") {
+  TestServer server;
+  for (auto const* text : {
+           "\r\n\r\n",
+           "GET\r\n\r\n",
+           "GET /healthz\r\n\r\n",
+           "GET /healthz HTTP/9.9\r\n\r\n",
+           "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+           "GET http://localhost/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+           "GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n",
+           "GET /healthz HTTP/1.1\r\n folded: x\r\n\r\n",
+           "GET /hea\001lthz HTTP/1.1\r\nHost: x\r\n\r\n",
+           "POST /v1/agents HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+           "POST /v1/agents HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+           "POST /v1/agents HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+           "POST /v1/agents HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+           "POST /v1/agents HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+       }) {
+    CAPTURE(text);
+    RawClient client(server.socket());
+    client.send(text);
+    client.end_sending();
+    int const status = last_status(client);
+    CHECK((status == 400 || status == 505));
+  }
+  CHECK(server.connections_become(0));
+  CHECK(server.backend().calls().empty());
+  check_serves(server);
+}
+
+TEST_CASE("GarbageDoesNotEndOrBlockTheServer") {
+  TestServer server;
+  std::mt19937 random(20240229);
+  auto const pick = [&](std::size_t below) {
+    return std::uniform_int_distribution<std::size_t>(0, below - 1)(random);
+  };
+  std::string const seeds[] = {
+      request_text("GET", "/v1/agents?limit=5&cursor=0", as_operator),
+      request_text("POST", "/v1/messages", as_operator,
+                   R"({"to":"a","body":"x","payload":{"a":[1,2,{"b":null}]}})"),
+      request_text("POST", "/v1/hooks/Stop", {"Transfer-Encoding: chunked"}) + "2\r\n{}\r\n0\r\n\r\n",
+      request_text("GET", "/v1/events?cursor=latest", {"Accept: text/event-stream"}),
+  };
+  for (int round = 0; round < 600; ++round) {
+    std::string text;
+    if (round % 4 == 0) {
+      text.resize(pick(3000));
+      for (char& c : text) c = static_cast<char>(pick(256));
+    } else {
+      text = seeds[pick(4)];
+      for (std::size_t changes = 1 + pick(6); changes > 0; --changes) {
+        auto const at = pick(text.size());
+        if (pick(3) == 0)
+          text.erase(at, 1 + pick(8));
+        else if (pick(2) == 0)
+          text.insert(at, std::string(1 + pick(4), static_cast<char>(pick(256))));
+        else
+          text[at] = static_cast<char>(pick(256));
+        if (text.empty()) text = "x";
+      }
+    }
+    if (round % 2 == 0) {
+      RawClient client(server.socket());
+      client.send(text);
+      if (round % 3 != 0) client.end_sending();
+    } else {
+      RawClient client(server.port());
+      client.send(text);
+    }
+    if (round % 100 == 0) check_serves(server);
+  }
+  CHECK(server.connections_become(0));
+  check_serves(server);
+}
+
+TEST_CASE("JsonThatIsDeepOrNotUtf8IsRefused") {
+  TestServer server;
+  RawClient client(server.socket());
+  std::string const deep = R"({"a":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}";
+  CHECK(client.request("POST", "/v1/agents", {}, deep).status == 400);
+  CHECK(client.request("POST", "/v1/agents", {}, "{\"a\":\"\xff\"}").status == 400);
+  check_serves(server);
+}

@@ -1,0 +1,108 @@
+// Who reaches what: every route times every principal, host and origin.
+#include "control/route.hpp"
+#include "control/test_server.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ar;
+using namespace ar::test;
+using control::Right;
+
+namespace {
+
+std::string target_of(control::Route const& route, std::string const& agent) {
+  std::string target(route.pattern);
+  auto const put = [&](std::string const& parameter, std::string const& value) {
+    if (auto const at = target.find(parameter); at != std::string::npos)
+      target.replace(at, parameter.size(), value);
+  };
+  put("{agent}", agent);
+  put("{message}", "7");
+  put("{attachment}", "f00");
+  put("{event}", "Stop");
+  return target;
+}
+bool admitted(int status) { return status != 401 && status != 403; }
+
+}  // namespace
+
+TEST_CASE("EachPrincipalReachesExactlyItsRoutes") {
+  TestServer server;
+  RawClient over_unix(server.socket());
+  RawClient over_tcp(server.port());
+  for (auto const& route : control::routes()) {
+    CAPTURE(route.method);
+    CAPTURE(route.pattern);
+    bool const names_agent = route.pattern.find("{agent}") != std::string_view::npos;
+    auto const status = [&](RawClient& client, std::vector<std::string> const& headers,
+                            std::string const& agent) {
+      Reply const reply = client.request(route.method, target_of(route, agent), headers, "");
+      if (reply.status == 401) CHECK(reply.headers.at("www-authenticate").starts_with("Bearer"));
+      return reply.status;
+    };
+    CHECK(admitted(status(over_unix, {}, "a")));
+    CHECK((status(over_tcp, {}, "a") == 401) == (route.right != Right::none));
+    std::vector<std::string> const wrong{"Authorization: Bearer wrong"},
+        basic{"Authorization: Basic b3A6b3A="};
+    for (auto* client : {&over_unix, &over_tcp}) {
+      CHECK(admitted(status(*client, as_operator, "a")));
+      CHECK((status(*client, wrong, "a") == 401) == (route.right != Right::none));
+      CHECK((status(*client, basic, "a") == 401) == (route.right != Right::none));
+      CHECK(admitted(status(*client, as_agent_a, "a")) == (route.right != Right::operator_));
+      if (names_agent) CHECK(status(*client, as_agent_a, "b") == 403);
+    }
+  }
+}
+
+TEST_CASE("AnAgentListsOnlyItsOwnMessages") {
+  TestServer server;
+  RawClient client(server.socket());
+  CHECK(client.request("GET", "/v1/messages", as_agent_a).status == 200);
+  CHECK(server.backend().called("messages a - a 0 0 100"));
+  CHECK(client.request("GET", "/v1/messages?agent=a", as_agent_a).status == 200);
+  CHECK(client.request("GET", "/v1/messages?agent=b", as_agent_a).status == 403);
+}
+
+TEST_CASE("TheDaemonIsToldWhoAsks") {
+  TestServer server;
+  RawClient client(server.port());
+  client.request("POST", "/v1/messages", as_agent_a, R"({"to":"b","body":"x"})");
+  CHECK(server.backend().called("send a b key= reply=0 bytes=1"));
+  auto headers = as_agent_a;
+  headers.push_back("X-Provider-Session: s1");
+  client.request("POST", "/v1/hooks/SessionStart", headers, R"({"session_id":"p"})");
+  CHECK(server.backend().called("hook a SessionStart s1 p"));
+}
+
+TEST_CASE("StrangersLearnNothingOfWhatExists") {
+  TestServer server;
+  RawClient client(server.port());
+  for (auto const* target : {"/v1/agents/a", "/v1/agents/nobody", "/v1/nothing", "/v1/agents?limit=x"})
+    CHECK_MESSAGE(client.request("GET", target).status == 401, target);
+  CHECK(server.backend().calls().empty());
+}
+
+TEST_CASE("ForeignHostsAndOriginsAreRefusedEvenWithAToken") {
+  TestServer server;
+  auto const status = [&](std::vector<std::string> headers) {
+    headers.push_back(as_operator[0]);
+    RawClient client(server.port());
+    return client.request("GET", "/v1/info", headers).status;
+  };
+  std::string const port = std::to_string(server.port());
+  CHECK(status({"Host: 127.0.0.1:" + port}) == 200);
+  CHECK(status({"Host: evil.example:" + port}) == 403);
+  CHECK(status({"Host: "}) == 403);
+  CHECK(status({"Origin: http://127.0.0.1:" + port}) == 200);
+  CHECK(status({"Origin: http://127.0.0.1:1"}) == 403);
+  CHECK(status({"Origin: null"}) == 403);
+  CHECK(status({"Host: localhost", "Host: evil.example"}) == 400);
+  RawClient healthz(server.port());
+  CHECK(healthz.request("GET", "/healthz", {"Host: evil.example"}).status == 403);
+  RawClient none(server.port());
+  none.send("GET /healthz HTTP/1.0\r\n\r\n");
+  CHECK(none.reply().status == 403);
+  RawClient local(server.socket());
+  CHECK(local.request("GET", "/v1/info", {"Host: whatever"}).status == 200);
+  CHECK(local.request("GET", "/v1/info", {"Origin: http://evil.example"}).status == 403);
+}

@@ -1,0 +1,101 @@
+#include "control/router.hpp"
+
+#include "base/json.hpp"
+#include "control/event_stream.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+
+using namespace ar;
+using namespace ar::control;
+
+TEST_CASE("RoutesAreFoundByMethodAndPath") {
+  Router const router(routes());
+  auto const pattern = [&](std::string_view method, std::string_view path) {
+    auto const match = router.match(method, path);
+    return match.route ? std::string(match.route->method) + " " + std::string(match.route->pattern)
+                       : match.allow;
+  };
+  CHECK(pattern("GET", "/healthz") == "GET /healthz");
+  CHECK(pattern("HEAD", "/healthz") == "GET /healthz");
+  CHECK(pattern("GET", "/v1/agents/x/screen") == "GET /v1/agents/{agent}/screen");
+  CHECK(pattern("PUT", "/v1/agents/x") == "GET, HEAD, DELETE");
+  CHECK(pattern("GET", "/v1/shutdown") == "POST");
+  for (auto const* nothing : {"/", "/v1", "/v1/", "/v1/agents/", "/v1/agents//screen", "/v1/agents/x/",
+                              "//healthz", "/healthz/", "/HEALTHZ", "/v1/agents/x/../y"})
+    CHECK_MESSAGE(pattern("GET", nothing).empty(), nothing);
+}
+
+TEST_CASE("PathArgumentsAreDecodedAfterThePathIsSplit") {
+  Router const router(routes());
+  CHECK(router.match("GET", "/v1/agents/a%2Fb").argument == "a/b");
+  CHECK(router.match("GET", "/v1/agents/%6e").argument == "n");
+  CHECK(router.match("GET", "/v1/agents/%zz").bad_escape);
+}
+
+TEST_CASE("EveryRouteIsWholeAndOnce") {
+  std::set<std::string> seen;
+  for (auto const& route : routes()) {
+    CAPTURE(route.pattern);
+    CHECK_FALSE(!route.handler);
+    CHECK_FALSE(route.summary.empty());
+    CHECK(seen.insert(std::string(route.method) + std::string(route.pattern)).second);
+    if (route.right == Right::none) CHECK(route.pattern == "/healthz");
+  }
+}
+
+TEST_CASE("TheApiPageListsEveryRouteAsItIs") {
+  std::map<std::string, std::string> documented;  // "METHOD path?query" -> "right body?"
+  std::ifstream page(AR_SOURCE_DIR "/docs/control-api.md");
+  REQUIRE(page.good());
+  for (std::string line; std::getline(page, line);) {
+    std::vector<std::string> cells;
+    for (std::size_t start = 1, end = 0; (end = line.find(" | ", start)) != std::string::npos;
+         start = end + 2)
+      cells.push_back(line.substr(start + 1, end - start - 1));
+    if (cells.size() < 5 || (cells[0] != "GET" && cells[0] != "POST" && cells[0] != "DELETE")) continue;
+    std::string path = cells[1];
+    std::erase(path, '`');
+    CHECK_MESSAGE(
+        documented.emplace(cells[0] + " " + path, cells[2] + (cells[3] == "–" ? "" : " body")).second, path);
+  }
+  for (auto const& route : routes()) {
+    std::string path = std::string(route.method) + " " + std::string(route.pattern);
+    char separator = '?';
+    for (std::string_view rest = route.query; !rest.empty();) {
+      auto const end = std::min(rest.find(' '), rest.size());
+      path += separator + std::string(rest.substr(0, end)) + "=";
+      separator = '&';
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    std::string const right = route.right == Right::none    ? "none"
+                              : route.right == Right::agent ? "agent"
+                                                            : "operator";
+    CHECK_MESSAGE(documented.contains(path), path);
+    CHECK_MESSAGE(documented[path] == right + (route.body == Body::none ? "" : " body"), path);
+    documented.erase(path);
+  }
+  for (auto const& [path, right] : documented) FAIL_CHECK("documented, but no route: " << path);
+}
+
+TEST_CASE("ProblemDocumentsNameCodeAndField") {
+  Response const response = problem(invalid("limit", "limit must be smaller"));
+  json const document = json::parse(response.body);
+  CHECK(response.status == 400);
+  CHECK(response.content_type == "application/problem+json");
+  CHECK(document["type"] == "urn:agent-runner:problem:invalid_argument");
+  CHECK(document["title"] == "Bad Request");
+  CHECK(document["status"] == 400);
+  CHECK(document["code"] == "invalid_argument");
+  CHECK(document["detail"] == "limit must be smaller");
+  CHECK(document["field"] == "limit");
+  CHECK_FALSE(json::parse(problem(timed_out("late")).body).contains("field"));
+}
+
+TEST_CASE("EventsOfSeveralLinesStayOneEvent") {
+  CHECK(event_block(7, "{\"a\":1}") == "id: 7\ndata: {\"a\":1}\n\n");
+  CHECK(event_block(8, "{\r\n}") == "id: 8\ndata: {\ndata: }\n\n");
+}

@@ -1,0 +1,247 @@
+// Every route once, through a real socket, and the dispatcher's own answers.
+#include "control/router.hpp"
+#include "control/test_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+struct Example {
+  char const* method;
+  char const* target;
+  char const* body;
+  int status;
+  char const* call;  ///< what the daemon was asked; empty: nothing
+};
+
+Example const examples[] = {
+    {"GET", "/healthz", "", 200, ""},
+    {"GET", "/v1/info", "", 200, "info"},
+    {"GET", "/v1/config", "", 500, ""},
+    {"POST", "/v1/shutdown", "", 202, "shutdown"},
+    {"POST", "/v1/shutdown", R"({"agents":true})", 202, "shutdown with agents"},
+    {"POST", "/v1/agents", R"({"provider":"claude"})", 201, "spawn "},
+    {"GET", "/v1/agents", "", 200, "agents - - 0 0 100"},
+    {"GET", "/v1/agents?status=idle,busy&since=5&limit=7&cursor=9", "", 200, "agents idle,busy - 5 9 7"},
+    {"GET", "/v1/agents/a", "", 200, "agent a"},
+    {"GET", "/v1/agents/nobody", "", 404, "agent nobody"},
+    {"DELETE", "/v1/agents/a", "", 200, "remove a"},
+    {"POST", "/v1/agents/a/restart", "", 200, "restart a {}"},
+    {"POST", "/v1/agents/a/stop", R"({"timeoutMs":5})", 200, R"(stop a {"timeoutMs":5})"},
+    {"POST", "/v1/agents/a/kill", "{}", 200, "kill a {}"},
+    {"POST", "/v1/agents/a/interrupt", "", 200, "interrupt a {}"},
+    {"POST", "/v1/agents/a/compact", "", 200, "compact a {}"},
+    {"POST", "/v1/agents/a/clear", "", 409, "clear a {}"},
+    {"POST", "/v1/agents/a/inject", R"({"text":"x"})", 200, R"(inject a {"text":"x"})"},
+    {"POST", "/v1/agents/a/reconnect", "", 200, "reconnect a {}"},
+    {"POST", "/v1/agents/a/suspend", "", 200, "suspend a {}"},
+    {"POST", "/v1/agents/a/resume", "", 200, "resume a {}"},
+    {"GET", "/v1/agents/a/screen", "", 200, "screen a"},
+    {"GET", "/v1/agents/a/attach", "", 200, "attach a"},
+    {"GET", "/v1/agents/a/attach?readOnly=true", "", 200, "attach a read-only"},
+    {"GET", "/v1/agents/a/inbox", "", 200, "inbox a"},
+    {"GET", "/v1/agents/a/turns?limit=3", "", 200, "turns a - - 0 0 3"},
+    {"GET", "/v1/events", "", 200, ""},
+    {"GET", "/v1/agents/a/events", "", 200, ""},
+    {"GET", "/v1/agents/nobody/events", "", 404, ""},
+    {"POST", "/v1/messages", R"({"to":"a","body":"hello"})", 201, "send operator a key= reply=0 bytes=5"},
+    {"POST", "/v1/messages", R"({"body":"hello"})", 400, ""},
+    {"POST", "/v1/messages?wait=accepted", R"({"to":"a","body":""})", 201, "wait operator 7 accepted 60000"},
+    {"GET", "/v1/messages?agent=a&cursor=3&limit=2", "", 200, "messages operator - a 0 3 2"},
+    {"GET", "/v1/messages/7", "", 200, "message operator 7"},
+    {"GET", "/v1/messages/9", "", 404, "message operator 9"},
+    {"GET", "/v1/messages/7?wait=done&timeoutMs=50", "", 200, "wait operator 7 done 50"},
+    {"GET", "/v1/messages/8?wait=done&timeoutMs=1", "", 504, "wait operator 8 done 1"},
+    {"POST", "/v1/messages/7/replies", R"({"body":"hi"})", 201, "send operator b key= reply=7 bytes=2"},
+    {"POST", "/v1/messages/9/replies", R"({"body":"hi"})", 404, ""},
+    {"POST", "/v1/messages/7/reactions", R"({"word":"seen"})", 200, "react operator 7 seen"},
+    {"POST", "/v1/messages/7/read", "", 200, "read operator 7"},
+    {"GET", "/v1/messages/7/body", "", 200, "body operator 7"},
+    {"GET", "/v1/dead", "", 200, "dead"},
+    {"POST", "/v1/dead/7/requeue", "", 200, "requeue 7"},
+    {"POST", "/v1/attachments?name=a%20b.txt", "1234", 201, "attachment a b.txt application/octet-stream 4"},
+    {"GET", "/v1/attachments/f00", "", 200, "get-attachment f00"},
+    {"POST", "/v1/hooks/SessionStart", R"({"session_id":"s"})", 200, "hook operator SessionStart  s"},
+    {"POST", "/v1/hooks/Stop", "", 204, "hook operator Stop  -"},
+};
+
+}  // namespace
+
+TEST_CASE("EveryRouteReachesTheDaemonAndAnswers") {
+  TestServer server;
+  control::Router const router(control::routes());
+  std::set<control::Route const*> unseen;
+  for (auto const& route : control::routes()) unseen.insert(&route);
+  RawClient over_unix(server.socket());
+  RawClient over_tcp(server.port());
+  for (auto const& example : examples) {
+    CAPTURE(example.method);
+    CAPTURE(example.target);
+    auto const target = std::string_view(example.target);
+    auto const match = router.match(example.method, target.substr(0, target.find('?')));
+    REQUIRE(match.route != nullptr);
+    unseen.erase(match.route);
+    for (auto* client : {&over_unix, &over_tcp}) {
+      auto const before = server.backend().calls().size();
+      Reply const reply = client->request(example.method, target, as_operator, example.body);
+      CHECK(reply.status == example.status);
+      CHECK(reply.headers.at("cache-control") == "no-store");
+      CHECK_FALSE(reply.headers.contains("access-control-allow-origin"));
+      if (reply.status >= 400) {
+        CHECK(reply.headers.at("content-type") == "application/problem+json");
+        CHECK(reply.document()["status"] == example.status);
+        CHECK_FALSE(reply.document()["code"].get<std::string>().empty());
+      }
+      auto const calls = server.backend().calls();
+      bool found = *example.call == '\0';
+      for (auto i = before; i < calls.size(); ++i) found = found || calls[i] == example.call;
+      CHECK_MESSAGE(found, "expected the call: ", example.call);
+    }
+  }
+  for (auto const* route : unseen) FAIL_CHECK("no example calls " << route->method << " " << route->pattern);
+}
+
+TEST_CASE("AnswersCarryTheDaemonsJsonAndBytes") {
+  TestServer server;
+  RawClient client(server.socket());
+  CHECK(client.request("GET", "/healthz").document() == json{{"status", "ok"}});
+  CHECK(client.request("GET", "/v1/agents/a").document() == json{{"id", "a"}, {"state", "idle"}});
+  CHECK(client.request("GET", "/v1/messages/7/body").body == std::string("raw\0bytes", 9));
+  Reply const created = client.request("POST", "/v1/agents", {"Idempotency-Key: k"}, "{}");
+  CHECK(created.status == 201);
+  CHECK(created.headers.at("location") == "/v1/agents/a");
+  CHECK(server.backend().called("spawn k"));
+  CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: again"}, "{}").status == 200);
+  Reply const refused = client.request("POST", "/v1/agents", {}, R"({"bad":1})");
+  CHECK(refused.status == 400);
+  CHECK(refused.document()["field"] == "bad");
+  Reply const sent =
+      client.request("POST", "/v1/messages", {"Idempotency-Key: k"}, R"({"to":"a","body":"x"})");
+  CHECK(sent.headers.at("location") == "/v1/messages/7");
+  CHECK(server.backend().called("send operator a key=k reply=0 bytes=1"));
+}
+
+TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
+  TestServer server;
+  RawClient client(server.socket());
+  struct Case {
+    char const *method, *target, *body, *code, *field;
+  };
+  Case const cases[] = {
+      {"GET", "/v1/agents?limit=0", "", "invalid_argument", "limit"},
+      {"GET", "/v1/agents?cursor=x", "", "invalid_argument", "cursor"},
+      {"GET", "/v1/agents?since=-1", "", "invalid_argument", "since"},
+      {"GET", "/v1/agents?statu=idle", "", "invalid_argument", "statu"},
+      {"GET", "/v1/agents?status=%ff", "", "invalid_argument", "status"},
+      {"GET", "/healthz?x=1", "", "invalid_argument", "x"},
+      {"GET", "/v1/agents/a%2Fb", "", "invalid_argument", "agent"},
+      {"GET", "/v1/agents/..", "", "invalid_argument", "agent"},
+      {"GET", "/v1/agents/%zz", "", "invalid_argument", "target"},
+      {"GET", "/v1/messages/0", "", "invalid_argument", "message"},
+      {"GET", "/v1/messages/x", "", "invalid_argument", "message"},
+      {"GET", "/v1/messages/99999999999999999999", "", "invalid_argument", "message"},
+      {"GET", "/v1/messages/7?wait=soon", "", "invalid_argument", "wait"},
+      {"GET", "/v1/messages/7?wait=done&timeoutMs=0", "", "invalid_argument", "timeoutMs"},
+      {"GET", "/v1/messages/7?timeoutMs=5", "", "invalid_argument", "timeoutMs"},
+      {"GET", "/v1/events?cursor=99", "", "invalid_argument", "cursor"},
+      {"GET", "/v1/agents/a/events?cursor=latest", "", "invalid_argument", "cursor"},
+      {"GET", "/v1/agents/a/attach?readOnly=perhaps", "", "invalid_argument", "readOnly"},
+      {"POST", "/v1/shutdown", R"({"agent":true})", "invalid_argument", "agent"},
+      {"POST", "/v1/shutdown", R"({"agents":1})", "invalid_argument", "agents"},
+      {"POST", "/v1/shutdown", "[]", "invalid_json", ""},
+      {"POST", "/v1/agents", "{", "invalid_json", ""},
+      {"POST", "/v1/messages", R"({"to":)", "invalid_json", ""},
+      {"POST", "/v1/messages/7/replies", R"({"to":"c","body":"x"})", "invalid_argument", "to"},
+      {"POST", "/v1/messages/7/replies", R"({"replyTo":3,"body":"x"})", "invalid_argument", "replyTo"},
+      {"POST", "/v1/messages/7/reactions", "{}", "invalid_argument", "word"},
+      {"POST", "/v1/messages/7/reactions", R"({"word":""})", "invalid_argument", "word"},
+      {"POST", "/v1/attachments", "x", "invalid_argument", "name"},
+      {"POST", "/v1/attachments?name=a%2Fb", "x", "invalid_argument", "name"},
+      {"POST", "/v1/attachments?name=..", "x", "invalid_argument", "name"},
+      {"POST", "/v1/attachments?name=a%0ab", "x", "invalid_argument", "name"},
+      {"POST", "/v1/hooks/Session-Start", "{}", "invalid_argument", "event"},
+  };
+  for (auto const& wrong : cases) {
+    CAPTURE(wrong.target);
+    CAPTURE(wrong.body);
+    Reply const reply = client.request(wrong.method, wrong.target, {}, wrong.body);
+    CHECK(reply.status == 400);
+    CHECK(reply.document()["code"] == wrong.code);
+    CHECK(reply.document().value("field", "") == wrong.field);
+    CHECK(reply.document()["detail"].get<std::string>().size() > 10);
+  }
+  Reply const clash = client.request("POST", "/v1/messages", {"Idempotency-Key: k"},
+                                     R"({"to":"a","body":"x","idempotencyKey":"other"})");
+  CHECK(clash.document()["field"] == "idempotencyKey");
+  CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: " + std::string(256, 'k')}, "{}").status ==
+        400);
+  CHECK(client.request("GET", "/v1/events", {"Accept: text/event-stream", "Last-Event-ID: x"})
+            .document()["field"] == "Last-Event-ID");
+}
+
+TEST_CASE("UnknownPathsAndMethodsAreTold") {
+  TestServer server;
+  RawClient client(server.socket());
+  Reply const nothing = client.request("GET", "/v2/agents");
+  CHECK(nothing.status == 404);
+  CHECK(nothing.document()["code"] == "no_such_route");
+  Reply const method = client.request("PUT", "/v1/agents/a", {}, "{}");
+  CHECK(method.status == 405);
+  CHECK(method.headers.at("allow") == "GET, HEAD, DELETE");
+  CHECK(method.document()["code"] == "method_not_allowed");
+}
+
+TEST_CASE("HeadAnswersLikeGetWithoutBody") {
+  TestServer server;
+  RawClient client(server.socket());
+  Reply const head = client.request("HEAD", "/healthz");
+  CHECK(head.status == 200);
+  CHECK(head.headers.at("content-length") == "15");
+  Reply const after = client.request("GET", "/healthz");  // nothing of a body was left in between
+  CHECK(after.body.size() == 15);
+  CHECK(client.request("HEAD", "/v1/shutdown").status == 405);
+}
+
+TEST_CASE("AFaultOfAHandlerIsA500AndTheDaemonGoesOn") {
+  TestServer server;
+  RawClient client(server.socket());
+  Reply const fault = client.request("GET", "/v1/config");
+  CHECK(fault.status == 500);
+  CHECK(fault.document()["code"] == "internal_error");
+  CHECK(fault.body.find("on purpose") == std::string::npos);
+  CHECK(client.request("GET", "/healthz").status == 200);
+}
+
+TEST_CASE("AWaitThatTimesOutStillTellsTheMessage") {
+  TestServer server;
+  RawClient client(server.socket());
+  Reply const reply = client.request("POST", "/v1/messages?wait=done&timeoutMs=5", {},
+                                     R"({"to":"a","body":"x","never":true})");
+  CHECK(reply.status == 504);
+  CHECK(reply.document()["code"] == "timeout");
+  CHECK(reply.document()["messageId"] == 8);
+}
+
+TEST_CASE("EventPagesGoOnWhereTheyEnded") {
+  TestServer server;
+  server.append(5, "a");
+  server.append(5, "b");
+  RawClient client(server.socket());
+  json const first = client.request("GET", "/v1/events?limit=4").document();
+  CHECK(first["events"].size() == 4);
+  CHECK(first["nextCursor"] == 4);
+  json const second = client.request("GET", "/v1/events?cursor=4").document();
+  CHECK(second["events"].size() == 6);
+  CHECK(second["events"][0]["number"] == 5);
+  json const end = client.request("GET", "/v1/events?cursor=10").document();
+  CHECK(end == json{{"events", json::array()}, {"nextCursor", 10}});
+  CHECK(client.request("GET", "/v1/events?cursor=latest").document()["nextCursor"] == 10);
+  json const own = client.request("GET", "/v1/agents/b/events?cursor=2&limit=2").document();
+  CHECK(own["events"][0]["number"] == 8);
+  CHECK(own["nextCursor"] == 4);
+}
