@@ -1,0 +1,102 @@
+#include "adapters/command/command_adapter.hpp"
+
+#include "adapters/command/command_options.hpp"
+#include "adapters/command/command_session.hpp"
+#include "base/paths.hpp"
+
+namespace ar::adapters {
+namespace {
+
+/// The request's options with the command decided: the configured one and what follows `--`, else the demo
+/// agent.
+json effective_options(LaunchRequest const& request) {
+  json options = request.options;
+  auto& command = options["command"];
+  if (!command.is_null() && !command.is_array()) return options;  // read_options says what is wrong with it
+  for (auto const& argument : request.provider_args) command.push_back(argument);
+  if (!command.empty()) return options;
+  options.erase("command");
+  auto demo = demo_agent_options(request.plugin_dir);
+  demo.update(options);
+  return demo;
+}
+
+json capabilities() {
+  return {{"lifecycle",
+           {{"managed", true},
+            {"shutdownHard", true},
+            {"restartHard", true},
+            {"semanticStatus", false},
+            {"reconnect", true}}},
+          {"context", {{"stats", nullptr}, {"compact", false}, {"clear", false}, {"inject", true}}},
+          {"terminal", {{"attach", {{"create", false}, {"read", true}, {"write", true}, {"detach", true}}}}}};
+}
+
+}  // namespace
+
+json demo_agent_options(std::filesystem::path const& plugin_dir) {
+  json options;
+  options["command"] = json::array({(plugin_dir / "demo-agent").string()});
+  options["ready"]["pattern"] = "demo agent ready";
+  options["paste"] = "lines";
+  options["proof"]["pattern"] = "^took {nonce}$";
+  options["proof_complete"] = true;
+  options["turn_end"]["pattern"] = "^answered ";
+  return options;
+}
+
+CommandAdapter::CommandAdapter() : facts_{"command", capabilities()} {}
+
+std::vector<Check> CommandAdapter::doctor(json const& table) const {
+  auto const options = command::read_options(table);
+  if (!options)
+    return {{Check::Level::error, "command", options.error().message, "correct [providers.command]"}};
+  if (options->command.empty())
+    return {{Check::Level::ok, "command", "no program configured: the demo agent is used"}};
+  auto const found = find_executable(options->command.front());
+  if (!found)
+    return {{Check::Level::error, "command", found.error().message,
+             "install it or correct providers.command.command"}};
+  if (!options->has_proof())
+    return {{Check::Level::warning, "command",
+             found->string() + " declares no proof: its messages end unverified",
+             "declare providers.command.proof: a line that it prints once it has taken a message"}};
+  return {{Check::Level::ok, "command", found->string()}};
+}
+
+Result<LaunchPlan> CommandAdapter::prepare(LaunchRequest const& request) const {
+  auto const options = command::read_options(effective_options(request));
+  if (!options) return options.error();
+  LaunchPlan plan;
+  plan.argv = options->command;
+  plan.environment = request.environment;
+  auto const path = request.environment.find("PATH");
+  auto const executable =
+      find_executable(plan.argv.front(), path == request.environment.end() ? "" : path->second);
+  if (!executable) {
+    Error missing = executable.error();
+    missing.code = "cli_missing";
+    missing.message += " (the program of agent " + request.agent_id + ")";
+    return missing;
+  }
+  plan.argv.front() = executable->string();
+  return plan;
+}
+
+std::unique_ptr<ProviderSession> CommandAdapter::open(SessionContext context) const {
+  auto options = command::read_options(effective_options(context.request));
+  // prepare() has refused wrong ones already; an adopted agent's may have been changed since in the
+  // configuration.
+  return std::make_unique<command::CommandSession>(std::move(context),
+                                                   options ? std::move(*options) : command::Options{});
+}
+
+bool CommandAdapter::can_resume(LaunchRequest const&, std::string const&) const { return false; }
+
+Witness CommandAdapter::witness_offline(LaunchRequest const& request, std::string const&,
+                                        Prompt const&) const {
+  auto const options = command::read_options(effective_options(request));
+  return options && options->has_proof() && options->proof_complete ? Witness::absent : Witness::blind;
+}
+
+}  // namespace ar::adapters

@@ -1,0 +1,27 @@
+// The adapter for any interactive program. What it can prove is what its profile declares
+// (command_options.hpp); a program that declares nothing is `unverified`, and never called accepted.
+#pragma once
+#include "adapters/adapter.hpp"
+
+namespace ar::adapters {
+
+class CommandAdapter final : public Adapter {
+ public:
+  CommandAdapter();
+  AdapterFacts const& facts() const override { return facts_; }
+  std::vector<Check> doctor(json const& options) const override;
+  Result<LaunchPlan> prepare(LaunchRequest const& request) const override;
+  std::unique_ptr<ProviderSession> open(SessionContext context) const override;
+  bool can_resume(LaunchRequest const& request, std::string const& session_id) const override;
+  Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
+                          Prompt const& prompt) const override;
+
+ private:
+  AdapterFacts const facts_;
+};
+
+/// The options of the bundled demo agent (plugins/command/demo-agent), used when no command is named
+/// anywhere.
+json demo_agent_options(std::filesystem::path const& plugin_dir);
+
+}  // namespace ar::adapters

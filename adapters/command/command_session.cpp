@@ -1,0 +1,374 @@
+#include "adapters/command/command_session.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace ar::adapters::command {
+namespace {
+
+constexpr std::size_t kRemembered = 64;  ///< messages whose late proof is still understood
+constexpr std::size_t kLongestTurnText = 32U << 10;
+
+bool any_line_matches(Pattern const& pattern, std::string const& text) {
+  std::size_t from = 0;
+  while (from <= text.size()) {
+    auto const end = std::min(text.find('\n', from), text.size());
+    if (pattern.matches(text.substr(from, end - from))) return true;
+    from = end + 1;
+  }
+  return false;
+}
+
+std::size_t longest_line(std::string const& text) {
+  std::size_t longest = 0, from = 0;
+  while (from <= text.size()) {
+    auto const end = std::min(text.find('\n', from), text.size());
+    longest = std::max(longest, end - from);
+    from = end + 1;
+  }
+  return longest;
+}
+
+}  // namespace
+
+CommandSession::CommandSession(SessionContext context, Options options)
+    : context_(std::move(context)),
+      options_(std::move(options)),
+      changed_(context_.executor),
+      tasks_(context_.executor, "command " + context_.request.agent_id) {}
+
+void CommandSession::start() { tasks_.spawn("ready", become_ready()); }
+
+awaitable<void> CommandSession::stop() { co_await tasks_.stop(); }
+
+awaitable<void> CommandSession::become_ready() {
+  // An adopted one was ready before; its sign may have left the screen since.
+  if (options_.ready && !context_.adopted) {
+    auto watch = co_await context_.terminal->watch_output();
+    for (bool shown = false; !shown;) {
+      auto screen = co_await context_.terminal->capture();
+      if (screen)
+        shown = std::ranges::any_of(screen->lines,
+                                    [&](auto const& line) { return options_.ready->matches(line); });
+      if (shown) break;
+      if (!watch || !context_.terminal->alive()) co_return;
+      co_await (*watch)->wait(Clock::time_point::max());
+    }
+  }
+  ready_ = true;
+  Ready ready;
+  ready.session_id = context_.session_id;
+  context_.emit(std::move(ready));
+}
+
+std::string CommandSession::gate(bool urgent) const {
+  if (!context_.terminal->alive()) return "the program has ended";
+  if (!ready_) return "the program is not ready yet";
+  if (!closed_because_.empty()) return closed_because_;
+  if (handing_) return "another message is being typed";
+  if (turn_open_ && !urgent) return "a turn is running";
+  return {};
+}
+
+// ---- handing over
+// -------------------------------------------------------------------------------------------------
+
+awaitable<Handing> CommandSession::hand(Prompt prompt, std::function<void(std::string_view)> on_step) {
+  Handing handing;
+  handing.reason = gate(prompt.urgent);
+  if (!handing.reason.empty()) co_return handing;
+  Typed typed{prompt.nonce, prompt.message_id, options_.proof_of(prompt.nonce, prompt.message_id)};
+  auto text = compose(prompt, typed.proof, handing);
+  if (text.empty()) co_return handing;
+
+  handing_ = true;
+  struct Done {
+    bool& handing;
+    ~Done() { handing = false; }
+  } done{handing_};
+  auto followed = co_await follow();
+  if (!followed) {
+    handing.reason = followed.error().message;
+    co_return handing;
+  }
+  lines_.forget();  // an old prompt on this line must not be read together with the echo
+  // Known before it is typed: a fast program's proof comes back with the answer to the typing itself.
+  std::erase_if(typed_, [&](Typed const& earlier) { return earlier.nonce == prompt.nonce; });
+  typed_.push_back(std::move(typed));
+  if (typed_.size() > kRemembered) typed_.pop_front();
+  co_await type_and_prove(std::move(text), std::move(on_step), handing);
+  co_return handing;
+}
+
+std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern> const& proof,
+                                    Handing& handing) const {
+  InlineRules rules = options_.inline_rules;
+  if (options_.longest_line > 0 && longest_line(prompt.body) > options_.longest_line / 2) rules.max_bytes = 0;
+  for (bool last = false;; last = true) {
+    auto envelope = frame(prompt, rules);
+    if (!envelope) {
+      handing.reason = envelope.error().message;
+      return {};
+    }
+    bool const too_long = options_.longest_line > 0 && longest_line(envelope->text) > options_.longest_line;
+    bool const proves_itself = proof && any_line_matches(*proof, envelope->text);
+    if (!too_long && !proves_itself) return std::move(envelope->text);
+    if (last || envelope->as_file) {
+      handing.outcome = HandOutcome::refused;
+      handing.reason = too_long ? "a line of it is longer than the program's terminal takes"
+                                : "its own text fits the pattern that is to prove it";
+      return {};
+    }
+    rules.max_bytes = 0;
+  }
+}
+
+/// Types and submits; false when the outcome stands in `handing` already.
+awaitable<bool> CommandSession::send(std::string text, std::function<void(std::string_view)> const& on_step,
+                                     Handing& handing) {
+  bool const at_once = options_.enter == "Enter" && options_.enter_delay == milliseconds(0);
+  auto typing = at_once ? context_.terminal->paste_and_enter(std::move(text))
+                        : context_.terminal->paste(std::move(text));
+  auto sent = co_await std::move(typing);
+  if (!sent) {
+    handing.reason = sent.error().message;
+    auto const& code = sent.error().code;
+    if (code == "copy_mode" || code == "terminal_gone") {  // nothing was typed
+      typed_.pop_back();
+      if (code == "copy_mode") hold_for_copy_mode(handing.reason);
+    } else {
+      handing.outcome = HandOutcome::unknown;
+    }
+    co_return false;
+  }
+  handing.typed_at = wall_now();
+  on_step("typed");
+  if (!at_once && !options_.enter.empty()) {
+    if (options_.enter_delay > milliseconds(0)) co_await sleep_for(options_.enter_delay);
+    std::vector<std::string> key{options_.enter};
+    sent = co_await context_.terminal->keys(std::move(key));
+    if (!sent) {
+      handing.outcome = HandOutcome::unknown;
+      handing.reason = "its text was typed, and could not be submitted: " + sent.error().message;
+      co_return false;
+    }
+  }
+  handing.submitted_at = wall_now();
+  on_step("submitted");
+  co_return true;
+}
+
+awaitable<void> CommandSession::type_and_prove(std::string text,
+                                               std::function<void(std::string_view)> on_step,
+                                               Handing& handing) {
+  Typed const& typed = typed_.back();
+  auto const nonce = typed.nonce;
+  bool const submitted = co_await send(std::move(text), on_step, handing);
+  if (!submitted) {
+    if (handing.outcome == HandOutcome::unknown) co_await look_at_screen(nonce, handing);
+    co_return;
+  }
+  if (!options_.has_proof()) {
+    handing.outcome = HandOutcome::unverified;
+    handing.reason = "typed; this program declares no proof that it took it";
+    if (options_.has_turns()) begin_turn(nonce);
+    co_return;
+  }
+  auto const deadline = Clock::now() + options_.proof_timeout;
+  while (typed.proved_by.empty() && following_ && Clock::now() < deadline) co_await changed_.wait(deadline);
+  if (!typed.proved_by.empty()) {
+    handing.outcome = HandOutcome::accepted;
+    handing.proof = typed.proved_by;
+    handing.accepted_at = wall_now();
+    co_return;
+  }
+  handing.outcome = HandOutcome::unknown;
+  handing.reason = context_.terminal->alive()
+                       ? "no proof came within " + std::to_string(options_.proof_timeout.count()) + " ms"
+                       : "the program ended before it showed that it had taken the message";
+  co_await look_at_screen(nonce, handing);
+}
+
+awaitable<void> CommandSession::look_at_screen(std::string nonce, Handing& handing) {
+  auto screen = co_await context_.terminal->capture();
+  if (!screen) co_return;
+  std::string joined;  // a mark may be wrapped at the screen's edge
+  for (auto const& line : screen->lines) {
+    handing.screen += line + "\n";
+    joined += line;
+  }
+  if (context_.terminal->alive() && joined.find(nonce) != std::string::npos)
+    handing.reason += "; its text stands on the screen: the program may not have taken Enter";
+}
+
+void CommandSession::hold_for_copy_mode(std::string why) {
+  if (!closed_because_.empty()) return;
+  closed_because_ = std::move(why);
+  GateChanged closed{closed_because_};
+  context_.emit(std::move(closed));
+  tasks_.spawn("copy mode", wait_for_copy_mode());
+}
+
+awaitable<void> CommandSession::wait_for_copy_mode() {
+  co_await context_.terminal->copy_mode_over(Clock::time_point::max());
+  closed_because_.clear();
+  context_.emit(GateChanged{});
+}
+
+// ---- what the program shows
+// ---------------------------------------------------------------------------------------
+
+bool CommandSession::output_matters() const {
+  if (handing_ || (turn_open_ && options_.turn_end)) return true;
+  return std::ranges::any_of(typed_, [](Typed const& t) { return t.proof && t.proved_by.empty(); });
+}
+
+awaitable<Result<void>> CommandSession::follow() {
+  if (following_) co_return Result<void>();
+  auto watch = co_await context_.terminal->watch_output();
+  if (!watch) co_return watch.error();
+  following_ = true;
+  tasks_.spawn("follow", follow_output(std::move(*watch)));
+  co_return Result<void>();
+}
+
+awaitable<void> CommandSession::follow_output(std::unique_ptr<Terminal::OutputWatch> watch) {
+  // Also once more after the program's end, for its last words.
+  for (bool alive = true; alive && output_matters();) {
+    alive = context_.terminal->alive();
+    if (alive) co_await watch->wait(Clock::time_point::max());
+    for (auto const& line : lines_.feed(watch->take())) {
+      bool const in_turn = turn_open_;
+      look_at(line);
+      if (in_turn && turn_open_ && turn_text_.size() < kLongestTurnText) turn_text_ += line + "\n";
+    }
+    if (!lines_.partial().empty()) look_at(lines_.partial());
+    changed_.notify_all();
+  }
+  following_ = false;
+  changed_.notify_all();
+}
+
+void CommandSession::look_at(std::string const& line) {
+  for (auto& typed : typed_) {
+    if (!typed.proof || !typed.proved_by.empty() || !typed.proof->matches(line)) continue;
+    proved(typed, "pattern");
+    return;
+  }
+  if (turn_open_ && options_.turn_end && options_.turn_end->matches(line)) {
+    TurnEnded end;
+    end.final_text = turn_text_;
+    end_turn(std::move(end));
+  }
+}
+
+void CommandSession::proved(Typed& typed, std::string proof) {
+  if (!typed.proved_by.empty()) return;
+  typed.proved_by = proof;
+  changed_.notify_all();
+  bool const late = !handing_ || &typed != &typed_.back();
+  if (late) {
+    Accepted accepted{typed.nonce, std::move(proof)};
+    context_.emit(std::move(accepted));
+  }
+  begin_turn(typed.nonce);
+}
+
+void CommandSession::begin_turn(std::string nonce) {
+  TurnStarted started;
+  started.nonces.push_back(std::move(nonce));
+  context_.emit(std::move(started));
+  turn_open_ = true;
+  turn_text_.clear();
+  if (!options_.has_turns()) end_turn({});
+}
+
+void CommandSession::end_turn(TurnEnded end) {
+  if (!turn_open_) return;
+  turn_open_ = false;
+  context_.emit(std::move(end));
+  context_.emit(GateChanged{});
+}
+
+// ---- what the program says
+// ----------------------------------------------------------------------------------------
+
+Result<json> CommandSession::hook(std::string const& event, json const& payload) {
+  FieldReader in(payload);
+  if (event == "MessageAccepted") {
+    auto const nonce = in.string("nonce");
+    auto const message_id = in.maybe_integer("messageId");
+    if (auto error = in.finish()) return *error;
+    if (nonce.empty() && !message_id)
+      return invalid("nonce", "MessageAccepted needs the message's nonce or messageId");
+    auto const found = std::ranges::find_if(typed_, [&](Typed const& t) {
+      return nonce.empty() ? t.message_id == *message_id : t.nonce == nonce;
+    });
+    if (found != typed_.end()) {
+      proved(*found, "api");
+    } else if (!nonce.empty()) {  // typed by an earlier daemon, perhaps: that is for the journal to know
+      Accepted accepted{nonce, "api"};
+      context_.emit(std::move(accepted));
+    } else {
+      return not_found("message_not_found",
+                       "message " + std::to_string(*message_id) + " was not typed into this program");
+    }
+  } else if (event == "TurnStarted") {
+    turn_open_ = true;
+    turn_text_.clear();
+    context_.emit(TurnStarted{});
+  } else if (event == "TurnEnded") {
+    TurnEnded end;
+    end.final_text = in.string("text");
+    end.error = in.string("error");
+    if (auto error = in.finish()) return *error;
+    if (!end.error.empty()) end.outcome = TurnEnded::Outcome::failed;
+    end_turn(std::move(end));
+  } else if (event == "Status") {
+    Noted noted{"program.status", payload};
+    context_.emit(std::move(noted));
+  } else {
+    return not_found(
+        "unknown_hook",
+        "a command agent has the hooks MessageAccepted, TurnStarted, TurnEnded and Status, not " + event);
+  }
+  return ok(json::object());
+}
+
+awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
+  auto const typed = std::ranges::find(typed_, prompt.nonce, &Typed::nonce);
+  if (typed != typed_.end() && !typed->proved_by.empty()) co_return Witness::accepted;
+  if (!options_.has_proof()) co_return Witness::blind;
+  if (auto const pattern = options_.proof_of(prompt.nonce, prompt.message_id)) {
+    // What it wrote while nobody watched is on its screen.
+    auto screen = co_await context_.terminal->capture();
+    if (screen &&
+        std::ranges::any_of(screen->lines, [&](auto const& line) { return pattern->matches(line); }))
+      co_return Witness::accepted;
+  }
+  if (!process_gone && context_.terminal->alive()) co_return Witness::pending;
+  co_return options_.proof_complete ? Witness::absent : Witness::blind;
+}
+
+awaitable<Result<void>> CommandSession::interrupt() {
+  std::vector<std::string> keys{"C-c"};
+  co_return co_await context_.terminal->keys(std::move(keys));
+}
+
+awaitable<Result<void>> CommandSession::compact() {
+  co_return conflict("unsupported", "a command agent has no compaction");
+}
+
+awaitable<Result<void>> CommandSession::clear() {
+  co_return conflict("unsupported", "a command agent has no context to clear");
+}
+
+awaitable<Result<void>> CommandSession::quit() {
+  if (!options_.quit_keys.empty()) co_return co_await context_.terminal->keys(options_.quit_keys);
+  // As when its terminal is closed; interactive shells ignore SIGTERM.
+  if (::kill(-context_.terminal->pid(), SIGHUP) != 0) ::kill(context_.terminal->pid(), SIGHUP);
+  co_return Result<void>();
+}
+
+}  // namespace ar::adapters::command

@@ -1,0 +1,75 @@
+// The live side of a `command` agent: types messages and watches for what its profile declares as their
+// proof.
+#pragma once
+#include "adapters/adapter.hpp"
+#include "adapters/command/command_options.hpp"
+#include "adapters/command/output_lines.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ar::adapters::command {
+
+class CommandSession final : public ProviderSession {
+ public:
+  CommandSession(SessionContext context, Options options);
+
+  void start() override;
+  awaitable<void> stop() override;
+  Result<json> hook(std::string const& event, json const& payload) override;
+  std::string gate(bool urgent) const override;
+  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
+  awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
+  awaitable<Result<void>> interrupt() override;
+  awaitable<Result<void>> compact() override;
+  awaitable<Result<void>> clear() override;
+  awaitable<Result<void>> quit() override;
+
+ private:
+  /// A message that was typed; the newest of them are remembered, since a proof may come late.
+  struct Typed {
+    std::string nonce;
+    std::int64_t message_id = 0;
+    std::optional<Pattern> proof{};
+    std::string proved_by{};  ///< empty: not yet
+  };
+
+  awaitable<void> become_ready();
+  /// What is to be typed, or an empty text and in `handing` why it cannot be.
+  std::string compose(Prompt const& prompt, std::optional<Pattern> const& proof, Handing& handing) const;
+  // By reference: g++ 12 frees an aggregate twice that is made for an awaited call.
+  awaitable<void> type_and_prove(std::string text, std::function<void(std::string_view)> on_step,
+                                 Handing& handing);
+  awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step,
+                       Handing& handing);
+  awaitable<void> look_at_screen(std::string nonce, Handing& handing);
+  void hold_for_copy_mode(std::string why);
+  awaitable<void> wait_for_copy_mode();
+
+  /// Makes sure that the output is read as long as anything in it matters.
+  awaitable<Result<void>> follow();
+  awaitable<void> follow_output(std::unique_ptr<Terminal::OutputWatch> watch);
+  bool output_matters() const;
+  void look_at(std::string const& line);
+  void proved(Typed& typed, std::string proof);
+  void begin_turn(std::string nonce);
+  void end_turn(TurnEnded end);
+
+  SessionContext context_;
+  Options const options_;
+  bool ready_ = false;
+  bool handing_ = false;
+  bool following_ = false;
+  bool turn_open_ = false;
+  std::string closed_because_{};  ///< copy mode
+  std::string turn_text_{};
+  std::deque<Typed> typed_{};
+  OutputLines lines_{};
+  Notifier changed_;
+  TaskGroup tasks_;
+};
+
+}  // namespace ar::adapters::command
