@@ -1,0 +1,138 @@
+// One supervised provider CLI: its state machine, its process and session, its deliveries and its face on the bus.
+//
+// Whatever happens to it (provider events, exits, wishes of people) arrives in one mailbox and is taken one at a time;
+// a change of state goes into the journal, then into the event log and onto the bus. io thread only.
+#pragma once
+#include "adapters/adapter.hpp"
+#include "base/async.hpp"
+#include "daemon/agent_spec.hpp"
+#include "daemon/agent_state.hpp"
+#include "daemon/delivery_queue.hpp"
+#include "daemon/restart_policy.hpp"
+#include "daemon/services.hpp"
+#include "daemon/work.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+
+namespace ar::daemon {
+
+/// The agent's own bearer token: kept in its folder (0600), so that it survives the daemon.
+struct AgentToken {
+  std::string token, jti, profile;
+};
+
+class Agent final : private DeliveryHost {
+ public:
+  Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
+        AgentState state, AgentToken token);
+  ~Agent() override;
+
+  std::string const& id() const { return spec_.id; }
+  AgentSpec const& spec() const { return spec_; }
+  AgentToken const& token() const { return token_; }
+  AgentState state() const { return state_; }
+  DeliveryQueue& queue() { return queue_; }
+  relay::Identity identity() const;
+
+  /// Whether its provider could be started on this machine: CLI there, options right.
+  Result<void> check_launch() const;
+  /// A new agent: journalled, registered on the bus, started.
+  void begin();
+  /// After a start of the daemon: goes on from the journal with what the terminals' host has found.
+  awaitable<void> take_over(std::optional<adapters::FoundTerminal> found);
+  /// The daemon ends: lets go of everything and leaves the provider running.
+  awaitable<void> let_go();
+  /// Forgets it everywhere; only when at rest.
+  awaitable<Result<void>> erase();
+
+  /// restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect; returns when it has come about
+  /// (a stop: when the process has ended). params: timeoutMs for stop and restart; content, memoryIds for inject.
+  awaitable<Result<json>> act(std::string action, json params);
+  /// A hook of its provider. Refuses calls of an earlier process.
+  Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
+  awaitable<Result<adapters::Screen>> screen();
+  awaitable<void> fetch_unread();
+
+  json view() const;
+  WallTime since() const { return record_.since; }
+
+ private:
+  struct Exit {
+    adapters::ExitStatus status;
+    std::string provider_session;  ///< whose exit: that of an earlier process is stale
+  };
+  using Mail = std::variant<adapters::ProviderEvent, Exit>;
+
+  // DeliveryHost
+  adapters::ProviderSession* taker() override;
+  std::string why_not() const override;
+  adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
+  void wanted() override;
+  Work& work() override { return work_; }
+  void work_changed() override { publish(); }
+  std::int64_t next_turn_number() override { return ++record_.turns; }
+  std::filesystem::path files_dir() const override;
+
+  void receive(Mail mail);
+  awaitable<void> read_mail();
+  void on_event(adapters::ProviderEvent const& event);
+  void on_ready(adapters::Ready const& ready);
+
+  Result<void> apply(AgentInput input, std::string reason);
+  void perform(Action action);
+  awaitable<void> launch();
+  Result<adapters::LaunchRequest> launch_request() const;
+  void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
+  awaitable<void> terminate();
+  awaitable<void> process_ended(adapters::ExitStatus status);
+  void recover();
+  awaitable<void> restart_later(milliseconds wait);
+  awaitable<void> settle();
+  awaitable<bool> wait_until_at_rest(milliseconds patience);
+  Result<void> write_info_file() const;
+  std::string exit_text(adapters::ExitStatus const& status) const;
+
+  void take_command(relay::Command const& command);
+  awaitable<void> run_command(relay::Command command);
+  void join_bus();
+  awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
+  awaitable<void> idle_watch();
+  json meta(bool registration) const;
+  void publish();
+  void save();
+
+  Services& services_;
+  std::shared_ptr<adapters::Adapter const> const adapter_;
+  AgentSpec const spec_;
+  AgentToken const token_;
+  AgentRecord record_;
+  AgentState state_;
+  RestartPolicy policy_;
+  Work work_;
+
+  std::shared_ptr<adapters::Terminal> terminal_;
+  std::unique_ptr<adapters::ProviderSession> session_;
+  std::string launched_as_;  ///< provider_session of the process that session_ drives
+  bool provider_ready_ = false;
+  bool launching_ = false;
+  bool ending_ = false;      ///< process_ended is under way
+  bool hard_ = false;        ///< the next terminate kills at once
+  milliseconds patience_{};  ///< of the next terminate
+  std::string last_failure_{};  ///< error kind of the last failed turn: why a restart may make no sense
+  json context_use_ = nullptr;
+  std::string lifecycle_action_{};
+
+  std::deque<Mail> mailbox_;
+  Notifier mail_came_, changed_, status_changed_;
+  DeliveryQueue queue_;
+  std::unique_ptr<relay::Subscription> subscription_;
+  std::set<std::int64_t> commands_;  ///< under way
+  TaskGroup tasks_;
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,223 @@
+// An agent's face on the bus: registration, status, heartbeats, unread messages (spec 1.7, 1.8).
+#include "daemon/agent.hpp"
+
+#include "base/log.hpp"
+#include "base/version.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+namespace {
+
+constexpr auto kHeartbeat = 30s;
+constexpr auto kLiveness = 20s;
+
+/// Resident memory of a process and its descendants, bytes. 0: gone.
+std::int64_t resident_bytes(std::int64_t pid, int depth = 0) {
+  if (pid <= 0 || depth > 8) return 0;
+  std::string const proc = "/proc/" + std::to_string(pid);
+  std::int64_t pages = 0, skipped = 0;
+  std::ifstream(proc + "/statm") >> skipped >> pages;
+  std::int64_t total = pages * 4096;
+  std::ifstream children(proc + "/task/" + std::to_string(pid) + "/children");
+  for (std::int64_t child = 0; children >> child;) total += resident_bytes(child, depth + 1);
+  return total;
+}
+
+}  // namespace
+
+relay::Identity Agent::identity() const {
+  relay::Identity who;
+  who.agent_id = spec_.id;
+  who.label = spec_.label;
+  auto const& facts = adapter_->facts();
+  who.tags = spec_.tags;
+  who.tags.insert(who.tags.end(), facts.default_tags.begin(), facts.default_tags.end());
+  who.tags.push_back(spec_.provider);
+  who.capabilities = spec_.capabilities;
+  who.capabilities.insert(who.capabilities.end(), facts.default_capabilities.begin(), facts.default_capabilities.end());
+  return who;
+}
+
+void Agent::join_bus() {
+  relay::BusHints hints;
+  hints.message = [this](relay::Message const& message) { queue_.offer(message); };
+  hints.command = [this](relay::Command const& command) { take_command(command); };
+  subscription_ = services_.bus.subscribe(identity(), spec_.id, std::move(hints));
+  tasks_.spawn("mail", read_mail());
+  tasks_.spawn("bus", face_the_bus());
+  if (spec_.idle_ttl_ms > 0) tasks_.spawn("idle", idle_watch());
+  queue_.start(tasks_);
+}
+
+awaitable<void> Agent::face_the_bus() {
+  RepeatGate gate;
+  auto const note = [&](Result<void> const& told, char const* what) {
+    if (!told && gate.should_log(what, told.error().message))
+      spdlog::warn("agent {}: cannot {} on the bus: {}", spec_.id, what, told.error().message);
+    else if (told && gate.recovered(what))
+      spdlog::info("agent {}: can {} on the bus again", spec_.id, what);
+  };
+  relay::Presence presence;
+  presence.identity = identity();
+  presence.instance_id = services_.instance_id;
+  presence.status = work_.status();
+  presence.ready = work_.is_ready();
+  presence.meta = meta(true);
+  presence.registered_at = record_.created_at;
+  presence.last_heartbeat = wall_now();
+  for (;;) {
+    auto told = co_await services_.bus.register_agent(presence);
+    note(told, "register");
+    if (told) break;
+    co_await sleep_for(kLiveness);
+  }
+  co_await fetch_unread();
+  auto heartbeat_at = Clock::now() + kHeartbeat;
+  auto liveness_at = Clock::now() + kLiveness;
+  std::string published;
+  for (;;) {
+    auto status = work_.status();
+    auto shown = meta(false);
+    auto const digest = status + to_text(shown);
+    if (digest != published) {
+      auto told = co_await services_.bus.publish_status(spec_.id, status, work_.is_ready(), std::move(shown));
+      note(told, "publish the status");
+      if (told) published = digest;
+    } else {
+      co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
+    }
+    if (Clock::now() >= heartbeat_at) {
+      heartbeat_at = Clock::now() + kHeartbeat;
+      auto told = co_await services_.bus.heartbeat(spec_.id, meta(false));
+      note(told, "send a heartbeat");
+    }
+    if (Clock::now() >= liveness_at) {
+      liveness_at = Clock::now() + kLiveness;
+      co_await fetch_unread();
+    }
+  }
+}
+
+awaitable<void> Agent::fetch_unread() {
+  auto const who = identity();
+  auto unread = co_await services_.bus.unread(who, 1000);
+  if (!unread) co_return;  // the next tick asks again; the status says how the bus is
+  for (auto& message : *unread) queue_.offer(std::move(message));
+  std::vector<std::string> targets{spec_.id};
+  auto commands = co_await services_.bus.commands_for(std::move(targets));
+  if (!commands) co_return;
+  for (auto const& command : *commands) take_command(command);
+}
+
+awaitable<void> Agent::idle_watch() {
+  for (;;) {
+    if (state_ != AgentState::idle || queue_.waiting() > 0) {
+      co_await changed_.wait(Clock::now() + 60s);
+      continue;
+    }
+    auto const due = record_.since + milliseconds(spec_.idle_ttl_ms);
+    if (wall_now() >= due) {
+      patience_ = milliseconds(services_.config.shutdown_timeout_ms);
+      (void)apply(AgentInput::suspend, "idle for " + std::to_string(spec_.idle_ttl_ms / 1000) + " s");
+    } else {
+      co_await changed_.wait(Clock::now() + (due - wall_now()));
+    }
+  }
+}
+
+void Agent::publish() { status_changed_.notify_all(); }
+
+json Agent::meta(bool registration) const {
+  json meta = work_.meta();
+  meta["runnerId"] = spec_.id;
+  meta["startedAt"] = to_iso8601(record_.started_at);
+  meta["tmuxSession"] = record_.tmux_session;
+  meta["tmuxSocket"] = services_.paths.tmux_socket().string();
+  meta["policyName"] = spec_.policy_name;
+  meta["spawnRequestId"] = spec_.spawn_request_id;
+  meta["automationId"] = spec_.automation_id;
+  meta["automationRunId"] = spec_.automation_run_id;
+  meta["lifecycleAction"] = lifecycle_action_.empty() ? json(nullptr) : json(lifecycle_action_);
+  meta["profile"] = spec_.profile;
+  meta["providerState"] = to_string(state_);
+  meta["auth"] = {{"profileId", token_.profile}, {"jti", token_.jti}, {"expiresAt", nullptr}, {"rootTokenFallback", false}};
+  meta["transport"] = services_.bus.transport_state();
+  if (!context_use_.is_null()) {
+    meta["context"] = {{"utilization", context_use_["utilization"]},
+                       {"lifecycleState", to_string(state_)},
+                       {"source", context_use_["source"]},
+                       {"confidence", context_use_["confidence"]}};
+  }
+  if (registration) {
+    meta["version"] = kVersion;
+    meta["package"] = "agent-runner";
+    meta["provider"] = spec_.provider;
+    meta["model"] = spec_.model;
+    meta["effort"] = spec_.effort;
+    meta["cwd"] = spec_.cwd;
+    meta["approvalMode"] = spec_.approval_mode;
+    meta["label"] = spec_.label;
+    meta["runnerManaged"] = true;
+    meta["lifecycleCapabilities"] = {
+        {"shutdownHard", true}, {"restartHard", true}, {"semanticStatus", true}, {"transportReconnect", true}};
+    meta["providerCapabilities"] = adapter_->facts().capabilities;
+  }
+  return meta;
+}
+
+json Agent::view() const {
+  json shown = to_public(spec_);
+  shown["state"] = to_string(state_);
+  shown["reason"] = record_.reason;
+  shown["since"] = to_iso8601(record_.since);
+  shown["createdAt"] = to_iso8601(record_.created_at);
+  shown["pid"] = record_.pid;
+  shown["tmuxSession"] = record_.tmux_session;
+  shown["tmuxSocket"] = services_.paths.tmux_socket().string();
+  shown["providerSession"] = record_.session_id;
+  shown["queue"] = queue_.waiting();
+  if (auto held = queue_.held_reason(); !held.empty()) shown["held"] = held;
+  if (!context_use_.is_null()) shown["contextUse"] = context_use_;
+  shown["restarts"] = record_.restarts;
+  shown["turns"] = record_.turns;
+  shown["lastExit"] = record_.last_exit;
+  shown["status"] = work_.status();
+  shown["work"] = work_.meta()["activeWork"];
+  if (!record_.model.empty()) shown["reportedModel"] = record_.model;
+  if (auto const bytes = resident_bytes(record_.pid); bytes > 0) shown["memoryBytes"] = bytes;
+  return shown;
+}
+
+// ---- DeliveryHost ----
+
+adapters::ProviderSession* Agent::taker() {
+  if (!session_ || ending_ || !provider_ready_) return nullptr;
+  return state_ == AgentState::idle || state_ == AgentState::busy ? session_.get() : nullptr;
+}
+
+std::string Agent::why_not() const {
+  switch (state_) {
+    case AgentState::waiting: return "waits for a person: " + record_.reason;
+    case AgentState::failed: return "the agent has failed: " + record_.reason;
+    case AgentState::stopped: return "the agent is stopped; `agent-runner restart " + spec_.id + "` starts it";
+    default: return "the agent is " + std::string(to_string(state_));
+  }
+}
+
+adapters::Witness Agent::witness_offline(adapters::Prompt const& prompt) {
+  auto request = launch_request();
+  if (!request) return adapters::Witness::pending;
+  return adapter_->witness_offline(*request, record_.transcript, prompt);
+}
+
+void Agent::wanted() {
+  if (state_ == AgentState::suspended) (void)apply(AgentInput::wake, "a message came");
+}
+
+std::filesystem::path Agent::files_dir() const { return services_.paths.agent_dir(spec_.id) / "messages"; }
+
+}  // namespace ar::daemon

@@ -1,0 +1,159 @@
+// What an agent makes of what its provider says, and of what people want of it.
+#include "daemon/agent.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+
+void Agent::receive(Mail mail) {
+  mailbox_.push_back(std::move(mail));
+  mail_came_.notify_all();
+}
+
+awaitable<void> Agent::read_mail() {
+  for (;;) {
+    while (mailbox_.empty()) co_await mail_came_.wait();
+    Mail const mail = std::move(mailbox_.front());
+    mailbox_.pop_front();
+    if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail)) {
+      if (session_ && !ending_) on_event(*event);
+    } else if (auto const& exit = std::get<Exit>(mail); exit.provider_session == launched_as_) {
+      co_await process_ended(exit.status);
+    } else if (launching_) {
+      // It ended before launch() had its session open: look again when it has.
+      while (launching_) co_await changed_.wait();
+      if (exit.provider_session == launched_as_) co_await process_ended(exit.status);
+    }
+  }
+}
+
+void Agent::on_event(adapters::ProviderEvent const& event) {
+  auto& events = services_.events;
+  if (auto const* ready = std::get_if<adapters::Ready>(&event)) {
+    on_ready(*ready);
+  } else if (auto const* changed = std::get_if<adapters::SessionChanged>(&event)) {
+    record_.session_id = changed->session_id;
+    record_.transcript = changed->transcript;
+    save();
+    events.append(spec_.id, "session.changed", {{"sessionId", changed->session_id}});
+  } else if (std::get_if<adapters::TurnStarted>(&event)) {
+    queue_.on_turn_started();
+    (void)apply(AgentInput::turn_started, "a turn runs");
+  } else if (auto const* end = std::get_if<adapters::TurnEnded>(&event)) {
+    if (end->outcome == adapters::TurnEnded::Outcome::failed) last_failure_ = end->error_kind;
+    queue_.on_turn_ended(*end);
+    (void)apply(AgentInput::turn_ended, end->error.empty() ? "turn ended" : "turn ended: " + end->error);
+  } else if (auto const* accepted = std::get_if<adapters::Accepted>(&event)) {
+    queue_.on_accepted(accepted->nonce, accepted->proof);
+  } else if (auto const* waiting = std::get_if<adapters::WaitingForPerson>(&event)) {
+    events.append(spec_.id, "agent.waiting", {{"for", waiting->what}});
+    (void)apply(AgentInput::person_needed, waiting->what);
+    queue_.on_gate_changed();
+  } else if (std::get_if<adapters::WaitingOver>(&event)) {
+    (void)apply(!provider_ready_        ? AgentInput::answered_at_start
+                : queue_.turn_open() ? AgentInput::answered_in_turn
+                                     : AgentInput::answered_idle,
+                "a person answered");
+    queue_.on_gate_changed();
+  } else if (std::get_if<adapters::GateChanged>(&event)) {
+    queue_.on_gate_changed();
+  } else if (auto const* use = std::get_if<adapters::ContextUse>(&event)) {
+    context_use_ = {{"utilization", use->utilization}, {"tokens", use->tokens},         {"window", use->window},
+                    {"source", use->source},           {"confidence", use->confidence}};
+    if (use->cost_usd) context_use_["costUsd"] = *use->cost_usd;
+  } else if (auto const* started = std::get_if<adapters::WorkStarted>(&event)) {
+    work_.start({started->kind, started->id, started->label, started->role, started->parent_id});
+    events.append(spec_.id, started->kind + ".started", {{"id", started->id}, {"label", started->label}});
+    publish();
+  } else if (auto const* finished = std::get_if<adapters::WorkFinished>(&event)) {
+    work_.finish(finished->kind, finished->id);
+    events.append(spec_.id, finished->kind + ".finished", {{"id", finished->id}});
+    publish();
+  } else if (auto const* noted = std::get_if<adapters::Noted>(&event)) {
+    events.append(spec_.id, noted->type, noted->data);
+  }
+}
+
+void Agent::on_ready(adapters::Ready const& ready) {
+  provider_ready_ = true;
+  if (!ready.session_id.empty()) record_.session_id = ready.session_id;
+  if (!ready.transcript.empty()) record_.transcript = ready.transcript;
+  if (!ready.model.empty()) record_.model = ready.model;
+  if (!record_.prompt_given && !spec_.prompt.empty()) {
+    record_.prompt_given = true;
+    queue_.offer_local(kInitialPrompt, "operator", "prompt", spec_.prompt);
+  }
+  save();
+  (void)apply(AgentInput::ready, "ready");
+  queue_.on_ready();
+}
+
+Result<json> Agent::hook(std::string const& event, std::string const& provider_session, json const& payload) {
+  if (!session_)
+    return conflict("agent_not_running", "agent " + spec_.id + " has no running provider; the hook " + event + " is ignored");
+  if (provider_session != launched_as_)
+    return conflict("stale_provider_session",
+                    "the hook " + event + " comes from an earlier provider process of agent " + spec_.id + " and is ignored");
+  return session_->hook(event, payload);
+}
+
+awaitable<Result<json>> Agent::act(std::string action, json params) {
+  FieldReader in(params);
+  auto const timeout = in.integer("timeoutMs", services_.config.shutdown_timeout_ms, 1, 60'000);
+  auto const content = in.string("content");
+  auto const memory_ids = in.strings("memoryIds");
+  auto const reason = in.string("reason", "asked for");
+  if (auto error = in.finish()) co_return *error;
+
+  bool const is_end = action == "stop" || action == "kill" || action == "suspend";
+  if (is_end || action == "restart" || action == "resume") {
+    hard_ = action == "kill";
+    patience_ = milliseconds(timeout);
+    auto const input = action == "restart"   ? AgentInput::restart
+                       : action == "suspend" ? AgentInput::suspend
+                       : action == "resume"  ? AgentInput::wake
+                                             : AgentInput::stop;
+    if (action == "resume" && state_ != AgentState::suspended)
+      co_return conflict("wrong_state", "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
+    if (action == "restart" || action == "resume") policy_.forget();
+    if (hard_ && state_ == AgentState::stopping) perform(Action::terminate);  // patience has run out
+    else if (auto done = apply(input, reason); !done) co_return done.error();
+    bool at_rest = true;
+    if (is_end) at_rest = co_await wait_until_at_rest(milliseconds(timeout) + 10s);
+    if (!at_rest)
+      co_return timed_out("agent " + spec_.id + " has not ended yet; try `agent-runner kill " + spec_.id + "`");
+    co_return ok(view());
+  }
+  if (action == "reconnect") {
+    publish();
+    co_await fetch_unread();
+    co_return ok(view());
+  }
+  if (action == "inject") {
+    if (content.empty()) co_return invalid("content", "content is empty; give the text to inject");
+    queue_.offer_local(queue_.next_local_id(), "system", "memory context", content);
+    json result = {{"memoryIds", memory_ids}, {"injectedMemoryCount", memory_ids.size()}};
+    co_return ok(std::move(result));
+  }
+  if (!session_ || !is_live(state_))
+    co_return conflict("agent_not_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
+                                                "; start it with `agent-runner restart " + spec_.id + "`");
+  Result<void> done;
+  if (action == "interrupt") done = co_await session_->interrupt();
+  else if (action == "compact") done = co_await session_->compact();
+  else if (action == "clear") done = co_await session_->clear();
+  else co_return not_found("unknown_action", "there is no action \"" + action + "\"");
+  if (!done) co_return done.error();
+  services_.events.append(spec_.id, "agent." + action);
+  co_return ok(view());
+}
+
+awaitable<Result<adapters::Screen>> Agent::screen() {
+  auto const terminal = terminal_;
+  if (!terminal)
+    co_return conflict("agent_not_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and has no screen");
+  co_return co_await terminal->capture();
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,55 @@
+// What a person or program asked for when it spawned an agent (spec 1.2): kept in the journal, shown by the API.
+#pragma once
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "relay/message.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+struct AgentSpec {
+  std::string id;  ///< empty in a request: the supervisor finds a free name
+  std::string provider;
+  std::string cwd;
+  std::string model{}, effort{}, approval_mode = "guarded", label{}, profile{}, parent{};
+  std::string prompt{};                ///< delivered once, after the first start, before any message
+  std::string system_prompt_append{};
+  std::vector<std::string> tags{}, capabilities{}, provider_args{};
+  std::map<std::string, std::string> environment{};  ///< may hold secrets: stored 0600, never shown
+  json options = json::object();       ///< overrides of [providers.NAME] for this agent
+  std::int64_t idle_ttl_ms = 0;        ///< idle that long: suspended; 0: never
+  // Passed through to the bus's meta as they came.
+  std::string rig{}, policy_name{}, spawn_request_id{}, automation_id{}, automation_run_id{};
+};
+
+/// Reads a spawn request; fields of spec 1.2 in camelCase. Checks names, sizes and that cwd is an existing directory.
+Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_provider);
+/// The journal's form; `spec_from_journal` reads it back without checking the machine again.
+json to_journal(AgentSpec const& spec);
+AgentSpec spec_from_journal(json const& stored);
+/// The part that is shown: no environment, no system prompt.
+json to_public(AgentSpec const& spec);
+
+/// What changes while it lives and must survive the daemon.
+struct AgentRecord {
+  std::string provider_session{};  ///< fresh UUID at every start of the process
+  std::string session_id{};        ///< the provider's own session
+  std::string transcript{};
+  std::string model{};             ///< as the provider reported it
+  std::string tmux_session{};
+  std::int64_t pid = 0;
+  std::int64_t restarts = 0;       ///< unexpected exits that were followed by a start
+  std::int64_t turns = 0;
+  std::string reason{};            ///< why it is in its state, for people
+  std::string last_exit{};         ///< "exit status 1", "signal 9"
+  bool prompt_given = false;       ///< the initial prompt has been queued
+  WallTime created_at{}, since{}, started_at{};
+};
+json to_json(AgentRecord const& record);
+AgentRecord agent_record_from(json const& stored);
+
+}  // namespace ar::daemon

@@ -1,0 +1,187 @@
+#include "daemon/backend.hpp"
+
+#include "base/ids.hpp"
+#include "base/version.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace ar::daemon {
+using control::Page;
+using control::Principal;
+
+DaemonBackend::DaemonBackend(Services& services, Supervisor& supervisor, std::string operator_token,
+                             std::function<void(bool)> on_shut_down)
+    : services_(services),
+      supervisor_(supervisor),
+      operator_token_(std::move(operator_token)),
+      on_shut_down_(std::move(on_shut_down)),
+      started_at_(wall_now()) {}
+
+Result<void> DaemonBackend::check_open() const {
+  if (open_) return {};
+  return unavailable("starting", "the daemon is still taking over its agents; try again in a moment");
+}
+
+Result<Principal> DaemonBackend::authenticate(std::string_view token) {
+  if (equal_secrets(token, operator_token_)) return Principal{Principal::Kind::operator_};
+  if (auto* agent = supervisor_.find_by_token(token)) return Principal{Principal::Kind::agent, agent->id()};
+  return Error{ErrorKind::unauthorized, "unauthorized",
+               "the bearer token is unknown; the operator's is in " + services_.paths.operator_token().string()};
+}
+
+awaitable<Result<json>> DaemonBackend::info() {
+  json counts = json::object();
+  for (auto const& [id, agent] : supervisor_.agents()) {
+    std::string const state(to_string(agent->state()));
+    counts[state] = counts.value(state, 0) + 1;
+  }
+  json info = {{"version", kVersion},
+               {"pid", ::getpid()},
+               {"instanceId", services_.instance_id},
+               {"startedAt", to_iso8601(started_at_)},
+               {"stateDir", services_.paths.state_dir.string()},
+               {"configFile", services_.paths.config_file.string()},
+               {"controlSocket", services_.paths.control_socket().string()},
+               {"controlPort", services_.tcp_port()},
+               {"tmuxSocket", services_.paths.tmux_socket().string()},
+               {"relay", {{"kind", services_.bus.name()}, {"transport", services_.bus.transport_state()}}},
+               {"agents", std::move(counts)},
+               {"lastEvent", services_.events.last()},
+               {"ready", open_}};
+  co_return ok(std::move(info));
+}
+
+awaitable<Result<json>> DaemonBackend::configuration() {
+  json list = json::array();
+  for (auto const& entry : services_.config.explained)
+    list.push_back({{"key", entry.key}, {"value", entry.value}, {"origin", entry.origin}, {"help", entry.help}});
+  json shown = {{"file", services_.paths.config_file.string()}, {"settings", std::move(list)}};
+  co_return ok(std::move(shown));
+}
+
+awaitable<Result<json>> DaemonBackend::shut_down(bool stop_agents) {
+  on_shut_down_(stop_agents);
+  json answer = {{"stopping", true}, {"agentsStopped", stop_agents}};
+  co_return ok(std::move(answer));
+}
+
+// ---- agents ----
+
+awaitable<Result<control::Spawned>> DaemonBackend::spawn(json spec, std::string idempotency_key) {
+  if (auto open = check_open(); !open) co_return open.error();
+  auto spawned = co_await supervisor_.spawn(std::move(spec), std::move(idempotency_key));
+  if (!spawned) co_return spawned.error();
+  control::Spawned answer{spawned->agent->view(), spawned->created};
+  co_return answer;
+}
+
+awaitable<Result<json>> DaemonBackend::agents(Page page) {
+  if (auto open = check_open(); !open) co_return open.error();
+  json list = json::array();
+  std::int64_t position = 0;
+  json next = nullptr;
+  for (auto const& [id, agent] : supervisor_.agents()) {
+    if (page.status && ("," + *page.status + ",").find("," + std::string(to_string(agent->state())) + ",") == std::string::npos)
+      continue;
+    if (to_millis(agent->since()) < page.since) continue;
+    if (++position <= page.cursor) continue;
+    if (static_cast<int>(list.size()) == page.limit) {
+      next = position - 1;
+      break;
+    }
+    list.push_back(agent->view());
+  }
+  json answer = {{"agents", std::move(list)}};
+  if (!next.is_null()) answer["nextCursor"] = next;
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> DaemonBackend::agent(std::string id) {
+  if (auto open = check_open(); !open) co_return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  co_return ok((*agent)->view());
+}
+
+awaitable<Result<json>> DaemonBackend::remove_agent(std::string id) {
+  if (auto open = check_open(); !open) co_return open.error();
+  auto removed = co_await supervisor_.remove(id);
+  if (!removed) co_return removed.error();
+  json answer = {{"removed", id}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> DaemonBackend::act(std::string id, std::string action, json params) {
+  if (auto open = check_open(); !open) co_return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  co_return co_await (*agent)->act(std::move(action), std::move(params));
+}
+
+awaitable<Result<json>> DaemonBackend::screen(std::string id) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  auto screen = co_await (*agent)->screen();
+  if (!screen) co_return screen.error();
+  std::string text;
+  for (auto const& line : screen->lines) text += line + "\n";
+  json answer = {{"lines", screen->lines}, {"cursorX", screen->cursor_x}, {"cursorY", screen->cursor_y}, {"text", text}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> DaemonBackend::attach(std::string id, bool read_only) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  auto const state = (*agent)->state();
+  if (!is_live(state) && state != AgentState::stopping)
+    co_return conflict("agent_not_running", "agent " + id + " is " + std::string(to_string(state)) +
+                                                " and has no terminal; start it with `agent-runner restart " + id + "`");
+  json answer = {{"argv", services_.terminals.attach_command((*agent)->view().value("tmuxSession", ""), read_only)},
+                 {"detachKey", "C-b d"}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> DaemonBackend::turns(std::string id, Page page) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  auto query = [id, page](Database& db) -> Result<std::vector<std::string>> {
+    auto& rows = db.prepare("SELECT record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number DESC LIMIT ?3")
+                     .bind(id, page.cursor, page.limit);
+    std::vector<std::string> found;
+    while (rows.step()) found.push_back(rows.text(0));
+    return found;
+  };
+  auto rows = co_await services_.journal.read(std::move(query));
+  if (!rows) co_return rows.error();
+  json list = json::array();
+  for (auto const& row : *rows) list.push_back(json::parse(row));
+  json answer = {{"turns", std::move(list)}};
+  co_return ok(std::move(answer));
+}
+
+// ---- hooks and events ----
+
+awaitable<Result<json>> DaemonBackend::hook(Principal who, std::string event, std::string provider_session, json payload) {
+  if (auto open = check_open(); !open) co_return open.error();
+  if (who.kind != Principal::Kind::agent)
+    co_return Error{ErrorKind::forbidden, "not_an_agent", "hooks are called with the agent's own token (AGENT_RELAY_TOKEN)"};
+  auto agent = supervisor_.get(who.agent_id);
+  if (!agent) co_return agent.error();
+  co_return (*agent)->hook(event, provider_session, payload);
+}
+
+awaitable<Result<std::vector<control::Event>>> DaemonBackend::events(std::string agent, std::int64_t cursor, int limit) {
+  if (!agent.empty() && !services_.events.knows(agent)) {
+    auto known = supervisor_.get(agent);
+    if (!known) co_return known.error();
+  }
+  co_return co_await services_.events.page(std::move(agent), cursor, limit);
+}
+
+awaitable<bool> DaemonBackend::wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) {
+  co_return co_await services_.events.wait(std::move(agent), cursor, deadline);
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,71 @@
+// The daemon's answers to the control server: each request checked for what its speaker may do, then passed on to the
+// supervisor, an agent, the bus or the event log.
+#pragma once
+#include "control/backend.hpp"
+#include "daemon/services.hpp"
+#include "daemon/supervisor.hpp"
+
+#include <functional>
+#include <string>
+
+namespace ar::daemon {
+
+class DaemonBackend final : public control::Backend {
+ public:
+  /// `on_shut_down` is called once a shutdown was asked for; the answer is on its way then.
+  DaemonBackend(Services& services, Supervisor& supervisor, std::string operator_token,
+                std::function<void(bool stop_agents)> on_shut_down);
+  /// Before this, every request is answered with `starting`.
+  void open() { open_ = true; }
+
+  Result<control::Principal> authenticate(std::string_view token) override;
+  awaitable<Result<json>> info() override;
+  awaitable<Result<json>> configuration() override;
+  awaitable<Result<json>> shut_down(bool stop_agents) override;
+
+  awaitable<Result<control::Spawned>> spawn(json spec, std::string idempotency_key) override;
+  awaitable<Result<json>> agents(control::Page page) override;
+  awaitable<Result<json>> agent(std::string id) override;
+  awaitable<Result<json>> remove_agent(std::string id) override;
+  awaitable<Result<json>> act(std::string id, std::string action, json params) override;
+  awaitable<Result<json>> screen(std::string id) override;
+  awaitable<Result<json>> attach(std::string id, bool read_only) override;
+  awaitable<Result<json>> inbox(std::string id) override;
+  awaitable<Result<json>> turns(std::string id, control::Page page) override;
+
+  awaitable<Result<json>> send(control::Principal who, json message) override;
+  awaitable<Result<json>> messages(control::Principal who, control::Page page) override;
+  awaitable<Result<json>> message(control::Principal who, std::int64_t id) override;
+  awaitable<Result<json>> wait_message(control::Principal who, std::int64_t id, std::string until,
+                                       milliseconds patience) override;
+  awaitable<Result<json>> react(control::Principal who, std::int64_t id, std::string word) override;
+  awaitable<Result<json>> read(control::Principal who, std::int64_t id) override;
+  awaitable<Result<std::string>> body(control::Principal who, std::int64_t id) override;
+  awaitable<Result<json>> dead_letters() override;
+  awaitable<Result<json>> requeue(std::int64_t id) override;
+  awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) override;
+  awaitable<Result<std::string>> attachment(std::string id) override;
+
+  awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
+                               json payload) override;
+
+  awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
+  std::int64_t last_event() const override { return services_.events.last(); }
+  awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
+
+ private:
+  Result<void> check_open() const;
+  /// The message, if `who` may see it: the operator all, an agent what it sent or what is for it.
+  awaitable<Result<relay::Message>> visible_message(control::Principal const& who, std::int64_t id);
+  awaitable<Result<std::vector<json>>> deliveries_of(std::int64_t message);
+  int matching_agents(relay::Message const& message) const;
+
+  Services& services_;
+  Supervisor& supervisor_;
+  std::string const operator_token_;
+  std::function<void(bool)> on_shut_down_;
+  WallTime const started_at_;
+  bool open_ = false;
+};
+
+}  // namespace ar::daemon

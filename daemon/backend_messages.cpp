@@ -1,0 +1,209 @@
+// The backend's part about messages: who may see which, their life, and waiting for it.
+#include "daemon/backend.hpp"
+
+#include "relay/message_json.hpp"
+
+#include <algorithm>
+
+namespace ar::daemon {
+using control::Page;
+using control::Principal;
+namespace {
+
+Error not_yours(std::int64_t id) {
+  return {ErrorKind::forbidden, "not_your_message", "message " + std::to_string(id) + " is neither from this agent nor for it"};
+}
+
+enum class Progress { none, waiting, reached };
+/// How far the deliveries of a message are: `until` is accepted or done.
+Progress progress(std::vector<json> const& deliveries, std::string const& until) {
+  if (deliveries.empty()) return Progress::none;
+  auto const at_end = [](std::string const& s) { return s == "done" || s == "failed" || s == "refused" || s == "unverified"; };
+  bool const all = std::ranges::all_of(deliveries, [&](json const& d) {
+    auto const state = d.value("state", "");
+    return at_end(state) || (until == "accepted" && (state == "accepted" || state == "running"));
+  });
+  return all ? Progress::reached : Progress::waiting;
+}
+
+}  // namespace
+
+awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  auto const who = (*agent)->identity();
+  auto unread = co_await services_.bus.unread(who, 1000);
+  if (!unread) co_return unread.error();
+  auto owed = co_await services_.bus.reply_obligations(id);
+  if (!owed) co_return owed.error();
+  json answer = {{"unread", json::array()}, {"replies", json::array()}};
+  for (auto const& message : *unread) answer["unread"].push_back(relay::to_json(message));
+  for (auto const& message : *owed) answer["replies"].push_back(relay::to_json(message));
+  co_return ok(std::move(answer));
+}
+
+int DaemonBackend::matching_agents(relay::Message const& message) const {
+  return static_cast<int>(std::ranges::count_if(supervisor_.agents(), [&](auto const& entry) {
+    return relay::addressed_to(message, entry.second->identity());
+  }));
+}
+
+awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
+  if (auto open = check_open(); !open) co_return open.error();
+  auto fresh = relay::new_message_from(message);
+  if (!fresh) co_return fresh.error();
+  if (who.kind == Principal::Kind::agent) {
+    if (!fresh->from.empty() && fresh->from != who.agent_id)
+      co_return Error{ErrorKind::forbidden, "not_your_name", "an agent speaks under its own name, " + who.agent_id, "from"};
+    fresh->from = who.agent_id;
+  } else if (fresh->from.empty()) {
+    fresh->from = "operator";
+  }
+  auto const cursor = services_.events.last();
+  auto sent = co_await services_.bus.send(std::move(*fresh));
+  if (!sent) co_return sent.error();
+  json answer = relay::to_json(sent->message);
+  answer["repeated"] = sent->repeated;
+  answer["eventCursor"] = cursor;
+  answer["matchingAgents"] = matching_agents(sent->message);
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> DaemonBackend::messages(Principal who, Page page) {
+  relay::MessageFilter filter;
+  filter.agent = who.kind == Principal::Kind::agent ? std::optional(who.agent_id) : page.agent;
+  if (page.cursor > 0) filter.before = page.cursor;
+  filter.limit = page.limit;
+  auto found = co_await services_.bus.messages(filter);
+  if (!found) co_return found.error();
+  json answer = {{"messages", json::array()}};
+  for (auto const& message : *found) answer["messages"].push_back(relay::to_json(message));
+  if (static_cast<int>(found->size()) == page.limit) answer["nextCursor"] = found->back().id;
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<relay::Message>> DaemonBackend::visible_message(Principal const& who, std::int64_t id) {
+  auto message = co_await services_.bus.message(id);
+  if (!message || who.kind == Principal::Kind::operator_) co_return message;
+  auto* const agent = supervisor_.find(who.agent_id);
+  if (message->from != who.agent_id && !(agent && relay::addressed_to(*message, agent->identity()))) co_return not_yours(id);
+  co_return message;
+}
+
+awaitable<Result<std::vector<json>>> DaemonBackend::deliveries_of(std::int64_t message) {
+  auto query = [message](Database& db) -> Result<std::vector<std::pair<std::string, std::string>>> {
+    auto& rows = db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 ORDER BY agent").bind(message);
+    std::vector<std::pair<std::string, std::string>> found;
+    while (rows.step()) found.emplace_back(rows.text(0), rows.text(1));
+    return found;
+  };
+  auto rows = co_await services_.journal.read(std::move(query));
+  if (!rows) co_return rows.error();
+  std::vector<json> found;
+  // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
+  for (auto const& [id, agent] : supervisor_.agents()) {
+    auto const& open = agent->queue().open();
+    if (auto it = open.find(message); it != open.end()) found.push_back(to_json(it->second, id));
+  }
+  for (auto const& [id, record] : *rows) {
+    bool const in_memory = std::ranges::any_of(found, [&](json const& d) { return d.value("agent", "") == id; });
+    if (!in_memory) found.push_back(to_json(delivery_from_journal(json::parse(record)), id));
+  }
+  co_return found;
+}
+
+awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
+  auto message = co_await visible_message(who, id);
+  if (!message) co_return message.error();
+  json shown = relay::to_json(*message);
+  auto deliveries = co_await deliveries_of(id);
+  if (!deliveries) co_return deliveries.error();
+  shown["deliveries"] = *deliveries;
+  shown["reactions"] = json::array();
+  shown["replies"] = json::array();
+  auto reactions = co_await services_.bus.reactions(id);
+  if (!reactions) co_return reactions.error();
+  for (auto const& reaction : *reactions) shown["reactions"].push_back(relay::to_json(reaction));
+  relay::MessageFilter answers;
+  answers.reply_to = id;
+  auto replies = co_await services_.bus.messages(answers);
+  if (!replies) co_return replies.error();
+  for (auto const& reply : *replies) shown["replies"].push_back(relay::to_json(reply));
+  co_return ok(std::move(shown));
+}
+
+awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t id, std::string until, milliseconds patience) {
+  auto visible = co_await visible_message(who, id);
+  if (!visible) co_return visible.error();
+  auto const deadline = Clock::now() + patience;
+  for (;;) {
+    auto deliveries = co_await deliveries_of(id);
+    if (!deliveries) co_return deliveries.error();
+    auto const now = progress(*deliveries, until);
+    if (now == Progress::reached) co_return co_await message(std::move(who), id);
+    bool const changed = co_await services_.deliveries_changed.wait(deadline);
+    if (!changed && Clock::now() >= deadline) {
+      std::string where = "no agent has it yet; is one with the address " + visible->to + " running?";
+      if (now == Progress::waiting) {
+        auto const& first = deliveries->front();
+        where = "agent " + first.value("agent", "") + " has it " + first.value("state", "") +
+                (first.contains("reason") ? ": " + first.value("reason", "") : "");
+      }
+      co_return timed_out("message " + std::to_string(id) + " was not " + until + " within " + std::to_string(patience.count()) +
+                          " ms; " + where + ". It stays on the bus: agent-runner message show " + std::to_string(id));
+    }
+  }
+}
+
+awaitable<Result<json>> DaemonBackend::react(Principal who, std::int64_t id, std::string word) {
+  auto message = co_await visible_message(who, id);
+  if (!message) co_return message.error();
+  auto const by = who.kind == Principal::Kind::agent ? who.agent_id : std::string("operator");
+  auto done = co_await services_.bus.react(id, by, word);
+  if (!done) co_return done.error();
+  json answer = {{"message", id}, {"by", by}, {"word", word}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> DaemonBackend::read(Principal who, std::int64_t id) {
+  auto message = co_await visible_message(who, id);
+  if (!message) co_return message.error();
+  if (who.kind == Principal::Kind::agent) {
+    auto marked = co_await services_.bus.mark_read(id, who.agent_id);
+    if (!marked) co_return marked.error();
+  }
+  co_return ok(relay::to_json(*message));
+}
+
+awaitable<Result<std::string>> DaemonBackend::body(Principal who, std::int64_t id) {
+  auto message = co_await visible_message(who, id);
+  if (!message) co_return message.error();
+  co_return message->body;
+}
+
+awaitable<Result<json>> DaemonBackend::dead_letters() {
+  auto letters = co_await services_.bus.dead_letters();
+  if (!letters) co_return letters.error();
+  json answer = {{"deadLetters", json::array()}};
+  for (auto const& letter : *letters) answer["deadLetters"].push_back(relay::to_json(letter));
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> DaemonBackend::requeue(std::int64_t id) {
+  auto done = co_await services_.bus.requeue(id);
+  if (!done) co_return done.error();
+  json answer = {{"requeued", id}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> DaemonBackend::put_attachment(std::string name, std::string media_type, std::string bytes) {
+  auto stored = co_await services_.bus.put_attachment(std::move(name), std::move(media_type), std::move(bytes));
+  if (!stored) co_return stored.error();
+  co_return ok(relay::to_json(*stored));
+}
+
+awaitable<Result<std::string>> DaemonBackend::attachment(std::string id) {
+  co_return co_await services_.bus.attachment_bytes(std::move(id));
+}
+
+}  // namespace ar::daemon

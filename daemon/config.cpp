@@ -1,0 +1,230 @@
+#include "daemon/config.hpp"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <functional>
+#include <sstream>
+#include <variant>
+
+namespace ar::daemon {
+namespace {
+
+/// One known key: what it sets, its range or choices, its environment variable and what it is for.
+struct Setting {
+  using Strings = std::vector<std::string>;
+  std::string key;
+  std::variant<std::string Config::*, bool Config::*, std::int64_t Config::*, Strings Config::*,
+               std::function<std::int64_t(Config&, std::int64_t const*)>>
+      target;  ///< the function form reads (null) or writes a value that is not a plain member
+  std::int64_t least = 0, most = 0;  ///< of integers
+  Setting::Strings choices{};        ///< of strings; empty: any
+  char const* variable = nullptr;
+  std::string help;
+};
+
+std::vector<Setting> const& settings() {
+  using Number = std::function<std::int64_t(Config&, std::int64_t const*)>;
+  static std::vector<Setting> const all = {
+      {"log.level", &Config::log_level, 0, 0, {"trace", "debug", "info", "warn", "error"}, "AGENT_RUNNER_LOG_LEVEL",
+       "how much the daemon logs"},
+      {"control.tcp", &Config::tcp, 0, 0, {}, nullptr, "serve the control API on 127.0.0.1 besides the unix socket"},
+      {"control.port", &Config::tcp_port, 0, 65535, {}, "AGENT_RUNNER_CONTROL_PORT",
+       "TCP port; 0: last time's, else any free one"},
+      {"agents.default_provider", &Config::default_provider, 0, 0, {"claude", "command"},
+       "AGENT_RUNNER_DEFAULT_PROVIDER", "provider of `spawn` without --provider"},
+      {"agents.pass_environment", &Config::pass_environment, 0, 0, {}, nullptr,
+       "environment variables handed on to agents besides the built-in list"},
+      {"agents.shutdown_timeout_ms", &Config::shutdown_timeout_ms, 1, 60'000, {}, nullptr,
+       "ms an agent may take to stop before it is killed"},
+      {"agents.columns", &Config::attach_columns, 40, 500, {}, nullptr, "columns of a terminal nobody is attached to"},
+      {"agents.rows", &Config::attach_rows, 10, 200, {}, nullptr, "rows of a terminal nobody is attached to"},
+      {"events.retention_days", &Config::event_retention_days, 1, 3650, {}, nullptr,
+       "days for which events are kept"},
+      {"relay.max_body_bytes",
+       Number([](Config& c, std::int64_t const* v) {
+         if (v) c.relay.max_body_bytes = static_cast<std::size_t>(*v);
+         return static_cast<std::int64_t>(c.relay.max_body_bytes);
+       }),
+       1, 16 << 20, {}, nullptr, "largest message body in bytes"},
+      {"relay.max_attachment_bytes",
+       Number([](Config& c, std::int64_t const* v) {
+         if (v) c.relay.max_attachment_bytes = static_cast<std::size_t>(*v);
+         return static_cast<std::int64_t>(c.relay.max_attachment_bytes);
+       }),
+       1, 32 << 20, {}, nullptr, "largest attachment in bytes"},
+      {"relay.lease_seconds",
+       Number([](Config& c, std::int64_t const* v) {
+         if (v) c.relay.lease = std::chrono::seconds(*v);
+         return std::chrono::duration_cast<std::chrono::seconds>(c.relay.lease).count();
+       }),
+       10, 86'400, {}, nullptr, "seconds for which a claimed message is its holder's"},
+      {"relay.max_deliveries",
+       Number([](Config& c, std::int64_t const* v) {
+         if (v) c.relay.max_deliveries = static_cast<int>(*v);
+         return static_cast<std::int64_t>(c.relay.max_deliveries);
+       }),
+       1, 1000, {}, nullptr, "claims of one message before it is a dead letter"},
+      {"relay.retention_days",
+       Number([](Config& c, std::int64_t const* v) {
+         if (v) c.relay.retention = std::chrono::hours(24 * *v);
+         return std::chrono::duration_cast<std::chrono::hours>(c.relay.retention).count() / 24;
+       }),
+       1, 3650, {}, nullptr, "days for which messages are kept"},
+  };
+  return all;
+}
+
+json to_json(toml::node const& node) {
+  if (auto const* t = node.as_table()) {
+    json object = json::object();
+    for (auto const& [key, value] : *t) object[std::string(key.str())] = to_json(value);
+    return object;
+  }
+  if (auto const* a = node.as_array()) {
+    json list = json::array();
+    for (auto const& value : *a) list.push_back(to_json(value));
+    return list;
+  }
+  if (auto const* s = node.as_string()) return s->get();
+  if (auto const* i = node.as_integer()) return i->get();
+  if (auto const* f = node.as_floating_point()) return f->get();
+  if (auto const* b = node.as_boolean()) return b->get();
+  std::ostringstream text;  // dates and times: as written
+  node.visit([&](auto const& value) { text << value; });
+  return text.str();
+}
+
+std::string place(std::filesystem::path const& file, toml::source_region const& region) {
+  return file.string() + ":" + std::to_string(region.begin.line) + ":" + std::to_string(region.begin.column);
+}
+
+/// Sets one value from its JSON form; empty: done, else what is wrong with it.
+std::string assign(Config& config, Setting const& setting, json const& value) {
+  auto const integer = [&](std::int64_t& out) -> std::string {
+    if (!value.is_number_integer()) return std::string("must be an integer, not ") + value.type_name();
+    out = value.get<std::int64_t>();
+    if (out < setting.least || out > setting.most)
+      return "must be from " + std::to_string(setting.least) + " to " + std::to_string(setting.most);
+    return {};
+  };
+  if (auto const* member = std::get_if<0>(&setting.target)) {
+    if (!value.is_string()) return std::string("must be a string, not ") + value.type_name();
+    auto const text = value.get<std::string>();
+    if (!setting.choices.empty() && std::ranges::find(setting.choices, text) == setting.choices.end()) {
+      std::string list;
+      for (auto const& choice : setting.choices) list += (list.empty() ? "" : ", ") + choice;
+      return "is \"" + text + "\"; use one of: " + list;
+    }
+    config.*(*member) = text;
+  } else if (auto const* flag = std::get_if<1>(&setting.target)) {
+    if (!value.is_boolean()) return std::string("must be true or false, not ") + value.type_name();
+    config.*(*flag) = value.get<bool>();
+  } else if (auto const* number = std::get_if<2>(&setting.target)) {
+    std::int64_t read = 0;
+    if (auto problem = integer(read); !problem.empty()) return problem;
+    config.*(*number) = read;
+  } else if (auto const* list = std::get_if<3>(&setting.target)) {
+    if (!value.is_array() || !std::ranges::all_of(value, [](json const& v) { return v.is_string(); }))
+      return "must be a list of strings";
+    config.*(*list) = value.get<std::vector<std::string>>();
+  } else {
+    std::int64_t read = 0;
+    if (auto problem = integer(read); !problem.empty()) return problem;
+    std::get<4>(setting.target)(config, &read);
+  }
+  return {};
+}
+
+json current(Config& config, Setting const& setting) {
+  if (auto const* member = std::get_if<0>(&setting.target)) return config.*(*member);
+  if (auto const* flag = std::get_if<1>(&setting.target)) return config.*(*flag);
+  if (auto const* number = std::get_if<2>(&setting.target)) return config.*(*number);
+  if (auto const* list = std::get_if<3>(&setting.target)) return config.*(*list);
+  return std::get<4>(setting.target)(config, nullptr);
+}
+
+Setting const* find_setting(std::string const& key) {
+  auto const it = std::ranges::find(settings(), key, &Setting::key);
+  return it == settings().end() ? nullptr : &*it;
+}
+
+Result<void> apply_file(Config& config, std::filesystem::path const& file, std::string const& text,
+                        std::map<std::string, std::string>& origins) {
+  toml::table root;
+  try {
+    root = toml::parse(text, file.string());
+  } catch (toml::parse_error const& e) {
+    return invalid(file.string(), place(file, e.source()) + ": " + std::string(e.description()));
+  }
+  for (auto const& [section, node] : root) {
+    std::string const name(section.str());
+    auto const* table = node.as_table();
+    bool const known = name == "providers" || std::ranges::any_of(settings(), [&](Setting const& s) {
+                         return s.key.starts_with(name + ".");
+                       });
+    if (!known) return invalid(name, place(file, node.source()) + ": unknown section [" + name + "]; `agent-runner config show` lists all keys");
+    if (!table) return invalid(name, place(file, node.source()) + ": " + name + " must be a section: [" + name + "]");
+    for (auto const& [key, value] : *table) {
+      std::string const full = name + "." + std::string(key.str());
+      if (name == "providers") {
+        if (!value.is_table()) return invalid(full, place(file, value.source()) + ": " + full + " must be a section: [" + full + "]");
+        config.providers[std::string(key.str())] = to_json(value);
+        origins[full] = file.string() + ":" + std::to_string(value.source().begin.line);
+        continue;
+      }
+      auto const* setting = find_setting(full);
+      if (!setting)
+        return invalid(full, place(file, value.source()) + ": unknown key " + full + "; `agent-runner config show` lists all keys");
+      if (auto problem = assign(config, *setting, to_json(value)); !problem.empty())
+        return invalid(full, place(file, value.source()) + ": " + full + " " + problem);
+      origins[full] = file.string() + ":" + std::to_string(value.source().begin.line);
+    }
+  }
+  return {};
+}
+
+Result<void> apply_environment(Config& config, std::map<std::string, std::string>& origins) {
+  for (auto const& setting : settings()) {
+    if (!setting.variable) continue;
+    char const* const text = std::getenv(setting.variable);
+    if (!text) continue;
+    json value = std::string(text);
+    if (!std::holds_alternative<std::string Config::*>(setting.target)) {
+      std::int64_t number = 0;
+      auto const* const end = text + std::char_traits<char>::length(text);
+      auto const [stop, ec] = std::from_chars(text, end, number);
+      if (ec == std::errc() && stop == end) value = number;
+    }
+    if (auto problem = assign(config, setting, value); !problem.empty())
+      return invalid(setting.key, std::string("environment variable ") + setting.variable + " " + problem);
+    origins[setting.key] = std::string("environment ") + setting.variable;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Config> Config::load(std::filesystem::path const& file) {
+  Config config;
+  std::map<std::string, std::string> origins;
+  if (auto text = read_file(file, 1 << 20)) {
+    if (auto applied = apply_file(config, file, *text, origins); !applied) return applied.error();
+  } else if (text.error().code != "file_not_found") {
+    return text.error();
+  }
+  if (auto applied = apply_environment(config, origins); !applied) return applied.error();
+  auto const origin = [&](std::string const& key) {
+    auto const it = origins.find(key);
+    return it == origins.end() ? std::string("default") : it->second;
+  };
+  for (auto const& setting : settings())
+    config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help});
+  for (auto const& [name, options] : config.providers)
+    config.explained.push_back({"providers." + name, options, origin("providers." + name), "options of this provider"});
+  return config;
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,41 @@
+// The daemon's configuration: defaults, then one TOML file (none needed), then environment variables. Every value
+// remembers where it came from, so that `agent-runner config show` can tell.
+#pragma once
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/paths.hpp"
+#include "relay/bus.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+struct Config {
+  std::string log_level = "info";
+  bool tcp = true;                 ///< serve the control API on 127.0.0.1 as well
+  std::int64_t tcp_port = 0;       ///< 0: the port of last time, else any free one
+  std::string default_provider = "claude";
+  std::vector<std::string> pass_environment{};  ///< names of variables agents get besides the built-in list
+  std::int64_t shutdown_timeout_ms = 10'000;    ///< how long an agent may take to stop by itself
+  std::int64_t attach_columns = 120, attach_rows = 40;  ///< a terminal's size while nobody is attached
+  std::int64_t event_retention_days = 30;
+  relay::BusLimits relay{};
+  std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter
+
+  /// One line of `config show`.
+  struct Explained {
+    std::string key;
+    json value;
+    std::string origin;  ///< "default", "FILE:LINE" or "environment NAME"
+    std::string help;
+  };
+  std::vector<Explained> explained{};
+
+  /// An absent file is fine. A wrong key, type or range is an error with file, line and column.
+  static Result<Config> load(std::filesystem::path const& file);
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,222 @@
+#include "daemon/daemon.hpp"
+
+#include "adapters/claude/claude_adapter.hpp"
+#include "adapters/command/command_adapter.hpp"
+#include "adapters/tmux/tmux_host.hpp"
+#include "base/ids.hpp"
+#include "base/version.hpp"
+#include "control/server.hpp"
+#include "daemon/backend.hpp"
+#include "daemon/instance_lock.hpp"
+#include "relay/embedded/embedded_bus.hpp"
+#include "relay/first_token.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <optional>
+
+namespace fs = std::filesystem;
+
+namespace ar::daemon {
+namespace {
+
+using Adapters = std::map<std::string, std::shared_ptr<adapters::Adapter const>>;
+
+Adapters make_adapters() {
+  Adapters all;
+  all.emplace("claude", adapters::make_claude_adapter());
+  all.emplace("command", std::make_shared<adapters::CommandAdapter>());
+  return all;
+}
+
+/// plugins/ lie beside the installed programs, or beside the build's.
+fs::path share_dir() { return executable_dir().parent_path() / "share" / "agent-runner"; }
+
+/// Agents know the port from their environment: it should be the same after a restart.
+awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
+  if (config.tcp_port > 0) co_return static_cast<std::uint16_t>(config.tcp_port);
+  auto query = [](Database& db) -> Result<std::int64_t> {
+    auto& row = db.prepare("SELECT value FROM facts WHERE name = 'control_port'").bind();
+    if (!row.step()) return 0;
+    auto const port = std::atoll(row.text(0).c_str());
+    row.reset();
+    return port;
+  };
+  auto port = co_await journal.read(std::move(query));
+  co_return static_cast<std::uint16_t>(port && *port > 0 && *port < 65536 ? *port : 0);
+}
+
+/// Everything that lives as long as the daemon runs; the io_context outlives it.
+class Daemon {
+ public:
+  Daemon(net::io_context& io, Paths const& paths, Config const& config, std::function<void()> on_ready)
+      : io_(io), paths_(paths), config_(config), on_ready_(std::move(on_ready)), stop_wanted_(io.get_executor()) {}
+
+  awaitable<void> run() {
+    result = co_await start();
+    if (result) {
+      on_ready_();
+      while (!stopping_) co_await stop_wanted_.wait();
+    }
+    co_await stop();
+  }
+
+  void ask_to_stop(bool stop_agents) {
+    stop_agents_ = stop_agents_ || stop_agents;
+    stopping_ = true;
+    stop_wanted_.notify_all();
+  }
+
+  Result<void> result;
+
+ private:
+  awaitable<Result<void>> start() {
+    auto const executor = io_.get_executor();
+    if (auto made = make_private_dir(paths_.runtime_dir); !made) co_return made.error();
+    auto journal = Journal::open(executor, paths_.state_dir / "journal.db");
+    if (!journal) co_return journal.error();
+    journal_ = std::move(*journal);
+    auto bus = relay::EmbeddedBus::open(executor, paths_.state_dir / "relay" / "relay.db", config_.relay);
+    if (!bus) co_return bus.error();
+    bus_ = std::move(*bus);
+    events_.emplace(executor, *journal_);
+    auto loaded = co_await events_->load(static_cast<int>(config_.event_retention_days));
+    if (!loaded) co_return loaded.error();
+
+    adapters::TmuxOptions options;
+    options.socket = paths_.tmux_socket();
+    options.launcher = executable_dir() / "agent-runner-launch";
+    auto host = co_await adapters::TmuxHost::open(executor, std::move(options));
+    if (!host) co_return host.error();
+    host_ = std::move(*host);
+
+    auto token = co_await relay::first_token(*bus_, paths_.operator_token(), "operator");
+    if (!token) co_return token.error();
+    auto const port = co_await last_port(*journal_, config_);
+    deliveries_changed_.emplace(executor);
+    services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *bus_, *host_, *deliveries_changed_, files_,
+                               adapters_, executable_dir(), share_dir(), new_uuid(),
+                               [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
+    supervisor_.emplace(*services_);
+    backend_.emplace(*services_, *supervisor_, *token, [this](bool agents) { ask_to_stop(agents); });
+    control::ServerConfig server_config;
+    server_config.socket = paths_.control_socket();
+    server_config.port = port;
+    server_ = std::make_unique<control::ControlServer>(executor, *backend_, std::move(server_config));
+    auto served = server_->start();
+    if (!served) co_return served.error();
+    journal_->write([port_text = std::to_string(server_->port())](Database& db) {
+      db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES('control_port', ?1)").bind(port_text).run();
+    });
+    events_->append("", "daemon.started", {{"version", kVersion}, {"pid", ::getpid()}});
+    auto taken = co_await supervisor_->take_over();
+    if (!taken) co_return taken.error();
+    backend_->open();
+    spdlog::info("ready: {} agents, control socket {}, port {}", supervisor_->agents().size(),
+                 paths_.control_socket().string(), server_->port());
+    co_return Result<void>();
+  }
+
+  awaitable<void> stop() {
+    if (server_) co_await server_->stop();
+    if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
+    if (host_) co_await host_->stop();
+    if (events_ && result) events_->append("", "daemon.stopped");
+    if (bus_) co_await bus_->stop();
+    if (journal_) co_await journal_->stop();
+    if (result) spdlog::info("stopped");
+  }
+
+  net::io_context& io_;
+  Paths const& paths_;
+  Config const& config_;
+  std::function<void()> on_ready_;
+  Notifier stop_wanted_;
+  bool stopping_ = false, stop_agents_ = false;
+  Worker files_;
+  Adapters const adapters_ = make_adapters();
+  // In the order in which they are made; they end in the opposite one.
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<relay::EmbeddedBus> bus_;
+  std::optional<EventLog> events_;
+  std::unique_ptr<adapters::TmuxHost> host_;
+  std::optional<Notifier> deliveries_changed_;
+  std::optional<Services> services_;
+  std::optional<Supervisor> supervisor_;
+  std::optional<DaemonBackend> backend_;
+  std::unique_ptr<control::ControlServer> server_;
+};
+
+}  // namespace
+
+Result<void> run_daemon(Paths const& paths, Config const& config, std::function<void()> on_ready) {
+  auto lock = InstanceLock::take(paths.state_dir);
+  if (!lock) return lock.error();
+  ::signal(SIGPIPE, SIG_IGN);
+  net::io_context io(1);
+  Daemon daemon(io, paths, config, std::move(on_ready));
+  net::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](error_code ec, int signal) {
+    if (ec) return;
+    spdlog::info("signal {}: stopping, agents stay", signal);
+    daemon.ask_to_stop(false);
+  });
+  std::exception_ptr error;
+  net::co_spawn(io, daemon.run(), [&](std::exception_ptr e) {
+    error = e;
+    signals.cancel();
+  });
+  io.run();
+  if (error) std::rethrow_exception(error);
+  return daemon.result;
+}
+
+json diagnose(Paths const& paths, Config const& config) {
+  json checks = json::array();
+  auto const add = [&](adapters::Check const& check) {
+    char const* const level = check.level == adapters::Check::Level::ok        ? "ok"
+                              : check.level == adapters::Check::Level::warning ? "warning"
+                                                                               : "error";
+    checks.push_back({{"level", level}, {"subject", check.subject}, {"finding", check.finding}, {"remedy", check.remedy}});
+  };
+  using Level = adapters::Check::Level;
+  net::io_context io(1);
+  auto ask_tmux = [&]() -> awaitable<void> {
+    auto version = co_await adapters::tmux_version(io.get_executor());
+    if (version) add({Level::ok, "tmux", "version " + *version, ""});
+    else add({Level::error, "tmux", version.error().message, "apt-get install tmux"});
+  };
+  net::co_spawn(io, ask_tmux(), [](std::exception_ptr) {});
+  io.run();
+  for (auto const& dir : {paths.state_dir, paths.runtime_dir}) {
+    auto const made = make_private_dir(dir);
+    if (made) add({Level::ok, "directory", dir.string() + " is private and writable", ""});
+    else add({Level::error, "directory", made.error().message, "choose another with --state-dir"});
+  }
+  std::error_code ec;
+  auto const space = fs::space(paths.state_dir, ec);
+  if (!ec && space.available < (256U << 20))
+    add({Level::warning, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), "free some space"});
+  else if (!ec)
+    add({Level::ok, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), ""});
+  for (char const* program : {"agent-runner", "agent-runner-hook", "agent-runner-launch"}) {
+    auto const path = executable_dir() / program;
+    if (::access(path.c_str(), X_OK) == 0) add({Level::ok, program, path.string(), ""});
+    else add({Level::error, program, path.string() + " is missing", "install agent-runner again"});
+  }
+  if (!fs::is_directory(share_dir() / "plugins", ec))
+    add({Level::error, "plugins", (share_dir() / "plugins").string() + " is missing", "install agent-runner again"});
+  for (auto const& [name, adapter] : make_adapters()) {
+    auto const it = config.providers.find(name);
+    for (auto const& check : adapter->doctor(it == config.providers.end() ? json::object() : it->second)) add(check);
+  }
+  return {{"checks", std::move(checks)}};
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,21 @@
+// Puts the daemon together and runs it: the one place that knows every room.
+#pragma once
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/paths.hpp"
+#include "daemon/config.hpp"
+
+#include <functional>
+#include <string>
+
+namespace ar::daemon {
+
+/// Runs until it is told to stop (SIGTERM, SIGINT, POST /v1/shutdown); agents stay unless the request said otherwise.
+/// `on_ready` is called once everything is taken over and served. Errors: already_running, tmux_missing, tmux_too_old,
+/// database_*, what the sockets say.
+Result<void> run_daemon(Paths const& paths, Config const& config, std::function<void()> on_ready);
+
+/// What `agent-runner doctor` shows of this machine: {checks: [{level, subject, finding, remedy}]}.
+json diagnose(Paths const& paths, Config const& config);
+
+}  // namespace ar::daemon

@@ -1,0 +1,71 @@
+// One message on its way into one agent (spec 2.1): its state, its times, and what is still to be done about it.
+#pragma once
+#include "adapters/prompt.hpp"
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "relay/message.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ar::daemon {
+
+enum class DeliveryState {
+  queued,      ///< waits for its turn, or for the provider to be able to take it
+  claimed,     ///< leased from the bus, about to be handed over
+  handed,      ///< being typed, or typed: from here on it is never typed again on doubt
+  accepted,    ///< the provider has shown that it took it
+  running,     ///< its turn runs
+  done,
+  failed,      ///< its turn failed or was interrupted
+  unknown,     ///< handed, and the proof is missing
+  refused,     ///< will never be taken
+  unverified,  ///< typed into a provider that cannot prove anything; not acknowledged
+};
+std::string_view to_string(DeliveryState state);
+std::optional<DeliveryState> delivery_state_from(std::string_view text);
+
+/// Ids of what never was on the bus are negative: -1 is the initial prompt.
+inline constexpr relay::MessageId kInitialPrompt = -1;
+
+struct Delivery {
+  relay::MessageId message = 0;
+  DeliveryState state = DeliveryState::queued;
+  std::string nonce{};
+  std::string held{};      ///< queued: why it is not handed now
+  std::string reason{};    ///< unknown, refused, failed: why
+  std::string proof{};     ///< accepted: what showed it
+  std::string screen{};    ///< unknown: what the terminal showed
+  int attempts = 0;
+  std::vector<std::pair<std::string, WallTime>> steps{};  ///< queued, claimed, typed, submitted, accepted, ...
+  bool acknowledged = false;           ///< the bus knows that it was taken
+  bool reported = false;               ///< ... and how its turn ended: task, claim, reply
+  std::string claim_token{};
+  std::optional<std::int64_t> task{};
+  std::int64_t turn = 0;               ///< the turn it started; 0: none yet
+  std::vector<relay::MessageId> continues{};  ///< a note after a crash: the messages whose turn it goes on with
+  // What has to be known after a restart without asking the bus.
+  std::string from{}, kind{};
+  std::optional<std::string> subject{};
+  bool urgent = false, reply_requested = false, claimable = false;
+  std::string local_body{};            ///< of what never was on the bus
+
+  // Not stored.
+  std::optional<relay::Message> content{};  ///< the message, while it waits
+  Clock::time_point retry_at = Clock::time_point::min();
+
+  bool is_local() const { return message < 0; }
+  /// Nothing is left to be done about it.
+  bool is_settled() const;
+  void step(std::string name) { steps.emplace_back(std::move(name), wall_now()); }
+};
+
+Delivery new_delivery(relay::Message message);
+json to_json(Delivery const& delivery, std::string const& agent);  ///< as the API shows it
+json to_journal(Delivery const& delivery);
+Delivery delivery_from_journal(json const& stored);
+
+}  // namespace ar::daemon

@@ -1,0 +1,115 @@
+// Brings messages into one agent's provider: verified, once, in order (spec 1.4 and 2). One coroutine does one thing
+// at a time: tells the bus what was taken, asks the witness about what is unknown, hands over the next message.
+#pragma once
+#include "adapters/adapter.hpp"
+#include "base/async.hpp"
+#include "daemon/delivery.hpp"
+#include "daemon/leases.hpp"
+#include "daemon/services.hpp"
+#include "daemon/turn.hpp"
+#include "daemon/work.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+namespace ar::daemon {
+
+/// What the queue asks of its agent. Implemented by Agent, and by a scripted one in the tests.
+class DeliveryHost {
+ public:
+  virtual ~DeliveryHost() = default;
+  /// The provider process that may be given prompts now; null: none, and `why_not` says so for people.
+  virtual adapters::ProviderSession* taker() = 0;
+  virtual std::string why_not() const = 0;
+  /// The record of a provider that has ended.
+  virtual adapters::Witness witness_offline(adapters::Prompt const& prompt) = 0;
+  /// Something waits: a suspended agent should come back.
+  virtual void wanted() = 0;
+  virtual Work& work() = 0;
+  virtual void work_changed() = 0;
+  virtual std::int64_t next_turn_number() = 0;
+  virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it
+};
+
+class DeliveryQueue {
+ public:
+  DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host);
+
+  /// What the journal holds: open deliveries, and the ids of all that were ever taken up.
+  void load(std::vector<Delivery> open, std::vector<relay::MessageId> known);
+  void start(TaskGroup& tasks);
+  /// After its tasks have been stopped: cuts an attempt short. What it was about stays `handed` in the journal.
+  awaitable<void> stop();
+
+  /// A message from the bus that is for this agent; a repeat changes nothing.
+  void offer(relay::Message message);
+  /// Something that never was on the bus.
+  void offer_local(relay::MessageId id, std::string from, std::string kind, std::string body);
+  relay::MessageId next_local_id();
+
+  // What the provider says.
+  void on_turn_started();
+  void on_turn_ended(adapters::TurnEnded const& end);
+  void on_accepted(std::string const& nonce, std::string const& proof);
+  void on_gate_changed();
+  /// The provider is ready: a fresh process, a resumed one, or one that was adopted.
+  void on_ready();
+  /// The process has ended (or the session is being let go of). Returns when nothing of it is in use any more.
+  awaitable<void> on_process_gone();
+
+  bool turn_open() const { return turn_.has_value(); }
+  std::size_t waiting() const;       ///< messages not yet accepted
+  std::string held_reason() const;   ///< why the first of them waits; empty: nothing holds it
+  std::map<relay::MessageId, Delivery> const& open() const { return open_; }
+
+ private:
+  awaitable<void> run();
+  Delivery* next_to_report();
+  Delivery* next_to_resolve();
+  Delivery* next_to_hand();
+  Clock::time_point next_retry() const;
+
+  awaitable<void> report(Delivery& d);
+  awaitable<void> resolve(Delivery& d);
+  awaitable<void> deliver(Delivery& d);
+  awaitable<bool> take_claim(Delivery& d);
+  awaitable<Result<adapters::Prompt>> prepare(Delivery& d);
+  awaitable<std::vector<std::string>> fetch_attachments(relay::Message const& message);
+  awaitable<adapters::Handing> hand_over(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
+  awaitable<void> give_back(Delivery& d, std::string reason);
+  awaitable<Result<void>> report_end(Delivery& d);
+
+  void settle_outcome(Delivery& d, adapters::Handing const& handing);
+  void accept(Delivery& d, std::string const& proof);
+  void open_turn();
+  void close_turn(adapters::TurnEnded const& end);
+  void end_delivery(Delivery& d, DeliveryState state, std::string reason);
+  void save(Delivery const& d);
+  void save(Turn const& turn);
+  void announce(Delivery const& d, char const* type);
+  void forget_settled();
+  adapters::Prompt prompt_of(Delivery const& d) const;
+
+  Services& services_;
+  std::string const agent_id_;
+  DeliveryHost& host_;
+  Leases leases_;
+  Notifier changed_;
+  TaskGroup handing_;  ///< the one attempt under way, so that it can be cut short when its process ends
+
+  std::map<relay::MessageId, Delivery> open_;
+  std::unordered_set<relay::MessageId> known_;    ///< every id ever taken up: none is taken up twice
+  std::unordered_set<relay::MessageId> in_process_;  ///< handed to the process that runs now
+  std::unordered_set<relay::MessageId> ask_witness_;
+  std::optional<Turn> turn_;
+  std::optional<relay::MessageId> in_hand_;       ///< the delivery being handed over
+  std::optional<adapters::TurnEnded> early_end_;  ///< the end of a turn whose message is still being proved
+  bool process_gone_ = false;
+  bool session_in_use_ = false;
+};
+
+}  // namespace ar::daemon

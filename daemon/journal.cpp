@@ -1,0 +1,147 @@
+#include "daemon/journal.hpp"
+
+#include "base/log.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+namespace {
+
+/// Append only: a released migration is never edited.
+constexpr char const* kMigrations[] = {
+    R"sql(
+CREATE TABLE agents(
+  id TEXT PRIMARY KEY,
+  spec TEXT NOT NULL,               -- AgentSpec as JSON
+  state TEXT NOT NULL,
+  record TEXT NOT NULL              -- AgentRecord as JSON: session, process, counters
+) STRICT;
+CREATE TABLE deliveries(
+  agent TEXT NOT NULL,
+  message INTEGER NOT NULL,         -- negative: not from the bus (initial prompt, injected context)
+  state TEXT NOT NULL,
+  nonce TEXT NOT NULL,
+  record TEXT NOT NULL,             -- Delivery as JSON
+  open INTEGER NOT NULL,            -- 1 while something is still to be done about it
+  PRIMARY KEY(agent, message)
+) STRICT;
+CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;
+CREATE INDEX deliveries_message ON deliveries(message);
+CREATE TABLE turns(
+  agent TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  record TEXT NOT NULL,             -- Turn as JSON
+  PRIMARY KEY(agent, number)
+) STRICT;
+CREATE TABLE events(
+  number INTEGER PRIMARY KEY,       -- gapless over the whole log
+  agent TEXT NOT NULL,
+  agent_number INTEGER NOT NULL,    -- gapless within its agent; 0: not about an agent
+  at INTEGER NOT NULL,
+  text TEXT NOT NULL                -- the event as it is sent
+) STRICT;
+CREATE UNIQUE INDEX events_agent ON events(agent, agent_number) WHERE agent_number > 0;
+CREATE TABLE spawn_keys(
+  key TEXT PRIMARY KEY,
+  body_hash TEXT NOT NULL,
+  agent TEXT NOT NULL
+) STRICT;
+CREATE TABLE facts(                 -- single values: the last control port
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+)sql",
+};
+
+bool is_disk_trouble(Error const& error) { return error.kind == ErrorKind::unavailable; }
+
+}  // namespace
+
+Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesystem::path const& file) {
+  auto database = Database::open(file, kMigrations, true);
+  if (!database) return database.error();
+  std::unique_ptr<Journal> journal(new Journal(std::move(executor), std::move(*database)));
+  journal->tasks_.spawn("commit", journal->run());
+  return journal;
+}
+
+Journal::Journal(Executor executor, std::unique_ptr<Database> database)
+    : database_(std::move(database)), changed_(executor), tasks_(executor, "journal") {}
+Journal::~Journal() = default;
+
+void Journal::write(Change change, std::function<void()> after) {
+  queue_.push_back({std::move(change), std::move(after)});
+  ++given_;
+  if (queue_.size() == 1) changed_.notify_all();
+}
+
+awaitable<Result<void>> Journal::committed() {
+  auto const target = given_;
+  while (done_ < target) {
+    if (failing_) co_return *failing_;
+    co_await changed_.wait();
+  }
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Journal::commit(std::shared_ptr<std::vector<Entry>> batch) {
+  auto job = [this, batch]() -> Result<void> {
+    auto const all = [&]() -> Result<void> {
+      Transaction transaction(*database_);
+      for (auto& entry : *batch) entry.change(*database_);
+      transaction.commit();
+      return {};
+    };
+    auto result = guarded(all);
+    if (result || is_disk_trouble(result.error())) return result;
+    // One change is a bug of ours; the others must not suffer for it.
+    for (auto& entry : *batch) {
+      auto const one = [&]() -> Result<void> {
+        Transaction transaction(*database_);
+        entry.change(*database_);
+        transaction.commit();
+        return {};
+      };
+      if (auto alone = guarded(one); !alone) {
+        if (is_disk_trouble(alone.error())) return alone;
+        spdlog::critical("bug: the journal refuses a change: {}", alone.error().message);
+      }
+    }
+    return {};
+  };
+  co_return co_await worker_.run(std::move(job));
+}
+
+awaitable<void> Journal::run() {
+  RepeatGate gate;
+  for (;;) {
+    while (queue_.empty() && !stopping_) co_await changed_.wait();
+    if (queue_.empty()) co_return;
+    auto batch = std::make_shared<std::vector<Entry>>(std::exchange(queue_, {}));
+    for (;;) {
+      auto result = co_await commit(batch);
+      if (result) break;
+      if (gate.should_log("journal", result.error().message))
+        spdlog::error("the journal cannot write, deliveries wait: {}", result.error().message);
+      failing_ = result.error();
+      changed_.notify_all();
+      if (stopping_) co_return;  // what is lost had no effect yet: effects wait for committed()
+      co_await changed_.wait(Clock::now() + 1s);  // stop() ends the wait early
+    }
+    if (gate.recovered("journal")) spdlog::info("the journal can write again");
+    failing_.reset();
+    done_ += batch->size();
+    for (auto& entry : *batch)
+      if (entry.after) entry.after();
+    changed_.notify_all();
+  }
+}
+
+awaitable<void> Journal::stop() {
+  stopping_ = true;
+  changed_.notify_all();
+  co_await tasks_.join();
+}
+
+}  // namespace ar::daemon

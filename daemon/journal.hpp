@@ -1,0 +1,69 @@
+// The daemon's memory on disk (SQLite, numbered migrations): what must survive is here before it has an effect.
+//
+// Writes are given on the io thread and committed by a worker in the order given, everything that has gathered in one
+// transaction (group commit). A write never fails for its giver: while the disk is full they wait, the journal tries
+// again every second, and `committed()` tells those who must not go on before their write is safe.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/sqlite.hpp"
+#include "base/worker.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+class Journal {
+ public:
+  /// Errors: as Database::open.
+  static Result<std::unique_ptr<Journal>> open(Executor executor, std::filesystem::path const& file);
+  ~Journal();
+
+  using Change = std::function<void(Database&)>;
+  /// Queues a change; `after` runs on the io thread once it is on the disk.
+  void write(Change change, std::function<void()> after = {});
+  /// Returns when everything written so far is on the disk, or with the disk's error while it cannot be (the writes
+  /// stay queued).
+  awaitable<Result<void>> committed();
+  /// Runs a query behind all writes given so far (while the disk refuses them, on what is there).
+  template <class Query, class Value = std::invoke_result_t<Query&, Database&>>
+  awaitable<Value> read(Query query) {
+    (void)co_await committed();
+    auto job = [this, query = std::move(query)]() mutable -> Value {
+      try {
+        return query(*database_);
+      } catch (SqliteError const& e) {
+        return e.error;
+      }
+    };
+    co_return co_await worker_.run(std::move(job));
+  }
+  /// Writes what is queued, then ends. Nothing may be written afterwards.
+  awaitable<void> stop();
+
+ private:
+  Journal(Executor executor, std::unique_ptr<Database> database);
+  struct Entry {
+    Change change;
+    std::function<void()> after;
+  };
+  awaitable<void> run();
+  awaitable<Result<void>> commit(std::shared_ptr<std::vector<Entry>> batch);
+
+  std::unique_ptr<Database> database_;  // worker only
+  Worker worker_;
+  // io thread only
+  std::vector<Entry> queue_;
+  std::size_t given_ = 0, done_ = 0;  ///< counts of entries
+  std::optional<Error> failing_;
+  bool stopping_ = false;
+  Notifier changed_;
+  TaskGroup tasks_;
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,26 @@
+// The environment an agent's provider gets (spec 1.2): an explicit list of the daemon's own variables, and the
+// AGENT_RELAY_* ones. Nothing else leaks in, least of all the marks of an enclosing provider session or tmux.
+#pragma once
+#include "daemon/config.hpp"
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace ar::daemon {
+
+struct LaunchFacts {
+  std::string agent_id, runner_id, provider_session, relay_url, approval_mode;
+  std::string token{}, token_jti{}, token_profile{}, token_expires_at{};
+  int tcp_port = 0;
+  std::filesystem::path control_socket{}, info_file{}, bin_dir{};
+};
+
+/// `own` is the daemon's environment, `extra` what the spawn request asked for (it wins).
+std::map<std::string, std::string> launch_environment(std::map<std::string, std::string> const& own,
+                                                      std::vector<std::string> const& pass, LaunchFacts const& facts,
+                                                      std::map<std::string, std::string> const& extra);
+/// This process's environment as a map.
+std::map<std::string, std::string> own_environment();
+
+}  // namespace ar::daemon

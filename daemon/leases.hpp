@@ -1,0 +1,38 @@
+// Keeps the leases of one agent's claimed messages alive (spec 1.4.8): renewed every 5 min, and always before half of
+// what is left has gone.
+#pragma once
+#include "base/async.hpp"
+#include "relay/bus.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+
+namespace ar::daemon {
+
+class Leases {
+ public:
+  using OnChange = std::function<void(relay::MessageId, std::string token)>;  ///< renewed: the token may be new
+  using OnLost = std::function<void(relay::MessageId, Error const&)>;
+  Leases(Executor executor, relay::Bus& bus, OnChange on_renewed, OnLost on_lost);
+
+  void hold(relay::Claim const& claim);
+  void drop(relay::MessageId id) { held_.erase(id); }
+  /// When a lease with this end is to be renewed.
+  static WallTime renewal_time(WallTime now, WallTime expires_at);
+  /// The loop; run it in a task group.
+  awaitable<void> run();
+
+ private:
+  struct Lease {
+    std::string token;
+    WallTime renew_at;
+  };
+  relay::Bus& bus_;
+  OnChange on_renewed_;
+  OnLost on_lost_;
+  std::map<relay::MessageId, Lease> held_;
+  Notifier changed_;
+};
+
+}  // namespace ar::daemon

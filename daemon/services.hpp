@@ -1,0 +1,37 @@
+// What every part of the daemon's heart shares. Owned by Supervisor's creator (main), alive longer than any agent.
+#pragma once
+#include "adapters/adapter.hpp"
+#include "base/async.hpp"
+#include "base/paths.hpp"
+#include "base/worker.hpp"
+#include "daemon/config.hpp"
+#include "daemon/event_log.hpp"
+#include "daemon/journal.hpp"
+#include "relay/bus.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace ar::daemon {
+
+struct Services {
+  Executor executor;
+  Config const& config;
+  Paths const& paths;
+  Journal& journal;
+  EventLog& events;
+  relay::Bus& bus;
+  adapters::TerminalHost& terminals;
+  Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
+  Worker& files;  ///< attachments and other file work
+  std::map<std::string, std::shared_ptr<adapters::Adapter const>> const& adapters;
+  std::filesystem::path bin_dir;     ///< agent-runner, agent-runner-hook
+  std::filesystem::path share_dir;   ///< plugins/
+  std::string instance_id;           ///< this start of the daemon
+  std::function<int()> tcp_port;     ///< of the control server; 0: none
+};
+
+}  // namespace ar::daemon

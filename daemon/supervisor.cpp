@@ -1,0 +1,223 @@
+#include "daemon/supervisor.hpp"
+
+#include "base/ids.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace ar::daemon {
+namespace {
+
+struct StoredAgent {
+  AgentSpec spec;
+  AgentState state;
+  AgentRecord record;
+  std::vector<Delivery> open;
+  std::vector<relay::MessageId> known;
+};
+
+Result<std::vector<StoredAgent>> read_agents(Database& db) {
+  std::vector<StoredAgent> stored;
+  auto& rows = db.prepare("SELECT spec, state, record FROM agents ORDER BY id").bind();
+  while (rows.step())
+    stored.push_back({spec_from_journal(json::parse(rows.text(0))),
+                      agent_state_from(rows.text(1)).value_or(AgentState::stopped),
+                      agent_record_from(json::parse(rows.text(2))), {}, {}});
+  for (auto& agent : stored) {
+    auto& deliveries = db.prepare("SELECT message, open, record FROM deliveries WHERE agent = ?1").bind(agent.spec.id);
+    while (deliveries.step()) {
+      agent.known.push_back(deliveries.integer(0));
+      if (deliveries.integer(1) != 0) agent.open.push_back(delivery_from_journal(json::parse(deliveries.text(2))));
+    }
+  }
+  return stored;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Services& services)
+    : services_(services), spawning_(services.executor), tasks_(services.executor, "supervisor") {}
+Supervisor::~Supervisor() = default;
+
+awaitable<Result<void>> Supervisor::take_over() {
+  auto query = [](Database& db) { return read_agents(db); };
+  auto stored = co_await services_.journal.read(std::move(query));
+  if (!stored) co_return stored.error();
+  std::map<std::string, adapters::FoundTerminal> found;
+  if (!stored->empty()) {
+    auto list = co_await services_.terminals.list();
+    if (list)
+      for (auto& terminal : *list) found.emplace(terminal.session, terminal);
+    else if (list.error().code != "tmux_gone")
+      co_return list.error();
+  }
+  for (auto& entry : *stored) {
+    auto const id = entry.spec.id;
+    if (!services_.adapters.contains(entry.spec.provider)) {
+      spdlog::error("agent {}: this daemon does not know the provider {}; it is left alone", id, entry.spec.provider);
+      continue;
+    }
+    auto token = stored_token(id);
+    if (!token) {
+      spdlog::warn("agent {}: {}; it gets a new token at its next start", id, token.error().message);
+      token = co_await make_token(id);
+      if (!token) co_return token.error();
+    }
+    auto const session = entry.record.tmux_session;
+    auto& agent = add(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
+    agent.queue().load(std::move(entry.open), std::move(entry.known));
+    std::optional<adapters::FoundTerminal> terminal;
+    if (auto it = found.find(session); it != found.end()) terminal = it->second;
+    // Side by side: a hundred adoptions must not wait for each other.
+    tasks_.spawn("take over " + id, agent.take_over(std::move(terminal)));
+  }
+  co_await tasks_.join();
+  co_return Result<void>();
+}
+
+awaitable<void> Supervisor::shut_down(bool stop_agents) {
+  if (stop_agents) {
+    auto stop = [](Agent* agent) -> awaitable<void> {
+      json const params = json::object();
+      auto stopped = co_await agent->act("stop", params);
+      if (!stopped) spdlog::warn("{}", stopped.error().message);
+    };
+    for (auto const& [id, agent] : agents_) tasks_.spawn("stop " + id, stop(agent.get()));
+    co_await tasks_.join();
+  }
+  for (auto const& [id, agent] : agents_) tasks_.spawn("let go " + id, agent->let_go());
+  co_await tasks_.join();
+  agents_.clear();
+}
+
+Result<AgentSpec> Supervisor::check(json const& body) const {
+  auto spec = agent_spec_from(body, services_.config.default_provider);
+  if (!spec) return spec.error();
+  if (!services_.adapters.contains(spec->provider)) {
+    std::string known;
+    for (auto const& [name, adapter] : services_.adapters) known += (known.empty() ? "" : ", ") + name;
+    return invalid("provider", "unknown provider \"" + spec->provider + "\"; known are: " + known);
+  }
+  if (!spec->parent.empty() && !agents_.contains(spec->parent))
+    return invalid("parent", "the parent agent " + spec->parent + " does not exist");
+  return spec;
+}
+
+std::string Supervisor::free_name(std::string const& provider) const {
+  for (int n = 1;; ++n) {
+    auto name = provider + "-" + std::to_string(n);
+    if (!agents_.contains(name)) return name;
+  }
+}
+
+awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string idempotency_key) {
+  auto const lock = co_await spawning_.lock();  // two spawns must not find the same free name
+  auto const hash = sha256_hex(to_text(body));
+  if (!idempotency_key.empty()) {
+    auto query = [key = idempotency_key](Database& db) -> Result<std::pair<std::string, std::string>> {
+      auto& row = db.prepare("SELECT body_hash, agent FROM spawn_keys WHERE key = ?1").bind(key);
+      if (!row.step()) return std::pair<std::string, std::string>();
+      std::pair<std::string, std::string> found(row.text(0), row.text(1));
+      row.reset();
+      return found;
+    };
+    auto used = co_await services_.journal.read(std::move(query));
+    if (!used) co_return used.error();
+    if (!used->second.empty()) {
+      if (used->first != hash)
+        co_return conflict("idempotency_conflict", "the idempotency key was used to spawn agent " + used->second +
+                                                       " with another request; use a new key");
+      if (auto* agent = find(used->second)) {
+        Spawned const again{agent, false};
+        co_return again;
+      }
+    }
+  }
+  auto spec = check(body);
+  if (!spec) co_return spec.error();
+  if (spec->id.empty()) spec->id = free_name(spec->provider);
+  if (agents_.contains(spec->id))
+    co_return conflict("name_taken", "there is an agent named " + spec->id + " already; choose another name, or remove it: agent-runner rm " + spec->id);
+
+  auto token = co_await make_token(spec->id);
+  if (!token) co_return token.error();
+  auto const id = spec->id;
+  auto& agent = add(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
+  // Tried dry, so that a missing CLI is an answer and not a failed agent.
+  if (auto ready = agent.check_launch(); !ready) {
+    by_token_hash_.erase(sha256_hex(agent.token().token));
+    (void)co_await services_.bus.revoke_token(agent.token().jti);
+    agents_.erase(id);
+    co_return ready.error();
+  }
+  if (!idempotency_key.empty())
+    services_.journal.write([key = idempotency_key, hash, id](Database& db) {
+      db.prepare("INSERT OR REPLACE INTO spawn_keys(key, body_hash, agent) VALUES(?1, ?2, ?3)").bind(key, hash, id).run();
+    });
+  agent.begin();
+  auto safe = co_await services_.journal.committed();
+  if (!safe) co_return safe.error();
+  Spawned const spawned{&agent, true};
+  co_return spawned;
+}
+
+awaitable<Result<void>> Supervisor::remove(std::string id) {
+  auto agent = get(id);
+  if (!agent) co_return agent.error();
+  auto erased = co_await (*agent)->erase();
+  if (!erased) co_return erased.error();
+  by_token_hash_.erase(sha256_hex((*agent)->token().token));
+  agents_.erase(id);
+  co_return Result<void>();
+}
+
+Agent* Supervisor::find(std::string_view id) {
+  auto const it = agents_.find(id);
+  return it == agents_.end() ? nullptr : it->second.get();
+}
+
+Result<Agent*> Supervisor::get(std::string_view id) {
+  if (auto* agent = find(id)) return agent;
+  return not_found("no_such_agent", "there is no agent \"" + std::string(id.substr(0, 80)) + "\"; `agent-runner ps -a` lists them");
+}
+
+Agent* Supervisor::find_by_token(std::string_view token) {
+  auto const it = by_token_hash_.find(sha256_hex(token));
+  return it == by_token_hash_.end() ? nullptr : find(it->second);
+}
+
+awaitable<Result<AgentToken>> Supervisor::make_token(std::string const& id) {
+  relay::TokenScope scope;
+  scope.agent_ids = {id};
+  scope.rights = {"send", "read", "claim", "presence", "tasks", "attachments"};
+  // No lifetime: it is as old as the agent, whose processes carry it in their environment.
+  auto issued = co_await services_.bus.issue_token("provider-agent", std::move(scope), std::nullopt);
+  if (!issued) co_return issued.error();
+  AgentToken token{issued->token, issued->info.jti, issued->info.profile};
+  json const stored = {{"token", token.token}, {"jti", token.jti}, {"profile", token.profile}};
+  auto const dir = services_.paths.agent_dir(id);
+  if (auto made = make_private_dir(dir.parent_path()); !made) co_return made.error();
+  if (auto made = make_private_dir(dir); !made) co_return made.error();
+  if (auto written = write_file(dir / "token.json", stored.dump()); !written) co_return written.error();
+  co_return token;
+}
+
+Result<AgentToken> Supervisor::stored_token(std::string const& id) const {
+  auto text = read_file(services_.paths.agent_dir(id) / "token.json", 4096);
+  if (!text) return text.error();
+  auto stored = parse_object(*text);
+  if (!stored) return stored.error();
+  return AgentToken{stored->value("token", ""), stored->value("jti", ""), stored->value("profile", "")};
+}
+
+Agent& Supervisor::add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token) {
+  auto const id = spec.id;
+  auto const adapter = services_.adapters.at(spec.provider);
+  by_token_hash_[sha256_hex(token.token)] = id;
+  auto agent = std::make_unique<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token));
+  return *agents_.emplace(id, std::move(agent)).first->second;
+}
+
+}  // namespace ar::daemon

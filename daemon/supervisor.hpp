@@ -1,0 +1,54 @@
+// All agents of this daemon: spawning, finding, taking over at start, letting go at the end.
+#pragma once
+#include "daemon/agent.hpp"
+#include "daemon/services.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ar::daemon {
+
+class Supervisor {
+ public:
+  explicit Supervisor(Services& services);
+  ~Supervisor();
+
+  /// Reads the journal, looks at what the terminals' host really has, and reconciles the two: adopts the living,
+  /// restarts the dead. Before any other call.
+  awaitable<Result<void>> take_over();
+  /// Leaves the agents running (or stops them first) and lets go of everything.
+  awaitable<void> shut_down(bool stop_agents);
+
+  struct Spawned {
+    Agent* agent = nullptr;
+    bool created = true;
+  };
+  /// Errors: invalid fields, name_taken, idempotency_conflict, unknown provider, cli_missing.
+  awaitable<Result<Spawned>> spawn(json body, std::string idempotency_key);
+  awaitable<Result<void>> remove(std::string id);
+
+  /// Null: no such agent.
+  Agent* find(std::string_view id);
+  Result<Agent*> get(std::string_view id);
+  std::map<std::string, std::unique_ptr<Agent>, std::less<>> const& agents() const { return agents_; }
+  /// The agent that holds this token; null: none.
+  Agent* find_by_token(std::string_view token);
+
+ private:
+  Result<AgentSpec> check(json const& body) const;
+  std::string free_name(std::string const& provider) const;
+  awaitable<Result<AgentToken>> make_token(std::string const& id);
+  Result<AgentToken> stored_token(std::string const& id) const;
+  Agent& add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);
+
+  Services& services_;
+  std::map<std::string, std::unique_ptr<Agent>, std::less<>> agents_;
+  std::map<std::string, std::string, std::less<>> by_token_hash_;
+  AsyncMutex spawning_;
+  TaskGroup tasks_;
+};
+
+}  // namespace ar::daemon

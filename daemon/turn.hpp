@@ -1,0 +1,36 @@
+// One prompt to its completion inside the provider.
+#pragma once
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "relay/message.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+struct Turn {
+  std::int64_t number = 0;  ///< 1, 2, ... within its agent
+  std::vector<relay::MessageId> messages{};  ///< empty: a person at the terminal, or the provider itself
+  std::string status = "running";            ///< running, done, failed, interrupted
+  WallTime started_at{}, ended_at{};
+  std::string final_text{}, error_kind{}, error{};
+};
+
+inline json to_json(Turn const& t) {
+  json shown = {{"number", t.number},
+                {"messages", t.messages},
+                {"startedBy", t.messages.empty() ? "human" : "message"},
+                {"status", t.status},
+                {"startedAt", to_iso8601(t.started_at)}};
+  if (t.status != "running") {
+    shown["endedAt"] = to_iso8601(t.ended_at);
+    shown["durationMs"] = (t.ended_at - t.started_at).count();
+    shown["finalText"] = t.final_text;
+  }
+  if (!t.error_kind.empty()) shown["errorKind"] = t.error_kind;
+  if (!t.error.empty()) shown["error"] = t.error;
+  return shown;
+}
+
+}  // namespace ar::daemon

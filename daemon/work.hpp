@@ -1,0 +1,40 @@
+// What makes an agent busy (spec 1.1, 1.8): active work, and the status that follows from it.
+#pragma once
+#include "base/clock.hpp"
+#include "base/json.hpp"
+
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ar::daemon {
+
+class Work {
+ public:
+  struct Item {
+    std::string kind, id, label{}, role{}, parent_id{};
+    WallTime started_at{};
+  };
+  void start(Item item);
+  void finish(std::string const& kind, std::string const& id);
+  /// Forgets all work of these kinds: after a restart, or when the provider says so.
+  void clear(std::initializer_list<std::string_view> kinds);
+
+  /// offline or error; empty: neither. The next busy, idle or start ends it.
+  void set_terminal(std::string status) { terminal_ = std::move(status); }
+  void clear_terminal() { terminal_.clear(); }
+
+  /// The terminal status, else busy while any work is active, else idle.
+  std::string status() const;
+  bool is_ready() const { return terminal_ != "offline"; }
+  /// busyReasons, activeWork, activeSubagents, activeSubagentCount, terminalStatus (only when error).
+  json meta() const;
+
+ private:
+  std::map<std::pair<std::string, std::string>, Item> active_;
+  std::string terminal_ = "offline";  // until the first start
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,48 @@
+#include "daemon/agent_spec.hpp"
+
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ar;
+using namespace ar::daemon;
+
+TEST_CASE("SpecSurvivesTheJournal") {
+  test::TempDir temp;
+  json const body = {{"id", "builder"},         {"cwd", temp.path().string()}, {"tags", {"build"}}, {"prompt", "hello"},
+                     {"env", {{"KEY", "value"}}}, {"providerArgs", {"--x"}},     {"idleTtlMs", 5000}};
+  auto const spec = agent_spec_from(body, "claude");
+  REQUIRE(spec.has_value());
+  CHECK(spec->provider == "claude");
+  auto const again = spec_from_journal(json::parse(to_journal(*spec).dump()));
+  CHECK(to_journal(again) == to_journal(*spec));
+  CHECK(again.environment.at("KEY") == "value");
+  CHECK(to_public(*spec).dump().find("value") == std::string::npos);
+}
+
+TEST_CASE("WrongSpecsNameTheField") {
+  test::TempDir temp;
+  auto const field_of = [&](json body) {
+    if (!body.contains("cwd")) body["cwd"] = temp.path().string();
+    auto const spec = agent_spec_from(body, "claude");
+    return spec.has_value() ? std::string("accepted") : spec.error().field;
+  };
+  CHECK(field_of({{"cwd", "/does/not/exist"}}) == "cwd");
+  CHECK(field_of({{"cwd", nullptr}}) == "cwd");
+  for (auto bad : {"a.b", "../x", "a b", "-x", "a:b"}) CHECK(field_of({{"id", bad}}) == "id");
+  CHECK(field_of({{"tags", {""}}}) == "tags");
+  CHECK(field_of({{"env", {{"A=B", "x"}}}}) == "env");
+  CHECK(field_of({{"nmae", "x"}}) == "nmae");
+  CHECK(field_of({{"idleTtlMs", -1}}) == "idleTtlMs");
+  CHECK(field_of({{"prompt", std::string(300 << 10, 'x')}}) == "prompt");
+  CHECK(field_of({{"id", "good"}}) == "accepted");
+}
+
+TEST_CASE("RecordSurvivesTheJournal") {
+  AgentRecord record;
+  record.session_id = "s";
+  record.pid = 42;
+  record.prompt_given = true;
+  record.since = from_millis(77);
+  CHECK(to_json(agent_record_from(to_json(record))) == to_json(record));
+}

@@ -1,0 +1,70 @@
+#include "daemon/config.hpp"
+
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+using namespace ar;
+using namespace ar::daemon;
+
+namespace {
+Result<Config> load(std::string const& text) {
+  test::TempDir temp;
+  auto const file = temp.path() / "config.toml";
+  std::ofstream(file) << text;
+  return Config::load(file);
+}
+Config::Explained const& explained(Config const& config, std::string const& key) {
+  for (auto const& entry : config.explained)
+    if (entry.key == key) return entry;
+  throw std::runtime_error("no such key");
+}
+}  // namespace
+
+TEST_CASE("NoFileMeansDefaults") {
+  auto const config = Config::load("/does/not/exist/config.toml");
+  REQUIRE(config.has_value());
+  CHECK(config->log_level == "info");
+  CHECK(explained(*config, "log.level").origin == "default");
+}
+
+TEST_CASE("ValuesRememberWhereTheyCameFrom") {
+  ::setenv("AGENT_RUNNER_CONTROL_PORT", "4711", 1);
+  auto const config = load("[log]\nlevel = \"debug\"\n[control]\nport = 1\n[relay]\nlease_seconds = 60\n"
+                           "[providers.command]\ncommand = [\"sh\"]\n");
+  ::unsetenv("AGENT_RUNNER_CONTROL_PORT");
+  REQUIRE(config.has_value());
+  CHECK(config->log_level == "debug");
+  CHECK(explained(*config, "log.level").origin.ends_with("config.toml:2"));
+  CHECK(config->tcp_port == 4711);
+  CHECK(explained(*config, "control.port").origin == "environment AGENT_RUNNER_CONTROL_PORT");
+  CHECK(config->relay.lease == std::chrono::seconds(60));
+  CHECK(config->providers.at("command")["command"][0] == "sh");
+}
+
+TEST_CASE("MistakesAreNamedWithLineAndColumn") {
+  auto const message = [](std::string const& text) {
+    auto const config = load(text);
+    return config.has_value() ? std::string("accepted") : config.error().message;
+  };
+  CHECK(message("[log]\nlevle = \"x\"\n").find("config.toml:2:") != std::string::npos);
+  CHECK(message("[log]\nlevle = \"x\"\n").find("unknown key log.levle") != std::string::npos);
+  CHECK(message("[log]\nlevel = 3\n").find("must be a string") != std::string::npos);
+  CHECK(message("[log]\nlevel = \"loud\"\n").find("trace, debug") != std::string::npos);
+  CHECK(message("[control]\nport = 70000\n").find("from 0 to 65535") != std::string::npos);
+  CHECK(message("[contrl]\nport = 1\n").find("unknown section") != std::string::npos);
+  CHECK(message("[log\n").find("config.toml:1:") != std::string::npos);
+  CHECK(message("log = 3\n").find("must be a section") != std::string::npos);
+  CHECK(message("[agents]\npass_environment = [1]\n").find("list of strings") != std::string::npos);
+}
+
+TEST_CASE("AWrongEnvironmentVariableIsNamed") {
+  ::setenv("AGENT_RUNNER_LOG_LEVEL", "loud", 1);
+  auto const config = Config::load("/none");
+  ::unsetenv("AGENT_RUNNER_LOG_LEVEL");
+  REQUIRE_FALSE(config.has_value());
+  CHECK(config.error().message.find("AGENT_RUNNER_LOG_LEVEL") != std::string::npos);
+}

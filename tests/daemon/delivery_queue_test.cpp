@@ -1,0 +1,480 @@
+#include "daemon/delivery_queue.hpp"
+
+#include "relay/embedded/embedded_bus.hpp"
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+
+using namespace ar;
+using namespace ar::daemon;
+using namespace std::chrono_literals;
+using adapters::Handing;
+using adapters::HandOutcome;
+using adapters::Prompt;
+using adapters::TurnEnded;
+using adapters::Witness;
+
+namespace {
+
+/// A provider that does what the test says, and remembers what it was given.
+class ScriptedSession final : public adapters::ProviderSession {
+ public:
+  std::string closed;                              ///< gate for all; empty: open
+  std::string closed_unless_urgent;
+  std::function<Handing(Prompt const&)> on_hand;   ///< default: accepted
+  Witness says = Witness::pending;
+  std::vector<Prompt> handed;
+  std::function<void()> before_proof;
+
+  void start() override {}
+  awaitable<void> stop() override { co_return; }
+  Result<json> hook(std::string const&, json const&) override { return ok(json::object()); }
+  std::string gate(bool urgent) const override { return !closed.empty() ? closed : urgent ? "" : closed_unless_urgent; }
+  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override {
+    handed.push_back(prompt);
+    on_step("typed");
+    if (before_proof) before_proof();
+    co_await sleep_for(1ms);
+    Handing handing;
+    handing.outcome = HandOutcome::accepted;
+    handing.proof = "transcript";
+    if (on_hand) handing = on_hand(prompt);
+    co_return handing;
+  }
+  awaitable<Witness> witness(Prompt, bool) override { co_return says; }
+  awaitable<Result<void>> interrupt() override { co_return Result<void>(); }
+  awaitable<Result<void>> compact() override { co_return Result<void>(); }
+  awaitable<Result<void>> clear() override { co_return Result<void>(); }
+  awaitable<Result<void>> quit() override { co_return Result<void>(); }
+};
+
+class NoTerminals final : public adapters::TerminalHost {
+ public:
+  awaitable<Result<std::shared_ptr<adapters::Terminal>>> start(adapters::TerminalSpec, OnExit) override {
+    co_return unavailable("none", "no terminals in this test");
+  }
+  awaitable<Result<std::shared_ptr<adapters::Terminal>>> adopt(adapters::FoundTerminal, OnExit) override {
+    co_return unavailable("none", "no terminals in this test");
+  }
+  awaitable<Result<std::vector<adapters::FoundTerminal>>> list() override {
+    co_return std::vector<adapters::FoundTerminal>();
+  }
+  awaitable<Result<void>> remove(std::string) override { co_return Result<void>(); }
+  std::vector<std::string> attach_command(std::string const&, bool) const override { return {}; }
+};
+
+/// A bus, a journal and one queue for agent "a", as one start of the daemon would have them.
+class World final : public DeliveryHost {
+ public:
+  explicit World(net::io_context& io, std::filesystem::path const& dir) : io_(io), dir_(dir), changed_(io.get_executor()) {
+    journal_ = std::move(*Journal::open(io.get_executor(), dir / "journal.db"));
+    bus = std::move(*relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", {}));
+    events_.emplace(io.get_executor(), *journal_);
+    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *bus, terminals_, changed_, files_,
+                               adapters_, "/", "/", "instance", [] { return 0; }});
+    std::filesystem::create_directories(dir / "files");
+    queue.emplace(*services_, "a", *this);
+    tasks_.emplace(io.get_executor(), "test");
+  }
+  /// As after a crash: what the journal holds is all there is.
+  awaitable<void> load() {
+    co_await events_->load(30);
+    auto query = [](Database& db) -> Result<std::vector<Delivery>> {
+      std::vector<Delivery> open;
+      auto& rows = db.prepare("SELECT record FROM deliveries WHERE open = 1").bind();
+      while (rows.step()) open.push_back(delivery_from_journal(json::parse(rows.text(0))));
+      return open;
+    };
+    auto open = co_await journal_->read(std::move(query));
+    REQUIRE(open.has_value());
+    std::vector<relay::MessageId> known;
+    queue->load(std::move(*open), std::move(known));
+    queue->start(*tasks_);
+    relay::Presence presence;
+    presence.identity = who;
+    presence.status = "idle";
+    co_await bus->register_agent(presence);
+    relay::BusHints hints;
+    hints.message = [this](relay::Message const& m) { queue->offer(m); };
+    subscription_ = bus->subscribe(who, "a", std::move(hints));
+    auto unread = co_await bus->unread(who, 100);
+    for (auto& m : *unread) queue->offer(m);
+    queue->on_ready();
+  }
+  awaitable<void> end() {
+    subscription_.reset();
+    co_await tasks_->stop();
+    co_await queue->stop();
+    co_await bus->stop();
+    co_await journal_->stop();
+  }
+  awaitable<relay::MessageId> send(std::function<void(relay::NewMessage&)> change = {}) {
+    relay::NewMessage message;
+    message.from = "bob";
+    message.to = "a";
+    message.body = "hello";
+    if (change) change(message);
+    auto sent = co_await bus->send(std::move(message));
+    REQUIRE(sent.has_value());
+    co_return sent->message.id;
+  }
+  awaitable<bool> until(std::function<bool()> condition) {
+    auto const deadline = Clock::now() + 10s;
+    while (!condition()) {
+      if (Clock::now() > deadline) co_return false;
+      co_await changed_.wait(Clock::now() + 20ms);
+    }
+    co_return true;
+  }
+  DeliveryState state(relay::MessageId id) const {
+    auto const it = queue->open().find(id);
+    return it == queue->open().end() ? DeliveryState::done : it->second.state;
+  }
+  bool gone(relay::MessageId id) const { return !queue->open().contains(id); }
+  awaitable<std::size_t> unread_count() {
+    auto unread = co_await bus->unread(who, 100);
+    co_return unread->size();
+  }
+  void end_turn(std::string text = "answer") {
+    TurnEnded end;
+    end.final_text = std::move(text);
+    queue->on_turn_ended(end);
+  }
+
+  adapters::ProviderSession* taker() override { return has_process ? &session : nullptr; }
+  std::string why_not() const override { return "no process"; }
+  Witness witness_offline(Prompt const&) override { return offline_says; }
+  void wanted() override {}
+  Work& work() override { return work_; }
+  void work_changed() override {}
+  std::int64_t next_turn_number() override { return ++turns; }
+  std::filesystem::path files_dir() const override { return dir_ / "files"; }
+
+  relay::Identity who{"a"};
+  ScriptedSession session;
+  bool has_process = true;
+  Witness offline_says = Witness::absent;
+  std::int64_t turns = 0;
+  std::unique_ptr<relay::EmbeddedBus> bus;
+  std::optional<DeliveryQueue> queue;
+
+ private:
+  net::io_context& io_;
+  std::filesystem::path const dir_;
+  Config config_;
+  Paths paths_;
+  NoTerminals terminals_;
+  Worker files_;
+  std::map<std::string, std::shared_ptr<adapters::Adapter const>> const adapters_;
+  Notifier changed_;
+  Work work_;
+  std::unique_ptr<Journal> journal_;
+  std::optional<EventLog> events_;
+  std::optional<Services> services_;
+  std::unique_ptr<relay::Subscription> subscription_;
+  std::optional<TaskGroup> tasks_;
+};
+
+template <class Story>
+void with_world(Story story) {
+  test::TempDir temp;
+  net::io_context io(1);
+  World world(io, temp.path());
+  test::run(io, [&]() -> awaitable<void> {
+    co_await world.load();
+    co_await story(world);
+    co_await world.end();
+  });
+}
+
+}  // namespace
+
+TEST_CASE("AMessageIsAcknowledgedOnlyAfterItsProof") {
+  auto story = [](World& w) -> awaitable<void> {
+    std::size_t unread_while_typed = 0;
+    w.session.before_proof = [&] { unread_while_typed = w.queue->waiting(); };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running && w.queue->open().at(id).acknowledged; }));
+    CHECK(unread_while_typed == 1);
+    CHECK(co_await w.unread_count() == 0);
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(w.session.handed.size() == 1);
+    CHECK(w.session.handed[0].body == "hello");
+    CHECK(w.session.handed[0].nonce.size() == 10);
+  };
+  with_world(story);
+}
+
+TEST_CASE("AnUnknownDeliveryIsNotAcknowledgedNorTypedAgainAndHoldsTheNext") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.session.on_hand = [](Prompt const&) {
+      Handing unknown;
+      unknown.outcome = HandOutcome::unknown;
+      unknown.reason = "no proof";
+      unknown.screen = "$ hello";
+      return unknown;
+    };
+    auto const first = co_await w.send();
+    auto const second = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(first) == DeliveryState::unknown && !w.queue->open().at(second).held.empty(); }));
+    w.queue->on_gate_changed();
+    co_await sleep_for(50ms);
+    CHECK(w.session.handed.size() == 1);
+    CHECK(co_await w.unread_count() == 2);
+    CHECK(w.queue->open().at(first).screen == "$ hello");
+    // A late proof settles it, and the next one goes.
+    w.session.on_hand = {};
+    w.queue->on_accepted(w.session.handed[0].nonce, "transcript");
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 2; }));
+    CHECK(w.session.handed[1].message_id == second);
+  };
+  with_world(story);
+}
+
+TEST_CASE("AnAbsentWitnessHandsItAgainWithTheSameNonce") {
+  auto story = [](World& w) -> awaitable<void> {
+    int tries = 0;
+    w.session.says = Witness::absent;
+    w.session.on_hand = [&](Prompt const&) {
+      Handing handing;
+      handing.outcome = ++tries == 1 ? HandOutcome::unknown : HandOutcome::accepted;
+      return handing;
+    };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    REQUIRE(w.session.handed.size() == 2);
+    CHECK(w.session.handed[0].nonce == w.session.handed[1].nonce);
+  };
+  with_world(story);
+}
+
+TEST_CASE("ABusyProviderGetsUrgentMessagesOnlyAndTheRestInOrderLater") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.session.closed_unless_urgent = "a turn is running";
+    auto const plain = co_await w.send();
+    auto const other = co_await w.send();
+    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 1; }));
+    CHECK(w.session.handed[0].message_id == urgent);
+    CHECK(w.queue->open().at(plain).held == "a turn is running");
+    w.session.closed_unless_urgent.clear();
+    w.queue->on_gate_changed();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 3; }));
+    CHECK(w.session.handed[1].message_id == plain);
+    CHECK(w.session.handed[2].message_id == other);
+  };
+  with_world(story);
+}
+
+TEST_CASE("AHeldAttemptGoesBackAndIsTriedAgainWhenTheGateMoves") {
+  auto story = [](World& w) -> awaitable<void> {
+    int tries = 0;
+    w.session.on_hand = [&](Prompt const&) {
+      Handing handing;
+      handing.outcome = ++tries == 1 ? HandOutcome::held : HandOutcome::accepted;
+      handing.reason = "a dialog is open";
+      return handing;
+    };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return tries == 1 && w.state(id) == DeliveryState::queued; }));
+    CHECK(w.queue->held_reason() == "a dialog is open");
+    w.queue->on_gate_changed();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+  };
+  with_world(story);
+}
+
+TEST_CASE("AClaimLostToAnotherIsDroppedSilently") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.has_process = false;
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.to = "broadcast";
+    });
+    auto claim = co_await w.bus->claim(id, "other");
+    REQUIRE(claim.has_value());
+    w.has_process = true;
+    w.queue->on_gate_changed();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(w.session.handed.empty());
+  };
+  with_world(story);
+}
+
+TEST_CASE("ATaskIsInProgressFromTheClaimAndDoneWithItsTurn") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 7;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    auto task = co_await w.bus->task(7);
+    REQUIRE(task.has_value());
+    CHECK(task->status == relay::TaskStatus::in_progress);
+    CHECK(task->metadata["messageId"] == id);
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    task = co_await w.bus->task(7);
+    CHECK(task->status == relay::TaskStatus::done);
+    CHECK(task->metadata["completedBy"] == "runner");
+    auto again = co_await w.bus->claim(id, "other");
+    CHECK_FALSE(again.has_value());
+  };
+  with_world(story);
+}
+
+TEST_CASE("AFailedTurnFailsItsTaskWithTheProvidersError") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 8;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    TurnEnded end;
+    end.outcome = TurnEnded::Outcome::failed;
+    end.error = "rate limited";
+    w.queue->on_turn_ended(end);
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto task = co_await w.bus->task(8);
+    CHECK(task->status == relay::TaskStatus::failed);
+    CHECK(task->body.find("rate limited") != std::string::npos);
+  };
+  with_world(story);
+}
+
+TEST_CASE("TheEndOfAShortTurnWaitsForItsMessagesProof") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.session.before_proof = [&] {
+      w.queue->on_turn_started();
+      w.end_turn("quick");
+    };
+    auto const id = co_await w.send([](relay::NewMessage& m) { m.payload["replyRequested"] = true; });
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(w.turns == 1);
+    relay::MessageFilter answers;
+    answers.reply_to = id;
+    auto replies = co_await w.bus->messages(answers);
+    REQUIRE(replies->size() == 1);
+    CHECK((*replies)[0].body == "quick");
+    CHECK((*replies)[0].to == "bob");
+  };
+  with_world(story);
+}
+
+TEST_CASE("WhatCannotBeProvedIsNeitherAcknowledgedNorTypedTwice") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.session.on_hand = [](Prompt const&) {
+      Handing handing;
+      handing.outcome = HandOutcome::unverified;
+      return handing;
+    };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(co_await w.unread_count() == 1);
+    auto unread = co_await w.bus->unread(w.who, 10);
+    for (auto& m : *unread) w.queue->offer(m);
+    co_await sleep_for(30ms);
+    CHECK(w.session.handed.size() == 1);
+  };
+  with_world(story);
+}
+
+TEST_CASE("ProcessDeathDuringHandingAsksTheRecordAndHandsAgain") {
+  auto story = [](World& w) -> awaitable<void> {
+    bool first = true;
+    w.session.on_hand = [&](Prompt const&) {
+      Handing handing;
+      handing.outcome = std::exchange(first, false) ? HandOutcome::unknown : HandOutcome::accepted;
+      return handing;
+    };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    CHECK(w.session.handed.size() == 2);
+  };
+  with_world(story);
+}
+
+TEST_CASE("ATurnCutOffByACrashIsInterruptedAndNotRepeated") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(w.session.handed.size() == 1);
+    CHECK(co_await w.unread_count() == 0);
+  };
+  with_world(story);
+}
+
+TEST_CASE("ACutOffTaskGoesOnInTheResumedSession") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 9;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.queue->turn_open(); }));
+    CHECK(w.session.handed[1].kind == "resume");
+    CHECK(w.session.handed[1].message_id == 0);
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto task = co_await w.bus->task(9);
+    CHECK(task->status == relay::TaskStatus::done);
+  };
+  with_world(story);
+}
+
+TEST_CASE("ADaemonKilledAfterHandingAsksTheWitnessAndDoesNotTypeAgain") {
+  for (bool was_taken : {true, false}) {
+    test::TempDir temp;
+    net::io_context io(1);
+    relay::MessageId id = 0;
+    {
+      World before(io, temp.path());
+      test::run(io, [&]() -> awaitable<void> {
+        co_await before.load();
+        before.session.on_hand = [](Prompt const&) {
+          Handing unknown;
+          unknown.outcome = HandOutcome::unknown;
+          return unknown;
+        };
+        id = co_await before.send();
+        CHECK(co_await before.until([&] { return before.state(id) == DeliveryState::unknown; }));
+        co_await before.end();
+      });
+    }
+    World after(io, temp.path());
+    after.session.says = was_taken ? Witness::accepted : Witness::absent;
+    test::run(io, [&]() -> awaitable<void> {
+      co_await after.load();
+      if (was_taken) {
+        CHECK(co_await after.until([&] { return after.gone(id); }));
+        CHECK(after.session.handed.empty());
+      } else {
+        CHECK(co_await after.until([&] { return after.state(id) == DeliveryState::running; }));
+        CHECK(after.session.handed.size() == 1);
+      }
+      CHECK(co_await after.until([&] { return after.gone(id) || after.queue->open().at(id).acknowledged; }));
+      CHECK(co_await after.unread_count() == 0);
+      co_await after.end();
+    });
+  }
+}

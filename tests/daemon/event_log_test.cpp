@@ -1,0 +1,55 @@
+#include "daemon/event_log.hpp"
+
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace ar;
+using namespace ar::daemon;
+using namespace std::chrono_literals;
+
+TEST_CASE("EventsAreNumberedWithoutGapsAlsoOverARestart") {
+  test::TempDir temp;
+  net::io_context io(1);
+  for (int round = 0; round < 2; ++round) {
+    auto journal = Journal::open(io.get_executor(), temp.path() / "j.db");
+    REQUIRE(journal.has_value());
+    EventLog log(io.get_executor(), **journal);
+    test::run(io, [&]() -> awaitable<void> {
+      auto loaded = co_await log.load(30);
+      CHECK(loaded.has_value());
+      CHECK(log.last() == round * 3);
+      json const data = {{"round", round}};
+      log.append("a", "one", data);
+      log.append("b", "two", data);
+      log.append("a", "three", data);
+      CHECK(log.last() == round * 3);  // not on the disk yet: not visible yet
+      CHECK(co_await log.wait("", round * 3 + 2, Clock::now() + 5s));
+      CHECK(log.last() == round * 3 + 3);
+      auto all = co_await log.page("", 0, 100);
+      REQUIRE(all.has_value());
+      REQUIRE(static_cast<int>(all->size()) == round * 3 + 3);
+      for (std::size_t i = 0; i < all->size(); ++i) CHECK((*all)[i].number == static_cast<std::int64_t>(i) + 1);
+      auto of_a = co_await log.page("a", 1, 100);
+      REQUIRE(of_a.has_value());
+      CHECK(static_cast<int>(of_a->size()) == round * 2 + 1);
+      CHECK((*of_a)[0].agent_number == 2);
+      CHECK_FALSE(co_await log.wait("b", round + 1, Clock::now() + 10ms));
+      co_await (*journal)->stop();
+    });
+  }
+}
+
+TEST_CASE("AnUnknownAgentHasNoEvents") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto journal = Journal::open(io.get_executor(), temp.path() / "j.db");
+  REQUIRE(journal.has_value());
+  EventLog log(io.get_executor(), **journal);
+  test::run(io, [&]() -> awaitable<void> {
+    log.append("a", "one");
+    auto none = co_await log.page("b", 0, 10);
+    REQUIRE(none.has_value());
+    CHECK(none->empty());
+    co_await (*journal)->stop();
+  });
+}
