@@ -1,0 +1,88 @@
+// The wire to the daemon: HTTP/1.1 over its unix socket, one call at a time, each with a deadline. Plain
+// types only; Beast is compiled in api_client.cpp alone.
+//
+// Errors: `daemon_away` (unavailable) when nothing answers on the socket; `timeout` past a deadline;
+// otherwise what the daemon's problem document says, with the kind its HTTP status stands for.
+#pragma once
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "cli/sse.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <utility>
+#include <vector>
+
+namespace ar::cli {
+
+using std::chrono::milliseconds;
+inline constexpr milliseconds call_patience{30'000};
+
+/// Where the daemon is and as whom one speaks to it. An empty token is the operator.
+struct Endpoint {
+  std::filesystem::path socket;
+  std::string token{};
+};
+
+struct Call {
+  std::string method;
+  std::string target;
+  std::string body{};
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers{};
+  milliseconds patience = call_patience;
+};
+
+class ApiClient {
+ public:
+  explicit ApiClient(Endpoint endpoint);
+  ~ApiClient();
+  ApiClient(ApiClient const&) = delete;
+  ApiClient& operator=(ApiClient const&) = delete;
+
+  /// Fails with `daemon_away` when nobody listens. The calls below connect by themselves.
+  Result<void> connect();
+  Result<json> get(std::string target, milliseconds patience = call_patience);
+  Result<json> post(std::string target, json const& body, milliseconds patience = call_patience);
+  Result<json> remove(std::string target);
+  Result<json> call(Call const& call);
+  /// The body as it came, whatever it is.
+  Result<std::string> bytes(Call const& call);
+  /// The daemon's process, as the kernel knows it; -1 before connect().
+  pid_t server_pid() const;
+  Endpoint const& endpoint() const { return endpoint_; }
+
+ private:
+  struct Connection;
+  Result<std::string> attempt(Call const& call, bool& answered);
+  Endpoint endpoint_;
+  std::unique_ptr<Connection> connection_;
+};
+
+/// A response that goes on: server-sent events.
+class EventStream {
+ public:
+  /// `after`: the id of the last event seen; empty lets the target's own cursor decide.
+  static Result<std::unique_ptr<EventStream>> open(Endpoint const& endpoint, std::string target,
+                                                   std::string after);
+  ~EventStream();
+  /// The next event; nothing when `patience` passed without one. `stream_ended` (unavailable) when the daemon
+  /// closed it, or was silent for longer than its keep-alives allow.
+  Result<std::optional<StreamEvent>> next(std::optional<milliseconds> patience = std::nullopt);
+  /// Where to go on from; the daemon tells it before the first event too. Empty: not known yet.
+  std::string const& last_id() const;
+
+ private:
+  struct State;
+  explicit EventStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Percent-encodes one path segment or query value.
+std::string encoded(std::string_view text);
+
+}  // namespace ar::cli

@@ -1,0 +1,106 @@
+#include "cli/context.hpp"
+
+#include "cli/daemon_process.hpp"
+#include "cli/text.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace ar::cli {
+namespace {
+
+std::string env(char const* name) {
+  char const* const value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::size_t terminal_columns() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+}  // namespace
+
+Context::Context(Globals const& globals, CommandInfo const& commands)
+    : globals_(globals), commands_(commands) {
+  if (globals.state_dir) {
+    // Absolute, because the daemon it may start runs in another directory. Programs started from here see it
+    // too.
+    ::setenv("AGENT_RUNNER_STATE_DIR", std::filesystem::absolute(*globals.state_dir).c_str(), 1);
+  } else if (auto const token = env("AGENT_RELAY_TOKEN"), socket = env("AGENT_RUNNER_SOCKET");
+             !token.empty() && !socket.empty()) {
+    agent_ = Endpoint{socket, token};
+    agent_id_ = env("AGENT_RELAY_ID");
+  }
+  terminal_ = ::isatty(STDOUT_FILENO) == 1;
+  colour_ = terminal_ && env("NO_COLOR").empty() && env("TERM") != "dumb";
+  columns_ = terminal_ ? terminal_columns() : 0;
+}
+
+Result<std::string> Context::agent_or_self(std::optional<std::string> const& named) const {
+  if (named) return *named;
+  if (agent_ && !agent_id_.empty()) return agent_id_;
+  return invalid("AGENT", "name the agent; agent-runner ps lists them");
+}
+
+Result<Paths> Context::paths() const { return Paths::resolve(); }
+
+Result<Endpoint> Context::endpoint() const {
+  if (agent_) return *agent_;
+  auto const found = paths();
+  if (!found) return found.error();
+  return Endpoint{found->control_socket()};
+}
+
+Result<ApiClient*> Context::running_api() {
+  if (client_) return client_.get();
+  auto const where = endpoint();
+  if (!where) return where.error();
+  auto client = std::make_unique<ApiClient>(*where);
+  if (auto connected = client->connect(); !connected) return connected.error();
+  client_ = std::move(client);
+  return client_.get();
+}
+
+Result<ApiClient*> Context::api() {
+  auto api = running_api();
+  if (api || api.error().code != "daemon_away" || agent_) return api;
+  if (globals_.no_start) return api;
+  auto const where = paths();
+  if (!where) return where.error();
+  bool const tell = ::isatty(STDERR_FILENO) == 1;
+  if (tell) std::fputs("starting the daemon ... ", stderr);
+  auto const begin = std::chrono::steady_clock::now();
+  auto started = start_daemon(*where);
+  if (tell) {
+    auto const took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+    std::fprintf(stderr, "%s\n", started ? ("ready in " + duration(took)).c_str() : "failed");
+  }
+  if (!started) return started.error();
+  return running_api();
+}
+
+void Context::print_json(json const& value) const { print(to_text(value) + "\n"); }
+void Context::print(Table const& table) const { print(table.text(columns_, colour_)); }
+void Context::print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Context::print_foreign(std::string_view text) const {
+  if (terminal_)
+    print(printable(text));
+  else
+    print(text);
+}
+void Context::note(std::string const& text) const { std::fprintf(stderr, "%s\n", printable(text).c_str()); }
+
+void Context::print_error(Error const& error) const {
+  std::fflush(stdout);
+  bool const colour = ::isatty(STDERR_FILENO) == 1 && env("NO_COLOR").empty() && env("TERM") != "dumb";
+  auto message = printable(error.message);
+  if (!error.field.empty() && message.find(error.field) == std::string::npos)
+    message = error.field + ": " + message;
+  std::fprintf(stderr, "%s %s\n", paint("agent-runner:", Colour::red, colour).c_str(), message.c_str());
+}
+
+}  // namespace ar::cli

@@ -1,0 +1,216 @@
+#include "cli/daemon_process.hpp"
+
+#include "base/spawn.hpp"
+#include "cli/api_client.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <optional>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace ar::cli {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+// Reconciling hundreds of agents on a busy machine takes a while; a hung daemon must not hang its caller for
+// good.
+constexpr std::chrono::seconds start_patience{60};
+constexpr std::size_t longest_line = 64U << 10;
+
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  ~Fd() { close(); }
+  Fd(Fd const&) = delete;
+  Fd& operator=(Fd const&) = delete;
+  void reset(int fd) {
+    close();
+    fd_ = fd;
+  }
+  void close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// Held while one caller starts the daemon, so that the others find it running instead of racing it.
+class StartLock {
+ public:
+  Result<void> take(Paths const& paths) {
+    if (auto made = make_private_dir(paths.state_dir); !made) return made.error();
+    auto const file = paths.state_dir / "start.lock";
+    fd_.reset(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (fd_.get() < 0) return from_errno("cannot open " + file.string(), errno);
+    // flock has no deadline of its own; a signal ends it.
+    struct sigaction alarm_action {
+    }, before{};
+    alarm_action.sa_handler = [](int) {};
+    ::sigaction(SIGALRM, &alarm_action, &before);
+    ::alarm(static_cast<unsigned>(start_patience.count()) + 10);
+    int const rc = ::flock(fd_.get(), LOCK_EX);
+    int const reason = errno;
+    ::alarm(0);
+    ::sigaction(SIGALRM, &before, nullptr);
+    if (rc == 0) return {};
+    if (reason == EINTR)
+      return timed_out(
+          "another agent-runner has been starting the daemon for over a minute; see agent-runner doctor");
+    return from_errno("cannot lock " + file.string(), reason);
+  }
+
+ private:
+  Fd fd_;
+};
+
+Result<std::filesystem::path> beside(std::string const& program) {
+  auto const path = executable_dir() / program;
+  if (::access(path.c_str(), X_OK) != 0)
+    return unavailable("program_missing", path.string() +
+                                              " is missing; it is installed beside agent-runner: install or "
+                                              "build the whole of it");
+  return path;
+}
+
+/// Our environment without what would make the daemon take itself for an agent.
+std::vector<std::string> daemon_environment() {
+  std::vector<std::string> list;
+  for (char** entry = environ; *entry; ++entry) {
+    std::string_view const text(*entry);
+    if (text.starts_with("AGENT_RELAY_TOKEN") || text.starts_with("AGENT_RUNNER_SOCKET=") ||
+        text.starts_with("AGENT_RELAY_PROVIDER_SESSION_ID="))
+      continue;
+    list.emplace_back(text);
+  }
+  return list;
+}
+
+/// Waits until there is something to read (the end of the file too); false at the deadline.
+bool readable(int fd, SteadyClock::time_point deadline) {
+  for (;;) {
+    auto const left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now()).count();
+    pollfd entry{fd, POLLIN, 0};
+    int const ready = ::poll(&entry, 1, static_cast<int>(left > 0 ? left : 0));
+    if (ready < 0 && errno == EINTR) continue;
+    return ready > 0;
+  }
+}
+
+/// The first line, without its end; what came before the end of file counts as one. Nothing at the deadline.
+std::optional<std::string> read_line(int fd, SteadyClock::time_point deadline) {
+  std::string line;
+  for (;;) {
+    if (!readable(fd, deadline)) return std::nullopt;
+    char byte = 0;
+    auto const n = ::read(fd, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0 || byte == '\n' || line.size() >= longest_line) return line;
+    line += byte;
+  }
+}
+
+}  // namespace
+
+Result<void> start_daemon(Paths const& paths) {
+  auto const program = beside("agent-runnerd");
+  if (!program) return program.error();
+  StartLock lock;
+  if (auto taken = lock.take(paths); !taken) return taken.error();
+  if (ApiClient probe({paths.control_socket()}); probe.connect()) return {};
+
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return from_errno("cannot create a pipe", errno);
+  Fd read_end(ends[0]), write_end(ends[1]);
+  SpawnSpec spec{
+      .executable = *program, .arguments = {"--ready-fd", "1"}, .environment = daemon_environment()};
+  if (std::getenv("AGENT_RUNNER_STATE_DIR"))
+    spec.arguments.insert(spec.arguments.end(), {"--state-dir", paths.state_dir.string()});
+  spec.directory = "/";
+  spec.out = write_end.get();
+  boost::asio::io_context io;
+  auto daemon = spawn(io.get_executor(), spec);
+  if (!daemon) return daemon.error();
+  write_end.close();
+
+  auto const line = read_line(read_end.get(), SteadyClock::now() + start_patience);
+  if (!line) {
+    daemon->detach();
+    return timed_out("the daemon (process " + std::to_string(daemon->id()) + ") was not ready within " +
+                     std::to_string(start_patience.count()) + " s; see " + paths.log_file().string());
+  }
+  if (*line == "READY") {
+    daemon->detach();
+    return {};
+  }
+  // Without READY there is no daemon: the handle's destructor makes sure of it.
+  // Somebody else (systemd, another program) may have been faster, which is as good.
+  if (ApiClient probe({paths.control_socket()}); probe.connect()) return {};
+  if (line->starts_with("ERROR "))
+    return Error{ErrorKind::unavailable, "daemon_failed", "the daemon did not start: " + line->substr(6)};
+  return unavailable("daemon_failed", "the daemon ended before it was ready; see " +
+                                          paths.log_file().string() +
+                                          ", or run it here: agent-runner daemon");
+}
+
+int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+
+bool wait_for_exit(int pidfd, std::chrono::milliseconds patience) {
+  return readable(pidfd, SteadyClock::now() + patience);
+}
+
+Error become(std::string const& program, std::vector<std::string> const& arguments) {
+  auto const path = beside(program);
+  if (!path) return path.error();
+  std::vector<std::string> words{path->string()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execv(path->c_str(), argv.data());
+  return from_errno("cannot run " + path->string(), errno);
+}
+
+Result<std::string> output_of(std::string const& program, std::vector<std::string> const& arguments,
+                              int& code) {
+  auto const path = beside(program);
+  if (!path) return path.error();
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return from_errno("cannot create a pipe", errno);
+  Fd read_end(ends[0]), write_end(ends[1]);
+  SpawnSpec spec{.executable = *path, .arguments = arguments, .environment = daemon_environment()};
+  spec.out = write_end.get();
+  spec.err = STDERR_FILENO;
+  boost::asio::io_context io;
+  auto process = spawn(io.get_executor(), spec);
+  if (!process) return process.error();
+  write_end.close();
+  std::string output;
+  char buffer[65536];
+  auto const deadline = SteadyClock::now() + start_patience;
+  for (;;) {
+    if (!readable(read_end.get(), deadline))
+      return timed_out(path->string() + " gave no answer within " + std::to_string(start_patience.count()) +
+                       " s");
+    auto const n = ::read(read_end.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    output.append(buffer, static_cast<std::size_t>(n));
+  }
+  boost::system::error_code ec;
+  code = process->wait(ec);
+  if (ec) return internal("wait_failed", "cannot wait for " + path->string() + ": " + ec.message());
+  return output;
+}
+
+}  // namespace ar::cli

@@ -1,0 +1,44 @@
+// Aligned columns for people. Cells are made one line and harmless; colour goes around the padded text, so it
+// never disturbs the alignment.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace ar::cli {
+
+enum class Colour { none, dim, bold, red, green, yellow, blue, magenta };
+
+struct Cell {
+  std::string text;
+  Colour colour = Colour::none;
+  Cell(std::string t, Colour c = Colour::none) : text(std::move(t)), colour(c) {}
+  Cell(char const* t) : text(t) {}
+};
+
+struct Column {
+  std::string header;
+  bool right = false;      ///< numbers
+  std::size_t widest = 0;  ///< longer cells are cut; 0: no limit
+};
+
+class Table {
+ public:
+  /// `absent`: what stands for an empty cell.
+  explicit Table(std::vector<Column> columns, std::string absent = "-")
+      : columns_(std::move(columns)), absent_(std::move(absent)) {}
+  void add(std::vector<Cell> row);
+  bool empty() const { return rows_.empty(); }
+  /// `columns`: the terminal's width, at which the last column is cut; 0: unlimited.
+  std::string text(std::size_t columns, bool colour) const;
+
+ private:
+  std::vector<Column> columns_;
+  std::string absent_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+/// The text in that colour (as it is when `on` is false).
+std::string paint(std::string const& text, Colour colour, bool on);
+
+}  // namespace ar::cli

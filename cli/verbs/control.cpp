@@ -1,0 +1,90 @@
+// Verbs that do one thing to agents: each is one POST (or DELETE).
+#include "cli/command.hpp"
+#include "cli/context.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/input.hpp"
+#include "cli/text.hpp"
+
+namespace ar::cli {
+namespace {
+
+struct Control {
+  char const* verb;
+  char const* help;
+  char const* example;
+  char const* done;  ///< what the agent is told to have become, for people
+};
+constexpr Control controls[] = {
+    {"interrupt", "Interrupt the turn that runs", "interrupt alice", "interrupted"},
+    {"restart", "Start its process again, with the same session", "restart alice", "restarting"},
+    {"suspend", "End its process and keep its session: frees memory", "suspend alice", "suspending"},
+    {"resume", "Start a suspended agent again", "resume alice", "resuming"},
+    {"stop", "Let it end by itself", "stop alice bob", "stopping"},
+    {"kill", "End it at once", "kill alice", "killed"},
+    {"rm", "Forget a stopped agent", "rm alice", "removed"},
+    {"compact", "Have it compact its conversation", "compact alice", "compacting"},
+    {"clear", "Have it forget its conversation", "clear alice", "cleared"},
+};
+
+/// Each agent in turn; one that fails does not spare the others, and the first failure gives the status.
+Result<int> control(Context& context, Control const& what, std::vector<std::string> const& agents) {
+  auto const api = context.api();
+  if (!api) return api.error();
+  int status = exit_done;
+  std::string const verb = what.verb;
+  for (auto const& agent : agents) {
+    auto const path = "/v1/agents/" + encoded(agent);
+    Call call{.method = verb == "rm" ? "DELETE" : "POST", .target = verb == "rm" ? path : path + "/" + verb};
+    if (verb != "rm") call.body = "{}";
+    call.patience = milliseconds(90'000);  // a stop may take the 60 s that an agent is given to end by itself
+    auto const answer = (*api)->call(call);
+    if (!answer) {
+      context.print_error(answer.error());
+      if (status == exit_done) status = exit_status(answer.error().kind);
+    } else if (context.json_output()) {
+      context.print_json(*answer);
+    } else {
+      context.print(single_line(agent) + ": " + what.done + "\n");
+    }
+  }
+  return status;
+}
+
+struct Inject {
+  std::string agent, text;
+};
+
+Result<int> inject(Context& context, Inject const& options) {
+  auto const text = text_input(options.text);
+  if (!text) return text.error();
+  auto const api = context.api();
+  if (!api) return api.error();
+  json const body = {{"content", *text}};
+  auto const answer = (*api)->post("/v1/agents/" + encoded(options.agent) + "/inject", body);
+  if (!answer) return answer.error();
+  if (context.json_output())
+    context.print_json(*answer);
+  else
+    context.print(single_line(options.agent) + ": injected\n");
+  return exit_done;
+}
+
+void add(Program& program) {
+  for (auto const& what : controls) {
+    auto const agents = std::make_shared<std::vector<std::string>>();
+    program.verb("Control", what.verb, what.help, what.example)
+        .argument("AGENT", *agents, "One or more agents", Words::agent)
+        .runs([agents, &what](Context& context) { return control(context, what, *agents); });
+  }
+  auto const o = std::make_shared<Inject>();
+  program
+      .verb("Control", "inject", "Give it context as a system message",
+            "inject alice \"The build server is down until 15:00.\"")
+      .argument("AGENT", o->agent, "The agent", Words::agent)
+      .argument("TEXT|-", o->text, "The context; - reads stdin")
+      .runs([o](Context& context) { return inject(context, *o); });
+}
+Family const family(30, add);
+
+}  // namespace
+}  // namespace ar::cli

@@ -1,0 +1,143 @@
+#include "cli/command.hpp"
+#include "cli/context.hpp"
+#include "cli/event_follower.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/paging.hpp"
+#include "cli/text.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <map>
+
+namespace ar::cli {
+namespace {
+
+struct Ps {
+  bool all = false, watch = false;
+};
+
+Colour colour_of(std::string const& state) {
+  if (state == "idle") return Colour::green;
+  if (state == "busy") return Colour::blue;
+  if (state == "waiting") return Colour::magenta;
+  if (state == "failed") return Colour::red;
+  if (state == "stopped" || state == "suspended") return Colour::dim;
+  return Colour::yellow;
+}
+
+/// What it is busy with, or what keeps its messages back.
+std::string why(json const& agent) {
+  auto const reason = field(agent, "reason");
+  auto const held = field(agent, "held");
+  if (held.empty()) return reason;
+  return (reason.empty() ? "" : reason + "; ") + "held: " + held;
+}
+
+Result<std::vector<json>> agents_of(ApiClient& api, bool all) {
+  std::vector<json> agents;
+  auto const listed = for_each_row(api, "/v1/agents", "agents", 0, [&](json const& agent) {
+    if (all || field(agent, "state") != "stopped") agents.push_back(agent);
+  });
+  if (!listed) return listed.error();
+  return agents;
+}
+
+Table table_of(std::vector<json> const& agents) {
+  Table table({{"AGENT", false, 32},
+               {"STATE"},
+               {"SINCE", true},
+               {"PROVIDER"},
+               {"SESSION"},
+               {"QUEUE", true},
+               {"CONTEXT", true},
+               {"MEMORY", true},
+               {"RESTARTS", true},
+               {"WHY"}});
+  auto const now = wall_now();
+  for (auto const& agent : agents) {
+    auto const state = field(agent, "state");
+    auto const since = agent.contains("since") ? time_of(agent["since"]) : std::nullopt;
+    std::string context_use;
+    if (agent.contains("contextUse") && agent["contextUse"].is_object())
+      if (auto const& use = agent["contextUse"];
+          use.contains("utilization") && use["utilization"].is_number())
+        context_use = std::to_string(std::lround(use["utilization"].get<double>() * 100)) + "%";
+    auto const memory = number(agent, "memoryBytes");
+    table.add({{field(agent, "id"), Colour::bold},
+               {state, colour_of(state)},
+               since ? age(now - *since) : "",
+               field(agent, "provider"),
+               field(agent, "providerSession").substr(0, 8),
+               std::to_string(number(agent, "queue")),
+               context_use,
+               memory ? size_text(memory) : "",
+               std::to_string(number(agent, "restarts")),
+               why(agent)});
+  }
+  return table;
+}
+
+void show(Context const& context, std::vector<json> const& agents, bool all) {
+  if (agents.empty()) {
+    context.note(all ? "no agents; start one: agent-runner spawn"
+                     : "no agents run; agent-runner ps -a shows stopped ones too");
+    return;
+  }
+  context.print(table_of(agents));
+}
+
+Result<int> watch(Context& context, ApiClient& api, Ps const& options) {
+  auto const endpoint = context.endpoint();
+  if (!endpoint) return endpoint.error();
+  // From the last event before the list is read: what changes in between is seen again rather than missed.
+  auto const info = api.get("/v1/info");
+  if (!info) return info.error();
+  EventFollower events(*endpoint, "/v1/events", std::to_string(number(*info, "lastEvent")));
+  std::map<std::string, json> shown;
+  for (;;) {
+    // A fresh client each time: the daemon may have been replaced while the events were followed.
+    ApiClient now(*endpoint);
+    auto const agents = agents_of(now, options.all);
+    if (!agents && agents.error().kind != ErrorKind::unavailable) return agents.error();
+    if (agents && context.json_output()) {
+      for (auto const& agent : *agents)
+        if (auto& last = shown[field(agent, "id")]; last != agent) context.print_json(last = agent);
+    } else if (agents) {
+      if (context.terminal()) context.print("\033[H\033[J");
+      show(context, *agents, options.all);
+    }
+    std::fflush(stdout);
+    auto event = events.next();
+    if (!event) return event.error();
+    // One redraw for a burst of events.
+    while (*event) {
+      event = events.next(milliseconds(100));
+      if (!event) return event.error();
+    }
+  }
+}
+
+Result<int> list(Context& context, Ps const& options) {
+  auto const api = context.api();
+  if (!api) return api.error();
+  if (options.watch) return watch(context, **api, options);
+  auto const agents = agents_of(**api, options.all);
+  if (!agents) return agents.error();
+  if (context.json_output())
+    for (auto const& agent : *agents) context.print_json(agent);
+  else
+    show(context, *agents, options.all);
+  return exit_done;
+}
+
+void add(Program& program) {
+  auto const o = std::make_shared<Ps>();
+  program.verb("Agents", "ps", "List agents: state, since when and why, queue, context use, memory", "ps -a")
+      .flag("-a,--all", o->all, "Stopped ones too")
+      .flag("-w,--watch", o->watch, "Go on, and show every change")
+      .runs([o](Context& context) { return list(context, *o); });
+}
+Family const family(11, add);
+
+}  // namespace
+}  // namespace ar::cli

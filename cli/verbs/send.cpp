@@ -1,0 +1,181 @@
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+#include "cli/command.hpp"
+#include "cli/context.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/input.hpp"
+#include "cli/message_view.hpp"
+#include "cli/text.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+namespace ar::cli {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+struct Send {
+  std::string to, text, wait;
+  std::optional<std::string> from, subject, task, reply_to, key, timeout;
+  bool claimable = false, urgent = false;
+  std::vector<std::string> files;
+};
+
+/// Uploads the file; returns its id.
+Result<std::string> upload(ApiClient& api, std::string const& file) {
+  constexpr std::size_t most = 256U << 20;  // the daemon's own limit is lower and gives the better answer
+  auto content = read_file(file, most);
+  if (!content) return invalid("--attach", content.error().message);
+  Call call{.method = "POST",
+            .target = "/v1/attachments?name=" + encoded(std::filesystem::path(file).filename().string())};
+  call.content_type = "application/octet-stream";
+  call.body = std::move(*content);
+  call.patience = milliseconds(120'000);
+  auto const answer = api.call(call);
+  if (!answer) return answer.error();
+  return field(*answer, "id");
+}
+
+/// Waits in stretches, so that no connection idles for long and a daemon that restarts meanwhile is found
+/// again: the message is durable, only the waiting is ours.
+Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& until,
+                      milliseconds patience) {
+  auto const deadline = SteadyClock::now() + patience;
+  constexpr milliseconds stretch{60'000};
+  auto away_since = SteadyClock::time_point::max();
+  for (;;) {
+    auto const left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
+    auto const now = std::clamp(left, milliseconds(1), stretch);
+    auto answer =
+        api.get("/v1/messages/" + id + "?wait=" + until + "&timeoutMs=" + std::to_string(now.count()),
+                now + milliseconds(10'000));
+    if (answer) return answer;
+    auto const kind = answer.error().kind;
+    if (kind == ErrorKind::unavailable) {
+      away_since = std::min(away_since, SteadyClock::now());
+      if (SteadyClock::now() - away_since > std::chrono::seconds(30)) return answer;
+      std::this_thread::sleep_for(milliseconds(200));  // a restarting daemon; see EventFollower
+    } else if (kind != ErrorKind::timeout) {
+      return answer;
+    } else {
+      away_since = SteadyClock::time_point::max();
+    }
+    if (SteadyClock::now() < deadline) continue;
+    auto const now_at = api.get("/v1/messages/" + id);
+    auto standing = now_at ? summary_of(message_in(*now_at)) : std::string();
+    if (now_at && standing.empty()) standing = "no agent has it yet";
+    return timed_out("message " + id + " is sent, but not " + until + " within " + duration(patience) +
+                     (standing.empty() ? "" : " (" + standing + ")") +
+                     "; it stays on its way: agent-runner message show " + id);
+  }
+}
+
+/// The answers, or where there are none what the turn ended with.
+void print_replies(Context const& context, json const& message) {
+  bool any = false;
+  for (auto const& reply : array(message, "replies")) {
+    auto const text = field(reply, "body");
+    context.print_foreign(text);
+    if (!text.ends_with('\n')) context.print("\n");
+    any = true;
+  }
+  if (any) return;
+  for (auto const& delivery : array(message, "deliveries")) {
+    if (!delivery.contains("reply")) continue;
+    auto const& reply = delivery["reply"];
+    auto const text = reply.is_object()   ? field(reply, "body")
+                      : reply.is_string() ? reply.get<std::string>()
+                                          : "";
+    if (text.empty()) continue;
+    context.print_foreign(text);
+    if (!text.ends_with('\n')) context.print("\n");
+  }
+}
+
+Result<int> send(Context& context, Send const& options) {
+  milliseconds patience = std::chrono::minutes(5);
+  if (options.timeout) {
+    auto const given = parse_duration(*options.timeout);
+    if (!given) return invalid("--timeout", given.error().message);
+    patience = *given;
+  }
+  auto const body = text_input(options.text);
+  if (!body) return body.error();
+  json message = {{"to", options.to}, {"body", *body}};
+  set_if(message, "from", options.from);
+  set_if(message, "subject", options.subject);
+  for (auto const& [name, value] :
+       {std::pair{"taskId", &options.task}, std::pair{"replyTo", &options.reply_to}}) {
+    if (!*value) continue;
+    auto const id = message_id(**value);
+    if (!id)
+      return invalid(name == std::string("taskId") ? "--task" : "--reply-to",
+                     "\"" + **value + "\" is not a number");
+    message[name] = std::stoll(*id);
+  }
+  if (options.claimable) message["claimable"] = true;
+  if (options.urgent) message["urgent"] = true;
+  if (options.wait == "done") message["replyRequested"] = true;
+  // Saying it twice after a broken connection must not send it twice.
+  message["idempotencyKey"] = options.key ? *options.key : new_uuid();
+
+  auto const connected = context.api();
+  if (!connected) return connected.error();
+  auto& api = **connected;
+  if (!options.files.empty()) message["attachments"] = json::array();
+  for (auto const& file : options.files) {
+    auto const id = upload(api, file);
+    if (!id) return id.error();
+    message["attachments"].push_back(*id);
+  }
+  auto answer = api.post("/v1/messages", message);
+  if (!answer && answer.error().code == "daemon_lost") answer = api.post("/v1/messages", message);
+  if (!answer) return answer.error();
+  auto const id = field(message_in(*answer), "id");
+  if (options.wait.empty()) {
+    if (context.json_output())
+      context.print_json(*answer);
+    else
+      context.print("message " + id + "\n");
+    return exit_done;
+  }
+
+  if (context.terminal()) context.note("message " + id + " is sent; waiting until it is " + options.wait);
+  auto const ended = wait_for(api, id, options.wait, patience);
+  if (!ended) return ended.error();
+  auto const& final_state = message_in(*ended);
+  auto const outcome = outcome_of(final_state, options.wait == "done");
+  if (context.json_output())
+    context.print_json(*ended);
+  else if (options.wait == "done")
+    print_replies(context, final_state);
+  else
+    context.print("message " + id + ": " + single_line(summary_of(final_state)) + "\n");
+  if (!outcome.remark.empty()) context.note("agent-runner: " + outcome.remark);
+  return outcome.status;
+}
+
+void add(Program& program) {
+  auto const o = std::make_shared<Send>();
+  program.verb("Messages", "send", "Send a message", "send alice \"Please review src/\" --wait --timeout 10m")
+      .argument("TO", o->to, "An agent, label:L, tag:T, cap:C or broadcast", Words::agent)
+      .argument("TEXT|-", o->text, "What to say; - reads stdin")
+      .option("--from", o->from, "NAME", "Who says it (default: you, or the agent this runs in)")
+      .option("--subject", o->subject, "TEXT", "A subject")
+      .flag("--claimable", o->claimable, "One of those it reaches takes it, not all")
+      .option("--task", o->task, "ID", "It carries this task")
+      .flag("--urgent", o->urgent, "Do not wait for the turn's end where the provider can take it sooner")
+      .option("--attach", o->files, "FILE", "Send a file with it", Words::file)
+      .option("--reply-to", o->reply_to, "ID", "It answers this message")
+      .option("--key", o->key, "KEY", "Sending again with this key sends once")
+      .flag_or_choice("--wait", o->wait, "done", {"accepted", "done"}, "Wait, and print the reply")
+      .option("--timeout", o->timeout, "5m", "How long to wait")
+      .runs([o](Context& context) { return send(context, *o); });
+}
+Family const family(20, add);
+
+}  // namespace
+}  // namespace ar::cli

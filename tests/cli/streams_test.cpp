@@ -1,0 +1,140 @@
+// What goes on: events that are followed, lists that redraw, logs that grow.
+#include "cli_process.hpp"
+#include "fake_daemon.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <fstream>
+#include <memory>
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+std::string block(int number, std::string const& agent = "alice") {
+  json const event = {{"number", number},
+                      {"agentNumber", number},
+                      {"agent", agent},
+                      {"type", "agent.state"},
+                      {"data", json::object()}};
+  return "id: " + std::to_string(number) + "\ndata: " + event.dump() + "\n\n";
+}
+
+FakeReply streamed(std::function<void(FakeStream&)> write) {
+  FakeReply reply;
+  reply.stream = std::move(write);
+  return reply;
+}
+
+int number_of(std::string const& line) {
+  auto const event = json::parse(line, nullptr, false);
+  return event.is_object() ? event.value("number", -1) : -1;
+}
+
+}  // namespace
+
+TEST_CASE("FollowedEventsGoOnAfterABrokenStreamWithoutGapOrRepeat") {
+  CliHome const home;
+  std::atomic<int> opened{0};
+  FakeDaemon daemon(home.socket(), [&](FakeRequest const&) -> FakeReply {
+    int const time = ++opened;
+    return streamed([time](FakeStream& stream) {
+      if (time == 1)
+        stream.write(": hello\n\n" + block(6) + block(7) + "id: 8\nda");  // torn in the middle of an event
+      else if (time == 2)
+        stream.write("");
+      else
+        stream.write(block(8)), stream.hold();
+    });
+  });
+  CliProcess events(home.program, {"events", "-f", "--from", "5", "--json"}, home.environment(), home.dir());
+  CHECK(number_of(events.read_line()) == 6);
+  CHECK(number_of(events.read_line()) == 7);
+  CHECK(number_of(events.read_line()) == 8);
+  auto const requests = daemon.requests();
+  REQUIRE(requests.size() == 3);
+  CHECK(requests[0].headers.at("accept") == "text/event-stream");
+  CHECK(requests[0].query == "cursor=5");
+  CHECK(requests[0].headers.count("last-event-id") == 0);
+  CHECK(requests[1].headers.at("last-event-id") == "7");
+  CHECK(requests[2].headers.at("last-event-id") == "7");
+}
+
+TEST_CASE("FollowedEventsOutliveTheDaemon") {
+  CliHome const home;
+  auto daemon = std::make_unique<FakeDaemon>(home.socket(), [](FakeRequest const&) {
+    return streamed(
+        [](FakeStream& stream) { stream.write("id: 3\n\n"), stream.write(block(4)), stream.hold(); });
+  });
+  CliProcess events(home.program, {"events", "-f", "--json"}, home.environment(), home.dir());
+  CHECK(number_of(events.read_line()) == 4);
+  CHECK(daemon->requests().front().query == "cursor=latest");
+  daemon.reset();
+  daemon = std::make_unique<FakeDaemon>(home.socket(), [](FakeRequest const&) {
+    return streamed([](FakeStream& stream) { stream.write(block(5)), stream.hold(); });
+  });
+  CHECK(number_of(events.read_line()) == 5);
+  CHECK(daemon->requests().front().headers.at("last-event-id") == "4");
+}
+
+TEST_CASE("OneAgentsEventsFromNowOnArePicked") {
+  CliHome const home;
+  FakeDaemon daemon(home.socket(), [](FakeRequest const& request) -> FakeReply {
+    if (request.path != "/v1/events") return json{{"id", "alice"}};
+    return streamed([](FakeStream& stream) {
+      stream.write(block(1, "bob") + block(2) + block(3, "bob") + block(4)), stream.hold();
+    });
+  });
+  CliProcess events(home.program, {"events", "alice", "-f", "--json"}, home.environment(), home.dir());
+  CHECK(number_of(events.read_line()) == 2);
+  CHECK(number_of(events.read_line()) == 4);
+}
+
+TEST_CASE("FollowingAnUnknownAgentFails") {
+  CliHome const home;
+  FakeDaemon daemon(home.socket(),
+                    [](FakeRequest const&) { return problem(404, "agent_not_found", "no agent x"); });
+  CHECK(home.run({"events", "x", "-f"}).status == 3);
+  CHECK(home.run({"events", "x", "-f", "--from", "1"}).status == 3);
+}
+
+TEST_CASE("PsRedrawsOnEvents") {
+  CliHome const home;
+  std::atomic<int> listed{0};
+  FakeDaemon daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
+    if (request.path == "/v1/info") return json{{"lastEvent", 9}};
+    if (request.path == "/v1/events")
+      return streamed([](FakeStream& stream) { stream.write(block(10) + block(11)), stream.hold(); });
+    json const same = {{"id", "bob"}, {"state", "idle"}};
+    return json{{"agents", {{{"id", "alice"}, {"state", ++listed == 1 ? "idle" : "busy"}}, same}}};
+  });
+  CliProcess ps(home.program, {"ps", "-w", "--json"}, home.environment(), home.dir());
+  CHECK(json::parse(ps.read_line())["state"] == "idle");
+  CHECK(json::parse(ps.read_line())["id"] == "bob");
+  auto const changed = json::parse(ps.read_line());  // only what changed is said again
+  CHECK(changed["id"] == "alice");
+  CHECK(changed["state"] == "busy");
+  CHECK(daemon.last("/v1/events").query == "cursor=9");
+}
+
+TEST_CASE("LogsArePrintedFilteredAndFollowedWithoutADaemon") {
+  CliHome const home;
+  CHECK(home.run({"logs"}).status == 1);
+  std::filesystem::create_directories(home.state());
+  auto const log = home.state() / "daemon.log";
+  std::ofstream(log) << "start\nagent alice: ready\nagent alice2: ready\nlast\n";
+  CHECK(home.run({"logs"}).out == "start\nagent alice: ready\nagent alice2: ready\nlast\n");
+  CHECK(home.run({"logs", "alice"}).out == "agent alice: ready\n");
+  CHECK(home.run({"logs", "-n", "1"}).out == "last\n");
+  CHECK(home.run({"logs", "../x"}).status == 3);
+  CHECK(json::parse(home.run({"logs", "-n", "1", "--json"}).out)["line"] == "last");
+  std::ofstream(home.state() / "runner-carol.log") << "her own\n";
+  CHECK(home.run({"logs", "carol"}).out == "her own\n");
+
+  CliProcess follow(home.program, {"logs", "-f", "-n", "1"}, home.environment(), home.dir());
+  CHECK(follow.read_line() == "last");
+  std::ofstream(log, std::ios::app) << "more\n";
+  CHECK(follow.read_line() == "more");
+}

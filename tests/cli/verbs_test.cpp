@@ -1,0 +1,562 @@
+// Each verb of the real binary against a fake daemon: what it asks, what it prints, what status it ends with.
+#include "cli_process.hpp"
+#include "fake_daemon.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <fstream>
+#include <memory>
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+json agent_document(std::string const& id, std::string const& state) {
+  return {{"id", id},
+          {"provider", "claude"},
+          {"state", state},
+          {"reason", "turn 3"},
+          {"since", "2023-11-14T22:13:20.000Z"},
+          {"providerSession", "0123456789abcdef"},
+          {"queue", 2},
+          {"held", "a person is typing"},
+          {"contextUse", {{"utilization", 0.42}}},
+          {"memoryBytes", 300 << 20},
+          {"restarts", 1}};
+}
+
+json message_document(std::string const& state = "done") {
+  return {{"id", 42},
+          {"from", "operator"},
+          {"to", "alice"},
+          {"kind", "chat"},
+          {"subject", "Build"},
+          {"body", "please \033[31mbuild\n"},
+          {"createdAt", "2023-11-14T22:13:20.000Z"},
+          {"readBy", {"alice"}},
+          {"attachments", {{{"id", "aa"}, {"name", "log.txt"}, {"size", 2048}}}},
+          {"deliveries",
+           {{{"agent", "alice"},
+             {"state", state},
+             {"proof", "transcript"},
+             {"attempts", 1},
+             {"steps",
+              {{{"step", "queued"}, {"at", "2023-11-14T22:13:20.000Z"}},
+               {{"step", "accepted"}, {"at", "2023-11-14T22:13:20.120Z"}}}}}}},
+          {"reactions", {{{"by", "bob"}, {"word", "seen"}}}},
+          {"replies", {{{"id", 43}, {"from", "alice"}, {"body", "built"}}}}};
+}
+
+/// Answers every route with something sensible.
+FakeReply sensible(FakeRequest const& request) {
+  auto const& path = request.path;
+  auto const is = [&](char const* method, char const* where) {
+    return request.method == method && path == where;
+  };
+  if (is("GET", "/v1/agents"))
+    return json{{"agents", {agent_document("alice", "busy"), agent_document("bob", "stopped")}}};
+  if (is("POST", "/v1/agents"))
+    return {201, agent_document(request.object().value("id", "claude-1"), "starting")};
+  if (is("GET", "/v1/agents/alice/screen"))
+    return json{{"lines", {"one", "two"}}, {"text", "one\ntwo\n\n\n"}};
+  if (is("GET", "/v1/agents/alice/attach"))
+    return json{{"argv", {"/bin/sh", "-c", "echo \"TMUX=[$TMUX]\""}}, {"detachKey", "C-b d"}};
+  if (is("GET", "/v1/agents/alice/inbox"))
+    return json{{"unread", {message_document()}}, {"replies", json::array()}};
+  if (is("POST", "/v1/messages")) return {201, {{"message", message_document()}, {"eventCursor", 7}}};
+  if (is("GET", "/v1/messages")) return json{{"messages", {message_document()}}};
+  if (is("GET", "/v1/messages/42") || is("POST", "/v1/messages/42/read")) return message_document();
+  if (is("GET", "/v1/messages/42/body")) {
+    FakeReply reply;
+    reply.content_type = "application/octet-stream";
+    reply.body = std::string("exact\r\n\033\t ", 10);
+    return reply;
+  }
+  if (is("GET", "/v1/dead"))
+    return json{{"deadLetters",
+                 {{{"message", message_document()},
+                   {"deliveryCount", 5},
+                   {"reason", "max_deliveries"},
+                   {"at", "2023-11-14T22:13:20.000Z"}}}}};
+  if (is("POST", "/v1/attachments"))
+    return {201, {{"id", "cafe"}, {"name", "f"}, {"size", request.body.size()}}};
+  if (path == "/v1/events" || path == "/v1/agents/alice/events") {
+    if (request.query.find("cursor") != std::string::npos) {
+      if (request.query != "limit=1000&cursor=2")
+        return problem(400, "invalid_argument", "cursor is given twice");
+      return json{{"events", json::array()}, {"nextCursor", 2}};
+    }
+    json const event = {{"number", 2},
+                        {"agentNumber", 1},
+                        {"agent", "alice"},
+                        {"type", "agent.state"},
+                        {"at", "2023-11-14T22:13:20.000Z"},
+                        {"data", {{"state", "busy"}}}};
+    return json{{"events", {event}}, {"nextCursor", 2}};
+  }
+  if (path == "/v1/info") return json{{"version", "0.1.0"}, {"lastEvent", 2}};
+  if (path.find("nobody") != std::string::npos)
+    return problem(404, "agent_not_found", "no agent nobody; agent-runner ps lists them");
+  return json{{"done", path}};
+}
+
+struct Scene {
+  CliHome home;
+  std::unique_ptr<FakeDaemon> daemon;
+  explicit Scene(FakeDaemon::Handler handler = sensible) {
+    daemon = std::make_unique<FakeDaemon>(home.socket(), std::move(handler));
+  }
+  Ran run(std::vector<std::string> const& arguments, std::string input = {},
+          std::vector<std::string> const& environment = {}) const {
+    return home.run(arguments, std::move(input), environment);
+  }
+};
+
+/// Every line is a JSON value.
+std::vector<json> json_lines(std::string const& text) {
+  std::vector<json> values;
+  for (std::size_t at = 0; at < text.size();) {
+    auto const end = std::min(text.find('\n', at), text.size());
+    values.push_back(json::parse(text.substr(at, end - at), nullptr, false));
+    CHECK_MESSAGE(!values.back().is_discarded(), text.substr(at, end - at));
+    at = end + 1;
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("PsShowsWhatAnAgentDoesAndWhy") {
+  Scene const scene;
+  auto const shown = scene.run({"ps"});
+  CHECK(shown.status == 0);
+  CHECK(shown.err.empty());
+  for (auto const* word :
+       {"alice", "busy", "claude", "01234567", "42%", "300M", "turn 3; held: a person is typing"})
+    CHECK_MESSAGE(shown.out.find(word) != std::string::npos, word);
+  CHECK(shown.out.find("bob") == std::string::npos);
+  CHECK(shown.out.find("\033") == std::string::npos);
+  CHECK(scene.run({"ps", "-a"}).out.find("bob") != std::string::npos);
+  auto const lines = json_lines(scene.run({"ps", "-a", "--json"}).out);
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0]["id"] == "alice");
+}
+
+TEST_CASE("ColourIsForTerminalsOnly") {
+  Scene const scene;
+  CHECK(scene.home.run_on_terminal({"ps"}).out.find("\033[34mbusy\033[0m") != std::string::npos);
+  CHECK(scene.home.run_on_terminal({"ps"}, {"NO_COLOR=1"}).out.find("\033[") == std::string::npos);
+}
+
+TEST_CASE("PsReadsAllPages") {
+  Scene const scene([](FakeRequest const& request) -> FakeReply {
+    bool const second = request.query.find("cursor=1") != std::string::npos;
+    json page = {{"agents", {agent_document(second ? "two" : "one", "idle")}}};
+    if (!second) page["nextCursor"] = 1;
+    return page;
+  });
+  CHECK(json_lines(scene.run({"ps", "--json"}).out).size() == 2);
+}
+
+TEST_CASE("SpawnSendsWhatWasAskedForAndSaysHowToAttach") {
+  Scene const scene;
+  auto const ran = scene.run({"spawn",
+                              "alice",
+                              "--provider",
+                              "codex",
+                              "--cwd",
+                              "sub",
+                              "--model",
+                              "m",
+                              "--effort",
+                              "high",
+                              "--approval-mode",
+                              "auto",
+                              "--profile",
+                              "p",
+                              "--label",
+                              "l",
+                              "--tag",
+                              "t1",
+                              "--tag",
+                              "t2",
+                              "--cap",
+                              "c",
+                              "--prompt",
+                              "go",
+                              "--append-system-prompt",
+                              "be kind",
+                              "--env",
+                              "A=b=c",
+                              "--idle-ttl",
+                              "30m",
+                              "--parent",
+                              "root",
+                              "--",
+                              "--flag",
+                              "-x"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out.find("agent-runner attach alice") != std::string::npos);
+  auto const request = scene.daemon->last("/v1/agents");
+  CHECK(!request.headers.at("idempotency-key").empty());
+  CHECK(request.headers.count("authorization") == 0);
+  json const expected = {{"id", "alice"},
+                         {"provider", "codex"},
+                         {"cwd", (std::filesystem::canonical(scene.home.dir()) / "sub").string()},
+                         {"model", "m"},
+                         {"effort", "high"},
+                         {"approvalMode", "auto"},
+                         {"profile", "p"},
+                         {"label", "l"},
+                         {"tags", {"t1", "t2"}},
+                         {"capabilities", {"c"}},
+                         {"prompt", "go"},
+                         {"systemPromptAppend", "be kind"},
+                         {"env", {{"A", "b=c"}}},
+                         {"idleTtlMs", 1'800'000},
+                         {"parent", "root"},
+                         {"providerArgs", {"--flag", "-x"}}};
+  CHECK(request.object() == expected);
+  CHECK(scene.run({"spawn", "--env", "NOVALUE"}).status == 2);
+  CHECK(scene.run({"spawn", "--idle-ttl", "soon"}).status == 2);
+  CHECK(scene.run({"spawn", "--provider", "nonsense"}).status == 2);
+}
+
+TEST_CASE("ControlVerbsReachEachAgentAndKeepTheFirstFailure") {
+  Scene const scene;
+  for (auto const* verb : {"interrupt", "restart", "suspend", "resume", "stop", "kill", "compact", "clear"}) {
+    CAPTURE(verb);
+    CHECK(scene.run({verb, "alice"}).status == 0);
+    CHECK(scene.daemon->last(std::string("/v1/agents/alice/") + verb).method == "POST");
+  }
+  CHECK(scene.run({"rm", "alice"}).status == 0);
+  CHECK(scene.daemon->last("/v1/agents/alice").method == "DELETE");
+  auto const ran = scene.run({"stop", "nobody", "carol"});
+  CHECK(ran.status == 3);
+  CHECK(ran.err.find("no agent nobody") != std::string::npos);
+  CHECK(scene.daemon->last("/v1/agents/carol/stop").method == "POST");
+  CHECK(json_lines(scene.run({"stop", "alice", "--json"}).out).size() == 1);
+  CHECK(scene.run({"inject", "alice", "-"}, "context").status == 0);
+  CHECK(scene.daemon->last("/v1/agents/alice/inject").object() == json{{"content", "context"}});
+}
+
+TEST_CASE("NamesCannotLeaveTheirPlaceInThePath") {
+  Scene const scene;
+  CHECK(scene.run({"interrupt", "../messages?x#y"}).status == 0);
+  CHECK(scene.daemon->last("/v1/agents/..%2Fmessages%3Fx%23y/interrupt").method == "POST");
+}
+
+TEST_CASE("ScreenIsPrintedAsText") {
+  Scene const scene;
+  CHECK(scene.run({"screen", "alice"}).out == "one\ntwo\n");
+  CHECK(json_lines(scene.run({"screen", "alice", "--json"}).out)[0]["lines"].size() == 2);
+}
+
+TEST_CASE("AttachBecomesTheTerminalsCommandOutsideOfTmux") {
+  Scene const scene;
+  auto const ran = scene.home.run_on_terminal({"attach", "alice", "--read-only"}, {"TMUX=/tmp/x,1,0"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out.find("detach with C-b d") < ran.out.find("TMUX=[]"));
+  CHECK(ran.out.find("TMUX=[]") != std::string::npos);
+  CHECK(scene.daemon->last("/v1/agents/alice/attach").query == "readOnly=true");
+  auto const refused = scene.run({"attach", "alice"});
+  CHECK(refused.status == 2);
+  CHECK(refused.err.find("agent-runner screen alice") != std::string::npos);
+  CHECK(json_lines(scene.run({"attach", "alice", "--json"}).out)[0]["argv"].size() == 3);
+}
+
+TEST_CASE("SendCarriesEveryOption") {
+  Scene const scene;
+  std::ofstream(scene.home.dir() / "a b.txt") << "content";
+  auto const ran =
+      scene.run({"send", "tag:t", "hello", "--from", "me", "--subject", "S", "--claimable", "--task", "9",
+                 "--urgent", "--attach", "a b.txt", "--reply-to", "7", "--key", "k"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out == "message 42\n");
+  CHECK(scene.daemon->last("/v1/messages").object() == json{{"to", "tag:t"},
+                                                            {"body", "hello"},
+                                                            {"from", "me"},
+                                                            {"subject", "S"},
+                                                            {"claimable", true},
+                                                            {"taskId", 9},
+                                                            {"urgent", true},
+                                                            {"attachments", {"cafe"}},
+                                                            {"replyTo", 7},
+                                                            {"idempotencyKey", "k"}});
+  auto const upload = scene.daemon->last("/v1/attachments");
+  CHECK(upload.query == "name=a%20b.txt");
+  CHECK(upload.body == "content");
+  CHECK(scene.run({"send", "a", "x", "--attach", "missing"}).status == 2);
+  CHECK(scene.run({"send", "a", "x", "--task", "many"}).status == 2);
+}
+
+TEST_CASE("TextFromStdinArrivesByteForByte") {
+  Scene const scene;
+  std::string big;
+  while (big.size() < (1U << 20)) big += "żółw \\ \"quote\" \t\r\n";
+  CHECK(scene.run({"send", "alice", "-"}, big).status == 0);
+  CHECK(scene.daemon->last("/v1/messages").object()["body"] == big);
+  CHECK(scene.run({"reply", "42", "-"}, "line\n\n").status == 0);
+  CHECK(scene.daemon->last("/v1/messages/42/replies").object()["body"] == "line\n\n");
+}
+
+TEST_CASE("TextThatIsNotUtf8IsRefusedClearly") {
+  Scene const scene;
+  auto const ran = scene.run({"send", "alice", "-"}, "caf\xe9");
+  CHECK(ran.status == 2);
+  CHECK(ran.err.find("not UTF-8") != std::string::npos);
+  CHECK(ran.err.find("iconv") != std::string::npos);
+  CHECK(scene.run({"send", "alice", "caf\xe9"}).status == 2);
+  CHECK(scene.run({"react", "42", "\xff"}).status == 2);
+  CHECK(scene.daemon->requests().empty());
+}
+
+TEST_CASE("SendWaitsAndPrintsTheReply") {
+  Scene const scene;
+  auto const ran = scene.run({"send", "alice", "hi", "--wait", "--timeout", "5s"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out == "built\n");
+  CHECK(scene.daemon->last("/v1/messages/42").query == "wait=done&timeoutMs=5000");
+  CHECK(scene.daemon->last("/v1/messages").object()["replyRequested"] == true);
+  auto const accepted = scene.run({"send", "alice", "hi", "--wait=accepted"});
+  CHECK(accepted.out == "message 42: done\n");
+  CHECK(json_lines(scene.run({"send", "alice", "hi", "--wait", "--json"}).out)[0]["replies"].size() == 1);
+}
+
+TEST_CASE("AMessageThatFailsOrIsNotProvenIsAFailure") {
+  for (auto const* state : {"failed", "refused", "unknown", "unverified"}) {
+    Scene const scene([state](FakeRequest const& request) -> FakeReply {
+      if (request.method == "POST") return {201, {{"message", {{"id", 42}}}}};
+      return message_document(state);
+    });
+    auto const ran = scene.run({"send", "alice", "hi", "--wait"});
+    CAPTURE(state);
+    CHECK(ran.status == 1);
+    CHECK(ran.err.find(state) != std::string::npos);
+  }
+}
+
+TEST_CASE("AWaitThatEndsWithoutAnAnswerSaysHowItStands") {
+  Scene const scene([](FakeRequest const& request) -> FakeReply {
+    if (request.method == "POST") return {201, {{"message", {{"id", 42}}}}};
+    if (request.query.empty())
+      return json{{"id", 42},
+                  {"deliveries", {{{"agent", "alice"}, {"state", "held"}, {"held", "a dialog is open"}}}}};
+    return problem(504, "timeout", "not done");
+  });
+  auto const ran = scene.run({"send", "alice", "hi", "--wait", "--timeout", "1ms"});
+  CHECK(ran.status == 5);
+  CHECK(ran.err.find("held: a dialog is open") != std::string::npos);
+  CHECK(ran.err.find("agent-runner message show 42") != std::string::npos);
+}
+
+TEST_CASE("AWaitGoesOnThroughARestartOfTheDaemon") {
+  std::atomic<int> calls{0};
+  Scene const scene([&calls](FakeRequest const& request) -> FakeReply {
+    if (request.method == "POST") return {201, {{"message", {{"id", 42}}}}};
+    FakeReply reply = ++calls < 3 ? FakeReply() : FakeReply(message_document());
+    reply.hang_up = calls < 3;
+    return reply;
+  });
+  auto const ran = scene.run({"send", "alice", "hi", "--wait"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out == "built\n");
+  CHECK(calls >= 3);
+}
+
+TEST_CASE("ASendThatLosesItsAnswerIsSaidAgainWithTheSameKey") {
+  std::atomic<int> calls{0};
+  Scene const scene([&calls](FakeRequest const&) -> FakeReply {
+    FakeReply reply(201, {{"message", {{"id", 42}}}});
+    reply.hang_up = ++calls == 1;
+    return reply;
+  });
+  CHECK(scene.run({"send", "alice", "hi"}).status == 0);
+  auto const requests = scene.daemon->requests();
+  REQUIRE(requests.size() == 2);
+  CHECK(!requests[0].object()["idempotencyKey"].get<std::string>().empty());
+  CHECK(requests[0].object() == requests[1].object());
+}
+
+TEST_CASE("MessageShowPrintsTheLifeWithTimes") {
+  Scene const scene;
+  auto const ran = scene.run({"message", "show", "42"});
+  CHECK(ran.status == 0);
+  for (auto const* word :
+       {"message 42 from operator to alice", "2023-11-14 22:13:20", "Build", "log.txt (2.0K)", "alice: done",
+        "+0 ms  queued", "+120 ms  accepted", "after 120 ms", "proof: transcript",
+        "reply 43 from alice:\n  built", "reaction from bob: seen"})
+    CHECK_MESSAGE(ran.out.find(word) != std::string::npos, word);
+  CHECK(ran.out.find("\033[31mbuild") != std::string::npos);  // a pipe gets the bytes
+  CHECK(scene.home.run_on_terminal({"message", "show", "42"}).out.find("␛[31mbuild") != std::string::npos);
+  CHECK(json_lines(scene.run({"message", "show", "42", "--json"}).out).size() == 1);
+  CHECK(scene.run({"message", "show", "forty"}).status == 2);
+}
+
+TEST_CASE("ListsOfMessages") {
+  Scene const scene;
+  auto const listed = scene.run({"messages", "alice", "--limit", "5"});
+  CHECK(listed.status == 0);
+  CHECK(listed.out.find("Build: please ␛[31mbuild") != std::string::npos);
+  CHECK(scene.daemon->last("/v1/messages").query == "agent=alice&limit=5");
+  CHECK(json_lines(scene.run({"messages", "--json"}).out).size() == 1);
+  CHECK(scene.run({"inbox", "alice"}).out.find("unread:") == 0);
+  CHECK(scene.run({"inbox"}).status == 2);
+  CHECK(scene.run({"dead"}).out.find("max_deliveries") != std::string::npos);
+  CHECK(json_lines(scene.run({"dead", "--json"}).out)[0]["deliveryCount"] == 5);
+  CHECK(scene.run({"dead", "requeue", "42"}).status == 0);
+  CHECK(scene.daemon->last("/v1/dead/42/requeue").method == "POST");
+}
+
+TEST_CASE("ReplyReactAndRead") {
+  Scene const scene;
+  CHECK(scene.run({"reply", "42", "done"}).status == 0);
+  CHECK(scene.daemon->last("/v1/messages/42/replies").object() == json{{"body", "done"}});
+  CHECK(scene.run({"react", "42", "seen"}).status == 0);
+  CHECK(scene.daemon->last("/v1/messages/42/reactions").object() == json{{"word", "seen"}});
+  auto const read = scene.run({"read", "42"});
+  CHECK(read.out.find("message 42 from operator: Build\nfile log.txt (2.0K)\n\nplease") == 0);
+  CHECK(scene.run({"read", "42", "--raw"}).out == std::string("exact\r\n\033\t ", 10));
+}
+
+TEST_CASE("EventsAreListedFromACursor") {
+  Scene const scene;
+  auto const ran = scene.run({"events"});
+  CHECK(ran.status == 0);
+  CHECK(ran.err.empty());
+  CHECK(ran.out.find("alice  agent.state  state=busy") != std::string::npos);
+  CHECK(json_lines(scene.run({"events", "alice", "--json"}).out)[0]["number"] == 2);
+  CHECK(scene.run({"events", "--from", "2"}).out.empty());
+  CHECK(scene.daemon->last("/v1/events").query == "limit=1000&cursor=2");
+  CHECK(scene.run({"events", "--from", "soon"}).status == 2);
+}
+
+TEST_CASE("InsideAnAgentTheCommandActsAsThatAgent") {
+  Scene const scene;
+  CliHome const elsewhere;
+  std::vector<std::string> const environment{"AGENT_RUNNER_SOCKET=" + scene.home.socket().string(),
+                                             "AGENT_RELAY_TOKEN=secret-7", "AGENT_RELAY_ID=alice"};
+  CHECK(elsewhere.run({"inbox"}, {}, environment).status == 0);
+  auto const request = scene.daemon->last("/v1/agents/alice/inbox");
+  CHECK(request.headers.at("authorization") == "Bearer secret-7");
+  // An installation named explicitly is spoken to as its operator.
+  CHECK(elsewhere.run({"ps", "--state-dir", scene.home.state().string()}, {}, environment).status == 0);
+  CHECK(scene.daemon->last("/v1/agents").headers.count("authorization") == 0);
+  for (auto const* verb : {"up", "daemon"}) CHECK(elsewhere.run({verb}, {}, environment).status == 4);
+}
+
+TEST_CASE("AnAgentNeverStartsADaemon") {
+  CliHome const home;
+  auto const ran =
+      home.run({"ps"}, {}, {"AGENT_RUNNER_SOCKET=" + home.socket().string(), "AGENT_RELAY_TOKEN=t"});
+  CHECK(ran.status == 1);
+  CHECK(ran.err.find("no daemon answers") != std::string::npos);
+  CHECK(!std::filesystem::exists(home.state()));
+}
+
+TEST_CASE("RefusalsKeepTheirKindAndSayWhatToDo") {
+  struct Case {
+    int http, status;
+    char const* code;
+  };
+  for (auto const& refused :
+       {Case{400, 2, "invalid_argument"}, Case{401, 4, "unauthorized"}, Case{403, 4, "operator_only"},
+        Case{404, 3, "agent_not_found"}, Case{409, 4, "agent_not_running"}, Case{413, 4, "too_large"},
+        Case{500, 1, "internal"}, Case{503, 1, "starting"}, Case{504, 5, "timeout"}}) {
+    Scene const scene([refused](FakeRequest const&) {
+      return problem(refused.http, refused.code, "what happened; what to do", "cwd");
+    });
+    CAPTURE(refused.http);
+    auto const ran = scene.run({"screen", "alice"});
+    CHECK(ran.status == refused.status);
+    CHECK(ran.out.empty());
+    CHECK(ran.err == "agent-runner: cwd: what happened; what to do\n");
+  }
+}
+
+TEST_CASE("AnAnswerThatIsNotOursIsAnError") {
+  Scene const scene([](FakeRequest const&) {
+    FakeReply reply;
+    reply.body = "<html>";
+    return reply;
+  });
+  auto const ran = scene.run({"screen", "alice"});
+  CHECK(ran.status == 1);
+  CHECK(ran.err.find("agent-runner version") != std::string::npos);
+}
+
+TEST_CASE("CompletionAsksTheDaemonForAgents") {
+  Scene const scene;
+  CHECK(scene.run({"__complete", "--", "stop", "al"}).out == "alice\tbusy\n");
+  CHECK(scene.run({"__complete", "--", "send", "--attach", ""}).out == ":files\n");
+  CliHome const nobody;
+  CHECK(nobody.run({"__complete", "--", "stop", ""}).out.empty());
+  CHECK(!std::filesystem::exists(nobody.state()));
+}
+
+TEST_CASE("CompletionScriptsAreGoodShell") {
+  CliHome const home;
+  for (auto const* shell : {"bash", "zsh", "fish"}) {
+    auto const script = home.run({"completion", shell});
+    CHECK(script.status == 0);
+    std::error_code ec;
+    auto const program = std::filesystem::path("/usr/bin") / shell;
+    if (!std::filesystem::exists(program, ec)) {
+      MESSAGE(std::string(shell) << " is not installed: its script is not checked");
+      continue;
+    }
+    auto const checked =
+        CliProcess(program, {"-n", "/dev/stdin"}, home.environment(), home.dir()).finish(script.out);
+    CAPTURE(shell);
+    CHECK(checked.status == 0);
+    CHECK(checked.err.empty());
+  }
+}
+
+TEST_CASE("BashCompletesThroughTheScript") {
+  Scene const scene;
+  auto const bin = std::filesystem::path(AR_BIN_DIR).string();
+  std::string const script =
+      "source <(" + bin +
+      "/agent-runner completion bash)\n"
+      "COMP_WORDS=(" +
+      bin +
+      "/agent-runner stop al); COMP_CWORD=2; _agent_runner; echo \"${COMPREPLY[*]}\"\n"
+      "COMP_WORDS=(" +
+      bin +
+      "/agent-runner spawn --provider ''); COMP_CWORD=3; _agent_runner; echo \"${COMPREPLY[*]}\"\n"
+      "COMP_WORDS=(" +
+      bin + "/agent-runner inb); COMP_CWORD=1; _agent_runner; echo \"${COMPREPLY[*]}\"\n";
+  auto const ran =
+      CliProcess("/usr/bin/bash", {"--norc", "-c", script}, scene.home.environment(), scene.home.dir())
+          .finish();
+  CHECK(ran.out == "alice\nclaude codex command\ninbox\n");
+}
+
+TEST_CASE("EveryVerbsHelpHasAnExample") {
+  CliHome const home;
+  auto const help = home.run({"--help"});
+  CHECK(help.status == 0);
+  CHECK(help.out.find("Exit status:") != std::string::npos);
+  CHECK(help.out.find("__complete") == std::string::npos);
+  auto const verbs = home.run({"__complete", "--", ""}).out;
+  int count = 0;
+  for (std::size_t at = 0; at < verbs.size(); at = verbs.find('\n', at) + 1, ++count) {
+    auto const verb = verbs.substr(at, verbs.find('\t', at) - at);
+    auto const shown = home.run({verb, "--help"});
+    CAPTURE(verb);
+    CHECK(shown.status == 0);
+    CHECK(shown.out.find("Example:\n  agent-runner " + verb) != std::string::npos);
+  }
+  CHECK(count >= 30);
+}
+
+TEST_CASE("OutputThatCannotBeWrittenIsAFailure") {
+  Scene const scene;
+  auto const ran = CliProcess("/bin/sh", {"-c", "exec " + scene.home.program.string() + " ps > /dev/full"},
+                              scene.home.environment(), scene.home.dir())
+                       .finish();
+  CHECK(ran.status == 1);
+}
