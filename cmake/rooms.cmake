@@ -11,6 +11,7 @@ function(ar_room name)
   add_library(ar_${name} STATIC ${ROOM_SOURCES})
   ar_room_inside(ar_${name} ${name})
   target_include_directories(ar_${name} PUBLIC ${CMAKE_BINARY_DIR}/rooms/${name})
+  target_precompile_headers(ar_${name} REUSE_FROM ar_precompiled_programs)
   target_link_libraries(ar_${name} PRIVATE ar_options PUBLIC ${ROOM_DEPENDS})
 endfunction()
 

@@ -1,7 +1,8 @@
 # Compiler settings that hold for every target. Warnings are errors: a warning nobody reads is a bug later.
 find_program(AR_CCACHE ccache)
 if(AR_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${AR_CCACHE})
+  # Without these, ccache refuses files that use a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${AR_CCACHE})
 endif()
 
 set(AR_SANITIZE "" CACHE STRING "address (with undefined behaviour) or thread; empty: none")

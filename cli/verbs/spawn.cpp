@@ -12,7 +12,7 @@ namespace {
 
 struct Spawn {
   std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt,
-      system_prompt, idle_ttl, parent;
+      system_prompt, idle_ttl, parent, provider_options;
   std::vector<std::string> tags, capabilities, environment, arguments;
 };
 
@@ -30,6 +30,11 @@ Result<json> request_of(Spawn const& options) {
   set_if(spec, "tags", options.tags);
   set_if(spec, "capabilities", options.capabilities);
   set_if(spec, "providerArgs", options.arguments);
+  if (options.provider_options) {
+    auto overrides = parse_object(*options.provider_options);
+    if (!overrides) return invalid("--options", "--options: " + overrides.error().message);
+    spec["options"] = std::move(*overrides);
+  }
   if (options.prompt) {
     auto const prompt = text_input(*options.prompt);
     if (!prompt) return prompt.error();
@@ -98,6 +103,7 @@ void add(Program& program) {
       .option("--prompt", o->prompt, "TEXT|-", "Its first prompt")
       .option("--append-system-prompt", o->system_prompt, "TEXT", "Added to the provider's system prompt")
       .option("--env", o->environment, "NAME=VALUE", "Its environment")
+      .option("--options", o->provider_options, "JSON", "Overrides of [providers.NAME] for this agent, as a JSON object")
       .option("--idle-ttl", o->idle_ttl, "30m", "Suspend it when it has been idle that long")
       .option("--parent", o->parent, "AGENT", "The agent it belongs to", Words::agent)
       .rest(o->arguments, "ARGS", "the provider's own arguments; for the provider command, the command")
