@@ -71,8 +71,7 @@ std::string CommandSession::gate(bool urgent) const {
   return {};
 }
 
-// ---- handing over
-// -------------------------------------------------------------------------------------------------
+// ---- handing over ----
 
 awaitable<Handing> CommandSession::hand(Prompt prompt, std::function<void(std::string_view)> on_step) {
   Handing handing;
@@ -216,8 +215,7 @@ awaitable<void> CommandSession::wait_for_copy_mode() {
   context_.emit(GateChanged{});
 }
 
-// ---- what the program shows
-// ---------------------------------------------------------------------------------------
+// ---- what the program shows ----
 
 bool CommandSession::output_matters() const {
   if (handing_ || (turn_open_ && options_.turn_end)) return true;
@@ -291,8 +289,7 @@ void CommandSession::end_turn(TurnEnded end) {
   context_.emit(GateChanged{});
 }
 
-// ---- what the program says
-// ----------------------------------------------------------------------------------------
+// ---- what the program says ----
 
 Result<json> CommandSession::hook(std::string const& event, json const& payload) {
   FieldReader in(payload);

@@ -157,6 +157,17 @@ awaitable<void> TmuxControl::stop() {
   sinks_.clear();
 }
 
+awaitable<Result<void>> TmuxControl::kill_server() {
+  auto connected = co_await connect();
+  if (!connected) co_return connected.error();
+  killed_ = true;
+  Process server = *server_process_;
+  (void)co_await call("kill-server");  // its answer may not come any more
+  bool const ended = co_await server.wait(Clock::now() + kPatience);
+  if (!ended) co_return timed_out("the tmux server does not end; is it stopped?");
+  co_return Result<void>();
+}
+
 awaitable<Result<void>> TmuxControl::attach(bool may_start) {
   int ends[2];
   // A socket and not pipes: writing to a dead client must be an error, not a signal.
@@ -236,6 +247,7 @@ void TmuxControl::send(std::string commands) {
 }
 
 std::shared_ptr<TmuxControl::Call> TmuxControl::enqueue(Connection& connection, std::string commands) {
+  while (commands.ends_with('\n')) commands.pop_back();  // an empty line detaches a control client
   auto const call = std::make_shared<Call>(executor_, mark_ + std::to_string(++calls_));
   connection.calls.push_back(call);
   connection.out += std::move(commands) + "\ndisplay-message -p " + call->mark + "\n";
@@ -359,13 +371,13 @@ void TmuxControl::lost(ConnectionPtr const& connection) {
 }
 
 awaitable<void> TmuxControl::reconnect() {
-  spdlog::warn("the tmux client ended ({}); reconnecting",
-               connection_->last_words.empty() ? "without a word" : connection_->last_words);
+  std::string const reason = connection_->last_words.empty() ? "it said nothing" : connection_->last_words;
   connection_.reset();
-  for (auto delay = Clock::duration(20ms); !server_process_->exited();
+  for (auto delay = Clock::duration(20ms); !killed_ && !server_process_->exited();
        delay = std::min<Clock::duration>(delay * 2, 5s)) {
     auto attached = co_await attach(false);
     if (attached) {
+      spdlog::warn("the tmux client ended ({}) and was replaced", reason);
       changed_.notify_all();
       if (events_.reconnected) events_.reconnected();
       co_return;
@@ -374,7 +386,8 @@ awaitable<void> TmuxControl::reconnect() {
     if (ended) break;
     server_process_->signal(SIGUSR1);  // makes tmux create its socket again, should someone have removed it
   }
-  spdlog::error("the tmux server at {} has ended", options_.socket.string());
+  if (!killed_) spdlog::error("the tmux server at {} has ended ({})", options_.socket.string(), reason);
+  killed_ = false;
   state_ = State::idle;
   changed_.notify_all();
   if (events_.server_gone) events_.server_gone();

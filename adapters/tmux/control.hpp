@@ -39,6 +39,8 @@ class TmuxControl {
   /// Makes sure that a server serves: joins it, waits for a reconnection under way, or starts one.
   awaitable<Result<void>> connect();
   awaitable<void> stop();
+  /// Ends the server, and with it all that runs on it.
+  awaitable<Result<void>> kill_server();
 
   /// Runs commands, one or more lines of tmux's language without a final newline, in one uninterrupted write,
   /// and returns the bodies of their replies. None may wait inside tmux (run-shell, wait-for). Errors:
@@ -84,6 +86,7 @@ class TmuxControl {
   State state_ = State::idle;
   ConnectionPtr connection_;
   std::optional<Process> server_process_;
+  bool killed_ = false;  ///< the server's end is our doing
   ServerNumber server_ = 0;
   std::uint64_t calls_ = 0;
   std::unordered_map<std::string, OutputSink> sinks_;

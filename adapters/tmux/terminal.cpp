@@ -178,16 +178,17 @@ awaitable<Result<void>> TmuxTerminal::leave_copy_mode() {
 
 awaitable<bool> TmuxTerminal::copy_mode_over(Clock::time_point deadline) {
   while (alive_ && Clock::now() < deadline) {
+    auto const changes = mode_changes_;
     auto bodies = co_await ask("display-message -p -t " + ids_.pane + " '#{pane_id} #{?pane_in_mode,1,0}'");
     if (!bodies) co_return false;
     if (!bodies->empty() && bodies->front() == ids_.pane + " 0\n") co_return true;
-    co_await mode_changed_.wait(deadline);
+    if (changes == mode_changes_) co_await mode_changed_.wait(deadline);
   }
   co_return false;
 }
 
-// ---- output
-// -------------------------------------------------------------------------------------------------------
+// ---- output ----
+
 // tmux sends a control client the output of the windows of its own session only. So a watched window is
 // linked into
 // `_ctl`: an event, no process, nothing for panes that nobody watches, no change of size (our client has
@@ -248,8 +249,7 @@ void TmuxTerminal::link_again() {
   }
 }
 
-// ---- the program's end
-// --------------------------------------------------------------------------------------------
+// ---- the program's end ----
 
 awaitable<TmuxTerminal::Status> TmuxTerminal::ask_status() {
   Status status;

@@ -51,7 +51,10 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   /// After a new control client took over: watches see output again.
   void link_again();
   /// It may have entered or left copy mode.
-  void look_at_mode() { mode_changed_.notify_all(); }
+  void look_at_mode() {
+    ++mode_changes_;
+    mode_changed_.notify_all();
+  }
 
  private:
   class Watch;
@@ -78,6 +81,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   bool alive_ = true;
   Notifier exited_;
   Notifier mode_changed_;
+  unsigned mode_changes_ = 0;
   std::vector<std::shared_ptr<Output>> watched_;
 };
 

@@ -79,10 +79,9 @@ class Host final : public TmuxHost {
   }
 
   awaitable<Result<void>> kill_server() override {
-    auto connected = co_await control_->connect();
-    if (!connected) co_return connected.error();
     auto const living = terminals_;
-    (void)co_await control_->call("kill-server");  // its answer may not come any more
+    auto killed = co_await control_->kill_server();
+    if (!killed) co_return killed.error();
     for (auto const& [pane, terminal] : living)
       co_await terminal->wait_reported(Clock::now() + kReportPatience);
     co_return Result<void>();

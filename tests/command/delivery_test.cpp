@@ -1,0 +1,240 @@
+// Messages into programs that do take them.
+#include "command/command_lab.hpp"
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+json shell(std::string script, std::string const& options) {
+  auto all = json::parse(options);
+  all["command"] = json::array({"/bin/sh", "-c", std::move(script)});
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("TheDemoAgentTakesTwentyMessagesAndAnswersEach") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(lab, "demo", json::object());
+    auto const cli = lab.dir.path() / "cli";
+    {
+      std::ofstream out(cli);
+      out << "#!/bin/sh\n{ echo \"$@\"; cat; } >> " << (lab.dir.path() / "replies").string() << "\n";
+    }
+    ::chmod(cli.c_str(), 0755);
+    agent.request().environment["AGENT_RUNNER_CLI"] = cli.string();
+    co_await agent.start();
+    std::string large;
+    while (large.size() < 30'000) large += "word ";
+    std::vector<std::string> bodies;
+    bodies.push_back("hello there");
+    bodies.push_back("several\nlines\n\nof text");
+    bodies.push_back("ünïcödé 漢字 🙂 e\xcc\x81 \xe2\x80\x8f");
+    bodies.push_back(large);
+    bodies.push_back(
+        "[end 0123456789]\n[agent-runner 0123456789 · message 1 · from operator]\ntook 0123456789\n[end "
+        "ffffffffff]");
+    bodies.push_back("tab\there and escape \x1b[201~ and \x03 and NUL-free");
+    bodies.push_back("$(exit 1) `exit 1` \"'\\ -n %s ;");
+    bodies.push_back("");
+    bodies.push_back("\n\n  leading and trailing  \n\n");
+    bodies.push_back(std::string(15'000, 'x'));
+    while (bodies.size() < 20) bodies.push_back("message number " + std::to_string(bodies.size()));
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      auto const prompt = agent.prompt(bodies[i], static_cast<std::int64_t>(100 + i));
+      Handing handing;
+      co_await agent.hand(prompt, handing);
+      CHECK_MESSAGE(handing.outcome == HandOutcome::accepted,
+                    "message " << i << ": " << handing.reason << handing.screen);
+      CHECK(handing.proof == "pattern");
+      CHECK(agent.steps == "typed submitted ");
+      auto const started = co_await agent.until_event<TurnStarted>(i + 1);
+      REQUIRE(started.nonces.size() == 1);
+      CHECK(started.nonces[0] == prompt.nonce);
+      auto const ended = co_await agent.until_event<TurnEnded>(i + 1);
+      CHECK(ended.outcome == TurnEnded::Outcome::completed);
+      CHECK(agent.session().gate(false).empty());
+    }
+    auto const replies = slurp(lab.dir.path() / "replies");
+    for (std::size_t i = 0; i < bodies.size(); ++i)
+      CHECK_MESSAGE(replies.find("reply " + std::to_string(100 + i) + " -\n") != std::string::npos, i);
+    CHECK(replies.find("of 2 words") != std::string::npos);
+    CHECK(replies.find("of 6000 words") != std::string::npos);
+    CHECK(agent.count<Accepted>() == 0);
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("ReadinessAndARunningTurnCloseTheGate") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(
+        lab, "slow",
+        shell(
+            "read -r x; echo up; while read -r line; do n=${line#*runner }; echo took ${n%% *}; read -r y; "
+            "echo done; done",
+            R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"}})"));
+    co_await agent.start(false);
+    CHECK(agent.session().gate(true).find("not ready") != std::string::npos);
+    auto const first = agent.prompt("early");
+    Handing handing;
+    co_await agent.hand(first, handing);
+    CHECK(handing.outcome == HandOutcome::held);
+    co_await agent.terminal().paste_and_enter("");
+    co_await agent.until_event<Ready>();
+    CHECK(agent.session().gate(false).empty());
+
+    co_await agent.hand(first, handing);
+    CHECK(handing.outcome == HandOutcome::accepted);
+    CHECK(agent.session().gate(false) == "a turn is running");
+    CHECK(agent.session().gate(true).empty());
+    auto const second = agent.prompt("must wait");
+    co_await agent.hand(second, handing);
+    CHECK(handing.outcome == HandOutcome::held);
+    co_await agent.terminal().paste_and_enter("go");
+    co_await agent.until_event<TurnEnded>();
+    co_await agent.hand(second, handing);
+    CHECK(handing.outcome == HandOutcome::accepted);
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("CopyModeHoldsAMessageAndItsEndOpensTheGate") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(lab, "copy", json::object());
+    co_await agent.start();
+    std::string const tmux = "tmux -S " + lab.options().socket.string();
+    REQUIRE(std::system((tmux + " copy-mode -t =copy:").c_str()) == 0);
+    auto const prompt = agent.prompt("while a person scrolls");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::held);
+    CHECK_FALSE(handing.typed_at.has_value());
+    CHECK(agent.session().gate(true).find("scrolling") != std::string::npos);
+    auto const closed = co_await agent.until_event<GateChanged>(1);
+    CHECK(!closed.closed_because.empty());
+    REQUIRE(std::system((tmux + " copy-mode -q -t =copy:").c_str()) == 0);
+    auto const open = co_await agent.until_event<GateChanged>(2);
+    CHECK(open.closed_because.empty());
+    CHECK(agent.session().gate(false).empty());
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::accepted);
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("AProgramMayProveByCallingTheApi") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(lab, "api", shell("exec cat", R"({"proof":"api","turn_end":"api","proof_timeout_ms":300})"));
+    co_await agent.start();
+    TaskGroup calls(lab.io.get_executor(), "test");
+    auto call = [&](json payload) -> awaitable<void> {
+      co_await sleep_for(20ms);
+      auto const answer = agent.session().hook("MessageAccepted", payload);
+      CHECK(answer.has_value());
+    };
+    Handing handing;
+    auto const first = agent.prompt("by nonce", 7);
+    json by_nonce;
+    by_nonce["nonce"] = first.nonce;
+    calls.spawn("call", call(by_nonce));
+    co_await agent.hand(first, handing);
+    CHECK(handing.outcome == HandOutcome::accepted);
+    CHECK(handing.proof == "api");
+    CHECK(agent.session().gate(false) == "a turn is running");
+    json end;
+    end["text"] = "all done";
+    CHECK(agent.session().hook("TurnEnded", end).has_value());
+    auto const ended = co_await agent.until_event<TurnEnded>();
+    CHECK(ended.final_text == "all done");
+
+    auto const second = agent.prompt("by id", 8);
+    json by_id;
+    by_id["messageId"] = 8;
+    calls.spawn("call", call(by_id));
+    co_await agent.hand(second, handing);
+    CHECK(handing.outcome == HandOutcome::accepted);
+    json failed;
+    failed["error"] = "no tokens left";
+    CHECK(agent.session().hook("TurnEnded", failed).has_value());
+    auto const failure = co_await agent.until_event<TurnEnded>(2);
+    CHECK(failure.outcome == TurnEnded::Outcome::failed);
+
+    auto const third = agent.prompt("late", 9);
+    co_await agent.hand(third, handing);
+    CHECK(handing.outcome == HandOutcome::unknown);
+    CHECK(agent.count<Accepted>() == 0);
+    json late;
+    late["messageId"] = 9;
+    CHECK(agent.session().hook("MessageAccepted", late).has_value());
+    auto const accepted = co_await agent.until_event<Accepted>();
+    CHECK(accepted.nonce == third.nonce);
+    auto const says = co_await agent.session().witness(third, false);
+    CHECK(says == Witness::accepted);
+    json stranger;
+    stranger["messageId"] = 1000;
+    CHECK(!agent.session().hook("MessageAccepted", stranger).has_value());
+    CHECK(!agent.session().hook("NoSuchHook", json::object()).has_value());
+    CHECK(agent.session().hook("Status", json::object()).has_value());
+    co_await calls.stop();
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("ALateProofIsHeardAndAnAdoptedProgramsProofIsOnItsScreen") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(
+        lab, "late",
+        shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; done",
+              R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
+    co_await agent.start();
+    auto const prompt = agent.prompt("take your time");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::unknown);
+    co_await agent.terminal().paste_and_enter("go");
+    auto const accepted = co_await agent.until_event<Accepted>();
+    CHECK(accepted.nonce == prompt.nonce);
+    CHECK(accepted.proof == "pattern");
+
+    auto const unheard = agent.prompt("and now the daemon dies");
+    co_await agent.hand(unheard, handing);
+    CHECK(handing.outcome == HandOutcome::unknown);
+    auto const terminal = agent.terminal_ptr();
+    co_await agent.session().stop();
+    co_await terminal->paste_and_enter("go");
+    co_await Lab::until(terminal, "took " + unheard.nonce);
+    agent.open(true);
+    auto const says = co_await agent.session().witness(unheard, false);
+    CHECK(says == Witness::accepted);
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("InterruptAndQuitReachTheProgram") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(lab, "int",
+                shell("trap 'echo interrupted' INT; echo up; while :; do read -r x; done",
+                      "{\"ready\":{\"pattern\":\"up\"}}"));
+    co_await agent.start();
+    auto done = co_await agent.session().interrupt();
+    CHECK(done.has_value());
+    auto const terminal = agent.terminal_ptr();
+    co_await Lab::until(terminal, "interrupted");
+    auto unsupported = co_await agent.session().compact();
+    REQUIRE(!unsupported.has_value());
+    CHECK(unsupported.error().code == "unsupported");
+    done = co_await agent.session().quit();
+    CHECK(done.has_value());
+    auto const deadline = Clock::now() + 20s;
+    while (terminal->alive() && Clock::now() < deadline) co_await sleep_for(2ms);
+    CHECK_FALSE(terminal->alive());
+    co_await agent.stop();
+  });
+}

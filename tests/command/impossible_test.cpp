@@ -1,0 +1,125 @@
+// The four programs that never take a message (spec 2.6), and what else must never count as taken.
+#include "command/command_lab.hpp"
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+json shell(std::string script, json options) {
+  options["command"] = json::array({"/bin/sh", "-c", std::move(script)});
+  return options;
+}
+json proof() {
+  return json::parse(
+      R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":700,"ready":{"pattern":"up"}})");
+}
+
+}  // namespace
+
+TEST_CASE("FourImpossibleProgramsAreNeverAccepted") {
+  struct Impossible {
+    char const* name;
+    char const* script;
+    bool shows, dies;
+  };
+  constexpr Impossible kPrograms[] = {
+      {"never-reads", "stty -echo; echo up; exec sleep 1000", false, false},
+      {"shows-nothing", "stty -echo; echo up; while read -r x; do :; done", false, false},
+      {"ignores-enter", "stty -icanon -icrnl; echo up; exec cat -u > /dev/null", true, false},
+      {"dies", "stty -icanon; echo up; head -c 9 > /dev/null; exit 3", true, true},
+  };
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    for (auto const& program : kPrograms) {
+      for (int way = 0; way < 3; ++way) {  // by pattern, by the API, bracketed
+        auto options = proof();
+        if (way == 1) options["proof"] = "api";
+        if (way == 2) options["paste"] = "bracketed";
+        Agent agent(lab, std::string(program.name) + std::to_string(way), shell(program.script, options));
+        co_await agent.start();
+        auto const prompt = agent.prompt("took everything\ntook 42\ndo you read me? took ");
+        Handing handing;
+        co_await agent.hand(prompt, handing);
+        CHECK_MESSAGE(handing.outcome == HandOutcome::unknown, program.name << way << ": " << handing.reason);
+        CHECK(handing.typed_at.has_value());
+        CHECK_FALSE(handing.accepted_at.has_value());
+        CHECK(!handing.reason.empty());
+        CHECK(handing.screen.find("up") != std::string::npos);
+        CHECK((handing.screen.find(prompt.nonce) != std::string::npos) == program.shows);
+        auto const says = co_await agent.session().witness(prompt, program.dies);
+        CHECK(says == (program.dies ? Witness::blind : Witness::pending));
+        CHECK(agent.count<Accepted>() == 0);
+        CHECK(agent.count<TurnStarted>() == 0);
+        if (program.dies)
+          CHECK(handing.reason.find("ended") != std::string::npos);
+        else if (program.shows)
+          CHECK(handing.reason.find("Enter") != std::string::npos);
+        co_await agent.stop();
+        co_await lab.host->remove(std::string(program.name) + std::to_string(way));
+      }
+    }
+  });
+}
+
+TEST_CASE("WithoutADeclaredProofNothingIsEverCalledAccepted") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(lab, "mute", shell("exec cat", json::object()));
+    co_await agent.start();
+    auto const prompt = agent.prompt("hello");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::unverified);
+    CHECK(agent.steps == "typed submitted ");
+    auto const says = co_await agent.session().witness(prompt, false);
+    CHECK(says == Witness::blind);
+    CHECK(agent.count<Accepted>() == 0);
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("ABodyThatWouldCompleteItsOwnProofGoesAsAFile") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto options = proof();
+    options["proof"]["pattern"] = "took .*{nonce}";
+    // The echo shows all of it, on one line: "took me [end NONCE]".
+    Agent agent(lab, "echo", shell("echo up; exec cat > /dev/null", options));
+    co_await agent.start();
+    auto const prompt = agent.prompt("you took me");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::unknown);
+    CHECK(slurp(prompt.body_file) == "you took me");
+    auto subject = agent.prompt("harmless");
+    subject.subject = "who took it";  // the header cannot go into a file
+    Handing refused;
+    co_await agent.hand(subject, refused);
+    CHECK(refused.outcome == HandOutcome::refused);
+    CHECK(!refused.typed_at.has_value());
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("DeathWithoutProofIsAbsentOnlyIfTheProofIsDeclaredComplete") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto options = proof();
+    options["proof_complete"] = true;
+    Agent agent(lab, "dies", shell("echo up; read -r x; exit 1", options));
+    co_await agent.start();
+    auto const prompt = agent.prompt("hello");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::unknown);
+    auto const says = co_await agent.session().witness(prompt, true);
+    CHECK(says == Witness::absent);
+    auto const closed = agent.session().gate(true);
+    CHECK(closed.find("ended") != std::string::npos);
+    auto const again = agent.prompt("more");
+    co_await agent.hand(again, handing);
+    CHECK(handing.outcome == HandOutcome::held);
+    co_await agent.stop();
+  });
+}
