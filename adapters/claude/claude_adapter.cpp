@@ -1,0 +1,97 @@
+#include "adapters/claude/claude_adapter.hpp"
+
+#include "adapters/claude/launch.hpp"
+#include "adapters/claude/live_state.hpp"
+#include "adapters/claude/session.hpp"
+#include "adapters/claude/transcript.hpp"
+#include "adapters/claude/versions.hpp"
+#include "base/paths.hpp"
+
+namespace ar::adapters {
+namespace claude {
+namespace {
+
+AdapterFacts make_facts() {
+  AdapterFacts facts;
+  facts.name = "claude";
+  facts.default_tags = {"claude"};
+  facts.capabilities = json::parse(R"({
+    "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
+    "model": {"provider": "anthropic", "source": "provider", "confidence": "unknown"},
+    "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
+    "context": {"stats": {"source": "statusline", "confidence": "reported"}, "compact": true, "clear": true, "inject": true},
+    "terminal": {"attach": {"create": false, "read": true, "write": true, "detach": true}}
+  })");
+  return facts;
+}
+
+class ClaudeAdapter final : public Adapter {
+ public:
+  AdapterFacts const& facts() const override { return facts_; }
+
+  std::vector<Check> doctor(json const& table) const override {
+    auto const options = read_options(table);
+    if (!options)
+      return {{Check::Level::error, "claude", options.error().message, "correct the configuration"}};
+    auto const cli = find_executable(options->command);
+    if (!cli)
+      return {{Check::Level::error, "claude", cli.error().message,
+               "npm install -g @anthropic-ai/claude-code, or set providers.claude.command"}};
+    auto const version = cli_version(*cli);
+    if (!version) return {{Check::Level::error, "claude", version.error().message, "reinstall Claude Code"}};
+    Check check{Check::Level::ok, "claude", *version + " at " + cli->string(), {}};
+    if (compare_versions(*version, kOldestVersion) < 0) {
+      check.level = Check::Level::error;
+      check.remedy = "update Claude Code to " + std::string(kOldestVersion) + " or newer";
+    } else if (compare_versions(*version, newest_row().seen_in) != 0) {
+      check.level = Check::Level::warning;
+      check.finding += "; this agent-runner was measured against " + std::string(newest_row().seen_in);
+      check.remedy = "it should work; if prompts are held without a reason you can see, install that version";
+    }
+    return {check};
+  }
+
+  Result<LaunchPlan> prepare(LaunchRequest const& request) const override {
+    auto const options = read_options(request.options);
+    if (!options) return options.error();
+    return plan_launch(request, *options);
+  }
+
+  std::unique_ptr<ProviderSession> open(SessionContext context) const override {
+    auto const options = read_options(context.request.options);
+    return std::make_unique<ClaudeSession>(std::move(context), options ? *options : Options());
+  }
+
+  bool can_resume(LaunchRequest const& request, std::string const& session_id) const override {
+    auto const options = read_options(request.options);
+    if (!options || session_id.empty()) return false;
+    std::error_code ec;
+    auto const config = config_dir(launch_environment(request, *options));
+    return std::filesystem::exists(transcript_file(config, request.cwd, session_id), ec);
+  }
+
+  Witness witness_offline(LaunchRequest const& /*request*/, std::string const& transcript,
+                          Prompt const& prompt) const override {
+    // The CLI writes the record's first line with the first prompt: without a record nothing was taken.
+    if (transcript.empty()) return Witness::absent;
+    TranscriptFile file(transcript);
+    Ledger ledger;
+    bool more = true;
+    while (more) {
+      std::vector<TranscriptFact> facts;
+      more = file.read(facts);
+      for (auto const& fact : facts) ledger.add(fact);
+    }
+    return ledger.consumed(prompt.nonce) ? Witness::accepted : Witness::absent;
+  }
+
+ private:
+  AdapterFacts facts_ = make_facts();
+};
+
+}  // namespace
+}  // namespace claude
+
+std::shared_ptr<Adapter const> make_claude_adapter() { return std::make_shared<claude::ClaudeAdapter>(); }
+
+}  // namespace ar::adapters

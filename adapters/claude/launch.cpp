@@ -1,0 +1,198 @@
+#include "adapters/claude/launch.hpp"
+
+#include "adapters/claude/live_state.hpp"
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+#include "base/spawn.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+namespace ar::adapters::claude {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 6> kModes{"acceptEdits", "auto",    "bypassPermissions",
+                                                 "default",     "dontAsk", "plan"};
+
+/// Variables that mark an enclosing session. CLAUDE_CODE_CHILD_SESSION alone would silently turn the
+/// transcript off.
+bool marks_a_session(std::string const& name) {
+  return name == "CLAUDECODE" || name == "AI_AGENT" || name == "TMUX" || name == "TMUX_PANE" ||
+         name.starts_with("CLAUDE_CODE_") || name.starts_with("CLAUDE_BG_");
+}
+
+json settings_for(LaunchRequest const& request, Options const& options, std::string const& mode) {
+  json settings = options.settings;
+  // What comes with a message may be read, and a message be answered, without asking anybody: the agent's own
+  // token reaches nothing but its own messages.
+  auto& permissions = settings["permissions"];
+  if (!permissions.is_object()) permissions = json::object();
+  auto& allowed = permissions["allow"];
+  if (!allowed.is_array()) allowed = json::array();
+  allowed.push_back("Read(/" + request.agent_dir.string() + "/**)");  // two slashes: an absolute path
+  for (std::string const verb : {"reply", "react", "read", "inbox"})
+    allowed.push_back("Bash(agent-runner " + verb + ":*)");
+  if (options.accept_bypass && mode == "bypassPermissions")
+    settings["skipDangerousModePermissionPrompt"] = true;
+  if (options.enable_project_mcp) settings["enableAllProjectMcpServers"] = true;
+  if (options.status_line && !request.hook_client.empty()) {
+    // A shell runs it, and shows what it prints; the client's answer is for hooks.
+    settings["statusLine"] =
+        json{{"type", "command"}, {"command", "agent-runner-hook StatusLine >/dev/null"}};
+  }
+  return settings;
+}
+
+/// An operator's own "-p", "--settings" and the like would take the session out of our hands.
+Result<void> check_own_flags(std::vector<std::string> const& arguments) {
+  for (auto const& argument : arguments) {
+    auto const name = argument.substr(0, argument.find('='));
+    for (std::string_view ours :
+         {"--session-id", "--resume", "-r", "--continue", "-c", "--print", "-p", "--bare", "--fork-session",
+          "--bg", "--worktree", "--settings", "--permission-mode"})
+      if (name == ours)
+        return invalid("providerArgs", "providerArgs must not hold " + name +
+                                           ": agent-runner sets it itself" +
+                                           (name == "--settings" ? " (use providers.claude.settings)" : "") +
+                                           (name == "--permission-mode" ? " (use approvalMode)" : ""));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string> permission_mode(std::string const& approval_mode) {
+  if (approval_mode.empty()) return std::string();
+  if (approval_mode == "read-only") return "plan";
+  if (approval_mode == "guarded") return "default";
+  if (approval_mode == "full") return "bypassPermissions";
+  // `auto` is a word of both; ours edits files without asking, which is what the CLI calls acceptEdits.
+  if (approval_mode == "auto") return "acceptEdits";
+  if (std::ranges::find(kModes, approval_mode) != kModes.end()) return approval_mode;
+  return std::nullopt;
+}
+
+std::map<std::string, std::string> launch_environment(LaunchRequest const& request, Options const& options) {
+  std::map<std::string, std::string> environment;
+  for (auto const& [name, value] : request.environment)
+    if (!marks_a_session(name)) environment.emplace(name, value);
+  // Hooks name the client by its file name, and skills the command line tool: both live in one folder.
+  if (!request.hook_client.empty()) {
+    auto& search = environment["PATH"];
+    auto const dir = request.hook_client.parent_path().string();
+    search = search.empty() ? dir : dir + ":" + search;
+  }
+  environment["DISABLE_AUTOUPDATER"] = "1";
+  // Without it one Left key turns the pane into a list of background sessions, and this session gets a new
+  // id.
+  environment["CLAUDE_CODE_DISABLE_AGENT_VIEW"] = "1";
+  environment["CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION"] = "false";
+  // The CLI reads it for one thing: whether to ask if the folder can be trusted.
+  if (options.trust_workspace) environment["CLAUDE_CODE_SANDBOXED"] = "1";
+  if (options.sandboxed_root && ::geteuid() == 0) environment["IS_SANDBOX"] = "1";
+  for (auto const& [name, value] : options.environment) environment[name] = value;
+  return environment;
+}
+
+Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& options) {
+  auto const path = request.environment.find("PATH");
+  auto const cli =
+      find_executable(options.command, path == request.environment.end() ? std::string() : path->second);
+  if (!cli)
+    return Error{ErrorKind::not_found, "cli_missing",
+                 "Claude Code is not installed: " + cli.error().message +
+                     " (npm install -g @anthropic-ai/claude-code, or set providers.claude.command)"};
+  auto const mode = permission_mode(request.approval_mode);
+  if (!mode)
+    return invalid("approvalMode",
+                   "approvalMode \"" + request.approval_mode +
+                       "\" is neither read-only, guarded, auto, full nor a mode of Claude Code");
+  if (auto checked = check_own_flags(request.provider_args); !checked) return checked.error();
+
+  auto const own = request.agent_dir / "claude";
+  if (auto made = make_private_dir(own); !made) return made.error();
+  auto const settings = own / "settings.json";
+  if (auto written = write_file(settings, to_text(settings_for(request, options, *mode))); !written)
+    return written.error();
+
+  LaunchPlan plan;
+  plan.argv = {cli->string(), "--settings", settings.string()};
+  auto const add = [&](std::string flag, std::string value) {
+    if (value.empty()) return;
+    plan.argv.push_back(std::move(flag));
+    plan.argv.push_back(std::move(value));
+  };
+  add("--plugin-dir", request.plugin_dir.string());
+  add("--model", request.model);
+  add("--effort", request.effort);
+  add("--permission-mode", *mode);
+  if (!request.system_prompt_append.empty()) {
+    auto const file = own / "system-prompt.txt";
+    if (auto written = write_file(file, request.system_prompt_append); !written) return written.error();
+    add("--append-system-prompt-file", file.string());
+  }
+  // A session that never had a prompt left no record: resuming it fails, creating it again under its id
+  // works.
+  auto const record = request.resume_session.empty()
+                          ? fs::path()
+                          : transcript_file(config_dir(launch_environment(request, options)), request.cwd,
+                                            request.resume_session);
+  std::error_code ec;
+  plan.resumes = !record.empty() && fs::exists(record, ec);
+  plan.session_id = !request.resume_session.empty()  ? request.resume_session
+                    : request.new_session_id.empty() ? new_uuid()
+                                                     : request.new_session_id;
+  add(plan.resumes ? "--resume" : "--session-id", plan.session_id);
+  plan.argv.insert(plan.argv.end(), request.provider_args.begin(), request.provider_args.end());
+
+  plan.environment = launch_environment(request, options);
+  return plan;
+}
+
+Result<std::string> cli_version(fs::path const& cli, int limit_ms) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return from_errno("cannot make a pipe", errno);
+  boost::asio::io_context io(1);
+  SpawnSpec spec;
+  spec.executable = cli;
+  spec.arguments = {"--version"};
+  // No credentials: it has only to print a line.
+  for (auto const* name : {"PATH", "HOME", "LANG"})
+    if (auto const* value = std::getenv(name)) spec.environment.push_back(std::string(name) + "=" + value);
+  spec.environment.emplace_back("DISABLE_AUTOUPDATER=1");
+  spec.out = ends[1];
+  auto process = spawn(io.get_executor(), spec);
+  ::close(ends[1]);
+  std::string output;
+  auto const deadline = Clock::now() + milliseconds(limit_ms);
+  while (process.has_value() && output.size() < 4096) {
+    auto const left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
+    pollfd wait{ends[0], POLLIN, 0};
+    if (left <= 0 || ::poll(&wait, 1, static_cast<int>(left)) <= 0) break;
+    std::array<char, 512> buffer{};
+    auto const n = ::read(ends[0], buffer.data(), buffer.size());
+    if (n <= 0) break;
+    output.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  ::close(ends[0]);
+  if (!process) return process.error();
+  boost::system::error_code ec;
+  process->terminate(ec);  // also reaps it
+  process->wait(ec);
+  auto const end = output.find_first_of(" \n");
+  auto version = output.substr(0, end);
+  if (version.empty() || version.front() < '0' || version.front() > '9')
+    return unavailable("cli_broken",
+                       cli.string() + " --version printed no version; run it by hand to see why");
+  return version;
+}
+
+}  // namespace ar::adapters::claude

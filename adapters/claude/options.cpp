@@ -1,0 +1,24 @@
+#include "adapters/claude/options.hpp"
+
+namespace ar::adapters::claude {
+
+Result<Options> read_options(json const& table) {
+  Options options;
+  if (table.is_null()) return options;
+  FieldReader in(table, "providers.claude.");
+  options.command = in.string("command", options.command);
+  options.environment = in.string_map("env");
+  options.settings = in.object("settings");
+  options.trust_workspace = in.boolean("trust_workspace", options.trust_workspace);
+  options.accept_bypass = in.boolean("accept_bypass", options.accept_bypass);
+  options.enable_project_mcp = in.boolean("enable_project_mcp", options.enable_project_mcp);
+  options.sandboxed_root = in.boolean("sandboxed_root", options.sandboxed_root);
+  options.status_line = in.boolean("status_line", options.status_line);
+  options.set_drafts_aside = in.boolean("set_drafts_aside", options.set_drafts_aside);
+  // The daemon's own keys of every provider's table.
+  for (auto const* name : {"default_tags", "default_capabilities", "shutdown_timeout_ms"}) in.ignore(name);
+  if (auto error = in.finish()) return *error;
+  return options;
+}
+
+}  // namespace ar::adapters::claude

@@ -1,0 +1,31 @@
+// From a message to the bytes that are pasted into Claude Code's composer, so that the model gets it byte for
+// byte.
+#pragma once
+#include "adapters/claude/versions.hpp"
+#include "adapters/envelope.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace ar::adapters::claude {
+
+/// What the composer leaves alone, measured on 2.1.197: everything but tabs, CR, escape sequences and other
+/// control characters. Trailing blanks survive inside a paste, since the envelope's end line stands last.
+InlineRules inline_rules();
+
+/// True when the CLI would act on an @ in `text`: attach an existing file, call an agent, or read an MCP
+/// resource. `cwd` and `home` are where it looks.
+bool has_mention(std::string_view text, std::filesystem::path const& cwd, std::filesystem::path const& home);
+
+struct Typed {
+  std::string text;      ///< the envelope, as the transcript has to show it
+  std::string paste;     ///< what is pasted: `text` and what makes the composer collapse it
+  bool as_file = false;  ///< the body is in prompt.body_file
+};
+/// Frames the prompt. A body that the composer would change, or that mentions something with @, goes as a
+/// file; an @ in a header field (subject, attachment name) is replaced by its full-width form.
+Result<Typed> typed_form(Prompt prompt, std::filesystem::path const& cwd, std::filesystem::path const& home,
+                         VersionRow const& row);
+
+}  // namespace ar::adapters::claude

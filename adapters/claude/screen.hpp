@@ -1,0 +1,41 @@
+// Reads Claude Code's screen: is there a composer, what stands in it, and if not, what is there instead? Pure
+// functions on captured lines, tested on recorded screens (tests/claude/screens).
+#pragma once
+#include "adapters/claude/versions.hpp"
+#include "adapters/terminal.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace ar::adapters::claude {
+
+struct View {
+  enum class Kind {
+    composer,    ///< the prompt's input line; `text` is what stands in it
+    shell_mode,  ///< the composer in "!" mode: a paste would run as a command
+    overlay,     ///< a dialog, menu or view in its place; `name` says which
+    left,        ///< a shell, after the CLI's end
+    unclear,     ///< nothing we know: still starting, or a new kind of screen
+  };
+  Kind kind = Kind::unclear;
+  std::string
+      text{};  ///< composer: without hints shown in dim letters; lines joined by newlines as displayed
+  std::string name{};    ///< for people, whatever the kind
+  std::string above{};   ///< composer: the lines above it, where a prompt shows once it is submitted
+  bool stashed = false;  ///< a draft is set aside already: another stash would overwrite it
+};
+
+/// `screen` should be captured with styles; without them a hint in the composer reads as text.
+View read_view(Screen const& screen, VersionRow const& row);
+
+/// Why nothing can be typed there, for people: "the permission prompt is open"; of a composer: somebody's
+/// text is in it.
+std::string obstacle_of(View const& view);
+
+/// True when the composer holds exactly `pasted`: as text, however wrapped, or as one collapsed paste of as
+/// many lines.
+bool shows_only(View const& view, std::string_view pasted, VersionRow const& row);
+/// True when `pasted` stands in the composer beside something else.
+bool shows_among_others(View const& view, std::string_view pasted, VersionRow const& row);
+
+}  // namespace ar::adapters::claude

@@ -1,0 +1,368 @@
+#include "adapters/claude/session.hpp"
+
+#include "adapters/claude/launch.hpp"
+#include "base/paths.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::adapters::claude {
+namespace {
+
+/// The CLI writes "idle" 16 to 43 ms after it starts the Stop hook; a turn that is over for this long without
+/// one was interrupted.
+constexpr auto kStopGrace = milliseconds(700);
+/// The state file is there a moment before SessionStart's hook; without that hook by then, it will not come.
+constexpr auto kReadyGrace = milliseconds(3'000);
+constexpr std::size_t kToolInputShown = 4096;
+
+std::string text_at(json const& payload, char const* name) {
+  auto const it = payload.find(name);
+  return it != payload.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+/// The number at a path of object keys; 0 when absent.
+double number_at(json const& payload, std::initializer_list<char const*> keys) {
+  json const* at = &payload;
+  for (auto const* key : keys) {
+    if (!at->is_object() || !at->contains(key)) return 0;
+    at = &(*at)[key];
+  }
+  return at->is_number() ? at->get<double>() : 0;
+}
+
+}  // namespace
+
+ClaudeSession::ClaudeSession(SessionContext context, Options options)
+    : ctx_(std::move(context)),
+      options_(std::move(options)),
+      row_(&newest_row()),
+      session_id_(ctx_.session_id),
+      files_(ctx_.executor),
+      keyboard_(ctx_.executor),
+      changed_(ctx_.executor),
+      tasks_(ctx_.executor, "claude " + ctx_.request.agent_id) {
+  auto const environment = launch_environment(ctx_.request, options_);
+  config_dir_ = config_dir(environment);
+  if (auto const home = environment.find("HOME"); home != environment.end()) home_ = home->second;
+}
+
+void ClaudeSession::emit(ProviderEvent event) const {
+  if (ctx_.emit) ctx_.emit(std::move(event));
+}
+
+void ClaudeSession::start() {
+  if (auto added = files_.add(config_dir_ / "sessions"); !added)
+    spdlog::error("{}: {}", ctx_.request.agent_id, added.error().message);
+  std::filesystem::path transcript = ctx_.transcript;
+  if (transcript.empty() && !session_id_.empty())
+    transcript = transcript_file(config_dir_, ctx_.request.cwd, session_id_);
+  // What an adopted session did before is asked of the record as a whole (witness), not replayed as news.
+  if (!transcript.empty()) follow(transcript, true);
+  gate_ = gate(false);
+  read_live_state();
+  if (ctx_.adopted && live_ && !ready_)
+    become_ready(live_->session_id.empty() ? session_id_ : live_->session_id, transcript.string(), {}, true);
+  tasks_.spawn("files", watch_files());
+  tasks_.spawn("start", watch_start());
+}
+
+awaitable<void> ClaudeSession::stop() {
+  ended_ = true;  // whoever waits for proof stops waiting
+  changed_.notify_all();
+  co_await tasks_.stop();
+}
+
+std::string ClaudeSession::gate(bool urgent) const {
+  if (ended_) return "Claude Code has ended";
+  if (!waiting_.empty()) return "waiting for a person: " + waiting_;
+  if (!ready_) return "Claude Code is starting";
+  if (compacting_) return "the context is being compacted";
+  if (!blocked_.empty()) return blocked_;
+  if (!urgent && (turn_running_ || (live_ && live_->busy()))) return "a turn is running";
+  return {};
+}
+
+void ClaudeSession::announce_gate() {
+  changed_.notify_all();
+  auto now = gate(false);
+  if (now == gate_) return;
+  gate_ = now;
+  emit(GateChanged{std::move(now)});
+}
+
+void ClaudeSession::become_ready(std::string session_id, std::string transcript, std::string model,
+                                 bool resumed) {
+  session_id_ = std::move(session_id);
+  if (!transcript.empty()) follow(transcript, ctx_.adopted || resumed);
+  auto const first = !ready_;
+  ready_ = true;
+  ended_ = false;
+  if (first) waiting_for({});
+  emit(Ready{session_id_, std::move(transcript), std::move(model), resumed});
+  announce_gate();
+}
+
+void ClaudeSession::follow(std::filesystem::path transcript, bool from_end) {
+  if (transcript_ && transcript_->path() == transcript) return;
+  if (auto added = files_.add(transcript.parent_path()); !added)
+    spdlog::error("{}: {}", ctx_.request.agent_id, added.error().message);
+  std::error_code ec;
+  auto const size = from_end ? std::filesystem::file_size(transcript, ec) : 0;
+  transcript_.emplace(std::move(transcript), ec ? 0 : size);
+  read_transcript();
+}
+
+void ClaudeSession::turn_started(std::vector<std::string> nonces) {
+  turn_running_ = true;
+  ++turns_;
+  interrupted_ = false;
+  emit(TurnStarted{std::move(nonces)});
+  announce_gate();
+}
+
+void ClaudeSession::turn_ended(TurnEnded ended) {
+  if (!turn_running_) return;
+  turn_running_ = false;
+  interrupted_ = false;
+  compacting_ = false;
+  emit(std::move(ended));
+  if (!live_ || !live_->waiting()) waiting_for({});
+  announce_gate();
+}
+
+void ClaudeSession::waiting_for(std::string what) {
+  if (what == waiting_) return;
+  auto const was = std::exchange(waiting_, std::move(what));
+  if (!waiting_.empty())
+    emit(WaitingForPerson{waiting_});
+  else if (!was.empty())
+    emit(WaitingOver{});
+  announce_gate();
+}
+
+void ClaudeSession::read_live_state() {
+  auto const text = read_file(live_state_file(config_dir_, ctx_.terminal->pid()), 1U << 20);
+  if (!text) return;  // not up yet, or gone: the terminal's exit tells
+  if (auto state = parse_live_state(*text)) on_live_state(std::move(*state));
+}
+
+void ClaudeSession::on_live_state(LiveState now) {
+  auto const was = std::exchange(live_, std::move(now));
+  if (!live_->version.empty()) row_ = &row_for(live_->version);
+  if (!was && !ready_ && !ctx_.adopted) tasks_.spawn("ready", ready_without_hook());
+  if (was && was->status == live_->status && was->waiting_for == live_->waiting_for) return;
+  ++live_changes_;
+  if (live_->waiting()) {
+    // A permission hook may have said more precisely what for.
+    if (waiting_.empty()) waiting_for(live_->waiting_for.empty() ? "a dialog" : live_->waiting_for);
+  } else if (ready_) {
+    waiting_for({});
+  }
+  if ((live_->busy() != turn_running_ || compacting_) && !live_->waiting())
+    tasks_.spawn("settle", settle(live_changes_, turns_));
+  announce_gate();
+}
+
+awaitable<void> ClaudeSession::ready_without_hook() {
+  auto const waited = co_await sleep_for(kReadyGrace);
+  if (!waited || ready_ || !live_) co_return;
+  auto const record = transcript_file(config_dir_, ctx_.request.cwd, live_->session_id);
+  become_ready(live_->session_id, record.string(), {}, !ctx_.request.resume_session.empty());
+}
+
+/// The live state and the hooks disagree about a turn: whoever is late has this long to speak.
+awaitable<void> ClaudeSession::settle(std::uint64_t change, std::uint64_t turn) {
+  auto const waited = co_await sleep_for(kStopGrace);
+  if (!waited || change != live_changes_ || turn != turns_ || !live_) co_return;
+  if (live_->busy() && !turn_running_ && !compacting_) turn_started({});
+  if (!live_->at_rest()) co_return;
+  compacting_ = false;  // one that was cancelled fires no PostCompact
+  if (turn_running_) end_by_grace();
+  announce_gate();
+}
+
+void ClaudeSession::end_by_grace() {
+  read_transcript();
+  TurnEnded ended;
+  ended.outcome = TurnEnded::Outcome::interrupted;
+  ended.final_text = last_text_;
+  ended.error = interrupted_ ? "interrupted by a person" : "the turn ended without saying how";
+  turn_ended(std::move(ended));
+}
+
+void ClaudeSession::read_transcript() {
+  if (!transcript_) return;
+  std::vector<TranscriptFact> facts;
+  while (transcript_->read(facts)) {
+  }
+  for (auto const& fact : facts) on_fact(fact);
+  if (!facts.empty()) announce_gate();
+}
+
+void ClaudeSession::on_fact(TranscriptFact const& fact) {
+  std::vector<std::string> fresh;
+  if (fact.kind == TranscriptFact::Kind::consumed)
+    std::ranges::copy_if(fact.nonces, std::back_inserter(fresh),
+                         [&](auto const& nonce) { return !ledger_.consumed(nonce); });
+  ledger_.add(fact);
+  // Once in the CLI's own queue it needs no Enter any more.
+  if (fact.kind == TranscriptFact::Kind::enqueued)
+    for (auto const& nonce : fact.nonces) early_.try_emplace(nonce, wall_now());
+  for (auto const& nonce : fresh) {
+    if (nonce != in_hand_)
+      emit(Accepted{nonce, "transcript"});
+    else
+      altered_ = fact.text.find(in_hand_text_) == std::string::npos;
+  }
+  if (fact.kind == TranscriptFact::Kind::assistant && !fact.text.empty()) last_text_ = fact.text;
+  if (fact.kind == TranscriptFact::Kind::interrupted && turn_running_) {
+    interrupted_ = true;
+    // Without a live state file this line is the only sign of the turn's end.
+    if (!live_ || live_->at_rest()) end_by_grace();
+  }
+}
+
+awaitable<void> ClaudeSession::watch_files() {
+  auto const live_name = live_state_file(config_dir_, ctx_.terminal->pid()).filename().string();
+  while (true) {
+    auto const changes = co_await files_.next();
+    if (files_.broken()) co_return;
+    if (changes.everything || changes.names.contains(live_name)) read_live_state();
+    if (changes.everything ||
+        (transcript_ && changes.names.contains(transcript_->path().filename().string())))
+      read_transcript();
+  }
+}
+
+/// A start that shows no life stands at a question that fires no hook: the screen says which.
+awaitable<void> ClaudeSession::watch_start() {
+  if (ready_) co_return;
+  auto const patience = ctx_.adopted ? Clock::duration::zero() : Clock::duration(row_->stuck_start);
+  std::function<bool()> const show_life = [this] {
+    return ready_ || live_.has_value() || !ctx_.terminal->alive();
+  };
+  auto const alive = co_await wait_for(show_life, patience);
+  if (alive) co_return;
+  auto watch = co_await ctx_.terminal->watch_output();
+  while (!ready_ && ctx_.terminal->alive()) {
+    bool copy_mode = false;
+    auto const view = co_await look(copy_mode);
+    if (live_ || ready_) break;
+    if (view && view->kind == View::Kind::composer) {
+      // It is up, and tells it by neither hook nor state file (an adopted one of an old version): the screen
+      // will do.
+      become_ready(session_id_, transcript_ ? transcript_->path().string() : std::string(), {}, ctx_.adopted);
+      break;
+    }
+    if (view)
+      waiting_for(view->kind == View::Kind::overlay ? view->name + " (at the start)"
+                                                    : "the start: " + view->name);
+    if (!watch) co_return;
+    co_await (*watch)->wait(Clock::now() + std::chrono::minutes(1));
+  }
+}
+
+Result<json> ClaudeSession::hook(std::string const& event, json const& payload) {
+  auto const of_subagent = !text_at(payload, "agent_id").empty();
+  if (event == "SessionStart") {
+    hook_session_start(payload);
+  } else if (event == "UserPromptSubmit") {
+    auto nonces = whole_envelopes(text_at(payload, "prompt"));
+    for (auto const& nonce : nonces) early_.try_emplace(nonce, wall_now());
+    turn_started(std::move(nonces));
+  } else if (event == "Stop" && !of_subagent) {
+    turn_ended({TurnEnded::Outcome::completed, text_at(payload, "last_assistant_message"), {}, {}});
+  } else if (event == "StopFailure" && !of_subagent) {
+    hook_stop_failure(payload);
+  } else if (event == "SubagentStart") {
+    emit(WorkStarted{"subagent", text_at(payload, "agent_id"), text_at(payload, "agent_type"), {}, {}});
+  } else if (event == "SubagentStop") {
+    if (!text_at(payload, "agent_type").empty()) emit(WorkFinished{"subagent", text_at(payload, "agent_id")});
+  } else if (event == "PreCompact" || event == "PostCompact") {
+    compacting_ = event == "PreCompact";
+    compactions_ += compacting_;
+    emit(Noted{compacting_ ? "compaction.started" : "compaction.finished",
+               json{{"trigger", text_at(payload, "trigger")}}});
+  } else if (event == "SessionEnd") {
+    auto const reason = text_at(payload, "reason");
+    // After "clear" and "resume" the process goes on with another session.
+    ended_ = reason != "clear" && reason != "resume";
+    emit(Noted{"session.ended", json{{"reason", reason}}});
+  } else if (event == "Notification") {
+    emit(Noted{"notification", json{{"type", text_at(payload, "notification_type")},
+                                    {"message", text_at(payload, "message")}}});
+  } else if (event == "PermissionRequest") {
+    // Nobody answers here yet: the dialog stays for the person at the terminal.
+    waiting_for("permission for " + text_at(payload, "tool_name"));
+  } else if (event == "StatusLine") {
+    hook_status_line(payload);
+  } else if (event == "PreToolUse" || event == "PostToolUse" || event == "PostToolUseFailure") {
+    hook_tool(event, payload);
+  }
+  announce_gate();
+  return ok(json::object());
+}
+
+void ClaudeSession::hook_session_start(json const& payload) {
+  auto const source = text_at(payload, "source");
+  auto const id = text_at(payload, "session_id");
+  auto const transcript = text_at(payload, "transcript_path");
+  if (source == "compact") return;
+  read_live_state();
+  if (!ready_) return become_ready(id, transcript, text_at(payload, "model"), source == "resume");
+  ended_ = false;
+  if (id == session_id_) return;
+  session_id_ = id;
+  if (!transcript.empty()) follow(transcript, source == "resume");
+  emit(SessionChanged{id, transcript});
+}
+
+void ClaudeSession::hook_stop_failure(json const& payload) {
+  TurnEnded ended;
+  ended.outcome = TurnEnded::Outcome::failed;
+  ended.error_kind = text_at(payload, "error");
+  ended.error = text_at(payload, "last_assistant_message");
+  if (auto const details = text_at(payload, "error_details"); !details.empty())
+    ended.error += " (" + details + ")";
+  turn_ended(std::move(ended));
+}
+
+void ClaudeSession::hook_tool(std::string const& event, json const& payload) {
+  // A tool runs: whatever was asked before has been answered.
+  if (event != "PreToolUse" && live_ && !live_->waiting()) waiting_for({});
+  json data{{"tool", text_at(payload, "tool_name")}, {"id", text_at(payload, "tool_use_id")}};
+  if (auto const agent = text_at(payload, "agent_id"); !agent.empty()) data["subagent"] = agent;
+  if (event == "PreToolUse" && payload.contains("tool_input")) {
+    auto input = to_text(payload["tool_input"]);
+    if (input.size() <= kToolInputShown)
+      data["input"] = payload["tool_input"];
+    else
+      data["inputBytes"] = input.size();
+  }
+  if (payload.contains("duration_ms")) data["durationMs"] = payload["duration_ms"];
+  if (event == "PostToolUseFailure") data["error"] = text_at(payload, "error");
+  emit(Noted{event == "PreToolUse"    ? "tool.started"
+             : event == "PostToolUse" ? "tool.finished"
+                                      : "tool.failed",
+             std::move(data)});
+}
+
+void ClaudeSession::hook_status_line(json const& payload) {
+  auto const window = number_at(payload, {"context_window", "context_window_size"});
+  if (window <= 0) return;
+  ContextUse use;
+  use.window = static_cast<std::int64_t>(window);
+  use.tokens = static_cast<std::int64_t>(
+      number_at(payload, {"context_window", "current_usage", "input_tokens"}) +
+      number_at(payload, {"context_window", "current_usage", "cache_creation_input_tokens"}) +
+      number_at(payload, {"context_window", "current_usage", "cache_read_input_tokens"}));
+  use.utilization = number_at(payload, {"context_window", "used_percentage"}) / 100.0;
+  use.source = "statusline";
+  use.confidence = "reported";
+  if (auto const cost = number_at(payload, {"cost", "total_cost_usd"}); cost > 0) use.cost_usd = cost;
+  emit(std::move(use));
+}
+
+}  // namespace ar::adapters::claude

@@ -1,0 +1,130 @@
+// One running Claude Code process: what it tells about itself becomes events, and prompts are typed into it.
+//
+// Four sources, each of which knows what the others do not: hooks (turns, tools, subagents), the transcript
+// (what the model was given), the live state file (busy, idle, waiting: also for what fires no hook, such as
+// Escape) and the screen (asked only before typing, and when something does not come).
+#pragma once
+#include "adapters/adapter.hpp"
+#include "adapters/claude/file_watch.hpp"
+#include "adapters/claude/live_state.hpp"
+#include "adapters/claude/options.hpp"
+#include "adapters/claude/prompt_text.hpp"
+#include "adapters/claude/screen.hpp"
+#include "adapters/claude/transcript.hpp"
+#include "adapters/claude/versions.hpp"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace ar::adapters::claude {
+
+/// io thread only.
+class ClaudeSession final : public ProviderSession {
+ public:
+  ClaudeSession(SessionContext context, Options options);
+
+  void start() override;
+  awaitable<void> stop() override;
+  Result<json> hook(std::string const& event, json const& payload) override;
+  std::string gate(bool urgent) const override;
+  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
+  awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
+  awaitable<Result<void>> interrupt() override;
+  awaitable<Result<void>> compact() override;
+  awaitable<Result<void>> clear() override;
+  awaitable<Result<void>> quit() override;
+
+ private:
+  /// What stands in the way of typing, found on the screen.
+  struct Obstacle {
+    std::string reason{};  ///< empty: none, the composer is ours
+    std::string screen{};
+    bool draft_set_aside = false;
+  };
+
+  // session.cpp: facts become events.
+  void emit(ProviderEvent event) const;
+  void announce_gate();
+  void become_ready(std::string session_id, std::string transcript, std::string model, bool resumed);
+  void follow(std::filesystem::path transcript, bool from_end);
+  void turn_started(std::vector<std::string> nonces);
+  void turn_ended(TurnEnded ended);
+  void waiting_for(std::string what);
+  void on_live_state(LiveState now);
+  void on_fact(TranscriptFact const& fact);
+  void read_live_state();
+  void read_transcript();
+  void end_by_grace();
+  void hook_session_start(json const& payload);
+  void hook_stop_failure(json const& payload);
+  void hook_tool(std::string const& event, json const& payload);
+  void hook_status_line(json const& payload);
+  awaitable<void> watch_files();
+  awaitable<void> watch_start();
+  awaitable<void> ready_without_hook();
+  awaitable<void> settle(std::uint64_t change, std::uint64_t turn);
+
+  // session_hand.cpp: typing prompts; session_commands.cpp: typing commands.
+  awaitable<Obstacle> approach(Terminal::OutputWatch& watch);
+  awaitable<std::optional<View>> look(bool& copy_mode, std::string* screen = nullptr);
+  awaitable<std::optional<View>> await_view(Terminal::OutputWatch& watch, std::string text,
+                                            Clock::time_point deadline);
+  awaitable<Handing> type_in(Prompt const& prompt, Typed const& typed,
+                             std::function<void(std::string_view)> on_step);
+  awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, Terminal::OutputWatch& watch,
+                                    Handing& handing);
+  awaitable<void> await_proof(Prompt const& prompt, Handing& handing);
+  awaitable<bool> clear_composer(Terminal::OutputWatch& watch);
+  bool is_ours(View const& view) const;
+  awaitable<void> clear_leftover();
+  awaitable<void> mark_unknown(Handing& handing, std::string reason);
+  awaitable<Result<void>> press(std::string_view key);
+  awaitable<void> watch_obstacle();
+  awaitable<Result<void>> run_command(std::string command);
+  awaitable<bool> wait_for(std::function<bool()> condition, Clock::duration limit);
+  void block(std::string reason);
+  bool signs_of(std::string const& nonce) const;
+
+  // Set once.
+  SessionContext ctx_;
+  Options options_;
+  std::filesystem::path config_dir_;
+  std::filesystem::path home_;
+  VersionRow const* row_;
+
+  // What is known about the process.
+  bool ready_ = false;
+  bool ended_ = false;
+  bool turn_running_ = false;
+  std::uint64_t turns_ = 0;  ///< begun so far
+  bool compacting_ = false;
+  std::optional<LiveState> live_{};
+  std::uint64_t live_changes_ = 0;
+  std::string session_id_;
+  std::string last_text_{};      ///< the model's last text, for turns that end without a hook
+  bool interrupted_ = false;     ///< the transcript shows it for the running turn
+  std::string waiting_{};        ///< what a person is asked for
+  std::string blocked_{};        ///< what the screen showed in place of an empty composer, until it is gone
+  std::string resting_draft_{};  ///< a draft nobody has touched for a while: it may be set aside
+  std::string gate_{};           ///< as announced
+  int compactions_ = 0;          ///< begun so far
+  std::map<std::string, WallTime>
+      early_{};  ///< nonces the CLI has taken from its composer, not yet shown to the model
+  std::deque<std::string> handed_{};      ///< nonces typed by this session, the newest few dozen
+  std::set<std::string> typed_labels_{};  ///< how the composer showed our pastes: "[Pasted text #7 +3 lines]"
+  std::string in_hand_{};                 ///< the nonce whose proof hand() waits for
+  std::string in_hand_text_{};            ///< and what its record has to hold
+  bool altered_ = false;                  ///< it holds something else
+  Ledger ledger_;
+  std::optional<TranscriptFile> transcript_{};
+
+  FileWatch files_;
+  AsyncMutex keyboard_;  ///< held from the first look at the composer to the sign that Enter was taken
+  Notifier changed_;     ///< any of the above changed
+  TaskGroup tasks_;
+};
+
+}  // namespace ar::adapters::claude

@@ -1,0 +1,412 @@
+// Typing into Claude Code. The protocol, and why each step is there:
+// - look: only an empty composer is typed into; with a dialog open, Enter would approve it.
+// - paste, bracketed. An Enter in the same write is swallowed, mostly for a session's first prompt.
+// - look until the composer shows our text, and only it.
+// - Enter; again only while the composer still shows our text and nothing says that it was taken. A needless
+//   one would send a person's draft that came back, or the prompt a second time: up to one in ten stays in
+//   the composer although it was submitted (2.1.197, with prompts close together).
+// - proof: the transcript shows the prompt given to the model; UserPromptSubmit is an early sign, no proof.
+// - look: what stayed in the composer although it was submitted is cleared.
+#include "adapters/claude/session.hpp"
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::adapters::claude {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr auto kScreenPatience = seconds(5);  ///< for a composer to appear when nothing else is on the screen
+constexpr auto kPastePatience = seconds(15);  ///< from the paste to the composer showing it
+constexpr auto kTakenPatience = seconds(10);  ///< from an empty composer to a sign that the prompt was taken
+constexpr auto kProofPatience =
+    seconds(60);                         ///< from the last sign to the proof, unless it is queued in the CLI
+constexpr auto kDraftRest = seconds(5);  ///< a draft untouched for this long may be set aside
+constexpr auto kClearPatience = seconds(20);   ///< to empty a composer line by line
+constexpr auto kWitnessPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
+constexpr std::size_t kRemembered = 64;        ///< own prompts that are recognised in the composer
+
+std::string joined(std::vector<std::string> const& lines) {
+  std::string text;
+  for (auto const& line : lines) text += line + "\n";
+  return text;
+}
+
+Handing held(std::string reason) {
+  Handing handing;
+  handing.outcome = HandOutcome::held;
+  handing.reason = std::move(reason);
+  return handing;
+}
+
+}  // namespace
+
+bool ClaudeSession::signs_of(std::string const& nonce) const {
+  return early_.contains(nonce) || ledger_.consumed(nonce);
+}
+
+awaitable<bool> ClaudeSession::wait_for(std::function<bool()> condition, Clock::duration limit) {
+  auto const deadline = Clock::now() + limit;
+  while (!condition()) {
+    if (Clock::now() >= deadline) co_return false;
+    co_await changed_.wait(deadline);
+  }
+  co_return true;
+}
+
+awaitable<std::optional<View>> ClaudeSession::look(bool& copy_mode, std::string* screen) {
+  auto const captured = co_await ctx_.terminal->capture(true);
+  if (!captured) co_return std::nullopt;
+  copy_mode = captured->copy_mode;
+  if (screen) *screen = joined(captured->lines);
+  co_return read_view(*captured, *row_);
+}
+
+/// Looks until the composer is ours to type into, or says what it is instead.
+awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(Terminal::OutputWatch& watch) {
+  Obstacle found;
+  auto const deadline = Clock::now() + kScreenPatience;
+  while (true) {
+    bool copy_mode = false;
+    auto const view = co_await look(copy_mode, &found.screen);
+    if (!view) {
+      found.reason = "the terminal is gone";
+      co_return found;
+    }
+    if (copy_mode) {
+      co_await ctx_.terminal->leave_copy_mode();
+      co_await watch.wait(Clock::now() + milliseconds(20));
+      if (Clock::now() < deadline) continue;
+      found.reason = "somebody is scrolling in the terminal";
+      co_return found;
+    }
+    if (view->kind == View::Kind::composer && view->text.empty()) {
+      found.reason.clear();
+      co_return found;
+    }
+    if (is_ours(*view)) {
+      auto const cleared = co_await clear_composer(watch);
+      if (cleared) continue;
+    }
+    if (view->kind == View::Kind::composer && !resting_draft_.empty() && view->text == resting_draft_ &&
+        !view->stashed) {
+      co_await press(row_->stash_key);
+      auto const after = co_await await_view(watch, {}, Clock::now() + seconds(2));
+      resting_draft_.clear();
+      found.draft_set_aside =
+          after && after->kind == View::Kind::composer && after->text.empty() && after->stashed;
+      if (found.draft_set_aside) {
+        found.reason.clear();
+        co_return found;
+      }
+    }
+    found.reason = obstacle_of(*view);
+    if (view->kind != View::Kind::unclear || Clock::now() >= deadline) co_return found;
+    co_await watch.wait(deadline);
+  }
+}
+
+/// Looks until the composer shows exactly `text` (empty: nothing), something else is in its place, or the
+/// deadline.
+awaitable<std::optional<View>> ClaudeSession::await_view(Terminal::OutputWatch& watch, std::string text,
+                                                         Clock::time_point deadline) {
+  while (true) {
+    bool copy_mode = false;
+    auto view = co_await look(copy_mode);
+    if (!view) co_return view;
+    auto const there = text.empty() ? view->kind == View::Kind::composer && view->text.empty()
+                                    : shows_only(*view, text, *row_);
+    auto const in_the_way = view->kind == View::Kind::overlay || view->kind == View::Kind::left;
+    if (there || in_the_way || Clock::now() >= deadline) co_return view;
+    co_await watch.wait(deadline);
+  }
+}
+
+/// Text of a prompt this session typed: one that stayed after its submit, or that Escape has put back, where
+/// only a part of it may be visible.
+bool ClaudeSession::is_ours(View const& view) const {
+  if (view.kind != View::Kind::composer || view.text.empty()) return false;
+  // A collapsed paste has a number that no other one gets in this process.
+  if (typed_labels_.contains(view.text)) return true;
+  return std::ranges::any_of(handed_, [&](std::string const& nonce) {
+    return view.text.find(envelope_mark(nonce)) != std::string::npos ||
+           view.text.find("[end " + nonce + "]") != std::string::npos;
+  });
+}
+
+/// Empties a composer whose text is certainly ours, line by line.
+awaitable<bool> ClaudeSession::clear_composer(Terminal::OutputWatch& watch) {
+  auto const deadline = Clock::now() + kClearPatience;
+  int foreign = 0;
+  while (Clock::now() < deadline) {
+    bool copy_mode = false;
+    auto const before = co_await look(copy_mode);
+    if (!before || before->kind == View::Kind::overlay || before->kind == View::Kind::left) co_return false;
+    if (before->kind == View::Kind::composer && before->text.empty()) co_return true;
+    if (!is_ours(*before)) {
+      // Caught while it is being drawn, or a person has begun to type: never clear that.
+      co_await watch.wait(Clock::now() + milliseconds(150));
+      if (before->kind == View::Kind::composer && ++foreign > 3) co_return false;
+      continue;
+    }
+    auto const many = std::ranges::count(before->text, '\n') > 8;
+    for (int i = 0; i < (many ? 16 : 1); ++i)
+      if (auto pressed = co_await press(row_->clear_line_key); !pressed) co_return false;
+    co_await watch.wait(Clock::now() + milliseconds(150));
+  }
+  co_return false;
+}
+
+void ClaudeSession::block(std::string reason) {
+  auto const watching = !blocked_.empty();
+  blocked_ = std::move(reason);
+  announce_gate();
+  if (!watching) tasks_.spawn("obstacle", watch_obstacle());
+}
+
+/// Opens the gate again when the composer is empty, or holds a draft at rest that may be set aside.
+awaitable<void> ClaudeSession::watch_obstacle() {
+  auto watch = co_await ctx_.terminal->watch_output();
+  std::string draft;
+  auto since = Clock::now();
+  while (watch && ctx_.terminal->alive()) {
+    bool copy_mode = false;
+    auto const view = co_await look(copy_mode);
+    if (!view) break;
+    auto again = Clock::now() + std::chrono::minutes(1);
+    if (view->kind == View::Kind::composer) {
+      if (view->text.empty() || is_ours(*view)) break;
+      if (view->text != draft) since = Clock::now();
+      draft = view->text;
+      if (options_.set_drafts_aside && !view->stashed) {
+        again = since + kDraftRest;
+        if (Clock::now() >= again) {
+          resting_draft_ = draft;
+          break;
+        }
+      }
+    } else if (blocked_ != obstacle_of(*view)) {
+      blocked_ = obstacle_of(*view);
+      announce_gate();
+    }
+    co_await (*watch)->wait(again);
+  }
+  blocked_.clear();
+  announce_gate();
+}
+
+awaitable<void> ClaudeSession::mark_unknown(Handing& handing, std::string reason) {
+  handing.outcome = HandOutcome::unknown;
+  handing.reason = std::move(reason);
+  bool copy_mode = false;
+  co_await look(copy_mode, &handing.screen);
+}
+
+/// Presses keys; a person's scrolling is ended for it, as nothing is typed before that.
+awaitable<Result<void>> ClaudeSession::press(std::string_view key) {
+  std::vector<std::string> const keys{std::string(key)};
+  auto pressed = co_await ctx_.terminal->keys(keys);
+  for (int tries = 0; tries < 3 && !pressed && pressed.error().code == "copy_mode"; ++tries) {
+    co_await ctx_.terminal->leave_copy_mode();
+    pressed = co_await ctx_.terminal->keys(keys);
+  }
+  co_return pressed;
+}
+
+awaitable<Handing> ClaudeSession::hand(Prompt prompt, std::function<void(std::string_view)> on_step) {
+  if (auto reason = gate(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
+  auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
+  if (!typed) co_return held(typed.error().message);  // the disk may have room again
+  in_hand_ = prompt.nonce;
+  in_hand_text_ = typed->text;
+  altered_ = false;
+  Handing handing = co_await type_in(prompt, *typed, std::move(on_step));
+  if (handing.submitted_at && handing.outcome == HandOutcome::held) {
+    co_await await_proof(prompt, handing);
+  }
+  in_hand_.clear();
+  if (handing.outcome == HandOutcome::accepted) {
+    early_.erase(prompt.nonce);
+    co_await clear_leftover();
+  }
+  if (altered_)
+    emit(Noted{"delivery.altered",
+               json{{"messageId", prompt.message_id},
+                    {"reason", "the transcript shows this prompt with other bytes than were typed"}}});
+  co_return handing;
+}
+
+/// By the time of the proof the composer is drawn anew; a prompt that still stands in it would be sent again
+/// by the next Enter, a person's or ours.
+awaitable<void> ClaudeSession::clear_leftover() {
+  auto const lock = co_await keyboard_.lock();
+  bool copy_mode = false;
+  auto const view = co_await look(copy_mode);
+  if (!view || copy_mode || view->kind != View::Kind::composer || !is_ours(*view)) co_return;
+  auto watch = co_await ctx_.terminal->watch_output();
+  if (!watch) co_return;
+  auto const cleared = co_await clear_composer(**watch);
+  emit(Noted{"delivery.leftover", json{{"cleared", cleared}}});
+}
+
+/// Ends with `submitted_at` set and outcome held when Enter was taken and the proof is to come.
+awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typed,
+                                          std::function<void(std::string_view)> on_step) {
+  auto const lock = co_await keyboard_.lock();
+  if (auto reason = gate(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
+  auto watch = co_await ctx_.terminal->watch_output();
+  if (!watch) co_return held(watch.error().message);
+  auto const obstacle = co_await approach(**watch);
+  if (!obstacle.reason.empty()) {
+    block(obstacle.reason);
+    auto handing = held(obstacle.reason);
+    handing.screen = obstacle.screen;
+    co_return handing;
+  }
+
+  Handing handing;
+  handed_.push_back(prompt.nonce);
+  if (handed_.size() > kRemembered) handed_.pop_front();
+  if (auto pasted = co_await ctx_.terminal->paste(typed.paste); !pasted) {
+    auto reason = "the paste failed: " + pasted.error().message;
+    if (pasted.error().code == "copy_mode" || pasted.error().code == "terminal_gone") {
+      if (obstacle.draft_set_aside)
+        co_await press(row_->stash_key);  // in an empty composer it brings the draft back
+      co_return held(std::move(reason));
+    }
+    co_await mark_unknown(handing, std::move(reason));
+    co_return handing;
+  }
+  handing.typed_at = wall_now();
+  if (on_step) on_step("typed");
+
+  auto const view = co_await await_view(**watch, typed.paste, Clock::now() + kPastePatience);
+  std::string trouble;
+  if (!view)
+    trouble = "the terminal ended while the prompt was typed";
+  else if (view->kind == View::Kind::composer && view->text.empty())
+    trouble = "Claude Code did not show the pasted prompt";
+  else if (view->kind != View::Kind::composer)
+    trouble = obstacle_of(*view) + ", since the prompt was typed";
+  else if (!shows_only(*view, typed.paste, *row_))
+    trouble = "the input line holds other text beside the prompt";
+  if (trouble.empty()) {
+    typed_labels_.insert(view->text);
+    auto const taken = co_await press_until_taken(prompt, view->text, **watch, handing);
+    if (!taken) trouble = "Enter was pressed, and nothing shows that the prompt was taken";
+  }
+  if (!trouble.empty()) {
+    co_await mark_unknown(handing, std::move(trouble));
+    co_return handing;
+  }
+  if (on_step) on_step("submitted");
+  co_return handing;
+}
+
+/// True when there is a sign that Enter was taken.
+awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label,
+                                                 Terminal::OutputWatch& watch, Handing& handing) {
+  std::function<bool()> const sign = [this, &prompt] {
+    return signs_of(prompt.nonce) || ended_ || !ctx_.terminal->alive();
+  };
+  auto const was_busy = live_ && live_->busy();
+  for (int presses = 1; presses <= row_->max_enters; ++presses) {
+    if (auto pressed = co_await press("Enter"); !pressed) co_return false;
+    if (!handing.submitted_at) handing.submitted_at = wall_now();
+    auto const taken = co_await wait_for(sign, row_->enter_patience * presses);
+    if (taken) co_return signs_of(prompt.nonce);
+    bool copy_mode = false;
+    auto const view = co_await look(copy_mode);
+    if (!view) co_return false;
+    auto const submitted =
+        view->above.find(prompt.nonce) != std::string::npos || (live_ && live_->busy() && !was_busy);
+    if (submitted || view->text != label) {
+      // It was submitted, or left the composer: no further Enter, whatever else the screen shows now.
+      co_await wait_for(sign, kTakenPatience);
+      co_return signs_of(prompt.nonce);
+    }
+    spdlog::debug("{}: Enter {} for message {} was not taken", ctx_.request.agent_id, presses,
+                  prompt.message_id);
+  }
+  // Still there, and ours: take it away, so that it cannot run into the next prompt. The transcript decides
+  // later whether one of those Enters was taken after all.
+  co_await clear_composer(watch);
+  co_await wait_for(sign, kWitnessPatience);
+  co_return signs_of(prompt.nonce);
+}
+
+awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, Handing& handing) {
+  auto deadline = Clock::now() + kProofPatience;
+  while (!ledger_.consumed(prompt.nonce)) {
+    if (ended_ || !ctx_.terminal->alive()) {
+      read_transcript();
+      if (ledger_.consumed(prompt.nonce)) break;
+      co_await mark_unknown(handing, "Claude Code ended before it showed the prompt to the model");
+      co_return;
+    }
+    if (ledger_.queued(prompt.nonce))
+      deadline = Clock::now() + kProofPatience;  // as long as its queue holds it
+    if (Clock::now() >= deadline) {
+      co_await mark_unknown(handing, "the prompt was taken, but the transcript does not show it");
+      co_return;
+    }
+    co_await changed_.wait(deadline);
+  }
+  handing.outcome = HandOutcome::accepted;
+  handing.proof = "transcript";
+  handing.accepted_at = wall_now();
+  if (auto const early = early_.find(prompt.nonce); early != early_.end())
+    handing.early_sign_at = early->second;
+}
+
+awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
+  // The record as a whole, not only what was followed; of the session of that time, and of the present one.
+  std::set<std::filesystem::path> records;
+  if (!ctx_.transcript.empty()) records.insert(ctx_.transcript);
+  if (transcript_) records.insert(transcript_->path());
+  Ledger whole;
+  auto const read_records = [&]() -> awaitable<void> {
+    for (auto const& path : records) {
+      TranscriptFile file(path);
+      bool more = true;
+      while (more) {
+        std::vector<TranscriptFact> facts;
+        more = file.read(facts, 1U << 20);
+        for (auto const& fact : facts) whole.add(fact);
+        co_await net::post(ctx_.executor, net::use_awaitable);  // a long record must not hold up the others
+      }
+    }
+  };
+  co_await read_records();
+  if (whole.consumed(prompt.nonce)) co_return Witness::accepted;
+  if (process_gone) co_return Witness::absent;
+  if (whole.queued(prompt.nonce) || !ready_ || ended_) co_return Witness::pending;
+
+  // Not in the record of a living process: it may still stand in the composer, or have left it a moment ago.
+  auto const lock = co_await keyboard_.lock();
+  auto watch = co_await ctx_.terminal->watch_output();
+  bool copy_mode = false;
+  auto const view = co_await look(copy_mode);
+  if (!watch || !view || view->kind != View::Kind::composer) co_return Witness::pending;
+  auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
+  if (!typed) co_return Witness::pending;
+  if (shows_among_others(*view, typed->paste, *row_)) co_return Witness::pending;
+  if (shows_only(*view, typed->paste, *row_)) {
+    typed_labels_.insert(view->text);
+    auto const cleared = co_await clear_composer(**watch);
+    if (!cleared) co_return Witness::pending;
+  }
+  auto const nonce = prompt.nonce;
+  std::function<bool()> const shown = [this, nonce] { return ledger_.consumed(nonce); };
+  auto const late = co_await wait_for(shown, kWitnessPatience);
+  if (late) co_return Witness::accepted;
+  if (ledger_.queued(nonce) || (signs_of(nonce) && turn_running_)) co_return Witness::pending;
+  whole = {};
+  co_await read_records();
+  co_return whole.consumed(nonce) ? Witness::accepted : Witness::absent;
+}
+
+}  // namespace ar::adapters::claude

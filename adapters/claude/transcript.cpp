@@ -1,0 +1,200 @@
+#include "adapters/claude/transcript.hpp"
+
+#include "adapters/envelope.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <memory>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ar::adapters::claude {
+namespace {
+
+constexpr std::size_t kLongestLine = 64U << 20;
+
+std::string string_at(json const& object, char const* name) {
+  if (!object.is_object()) return {};
+  auto const it = object.find(name);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+bool flag(json const& object, char const* name) {
+  auto const it = object.find(name);
+  return it != object.end() && it->is_boolean() && it->get<bool>();
+}
+
+/// The text a person or we typed: the content itself, or its text blocks. Tool results are not: a tool may
+/// print an envelope that it read elsewhere.
+std::vector<std::string> texts_of(json const& content) {
+  if (content.is_string()) return {content.get<std::string>()};
+  std::vector<std::string> texts;
+  if (content.is_array())
+    for (auto const& block : content)
+      if (string_at(block, "type") == "text") texts.push_back(string_at(block, "text"));
+  return texts;
+}
+
+void consumed(std::string text, std::vector<TranscriptFact>& facts) {
+  TranscriptFact fact{.kind = TranscriptFact::Kind::consumed, .nonces = whole_envelopes(text)};
+  if (fact.nonces.empty()) return;
+  fact.text = std::move(text);
+  facts.push_back(std::move(fact));
+}
+
+void read_user(json const& record, std::vector<TranscriptFact>& facts) {
+  // A compaction's summary may quote envelopes; a subagent's prompts are not ours.
+  if (flag(record, "isCompactSummary") || flag(record, "isSidechain")) return;
+  auto const message = record.find("message");
+  if (message == record.end() || !message->is_object() || !message->contains("content")) return;
+  for (auto& text : texts_of((*message)["content"])) {
+    if (text.starts_with("[Request interrupted by user"))
+      facts.push_back({.kind = TranscriptFact::Kind::interrupted});
+    else
+      consumed(std::move(text), facts);
+  }
+}
+
+void read_assistant(json const& record, std::vector<TranscriptFact>& facts) {
+  if (flag(record, "isSidechain")) return;
+  auto const message = record.find("message");
+  if (message == record.end() || !message->is_object() || !message->contains("content")) return;
+  TranscriptFact fact{.kind = TranscriptFact::Kind::assistant};
+  for (auto const& text : texts_of((*message)["content"])) fact.text += text;
+  if (message->contains("usage") && (*message)["usage"].is_object()) fact.usage = (*message)["usage"];
+  facts.push_back(std::move(fact));
+}
+
+void read_queue_operation(json const& record, std::vector<TranscriptFact>& facts) {
+  auto const enqueue = string_at(record, "operation") == "enqueue";
+  auto const content = string_at(record, "content");
+  TranscriptFact fact{.kind = enqueue ? TranscriptFact::Kind::enqueued : TranscriptFact::Kind::unqueued,
+                      .nonces = whole_envelopes(content),
+                      .text = content};
+  facts.push_back(std::move(fact));
+}
+
+void read_attachment(json const& record, std::vector<TranscriptFact>& facts) {
+  auto const attachment = record.find("attachment");
+  if (attachment == record.end() || string_at(*attachment, "type") != "queued_command") return;
+  auto const prompt = attachment->find("prompt");
+  if (prompt == attachment->end()) return;
+  for (auto& text : texts_of(*prompt)) consumed(std::move(text), facts);
+}
+
+}  // namespace
+
+std::vector<std::string> whole_envelopes(std::string_view text) {
+  auto found = nonces_in(text);
+  std::erase_if(found, [&](std::string const& nonce) {
+    return text.find("[end " + nonce + "]") == std::string_view::npos;
+  });
+  return found;
+}
+
+void TranscriptReader::feed(std::string_view bytes, std::vector<TranscriptFact>& facts) {
+  while (!bytes.empty()) {
+    auto const end = bytes.find('\n');
+    auto const part = bytes.substr(0, end);
+    if (!skipping_) {
+      if (rest_.size() + part.size() > kLongestLine) {
+        skipping_ = true;
+        rest_.clear();
+        rest_.shrink_to_fit();
+      } else if (end == std::string_view::npos || !rest_.empty()) {
+        rest_ += part;
+      }
+    }
+    if (end == std::string_view::npos) return;
+    ++lines_;
+    if (skipping_)
+      ++junk_;
+    else
+      line(rest_.empty() ? part : std::string_view(rest_), facts);
+    skipping_ = false;
+    rest_.clear();
+    bytes.remove_prefix(end + 1);
+  }
+}
+
+void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& facts) {
+  if (text.empty()) return;
+  if (text.front() != '{' || text.back() != '}') {
+    ++junk_;
+    return;
+  }
+  // Most lines are tool results and snapshots that say nothing to us; looking for a word is 50 times cheaper
+  // than parsing them.
+  auto const has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
+  if (!has(envelope_mark("")) && !has("\"queue-operation\"") && !has("\"type\":\"assistant\"") &&
+      !has("[Request interrupted by user") && !has("\"turn_duration\""))
+    return;
+  auto record = json::parse(text, nullptr, false);
+  if (!record.is_object()) {
+    ++junk_;
+    return;
+  }
+  auto const type = string_at(record, "type");
+  if (type == "user")
+    read_user(record, facts);
+  else if (type == "assistant")
+    read_assistant(record, facts);
+  else if (type == "queue-operation")
+    read_queue_operation(record, facts);
+  else if (type == "attachment")
+    read_attachment(record, facts);
+  else if (type == "system" && string_at(record, "subtype") == "turn_duration")
+    facts.push_back({.kind = TranscriptFact::Kind::turn_ended});
+}
+
+void Ledger::add(TranscriptFact const& fact) {
+  switch (fact.kind) {
+    case TranscriptFact::Kind::consumed:
+      for (auto const& nonce : fact.nonces) {
+        consumed_.insert(nonce);
+        std::erase_if(queue_,
+                      [&](auto const& entry) { return std::ranges::find(entry, nonce) != entry.end(); });
+      }
+      break;
+    case TranscriptFact::Kind::enqueued: queue_.push_back(fact.nonces); break;
+    case TranscriptFact::Kind::unqueued: {
+      auto at = fact.text.empty() ? queue_.begin() : std::ranges::find(queue_, fact.nonces);
+      if (at != queue_.end()) queue_.erase(at);
+      break;
+    }
+    default: break;
+  }
+}
+
+bool Ledger::queued(std::string const& nonce) const {
+  return std::ranges::any_of(
+      queue_, [&](auto const& entry) { return std::ranges::find(entry, nonce) != entry.end(); });
+}
+
+bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit) {
+  struct Closer {
+    int fd;
+    ~Closer() {
+      if (fd >= 0) ::close(fd);
+    }
+  } const file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return false;
+  struct stat info {};
+  if (::fstat(file.fd, &info) == 0 && static_cast<std::uint64_t>(info.st_size) < offset_) {
+    offset_ = 0;
+    reader_ = TranscriptReader();
+  }
+  constexpr std::size_t kChunk = 256U << 10;
+  auto const buffer = std::make_unique<char[]>(kChunk);
+  for (std::size_t total = 0; total < limit;) {
+    auto const n = ::pread(file.fd, buffer.get(), kChunk, static_cast<off_t>(offset_));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    offset_ += static_cast<std::uint64_t>(n);
+    total += static_cast<std::size_t>(n);
+    reader_.feed({buffer.get(), static_cast<std::size_t>(n)}, facts);
+  }
+  return true;
+}
+
+}  // namespace ar::adapters::claude

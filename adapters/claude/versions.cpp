@@ -1,0 +1,82 @@
+#include "adapters/claude/versions.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace ar::adapters::claude {
+namespace {
+
+using Kind = KnownScreen::Kind;
+
+// The first match names the screen: the particular ones stand before the general ones.
+constexpr std::array kScreens{
+    KnownScreen{"Yes, I trust this folder", Kind::dialog, "trust this folder"},
+    KnownScreen{"Detected a custom API key in your environment", Kind::dialog,
+                "use the API key of the environment"},
+    KnownScreen{"running in Bypass Permissions mode", Kind::dialog, "accept Bypass Permissions mode"},
+    KnownScreen{"New MCP server found in this project", Kind::dialog, "use the project's MCP server"},
+    KnownScreen{"Allow external CLAUDE.md file imports?", Kind::dialog, "allow CLAUDE.md imports"},
+    KnownScreen{"WARNING: Loading development channels", Kind::dialog, "load development channels"},
+    KnownScreen{"Settings Error", Kind::dialog, "settings error"},
+    KnownScreen{"Unable to connect to Anthropic services", Kind::dialog, "onboarding without a connection"},
+    KnownScreen{"Showing detailed transcript", Kind::transcript, "transcript view"},
+    KnownScreen{"search prompts:", Kind::search, "prompt search"},
+    KnownScreen{"Restore the code and/or conversation to the point before", Kind::rewind, "rewind menu"},
+    KnownScreen{"describe a task for a new session", Kind::agents, "agents view"},
+    KnownScreen{"Do you want to ", Kind::dialog, "permission prompt"},
+    KnownScreen{"Enter to select", Kind::dialog, "question"},
+    KnownScreen{"Select model", Kind::dialog, "model menu"},
+    KnownScreen{"Enter to confirm", Kind::dialog, "dialog"},
+    KnownScreen{"Esc to cancel", Kind::dialog, "dialog"},
+};
+
+constexpr std::array kRows{
+    VersionRow{.seen_in = "2.1.197",
+               .prompt_glyph = "\u276f\u00a0",
+               .shell_glyph = "!\u00a0",
+               .collapsed = "[Pasted text #",
+               .collapse_newlines = 3,
+               .stashed = "\u203a stashed",
+               .screens = kScreens,
+               .stash_key = "C-s",
+               .clear_line_key = "C-u",
+               .interrupt_key = "Escape",
+               .max_enters = 3,
+               .enter_patience = milliseconds(500),
+               .stuck_start = milliseconds(10'000)},
+};
+
+int next_number(std::string_view& rest) {
+  int value = 0;
+  auto const [end, ec] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+  if (!rest.empty() && rest.front() == '.')
+    rest.remove_prefix(1);
+  else
+    rest = {};
+  return ec == std::errc{} ? value : 0;
+}
+
+}  // namespace
+
+int compare_versions(std::string_view a, std::string_view b) {
+  while (!a.empty() || !b.empty()) {
+    int const left = next_number(a), right = next_number(b);
+    if (left != right) return left < right ? -1 : 1;
+  }
+  return 0;
+}
+
+VersionRow const& newest_row() { return kRows.back(); }
+
+VersionRow const& row_for(std::string_view version) {
+  if (version.empty()) return newest_row();
+  // Rows stand in rising order: the last one that is not newer than the CLI; older than all: the oldest.
+  auto const row = std::ranges::find_if(kRows.rbegin(), kRows.rend(), [&](VersionRow const& candidate) {
+    return compare_versions(candidate.seen_in, version) <= 0;
+  });
+  return row == kRows.rend() ? kRows.front() : *row;
+}
+
+}  // namespace ar::adapters::claude

@@ -1,0 +1,47 @@
+// What differs between versions of the Claude Code CLI, as one table: the strings of its screens, its keys,
+// how it behaves. A new version that behaves otherwise is a new row; a version newer than every row uses the
+// newest one, and `doctor` says so.
+#pragma once
+#include "base/clock.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace ar::adapters::claude {
+
+/// A screen that stands where the composer should be, told by a text on it.
+struct KnownScreen {
+  enum class Kind { dialog, transcript, search, rewind, agents };
+  std::string_view text;
+  Kind kind;
+  std::string_view name;  ///< for people: "trust this folder"
+};
+
+struct VersionRow {
+  std::string_view seen_in;  ///< the version these facts were measured on
+
+  std::string_view
+      prompt_glyph;  ///< starts the composer's first line; dialogs use the same sign with a plain blank
+  std::string_view shell_glyph;  ///< the same place in shell mode, where a paste would run as a command
+  std::string_view collapsed;    ///< how the composer shows a long paste, before its number
+  int collapse_newlines;         ///< a paste with this many newlines is always collapsed
+  std::string_view stashed;      ///< footer while a draft is set aside
+  std::span<KnownScreen const> screens;
+
+  std::string_view stash_key;       ///< sets a draft aside; it comes back by itself after the next submit
+  std::string_view clear_line_key;  ///< clears one line of the composer, or one collapsed paste
+  std::string_view interrupt_key;
+  int max_enters;  ///< how often Enter is pressed for one prompt, while the composer still shows it
+  milliseconds enter_patience;  ///< from an Enter to looking whether it was swallowed
+  milliseconds stuck_start;     ///< no sign of life this long after the start: look at the screen
+};
+
+/// The row for a version as the CLI prints it ("2.1.197"); empty or unknown: the newest row.
+VersionRow const& row_for(std::string_view version);
+VersionRow const& newest_row();
+/// Negative, zero or positive, comparing numbers between dots.
+int compare_versions(std::string_view a, std::string_view b);
+/// Older CLIs lack the live state files or the hooks this adapter stands on.
+inline constexpr std::string_view kOldestVersion = "2.1.0";
+
+}  // namespace ar::adapters::claude

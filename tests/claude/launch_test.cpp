@@ -1,0 +1,260 @@
+#include "adapters/claude/launch.hpp"
+
+#include "adapters/claude/claude_adapter.hpp"
+#include "adapters/claude/live_state.hpp"
+#include "adapters/claude/prompt_text.hpp"
+#include "base/paths.hpp"
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sys/stat.h>
+
+using namespace ar;
+using namespace ar::adapters;
+using namespace ar::adapters::claude;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Machine {
+  test::TempDir dir;
+  fs::path const bin = dir.path() / "bin", home = dir.path() / "home", work = dir.path() / "work";
+  Machine() {
+    for (auto const& folder : {bin, home, work}) fs::create_directories(folder);
+    install("echo '2.1.197 (Claude Code)'");
+  }
+  void install(std::string const& script) const {
+    std::ofstream(bin / "claude") << "#!/bin/sh\n" << script << "\n";
+    fs::permissions(bin / "claude", fs::perms::owner_all);
+  }
+  LaunchRequest request() const {
+    LaunchRequest request;
+    request.agent_id = "alice";
+    request.cwd = work;
+    request.agent_dir = dir.path() / "agent";
+    fs::create_directories(request.agent_dir);
+    request.hook_client = "/opt/ar/bin/agent-runner-hook";
+    request.plugin_dir = "/opt/ar/plugins/claude";
+    request.environment = {{"PATH", bin.string()}, {"HOME", home.string()}};
+    request.new_session_id = "11111111-2222-4333-8444-555555555555";
+    return request;
+  }
+};
+
+std::string after(std::vector<std::string> const& argv, std::string const& flag) {
+  auto const at = std::ranges::find(argv, flag);
+  return at == argv.end() || at + 1 == argv.end() ? "" : *(at + 1);
+}
+
+json settings_of(LaunchPlan const& plan) {
+  return json::parse(*read_file(after(plan.argv, "--settings"), 1U << 20));
+}
+
+Prompt prompt_with(std::string body, fs::path const& folder) {
+  Prompt prompt;
+  prompt.message_id = 7;
+  prompt.nonce = "0123456789";
+  prompt.from = "alice";
+  prompt.kind = "chat";
+  prompt.body = std::move(body);
+  prompt.body_file = folder / "body";
+  return prompt;
+}
+
+}  // namespace
+
+TEST_CASE("ANewSessionIsStartedUnderItsId") {
+  Machine machine;
+  auto request = machine.request();
+  request.model = "opus";
+  request.effort = "high";
+  request.system_prompt_append = "Be brief.";
+  request.provider_args = {"--add-dir", "/data"};
+  auto const plan = plan_launch(request, {});
+  REQUIRE(plan.has_value());
+  CHECK(plan->argv.front() == (machine.bin / "claude").string());
+  CHECK(after(plan->argv, "--session-id") == request.new_session_id);
+  CHECK(plan->session_id == request.new_session_id);
+  CHECK_FALSE(plan->resumes);
+  CHECK(after(plan->argv, "--model") == "opus");
+  CHECK(after(plan->argv, "--effort") == "high");
+  CHECK(after(plan->argv, "--plugin-dir") == "/opt/ar/plugins/claude");
+  CHECK(after(plan->argv, "--add-dir") == "/data");
+  auto const file = after(plan->argv, "--append-system-prompt-file");
+  CHECK(*read_file(file, 100) == "Be brief.");
+  struct stat info {};
+  REQUIRE(::stat(file.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  CHECK(settings_of(*plan)["statusLine"]["command"].get<std::string>().starts_with(
+      "agent-runner-hook StatusLine"));
+}
+
+TEST_CASE("ASessionIsResumedOnlyWhenItsRecordExists") {
+  Machine machine;
+  auto request = machine.request();
+  request.resume_session = "66666666-2222-4333-8444-555555555555";
+  auto const adapter = make_claude_adapter();
+  CHECK_FALSE(adapter->can_resume(request, request.resume_session));
+  auto const again = plan_launch(request, {});
+  CHECK(after(again->argv, "--session-id") == request.resume_session);
+  CHECK_FALSE(again->resumes);
+
+  auto const record = transcript_file(machine.home / ".claude", machine.work, request.resume_session);
+  fs::create_directories(record.parent_path());
+  std::ofstream(record) << "{}\n";
+  CHECK(adapter->can_resume(request, request.resume_session));
+  auto const resumed = plan_launch(request, {});
+  CHECK(after(resumed->argv, "--resume") == request.resume_session);
+  CHECK(resumed->resumes);
+}
+
+TEST_CASE("TheEnvironmentOfAnEnclosingSessionDoesNotLeak") {
+  Machine machine;
+  auto request = machine.request();
+  for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT",
+                           "TMUX", "TMUX_PANE", "CLAUDE_BG_X"})
+    request.environment[name] = "1";
+  request.environment["AGENT_RELAY_TOKEN"] = "secret";
+  Options options;
+  options.environment = {{"CLAUDE_CODE_MAX_RETRIES", "3"}};
+  auto const plan = plan_launch(request, options);
+  for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT",
+                           "TMUX", "TMUX_PANE", "CLAUDE_BG_X"})
+    CHECK_FALSE(plan->environment.contains(name));
+  CHECK(plan->environment.at("CLAUDE_CODE_MAX_RETRIES") == "3");
+  CHECK(plan->environment.at("CLAUDE_CODE_DISABLE_AGENT_VIEW") == "1");
+  CHECK(plan->environment.at("DISABLE_AUTOUPDATER") == "1");
+  CHECK(plan->environment.at("PATH").starts_with("/opt/ar/bin:"));
+  CHECK_FALSE(plan->environment.contains("IS_SANDBOX"));
+  for (auto const& word : plan->argv) CHECK(word.find("secret") == std::string::npos);
+  CHECK(settings_of(*plan).dump().find("secret") == std::string::npos);
+}
+
+TEST_CASE("ApprovalModesBecomePermissionModes") {
+  CHECK(permission_mode("read-only") == "plan");
+  CHECK(permission_mode("guarded") == "default");
+  CHECK(permission_mode("auto") == "acceptEdits");
+  CHECK(permission_mode("full") == "bypassPermissions");
+  CHECK(permission_mode("dontAsk") == "dontAsk");
+  CHECK(permission_mode("") == "");
+  CHECK_FALSE(permission_mode("yolo").has_value());
+}
+
+TEST_CASE("StartDialogsAreAnsweredOnlyWhereTheOperatorAllowedIt") {
+  Machine machine;
+  auto request = machine.request();
+  request.approval_mode = "full";
+  auto const asking = plan_launch(request, {});
+  CHECK_FALSE(settings_of(*asking).contains("skipDangerousModePermissionPrompt"));
+  CHECK_FALSE(settings_of(*asking).contains("enableAllProjectMcpServers"));
+  CHECK(asking->environment.contains("CLAUDE_CODE_SANDBOXED"));
+  request.options = {{"trust_workspace", false},
+                     {"accept_bypass", true},
+                     {"enable_project_mcp", true},
+                     {"settings", {{"model", "x"}}}};
+  auto const adapter = make_claude_adapter();
+  auto const allowed = adapter->prepare(request);
+  REQUIRE(allowed.has_value());
+  CHECK(settings_of(*allowed)["skipDangerousModePermissionPrompt"] == true);
+  CHECK(settings_of(*allowed)["enableAllProjectMcpServers"] == true);
+  CHECK(settings_of(*allowed)["model"] == "x");
+  CHECK_FALSE(allowed->environment.contains("CLAUDE_CODE_SANDBOXED"));
+}
+
+TEST_CASE("AnsweringAndReadingMessagesNeedsNoPermissionBesideTheOperatorsOwn") {
+  Machine machine;
+  Options options;
+  options.settings = {{"permissions", {{"allow", {"Bash(make:*)"}}, {"deny", {"WebFetch"}}}}};
+  auto const request = machine.request();
+  auto const permissions = settings_of(*plan_launch(request, options))["permissions"];
+  auto const allowed = permissions["allow"].get<std::vector<std::string>>();
+  for (std::string const rule : {"Bash(make:*)", "Bash(agent-runner reply:*)"})
+    CHECK(std::ranges::find(allowed, rule) != allowed.end());
+  CHECK(std::ranges::find(allowed, "Read(/" + request.agent_dir.string() + "/**)") != allowed.end());
+  CHECK(permissions["deny"] == json::array({"WebFetch"}));
+}
+
+TEST_CASE("WhatCannotBeStartedSaysWhatToDo") {
+  Machine machine;
+  auto request = machine.request();
+  request.options = {{"comand", "claude"}};
+  auto const adapter = make_claude_adapter();
+  CHECK(adapter->prepare(request).error().field == "providers.claude.comand");
+  request.options = {{"command", "no-such-cli"}};
+  CHECK(adapter->prepare(request).error().code == "cli_missing");
+  request.options = json::object();
+  request.approval_mode = "yolo";
+  CHECK(adapter->prepare(request).error().field == "approvalMode");
+  request.approval_mode = "";
+  request.provider_args = {"--resume=x"};
+  CHECK(adapter->prepare(request).error().field == "providerArgs");
+}
+
+TEST_CASE("DoctorKnowsTheVersion") {
+  Machine machine;
+  auto const adapter = make_claude_adapter();
+  json const options{{"command", (machine.bin / "claude").string()}};
+  auto checks = adapter->doctor(options);
+  REQUIRE(checks.size() == 1);
+  CHECK(checks[0].level == Check::Level::ok);
+  CHECK(checks[0].finding.starts_with("2.1.197 at "));
+  machine.install("echo '9.0.0 (Claude Code)'");
+  CHECK(adapter->doctor(options)[0].level == Check::Level::warning);
+  machine.install("echo '1.0.3 (Claude Code)'");
+  CHECK(adapter->doctor(options)[0].level == Check::Level::error);
+  machine.install("exit 1");
+  CHECK(adapter->doctor(options)[0].level == Check::Level::error);
+  CHECK(adapter->doctor(json{{"command", "no-such-cli"}})[0].level == Check::Level::error);
+}
+
+TEST_CASE("AVersionThatNeverComesIsNotWaitedFor") {
+  Machine machine;
+  machine.install("exec sleep 60");
+  auto const version = cli_version(machine.bin / "claude", 200);
+  CHECK_FALSE(version.has_value());
+}
+
+TEST_CASE("EveryPasteIsLongEnoughToBeCollapsed") {
+  test::TempDir dir;
+  auto const typed = typed_form(prompt_with("hi", dir.path()), dir.path(), dir.path(), newest_row());
+  REQUIRE(typed.has_value());
+  CHECK(std::ranges::count(typed->paste, '\n') == 3);
+  CHECK(typed->paste.starts_with(typed->text));
+  CHECK_FALSE(typed->as_file);
+  auto const longer = typed_form(prompt_with("a\nb\nc", dir.path()), dir.path(), dir.path(), newest_row());
+  CHECK(longer->paste == longer->text);
+}
+
+TEST_CASE("WhatTheComposerWouldChangeGoesAsAFile") {
+  test::TempDir dir;
+  for (std::string const body : {"a\tb", "a\r\nb", "x\033[201~y", "\x07", "del\x7f", "c1 \xc2\x85"}) {
+    auto const typed = typed_form(prompt_with(body, dir.path()), dir.path(), dir.path(), newest_row());
+    REQUIRE(typed.has_value());
+    CHECK(typed->as_file);
+    CHECK(*read_file(dir.path() / "body", 1000) == body);
+  }
+  for (std::string const body :
+       {"trailing  ", "  a\nb  \n", "back\\", "/exit", "!ls", "# x", "e\u0301", "", "\n\n"})
+    CHECK_FALSE(typed_form(prompt_with(body, dir.path()), dir.path(), dir.path(), newest_row())->as_file);
+}
+
+TEST_CASE("AMentionThatTheCliWouldActOnGoesAsAFile") {
+  test::TempDir dir;
+  std::ofstream(dir.path() / "notes.txt") << "x";
+  auto const mentions = [&](std::string const& text) { return has_mention(text, dir.path(), dir.path()); };
+  for (auto const* text :
+       {"@notes.txt", "see @notes.txt, please", "see\n@notes.txt#L1-2", "@~/notes.txt", "@/etc/passwd",
+        "@\"notes.txt\"", "ask @agent-Explore", "@server:resource", "\u3000@notes.txt"})
+    CHECK_MESSAGE(mentions(text), text);
+  for (auto const* text :
+       {"@alice: hello", "@nobody", "a@notes.txt", "mail me@example.com", "@", "@ notes.txt", "(@notes.txt)"})
+    CHECK_MESSAGE(!mentions(text), text);
+  auto prompt = prompt_with("see @notes.txt", dir.path());
+  prompt.subject = "look at @notes.txt";
+  auto const typed = typed_form(prompt, dir.path(), dir.path(), newest_row());
+  CHECK(typed->as_file);
+  CHECK_FALSE(has_mention(typed->paste, dir.path(), dir.path()));
+}

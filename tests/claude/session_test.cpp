@@ -1,0 +1,348 @@
+// The delivery protocol against a scripted terminal: the CLIs that misbehave, which the real one does too
+// rarely to wait for. Time is frozen and moved on by the test.
+#include "adapters/claude/session.hpp"
+
+#include "base/json.hpp"
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+using namespace ar;
+using namespace ar::adapters;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A terminal with a program that has a composer; what it does on Enter is the test's.
+class FakeCli final : public Terminal {
+ public:
+  explicit FakeCli(Executor executor) : wrote_(std::move(executor)) {}
+
+  std::string composer{}, conversation{}, dialog{};
+  bool living = true;
+  int enters = 0;
+  std::vector<std::string> pressed{};
+  std::function<void()> on_paste{}, on_enter{};
+
+  void draw() {
+    ++version_;
+    wrote_.notify_all();
+  }
+  /// How a paste of at least three newlines is shown.
+  static std::string label(int number, std::string const& text) {
+    return "[Pasted text #" + std::to_string(number) + " +" + std::to_string(std::ranges::count(text, '\n')) +
+           " lines]";
+  }
+
+  std::string const& pane() const override { return name_; }
+  std::string const& session() const override { return name_; }
+  pid_t pid() const override { return 4711; }
+  bool alive() const override { return living; }
+  awaitable<Result<Screen>> capture(bool /*with_styles*/) override {
+    Screen screen;
+    screen.command = "claude";
+    std::string line;
+    for (int i = 0; i < 40; ++i) line += "\u2500";
+    screen.lines = {conversation, line};
+    if (!dialog.empty())
+      screen.lines.push_back(dialog);
+    else
+      screen.lines.insert(screen.lines.end(), {"\u276f\u00a0" + composer, line, "  ? for shortcuts"});
+    co_return screen;
+  }
+  awaitable<Result<void>> paste(std::string text) override {
+    pasted = text;
+    ++pastes;
+    if (on_paste)
+      on_paste();
+    else
+      composer += label(pastes, text);
+    draw();
+    co_return Result<void>();
+  }
+  awaitable<Result<void>> keys(std::vector<std::string> names) override {
+    for (auto const& name : names) {
+      pressed.push_back(name);
+      if (name == "C-u") composer.clear();
+      if (name != "Enter") continue;
+      ++enters;
+      if (on_enter) on_enter();
+    }
+    draw();
+    co_return Result<void>();
+  }
+  awaitable<Result<void>> paste_and_enter(std::string /*text*/) override { co_return Result<void>(); }
+  awaitable<Result<void>> leave_copy_mode() override { co_return Result<void>(); }
+  awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override {
+    std::unique_ptr<OutputWatch> watch = std::make_unique<Watch>(*this);
+    co_return Result<std::unique_ptr<OutputWatch>>(std::move(watch));
+  }
+
+  std::string pasted{};
+  int pastes = 0;
+
+ private:
+  class Watch final : public OutputWatch {
+   public:
+    explicit Watch(FakeCli& cli) : cli_(cli), seen_(cli.version_) {}
+    awaitable<bool> wait(Clock::time_point deadline) override {
+      if (seen_ == cli_.version_) co_await cli_.wrote_.wait(deadline);
+      co_return std::exchange(seen_, cli_.version_) != cli_.version_;
+    }
+    std::string take() override { return {}; }
+
+   private:
+    FakeCli& cli_;
+    std::uint64_t seen_;
+  };
+  std::string name_ = "%1";
+  std::uint64_t version_ = 0;
+  Notifier wrote_;
+};
+
+struct Room {
+  ManualClock clock;
+  test::TempDir dir;
+  net::io_context io{1};
+  std::shared_ptr<FakeCli> cli = std::make_shared<FakeCli>(io.get_executor());
+  std::vector<ProviderEvent> events;
+  std::filesystem::path record = dir.path() / "projects" / "p" / "s.jsonl";
+  std::unique_ptr<claude::ClaudeSession> session;
+
+  Room() {
+    SessionContext context;
+    context.executor = io.get_executor();
+    context.terminal = cli;
+    context.request.agent_id = "alice";
+    context.request.cwd = dir.path();
+    context.request.environment = {{"HOME", dir.path().string()}, {"CLAUDE_CONFIG_DIR", dir.path().string()}};
+    context.session_id = "s";
+    context.transcript = record.string();
+    context.emit = [this](ProviderEvent event) { events.push_back(std::move(event)); };
+    session = std::make_unique<claude::ClaudeSession>(std::move(context), claude::Options());
+    session->start();
+    REQUIRE(session
+                ->hook("SessionStart",
+                       {{"source", "startup"}, {"session_id", "s"}, {"transcript_path", record.string()}})
+                .has_value());
+    REQUIRE(session->gate(false) == "");
+  }
+  ~Room() {
+    test::run(io, [this]() -> awaitable<void> { co_await session->stop(); });
+  }
+
+  Prompt prompt() const {
+    Prompt prompt;
+    prompt.message_id = 7;
+    prompt.nonce = "0123456789";
+    prompt.from = "bob";
+    prompt.kind = "chat";
+    prompt.body = "hello";
+    prompt.body_file = dir.path() / "body";
+    return prompt;
+  }
+  /// As the CLI does when it gives a prompt to the model.
+  void consume() const {
+    append({{"type", "user"}, {"message", {{"role", "user"}, {"content", cli->pasted}}}});
+  }
+  void append(json const& line) const {
+    std::ofstream(record, std::ios::app) << line.dump() << "\n" << std::flush;
+  }
+  void submit() {
+    cli->conversation = "\u276f " + cli->pasted.substr(0, cli->pasted.find('\n'));
+    cli->composer.clear();
+    consume();
+  }
+
+  /// Runs it to its end, while time goes on by itself.
+  template <class Value>
+  Value run(awaitable<Value> task, std::function<void(Clock::duration)> each = {}) {
+    std::optional<Value> value;
+    net::co_spawn(io, std::move(task), [&](std::exception_ptr error, Value result) {
+      if (error) std::rethrow_exception(error);
+      value = std::move(result);
+    });
+    Clock::duration passed{};
+    for (int i = 0; i < 20'000 && !value; ++i, passed += 20ms) {
+      test::advance(io, clock, 20ms);
+      if (each) each(passed);
+    }
+    REQUIRE_MESSAGE(value.has_value(), "did not end in 400 s of its time");
+    return std::move(*value);
+  }
+  Handing hand() { return run(session->hand(prompt(), {})); }
+  Witness ask(bool gone = false) { return run(session->witness(prompt(), gone)); }
+};
+
+}  // namespace
+
+TEST_CASE("AcceptedComesWithTheTranscriptAndOneEnter") {
+  Room room;
+  room.cli->on_enter = [&] { room.submit(); };
+  auto const handing = room.hand();
+  CHECK(handing.outcome == HandOutcome::accepted);
+  CHECK(handing.proof == "transcript");
+  CHECK(room.cli->enters == 1);
+}
+
+TEST_CASE("ASwallowedEnterIsPressedAgain") {
+  Room room;
+  room.cli->on_enter = [&] {
+    if (room.cli->enters == 2) room.submit();
+  };
+  CHECK(room.hand().outcome == HandOutcome::accepted);
+  CHECK(room.cli->enters == 2);
+}
+
+TEST_CASE("ASubmittedPromptThatStaysInTheComposerIsNotSentTwiceAndIsCleared") {
+  Room room;
+  room.cli->on_enter = [&] { room.cli->conversation = "\u276f [agent-runner 0123456789 and so on"; };
+  bool shown = false;
+  auto const handing = room.run(room.session->hand(room.prompt(), {}), [&](Clock::duration passed) {
+    if (!shown && passed > 3s) {
+      room.consume();
+      shown = true;
+    }
+  });
+  CHECK(handing.outcome == HandOutcome::accepted);
+  CHECK(room.cli->enters == 1);
+  CHECK(room.cli->composer.empty());
+}
+
+TEST_CASE("TheEarlySignStopsFurtherEnters") {
+  Room room;
+  room.cli->on_enter = [&] {
+    REQUIRE(room.session->hook("UserPromptSubmit", {{"prompt", room.cli->pasted}}).has_value());
+  };
+  bool shown = false;
+  auto const handing = room.run(room.session->hand(room.prompt(), {}), [&](Clock::duration passed) {
+    if (!shown && passed > 20s) {
+      room.consume();
+      shown = true;
+    }
+  });
+  CHECK(handing.outcome == HandOutcome::accepted);
+  CHECK(handing.early_sign_at.has_value());
+  CHECK(room.cli->enters == 1);
+}
+
+TEST_CASE("WhatWaitsInTheCliItselfIsNotAcceptedUntilItIsTaken") {
+  Room room;
+  room.cli->on_enter = [&] {
+    room.append({{"type", "queue-operation"}, {"operation", "enqueue"}, {"content", room.cli->pasted}});
+    room.cli->composer.clear();
+  };
+  bool shown = false;
+  auto const handing = room.run(room.session->hand(room.prompt(), {}), [&](Clock::duration passed) {
+    if (!shown && passed > 200s) {
+      CHECK(room.ask() == Witness::pending);
+      room.append({{"type", "queue-operation"}, {"operation", "dequeue"}});
+      room.consume();
+      shown = true;
+    }
+  });
+  CHECK(shown);
+  CHECK(handing.outcome == HandOutcome::accepted);
+  CHECK(room.cli->enters == 1);
+}
+
+TEST_CASE("AProgramThatNeverReadsIsNeverAcknowledged") {
+  Room room;
+  room.cli->on_paste = [] {};
+  auto const handing = room.hand();
+  CHECK(handing.outcome == HandOutcome::unknown);
+  CHECK_FALSE(handing.screen.empty());
+  CHECK(room.cli->enters == 0);
+  CHECK(room.ask() == Witness::absent);
+}
+
+TEST_CASE("AProgramThatTakesTheTextAndSaysNothingIsNeverAcknowledged") {
+  Room room;
+  room.cli->on_enter = [&] { room.cli->composer.clear(); };
+  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.cli->enters == 1);
+  CHECK(room.ask() == Witness::absent);
+}
+
+TEST_CASE("AProgramThatIgnoresEnterIsNeverAcknowledgedAndIsLeftClean") {
+  Room room;
+  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.cli->enters == 3);
+  CHECK(room.cli->composer.empty());
+  CHECK(room.ask() == Witness::absent);
+}
+
+TEST_CASE("AProgramThatDiesWithTheTextInItsLineIsNeverAcknowledged") {
+  Room room;
+  room.cli->on_enter = [&] { room.cli->living = false; };
+  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.ask(true) == Witness::absent);
+}
+
+TEST_CASE("NoEnterIsPressedIntoADialogThatOpensMeanwhile") {
+  Room room;
+  room.cli->on_paste = [&] { room.cli->dialog = " Do you want to proceed?"; };
+  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.cli->enters == 0);
+  CHECK(room.ask() == Witness::pending);
+  room.cli->dialog.clear();
+  CHECK(room.ask() == Witness::absent);
+}
+
+TEST_CASE("NoEnterIsPressedWhenAPersonTypesIntoThePrompt") {
+  Room room;
+  room.cli->on_paste = [&] { room.cli->composer = FakeCli::label(1, room.cli->pasted) + " and I say"; };
+  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.cli->enters == 0);
+  CHECK(std::ranges::count(room.cli->pressed, "C-u") == 0);
+  CHECK(room.ask() == Witness::pending);
+  room.consume();  // the person sends both
+  CHECK(room.ask() == Witness::accepted);
+}
+
+TEST_CASE("ALateProofIsTold") {
+  Room room;
+  room.cli->on_enter = [&] { room.cli->composer.clear(); };
+  CHECK(room.hand().outcome == HandOutcome::unknown);
+  room.consume();
+  for (int i = 0; i < 50; ++i) test::advance(room.io, room.clock, 20ms);
+  CHECK(std::ranges::count_if(room.events,
+                              [](auto const& e) { return std::holds_alternative<Accepted>(e); }) == 1);
+  CHECK(room.ask() == Witness::accepted);
+}
+
+TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {
+  Room room;
+  auto& session = *room.session;
+  (void)session.hook("UserPromptSubmit", {{"prompt", "a person's"}});
+  CHECK(session.gate(false) == "a turn is running");
+  CHECK(session.gate(true).empty());
+  (void)session.hook("PermissionRequest", {{"tool_name", "Bash"}});
+  CHECK(session.gate(true) == "waiting for a person: permission for Bash");
+  (void)session.hook("Stop", {{"last_assistant_message", "done"}});
+  CHECK(session.gate(false).empty());
+  (void)session.hook("PreCompact", {{"trigger", "manual"}});
+  CHECK(session.gate(true) == "the context is being compacted");
+  (void)session.hook("PostCompact", {{"trigger", "manual"}});
+  CHECK(session.gate(false).empty());
+  (void)session.hook("Stop", {{"agent_id", "sub"}, {"last_assistant_message", "a subagent's"}});
+  auto const ends =
+      std::ranges::count_if(room.events, [](auto const& e) { return std::holds_alternative<TurnEnded>(e); });
+  CHECK(ends == 1);
+  (void)session.hook("SessionEnd", {{"reason", "prompt_input_exit"}});
+  CHECK(session.gate(true) == "Claude Code has ended");
+}
+
+TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
+  Room room;
+  for (auto const* event :
+       {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",
+        "PreCompact", "PostCompact", "Notification", "PermissionRequest", "PreToolUse", "PostToolUse",
+        "PostToolUseFailure", "StatusLine", "SessionEnd", "NoSuchEvent"})
+    for (json const& payload :
+         {json::object(),
+          json{{"prompt", 5}, {"agent_id", json::array()}, {"context_window", "x"}, {"tool_input", nullptr}}})
+      CHECK(room.session->hook(event, payload).has_value());
+}

@@ -1,0 +1,209 @@
+#include "adapters/claude/transcript.hpp"
+
+#include "adapters/claude/live_state.hpp"
+#include "adapters/envelope.hpp"
+#include "base/paths.hpp"
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+using namespace ar;
+using namespace ar::adapters;
+using namespace ar::adapters::claude;
+using Kind = TranscriptFact::Kind;
+
+namespace {
+
+std::string const kNonce = "0123456789";
+std::string envelope(std::string const& nonce, std::string const& body = "hello") {
+  return envelope_mark(nonce) + " · message 7 · from alice · kind chat]\n" + body + "\n[end " + nonce + "]";
+}
+std::string line(json const& record) { return record.dump() + "\n"; }
+json user(std::string const& text) {
+  return {{"type", "user"}, {"message", {{"role", "user"}, {"content", text}}}};
+}
+json enqueue(std::string const& text) {
+  return {{"type", "queue-operation"}, {"operation", "enqueue"}, {"content", text}};
+}
+
+std::vector<TranscriptFact> read_all(std::string const& text, std::size_t step = 1U << 20) {
+  TranscriptReader reader;
+  std::vector<TranscriptFact> facts;
+  for (std::size_t at = 0; at < text.size(); at += step)
+    reader.feed(std::string_view(text).substr(at, step), facts);
+  return facts;
+}
+Ledger ledger_of(std::string const& text) {
+  Ledger ledger;
+  for (auto const& fact : read_all(text)) ledger.add(fact);
+  return ledger;
+}
+
+}  // namespace
+
+TEST_CASE("APromptInAUserRecordIsConsumedHoweverTheBytesArrive") {
+  auto const text = line({{"type", "mode"}}) + line(user(envelope(kNonce, "körper\n[end 9999999999]"))) +
+                    line({{"type", "x"}});
+  for (std::size_t step : {1U, 2U, 7U, 4096U}) {
+    auto const facts = read_all(text, step);
+    REQUIRE(facts.size() == 1);
+    CHECK(facts[0].kind == Kind::consumed);
+    CHECK(facts[0].nonces == std::vector<std::string>{kNonce});
+    CHECK(facts[0].text.find("körper") != std::string::npos);
+  }
+}
+
+TEST_CASE("ALineWithoutItsEndIsNotReadYet") {
+  auto const whole = line(user(envelope(kNonce)));
+  CHECK(read_all(whole.substr(0, whole.size() - 1)).empty());
+}
+
+TEST_CASE("AnEnvelopeWithoutItsEndLineIsNoProof") {
+  CHECK_FALSE(ledger_of(line(user(envelope_mark(kNonce) + " · message 7]\ncut off"))).consumed(kNonce));
+}
+
+TEST_CASE("QueuedIsNotConsumedUntilItIsTakenOut") {
+  auto text = line(enqueue(envelope(kNonce)));
+  CHECK(ledger_of(text).queued(kNonce));
+  CHECK_FALSE(ledger_of(text).consumed(kNonce));
+
+  SUBCASE("by the next turn") {
+    text += line({{"type", "queue-operation"}, {"operation", "dequeue"}});
+    CHECK_FALSE(ledger_of(text).queued(kNonce));
+    CHECK_FALSE(ledger_of(text).consumed(kNonce));
+    text += line(user(envelope(kNonce)));
+  }
+  SUBCASE("while a tool runs") {
+    text += line({{"type", "queue-operation"}, {"operation", "remove"}});
+    text += line({{"type", "attachment"},
+                  {"attachment",
+                   {{"type", "queued_command"}, {"prompt", envelope(kNonce)}, {"commandMode", "prompt"}}}});
+  }
+  CHECK(ledger_of(text).consumed(kNonce));
+  CHECK_FALSE(ledger_of(text).queued(kNonce));
+}
+
+TEST_CASE("APersonsQueuedPromptsKeepTheOrderOfTheQueue") {
+  auto const text = line(enqueue("a person's")) + line(enqueue(envelope(kNonce))) +
+                    line({{"type", "queue-operation"}, {"operation", "dequeue"}});
+  CHECK(ledger_of(text).queued(kNonce));
+  auto const popped =
+      text + line({{"type", "queue-operation"}, {"operation", "popAll"}, {"content", envelope(kNonce)}});
+  CHECK_FALSE(ledger_of(popped).queued(kNonce));
+}
+
+TEST_CASE("WhatOnlyQuotesAnEnvelopeIsNoProof") {
+  auto summary = user(envelope(kNonce));
+  summary["isCompactSummary"] = true;
+  auto sidechain = user(envelope(kNonce));
+  sidechain["isSidechain"] = true;
+  json const result{
+      {"type", "user"},
+      {"message",
+       {{"role", "user"}, {"content", {{{"type", "tool_result"}, {"content", envelope(kNonce)}}}}}}};
+  json const said{{"type", "assistant"},
+                  {"message", {{"content", {{{"type", "text"}, {"text", envelope(kNonce)}}}}}}};
+  CHECK_FALSE(ledger_of(line(summary) + line(sidechain) + line(result) + line(said)).consumed(kNonce));
+}
+
+TEST_CASE("TextBlocksAreReadOneByOne") {
+  json const blocks{{"type", "user"},
+                    {"message",
+                     {{"content",
+                       {{{"type", "text"}, {"text", envelope("aaaaaaaaaa")}},
+                        {{"type", "text"}, {"text", envelope("bbbbbbbbbb")}}}}}}};
+  auto const ledger = ledger_of(line(blocks));
+  CHECK(ledger.consumed("aaaaaaaaaa"));
+  CHECK(ledger.consumed("bbbbbbbbbb"));
+}
+
+TEST_CASE("JunkIsSkippedAndCounted") {
+  TranscriptReader reader;
+  std::vector<TranscriptFact> facts;
+  std::string text = "garbage\n{\"type\":\"assistant\", broken}\n\n{\"a\":1}\n[]\n";
+  text += "{\"type\":\"user\",\"message\":5,\"x\":\"[agent-runner 0123456789\"}\n";
+  text += "{\"type\":\"queue-operation\",\"operation\":7}\n" + line(user(envelope(kNonce)));
+  reader.feed(text, facts);
+  CHECK(reader.junk() == 3);
+  CHECK(reader.lines() == 8);
+  CHECK(facts.back().kind == Kind::consumed);
+}
+
+TEST_CASE("ALineTooLongIsSkippedWithoutKeepingIt") {
+  TranscriptReader reader;
+  std::vector<TranscriptFact> facts;
+  std::string const chunk(1U << 20, 'x');
+  for (int i = 0; i < 70; ++i) reader.feed(chunk, facts);
+  reader.feed("\n" + line(user(envelope(kNonce))), facts);
+  CHECK(reader.junk() == 1);
+  CHECK(facts.size() == 1);
+}
+
+TEST_CASE("InterruptsTextsAndTheTurnsEndAreTold") {
+  auto const facts = read_all(
+      line({{"type", "assistant"},
+            {"message",
+             {{"content", {{{"type", "text"}, {"text", "PONG"}}}}, {"usage", {{"input_tokens", 5}}}}}}) +
+      line({{"type", "user"},
+            {"message", {{"content", {{{"type", "text"}, {"text", "[Request interrupted by user]"}}}}}}}) +
+      line({{"type", "system"}, {"subtype", "turn_duration"}, {"durationMs", 3}}));
+  REQUIRE(facts.size() == 3);
+  CHECK(facts[0].text == "PONG");
+  CHECK(facts[0].usage["input_tokens"] == 5);
+  CHECK(facts[1].kind == Kind::interrupted);
+  CHECK(facts[2].kind == Kind::turn_ended);
+}
+
+TEST_CASE("AFileIsFollowedFromWhereItWas") {
+  test::TempDir dir;
+  auto const path = dir.path() / "s.jsonl";
+  TranscriptFile file(path);
+  std::vector<TranscriptFact> facts;
+  CHECK_FALSE(file.read(facts));  // not there yet
+  std::ofstream(path) << line(user(envelope("aaaaaaaaaa"))) << "{\"type\":\"user\",";
+  CHECK_FALSE(file.read(facts));
+  CHECK(facts.size() == 1);
+  std::ofstream(path, std::ios::app) << "\"message\":{\"content\":\""
+                                     << "[agent-runner bbbbbbbbbb]\\n[end bbbbbbbbbb]"
+                                     << "\"}}\n";
+  file.read(facts);
+  REQUIRE(facts.size() == 2);
+  CHECK(facts[1].nonces == std::vector<std::string>{"bbbbbbbbbb"});
+  std::ofstream(path) << line(user(envelope("cccccccccc")));  // replaced by a shorter one
+  file.read(facts);
+  CHECK(facts.back().nonces == std::vector<std::string>{"cccccccccc"});
+}
+
+TEST_CASE("TheLiveStateIsReadAndAHalfWrittenOneIgnored") {
+  auto const state = parse_live_state(
+      R"({"pid":5,"sessionId":"96172caf","version":"2.1.197","status":"waiting","waitingFor":"permission prompt","new":[]})");
+  REQUIRE(state.has_value());
+  CHECK(state->waiting());
+  CHECK(state->waiting_for == "permission prompt");
+  CHECK(state->session_id == "96172caf");
+  CHECK(state->version == "2.1.197");
+  CHECK(parse_live_state(R"({"status":"busy"})")->busy());
+  CHECK(parse_live_state(R"({"status":"shell"})")->at_rest());
+  CHECK_FALSE(parse_live_state(R"({"status":"unheard of"})")->at_rest());
+  for (auto const* broken : {"", "{", R"({"status":)", "[]", R"({"status":7})", "{}"})
+    CHECK_FALSE(parse_live_state(broken).has_value());
+}
+
+TEST_CASE("TheTranscriptsPlaceIsTheOneTheCliComputes") {
+  // Expected values computed with the CLI's own function.
+  CHECK(transcript_file("/c", "/srv/pr\u00f6j.x/\u65e5\u672c/a_b/\U0001F600", "s") ==
+        "/c/projects/-srv-pr-j-x----a-b---/s.jsonl");
+  std::string path = "/";
+  for (int i = 0; i < 25; ++i) path += "abcdefghi/";
+  std::string expected;
+  while (expected.size() < 200) expected += "-abcdefghi";
+  CHECK(transcript_file("/c", path + "\u00fc\U0001F600", "s") ==
+        "/c/projects/" + expected + "-td3t2u/s.jsonl");
+}
+
+TEST_CASE("TheConfigFolderFollowsTheEnvironment") {
+  CHECK(config_dir({{"HOME", "/h"}}) == "/h/.claude");
+  CHECK(config_dir({{"HOME", "/h"}, {"CLAUDE_CONFIG_DIR", "/c"}}) == "/c");
+}

@@ -1,0 +1,272 @@
+#include "e2e/claude_lab.hpp"
+
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+#include "base/spawn.hpp"
+#include "e2e/offline.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+
+#include <arpa/inet.h>
+#include <array>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace ar::test {
+
+using namespace ar::adapters;
+namespace fs = std::filesystem;
+
+namespace {
+constexpr char const* kKey = "sk-stub-000000000000000000000001";
+}
+
+ClaudeLab::ClaudeLab()
+    : adapter_(make_claude_adapter()), tasks_(io.get_executor(), "lab"), changed_(io.get_executor()) {
+  if (auto const why = go_offline(); !why.empty()) skip(why);
+}
+
+ClaudeLab::~ClaudeLab() {
+  if (stub_input_ >= 0) ::close(stub_input_);  // its end
+  if (stub_pid_ > 0) ::waitpid(stub_pid_, nullptr, 0);
+}
+
+awaitable<void> ClaudeLab::open() {
+  home_ = dir.path() / "home";
+  socket_ = dir.path() / "control.sock";
+  request.cwd = dir.path() / "project";
+  request.agent_dir = dir.path() / "agent";
+  for (auto const& folder : {home_ / ".claude", request.cwd, request.agent_dir})
+    fs::create_directories(folder);
+
+  // What a person answers once, on their own machine.
+  json config{{"hasCompletedOnboarding", true}};
+  config["customApiKeyResponses"]["approved"] =
+      json::array({std::string(kKey).substr(std::string(kKey).size() - 20)});
+  REQUIRE(write_file(home_ / ".claude" / ".claude.json", config.dump()).has_value());
+
+  auto const node = find_executable("node", "/usr/local/bin:/usr/bin:/bin");
+  if (!node) skip("node is missing; the stub of the model API needs it");
+  std::array<int, 2> input{}, output{};
+  REQUIRE(::pipe2(input.data(), O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(output.data(), O_CLOEXEC) == 0);
+  SpawnSpec stub;
+  stub.executable = *node;
+  stub.arguments = {std::string(AR_SOURCE_DIR) + "/tests/e2e/stub_anthropic_api.mjs"};
+  stub.environment = {"PATH=/usr/bin:/bin"};
+  stub.in = input[0];
+  stub.out = output[1];
+  stub.err = 2;
+  auto process = spawn(io.get_executor(), stub);
+  REQUIRE(process.has_value());
+  stub_pid_ = process->id();
+  process->detach();
+  ::close(input[0]);
+  ::close(output[1]);
+  stub_input_ = input[1];
+  std::string line;
+  for (char c = 0; ::read(output[0], &c, 1) == 1 && c != '\n';) line += c;
+  ::close(output[0]);
+  stub_port_ = json::parse(line)["port"].get<int>();
+
+  TmuxOptions options;
+  options.socket = dir.path() / "t" / "tmux.sock";
+  options.launcher = fs::path(AR_BIN_DIR) / "agent-runner-launch";
+  auto host = co_await TmuxHost::open(io.get_executor(), options);
+  REQUIRE_MESSAGE(host.has_value(), host.error().message);
+  host_ = std::move(*host);
+
+  acceptor_ = std::make_unique<net::local::stream_protocol::acceptor>(
+      io, net::local::stream_protocol::endpoint(socket_.string()));
+  tasks_.spawn("receive", receive());
+}
+
+void ClaudeLab::open_session(bool adopted) {
+  SessionContext context;
+  context.executor = io.get_executor();
+  context.terminal = terminal;
+  context.request = request;
+  context.session_id = plan.session_id;
+  context.adopted = adopted;
+  context.emit = [this](ProviderEvent event) {
+    events.push_back(std::move(event));
+    changed_.notify_all();
+  };
+  session = adapter_->open(std::move(context));
+  session->start();
+}
+
+awaitable<void> ClaudeLab::launch() {
+  request.agent_id = "alice";
+  // Beside the hook client lies, as when installed, the command line tool: here one that writes down what it
+  // is told.
+  auto const bin = dir.path() / "bin";
+  if (!fs::exists(bin)) {
+    fs::create_directories(bin);
+    fs::create_symlink(fs::path(AR_BIN_DIR) / "agent-runner-hook", bin / "agent-runner-hook");
+    auto const script = "#!/bin/sh\n{ echo \"$@\"; cat; } > " + (dir.path() / "said").string() + "\n";
+    REQUIRE(write_file(bin / "agent-runner", script, 0700).has_value());
+  }
+  request.hook_client = bin / "agent-runner-hook";
+  request.plugin_dir = fs::path(AR_SOURCE_DIR) / "plugins" / "claude";
+  request.new_session_id = new_uuid();
+  request.options["command"] = find_claude();
+  request.environment = {{"HOME", home_.string()},
+                         {"CLAUDE_CONFIG_DIR", (home_ / ".claude").string()},
+                         {"PATH", "/usr/local/bin:/usr/bin:/bin"},
+                         {"LANG", "C.UTF-8"},
+                         {"TERM", "xterm-256color"},
+                         {"ANTHROPIC_BASE_URL", "http://127.0.0.1:" + std::to_string(stub_port_)},
+                         {"ANTHROPIC_API_KEY", kKey},
+                         {"AGENT_RUNNER_SOCKET", socket_.string()},
+                         {"AGENT_RELAY_TOKEN", "test-token"},
+                         {"AGENT_RELAY_PROVIDER_SESSION_ID", new_uuid()}};
+  auto& own = request.options["env"];
+  own["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1";
+  if (!own.contains("CLAUDE_CODE_MAX_RETRIES")) own["CLAUDE_CODE_MAX_RETRIES"] = "1";
+  auto planned = adapter_->prepare(request);
+  REQUIRE_MESSAGE(planned.has_value(), planned.error().message);
+  plan = *planned;
+
+  TerminalSpec spec;
+  spec.session = "alice";
+  spec.argv = plan.argv;
+  for (auto const& [name, value] : plan.environment) spec.environment.push_back(name + "=" + value);
+  spec.directory = request.cwd;
+  TerminalHost::OnExit const on_exit = [this](ExitStatus) {
+    exited_ = true;
+    changed_.notify_all();
+  };
+  exited_ = false;
+  auto started = co_await host_->start(spec, on_exit);
+  REQUIRE_MESSAGE(started.has_value(), started.error().message);
+  terminal = *started;
+  open_session(false);
+}
+
+void ClaudeLab::adopt() { open_session(true); }
+
+awaitable<void> ClaudeLab::copy_mode() {
+  auto const tmux = find_executable("tmux", "/usr/local/bin:/usr/bin:/bin");
+  REQUIRE(tmux.has_value());
+  SpawnSpec spec;
+  spec.executable = *tmux;
+  spec.arguments = {"-S", (dir.path() / "t" / "tmux.sock").string(), "copy-mode", "-t", terminal->pane()};
+  spec.environment = {"PATH=/usr/bin:/bin"};
+  auto process = spawn(io.get_executor(), spec);
+  REQUIRE(process.has_value());
+  int status = 0;
+  REQUIRE(::waitpid(process->id(), &status, 0) > 0);
+  process->detach();
+  CHECK(status == 0);
+  co_return;
+}
+
+awaitable<void> ClaudeLab::close() {
+  if (session && terminal->alive()) {
+    (void)co_await session->quit();
+    co_await until([this] { return exited_; }, "Claude Code has ended", std::chrono::seconds(30));
+  }
+  if (session) co_await session->stop();
+  session.reset();
+  co_await tasks_.stop();
+  (void)co_await host_->kill_server();
+  co_await host_->stop();
+  host_.reset();
+}
+
+awaitable<void> ClaudeLab::until(std::function<bool()> condition, std::string what,
+                                 std::chrono::seconds limit) {
+  auto const deadline = Clock::now() + limit;
+  while (!condition()) {
+    if (Clock::now() >= deadline && terminal) {
+      auto const screen = co_await terminal->capture();
+      std::string shown;
+      if (screen)
+        for (auto const& line : screen->lines) shown += line + "\n";
+      REQUIRE_MESSAGE(false, "did not happen in time: " << what << "\n" << shown);
+    }
+    co_await changed_.wait(deadline);
+  }
+}
+
+bool ClaudeLab::noted(std::string const& type, std::size_t from) const {
+  for (auto i = from; i < events.size(); ++i)
+    if (auto const* note = std::get_if<Noted>(&events[i]); note && note->type == type) return true;
+  return false;
+}
+
+Prompt ClaudeLab::prompt(std::string body, bool urgent) {
+  Prompt prompt;
+  prompt.message_id = ++next_message_;
+  prompt.nonce = random_hex(5);
+  prompt.from = "bob";
+  prompt.kind = "chat";
+  prompt.body = std::move(body);
+  prompt.urgent = urgent;
+  prompt.body_file = request.agent_dir / ("body-" + std::to_string(prompt.message_id));
+  return prompt;
+}
+
+awaitable<void> ClaudeLab::receive() {
+  while (true) {
+    auto [ec, client] = co_await acceptor_->async_accept(nothrow);
+    if (ec) co_return;
+    tasks_.spawn("hook", serve(std::move(client)));
+  }
+}
+
+/// One hook call: a minimal HTTP/1.1 exchange.
+awaitable<void> ClaudeLab::serve(net::local::stream_protocol::socket client) {
+  std::string head;
+  auto buffer = net::dynamic_buffer(head, 1U << 16);
+  auto [ec, size] = co_await net::async_read_until(client, buffer, "\r\n\r\n", nothrow);
+  if (ec) co_return;
+  auto body = head.substr(size);
+  head.resize(size);
+  auto const event =
+      head.substr(head.find("/v1/hooks/") + 10, head.find(" HTTP/") - head.find("/v1/hooks/") - 10);
+  std::size_t length = 0;
+  for (std::size_t at = 0; at < head.size(); at = head.find("\r\n", at) + 2)
+    if (head.size() - at > 15 && ::strncasecmp(head.c_str() + at, "content-length:", 15) == 0)
+      length = std::strtoul(head.c_str() + at + 15, nullptr, 10);
+  auto const have = body.size();
+  body.resize(std::max(length, have));
+  auto const rest = net::buffer(body.data() + have, body.size() - have);
+  auto [read_error, read] = co_await net::async_read(client, rest, nothrow);
+  if (read_error) co_return;
+  auto const payload = json::parse(body, nullptr, false);
+  auto const answer = session && payload.is_object() ? session->hook(event, payload) : ok(json::object());
+  auto const text = answer && !answer->empty() ? answer->dump() : std::string();
+  auto const reply = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) +
+                     "\r\nConnection: close\r\n\r\n" + text;
+  auto const bytes = net::buffer(reply);
+  co_await net::async_write(client, bytes, nothrow);
+}
+
+json ClaudeLab::stub(std::string const& path, json const& body) {
+  int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(stub_port_));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0);
+  auto const content = body.is_null() ? std::string() : body.dump();
+  auto const call = (body.is_null() ? "GET " : "POST ") + path +
+                    " HTTP/1.0\r\nContent-Length: " + std::to_string(content.size()) + "\r\n\r\n" + content;
+  REQUIRE(::write(fd, call.data(), call.size()) == static_cast<ssize_t>(call.size()));
+  std::string answer;
+  std::array<char, 65536> buffer{};
+  for (ssize_t n = 0; (n = ::read(fd, buffer.data(), buffer.size())) > 0;)
+    answer.append(buffer.data(), static_cast<std::size_t>(n));
+  ::close(fd);
+  return json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
+}
+
+}  // namespace ar::test

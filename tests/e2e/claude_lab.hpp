@@ -1,0 +1,83 @@
+// One agent on the real Claude Code CLI, a stub model API, a tmux host and a receiver of its hooks:
+// everything around the adapter but the daemon. Owns its home, sockets, ports and processes.
+#pragma once
+#include "adapters/claude/claude_adapter.hpp"
+#include "adapters/envelope.hpp"
+#include "adapters/tmux/tmux_host.hpp"
+#include "base/async.hpp"
+#include "base/json.hpp"
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ar::test {
+
+class ClaudeLab {
+ public:
+  ClaudeLab();
+  ~ClaudeLab();
+
+  TempDir dir;
+  net::io_context io{1};
+  std::vector<adapters::ProviderEvent> events;
+  std::shared_ptr<adapters::Terminal> terminal;
+  std::unique_ptr<adapters::ProviderSession> session;
+  adapters::LaunchRequest request;
+  adapters::LaunchPlan plan;
+
+  /// Starts the stub, the tmux server and the receiver. Skips the test where the CLI or a namespace is
+  /// missing.
+  awaitable<void> open();
+  /// Starts the CLI as `request` says; Ready comes as an event.
+  awaitable<void> launch();
+  /// A session for the running CLI that starts from what a journal would know.
+  void adopt();
+  awaitable<void> close();
+
+  /// Waits until `condition` holds; it is looked at whenever the session said something. Fails the test
+  /// otherwise.
+  awaitable<void> until(std::function<bool()> condition, std::string what,
+                        std::chrono::seconds limit = std::chrono::seconds(60));
+  awaitable<void> until_free() {
+    return until([this] { return session->gate(false).empty(); }, "the gate is open");
+  }
+  template <class Event>
+  std::size_t count() const {
+    std::size_t found = 0;
+    for (auto const& event : events) found += std::holds_alternative<Event>(event);
+    return found;
+  }
+  bool noted(std::string const& type, std::size_t from) const;
+
+  /// Asks the stub: GET, or POST with a body.
+  json stub(std::string const& path, json const& body = {});
+  adapters::Prompt prompt(std::string body, bool urgent = false);
+  bool exited() const { return exited_; }
+  adapters::Adapter const& adapter() const { return *adapter_; }
+  /// Somebody scrolls back in the terminal.
+  awaitable<void> copy_mode();
+
+ private:
+  awaitable<void> receive();
+  awaitable<void> serve(net::local::stream_protocol::socket client);
+  void open_session(bool adopted);
+
+  std::filesystem::path home_, socket_;
+  std::unique_ptr<adapters::TmuxHost> host_;
+  std::shared_ptr<adapters::Adapter const> adapter_;
+  std::unique_ptr<net::local::stream_protocol::acceptor> acceptor_;
+  TaskGroup tasks_;
+  Notifier changed_;
+  int stub_input_ = -1, stub_port_ = 0;
+  pid_t stub_pid_ = 0;
+  std::int64_t next_message_ = 0;
+  bool exited_ = false;
+};
+
+}  // namespace ar::test

@@ -1,0 +1,94 @@
+#include "e2e/offline.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace ar::test {
+namespace {
+
+bool write_text(char const* file, std::string const& text) {
+  int const fd = ::open(file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  auto const written = ::write(fd, text.data(), text.size());
+  ::close(fd);
+  return written == static_cast<ssize_t>(text.size());
+}
+
+/// As ourselves in a user namespace of our own: no rights outside, but a network namespace may be made in it.
+bool unshare_as_user() {
+  auto const uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+  return write_text("/proc/self/setgroups", "deny") &&
+         write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
+         write_text("/proc/self/gid_map", gid + " " + gid + " 1");
+}
+
+bool loopback_up() {
+  int const fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  bool up = ::ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
+  up = up && ::ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+  ::close(fd);
+  return up;
+}
+
+/// Trust, but look: any other interface means that this is not our namespace.
+bool only_loopback() {
+  auto* const all = ::if_nameindex();
+  if (!all) return false;
+  bool only = true;
+  for (auto* one = all; one->if_index != 0; ++one) {
+    // A new namespace may bring tunnel devices of the kernel's own (sit0, ...), which are down.
+    int const fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ifreq request{};
+    std::strncpy(request.ifr_name, one->if_name, IFNAMSIZ - 1);
+    if (std::string(one->if_name) != "lo" && ::ioctl(fd, SIOCGIFFLAGS, &request) == 0 &&
+        (request.ifr_flags & IFF_UP))
+      only = false;
+    ::close(fd);
+  }
+  ::if_freenameindex(all);
+  return only;
+}
+
+}  // namespace
+
+std::string go_offline() {
+  static bool done = false;
+  if (done) return {};
+  if (::unshare(CLONE_NEWNET) != 0 && !unshare_as_user())
+    return std::string(
+               "cannot make a network namespace (run as root, or allow unprivileged user namespaces): ") +
+           std::strerror(errno);
+  if (!loopback_up()) return std::string("cannot bring loopback up: ") + std::strerror(errno);
+  if (!only_loopback()) return "the network namespace has more than loopback";
+  done = true;
+  return {};
+}
+
+void skip(std::string const& why) {
+  std::printf("SKIPPED: %s\n", why.c_str());
+  std::fflush(stdout);
+  std::_Exit(77);
+}
+
+std::string find_claude() {
+  auto const* const named = std::getenv("AR_CLAUDE");
+  std::string const path =
+      named && *named ? named : std::string(AR_BIN_DIR) + "/../clis/node_modules/.bin/claude";
+  if (::access(path.c_str(), X_OK) != 0)
+    skip("no Claude Code CLI at " + path + "; run scripts/install-clis BUILD/clis, or set AR_CLAUDE");
+  return path;
+}
+
+}  // namespace ar::test
