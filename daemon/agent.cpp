@@ -248,6 +248,7 @@ void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adop
   terminal_ = std::move(terminal);
   launched_as_ = record_.provider_session;
   provider_ready_ = false;
+  adopted_ = adopted;
   auto request = launch_request();
   adapters::SessionContext context;
   context.executor = services_.executor;

@@ -119,6 +119,7 @@ class Agent final : private DeliveryHost {
   std::unique_ptr<adapters::ProviderSession> session_;
   std::string launched_as_;  ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
+  bool adopted_ = false;     ///< the process ran before this daemon did, and has not been heard of yet
   bool launching_ = false;
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once

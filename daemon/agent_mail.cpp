@@ -86,7 +86,13 @@ void Agent::on_ready(adapters::Ready const& ready) {
   }
   save();
   (void)apply(AgentInput::ready, "ready");
-  queue_.on_ready();
+  if (!std::exchange(adopted_, false)) {
+    queue_.on_ready();
+    return;
+  }
+  bool const turn_runs = !session_->gate(false).empty() && session_->gate(true).empty();
+  queue_.on_adopted(turn_runs);
+  if (turn_runs) (void)apply(AgentInput::turn_started, "a turn runs");
 }
 
 Result<json> Agent::hook(std::string const& event, std::string const& provider_session, json const& payload) {

@@ -126,11 +126,18 @@ class Daemon {
   awaitable<void> stop() {
     if (server_) co_await server_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
+    if (host_ && stop_agents_) co_await end_empty_server();
     if (host_) co_await host_->stop();
     if (events_ && result) events_->append("", "daemon.stopped");
     if (bus_) co_await bus_->stop();
     if (journal_) co_await journal_->stop();
     if (result) spdlog::info("stopped");
+  }
+
+  /// With all agents stopped, the tmux server has nothing left to keep.
+  awaitable<void> end_empty_server() {
+    auto left = co_await host_->list();
+    if (left && left->empty()) (void)co_await host_->kill_server();
   }
 
   net::io_context& io_;
@@ -214,7 +221,11 @@ json diagnose(Paths const& paths, Config const& config) {
     add({Level::error, "plugins", (share_dir() / "plugins").string() + " is missing", "install agent-runner again"});
   for (auto const& [name, adapter] : make_adapters()) {
     auto const it = config.providers.find(name);
-    for (auto const& check : adapter->doctor(it == config.providers.end() ? json::object() : it->second)) add(check);
+    for (auto check : adapter->doctor(it == config.providers.end() ? json::object() : it->second)) {
+      // A provider that is not there is only wrong for those who want it.
+      if (check.level == Level::error && name != config.default_provider) check.level = Level::warning;
+      add(check);
+    }
   }
   return {{"checks", std::move(checks)}};
 }

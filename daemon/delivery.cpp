@@ -53,6 +53,7 @@ json to_json(Delivery const& d, std::string const& agent) {
                 {"acknowledged", d.acknowledged},
                 {"steps", std::move(steps)}};
   if (held) shown["reason"] = d.held;
+  else if (d.state == DeliveryState::done) shown["finalText"] = d.reason;
   else if (!d.reason.empty()) shown["reason"] = d.reason;
   if (!d.proof.empty()) shown["proof"] = d.proof;
   if (!d.screen.empty()) shown["screen"] = d.screen;

@@ -520,6 +520,28 @@ void DeliveryQueue::on_ready() {
   on_gate_changed();
 }
 
+void DeliveryQueue::on_adopted(bool turn_runs) {
+  Turn turn;
+  for (auto const& [id, d] : open_) {
+    if (d.state != State::running) continue;
+    turn.number = std::max(turn.number, d.turn);
+    turn.messages.push_back(id);
+    turn.started_at = d.steps.back().second;
+  }
+  if (!turn_ && turn.number > 0) {
+    turn_ = std::move(turn);
+    for (auto id : turn_->messages) open_.at(id).turn = turn_->number;
+    // How it ended nobody has seen; that it was taken is proved.
+    TurnEnded end;
+    if (!turn_runs) close_turn(end);
+  } else if (turn_runs) {
+    on_turn_started();
+  }
+  for (auto const& [id, d] : open_)
+    if (d.state == State::unknown) ask_witness_.insert(id);
+  on_gate_changed();
+}
+
 awaitable<void> DeliveryQueue::on_process_gone() {
   process_gone_ = true;
   changed_.notify_all();
@@ -527,18 +549,18 @@ awaitable<void> DeliveryQueue::on_process_gone() {
   for (auto id : in_process_) ask_witness_.insert(id);
   in_process_.clear();
   early_end_.reset();
-  if (turn_) {
-    // Messages that carry a task stay running: the restored session is asked to go on with them.
-    TurnEnded end;
-    end.outcome = TurnEnded::Outcome::interrupted;
-    end.error = "the provider ended during this turn";
-    for (auto& [id, d] : open_) {
-      if (d.state != State::running || !d.task || d.turn != turn_->number) continue;
-      d.turn = 0;
-      save(d);
-    }
-    close_turn(end);
+  // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
+  auto const why = "interrupted: the provider ended during this turn";
+  for (auto& [id, d] : open_) {
+    if (d.state != State::running) continue;
+    d.turn = 0;
+    if (d.task) save(d);
+    else end_delivery(d, State::failed, why);
   }
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::interrupted;
+  end.error = "the provider ended during this turn";
+  close_turn(end);
   host_.work().clear({"provider-turn", "subagent", "message"});
   host_.work_changed();
   changed_.notify_all();

@@ -56,8 +56,10 @@ class DeliveryQueue {
   void on_turn_ended(adapters::TurnEnded const& end);
   void on_accepted(std::string const& nonce, std::string const& proof);
   void on_gate_changed();
-  /// The provider is ready: a fresh process, a resumed one, or one that was adopted.
+  /// The provider is ready: a fresh process, or one that resumes its session.
   void on_ready();
+  /// A process that ran on while no daemon did has been taken over; `turn_runs`: it is busy.
+  void on_adopted(bool turn_runs);
   /// The process has ended (or the session is being let go of). Returns when nothing of it is in use any more.
   awaitable<void> on_process_gone();
 

@@ -1,0 +1,128 @@
+// Wrong input of every kind: a clear error with its remedy, the right exit status, and nothing lost.
+#include "system/installation.hpp"
+
+#include <sys/stat.h>
+
+#include <fstream>
+
+using ar::json;
+using ar::test::Installation;
+using ar::test::Outcome;
+
+namespace {
+void refuses(Outcome const& outcome, int status, std::string const& words) {
+  CHECK(outcome.status == status);
+  CHECK_MESSAGE(outcome.err.find(words) != std::string::npos, outcome.err, outcome.out);
+}
+}  // namespace
+
+TEST_CASE("WrongSpawnsAreRefusedWithTheReason") {
+  Installation home;
+  auto const cwd = home.work().string();
+  home.spawn("demo");
+  refuses(home.run({"spawn", "x", "--provider", "nonsense", "--cwd", cwd}), 2, "nonsense");
+  refuses(home.run({"spawn", "x", "--provider", "command", "--cwd", "/does/not/exist"}), 2, "/does/not/exist");
+  refuses(home.run({"spawn", "demo", "--provider", "command", "--cwd", cwd}), 4, "demo");
+  refuses(home.run({"spawn", "../x", "--provider", "command", "--cwd", cwd}), 2, "name");
+  refuses(home.run({"spawn", "x", "--provider", "command", "--cwd", cwd, "--", "no-such-program-here"}), 3, "no-such-program-here");
+  CHECK(Installation::lines(home.good({"ps", "-a", "--json"}).out).size() == 1);
+}
+
+TEST_CASE("UnknownAgentsAndMessagesExitWithThree") {
+  Installation home;
+  home.good({"up"});
+  CHECK(home.run({"stop", "nobody"}).status == 3);
+  CHECK(home.run({"screen", "nobody"}).status == 3);
+  CHECK(home.run({"message", "show", "424242"}).status == 3);
+  CHECK(home.run({"nonsense"}).status == 2);
+}
+
+TEST_CASE("AMessageTooLargeOrNotTextIsRefusedAndOneAtTheLimitIsKept") {
+  Installation home;
+  home.good({"up"});
+  CHECK(home.run({"send", "later", "-"}, std::string((1 << 20) + 1, 'x')).status != 0);
+  CHECK(home.run({"send", "later", "-"}, "broken \xff utf-8").status != 0);
+  auto const id = home.send("later", std::string(1 << 20, 'x'));
+  CHECK(home.message(id)["body"].get<std::string>().size() == 1 << 20);
+}
+
+TEST_CASE("AWrongConfigurationIsNamedWithLineAndColumn") {
+  Installation home;
+  std::filesystem::create_directories(home.state());
+  std::ofstream(home.state() / "config.toml") << "[log]\nlevle = \"info\"\n";
+  auto const up = home.run({"up"});
+  CHECK(up.status == 1);
+  CHECK_MESSAGE(up.err.find("config.toml:2:") != std::string::npos, up.err);
+  CHECK(home.run({"config", "check"}).status == 1);
+  std::ofstream(home.state() / "config.toml") << "[log]\nlevel = \"debug\"\n";
+  home.good({"config", "check"});
+  home.good({"up"});
+}
+
+TEST_CASE("ASecondDaemonOnTheSameStateIsRefused") {
+  Installation home;
+  home.good({"up"});
+  auto const second = home.run_program(std::string(AR_BIN_DIR) + "/agent-runnerd", {"--state-dir", home.state().string()}, "");
+  CHECK(second.status == 1);
+  CHECK_MESSAGE(second.err.find(std::to_string(*home.daemon_pid())) != std::string::npos, second.err);
+  home.good({"ps"});
+}
+
+TEST_CASE("DamagedAndNewerDatabasesAreLeftAloneAndNamed") {
+  Installation home;
+  home.good({"up"});
+  home.good({"down"});
+  auto const journal = home.state() / "journal.db";
+  auto const kept = home.state() / "kept.db";
+  std::filesystem::copy_file(journal, kept);
+  std::ofstream(journal, std::ios::binary | std::ios::trunc) << std::string(4096, 'x');
+  auto const damaged = home.run({"up"});
+  CHECK(damaged.status == 1);
+  CHECK_MESSAGE(damaged.err.find("journal.db") != std::string::npos, damaged.err);
+  std::filesystem::copy_file(kept, journal, std::filesystem::copy_options::overwrite_existing);
+  home.good({"up"});
+}
+
+TEST_CASE("AMissingOrOldTmuxIsSaidAtTheStart") {
+  Installation home;
+  auto const fake = home.work() / "bin";
+  std::filesystem::create_directories(fake);
+  std::ofstream(fake / "tmux") << "#!/bin/sh\necho tmux 2.9\n";
+  ::chmod((fake / "tmux").c_str(), 0755);
+  home.environment = {"PATH=" + fake.string()};
+  auto const old = home.run({"up"});
+  CHECK(old.status == 1);
+  CHECK_MESSAGE(old.err.find("2.9") != std::string::npos, old.err);
+  home.environment = {"PATH=" + home.work().string()};
+  auto const missing = home.run({"up"});
+  CHECK(missing.status == 1);
+  CHECK_MESSAGE(missing.err.find("tmux") != std::string::npos, missing.err);
+}
+
+TEST_CASE("HooksOfStrangersAndOfEarlierProcessesAreIgnored") {
+  Installation home;
+  home.spawn("demo");
+  std::ifstream token_file(home.state() / "agents" / "demo" / "token.json");
+  auto const token = json::parse(token_file)["token"].get<std::string>();
+  auto const socket = (home.state() / "run" / "control.sock").string();
+  auto const hook = [&](std::vector<std::string> environment) {
+    home.environment = std::move(environment);
+    auto const outcome = home.run_program(std::string(AR_BIN_DIR) + "/agent-runner-hook", {"Status"}, R"({"status":"idle"})");
+    home.environment.clear();
+    return outcome;
+  };
+  std::vector<std::string> const base{"AGENT_RUNNER_SOCKET=" + socket, "AGENT_RUNNER_HOOK_DEBUG=1"};
+  auto with = [&](std::string const& bearer, std::string const& session) {
+    auto all = base;
+    all.push_back("AGENT_RELAY_TOKEN=" + bearer);
+    all.push_back("AGENT_RELAY_PROVIDER_SESSION_ID=" + session);
+    return hook(all);
+  };
+  auto const stranger = with("wrong-token", "x");
+  CHECK(stranger.status == 0);
+  CHECK(stranger.err.find("401") != std::string::npos);
+  auto const stale = with(token, "an-earlier-process");
+  CHECK(stale.status == 0);
+  CHECK(stale.err.find("409") != std::string::npos);
+  CHECK(home.agent("demo")["state"] == "idle");
+}

@@ -1,0 +1,106 @@
+// The main road, with the real programs: a message in, a verified delivery, a reply out.
+#include "system/installation.hpp"
+
+#include <algorithm>
+
+using ar::json;
+using ar::test::Installation;
+
+TEST_CASE("ADemoAgentTakesAMessageAndAnswersIt") {
+  Installation home;
+  home.spawn("demo");
+  auto const sent = home.good({"send", "demo", "hello there, demo", "--wait=done", "--timeout", "30s", "--json"});
+  auto const shown = sent.parsed();
+  auto const id = shown["id"].get<std::int64_t>();
+  REQUIRE(shown["deliveries"].size() == 1);
+  auto const& delivery = shown["deliveries"][0];
+  CHECK(delivery["state"] == "done");
+  CHECK_FALSE(delivery["proof"].get<std::string>().empty());
+  std::vector<std::string> steps;
+  for (auto const& step : delivery["steps"]) steps.push_back(step["step"]);
+  auto const at = [&](char const* name) { return std::ranges::find(steps, name) - steps.begin(); };
+  CHECK(at("queued") < at("typed"));
+  CHECK(at("typed") < at("accepted"));
+  CHECK(at("accepted") < at("done"));
+  CHECK(Installation::eventually([&] { return !home.message(id)["replies"].empty(); }));
+  auto const reply = home.message(id)["replies"][0];
+  CHECK(reply["from"] == "demo");
+  CHECK(reply["replyTo"] == id);
+  CHECK(Installation::eventually([&] { return home.good({"inbox", "demo", "--json"}).out.find("\"hello there") == std::string::npos; }));
+}
+
+TEST_CASE("MessagesOfEveryShapeArriveOnceAndInOrder") {
+  Installation home;
+  home.spawn("demo");
+  std::vector<std::string> const bodies = {"short", "two\nlines", "/exit", "!rm -rf x", "# note", "@file", "Größe 🎉 日本語",
+                                           "ends in backslash \\", "tab\tinside", "esc \x1b[201~ end", std::string(30'000, 'x')};
+  std::vector<std::int64_t> ids;
+  for (auto const& body : bodies) ids.push_back(home.send("demo", body));
+  for (auto id : ids)
+    CHECK_MESSAGE(Installation::eventually([&] { return home.delivery_state(id) == "done"; }), home.message(id).dump(1));
+  std::vector<std::int64_t> accepted;
+  for (auto const& line : Installation::lines(home.good({"events", "demo", "--json"}).out)) {
+    auto const event = json::parse(line);
+    if (event["type"] == "message.accepted") accepted.push_back(event["data"]["message"]);
+  }
+  CHECK(accepted == ids);
+}
+
+TEST_CASE("AClaimableMessageGoesToExactlyOneOfMany") {
+  Installation home;
+  for (auto name : {"one", "two", "three"}) home.spawn(name, {"--tag", "build"});
+  std::vector<std::int64_t> ids;
+  for (int i = 0; i < 6; ++i) ids.push_back(home.send("tag:build", "work " + std::to_string(i), {"--claimable"}));
+  for (auto id : ids) {
+    CHECK(Installation::eventually([&] { return home.delivery_state(id) == "done"; }));
+    CHECK(home.message(id)["deliveries"].size() == 1);
+  }
+}
+
+TEST_CASE("AgentsCanBeStoppedRestartedAndRemoved") {
+  Installation home;
+  home.spawn("demo");
+  auto const pid = home.agent("demo")["pid"].get<int>();
+  home.good({"restart", "demo"});
+  CHECK(Installation::eventually([&] {
+    auto const shown = home.agent("demo");
+    return shown["state"] == "idle" && shown["pid"] != pid;
+  }));
+  CHECK(home.run({"rm", "demo"}).status == 4);
+  home.good({"stop", "demo"});
+  CHECK(home.agent("demo")["state"] == "stopped");
+  auto const waiting = home.send("demo", "for later");
+  CHECK(Installation::eventually([&] { return home.delivery_state(waiting) == "held"; }));
+  home.good({"restart", "demo"});
+  CHECK(Installation::eventually([&] { return home.delivery_state(waiting) == "done"; }));
+  home.good({"kill", "demo"});
+  home.good({"rm", "demo"});
+  CHECK(home.agent("demo").empty());
+}
+
+TEST_CASE("ASuspendedAgentIsWokenByAMessage") {
+  Installation home;
+  home.spawn("demo");
+  home.good({"suspend", "demo"});
+  CHECK(home.agent("demo")["state"] == "suspended");
+  auto const id = home.send("demo", "wake up");
+  CHECK(Installation::eventually([&] { return home.delivery_state(id) == "done"; }));
+  CHECK(home.agent("demo")["state"] == "idle");
+}
+
+TEST_CASE("SecretsShowUpNowhere") {
+  Installation home;
+  home.spawn("demo", {"--env", "API_KEY=top-secret-value"});
+  home.send("demo", "hello");
+  auto const socket = (home.state() / "run" / "tmux.sock").string();
+  std::string seen = home.run_program("/usr/bin/tmux", {"-S", socket, "show-environment", "-g"}, "").out +
+                     home.run_program("/usr/bin/tmux", {"-S", socket, "show-environment", "-t", "=ar-demo"}, "").out +
+                     home.run_program("/usr/bin/tmux", {"-S", socket, "list-panes", "-a", "-F", "#{pane_start_command}"}, "").out +
+                     home.run_program("/bin/ps", {"-eo", "args"}, "").out + home.good({"ps", "-a", "--json"}).out +
+                     home.good({"events", "--json"}).out + home.good({"logs"}).out;
+  std::ifstream token_file(home.state() / "agents" / "demo" / "token.json");
+  auto const token = json::parse(token_file)["token"].get<std::string>();
+  CHECK(seen.find("ar-demo") != std::string::npos);
+  CHECK(seen.find("top-secret-value") == std::string::npos);
+  CHECK(seen.find(token) == std::string::npos);
+}
