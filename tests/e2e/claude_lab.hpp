@@ -20,9 +20,14 @@ namespace ar::test {
 
 class ClaudeLab {
  public:
+  /// Skips the test where the CLI, node or the namespace is missing.
   ClaudeLab();
   ~ClaudeLab();
 
+ private:
+  std::string const claude_;  // first: nothing exists yet when the test is skipped
+
+ public:
   TempDir dir;
   net::io_context io{1};
   std::vector<adapters::ProviderEvent> events;
@@ -61,12 +66,13 @@ class ClaudeLab {
   bool exited() const { return exited_; }
   adapters::Adapter const& adapter() const { return *adapter_; }
   /// Somebody scrolls back in the terminal.
-  awaitable<void> copy_mode();
+  void copy_mode();
 
  private:
   awaitable<void> receive();
   awaitable<void> serve(net::local::stream_protocol::socket client);
   void open_session(bool adopted);
+  int run_tmux(std::vector<std::string> words);
 
   std::filesystem::path home_, socket_;
   std::unique_ptr<adapters::TmuxHost> host_;

@@ -1,5 +1,7 @@
 #include "e2e/offline.hpp"
 
+#include "base/paths.hpp"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -61,8 +63,7 @@ bool only_loopback() {
   return only;
 }
 
-}  // namespace
-
+/// Empty when this process is offline; else why it cannot be.
 std::string go_offline() {
   static bool done = false;
   if (done) return {};
@@ -76,18 +77,23 @@ std::string go_offline() {
   return {};
 }
 
-void skip(std::string const& why) {
+[[noreturn]] void skip(std::string const& why) {
   std::printf("SKIPPED: %s\n", why.c_str());
   std::fflush(stdout);
   std::_Exit(77);
 }
 
-std::string find_claude() {
+}  // namespace
+
+std::string claude_offline() {
   auto const* const named = std::getenv("AR_CLAUDE");
   std::string const path =
       named && *named ? named : std::string(AR_BIN_DIR) + "/../clis/node_modules/.bin/claude";
   if (::access(path.c_str(), X_OK) != 0)
     skip("no Claude Code CLI at " + path + "; run scripts/install-clis BUILD/clis, or set AR_CLAUDE");
+  if (!find_executable("node", "/usr/local/bin:/usr/bin:/bin"))
+    skip("node is missing; the stub of the model API needs it");
+  if (auto const why = go_offline(); !why.empty()) skip(why);
   return path;
 }
 

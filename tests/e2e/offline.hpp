@@ -5,14 +5,10 @@
 
 namespace ar::test {
 
-/// Call before anything else, while the process has one thread. Empty when all is well; else why not (neither
-/// root nor user namespaces): the test must then start nothing.
-std::string go_offline();
-
-/// Ends the program as "skipped" for CTest, with the reason on stdout.
-[[noreturn]] void skip(std::string const& why);
-
-/// The Claude Code CLI: $AR_CLAUDE, else BUILD/clis (scripts/install-clis). Skips when there is none.
-std::string find_claude();
+/// Goes offline and finds what the tests need: the Claude Code CLI ($AR_CLAUDE, else BUILD/clis by
+/// scripts/install-clis) and node. Where something is missing, or neither root nor user namespaces allow it,
+/// the program ends as "skipped" for CTest (77) and says why. Call before anything else, while the process
+/// has one thread. Returns the CLI's path.
+std::string claude_offline();
 
 }  // namespace ar::test
