@@ -51,6 +51,11 @@ class Terminal {
   virtual awaitable<Result<void>> keys(std::vector<std::string> names) = 0;
   /// paste and then Enter in one uninterrupted write, for programs that stand it.
   virtual awaitable<Result<void>> paste_and_enter(std::string text) = 0;
+  /// The nonce of the last envelope that was pasted (adapters/envelope.hpp); empty: none yet. Noted by the terminal's
+  /// host in the same step as the typing, so it tells after a crash of the daemon what was typed and what was not.
+  virtual awaitable<Result<std::string>> last_typed() {
+    co_return conflict("unsupported", "this terminal does not note what was typed");
+  }
   /// Leaves copy mode if it is on.
   virtual awaitable<Result<void>> leave_copy_mode() = 0;
   /// Waits until nobody scrolls any more: true; false at the deadline or when the terminal is gone.

@@ -344,7 +344,11 @@ awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
         std::ranges::any_of(screen->lines, [&](auto const& line) { return pattern->matches(line); }))
       co_return Witness::accepted;
   }
-  if (!process_gone && context_.terminal->alive()) co_return Witness::pending;
+  if (!process_gone && context_.terminal->alive()) {
+    // A daemon that was killed may have died before it typed anything: that is known, so it is no doubt.
+    auto const last = co_await context_.terminal->last_typed();
+    co_return last && *last != prompt.nonce ? Witness::absent : Witness::pending;
+  }
   co_return options_.proof_complete ? Witness::absent : Witness::blind;
 }
 

@@ -1,5 +1,6 @@
 #include "adapters/tmux/terminal.hpp"
 
+#include "adapters/envelope.hpp"
 #include "base/ids.hpp"
 
 #include <algorithm>
@@ -130,6 +131,7 @@ struct PasteCommands {
 PasteCommands paste_commands(std::string_view text, std::string const& pane) {
   auto const buffer = "agent-runner-" + random_hex(8);
   PasteCommands commands;
+  auto const whole = text;
   bool first = true;
   do {
     auto const chunk = text.substr(0, kChunk);
@@ -139,6 +141,8 @@ PasteCommands paste_commands(std::string_view text, std::string const& pane) {
     first = false;
   } while (!text.empty());
   commands.paste = "paste-buffer -p -r -d -b " + buffer + " -t " + pane;
+  if (auto const nonces = nonces_in(whole); !nonces.empty())
+    commands.paste = "set-option -p -t " + pane + " @agent-runner-typed " + nonces.front() + " ; " + commands.paste;
   commands.drop = "delete-buffer -b " + buffer + " ; ";
   return commands;
 }
@@ -166,6 +170,16 @@ awaitable<Result<void>> TmuxTerminal::keys(std::vector<std::string> names) {
   for (auto const& name : names) commands += " " + tmux_quote(name);
   std::string const nothing;
   co_return co_await type(nothing, std::move(commands), nothing);
+}
+
+awaitable<Result<std::string>> TmuxTerminal::last_typed() {
+  auto bodies = co_await ask("display-message -p -t " + ids_.pane + " '#{pane_id} #{@agent-runner-typed}'");
+  if (!bodies) co_return bodies.error();
+  auto const prefix = ids_.pane + " ";
+  if (bodies->empty() || !bodies->front().starts_with(prefix)) co_return terminal_gone(name_);
+  auto nonce = bodies->front().substr(prefix.size());
+  nonce.erase(nonce.find_last_not_of('\n') + 1);
+  co_return nonce;
 }
 
 awaitable<Result<void>> TmuxTerminal::leave_copy_mode() {

@@ -31,6 +31,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   awaitable<Result<void>> paste(std::string text) override;
   awaitable<Result<void>> keys(std::vector<std::string> names) override;
   awaitable<Result<void>> paste_and_enter(std::string text) override;
+  awaitable<Result<std::string>> last_typed() override;
   awaitable<Result<void>> leave_copy_mode() override;
   awaitable<bool> copy_mode_over(Clock::time_point deadline) override;
   awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override;
