@@ -124,7 +124,6 @@ class Agent final : private DeliveryHost {
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate
-  std::string last_failure_{};  ///< error kind of the last failed turn: why a restart may make no sense
   json context_use_ = nullptr;
   std::string lifecycle_action_{};
 

@@ -41,7 +41,6 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     queue_.on_turn_started();
     (void)apply(AgentInput::turn_started, "a turn runs");
   } else if (auto const* end = std::get_if<adapters::TurnEnded>(&event)) {
-    if (end->outcome == adapters::TurnEnded::Outcome::failed) last_failure_ = end->error_kind;
     queue_.on_turn_ended(*end);
     (void)apply(AgentInput::turn_ended, end->error.empty() ? "turn ended" : "turn ended: " + end->error);
   } else if (auto const* accepted = std::get_if<adapters::Accepted>(&event)) {
