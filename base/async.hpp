@@ -1,9 +1,4 @@
 // The coroutine vocabulary of the project, on one io_context thread.
-//
-// g++ 12 miscompiles a full expression that awaits and holds an aggregate temporary (a braced list, or a lambda with
-// non-trivial captures), and an await in the condition of an if or while in a coroutine without local variables. Hence
-// the rule everywhere: name it first, then await (`auto job = [..]{..}; co_await run(std::move(job));`), and name what
-// was awaited before asking about it (`bool const done = co_await f(); if (done)`). scripts/lint finds offenders.
 #pragma once
 #include "base/clock.hpp"
 

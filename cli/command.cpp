@@ -324,8 +324,7 @@ int Program::run(std::vector<std::string> words) {
 Family::Family(int rank, void (*add)(Program&)) { families().push_back({rank, add}); }
 
 void add_families(Program& program) {
-  std::stable_sort(families().begin(), families().end(),
-                   [](Registered const& a, Registered const& b) { return a.rank < b.rank; });
+  std::ranges::sort(families(), {}, &Registered::rank);
   for (auto const& family : families()) family.add(program);
 }
 

@@ -40,7 +40,6 @@ class CommandSession final : public ProviderSession {
   awaitable<void> become_ready();
   /// What is to be typed, or an empty text and in `handing` why it cannot be.
   std::string compose(Prompt const& prompt, std::optional<Pattern> const& proof, Handing& handing) const;
-  // By reference: g++ 12 frees an aggregate twice that is made for an awaited call.
   awaitable<void> type_and_prove(std::string text, std::function<void(std::string_view)> on_step,
                                  Handing& handing);
   awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step,

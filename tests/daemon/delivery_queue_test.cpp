@@ -69,9 +69,9 @@ class NoTerminals final : public adapters::TerminalHost {
 /// A bus, a journal and one queue for agent "a", as one start of the daemon would have them.
 class World final : public DeliveryHost {
  public:
-  explicit World(net::io_context& io, std::filesystem::path const& dir) : io_(io), dir_(dir), changed_(io.get_executor()) {
-    journal_ = std::move(*Journal::open(io.get_executor(), dir / "journal.db"));
-    bus = std::move(*relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", {}));
+  explicit World(net::io_context& io, std::filesystem::path const& dir) : dir_(dir), changed_(io.get_executor()) {
+    journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
+    bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", {});
     events_.emplace(io.get_executor(), *journal_);
     services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *bus, terminals_, changed_, files_,
                                adapters_, "/", "/", "instance", [] { return 0; }});
@@ -162,7 +162,6 @@ class World final : public DeliveryHost {
   std::optional<DeliveryQueue> queue;
 
  private:
-  net::io_context& io_;
   std::filesystem::path const dir_;
   Config config_;
   Paths paths_;

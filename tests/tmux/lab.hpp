@@ -44,7 +44,6 @@ class Lab {
     s.directory = dir.path();
     return s;
   }
-  // What follows is called inside co_await expressions, where g++ 12 cannot have a spec or a braced list.
   template <class... Words>
   TerminalSpec spec(std::string session, char const* word, Words... more) const {
     return spec(std::move(session), std::vector<std::string>{word, more...});
