@@ -205,6 +205,14 @@ pid_t ApiClient::server_pid() const {
   return peer.pid;
 }
 
+Result<void> ApiClient::reach() {
+  if (auto connected = connect(); !connected) return connected;
+  auto const healthy = get("/healthz");
+  if (healthy) return {};
+  if (healthy.error().code != "daemon_lost") return healthy.error();
+  return unavailable("daemon_away", "the daemon behind " + endpoint_.socket.string() + " is just ending; try again");
+}
+
 Result<std::string> ApiClient::attempt(Call const& call, bool& answered) {
   answered = false;
   if (auto connected = connect(); !connected) return connected.error();

@@ -46,6 +46,9 @@ class ApiClient {
 
   /// Fails with `daemon_away` when nobody listens. The calls below connect by themselves.
   Result<void> connect();
+  /// Connects and hears from the daemon: one that is just being killed still accepts connections, and counts as
+  /// `daemon_away`.
+  Result<void> reach();
   Result<json> get(std::string target, milliseconds patience = call_patience);
   Result<json> post(std::string target, json const& body, milliseconds patience = call_patience);
   Result<json> remove(std::string target);

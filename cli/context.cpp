@@ -60,7 +60,7 @@ Result<ApiClient*> Context::running_api() {
   auto const where = endpoint();
   if (!where) return where.error();
   auto client = std::make_unique<ApiClient>(*where);
-  if (auto connected = client->connect(); !connected) return connected.error();
+  if (auto reached = client->reach(); !reached) return reached.error();
   client_ = std::move(client);
   return client_.get();
 }

@@ -127,7 +127,7 @@ Result<void> start_daemon(Paths const& paths) {
   if (!program) return program.error();
   StartLock lock;
   if (auto taken = lock.take(paths); !taken) return taken.error();
-  if (ApiClient probe({paths.control_socket()}); probe.connect()) return {};
+  if (ApiClient probe({paths.control_socket()}); probe.reach()) return {};
 
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return from_errno("cannot create a pipe", errno);
@@ -155,7 +155,7 @@ Result<void> start_daemon(Paths const& paths) {
   }
   // Without READY there is no daemon: the handle's destructor makes sure of it.
   // Somebody else (systemd, another program) may have been faster, which is as good.
-  if (ApiClient probe({paths.control_socket()}); probe.connect()) return {};
+  if (ApiClient probe({paths.control_socket()}); probe.reach()) return {};
   if (line->starts_with("ERROR "))
     return Error{ErrorKind::unavailable, "daemon_failed", "the daemon did not start: " + line->substr(6)};
   return unavailable("daemon_failed", "the daemon ended before it was ready; see " +

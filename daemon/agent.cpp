@@ -271,7 +271,8 @@ awaitable<void> Agent::terminate() {
     co_return;
   }
   if (!hard) {
-    auto asked = co_await session_->quit();
+    auto const session = session_;
+    auto asked = co_await session->quit();
     if (!asked) spdlog::debug("agent {}: cannot ask it to quit: {}", spec_.id, asked.error().message);
     auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
     while (session_ && asked && Clock::now() < deadline) co_await changed_.wait(deadline);

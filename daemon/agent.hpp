@@ -116,7 +116,7 @@ class Agent final : private DeliveryHost {
   Work work_;
 
   std::shared_ptr<adapters::Terminal> terminal_;
-  std::unique_ptr<adapters::ProviderSession> session_;
+  std::shared_ptr<adapters::ProviderSession> session_;  ///< shared with who awaits it: the process may end meanwhile
   std::string launched_as_;  ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
   bool adopted_ = false;     ///< the process ran before this daemon did, and has not been heard of yet

@@ -144,10 +144,11 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
   if (!session_ || !is_live(state_))
     co_return conflict("agent_not_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
                                                 "; start it with `agent-runner restart " + spec_.id + "`");
+  auto const session = session_;
   Result<void> done;
-  if (action == "interrupt") done = co_await session_->interrupt();
-  else if (action == "compact") done = co_await session_->compact();
-  else if (action == "clear") done = co_await session_->clear();
+  if (action == "interrupt") done = co_await session->interrupt();
+  else if (action == "compact") done = co_await session->compact();
+  else if (action == "clear") done = co_await session->clear();
   else co_return not_found("unknown_action", "there is no action \"" + action + "\"");
   if (!done) co_return done.error();
   services_.events.append(spec_.id, "agent." + action);

@@ -85,7 +85,7 @@ awaitable<Result<json>> DaemonBackend::messages(Principal who, Page page) {
 awaitable<Result<relay::Message>> DaemonBackend::visible_message(Principal const& who, std::int64_t id) {
   auto message = co_await services_.bus.message(id);
   if (!message || who.kind == Principal::Kind::operator_) co_return message;
-  auto* const agent = supervisor_.find(who.agent_id);
+  auto const agent = supervisor_.find(who.agent_id);
   if (message->from != who.agent_id && !(agent && relay::addressed_to(*message, agent->identity()))) co_return not_yours(id);
   co_return message;
 }

@@ -3,13 +3,29 @@
 #include "base/paths.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <string>
 
 namespace ar::daemon {
+namespace {
+
+/// A process that is being killed keeps its locks for some milliseconds.
+bool ends_soon(pid_t pid) {
+  int const process = pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1;
+  if (process < 0) return true;  // it has ended
+  pollfd ended{process, POLLIN, 0};
+  int const ready = ::poll(&ended, 1, 1000);
+  ::close(process);
+  return ready > 0;
+}
+
+}  // namespace
 
 Result<InstanceLock> InstanceLock::take(std::filesystem::path const& state_dir) {
   if (auto made = make_private_dir(state_dir); !made) return made.error();
@@ -17,7 +33,12 @@ Result<InstanceLock> InstanceLock::take(std::filesystem::path const& state_dir) 
   int const fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return from_errno("cannot open " + file.string(), errno);
   InstanceLock lock(fd);
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  bool locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+  if (!locked) {
+    auto const holder = read_file(file, 64);
+    if (holder && ends_soon(std::atoi(holder->c_str()))) locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+  }
+  if (!locked) {
     auto const holder = read_file(file, 64);
     return conflict("already_running", "a daemon (pid " + (holder && !holder->empty() ? *holder : std::string("unknown")) +
                                            ") uses " + state_dir.string() +

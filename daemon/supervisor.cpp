@@ -66,12 +66,12 @@ awaitable<Result<void>> Supervisor::take_over() {
       if (!token) co_return token.error();
     }
     auto const session = entry.record.tmux_session;
-    auto& agent = add(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
-    agent.queue().load(std::move(entry.open), std::move(entry.known));
+    auto const agent = add(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
+    agent->queue().load(std::move(entry.open), std::move(entry.known));
     std::optional<adapters::FoundTerminal> terminal;
     if (auto it = found.find(session); it != found.end()) terminal = it->second;
     // Side by side: a hundred adoptions must not wait for each other.
-    tasks_.spawn("take over " + id, agent.take_over(std::move(terminal)));
+    tasks_.spawn("take over " + id, agent->take_over(std::move(terminal)));
   }
   co_await tasks_.join();
   co_return Result<void>();
@@ -129,7 +129,7 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
       if (used->first != hash)
         co_return conflict("idempotency_conflict", "the idempotency key was used to spawn agent " + used->second +
                                                        " with another request; use a new key");
-      if (auto* agent = find(used->second)) {
+      if (auto const agent = find(used->second)) {
         Spawned const again{agent, false};
         co_return again;
       }
@@ -144,11 +144,11 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   auto token = co_await make_token(spec->id);
   if (!token) co_return token.error();
   auto const id = spec->id;
-  auto& agent = add(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
+  auto const agent = add(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
   // Tried dry, so that a missing CLI is an answer and not a failed agent.
-  if (auto ready = agent.check_launch(); !ready) {
-    by_token_hash_.erase(sha256_hex(agent.token().token));
-    (void)co_await services_.bus.revoke_token(agent.token().jti);
+  if (auto ready = agent->check_launch(); !ready) {
+    by_token_hash_.erase(sha256_hex(agent->token().token));
+    (void)co_await services_.bus.revoke_token(agent->token().jti);
     agents_.erase(id);
     co_return ready.error();
   }
@@ -156,10 +156,10 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
     services_.journal.write([key = idempotency_key, hash, id](Database& db) {
       db.prepare("INSERT OR REPLACE INTO spawn_keys(key, body_hash, agent) VALUES(?1, ?2, ?3)").bind(key, hash, id).run();
     });
-  agent.begin();
+  agent->begin();
   auto safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();
-  Spawned const spawned{&agent, true};
+  Spawned const spawned{agent, true};
   co_return spawned;
 }
 
@@ -173,17 +173,17 @@ awaitable<Result<void>> Supervisor::remove(std::string id) {
   co_return Result<void>();
 }
 
-Agent* Supervisor::find(std::string_view id) {
+std::shared_ptr<Agent> Supervisor::find(std::string_view id) const {
   auto const it = agents_.find(id);
-  return it == agents_.end() ? nullptr : it->second.get();
+  return it == agents_.end() ? nullptr : it->second;
 }
 
-Result<Agent*> Supervisor::get(std::string_view id) {
-  if (auto* agent = find(id)) return agent;
+Result<std::shared_ptr<Agent>> Supervisor::get(std::string_view id) const {
+  if (auto agent = find(id)) return agent;
   return not_found("no_such_agent", "there is no agent \"" + std::string(id.substr(0, 80)) + "\"; `agent-runner ps -a` lists them");
 }
 
-Agent* Supervisor::find_by_token(std::string_view token) {
+std::shared_ptr<Agent> Supervisor::find_by_token(std::string_view token) const {
   auto const it = by_token_hash_.find(sha256_hex(token));
   return it == by_token_hash_.end() ? nullptr : find(it->second);
 }
@@ -212,12 +212,12 @@ Result<AgentToken> Supervisor::stored_token(std::string const& id) const {
   return AgentToken{stored->value("token", ""), stored->value("jti", ""), stored->value("profile", "")};
 }
 
-Agent& Supervisor::add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token) {
+std::shared_ptr<Agent> Supervisor::add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token) {
   auto const id = spec.id;
   auto const adapter = services_.adapters.at(spec.provider);
   by_token_hash_[sha256_hex(token.token)] = id;
-  auto agent = std::make_unique<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token));
-  return *agents_.emplace(id, std::move(agent)).first->second;
+  auto agent = std::make_shared<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token));
+  return agents_.emplace(id, std::move(agent)).first->second;
 }
 
 }  // namespace ar::daemon

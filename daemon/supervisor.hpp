@@ -23,29 +23,29 @@ class Supervisor {
   awaitable<void> shut_down(bool stop_agents);
 
   struct Spawned {
-    Agent* agent = nullptr;
+    std::shared_ptr<Agent> agent{};
     bool created = true;
   };
   /// Errors: invalid fields, name_taken, idempotency_conflict, unknown provider, cli_missing.
   awaitable<Result<Spawned>> spawn(json body, std::string idempotency_key);
   awaitable<Result<void>> remove(std::string id);
 
-  /// Null: no such agent.
-  Agent* find(std::string_view id);
-  Result<Agent*> get(std::string_view id);
-  std::map<std::string, std::unique_ptr<Agent>, std::less<>> const& agents() const { return agents_; }
+  /// Null: no such agent. Shared with who awaits something of it: it can be removed meanwhile.
+  std::shared_ptr<Agent> find(std::string_view id) const;
+  Result<std::shared_ptr<Agent>> get(std::string_view id) const;
+  std::map<std::string, std::shared_ptr<Agent>, std::less<>> const& agents() const { return agents_; }
   /// The agent that holds this token; null: none.
-  Agent* find_by_token(std::string_view token);
+  std::shared_ptr<Agent> find_by_token(std::string_view token) const;
 
  private:
   Result<AgentSpec> check(json const& body) const;
   std::string free_name(std::string const& provider) const;
   awaitable<Result<AgentToken>> make_token(std::string const& id);
   Result<AgentToken> stored_token(std::string const& id) const;
-  Agent& add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);
+  std::shared_ptr<Agent> add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);
 
   Services& services_;
-  std::map<std::string, std::unique_ptr<Agent>, std::less<>> agents_;
+  std::map<std::string, std::shared_ptr<Agent>, std::less<>> agents_;
   std::map<std::string, std::string, std::less<>> by_token_hash_;
   AsyncMutex spawning_;
   TaskGroup tasks_;

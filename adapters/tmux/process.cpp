@@ -1,5 +1,6 @@
 #include "adapters/tmux/process.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -72,32 +73,60 @@ std::vector<Stat> all_processes() {
 
 }  // namespace
 
-std::vector<Process> process_tree(Executor executor, pid_t root) {
+ProcessTree::ProcessTree(Executor executor, pid_t root, bool ended) : executor_(std::move(executor)), root_(root) {
+  if (!ended) members_.emplace_back(executor_, root);
+  grow();
+}
+
+/// Adds what is new; false: nothing is.
+bool ProcessTree::grow() {
+  auto const running = all_processes();
+  std::set<pid_t> known, found;
+  for (auto const& member : members_)
+    if (!member.exited()) known.insert(member.pid());
+  // While the root's process session has members, its pid cannot be given away: a stranger that has it now tells that
+  // there are none.
+  bool const session_is_ours = known.contains(root_) || std::ranges::none_of(running, [&](Stat const& one) {
+    return one.pid == root_ && one.state != 'Z';
+  });
   std::multimap<pid_t, pid_t> children;
-  std::set<pid_t> found{root};
-  for (auto const& one : all_processes()) {
+  std::vector<pid_t> todo(known.begin(), known.end());
+  for (auto const& one : running) {
+    if (one.state == 'Z') continue;
     children.emplace(one.parent, one.pid);
-    if (one.session == root) found.insert(one.pid);
+    if (session_is_ours && one.session == root_ && !known.contains(one.pid) && found.insert(one.pid).second)
+      todo.push_back(one.pid);
   }
-  std::vector<pid_t> todo(found.begin(), found.end());
   while (!todo.empty()) {
     auto const [first, last] = children.equal_range(todo.back());
     todo.pop_back();
     for (auto it = first; it != last; ++it)
-      if (found.insert(it->second).second) todo.push_back(it->second);
+      if (!known.contains(it->second) && found.insert(it->second).second) todo.push_back(it->second);
   }
-  std::vector<Process> tree;
-  for (pid_t const pid : found) tree.emplace_back(executor, pid);
-  return tree;
+  for (pid_t const pid : found) members_.emplace_back(executor_, pid);
+  return !found.empty();
 }
 
-std::vector<Process> left_by(Executor executor, pid_t root) {
-  std::vector<Process> left;
-  for (auto const& one : all_processes()) {
-    if (one.pid == root && one.state != 'Z') return {};
-    if (one.session == root && one.pid != root) left.emplace_back(executor, one.pid);
+awaitable<void> ProcessTree::wait_for_all(Clock::time_point deadline) {
+  for (auto member : members_) co_await member.wait(deadline);
+}
+
+awaitable<void> ProcessTree::end(Clock::duration grace) {
+  for (auto const& member : members_) {
+    member.signal(SIGHUP);
+    member.signal(SIGCONT);
   }
-  return left;
+  co_await wait_for_all(Clock::now() + grace);
+  constexpr int kRounds = 10;  // against one that starts others faster than they can be found
+  for (int round = 0; round < kRounds && (round == 0 || grow()); ++round) {
+    // Held still, so that none of them starts another one between the look and the kill.
+    do {
+      for (auto const& member : members_) member.signal(SIGSTOP);
+    } while (grow());
+    // The root last: its end is what others hear of.
+    std::ranges::for_each(members_.rbegin(), members_.rend(), [](Process const& one) { one.signal(SIGKILL); });
+    co_await wait_for_all(Clock::now() + grace);
+  }
 }
 
 }  // namespace ar::adapters

@@ -28,11 +28,22 @@ class Process {
   std::shared_ptr<net::posix::stream_descriptor> fd_;
 };
 
-/// What runs because of `root`, itself included: its descendants, and the members of the process session it
-/// leads.
-std::vector<Process> process_tree(Executor executor, pid_t root);
-/// What outlived `root`, which has ended: the members of the process session it led. Its pid cannot have been
-/// given away while there are any, so if a living process has it, there are none.
-std::vector<Process> left_by(Executor executor, pid_t root);
+/// A program and everything that runs because of it: its descendants, and the members of the process session that
+/// it leads or led.
+class ProcessTree {
+ public:
+  /// `ended`: the root has, and only what it left behind is looked for.
+  ProcessTree(Executor executor, pid_t root, bool ended);
+  /// Asks all of them to end (SIGHUP, as when a terminal closes), and after `grace` kills what is left, children
+  /// included that are being started meanwhile.
+  awaitable<void> end(Clock::duration grace);
+
+ private:
+  bool grow();
+  awaitable<void> wait_for_all(Clock::time_point deadline);
+  Executor executor_;
+  pid_t root_;
+  std::vector<Process> members_{};  ///< the root first, unless it has ended
+};
 
 }  // namespace ar::adapters

@@ -322,17 +322,8 @@ awaitable<bool> TmuxTerminal::pane_exists() {
 }
 
 awaitable<void> TmuxTerminal::end_program(bool ended) {
-  bool const runs = !ended && !program_.exited();
-  auto const rest = runs ? process_tree(executor_, ids_.pid) : left_by(executor_, ids_.pid);
-  if (runs) {
-    ::kill(-ids_.pid, SIGHUP);
-    ::kill(-ids_.pid, SIGCONT);
-  }
-  auto const deadline = Clock::now() + kGrace;
-  for (auto process : rest) co_await process.wait(deadline);
-  // The program last: its end is what others hear of.
-  std::ranges::for_each(rest.rbegin(), rest.rend(), [](Process const& process) { process.signal(SIGKILL); });
-  for (auto process : rest) co_await process.wait(Clock::now() + kGrace);
+  ProcessTree tree(executor_, ids_.pid, ended || program_.exited());
+  co_await tree.end(kGrace);
 }
 
 }  // namespace ar::adapters

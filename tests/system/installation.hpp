@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <iostream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -57,6 +58,7 @@ class Installation {
   /// As run, and it must have worked.
   Outcome good(std::vector<std::string> arguments, std::string const& input = "") {
     auto outcome = run(std::move(arguments), input);
+    if (outcome.status != 0) std::cerr << state() / "daemon.log" << ":\n" << slurp(state() / "daemon.log");
     REQUIRE_MESSAGE(outcome.status == 0, outcome.out, outcome.err);
     return outcome;
   }
