@@ -49,14 +49,19 @@ void explain(char const* why) {
   if (strcmp(variable("AGENT_RUNNER_HOOK_DEBUG"), "1") == 0) dprintf(2, "agent-runner-hook: %s\n", why);
 }
 
-/// A growing array of bytes; never freed, the process is about to end.
+/// A growing array of bytes.
 struct Bytes {
   char* data = nullptr;
   size_t size = 0, capacity = 0;
 
-  bool reserve(size_t free) {
-    if (capacity - size >= free) return true;
-    size_t const wanted = capacity * 2 > size + free ? capacity * 2 : size + free;
+  Bytes() = default;
+  Bytes(Bytes const&) = delete;
+  Bytes& operator=(Bytes const&) = delete;
+  ~Bytes() { free(data); }
+
+  bool reserve(size_t room) {
+    if (capacity - size >= room) return true;
+    size_t const wanted = capacity * 2 > size + room ? capacity * 2 : size + room;
     char* const larger = static_cast<char*>(realloc(data, wanted));
     if (!larger) return false;
     data = larger;
