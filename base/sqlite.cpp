@@ -139,17 +139,20 @@ void Database::execute(std::string const& sql) {
 int Database::changes() const { return sqlite3_changes(db_); }
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }
 
-Transaction::Transaction(Database& db) : db_(db) { db_.execute("BEGIN IMMEDIATE"); }
+Transaction::Transaction(Database& db, Durability durability) : db_(db), durability_(durability) {
+  if (durability_ == Durability::later) db_.prepare("PRAGMA synchronous=NORMAL").run();
+  db_.prepare("BEGIN IMMEDIATE").run();
+}
 Transaction::~Transaction() {
-  if (!open_) return;
   try {
-    db_.execute("ROLLBACK");
+    if (open_) db_.execute("ROLLBACK");
+    if (durability_ == Durability::later) db_.prepare("PRAGMA synchronous=FULL").run();
   } catch (SqliteError const&) {
     // A full disk may have rolled it back already; the next BEGIN tells.
   }
 }
 void Transaction::commit() {
-  db_.execute("COMMIT");
+  db_.prepare("COMMIT").run();
   open_ = false;
 }
 

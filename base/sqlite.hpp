@@ -98,7 +98,9 @@ class Database {
 /// Rolls back unless committed.
 class Transaction {
  public:
-  explicit Transaction(Database& db);
+  /// `later`: in a durable database, this commit need not be on the disk before the next one is.
+  enum class Durability { at_once, later };
+  explicit Transaction(Database& db, Durability durability = Durability::at_once);
   ~Transaction();
   Transaction(Transaction const&) = delete;
   Transaction& operator=(Transaction const&) = delete;
@@ -106,6 +108,7 @@ class Transaction {
 
  private:
   Database& db_;
+  Durability const durability_;
   bool open_ = true;
 };
 

@@ -67,6 +67,11 @@ class DaemonProcess {
   std::filesystem::path const& dir() const { return dir_; }
 
   json request(std::string const& method, std::string const& path, json const& body = nullptr) {
+    char byte = 0;
+    if (socket_ >= 0 && ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {  // closed meanwhile: it was idle
+      ::close(socket_);
+      socket_ = -1;
+    }
     if (socket_ < 0) connect();
     auto const text = body.is_null() ? std::string() : body.dump();
     auto const head = method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +

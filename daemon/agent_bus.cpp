@@ -15,6 +15,11 @@ namespace {
 constexpr auto kHeartbeat = 30s;
 constexpr auto kLiveness = 20s;
 
+/// All agents at the same moment, so that an idle machine is woken once for all of them.
+Clock::time_point next_multiple_of(Clock::duration period) {
+  return Clock::time_point((Clock::now().time_since_epoch() / period + 1) * period);
+}
+
 /// Resident memory of a process and its descendants, bytes. 0: gone.
 std::int64_t resident_bytes(std::int64_t pid, int depth = 0) {
   if (pid <= 0 || depth > 8) return 0;
@@ -76,8 +81,8 @@ awaitable<void> Agent::face_the_bus() {
     co_await sleep_for(kLiveness);
   }
   co_await fetch_unread();
-  auto heartbeat_at = Clock::now() + kHeartbeat;
-  auto liveness_at = Clock::now() + kLiveness;
+  auto heartbeat_at = next_multiple_of(kHeartbeat);
+  auto liveness_at = next_multiple_of(kLiveness);
   std::string published;
   for (;;) {
     auto status = work_.status();
@@ -91,12 +96,12 @@ awaitable<void> Agent::face_the_bus() {
       co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
     }
     if (Clock::now() >= heartbeat_at) {
-      heartbeat_at = Clock::now() + kHeartbeat;
+      heartbeat_at = next_multiple_of(kHeartbeat);
       auto told = co_await services_.bus.heartbeat(spec_.id, meta(false));
       note(told, "send a heartbeat");
     }
     if (Clock::now() >= liveness_at) {
-      liveness_at = Clock::now() + kLiveness;
+      liveness_at = next_multiple_of(kLiveness);
       co_await fetch_unread();
     }
   }

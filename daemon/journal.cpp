@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 
+#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
 namespace ar::daemon {
@@ -118,6 +119,8 @@ awaitable<void> Journal::run() {
   for (;;) {
     while (queue_.empty() && !stopping_) co_await changed_.wait();
     if (queue_.empty()) co_return;
+    // What the same events make others write right now goes into this transaction instead of waiting for it.
+    co_await net::post(net::use_awaitable);
     auto batch = std::make_shared<std::vector<Entry>>(std::exchange(queue_, {}));
     for (;;) {
       auto result = co_await commit(batch);

@@ -59,7 +59,7 @@ Result<void> publish_status(Database& db, Moment now, std::string const& agent_i
 }
 
 Result<void> heartbeat(Database& db, Moment now, std::string const& agent_id, json const& meta) {
-  Transaction transaction(db);
+  Transaction transaction(db, Transaction::Durability::later);  // the next one is due in seconds
   auto const merged = merged_meta(db, agent_id, meta);
   if (!merged) return merged.error();
   run(db, "UPDATE agents SET meta = ?2, last_heartbeat = ?3 WHERE id = ?1", agent_id, *merged,
