@@ -21,6 +21,8 @@ namespace {
 Clock::duration backoff(int attempts) {
   return std::min<Clock::duration>(30s, 500ms * (1 << std::clamp(attempts - 1, 0, 6)));
 }
+/// From a provider at rest to the news of its turn's end; Claude Code's hook takes up to 0.7 s (its kStopGrace).
+constexpr auto kTurnEndPatience = 3s;
 bool is_taken(State s) { return s == State::accepted || s == State::running || s == State::done || s == State::failed; }
 
 constexpr auto kGoOn =
@@ -116,7 +118,7 @@ awaitable<void> DeliveryQueue::run() {
     if (auto* d = next_to_report()) co_await report(*d);
     else if (auto* unknown = next_to_resolve()) co_await resolve(*unknown);
     else if (auto* next = next_to_hand()) co_await deliver(*next);
-    else co_await changed_.wait(next_retry());
+    else co_await changed_.wait(std::min(next_retry(), watch_for_orphaned_turn()));
   }
 }
 
@@ -172,6 +174,24 @@ Clock::time_point DeliveryQueue::next_retry() const {
   for (auto const& [id, d] : open_)
     if (d.retry_at > Clock::now()) next = std::min(next, d.retry_at);
   return next;
+}
+
+/// A turn that is open although the provider has been at rest for a while: its end was lost on the way. Closes it, or
+/// says when to look again.
+Clock::time_point DeliveryQueue::watch_for_orphaned_turn() {
+  auto* const taker = host_.taker();
+  bool const at_rest = turn_ && taker && taker->gate(false).empty();
+  if (!at_rest) {
+    at_rest_since_.reset();
+    return Clock::time_point::max();
+  }
+  if (!at_rest_since_) at_rest_since_ = Clock::now();
+  auto const due = *at_rest_since_ + kTurnEndPatience;
+  if (Clock::now() < due) return due;
+  at_rest_since_.reset();
+  TurnEnded end;
+  close_turn(end);
+  return Clock::now();
 }
 
 // ---- handing over ----
@@ -431,6 +451,7 @@ void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
 }
 
 void DeliveryQueue::on_turn_started() {
+  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);  // what is in hand belongs to the new one
   if (!turn_) open_turn();
   changed_.notify_all();
 }
@@ -446,9 +467,9 @@ void DeliveryQueue::open_turn() {
 }
 
 void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
-  // A short turn can end before its message's proof has been seen: then the end waits for the proof.
-  bool const unproved = in_hand_ && (!turn_ || turn_->messages.empty());
-  if (unproved) early_end_ = end;
+  // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
+  if (auto before = std::exchange(early_end_, std::nullopt)) close_turn(*before);
+  if (in_hand_) early_end_ = end;
   else close_turn(end);
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) ask_witness_.insert(id);
@@ -548,7 +569,7 @@ awaitable<void> DeliveryQueue::on_process_gone() {
   while (session_in_use_) co_await changed_.wait();
   for (auto id : in_process_) ask_witness_.insert(id);
   in_process_.clear();
-  early_end_.reset();
+  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
   auto const why = "interrupted: the provider ended during this turn";
   for (auto& [id, d] : open_) {

@@ -74,6 +74,7 @@ class DeliveryQueue {
   Delivery* next_to_resolve();
   Delivery* next_to_hand();
   Clock::time_point next_retry() const;
+  Clock::time_point watch_for_orphaned_turn();
 
   awaitable<void> report(Delivery& d);
   awaitable<void> resolve(Delivery& d);
@@ -109,7 +110,8 @@ class DeliveryQueue {
   std::unordered_set<relay::MessageId> ask_witness_;
   std::optional<Turn> turn_;
   std::optional<relay::MessageId> in_hand_;       ///< the delivery being handed over
-  std::optional<adapters::TurnEnded> early_end_;  ///< the end of a turn whose message is still being proved
+  std::optional<adapters::TurnEnded> early_end_;  ///< the end of a turn that came while a message was in hand
+  std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open
   bool process_gone_ = false;
   bool session_in_use_ = false;
 };

@@ -365,6 +365,50 @@ TEST_CASE("TheEndOfAShortTurnWaitsForItsMessagesProof") {
   with_world(story);
 }
 
+TEST_CASE("AnUrgentMessageProvedAfterTheEndOfItsTurnBelongsToThatTurn") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const first = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(first) == DeliveryState::running; }));
+    w.session.before_proof = [&] { w.end_turn("both"); };
+    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    CHECK(co_await w.until([&] { return w.gone(first) && w.gone(urgent); }));
+    CHECK(w.turns == 1);
+    CHECK_FALSE(w.queue->turn_open());
+  };
+  with_world(story);
+}
+
+TEST_CASE("AnUrgentMessageThatStartsATurnOfItsOwnBelongsToThatOne") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const first = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(first) == DeliveryState::running; }));
+    w.session.before_proof = [&] {
+      w.end_turn("first");
+      w.queue->on_turn_started();
+    };
+    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    CHECK(co_await w.until([&] { return w.gone(first) && w.state(urgent) == DeliveryState::running; }));
+    CHECK(w.turns == 2);
+    w.end_turn("second");
+    CHECK(co_await w.until([&] { return w.gone(urgent); }));
+  };
+  with_world(story);
+}
+
+TEST_CASE("ATurnWhoseEndWasLostEndsWhenTheProviderIsAtRest") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.session.before_proof = [&] { w.session.closed_unless_urgent = "a turn is running"; };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    co_await sleep_for(3200ms);  // longer than the patience with a provider at rest
+    CHECK(w.state(id) == DeliveryState::running);
+    w.session.closed_unless_urgent.clear();
+    w.queue->on_gate_changed();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+  };
+  with_world(story);
+}
+
 TEST_CASE("WhatCannotBeProvedIsNeitherAcknowledgedNorTypedTwice") {
   auto story = [](World& w) -> awaitable<void> {
     w.session.on_hand = [](Prompt const&) {

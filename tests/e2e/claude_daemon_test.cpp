@@ -1,64 +1,17 @@
 // The whole road with the real CLI: bus, daemon, tmux, Claude Code, model; over the death of the daemon and of the CLI.
 // Counted at the model's side: each message reached it once.
 #include "e2e/offline.hpp"
+#include "e2e/stub.hpp"
 #include "system/installation.hpp"
 
 using ar::json;
 using ar::test::Installation;
 
-namespace {
-
-/// The stub model API on loopback; it ends with its standard input.
-class Stub {
- public:
-  Stub() {
-    int in[2], out[2];
-    REQUIRE(::pipe2(in, O_CLOEXEC) == 0);
-    REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    std::string const script = std::string(AR_SOURCE_DIR) + "/tests/e2e/stub_anthropic_api.mjs";
-    std::vector<std::string> words{"node", script};
-    std::vector<char*> argv{words[0].data(), words[1].data(), nullptr};
-    REQUIRE(::posix_spawnp(&pid_, "node", &actions, nullptr, argv.data(), environ) == 0);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(in[0]);
-    ::close(out[1]);
-    input_ = in[1];
-    std::string line;
-    for (char c = 0; ::read(out[0], &c, 1) == 1 && c != '\n';) line += c;
-    ::close(out[0]);
-    port = json::parse(line)["port"].get<int>();
-  }
-  ~Stub() {
-    ::close(input_);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Stub(Stub const&) = delete;
-  Stub& operator=(Stub const&) = delete;
-  int port = 0;
-
- private:
-  pid_t pid_ = -1;
-  int input_ = -1;
-};
-
-}  // namespace
-
 TEST_CASE("MessagesReachClaudeOnceOverTheDeathOfTheDaemonAndOfTheCli") {
   auto const claude = ar::test::claude_offline();
   Installation home;
-  Stub stub;
-  auto const config = home.work() / "config";
-  std::filesystem::create_directories(config);
-  std::ofstream(config / ".claude.json") << R"({"hasCompletedOnboarding":true})";
-  auto const url = "http://127.0.0.1:" + std::to_string(stub.port);
-  json const options = {{"command", claude}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
-  home.good({"spawn", "cc", "--provider", "claude", "--cwd", home.work().string(), "--approval-mode", "full", "--env",
-             "CLAUDE_CONFIG_DIR=" + config.string(), "--env", "ANTHROPIC_BASE_URL=" + url, "--env",
-             "ANTHROPIC_AUTH_TOKEN=stub", "--env", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "--options", options.dump()});
+  ar::test::Stub stub;
+  ar::test::spawn_claude(home, "cc", claude, stub);
   home.wait_for_state("cc", "idle");
 
   std::vector<std::int64_t> ids;
@@ -88,7 +41,7 @@ TEST_CASE("MessagesReachClaudeOnceOverTheDeathOfTheDaemonAndOfTheCli") {
   CHECK(home.agent("cc")["restarts"] == 1);
 
   // The session was resumed, so its newest conversation holds all of it.
-  auto const asked = home.run_program("/usr/bin/curl", {"-s", url + "/__prompts"}, "");
+  auto const asked = home.run_program("/usr/bin/curl", {"-s", stub.url() + "/__prompts"}, "");
   for (auto id : ids) {
     auto const header = "message " + std::to_string(id) + " ";
     std::size_t seen = 0;
