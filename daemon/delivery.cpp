@@ -1,5 +1,6 @@
 #include "daemon/delivery.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace ar::daemon {
@@ -14,6 +15,16 @@ std::optional<DeliveryState> delivery_state_from(std::string_view text) {
   for (std::size_t i = 0; i < kNames.size(); ++i)
     if (kNames[i] == text) return static_cast<DeliveryState>(i);
   return std::nullopt;
+}
+
+bool Delivery::is_taken() const {
+  return state == DeliveryState::accepted || state == DeliveryState::running || state == DeliveryState::done ||
+         state == DeliveryState::failed;
+}
+
+Clock::duration retry_wait(int attempts) {
+  using namespace std::chrono_literals;
+  return std::min<Clock::duration>(30s, 500ms * (1 << std::clamp(attempts - 1, 0, 6)));
 }
 
 bool Delivery::is_settled() const {

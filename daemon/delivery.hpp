@@ -58,12 +58,16 @@ struct Delivery {
   Clock::time_point retry_at = Clock::time_point::min();
 
   bool is_local() const { return message < 0; }
+  /// Its proof has been seen.
+  bool is_taken() const;
   /// Nothing is left to be done about it.
   bool is_settled() const;
   void step(std::string name) { steps.emplace_back(std::move(name), wall_now()); }
 };
 
 Delivery new_delivery(relay::Message message);
+/// From a failed attempt to the next: 0.5 s, 1 s, 2 s ... 30 s.
+Clock::duration retry_wait(int attempts);
 json to_json(Delivery const& delivery, std::string const& agent);  ///< as the API shows it
 json to_journal(Delivery const& delivery);
 Delivery delivery_from_journal(json const& stored);

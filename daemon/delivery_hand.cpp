@@ -1,0 +1,197 @@
+// One delivery on its way into the provider: claimed, prepared, journalled, handed, given back.
+#include "daemon/delivery_queue.hpp"
+
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+using adapters::HandOutcome;
+using adapters::Handing;
+using adapters::Prompt;
+using State = DeliveryState;
+
+awaitable<void> DeliveryQueue::deliver(Delivery& d) {
+  auto const id = d.message;
+  bool ours = true;
+  if (d.claimable && d.claim_token.empty()) ours = co_await take_claim(d);
+  if (!ours) co_return;
+  auto prompt = co_await prepare(d);
+  if (!prompt) {
+    co_await give_back(d, prompt.error().message);
+    co_return;
+  }
+  auto* const session = host_.taker();
+  if (!session) co_return;  // it went meanwhile; the delivery waits where it was
+
+  if (d.nonce.empty()) d.nonce = random_hex(5);
+  prompt->nonce = d.nonce;
+  d.state = State::handed;
+  d.step("handed");
+  d.held.clear();
+  d.reason.clear();
+  ++d.attempts;
+  save(d);
+  auto const safe = co_await services_.journal.committed();
+  if (!safe || host_.taker() != session) {  // nothing has been typed
+    d.state = State::queued;
+    save(d);
+    if (!safe) co_await give_back(d, safe.error().message);
+    co_return;
+  }
+  announce(d, "message.handed");
+  host_.work().start({"message", std::to_string(id)});
+  host_.work_changed();
+  in_process_.insert(id);
+  in_hand_ = id;
+  session_in_use_ = true;
+  auto const handing = co_await hand_over(*session, std::move(*prompt), d);
+  session_in_use_ = false;
+  in_hand_.reset();
+  changed_.notify_all();
+  host_.work().finish("message", std::to_string(id));
+  if (handing.outcome == HandOutcome::held) {
+    in_process_.erase(id);
+    co_await give_back(d, handing.reason);
+  } else {
+    settle_outcome(d, handing);
+  }
+  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);
+  host_.work_changed();
+}
+
+awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
+  auto claim = co_await services_.bus.claim(d.message, agent_id_);
+  if (!claim) {
+    if (claim.error().kind == ErrorKind::unavailable) {
+      d.held = claim.error().message;
+      d.retry_at = Clock::now() + retry_wait(++d.attempts);
+      co_return false;
+    }
+    // Somebody else has it: not ours any more. Should it become free again, the bus offers it again.
+    auto const id = d.message;
+    known_.erase(id);
+    open_.erase(id);
+    co_return false;
+  }
+  d.claim_token = claim->token;
+  d.state = State::claimed;
+  d.step("claimed");
+  leases_.hold(*claim);
+  save(d);
+  announce(d, "message.claimed");
+  if (d.task) {
+    relay::Task task{*d.task, relay::TaskStatus::in_progress, {}, json::object(), agent_id_, wall_now()};
+    task.metadata["messageId"] = d.message;
+    task.metadata["completedBy"] = "runner";
+    auto set = co_await services_.bus.set_task(std::move(task));
+    if (!set) spdlog::warn("agent {}: task {} could not be set in progress: {}", agent_id_, *d.task, set.error().message);
+    host_.work().start({"task", std::to_string(*d.task)});
+  }
+  co_return true;
+}
+
+awaitable<Result<Prompt>> DeliveryQueue::prepare(Delivery& d) {
+  Prompt prompt = prompt_of(d);
+  if (d.is_local()) {
+    prompt.body = d.local_body;
+    co_return prompt;
+  }
+  if (!d.content) {
+    auto message = co_await services_.bus.message(d.message);
+    if (!message) co_return message.error();
+    d.content = std::move(*message);
+  }
+  prompt.body = d.content->body;
+  if (!d.content->attachments.empty()) prompt.attachments = co_await fetch_attachments(*d.content);
+  co_return prompt;
+}
+
+awaitable<std::vector<std::string>> DeliveryQueue::fetch_attachments(relay::Message const& message) {
+  std::vector<std::string> lines;
+  int number = 0;
+  for (auto const& attachment : message.attachments) {
+    ++number;
+    auto bytes = co_await services_.bus.attachment_bytes(attachment.id);
+    std::string problem = bytes ? "" : bytes.error().message;
+    // The sender's name for it may be anything; ours cannot leave the folder.
+    auto const safe = is_safe_name(attachment.name) ? attachment.name : std::string("attachment");
+    auto const file = host_.files_dir() / (std::to_string(message.id) + "-" + std::to_string(number) + "-" + safe);
+    if (bytes) {
+      auto job = [file, content = std::move(*bytes)] { return write_file(file, content); };
+      auto written = co_await services_.files.run(std::move(job));
+      if (!written) problem = written.error().message;
+    }
+    lines.push_back(problem.empty() ? file.string() : attachment.name + " (missing: " + problem + ")");
+  }
+  co_return lines;
+}
+
+awaitable<Handing> DeliveryQueue::hand_over(adapters::ProviderSession& session, Prompt prompt, Delivery& d) {
+  // In a group of its own, so that it can be cut short when the process ends under it.
+  auto result = std::make_shared<std::optional<Handing>>();
+  auto attempt = [](DeliveryQueue* self, adapters::ProviderSession* to, Prompt what, Delivery* delivery,
+                    std::shared_ptr<std::optional<Handing>> out) -> awaitable<void> {
+    auto on_step = [delivery](std::string_view step) { delivery->step(std::string(step)); };
+    auto handing = co_await to->hand(std::move(what), std::move(on_step));
+    *out = std::move(handing);
+    self->changed_.notify_all();
+  };
+  handing_.spawn("hand", attempt(this, &session, std::move(prompt), &d, result));
+  process_gone_ = false;
+  while (!*result && !process_gone_) co_await changed_.wait();
+  if (!*result) co_await handing_.stop();
+  if (*result) co_return std::move(**result);
+  Handing cut;
+  cut.outcome = HandOutcome::unknown;
+  cut.reason = "the provider ended while it was handed over";
+  co_return cut;
+}
+
+void DeliveryQueue::settle_outcome(Delivery& d, Handing const& handing) {
+  if (d.is_taken()) return;  // a late proof was faster
+  switch (handing.outcome) {
+    case HandOutcome::accepted: accept(d, handing.proof); return;
+    case HandOutcome::unverified:
+      in_process_.erase(d.message);
+      d.step("unverified");
+      end_delivery(d, State::unverified, handing.reason);
+      return;
+    case HandOutcome::refused:
+      in_process_.erase(d.message);
+      end_delivery(d, State::refused, handing.reason);
+      return;
+    case HandOutcome::held:
+    case HandOutcome::unknown: break;
+  }
+  d.state = State::unknown;
+  d.reason = handing.reason;
+  d.screen = handing.screen;
+  d.step("unknown");
+  ask_witness_.insert(d.message);
+  save(d);
+  announce(d, "message.unknown");
+}
+
+awaitable<void> DeliveryQueue::give_back(Delivery& d, std::string reason) {
+  d.state = State::queued;
+  d.held = std::move(reason);
+  d.retry_at = Clock::now() + retry_wait(d.attempts);
+  // The lease goes back, so that another agent may take the work; but not while this one could take it at the next
+  // try: every lease that ends without finish counts toward the dead letters.
+  auto* const session = host_.taker();
+  bool const soon_again = session && session->gate(d.urgent).empty();
+  if (!d.claim_token.empty() && !soon_again) {
+    leases_.drop(d.message);
+    auto const token = std::exchange(d.claim_token, {});
+    (void)co_await services_.bus.release(d.message, token, 0ms);  // if this fails, the lease runs out by itself
+    if (d.task) host_.work().finish("task", std::to_string(*d.task));
+  }
+  save(d);
+  services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
+  services_.deliveries_changed.notify_all();
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,247 @@
+// What becomes of a delivery inside the provider: its proof, the witness's word, and the turns that work on it.
+#include "daemon/delivery_queue.hpp"
+
+#include <algorithm>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+using adapters::TurnEnded;
+using adapters::Witness;
+using State = DeliveryState;
+
+namespace {
+
+/// From a provider at rest to the news of its turn's end; Claude Code's hook takes up to 0.7 s (its kStopGrace).
+constexpr auto kTurnEndPatience = 3s;
+
+constexpr auto kGoOn =
+    "The provider ended in the middle of its work and was started again; your session was restored. Please go on with "
+    "the task of the message(s) named in the subject where you were.";
+
+}  // namespace
+
+awaitable<void> DeliveryQueue::resolve(Delivery& d) {
+  ask_witness_.erase(d.message);
+  auto const prompt = prompt_of(d);
+  bool const running = in_process_.contains(d.message);
+  Witness witness = Witness::pending;
+  if (!running) witness = host_.witness_offline(prompt);
+  else if (auto* session = host_.taker()) {
+    session_in_use_ = true;
+    witness = co_await session->witness(prompt, false);
+    session_in_use_ = false;
+    changed_.notify_all();
+  }
+  if (d.state != State::unknown) co_return;
+  services_.events.append(agent_id_, "message.witness",
+                          {{"message", d.message},
+                           {"says", witness == Witness::accepted ? "accepted"
+                                    : witness == Witness::absent ? "absent"
+                                    : witness == Witness::pending ? "pending"
+                                                                  : "blind"}});
+  if (witness == Witness::accepted) {
+    bool const turn_is_over = !turn_;
+    accept(d, "transcript");
+    if (turn_is_over) {
+      TurnEnded end;
+      end.outcome = running ? TurnEnded::Outcome::completed : TurnEnded::Outcome::interrupted;
+      end.error = running ? "" : "the provider ended during this turn";
+      close_turn(end);
+    }
+  } else if (witness == Witness::absent) {
+    in_process_.erase(d.message);
+    d.state = State::queued;
+    d.reason.clear();
+    d.screen.clear();
+    d.retry_at = Clock::now();
+    save(d);
+    announce(d, "message.queued");
+  }
+}
+
+void DeliveryQueue::on_accepted(std::string const& nonce, std::string const& proof) {
+  for (auto& [id, d] : open_)
+    if (d.nonce == nonce && (d.state == State::unknown || (d.state == State::handed && in_hand_ != id))) {
+      accept(d, proof);
+      break;
+    }
+  changed_.notify_all();
+}
+
+void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
+  d.state = State::accepted;
+  d.proof = proof;
+  d.reason.clear();
+  d.screen.clear();
+  d.step("accepted");
+  in_process_.erase(d.message);
+  ask_witness_.erase(d.message);
+  announce(d, "message.accepted");
+  if (!turn_) open_turn();
+  turn_->messages.push_back(d.message);
+  d.turn = turn_->number;
+  d.state = State::running;
+  d.step("running");
+  for (auto id : d.continues)
+    if (auto it = open_.find(id); it != open_.end()) it->second.turn = turn_->number;
+  save(d);
+  save(*turn_);
+  changed_.notify_all();
+}
+
+void DeliveryQueue::on_turn_started() {
+  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);  // what is in hand belongs to the new one
+  if (!turn_) open_turn();
+  changed_.notify_all();
+}
+
+void DeliveryQueue::open_turn() {
+  turn_.emplace();
+  turn_->number = host_.next_turn_number();
+  turn_->started_at = wall_now();
+  save(*turn_);
+  services_.events.append(agent_id_, "turn.started", {{"turn", turn_->number}});
+  host_.work().start({"provider-turn", "provider-turn"});
+  host_.work_changed();
+}
+
+void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
+  // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
+  if (auto before = std::exchange(early_end_, std::nullopt)) close_turn(*before);
+  if (in_hand_) early_end_ = end;
+  else close_turn(end);
+  for (auto const& [id, d] : open_)
+    if (d.state == State::unknown) ask_witness_.insert(id);
+  changed_.notify_all();
+}
+
+void DeliveryQueue::close_turn(TurnEnded const& end) {
+  if (!turn_) return;
+  Turn turn = *std::exchange(turn_, std::nullopt);
+  turn.ended_at = wall_now();
+  turn.final_text = end.final_text;
+  turn.error_kind = end.error_kind;
+  turn.error = end.error;
+  turn.status = end.outcome == TurnEnded::Outcome::completed ? "done"
+                : end.outcome == TurnEnded::Outcome::failed  ? "failed"
+                                                             : "interrupted";
+  save(turn);
+  services_.events.append(agent_id_, "turn.ended",
+                          {{"turn", turn.number}, {"status", turn.status}, {"messages", turn.messages},
+                           {"errorKind", turn.error_kind}, {"error", turn.error}});
+  for (auto& [id, d] : open_) {
+    if (d.turn != turn.number || d.state != State::running) continue;
+    if (turn.status == "done") end_delivery(d, State::done, turn.final_text);
+    else end_delivery(d, State::failed, turn.error.empty() ? turn.status : turn.status + ": " + turn.error);
+  }
+  host_.work().clear({"provider-turn"});
+  host_.work_changed();
+  changed_.notify_all();
+}
+
+void DeliveryQueue::end_delivery(Delivery& d, State state, std::string reason) {
+  d.state = state;
+  // Of a turn that went well the reason is its final text: the reply, where the sender asked for one.
+  d.reason = std::move(reason);
+  d.step(std::string(to_string(state)));
+  d.retry_at = Clock::now();
+  save(d);
+  announce(d, state == State::done       ? "message.done"
+              : state == State::failed   ? "message.failed"
+              : state == State::refused  ? "message.refused"
+                                         : "message.unverified");
+  changed_.notify_all();
+}
+
+void DeliveryQueue::on_gate_changed() {
+  for (auto& [id, d] : open_) {
+    if (d.state == State::queued) d.retry_at = Clock::now();
+    if (d.state == State::unknown) ask_witness_.insert(id);
+  }
+  changed_.notify_all();
+}
+
+void DeliveryQueue::on_ready() {
+  std::vector<relay::MessageId> cut_off;
+  for (auto const& [id, d] : open_) {
+    if (d.state == State::unknown) ask_witness_.insert(id);
+    if (d.state == State::running && d.task && !turn_) cut_off.push_back(id);
+  }
+  if (!cut_off.empty()) {
+    auto const id = next_local_id();
+    std::string names;
+    for (auto message : cut_off) names += (names.empty() ? "message " : ", ") + std::to_string(message);
+    offer_local(id, "agent-runner", "resume", kGoOn);
+    auto& note = open_.at(id);
+    note.subject = names;
+    note.continues = std::move(cut_off);
+    save(note);
+  }
+  on_gate_changed();
+}
+
+void DeliveryQueue::on_adopted(bool turn_runs) {
+  Turn turn;
+  for (auto const& [id, d] : open_) {
+    if (d.state != State::running) continue;
+    turn.number = std::max(turn.number, d.turn);
+    turn.messages.push_back(id);
+    turn.started_at = d.steps.back().second;
+  }
+  if (!turn_ && turn.number > 0) {
+    turn_ = std::move(turn);
+    for (auto id : turn_->messages) open_.at(id).turn = turn_->number;
+    // How it ended nobody has seen; that it was taken is proved.
+    TurnEnded end;
+    if (!turn_runs) close_turn(end);
+  } else if (turn_runs) {
+    on_turn_started();
+  }
+  for (auto const& [id, d] : open_)
+    if (d.state == State::unknown) ask_witness_.insert(id);
+  on_gate_changed();
+}
+
+awaitable<void> DeliveryQueue::on_process_gone() {
+  process_gone_ = true;
+  changed_.notify_all();
+  while (session_in_use_) co_await changed_.wait();
+  for (auto id : in_process_) ask_witness_.insert(id);
+  in_process_.clear();
+  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);
+  // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
+  auto const why = "interrupted: the provider ended during this turn";
+  for (auto& [id, d] : open_) {
+    if (d.state != State::running) continue;
+    d.turn = 0;
+    if (d.task) save(d);
+    else end_delivery(d, State::failed, why);
+  }
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::interrupted;
+  end.error = "the provider ended during this turn";
+  close_turn(end);
+  host_.work().clear({"provider-turn", "subagent", "message"});
+  host_.work_changed();
+  changed_.notify_all();
+}
+
+/// A turn that is open although the provider has been at rest for a while: its end was lost on the way. Closes it, or
+/// says when to look again.
+Clock::time_point DeliveryQueue::watch_for_orphaned_turn() {
+  auto* const taker = host_.taker();
+  bool const at_rest = turn_ && taker && taker->gate(false).empty();
+  if (!at_rest) {
+    at_rest_since_.reset();
+    return Clock::time_point::max();
+  }
+  if (!at_rest_since_) at_rest_since_ = Clock::now();
+  auto const due = *at_rest_since_ + kTurnEndPatience;
+  if (Clock::now() < due) return due;
+  at_rest_since_.reset();
+  TurnEnded end;
+  close_turn(end);
+  return Clock::now();
+}
+
+}  // namespace ar::daemon
