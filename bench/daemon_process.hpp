@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 extern char** environ;
@@ -24,16 +25,26 @@ namespace ar::bench {
 
 class DaemonProcess {
  public:
-  explicit DaemonProcess(std::filesystem::path const& bin_dir) {
+  explicit DaemonProcess(std::filesystem::path const& bin_dir) : bin_dir_(bin_dir) {
     std::string pattern = "/tmp/ar-bench-XXXXXX";
     if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp failed");
     dir_ = pattern;
+    start();
+  }
+  /// kill -9; returns when it has ended. The agents stay.
+  void kill() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    ::close(std::exchange(socket_, -1));
+  }
+  /// Returns when it is ready.
+  void start() {
     int ready[2];
     if (::pipe2(ready, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ready[1], 1);
-    auto const program = (bin_dir / "agent-runnerd").string();
+    auto const program = (bin_dir_ / "agent-runnerd").string();
     std::vector<std::string> words{program, "--state-dir", dir_.string(), "--ready-fd", "1"};
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
@@ -116,6 +127,7 @@ class DaemonProcess {
     if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
       throw std::runtime_error("cannot connect to " + path);
   }
+  std::filesystem::path const bin_dir_;
   std::filesystem::path dir_;
   pid_t pid_ = -1;
   int socket_ = -1;
