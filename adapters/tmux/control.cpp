@@ -1,5 +1,6 @@
 #include "adapters/tmux/control.hpp"
 
+#include "adapters/tmux/scope.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "base/spawn.hpp"
@@ -138,6 +139,12 @@ awaitable<Result<void>> TmuxControl::connect() {
     program_ = *program;
   }
   if (auto dir = make_private_dir(options_.socket.parent_path()); !dir) co_return dir.error();
+  if (options_.own_scope) {
+    ScopeSpec scope{options_.systemd_run, program_, options_.socket, clean_environment()};
+    auto started = co_await start_server_in_scope(executor_, std::move(scope));
+    if (!started)
+      spdlog::warn("the agents' terminals share the daemon's control group: {}", started.error().message);
+  }
   co_return co_await attach(true);
 }
 
