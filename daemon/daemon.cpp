@@ -161,7 +161,8 @@ class Daemon {
   /// With all agents stopped, the tmux server has nothing left to keep.
   awaitable<void> end_empty_server() {
     auto left = co_await host_->list();
-    if (left && left->empty()) (void)co_await host_->kill_server();
+    // Panes of programs that have ended may still be there.
+    if (left && std::ranges::none_of(*left, &adapters::FoundTerminal::alive)) (void)co_await host_->kill_server();
   }
 
   net::io_context& io_;

@@ -49,8 +49,7 @@ awaitable<Result<void>> start_server_in_scope(Executor executor, ScopeSpec scope
                     "--description=The terminals of agent-runner's agents", "--property=Before=agent-runner.service",
                     "--", "/usr/bin/env", "-i"};
   spec.arguments.insert(spec.arguments.end(), scope.environment.begin(), scope.environment.end());
-  spec.arguments.insert(spec.arguments.end(), {scope.tmux.string(), "-u", "-S", scope.socket.string(), "-f", "/dev/null",
-                                               "start-server", ";", "set-option", "-s", "exit-empty", "off"});
+  spec.arguments.insert(spec.arguments.end(), scope.starter.begin(), scope.starter.end());
   auto ran = co_await run_program(executor, std::move(spec), kPatience);
   if (!ran) co_return ran.error();
   if (ran->status != 0)

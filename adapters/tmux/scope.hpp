@@ -12,12 +12,13 @@ namespace ar::adapters {
 
 struct ScopeSpec {
   std::string systemd_run;               ///< name or path of the program
-  std::filesystem::path tmux, socket;
+  std::filesystem::path socket;          ///< of the server
+  std::vector<std::string> starter;      ///< the command that starts it and ends, program included
   std::vector<std::string> environment;  ///< the server's whole environment, "K=V", no secrets: it shows in argv
 };
 
-/// Starts a server that stays without sessions, unless one listens at the socket already. An error says why that cannot
-/// be done here (no user manager, say), soon enough to start the server in some other way.
+/// Starts the server, unless one listens at the socket already. An error says why that cannot be done here (no user
+/// manager, say), soon enough to start the server in some other way.
 awaitable<Result<void>> start_server_in_scope(Executor executor, ScopeSpec spec);
 
 }  // namespace ar::adapters
