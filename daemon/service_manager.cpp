@@ -3,12 +3,11 @@
 #include <boost/asio/buffer.hpp>
 #include <spdlog/spdlog.h>
 
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <sys/un.h>
+#include <unistd.h>
 #include <utility>
 
 namespace ar::daemon {
@@ -38,7 +37,10 @@ Clock::duration watchdog_time(std::map<std::string, std::string> const& environm
 }  // namespace
 
 ServiceManager::ServiceManager(Executor executor, std::map<std::string, std::string> const& environment)
-    : watchdog_(watchdog_time(environment)), more_(executor), told_(executor), tasks_(executor, "service manager") {
+    : watchdog_(watchdog_time(environment)),
+      more_(executor),
+      told_(executor),
+      tasks_(executor, "service manager") {
   auto address = value_of(environment, "NOTIFY_SOCKET");
   if (address.empty()) return;
   auto const shown = address;

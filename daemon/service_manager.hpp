@@ -1,7 +1,7 @@
-// What the daemon tells the service manager that started it: that it is ready, how it goes, that it stops, and, as long
-// as its io loop turns, that it is alive (systemd's Type=notify and WatchdogSec=, or any manager that speaks sd_notify).
-// Datagrams of KEY=VALUE lines to $NOTIFY_SOCKET, written here because that is less than a dependency on libsystemd.
-// Started by anybody else, all of this does nothing. io thread only.
+// What the daemon tells the service manager that started it: that it is ready, how it goes, that it stops,
+// and, as long as its io loop turns, that it is alive (systemd's Type=notify and WatchdogSec=, or any manager
+// that speaks sd_notify). Datagrams of KEY=VALUE lines to $NOTIFY_SOCKET, written here because that is less
+// than a dependency on libsystemd. Started by anybody else, all of this does nothing. io thread only.
 #pragma once
 #include "base/async.hpp"
 
@@ -21,8 +21,8 @@ class ServiceManager {
 
   /// There is one.
   bool present() const { return socket_.has_value(); }
-  /// From now on the watchdog is fed as well, by a timer of the io loop and nothing else: a loop that hangs starves it,
-  /// and the manager ends and restarts the daemon.
+  /// From now on the watchdog is fed as well, by a timer of the io loop and nothing else: a loop that hangs
+  /// starves it, and the manager ends and restarts the daemon.
   void ready();
   /// One line for people: `systemctl status` shows it.
   void status(std::string_view line);

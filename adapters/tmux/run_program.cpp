@@ -22,7 +22,8 @@ struct Running {
 
 awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec, Clock::duration patience) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) co_return from_errno("cannot hear what " + spec.executable.string() + " says", errno);
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    co_return from_errno("cannot hear what " + spec.executable.string() + " says", errno);
   net::readable_pipe from(executor, ends[0]);
   spec.out = spec.err = ends[1];
   auto started = spawn(executor, spec);
@@ -52,7 +53,8 @@ awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec,
   if (running->late) co_return timed_out(spec.executable.string() + " has not ended in time");
   error_code ignored;
   outcome.status = running->process.wait(ignored);
-  while (!outcome.said.empty() && (outcome.said.back() == '\n' || outcome.said.back() == ' ')) outcome.said.pop_back();
+  while (!outcome.said.empty() && (outcome.said.back() == '\n' || outcome.said.back() == ' '))
+    outcome.said.pop_back();
   co_return outcome;
 }
 

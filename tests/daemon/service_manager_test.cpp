@@ -4,15 +4,15 @@
 #include "support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <cstddef>
 #include <cstring>
 #include <map>
 #include <optional>
 #include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 using namespace ar;
 using namespace ar::daemon;
@@ -52,7 +52,8 @@ class Listener {
 class ManagerLab {
  public:
   explicit ManagerLab(std::map<std::string, std::string> environment = {}, bool abstract = false)
-      : listener(abstract ? "@agent-runner-test-" + dir.path().filename().string() : (dir.path() / "notify").string()) {
+      : listener(abstract ? "@agent-runner-test-" + dir.path().filename().string()
+                          : (dir.path() / "notify").string()) {
     environment.emplace("NOTIFY_SOCKET", listener.address());
     manager.emplace(io.get_executor(), environment);
   }

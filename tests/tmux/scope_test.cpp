@@ -1,5 +1,5 @@
-// The tmux server in a scope of its own, seen from the daemon: with systemd-run's place taken by small scripts. The real
-// one is in tests/systemd.
+// The tmux server in a scope of its own, seen from the daemon: with systemd-run's place taken by small
+// scripts. The real one is in tests/systemd.
 #include "lab.hpp"
 
 #include <sys/stat.h>
@@ -31,8 +31,10 @@ void start_agent_with(Lab& lab, std::string const& script) {
 
 TEST_CASE("TheServerIsStartedInAScopeOnceAndServes") {
   Lab lab;
-  start_agent_with(lab, "while [ \"$1\" != -- ]; do shift; done; shift\n"
-                        "\"$@\" && echo started >>" + (lab.dir.path() / "asked").string() + "\n");
+  start_agent_with(lab,
+                   "while [ \"$1\" != -- ]; do shift; done; shift\n"
+                   "\"$@\" && echo started >>" +
+                       (lab.dir.path() / "asked").string() + "\n");
   auto const asked = slurp(lab.dir.path() / "asked");
   CHECK_MESSAGE(asked.starts_with("--user --scope --quiet --collect --unit=agent-runner-tmux-"), asked);
   CHECK_MESSAGE(asked.ends_with("\nstarted\n"), asked);
