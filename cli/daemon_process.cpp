@@ -120,6 +120,30 @@ std::optional<std::string> read_line(int fd, SteadyClock::time_point deadline) {
   }
 }
 
+/// Who has enabled the systemd service wants the daemon to be that one. False: it is not enabled, or did not start.
+bool start_service() {
+  char const* const config = std::getenv("XDG_CONFIG_HOME");
+  char const* const home = std::getenv("HOME");
+  auto const folder = config && *config == '/' ? std::filesystem::path(config)
+                                               : std::filesystem::path(home ? home : "/") / ".config";
+  std::error_code unknown;
+  if (!std::filesystem::is_symlink(folder / "systemd/user/default.target.wants/agent-runner.service", unknown))
+    return false;
+  auto const systemctl = find_executable("systemctl");
+  if (!systemctl) return false;
+  SpawnSpec const spec{.executable = *systemctl,
+                       .arguments = {"--user", "--quiet", "start", "agent-runner.service"},
+                       .environment = daemon_environment()};
+  boost::asio::io_context io;
+  auto starting = spawn(io.get_executor(), spec);
+  if (!starting) return false;
+  // It returns when the daemon is ready.
+  Fd const end(open_pidfd(starting->id()));
+  if (end.get() < 0 || !wait_for_exit(end.get(), start_patience)) return false;
+  boost::system::error_code failed;
+  return starting->wait(failed) == 0 && !failed;
+}
+
 }  // namespace
 
 Result<void> start_daemon(Paths const& paths) {
@@ -128,6 +152,7 @@ Result<void> start_daemon(Paths const& paths) {
   StartLock lock;
   if (auto taken = lock.take(paths); !taken) return taken.error();
   if (ApiClient probe({paths.control_socket()}); probe.reach()) return {};
+  if (!std::getenv("AGENT_RUNNER_STATE_DIR") && start_service()) return {};
 
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return from_errno("cannot create a pipe", errno);

@@ -14,7 +14,8 @@ namespace ar::cli {
 /// Starts agent-runnerd for this installation and returns when it is ready. Several callers at once start one
 /// daemon: the others wait for it. Contract with the daemon: `agent-runnerd --ready-fd 1 --state-dir D` (the
 /// latter when the installation was chosen by AGENT_RUNNER_STATE_DIR) writes one line, "READY" or "ERROR
-/// <message>", to that descriptor and closes it; it does not daemonise by itself.
+/// <message>", to that descriptor and closes it; it does not daemonise by itself. Where the user has enabled
+/// agent-runner.service, that is started.
 Result<void> start_daemon(Paths const& paths);
 
 /// Waits for the end of a process that is not our child. False at the deadline.

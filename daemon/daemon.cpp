@@ -8,6 +8,8 @@
 #include "control/server.hpp"
 #include "daemon/backend.hpp"
 #include "daemon/instance_lock.hpp"
+#include "daemon/launch_environment.hpp"
+#include "daemon/service_manager.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "relay/first_token.hpp"
 
@@ -18,6 +20,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 
@@ -56,15 +59,22 @@ awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
 class Daemon {
  public:
   Daemon(net::io_context& io, Paths const& paths, Config const& config, std::function<void()> on_ready)
-      : io_(io), paths_(paths), config_(config), on_ready_(std::move(on_ready)), stop_wanted_(io.get_executor()) {}
+      : io_(io), paths_(paths), config_(config), on_ready_(std::move(on_ready)), stop_wanted_(io.get_executor()),
+        service_manager_(io.get_executor(), own_environment()), tasks_(io.get_executor(), "daemon") {}
 
   awaitable<void> run() {
     result = co_await start();
     if (result) {
+      if (service_manager_.present()) tasks_.spawn("status", show_status());
+      service_manager_.ready();
       on_ready_();
       while (!stopping_) co_await stop_wanted_.wait();
+      service_manager_.stopping();
+    } else {
+      service_manager_.status(result.error().message);
     }
     co_await stop();
+    co_await service_manager_.stop();
   }
 
   void ask_to_stop(bool stop_agents) {
@@ -92,6 +102,7 @@ class Daemon {
     adapters::TmuxOptions options;
     options.socket = paths_.tmux_socket();
     options.launcher = executable_dir() / "agent-runner-launch";
+    options.own_scope = service_manager_.present();
     auto host = co_await adapters::TmuxHost::open(executor, std::move(options));
     if (!host) co_return host.error();
     host_ = std::move(*host);
@@ -123,7 +134,20 @@ class Daemon {
     co_return Result<void>();
   }
 
+  /// Keeps the service manager's line about us true.
+  awaitable<void> show_status() {
+    for (;;) {
+      auto const seen = events_->last();
+      auto const& agents = supervisor_->agents();
+      auto const running = std::ranges::count_if(agents, [](auto const& entry) { return !is_at_rest(entry.second->state()); });
+      service_manager_.status(std::to_string(agents.size()) + (agents.size() == 1 ? " agent, " : " agents, ") +
+                              std::to_string(running) + " running");
+      (void)co_await events_->wait("", seen, Clock::time_point::max());
+    }
+  }
+
   awaitable<void> stop() {
+    co_await tasks_.stop();
     if (server_) co_await server_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
     if (host_ && stop_agents_) co_await end_empty_server();
@@ -137,7 +161,8 @@ class Daemon {
   /// With all agents stopped, the tmux server has nothing left to keep.
   awaitable<void> end_empty_server() {
     auto left = co_await host_->list();
-    if (left && left->empty()) (void)co_await host_->kill_server();
+    // Panes of programs that have ended may still be there.
+    if (left && std::ranges::none_of(*left, &adapters::FoundTerminal::alive)) (void)co_await host_->kill_server();
   }
 
   net::io_context& io_;
@@ -146,6 +171,8 @@ class Daemon {
   std::function<void()> on_ready_;
   Notifier stop_wanted_;
   bool stopping_ = false, stop_agents_ = false;
+  ServiceManager service_manager_;
+  TaskGroup tasks_;
   Worker files_;
   Adapters const adapters_ = make_adapters();
   // In the order in which they are made; they end in the opposite one.

@@ -1,5 +1,6 @@
 #include "adapters/tmux/control.hpp"
 
+#include "adapters/tmux/scope.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "base/spawn.hpp"
@@ -33,10 +34,7 @@ std::vector<std::string> clean_environment() {
 }
 
 /// What the server must be like; set on every connection, and before the first pane is made.
-std::vector<std::string> client_arguments(std::filesystem::path const& socket, bool may_start) {
-  std::vector<std::string> words{"-u", "-S", socket.string(), "-f", "/dev/null", "-C"};
-  if (!may_start) words.push_back("-N");
-  words.push_back("start-server");
+void add_server_options(std::vector<std::string>& words) {
   static constexpr std::array<std::array<char const*, 3>, 17> kOptions{{
       {"-s", "exit-empty", "off"},
       {"-s", "escape-time", "0"},      // an Escape key is one, at once
@@ -67,8 +65,25 @@ std::vector<std::string> client_arguments(std::filesystem::path const& socket, b
   words.insert(words.end(), {";", "bind-key", "-T", "prefix", "]", "if-shell", "-F", "#{pane_dead}", "",
                              "paste-buffer -p"});
   words.insert(words.end(), {";", "unbind-key", "-q", "-T", "prefix", "="});
+}
+
+std::vector<std::string> client_arguments(std::filesystem::path const& socket, bool may_start) {
+  std::vector<std::string> words{"-u", "-S", socket.string(), "-f", "/dev/null", "-C"};
+  if (!may_start) words.push_back("-N");
+  words.push_back("start-server");
+  add_server_options(words);
   words.insert(words.end(), {";", "new-session", "-A", "-s", "_ctl", "-n", "_ctl", "-x", "120", "-y", "40",
                              "-f", "ignore-size", "--", "/bin/sh", "-c", ":"});
+  return words;
+}
+
+/// Starts a server and leaves it. With the session already: a server without one refuses what a client says before its
+/// own new-session has run.
+std::vector<std::string> starter_arguments(std::filesystem::path const& socket) {
+  std::vector<std::string> words{"-u", "-S", socket.string(), "-f", "/dev/null", "start-server"};
+  add_server_options(words);
+  words.insert(words.end(), {";", "new-session", "-d", "-s", "_ctl", "-n", "_ctl", "-x", "120", "-y", "40", "--",
+                             "/bin/sh", "-c", ":"});
   return words;
 }
 
@@ -138,6 +153,13 @@ awaitable<Result<void>> TmuxControl::connect() {
     program_ = *program;
   }
   if (auto dir = make_private_dir(options_.socket.parent_path()); !dir) co_return dir.error();
+  if (options_.own_scope) {
+    ScopeSpec scope{options_.systemd_run, options_.socket, {program_.string()}, clean_environment()};
+    for (auto& word : starter_arguments(options_.socket)) scope.starter.push_back(std::move(word));
+    auto started = co_await start_server_in_scope(executor_, std::move(scope));
+    if (!started)
+      spdlog::warn("the agents' terminals share the daemon's control group: {}", started.error().message);
+  }
   co_return co_await attach(true);
 }
 

@@ -29,6 +29,10 @@ struct TmuxOptions {
   std::filesystem::path socket;    ///< the server's own socket; its folder is made private
   std::filesystem::path launcher;  ///< agent-runner-launch
   std::string tmux = "tmux";       ///< name or path of the program
+  /// The daemon is a service of a user's systemd: a server that has to be started gets a scope of its own there, where
+  /// that works. Not for others: a scope ends with the user's manager, which without lingering is at the last logout.
+  bool own_scope = false;
+  std::string systemd_run = "systemd-run";  ///< name or path of the program
 };
 
 class TmuxHost : public TerminalHost {

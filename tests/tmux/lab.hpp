@@ -34,8 +34,12 @@ class Lab {
     TmuxOptions o;
     o.socket = dir.path() / "t" / "tmux.sock";
     o.launcher = std::filesystem::path(AR_BIN_DIR) / "agent-runner-launch";
+    o.own_scope = !systemd_run_.empty();
+    o.systemd_run = systemd_run_;
     return o;
   }
+  /// The server is to be started by this program, in a scope.
+  void run_in_scope_of(std::filesystem::path const& systemd_run) { systemd_run_ = systemd_run; }
   TerminalSpec spec(std::string session, std::vector<std::string> argv) const {
     TerminalSpec s;
     s.session = std::move(session);
@@ -140,6 +144,9 @@ class Lab {
     };
     run(io, whole, limit);
   }
+
+ private:
+  std::string systemd_run_{};
 };
 
 /// A number that no other test's `sleep` has.

@@ -1,0 +1,19 @@
+// Runs a helper program to its end and keeps what it said.
+#pragma once
+#include "base/async.hpp"
+#include "base/spawn.hpp"
+
+#include <string>
+
+namespace ar::adapters {
+
+struct ProgramOutcome {
+  int status = -1;     ///< exit status; not 0 when a signal ended it
+  std::string said{};  ///< on stdout and stderr, the beginning of it, without the final line ends
+};
+
+/// Errors: `timeout` when it has not ended within `patience` (it is killed), what spawn says. The spec's
+/// `out` and `err` are this function's.
+awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec, Clock::duration patience);
+
+}  // namespace ar::adapters
