@@ -12,11 +12,12 @@ using namespace std::chrono_literals;
 using adapters::ExitStatus;
 
 Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
-             AgentState state, AgentToken token)
+             AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed)
     : services_(services),
       adapter_(std::move(adapter)),
       spec_(std::move(spec)),
       token_(std::move(token)),
+      tokens_changed_(std::move(tokens_changed)),
       record_(std::move(record)),
       state_(state),
       mail_came_(services.executor),
@@ -110,6 +111,12 @@ awaitable<Result<void>> Agent::erase() {
   co_return co_await services_.journal.committed();
 }
 
+std::vector<std::string> Agent::token_hashes() const {
+  std::vector<std::string> hashes{sha256_hex(token_.token)};
+  if (!record_.process_token_hash.empty()) hashes.push_back(record_.process_token_hash);
+  return hashes;
+}
+
 // ---- the state machine ----
 
 Result<void> Agent::apply(AgentInput input, std::string reason) {
@@ -171,6 +178,7 @@ Result<adapters::LaunchRequest> Agent::launch_request() const {
   facts.token = token_.token;
   facts.token_jti = token_.jti;
   facts.token_profile = token_.profile;
+  if (token_.expires_at) facts.token_expires_at = std::to_string(to_millis(*token_.expires_at) / 1000);
   facts.tcp_port = services_.tcp_port();
   facts.relay_url = facts.tcp_port > 0 ? "http://127.0.0.1:" + std::to_string(facts.tcp_port) : "";
   facts.control_socket = services_.paths.control_socket();
@@ -215,6 +223,8 @@ awaitable<void> Agent::launch() {
   }
   record_.session_id = plan->session_id;
   if (!plan->resumes) record_.transcript.clear();
+  record_.process_token_hash = sha256_hex(token_.token);
+  tokens_changed_(*this);
   save();
   auto const safe = co_await services_.journal.committed();
   if (!safe) {

@@ -7,6 +7,7 @@
 #include "base/async.hpp"
 #include "daemon/agent_spec.hpp"
 #include "daemon/agent_state.hpp"
+#include "daemon/agent_token.hpp"
 #include "daemon/delivery_queue.hpp"
 #include "daemon/restart_policy.hpp"
 #include "daemon/services.hpp"
@@ -21,20 +22,17 @@
 
 namespace ar::daemon {
 
-/// The agent's own bearer token: kept in its folder (0600), so that it survives the daemon.
-struct AgentToken {
-  std::string token, jti, profile;
-};
-
 class Agent final : private DeliveryHost {
  public:
   Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
-        AgentState state, AgentToken token);
+        AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed);
   ~Agent() override;
 
   std::string const& id() const { return spec_.id; }
   AgentSpec const& spec() const { return spec_; }
   AgentToken const& token() const { return token_; }
+  /// SHA-256 of the tokens by which this agent is known: the present one, and the one its process was started with.
+  std::vector<std::string> token_hashes() const;
   AgentState state() const { return state_; }
   DeliveryQueue& queue() { return queue_; }
   relay::Identity identity() const;
@@ -102,6 +100,7 @@ class Agent final : private DeliveryHost {
   void join_bus();
   awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
   awaitable<void> idle_watch();
+  awaitable<void> keep_token_fresh();
   json meta(bool registration) const;
   void publish();
   void save();
@@ -109,7 +108,8 @@ class Agent final : private DeliveryHost {
   Services& services_;
   std::shared_ptr<adapters::Adapter const> const adapter_;
   AgentSpec const spec_;
-  AgentToken const token_;
+  AgentToken token_;
+  std::function<void(Agent const&)> const tokens_changed_;
   AgentRecord record_;
   AgentState state_;
   RestartPolicy policy_;

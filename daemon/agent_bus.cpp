@@ -6,7 +6,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <fstream>
+#include <random>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -14,6 +16,7 @@ namespace {
 
 constexpr auto kHeartbeat = 30s;
 constexpr auto kLiveness = 20s;
+constexpr milliseconds kSoonestRenewal = 1s, kRenewalRetry = 60s, kLongestSleep = 1h;
 
 /// All agents at the same moment, so that an idle machine is woken once for all of them.
 Clock::time_point next_multiple_of(Clock::duration period) {
@@ -54,6 +57,7 @@ void Agent::join_bus() {
   subscription_ = services_.bus.subscribe(identity(), spec_.id, std::move(hints));
   tasks_.spawn("mail", read_mail());
   tasks_.spawn("bus", face_the_bus());
+  tasks_.spawn("token", keep_token_fresh());
   if (spec_.idle_ttl_ms > 0) tasks_.spawn("idle", idle_watch());
   queue_.start(tasks_);
 }
@@ -118,6 +122,39 @@ awaitable<void> Agent::fetch_unread() {
   for (auto const& command : *commands) take_command(command);
 }
 
+awaitable<void> Agent::keep_token_fresh() {
+  std::mt19937_64 random(std::random_device{}());
+  double const jitter = std::uniform_real_distribution<>(0, 1)(random);
+  for (;;) {
+    auto const due = renewal_time(token_, wall_now(), jitter);
+    if (!due) co_return;
+    // A long sleep would not notice that the clock was set.
+    auto const wait = std::clamp<milliseconds>(*due - wall_now(), kSoonestRenewal, kLongestSleep);
+    bool const slept = co_await sleep_for(wait);
+    if (!slept) co_return;
+    if (wall_now() < *due) continue;
+    auto renewed = co_await services_.bus.renew_token(token_.token);
+    auto kept = renewed ? Result<void>() : Result<void>(renewed.error());
+    if (renewed) {
+      auto fresh = agent_token_from(*renewed, wall_now());
+      if (fresh.profile.empty()) fresh.profile = token_.profile;
+      token_ = std::move(fresh);
+      // Unwritten, it is still good for this daemon; the next one has a new one made.
+      kept = write_agent_token(services_.paths.agent_dir(spec_.id), token_);
+      tokens_changed_(*this);
+      services_.events.append(spec_.id, "runtime-token-renewed",
+                              {{"jti", token_.jti},
+                               {"expiresAt", token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr)}});
+      publish();
+    }
+    if (!kept) {
+      services_.events.append(spec_.id, "runtime-token-renewal-failed", {{"reason", kept.error().message}});
+      spdlog::warn("agent {}: its token could not be renewed: {}", spec_.id, kept.error().message);
+      co_await sleep_for(kRenewalRetry);
+    }
+  }
+}
+
 awaitable<void> Agent::idle_watch() {
   for (;;) {
     if (state_ != AgentState::idle || queue_.waiting() > 0) {
@@ -149,7 +186,8 @@ json Agent::meta(bool registration) const {
   meta["lifecycleAction"] = lifecycle_action_.empty() ? json(nullptr) : json(lifecycle_action_);
   meta["profile"] = spec_.profile;
   meta["providerState"] = to_string(state_);
-  meta["auth"] = {{"profileId", token_.profile}, {"jti", token_.jti}, {"expiresAt", nullptr}, {"rootTokenFallback", false}};
+  meta["auth"] = {{"profileId", token_.profile}, {"jti", token_.jti}, {"rootTokenFallback", false}};
+  meta["auth"]["expiresAt"] = token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr);
   meta["transport"] = services_.bus.transport_state();
   if (!context_use_.is_null()) {
     meta["context"] = {{"utilization", context_use_["utilization"]},

@@ -104,7 +104,7 @@ json to_public(AgentSpec const& spec) {
 
 json to_json(AgentRecord const& r) {
   return {{"providerSession", r.provider_session}, {"sessionId", r.session_id},   {"transcript", r.transcript},
-          {"model", r.model},                      {"tmuxSession", r.tmux_session}, {"pid", r.pid},
+          {"model", r.model},                      {"tmuxSession", r.tmux_session}, {"processTokenHash", r.process_token_hash}, {"pid", r.pid},
           {"restarts", r.restarts},                {"turns", r.turns},            {"reason", r.reason},
           {"lastExit", r.last_exit},               {"promptGiven", r.prompt_given},
           {"createdAt", to_millis(r.created_at)},  {"since", to_millis(r.since)}, {"startedAt", to_millis(r.started_at)}};
@@ -117,6 +117,7 @@ AgentRecord agent_record_from(json const& s) {
   r.transcript = s.value("transcript", "");
   r.model = s.value("model", "");
   r.tmux_session = s.value("tmuxSession", "");
+  r.process_token_hash = s.value("processTokenHash", "");
   r.pid = s.value("pid", std::int64_t{0});
   r.restarts = s.value("restarts", std::int64_t{0});
   r.turns = s.value("turns", std::int64_t{0});

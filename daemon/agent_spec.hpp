@@ -41,6 +41,7 @@ struct AgentRecord {
   std::string transcript{};
   std::string model{};             ///< as the provider reported it
   std::string tmux_session{};
+  std::string process_token_hash{};  ///< SHA-256 of the token its process was started with
   std::int64_t pid = 0;
   std::int64_t restarts = 0;       ///< unexpected exits that were followed by a start
   std::int64_t turns = 0;

@@ -59,9 +59,10 @@ awaitable<Result<void>> Supervisor::take_over() {
       spdlog::error("agent {}: this daemon does not know the provider {}; it is left alone", id, entry.spec.provider);
       continue;
     }
-    auto token = stored_token(id);
-    if (!token) {
-      spdlog::warn("agent {}: {}; it gets a new token at its next start", id, token.error().message);
+    auto token = read_agent_token(services_.paths.agent_dir(id));
+    bool const expired = token && token->expires_at && *token->expires_at <= wall_now();
+    if (!token || expired) {
+      spdlog::warn("agent {}: {}; it gets a new token", id, token ? "its token has expired" : token.error().message);
       token = co_await make_token(id);
       if (!token) co_return token.error();
     }
@@ -147,7 +148,7 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   auto const agent = add(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
   // Tried dry, so that a missing CLI is an answer and not a failed agent.
   if (auto ready = agent->check_launch(); !ready) {
-    by_token_hash_.erase(sha256_hex(agent->token().token));
+    forget_tokens_of(id);
     (void)co_await services_.bus.revoke_token(agent->token().jti);
     agents_.erase(id);
     co_return ready.error();
@@ -168,7 +169,7 @@ awaitable<Result<void>> Supervisor::remove(std::string id) {
   if (!agent) co_return agent.error();
   auto erased = co_await (*agent)->erase();
   if (!erased) co_return erased.error();
-  by_token_hash_.erase(sha256_hex((*agent)->token().token));
+  forget_tokens_of(id);
   agents_.erase(id);
   co_return Result<void>();
 }
@@ -192,31 +193,32 @@ awaitable<Result<AgentToken>> Supervisor::make_token(std::string const& id) {
   relay::TokenScope scope;
   scope.agent_ids = {id};
   scope.rights = {"send", "read", "claim", "presence", "tasks", "attachments"};
-  // No lifetime: it is as old as the agent, whose processes carry it in their environment.
-  auto issued = co_await services_.bus.issue_token("provider-agent", std::move(scope), std::nullopt);
+  std::optional<milliseconds> lifetime;
+  if (auto const configured = services_.config.agent_token_lifetime_s; configured > 0)
+    lifetime = std::chrono::seconds(configured);
+  auto issued = co_await services_.bus.issue_token("provider-agent", std::move(scope), lifetime);
   if (!issued) co_return issued.error();
-  AgentToken token{issued->token, issued->info.jti, issued->info.profile};
-  json const stored = {{"token", token.token}, {"jti", token.jti}, {"profile", token.profile}};
-  auto const dir = services_.paths.agent_dir(id);
-  if (auto made = make_private_dir(dir.parent_path()); !made) co_return made.error();
-  if (auto made = make_private_dir(dir); !made) co_return made.error();
-  if (auto written = write_file(dir / "token.json", stored.dump()); !written) co_return written.error();
+  auto token = agent_token_from(*issued, wall_now());
+  if (auto written = write_agent_token(services_.paths.agent_dir(id), token); !written) co_return written.error();
   co_return token;
 }
 
-Result<AgentToken> Supervisor::stored_token(std::string const& id) const {
-  auto text = read_file(services_.paths.agent_dir(id) / "token.json", 4096);
-  if (!text) return text.error();
-  auto stored = parse_object(*text);
-  if (!stored) return stored.error();
-  return AgentToken{stored->value("token", ""), stored->value("jti", ""), stored->value("profile", "")};
+void Supervisor::know_tokens_of(Agent const& agent) {
+  forget_tokens_of(agent.id());
+  for (auto& hash : agent.token_hashes()) by_token_hash_[std::move(hash)] = agent.id();
+}
+
+void Supervisor::forget_tokens_of(std::string const& id) {
+  std::erase_if(by_token_hash_, [&](auto const& entry) { return entry.second == id; });
 }
 
 std::shared_ptr<Agent> Supervisor::add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token) {
   auto const id = spec.id;
   auto const adapter = services_.adapters.at(spec.provider);
-  by_token_hash_[sha256_hex(token.token)] = id;
-  auto agent = std::make_shared<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token));
+  auto tokens_changed = [this](Agent const& agent) { know_tokens_of(agent); };
+  auto agent = std::make_shared<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token),
+                                       std::move(tokens_changed));
+  know_tokens_of(*agent);
   return agents_.emplace(id, std::move(agent)).first->second;
 }
 

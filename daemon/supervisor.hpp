@@ -41,7 +41,8 @@ class Supervisor {
   Result<AgentSpec> check(json const& body) const;
   std::string free_name(std::string const& provider) const;
   awaitable<Result<AgentToken>> make_token(std::string const& id);
-  Result<AgentToken> stored_token(std::string const& id) const;
+  void know_tokens_of(Agent const& agent);
+  void forget_tokens_of(std::string const& id);
   std::shared_ptr<Agent> add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);
 
   Services& services_;

@@ -88,6 +88,23 @@ TEST_CASE("ASuspendedAgentIsWokenByAMessage") {
   CHECK(home.agent("demo")["state"] == "idle");
 }
 
+TEST_CASE("AnAgentGoesOnWithTheTokenItWasStartedWithWhenItsTokenIsRenewed") {
+  Installation home;
+  std::filesystem::create_directories(home.state());
+  std::ofstream(home.state() / "config.toml") << "[agents]\ntoken_lifetime_s = 62\n";  // due a second after its issue
+  home.spawn("demo");
+  auto const renewed = [&] { return home.good({"events", "demo"}).out.find("runtime-token-renewed") != std::string::npos; };
+  CHECK(Installation::eventually(renewed));
+  auto const answers = [&] {
+    auto const id = home.send("demo", "hello", {"--wait=done", "--timeout", "30s"});
+    return Installation::eventually([&] { return !home.message(id)["replies"].empty(); });
+  };
+  CHECK(answers());
+  home.kill_daemon();
+  home.good({"up"});
+  CHECK(answers());
+}
+
 TEST_CASE("SecretsShowUpNowhere") {
   Installation home;
   home.spawn("demo", {"--env", "API_KEY=top-secret-value"});
