@@ -11,6 +11,10 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 using adapters::ExitStatus;
 
+namespace {
+constexpr auto kLaunchAgain = 2s;  ///< after a failure that may pass by itself
+}
+
 Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
              AgentState state, AgentToken token)
     : services_(services),
@@ -201,7 +205,7 @@ awaitable<void> Agent::launch() {
   record_.pid = 0;
   auto request = launch_request();
   if (!request) {
-    (void)apply(AgentInput::launch_failed, request.error().message);
+    launch_failed(request.error());
     co_return;
   }
   bool const resumes = !record_.session_id.empty() && adapter_->can_resume(*request, record_.session_id);
@@ -210,7 +214,7 @@ awaitable<void> Agent::launch() {
   if (!resumes) request->resume_session.clear();
   auto plan = adapter_->prepare(*request);
   if (!plan) {
-    (void)apply(AgentInput::launch_failed, plan.error().message);
+    launch_failed(plan.error());
     co_return;
   }
   record_.session_id = plan->session_id;
@@ -218,7 +222,7 @@ awaitable<void> Agent::launch() {
   save();
   auto const safe = co_await services_.journal.committed();
   if (!safe) {
-    (void)apply(AgentInput::launch_failed, safe.error().message);
+    launch_failed(safe.error());
     co_return;
   }
   (void)write_info_file();
@@ -230,9 +234,14 @@ awaitable<void> Agent::launch() {
   terminal_spec.columns = static_cast<int>(services_.config.attach_columns);
   terminal_spec.rows = static_cast<int>(services_.config.attach_rows);
   auto on_exit = [this, whose = record_.provider_session](ExitStatus status) { receive(Exit{status, whose}); };
-  auto terminal = co_await services_.terminals.start(std::move(terminal_spec), std::move(on_exit));
+  auto terminal = co_await services_.terminals.start(terminal_spec, on_exit);
+  if (!terminal && terminal.error().code == "session_exists") {
+    // Left by a start whose answer was lost; nothing of ours drives it.
+    (void)co_await services_.terminals.remove(record_.tmux_session);
+    terminal = co_await services_.terminals.start(std::move(terminal_spec), std::move(on_exit));
+  }
   if (!terminal) {
-    (void)apply(AgentInput::launch_failed, terminal.error().message);
+    launch_failed(terminal.error());
     co_return;
   }
   record_.pid = (*terminal)->pid();
@@ -242,6 +251,19 @@ awaitable<void> Agent::launch() {
                           {{"pid", record_.pid}, {"resumed", plan->resumes}, {"sessionId", record_.session_id}});
   (void)apply(AgentInput::launched, plan->resumes ? "started, session resumed" : "started");
   open_session(std::move(*terminal), false);
+}
+
+void Agent::launch_failed(Error const& error) {
+  // An agent that ran before is not given up because the disk is full or the tmux server has just been killed.
+  bool const may_pass = error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
+  if (!may_pass || state_ != AgentState::restarting) {
+    (void)apply(AgentInput::launch_failed, error.message);
+    return;
+  }
+  record_.reason = error.message + "; tried again every " + std::to_string(kLaunchAgain.count()) + " s";
+  spdlog::warn("agent {}: cannot start it now: {}", spec_.id, error.message);
+  save();
+  tasks_.spawn("launch again", restart_later(kLaunchAgain));
 }
 
 void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {

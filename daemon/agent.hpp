@@ -86,6 +86,7 @@ class Agent final : private DeliveryHost {
   Result<void> apply(AgentInput input, std::string reason);
   void perform(Action action);
   awaitable<void> launch();
+  void launch_failed(Error const& error);
   Result<adapters::LaunchRequest> launch_request() const;
   void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
   awaitable<void> terminate();
