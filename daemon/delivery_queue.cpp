@@ -154,6 +154,8 @@ Delivery* DeliveryQueue::next_to_hand() {
   for (Delivery* d : waiting) {
     if (!taker) {
       hold(*d, host_.why_not(), false);
+    } else if (!d->is_local() && !host_.caught_up()) {
+      hold(*d, "the messages before it are being fetched", false);
     } else if (blocked) {
       hold(*d, "an earlier message is unknown; see `agent-runner ps` and `message show`", true);
     } else if (auto const gate = taker->gate(d->urgent); !gate.empty()) {
@@ -187,7 +189,10 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
     co_return;
   }
   auto* const session = host_.taker();
-  if (!session) co_return;  // it went meanwhile; the delivery waits where it was
+  if (!session) {  // it went meanwhile
+    d.state = State::queued;
+    co_return;
+  }
 
   if (d.nonce.empty()) d.nonce = random_hex(5);
   prompt->nonce = d.nonce;
