@@ -71,7 +71,7 @@ class ClaudeProvider final : public Provider {
             {"provider", "claude"},
             {"cwd", lab_.work().string()},
             {"approvalMode", "full"},
-            {"environment", environment},
+            {"env", environment},
             {"options", options}};
   }
   std::string program() const override { return "claude"; }

@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <thread>
 
 namespace ar::chaos {
 using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
+
+volatile std::sig_atomic_t interrupted = 0;
+
 namespace {
 
 double milliseconds_since(SteadyClock::time_point then) {
@@ -19,7 +23,7 @@ double milliseconds_since(SteadyClock::time_point then) {
 bool eventually(std::chrono::milliseconds patience, auto const& condition) {
   auto const deadline = SteadyClock::now() + patience;
   while (!condition()) {
-    if (SteadyClock::now() > deadline) return false;
+    if (SteadyClock::now() > deadline || interrupted) return false;
     std::this_thread::sleep_for(5ms);
   }
   return true;
@@ -62,7 +66,7 @@ void Killer::run(Plan const& plan, SteadyClock::time_point until) {
   int struck = 0;
   auto told = SteadyClock::now();
   for (auto const blow : blows) {
-    if (SteadyClock::now() > until) break;
+    if (SteadyClock::now() > until || interrupted) break;
     strike(blow);
     if (++struck % 10 == 0) restart_given_up();
     if (SteadyClock::now() - told > 30s) {

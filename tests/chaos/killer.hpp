@@ -5,12 +5,16 @@
 #include "chaos/provider.hpp"
 
 #include <chrono>
+#include <csignal>
 #include <map>
 #include <random>
 #include <string>
 #include <vector>
 
 namespace ar::chaos {
+
+/// Set by a signal: stop killing, count, clean up.
+extern volatile std::sig_atomic_t interrupted;
 
 enum class Blow { daemon, agent, agent_in_tool, tmux_client, tmux_server, disk_full };
 char const* name_of(Blow blow);

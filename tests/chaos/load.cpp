@@ -51,8 +51,8 @@ bool Load::too_many_wait() {
 
 void Load::run(std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  for (std::uint64_t n = 0; wait_for_turn(random); ++n) {
-    if (n % 4 == 0 && too_many_wait()) continue;
+  while (wait_for_turn(random)) {
+    if (too_many_wait()) continue;
     bool const claimable = agents_.size() > 1 && random() % 4 == 0;
     auto message = next_message(claimable ? std::string("tag:") + kSharedTag : agents_[random() % agents_.size()], claimable);
     auto const body = provider_.body(message.serial, random);

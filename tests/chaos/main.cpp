@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <iostream>
@@ -94,7 +95,7 @@ bool is_settled(json const& message) {
 std::vector<json> settle(Lab const& lab, Killer& killer, std::vector<SentMessage> const& sent) {
   std::map<std::int64_t, json> shown;
   auto patience = SteadyClock::now() + 60s;
-  for (std::size_t before = 0; SteadyClock::now() < patience; std::this_thread::sleep_for(100ms)) {
+  for (std::size_t before = 0; SteadyClock::now() < patience && !interrupted; std::this_thread::sleep_for(100ms)) {
     std::size_t open = 0;
     for (auto const& message : sent) {
       if (auto const it = shown.find(message.id); it != shown.end() && is_settled(it->second)) continue;
@@ -193,6 +194,7 @@ int main(int argc, char** argv) {
     std::cerr << kUsage;
     return 2;
   }
+  for (int const signal : {SIGINT, SIGTERM}) ::signal(signal, [](int) { interrupted = 1; });
   try {
     return run(options);
   } catch (std::exception const& e) {
