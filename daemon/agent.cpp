@@ -69,6 +69,11 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
     spdlog::warn("agent {}: cannot adopt its terminal: {}", spec_.id, terminal.error().message);
   }
   if (alive) (void)co_await services_.terminals.remove(found->session);
+  // Its terminal may have died under it: what it still takes, and writes into its record, must come before the witness
+  // is asked.
+  if (!found && record_.pid > 0)
+    co_await services_.terminals.end_lost(static_cast<pid_t>(record_.pid),
+                                          "AGENT_RELAY_PROVIDER_SESSION_ID=" + record_.provider_session);
   co_await queue_.on_process_gone();
   switch (state_) {
     case AgentState::creating: (void)apply(AgentInput::start, "first start"); break;

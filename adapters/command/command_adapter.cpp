@@ -97,7 +97,8 @@ std::unique_ptr<ProviderSession> CommandAdapter::open(SessionContext context) co
   auto const read = command::read_options(effective_options(context.request));
   auto options = read ? *read : command::Options{};
   auto receipts = receipts_of(context.request, options);
-  return std::make_unique<command::CommandSession>(std::move(context), std::move(options), std::move(receipts));
+  return std::make_unique<command::CommandSession>(std::move(context), std::move(options),
+                                                   std::move(receipts));
 }
 
 bool CommandAdapter::can_resume(LaunchRequest const&, std::string const&) const { return false; }

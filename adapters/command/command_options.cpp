@@ -109,8 +109,9 @@ Result<Options> read_options(json const& table) {
   options.proof_pattern = proof->pattern;
   options.receipts = proof->receipts;
   if (!options.receipts.empty() && !options.has_proof())
-    return invalid("proof.receipts", "proof.receipts needs proof.pattern or proof.api beside it, which tells at once what "
-                                     "the file tells afterwards");
+    return invalid("proof.receipts",
+                   "proof.receipts needs proof.pattern or proof.api beside it, which tells at once what "
+                   "the file tells afterwards");
   if (!proof->pattern.empty())
     if (auto error = refuse_proof(proof->pattern)) return *error;
   if (options.proof_complete && !options.has_proof())

@@ -346,8 +346,8 @@ awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
   bool const alive = !process_gone && context_.terminal->alive();
   auto const pattern = options_.proof_of(prompt.nonce, prompt.message_id);
   if (alive) {
-    // Typed by an earlier daemon, perhaps: from now on its proof is waited for, so that none comes unseen after the
-    // looks below.
+    // Typed by an earlier daemon, perhaps: from now on its proof is waited for, so that none comes unseen
+    // after the looks below.
     if (std::ranges::find(typed_, prompt.nonce, &Typed::nonce) == typed_.end())
       typed_.push_back({prompt.nonce, prompt.message_id, pattern});
     (void)co_await follow();

@@ -1,5 +1,5 @@
-// A program's own record of the messages it has taken (proof.receipts in command_options.hpp): asked when nobody saw
-// whether it took one.
+// A program's own record of the messages it has taken (proof.receipts in command_options.hpp): asked when
+// nobody saw whether it took one.
 #pragma once
 #include <filesystem>
 #include <string_view>
@@ -12,7 +12,8 @@ enum class Receipt {
   unreadable,  ///< the file cannot be read: nothing is known
 };
 
-/// Looks among the newest 4 MiB of the file. Only whole lines count: what a disk without room cut off does not.
+/// Looks among the newest 4 MiB of the file. Only whole lines count: what a disk without room cut off does
+/// not.
 Receipt find_receipt(std::filesystem::path const& file, std::string_view nonce);
 
 }  // namespace ar::adapters::command

@@ -243,10 +243,12 @@ TEST_CASE("TheReceiptsTellWhatAProgramTookThatNobodySawTakingIt") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
     // It keeps its record, and shows nothing before it is told to.
-    Agent agent(lab, "record",
-                shell("stty -echo; while read -r line; do n=${line#*runner }; echo ${n%% *} >>$AGENT_RUNNER_RECEIPTS; "
-                      "echo noted; read -r go; echo took ${n%% *}; done",
-                      R"({"proof":{"pattern":"took {nonce}","receipts":"taken"},"proof_timeout_ms":200})"));
+    Agent agent(
+        lab, "record",
+        shell(
+            "stty -echo; while read -r line; do n=${line#*runner }; echo ${n%% *} >>$AGENT_RUNNER_RECEIPTS; "
+            "echo noted; read -r go; echo took ${n%% *}; done",
+            R"({"proof":{"pattern":"took {nonce}","receipts":"taken"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const taken = agent.prompt("taken in silence");
     Handing handing;

@@ -1,4 +1,5 @@
 #include "adapters/command/receipts.hpp"
+
 #include "support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
