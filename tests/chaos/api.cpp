@@ -1,12 +1,11 @@
 #include "chaos/api.hpp"
 
+#include <cstdlib>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <cstring>
 
 namespace ar::chaos {
 namespace {
@@ -19,7 +18,8 @@ struct Socket {
 }  // namespace
 
 std::string Answer::problem() const {
-  return std::to_string(status) + " " + (body.is_object() ? body.value("code", "") + ": " + body.value("detail", "") : "");
+  return std::to_string(status) + " " +
+         (body.is_object() ? body.value("code", "") + ": " + body.value("detail", "") : "");
 }
 
 std::optional<Answer> Api::request(std::string const& method, std::string const& path, json const& body,
@@ -34,7 +34,8 @@ std::optional<Answer> Api::request(std::string const& method, std::string const&
   if (::connect(socket.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return std::nullopt;
   auto const content = body.is_null() ? std::string() : body.dump();
   auto const text = method + " " + path +
-                    " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: " +
+                    " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: "
+                    "application/json\r\nContent-Length: " +
                     std::to_string(content.size()) + "\r\n\r\n" + content;
   for (std::size_t sent = 0; sent < text.size();) {
     auto const n = ::send(socket.fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
@@ -51,7 +52,8 @@ std::optional<Answer> Api::request(std::string const& method, std::string const&
   auto const length = answer.find("Content-Length: ");
   if (head_end == std::string::npos || !answer.starts_with("HTTP/1.1 ")) return std::nullopt;
   auto const said = answer.substr(head_end + 4);
-  if (length < head_end && std::strtoul(answer.c_str() + length + 16, nullptr, 10) != said.size()) return std::nullopt;
+  if (length < head_end && std::strtoul(answer.c_str() + length + 16, nullptr, 10) != said.size())
+    return std::nullopt;
   Answer result;
   result.status = std::atoi(answer.c_str() + 9);
   result.body = json::parse(said, nullptr, false);

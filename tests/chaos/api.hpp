@@ -1,4 +1,5 @@
-// The daemon's control API over its unix socket, for a client that expects the daemon to be dead at any moment.
+// The daemon's control API over its unix socket, for a client that expects the daemon to be dead at any
+// moment.
 #pragma once
 #include "base/json.hpp"
 
@@ -22,7 +23,8 @@ class Api {
  public:
   explicit Api(std::filesystem::path socket) : socket_(std::move(socket)) {}
   /// Nothing when there is no daemon, or it died before its answer was complete, or `patience` is over.
-  std::optional<Answer> request(std::string const& method, std::string const& path, json const& body = nullptr,
+  std::optional<Answer> request(std::string const& method, std::string const& path,
+                                json const& body = nullptr,
                                 std::chrono::milliseconds patience = std::chrono::seconds(10)) const;
 
  private:

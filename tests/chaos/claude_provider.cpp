@@ -1,16 +1,16 @@
-// The real Claude Code against the stub of its model API, in a network namespace that has nothing but loopback. Received
-// is what the model was given: the prompts of the newest conversation, told apart by the id in each one's header.
+// The real Claude Code against the stub of its model API, in a network namespace that has nothing but
+// loopback. Received is what the model was given: the prompts of the newest conversation, told apart by the
+// id in each one's header.
 #include "chaos/body.hpp"
 #include "chaos/provider.hpp"
 
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <regex>
+#include <spawn.h>
 #include <stdexcept>
+#include <sys/wait.h>
+#include <unistd.h>
 
 extern char** environ;
 
@@ -56,23 +56,22 @@ class Stub {
 
 class ClaudeProvider final : public Provider {
  public:
-  ClaudeProvider(Lab const& lab, std::string cli) : lab_(lab), cli_(std::move(cli)), config_(lab.work() / "config") {
+  ClaudeProvider(Lab const& lab, std::string cli)
+      : lab_(lab), cli_(std::move(cli)), config_(lab.work() / "config") {
     std::filesystem::create_directories(config_);
     std::ofstream(config_ / ".claude.json") << R"({"hasCompletedOnboarding":true})";
   }
 
   json spawn_request(std::string const& agent) const override {
-    json const options = {{"command", cli_}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
+    json const options = {
+        {"command", cli_}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
     json const environment = {{"CLAUDE_CONFIG_DIR", config_.string()},
                               {"ANTHROPIC_BASE_URL", stub_.url},
                               {"ANTHROPIC_AUTH_TOKEN", "stub"},
                               {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"}};
-    return {{"id", agent},
-            {"provider", "claude"},
-            {"cwd", lab_.work().string()},
-            {"approvalMode", "full"},
-            {"env", environment},
-            {"options", options}};
+    return {
+        {"id", agent},        {"provider", "claude"}, {"cwd", lab_.work().string()}, {"approvalMode", "full"},
+        {"env", environment}, {"options", options}};
   }
   std::string program() const override { return "claude"; }
   std::string body(std::int64_t serial, std::mt19937_64& random) const override {

@@ -1,21 +1,22 @@
-// chaos-reader RECEIPTS: the fast program that chaos gives its messages to. It reads whole envelopes from its terminal,
-// in raw mode with bracketed paste, and for each one
+// chaos-reader RECEIPTS: the fast program that chaos gives its messages to. It reads whole envelopes from its
+// terminal, in raw mode with bracketed paste, and for each one
 //
-//   1. appends `NONCE MESSAGE SERIAL HASH` to RECEIPTS, in one write: from here on the message is received, whatever
+//   1. appends `NONCE MESSAGE SERIAL HASH` to RECEIPTS, in one write: from here on the message is received,
+//   whatever
 //      becomes of this process;
 //   2. prints "took NONCE", its declared proof;
 //   3. works for some milliseconds, and prints "done NONCE".
 //
-// Before each of these steps one message in four finds it slow, so that kills find it there. It may be killed anywhere; RECEIPTS tells both the daemon (proof.receipts) and chaos what it took.
+// Before each of these steps one message in four finds it slow, so that kills find it there. It may be killed
+// anywhere; RECEIPTS tells both the daemon (proof.receipts) and chaos what it took.
 #include "chaos/body.hpp"
 
 #include <fcntl.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <termios.h>
+#include <unistd.h>
 
 namespace {
 
@@ -27,7 +28,8 @@ int receipts = -1;
 void print(std::string const& text) { (void)!::write(1, text.data(), text.size()); }
 
 /// The part of `text` between two marks, behind `from`; empty when one of them is missing.
-std::string between(std::string const& text, std::string const& before, std::string const& after, std::size_t from = 0) {
+std::string between(std::string const& text, std::string const& before, std::string const& after,
+                    std::size_t from = 0) {
   auto const start = text.find(before, from);
   if (start == std::string::npos) return {};
   auto const end = text.find(after, start + before.size());
@@ -49,10 +51,11 @@ void take(std::string const& nonce, std::string const& envelope) {
     std::ifstream in(path, std::ios::binary);
     body.assign(std::istreambuf_iterator<char>(in), {});
   }
-  auto const line =
-      nonce + " " + (id.empty() ? "0" : id) + " " + std::to_string(serial_in(body)) + " " + std::to_string(hash_of(body)) + "\n";
+  auto const line = nonce + " " + (id.empty() ? "0" : id) + " " + std::to_string(serial_in(body)) + " " +
+                    std::to_string(hash_of(body)) + "\n";
   dawdle(nonce, 'r');
-  if (::write(receipts, line.data(), line.size()) != static_cast<ssize_t>(line.size())) return;  // then it was not taken
+  if (::write(receipts, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+    return;  // then it was not taken
   dawdle(nonce, 't');
   print("took " + nonce + "\r\n");
   dawdle(nonce, 'd');
@@ -82,7 +85,8 @@ int main(int argc, char** argv) {
       }
       if (pasting || buffer[i] != '\r') continue;
       // One submit is one envelope; should two have run into each other, each is counted.
-      for (auto at = text.find("[agent-runner "); at != std::string::npos; at = text.find("[agent-runner ", at + 1)) {
+      for (auto at = text.find("[agent-runner "); at != std::string::npos;
+           at = text.find("[agent-runner ", at + 1)) {
         auto const nonce = text.substr(at + 14, 10);
         auto const end = text.find("[end " + nonce + "]", at);
         if (end != std::string::npos) take(nonce, text.substr(at, end + 16 - at));

@@ -22,8 +22,8 @@ char const* name_of(Blow blow);
 /// How often each; the rest follows from the two that a person names.
 struct Plan {
   int daemon_kills = 0, agent_kills = 0;
-  bool tools = false;      ///< half of the agents' kills come while a tool runs
-  bool disk = false;       ///< the state is on a small disk
+  bool tools = false;  ///< half of the agents' kills come while a tool runs
+  bool disk = false;   ///< the state is on a small disk
   std::vector<Blow> shuffled(std::mt19937_64& random) const;
 };
 
@@ -54,8 +54,8 @@ class Killer {
   void kill_tmux_server();
   void fill_disk();
   void measure_working(std::chrono::steady_clock::time_point killed);
-  /// From some microseconds to some tens of milliseconds, small ones as likely as large ones; half of them behind a
-  /// message that is just being sent.
+  /// From some microseconds to some tens of milliseconds, small ones as likely as large ones; half of them
+  /// behind a message that is just being sent.
   void random_moment();
 
   Lab& lab_;

@@ -2,20 +2,19 @@
 
 #include "chaos/sandbox.hpp"
 
+#include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
+#include <iterator>
 #include <poll.h>
 #include <spawn.h>
+#include <stdexcept>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <stdexcept>
 
 namespace ar::chaos {
 namespace fs = std::filesystem;
@@ -38,7 +37,8 @@ std::string slurp(fs::path const& file) {
 
 // ---- processes ----
 
-Target::Target(pid_t pid) : pid_(pid), fd_(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1) {}
+Target::Target(pid_t pid)
+    : pid_(pid), fd_(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1) {}
 Target::~Target() {
   if (fd_ >= 0) ::close(fd_);
 }
@@ -86,7 +86,8 @@ Outcome run_program(std::vector<std::string> const& words, std::string const& ho
   ::close(ends[1]);
   char buffer[65536];
   if (rc == 0)
-    for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) outcome.out.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+      outcome.out.append(buffer, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
   if (rc == 0 && ::waitpid(pid, &status, 0) == pid)
@@ -115,7 +116,8 @@ Lab::~Lab() {
 }
 
 Outcome Lab::run(std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(), {std::string(AR_BIN_DIR) + "/agent-runner", "--state-dir", state().string()});
+  arguments.insert(arguments.begin(),
+                   {std::string(AR_BIN_DIR) + "/agent-runner", "--state-dir", state().string()});
   return run_program(arguments, work().string());
 }
 
@@ -130,7 +132,8 @@ std::optional<pid_t> Lab::daemon_pid() const {
 
 std::optional<pid_t> Lab::tmux_server_pid() const {
   auto const socket = (state() / "run" / "tmux.sock").string();
-  auto const said = run_program({"/usr/bin/tmux", "-N", "-S", socket, "display-message", "-p", "#{pid}"}, work().string());
+  auto const said =
+      run_program({"/usr/bin/tmux", "-N", "-S", socket, "display-message", "-p", "#{pid}"}, work().string());
   if (said.status != 0) return std::nullopt;
   return static_cast<pid_t>(std::atoi(said.out.c_str()));
 }
@@ -146,7 +149,8 @@ std::optional<pid_t> Lab::tmux_client_pid() const {
 fs::path Lab::keep() const {
   auto const kept = fs::path(dir_.string() + ".kept");
   fs::create_directories(kept);
-  for (auto const* name : {"daemon.log", "journal.db", "journal.db-wal", "relay/relay.db", "relay/relay.db-wal"}) {
+  for (auto const* name :
+       {"daemon.log", "journal.db", "journal.db-wal", "relay/relay.db", "relay/relay.db-wal"}) {
     std::error_code ignored;
     fs::copy_file(state() / name, kept / fs::path(name).filename(), ignored);
   }

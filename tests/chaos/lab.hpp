@@ -1,13 +1,12 @@
-// The installation that chaos torments: the real programs in a state directory of their own. It knows the processes that
-// may be killed, each by a handle that cannot come to mean another one.
+// The installation that chaos torments: the real programs in a state directory of their own. It knows the
+// processes that may be killed, each by a handle that cannot come to mean another one.
 #pragma once
 #include "chaos/api.hpp"
-
-#include <sys/types.h>
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace ar::chaos {

@@ -13,7 +13,8 @@ Load::Load(Lab const& lab, Provider const& provider, std::vector<std::string> ag
     : lab_(lab), provider_(provider), agents_(std::move(agents)), seed_(seed) {}
 
 void Load::start() {
-  for (int i = 0; i < kSenders; ++i) threads_.emplace_back([this, i] { run(seed_ * 1000 + static_cast<std::uint64_t>(i)); });
+  for (int i = 0; i < kSenders; ++i)
+    threads_.emplace_back([this, i] { run(seed_ * 1000 + static_cast<std::uint64_t>(i)); });
 }
 
 void Load::poke() {
@@ -54,7 +55,8 @@ void Load::run(std::uint64_t seed) {
   while (wait_for_turn(random)) {
     if (too_many_wait()) continue;
     bool const claimable = agents_.size() > 1 && random() % 4 == 0;
-    auto message = next_message(claimable ? std::string("tag:") + kSharedTag : agents_[random() % agents_.size()], claimable);
+    auto message = next_message(
+        claimable ? std::string("tag:") + kSharedTag : agents_[random() % agents_.size()], claimable);
     auto const body = provider_.body(message.serial, random);
     (void)send(std::move(message), body);
   }
@@ -70,7 +72,9 @@ SentMessage Load::next_message(std::string to, bool claimable) {
 
 std::int64_t Load::send(SentMessage message, std::string const& body) {
   message.body_hash = hash_of(body);
-  json request = {{"to", message.to}, {"from", "chaos"}, {"body", body},
+  json request = {{"to", message.to},
+                  {"from", "chaos"},
+                  {"body", body},
                   {"idempotencyKey", "chaos-" + std::to_string(message.serial)}};
   if (message.claimable) request["claimable"] = true;
   // Once begun it is seen through: nobody knows whether the bus has it already.

@@ -1,5 +1,5 @@
-// The senders: messages to agents and to the tag that they share, each repeated under its idempotency key until the bus
-// has answered for it.
+// The senders: messages to agents and to the tag that they share, each repeated under its idempotency key
+// until the bus has answered for it.
 #pragma once
 #include "chaos/lab.hpp"
 #include "chaos/provider.hpp"

@@ -1,6 +1,6 @@
-// chaos: load on a whole installation while its parts are killed at random moments; at the end, counting at the
-// receiver. Exit status 0: nothing lost, nothing doubled, nothing in the wrong order; 1: something was; 2: wrong usage;
-// 77: what it needs is missing on this machine.
+// chaos: load on a whole installation while its parts are killed at random moments; at the end, counting at
+// the receiver. Exit status 0: nothing lost, nothing doubled, nothing in the wrong order; 1: something was;
+// 2: wrong usage; 77: what it needs is missing on this machine.
 #include "chaos/body.hpp"
 #include "chaos/killer.hpp"
 #include "chaos/load.hpp"
@@ -26,7 +26,8 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr char kUsage[] =
-    "usage: chaos [--kills N] [--agent-kills M] [--seed S] [--agents K] [--provider fast|claude] [--minutes LIMIT]\n"
+    "usage: chaos [--kills N] [--agent-kills M] [--seed S] [--agents K] [--provider fast|claude] [--minutes "
+    "LIMIT]\n"
     "             [--no-disk] [--keep] [--json]\n";
 constexpr std::size_t kSmallDisk = 512U << 20;
 
@@ -46,10 +47,14 @@ bool read_options(int argc, char** argv, Options& options) {
   options.seed = std::random_device{}();
   for (int i = 1; i < argc; ++i) {
     std::string const name = argv[i];
-    if (name == "--json") options.json_output = true;
-    else if (name == "--no-disk") options.disk = false;
-    else if (name == "--keep") options.keep = true;
-    else if (++i == argc) return false;
+    if (name == "--json")
+      options.json_output = true;
+    else if (name == "--no-disk")
+      options.disk = false;
+    else if (name == "--keep")
+      options.keep = true;
+    else if (++i == argc)
+      return false;
     else if (name == "--provider") {
       options.claude = std::string(argv[i]) == "claude";
       if (!options.claude && std::string(argv[i]) != "fast") return false;
@@ -70,7 +75,8 @@ std::vector<std::string> spawn_agents(Lab const& lab, Provider const& provider, 
   for (int i = 0; i < count; ++i) {
     names.push_back("a" + std::to_string(i));
     auto const answer = lab.api().request("POST", "/v1/agents", provider.spawn_request(names.back()), 30s);
-    if (!answer || !answer->good()) throw std::runtime_error("cannot spawn: " + (answer ? answer->problem() : "no answer"));
+    if (!answer || !answer->good())
+      throw std::runtime_error("cannot spawn: " + (answer ? answer->problem() : "no answer"));
   }
   for (auto const& name : names) {
     std::string state;
@@ -91,11 +97,13 @@ bool is_settled(json const& message) {
   });
 }
 
-/// Waits until every message has come to its end, while that makes progress; returns what the daemon shows of each.
+/// Waits until every message has come to its end, while that makes progress; returns what the daemon shows of
+/// each.
 std::vector<json> settle(Lab const& lab, Killer& killer, std::vector<SentMessage> const& sent) {
   std::map<std::int64_t, json> shown;
   auto patience = SteadyClock::now() + 60s;
-  for (std::size_t before = 0; SteadyClock::now() < patience && !interrupted; std::this_thread::sleep_for(100ms)) {
+  for (std::size_t before = 0; SteadyClock::now() < patience && !interrupted;
+       std::this_thread::sleep_for(100ms)) {
     std::size_t open = 0;
     for (auto const& message : sent) {
       if (auto const it = shown.find(message.id); it != shown.end() && is_settled(it->second)) continue;
@@ -110,10 +118,12 @@ std::vector<json> settle(Lab const& lab, Killer& killer, std::vector<SentMessage
   }
   // What the bus holds that no sender knows of is a message sent twice.
   for (std::string cursor;;) {
-    auto const answer = lab.api().request("GET", "/v1/messages?limit=1000" + (cursor.empty() ? "" : "&cursor=" + cursor));
+    auto const answer =
+        lab.api().request("GET", "/v1/messages?limit=1000" + (cursor.empty() ? "" : "&cursor=" + cursor));
     if (!answer || !answer->good()) break;
     for (auto const& message : answer->body["messages"])
-      if (message.value("from", "") == "chaos") shown.try_emplace(message.value("id", std::int64_t{0}), message);
+      if (message.value("from", "") == "chaos")
+        shown.try_emplace(message.value("id", std::int64_t{0}), message);
     auto const next = answer->body.find("nextCursor");
     if (next == answer->body.end() || next->is_null()) break;
     cursor = next->is_string() ? next->get<std::string>() : next->dump();
@@ -126,7 +136,9 @@ std::vector<json> settle(Lab const& lab, Killer& killer, std::vector<SentMessage
 json quantiles(std::vector<double> values) {
   if (values.empty()) return nullptr;
   std::ranges::sort(values);
-  auto const at = [&](double p) { return std::round(values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))]); };
+  auto const at = [&](double p) {
+    return std::round(values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))]);
+  };
   return {{"p50", at(.5)}, {"p95", at(.95)}, {"max", at(1)}, {"count", values.size()}};
 }
 
@@ -137,7 +149,8 @@ int run(Options const& options) {
                lab.no_disk().empty() ? "" : (", the disk is never full: " + lab.no_disk()).c_str());
   auto const begin = SteadyClock::now();
   auto const provider = options.claude ? make_claude_provider(lab, cli) : make_fast_provider(lab);
-  if (auto const up = lab.run({"up"}); up.status != 0) throw std::runtime_error("the daemon does not start: " + up.out);
+  if (auto const up = lab.run({"up"}); up.status != 0)
+    throw std::runtime_error("the daemon does not start: " + up.out);
   auto const agents = spawn_agents(lab, *provider, options.agents);
 
   Load load(lab, *provider, agents, options.seed);
@@ -146,7 +159,8 @@ int run(Options const& options) {
   Plan plan{options.kills, options.agent_kills, options.claude, options.disk && lab.no_disk().empty()};
   killer.run(plan, begin + std::chrono::minutes(options.minutes));
   load.stop();
-  for (auto const& agent : agents) {  // the last word to each: with it, the receiver's side shows all before it
+  for (auto const& agent :
+       agents) {  // the last word to each: with it, the receiver's side shows all before it
     auto message = load.next_message(agent, false);
     (void)load.send(message, std::string(kSerialMark) + std::to_string(message.serial) + " is the last one");
   }
@@ -160,7 +174,8 @@ int run(Options const& options) {
   report["provider"] = options.claude ? "claude" : "fast";
   report["agents"] = agents.size();
   report["seconds"] = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - begin).count();
-  report["secondsToSettle"] = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - stopped).count();
+  report["secondsToSettle"] =
+      std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - stopped).count();
   for (auto const& [blow, times] : killer.done()) report["killed"][name_of(blow)] = times;
   report["killToGoneMs"] = quantiles(killer.times().gone);
   report["upMs"] = quantiles(killer.times().up);
@@ -174,11 +189,14 @@ int run(Options const& options) {
   if (options.json_output) {
     std::cout << report.dump(2) << "\n";
   } else {
-    std::cout << "seed " << options.seed << ", " << agents.size() << " " << report["provider"].get<std::string>() << " agents, "
-              << report["seconds"] << " s (" << report["secondsToSettle"] << " s of it to settle)\nkilled " << report["killed"].dump()
-              << "\n" << describe(tally) << "kill to gone " << report["killToGoneMs"].dump() << " ms\n`up` to ready "
-              << report["upMs"].dump() << " ms\n`up` to a message accepted " << report["upToAcceptedMs"].dump() << " ms\nsends repeated "
-              << load.repeated() << ", refused " << refused.size() << ", restarts by the operator " << killer.operator_restarts() << "\n";
+    std::cout << "seed " << options.seed << ", " << agents.size() << " "
+              << report["provider"].get<std::string>() << " agents, " << report["seconds"] << " s ("
+              << report["secondsToSettle"] << " s of it to settle)\nkilled " << report["killed"].dump()
+              << "\n"
+              << describe(tally) << "kill to gone " << report["killToGoneMs"].dump() << " ms\n`up` to ready "
+              << report["upMs"].dump() << " ms\n`up` to a message accepted "
+              << report["upToAcceptedMs"].dump() << " ms\nsends repeated " << load.repeated() << ", refused "
+              << refused.size() << ", restarts by the operator " << killer.operator_restarts() << "\n";
     for (auto const& line : refused) std::cout << "  refused: " << line << "\n";
     for (auto const& line : killer.troubles()) std::cout << "  trouble: " << line << "\n";
     if (report.contains("kept")) std::cout << "kept: " << report["kept"].get<std::string>() << "\n";
