@@ -1,12 +1,23 @@
 #include "base/error.hpp"
 
+#include <cerrno>
 #include <cstring>
 #include <stdexcept>
 
 namespace ar {
 
 Error from_errno(std::string_view what, int errno_value) {
-  return internal("system_error", std::string(what) + ": " + std::strerror(errno_value));
+  auto error = internal("system_error", std::string(what) + ": " + std::strerror(errno_value));
+  switch (errno_value) {
+    case ENOSPC:
+    case EDQUOT:
+    case ENOMEM:
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE: error.kind = ErrorKind::unavailable; break;
+    default: break;
+  }
+  return error;
 }
 
 std::string_view to_string(ErrorKind kind) {

@@ -11,6 +11,10 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 using adapters::ExitStatus;
 
+namespace {
+constexpr auto kLaunchAgain = 2s;  ///< after a failure that may pass by itself
+}
+
 Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
              AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed)
     : services_(services),
@@ -66,6 +70,11 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
     spdlog::warn("agent {}: cannot adopt its terminal: {}", spec_.id, terminal.error().message);
   }
   if (alive) (void)co_await services_.terminals.remove(found->session);
+  // Its terminal may have died under it: what it still takes, and writes into its record, must come before the witness
+  // is asked.
+  if (!found && record_.pid > 0)
+    co_await services_.terminals.end_lost(static_cast<pid_t>(record_.pid),
+                                          "AGENT_RELAY_PROVIDER_SESSION_ID=" + record_.provider_session);
   co_await queue_.on_process_gone();
   switch (state_) {
     case AgentState::creating: (void)apply(AgentInput::start, "first start"); break;
@@ -209,7 +218,7 @@ awaitable<void> Agent::launch() {
   record_.pid = 0;
   auto request = launch_request();
   if (!request) {
-    (void)apply(AgentInput::launch_failed, request.error().message);
+    launch_failed(request.error());
     co_return;
   }
   bool const resumes = !record_.session_id.empty() && adapter_->can_resume(*request, record_.session_id);
@@ -218,7 +227,7 @@ awaitable<void> Agent::launch() {
   if (!resumes) request->resume_session.clear();
   auto plan = adapter_->prepare(*request);
   if (!plan) {
-    (void)apply(AgentInput::launch_failed, plan.error().message);
+    launch_failed(plan.error());
     co_return;
   }
   record_.session_id = plan->session_id;
@@ -228,7 +237,7 @@ awaitable<void> Agent::launch() {
   save();
   auto const safe = co_await services_.journal.committed();
   if (!safe) {
-    (void)apply(AgentInput::launch_failed, safe.error().message);
+    launch_failed(safe.error());
     co_return;
   }
   (void)write_info_file();
@@ -240,9 +249,14 @@ awaitable<void> Agent::launch() {
   terminal_spec.columns = static_cast<int>(services_.config.attach_columns);
   terminal_spec.rows = static_cast<int>(services_.config.attach_rows);
   auto on_exit = [this, whose = record_.provider_session](ExitStatus status) { receive(Exit{status, whose}); };
-  auto terminal = co_await services_.terminals.start(std::move(terminal_spec), std::move(on_exit));
+  auto terminal = co_await services_.terminals.start(terminal_spec, on_exit);
+  if (!terminal && terminal.error().code == "session_exists") {
+    // Left by a start whose answer was lost; nothing of ours drives it.
+    (void)co_await services_.terminals.remove(record_.tmux_session);
+    terminal = co_await services_.terminals.start(std::move(terminal_spec), std::move(on_exit));
+  }
   if (!terminal) {
-    (void)apply(AgentInput::launch_failed, terminal.error().message);
+    launch_failed(terminal.error());
     co_return;
   }
   record_.pid = (*terminal)->pid();
@@ -252,6 +266,19 @@ awaitable<void> Agent::launch() {
                           {{"pid", record_.pid}, {"resumed", plan->resumes}, {"sessionId", record_.session_id}});
   (void)apply(AgentInput::launched, plan->resumes ? "started, session resumed" : "started");
   open_session(std::move(*terminal), false);
+}
+
+void Agent::launch_failed(Error const& error) {
+  // An agent that ran before is not given up because the disk is full or the tmux server has just been killed.
+  bool const may_pass = error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
+  if (!may_pass || state_ != AgentState::restarting) {
+    (void)apply(AgentInput::launch_failed, error.message);
+    return;
+  }
+  record_.reason = error.message + "; tried again every " + std::to_string(kLaunchAgain.count()) + " s";
+  spdlog::warn("agent {}: cannot start it now: {}", spec_.id, error.message);
+  save();
+  tasks_.spawn("launch again", restart_later(kLaunchAgain));
 }
 
 void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {

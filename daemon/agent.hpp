@@ -69,6 +69,7 @@ class Agent final : private DeliveryHost {
   // DeliveryHost
   adapters::ProviderSession* taker() override;
   std::string why_not() const override;
+  bool caught_up() const override { return caught_up_; }
   adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
   void wanted() override;
   Work& work() override { return work_; }
@@ -84,6 +85,7 @@ class Agent final : private DeliveryHost {
   Result<void> apply(AgentInput input, std::string reason);
   void perform(Action action);
   awaitable<void> launch();
+  void launch_failed(Error const& error);
   Result<adapters::LaunchRequest> launch_request() const;
   void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
   awaitable<void> terminate();
@@ -120,6 +122,7 @@ class Agent final : private DeliveryHost {
   std::string launched_as_;  ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
   bool adopted_ = false;     ///< the process ran before this daemon did, and has not been heard of yet
+  bool caught_up_ = false;   ///< the unread messages have been fetched once
   bool launching_ = false;
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once

@@ -116,6 +116,7 @@ awaitable<void> Agent::fetch_unread() {
   auto unread = co_await services_.bus.unread(who, 1000);
   if (!unread) co_return;  // the next tick asks again; the status says how the bus is
   for (auto& message : *unread) queue_.offer(std::move(message));
+  if (!std::exchange(caught_up_, true)) queue_.on_gate_changed();
   std::vector<std::string> targets{spec_.id};
   auto commands = co_await services_.bus.commands_for(std::move(targets));
   if (!commands) co_return;

@@ -24,7 +24,10 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
     co_return;
   }
   auto* const session = host_.taker();
-  if (!session) co_return;  // it went meanwhile; the delivery waits where it was
+  if (!session) {  // it went meanwhile
+    d.state = State::queued;
+    co_return;
+  }
 
   if (d.nonce.empty()) d.nonce = random_hex(5);
   prompt->nonce = d.nonce;

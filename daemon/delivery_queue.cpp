@@ -132,6 +132,8 @@ Delivery* DeliveryQueue::next_to_hand() {
   for (Delivery* d : waiting) {
     if (!taker) {
       hold(*d, host_.why_not(), false);
+    } else if (!d->is_local() && !host_.caught_up()) {
+      hold(*d, "the messages before it are being fetched", false);
     } else if (blocked) {
       hold(*d, "an earlier message is unknown; see `agent-runner ps` and `message show`", true);
     } else if (auto const gate = taker->gate(d->urgent); !gate.empty()) {

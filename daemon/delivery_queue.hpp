@@ -25,6 +25,8 @@ class DeliveryHost {
   /// The provider process that may be given prompts now; null: none, and `why_not` says so for people.
   virtual adapters::ProviderSession* taker() = 0;
   virtual std::string why_not() const = 0;
+  /// False until the unread messages have been fetched once: those that come in meanwhile are younger, and wait.
+  virtual bool caught_up() const { return true; }
   /// The record of a provider that has ended.
   virtual adapters::Witness witness_offline(adapters::Prompt const& prompt) = 0;
   /// Something waits: a suspended agent should come back.

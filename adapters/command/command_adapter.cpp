@@ -2,6 +2,7 @@
 
 #include "adapters/command/command_options.hpp"
 #include "adapters/command/command_session.hpp"
+#include "adapters/command/receipts.hpp"
 #include "base/paths.hpp"
 
 namespace ar::adapters {
@@ -19,6 +20,11 @@ json effective_options(LaunchRequest const& request) {
   auto demo = demo_agent_options(request.plugin_dir);
   demo.update(options);
   return demo;
+}
+
+/// Empty: it keeps none.
+std::filesystem::path receipts_of(LaunchRequest const& request, command::Options const& options) {
+  return options.receipts.empty() ? std::filesystem::path() : request.agent_dir / options.receipts;
 }
 
 json capabilities() {
@@ -40,7 +46,7 @@ json demo_agent_options(std::filesystem::path const& plugin_dir) {
   options["ready"]["pattern"] = "demo agent ready";
   options["paste"] = "lines";
   options["proof"]["pattern"] = "^took {nonce}$";
-  options["proof_complete"] = true;
+  options["proof"]["receipts"] = "receipts";
   options["turn_end"]["pattern"] = "^answered ";
   return options;
 }
@@ -80,23 +86,35 @@ Result<LaunchPlan> CommandAdapter::prepare(LaunchRequest const& request) const {
     return missing;
   }
   plan.argv.front() = executable->string();
+  if (auto const receipts = receipts_of(request, *options); !receipts.empty())
+    plan.environment["AGENT_RUNNER_RECEIPTS"] = receipts.string();
   return plan;
 }
 
 std::unique_ptr<ProviderSession> CommandAdapter::open(SessionContext context) const {
-  auto options = command::read_options(effective_options(context.request));
   // prepare() has refused wrong ones already; an adopted agent's may have been changed since in the
   // configuration.
-  return std::make_unique<command::CommandSession>(std::move(context),
-                                                   options ? std::move(*options) : command::Options{});
+  auto const read = command::read_options(effective_options(context.request));
+  auto options = read ? *read : command::Options{};
+  auto receipts = receipts_of(context.request, options);
+  return std::make_unique<command::CommandSession>(std::move(context), std::move(options),
+                                                   std::move(receipts));
 }
 
 bool CommandAdapter::can_resume(LaunchRequest const&, std::string const&) const { return false; }
 
 Witness CommandAdapter::witness_offline(LaunchRequest const& request, std::string const&,
-                                        Prompt const&) const {
+                                        Prompt const& prompt) const {
   auto const options = command::read_options(effective_options(request));
-  return options && options->has_proof() && options->proof_complete ? Witness::absent : Witness::blind;
+  if (!options || !options->has_proof()) return Witness::blind;
+  if (auto const receipts = receipts_of(request, *options); !receipts.empty()) {
+    switch (command::find_receipt(receipts, prompt.nonce)) {
+      case command::Receipt::there: return Witness::accepted;
+      case command::Receipt::missing: return Witness::absent;
+      case command::Receipt::unreadable: return Witness::blind;
+    }
+  }
+  return options->proof_complete ? Witness::absent : Witness::blind;
 }
 
 }  // namespace ar::adapters

@@ -14,10 +14,11 @@ Result<Pattern> filled(std::string pattern, std::string const& nonce, std::int64
   return Pattern::compile("proof.pattern", pattern);
 }
 
-/// A sign of the program: {pattern = "..."}, {api = true}, or "api".
+/// A sign of the program: {pattern = "..."}, {api = true}, or "api"; a proof may name its receipts too.
 struct Sign {
   std::string pattern;
   bool api = false;
+  std::string receipts{};
 };
 Result<Sign> read_sign(json const& table, char const* name) {
   Sign sign;
@@ -32,6 +33,7 @@ Result<Sign> read_sign(json const& table, char const* name) {
   FieldReader in(*found, std::string(name) + ".");
   sign.pattern = in.string("pattern");
   sign.api = in.boolean("api");
+  if (std::string_view(name) == "proof") sign.receipts = in.string("receipts");
   if (auto error = in.finish()) return *error;
   return sign;
 }
@@ -105,6 +107,11 @@ Result<Options> read_options(json const& table) {
   if (!proof) return proof.error();
   options.proof_api = proof->api;
   options.proof_pattern = proof->pattern;
+  options.receipts = proof->receipts;
+  if (!options.receipts.empty() && !options.has_proof())
+    return invalid("proof.receipts",
+                   "proof.receipts needs proof.pattern or proof.api beside it, which tells at once what "
+                   "the file tells afterwards");
   if (!proof->pattern.empty())
     if (auto error = refuse_proof(proof->pattern)) return *error;
   if (options.proof_complete && !options.has_proof())

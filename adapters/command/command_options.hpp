@@ -1,24 +1,31 @@
 // How a `command` agent is described: the [providers.command] table, overridden per agent.
 //
-//   command          list of strings: the program and its arguments; none: what follows `--`, else the demo
-//   agent ready.pattern    regular expression on a line of its screen; none: ready as soon as it runs paste
+//   command           list of strings: the program and its arguments; none: what follows `--`, else the demo
+//   agent ready.pattern     regular expression on a line of its screen; none: ready as soon as it runs paste
 //   how it takes text. "plain": one line per message, for it reads line by line; a body of several
-//                    lines goes as a file (default). "lines": it reads line by line and knows our frame,
-//                    which spans lines. "bracketed": it asks its terminal for bracketed paste
-//   enter            the key that submits (Enter); "": none
-//   enter_delay_ms   between text and key (0: one uninterruptible write)
-//   proof.pattern    a line that shows that it took a message; holds {nonce}, may hold {id}
-//   proof.api        true: it says so itself, by the hook MessageAccepted {nonce or messageId}. Also: proof =
-//   "api" proof_timeout_ms how long the proof may take (10000); after that the message is `unknown`
-//   proof_complete   true: without its proof nothing has happened, so that after its end the message may be
+//                     lines goes as a file (default). "lines": it reads line by line and knows our frame,
+//                     which spans lines. "bracketed": it asks its terminal for bracketed paste
+//   enter             the key that submits (Enter); "": none
+//   enter_delay_ms    between text and key (0: one uninterruptible write)
+//   proof.pattern     a line that shows that it took a message; holds {nonce}, may hold {id}
+//   proof.api         true: it says so itself, by the hook MessageAccepted {nonce or messageId}. Also: proof
+//   = "api" proof.receipts    its own record, beside one of the two above: a file (relative: in the agent's
+//   own folder) whose
+//                     path it finds in AGENT_RUNNER_RECEIPTS. It appends one line that begins with the
+//                     message's nonce, in one write, before it shows its proof or acts; it takes no message
+//                     of which it could not write the line. The file is the witness for what nobody saw: a
+//                     proof shown while no daemon ran, also by a program that has died since
+//   proof_timeout_ms  how long the proof may take (10000); after that the message is `unknown`
+//   proof_complete    true: without its proof nothing has happened, so that after its end the message may be
 //   handed
-//                    again. It must have let the proof reach its terminal, or the call succeed, before it
-//                    acts
-//   turn_end.pattern a line that ends the turn; turn_end = "api": it calls the hook TurnEnded; none: the turn
-//   ends with
-//                    the acceptance
-//   max_inline_bytes larger bodies go as a file (plain 2000, lines 16384, bracketed 65536)
-//   quit_keys        tmux key names or texts that end it; none: SIGHUP, as when its terminal is closed
+//                     again. It must have let the proof reach its terminal, or the call succeed, before it
+//                     acts. Needed only without receipts, and weaker: of a program that dies while no daemon
+//                     runs nobody sees the last proof
+//   turn_end.pattern  a line that ends the turn; turn_end = "api": it calls the hook TurnEnded; none: the
+//   turn ends
+//                     with the acceptance
+//   max_inline_bytes  larger bodies go as a file (plain 2000, lines 16384, bracketed 65536)
+//   quit_keys         tmux key names or texts that end it; none: SIGHUP, as when its terminal is closed
 #pragma once
 #include "adapters/command/pattern.hpp"
 #include "adapters/envelope.hpp"
@@ -38,6 +45,7 @@ struct Options {
   std::optional<Pattern> ready{};
   std::string proof_pattern{};  ///< with its places still open; empty: none
   bool proof_api = false;
+  std::string receipts{};  ///< as given; empty: none
   bool proof_complete = false;
   milliseconds proof_timeout{10'000};
   std::optional<Pattern> turn_end{};

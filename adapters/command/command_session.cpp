@@ -1,5 +1,7 @@
 #include "adapters/command/command_session.hpp"
 
+#include "adapters/command/receipts.hpp"
+
 #include <algorithm>
 #include <csignal>
 #include <utility>
@@ -32,9 +34,10 @@ std::size_t longest_line(std::string const& text) {
 
 }  // namespace
 
-CommandSession::CommandSession(SessionContext context, Options options)
+CommandSession::CommandSession(SessionContext context, Options options, std::filesystem::path receipts)
     : context_(std::move(context)),
       options_(std::move(options)),
+      receipts_(std::move(receipts)),
       changed_(context_.executor),
       tasks_(context_.executor, "command " + context_.request.agent_id) {}
 
@@ -334,22 +337,43 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
 }
 
 awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
-  auto const typed = std::ranges::find(typed_, prompt.nonce, &Typed::nonce);
-  if (typed != typed_.end() && !typed->proved_by.empty()) co_return Witness::accepted;
+  auto const proved_before = [&] {
+    auto const typed = std::ranges::find(typed_, prompt.nonce, &Typed::nonce);
+    return typed != typed_.end() && !typed->proved_by.empty();
+  };
+  if (proved_before()) co_return Witness::accepted;
   if (!options_.has_proof()) co_return Witness::blind;
-  if (auto const pattern = options_.proof_of(prompt.nonce, prompt.message_id)) {
+  bool const alive = !process_gone && context_.terminal->alive();
+  auto const pattern = options_.proof_of(prompt.nonce, prompt.message_id);
+  if (alive) {
+    // Typed by an earlier daemon, perhaps: from now on its proof is waited for, so that none comes unseen
+    // after the looks below.
+    if (std::ranges::find(typed_, prompt.nonce, &Typed::nonce) == typed_.end())
+      typed_.push_back({prompt.nonce, prompt.message_id, pattern});
+    (void)co_await follow();
+  }
+  auto receipt = Receipt::unreadable;
+  if (!receipts_.empty()) receipt = find_receipt(receipts_, prompt.nonce);
+  if (receipt == Receipt::there) co_return Witness::accepted;
+  if (pattern) {
     // What it wrote while nobody watched is on its screen.
     auto screen = co_await context_.terminal->capture();
     if (screen &&
         std::ranges::any_of(screen->lines, [&](auto const& line) { return pattern->matches(line); }))
       co_return Witness::accepted;
   }
-  if (!process_gone && context_.terminal->alive()) {
+  if (proved_before()) co_return Witness::accepted;
+  if (alive) {
+    if (!context_.terminal->alive()) co_return Witness::pending;  // its end asks again
     // A daemon that was killed may have died before it typed anything: that is known, so it is no doubt.
     auto const last = co_await context_.terminal->last_typed();
-    co_return last && *last != prompt.nonce ? Witness::absent : Witness::pending;
+    if (!last || *last == prompt.nonce) co_return Witness::pending;
+    if (proved_before()) co_return Witness::accepted;
+    std::erase_if(typed_, [&](Typed const& t) { return t.nonce == prompt.nonce; });
+    co_return Witness::absent;
   }
-  co_return options_.proof_complete ? Witness::absent : Witness::blind;
+  if (receipt == Receipt::missing) co_return Witness::absent;
+  co_return receipts_.empty() && options_.proof_complete ? Witness::absent : Witness::blind;
 }
 
 awaitable<Result<void>> CommandSession::interrupt() {

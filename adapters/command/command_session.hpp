@@ -15,7 +15,8 @@ namespace ar::adapters::command {
 
 class CommandSession final : public ProviderSession {
  public:
-  CommandSession(SessionContext context, Options options);
+  /// `receipts`: the program's own record (receipts.hpp); empty: it keeps none.
+  CommandSession(SessionContext context, Options options, std::filesystem::path receipts);
 
   void start() override;
   awaitable<void> stop() override;
@@ -59,6 +60,7 @@ class CommandSession final : public ProviderSession {
 
   SessionContext context_;
   Options const options_;
+  std::filesystem::path const receipts_;
   bool ready_ = false;
   bool handing_ = false;
   bool following_ = false;

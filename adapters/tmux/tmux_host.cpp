@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <sstream>
 #include <unistd.h>
@@ -20,6 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kReportPatience = 2s;
+constexpr auto kLostGrace = 1s;  ///< between asking a program that lost its terminal to end and ending it
 
 /// tmux turns dots of a session's name into this by itself; done here so that `-t` finds what `-s` made.
 std::string tmux_name(std::string name) {
@@ -193,6 +195,18 @@ class Host final : public TmuxHost {
     auto killed = co_await control_->call(std::move(commands));
     if (!killed && killed.error().message.find("can't find") == std::string::npos) co_return killed.error();
     co_return Result<void>();
+  }
+
+  awaitable<void> end_lost(pid_t pid, std::string variable) override {
+    Process const handle(executor_,
+                         pid);  // before the look: from here on the number cannot change its meaning
+    if (handle.exited()) co_return;
+    std::ifstream in("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);
+    bool ours = false;
+    for (std::string entry; !ours && std::getline(in, entry, '\0');) ours = entry == variable;
+    if (!ours) co_return;
+    ProcessTree tree(executor_, pid, false);
+    co_await tree.end(kLostGrace);
   }
 
   std::vector<std::string> attach_command(std::string const& session, bool read_only) const override {

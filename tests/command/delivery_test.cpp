@@ -238,3 +238,62 @@ TEST_CASE("InterruptAndQuitReachTheProgram") {
     co_await agent.stop();
   });
 }
+
+TEST_CASE("TheReceiptsTellWhatAProgramTookThatNobodySawTakingIt") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    // It keeps its record, and shows nothing before it is told to.
+    Agent agent(
+        lab, "record",
+        shell(
+            "stty -echo; while read -r line; do n=${line#*runner }; echo ${n%% *} >>$AGENT_RUNNER_RECEIPTS; "
+            "echo noted; read -r go; echo took ${n%% *}; done",
+            R"({"proof":{"pattern":"took {nonce}","receipts":"taken"},"proof_timeout_ms":200})"));
+    co_await agent.start();
+    auto const taken = agent.prompt("taken in silence");
+    Handing handing;
+    co_await agent.hand(taken, handing);
+    CHECK(handing.outcome == HandOutcome::unknown);
+    auto says = co_await agent.session().witness(taken, false);
+    CHECK(says == Witness::accepted);
+    auto const never = agent.prompt("never typed");
+    says = co_await agent.session().witness(never, false);
+    CHECK(says == Witness::absent);
+
+    auto const terminal = agent.terminal_ptr();
+    co_await terminal->paste_and_enter("go");
+    co_await Lab::until(terminal, "took " + taken.nonce);
+    auto const second = agent.prompt("and it dies");
+    co_await agent.hand(second, handing);
+    ::kill(terminal->pid(), SIGKILL);
+    auto const deadline = Clock::now() + 20s;
+    while (terminal->alive() && Clock::now() < deadline) co_await sleep_for(2ms);
+    CommandAdapter const adapter;
+    CHECK(adapter.witness_offline(agent.request(), "", second) == Witness::accepted);
+    CHECK(adapter.witness_offline(agent.request(), "", never) == Witness::absent);
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("AProofThatComesAfterTheNextDaemonHasLookedIsHeard") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(
+        lab, "later",
+        shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; done",
+              R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
+    co_await agent.start();
+    auto const prompt = agent.prompt("typed by a daemon that died");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::unknown);
+    co_await agent.session().stop();
+    agent.open(true);
+    auto const says = co_await agent.session().witness(prompt, false);
+    CHECK(says == Witness::pending);
+    co_await agent.terminal().paste_and_enter("go");
+    auto const accepted = co_await agent.until_event<Accepted>();
+    CHECK(accepted.nonce == prompt.nonce);
+    co_await agent.stop();
+  });
+}

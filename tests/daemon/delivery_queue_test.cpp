@@ -144,7 +144,12 @@ class World final : public DeliveryHost {
     queue->on_turn_ended(end);
   }
 
-  adapters::ProviderSession* taker() override { return has_process ? &session : nullptr; }
+  adapters::ProviderSession* taker() override {
+    if (goes_after == 0) has_process = false;
+    if (goes_after >= 0) --goes_after;
+    return has_process ? &session : nullptr;
+  }
+  bool caught_up() const override { return has_unread; }
   std::string why_not() const override { return "no process"; }
   Witness witness_offline(Prompt const&) override { return offline_says; }
   void wanted() override {}
@@ -156,6 +161,8 @@ class World final : public DeliveryHost {
   relay::Identity who{"a"};
   ScriptedSession session;
   bool has_process = true;
+  int goes_after = -1;  ///< the process goes after so many more looks at it; -1: it stays
+  bool has_unread = true;
   Witness offline_says = Witness::absent;
   std::int64_t turns = 0;
   std::unique_ptr<relay::EmbeddedBus> bus;
@@ -301,6 +308,36 @@ TEST_CASE("AClaimLostToAnotherIsDroppedSilently") {
     w.queue->on_gate_changed();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(w.session.handed.empty());
+  };
+  with_world(story);
+}
+
+TEST_CASE("WhatComesWhileTheUnreadAreFetchedWaitsForThem") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.has_unread = false;
+    auto const young = co_await w.send();
+    CHECK(co_await w.until([&] { return w.queue->held_reason().find("being fetched") != std::string::npos; }));
+    CHECK(w.session.handed.empty());
+    w.queue->offer_local(-1, "operator", "prompt", "never was on the bus");
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 1; }));
+    w.end_turn();
+    w.has_unread = true;
+    w.queue->on_gate_changed();
+    CHECK(co_await w.until([&] { return w.state(young) == DeliveryState::running; }));
+  };
+  with_world(story);
+}
+
+TEST_CASE("ClaimedWorkWhoseProcessGoesBeforeItIsHandedIsHandedToTheNext") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.goes_after = 1;
+    auto const id = co_await w.send([](relay::NewMessage& m) { m.claimable = true; });
+    CHECK(co_await w.until([&] { return !w.has_process; }));
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
+    CHECK(w.session.handed.empty());
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
   };
   with_world(story);
 }

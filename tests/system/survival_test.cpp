@@ -103,3 +103,21 @@ TEST_CASE("AgentsComeBackWhenTheirTmuxServerIsKilled") {
   auto const id = home.send("demo", "back again?");
   CHECK(Installation::eventually([&] { return home.delivery_state(id) == "done"; }));
 }
+
+TEST_CASE("AProgramThatOutlivedItsTerminalIsEndedBeforeItsSuccessorStarts") {
+  Installation home;
+  auto arguments = std::vector<std::string>{"spawn", "stays", "--provider", "command", "--cwd", home.work().string()};
+  arguments.insert(arguments.end(), kShell.begin(), kShell.end());
+  arguments.push_back("trap '' HUP; while :; do sleep 1; done");
+  home.good(arguments);
+  home.wait_for_state("stays", "idle");
+  auto const pid = home.agent("stays")["pid"].get<int>();
+  home.kill_daemon();
+  auto const socket = (home.state() / "run" / "tmux.sock").string();
+  home.run_program("/usr/bin/tmux", {"-S", socket, "kill-server"}, "");
+  CHECK(Installation::runs(pid));
+  home.good({"up"});
+  home.wait_for_state("stays", "idle");
+  CHECK(home.agent("stays")["pid"] != pid);
+  CHECK_FALSE(Installation::runs(pid));
+}

@@ -1,0 +1,61 @@
+#include "chaos/sandbox.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace ar::chaos {
+namespace {
+
+bool write_text(char const* file, std::string const& text) {
+  int const fd = ::open(file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  auto const written = ::write(fd, text.data(), text.size());
+  ::close(fd);
+  return written == static_cast<ssize_t>(text.size());
+}
+
+bool unshare_as_user() {
+  auto const uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+  return write_text("/proc/self/setgroups", "deny") &&
+         write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
+         write_text("/proc/self/gid_map", gid + " " + gid + " 1");
+}
+
+}  // namespace
+
+std::string mount_small_disk(std::filesystem::path const& dir, std::size_t bytes) {
+  auto const why = [](char const* what) { return std::string(what) + ": " + std::strerror(errno); };
+  if (::unshare(CLONE_NEWNS) != 0 && !unshare_as_user()) return why("no mount namespace of its own");
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return why("the namespace cannot be made private");
+  auto const options = "mode=0700,size=" + std::to_string(bytes);
+  if (::mount("tmpfs", dir.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0)
+    return why("no tmpfs");
+  return {};
+}
+
+DiskFull::DiskFull(std::filesystem::path const& dir)
+    : file_(dir / "filler"), fd_(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+  // Halving steps down to a page: what others free meanwhile is not worth the trouble.
+  struct statvfs disk{};
+  if (fd_ < 0 || ::fstatvfs(fd_, &disk) != 0) return;
+  off_t size = 0;
+  for (auto step = static_cast<off_t>(disk.f_bavail * disk.f_frsize); step >= 4096;)
+    if (::posix_fallocate(fd_, size, step) == 0)
+      size += step;
+    else
+      step /= 2;
+}
+
+DiskFull::~DiskFull() {
+  if (fd_ >= 0) ::close(fd_);
+  ::unlink(file_.c_str());
+}
+
+}  // namespace ar::chaos
