@@ -110,6 +110,12 @@ class Adapter {
   virtual std::unique_ptr<ProviderSession> open(SessionContext context) const = 0;
   /// Whether the provider can go on with this session (its record exists).
   virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;
+  /// Why starting it again cannot help after this end, for people; empty: it may.
+  virtual std::string hopeless(ExitStatus const& status) const {
+    if (status.code == 126) return "its program cannot be executed (exit status 126)";
+    if (status.code == 127) return "its program was not found (exit status 127)";
+    return {};
+  }
   /// The witness after the provider's end, without a process: what does the record say?
   virtual Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
                                   Prompt const& prompt) const = 0;

@@ -330,6 +330,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   ending_ = true;
   provider_ready_ = false;
   record_.last_exit = exit_text(status);
+  last_status_ = status;
   record_.pid = 0;
   services_.events.append(spec_.id, "agent.exited",
                           {{"status", record_.last_exit}, {"code", status.code}, {"signal", status.signal}});
@@ -346,18 +347,29 @@ void Agent::recover() {
   auto const lived = std::max<milliseconds>(wall_now() - record_.started_at, 0ms);
   auto const decision = policy_.on_exit(Clock::now(), lived);
   ++record_.restarts;
-  if (!decision.wait) {
-    auto const why = "gave up after " + std::to_string(decision.exits) + " exits in 2 min (last: " + record_.last_exit +
-                     "); see `agent-runner events " + spec_.id + "`, then `agent-runner restart " + spec_.id + "`";
-    spdlog::error("agent {}: {}", spec_.id, why);
-    (void)apply(AgentInput::gave_up, why);
+  // Later than at its start, a shell's exit status is that of its last command, whatever that was.
+  bool const at_start = last_status_.known && lived < 30s;
+  auto const hopeless = at_start ? adapter_->hopeless(last_status_) : std::string();
+  if (!hopeless.empty()) {
+    give_up("not started again: " + hopeless);
     return;
   }
+  if (!decision.wait) {
+    give_up("gave up after " + std::to_string(decision.exits) + " exits in 2 min (last: " + record_.last_exit + ")");
+    return;
+  }
+  auto const wait = services_.brake.slot(Clock::now(), *decision.wait);
   record_.reason = record_.last_exit + ", restart " + std::to_string(decision.exits) + " in " +
-                   std::to_string(decision.wait->count()) + " ms";
-  services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", decision.wait->count()}});
+                   std::to_string(wait.count()) + " ms";
+  services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", wait.count()}});
   save();
-  tasks_.spawn("restart", restart_later(*decision.wait));
+  tasks_.spawn("restart", restart_later(wait));
+}
+
+void Agent::give_up(std::string const& why) {
+  auto const text = why + "; see `agent-runner events " + spec_.id + "`, then `agent-runner restart " + spec_.id + "`";
+  spdlog::error("agent {}: {}", spec_.id, text);
+  (void)apply(AgentInput::gave_up, text);
 }
 
 awaitable<void> Agent::restart_later(milliseconds wait) {

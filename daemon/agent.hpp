@@ -91,6 +91,7 @@ class Agent final : private DeliveryHost {
   awaitable<void> terminate();
   awaitable<void> process_ended(adapters::ExitStatus status);
   void recover();
+  void give_up(std::string const& why);
   awaitable<void> restart_later(milliseconds wait);
   awaitable<void> settle();
   awaitable<bool> wait_until_at_rest(milliseconds patience);
@@ -124,6 +125,7 @@ class Agent final : private DeliveryHost {
   bool adopted_ = false;     ///< the process ran before this daemon did, and has not been heard of yet
   bool caught_up_ = false;   ///< the unread messages have been fetched once
   bool launching_ = false;
+  adapters::ExitStatus last_status_{};
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate

@@ -112,7 +112,7 @@ class Daemon {
     auto const port = co_await last_port(*journal_, config_);
     deliveries_changed_.emplace(executor);
     services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *bus_, *host_, *deliveries_changed_, files_,
-                               adapters_, executable_dir(), share_dir(), new_uuid(),
+                               adapters_, executable_dir(), share_dir(), brake_, new_uuid(),
                                [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
     supervisor_.emplace(*services_);
     backend_.emplace(*services_, *supervisor_, *token, [this](bool agents) { ask_to_stop(agents); });
@@ -181,6 +181,7 @@ class Daemon {
   std::optional<EventLog> events_;
   std::unique_ptr<adapters::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
+  FleetBrake brake_;
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
   std::optional<DaemonBackend> backend_;

@@ -13,4 +13,15 @@ RestartPolicy::Decision RestartPolicy::on_exit(Clock::time_point now, Clock::dur
   return {n, std::min<milliseconds>(10'000ms, std::max<milliseconds>(500ms, 500ms * n))};
 }
 
+milliseconds FleetBrake::slot(Clock::time_point now, milliseconds wait) {
+  constexpr std::size_t kTogether = 5;
+  auto start = now + wait;
+  if (starts_.size() == kTogether) {
+    start = std::max(start, starts_.front() + 1s);
+    starts_.pop_front();
+  }
+  starts_.insert(std::ranges::upper_bound(starts_, start), start);
+  return std::chrono::ceil<milliseconds>(start - now);
+}
+
 }  // namespace ar::daemon

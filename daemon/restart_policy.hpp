@@ -22,4 +22,14 @@ class RestartPolicy {
   std::deque<Clock::time_point> exits_;
 };
 
+/// For the whole fleet: when many agents die at once (their tmux server, memory), they are not all started at once. Pure.
+class FleetBrake {
+ public:
+  /// What a restart that is due in `wait` waits instead: at most 5 are started within any second.
+  milliseconds slot(Clock::time_point now, milliseconds wait);
+
+ private:
+  std::deque<Clock::time_point> starts_;  ///< the last ones given out, rising
+};
+
 }  // namespace ar::daemon

@@ -7,6 +7,7 @@
 #include "daemon/config.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/journal.hpp"
+#include "daemon/restart_policy.hpp"
 #include "relay/bus.hpp"
 
 #include <filesystem>
@@ -30,6 +31,7 @@ struct Services {
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const& adapters;
   std::filesystem::path bin_dir;     ///< agent-runner, agent-runner-hook
   std::filesystem::path share_dir;   ///< plugins/
+  FleetBrake& brake;
   std::string instance_id;           ///< this start of the daemon
   std::function<int()> tcp_port;     ///< of the control server; 0: none
 };

@@ -1,6 +1,11 @@
+#include "daemon/agent_state.hpp"
 #include "daemon/restart_policy.hpp"
+#include "support/run.hpp"
 
 #include <doctest/doctest.h>
+
+#include <cstdio>
+#include <vector>
 
 using namespace ar;
 using namespace ar::daemon;
@@ -36,4 +41,51 @@ TEST_CASE("ExitsOlderThanTwoMinutesNoLongerCount") {
   CHECK(policy.on_exit(at(121s), 1s).exits == 2);
   policy.forget();
   CHECK(policy.on_exit(at(122s), 1s).exits == 1);
+}
+
+TEST_CASE("AFleetThatDiesAtOnceIsStartedFiveASecond") {
+  FleetBrake brake;
+  std::vector<milliseconds> waits;
+  for (int i = 0; i < 12; ++i) waits.push_back(brake.slot(at(100s), 500ms));
+  CHECK(waits == std::vector<milliseconds>{500ms, 500ms, 500ms, 500ms, 500ms, 1500ms, 1500ms, 1500ms, 1500ms, 1500ms,
+                                           2500ms, 2500ms});
+  // Long after, nobody waits for it.
+  CHECK(brake.slot(at(200s), 500ms) == 500ms);
+  // A longer wait of one agent does not hold up the others by more than its own second.
+  FleetBrake mixed;
+  CHECK(mixed.slot(at(0s), 10'000ms) == 10'000ms);
+  CHECK(mixed.slot(at(0s), 500ms) == 500ms);
+}
+
+// The time line of a provider that lives for a given time after each start, until it is given up or has been started
+// often enough: the state machine's own table, the policy's own waits, and a clock that nobody waits for.
+TEST_CASE("TheTimeLineOfExitsAndRestarts") {
+  auto const tell = [](char const* what, Clock::duration life, int most) {
+    ManualClock clock;
+    auto const begin = Clock::now();
+    RestartPolicy policy;
+    auto state = next_state(AgentState::creating, AgentInput::start).next;
+    state = next_state(state, AgentInput::launched).next;
+    std::printf("%s\n  %10s  %5s  %9s  %s\n", what, "exit at s", "exits", "wait ms", "then");
+    for (int i = 0; i < most; ++i) {
+      state = next_state(state, AgentInput::ready).next;
+      clock.advance(life);
+      auto const [ended, action] = next_state(state, AgentInput::exited);
+      REQUIRE(action == Action::recover);
+      auto const decision = policy.on_exit(Clock::now(), life);
+      auto const at_s = std::chrono::duration<double>(Clock::now() - begin).count();
+      state = next_state(ended, decision.wait ? AgentInput::restart_due : AgentInput::gave_up).next;
+      std::printf("  %10.1f  %5d  %9s  %s\n", at_s, decision.exits,
+                  decision.wait ? std::to_string(decision.wait->count()).c_str() : "-",
+                  std::string(to_string(state)).c_str());
+      if (!decision.wait) return state;
+      clock.advance(*decision.wait);
+      state = next_state(state, AgentInput::launched).next;
+    }
+    return state;
+  };
+  CHECK(tell("lives 1 s each time", 1s, 20) == AgentState::failed);
+  CHECK(tell("lives 29 s each time", 29s, 20) == AgentState::failed);
+  CHECK(tell("lives 31 s each time", 31s, 8) == AgentState::starting);
+  CHECK(tell("lives 3 min each time", 3min, 3) == AgentState::starting);
 }
