@@ -57,6 +57,9 @@ class Agent final : private DeliveryHost {
   awaitable<void> fetch_unread();
 
   json view() const;
+  std::int64_t memory_bytes() const;  ///< resident, of its process and all that it started
+  /// Idle with nothing to do, and its provider can go on with the session later.
+  bool may_be_suspended() const;
   WallTime since() const { return record_.since; }
 
  private:

@@ -232,8 +232,16 @@ json Agent::view() const {
   shown["status"] = work_.status();
   shown["work"] = work_.meta()["activeWork"];
   if (!record_.model.empty()) shown["reportedModel"] = record_.model;
-  if (auto const bytes = resident_bytes(record_.pid); bytes > 0) shown["memoryBytes"] = bytes;
+  if (auto const bytes = memory_bytes(); bytes > 0) shown["memoryBytes"] = bytes;
   return shown;
+}
+
+std::int64_t Agent::memory_bytes() const { return resident_bytes(record_.pid); }
+
+bool Agent::may_be_suspended() const {
+  if (state_ != AgentState::idle || queue_.waiting() > 0 || queue_.turn_open()) return false;
+  auto const request = launch_request();
+  return request && adapter_->can_resume(*request, record_.session_id);
 }
 
 // ---- DeliveryHost ----

@@ -41,6 +41,8 @@ std::vector<Setting> const& settings() {
        "ms an agent may take to stop before it is killed"},
       {"agents.columns", &Config::attach_columns, 40, 500, {}, nullptr, "columns of a terminal nobody is attached to"},
       {"agents.rows", &Config::attach_rows, 10, 200, {}, nullptr, "rows of a terminal nobody is attached to"},
+      {"agents.memory_limit_mb", &Config::memory_limit_mb, 0, 1 << 24, {}, nullptr,
+       "MiB that all agents together may use before the longest idle are suspended; 0: only when the machine is tight"},
       {"agents.token_lifetime_s", &Config::agent_token_lifetime_s, 0, 315'360'000, {}, nullptr,
        "seconds for which an agent's token lasts, renewed in time; 0: no end"},
       {"events.retention_days", &Config::event_retention_days, 1, 3650, {}, nullptr,

@@ -22,6 +22,7 @@ struct Config {
   std::int64_t shutdown_timeout_ms = 10'000;    ///< how long an agent may take to stop by itself
   std::int64_t attach_columns = 120, attach_rows = 40;  ///< a terminal's size while nobody is attached
   std::int64_t event_retention_days = 30;
+  std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none
   std::int64_t agent_token_lifetime_s = 0;  ///< 0: no end; else renewed in time
   relay::BusLimits relay{};
   std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter

@@ -1,5 +1,5 @@
 #include "daemon/supervisor.hpp"
-
+#include "daemon/memory_watch.hpp"
 #include "base/ids.hpp"
 
 #include <spdlog/spdlog.h>
@@ -8,6 +8,7 @@
 #include <optional>
 
 namespace ar::daemon {
+using namespace std::chrono_literals;
 namespace {
 
 struct StoredAgent {
@@ -38,7 +39,7 @@ Result<std::vector<StoredAgent>> read_agents(Database& db) {
 }  // namespace
 
 Supervisor::Supervisor(Services& services)
-    : services_(services), spawning_(services.executor), tasks_(services.executor, "supervisor") {}
+    : services_(services), spawning_(services.executor), tasks_(services.executor, "supervisor"), watching_(services.executor, "memory") {}
 Supervisor::~Supervisor() = default;
 
 awaitable<Result<void>> Supervisor::take_over() {
@@ -75,10 +76,40 @@ awaitable<Result<void>> Supervisor::take_over() {
     tasks_.spawn("take over " + id, agent->take_over(std::move(terminal)));
   }
   co_await tasks_.join();
+  watching_.spawn("memory", free_memory());
   co_return Result<void>();
 }
 
+/// While memory is tight: suspends those that can go on later where they were, the longest idle first.
+awaitable<void> Supervisor::free_memory() {
+  auto const used = [this] {
+    std::int64_t total = 0;
+    for (auto const& [id, agent] : agents_) total += agent->memory_bytes();
+    return total;
+  };
+  MemoryWatch watch(services_.executor, services_.config.memory_limit_mb << 20, used);
+  for (;;) {
+    auto const why = co_await watch.tight();
+    auto const agent = longest_idle();
+    if (!agent) {
+      co_await sleep_for(10s);  // all work, or could not go on after it
+      continue;
+    }
+    json params = {{"reason", "memory is tight: " + why}};
+    auto suspended = co_await agent->act("suspend", std::move(params));
+    if (!suspended) spdlog::warn("{}", suspended.error().message);
+  }
+}
+
+std::shared_ptr<Agent> Supervisor::longest_idle() const {
+  std::shared_ptr<Agent> found;
+  for (auto const& [id, agent] : agents_)
+    if (agent->may_be_suspended() && (!found || agent->since() < found->since())) found = agent;
+  return found;
+}
+
 awaitable<void> Supervisor::shut_down(bool stop_agents) {
+  co_await watching_.stop();
   if (stop_agents) {
     auto stop = [](Agent* agent) -> awaitable<void> {
       json const params = json::object();

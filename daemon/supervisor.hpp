@@ -41,6 +41,8 @@ class Supervisor {
   Result<AgentSpec> check(json const& body) const;
   std::string free_name(std::string const& provider) const;
   awaitable<Result<AgentToken>> make_token(std::string const& id);
+  awaitable<void> free_memory();
+  std::shared_ptr<Agent> longest_idle() const;
   void know_tokens_of(Agent const& agent);
   void forget_tokens_of(std::string const& id);
   std::shared_ptr<Agent> add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);
@@ -49,7 +51,8 @@ class Supervisor {
   std::map<std::string, std::shared_ptr<Agent>, std::less<>> agents_;
   std::map<std::string, std::string, std::less<>> by_token_hash_;
   AsyncMutex spawning_;
-  TaskGroup tasks_;
+  TaskGroup tasks_;       ///< short ones, that are waited for
+  TaskGroup watching_;
 };
 
 }  // namespace ar::daemon
