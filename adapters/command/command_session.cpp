@@ -239,7 +239,9 @@ awaitable<void> CommandSession::follow_output(std::unique_ptr<Terminal::OutputWa
   for (bool alive = true; alive && output_matters();) {
     alive = context_.terminal->alive();
     if (alive) co_await watch->wait(Clock::time_point::max());
-    for (auto const& line : lines_.feed(watch->take())) {
+    auto const bytes = watch->take();
+    if (bytes.empty() && alive) co_await look_back();
+    for (auto const& line : lines_.feed(bytes)) {
       bool const in_turn = turn_open_;
       look_at(line);
       if (in_turn && turn_open_ && turn_text_.size() < kLongestTurnText) turn_text_ += line + "\n";
@@ -249,6 +251,27 @@ awaitable<void> CommandSession::follow_output(std::unique_ptr<Terminal::OutputWa
   }
   following_ = false;
   changed_.notify_all();
+}
+
+/// Woken without output: what was written while tmux's client was being replaced came to nobody, and stands
+/// on the screen.
+awaitable<void> CommandSession::look_back() {
+  auto const screen = co_await context_.terminal->capture();
+  if (!screen) co_return;
+  bool in_turn =
+      false;  // below the proof of the message typed last: an end of turn there is that of its turn
+  for (auto const& line : screen->lines) {
+    auto const typed =
+        std::ranges::find_if(typed_, [&](Typed const& t) { return t.proof && t.proof->matches(line); });
+    if (typed != typed_.end()) {
+      proved(*typed, "pattern");
+      in_turn = typed->nonce == typed_.back().nonce;
+    } else if (in_turn && turn_open_ && options_.turn_end && options_.turn_end->matches(line)) {
+      TurnEnded end;
+      end.final_text = turn_text_;
+      end_turn(std::move(end));
+    }
+  }
 }
 
 void CommandSession::look_at(std::string const& line) {

@@ -52,6 +52,7 @@ class CommandSession final : public ProviderSession {
   /// Makes sure that the output is read as long as anything in it matters.
   awaitable<Result<void>> follow();
   awaitable<void> follow_output(std::unique_ptr<Terminal::OutputWatch> watch);
+  awaitable<void> look_back();
   bool output_matters() const;
   void look_at(std::string const& line);
   void proved(Typed& typed, std::string proof);

@@ -153,14 +153,12 @@ bool Killer::kill_agent(bool in_tool) {
     if (!answer || !answer->good()) return false;
     pid = answer->body.value("pid", 0);
     state = answer->body.value("state", "");
+    if (state == "failed") restart_given_up();
     return pid > 0 && (state == "idle" || state == "busy");
   };
-  if (!eventually(20s, runs)) {
-    restart_given_up();
-    if (!eventually(20s, runs)) {
-      troubles_.push_back("agent " + agent + " does not come back: it is " + state);
-      return false;
-    }
+  if (!eventually(60s, runs)) {
+    troubles_.push_back("agent " + agent + " does not come back: it is " + state);
+    return false;
   }
   if (in_tool) {
     auto message = load_.next_message(agent, false);

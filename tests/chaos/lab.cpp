@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
-#include <iterator>
 #include <poll.h>
 #include <spawn.h>
+#include <sstream>
 #include <stdexcept>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -30,7 +30,9 @@ fs::path make_dir() {
 
 std::string slurp(fs::path const& file) {
   std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream text;
+  text << in.rdbuf();  // which, unlike an iterator, does not throw when a process ends while it is read about
+  return text.str();
 }
 
 }  // namespace

@@ -133,6 +133,21 @@ std::vector<json> settle(Lab const& lab, Killer& killer, std::vector<SentMessage
   return all;
 }
 
+/// What witnesses said about messages whose handing was cut short: how often the kills have hit.
+json witness_said(Lab const& lab) {
+  std::map<std::string, int> said;
+  for (std::int64_t cursor = 0;;) {
+    auto const answer =
+        lab.api().request("GET", "/v1/events?limit=1000&cursor=" + std::to_string(cursor), nullptr, 30s);
+    if (!answer || !answer->good() || answer->body["events"].empty()) break;
+    for (auto const& event : answer->body["events"]) {
+      cursor = event.value("number", cursor);
+      if (event.value("type", "") == "message.witness") ++said[event["data"].value("says", "")];
+    }
+  }
+  return said;
+}
+
 json quantiles(std::vector<double> values) {
   if (values.empty()) return nullptr;
   std::ranges::sort(values);
@@ -180,6 +195,7 @@ int run(Options const& options) {
   report["killToGoneMs"] = quantiles(killer.times().gone);
   report["upMs"] = quantiles(killer.times().up);
   report["upToAcceptedMs"] = quantiles(killer.times().working);
+  report["witnessSaid"] = witness_said(lab);
   report["sendsRepeated"] = load.repeated();
   report["sendsRefused"] = refused;
   report["operatorRestarts"] = killer.operator_restarts();
@@ -195,8 +211,9 @@ int run(Options const& options) {
               << "\n"
               << describe(tally) << "kill to gone " << report["killToGoneMs"].dump() << " ms\n`up` to ready "
               << report["upMs"].dump() << " ms\n`up` to a message accepted "
-              << report["upToAcceptedMs"].dump() << " ms\nsends repeated " << load.repeated() << ", refused "
-              << refused.size() << ", restarts by the operator " << killer.operator_restarts() << "\n";
+              << report["upToAcceptedMs"].dump() << " ms\nwitness asked " << report["witnessSaid"].dump()
+              << "\nsends repeated " << load.repeated() << ", refused " << refused.size()
+              << ", restarts by the operator " << killer.operator_restarts() << "\n";
     for (auto const& line : refused) std::cout << "  refused: " << line << "\n";
     for (auto const& line : killer.troubles()) std::cout << "  trouble: " << line << "\n";
     if (report.contains("kept")) std::cout << "kept: " << report["kept"].get<std::string>() << "\n";

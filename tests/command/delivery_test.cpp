@@ -297,3 +297,37 @@ TEST_CASE("AProofThatComesAfterTheNextDaemonHasLookedIsHeard") {
     co_await agent.stop();
   });
 }
+
+TEST_CASE("AProofAndATurnsEndShownWhileTheTmuxClientIsReplacedAreFoundOnTheScreen") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(
+        lab, "gap",
+        shell(
+            "stty -echo; while read -r line; do n=${line#*runner }; echo read; read -r go; echo took ${n%% "
+            "*}; "
+            "echo done; done",
+            R"({"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"},"proof_timeout_ms":60000})"));
+    co_await agent.start();
+    auto const began = Clock::now();
+    TaskGroup others(lab.io.get_executor(), "test");
+    auto gap = [&]() -> awaitable<void> {
+      auto const terminal = agent.terminal_ptr();
+      co_await Lab::until(terminal, "read");
+      std::string const tmux = "tmux -S " + lab.options().socket.string();
+      // The new client comes when this thread goes on: what happens in between is seen by none.
+      CHECK(std::system((tmux + " list-clients -F '#{client_pid}' | xargs kill -9; sleep 0.1; " + tmux +
+                         " send-keys -t =gap: go Enter; sleep 0.2")
+                            .c_str()) == 0);
+    };
+    others.spawn("gap", gap());
+    auto const prompt = agent.prompt("proved in the gap");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::accepted);
+    co_await agent.until_event<TurnEnded>();
+    CHECK(Clock::now() - began < 30s);
+    co_await others.stop();
+    co_await agent.stop();
+  });
+}
