@@ -1,6 +1,7 @@
 #include "daemon/daemon.hpp"
 
 #include "adapters/claude/claude_adapter.hpp"
+#include "adapters/codex/codex_adapter.hpp"
 #include "adapters/command/command_adapter.hpp"
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/ids.hpp"
@@ -31,6 +32,7 @@ using Adapters = std::map<std::string, std::shared_ptr<adapters::Adapter const>>
 Adapters make_adapters() {
   Adapters all;
   all.emplace("claude", adapters::make_claude_adapter());
+  all.emplace("codex", adapters::make_codex_adapter());
   all.emplace("command", std::make_shared<adapters::CommandAdapter>());
   return all;
 }
