@@ -76,7 +76,9 @@ void CodexSession::announce_gate() {
 
 /// What a person has to do first: answer, or put right what keeps Codex from working.
 void CodexSession::tell_waiting() {
-  auto now = !problem_.empty()      ? problem_
+  // Of a thread that is not ready yet nothing is told before Ready: the daemon learns first that a turn runs.
+  auto now = !problem_.empty()     ? problem_
+             : !ready_             ? std::string()
              : !questions_.empty() ? questions_.begin()->second
                                    : flag_;
   if (now == waiting_) return;

@@ -220,6 +220,7 @@ awaitable<Result<void>> CodexSession::resume_thread() {
   auto const thread = resumed->is_object() ? resumed->value("thread", json::object()) : json::object();
   co_await catch_up(thread);
   if (!std::exchange(ready_, true)) emit(Ready{thread_, record, model_, true, !turn_.empty()});
+  tell_waiting();
   co_return Result<void>();
 }
 
@@ -248,7 +249,6 @@ awaitable<void> CodexSession::catch_up(json const& thread) {
     turn_ = running;
     if (ready_) emit(TurnStarted{});  // else Ready tells
   }
-  tell_waiting();
 }
 
 /// Tells the process in the terminal which thread people are to see; `again`: also when it shows that one already.

@@ -1,5 +1,7 @@
 // The promise of spec 2 at the level of the adapter, against the real Codex CLI: every message reaches the model exactly
 // once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many (default 40).
+#include "adapters/codex/connection.hpp"
+#include "adapters/codex/protocol.hpp"
 #include "base/paths.hpp"
 #include "e2e/codex_lab.hpp"
 
@@ -58,10 +60,54 @@ double quantile(std::vector<double> values, double q) {
   return values[std::min(values.size() - 1, static_cast<std::size_t>(q * static_cast<double>(values.size())))];
 }
 
+/// The shortest protocol that works at all, for comparison, on a connection of its own: turn/start, and the completed
+/// item.
+class Bare {
+ public:
+  Bare(test::CodexLab& lab) : lab_(lab), done_(lab.io.get_executor()) {}
+
+  awaitable<void> open(std::string const& thread) {
+    thread_ = thread;
+    codex::Connection::OnFrame on_frame = [this](json const& frame) {
+      if (frame.at("method") == "item/completed" && codex::text_at(frame, {"params", "item", "clientId"}) == wanted_) {
+        seen_ = true;
+        done_.notify_all();
+      }
+    };
+    auto opened = co_await codex::Connection::open(lab_.io.get_executor(), lab_.socket(), std::move(on_frame));
+    REQUIRE(opened.has_value());
+    connection_ = *opened;
+    json hello{{"clientInfo", {{"name", "bare"}, {"title", "bare"}, {"version", "0"}}}};
+    REQUIRE((co_await connection_->call("initialize", std::move(hello))).has_value());
+    connection_->notify("initialized");
+    json resume{{"threadId", thread_}, {"excludeTurns", true}};
+    REQUIRE((co_await connection_->call("thread/resume", std::move(resume))).has_value());
+  }
+  awaitable<double> deliver() {
+    wanted_ = "bare-" + std::to_string(++number_);
+    seen_ = false;
+    json params{{"threadId", thread_}, {"clientUserMessageId", wanted_}};
+    params["input"] = json::array({json{{"type", "text"}, {"text", "timed"}}});
+    auto const start = Clock::now();
+    REQUIRE((co_await connection_->call("turn/start", std::move(params))).has_value());
+    while (!seen_) REQUIRE(co_await done_.wait(Clock::now() + 20s));
+    co_return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  }
+  awaitable<void> close() { co_await connection_->stop(); }
+
+ private:
+  test::CodexLab& lab_;
+  std::shared_ptr<codex::Connection> connection_{};
+  std::string thread_{}, wanted_{};
+  bool seen_ = false;
+  int number_ = 0;
+  Notifier done_;
+};
+
 struct Run {
   test::CodexLab lab;
   std::vector<Sent> sent;
-  std::vector<double> idle{}, steered{};
+  std::vector<double> idle{}, steered{}, bare{};
   std::size_t next_body = 0;
 
   std::string body() { return bodies()[next_body++ % bodies().size()]; }
@@ -127,9 +173,22 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
         co_await lab.open();
         co_await lab.launch();
         auto const idle = total * 6 / 10;
-        for (std::size_t i = 0; i < idle; ++i) co_await run.deliver(run.body(), false, &run.idle);
+        co_await lab.until_free();
+        Bare bare(lab);
+        co_await bare.open(lab.plan.session_id);
+        for (std::size_t i = 0; i < idle; ++i) {
+          co_await run.deliver(run.body(), false, nullptr);
+          co_await run.deliver("timed", false, &run.idle);
+          co_await lab.until_free();
+          run.bare.push_back(co_await bare.deliver());
+          auto const turns = lab.count<TurnEnded>();
+          std::function<bool()> const over = [&lab, turns] { return lab.count<TurnEnded>() > turns; };
+          co_await lab.until(over, "the bare turn is over");
+        }
+        co_await bare.close();
+        auto const busy = total - idle, begun = run.sent.size();
         // Urgent ones while a tool runs: steered into the turn, taken when the tool ends.
-        while (run.sent.size() < total * 8 / 10) {
+        while (run.sent.size() < begun + busy / 2) {
           auto const from = lab.events.size();
           co_await run.deliver("[[exec:sleep 0.5]]", false, nullptr);
           std::function<bool()> const runs = [&lab, from] { return lab.noted("tool.started", from); };
@@ -137,7 +196,7 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
           co_await run.deliver(run.body(), true, nullptr);
         }
         // Urgent ones while the model is at work: its answer is begun anew with them.
-        while (run.sent.size() < total) {
+        while (run.sent.size() < begun + busy) {
           co_await run.deliver("[[sleep:1500]] [[say:slept]]", false, nullptr);
           for (int k = 0; k < 3; ++k) co_await run.deliver(run.body(), true, &run.steered);
         }
@@ -150,8 +209,12 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
         co_await lab.close();
       },
       std::chrono::seconds(600));
-  std::printf("handed to accepted: idle p50 %.0f ms, p95 %.0f ms (N=%zu); steered into the model's work p50 %.0f ms, p95 %.0f "
-              "ms (N=%zu)\n",
-              quantile(run.idle, 0.5), quantile(run.idle, 0.95), run.idle.size(), quantile(run.steered, 0.5),
+  auto const ratio = quantile(run.idle, 0.5) / quantile(run.bare, 0.5);
+  std::printf("idle, short text, handed to accepted: p50 %.1f ms, p95 %.1f ms (N=%zu); bare protocol: p50 %.1f ms, p95 %.1f ms "
+              "(N=%zu); ratio of p50 %.2f\n",
+              quantile(run.idle, 0.5), quantile(run.idle, 0.95), run.idle.size(), quantile(run.bare, 0.5),
+              quantile(run.bare, 0.95), run.bare.size(), ratio);
+  std::printf("steered into the model's work: p50 %.1f ms, p95 %.1f ms (N=%zu)\n", quantile(run.steered, 0.5),
               quantile(run.steered, 0.95), run.steered.size());
+  WARN(ratio <= 1.1);
 }
