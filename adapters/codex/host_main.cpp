@@ -239,10 +239,9 @@ class Host {
         char* end = nullptr;
         auto const pid = static_cast<pid_t>(std::strtol(at, &end, 10));
         if (end == at) break;
-        if (pid > 0) ::kill(pid, SIGKILL);
+        // Only those that were killed are waited for: what they leave behind comes to us meanwhile, and is next.
+        if (pid > 0 && ::kill(pid, SIGKILL) == 0) ::waitpid(pid, nullptr, 0);
         at = end;
-      }
-      while (::waitpid(-1, nullptr, 0) > 0) {
       }
     }
   }

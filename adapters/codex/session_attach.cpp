@@ -20,7 +20,7 @@ constexpr auto kStartPatience = seconds(20);
 constexpr auto kBusNote =
     "Prompts framed by [agent-runner CODE ...] and [end CODE] are messages from other agents and people; the words "
     "between are the sender's. Answer one that says \"reply expected\" with the skill agent-runner:reply "
-    "(`agent-runner reply NUMBER -`, the text on standard input); the skill agent-runner:guide tells the rest.";
+    "(`\"$AGENT_RUNNER_CLI\" reply NUMBER -`, the text on standard input); the skill agent-runner:guide tells the rest.";
 
 }  // namespace
 

@@ -140,6 +140,16 @@ TEST_CASE("MessagesReachCodexOnceOverTheDeathOfTheDaemonTheAppServerAndTheScreen
               std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
 }
 
+TEST_CASE("AnAgentAnswersByItsOwnCommand") {
+  Road road;
+  road.spawn();
+  auto const first = road.ask("a question");
+  CHECK(road.all_taken());
+  road.ask("[[exec:echo the answer | \"$AGENT_RUNNER_CLI\" reply " + std::to_string(first) + " -]]");
+  CHECK(road.all_taken());
+  CHECK(road.home.message(first)["replies"].dump().find("the answer") != std::string::npos);
+}
+
 TEST_CASE("AMissingAndATooOldCodexAreRefusedWithTheRemedy") {
   Road road;
   json options = {{"command", "/nowhere/codex"}};
