@@ -214,7 +214,7 @@ json diagnose(Paths const& paths, Config const& config) {
     add({Level::warning, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), "free some space"});
   else if (!ec)
     add({Level::ok, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), ""});
-  for (char const* program : {"agent-runner", "agent-runner-hook", "agent-runner-launch"}) {
+  for (char const* program : {"agent-runner", "agent-runner-codex", "agent-runner-hook", "agent-runner-launch"}) {
     auto const path = executable_dir() / program;
     if (::access(path.c_str(), X_OK) == 0) add({Level::ok, program, path.string(), ""});
     else add({Level::error, program, path.string() + " is missing", "install agent-runner again"});
