@@ -9,12 +9,13 @@
 
 namespace ar::adapters {
 
-/// The first 4 KiB a program writes to its standard output, waiting for at most `limit_ms`. It gets PATH, HOME and
-/// LANG of this process and `environment` ("K=V"), nothing else: no credentials. Blocks.
+/// The first 4 KiB a program writes to its standard output, waiting for at most `limit_ms`. It gets PATH,
+/// HOME and LANG of this process and `environment` ("K=V"), nothing else: no credentials. Blocks.
 Result<std::string> program_output(std::filesystem::path const& program, std::vector<std::string> arguments,
                                    std::vector<std::string> environment = {}, int limit_ms = 10'000);
 
-/// The first word of `text` that starts with a digit: "codex-cli 0.169.0\n" has "0.169.0". Empty: there is none.
+/// The first word of `text` that starts with a digit: "codex-cli 0.169.0\n" has "0.169.0". Empty: there is
+/// none.
 std::string version_in(std::string_view text);
 
 /// Negative, zero or positive, comparing the numbers between dots.

@@ -28,7 +28,8 @@ Error lost(std::string const& why) {
   return unavailable("connection_lost", "the connection to Codex's app server is gone: " + why);
 }
 
-class WebSocketConnection final : public Connection {
+class WebSocketConnection final : public Connection,
+                                  public std::enable_shared_from_this<WebSocketConnection> {
  public:
   WebSocketConnection(Executor executor, Socket socket, OnFrame on_frame)
       : stream_(std::move(socket)),
@@ -45,21 +46,23 @@ class WebSocketConnection final : public Connection {
     stream_.set_option(patience);
     stream_.read_message_max(kLargestFrame);
     auto [ec] = co_await stream_.async_handshake("localhost", "/", nothrow);
-    if (ec) co_return unavailable("not_codex", "no WebSocket handshake with Codex's app server: " + ec.message());
+    if (ec)
+      co_return unavailable("not_codex", "no WebSocket handshake with Codex's app server: " + ec.message());
     tasks_.spawn("read", read());
     tasks_.spawn("write", write());
     co_return Result<void>();
   }
 
   awaitable<Result<json>> call(std::string method, json params, Clock::duration limit) override {
+    auto const self = shared_from_this();  // whoever holds it may let go while this waits
     if (!open_) co_return lost(why_closed_);
     auto const id = ++last_id_;
     auto const answer = std::make_shared<std::optional<json>>();
     waiting_[id] = answer;
     struct Forget {
-      WebSocketConnection& self;
+      WebSocketConnection& connection;
       std::int64_t id;
-      ~Forget() { self.waiting_.erase(id); }
+      ~Forget() { connection.waiting_.erase(id); }
     } forget{*this, id};
     send({{"id", id}, {"method", method}, {"params", std::move(params)}});
     auto const deadline = Clock::now() + limit;
@@ -67,7 +70,8 @@ class WebSocketConnection final : public Connection {
     if (*answer) {
       auto& frame = **answer;
       if (auto const error = frame.find("error"); error != frame.end())
-        co_return conflict("codex_error", error->is_object() ? error->value("message", to_text(*error)) : to_text(*error));
+        co_return conflict("codex_error",
+                           error->is_object() ? error->value("message", to_text(*error)) : to_text(*error));
       co_return ok(frame.contains("result") ? std::move(frame["result"]) : json());
     }
     if (!open_) co_return lost(why_closed_);
@@ -79,12 +83,14 @@ class WebSocketConnection final : public Connection {
   }
 
   awaitable<void> closed() override {
+    auto const self = shared_from_this();
     while (open_) co_await changed_.wait();
   }
   bool is_open() const override { return open_; }
   std::string const& why_closed() const override { return why_closed_; }
 
   awaitable<void> stop() override {
+    auto const self = shared_from_this();
     close("we have ended it");
     co_await tasks_.stop();
   }
@@ -171,7 +177,8 @@ class WebSocketConnection final : public Connection {
 
 }  // namespace
 
-awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Executor executor, std::filesystem::path socket,
+awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Executor executor,
+                                                                std::filesystem::path socket,
                                                                 OnFrame on_frame) {
   auto const path = socket.string();
   if (path.size() >= 108) co_return invalid("socket", "the path " + path + " is too long for a unix socket");

@@ -1,11 +1,13 @@
 // agent-runner-codex DIR view|no-view CODEX ARGUMENT...: an agent's process when its provider is Codex.
 //
-// Runs the app server (CODEX ARGUMENT..., which is to listen at DIR/app.sock) behind the terminal and, before it, the
-// screen of the thread that DIR/thread names: `CODEX resume THREAD --remote ...`. The screen is started again when it
-// ends, and anew when the file is written again. The app server is the agent: when it ends, everything else is ended
-// and this process ends the same way. Static and without a thread; what it starts dies with it.
+// Runs the app server (CODEX ARGUMENT..., which is to listen at DIR/app.sock) behind the terminal and, before
+// it, the screen of the thread that DIR/thread names: `CODEX resume THREAD --remote ...`. The screen is
+// started again when it ends, and anew when the file is written again. The app server is the agent: when it
+// ends, everything else is ended and this process ends the same way. Static and without a thread; what it
+// starts dies with it.
 //
-// SIGTERM is handed on: the app server lets its turn end first. SIGHUP (a terminal that closes) does not wait for that.
+// SIGTERM is handed on: the app server lets its turn end first. SIGHUP (a terminal that closes) does not wait
+// for that.
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -86,17 +88,20 @@ class Host {
       : dir_(std::move(dir)), view_(view), server_words_(std::move(server)) {}
 
   int run() {
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what the server's commands leave behind comes to us, and ends with us
+    ::prctl(PR_SET_CHILD_SUBREAPER,
+            1);  // what the server's commands leave behind comes to us, and ends with us
     terminal_known_ = ::tcgetattr(STDIN_FILENO, &terminal_) == 0;
     // Ctrl-C and the like are pressed for the screen; between two screens nobody is meant.
-    for (int const ignored : {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE}) ::signal(ignored, SIG_IGN);
+    for (int const ignored : {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE})
+      ::signal(ignored, SIG_IGN);
     sigset_t watched;
     ::sigemptyset(&watched);
     for (int const one : {SIGCHLD, SIGTERM, SIGHUP}) ::sigaddset(&watched, one);
     ::sigprocmask(SIG_BLOCK, &watched, nullptr);
     int const signals = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
     int const files = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (signals < 0 || files < 0 || ::inotify_add_watch(files, dir_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
+    if (signals < 0 || files < 0 ||
+        ::inotify_add_watch(files, dir_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
       std::fprintf(stderr, "agent-runner: cannot watch %s: %s\n", dir_.c_str(), std::strerror(errno));
       return 127;
     }
@@ -125,7 +130,8 @@ class Host {
 
  private:
   static void say(std::string const& text) {
-    std::printf("\033[?1049l\033[?2004l\033[?1000l\033[?1006l\033[?25h\033[0m\r\nagent-runner: %s\r\n", text.c_str());
+    std::printf("\033[?1049l\033[?2004l\033[?1000l\033[?1006l\033[?25h\033[0m\r\nagent-runner: %s\r\n",
+                text.c_str());
     std::fflush(stdout);
   }
 
@@ -191,8 +197,8 @@ class Host {
     if (screen_ > 0 && kill_screen_at_ > 0 && now_ms() >= kill_screen_at_) ::kill(screen_, SIGKILL);
     if (screen_ > 0 || !view_ || thread_.empty() || now_ms() < screen_at_) return;
     // The resumed thread keeps its own settings; these are the screen's.
-    screen_ = start({server_words_.front(), "resume", thread_, "--remote", "unix://" + dir_ + "/app.sock", "-c",
-                     "check_for_update_on_startup=false"},
+    screen_ = start({server_words_.front(), "resume", thread_, "--remote", "unix://" + dir_ + "/app.sock",
+                     "-c", "check_for_update_on_startup=false"},
                     {});
     screen_since_ = now_ms();
     kill_screen_at_ = 0;
@@ -239,7 +245,8 @@ class Host {
         char* end = nullptr;
         auto const pid = static_cast<pid_t>(std::strtol(at, &end, 10));
         if (end == at) break;
-        // Only those that were killed are waited for: what they leave behind comes to us meanwhile, and is next.
+        // Only those that were killed are waited for: what they leave behind comes to us meanwhile, and is
+        // next.
         if (pid > 0 && ::kill(pid, SIGKILL) == 0) ::waitpid(pid, nullptr, 0);
         at = end;
       }

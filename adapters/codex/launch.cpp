@@ -27,7 +27,8 @@ Result<void> check_own_flags(std::vector<std::string> const& arguments) {
     auto const name = argument.substr(0, argument.find('='));
     for (std::string_view ours : {"--listen", "--stdio", "--remote", "--ws-auth", "--cd", "-C"})
       if (name == ours)
-        return invalid("providerArgs", "providerArgs must not hold " + name + ": agent-runner sets it itself");
+        return invalid("providerArgs",
+                       "providerArgs must not hold " + name + ": agent-runner sets it itself");
   }
   return {};
 }
@@ -74,7 +75,7 @@ Result<std::string> cli_version(fs::path const& cli) {
     std::string version;
   };
   static Known known;  // io thread only, like every adapter
-  struct stat info {};
+  struct stat info{};
   if (::stat(cli.c_str(), &info) != 0) return from_errno("cannot look at " + cli.string(), errno);
   std::int64_t const changed = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
   if (known.path == cli && known.size == info.st_size && known.changed == changed) return known.version;
@@ -82,7 +83,8 @@ Result<std::string> cli_version(fs::path const& cli) {
   if (!output) return output.error();
   auto version = version_in(*output);
   if (version.empty())
-    return unavailable("cli_broken", cli.string() + " --version printed no version; run it by hand to see why");
+    return unavailable("cli_broken",
+                       cli.string() + " --version printed no version; run it by hand to see why");
   known = {cli.string(), info.st_size, changed, version};
   return version;
 }
@@ -97,8 +99,9 @@ Result<fs::path> find_cli(std::string const& command, std::string const& search_
   auto const version = cli_version(cli);
   if (!version) return version.error();
   if (compare_numbers(*version, kOldestVersion) < 0)
-    return conflict("cli_too_old", "Codex " + *version + " at " + found->string() + " is too old; update it to " +
-                                       std::string(kOldestVersion) + " or newer (npm install -g @openai/codex)");
+    return conflict("cli_too_old", "Codex " + *version + " at " + found->string() +
+                                       " is too old; update it to " + std::string(kOldestVersion) +
+                                       " or newer (npm install -g @openai/codex)");
   return cli;
 }
 
@@ -133,23 +136,25 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   auto const cli = find_cli(options.command, search_path_of(plan.environment));
   if (!cli) return cli.error();
   if (!permission(request.approval_mode))
-    return invalid("approvalMode", "approvalMode \"" + request.approval_mode +
-                                       "\" is not one that Codex can be given: read-only, guarded, auto or full");
+    return invalid("approvalMode",
+                   "approvalMode \"" + request.approval_mode +
+                       "\" is not one that Codex can be given: read-only, guarded, auto or full");
   if (auto checked = check_own_flags(request.provider_args); !checked) return checked.error();
 
   auto const files = files_of(request);
   if (files.socket.string().size() >= sizeof(sockaddr_un::sun_path))
-    return invalid("state directory", "the path " + files.socket.string() +
-                                          " is too long for a unix socket; choose a shorter state directory or agent name");
+    return invalid("state directory",
+                   "the path " + files.socket.string() +
+                       " is too long for a unix socket; choose a shorter state directory or agent name");
   if (auto made = make_private_dir(files.dir); !made) return made.error();
-  if (auto made = make_private_dir(codex_home(plan.environment)); !made && made.error().code != "foreign_directory")
-    return made.error();
-  // The session says which thread is to be shown, as soon as it has it.
   std::error_code ec;
+  fs::create_directories(codex_home(plan.environment), ec);
+  // The session says which thread is to be shown, as soon as it has it.
   fs::remove(files.thread, ec);
 
   auto const host = request.hook_client.parent_path() / "agent-runner-codex";
-  plan.argv = {host.string(), files.dir.string(), options.view ? "view" : "no-view", cli->string(), "app-server"};
+  plan.argv = {host.string(), files.dir.string(), options.view ? "view" : "no-view", cli->string(),
+               "app-server"};
   auto const set = [&](std::string value) {
     plan.argv.emplace_back("-c");
     plan.argv.push_back(std::move(value));

@@ -1,5 +1,6 @@
-// How Codex is started for an agent: one process of ours in the terminal, agent-runner-codex, which runs the app server
-// behind it and shows people the thread before it (host_main.cpp); where its files are; what may be asked of it.
+// How Codex is started for an agent: one process of ours in the terminal, agent-runner-codex, which runs the
+// app server behind it and shows people the thread before it (host_main.cpp); where its files are; what may
+// be asked of it.
 #pragma once
 #include "adapters/adapter.hpp"
 #include "adapters/codex/options.hpp"

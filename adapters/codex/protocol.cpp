@@ -39,7 +39,8 @@ std::string text_at(json const& value, std::initializer_list<char const*> keys) 
 std::string client_id(std::string_view nonce) { return std::string(kClientIdPrefix) + std::string(nonce); }
 
 std::string nonce_of(std::string_view client_id) {
-  return client_id.starts_with(kClientIdPrefix) ? std::string(client_id.substr(kClientIdPrefix.size())) : std::string();
+  return client_id.starts_with(kClientIdPrefix) ? std::string(client_id.substr(kClientIdPrefix.size()))
+                                                : std::string();
 }
 
 std::string error_kind(json const& info) {
@@ -57,7 +58,8 @@ std::string error_kind(json const& info) {
   if (name == "usageLimitExceeded") return "usage_limit";
   if (name == "contextWindowExceeded") return "context_window";
   if (status >= 500 || name == "internalServerError" || name == "serverOverloaded") return "server_error";
-  if (name == "httpConnectionFailed" || name == "responseStreamConnectionFailed" || name == "responseStreamDisconnected")
+  if (name == "httpConnectionFailed" || name == "responseStreamConnectionFailed" ||
+      name == "responseStreamDisconnected")
     return status == 0 ? "connection_failed" : "http_error";
   return name.empty() ? "unknown" : snake_case(name);
 }
@@ -80,8 +82,10 @@ std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text
   auto const error = turn.find("error");
   if (error != turn.end() && error->is_object()) {
     end.error = text_at(*error, {"message"});
-    if (auto const details = text_at(*error, {"additionalDetails"}); !details.empty()) end.error += " (" + details + ")";
-    if (auto const info = error->find("codexErrorInfo"); info != error->end()) end.error_kind = error_kind(*info);
+    if (auto const details = text_at(*error, {"additionalDetails"}); !details.empty())
+      end.error += " (" + details + ")";
+    if (auto const info = error->find("codexErrorInfo"); info != error->end())
+      end.error_kind = error_kind(*info);
   }
   if (end.error.empty()) end.error = "the turn failed without saying why";
   if (end.error_kind.empty()) end.error_kind = "unknown";
@@ -92,7 +96,8 @@ std::optional<ContextUse> context_use(json const& usage) {
   if (!usage.is_object()) return std::nullopt;
   auto const window = usage.find("modelContextWindow");
   auto const last = usage.find("last");
-  if (window == usage.end() || !window->is_number() || last == usage.end() || !last->is_object()) return std::nullopt;
+  if (window == usage.end() || !window->is_number() || last == usage.end() || !last->is_object())
+    return std::nullopt;
   auto const tokens = last->find("totalTokens");
   if (tokens == last->end() || !tokens->is_number()) return std::nullopt;
   ContextUse use;
@@ -138,8 +143,9 @@ std::string question_of(std::string const& method, json const& params) {
 std::string request_key(json const& id) { return id.is_string() ? "s" + id.get<std::string>() : to_text(id); }
 
 std::optional<Noted> tool_event(bool finished, json const& item) {
-  constexpr std::array<std::string_view, 7> kTools{"commandExecution", "fileChange",    "mcpToolCall", "dynamicToolCall",
-                                                   "webSearch",        "collabAgentToolCall", "imageGeneration"};
+  constexpr std::array<std::string_view, 7> kTools{"commandExecution", "fileChange", "mcpToolCall",
+                                                   "dynamicToolCall",  "webSearch",  "collabAgentToolCall",
+                                                   "imageGeneration"};
   auto const type = text_at(item, {"type"});
   if (std::ranges::find(kTools, type) == kTools.end()) return std::nullopt;
   json data{{"tool", type}, {"id", text_at(item, {"id"})}};
@@ -147,7 +153,8 @@ std::optional<Noted> tool_event(bool finished, json const& item) {
   if (auto const command = text_at(item, {"command"}); !command.empty() && !finished)
     data["input"] = json{{"command", command.substr(0, kCommandShown)}};
   for (auto const* name : {"exitCode", "durationMs", "status"})
-    if (auto const value = item.find(name); finished && value != item.end() && !value->is_null()) data[name] = *value;
+    if (auto const value = item.find(name); finished && value != item.end() && !value->is_null())
+      data[name] = *value;
   auto const status = text_at(item, {"status"});
   bool const failed = finished && (status == "failed" || status == "declined");
   return Noted{!finished ? "tool.started" : failed ? "tool.failed" : "tool.finished", std::move(data)};

@@ -9,7 +9,8 @@
 
 namespace ar::adapters::codex {
 
-/// Reads a record as it grows. A line that is not whole yet is read when it is; one that was cut off by a crash is none.
+/// Reads a record as it grows. A line that is not whole yet is read when it is; one that was cut off by a
+/// crash is none.
 class Record {
  public:
   explicit Record(std::filesystem::path file) : file_(std::move(file)) {}
@@ -27,11 +28,12 @@ class Record {
   std::set<std::string> nonces_{};
 };
 
-/// The nonce that one line of a record proves to be taken: a completed user message with our client id, or the user's
-/// words as the model gets them, if they are one of our envelopes and whole. Empty: none.
+/// The nonce that one line of a record proves to be taken: a completed user message with our client id, or
+/// the user's words as the model gets them, if they are one of our envelopes and whole. Empty: none.
 std::string taken_nonce(std::string_view line);
 
 /// The record of a thread below CODEX_HOME, by its id.
-std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home, std::string const& thread);
+std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home,
+                                                 std::string const& thread);
 
 }  // namespace ar::adapters::codex

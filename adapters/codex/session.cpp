@@ -109,7 +109,8 @@ void CodexSession::on_frame(json const& frame) {
 
 void CodexSession::on_request(std::string const& method, json const& id, json const& params) {
   if (text_at(params, {"threadId"}) != thread_) return;
-  // Everybody who watches the thread is asked, and the first answer counts: it is left to the person at the terminal.
+  // Everybody who watches the thread is asked, and the first answer counts: it is left to the person at the
+  // terminal.
   auto question = question_of(method, params);
   if (question.empty()) return;
   questions_[request_key(id)] = std::move(question);
@@ -119,7 +120,8 @@ void CodexSession::on_request(std::string const& method, json const& id, json co
 void CodexSession::on_notification(std::string const& method, json const& params) {
   if (method == "thread/started") return on_other_thread(object_at(params, "thread"));
   if (text_at(params, {"threadId"}) != thread_ || thread_.empty()) return;
-  if (method == "item/completed" || method == "item/started") return on_item(method == "item/completed", params);
+  if (method == "item/completed" || method == "item/started")
+    return on_item(method == "item/completed", params);
   if (method == "turn/started") return turn_started(text_at(params, {"turn", "id"}));
   if (method == "turn/completed") {
     auto const& turn = object_at(params, "turn");
@@ -140,7 +142,7 @@ void CodexSession::on_notification(std::string const& method, json const& params
     if (flag_.empty()) questions_.clear();
     tell_waiting();
     // Unloaded behind our back: attach again, which resumes it.
-    if (!status.loaded && ready_ && connection_) tasks_.spawn("unloaded", connection_->stop());
+    if (!status.loaded && ready_) attach_again();
     return;
   }
   if (method == "error") {
@@ -186,8 +188,10 @@ void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
   if (turn_is_over(id)) return;
   ended_turns_.push_back(id);
   if (ended_turns_.size() > kTurnsKept) ended_turns_.pop_front();
-  if (turn_.empty()) emit(TurnStarted{});  // so short that nobody said it began
-  else if (turn_ != id) return announce_gate();
+  if (turn_.empty())
+    emit(TurnStarted{});  // so short that nobody said it began
+  else if (turn_ != id)
+    return announce_gate();
   turn_.clear();
   compacting_ = false;
   questions_.clear();
@@ -197,15 +201,16 @@ void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
   announce_gate();
 }
 
-/// A thread that is neither ours nor one of its helpers': the person at the terminal began it, and our thread is no
-/// longer shown there.
+/// A thread that is neither ours nor one of its helpers': the person at the terminal began it, and our thread
+/// is no longer shown there.
 void CodexSession::on_other_thread(json const& thread) {
   auto const id = text_at(thread, {"id"});
   if (id.empty() || id == thread_ || starting_thread_ || !ready_) return;
   if (thread.value("ephemeral", false) || !text_at(thread, {"parentThreadId"}).empty() ||
       !text_at(thread, {"attachedToThreadId"}).empty() || object_at(thread, "source").contains("subAgent"))
     return;
-  emit(Noted{"view.returned", json{{"thread", id}, {"reason", "a person began another thread at the terminal"}}});
+  emit(Noted{"view.returned",
+             json{{"thread", id}, {"reason", "a person began another thread at the terminal"}}});
   show_thread(true);
 }
 

@@ -1,9 +1,9 @@
-// One running Codex as the daemon drives it: over its app server, one thread per agent. The terminal belongs to people;
-// nothing is ever typed into it.
+// One running Codex as the daemon drives it: over its app server, one thread per agent. The terminal belongs
+// to people; nothing is ever typed into it.
 //
-// A message is accepted when the server says that its user-message item, which carries our id, is complete: from then on
-// it is in the thread's record. The connection may be lost at any time; it is made again, and what became of messages
-// and turns meanwhile is asked of the thread and its record.
+// A message is accepted when the server says that its user-message item, which carries our id, is complete:
+// from then on it is in the thread's record. The connection may be lost at any time; it is made again, and
+// what became of messages and turns meanwhile is asked of the thread and its record.
 #pragma once
 #include "adapters/adapter.hpp"
 #include "adapters/codex/connection.hpp"
@@ -51,6 +51,7 @@ class CodexSession final : public ProviderSession {
   awaitable<void> catch_up(json const& thread);
   void show_thread(bool again = false);
   void connection_lost();
+  void attach_again();
 
   // session.cpp: what the server says becomes events.
   void emit(ProviderEvent event) const;
@@ -67,7 +68,8 @@ class CodexSession final : public ProviderSession {
 
   // session_hand.cpp: messages; session_commands.cpp: the rest of what people want.
   awaitable<Result<std::string>> send(Prompt const& prompt, std::string text);
-  awaitable<void> await_proof(Prompt const& prompt, std::string const& turn, Clock::time_point deadline, Handing& handing);
+  awaitable<void> await_proof(Prompt const& prompt, std::string const& turn, Clock::time_point deadline,
+                              Handing& handing);
   Result<Envelope> frame_for(Prompt prompt) const;
   bool mentions_skill(std::string_view text) const;
   bool proven(std::string const& nonce) const;
@@ -95,16 +97,16 @@ class CodexSession final : public ProviderSession {
   int compactions_ = 0;
   std::string thread_;
   std::string model_{};
-  std::string turn_{};           ///< the running one
-  std::string last_text_{};      ///< the model's last words in it
-  std::deque<std::string> ended_turns_{};          ///< the newest few dozen
-  std::deque<std::string> taken_{};                ///< nonces of completed user messages, the newest few hundred
+  std::string turn_{};                     ///< the running one
+  std::string last_text_{};                ///< the model's last words in it
+  std::deque<std::string> ended_turns_{};  ///< the newest few dozen
+  std::deque<std::string> taken_{};        ///< nonces of completed user messages, the newest few hundred
   std::map<std::string, std::string> questions_{};  ///< open requests to a person, by their key
-  std::string flag_{};           ///< what the thread's status says it waits for
-  std::string problem_{};        ///< why the thread cannot be used at all
-  std::string waiting_{};        ///< as announced
-  std::string gate_{};           ///< as announced
-  std::string in_hand_{};        ///< the nonce whose proof hand() waits for
+  std::string flag_{};                              ///< what the thread's status says it waits for
+  std::string problem_{};                           ///< why the thread cannot be used at all
+  std::string waiting_{};                           ///< as announced
+  std::string gate_{};                              ///< as announced
+  std::string in_hand_{};                           ///< the nonce whose proof hand() waits for
   std::optional<Record> record_{};
 
   AsyncMutex sending_;

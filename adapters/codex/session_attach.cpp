@@ -1,7 +1,6 @@
 // The way to the thread: connect, say who we are, start or resume it, and find out where it stands.
-#include "adapters/codex/session.hpp"
-
 #include "adapters/codex/protocol.hpp"
+#include "adapters/codex/session.hpp"
 #include "base/paths.hpp"
 #include "base/version.hpp"
 
@@ -18,9 +17,11 @@ constexpr auto kLongestPause = seconds(5);
 constexpr auto kStartPatience = seconds(20);
 
 constexpr auto kBusNote =
-    "Prompts framed by [agent-runner CODE ...] and [end CODE] are messages from other agents and people; the words "
+    "Prompts framed by [agent-runner CODE ...] and [end CODE] are messages from other agents and people; the "
+    "words "
     "between are the sender's. Answer one that says \"reply expected\" with the skill agent-runner:reply "
-    "(`\"$AGENT_RUNNER_CLI\" reply NUMBER -`, the text on standard input); the skill agent-runner:guide tells the rest.";
+    "(`\"$AGENT_RUNNER_CLI\" reply NUMBER -`, the text on standard input); the skill agent-runner:guide "
+    "tells the rest.";
 
 }  // namespace
 
@@ -49,9 +50,11 @@ awaitable<void> CodexSession::run() {
       connection_lost();
       co_await connection->stop();
     } else if (!ready_ && Clock::now() - begun > kStartPatience) {
-      set_problem("Codex's app server does not start (" + opened.error().message + "); see " + files_.log.string());
+      set_problem("Codex's app server does not start (" + opened.error().message + "); see " +
+                  files_.log.string());
     }
-    auto const longest = ready_ || !problem_.empty() ? Clock::duration(kLongestPause) : Clock::duration(kLongestPauseAtStart);
+    auto const longest =
+        ready_ || !problem_.empty() ? Clock::duration(kLongestPause) : Clock::duration(kLongestPauseAtStart);
     auto const slept = co_await sleep_for(pause);
     if (!slept) co_return;
     pause = std::min(pause * 2, longest);
@@ -67,6 +70,14 @@ void CodexSession::connection_lost() {
   announce_gate();
 }
 
+/// The server has unloaded the thread: a new attachment resumes it.
+void CodexSession::attach_again() {
+  auto const end = [](std::shared_ptr<Connection> connection) -> awaitable<void> {
+    co_await connection->stop();
+  };
+  if (connection_) tasks_.spawn("attach again", end(connection_));
+}
+
 awaitable<Result<void>> CodexSession::attach() {
   auto greeted = co_await greet();
   if (!greeted) co_return greeted.error();
@@ -77,8 +88,10 @@ awaitable<Result<void>> CodexSession::attach() {
   if (thread_.empty() && ctx_.adopted)
     if (auto const shown = read_file(files_.thread, 4096)) thread_ = shown->substr(0, shown->find('\n'));
   Result<void> there;
-  if (!thread_.empty()) there = co_await resume_thread();
-  else there = co_await start_thread(false);
+  if (!thread_.empty())
+    there = co_await resume_thread();
+  else
+    there = co_await start_thread(false);
   co_return there;
 }
 
@@ -97,14 +110,16 @@ awaitable<Result<void>> CodexSession::check_login() {
   json params = json::object();
   auto const account = co_await connection_->call("account/read", std::move(params));
   if (!account) {
-    if (account.error().code == "codex_error") co_return Result<void>();  // it knows no accounts: nothing to check
+    if (account.error().code == "codex_error")
+      co_return Result<void>();  // it knows no accounts: nothing to check
     co_return account.error();
   }
   bool const needed = account->is_object() && account->value("requiresOpenaiAuth", false);
   bool const there = account->is_object() && account->contains("account") && !(*account)["account"].is_null();
   if (needed && !there)
     co_return conflict("not_logged_in", "Codex is not logged in: run `CODEX_HOME=" + home_.string() +
-                                            " codex login`, then `agent-runner restart " + ctx_.request.agent_id + "`");
+                                            " codex login`, then `agent-runner restart " +
+                                            ctx_.request.agent_id + "`");
   co_return Result<void>();
 }
 
@@ -112,7 +127,8 @@ awaitable<void> CodexSession::offer_skills() {
   if (!ctx_.request.plugin_dir.empty()) {
     json roots{{"extraRoots", json::array({(ctx_.request.plugin_dir / "skills").string()})}};
     auto const set = co_await connection_->call("skills/extraRoots/set", std::move(roots));
-    if (!set) spdlog::warn("agent {}: its skills cannot be offered: {}", ctx_.request.agent_id, set.error().message);
+    if (!set)
+      spdlog::warn("agent {}: its skills cannot be offered: {}", ctx_.request.agent_id, set.error().message);
   }
   json where{{"cwds", json::array({ctx_.request.cwd.string()})}};
   auto const listed = co_await connection_->call("skills/list", std::move(where));
@@ -126,6 +142,7 @@ awaitable<void> CodexSession::offer_skills() {
 
 /// What a thread of this agent is started and resumed with.
 awaitable<Result<json>> CodexSession::thread_params() {
+  auto const connection = connection_;
   auto const& request = ctx_.request;
   json params{{"cwd", request.cwd.string()}};
   if (!request.model.empty()) params["model"] = request.model;
@@ -141,11 +158,12 @@ awaitable<Result<json>> CodexSession::thread_params() {
   if (!request.effort.empty()) config["model_reasoning_effort"] = request.effort;
   if (options_.request_retries || options_.stream_retries) {
     json where{{"cwd", request.cwd.string()}};
-    auto const read = co_await connection_->call("config/read", std::move(where));
+    auto const read = co_await connection->call("config/read", std::move(where));
     if (!read) co_return read.error();
     auto const provider = text_at(*read, {"config", "model_provider"});
-    auto const known = read->is_object() && read->contains("config") ? (*read)["config"].value("model_providers", json::object())
-                                                                     : json::object();
+    auto const known = read->is_object() && read->contains("config")
+                           ? (*read)["config"].value("model_providers", json::object())
+                           : json::object();
     // Codex's built-in providers cannot be changed; those that the operator has defined can.
     if (!provider.empty() && known.is_object() && known.contains(provider)) {
       auto const key = "model_providers." + provider + ".";
@@ -158,19 +176,22 @@ awaitable<Result<json>> CodexSession::thread_params() {
 }
 
 awaitable<Result<void>> CodexSession::start_thread(bool clear) {
+  auto const connection = connection_;  // `clear` runs beside run(), which may lose it
   auto params = co_await thread_params();
   if (!params) co_return params.error();
   if (clear) (*params)["sessionStartSource"] = "clear";
   starting_thread_ = true;
-  auto started = co_await connection_->call("thread/start", std::move(*params));
+  auto started = co_await connection->call("thread/start", std::move(*params));
   starting_thread_ = false;
   if (!started) co_return started.error();
   auto const thread = text_at(*started, {"thread", "id"});
   if (thread.empty()) co_return internal("codex_protocol", "Codex began a thread without an id");
-  // Its name makes the record exist, so that others can attach, and keeps the screen from asking the model for one.
+  // Its name makes the record exist, so that others can attach, and keeps the screen from asking the model
+  // for one.
   auto const& request = ctx_.request;
-  json name{{"threadId", thread}, {"name", request.label.empty() ? request.agent_id : request.agent_id + ": " + request.label}};
-  auto const named = co_await connection_->call("thread/name/set", std::move(name));
+  json name{{"threadId", thread},
+            {"name", request.label.empty() ? request.agent_id : request.agent_id + ": " + request.label}};
+  auto const named = co_await connection->call("thread/name/set", std::move(name));
   if (!named) co_return named.error();
   auto const old = std::exchange(thread_, thread);
   auto const record = text_at(*started, {"thread", "path"});
@@ -180,7 +201,7 @@ awaitable<Result<void>> CodexSession::start_thread(bool clear) {
   if (ready_) {
     emit(SessionChanged{thread_, record});
     json leave{{"threadId", old}};
-    if (!old.empty()) (void)co_await connection_->call("thread/unsubscribe", std::move(leave));
+    if (!old.empty()) (void)co_await connection->call("thread/unsubscribe", std::move(leave));
   } else {
     ready_ = true;
     emit(Ready{thread_, record, model_, false, false});
@@ -251,7 +272,8 @@ awaitable<void> CodexSession::catch_up(json const& thread) {
   }
 }
 
-/// Tells the process in the terminal which thread people are to see; `again`: also when it shows that one already.
+/// Tells the process in the terminal which thread people are to see; `again`: also when it shows that one
+/// already.
 void CodexSession::show_thread(bool again) {
   auto const wanted = thread_ + "\n";
   auto const shown = read_file(files_.thread, 4096);

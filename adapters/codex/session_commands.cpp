@@ -1,7 +1,6 @@
 // What people want of a thread besides messages: interrupt, compact, clear, end.
-#include "adapters/codex/session.hpp"
-
 #include "adapters/codex/protocol.hpp"
+#include "adapters/codex/session.hpp"
 
 #include <csignal>
 
@@ -49,7 +48,8 @@ awaitable<Result<void>> CodexSession::compact() {
 
 awaitable<Result<void>> CodexSession::clear() {
   auto const lock = co_await sending_.lock();
-  if (auto const reason = gate(false); !reason.empty()) co_return conflict("not_ready", "cannot clear now: " + reason);
+  if (auto const reason = gate(false); !reason.empty())
+    co_return conflict("not_ready", "cannot clear now: " + reason);
   auto const old = thread_;
   auto started = co_await start_thread(true);
   if (!started) co_return started.error();
@@ -65,8 +65,8 @@ awaitable<Result<void>> CodexSession::quit() {
     json params{{"threadId", thread_}};
     (void)co_await connection->call("thread/backgroundTerminals/clean", std::move(params), kCleaningPatience);
   }
-  // SIGTERM lets a running turn end first, and a second one does not; the caller's patience decides which. While a
-  // person is asked something the turn would never end.
+  // SIGTERM lets a running turn end first, and a second one does not; the caller's patience decides which.
+  // While a person is asked something the turn would never end.
   int const signal = waiting_.empty() ? SIGTERM : SIGHUP;
   if (ctx_.terminal->alive() && ::kill(ctx_.terminal->pid(), signal) != 0 && errno != ESRCH)
     co_return from_errno("cannot end Codex", errno);

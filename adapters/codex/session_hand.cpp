@@ -1,7 +1,6 @@
 // A message's way into the thread, and the proof that it is there.
-#include "adapters/codex/session.hpp"
-
 #include "adapters/codex/protocol.hpp"
+#include "adapters/codex/session.hpp"
 #include "adapters/envelope.hpp"
 
 #include <algorithm>
@@ -12,20 +11,24 @@ namespace {
 using std::chrono::seconds;
 
 /// Nothing in a text is changed on its way; only what would fill the model's context goes as a file.
-constexpr InlineRules kInline{.max_bytes = 128U << 10, .newlines = true, .tabs = true, .trailing_blanks = true, .controls = true};
+constexpr InlineRules kInline{
+    .max_bytes = 128U << 10, .newlines = true, .tabs = true, .trailing_blanks = true, .controls = true};
 /// Before a new turn takes its message, Codex may compact the context, which is a model call of its own.
 constexpr auto kProofPatience = seconds(60);
-/// A message for a running turn is taken when its tool call ends, which can be hours away: `unknown` until then.
+/// A message for a running turn is taken when its tool call ends, which can be hours away: `unknown` until
+/// then.
 constexpr auto kSteerPatience = seconds(10);
 /// What a connection that was lost had sent may still be on its way into the server for this long.
 constexpr auto kSettlingTime = seconds(1);
 
 bool is_name_part(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == ':';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == ':';
 }
 
 void replace_dollars(std::string& text) {
-  for (auto at = text.find('$'); at != std::string::npos; at = text.find('$', at)) text.replace(at, 1, "\uFF04");
+  for (auto at = text.find('$'); at != std::string::npos; at = text.find('$', at))
+    text.replace(at, 1, "\uFF04");
 }
 
 }  // namespace
@@ -39,7 +42,8 @@ bool CodexSession::mentions_skill(std::string_view text) const {
     auto const same = [&](std::string const& skill) {
       // Also by the part after its plugin's name, and where other characters follow.
       auto const colon = skill.find(':');
-      auto const last = colon == std::string::npos ? std::string_view(skill) : std::string_view(skill).substr(colon + 1);
+      auto const last =
+          colon == std::string::npos ? std::string_view(skill) : std::string_view(skill).substr(colon + 1);
       return word.starts_with(skill) || word.starts_with(last);
     };
     if (std::ranges::any_of(skills_, same)) return true;
@@ -102,10 +106,11 @@ awaitable<Handing> CodexSession::hand(Prompt prompt, std::function<void(std::str
   } else if (turn.error().code == "codex_error" && !proven(prompt.nonce)) {
     // Its word for: no. Nothing of it is there.
     auto const& why = turn.error().message;
-    handing.outcome = why.find(row_->too_large) != std::string::npos ? HandOutcome::refused : HandOutcome::held;
+    handing.outcome =
+        why.find(row_->too_large) != std::string::npos ? HandOutcome::refused : HandOutcome::held;
     handing.reason = "Codex does not take it: " + why;
     // The thread was unloaded meanwhile: attach again.
-    if (why.find(row_->not_loaded) != std::string::npos && connection_) tasks_.spawn("unloaded", connection_->stop());
+    if (why.find(row_->not_loaded) != std::string::npos) attach_again();
     co_return handing;
   } else if (!proven(prompt.nonce)) {
     handing.outcome = HandOutcome::unknown;
@@ -116,28 +121,33 @@ awaitable<Handing> CodexSession::hand(Prompt prompt, std::function<void(std::str
   co_return handing;
 }
 
-awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string const& turn, Clock::time_point deadline,
-                                          Handing& handing) {
+awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string const& turn,
+                                          Clock::time_point deadline, Handing& handing) {
   auto const connection = connection_;
+  auto const open = [&] { return connection && connection->is_open() && !ended_; };
   auto const over = [&] { return !turn.empty() && turn_is_over(turn); };
-  while (!proven(prompt.nonce) && !over() && connection && connection->is_open() && !ended_ && Clock::now() < deadline)
+  while (!proven(prompt.nonce) && !over() && open() && Clock::now() < deadline)
     co_await changed_.wait(deadline);
-  if (proven(prompt.nonce)) {
+  // Had it been left over for a next turn, that would begin at once.
+  auto const settled = Clock::now() + kSettlingTime;
+  while (!proven(prompt.nonce) && over() && open() && Clock::now() < settled) {
+    if (record_holds(prompt.nonce)) break;
+    co_await changed_.wait(settled);
+  }
+  if (proven(prompt.nonce) || (over() && record_holds(prompt.nonce))) {
     handing.outcome = HandOutcome::accepted;
-    handing.proof = "api";
+    handing.proof = proven(prompt.nonce) ? "api" : "transcript";
     handing.accepted_at = wall_now();
-  } else if (over() && record_holds(prompt.nonce)) {
-    handing.outcome = HandOutcome::accepted;
-    handing.proof = "transcript";
-    handing.accepted_at = wall_now();
-  } else if (over()) {
+  } else if (!open()) {
+    handing.outcome = HandOutcome::unknown;
+    handing.reason = "the connection to Codex was lost";
+  } else if (over() && turn_.empty()) {
     // What waits for a tool's end is dropped when the turn is interrupted.
     handing.outcome = HandOutcome::held;
     handing.reason = "the turn it was sent into ended before Codex took it";
   } else {
     handing.outcome = HandOutcome::unknown;
-    handing.reason = connection && connection->is_open() ? "Codex has it and takes it when its tool call ends"
-                                                         : "the connection to Codex was lost";
+    handing.reason = "Codex has it and takes it when its tool call ends";
   }
 }
 

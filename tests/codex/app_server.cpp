@@ -15,7 +15,10 @@ using Local = net::local::stream_protocol;
 
 struct AppServer::Impl {
   Impl(AppServer& server, Executor executor, std::filesystem::path const& socket)
-      : self(server), acceptor(executor, Local::endpoint(socket.string())), wake(executor), tasks(executor, "app server") {}
+      : self(server),
+        acceptor(executor, Local::endpoint(socket.string())),
+        wake(executor),
+        tasks(executor, "app server") {}
 
   AppServer& self;
   Local::acceptor acceptor;
@@ -48,7 +51,8 @@ struct AppServer::Impl {
       auto const method = frame.value("method", "");
       if (!frame.contains("id") || method.empty()) continue;
       auto const found = self.answers.find(method);
-      auto answer = found == self.answers.end() ? result(json::object()) : found->second(frame.value("params", json::object()));
+      auto answer = found == self.answers.end() ? result(json::object())
+                                                : found->second(frame.value("params", json::object()));
       if (answer.is_null()) continue;
       answer["id"] = frame["id"];
       self.send(answer.dump());
@@ -71,10 +75,13 @@ struct AppServer::Impl {
 AppServer::AppServer(Executor executor, std::filesystem::path socket)
     : impl_(std::make_unique<Impl>(*this, std::move(executor), socket)) {
   auto const there = [this](json const&) {
-    return result({{"thread", {{"id", thread}, {"path", record.string()}, {"status", status}}}, {"model", "m"}});
+    return result(
+        {{"thread", {{"id", thread}, {"path", record.string()}, {"status", status}}}, {"model", "m"}});
   };
   answers["initialize"] = [](json const&) { return result({{"userAgent", "agent-runner/0.169.0 (test)"}}); };
-  answers["account/read"] = [](json const&) { return result({{"account", nullptr}, {"requiresOpenaiAuth", false}}); };
+  answers["account/read"] = [](json const&) {
+    return result({{"account", nullptr}, {"requiresOpenaiAuth", false}});
+  };
   answers["skills/list"] = [](json const&) {
     return result({{"data", json::array({{{"skills", json::array({{{"name", "deploy"}}})}}})}});
   };
@@ -120,8 +127,9 @@ void AppServer::drop() {
 }
 
 void AppServer::item(bool finished, std::string const& client_id, std::string const& turn) {
-  notify(finished ? "item/completed" : "item/started",
-         {{"threadId", thread}, {"turnId", turn}, {"item", {{"type", "userMessage"}, {"clientId", client_id}}}});
+  notify(
+      finished ? "item/completed" : "item/started",
+      {{"threadId", thread}, {"turnId", turn}, {"item", {{"type", "userMessage"}, {"clientId", client_id}}}});
 }
 
 void AppServer::turn_started(std::string const& turn) {
@@ -129,7 +137,8 @@ void AppServer::turn_started(std::string const& turn) {
 }
 
 void AppServer::turn_completed(std::string const& turn, std::string const& how, json error) {
-  notify("turn/completed", {{"threadId", thread}, {"turn", {{"id", turn}, {"status", how}, {"error", std::move(error)}}}});
+  notify("turn/completed",
+         {{"threadId", thread}, {"turn", {{"id", turn}, {"status", how}, {"error", std::move(error)}}}});
 }
 
 }  // namespace ar::test

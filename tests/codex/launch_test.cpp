@@ -43,7 +43,8 @@ bool has(std::vector<std::string> const& words, std::string const& word) {
 
 TEST_CASE("TheTerminalRunsOurHostWithTheAppServerBehindIt") {
   Setup setup;
-  setup.request.options["settings"] = {{"features", {{"plugins", false}}}, {"model", "m\"x"}, {"a.b", json::array({1, "c"})}};
+  setup.request.options["settings"] = {
+      {"features", {{"plugins", false}}}, {"model", "m\"x"}, {"a.b", json::array({1, "c"})}};
   setup.request.provider_args = {"--enable", "thing"};
   REQUIRE(write_file(setup.request.agent_dir / "x", "").has_value());
   auto const plan = setup.plan();
@@ -111,11 +112,13 @@ TEST_CASE("TheProgramBehindNpmsScriptIsFoundAndItsToolsAreOnThePath") {
 #else
   auto const vendor = modules / "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl";
 #endif
-  for (auto const& folder : {modules / ".bin", modules / "@openai/codex/bin", vendor / "bin", vendor / "codex-path"})
+  for (auto const& folder :
+       {modules / ".bin", modules / "@openai/codex/bin", vendor / "bin", vendor / "codex-path"})
     fs::create_directories(folder);
   REQUIRE(write_file(modules / "@openai/codex/bin/codex.js", "", 0700).has_value());
   fs::create_symlink("../@openai/codex/bin/codex.js", modules / ".bin/codex");
-  CHECK(native_program(modules / ".bin/codex") == modules / ".bin/codex");  // not installed: the script may know more
+  CHECK(native_program(modules / ".bin/codex") ==
+        modules / ".bin/codex");  // not installed: the script may know more
   REQUIRE(write_file(vendor / "bin/codex", "", 0700).has_value());
   CHECK(fs::equivalent(native_program(modules / ".bin/codex"), vendor / "bin/codex"));
   CHECK(native_program("/usr/bin/codex") == "/usr/bin/codex");

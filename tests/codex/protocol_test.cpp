@@ -14,7 +14,9 @@ using namespace ar::adapters;
 using namespace ar::adapters::codex;
 
 TEST_CASE("EveryKindOfFailureHasAName") {
-  auto const status = [](char const* name, json code) { return json{{name, {{"httpStatusCode", std::move(code)}}}}; };
+  auto const status = [](char const* name, json code) {
+    return json{{name, {{"httpStatusCode", std::move(code)}}}};
+  };
   CHECK(error_kind(status("httpConnectionFailed", 401)) == "authentication_failed");
   CHECK(error_kind(status("httpConnectionFailed", 403)) == "authentication_failed");
   CHECK(error_kind(status("responseTooManyFailedAttempts", 429)) == "rate_limit");
@@ -30,7 +32,9 @@ TEST_CASE("EveryKindOfFailureHasAName") {
 }
 
 TEST_CASE("ATurnsEndIsReadFromWhatTheServerShows") {
-  json turn{{"id", "t"}, {"status", "completed"}, {"items", json::array({{{"type", "agentMessage"}, {"text", "bye"}}})}};
+  json turn{{"id", "t"},
+            {"status", "completed"},
+            {"items", json::array({{{"type", "agentMessage"}, {"text", "bye"}}})}};
   CHECK(turn_end(turn, "earlier")->final_text == "bye");
   turn["items"] = json::array();
   CHECK(turn_end(turn, "earlier")->final_text == "earlier");
@@ -62,10 +66,14 @@ TEST_CASE("ALineOfTheRecordProvesOnlyAWholeMessage") {
   CHECK(taken_nonce(said(whole, "assistant")).empty());
   CHECK(taken_nonce(said("look: " + whole)).empty());
   CHECK(taken_nonce(said(whole.substr(0, 50))).empty());
-  CHECK(taken_nonce(R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":"ar-0123456789"}}})") ==
-        "0123456789");
-  CHECK(taken_nonce(R"({"type":"event_msg","payload":{"type":"item_started","item":{"type":"UserMessage","client_id":"ar-0123456789"}}})")
-            .empty());
+  CHECK(
+      taken_nonce(
+          R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":"ar-0123456789"}}})") ==
+      "0123456789");
+  CHECK(
+      taken_nonce(
+          R"({"type":"event_msg","payload":{"type":"item_started","item":{"type":"UserMessage","client_id":"ar-0123456789"}}})")
+          .empty());
   CHECK(taken_nonce("garbage [agent-runner 0123456789").empty());
 }
 

@@ -150,7 +150,8 @@ TEST_CASE("AMessageIsAcceptedWhenItsItemIsCompleteAndNotBefore") {
     CHECK(attempt->handing->proof == "api");
     CHECK((co_await room.session->witness(prompt, false)) == Witness::accepted);
     auto const text = room.server->last("turn/start")["input"][0]["text"].get<std::string>();
-    CHECK(text == "[agent-runner " + prompt.nonce + " · message 1 · from bob · kind chat]\nhello\n[end " + prompt.nonce + "]");
+    CHECK(text == "[agent-runner " + prompt.nonce + " · message 1 · from bob · kind chat]\nhello\n[end " +
+                      prompt.nonce + "]");
     CHECK(room.session->gate(false) == "a turn is running");
     CHECK(room.session->gate(true).empty());
   });
@@ -178,8 +179,9 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
     CHECK(second.outcome == HandOutcome::held);
     // Not told, but in the record: it was taken.
     room.answer_start("t3", [&](std::string const& client) {
-      std::ofstream(room.server->record) << R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":")"
-                                         << client << "\"}}}\n";
+      std::ofstream(room.server->record)
+          << R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":")"
+          << client << "\"}}}\n";
       room.server->turn_started("t3");
       room.server->turn_completed("t3", "interrupted");
     });
@@ -201,7 +203,8 @@ TEST_CASE("ALostConnectionLeavesTheMessageUnknownAndTheWitnessTells") {
     co_await room.until(sent);
     // The server lives on, the turn ends, and nobody heard of it.
     room.server->answers["thread/turns/list"] = [](json const&) {
-      return AppServer::result({{"data", json::array({{{"id", "t1"}, {"status", "failed"}, {"error", {{"message", "no"}}}}})}});
+      return AppServer::result(
+          {{"data", json::array({{{"id", "t1"}, {"status", "failed"}, {"error", {{"message", "no"}}}}})}});
     };
     room.server->drop();
     co_await tasks.join();
@@ -231,7 +234,8 @@ TEST_CASE("MalformedFramesEndTheConnectionAndNotTheSession") {
     room.server->send(R"({"method":"something/new","params":[1,2]})");
     room.server->send(R"({"method":"item/completed","params":{"threadId":"thread-1","item":7}})");
     room.server->send(R"({"method":"turn/completed","params":{"threadId":"thread-1","turn":{"id":5}}})");
-    room.server->send(R"({"method":"thread/tokenUsage/updated","params":{"threadId":"thread-1","tokenUsage":{"last":"x"}}})");
+    room.server->send(
+        R"({"method":"thread/tokenUsage/updated","params":{"threadId":"thread-1","tokenUsage":{"last":"x"}}})");
     room.answer_start("t1", [&](std::string const& client) { room.server->item(true, client, "t1"); });
     auto const handing = co_await room.session->hand(room.prompt("well"), {});
     CHECK(handing.outcome == HandOutcome::accepted);
@@ -243,7 +247,10 @@ TEST_CASE("HugeOutputPassesThrough") {
   Room room;
   room.run([&]() -> awaitable<void> {
     co_await room.until_open();
-    json item{{"type", "commandExecution"}, {"id", "c"}, {"status", "completed"}, {"aggregatedOutput", std::string(30U << 20, 'x')}};
+    json item{{"type", "commandExecution"},
+              {"id", "c"},
+              {"status", "completed"},
+              {"aggregatedOutput", std::string(30U << 20, 'x')}};
     room.server->notify("item/completed", {{"threadId", "thread-1"}, {"item", std::move(item)}});
     std::function<bool()> const told = [&] { return room.noted("tool.finished"); };
     co_await room.until(told);
@@ -255,7 +262,9 @@ TEST_CASE("WhatTheServerRefusesIsHeldOrRefused") {
   Room room;
   room.run([&]() -> awaitable<void> {
     co_await room.until_open();
-    room.server->answers["turn/start"] = [](json const&) { return AppServer::error("Server is draining; retry after reconnecting"); };
+    room.server->answers["turn/start"] = [](json const&) {
+      return AppServer::error("Server is draining; retry after reconnecting");
+    };
     auto const held = co_await room.session->hand(room.prompt("a"), {});
     CHECK(held.outcome == HandOutcome::held);
     CHECK(held.reason.find("draining") != std::string::npos);
@@ -264,7 +273,9 @@ TEST_CASE("WhatTheServerRefusesIsHeldOrRefused") {
     };
     auto const refused = co_await room.session->hand(room.prompt("b"), {});
     CHECK(refused.outcome == HandOutcome::refused);
-    room.server->answers["turn/start"] = [](json const&) { return AppServer::error("thread not found: thread-1"); };
+    room.server->answers["turn/start"] = [](json const&) {
+      return AppServer::error("thread not found: thread-1");
+    };
     auto const before = room.server->count("thread/resume");
     auto const unloaded = co_await room.session->hand(room.prompt("c"), {});
     CHECK(unloaded.outcome == HandOutcome::held);
@@ -289,11 +300,15 @@ TEST_CASE("AnUrgentMessageSteersAndFallsBackToATurnOfItsOwn") {
     auto const steered = co_await room.session->hand(room.prompt("urgent", true), {});
     CHECK(steered.outcome == HandOutcome::accepted);
     CHECK(room.server->last("turn/steer")["expectedTurnId"] == "t1");
-    room.server->answers["turn/steer"] = [](json const&) { return AppServer::error("no active turn to steer"); };
+    room.server->answers["turn/steer"] = [](json const&) {
+      return AppServer::error("no active turn to steer");
+    };
     room.answer_start("t2", [&](std::string const& client) { room.server->item(true, client, "t2"); });
     auto const started = co_await room.session->hand(room.prompt("too late to steer", true), {});
     CHECK(started.outcome == HandOutcome::accepted);
-    room.server->answers["turn/steer"] = [](json const&) { return AppServer::error("activeTurnNotSteerable"); };
+    room.server->answers["turn/steer"] = [](json const&) {
+      return AppServer::error("activeTurnNotSteerable");
+    };
     auto const held = co_await room.session->hand(room.prompt("not now", true), {});
     CHECK(held.outcome == HandOutcome::held);
   });
@@ -311,7 +326,8 @@ TEST_CASE("ATextThatWouldLoadASkillGoesAsAFile") {
     CHECK(text.find("$deploy") == std::string::npos);
     CHECK(*read_file(prompt.body_file, 100) == "run $deploy now");
     CHECK((co_await room.session->hand(room.prompt("echo $HOME $1 $"), {})).outcome == HandOutcome::accepted);
-    CHECK(room.server->last("turn/start")["input"][0]["text"].get<std::string>().find("echo $HOME $1 $") != std::string::npos);
+    CHECK(room.server->last("turn/start")["input"][0]["text"].get<std::string>().find("echo $HOME $1 $") !=
+          std::string::npos);
   });
 }
 
@@ -320,7 +336,8 @@ TEST_CASE("ARequestIsLeftToThePersonAndClosesTheGateUntilItIsAnswered") {
   room.run([&]() -> awaitable<void> {
     co_await room.until_open();
     room.server->turn_started("t1");
-    room.server->send(R"({"id":0,"method":"item/commandExecution/requestApproval","params":{"threadId":"thread-1","turnId":"t1","command":"rm x"}})");
+    room.server->send(
+        R"({"id":0,"method":"item/commandExecution/requestApproval","params":{"threadId":"thread-1","turnId":"t1","command":"rm x"}})");
     std::function<bool()> const asked = [&] { return !room.all<WaitingForPerson>().empty(); };
     co_await room.until(asked);
     CHECK(room.all<WaitingForPerson>().back().what == "approval of the command rm x");
@@ -333,7 +350,8 @@ TEST_CASE("ARequestIsLeftToThePersonAndClosesTheGateUntilItIsAnswered") {
     CHECK(room.session->gate(true).empty());
     for (auto const& frame : room.server->received) CHECK(frame.contains("method"));  // it answered nothing
     // One that the turn's end makes void.
-    room.server->send(R"({"id":"q","method":"item/tool/requestUserInput","params":{"threadId":"thread-1","questions":[{"question":"Which?"}]}})");
+    room.server->send(
+        R"({"id":"q","method":"item/tool/requestUserInput","params":{"threadId":"thread-1","questions":[{"question":"Which?"}]}})");
     std::function<bool()> const again = [&] { return room.all<WaitingForPerson>().size() == 2; };
     co_await room.until(again);
     CHECK(room.all<WaitingForPerson>().back().what == "an answer: Which?");
@@ -411,7 +429,9 @@ TEST_CASE("APersonsNewThreadSendsTheScreenBackAndHelpersDoNot") {
   Room room;
   room.run([&]() -> awaitable<void> {
     co_await room.until_open();
-    auto const started = [&](json thread) { room.server->notify("thread/started", {{"thread", std::move(thread)}}); };
+    auto const started = [&](json thread) {
+      room.server->notify("thread/started", {{"thread", std::move(thread)}});
+    };
     started({{"id", "title"}, {"ephemeral", true}});
     started({{"id", "helper"}, {"parentThreadId", "thread-1"}});
     started({{"id", "helper2"}, {"source", {{"subAgent", "review"}}}});

@@ -1,6 +1,6 @@
-// The whole road with the real CLI: bus, daemon, tmux, Codex, model; over the death of the daemon, of the app server and of
-// the screen. Counted at the model's side: each message reached it once. E2E_KILLS sets how many deaths (default 9),
-// E2E_SEED their moments.
+// The whole road with the real CLI: bus, daemon, tmux, Codex, model; over the death of the daemon, of the app
+// server and of the screen. Counted at the model's side: each message reached it once. E2E_KILLS sets how
+// many deaths (default 9), E2E_SEED their moments.
 #include "e2e/offline.hpp"
 #include "e2e/openai_stub.hpp"
 #include "system/installation.hpp"
@@ -38,8 +38,8 @@ struct Road {
     auto const codex_home = home.work() / "codex-home";
     stub.configure(codex_home);
     json const options = {{"command", codex}};
-    home.good({"spawn", "cx", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", approval_mode, "--env",
-               "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
+    home.good({"spawn", "cx", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode",
+               approval_mode, "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
     home.wait_for_state("cx", "idle");
   }
   std::int64_t ask(std::string const& text, std::vector<std::string> const& more = {}) {
@@ -59,7 +59,8 @@ struct Road {
   }
   pid_t agent_pid() { return home.agent("cx").value("pid", 0); }
 
-  /// What the model was shown of each message; the session was resumed, so its longest conversation holds all.
+  /// What the model was shown of each message; the session was resumed, so its longest conversation holds
+  /// all.
   void check_model_side() {
     auto const texts = stub.get("/__prompts").get<std::vector<std::string>>();
     std::size_t lost = 0, doubled = 0;
@@ -116,7 +117,8 @@ TEST_CASE("MessagesReachCodexOnceOverTheDeathOfTheDaemonTheAppServerAndTheScreen
         road.ask("while the daemon starts again");  // this starts it
         break;
       case 1:
-        if (auto const server = agent > 0 ? child(agent, "app-server") : 0; server > 0) ::kill(server, SIGKILL);
+        if (auto const server = agent > 0 ? child(agent, "app-server") : 0; server > 0)
+          ::kill(server, SIGKILL);
         // Many deaths in a row are for a person to look at.
         if (i % 6 == 4) {
           CHECK(Installation::eventually([&] { return road.agent_pid() > 0; }));
@@ -153,16 +155,16 @@ TEST_CASE("AnAgentAnswersByItsOwnCommand") {
 TEST_CASE("AMissingAndATooOldCodexAreRefusedWithTheRemedy") {
   Road road;
   json options = {{"command", "/nowhere/codex"}};
-  auto const missing = road.home.run({"spawn", "cx", "--provider", "codex", "--cwd", road.home.work().string(), "--options",
-                                      options.dump()});
+  auto const missing = road.home.run({"spawn", "cx", "--provider", "codex", "--cwd",
+                                      road.home.work().string(), "--options", options.dump()});
   CHECK(missing.status != 0);
   CHECK(missing.err.find("npm install -g @openai/codex") != std::string::npos);
   auto const old = road.home.work() / "old-codex";
   std::ofstream(old) << "#!/bin/sh\necho codex-cli 0.50.0\n";
   std::filesystem::permissions(old, std::filesystem::perms::owner_all);
   options["command"] = old.string();
-  auto const too_old = road.home.run({"spawn", "cx", "--provider", "codex", "--cwd", road.home.work().string(), "--options",
-                                      options.dump()});
+  auto const too_old = road.home.run({"spawn", "cx", "--provider", "codex", "--cwd",
+                                      road.home.work().string(), "--options", options.dump()});
   CHECK(too_old.status != 0);
   CHECK(too_old.err.find("0.50.0") != std::string::npos);
 }

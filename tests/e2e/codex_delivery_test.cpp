@@ -1,5 +1,6 @@
-// The promise of spec 2 at the level of the adapter, against the real Codex CLI: every message reaches the model exactly
-// once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many (default 40).
+// The promise of spec 2 at the level of the adapter, against the real Codex CLI: every message reaches the
+// model exactly once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many (default
+// 40).
 #include "adapters/codex/connection.hpp"
 #include "adapters/codex/protocol.hpp"
 #include "base/paths.hpp"
@@ -57,11 +58,12 @@ struct Sent {
 double quantile(std::vector<double> values, double q) {
   if (values.empty()) return 0;
   std::ranges::sort(values);
-  return values[std::min(values.size() - 1, static_cast<std::size_t>(q * static_cast<double>(values.size())))];
+  return values[std::min(values.size() - 1,
+                         static_cast<std::size_t>(q * static_cast<double>(values.size())))];
 }
 
-/// The shortest protocol that works at all, for comparison, on a connection of its own: turn/start, and the completed
-/// item.
+/// The shortest protocol that works at all, for comparison, on a connection of its own: turn/start, and the
+/// completed item.
 class Bare {
  public:
   Bare(test::CodexLab& lab) : lab_(lab), done_(lab.io.get_executor()) {}
@@ -69,12 +71,14 @@ class Bare {
   awaitable<void> open(std::string const& thread) {
     thread_ = thread;
     codex::Connection::OnFrame on_frame = [this](json const& frame) {
-      if (frame.at("method") == "item/completed" && codex::text_at(frame, {"params", "item", "clientId"}) == wanted_) {
+      if (frame.at("method") == "item/completed" &&
+          codex::text_at(frame, {"params", "item", "clientId"}) == wanted_) {
         seen_ = true;
         done_.notify_all();
       }
     };
-    auto opened = co_await codex::Connection::open(lab_.io.get_executor(), lab_.socket(), std::move(on_frame));
+    auto opened =
+        co_await codex::Connection::open(lab_.io.get_executor(), lab_.socket(), std::move(on_frame));
     REQUIRE(opened.has_value());
     connection_ = *opened;
     json hello{{"clientInfo", {{"name", "bare"}, {"title", "bare"}, {"version", "0"}}}};
@@ -152,8 +156,8 @@ struct Run {
       }
     }
     CHECK(exact == sent.size());
-    std::printf("messages %zu: at the model exactly once and byte for byte %zu (inline %zu, as a file %zu)\n", sent.size(),
-                exact, exact - as_files, as_files);
+    std::printf("messages %zu: at the model exactly once and byte for byte %zu (inline %zu, as a file %zu)\n",
+                sent.size(), exact, exact - as_files, as_files);
   }
 };
 
@@ -210,10 +214,12 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
       },
       std::chrono::seconds(600));
   auto const ratio = quantile(run.idle, 0.5) / quantile(run.bare, 0.5);
-  std::printf("idle, short text, handed to accepted: p50 %.1f ms, p95 %.1f ms (N=%zu); bare protocol: p50 %.1f ms, p95 %.1f ms "
-              "(N=%zu); ratio of p50 %.2f\n",
-              quantile(run.idle, 0.5), quantile(run.idle, 0.95), run.idle.size(), quantile(run.bare, 0.5),
-              quantile(run.bare, 0.95), run.bare.size(), ratio);
+  std::printf(
+      "idle, short text, handed to accepted: p50 %.1f ms, p95 %.1f ms (N=%zu); bare protocol: p50 %.1f ms, "
+      "p95 %.1f ms "
+      "(N=%zu); ratio of p50 %.2f\n",
+      quantile(run.idle, 0.5), quantile(run.idle, 0.95), run.idle.size(), quantile(run.bare, 0.5),
+      quantile(run.bare, 0.95), run.bare.size(), ratio);
   std::printf("steered into the model's work: p50 %.1f ms, p95 %.1f ms (N=%zu)\n", quantile(run.steered, 0.5),
               quantile(run.steered, 0.95), run.steered.size());
   WARN(ratio <= 1.1);

@@ -1,5 +1,5 @@
-// One agent on the real Codex CLI, a stub model API and a tmux host: everything around the adapter but the daemon. Owns
-// its home, sockets, ports and processes.
+// One agent on the real Codex CLI, a stub model API and a tmux host: everything around the adapter but the
+// daemon. Owns its home, sockets, ports and processes.
 #pragma once
 #include "adapters/codex/codex_adapter.hpp"
 #include "adapters/envelope.hpp"
@@ -46,7 +46,8 @@ class CodexLab {
   awaitable<void> relaunch();
   awaitable<void> close();
 
-  /// Waits until `condition` holds; it is looked at whenever the session said something. Fails the test otherwise.
+  /// Waits until `condition` holds; it is looked at whenever the session said something. Fails the test
+  /// otherwise.
   awaitable<void> until(std::function<bool()> condition, std::string what,
                         std::chrono::seconds limit = std::chrono::seconds(60));
   awaitable<void> until_free() {

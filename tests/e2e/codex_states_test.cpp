@@ -1,5 +1,5 @@
-// What may stand in a message's way with the real Codex CLI, and what ends under it: each message is taken once, or held
-// with its reason.
+// What may stand in a message's way with the real Codex CLI, and what ends under it: each message is taken
+// once, or held with its reason.
 #include "base/paths.hpp"
 #include "e2e/codex_lab.hpp"
 
@@ -171,7 +171,9 @@ TEST_CASE("WhatWaitsForAToolsEndIsUnknownUntilItIsTaken") {
     // The daemon dies with a message on its way; its successor finds it pending, and then taken.
     auto const urgent = lab.prompt("urgent", true);
     TaskGroup tasks(lab.io.get_executor(), "test");
-    auto const hand = [](CodexLab& l, Prompt p) -> awaitable<void> { (void)co_await l.session->hand(std::move(p), {}); };
+    auto const hand = [](CodexLab& l, Prompt p) -> awaitable<void> {
+      (void)co_await l.session->hand(std::move(p), {});
+    };
     tasks.spawn("hand", hand(lab, urgent));
     co_await sleep_for(300ms);
     co_await tasks.stop();
@@ -372,12 +374,15 @@ TEST_CASE("AThreadThatAnotherCodexHoldsIsSaidToBeLocked") {
     context.emit = [&events](ProviderEvent event) { events.push_back(std::move(event)); };
     auto session = lab.adapter().open(std::move(context));
     session->start();
-    std::function<bool()> const said = [&session] { return session->gate(true).find("another Codex process") == 0; };
+    std::function<bool()> const said = [&session] {
+      return session->gate(true).find("another Codex process") == 0;
+    };
     co_await lab.until(said, "the lock is told");
     co_await session->stop();
     (void)co_await (*host)->kill_server();
     co_await (*host)->stop();
-    CHECK(std::ranges::any_of(events, [](auto const& event) { return std::holds_alternative<WaitingForPerson>(event); }));
+    CHECK(std::ranges::any_of(
+        events, [](auto const& event) { return std::holds_alternative<WaitingForPerson>(event); }));
     co_await deliver(lab, lab.prompt("the first one works on"));
   });
 }

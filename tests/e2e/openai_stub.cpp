@@ -2,15 +2,15 @@
 
 #include "base/paths.hpp"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
+
+#include <arpa/inet.h>
+#include <array>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
 #include <vector>
 
 namespace ar::test {
@@ -25,7 +25,8 @@ OpenAiStub::OpenAiStub() {
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   auto const node = find_executable("node", "/usr/local/bin:/usr/bin:/bin");
   REQUIRE(node.has_value());
-  std::vector<std::string> words{node->string(), std::string(AR_SOURCE_DIR) + "/tests/e2e/stub_openai_api.mjs"};
+  std::vector<std::string> words{node->string(),
+                                 std::string(AR_SOURCE_DIR) + "/tests/e2e/stub_openai_api.mjs"};
   std::array<char*, 3> argv{words[0].data(), words[1].data(), nullptr};
   std::string path = "PATH=/usr/bin:/bin";
   std::array<char*, 2> environment{path.data(), nullptr};
@@ -64,10 +65,11 @@ json OpenAiStub::get(std::string const& path) const {
 
 void OpenAiStub::configure(std::filesystem::path const& codex_home) const {
   std::filesystem::create_directories(codex_home);
-  auto const text = "model = \"gpt-stub\"\nmodel_provider = \"stub\"\n"
-                    "[model_providers.stub]\nname = \"stub\"\nbase_url = \"http://127.0.0.1:" +
-                    std::to_string(port_) +
-                    "/v1\"\nwire_api = \"responses\"\n[analytics]\nenabled = false\n[features]\nplugins = false\n";
+  auto const text =
+      "model = \"gpt-stub\"\nmodel_provider = \"stub\"\n"
+      "[model_providers.stub]\nname = \"stub\"\nbase_url = \"http://127.0.0.1:" +
+      std::to_string(port_) +
+      "/v1\"\nwire_api = \"responses\"\n[analytics]\nenabled = false\n[features]\nplugins = false\n";
   REQUIRE(write_file(codex_home / "config.toml", text).has_value());
 }
 
