@@ -386,3 +386,65 @@ TEST_CASE("AThreadThatAnotherCodexHoldsIsSaidToBeLocked") {
     co_await deliver(lab, lab.prompt("the first one works on"));
   });
 }
+
+TEST_CASE("AStopLetsTheTurnEndUnlessAPersonIsAsked") {
+  CodexLab lab;
+  lab.request.approval_mode = "auto";
+  auto const whole = [&]() -> awaitable<void> {
+    co_await lab.open();
+    co_await lab.launch();
+    co_await begin_tool(lab, "sleep 2; echo done > done.txt");
+    co_await lab.close();
+    CHECK(lab.exit_status().code == 0);
+    CHECK(std::filesystem::exists(lab.request.cwd / "done.txt"));
+  };
+  test::run(lab.io, whole, std::chrono::seconds(120));
+
+  CodexLab other;
+  other.request.approval_mode = "auto";
+  auto const asked = [&]() -> awaitable<void> {
+    co_await other.open();
+    co_await other.launch();
+    co_await other.until_free();
+    co_await deliver(other, other.prompt("[[esc:echo no]]"));
+    std::function<bool()> const waits = [&other] { return other.count<WaitingForPerson>() > 0; };
+    co_await other.until(waits, "a person is asked");
+    auto const start = Clock::now();
+    co_await other.close();
+    CHECK(Clock::now() - start < 10s);
+    CHECK(other.exit_status().code == 0);
+  };
+  test::run(other.io, asked, std::chrono::seconds(120));
+}
+
+TEST_CASE("ASocketThatIsTakenEndsTheNewcomerWithItsReasonOnTheScreen") {
+  in_lab([](CodexLab& lab) -> awaitable<void> {
+    co_await lab.until_free();
+    TmuxOptions options;
+    options.socket = lab.dir.path() / "t2" / "tmux.sock";
+    options.launcher = std::filesystem::path(AR_BIN_DIR) / "agent-runner-launch";
+    auto host = co_await TmuxHost::open(lab.io.get_executor(), options);
+    REQUIRE(host.has_value());
+    TerminalSpec spec;
+    spec.session = "newcomer";
+    spec.argv = lab.plan.argv;
+    for (auto const& [name, value] : lab.plan.environment) spec.environment.push_back(name + "=" + value);
+    std::optional<ExitStatus> exit;
+    auto const on_exit = [&exit](ExitStatus status) { exit = status; };
+    auto started = co_await (*host)->start(spec, on_exit);
+    REQUIRE(started.has_value());
+    std::function<bool()> const ended = [&exit] { return exit.has_value(); };
+    co_await lab.until(ended, "the newcomer has ended");
+    CHECK(exit->code == 1);
+    auto const screen = co_await (*started)->capture();
+    REQUIRE(screen.has_value());
+    std::string shown;
+    for (auto const& line : screen->lines) shown += line;
+    CHECK_MESSAGE(shown.find("already in use") != std::string::npos, shown);
+    (void)co_await (*host)->kill_server();
+    co_await (*host)->stop();
+    auto const prompt = lab.prompt("the first one works on");
+    co_await deliver(lab, prompt);
+    CHECK(seen(lab, prompt) <= 1);
+  });
+}
