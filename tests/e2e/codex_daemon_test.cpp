@@ -5,6 +5,7 @@
 #include "e2e/openai_stub.hpp"
 #include "system/installation.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 #include <sstream>
@@ -33,6 +34,7 @@ struct Road {
   Installation home;
   OpenAiStub stub;
   std::vector<std::int64_t> ids{};
+  std::vector<std::string> persons{};
 
   void spawn(std::string const& approval_mode = "full") {
     auto const codex_home = home.work() / "codex-home";
@@ -59,6 +61,33 @@ struct Road {
   }
   pid_t agent_pid() { return home.agent("cx").value("pid", 0); }
 
+  void tmux(std::vector<std::string> const& words) {
+    std::vector<std::string> all{"-S", (home.state() / "run" / "tmux.sock").string()};
+    all.insert(all.end(), words.begin(), words.end());
+    home.run_program("/usr/bin/tmux", all, "");
+  }
+  /// A person at the terminal types a line, and a message comes before Enter is pressed.
+  void type(std::string const& text) {
+    auto const shown = [&] { return home.run({"screen", "cx"}).out.find(text) != std::string::npos; };
+    auto const typed = Installation::eventually([&] {
+      // Into a screen that is just coming up it would be lost.
+      if (home.run({"screen", "cx"}).out.find("\u203a") == std::string::npos) return false;
+      if (!shown()) tmux({"send-keys", "-t", "=ar-cx:", "-l", text});
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      return shown();
+    });
+    REQUIRE(typed);
+    ask("while a person types");
+    CHECK(all_taken());
+    tmux({"send-keys", "-t", "=ar-cx:", "Enter"});
+    auto const at_model = [&] {
+      auto const texts = stub.get("/__prompts").get<std::vector<std::string>>();
+      return std::ranges::count(texts, text) == 1;
+    };
+    CHECK(Installation::eventually(at_model));
+    persons.push_back(text);
+  }
+
   /// What the model was shown of each message; the session was resumed, so its longest conversation holds
   /// all.
   void check_model_side() {
@@ -73,7 +102,9 @@ struct Road {
       doubled += seen > 1;
       CHECK(home.message(id)["readBy"] == json::array({"cx"}));
     }
-    std::printf("messages %zu, lost %zu, doubled %zu\n", ids.size(), lost, doubled);
+    for (auto const& text : persons) CHECK(std::ranges::count(texts, text) == 1);
+    std::printf("messages %zu, lost %zu, doubled %zu; a person's lines between them %zu\n", ids.size(), lost,
+                doubled, persons.size());
   }
 };
 
@@ -129,6 +160,7 @@ TEST_CASE("MessagesReachCodexOnceOverTheDeathOfTheDaemonTheAppServerAndTheScreen
         if (auto const screen = agent > 0 ? child(agent, "resume") : 0; screen > 0) ::kill(screen, SIGKILL);
     }
     CHECK(road.all_taken());
+    if (i % 3 != 1) road.type("line " + std::to_string(i) + " of a person");
   }
   auto const screen_back = [&] {
     auto const agent = road.agent_pid();
