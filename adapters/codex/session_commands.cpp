@@ -50,7 +50,6 @@ awaitable<Result<void>> CodexSession::clear() {
   auto const lock = co_await sending_.lock();
   if (auto const reason = gate(false); !reason.empty())
     co_return conflict("not_ready", "cannot clear now: " + reason);
-  auto const old = thread_;
   auto started = co_await start_thread(true);
   if (!started) co_return started.error();
   co_return Result<void>();
