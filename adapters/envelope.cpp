@@ -48,6 +48,7 @@ std::string header(Prompt const& prompt) {
 
 bool fits_inline(std::string_view body, InlineRules const& rules) {
   if (body.size() > rules.max_bytes) return false;
+  if (rules.controls) return true;
   for (std::size_t i = 0; i < body.size(); ++i) {
     auto const c = static_cast<unsigned char>(body[i]);
     if (c == '\n') {

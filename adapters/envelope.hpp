@@ -23,6 +23,7 @@ struct InlineRules {
   bool newlines = true;     ///< false: single-line input (no bracketed paste)
   bool tabs = false;        ///< false: the composer changes them
   bool trailing_blanks = true;  ///< lines may end in blanks
+  bool controls = false;        ///< true: every character is handed on as it is, control characters too
 };
 
 /// True when `body` reaches the model byte for byte under these rules. Control characters other than newline (and tab

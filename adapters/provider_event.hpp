@@ -15,6 +15,7 @@ struct Ready {
   std::string transcript{};  ///< path of its record, when it has one
   std::string model{};
   bool resumed = false;
+  bool turn_runs = false;  ///< it is known to be in a turn, whatever the gate says
 };
 /// The provider switched to another session (clear, fork).
 struct SessionChanged {

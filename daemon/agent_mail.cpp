@@ -89,7 +89,8 @@ void Agent::on_ready(adapters::Ready const& ready) {
     queue_.on_ready();
     return;
   }
-  bool const turn_runs = !session_->gate(false).empty() && session_->gate(true).empty();
+  bool const turn_runs =
+      ready.turn_runs || (!session_->gate(false).empty() && session_->gate(true).empty());
   queue_.on_adopted(turn_runs);
   if (turn_runs) (void)apply(AgentInput::turn_started, "a turn runs");
 }

@@ -33,7 +33,7 @@ std::vector<Setting> const& settings() {
       {"control.tcp", &Config::tcp, 0, 0, {}, nullptr, "serve the control API on 127.0.0.1 besides the unix socket"},
       {"control.port", &Config::tcp_port, 0, 65535, {}, "AGENT_RUNNER_CONTROL_PORT",
        "TCP port; 0: last time's, else any free one"},
-      {"agents.default_provider", &Config::default_provider, 0, 0, {"claude", "command"},
+      {"agents.default_provider", &Config::default_provider, 0, 0, {"claude", "codex", "command"},
        "AGENT_RUNNER_DEFAULT_PROVIDER", "provider of `spawn` without --provider"},
       {"agents.pass_environment", &Config::pass_environment, 0, 0, {}, nullptr,
        "environment variables handed on to agents besides the built-in list"},

@@ -1,6 +1,7 @@
 #include "daemon/daemon.hpp"
 
 #include "adapters/claude/claude_adapter.hpp"
+#include "adapters/codex/codex_adapter.hpp"
 #include "adapters/command/command_adapter.hpp"
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/ids.hpp"
@@ -34,6 +35,7 @@ using Adapters = std::map<std::string, std::shared_ptr<adapters::Adapter const>>
 Adapters make_adapters() {
   Adapters all;
   all.emplace("claude", adapters::make_claude_adapter());
+  all.emplace("codex", adapters::make_codex_adapter());
   all.emplace("command", std::make_shared<adapters::CommandAdapter>());
   return all;
 }
@@ -240,7 +242,7 @@ json diagnose(Paths const& paths, Config const& config) {
     add({Level::warning, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), "free some space"});
   else if (!ec)
     add({Level::ok, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), ""});
-  for (char const* program : {"agent-runner", "agent-runner-hook", "agent-runner-launch"}) {
+  for (char const* program : {"agent-runner", "agent-runner-codex", "agent-runner-hook", "agent-runner-launch"}) {
     auto const path = executable_dir() / program;
     if (::access(path.c_str(), X_OK) == 0) add({Level::ok, program, path.string(), ""});
     else add({Level::error, program, path.string() + " is missing", "install agent-runner again"});

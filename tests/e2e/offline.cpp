@@ -85,16 +85,22 @@ std::string go_offline() {
 
 }  // namespace
 
-std::string claude_offline() {
-  auto const* const named = std::getenv("AR_CLAUDE");
-  std::string const path =
-      named && *named ? named : std::string(AR_BIN_DIR) + "/../clis/node_modules/.bin/claude";
+namespace {
+
+std::string cli_offline(char const* variable, std::string const& name) {
+  auto const* const named = std::getenv(variable);
+  std::string const path = named && *named ? named : std::string(AR_BIN_DIR) + "/../clis/node_modules/.bin/" + name;
   if (::access(path.c_str(), X_OK) != 0)
-    skip("no Claude Code CLI at " + path + "; run scripts/install-clis BUILD/clis, or set AR_CLAUDE");
+    skip("no CLI at " + path + "; run scripts/install-clis BUILD/clis, or set " + variable);
   if (!find_executable("node", "/usr/local/bin:/usr/bin:/bin"))
     skip("node is missing; the stub of the model API needs it");
   if (auto const why = go_offline(); !why.empty()) skip(why);
   return path;
 }
+
+}  // namespace
+
+std::string claude_offline() { return cli_offline("AR_CLAUDE", "claude"); }
+std::string codex_offline() { return cli_offline("AR_CODEX", "codex"); }
 
 }  // namespace ar::test

@@ -10,5 +10,7 @@ namespace ar::test {
 /// the program ends as "skipped" for CTest (77) and says why. Call before anything else, while the process
 /// has one thread. Returns the CLI's path.
 std::string claude_offline();
+/// The same for Codex ($AR_CODEX).
+std::string codex_offline();
 
 }  // namespace ar::test

@@ -1,0 +1,100 @@
+#include "adapters/codex/codex_adapter.hpp"
+
+#include "adapters/cli_probe.hpp"
+#include "adapters/codex/launch.hpp"
+#include "adapters/codex/record.hpp"
+#include "adapters/codex/session.hpp"
+#include "adapters/codex/versions.hpp"
+#include "base/paths.hpp"
+
+#include <cstdlib>
+
+namespace ar::adapters {
+namespace codex {
+namespace {
+
+AdapterFacts make_facts() {
+  AdapterFacts facts;
+  facts.name = "codex";
+  facts.default_tags = {"codex"};
+  facts.capabilities = json::parse(R"({
+    "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
+    "model": {"provider": "openai", "source": "provider", "confidence": "reported"},
+    "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
+    "context": {"stats": {"source": "api", "confidence": "reported"}, "compact": true, "clear": true, "inject": true},
+    "terminal": {"attach": {"create": false, "read": true, "write": true, "detach": true}}
+  })");
+  return facts;
+}
+
+class CodexAdapter final : public Adapter {
+ public:
+  AdapterFacts const& facts() const override { return facts_; }
+
+  std::vector<Check> doctor(json const& table) const override {
+    auto const options = read_options(table);
+    if (!options)
+      return {{Check::Level::error, "codex", options.error().message, "correct the configuration"}};
+    auto const cli = find_cli(options->command, {});
+    if (!cli)
+      return {{Check::Level::error, "codex", cli.error().message,
+               "npm install -g @openai/codex, or set providers.codex.command"}};
+    auto const version = cli_version(*cli);
+    Check check{Check::Level::ok, "codex", (version ? *version : "?") + " at " + cli->string(), {}};
+    if (version && compare_numbers(*version, newest_row().seen_in) != 0) {
+      check.level = Check::Level::warning;
+      check.finding += "; this agent-runner was measured against " + std::string(newest_row().seen_in);
+      check.remedy =
+          "it should work; if messages are held without a reason you can see, install that version";
+    }
+    std::vector<Check> checks{std::move(check)};
+    std::map<std::string, std::string> environment;
+    // An agent does not inherit CODEX_HOME; it is configured or the usual place.
+    if (auto const* home = std::getenv("HOME")) environment["HOME"] = home;
+    for (auto const& [name, value] : options->environment) environment[name] = value;
+    auto const codex = codex_home(environment);
+    std::error_code ec;
+    // Which files there are, not what is in them; a model provider of one's own needs no login.
+    if (!std::filesystem::exists(codex / "auth.json", ec) &&
+        !std::filesystem::exists(codex / "config.toml", ec))
+      checks.push_back({Check::Level::warning, "codex login",
+                        "neither auth.json nor config.toml in " + codex.string(),
+                        "run `codex login`, or configure a model provider of your own"});
+    return checks;
+  }
+
+  Result<LaunchPlan> prepare(LaunchRequest const& request) const override {
+    auto const options = read_options(request.options);
+    if (!options) return options.error();
+    return plan_launch(request, *options);
+  }
+
+  std::unique_ptr<ProviderSession> open(SessionContext context) const override {
+    auto const options = read_options(context.request.options);
+    return std::make_unique<CodexSession>(std::move(context), options ? *options : Options());
+  }
+
+  bool can_resume(LaunchRequest const& request, std::string const& session_id) const override {
+    auto const options = read_options(request.options);
+    return options && find_record(codex_home(launch_environment(request, *options)), session_id).has_value();
+  }
+
+  Witness witness_offline(LaunchRequest const& /*request*/, std::string const& transcript,
+                          Prompt const& prompt) const override {
+    // Messages are handed only to a thread that has a record.
+    if (transcript.empty()) return Witness::absent;
+    Record record(transcript);
+    record.read();
+    return record.holds(prompt.nonce) ? Witness::accepted : Witness::absent;
+  }
+
+ private:
+  AdapterFacts facts_ = make_facts();
+};
+
+}  // namespace
+}  // namespace codex
+
+std::shared_ptr<Adapter const> make_codex_adapter() { return std::make_shared<codex::CodexAdapter>(); }
+
+}  // namespace ar::adapters

@@ -1,0 +1,174 @@
+#include "adapters/codex/launch.hpp"
+
+#include "adapters/cli_probe.hpp"
+#include "adapters/codex/versions.hpp"
+#include "base/paths.hpp"
+
+#include <algorithm>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+namespace ar::adapters::codex {
+namespace {
+
+namespace fs = std::filesystem;
+
+#if defined(__aarch64__)
+constexpr auto kPackage = "codex-linux-arm64";
+constexpr auto kTriple = "aarch64-unknown-linux-musl";
+#else
+constexpr auto kPackage = "codex-linux-x64";
+constexpr auto kTriple = "x86_64-unknown-linux-musl";
+#endif
+
+/// An operator's own "--listen" and the like would take the app server out of our hands.
+Result<void> check_own_flags(std::vector<std::string> const& arguments) {
+  for (auto const& argument : arguments) {
+    auto const name = argument.substr(0, argument.find('='));
+    for (std::string_view ours : {"--listen", "--stdio", "--remote", "--ws-auth", "--cd", "-C"})
+      if (name == ours)
+        return invalid("providerArgs",
+                       "providerArgs must not hold " + name + ": agent-runner sets it itself");
+  }
+  return {};
+}
+
+std::string search_path_of(std::map<std::string, std::string> const& environment) {
+  auto const path = environment.find("PATH");
+  return path == environment.end() ? std::string() : path->second;
+}
+
+}  // namespace
+
+Files files_of(LaunchRequest const& request) {
+  auto const dir = request.agent_dir / "codex";
+  return {dir, dir / "app.sock", dir / "thread", dir / "server.log"};
+}
+
+std::optional<Permission> permission(std::string const& approval_mode) {
+  if (approval_mode.empty()) return Permission{};
+  if (approval_mode == "read-only") return Permission{"on-request", "read-only"};
+  // `untrusted` asks before every command that is not known to only look.
+  if (approval_mode == "guarded") return Permission{"untrusted", "workspace-write"};
+  if (approval_mode == "auto") return Permission{"on-request", "workspace-write"};
+  if (approval_mode == "full") return Permission{"never", "danger-full-access"};
+  return std::nullopt;
+}
+
+fs::path native_program(fs::path const& found) {
+  std::error_code ec;
+  auto const script = fs::canonical(found, ec);
+  if (ec || script.extension() != ".js") return found;
+  auto const package = script.parent_path().parent_path();
+  for (auto const& root :
+       {package.parent_path() / kPackage, package / "node_modules" / "@openai" / kPackage, package}) {
+    auto const program = root / "vendor" / kTriple / "bin" / "codex";
+    if (fs::exists(program, ec)) return program;
+  }
+  return found;
+}
+
+Result<std::string> cli_version(fs::path const& cli) {
+  struct Known {
+    std::string path;
+    std::int64_t size = 0, changed = 0;
+    std::string version;
+  };
+  static Known known;  // io thread only, like every adapter
+  struct stat info{};
+  if (::stat(cli.c_str(), &info) != 0) return from_errno("cannot look at " + cli.string(), errno);
+  std::int64_t const changed = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
+  if (known.path == cli && known.size == info.st_size && known.changed == changed) return known.version;
+  auto const output = program_output(cli, {"--version"});
+  if (!output) return output.error();
+  auto version = version_in(*output);
+  if (version.empty())
+    return unavailable("cli_broken",
+                       cli.string() + " --version printed no version; run it by hand to see why");
+  known = {cli.string(), info.st_size, changed, version};
+  return version;
+}
+
+Result<fs::path> find_cli(std::string const& command, std::string const& search_path) {
+  auto const found = find_executable(command, search_path);
+  if (!found)
+    return Error{ErrorKind::not_found, "cli_missing",
+                 "Codex is not installed: " + found.error().message +
+                     " (npm install -g @openai/codex, or set providers.codex.command)"};
+  auto const cli = native_program(*found);
+  auto const version = cli_version(cli);
+  if (!version) return version.error();
+  if (compare_numbers(*version, kOldestVersion) < 0)
+    return conflict("cli_too_old", "Codex " + *version + " at " + found->string() +
+                                       " is too old; update it to " + std::string(kOldestVersion) +
+                                       " or newer (npm install -g @openai/codex)");
+  return cli;
+}
+
+std::map<std::string, std::string> launch_environment(LaunchRequest const& request, Options const& options) {
+  auto environment = request.environment;
+  for (auto const& [name, value] : options.environment) environment[name] = value;
+  auto& search = environment["PATH"];
+  // Skills name the command line tool by its file name; it lies beside the hook client.
+  if (!request.hook_client.empty()) {
+    auto const dir = request.hook_client.parent_path().string();
+    search = search.empty() ? dir : dir + ":" + search;
+  }
+  // The tools that come with the CLI, which its npm script would have put there.
+  if (auto const found = find_executable(options.command, search)) {
+    auto const tools = native_program(*found).parent_path().parent_path() / "codex-path";
+    std::error_code ec;
+    if (fs::is_directory(tools, ec)) search += ":" + tools.string();
+  }
+  return environment;
+}
+
+fs::path codex_home(std::map<std::string, std::string> const& environment) {
+  if (auto const own = environment.find("CODEX_HOME"); own != environment.end() && !own->second.empty())
+    return own->second;
+  auto const home = environment.find("HOME");
+  return (home == environment.end() ? fs::path("/") : fs::path(home->second)) / ".codex";
+}
+
+Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& options) {
+  LaunchPlan plan;
+  plan.environment = launch_environment(request, options);
+  auto const cli = find_cli(options.command, search_path_of(plan.environment));
+  if (!cli) return cli.error();
+  if (!permission(request.approval_mode))
+    return invalid("approvalMode",
+                   "approvalMode \"" + request.approval_mode +
+                       "\" is not one that Codex can be given: read-only, guarded, auto or full");
+  if (auto checked = check_own_flags(request.provider_args); !checked) return checked.error();
+
+  auto const files = files_of(request);
+  if (files.socket.string().size() >= sizeof(sockaddr_un::sun_path))
+    return invalid("state directory",
+                   "the path " + files.socket.string() +
+                       " is too long for a unix socket; choose a shorter state directory or agent name");
+  if (auto made = make_private_dir(files.dir); !made) return made.error();
+  std::error_code ec;
+  fs::create_directories(codex_home(plan.environment), ec);
+  // The session says which thread is to be shown, as soon as it has it.
+  fs::remove(files.thread, ec);
+
+  auto const host = request.hook_client.parent_path() / "agent-runner-codex";
+  plan.argv = {host.string(), files.dir.string(), options.view ? "view" : "no-view", cli->string(),
+               "app-server"};
+  auto const set = [&](std::string value) {
+    plan.argv.emplace_back("-c");
+    plan.argv.push_back(std::move(value));
+  };
+  set("check_for_update_on_startup=false");
+  if (!options.wait_for_network) set("features.unbounded_connection_retries=false");
+  for (auto& value : overrides(options.settings)) set(std::move(value));
+  plan.argv.insert(plan.argv.end(), request.provider_args.begin(), request.provider_args.end());
+  plan.argv.emplace_back("--listen");
+  plan.argv.push_back("unix://" + files.socket.string());
+
+  plan.session_id = request.resume_session;
+  plan.resumes = !request.resume_session.empty();
+  return plan;
+}
+
+}  // namespace ar::adapters::codex

@@ -1,0 +1,170 @@
+#include "adapters/codex/protocol.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ar::adapters::codex {
+namespace {
+
+constexpr std::string_view kClientIdPrefix = "ar-";
+constexpr std::size_t kCommandShown = 4096;
+
+std::string snake_case(std::string_view name) {
+  std::string out;
+  for (char const c : name) {
+    if (c >= 'A' && c <= 'Z') {
+      if (!out.empty()) out += '_';
+      out += static_cast<char>(c - 'A' + 'a');
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string text_at(json const& value, std::initializer_list<char const*> keys) {
+  json const* at = &value;
+  for (auto const* key : keys) {
+    if (!at->is_object()) return {};
+    auto const found = at->find(key);
+    if (found == at->end()) return {};
+    at = &*found;
+  }
+  return at->is_string() ? at->get<std::string>() : std::string();
+}
+
+std::string client_id(std::string_view nonce) { return std::string(kClientIdPrefix) + std::string(nonce); }
+
+std::string nonce_of(std::string_view client_id) {
+  return client_id.starts_with(kClientIdPrefix) ? std::string(client_id.substr(kClientIdPrefix.size()))
+                                                : std::string();
+}
+
+std::string error_kind(json const& info) {
+  std::string name;
+  std::int64_t status = 0;
+  if (info.is_string()) name = info.get<std::string>();
+  if (info.is_object() && !info.empty()) {
+    name = info.begin().key();
+    if (auto const& detail = info.begin().value(); detail.is_object())
+      if (auto const code = detail.find("httpStatusCode"); code != detail.end() && code->is_number_integer())
+        status = code->get<std::int64_t>();
+  }
+  if (status == 401 || status == 403 || name == "unauthorized") return "authentication_failed";
+  if (status == 429 || name == "responseTooManyFailedAttempts") return "rate_limit";
+  if (name == "usageLimitExceeded") return "usage_limit";
+  if (name == "contextWindowExceeded") return "context_window";
+  if (status >= 500 || name == "internalServerError" || name == "serverOverloaded") return "server_error";
+  if (name == "httpConnectionFailed" || name == "responseStreamConnectionFailed" ||
+      name == "responseStreamDisconnected")
+    return status == 0 ? "connection_failed" : "http_error";
+  return name.empty() ? "unknown" : snake_case(name);
+}
+
+std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text) {
+  auto const status = text_at(turn, {"status"});
+  TurnEnded end;
+  end.final_text = last_text;
+  if (auto const items = turn.find("items"); items != turn.end() && items->is_array())
+    for (auto const& item : *items)
+      if (text_at(item, {"type"}) == "agentMessage") end.final_text = text_at(item, {"text"});
+  if (status == "completed") return end;
+  if (status == "interrupted") {
+    end.outcome = TurnEnded::Outcome::interrupted;
+    end.error = "the turn was interrupted";
+    return end;
+  }
+  if (status != "failed") return std::nullopt;
+  end.outcome = TurnEnded::Outcome::failed;
+  auto const error = turn.find("error");
+  if (error != turn.end() && error->is_object()) {
+    end.error = text_at(*error, {"message"});
+    if (auto const details = text_at(*error, {"additionalDetails"}); !details.empty())
+      end.error += " (" + details + ")";
+    if (auto const info = error->find("codexErrorInfo"); info != error->end())
+      end.error_kind = error_kind(*info);
+  }
+  if (end.error.empty()) end.error = "the turn failed without saying why";
+  if (end.error_kind.empty()) end.error_kind = "unknown";
+  return end;
+}
+
+std::optional<ContextUse> context_use(json const& usage) {
+  if (!usage.is_object()) return std::nullopt;
+  auto const window = usage.find("modelContextWindow");
+  auto const last = usage.find("last");
+  if (window == usage.end() || !window->is_number() || last == usage.end() || !last->is_object())
+    return std::nullopt;
+  auto const tokens = last->find("totalTokens");
+  if (tokens == last->end() || !tokens->is_number()) return std::nullopt;
+  ContextUse use;
+  use.window = window->get<std::int64_t>();
+  use.tokens = tokens->get<std::int64_t>();
+  if (use.window <= 0) return std::nullopt;
+  use.utilization = static_cast<double>(use.tokens) / static_cast<double>(use.window);
+  use.source = "api";
+  use.confidence = "reported";
+  return use;
+}
+
+ThreadStatus thread_status(json const& status) {
+  ThreadStatus out;
+  auto const type = text_at(status, {"type"});
+  out.loaded = type != "notLoaded";
+  out.active = type == "active";
+  if (auto const flags = status.is_object() ? status.find("activeFlags") : status.end();
+      status.is_object() && flags != status.end() && flags->is_array()) {
+    out.waits_for_approval = std::ranges::find(*flags, json("waitingOnApproval")) != flags->end();
+    out.waits_for_input = std::ranges::find(*flags, json("waitingOnUserInput")) != flags->end();
+  }
+  return out;
+}
+
+std::string question_of(std::string const& method, json const& params) {
+  if (method == "item/commandExecution/requestApproval") {
+    auto command = text_at(params, {"command"}).substr(0, 200);
+    return "approval of " + (command.empty() ? std::string("a command") : "the command " + command);
+  }
+  if (method == "item/fileChange/requestApproval") return "approval of a change of files";
+  if (method == "item/permissions/requestApproval") return "more permissions";
+  if (method == "item/tool/requestUserInput") {
+    auto const questions = params.is_object() ? params.find("questions") : params.end();
+    if (params.is_object() && questions != params.end() && questions->is_array() && !questions->empty())
+      return "an answer: " + text_at(questions->front(), {"question"}).substr(0, 200);
+    return "an answer";
+  }
+  if (method == "mcpServer/elicitation/request") return "an answer for an MCP server";
+  return {};
+}
+
+std::string request_key(json const& id) { return id.is_string() ? "s" + id.get<std::string>() : to_text(id); }
+
+std::optional<Noted> tool_event(bool finished, json const& item) {
+  constexpr std::array<std::string_view, 7> kTools{"commandExecution", "fileChange", "mcpToolCall",
+                                                   "dynamicToolCall",  "webSearch",  "collabAgentToolCall",
+                                                   "imageGeneration"};
+  auto const type = text_at(item, {"type"});
+  if (std::ranges::find(kTools, type) == kTools.end()) return std::nullopt;
+  json data{{"tool", type}, {"id", text_at(item, {"id"})}};
+  if (auto const tool = text_at(item, {"tool"}); !tool.empty()) data["name"] = tool;
+  if (auto const command = text_at(item, {"command"}); !command.empty() && !finished)
+    data["input"] = json{{"command", command.substr(0, kCommandShown)}};
+  for (auto const* name : {"exitCode", "durationMs", "status"})
+    if (auto const value = item.find(name); finished && value != item.end() && !value->is_null())
+      data[name] = *value;
+  auto const status = text_at(item, {"status"});
+  bool const failed = finished && (status == "failed" || status == "declined");
+  return Noted{!finished ? "tool.started" : failed ? "tool.failed" : "tool.finished", std::move(data)};
+}
+
+std::string version_of(std::string_view user_agent) {
+  auto const slash = user_agent.find('/');
+  if (slash == std::string_view::npos) return {};
+  auto const rest = user_agent.substr(slash + 1);
+  return std::string(rest.substr(0, rest.find(' ')));
+}
+
+}  // namespace ar::adapters::codex

@@ -1,0 +1,47 @@
+// What the app server's messages say, as values: no connection, no state.
+#pragma once
+#include "adapters/provider_event.hpp"
+#include "base/json.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ar::adapters::codex {
+
+/// The string at a path of object keys; empty when it is not there.
+std::string text_at(json const& value, std::initializer_list<char const*> keys);
+
+/// The id a message of ours carries in Codex, from its nonce and back; empty: not one of ours.
+std::string client_id(std::string_view nonce);
+std::string nonce_of(std::string_view client_id);
+
+/// A turn as turn/completed and thread/turns/list show it. Nothing while it runs.
+std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text);
+
+/// "rate_limit", "authentication_failed", "server_error", ...: from a turn's codexErrorInfo.
+std::string error_kind(json const& codex_error_info);
+
+/// From thread/tokenUsage/updated; nothing when the window is not known.
+std::optional<ContextUse> context_use(json const& token_usage);
+
+struct ThreadStatus {
+  bool loaded = true;
+  bool active = false;
+  bool waits_for_approval = false, waits_for_input = false;
+};
+ThreadStatus thread_status(json const& status);
+
+/// What a request of the server's asks a person; empty: it asks nobody anything.
+std::string question_of(std::string const& method, json const& params);
+
+/// The id of a request as a key: numbers and strings are told apart.
+std::string request_key(json const& id);
+
+/// A tool's item as an event of the log; nothing for items that are not tools.
+std::optional<Noted> tool_event(bool finished, json const& item);
+
+/// "agent-runner/0.169.0 (Debian ...)" has "0.169.0".
+std::string version_of(std::string_view user_agent);
+
+}  // namespace ar::adapters::codex

@@ -1,0 +1,39 @@
+// Codex's own record of a thread (its "rollout" file): the witness of which messages it has taken.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace ar::adapters::codex {
+
+/// Reads a record as it grows. A line that is not whole yet is read when it is; one that was cut off by a
+/// crash is none.
+class Record {
+ public:
+  explicit Record(std::filesystem::path file) : file_(std::move(file)) {}
+  std::filesystem::path const& file() const { return file_; }
+
+  /// Reads what has been added since. Blocks for as long as that takes.
+  void read();
+  /// As far as it was read, the thread holds this message.
+  bool holds(std::string const& nonce) const { return nonces_.contains(nonce); }
+
+ private:
+  std::filesystem::path file_;
+  std::uint64_t offset_ = 0;
+  std::string rest_{};
+  std::set<std::string> nonces_{};
+};
+
+/// The nonce that one line of a record proves to be taken: a completed user message with our client id, or
+/// the user's words as the model gets them, if they are one of our envelopes and whole. Empty: none.
+std::string taken_nonce(std::string_view line);
+
+/// The record of a thread below CODEX_HOME, by its id.
+std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home,
+                                                 std::string const& thread);
+
+}  // namespace ar::adapters::codex

@@ -1,0 +1,237 @@
+#include "adapters/codex/session.hpp"
+
+#include "adapters/codex/protocol.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::adapters::codex {
+namespace {
+
+constexpr std::size_t kTakenKept = 500;
+constexpr std::size_t kTurnsKept = 50;
+
+json const& object_at(json const& value, char const* name) {
+  static json const none = json::object();
+  if (!value.is_object()) return none;
+  auto const found = value.find(name);
+  return found != value.end() && found->is_object() ? *found : none;
+}
+
+}  // namespace
+
+CodexSession::CodexSession(SessionContext context, Options options)
+    : ctx_(std::move(context)),
+      options_(std::move(options)),
+      files_(files_of(ctx_.request)),
+      home_(codex_home(launch_environment(ctx_.request, options_))),
+      row_(&newest_row()),
+      thread_(ctx_.session_id),
+      sending_(ctx_.executor),
+      changed_(ctx_.executor),
+      tasks_(ctx_.executor, "codex " + ctx_.request.agent_id) {
+  if (!ctx_.transcript.empty()) record_.emplace(ctx_.transcript);
+}
+
+void CodexSession::start() {
+  gate_ = gate(false);
+  tasks_.spawn("run", run());
+}
+
+awaitable<void> CodexSession::stop() {
+  ended_ = true;  // whoever waits for proof stops waiting
+  changed_.notify_all();
+  co_await tasks_.stop();
+  if (auto const connection = std::exchange(connection_, nullptr)) co_await connection->stop();
+}
+
+void CodexSession::emit(ProviderEvent event) const {
+  if (ctx_.emit) ctx_.emit(std::move(event));
+}
+
+Result<json> CodexSession::hook(std::string const& /*event*/, json const& /*payload*/) {
+  return ok(json::object());  // everything comes over the connection
+}
+
+std::string CodexSession::gate(bool urgent) const {
+  if (ended_) return "Codex has ended";
+  if (quitting_) return "Codex is about to end";
+  if (!problem_.empty()) return problem_;
+  if (!ready_) return "Codex is starting";
+  if (!connection_) return "the connection to Codex's app server is being made again";
+  if (!waiting_.empty()) return "waiting for a person: " + waiting_;
+  if (compacting_) return "the context is being compacted";
+  if (!urgent && !turn_.empty()) return "a turn is running";
+  return {};
+}
+
+void CodexSession::announce_gate() {
+  changed_.notify_all();
+  auto now = gate(false);
+  if (now == gate_) return;
+  gate_ = now;
+  emit(GateChanged{std::move(now)});
+}
+
+/// What a person has to do first: answer, or put right what keeps Codex from working.
+void CodexSession::tell_waiting() {
+  // Of a thread that is not ready yet nothing is told before Ready: the daemon learns first that a turn runs.
+  auto now = !problem_.empty()     ? problem_
+             : !ready_             ? std::string()
+             : !questions_.empty() ? questions_.begin()->second
+                                   : flag_;
+  if (now == waiting_) return;
+  auto const was = std::exchange(waiting_, std::move(now));
+  if (!waiting_.empty())
+    emit(WaitingForPerson{waiting_});
+  else if (!was.empty())
+    emit(WaitingOver{});
+  announce_gate();
+}
+
+void CodexSession::set_problem(std::string problem) {
+  if (problem == problem_) return;
+  problem_ = std::move(problem);
+  if (!problem_.empty()) spdlog::warn("agent {}: {}", ctx_.request.agent_id, problem_);
+  tell_waiting();
+  announce_gate();
+}
+
+void CodexSession::on_frame(json const& frame) {
+  auto const method = frame.at("method").get<std::string>();
+  auto const& params = object_at(frame, "params");
+  if (auto const id = frame.find("id"); id != frame.end())
+    on_request(method, *id, params);
+  else
+    on_notification(method, params);
+}
+
+void CodexSession::on_request(std::string const& method, json const& id, json const& params) {
+  if (text_at(params, {"threadId"}) != thread_) return;
+  // Everybody who watches the thread is asked, and the first answer counts: it is left to the person at the
+  // terminal.
+  auto question = question_of(method, params);
+  if (question.empty()) return;
+  questions_[request_key(id)] = std::move(question);
+  tell_waiting();
+}
+
+void CodexSession::on_notification(std::string const& method, json const& params) {
+  if (method == "thread/started") return on_other_thread(object_at(params, "thread"));
+  if (text_at(params, {"threadId"}) != thread_ || thread_.empty()) return;
+  if (method == "item/completed" || method == "item/started")
+    return on_item(method == "item/completed", params);
+  if (method == "turn/started") return turn_started(text_at(params, {"turn", "id"}));
+  if (method == "turn/completed") {
+    auto const& turn = object_at(params, "turn");
+    if (auto end = turn_end(turn, last_text_)) turn_ended(text_at(turn, {"id"}), std::move(*end));
+    return;
+  }
+  if (method == "thread/tokenUsage/updated") {
+    if (auto use = context_use(object_at(params, "tokenUsage"))) emit(std::move(*use));
+    return;
+  }
+  if (method == "serverRequest/resolved") {
+    if (params.contains("requestId")) questions_.erase(request_key(params["requestId"]));
+    return tell_waiting();
+  }
+  if (method == "thread/status/changed") {
+    auto const status = thread_status(object_at(params, "status"));
+    flag_ = status.waits_for_approval ? "an approval" : status.waits_for_input ? "an answer" : "";
+    if (flag_.empty()) questions_.clear();
+    tell_waiting();
+    // Unloaded behind our back: attach again, which resumes it.
+    if (!status.loaded && ready_) attach_again();
+    return;
+  }
+  if (method == "error") {
+    auto const& error = object_at(params, "error");
+    auto const info = error.find("codexErrorInfo");
+    emit(Noted{params.value("willRetry", false) ? "provider.retrying" : "provider.error",
+               json{{"message", text_at(error, {"message"})},
+                    {"kind", error_kind(info == error.end() ? json() : *info)}}});
+  }
+}
+
+void CodexSession::on_item(bool finished, json const& params) {
+  auto const& item = object_at(params, "item");
+  auto const type = text_at(item, {"type"});
+  if (type == "userMessage") {
+    auto nonce = nonce_of(text_at(item, {"clientId"}));
+    if (!finished || nonce.empty() || proven(nonce)) return;
+    taken_.push_back(nonce);
+    if (taken_.size() > kTakenKept) taken_.pop_front();
+    if (nonce != in_hand_) emit(Accepted{std::move(nonce), "api"});
+    changed_.notify_all();
+  } else if (type == "agentMessage") {
+    if (finished) last_text_ = text_at(item, {"text"});
+  } else if (type == "contextCompaction") {
+    compacting_ = !finished;
+    if (!finished) ++compactions_;
+    emit(Noted{finished ? "compaction.finished" : "compaction.started"});
+    announce_gate();
+  } else if (auto event = tool_event(finished, item)) {
+    emit(std::move(*event));
+  }
+}
+
+void CodexSession::turn_started(std::string const& id) {
+  if (id.empty() || id == turn_ || turn_is_over(id)) return;
+  turn_ = id;
+  last_text_.clear();
+  emit(TurnStarted{});
+  announce_gate();
+}
+
+void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
+  if (turn_is_over(id)) return;
+  ended_turns_.push_back(id);
+  if (ended_turns_.size() > kTurnsKept) ended_turns_.pop_front();
+  if (turn_.empty())
+    emit(TurnStarted{});  // so short that nobody said it began
+  else if (turn_ != id)
+    return announce_gate();
+  turn_.clear();
+  compacting_ = false;
+  questions_.clear();
+  flag_.clear();
+  emit(std::move(end));
+  tell_waiting();
+  announce_gate();
+}
+
+/// A thread that is neither ours nor one of its helpers': the person at the terminal began it, and our thread
+/// is no longer shown there.
+void CodexSession::on_other_thread(json const& thread) {
+  auto const id = text_at(thread, {"id"});
+  if (id.empty() || id == thread_ || starting_thread_ || !ready_) return;
+  if (thread.value("ephemeral", false) || !text_at(thread, {"parentThreadId"}).empty() ||
+      !text_at(thread, {"attachedToThreadId"}).empty() || object_at(thread, "source").contains("subAgent"))
+    return;
+  emit(Noted{"view.returned",
+             json{{"thread", id}, {"reason", "a person began another thread at the terminal"}}});
+  show_thread(true);
+}
+
+bool CodexSession::proven(std::string const& nonce) const {
+  return std::ranges::find(taken_, nonce) != taken_.end();
+}
+
+bool CodexSession::turn_is_over(std::string const& id) const {
+  return std::ranges::find(ended_turns_, id) != ended_turns_.end();
+}
+
+bool CodexSession::record_holds(std::string const& nonce) {
+  if (!record_) return false;
+  record_->read();
+  return record_->holds(nonce);
+}
+
+awaitable<bool> CodexSession::wait_for(std::function<bool()> condition, Clock::duration limit) {
+  auto const deadline = Clock::now() + limit;
+  while (!condition() && Clock::now() < deadline) co_await changed_.wait(deadline);
+  co_return condition();
+}
+
+}  // namespace ar::adapters::codex

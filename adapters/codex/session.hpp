@@ -1,0 +1,117 @@
+// One running Codex as the daemon drives it: over its app server, one thread per agent. The terminal belongs
+// to people; nothing is ever typed into it.
+//
+// A message is accepted when the server says that its user-message item, which carries our id, is complete:
+// from then on it is in the thread's record. The connection may be lost at any time; it is made again, and
+// what became of messages and turns meanwhile is asked of the thread and its record.
+#pragma once
+#include "adapters/adapter.hpp"
+#include "adapters/codex/connection.hpp"
+#include "adapters/codex/launch.hpp"
+#include "adapters/codex/options.hpp"
+#include "adapters/codex/record.hpp"
+#include "adapters/codex/versions.hpp"
+#include "adapters/envelope.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ar::adapters::codex {
+
+/// io thread only.
+class CodexSession final : public ProviderSession {
+ public:
+  CodexSession(SessionContext context, Options options);
+
+  void start() override;
+  awaitable<void> stop() override;
+  Result<json> hook(std::string const& event, json const& payload) override;
+  std::string gate(bool urgent) const override;
+  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
+  awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
+  awaitable<Result<void>> interrupt() override;
+  awaitable<Result<void>> compact() override;
+  awaitable<Result<void>> clear() override;
+  awaitable<Result<void>> quit() override;
+
+ private:
+  // session_attach.cpp: the connection and the thread.
+  awaitable<void> run();
+  awaitable<Result<void>> attach();
+  awaitable<Result<void>> greet();
+  awaitable<Result<void>> check_login();
+  awaitable<void> offer_skills();
+  awaitable<Result<json>> thread_params();
+  awaitable<Result<void>> start_thread(bool clear);
+  awaitable<Result<void>> resume_thread();
+  awaitable<void> catch_up(json const& thread);
+  void show_thread(bool again = false);
+  void connection_lost();
+  void attach_again();
+
+  // session.cpp: what the server says becomes events.
+  void emit(ProviderEvent event) const;
+  void announce_gate();
+  void on_frame(json const& frame);
+  void on_request(std::string const& method, json const& id, json const& params);
+  void on_notification(std::string const& method, json const& params);
+  void on_item(bool finished, json const& params);
+  void turn_started(std::string const& id);
+  void turn_ended(std::string const& id, TurnEnded end);
+  void on_other_thread(json const& thread);
+  void set_problem(std::string problem);
+  void tell_waiting();
+
+  // session_hand.cpp: messages; session_commands.cpp: the rest of what people want.
+  awaitable<Result<std::string>> send(Prompt const& prompt, std::string text);
+  awaitable<void> await_proof(Prompt const& prompt, std::string const& turn, Clock::time_point deadline,
+                              Handing& handing);
+  Result<Envelope> frame_for(Prompt prompt) const;
+  bool mentions_skill(std::string_view text) const;
+  bool proven(std::string const& nonce) const;
+  bool turn_is_over(std::string const& id) const;
+  bool record_holds(std::string const& nonce);
+  awaitable<bool> wait_for(std::function<bool()> condition, Clock::duration limit);
+
+  // Set once.
+  SessionContext ctx_;
+  Options options_;
+  Files files_;
+  std::filesystem::path home_;  ///< CODEX_HOME
+  VersionRow const* row_;
+
+  std::shared_ptr<Connection> connection_{};
+  Clock::time_point connected_at_{};
+  std::vector<std::string> skills_{};  ///< names that Codex would take from a text after a $
+
+  // What is known about the thread.
+  bool ready_ = false;
+  bool ended_ = false;
+  bool quitting_ = false;
+  bool starting_thread_ = false;  ///< the next new thread is ours
+  bool compacting_ = false;
+  int compactions_ = 0;
+  std::string thread_;
+  std::string model_{};
+  std::string turn_{};                     ///< the running one
+  std::string last_text_{};                ///< the model's last words in it
+  std::deque<std::string> ended_turns_{};  ///< the newest few dozen
+  std::deque<std::string> taken_{};        ///< nonces of completed user messages, the newest few hundred
+  std::map<std::string, std::string> questions_{};  ///< open requests to a person, by their key
+  std::string flag_{};                              ///< what the thread's status says it waits for
+  std::string problem_{};                           ///< why the thread cannot be used at all
+  std::string waiting_{};                           ///< as announced
+  std::string gate_{};                              ///< as announced
+  std::string in_hand_{};                           ///< the nonce whose proof hand() waits for
+  std::optional<Record> record_{};
+
+  AsyncMutex sending_;
+  Notifier changed_;  ///< any of the above changed
+  TaskGroup tasks_;
+};
+
+}  // namespace ar::adapters::codex

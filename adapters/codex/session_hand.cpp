@@ -1,0 +1,166 @@
+// A message's way into the thread, and the proof that it is there.
+#include "adapters/codex/protocol.hpp"
+#include "adapters/codex/session.hpp"
+#include "adapters/envelope.hpp"
+
+#include <algorithm>
+
+namespace ar::adapters::codex {
+namespace {
+
+using std::chrono::seconds;
+
+/// Nothing in a text is changed on its way; only what would fill the model's context goes as a file.
+constexpr InlineRules kInline{
+    .max_bytes = 128U << 10, .newlines = true, .tabs = true, .trailing_blanks = true, .controls = true};
+/// Before a new turn takes its message, Codex may compact the context, which is a model call of its own.
+constexpr auto kProofPatience = seconds(60);
+/// A message for a running turn is taken when its tool call ends, which can be hours away: `unknown` until
+/// then.
+constexpr auto kSteerPatience = seconds(10);
+/// What a connection that was lost had sent may still be on its way into the server for this long.
+constexpr auto kSettlingTime = seconds(1);
+
+bool is_name_part(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == ':';
+}
+
+void replace_dollars(std::string& text) {
+  for (auto at = text.find('$'); at != std::string::npos; at = text.find('$', at))
+    text.replace(at, 1, "\uFF04");
+}
+
+}  // namespace
+
+/// Codex takes `$name` anywhere in a text as an order to load that skill.
+bool CodexSession::mentions_skill(std::string_view text) const {
+  for (auto at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1)) {
+    auto end = at + 1;
+    while (end < text.size() && is_name_part(text[end])) ++end;
+    auto const word = text.substr(at + 1, end - at - 1);
+    auto const same = [&](std::string const& skill) {
+      // Also by the part after its plugin's name, and where other characters follow.
+      auto const colon = skill.find(':');
+      auto const last =
+          colon == std::string::npos ? std::string_view(skill) : std::string_view(skill).substr(colon + 1);
+      return word.starts_with(skill) || word.starts_with(last);
+    };
+    if (std::ranges::any_of(skills_, same)) return true;
+  }
+  return false;
+}
+
+Result<Envelope> CodexSession::frame_for(Prompt prompt) const {
+  auto rules = kInline;
+  if (mentions_skill(prompt.body)) rules.max_bytes = 0;
+  replace_dollars(prompt.from);
+  replace_dollars(prompt.kind);
+  if (prompt.subject) replace_dollars(*prompt.subject);
+  return frame(prompt, rules);
+}
+
+/// The id of the turn that the message goes into.
+awaitable<Result<std::string>> CodexSession::send(Prompt const& prompt, std::string text) {
+  auto const connection = connection_;
+  json params{{"threadId", thread_}, {"clientUserMessageId", client_id(prompt.nonce)}};
+  params["input"] = json::array({json{{"type", "text"}, {"text", std::move(text)}}});
+  if (!turn_.empty()) {
+    auto steer = params;
+    steer["expectedTurnId"] = turn_;
+    auto const steered = co_await connection->call("turn/steer", std::move(steer));
+    if (steered) co_return text_at(*steered, {"turnId"});
+    auto const& why = steered.error();
+    bool const turn_just_ended =
+        why.code == "codex_error" && (why.message.find(row_->no_active_turn) != std::string::npos ||
+                                      why.message.find(row_->another_turn) != std::string::npos);
+    if (!turn_just_ended) co_return why;
+  }
+  auto const started = co_await connection->call("turn/start", std::move(params));
+  if (!started) co_return started.error();
+  co_return text_at(*started, {"turn", "id"});
+}
+
+awaitable<Handing> CodexSession::hand(Prompt prompt, std::function<void(std::string_view)> on_step) {
+  Handing handing;
+  auto const lock = co_await sending_.lock();
+  handing.reason = gate(prompt.urgent);
+  if (!handing.reason.empty()) co_return handing;
+  auto framed = frame_for(prompt);
+  if (!framed) {
+    handing.reason = framed.error().message;
+    co_return handing;
+  }
+  in_hand_ = prompt.nonce;
+  struct Done {
+    std::string& in_hand;
+    ~Done() { in_hand.clear(); }
+  } done{in_hand_};
+  auto const deadline = Clock::now() + (turn_.empty() ? kProofPatience : kSteerPatience);
+  handing.typed_at = wall_now();
+  if (on_step) on_step("typed");
+  auto const turn = co_await send(prompt, std::move(framed->text));
+  if (turn) {
+    handing.submitted_at = wall_now();
+    if (on_step) on_step("submitted");
+  } else if (turn.error().code == "codex_error" && !proven(prompt.nonce)) {
+    // Its word for: no. Nothing of it is there.
+    auto const& why = turn.error().message;
+    handing.outcome =
+        why.find(row_->too_large) != std::string::npos ? HandOutcome::refused : HandOutcome::held;
+    handing.reason = "Codex does not take it: " + why;
+    // The thread was unloaded meanwhile: attach again.
+    if (why.find(row_->not_loaded) != std::string::npos) attach_again();
+    co_return handing;
+  } else if (!proven(prompt.nonce)) {
+    handing.outcome = HandOutcome::unknown;
+    handing.reason = turn.error().message;
+    co_return handing;
+  }
+  co_await await_proof(prompt, turn ? *turn : std::string(), deadline, handing);
+  co_return handing;
+}
+
+awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string const& turn,
+                                          Clock::time_point deadline, Handing& handing) {
+  auto const connection = connection_;
+  auto const open = [&] { return connection && connection->is_open() && !ended_; };
+  auto const over = [&] { return !turn.empty() && turn_is_over(turn); };
+  while (!proven(prompt.nonce) && !over() && open() && Clock::now() < deadline)
+    co_await changed_.wait(deadline);
+  // Had it been left over for a next turn, that would begin at once.
+  auto const settled = Clock::now() + kSettlingTime;
+  while (!proven(prompt.nonce) && over() && open() && Clock::now() < settled) {
+    if (record_holds(prompt.nonce)) break;
+    co_await changed_.wait(settled);
+  }
+  if (proven(prompt.nonce) || (over() && record_holds(prompt.nonce))) {
+    handing.outcome = HandOutcome::accepted;
+    handing.proof = proven(prompt.nonce) ? "api" : "transcript";
+    handing.accepted_at = wall_now();
+  } else if (!open()) {
+    handing.outcome = HandOutcome::unknown;
+    handing.reason = "the connection to Codex was lost";
+  } else if (over() && turn_.empty()) {
+    // What waits for a tool's end is dropped when the turn is interrupted.
+    handing.outcome = HandOutcome::held;
+    handing.reason = "the turn it was sent into ended before Codex took it";
+  } else {
+    handing.outcome = HandOutcome::unknown;
+    handing.reason = "Codex has it and takes it when its tool call ends";
+  }
+}
+
+awaitable<Witness> CodexSession::witness(Prompt prompt, bool /*process_gone*/) {
+  if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return Witness::accepted;
+  // Without the thread nobody can tell; its return asks again.
+  if (!ready_ || !connection_) co_return Witness::pending;
+  auto const settled = connected_at_ + kSettlingTime;
+  while (Clock::now() < settled && !ended_) co_await changed_.wait(settled);
+  if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return Witness::accepted;
+  // A turn that runs may hold it until its tool call ends.
+  if (ended_ || !connection_ || !turn_.empty()) co_return Witness::pending;
+  co_return Witness::absent;
+}
+
+}  // namespace ar::adapters::codex

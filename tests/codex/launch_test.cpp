@@ -1,0 +1,152 @@
+#include "adapters/codex/launch.hpp"
+
+#include "adapters/codex/codex_adapter.hpp"
+#include "base/paths.hpp"
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace ar;
+using namespace ar::adapters;
+using namespace ar::adapters::codex;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Setup {
+  test::TempDir dir;
+  LaunchRequest request;
+  Setup() {
+    request.agent_id = "alice";
+    request.agent_dir = dir.path() / "agent";
+    request.cwd = dir.path();
+    request.hook_client = "/opt/bin/agent-runner-hook";
+    request.environment = {{"HOME", dir.path().string()}, {"PATH", "/usr/bin:/bin"}};
+    fs::create_directories(request.agent_dir);
+    command("codex", "0.169.0");
+  }
+  void command(std::string const& name, std::string const& version) {
+    auto const file = dir.path() / name;
+    REQUIRE(write_file(file, "#!/bin/sh\necho codex-cli " + version + "\n", 0700).has_value());
+    request.options["command"] = file.string();
+  }
+  Result<LaunchPlan> plan() { return make_codex_adapter()->prepare(request); }
+};
+
+bool has(std::vector<std::string> const& words, std::string const& word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+}  // namespace
+
+TEST_CASE("TheTerminalRunsOurHostWithTheAppServerBehindIt") {
+  Setup setup;
+  setup.request.options["settings"] = {
+      {"features", {{"plugins", false}}}, {"model", "m\"x"}, {"a.b", json::array({1, "c"})}};
+  setup.request.provider_args = {"--enable", "thing"};
+  REQUIRE(write_file(setup.request.agent_dir / "x", "").has_value());
+  auto const plan = setup.plan();
+  REQUIRE_MESSAGE(plan.has_value(), plan.error().message);
+  auto const& argv = plan->argv;
+  CHECK(argv[0] == "/opt/bin/agent-runner-codex");
+  CHECK(argv[1] == (setup.request.agent_dir / "codex").string());
+  CHECK(argv[2] == "view");
+  CHECK(argv[3] == (setup.dir.path() / "codex").string());
+  CHECK(argv[4] == "app-server");
+  CHECK(has(argv, "features.plugins=false"));
+  CHECK(has(argv, "features.unbounded_connection_retries=false"));
+  CHECK(has(argv, "model=\"m\\\"x\""));
+  CHECK(has(argv, "a.b=[1,\"c\"]"));
+  CHECK(has(argv, "--enable"));
+  CHECK(argv.back() == "unix://" + (setup.request.agent_dir / "codex" / "app.sock").string());
+  CHECK(plan->session_id.empty());
+  CHECK_FALSE(plan->resumes);
+  setup.request.resume_session = "thread-1";
+  CHECK(setup.plan()->resumes);
+  CHECK(setup.plan()->session_id == "thread-1");
+}
+
+TEST_CASE("WhatCannotBeStartedIsRefusedWithTheRemedy") {
+  Setup setup;
+  setup.request.approval_mode = "reckless";
+  CHECK(setup.plan().error().field == "approvalMode");
+  setup.request.approval_mode = "";
+  setup.request.provider_args = {"--listen=ws://127.0.0.1:1"};
+  CHECK(setup.plan().error().field == "providerArgs");
+  setup.request.provider_args = {};
+  setup.command("old", "0.99.0");
+  CHECK(setup.plan().error().code == "cli_too_old");
+  CHECK(setup.plan().error().message.find("npm install -g @openai/codex") != std::string::npos);
+  setup.command("mute", "");
+  CHECK(setup.plan().error().code == "cli_broken");
+  setup.request.options["command"] = "/nowhere/codex";
+  CHECK(setup.plan().error().code == "cli_missing");
+  setup.request.options["commnad"] = "x";
+  CHECK(setup.plan().error().kind == ErrorKind::invalid);
+  setup.request.options.erase("commnad");
+  setup.command("codex", "0.169.0");
+  setup.request.options["request_retries"] = 101;
+  CHECK(setup.plan().error().message.find("between 0 and 100") != std::string::npos);
+  setup.request.options.erase("request_retries");
+  setup.request.agent_dir = setup.dir.path() / std::string(100, 'd');
+  CHECK(setup.plan().error().message.find("too long for a unix socket") != std::string::npos);
+}
+
+TEST_CASE("ApprovalModesAreCodexsOwnPairs") {
+  CHECK(permission("full")->approval == "never");
+  CHECK(permission("full")->sandbox == "danger-full-access");
+  CHECK(permission("auto")->sandbox == "workspace-write");
+  CHECK(permission("guarded")->approval == "untrusted");
+  CHECK(permission("read-only")->sandbox == "read-only");
+  CHECK(permission("")->approval.empty());
+  CHECK_FALSE(permission("never").has_value());
+}
+
+TEST_CASE("TheProgramBehindNpmsScriptIsFoundAndItsToolsAreOnThePath") {
+  test::TempDir dir;
+  auto const modules = dir.path() / "node_modules";
+#if defined(__aarch64__)
+  auto const vendor = modules / "@openai/codex-linux-arm64/vendor/aarch64-unknown-linux-musl";
+#else
+  auto const vendor = modules / "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl";
+#endif
+  for (auto const& folder :
+       {modules / ".bin", modules / "@openai/codex/bin", vendor / "bin", vendor / "codex-path"})
+    fs::create_directories(folder);
+  REQUIRE(write_file(modules / "@openai/codex/bin/codex.js", "", 0700).has_value());
+  fs::create_symlink("../@openai/codex/bin/codex.js", modules / ".bin/codex");
+  CHECK(native_program(modules / ".bin/codex") ==
+        modules / ".bin/codex");  // not installed: the script may know more
+  REQUIRE(write_file(vendor / "bin/codex", "", 0700).has_value());
+  CHECK(fs::equivalent(native_program(modules / ".bin/codex"), vendor / "bin/codex"));
+  CHECK(native_program("/usr/bin/codex") == "/usr/bin/codex");
+  LaunchRequest request;
+  request.environment = {{"PATH", "/bin"}, {"HOME", "/h"}};
+  request.hook_client = "/opt/bin/agent-runner-hook";
+  Options options;
+  options.command = (modules / ".bin/codex").string();
+  options.environment = {{"CODEX_HOME", "/c"}};
+  auto const environment = launch_environment(request, options);
+  CHECK(environment.at("PATH").starts_with("/opt/bin:/bin:"));
+  CHECK(environment.at("PATH").ends_with("/codex-path"));
+  CHECK(codex_home(environment) == "/c");
+  CHECK(codex_home(request.environment) == "/h/.codex");
+}
+
+TEST_CASE("DoctorSaysWhatIsThereAndWhatIsMissing") {
+  Setup setup;
+  auto const adapter = make_codex_adapter();
+  json options = setup.request.options;
+  options["env"] = {{"CODEX_HOME", (setup.dir.path() / "empty").string()}};
+  auto const checks = adapter->doctor(options);
+  REQUIRE(checks.size() == 2);
+  CHECK(checks[0].level == Check::Level::ok);
+  CHECK(checks[0].finding.starts_with("0.169.0 at "));
+  CHECK(checks[1].level == Check::Level::warning);
+  setup.command("newer", "0.170.0");
+  CHECK(adapter->doctor(setup.request.options)[0].level == Check::Level::warning);
+  options["command"] = "/nowhere/codex";
+  CHECK(adapter->doctor(options)[0].level == Check::Level::error);
+}

@@ -1,0 +1,447 @@
+// The delivery protocol against a scripted app server: what the real one does too rarely to wait for.
+#include "adapters/codex/session.hpp"
+
+#include "adapters/codex/protocol.hpp"
+#include "app_server.hpp"
+#include "base/paths.hpp"
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+using namespace ar;
+using namespace ar::adapters;
+using namespace std::chrono_literals;
+using test::AppServer;
+
+namespace {
+
+/// A terminal that nobody looks at.
+class NoTerminal final : public Terminal {
+ public:
+  std::string const& pane() const override { return name_; }
+  std::string const& session() const override { return name_; }
+  pid_t pid() const override { return 0; }
+  bool alive() const override { return true; }
+  awaitable<Result<Screen>> capture(bool /*with_styles*/) override { co_return Screen(); }
+  awaitable<Result<void>> paste(std::string /*text*/) override { co_return no(); }
+  awaitable<Result<void>> keys(std::vector<std::string> /*names*/) override { co_return no(); }
+  awaitable<Result<void>> paste_and_enter(std::string /*text*/) override { co_return no(); }
+  awaitable<Result<void>> leave_copy_mode() override { co_return no(); }
+  awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override { co_return no(); }
+
+ private:
+  static Error no() { return conflict("typed", "nothing is ever typed into Codex's terminal"); }
+  std::string name_ = "%1";
+};
+
+struct Room {
+  test::TempDir dir;
+  net::io_context io{1};
+  std::vector<ProviderEvent> events{};
+  std::unique_ptr<AppServer> server;
+  std::unique_ptr<codex::CodexSession> session;
+  Notifier heard{io.get_executor()};
+  SessionContext context;
+  std::int64_t messages = 0;
+
+  Room() {
+    std::filesystem::create_directories(dir.path() / "codex");
+    server = std::make_unique<AppServer>(io.get_executor(), dir.path() / "codex" / "app.sock");
+    server->record = dir.path() / "rollout.jsonl";
+    context.executor = io.get_executor();
+    context.terminal = std::make_shared<NoTerminal>();
+    context.request.agent_id = "alice";
+    context.request.cwd = dir.path();
+    context.request.agent_dir = dir.path();
+    context.request.environment = {{"HOME", dir.path().string()}, {"PATH", "/bin"}};
+    context.emit = [this](ProviderEvent event) {
+      events.push_back(std::move(event));
+      heard.notify_all();
+    };
+  }
+
+  template <class Body>
+  void run(Body body) {
+    auto const whole = [&]() -> awaitable<void> {
+      session = std::make_unique<codex::CodexSession>(context, codex::Options());
+      session->start();
+      co_await body();
+      co_await session->stop();
+      co_await server->stop();
+    };
+    test::run(io, whole);
+  }
+  awaitable<void> until(std::function<bool()> condition) {
+    auto const deadline = Clock::now() + 20s;
+    while (!condition()) {
+      REQUIRE_MESSAGE(Clock::now() < deadline, session->gate(false));
+      co_await heard.wait(Clock::now() + 10ms);
+    }
+  }
+  awaitable<void> until_open() {
+    return until([this] { return session->gate(false).empty(); });
+  }
+  template <class Event>
+  std::vector<Event> all() const {
+    std::vector<Event> found;
+    for (auto const& event : events)
+      if (auto const* one = std::get_if<Event>(&event)) found.push_back(*one);
+    return found;
+  }
+  bool noted(std::string const& type) const {
+    return std::ranges::any_of(all<Noted>(), [&](auto const& note) { return note.type == type; });
+  }
+  Prompt prompt(std::string body, bool urgent = false) {
+    Prompt prompt;
+    prompt.message_id = ++messages;
+    prompt.nonce = "00000000" + std::to_string(10 + messages);
+    prompt.from = "bob";
+    prompt.kind = "chat";
+    prompt.body = std::move(body);
+    prompt.urgent = urgent;
+    prompt.body_file = dir.path() / ("body-" + std::to_string(messages));
+    return prompt;
+  }
+  /// turn/start is answered with this turn; what else happens is for the test.
+  void answer_start(std::string const& turn, std::function<void(std::string const& client)> then = {}) {
+    server->answers["turn/start"] = [turn, then](json const& params) {
+      auto const client = params["clientUserMessageId"].get<std::string>();
+      if (then) then(client);
+      return AppServer::result({{"turn", {{"id", turn}}}});
+    };
+  }
+  /// hand() beside the test's own steps.
+  struct Attempt {
+    std::optional<Handing> handing{};
+  };
+  std::shared_ptr<Attempt> hand(TaskGroup& tasks, Prompt prompt) {
+    auto const attempt = std::make_shared<Attempt>();
+    auto const go = [](codex::CodexSession& s, Prompt p, std::shared_ptr<Attempt> out) -> awaitable<void> {
+      out->handing = co_await s.hand(std::move(p), {});
+    };
+    tasks.spawn("hand", go(*session, std::move(prompt), attempt));
+    return attempt;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("AMessageIsAcceptedWhenItsItemIsCompleteAndNotBefore") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.answer_start("t1", [&](std::string const& client) {
+      room.server->turn_started("t1");
+      room.server->item(false, client, "t1");
+    });
+    TaskGroup tasks(room.io.get_executor(), "test");
+    auto const prompt = room.prompt("hello");
+    auto const attempt = room.hand(tasks, prompt);
+    std::function<bool()> const running = [&] { return !room.all<TurnStarted>().empty(); };
+    co_await room.until(running);
+    co_await sleep_for(50ms);
+    CHECK_FALSE(attempt->handing.has_value());
+    CHECK((co_await room.session->witness(prompt, false)) == Witness::pending);
+    room.server->item(true, codex::client_id(prompt.nonce), "t1");
+    co_await tasks.join();
+    CHECK(attempt->handing->outcome == HandOutcome::accepted);
+    CHECK(attempt->handing->proof == "api");
+    CHECK((co_await room.session->witness(prompt, false)) == Witness::accepted);
+    auto const text = room.server->last("turn/start")["input"][0]["text"].get<std::string>();
+    CHECK(text == "[agent-runner " + prompt.nonce + " · message 1 · from bob · kind chat]\nhello\n[end " +
+                      prompt.nonce + "]");
+    CHECK(room.session->gate(false) == "a turn is running");
+    CHECK(room.session->gate(true).empty());
+  });
+}
+
+TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.answer_start("t1", [&](std::string const& client) {
+      room.server->turn_started("t1");
+      room.server->item(true, client, "t1");
+      room.server->turn_completed("t1");
+    });
+    auto const first = co_await room.session->hand(room.prompt("short"), {});
+    CHECK(first.outcome == HandOutcome::accepted);
+    CHECK(room.all<TurnEnded>().size() == 1);
+    // The same, and the message was dropped: it is nowhere.
+    room.answer_start("t2", [&](std::string const&) {
+      room.server->turn_started("t2");
+      room.server->turn_completed("t2", "interrupted");
+    });
+    auto const prompt = room.prompt("dropped");
+    auto const second = co_await room.session->hand(prompt, {});
+    CHECK(second.outcome == HandOutcome::held);
+    // Not told, but in the record: it was taken.
+    room.answer_start("t3", [&](std::string const& client) {
+      std::ofstream(room.server->record)
+          << R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":")"
+          << client << "\"}}}\n";
+      room.server->turn_started("t3");
+      room.server->turn_completed("t3", "interrupted");
+    });
+    auto const third = co_await room.session->hand(room.prompt("recorded"), {});
+    CHECK(third.outcome == HandOutcome::accepted);
+    CHECK(third.proof == "transcript");
+  });
+}
+
+TEST_CASE("ALostConnectionLeavesTheMessageUnknownAndTheWitnessTells") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.answer_start("t1", [&](std::string const&) { room.server->turn_started("t1"); });
+    TaskGroup tasks(room.io.get_executor(), "test");
+    auto const prompt = room.prompt("on its way");
+    auto const attempt = room.hand(tasks, prompt);
+    std::function<bool()> const sent = [&] { return !room.all<TurnStarted>().empty(); };
+    co_await room.until(sent);
+    // The server lives on, the turn ends, and nobody heard of it.
+    room.server->answers["thread/turns/list"] = [](json const&) {
+      return AppServer::result(
+          {{"data", json::array({{{"id", "t1"}, {"status", "failed"}, {"error", {{"message", "no"}}}}})}});
+    };
+    room.server->drop();
+    co_await tasks.join();
+    CHECK(attempt->handing->outcome == HandOutcome::unknown);
+    CHECK((co_await room.session->witness(prompt, false)) == Witness::pending);
+    co_await room.until_open();
+    CHECK(room.all<Ready>().size() == 1);
+    CHECK(room.all<TurnEnded>().back().outcome == TurnEnded::Outcome::failed);
+    CHECK((co_await room.session->witness(prompt, false)) == Witness::absent);
+    CHECK(room.server->last("thread/resume")["excludeTurns"] == true);
+  });
+}
+
+TEST_CASE("MalformedFramesEndTheConnectionAndNotTheSession") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    for (std::string const bad : {"{\"method\":", "[1,2]", "\"x\"", "\xff\xfe"}) {
+      co_await room.until_open();
+      auto const before = room.server->count("initialize");
+      room.server->send(bad);
+      std::function<bool()> const again = [&] { return room.server->count("initialize") > before; };
+      co_await room.until(again);
+    }
+    co_await room.until_open();
+    // Strange but harmless: unknown methods, answers that nobody asked for, fields of other types.
+    room.server->send(R"({"id":999999,"result":{}})");
+    room.server->send(R"({"method":"something/new","params":[1,2]})");
+    room.server->send(R"({"method":"item/completed","params":{"threadId":"thread-1","item":7}})");
+    room.server->send(R"({"method":"turn/completed","params":{"threadId":"thread-1","turn":{"id":5}}})");
+    room.server->send(
+        R"({"method":"thread/tokenUsage/updated","params":{"threadId":"thread-1","tokenUsage":{"last":"x"}}})");
+    room.answer_start("t1", [&](std::string const& client) { room.server->item(true, client, "t1"); });
+    auto const handing = co_await room.session->hand(room.prompt("well"), {});
+    CHECK(handing.outcome == HandOutcome::accepted);
+    CHECK(room.all<Ready>().size() == 1);
+  });
+}
+
+TEST_CASE("HugeOutputPassesThrough") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    json item{{"type", "commandExecution"},
+              {"id", "c"},
+              {"status", "completed"},
+              {"aggregatedOutput", std::string(30U << 20, 'x')}};
+    room.server->notify("item/completed", {{"threadId", "thread-1"}, {"item", std::move(item)}});
+    std::function<bool()> const told = [&] { return room.noted("tool.finished"); };
+    co_await room.until(told);
+    CHECK(to_text(room.all<Noted>().back().data).size() < 10'000);
+  });
+}
+
+TEST_CASE("WhatTheServerRefusesIsHeldOrRefused") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.server->answers["turn/start"] = [](json const&) {
+      return AppServer::error("Server is draining; retry after reconnecting");
+    };
+    auto const held = co_await room.session->hand(room.prompt("a"), {});
+    CHECK(held.outcome == HandOutcome::held);
+    CHECK(held.reason.find("draining") != std::string::npos);
+    room.server->answers["turn/start"] = [](json const&) {
+      return AppServer::error("Input exceeds the maximum length of 1048576 characters.");
+    };
+    auto const refused = co_await room.session->hand(room.prompt("b"), {});
+    CHECK(refused.outcome == HandOutcome::refused);
+    room.server->answers["turn/start"] = [](json const&) {
+      return AppServer::error("thread not found: thread-1");
+    };
+    auto const before = room.server->count("thread/resume");
+    auto const unloaded = co_await room.session->hand(room.prompt("c"), {});
+    CHECK(unloaded.outcome == HandOutcome::held);
+    std::function<bool()> const resumed = [&] { return room.server->count("thread/resume") > before; };
+    co_await room.until(resumed);
+  });
+}
+
+TEST_CASE("AnUrgentMessageSteersAndFallsBackToATurnOfItsOwn") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.server->turn_started("t1");
+    std::function<bool()> const busy = [&] { return !room.session->gate(false).empty(); };
+    co_await room.until(busy);
+    auto const waits = co_await room.session->hand(room.prompt("patient"), {});
+    CHECK(waits.outcome == HandOutcome::held);
+    room.server->answers["turn/steer"] = [&](json const& params) {
+      room.server->item(true, params["clientUserMessageId"], "t1");
+      return AppServer::result({{"turnId", "t1"}});
+    };
+    auto const steered = co_await room.session->hand(room.prompt("urgent", true), {});
+    CHECK(steered.outcome == HandOutcome::accepted);
+    CHECK(room.server->last("turn/steer")["expectedTurnId"] == "t1");
+    room.server->answers["turn/steer"] = [](json const&) {
+      return AppServer::error("no active turn to steer");
+    };
+    room.answer_start("t2", [&](std::string const& client) { room.server->item(true, client, "t2"); });
+    auto const started = co_await room.session->hand(room.prompt("too late to steer", true), {});
+    CHECK(started.outcome == HandOutcome::accepted);
+    room.server->answers["turn/steer"] = [](json const&) {
+      return AppServer::error("activeTurnNotSteerable");
+    };
+    auto const held = co_await room.session->hand(room.prompt("not now", true), {});
+    CHECK(held.outcome == HandOutcome::held);
+  });
+}
+
+TEST_CASE("ATextThatWouldLoadASkillGoesAsAFile") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.answer_start("t", [&](std::string const& client) { room.server->item(true, client, "t"); });
+    auto prompt = room.prompt("run $deploy now");
+    prompt.subject = "$deploy";
+    CHECK((co_await room.session->hand(prompt, {})).outcome == HandOutcome::accepted);
+    auto const text = room.server->last("turn/start")["input"][0]["text"].get<std::string>();
+    CHECK(text.find("$deploy") == std::string::npos);
+    CHECK(*read_file(prompt.body_file, 100) == "run $deploy now");
+    CHECK((co_await room.session->hand(room.prompt("echo $HOME $1 $"), {})).outcome == HandOutcome::accepted);
+    CHECK(room.server->last("turn/start")["input"][0]["text"].get<std::string>().find("echo $HOME $1 $") !=
+          std::string::npos);
+  });
+}
+
+TEST_CASE("ARequestIsLeftToThePersonAndClosesTheGateUntilItIsAnswered") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.server->turn_started("t1");
+    room.server->send(
+        R"({"id":0,"method":"item/commandExecution/requestApproval","params":{"threadId":"thread-1","turnId":"t1","command":"rm x"}})");
+    std::function<bool()> const asked = [&] { return !room.all<WaitingForPerson>().empty(); };
+    co_await room.until(asked);
+    CHECK(room.all<WaitingForPerson>().back().what == "approval of the command rm x");
+    CHECK(room.session->gate(true) == "waiting for a person: approval of the command rm x");
+    // Of another thread: not ours to tell.
+    room.server->send(R"({"id":1,"method":"item/fileChange/requestApproval","params":{"threadId":"other"}})");
+    room.server->notify("serverRequest/resolved", {{"threadId", "thread-1"}, {"requestId", 0}});
+    std::function<bool()> const over = [&] { return !room.all<WaitingOver>().empty(); };
+    co_await room.until(over);
+    CHECK(room.session->gate(true).empty());
+    for (auto const& frame : room.server->received) CHECK(frame.contains("method"));  // it answered nothing
+    // One that the turn's end makes void.
+    room.server->send(
+        R"({"id":"q","method":"item/tool/requestUserInput","params":{"threadId":"thread-1","questions":[{"question":"Which?"}]}})");
+    std::function<bool()> const again = [&] { return room.all<WaitingForPerson>().size() == 2; };
+    co_await room.until(again);
+    CHECK(room.all<WaitingForPerson>().back().what == "an answer: Which?");
+    room.server->turn_completed("t1", "interrupted");
+    co_await room.until_open();
+    CHECK(room.all<WaitingOver>().size() == 2);
+  });
+}
+
+TEST_CASE("WithoutALoginAPersonIsToldWhatToDo") {
+  Room room;
+  room.server->answers["account/read"] = [](json const&) {
+    return AppServer::result({{"account", nullptr}, {"requiresOpenaiAuth", true}});
+  };
+  room.run([&]() -> awaitable<void> {
+    std::function<bool()> const told = [&] { return !room.all<WaitingForPerson>().empty(); };
+    co_await room.until(told);
+    CHECK(room.all<WaitingForPerson>().back().what.find("codex login") != std::string::npos);
+    CHECK((co_await room.session->hand(room.prompt("x"), {})).outcome == HandOutcome::held);
+    CHECK(room.server->count("thread/start") == 0);
+    room.server->answers["account/read"] = [](json const&) {
+      return AppServer::result({{"account", {{"type", "apiKey"}}}, {"requiresOpenaiAuth", true}});
+    };
+    co_await room.until_open();
+    CHECK(room.all<Ready>().size() == 1);
+  });
+}
+
+TEST_CASE("ALockedThreadIsSaidAndALostOneIsReplaced") {
+  Room room;
+  room.context.session_id = "thread-0";
+  room.server->answers["thread/resume"] = [](json const&) {
+    return AppServer::error("thread thread-0 already has an active writer");
+  };
+  room.run([&]() -> awaitable<void> {
+    std::function<bool()> const told = [&] { return !room.all<WaitingForPerson>().empty(); };
+    co_await room.until(told);
+    CHECK(room.all<WaitingForPerson>().back().what.find("thread-0") != std::string::npos);
+    room.server->answers["thread/resume"] = [](json const&) {
+      return AppServer::error("no rollout found for thread id thread-0");
+    };
+    co_await room.until_open();
+    CHECK(room.noted("session.lost"));
+    CHECK(room.all<Ready>().back().session_id == "thread-1");
+    CHECK_FALSE(room.all<Ready>().back().resumed);
+    CHECK(*read_file(room.dir.path() / "codex" / "thread", 100) == "thread-1\n");
+  });
+}
+
+TEST_CASE("AnAdoptedSessionFindsItsThreadAndTheTurnThatRuns") {
+  Room room;
+  room.context.adopted = true;  // the daemon died before it had noted the thread
+  REQUIRE(write_file(room.dir.path() / "codex" / "thread", "thread-1\n").has_value());
+  room.server->status = {{"type", "active"}, {"activeFlags", json::array({"waitingOnApproval"})}};
+  room.server->answers["thread/turns/list"] = [](json const&) {
+    return AppServer::result({{"data", json::array({{{"id", "t7"}, {"status", "inProgress"}}})}});
+  };
+  room.run([&]() -> awaitable<void> {
+    std::function<bool()> const told = [&] { return !room.all<WaitingForPerson>().empty(); };
+    co_await room.until(told);
+    REQUIRE(room.all<Ready>().size() == 1);
+    CHECK(room.all<Ready>().back().turn_runs);
+    CHECK(room.server->last("thread/resume")["threadId"] == "thread-1");
+    CHECK_FALSE(room.server->last("thread/resume").contains("approvalPolicy"));
+    room.server->answers["turn/interrupt"] = [&](json const& params) {
+      room.server->turn_completed(params["turnId"], "interrupted");
+      return AppServer::result(json::object());
+    };
+    CHECK((co_await room.session->interrupt()).has_value());
+    CHECK(room.all<TurnEnded>().back().outcome == TurnEnded::Outcome::interrupted);
+  });
+}
+
+TEST_CASE("APersonsNewThreadSendsTheScreenBackAndHelpersDoNot") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    auto const started = [&](json thread) {
+      room.server->notify("thread/started", {{"thread", std::move(thread)}});
+    };
+    started({{"id", "title"}, {"ephemeral", true}});
+    started({{"id", "helper"}, {"parentThreadId", "thread-1"}});
+    started({{"id", "helper2"}, {"source", {{"subAgent", "review"}}}});
+    started({{"id", "thread-1"}});
+    room.server->turn_started("t");
+    std::function<bool()> const busy = [&] { return !room.all<TurnStarted>().empty(); };
+    co_await room.until(busy);
+    CHECK_FALSE(room.noted("view.returned"));
+    started({{"id", "persons"}, {"ephemeral", false}, {"source", "cli"}});
+    std::function<bool()> const returned = [&] { return room.noted("view.returned"); };
+    co_await room.until(returned);
+  });
+}

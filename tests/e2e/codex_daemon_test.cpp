@@ -1,0 +1,202 @@
+// The whole road with the real CLI: bus, daemon, tmux, Codex, model; over the death of the daemon, of the app
+// server and of the screen. Counted at the model's side: each message reached it once. E2E_KILLS sets how
+// many deaths (default 9), E2E_SEED their moments.
+#include "e2e/offline.hpp"
+#include "e2e/openai_stub.hpp"
+#include "system/installation.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+#include <sstream>
+
+using ar::json;
+using ar::test::Installation;
+using ar::test::OpenAiStub;
+
+namespace {
+
+/// The child of the agent's process whose command line holds `word`; 0: there is none.
+pid_t child(pid_t agent, std::string const& word) {
+  auto const of = std::to_string(agent);
+  std::ifstream children("/proc/" + of + "/task/" + of + "/children");
+  for (pid_t pid = 0; children >> pid;) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
+    std::stringstream words;
+    words << file.rdbuf();
+    if (words.str().find('\0' + word + '\0') != std::string::npos) return pid;
+  }
+  return 0;
+}
+
+struct Road {
+  std::string const codex = ar::test::codex_offline();
+  Installation home;
+  OpenAiStub stub;
+  std::vector<std::int64_t> ids{};
+  std::vector<std::string> persons{};
+
+  void spawn(std::string const& approval_mode = "full") {
+    auto const codex_home = home.work() / "codex-home";
+    stub.configure(codex_home);
+    json const options = {{"command", codex}};
+    home.good({"spawn", "cx", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode",
+               approval_mode, "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
+    home.wait_for_state("cx", "idle");
+  }
+  std::int64_t ask(std::string const& text, std::vector<std::string> const& more = {}) {
+    ids.push_back(home.send("cx", text, more));
+    return ids.back();
+  }
+  bool taken(std::int64_t id) {
+    auto const state = home.delivery_state(id);
+    return state == "done" || state == "failed";
+  }
+  bool all_taken() {
+    return Installation::eventually([this] {
+      for (auto id : ids)
+        if (!taken(id)) return false;
+      return true;
+    });
+  }
+  pid_t agent_pid() { return home.agent("cx").value("pid", 0); }
+
+  void tmux(std::vector<std::string> const& words) {
+    std::vector<std::string> all{"-S", (home.state() / "run" / "tmux.sock").string()};
+    all.insert(all.end(), words.begin(), words.end());
+    home.run_program("/usr/bin/tmux", all, "");
+  }
+  /// A person at the terminal types a line, and a message comes before Enter is pressed.
+  void type(std::string const& text) {
+    auto const shown = [&] { return home.run({"screen", "cx"}).out.find(text) != std::string::npos; };
+    auto const typed = Installation::eventually([&] {
+      // Into a screen that is just coming up it would be lost.
+      if (home.run({"screen", "cx"}).out.find("\u203a") == std::string::npos) return false;
+      if (!shown()) tmux({"send-keys", "-t", "=ar-cx:", "-l", text});
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      return shown();
+    });
+    REQUIRE(typed);
+    ask("while a person types");
+    CHECK(all_taken());
+    tmux({"send-keys", "-t", "=ar-cx:", "Enter"});
+    auto const at_model = [&] {
+      auto const texts = stub.get("/__prompts").get<std::vector<std::string>>();
+      return std::ranges::count(texts, text) == 1;
+    };
+    CHECK(Installation::eventually(at_model));
+    persons.push_back(text);
+  }
+
+  /// What the model was shown of each message; the session was resumed, so its longest conversation holds
+  /// all.
+  void check_model_side() {
+    auto const texts = stub.get("/__prompts").get<std::vector<std::string>>();
+    std::size_t lost = 0, doubled = 0;
+    for (auto id : ids) {
+      auto const header = " · message " + std::to_string(id) + " · ";
+      std::size_t seen = 0;
+      for (auto const& text : texts) seen += text.starts_with("[agent-runner ") && text.find(header) < 64;
+      CHECK_MESSAGE(seen == 1, "message ", id, " seen ", seen, " times");
+      lost += seen == 0;
+      doubled += seen > 1;
+      CHECK(home.message(id)["readBy"] == json::array({"cx"}));
+    }
+    for (auto const& text : persons) CHECK(std::ranges::count(texts, text) == 1);
+    std::printf("messages %zu, lost %zu, doubled %zu; a person's lines between them %zu\n", ids.size(), lost,
+                doubled, persons.size());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("MessagesReachCodexAndAnswersComeBack") {
+  Road road;
+  road.spawn();
+  auto const answer = road.home.good({"send", "cx", "a question [[say:the answer]]", "--wait=done"});
+  CHECK(answer.out.find("the answer") != std::string::npos);
+  road.ask("two\nlines, with a tab\t, inline");
+  road.ask("[[exec:sleep 1]] work");
+  road.ask("urgent, while busy", {"--urgent"});
+  CHECK(road.all_taken());
+  auto const shown = road.home.agent("cx");
+  CHECK(shown["contextUse"]["tokens"] == 1220);
+  road.check_model_side();
+  road.home.good({"stop", "cx"});
+  CHECK(road.home.agent("cx")["state"] == "stopped");
+}
+
+TEST_CASE("MessagesReachCodexOnceOverTheDeathOfTheDaemonTheAppServerAndTheScreen") {
+  Road road;
+  auto const* const kills = std::getenv("E2E_KILLS");
+  auto const* const seed = std::getenv("E2E_SEED");
+  auto const wanted = kills ? std::atoi(kills) : 9;
+  auto const number = static_cast<unsigned>(seed ? std::atoi(seed) : 1);
+  std::printf("seed %u\n", number);
+  std::minstd_rand random(number);
+  road.spawn();
+  auto const begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < wanted; ++i) {
+    road.ask("[[exec:sleep 0." + std::to_string(random() % 5) + "]] number " + std::to_string(i));
+    road.ask("short");
+    if (random() % 2) road.ask("urgent", {"--urgent"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 900));
+    auto const agent = road.agent_pid();
+    switch (i % 3) {
+      case 0:
+        road.home.kill_daemon();
+        road.ask("while the daemon starts again");  // this starts it
+        break;
+      case 1:
+        if (auto const server = agent > 0 ? child(agent, "app-server") : 0; server > 0)
+          ::kill(server, SIGKILL);
+        // Many deaths in a row are for a person to look at.
+        if (i % 6 == 4) {
+          CHECK(Installation::eventually([&] { return road.agent_pid() > 0; }));
+          road.home.run({"restart", "cx"});
+        }
+        break;
+      default:
+        if (auto const screen = agent > 0 ? child(agent, "resume") : 0; screen > 0) ::kill(screen, SIGKILL);
+    }
+    CHECK(road.all_taken());
+    if (i % 3 != 1) road.type("line " + std::to_string(i) + " of a person");
+  }
+  auto const screen_back = [&] {
+    auto const agent = road.agent_pid();
+    return agent > 0 && child(agent, "resume") > 0;
+  };
+  CHECK(Installation::eventually(screen_back));
+  road.ask("the last one");
+  CHECK(road.all_taken());
+  road.check_model_side();
+  std::printf("%d deaths in %.0f s\n", wanted,
+              std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+}
+
+TEST_CASE("AnAgentAnswersByItsOwnCommand") {
+  Road road;
+  road.spawn();
+  auto const first = road.ask("a question");
+  CHECK(road.all_taken());
+  road.ask("[[exec:echo the answer | \"$AGENT_RUNNER_CLI\" reply " + std::to_string(first) + " -]]");
+  CHECK(road.all_taken());
+  CHECK(road.home.message(first)["replies"].dump().find("the answer") != std::string::npos);
+}
+
+TEST_CASE("AMissingAndATooOldCodexAreRefusedWithTheRemedy") {
+  Road road;
+  json options = {{"command", "/nowhere/codex"}};
+  auto const missing = road.home.run({"spawn", "cx", "--provider", "codex", "--cwd",
+                                      road.home.work().string(), "--options", options.dump()});
+  CHECK(missing.status != 0);
+  CHECK(missing.err.find("npm install -g @openai/codex") != std::string::npos);
+  auto const old = road.home.work() / "old-codex";
+  std::ofstream(old) << "#!/bin/sh\necho codex-cli 0.50.0\n";
+  std::filesystem::permissions(old, std::filesystem::perms::owner_all);
+  options["command"] = old.string();
+  auto const too_old = road.home.run({"spawn", "cx", "--provider", "codex", "--cwd",
+                                      road.home.work().string(), "--options", options.dump()});
+  CHECK(too_old.status != 0);
+  CHECK(too_old.err.find("0.50.0") != std::string::npos);
+}

@@ -1,0 +1,72 @@
+// A stand-in for OpenAI's Responses API, on a loopback port of its own choosing, which it prints: {"port":N}. It ends
+// with its standard input. What it answers is said by directives in the last user text:
+//   [[sleep:MS]] [[say:TEXT]] [[fail:STATUS]] [[exec:CMD]] [[esc:CMD]] (asks for approval) [[use:TOKENS]]
+// GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__calls: how often it was asked.
+import http from "node:http";
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const sse = (res, data) => res.write(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+const textOf = (content) => typeof content === "string" ? content : (content || []).map((part) => part.text || "").join("");
+const directive = (text, name) => {
+  const match = [...text.matchAll(new RegExp(`\\[\\[${name}(?::([^\\]]*))?\\]\\]`, "g"))].pop();
+  return match ? match[1] ?? "" : null;
+};
+
+let calls = 0;
+let prompts = [];
+
+async function respond(res, body) {
+  const number = ++calls;
+  const input = body.input || [];
+  const users = input.filter((item) => item.role === "user");
+  if (users.length >= prompts.length) prompts = users.map((item) => textOf(item.content));
+  const last = users[users.length - 1];
+  const text = textOf(last?.content);
+  const outputs = input.slice(input.lastIndexOf(last) + 1).filter((item) => /call_output$/.test(item.type || ""));
+
+  const status = Number(directive(text, "fail") ?? 0);
+  if (status) {
+    res.writeHead(status, { "content-type": "application/json" });
+    return res.end(JSON.stringify({ error: { type: status === 429 ? "rate_limit_exceeded" : "stub_error", message: `stub failure ${status}` } }));
+  }
+  res.writeHead(200, { "content-type": "text/event-stream" });
+  const id = `resp_${number}`;
+  sse(res, { type: "response.created", response: { id } });
+  const pause = directive(text, "sleep");
+  if (pause) await sleep(Number(pause));
+
+  const items = [];
+  const call = (args) => items.push({ type: "function_call", id: `fc_${number}`, call_id: `call_${number}`, name: "exec_command", arguments: JSON.stringify(args) });
+  const command = directive(text, "exec"), escalated = directive(text, "esc");
+  if (outputs.length === 0 && command !== null) call({ cmd: command });
+  if (outputs.length === 0 && escalated !== null)
+    call({ cmd: escalated, sandbox_permissions: "require_escalated", justification: "the test wants to run it outside the sandbox" });
+  if (items.length === 0) {
+    const message = { type: "message", role: "assistant", id: `m_${number}`, content: [{ type: "output_text", text: directive(text, "say") ?? "ACK" }] };
+    sse(res, { type: "response.output_item.added", output_index: 0, item: { ...message, content: [] } });
+    sse(res, { type: "response.output_text.delta", item_id: message.id, output_index: 0, content_index: 0, delta: message.content[0].text });
+    items.push(message);
+  }
+  for (const item of items) sse(res, { type: "response.output_item.done", item });
+  const tokens = Number(directive(text, "use") || 1200);
+  sse(res, { type: "response.completed", response: { id, usage: { input_tokens: tokens, input_tokens_details: { cached_tokens: 0 }, output_tokens: 20, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: tokens + 20 } } });
+  res.end();
+}
+
+const server = http.createServer(async (req, res) => {
+  const chunks = [];
+  for await (const chunk of req) chunks.push(chunk);
+  const json = (value, status = 200) => {
+    res.writeHead(status, { "content-type": "application/json" });
+    res.end(JSON.stringify(value));
+  };
+  if (req.method === "GET" && req.url === "/__prompts") return json(prompts);
+  if (req.method === "GET" && req.url === "/__calls") return json(calls);
+  if (req.method === "POST" && req.url.split("?")[0].endsWith("/responses"))
+    return respond(res, JSON.parse(Buffer.concat(chunks).toString("utf8"))).catch(() => res.destroy());
+  if (req.method === "GET" && req.url.includes("/models")) return json({ data: [], models: [] });
+  json({ error: { message: "stub: not found" } }, 404);
+});
+server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: server.address().port })));
+process.stdin.resume();
+process.stdin.on("end", () => process.exit(0));
