@@ -100,7 +100,9 @@ void ClaudeSession::become_ready(std::string session_id, std::string transcript,
   ready_ = true;
   ended_ = false;
   if (first) waiting_for({});
-  emit(Ready{session_id_, std::move(transcript), std::move(model), resumed});
+  Ready ready{session_id_, std::move(transcript), std::move(model), resumed};
+  ready.turn_runs = turn_running_ || (live_ && !live_->at_rest());  // one that waits for a permission, too
+  emit(std::move(ready));
   announce_gate();
 }
 
