@@ -136,6 +136,7 @@ Statement& Database::prepare(char const* sql) {
 void Database::execute(std::string const& sql) {
   if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(db_, "database");
 }
+std::int64_t Database::total_changes() const { return sqlite3_total_changes64(db_); }
 int Database::changes() const { return sqlite3_changes(db_); }
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }
 

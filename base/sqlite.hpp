@@ -87,6 +87,7 @@ class Database {
   Statement& prepare(char const* sql);
   void execute(std::string const& sql);
   int changes() const;
+  std::int64_t total_changes() const;  ///< rows changed since the opening: moves with every write
   std::int64_t last_insert_id() const;
 
  private:

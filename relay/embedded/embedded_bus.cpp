@@ -38,6 +38,7 @@ struct Core {
   BusTime const time{};
   std::unique_ptr<Database> database;
   std::optional<WallTime> next_due{};
+  bool due_is_stale = true;  ///< something was written since next_due was found
   Moment now{};       ///< of the running job
   Changes changes{};  ///< of the running job, once committed
   Database& db() const { return *database; }
@@ -52,14 +53,21 @@ struct Passage {
   Changes due{}, changes{};
   std::optional<Error> clean_up_failed{};
   std::optional<WallTime> next_due{};
+  bool wrote = false;  ///< next_due is to be found anew: after the job's answer, which does not wait for it
 
   void run(Core& core) {
     core.now = core.time.now();
     core.changes = {};
-    if (core.next_due && *core.next_due <= core.now.steady) do_what_is_due(core);
+    if (core.due_is_stale) find_next_due(core);
+    if (core.next_due && *core.next_due <= core.now.steady) {
+      do_what_is_due(core);
+      find_next_due(core);
+    }
+    auto const before = core.db().total_changes();
     job(core);
     changes = std::move(core.changes);
-    next_due = find_next_due(core);
+    wrote = core.due_is_stale = core.db().total_changes() != before;
+    next_due = clean_up_failed ? core.now.steady + kRetry : core.next_due;
   }
 
  private:
@@ -70,14 +78,13 @@ struct Passage {
       clean_up_failed = e.error;
     }
   }
-  std::optional<WallTime> find_next_due(Core& core) {
+  void find_next_due(Core& core) {
     try {
       core.next_due = embedded::next_due(core.db(), core.limits, core.now);
+      core.due_is_stale = false;
     } catch (SqliteError const& e) {
       clean_up_failed = e.error;
     }
-    if (clean_up_failed) return core.now.steady + kRetry;
-    return core.next_due;
   }
 };
 
@@ -87,7 +94,6 @@ class Implementation final : public EmbeddedBus {
       : core_{limits, std::move(folder), {}, std::move(database)},
         due_changed_(executor),
         tasks_(executor, "relay") {
-    core_.next_due = core_.time.now().steady;  // the first job looks what became due while the bus was closed
     tasks_.spawn("due", watch_due());
   }
 
@@ -287,9 +293,14 @@ class Implementation final : public EmbeddedBus {
     } else if (failures_.recovered("clean-up")) {
       spdlog::info("relay: clean-up works again");
     }
-    arm(passage->next_due);
     subscribers_->announce(passage->due);
     subscribers_->announce(passage->changes);
+    if (passage->wrote) {
+      look_again_ = true;
+      due_changed_.notify_all();
+    } else {
+      arm(passage->next_due);
+    }
   }
 
   void arm(std::optional<WallTime> next) {
@@ -301,9 +312,10 @@ class Implementation final : public EmbeddedBus {
 
   awaitable<void> watch_due() {
     for (;;) {
+      look_again_ = false;
       Job<void> nothing = [](Core&) { return Result<void>(); };
       (void)co_await call<void>(std::move(nothing));
-      while (Clock::now() < due_at_) (void)co_await due_changed_.wait(due_at_);
+      while (!look_again_ && Clock::now() < due_at_) (void)co_await due_changed_.wait(due_at_);
     }
   }
 
@@ -311,6 +323,7 @@ class Implementation final : public EmbeddedBus {
   std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
   RepeatGate failures_;
   Clock::time_point due_at_ = Clock::time_point::max();
+  bool look_again_ = false;  ///< something was written: what is due next may have changed
   Notifier due_changed_;
   Worker worker_;
   TaskGroup tasks_;
