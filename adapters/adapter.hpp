@@ -25,12 +25,13 @@ struct LaunchRequest {
   std::string system_prompt_append{};
   std::vector<std::string> provider_args{};  ///< after `--`; for `command` the command itself when not configured
   json options = json::object();             ///< the [providers.NAME] table of the configuration
-  std::map<std::string, std::string> environment{};  ///< already allow-listed and complete: PATH, HOME, AGENT_RELAY_*, ...
-  std::filesystem::path agent_dir;           ///< 0700, this agent's own; the adapter may write below it
-  std::filesystem::path hook_client;         ///< the static hook client's path
-  std::filesystem::path plugin_dir;          ///< the bundle for this provider (plugins/NAME)
-  std::string resume_session{};              ///< provider's session to go on with; empty: a new one
-  std::string new_session_id{};              ///< UUID to use for a new one, where the provider lets us choose
+  std::map<std::string, std::string>
+      environment{};                  ///< already allow-listed and complete: PATH, HOME, AGENT_RELAY_*, ...
+  std::filesystem::path agent_dir;    ///< 0700, this agent's own; the adapter may write below it
+  std::filesystem::path hook_client;  ///< the static hook client's path
+  std::filesystem::path plugin_dir;   ///< the bundle for this provider (plugins/NAME)
+  std::string resume_session{};       ///< provider's session to go on with; empty: a new one
+  std::string new_session_id{};       ///< UUID to use for a new one, where the provider lets us choose
 };
 
 /// How to start it. `environment` replaces the request's.
@@ -83,8 +84,8 @@ class ProviderSession {
 };
 
 struct AdapterFacts {
-  std::string name;           ///< claude, codex, command
-  json capabilities;          ///< providerCapabilities of spec 1.8
+  std::string name;   ///< claude, codex, command
+  json capabilities;  ///< providerCapabilities of spec 1.8
   std::vector<std::string> default_tags{};
   std::vector<std::string> default_capabilities{};
 };

@@ -73,8 +73,8 @@ Result<Envelope> frame(Prompt const& prompt, InlineRules const& rules) {
   } else {
     if (auto written = write_file(prompt.body_file, prompt.body); !written) return written.error();
     envelope.as_file = true;
-    envelope.text += "The body (" + std::to_string(prompt.body.size()) + " bytes) is the exact content of this file: " +
-                     prompt.body_file.string();
+    envelope.text += "The body (" + std::to_string(prompt.body.size()) +
+                     " bytes) is the exact content of this file: " + prompt.body_file.string();
   }
   for (auto const& attachment : prompt.attachments) envelope.text += "\n[attachment: " + field(attachment, 4096) + "]";
   envelope.text += "\n[end " + prompt.nonce + "]";

@@ -20,8 +20,8 @@ namespace ar::adapters {
 /// What may stand inline in a provider's prompt; anything else goes as a file.
 struct InlineRules {
   std::size_t max_bytes = 64U << 10;
-  bool newlines = true;     ///< false: single-line input (no bracketed paste)
-  bool tabs = false;        ///< false: the composer changes them
+  bool newlines = true;         ///< false: single-line input (no bracketed paste)
+  bool tabs = false;            ///< false: the composer changes them
   bool trailing_blanks = true;  ///< lines may end in blanks
   bool controls = false;        ///< true: every character is handed on as it is, control characters too
 };
@@ -31,7 +31,7 @@ struct InlineRules {
 bool fits_inline(std::string_view body, InlineRules const& rules);
 
 struct Envelope {
-  std::string text;     ///< what is pasted
+  std::string text;      ///< what is pasted
   bool as_file = false;  ///< the body is in prompt.body_file, the text says so
 };
 /// Frames the prompt; writes the body file (0600) when the body does not fit inline. Header fields are made harmless:

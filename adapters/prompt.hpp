@@ -19,7 +19,7 @@ struct Prompt {
   std::string kind;
   std::optional<std::string> subject{};
   std::string body;
-  bool urgent = false;          ///< may be handed while the provider is busy, where it can be steered
+  bool urgent = false;  ///< may be handed while the provider is busy, where it can be steered
   bool reply_requested = false;
   std::vector<std::string> attachments{};  ///< lines to show: a local path, or "NAME (missing: why)"
   std::filesystem::path body_file{};       ///< where to put the body when it cannot go inline; parent exists, 0700
@@ -36,9 +36,9 @@ enum class HandOutcome {
 
 struct Handing {
   HandOutcome outcome = HandOutcome::held;
-  std::string reason{};  ///< for people: why held, refused or unknown
-  std::string proof{};   ///< accepted: what showed it ("transcript", "pattern", "api")
-  std::string screen{};  ///< unknown: the screen as it was
+  std::string reason{};                    ///< for people: why held, refused or unknown
+  std::string proof{};                     ///< accepted: what showed it ("transcript", "pattern", "api")
+  std::string screen{};                    ///< unknown: the screen as it was
   std::optional<WallTime> typed_at{};      ///< the text is in the provider's input
   std::optional<WallTime> submitted_at{};  ///< Enter was pressed
   std::optional<WallTime> early_sign_at{};

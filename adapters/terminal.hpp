@@ -7,22 +7,21 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 namespace ar::adapters {
 
 /// How the provider's process ended.
 struct ExitStatus {
-  int code = 0;    ///< meaningless when `signal` is set
-  int signal = 0;  ///< 0: it exited by itself
+  int code = 0;       ///< meaningless when `signal` is set
+  int signal = 0;     ///< 0: it exited by itself
   bool known = true;  ///< false: it ended while nobody watched, or tmux itself is gone
 };
 
@@ -31,7 +30,7 @@ struct Screen {
   std::vector<std::string> lines;  ///< UTF-8, trailing blanks removed; with SGR sequences when asked for
   int cursor_x = 0;
   int cursor_y = 0;
-  bool copy_mode = false;  ///< a person is scrolling: keys would go to tmux, not to the program
+  bool copy_mode = false;       ///< a person is scrolling: keys would go to tmux, not to the program
   bool bracketed_paste = true;  ///< what the program asked for, where the terminal can tell; true when it cannot
   std::string command{};        ///< the foreground command's name
 };
@@ -73,8 +72,8 @@ class Terminal {
 };
 
 struct TerminalSpec {
-  std::string session;                 ///< safe name; one session per agent
-  std::vector<std::string> argv;       ///< no shell in between
+  std::string session;                   ///< safe name; one session per agent
+  std::vector<std::string> argv;         ///< no shell in between
   std::vector<std::string> environment;  ///< complete, "K=V"; never shows up in tmux's listings or any argv
   std::filesystem::path directory;
   int columns = 120;

@@ -1,8 +1,8 @@
 // The project's time. Domain code asks these clocks and waits on these timers only, so that a test can run hours of it
 // in a millisecond: `ManualClock` freezes both, and tests/support/run.hpp's `advance` fires what is due.
 #pragma once
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 
 #include <chrono>
 #include <cstdint>

@@ -55,9 +55,7 @@ bool equal_secrets(std::string_view a, std::string_view b) {
 }
 
 bool is_safe_name(std::string_view name) {
-  auto const alnum = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
+  auto const alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   if (name.empty() || name.size() > 64 || !alnum(name.front())) return false;
   return std::ranges::all_of(name, [&](char c) { return alnum(c) || c == '.' || c == '_' || c == '-'; });
 }

@@ -2,13 +2,12 @@
 
 #include "base/ids.hpp"
 
+#include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
 
 namespace fs = std::filesystem;
 
@@ -45,7 +44,8 @@ Result<Paths> Paths::resolve(std::string const& state) {
       auto const value = env(variable);
       return (value.empty() || value.front() != '/' ? home / fallback : fs::path(value)) / "agent-runner";
     };
-    if (home.empty()) return unavailable("no_home", "HOME is not set and the user has no home; set HOME or AGENT_RUNNER_STATE_DIR");
+    if (home.empty())
+      return unavailable("no_home", "HOME is not set and the user has no home; set HOME or AGENT_RUNNER_STATE_DIR");
     paths.config_file = base("XDG_CONFIG_HOME", ".config") / "config.toml";
     paths.state_dir = base("XDG_STATE_HOME", ".local/state");
     auto const runtime = env("XDG_RUNTIME_DIR");
@@ -61,9 +61,10 @@ Result<void> make_private_dir(fs::path const& dir) {
   std::error_code ec;
   fs::create_directories(dir.parent_path(), ec);
   if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return from_errno("cannot create " + dir.string(), errno);
-  struct stat info {};
+  struct stat info{};
   if (::stat(dir.c_str(), &info) != 0) return from_errno("cannot look at " + dir.string(), errno);
-  if (!S_ISDIR(info.st_mode)) return conflict("not_a_directory", dir.string() + " exists and is not a directory; move it away");
+  if (!S_ISDIR(info.st_mode))
+    return conflict("not_a_directory", dir.string() + " exists and is not a directory; move it away");
   if (info.st_uid != ::geteuid())
     return conflict("foreign_directory", dir.string() + " belongs to another user; remove it or choose another one");
   if ((info.st_mode & 0077) != 0 && ::chmod(dir.c_str(), 0700) != 0)
@@ -110,7 +111,8 @@ Result<std::string> read_file(fs::path const& file, std::size_t limit) {
     if (n == 0) return content;
     content.append(buffer, static_cast<std::size_t>(n));
     if (content.size() > limit)
-      return Error{ErrorKind::too_large, "too_large", file.string() + " is larger than " + std::to_string(limit) + " bytes"};
+      return Error{ErrorKind::too_large, "too_large",
+                   file.string() + " is larger than " + std::to_string(limit) + " bytes"};
   }
 }
 
@@ -131,7 +133,8 @@ Result<fs::path> find_executable(std::string const& name, std::string const& sea
     rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
     if (!dir.empty() && runnable(fs::path(dir) / name)) return fs::path(dir) / name;
   }
-  return not_found("command_not_found", "no \"" + name + "\" on the PATH; install it, or name its full path in the configuration");
+  return not_found("command_not_found",
+                   "no \"" + name + "\" on the PATH; install it, or name its full path in the configuration");
 }
 
 fs::path executable_dir() {

@@ -1,10 +1,9 @@
 #include "base/spawn.hpp"
 
+#include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
 #include <unistd.h>
-
-#include <csignal>
 
 namespace ar {
 namespace {
@@ -28,8 +27,10 @@ Result<boost::process::v2::process> spawn(boost::asio::any_io_executor executor,
   posix_spawnattr_init(&attributes);
   int const fds[3] = {spec.in, spec.out, spec.err};
   for (int i = 0; i < 3; ++i) {
-    if (fds[i] < 0) posix_spawn_file_actions_addopen(&actions, i, "/dev/null", i ? O_WRONLY : O_RDONLY, 0);
-    else posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+    if (fds[i] < 0)
+      posix_spawn_file_actions_addopen(&actions, i, "/dev/null", i ? O_WRONLY : O_RDONLY, 0);
+    else
+      posix_spawn_file_actions_adddup2(&actions, fds[i], i);
   }
   if (!spec.directory.empty()) posix_spawn_file_actions_addchdir_np(&actions, spec.directory.c_str());
   posix_spawn_file_actions_addclosefrom_np(&actions, 3);
@@ -38,8 +39,7 @@ Result<boost::process::v2::process> spawn(boost::asio::any_io_executor executor,
   sigfillset(&all);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes,
-                           short(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID));
+  posix_spawnattr_setflags(&attributes, short(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID));
   pid_t pid = -1;
   int const rc = posix_spawn(&pid, spec.executable.c_str(), &actions, &attributes, argv.data(), envp.data());
   posix_spawn_file_actions_destroy(&actions);

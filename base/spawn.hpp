@@ -14,8 +14,8 @@
 namespace ar {
 
 struct SpawnSpec {
-  std::filesystem::path executable;    ///< absolute
-  std::vector<std::string> arguments;  ///< without argv[0], which is the executable
+  std::filesystem::path executable;      ///< absolute
+  std::vector<std::string> arguments;    ///< without argv[0], which is the executable
   std::vector<std::string> environment;  ///< complete, "K=V"
   std::filesystem::path directory{};     ///< empty: inherited
   int in = -1, out = -1, err = -1;       ///< descriptors the child gets as 0, 1, 2; -1: /dev/null

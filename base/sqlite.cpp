@@ -87,8 +87,8 @@ Result<std::unique_ptr<Database>> Database::open(std::filesystem::path const& fi
   if (auto made = make_private_dir(file.parent_path()); !made) return made.error();
   sqlite3* handle = nullptr;
   auto const old_mask = ::umask(0077);
-  int const rc = sqlite3_open_v2(file.c_str(), &handle,
-                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  int const rc =
+      sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   ::umask(old_mask);
   std::unique_ptr<Database> db(new Database(handle));
   if (rc != SQLITE_OK) return describe(handle, "opening " + file.string());

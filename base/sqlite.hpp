@@ -65,8 +65,10 @@ class Statement {
   void bind_one(int index, std::nullptr_t);
   template <class T>
   void bind_one(int index, std::optional<T> const& value) {
-    if (value) bind_one(index, *value);
-    else bind_one(index, nullptr);
+    if (value)
+      bind_one(index, *value);
+    else
+      bind_one(index, nullptr);
   }
   sqlite3* db_;
   sqlite3_stmt* statement_ = nullptr;

@@ -21,9 +21,7 @@ using Steady = std::chrono::steady_clock;
 constexpr auto measured = std::chrono::seconds(2);
 constexpr auto warm_up = std::chrono::milliseconds(300);
 
-[[noreturn]] void fail(std::string const& what) {
-  throw std::runtime_error(what + ": " + std::strerror(errno));
-}
+[[noreturn]] void fail(std::string const& what) { throw std::runtime_error(what + ": " + std::strerror(errno)); }
 
 struct Address {
   sockaddr_storage storage{};
@@ -60,8 +58,7 @@ int connect_to(Address const& address) {
   return fd;
 }
 void send_all(int fd, std::string const& bytes) {
-  if (::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
-    fail("send");
+  if (::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size())) fail("send");
 }
 
 /// Sends an answer of fixed size for every `request_size` bytes.
@@ -132,8 +129,7 @@ struct Measured {
 };
 
 /// `count` connections, each with one request outstanding, driven by this thread.
-Measured drive(Address const& address, std::string const& request, std::size_t answer_size,
-               std::size_t count) {
+Measured drive(Address const& address, std::string const& request, std::size_t answer_size, std::size_t count) {
   struct Client {
     int fd;
     std::size_t got = 0;
@@ -168,8 +164,7 @@ Measured drive(Address const& address, std::string const& request, std::size_t a
       if (client.got > answer_size) throw std::runtime_error("the answer is longer than the first one was");
       client.got = 0;
       now = Steady::now();
-      if (client.sent >= start)
-        times.push_back(std::chrono::duration<float, std::micro>(now - client.sent).count());
+      if (client.sent >= start) times.push_back(std::chrono::duration<float, std::micro>(now - client.sent).count());
       client.sent = now;
       send_all(client.fd, request);
     }
@@ -203,13 +198,12 @@ int main() try {
   std::string const request =
       "GET /v1/agents/builder HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\nAccept: application/json\r\n\r\n";
-  std::printf("%-5s %5s | %12s %8s %8s | %12s %8s %8s\n", "", "", "control req/s", "p50 us", "p99 us",
-              "echo req/s", "p50 us", "p99 us");
+  std::printf("%-5s %5s | %12s %8s %8s | %12s %8s %8s\n", "", "", "control req/s", "p50 us", "p99 us", "echo req/s",
+              "p50 us", "p99 us");
   for (bool const tcp : {false, true}) {
     Address const address = tcp ? tcp_address(server.port()) : unix_address(server.socket());
     std::size_t const answer_size = size_of_answer(address, request);
-    Echo const echo(tcp ? tcp_address(0) : unix_address(server.dir() / "echo.sock"), request.size(),
-                    answer_size);
+    Echo const echo(tcp ? tcp_address(0) : unix_address(server.dir() / "echo.sock"), request.size(), answer_size);
     for (std::size_t const count : {1U, 8U, 32U}) {
       Measured const control = drive(address, request, answer_size, count);
       Measured const floor = drive(echo.address(), request, answer_size, count);

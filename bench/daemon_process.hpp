@@ -2,20 +2,19 @@
 #pragma once
 #include "base/json.hpp"
 
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <signal.h>
 #include <spawn.h>
+#include <stdexcept>
+#include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -55,7 +54,8 @@ class DaemonProcess {
     ::close(ready[1]);
     std::string said;
     char buffer[512];
-    for (ssize_t n; (n = ::read(ready[0], buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n; (n = ::read(ready[0], buffer, sizeof buffer)) > 0;)
+      said.append(buffer, static_cast<std::size_t>(n));
     ::close(ready[0]);
     if (said != "READY\n") throw std::runtime_error("the daemon did not start: " + said);
   }
@@ -85,7 +85,8 @@ class DaemonProcess {
     }
     if (socket_ < 0) connect();
     auto const text = body.is_null() ? std::string() : body.dump();
-    auto const head = method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+    auto const head = method + " " + path +
+                      " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
                       std::to_string(text.size()) + "\r\n\r\n" + text;
     if (::send(socket_, head.data(), head.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(head.size()))
       throw std::runtime_error("send failed");

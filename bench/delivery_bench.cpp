@@ -3,14 +3,13 @@
 // text and Enter written by a bare tmux control-mode client to the same program.
 #include "bench/daemon_process.hpp"
 
-#include <termios.h>
-#include <time.h>
-
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <termios.h>
+#include <time.h>
 
 namespace {
 
@@ -65,9 +64,11 @@ std::int64_t wait_for_line(std::string const& file, std::size_t number) {
 
 void print(char const* what, std::vector<double> micros) {
   std::sort(micros.begin(), micros.end());
-  auto const at = [&](double p) { return micros[static_cast<std::size_t>(p * static_cast<double>(micros.size() - 1))]; };
-  std::printf("%-34s p50 %8.0f us   p95 %8.0f us   p99 %8.0f us   max %8.0f us   (N=%zu)\n", what, at(.5), at(.95), at(.99),
-              at(1), micros.size());
+  auto const at = [&](double p) {
+    return micros[static_cast<std::size_t>(p * static_cast<double>(micros.size() - 1))];
+  };
+  std::printf("%-34s p50 %8.0f us   p95 %8.0f us   p99 %8.0f us   max %8.0f us   (N=%zu)\n", what, at(.5), at(.95),
+              at(.99), at(1), micros.size());
 }
 
 /// A tmux control-mode client on two pipes, as bare as it gets.
@@ -80,7 +81,8 @@ class BareClient {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in[0], 0);
     posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    std::vector<std::string> words{"tmux", "-S", socket, "-f", "/dev/null", "-C", "new-session", "-s", "bare", reader_command};
+    std::vector<std::string> words{"tmux", "-S",          socket, "-f",   "/dev/null",
+                                   "-C",   "new-session", "-s",   "bare", reader_command};
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
@@ -123,8 +125,9 @@ int main(int argc, char** argv) {
   std::vector<double> ours, accepted;
   for (int i = 0; i < count; ++i) {
     auto const sent = now_ns();
-    auto const answer = daemon.request("POST", "/v1/messages?wait=accepted&timeoutMs=10000",
-                                       json{{"to", "fast"}, {"from", "bench"}, {"body", "a short message of ordinary length"}});
+    auto const answer =
+        daemon.request("POST", "/v1/messages?wait=accepted&timeoutMs=10000",
+                       json{{"to", "fast"}, {"from", "bench"}, {"body", "a short message of ordinary length"}});
     auto const done = now_ns();
     ours.push_back(static_cast<double>(wait_for_line(file, static_cast<std::size_t>(i) + 1) - sent) / 1000);
     accepted.push_back(static_cast<double>(done - sent) / 1000);
@@ -138,8 +141,10 @@ int main(int argc, char** argv) {
     for (int i = 0; i < count; ++i) {
       auto const sent = now_ns();
       client.write(
-          "set-buffer -b m \"[agent-runner 0123456789 \xC2\xB7 message 1 \xC2\xB7 from bench \xC2\xB7 kind chat]\\012a short "
-          "message of ordinary length\\012[end 0123456789]\"\npaste-buffer -p -d -b m -t bare\nsend-keys -t bare Enter\n");
+          "set-buffer -b m \"[agent-runner 0123456789 \xC2\xB7 message 1 \xC2\xB7 from bench \xC2\xB7 kind chat]\\012a "
+          "short "
+          "message of ordinary length\\012[end 0123456789]\"\npaste-buffer -p -d -b m -t bare\nsend-keys -t bare "
+          "Enter\n");
       bare.push_back(static_cast<double>(wait_for_line(bare_file, static_cast<std::size_t>(i) + 1) - sent) / 1000);
     }
   }

@@ -55,8 +55,7 @@ int main() try {
                        << std::string(1000, 'x') << "\"}";
   auto const environment = [](std::string const& socket) {
     return std::vector<std::string>{"PATH=/usr/bin:/bin", "AGENT_RUNNER_SOCKET=" + socket,
-                                    "AGENT_RELAY_TOKEN=0123456789abcdef",
-                                    "AGENT_RELAY_PROVIDER_SESSION_ID=s"};
+                                    "AGENT_RELAY_TOKEN=0123456789abcdef", "AGENT_RELAY_PROVIDER_SESSION_ID=s"};
   };
   std::string const hook = AR_BIN_DIR "/agent-runner-hook";
   std::vector<Row> rows{
@@ -65,12 +64,11 @@ int main() try {
       {"agent-runner-hook, no daemon", {hook, "UserPromptSubmit"}, environment(server.dir() / "none.sock")},
   };
   if (::access("/usr/bin/curl", X_OK) == 0)
-    rows.push_back(
-        {"sh + curl",
-         {"/bin/sh", "-c",
-          "curl -s --unix-socket \"$AGENT_RUNNER_SOCKET\" -H \"Authorization: Bearer $AGENT_RELAY_TOKEN\" "
-          "-H 'Content-Type: application/json' --data-binary @- http://localhost/v1/hooks/UserPromptSubmit"},
-         environment(server.socket())});
+    rows.push_back({"sh + curl",
+                    {"/bin/sh", "-c",
+                     "curl -s --unix-socket \"$AGENT_RUNNER_SOCKET\" -H \"Authorization: Bearer $AGENT_RELAY_TOKEN\" "
+                     "-H 'Content-Type: application/json' --data-binary @- http://localhost/v1/hooks/UserPromptSubmit"},
+                    environment(server.socket())});
   for (int round = -20; round < rounds; ++round)
     for (auto& row : rows) {
       double const time = run(row, input);

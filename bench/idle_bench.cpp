@@ -14,7 +14,8 @@ double resident_mib(pid_t pid) {
   return static_cast<double>(resident) * 4096 / (1 << 20);
 }
 
-/// What its threads have run, seconds, by the scheduler's own count (nanoseconds; the ticks of /proc/PID/stat are 10 ms).
+/// What its threads have run, seconds, by the scheduler's own count (nanoseconds; the ticks of /proc/PID/stat are 10
+/// ms).
 double cpu_seconds(pid_t pid) {
   double total = 0;
   for (auto const& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {

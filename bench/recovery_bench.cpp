@@ -2,9 +2,8 @@
 // daemon to READY with a hundred agents to adopt.
 #include "bench/daemon_process.hpp"
 
-#include <time.h>
-
 #include <algorithm>
+#include <time.h>
 
 namespace {
 
@@ -18,8 +17,11 @@ double now_ms() {
 
 void print(char const* what, std::vector<double> values) {
   std::sort(values.begin(), values.end());
-  auto const at = [&](double p) { return values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))]; };
-  std::printf("%-44s p50 %7.2f ms   p95 %7.2f ms   max %7.2f ms   (N=%zu)\n", what, at(.5), at(.95), at(1), values.size());
+  auto const at = [&](double p) {
+    return values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))];
+  };
+  std::printf("%-44s p50 %7.2f ms   p95 %7.2f ms   max %7.2f ms   (N=%zu)\n", what, at(.5), at(.95), at(1),
+              values.size());
   std::fflush(stdout);
 }
 

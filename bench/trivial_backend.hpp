@@ -21,14 +21,12 @@ class TrivialBackend final : public control::Backend {
     return control::Principal{control::Principal::Kind::operator_};
   }
   awaitable<Result<json>> agent(std::string id) override {
-    json shown{{"id", std::move(id)},    {"provider", "claude"}, {"state", "idle"},
-               {"reason", "turn ended"}, {"label", "builder"},   {"queue", 0},
-               {"tags", json::array()},  {"cwd", "/srv/project"}};
+    json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
+               {"label", "builder"},  {"queue", 0},           {"tags", json::array()}, {"cwd", "/srv/project"}};
     co_return ok(std::move(shown));
   }
   awaitable<Result<json>> hook(control::Principal, std::string event, std::string, json) override {
-    json output{
-        {"hookSpecificOutput", {{"hookEventName", std::move(event)}, {"additionalContext", "nothing new"}}}};
+    json output{{"hookSpecificOutput", {{"hookEventName", std::move(event)}, {"additionalContext", "nothing new"}}}};
     co_return ok(std::move(output));
   }
 
@@ -56,9 +54,7 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
   awaitable<Result<json>> put_attachment(std::string, std::string, std::string) override { return none(); }
   awaitable<Result<std::string>> attachment(std::string) override { co_return absent(); }
-  awaitable<Result<std::vector<control::Event>>> events(std::string, std::int64_t, int) override {
-    co_return absent();
-  }
+  awaitable<Result<std::vector<control::Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
   std::int64_t last_event() const override { return 0; }
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }
 

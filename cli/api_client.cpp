@@ -43,8 +43,7 @@ class Socket {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.native().size() >= sizeof address.sun_path)
-      return invalid("socket",
-                     "the socket's path " + path.string() + " is too long; choose a shorter state directory");
+      return invalid("socket", "the socket's path " + path.string() + " is too long; choose a shorter state directory");
     std::memcpy(address.sun_path, path.c_str(), path.native().size() + 1);
     fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd_ < 0) return from_errno("cannot create a socket", errno);
@@ -52,8 +51,7 @@ class Socket {
     int const reason = errno;
     close();
     if (reason == ENOENT || reason == ECONNREFUSED || reason == ENOTDIR)
-      return unavailable("daemon_away",
-                         "no daemon answers on " + path.string() + "; start it with: agent-runner up");
+      return unavailable("daemon_away", "no daemon answers on " + path.string() + "; start it with: agent-runner up");
     if (reason == EACCES || reason == EPERM)
       return Error{ErrorKind::forbidden, "socket_forbidden",
                    "no right to use " + path.string() +
@@ -116,8 +114,7 @@ class Socket {
         return true;
       }
       if (ready < 0 && errno == EINTR) continue;
-      ec = ready == 0 ? error_code(net::error::timed_out)
-                      : error_code(errno, boost::system::system_category());
+      ec = ready == 0 ? error_code(net::error::timed_out) : error_code(errno, boost::system::system_category());
       return false;
     }
   }
@@ -141,11 +138,10 @@ http::request<http::string_body> make_request(Endpoint const& endpoint, Call con
 Error wire_error(error_code const& ec, Call const& call) {
   auto const what = call.method + " " + call.target;
   if (ec == net::error::timed_out)
-    return timed_out("the daemon did not answer " + what + " within " +
-                     std::to_string(call.patience.count()) +
+    return timed_out("the daemon did not answer " + what + " within " + std::to_string(call.patience.count()) +
                      " ms; see agent-runner doctor and agent-runner logs");
-  return unavailable("daemon_lost", "the connection to the daemon broke during " + what + " (" +
-                                        ec.message() + "); see agent-runner logs, then try again");
+  return unavailable("daemon_lost", "the connection to the daemon broke during " + what + " (" + ec.message() +
+                                        "); see agent-runner logs, then try again");
 }
 
 /// The daemon's problem document as an Error; any other text is quoted.
@@ -158,8 +154,7 @@ Error problem(int status, std::string const& body) {
   std::string message = text("detail");
   if (message.empty()) message = text("title");
   if (message.empty())
-    message =
-        "the daemon answered " + std::to_string(status) + (body.empty() ? "" : ": " + body.substr(0, 200));
+    message = "the daemon answered " + std::to_string(status) + (body.empty() ? "" : ": " + body.substr(0, 200));
   auto code = text("code");
   return {error_kind(status), code.empty() ? "http_" + std::to_string(status) : code, message, text("field")};
 }
@@ -171,8 +166,7 @@ std::string encoded(std::string_view text) {
   std::string out;
   for (char const c : text) {
     auto const byte = static_cast<unsigned char>(c);
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-        (c && std::strchr("-._~:", c)))
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && std::strchr("-._~:", c)))
       out += c;
     else
       out += {'%', digits[byte >> 4], digits[byte & 15]};
@@ -200,8 +194,7 @@ Result<void> ApiClient::connect() {
 pid_t ApiClient::server_pid() const {
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (!connection_ || ::getsockopt(connection_->socket.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-    return -1;
+  if (!connection_ || ::getsockopt(connection_->socket.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
   return peer.pid;
 }
 
@@ -258,9 +251,8 @@ Result<json> ApiClient::call(Call const& call) {
   if (body->empty()) return ok(json::object());
   auto parsed = parse_object(*body);
   if (!parsed)
-    return internal("bad_answer",
-                    "the daemon's answer to " + call.method + " " + call.target +
-                        " is no JSON object; are both of one version? See agent-runner version");
+    return internal("bad_answer", "the daemon's answer to " + call.method + " " + call.target +
+                                      " is no JSON object; are both of one version? See agent-runner version");
   return parsed;
 }
 
@@ -274,9 +266,7 @@ Result<json> ApiClient::post(std::string target, json const& body, milliseconds 
   request.patience = patience;
   return call(request);
 }
-Result<json> ApiClient::remove(std::string target) {
-  return call({.method = "DELETE", .target = std::move(target)});
-}
+Result<json> ApiClient::remove(std::string target) { return call({.method = "DELETE", .target = std::move(target)}); }
 
 struct EventStream::State {
   Socket socket;

@@ -70,8 +70,7 @@ class ApiClient {
 class EventStream {
  public:
   /// `after`: the id of the last event seen; empty lets the target's own cursor decide.
-  static Result<std::unique_ptr<EventStream>> open(Endpoint const& endpoint, std::string target,
-                                                   std::string after);
+  static Result<std::unique_ptr<EventStream>> open(Endpoint const& endpoint, std::string target, std::string after);
   ~EventStream();
   /// The next event; nothing when `patience` passed without one. `stream_ended` (unavailable) when the daemon
   /// closed it, or was silent for longer than its keep-alives allow.

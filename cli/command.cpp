@@ -42,8 +42,7 @@ std::vector<Registered>& families() {
 }
 
 /// The first word that looks like an option and is none of this verb's.
-std::string stray_option(CommandInfo const& verb, CommandInfo const& program,
-                         std::vector<std::string> const& words) {
+std::string stray_option(CommandInfo const& verb, CommandInfo const& program, std::vector<std::string> const& words) {
   auto const knows = [](CommandInfo const& command, std::string const& name) {
     return std::any_of(command.options.begin(), command.options.end(), [&](OptionInfo const& option) {
       return std::find(option.names.begin(), option.names.end(), name) != option.names.end();
@@ -52,10 +51,9 @@ std::string stray_option(CommandInfo const& verb, CommandInfo const& program,
   for (auto const& word : words) {
     if (word == "--") break;
     auto const name = word.substr(0, word.find('='));
-    if (word.size() < 2 || word[0] != '-' || word[1] == ' ' || knows(verb, name) || knows(program, name))
-      continue;
-    bool const below = std::any_of(verb.commands.begin(), verb.commands.end(),
-                                   [&](auto const& c) { return knows(*c, name); });
+    if (word.size() < 2 || word[0] != '-' || word[1] == ' ' || knows(verb, name) || knows(program, name)) continue;
+    bool const below =
+        std::any_of(verb.commands.begin(), verb.commands.end(), [&](auto const& c) { return knows(*c, name); });
     if (!below) return word;
   }
   return {};
@@ -95,8 +93,7 @@ struct Command::Impl {
   std::vector<std::string>* rest = nullptr;
   std::vector<std::shared_ptr<Impl>> below{};
 
-  Command add(std::optional<std::string> group, std::string name, std::string help,
-              std::string const& example) {
+  Command add(std::optional<std::string> group, std::string name, std::string help, std::string const& example) {
     auto child = std::make_shared<Impl>();
     child->app = app->add_subcommand(name, help)->fallthrough();
     if (!group)
@@ -128,49 +125,41 @@ Command Command::command(std::string name, std::string help, std::string example
 
 Command& Command::flag(std::string names, bool& target, std::string help) {
   impl_->app->add_flag(names, target, help);
-  impl_->info->options.push_back(
-      {.names = split_names(names), .help = std::move(help), .takes_value = false});
+  impl_->info->options.push_back({.names = split_names(names), .help = std::move(help), .takes_value = false});
   return *this;
 }
 
 Command& Command::flag_or_choice(std::string name, std::string& target, std::string bare,
                                  std::vector<std::string> choices, std::string help) {
   help += " (" + name + "=" + joined(choices) + "; " + bare + " when bare)";
-  impl_->app->add_flag(name + "{" + bare + "}", target, help)
-      ->check(CLI::IsMember(choices))
-      ->option_text(" ");
+  impl_->app->add_flag(name + "{" + bare + "}", target, help)->check(CLI::IsMember(choices))->option_text(" ");
   impl_->info->options.push_back({.names = {name}, .help = std::move(help), .takes_value = false});
   return *this;
 }
 
 Command& Command::option(std::string names, std::optional<std::string>& target, std::string placeholder,
                          std::string help, Words words) {
-  impl_->app
-      ->add_option_function<std::string>(
-          names, [&target](std::string const& value) { target = value; }, help)
+  impl_->app->add_option_function<std::string>(
+                names, [&target](std::string const& value) { target = value; }, help)
       ->option_text(std::move(placeholder));
   impl_->info->options.push_back({.names = split_names(names), .help = std::move(help), .words = words});
   return *this;
 }
 
-Command& Command::choice(std::string names, std::optional<std::string>& target,
-                         std::vector<std::string> choices, std::string help) {
-  impl_->app
-      ->add_option_function<std::string>(
-          names, [&target](std::string const& value) { target = value; }, help)
+Command& Command::choice(std::string names, std::optional<std::string>& target, std::vector<std::string> choices,
+                         std::string help) {
+  impl_->app->add_option_function<std::string>(
+                names, [&target](std::string const& value) { target = value; }, help)
       ->check(CLI::IsMember(choices))
       ->option_text(joined(choices));
-  impl_->info->options.push_back(
-      {.names = split_names(names), .help = std::move(help), .choices = std::move(choices)});
+  impl_->info->options.push_back({.names = split_names(names), .help = std::move(help), .choices = std::move(choices)});
   return *this;
 }
 
-Command& Command::option(std::string names, std::vector<std::string>& target, std::string placeholder,
-                         std::string help, Words words) {
+Command& Command::option(std::string names, std::vector<std::string>& target, std::string placeholder, std::string help,
+                         Words words) {
   // Without allow_extra_args(false) one --tag would eat every word that follows.
-  impl_->app->add_option(names, target, help)
-      ->allow_extra_args(false)
-      ->option_text(std::move(placeholder) + " ...");
+  impl_->app->add_option(names, target, help)->allow_extra_args(false)->option_text(std::move(placeholder) + " ...");
   impl_->info->options.push_back({.names = split_names(names), .help = std::move(help), .words = words});
   return *this;
 }
@@ -184,21 +173,17 @@ Command& Command::argument(std::string name, std::string& target, std::string he
   return *this;
 }
 
-Command& Command::argument(std::string name, std::optional<std::string>& target, std::string help,
-                           Words words) {
-  impl_->app
-      ->add_option_function<std::string>(
-          name, [&target](std::string const& value) { target = value; }, help)
+Command& Command::argument(std::string name, std::optional<std::string>& target, std::string help, Words words) {
+  impl_->app->add_option_function<std::string>(
+                name, [&target](std::string const& value) { target = value; }, help)
       ->option_text(" ");
   impl_->info->arguments.push_back({.names = {name}, .help = std::move(help), .words = words});
   return *this;
 }
 
-Command& Command::argument(std::string name, std::vector<std::string>& target, std::string help,
-                           Words words) {
+Command& Command::argument(std::string name, std::vector<std::string>& target, std::string help, Words words) {
   impl_->app->add_option(name, target, help)->required()->option_text(" ");
-  impl_->info->arguments.push_back(
-      {.names = {name}, .help = std::move(help), .words = words, .repeated = true});
+  impl_->info->arguments.push_back({.names = {name}, .help = std::move(help), .words = words, .repeated = true});
   return *this;
 }
 

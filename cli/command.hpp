@@ -48,22 +48,20 @@ class Command {
 
   Command& flag(std::string names, bool& target, std::string help);
   /// `--name` alone means `bare`; `--name=CHOICE` one of the others. Never eats the next word.
-  Command& flag_or_choice(std::string name, std::string& target, std::string bare,
-                          std::vector<std::string> choices, std::string help);
-  Command& option(std::string names, std::optional<std::string>& target, std::string placeholder,
-                  std::string help, Words words = Words::any);
+  Command& flag_or_choice(std::string name, std::string& target, std::string bare, std::vector<std::string> choices,
+                          std::string help);
+  Command& option(std::string names, std::optional<std::string>& target, std::string placeholder, std::string help,
+                  Words words = Words::any);
   Command& choice(std::string names, std::optional<std::string>& target, std::vector<std::string> choices,
                   std::string help);
   /// May be given again and again.
-  Command& option(std::string names, std::vector<std::string>& target, std::string placeholder,
-                  std::string help, Words words = Words::any);
+  Command& option(std::string names, std::vector<std::string>& target, std::string placeholder, std::string help,
+                  Words words = Words::any);
   Command& argument(std::string name, std::string& target, std::string help, Words words = Words::any,
                     std::vector<std::string> choices = {});
-  Command& argument(std::string name, std::optional<std::string>& target, std::string help,
-                    Words words = Words::any);
+  Command& argument(std::string name, std::optional<std::string>& target, std::string help, Words words = Words::any);
   /// One or more words, up to the end.
-  Command& argument(std::string name, std::vector<std::string>& target, std::string help,
-                    Words words = Words::any);
+  Command& argument(std::string name, std::vector<std::string>& target, std::string help, Words words = Words::any);
   /// Everything after `--`.
   Command& rest(std::vector<std::string>& target, std::string name, std::string help);
   void runs(Action action);

@@ -111,8 +111,7 @@ Completion complete(CommandInfo const& program, std::vector<std::string> const& 
     std::sort(found.candidates.begin(), found.candidates.end(),
               [](auto const& a, auto const& b) { return a.word < b.word; });
     auto const same = [](auto const& a, auto const& b) { return a.word == b.word; };
-    found.candidates.erase(std::unique(found.candidates.begin(), found.candidates.end(), same),
-                           found.candidates.end());
+    found.candidates.erase(std::unique(found.candidates.begin(), found.candidates.end(), same), found.candidates.end());
     return found;
   }
   if (given == 0)

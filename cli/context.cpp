@@ -24,8 +24,7 @@ std::size_t terminal_columns() {
 
 }  // namespace
 
-Context::Context(Globals const& globals, CommandInfo const& commands)
-    : globals_(globals), commands_(commands) {
+Context::Context(Globals const& globals, CommandInfo const& commands) : globals_(globals), commands_(commands) {
   if (globals.state_dir) {
     // Absolute, because the daemon it may start runs in another directory. Programs started from here see it
     // too.
@@ -98,8 +97,7 @@ void Context::print_error(Error const& error) const {
   std::fflush(stdout);
   bool const colour = ::isatty(STDERR_FILENO) == 1 && env("NO_COLOR").empty() && env("TERM") != "dumb";
   auto message = printable(error.message);
-  if (!error.field.empty() && message.find(error.field) == std::string::npos)
-    message = error.field + ": " + message;
+  if (!error.field.empty() && message.find(error.field) == std::string::npos) message = error.field + ": " + message;
   std::fprintf(stderr, "%s %s\n", paint("agent-runner:", Colour::red, colour).c_str(), message.c_str());
 }
 

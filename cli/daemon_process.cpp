@@ -54,8 +54,7 @@ class StartLock {
     fd_.reset(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (fd_.get() < 0) return from_errno("cannot open " + file.string(), errno);
     // flock has no deadline of its own; a signal ends it.
-    struct sigaction alarm_action {
-    }, before{};
+    struct sigaction alarm_action{}, before{};
     alarm_action.sa_handler = [](int) {};
     ::sigaction(SIGALRM, &alarm_action, &before);
     ::alarm(static_cast<unsigned>(start_patience.count()) + 10);
@@ -65,8 +64,7 @@ class StartLock {
     ::sigaction(SIGALRM, &before, nullptr);
     if (rc == 0) return {};
     if (reason == EINTR)
-      return timed_out(
-          "another agent-runner has been starting the daemon for over a minute; see agent-runner doctor");
+      return timed_out("another agent-runner has been starting the daemon for over a minute; see agent-runner doctor");
     return from_errno("cannot lock " + file.string(), reason);
   }
 
@@ -124,8 +122,8 @@ std::optional<std::string> read_line(int fd, SteadyClock::time_point deadline) {
 bool start_service() {
   char const* const config = std::getenv("XDG_CONFIG_HOME");
   char const* const home = std::getenv("HOME");
-  auto const folder = config && *config == '/' ? std::filesystem::path(config)
-                                               : std::filesystem::path(home ? home : "/") / ".config";
+  auto const folder =
+      config && *config == '/' ? std::filesystem::path(config) : std::filesystem::path(home ? home : "/") / ".config";
   std::error_code unknown;
   if (!std::filesystem::is_symlink(folder / "systemd/user/default.target.wants/agent-runner.service", unknown))
     return false;
@@ -157,8 +155,7 @@ Result<void> start_daemon(Paths const& paths) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return from_errno("cannot create a pipe", errno);
   Fd read_end(ends[0]), write_end(ends[1]);
-  SpawnSpec spec{
-      .executable = *program, .arguments = {"--ready-fd", "1"}, .environment = daemon_environment()};
+  SpawnSpec spec{.executable = *program, .arguments = {"--ready-fd", "1"}, .environment = daemon_environment()};
   if (std::getenv("AGENT_RUNNER_STATE_DIR"))
     spec.arguments.insert(spec.arguments.end(), {"--state-dir", paths.state_dir.string()});
   spec.directory = "/";
@@ -183,8 +180,7 @@ Result<void> start_daemon(Paths const& paths) {
   if (ApiClient probe({paths.control_socket()}); probe.reach()) return {};
   if (line->starts_with("ERROR "))
     return Error{ErrorKind::unavailable, "daemon_failed", "the daemon did not start: " + line->substr(6)};
-  return unavailable("daemon_failed", "the daemon ended before it was ready; see " +
-                                          paths.log_file().string() +
+  return unavailable("daemon_failed", "the daemon ended before it was ready; see " + paths.log_file().string() +
                                           ", or run it here: agent-runner daemon");
 }
 
@@ -206,8 +202,7 @@ Error become(std::string const& program, std::vector<std::string> const& argumen
   return from_errno("cannot run " + path->string(), errno);
 }
 
-Result<std::string> output_of(std::string const& program, std::vector<std::string> const& arguments,
-                              int& code) {
+Result<std::string> output_of(std::string const& program, std::vector<std::string> const& arguments, int& code) {
   auto const path = beside(program);
   if (!path) return path.error();
   int ends[2];
@@ -225,8 +220,7 @@ Result<std::string> output_of(std::string const& program, std::vector<std::strin
   auto const deadline = SteadyClock::now() + start_patience;
   for (;;) {
     if (!readable(read_end.get(), deadline))
-      return timed_out(path->string() + " gave no answer within " + std::to_string(start_patience.count()) +
-                       " s");
+      return timed_out(path->string() + " gave no answer within " + std::to_string(start_patience.count()) + " s");
     auto const n = ::read(read_end.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;

@@ -28,7 +28,6 @@ int open_pidfd(pid_t pid);
 Error become(std::string const& program, std::vector<std::string> const& arguments);
 /// Runs the program beside this one and returns what it printed; stderr is ours. `code` receives its exit
 /// status.
-Result<std::string> output_of(std::string const& program, std::vector<std::string> const& arguments,
-                              int& code);
+Result<std::string> output_of(std::string const& program, std::vector<std::string> const& arguments, int& code);
 
 }  // namespace ar::cli

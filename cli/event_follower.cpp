@@ -20,11 +20,10 @@ Result<void> EventFollower::reopen() {
     }
     if (opened.error().kind != ErrorKind::unavailable) return opened.error();
     if (std::chrono::steady_clock::now() + pause > give_up)
-      return unavailable("daemon_away",
-                         "the daemon has been away for " + std::to_string(absence_limit.count()) +
-                             " s; start it with: agent-runner up, and go on with: agent-runner events "
-                             "-f --from " +
-                             (seen_.empty() ? cursor_ : seen_));
+      return unavailable("daemon_away", "the daemon has been away for " + std::to_string(absence_limit.count()) +
+                                            " s; start it with: agent-runner up, and go on with: agent-runner events "
+                                            "-f --from " +
+                                            (seen_.empty() ? cursor_ : seen_));
     // Nothing tells that a socket has begun to listen (its file appears before that), hence the growing
     // pauses.
     std::this_thread::sleep_for(pause);

@@ -22,15 +22,13 @@ Result<std::string> text_input(std::string const& word) {
       if (n == 0) break;
       text.append(buffer, static_cast<std::size_t>(n));
       if (text.size() > most_input)
-        return Error{ErrorKind::too_large, "too_large",
-                     "stdin holds more than 64 MiB; send it as a file: --attach"};
+        return Error{ErrorKind::too_large, "too_large", "stdin holds more than 64 MiB; send it as a file: --attach"};
     }
   }
   if (!is_utf8(text))
-    return invalid(
-        "TEXT",
-        "the text is not UTF-8, so it cannot be a message; convert it (iconv -t UTF-8), or send it "
-        "as a file: --attach");
+    return invalid("TEXT",
+                   "the text is not UTF-8, so it cannot be a message; convert it (iconv -t UTF-8), or send it "
+                   "as a file: --attach");
   return text;
 }
 

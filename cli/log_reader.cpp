@@ -20,11 +20,9 @@ LogReader::~LogReader() {
 
 /// True when `file_` is another file than the one being read, which is then open (or none is).
 bool LogReader::reopen_if_replaced() {
-  struct stat named {
-  }, held{};
+  struct stat named{}, held{};
   bool const exists = ::stat(file_.c_str(), &named) == 0;
-  if (fd_ >= 0 && exists && ::fstat(fd_, &held) == 0 && held.st_ino == named.st_ino &&
-      held.st_dev == named.st_dev) {
+  if (fd_ >= 0 && exists && ::fstat(fd_, &held) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
     if (::lseek(fd_, 0, SEEK_CUR) <= named.st_size) return false;
     ::lseek(fd_, 0, SEEK_SET);  // cut short: begin again
     return true;
@@ -73,8 +71,7 @@ Result<void> LogReader::watch() {
 bool LogReader::wait(std::chrono::milliseconds patience) {
   auto const deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
-    auto const left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    auto const left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd entry{inotify_, POLLIN, 0};
     int const ready = ::poll(&entry, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
     if (ready < 0 && errno == EINTR) continue;

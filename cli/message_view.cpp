@@ -46,8 +46,7 @@ std::string reply_text(json const& reply) {
 }  // namespace
 
 json const& message_in(json const& answer) {
-  if (answer.is_object() && answer.contains("message") && answer["message"].is_object())
-    return answer["message"];
+  if (answer.is_object() && answer.contains("message") && answer["message"].is_object()) return answer["message"];
   return answer;
 }
 
@@ -73,8 +72,7 @@ std::string life_text(json const& message, bool colour) {
              (since_before.empty() ? name : padded(name, 12) + " after " + since_before) + "\n";
       before = at;
     }
-    if (auto const proof = field(delivery, "proof"); !proof.empty())
-      out += "  proof: " + single_line(proof) + "\n";
+    if (auto const proof = field(delivery, "proof"); !proof.empty()) out += "  proof: " + single_line(proof) + "\n";
     if (auto const outcome = field(delivery, "outcome"); !outcome.empty())
       out += "  outcome: " + single_line(outcome) + "\n";
     if (auto const screen = field(delivery, "screen"); !screen.empty() && state == "unknown")
@@ -87,8 +85,8 @@ std::string life_text(json const& message, bool colour) {
 void print_message(Context const& context, json const& message) {
   bool const colour = context.colour();
   auto const created = message.contains("createdAt") ? time_of(message["createdAt"]) : std::nullopt;
-  std::string head = "message " + field(message, "id") + " from " + single_line(field(message, "from")) +
-                     " to " + single_line(field(message, "to"));
+  std::string head = "message " + field(message, "id") + " from " + single_line(field(message, "from")) + " to " +
+                     single_line(field(message, "to"));
   context.print(paint(head, Colour::bold, colour));
   if (created) context.print("  " + date_text(*created) + " (" + age(wall_now() - *created) + " ago)");
   context.print("\n");
@@ -107,12 +105,11 @@ void print_message(Context const& context, json const& message) {
   context.print("\n" + life_text(message, colour));
   for (auto const& reply : array(message, "replies")) {
     context.print("reply " + field(reply, "id") + " from " + single_line(field(reply, "from")) + ":\n");
-    context.print(
-        indented(context.terminal() ? printable(field(reply, "body")) : field(reply, "body"), "  "));
+    context.print(indented(context.terminal() ? printable(field(reply, "body")) : field(reply, "body"), "  "));
   }
   for (auto const& reaction : array(message, "reactions"))
-    context.print("reaction from " + single_line(field(reaction, "by")) + ": " +
-                  single_line(field(reaction, "word")) + "\n");
+    context.print("reaction from " + single_line(field(reaction, "by")) + ": " + single_line(field(reaction, "word")) +
+                  "\n");
   // A turn's final text that is no message of its own.
   if (array(message, "replies").empty())
     for (auto const& delivery : array(message, "deliveries"))
@@ -126,20 +123,18 @@ Outcome outcome_of(json const& message, bool until_done) {
   auto const id = field(message, "id");
   auto const& deliveries = array(message, "deliveries");
   if (deliveries.empty())
-    return {exit_done,
-            "message " + id + " waits on the bus: no agent is there to take it; agent-runner ps -a"};
+    return {exit_done, "message " + id + " waits on the bus: no agent is there to take it; agent-runner ps -a"};
   for (auto const& delivery : deliveries) {
     auto const state = field(delivery, "state");
     auto const who = field(delivery, "agent");
     auto const reason = reason_of(delivery);
     auto const because = reason.empty() ? std::string() : ": " + reason;
     if (state == "failed" || state == "refused")
-      return {exit_failed, "message " + id + " " + state + " at " + who + because +
-                               "; see agent-runner message show " + id};
+      return {exit_failed,
+              "message " + id + " " + state + " at " + who + because + "; see agent-runner message show " + id};
     if (state == "unknown" || state == "unverified")
-      return {exit_failed, "message " + id + " was given to " + who +
-                               ", but nothing shows that it took it (" + state + because +
-                               "); look: agent-runner screen " + who};
+      return {exit_failed, "message " + id + " was given to " + who + ", but nothing shows that it took it (" + state +
+                               because + "); look: agent-runner screen " + who};
     if (auto const outcome = field(delivery, "outcome");
         until_done && (outcome == "failed" || outcome == "interrupted"))
       return {exit_failed, "the turn of message " + id + " at " + who + " " +

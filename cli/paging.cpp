@@ -11,8 +11,7 @@ Result<void> for_each_row(ApiClient& api, std::string const& target, char const*
   constexpr std::size_t page = 1000;
   for (std::size_t seen = 0;;) {
     auto const wanted = limit ? std::min(page, limit - seen) : page;
-    auto url =
-        target + (target.find('?') == std::string::npos ? "?" : "&") + "limit=" + std::to_string(wanted);
+    auto url = target + (target.find('?') == std::string::npos ? "?" : "&") + "limit=" + std::to_string(wanted);
     if (!cursor.empty()) url += "&cursor=" + encoded(cursor);
     auto const answer = api.get(url);
     if (!answer) return answer.error();

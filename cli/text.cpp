@@ -35,8 +35,7 @@ std::size_t width_of(char32_t code) {
 
 /// C1 controls begin escape sequences; the others turn the writing direction around.
 bool acts_on_terminals(char32_t code) {
-  return (code >= 0x80 && code < 0xA0) || (code >= 0x202A && code <= 0x202E) ||
-         (code >= 0x2066 && code <= 0x2069);
+  return (code >= 0x80 && code < 0xA0) || (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
 std::string with_unit(double value, char const* unit) {
@@ -98,8 +97,7 @@ std::string printable(std::string_view text) {
 
 std::string single_line(std::string_view text) {
   auto line = printable(text);
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   auto const first = line.find_first_not_of(' ');
   if (first == std::string::npos) return {};
   return line.substr(first, line.find_last_not_of(' ') - first + 1);
@@ -151,8 +149,7 @@ Result<milliseconds> parse_duration(std::string_view text) {
                              : unit == "d"                 ? 86'400'000
                                                            : 0;
   if (error != std::errc() || count < 0 || scale == 0 || count > 1'000'000'000'000 / scale)
-    return invalid("duration",
-                   "\"" + std::string(text) + "\" is not a duration; write 250ms, 30s, 5m, 2h or 1d");
+    return invalid("duration", "\"" + std::string(text) + "\" is not a duration; write 250ms, 30s, 5m, 2h or 1d");
   return milliseconds(count * scale);
 }
 
@@ -161,8 +158,8 @@ std::optional<WallTime> time_of(json const& value) {
   if (!value.is_string()) return std::nullopt;
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, millis = 0;
   auto const text = value.get<std::string>();
-  int const read = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3d", &year, &month, &day, &hour,
-                               &minute, &second, &millis);
+  int const read =
+      std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3d", &year, &month, &day, &hour, &minute, &second, &millis);
   if (read < 6) return std::nullopt;
   auto const date = std::chrono::year(year) / std::chrono::month(static_cast<unsigned>(month)) /
                     std::chrono::day(static_cast<unsigned>(day));

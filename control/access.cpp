@@ -18,8 +18,7 @@ struct HostPort {
 HostPort split_host(std::string_view host) {
   auto const colon = host.rfind(':');
   auto const bracket = host.rfind(']');
-  if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket))
-    return {host, {}};
+  if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket)) return {host, {}};
   return {host.substr(0, colon), host.substr(colon + 1), true};
 }
 
@@ -50,14 +49,12 @@ std::optional<Error> check_host_and_origin(Request const& request, std::uint16_t
   if (!request.over_unix) {
     auto const host = request.header("host");
     if (!host || !is_loopback_host(*host))
-      return refused(
-          "bad_host", "Host",
-          "over TCP the Host header must be localhost, 127.0.0.1 or [::1]; use the address in the runner's "
-          "info file");
+      return refused("bad_host", "Host",
+                     "over TCP the Host header must be localhost, 127.0.0.1 or [::1]; use the address in the runner's "
+                     "info file");
   }
   if (auto const origin = request.header("origin"); origin && !is_own_origin(*origin, port))
-    return refused("bad_origin", "Origin",
-                   "pages of other origins may not call this server; send no Origin header");
+    return refused("bad_origin", "Origin", "pages of other origins may not call this server; send no Origin header");
   return std::nullopt;
 }
 
@@ -71,9 +68,8 @@ Result<std::optional<std::string_view>> bearer_token(Request const& request) {
     while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
     if (!token.empty() && token.find(' ') == std::string_view::npos) return std::optional(token);
   }
-  return Error{
-      ErrorKind::unauthorized, "bad_authorization",
-      "the Authorization header must read \"Bearer TOKEN\", with the operator's or an agent's token"};
+  return Error{ErrorKind::unauthorized, "bad_authorization",
+               "the Authorization header must read \"Bearer TOKEN\", with the operator's or an agent's token"};
 }
 
 }  // namespace ar::control

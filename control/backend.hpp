@@ -59,9 +59,9 @@ class Backend {
   virtual awaitable<Result<json>> remove_agent(std::string id) = 0;
   /// `action`: restart, stop, kill, interrupt, compact, clear, inject, reconnect.
   virtual awaitable<Result<json>> act(std::string id, std::string action, json params) = 0;
-  virtual awaitable<Result<json>> screen(std::string id) = 0;   ///< {lines, cursorX, cursorY, text}
+  virtual awaitable<Result<json>> screen(std::string id) = 0;                  ///< {lines, cursorX, cursorY, text}
   virtual awaitable<Result<json>> attach(std::string id, bool read_only) = 0;  ///< {argv, detachKey}
-  virtual awaitable<Result<json>> inbox(std::string id) = 0;    ///< {unread: [...], replies: [...]}
+  virtual awaitable<Result<json>> inbox(std::string id) = 0;                   ///< {unread: [...], replies: [...]}
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;
 
   // ---- messages ----

@@ -47,9 +47,7 @@ Request to_request(Parser const& parser, bool over_unix) {
   return request;
 }
 
-class HttpConnection final : public Connection,
-                             public Client,
-                             public std::enable_shared_from_this<HttpConnection> {
+class HttpConnection final : public Connection, public Client, public std::enable_shared_from_this<HttpConnection> {
  public:
   HttpConnection(Socket socket, bool over_unix, Dispatcher const& dispatcher, Limits const& limits)
       : dispatcher_(dispatcher),
@@ -117,8 +115,7 @@ class HttpConnection final : public Connection,
     Parser parser;
     parser.header_limit(limits_.header_bytes);
     parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // the route decides, once it is known
-    arm(first_ || buffer_.size() > 0 ? limits_.request_time : limits_.keep_alive_time,
-        Socket::shutdown_receive);
+    arm(first_ || buffer_.size() > 0 ? limits_.request_time : limits_.keep_alive_time, Socket::shutdown_receive);
     bool started = buffer_.size() > 0;
     bool need_more = !started;
     std::size_t header_bytes = 0;  // the parser's own limit counts only what it has not yet understood
@@ -224,8 +221,7 @@ class HttpConnection final : public Connection,
       head += body;  // one buffer, one system call
       body = {};
     }
-    std::array<net::const_buffer, 2> const parts{net::buffer(head),
-                                                 net::const_buffer(body.data(), body.size())};
+    std::array<net::const_buffer, 2> const parts{net::buffer(head), net::const_buffer(body.data(), body.size())};
     arm(limits_.answer_time, Socket::shutdown_both);
     auto const [ec, n] = co_await net::async_write(socket_, parts, nothrow);
     disarm();

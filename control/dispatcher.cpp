@@ -48,16 +48,14 @@ Result<Principal> Dispatcher::authenticate(Request const& head) const {
   if (!token) return token.error();
   if (*token) return backend_.authenticate(**token);
   if (head.over_unix) return Principal{Principal::Kind::operator_};
-  return Error{
-      ErrorKind::unauthorized, "token_required",
-      "over TCP every request needs \"Authorization: Bearer TOKEN\"; the operator's token is in the state "
-      "directory"};
+  return Error{ErrorKind::unauthorized, "token_required",
+               "over TCP every request needs \"Authorization: Bearer TOKEN\"; the operator's token is in the state "
+               "directory"};
 }
 
 Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& refusal) const {
   for (auto const* once : {"host", "origin", "authorization", "idempotency-key", "last-event-id"})
-    if (head.count(once) > 1)
-      return invalid(once, std::string("the header ") + once + " is given twice; give it once");
+    if (head.count(once) > 1) return invalid(once, std::string("the header ") + once + " is given twice; give it once");
   if (auto error = check_host_and_origin(head, port_)) return *error;
 
   std::string_view const target = head.target;
@@ -89,17 +87,14 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
       return Error{ErrorKind::forbidden, "operator_only",
                    "an agent's token does not reach " + std::string(route.pattern) + "; the operator's does"};
     if (match.parameter == "{agent}" && match.argument != admitted.who.agent_id)
-      return Error{
-          ErrorKind::forbidden, "not_your_agent",
-          "an agent's token reaches that agent only, and this is the one of " + admitted.who.agent_id};
+      return Error{ErrorKind::forbidden, "not_your_agent",
+                   "an agent's token reaches that agent only, and this is the one of " + admitted.who.agent_id};
   }
-  auto query =
-      Query::parse(question == std::string_view::npos ? std::string_view() : target.substr(question + 1));
+  auto query = Query::parse(question == std::string_view::npos ? std::string_view() : target.substr(question + 1));
   if (!query) return query.error();
   if (auto const stranger = query->unknown(route.query))
-    return invalid(*stranger,
-                   *stranger + " is no parameter of " + std::string(route.pattern) +
-                       (route.query.empty() ? "; it has none" : "; it has: " + std::string(route.query)));
+    return invalid(*stranger, *stranger + " is no parameter of " + std::string(route.pattern) +
+                                  (route.query.empty() ? "; it has none" : "; it has: " + std::string(route.query)));
   admitted.route = &route;
   admitted.query = std::move(*query);
   admitted.argument = std::move(match.argument);
@@ -158,8 +153,8 @@ void Dispatcher::log(Request const& request, Principal const& who, Response cons
   auto const level = response.status == 500 ? spdlog::level::warn : spdlog::level::debug;
   if (!spdlog::should_log(level)) return;
   auto const micros = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
-  spdlog::log(level, "control: {} {} by {} over {}: {} in {} us", request.method, path_of(request),
-              name_of(who), request.over_unix ? "unix" : "tcp", response.status, micros);
+  spdlog::log(level, "control: {} {} by {} over {}: {} in {} us", request.method, path_of(request), name_of(who),
+              request.over_unix ? "unix" : "tcp", response.status, micros);
 }
 
 }  // namespace ar::control

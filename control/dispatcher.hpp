@@ -35,8 +35,7 @@ class Dispatcher {
   Result<Principal> authenticate(Request const& head) const;
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
-  void log(Request const& request, Principal const& who, Response const& response,
-           Clock::time_point start) const;
+  void log(Request const& request, Principal const& who, Response const& response, Clock::time_point start) const;
 
   Backend& backend_;
   Limits const limits_;

@@ -20,8 +20,7 @@ std::string event_block(std::int64_t id, std::string_view json_text) {
   return block;
 }
 
-awaitable<void> stream_events(Backend& backend, Client& client, EventCursor from,
-                              Clock::duration keep_alive) {
+awaitable<void> stream_events(Backend& backend, Client& client, EventCursor from, Clock::duration keep_alive) {
   std::string log = from.agent;
   std::int64_t cursor = from.after;
   if (from.latest) {

@@ -22,7 +22,7 @@ struct Limits {
   Clock::duration answer_time = std::chrono::seconds(30);  ///< for the client to take an answer
   Clock::duration stream_write_time = std::chrono::seconds(10);
   Clock::duration stream_keep_alive = std::chrono::seconds(15);  ///< a comment on quiet streams
-  Clock::duration stop_time = std::chrono::seconds(5);  ///< for answers under way when the server stops
+  Clock::duration stop_time = std::chrono::seconds(5);           ///< for answers under way when the server stops
 };
 
 }  // namespace ar::control

@@ -35,7 +35,7 @@ Result<Listener> finish(Executor executor, Fd& fd, int family) {
 
 /// Removes a socket's file that nobody serves.
 Result<void> make_room(sockaddr_un const& address, std::filesystem::path const& file) {
-  struct ::stat info {};
+  struct ::stat info{};
   if (::lstat(file.c_str(), &info) != 0) return {};
   if (!S_ISSOCK(info.st_mode))
     return conflict("not_a_socket", file.string() + " is in the way and is no socket; move it away");
@@ -50,7 +50,7 @@ Result<void> make_room(sockaddr_un const& address, std::filesystem::path const& 
 }  // namespace
 
 void Listener::remove_file() const {
-  struct ::stat info {};
+  struct ::stat info{};
   if (!file.empty() && ::lstat(file.c_str(), &info) == 0 && info.st_ino == inode) ::unlink(file.c_str());
 }
 
@@ -58,19 +58,17 @@ Result<Listener> listen_unix(Executor executor, std::filesystem::path const& fil
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (file.native().size() >= sizeof address.sun_path)
-    return invalid("socket",
-                   file.string() + " is too long for a socket's name (107 bytes); use a shorter directory");
+    return invalid("socket", file.string() + " is too long for a socket's name (107 bytes); use a shorter directory");
   std::memcpy(address.sun_path, file.c_str(), file.native().size() + 1);
   if (auto room = make_room(address, file); !room) return room.error();
   Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (fd.value < 0) return from_errno("cannot make a socket", errno);
   // The file takes the mode of the socket: it is never open to others, whatever the umask.
   if (::fchmod(fd.value, 0600) != 0) return from_errno("cannot make the socket private", errno);
-  if (::bind(fd.value, generic(address), sizeof address) != 0)
-    return from_errno("cannot bind " + file.string(), errno);
+  if (::bind(fd.value, generic(address), sizeof address) != 0) return from_errno("cannot bind " + file.string(), errno);
   auto listener = finish(std::move(executor), fd, AF_UNIX);
   if (!listener) return listener.error();
-  struct ::stat info {};
+  struct ::stat info{};
   if (::lstat(file.c_str(), &info) != 0) return from_errno("cannot look at " + file.string(), errno);
   listener->file = file;
   listener->inode = info.st_ino;

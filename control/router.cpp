@@ -70,15 +70,13 @@ std::optional<Error> set_argument(Call& call, std::string_view parameter, std::s
   std::string const field(parameter.substr(1, parameter.size() - 2));
   if (field == "message") {
     auto const number = parse_number(argument);
-    if (!number || *number < 1)
-      return invalid(field, "a message is named by its number in the path, like 12");
+    if (!number || *number < 1) return invalid(field, "a message is named by its number in the path, like 12");
     call.number = *number;
     return std::nullopt;
   }
   if (field == "event" ? !is_event_name(argument) : !is_safe_name(argument))
-    return invalid(field, field == "event"
-                              ? "a hook event is named by letters in the path, like SessionStart"
-                              : "an " + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
+    return invalid(field, field == "event" ? "a hook event is named by letters in the path, like SessionStart"
+                                           : "an " + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
   call.name = std::move(argument);
   return std::nullopt;
 }

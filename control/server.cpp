@@ -19,8 +19,7 @@ constexpr int most_accepted_at_once = 64;
 
 /// Too many connections: said in one packet that always fits, since this client gets no turn of its own.
 void turn_away(int fd) {
-  Error const error =
-      unavailable("too_many_connections", "all connections are in use; close some and try again");
+  Error const error = unavailable("too_many_connections", "all connections are in use; close some and try again");
   Response const response = problem(error);
   std::string const text = response_head(response, false) + response.body;
   (void)::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -49,8 +48,7 @@ struct ControlServer::Impl {
       auto const [ec] = co_await door.listener.socket.async_wait(Socket::wait_read, nothrow);
       if (ec || stopping) co_return;
       for (int i = 0; i < most_accepted_at_once; ++i) {
-        int const fd =
-            ::accept4(door.listener.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int const fd = ::accept4(door.listener.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
           take(door, fd);
           continue;
@@ -81,8 +79,8 @@ struct ControlServer::Impl {
       return;
     }
     if (!door.over_unix) socket.set_option(net::ip::tcp::no_delay(true), ec);
-    auto const place = door.open.insert(
-        door.open.end(), make_connection(std::move(socket), door.over_unix, dispatcher, config.limits));
+    auto const place = door.open.insert(door.open.end(),
+                                        make_connection(std::move(socket), door.over_unix, dispatcher, config.limits));
     tasks.spawn("connection", serve(door, place));
   }
 

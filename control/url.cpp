@@ -63,8 +63,7 @@ Result<Query> Query::parse(std::string_view text) {
     auto const equals = part.find('=');
     auto name = percent_decode(part.substr(0, equals), true);
     if (!name || name->empty())
-      return invalid("query",
-                     "the query parameter \"" + shown(part) + "\" has no readable name; write name=value");
+      return invalid("query", "the query parameter \"" + shown(part) + "\" has no readable name; write name=value");
     auto value = equals == std::string_view::npos ? std::optional<std::string>("")
                                                   : percent_decode(part.substr(equals + 1), true);
     if (!value) return invalid(*name, "the value of " + shown(*name) + " is not percent-encoded UTF-8");
@@ -89,14 +88,13 @@ std::optional<std::string> Query::text(std::string_view name) const {
   return found->value;
 }
 
-std::int64_t Query::integer(std::string_view name, std::int64_t otherwise, std::int64_t least,
-                            std::int64_t most) {
+std::int64_t Query::integer(std::string_view name, std::int64_t otherwise, std::int64_t least, std::int64_t most) {
   auto const value = text(name);
   if (!value) return otherwise;
   auto const number = parse_number(*value);
   if (!number || *number < least || *number > most) {
-    fail(name, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
-                   ", not \"" + shown(*value) + "\"");
+    fail(name, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", not \"" +
+                   shown(*value) + "\"");
     return otherwise;
   }
   return *number;
@@ -111,8 +109,7 @@ bool Query::boolean(std::string_view name, bool otherwise) {
   return otherwise;
 }
 
-std::optional<std::string> Query::choice(std::string_view name,
-                                         std::initializer_list<std::string_view> words) {
+std::optional<std::string> Query::choice(std::string_view name, std::initializer_list<std::string_view> words) {
   auto value = text(name);
   if (!value || std::ranges::find(words, *value) != words.end()) return value;
   std::string list;

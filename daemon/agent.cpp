@@ -137,9 +137,12 @@ Result<void> Agent::apply(AgentInput input, std::string reason) {
     auto const before = std::exchange(state_, next);
     record_.since = wall_now();
     record_.reason = reason;
-    if (next == AgentState::failed) work_.set_terminal("error");
-    else if (is_at_rest(next) || next == AgentState::restarting) work_.set_terminal("offline");
-    else if (next == AgentState::idle || next == AgentState::busy) work_.clear_terminal();
+    if (next == AgentState::failed)
+      work_.set_terminal("error");
+    else if (is_at_rest(next) || next == AgentState::restarting)
+      work_.set_terminal("offline");
+    else if (next == AgentState::idle || next == AgentState::busy)
+      work_.clear_terminal();
     lifecycle_action_ = next == AgentState::stopping     ? (hard_ ? "killing" : "shutting-down")
                         : next == AgentState::restarting ? "restarting"
                                                          : "";
@@ -359,8 +362,8 @@ void Agent::recover() {
     return;
   }
   auto const wait = services_.brake.slot(Clock::now(), *decision.wait);
-  record_.reason = record_.last_exit + ", restart " + std::to_string(decision.exits) + " in " +
-                   std::to_string(wait.count()) + " ms";
+  record_.reason =
+      record_.last_exit + ", restart " + std::to_string(decision.exits) + " in " + std::to_string(wait.count()) + " ms";
   services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", wait.count()}});
   save();
   tasks_.spawn("restart", restart_later(wait));
@@ -412,8 +415,9 @@ std::string Agent::exit_text(ExitStatus const& status) const {
 void Agent::save() {
   auto change = [id = spec_.id, spec = to_text(to_journal(spec_)), state = std::string(to_string(state_)),
                  record = to_text(to_json(record_))](Database& db) {
-    db.prepare("INSERT INTO agents(id, spec, state, record) VALUES(?1, ?2, ?3, ?4) "
-               "ON CONFLICT(id) DO UPDATE SET state = ?3, record = ?4")
+    db.prepare(
+          "INSERT INTO agents(id, spec, state, record) VALUES(?1, ?2, ?3, ?4) "
+          "ON CONFLICT(id) DO UPDATE SET state = ?3, record = ?4")
         .bind(id, spec, state, record)
         .run();
   };

@@ -123,10 +123,10 @@ class Agent final : private DeliveryHost {
 
   std::shared_ptr<adapters::Terminal> terminal_;
   std::shared_ptr<adapters::ProviderSession> session_;  ///< shared with who awaits it: the process may end meanwhile
-  std::string launched_as_;  ///< provider_session of the process that session_ drives
+  std::string launched_as_;                             ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
-  bool adopted_ = false;     ///< the process ran before this daemon did, and has not been heard of yet
-  bool caught_up_ = false;   ///< the unread messages have been fetched once
+  bool adopted_ = false;    ///< the process ran before this daemon did, and has not been heard of yet
+  bool caught_up_ = false;  ///< the unread messages have been fetched once
   bool launching_ = false;
   adapters::ExitStatus last_status_{};
   bool ending_ = false;      ///< process_ended is under way

@@ -1,8 +1,7 @@
 // An agent's face on the bus: registration, status, heartbeats, unread messages (spec 1.7, 1.8).
-#include "daemon/agent.hpp"
-
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "daemon/agent.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -143,9 +142,10 @@ awaitable<void> Agent::keep_token_fresh() {
       // Unwritten, it is still good for this daemon; the next one has a new one made.
       kept = write_agent_token(services_.paths.agent_dir(spec_.id), token_);
       tokens_changed_(*this);
-      services_.events.append(spec_.id, "runtime-token-renewed",
-                              {{"jti", token_.jti},
-                               {"expiresAt", token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr)}});
+      services_.events.append(
+          spec_.id, "runtime-token-renewed",
+          {{"jti", token_.jti},
+           {"expiresAt", token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr)}});
       publish();
     }
     if (!kept) {

@@ -35,8 +35,11 @@ awaitable<void> Agent::run_command(relay::Command command) {
   auto const work_id = std::to_string(command.id);
   work_.start({"command", work_id, command.type});
   publish();
-  json result = {{"action", command.type},          {"agentId", spec_.id},   {"runnerId", spec_.id},
-                 {"policyName", spec_.policy_name}, {"spawnRequestId", spec_.spawn_request_id},
+  json result = {{"action", command.type},
+                 {"agentId", spec_.id},
+                 {"runnerId", spec_.id},
+                 {"policyName", spec_.policy_name},
+                 {"spawnRequestId", spec_.spawn_request_id},
                  {"reason", command.params.value("reason", "")}};
   json const none = json::object();
   auto accepted = co_await bus.update_command(command.id, relay::CommandStatus::accepted, none);
@@ -53,7 +56,8 @@ awaitable<void> Agent::run_command(relay::Command command) {
       auto done = co_await act(known->action, command.params);
       if (done) {
         status = relay::CommandStatus::succeeded;
-        result["providerResult"] = std::string_view(known->action) == "inject" ? *done : json{{"state", to_string(state_)}};
+        result["providerResult"] =
+            std::string_view(known->action) == "inject" ? *done : json{{"state", to_string(state_)}};
         if (known->leaves_bus) (void)co_await bus.remove_agent(spec_.id);
       } else {
         result["error"] = done.error().message;

@@ -50,7 +50,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     (void)apply(AgentInput::person_needed, waiting->what);
     queue_.on_gate_changed();
   } else if (std::get_if<adapters::WaitingOver>(&event)) {
-    (void)apply(!provider_ready_        ? AgentInput::answered_at_start
+    (void)apply(!provider_ready_     ? AgentInput::answered_at_start
                 : queue_.turn_open() ? AgentInput::answered_in_turn
                                      : AgentInput::answered_idle,
                 "a person answered");
@@ -58,8 +58,11 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
   } else if (std::get_if<adapters::GateChanged>(&event)) {
     queue_.on_gate_changed();
   } else if (auto const* use = std::get_if<adapters::ContextUse>(&event)) {
-    context_use_ = {{"utilization", use->utilization}, {"tokens", use->tokens},         {"window", use->window},
-                    {"source", use->source},           {"confidence", use->confidence}};
+    context_use_ = {{"utilization", use->utilization},
+                    {"tokens", use->tokens},
+                    {"window", use->window},
+                    {"source", use->source},
+                    {"confidence", use->confidence}};
     if (use->cost_usd) context_use_["costUsd"] = *use->cost_usd;
   } else if (auto const* started = std::get_if<adapters::WorkStarted>(&event)) {
     work_.start({started->kind, started->id, started->label, started->role, started->parent_id});
@@ -89,18 +92,19 @@ void Agent::on_ready(adapters::Ready const& ready) {
     queue_.on_ready();
     return;
   }
-  bool const turn_runs =
-      ready.turn_runs || (!session_->gate(false).empty() && session_->gate(true).empty());
+  bool const turn_runs = ready.turn_runs || (!session_->gate(false).empty() && session_->gate(true).empty());
   queue_.on_adopted(turn_runs);
   if (turn_runs) (void)apply(AgentInput::turn_started, "a turn runs");
 }
 
 Result<json> Agent::hook(std::string const& event, std::string const& provider_session, json const& payload) {
   if (!session_)
-    return conflict("agent_not_running", "agent " + spec_.id + " has no running provider; the hook " + event + " is ignored");
+    return conflict("agent_not_running",
+                    "agent " + spec_.id + " has no running provider; the hook " + event + " is ignored");
   if (provider_session != launched_as_)
-    return conflict("stale_provider_session",
-                    "the hook " + event + " comes from an earlier provider process of agent " + spec_.id + " and is ignored");
+    return conflict(
+        "stale_provider_session",
+        "the hook " + event + " comes from an earlier provider process of agent " + spec_.id + " and is ignored");
   return session_->hook(event, payload);
 }
 
@@ -121,10 +125,13 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
                        : action == "resume"  ? AgentInput::wake
                                              : AgentInput::stop;
     if (action == "resume" && state_ != AgentState::suspended)
-      co_return conflict("wrong_state", "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
+      co_return conflict("wrong_state",
+                         "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
     if (action == "restart" || action == "resume") policy_.forget();
-    if (hard_ && state_ == AgentState::stopping) perform(Action::terminate);  // patience has run out
-    else if (auto done = apply(input, reason); !done) co_return done.error();
+    if (hard_ && state_ == AgentState::stopping)
+      perform(Action::terminate);  // patience has run out
+    else if (auto done = apply(input, reason); !done)
+      co_return done.error();
     bool at_rest = true;
     if (is_end) at_rest = co_await wait_until_at_rest(milliseconds(timeout) + 10s);
     if (!at_rest)
@@ -147,10 +154,14 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
                                                 "; start it with `agent-runner restart " + spec_.id + "`");
   auto const session = session_;
   Result<void> done;
-  if (action == "interrupt") done = co_await session->interrupt();
-  else if (action == "compact") done = co_await session->compact();
-  else if (action == "clear") done = co_await session->clear();
-  else co_return not_found("unknown_action", "there is no action \"" + action + "\"");
+  if (action == "interrupt")
+    done = co_await session->interrupt();
+  else if (action == "compact")
+    done = co_await session->compact();
+  else if (action == "clear")
+    done = co_await session->clear();
+  else
+    co_return not_found("unknown_action", "there is no action \"" + action + "\"");
   if (!done) co_return done.error();
   services_.events.append(spec_.id, "agent." + action);
   co_return ok(view());
@@ -159,7 +170,8 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
 awaitable<Result<adapters::Screen>> Agent::screen() {
   auto const terminal = terminal_;
   if (!terminal)
-    co_return conflict("agent_not_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and has no screen");
+    co_return conflict("agent_not_running",
+                       "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and has no screen");
   co_return co_await terminal->capture();
 }
 

@@ -18,8 +18,10 @@ bool is_agent_id(std::string const& id) {
 
 template <class Fields, class Spec>
 void text_fields(Fields&& field, Spec& s) {
-  field("id", s.id), field("provider", s.provider), field("cwd", s.cwd), field("model", s.model), field("effort", s.effort);
-  field("approvalMode", s.approval_mode), field("label", s.label), field("profile", s.profile), field("parent", s.parent);
+  field("id", s.id), field("provider", s.provider), field("cwd", s.cwd), field("model", s.model),
+      field("effort", s.effort);
+  field("approvalMode", s.approval_mode), field("label", s.label), field("profile", s.profile),
+      field("parent", s.parent);
   field("prompt", s.prompt), field("systemPromptAppend", s.system_prompt_append), field("rig", s.rig);
   field("policyName", s.policy_name), field("spawnRequestId", s.spawn_request_id);
   field("automationId", s.automation_id), field("automationRunId", s.automation_run_id);
@@ -40,15 +42,18 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   if (spec.provider.empty()) spec.provider = default_provider;
   if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
   if (!spec.id.empty() && !is_agent_id(spec.id))
-    in.fail("id", "\"" + spec.id.substr(0, 80) + "\" is not a usable name; use 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit");
+    in.fail("id", "\"" + spec.id.substr(0, 80) +
+                      "\" is not a usable name; use 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit");
   for (auto const& words : {spec.tags, spec.capabilities})
     for (auto const& word : words)
       if (word.empty() || word.size() > 128) in.fail("tags", "and capabilities must be 1 to 128 characters each");
   if (spec.label.size() > 128) in.fail("label", "is longer than 128 characters");
-  if (spec.prompt.size() > kMaxText) in.fail("prompt", "is larger than 256 KiB; send it as a message with an attachment");
+  if (spec.prompt.size() > kMaxText)
+    in.fail("prompt", "is larger than 256 KiB; send it as a message with an attachment");
   if (spec.system_prompt_append.size() > kMaxText) in.fail("systemPromptAppend", "is larger than 256 KiB");
   for (auto const& text : {spec.prompt, spec.system_prompt_append, spec.label, spec.cwd})
-    if (!is_utf8(text) || text.find('\0') != std::string::npos) in.fail("prompt", "and other texts must be UTF-8 without NUL");
+    if (!is_utf8(text) || text.find('\0') != std::string::npos)
+      in.fail("prompt", "and other texts must be UTF-8 without NUL");
   for (auto const& [name, value] : spec.environment)
     if (name.empty() || name.find('=') != std::string::npos || (name + value).find('\0') != std::string::npos)
       in.fail("env", "has a name that is empty or holds '=', or a NUL");
@@ -87,15 +92,9 @@ AgentSpec spec_from_journal(json const& stored) {
 }
 
 json to_public(AgentSpec const& spec) {
-  json shown = {{"id", spec.id},
-                {"provider", spec.provider},
-                {"cwd", spec.cwd},
-                {"model", spec.model},
-                {"effort", spec.effort},
-                {"approvalMode", spec.approval_mode},
-                {"label", spec.label},
-                {"tags", spec.tags},
-                {"capabilities", spec.capabilities}};
+  json shown = {{"id", spec.id},       {"provider", spec.provider}, {"cwd", spec.cwd},
+                {"model", spec.model}, {"effort", spec.effort},     {"approvalMode", spec.approval_mode},
+                {"label", spec.label}, {"tags", spec.tags},         {"capabilities", spec.capabilities}};
   if (!spec.parent.empty()) shown["parent"] = spec.parent;
   if (!spec.profile.empty()) shown["profile"] = spec.profile;
   if (spec.idle_ttl_ms > 0) shown["idleTtlMs"] = spec.idle_ttl_ms;
@@ -103,11 +102,21 @@ json to_public(AgentSpec const& spec) {
 }
 
 json to_json(AgentRecord const& r) {
-  return {{"providerSession", r.provider_session}, {"sessionId", r.session_id},   {"transcript", r.transcript},
-          {"model", r.model},                      {"tmuxSession", r.tmux_session}, {"processTokenHash", r.process_token_hash}, {"pid", r.pid},
-          {"restarts", r.restarts},                {"turns", r.turns},            {"reason", r.reason},
-          {"lastExit", r.last_exit},               {"promptGiven", r.prompt_given},
-          {"createdAt", to_millis(r.created_at)},  {"since", to_millis(r.since)}, {"startedAt", to_millis(r.started_at)}};
+  return {{"providerSession", r.provider_session},
+          {"sessionId", r.session_id},
+          {"transcript", r.transcript},
+          {"model", r.model},
+          {"tmuxSession", r.tmux_session},
+          {"processTokenHash", r.process_token_hash},
+          {"pid", r.pid},
+          {"restarts", r.restarts},
+          {"turns", r.turns},
+          {"reason", r.reason},
+          {"lastExit", r.last_exit},
+          {"promptGiven", r.prompt_given},
+          {"createdAt", to_millis(r.created_at)},
+          {"since", to_millis(r.since)},
+          {"startedAt", to_millis(r.started_at)}};
 }
 
 AgentRecord agent_record_from(json const& s) {

@@ -16,12 +16,12 @@ struct AgentSpec {
   std::string provider;
   std::string cwd;
   std::string model{}, effort{}, approval_mode = "guarded", label{}, profile{}, parent{};
-  std::string prompt{};                ///< delivered once, after the first start, before any message
+  std::string prompt{};  ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
   std::map<std::string, std::string> environment{};  ///< may hold secrets: stored 0600, never shown
-  json options = json::object();       ///< overrides of [providers.NAME] for this agent
-  std::int64_t idle_ttl_ms = 0;        ///< idle that long: suspended; 0: never
+  json options = json::object();                     ///< overrides of [providers.NAME] for this agent
+  std::int64_t idle_ttl_ms = 0;                      ///< idle that long: suspended; 0: never
   // Passed through to the bus's meta as they came.
   std::string rig{}, policy_name{}, spawn_request_id{}, automation_id{}, automation_run_id{};
 };
@@ -39,15 +39,15 @@ struct AgentRecord {
   std::string provider_session{};  ///< fresh UUID at every start of the process
   std::string session_id{};        ///< the provider's own session
   std::string transcript{};
-  std::string model{};             ///< as the provider reported it
+  std::string model{};  ///< as the provider reported it
   std::string tmux_session{};
   std::string process_token_hash{};  ///< SHA-256 of the token its process was started with
   std::int64_t pid = 0;
-  std::int64_t restarts = 0;       ///< unexpected exits that were followed by a start
+  std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start
   std::int64_t turns = 0;
-  std::string reason{};            ///< why it is in its state, for people
-  std::string last_exit{};         ///< "exit status 1", "signal 9"
-  bool prompt_given = false;       ///< the initial prompt has been queued
+  std::string reason{};       ///< why it is in its state, for people
+  std::string last_exit{};    ///< "exit status 1", "signal 9"
+  bool prompt_given = false;  ///< the initial prompt has been queued
   WallTime created_at{}, since{}, started_at{};
 };
 json to_json(AgentRecord const& record);

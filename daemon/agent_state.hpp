@@ -7,8 +7,8 @@
 namespace ar::daemon {
 
 enum class AgentState {
-  creating,    ///< defined, not started yet
-  starting,    ///< its process runs and is not ready
+  creating,  ///< defined, not started yet
+  starting,  ///< its process runs and is not ready
   idle,
   busy,        ///< a turn runs
   waiting,     ///< for a person: a permission, a question, a dialog at start
@@ -17,28 +17,28 @@ enum class AgentState {
   restarting,  ///< between two processes
   stopping,
   stopped,
-  failed,      ///< given up; a person can restart it
+  failed,  ///< given up; a person can restart it
 };
 inline constexpr int kAgentStates = 11;
 
 enum class AgentInput {
-  launched,         ///< the process has been started
+  launched,  ///< the process has been started
   launch_failed,
-  ready,            ///< the provider can take a prompt
+  ready,  ///< the provider can take a prompt
   turn_started,
   turn_ended,
   person_needed,
   answered_at_start,  ///< the person is no longer needed, and the provider was not ready before
   answered_idle,      ///< ... and no turn runs
   answered_in_turn,   ///< ... and a turn runs
-  exited,           ///< the process has ended, whoever wanted it
-  gave_up,          ///< the restart policy says no
-  restart_due,      ///< the restart policy's wait is over
-  start,            ///< first start, or by a person
+  exited,             ///< the process has ended, whoever wanted it
+  gave_up,            ///< the restart policy says no
+  restart_due,        ///< the restart policy's wait is over
+  start,              ///< first start, or by a person
   stop,
   restart,
   suspend,
-  wake,             ///< something for a suspended agent has come
+  wake,  ///< something for a suspended agent has come
 };
 inline constexpr int kAgentInputs = 17;
 

@@ -30,10 +30,8 @@ Result<AgentToken> read_agent_token(std::filesystem::path const& agent_dir) {
 }
 
 Result<void> write_agent_token(std::filesystem::path const& agent_dir, AgentToken const& token) {
-  json stored = {{"token", token.token},
-                 {"jti", token.jti},
-                 {"profile", token.profile},
-                 {"issuedAt", to_millis(token.issued_at)}};
+  json stored = {
+      {"token", token.token}, {"jti", token.jti}, {"profile", token.profile}, {"issuedAt", to_millis(token.issued_at)}};
   if (token.expires_at) stored["expiresAt"] = to_millis(*token.expires_at);
   if (auto made = make_private_dir(agent_dir.parent_path()); !made) return made;
   if (auto made = make_private_dir(agent_dir); !made) return made;

@@ -25,8 +25,8 @@ Result<AgentToken> read_agent_token(std::filesystem::path const& agent_dir);
 Result<void> write_agent_token(std::filesystem::path const& agent_dir, AgentToken const& token);
 
 /// When a renewal is due: at expiry minus the lead (20 % of the lifetime, held within 60 s and 1 h), minus a jitter of
-/// up to min(30 s, lead / 2); `random` in [0, 1) chooses it. Nothing: it is not renewed, having no end, another profile,
-/// or an end that has passed.
+/// up to min(30 s, lead / 2); `random` in [0, 1) chooses it. Nothing: it is not renewed, having no end, another
+/// profile, or an end that has passed.
 std::optional<WallTime> renewal_time(AgentToken const& token, WallTime now, double random);
 
 }  // namespace ar::daemon

@@ -3,9 +3,8 @@
 #include "base/ids.hpp"
 #include "base/version.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <unistd.h>
 
 namespace ar::daemon {
 using control::Page;
@@ -83,7 +82,8 @@ awaitable<Result<json>> DaemonBackend::agents(Page page) {
   std::int64_t position = 0;
   json next = nullptr;
   for (auto const& [id, agent] : supervisor_.agents()) {
-    if (page.status && ("," + *page.status + ",").find("," + std::string(to_string(agent->state())) + ",") == std::string::npos)
+    if (page.status &&
+        ("," + *page.status + ",").find("," + std::string(to_string(agent->state())) + ",") == std::string::npos)
       continue;
     if (to_millis(agent->since()) < page.since) continue;
     if (++position <= page.cursor) continue;
@@ -127,7 +127,8 @@ awaitable<Result<json>> DaemonBackend::screen(std::string id) {
   if (!screen) co_return screen.error();
   std::string text;
   for (auto const& line : screen->lines) text += line + "\n";
-  json answer = {{"lines", screen->lines}, {"cursorX", screen->cursor_x}, {"cursorY", screen->cursor_y}, {"text", text}};
+  json answer = {
+      {"lines", screen->lines}, {"cursorX", screen->cursor_x}, {"cursorY", screen->cursor_y}, {"text", text}};
   co_return ok(std::move(answer));
 }
 
@@ -137,7 +138,8 @@ awaitable<Result<json>> DaemonBackend::attach(std::string id, bool read_only) {
   auto const state = (*agent)->state();
   if (!is_live(state) && state != AgentState::stopping)
     co_return conflict("agent_not_running", "agent " + id + " is " + std::string(to_string(state)) +
-                                                " and has no terminal; start it with `agent-runner restart " + id + "`");
+                                                " and has no terminal; start it with `agent-runner restart " + id +
+                                                "`");
   json answer = {{"argv", services_.terminals.attach_command((*agent)->view().value("tmuxSession", ""), read_only)},
                  {"detachKey", "C-b d"}};
   co_return ok(std::move(answer));
@@ -147,8 +149,10 @@ awaitable<Result<json>> DaemonBackend::turns(std::string id, Page page) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   auto query = [id, page](Database& db) -> Result<std::vector<std::string>> {
-    auto& rows = db.prepare("SELECT record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number DESC LIMIT ?3")
-                     .bind(id, page.cursor, page.limit);
+    auto& rows =
+        db.prepare(
+              "SELECT record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number DESC LIMIT ?3")
+            .bind(id, page.cursor, page.limit);
     std::vector<std::string> found;
     while (rows.step()) found.push_back(rows.text(0));
     return found;
@@ -163,16 +167,19 @@ awaitable<Result<json>> DaemonBackend::turns(std::string id, Page page) {
 
 // ---- hooks and events ----
 
-awaitable<Result<json>> DaemonBackend::hook(Principal who, std::string event, std::string provider_session, json payload) {
+awaitable<Result<json>> DaemonBackend::hook(Principal who, std::string event, std::string provider_session,
+                                            json payload) {
   if (auto open = check_open(); !open) co_return open.error();
   if (who.kind != Principal::Kind::agent)
-    co_return Error{ErrorKind::forbidden, "not_an_agent", "hooks are called with the agent's own token (AGENT_RELAY_TOKEN)"};
+    co_return Error{ErrorKind::forbidden, "not_an_agent",
+                    "hooks are called with the agent's own token (AGENT_RELAY_TOKEN)"};
   auto agent = supervisor_.get(who.agent_id);
   if (!agent) co_return agent.error();
   co_return (*agent)->hook(event, provider_session, payload);
 }
 
-awaitable<Result<std::vector<control::Event>>> DaemonBackend::events(std::string agent, std::int64_t cursor, int limit) {
+awaitable<Result<std::vector<control::Event>>> DaemonBackend::events(std::string agent, std::int64_t cursor,
+                                                                     int limit) {
   if (!agent.empty() && !services_.events.knows(agent)) {
     auto known = supervisor_.get(agent);
     if (!known) co_return known.error();

@@ -1,6 +1,5 @@
 // The backend's part about messages: who may see which, their life, and waiting for it.
 #include "daemon/backend.hpp"
-
 #include "relay/message_json.hpp"
 
 #include <algorithm>
@@ -11,14 +10,17 @@ using control::Principal;
 namespace {
 
 Error not_yours(std::int64_t id) {
-  return {ErrorKind::forbidden, "not_your_message", "message " + std::to_string(id) + " is neither from this agent nor for it"};
+  return {ErrorKind::forbidden, "not_your_message",
+          "message " + std::to_string(id) + " is neither from this agent nor for it"};
 }
 
 enum class Progress { none, waiting, reached };
 /// How far the deliveries of a message are: `until` is accepted or done.
 Progress progress(std::vector<json> const& deliveries, std::string const& until) {
   if (deliveries.empty()) return Progress::none;
-  auto const at_end = [](std::string const& s) { return s == "done" || s == "failed" || s == "refused" || s == "unverified"; };
+  auto const at_end = [](std::string const& s) {
+    return s == "done" || s == "failed" || s == "refused" || s == "unverified";
+  };
   bool const all = std::ranges::all_of(deliveries, [&](json const& d) {
     auto const state = d.value("state", "");
     return at_end(state) || (until == "accepted" && (state == "accepted" || state == "running"));
@@ -43,9 +45,8 @@ awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
 }
 
 int DaemonBackend::matching_agents(relay::Message const& message) const {
-  return static_cast<int>(std::ranges::count_if(supervisor_.agents(), [&](auto const& entry) {
-    return relay::addressed_to(message, entry.second->identity());
-  }));
+  return static_cast<int>(std::ranges::count_if(
+      supervisor_.agents(), [&](auto const& entry) { return relay::addressed_to(message, entry.second->identity()); }));
 }
 
 awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
@@ -54,7 +55,8 @@ awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
   if (!fresh) co_return fresh.error();
   if (who.kind == Principal::Kind::agent) {
     if (!fresh->from.empty() && fresh->from != who.agent_id)
-      co_return Error{ErrorKind::forbidden, "not_your_name", "an agent speaks under its own name, " + who.agent_id, "from"};
+      co_return Error{ErrorKind::forbidden, "not_your_name", "an agent speaks under its own name, " + who.agent_id,
+                      "from"};
     fresh->from = who.agent_id;
   } else if (fresh->from.empty()) {
     fresh->from = "operator";
@@ -86,7 +88,8 @@ awaitable<Result<relay::Message>> DaemonBackend::visible_message(Principal const
   auto message = co_await services_.bus.message(id);
   if (!message || who.kind == Principal::Kind::operator_) co_return message;
   auto const agent = supervisor_.find(who.agent_id);
-  if (message->from != who.agent_id && !(agent && relay::addressed_to(*message, agent->identity()))) co_return not_yours(id);
+  if (message->from != who.agent_id && !(agent && relay::addressed_to(*message, agent->identity())))
+    co_return not_yours(id);
   co_return message;
 }
 
@@ -132,7 +135,8 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   co_return ok(std::move(shown));
 }
 
-awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t id, std::string until, milliseconds patience) {
+awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t id, std::string until,
+                                                    milliseconds patience) {
   auto visible = co_await visible_message(who, id);
   if (!visible) co_return visible.error();
   auto const deadline = Clock::now() + patience;
@@ -149,8 +153,9 @@ awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t 
         where = "agent " + first.value("agent", "") + " has it " + first.value("state", "") +
                 (first.contains("reason") ? ": " + first.value("reason", "") : "");
       }
-      co_return timed_out("message " + std::to_string(id) + " was not " + until + " within " + std::to_string(patience.count()) +
-                          " ms; " + where + ". It stays on the bus: agent-runner message show " + std::to_string(id));
+      co_return timed_out("message " + std::to_string(id) + " was not " + until + " within " +
+                          std::to_string(patience.count()) + " ms; " + where +
+                          ". It stays on the bus: agent-runner message show " + std::to_string(id));
     }
   }
 }

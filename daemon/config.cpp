@@ -18,7 +18,7 @@ struct Setting {
   std::string key;
   std::variant<std::string Config::*, bool Config::*, std::int64_t Config::*, Strings Config::*,
                std::function<std::int64_t(Config&, std::int64_t const*)>>
-      target;  ///< the function form reads (null) or writes a value that is not a plain member
+      target;                        ///< the function form reads (null) or writes a value that is not a plain member
   std::int64_t least = 0, most = 0;  ///< of integers
   Setting::Strings choices{};        ///< of strings; empty: any
   char const* variable = nullptr;
@@ -28,55 +28,109 @@ struct Setting {
 std::vector<Setting> const& settings() {
   using Number = std::function<std::int64_t(Config&, std::int64_t const*)>;
   static std::vector<Setting> const all = {
-      {"log.level", &Config::log_level, 0, 0, {"trace", "debug", "info", "warn", "error"}, "AGENT_RUNNER_LOG_LEVEL",
+      {"log.level",
+       &Config::log_level,
+       0,
+       0,
+       {"trace", "debug", "info", "warn", "error"},
+       "AGENT_RUNNER_LOG_LEVEL",
        "how much the daemon logs"},
       {"control.tcp", &Config::tcp, 0, 0, {}, nullptr, "serve the control API on 127.0.0.1 besides the unix socket"},
-      {"control.port", &Config::tcp_port, 0, 65535, {}, "AGENT_RUNNER_CONTROL_PORT",
+      {"control.port",
+       &Config::tcp_port,
+       0,
+       65535,
+       {},
+       "AGENT_RUNNER_CONTROL_PORT",
        "TCP port; 0: last time's, else any free one"},
-      {"agents.default_provider", &Config::default_provider, 0, 0, {"claude", "codex", "command"},
-       "AGENT_RUNNER_DEFAULT_PROVIDER", "provider of `spawn` without --provider"},
-      {"agents.pass_environment", &Config::pass_environment, 0, 0, {}, nullptr,
+      {"agents.default_provider",
+       &Config::default_provider,
+       0,
+       0,
+       {"claude", "codex", "command"},
+       "AGENT_RUNNER_DEFAULT_PROVIDER",
+       "provider of `spawn` without --provider"},
+      {"agents.pass_environment",
+       &Config::pass_environment,
+       0,
+       0,
+       {},
+       nullptr,
        "environment variables handed on to agents besides the built-in list"},
-      {"agents.shutdown_timeout_ms", &Config::shutdown_timeout_ms, 1, 60'000, {}, nullptr,
+      {"agents.shutdown_timeout_ms",
+       &Config::shutdown_timeout_ms,
+       1,
+       60'000,
+       {},
+       nullptr,
        "ms an agent may take to stop before it is killed"},
       {"agents.columns", &Config::attach_columns, 40, 500, {}, nullptr, "columns of a terminal nobody is attached to"},
       {"agents.rows", &Config::attach_rows, 10, 200, {}, nullptr, "rows of a terminal nobody is attached to"},
-      {"agents.memory_limit_mb", &Config::memory_limit_mb, 0, 1 << 24, {}, nullptr,
+      {"agents.memory_limit_mb",
+       &Config::memory_limit_mb,
+       0,
+       1 << 24,
+       {},
+       nullptr,
        "MiB that all agents together may use before the longest idle are suspended; 0: only when the machine is tight"},
-      {"agents.token_lifetime_s", &Config::agent_token_lifetime_s, 0, 315'360'000, {}, nullptr,
+      {"agents.token_lifetime_s",
+       &Config::agent_token_lifetime_s,
+       0,
+       315'360'000,
+       {},
+       nullptr,
        "seconds for which an agent's token lasts, renewed in time; 0: no end"},
-      {"events.retention_days", &Config::event_retention_days, 1, 3650, {}, nullptr,
-       "days for which events are kept"},
+      {"events.retention_days", &Config::event_retention_days, 1, 3650, {}, nullptr, "days for which events are kept"},
       {"relay.max_body_bytes",
        Number([](Config& c, std::int64_t const* v) {
          if (v) c.relay.max_body_bytes = static_cast<std::size_t>(*v);
          return static_cast<std::int64_t>(c.relay.max_body_bytes);
        }),
-       1, 16 << 20, {}, nullptr, "largest message body in bytes"},
+       1,
+       16 << 20,
+       {},
+       nullptr,
+       "largest message body in bytes"},
       {"relay.max_attachment_bytes",
        Number([](Config& c, std::int64_t const* v) {
          if (v) c.relay.max_attachment_bytes = static_cast<std::size_t>(*v);
          return static_cast<std::int64_t>(c.relay.max_attachment_bytes);
        }),
-       1, 32 << 20, {}, nullptr, "largest attachment in bytes"},
+       1,
+       32 << 20,
+       {},
+       nullptr,
+       "largest attachment in bytes"},
       {"relay.lease_seconds",
        Number([](Config& c, std::int64_t const* v) {
          if (v) c.relay.lease = std::chrono::seconds(*v);
          return std::chrono::duration_cast<std::chrono::seconds>(c.relay.lease).count();
        }),
-       10, 86'400, {}, nullptr, "seconds for which a claimed message is its holder's"},
+       10,
+       86'400,
+       {},
+       nullptr,
+       "seconds for which a claimed message is its holder's"},
       {"relay.max_deliveries",
        Number([](Config& c, std::int64_t const* v) {
          if (v) c.relay.max_deliveries = static_cast<int>(*v);
          return static_cast<std::int64_t>(c.relay.max_deliveries);
        }),
-       1, 1000, {}, nullptr, "claims of one message before it is a dead letter"},
+       1,
+       1000,
+       {},
+       nullptr,
+       "claims of one message before it is a dead letter"},
       {"relay.retention_days",
        Number([](Config& c, std::int64_t const* v) {
          if (v) c.relay.retention = std::chrono::hours(24 * *v);
          return std::chrono::duration_cast<std::chrono::hours>(c.relay.retention).count() / 24;
        }),
-       1, 3650, {}, nullptr, "days for which messages are kept"},
+       1,
+       3650,
+       {},
+       nullptr,
+       "days for which messages are kept"},
   };
   return all;
 }
@@ -166,22 +220,25 @@ Result<void> apply_file(Config& config, std::filesystem::path const& file, std::
   for (auto const& [section, node] : root) {
     std::string const name(section.str());
     auto const* table = node.as_table();
-    bool const known = name == "providers" || std::ranges::any_of(settings(), [&](Setting const& s) {
-                         return s.key.starts_with(name + ".");
-                       });
-    if (!known) return invalid(name, place(file, node.source()) + ": unknown section [" + name + "]; `agent-runner config show` lists all keys");
+    bool const known = name == "providers" ||
+                       std::ranges::any_of(settings(), [&](Setting const& s) { return s.key.starts_with(name + "."); });
+    if (!known)
+      return invalid(name, place(file, node.source()) + ": unknown section [" + name +
+                               "]; `agent-runner config show` lists all keys");
     if (!table) return invalid(name, place(file, node.source()) + ": " + name + " must be a section: [" + name + "]");
     for (auto const& [key, value] : *table) {
       std::string const full = name + "." + std::string(key.str());
       if (name == "providers") {
-        if (!value.is_table()) return invalid(full, place(file, value.source()) + ": " + full + " must be a section: [" + full + "]");
+        if (!value.is_table())
+          return invalid(full, place(file, value.source()) + ": " + full + " must be a section: [" + full + "]");
         config.providers[std::string(key.str())] = to_json(value);
         origins[full] = file.string() + ":" + std::to_string(value.source().begin.line);
         continue;
       }
       auto const* setting = find_setting(full);
       if (!setting)
-        return invalid(full, place(file, value.source()) + ": unknown key " + full + "; `agent-runner config show` lists all keys");
+        return invalid(full, place(file, value.source()) + ": unknown key " + full +
+                                 "; `agent-runner config show` lists all keys");
       if (auto problem = assign(config, *setting, to_json(value)); !problem.empty())
         return invalid(full, place(file, value.source()) + ": " + full + " " + problem);
       origins[full] = file.string() + ":" + std::to_string(value.source().begin.line);

@@ -15,11 +15,11 @@ namespace ar::daemon {
 
 struct Config {
   std::string log_level = "info";
-  bool tcp = true;                 ///< serve the control API on 127.0.0.1 as well
-  std::int64_t tcp_port = 0;       ///< 0: the port of last time, else any free one
+  bool tcp = true;            ///< serve the control API on 127.0.0.1 as well
+  std::int64_t tcp_port = 0;  ///< 0: the port of last time, else any free one
   std::string default_provider = "claude";
-  std::vector<std::string> pass_environment{};  ///< names of variables agents get besides the built-in list
-  std::int64_t shutdown_timeout_ms = 10'000;    ///< how long an agent may take to stop by itself
+  std::vector<std::string> pass_environment{};          ///< names of variables agents get besides the built-in list
+  std::int64_t shutdown_timeout_ms = 10'000;            ///< how long an agent may take to stop by itself
   std::int64_t attach_columns = 120, attach_rows = 40;  ///< a terminal's size while nobody is attached
   std::int64_t event_retention_days = 30;
   std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none

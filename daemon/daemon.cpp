@@ -19,11 +19,10 @@
 #include <boost/asio/signal_set.hpp>
 #include <spdlog/spdlog.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
 #include <optional>
+#include <unistd.h>
 
 namespace fs = std::filesystem;
 
@@ -61,8 +60,13 @@ awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
 class Daemon {
  public:
   Daemon(net::io_context& io, Paths const& paths, Config const& config, std::function<void()> on_ready)
-      : io_(io), paths_(paths), config_(config), on_ready_(std::move(on_ready)), stop_wanted_(io.get_executor()),
-        service_manager_(io.get_executor(), own_environment()), tasks_(io.get_executor(), "daemon") {}
+      : io_(io),
+        paths_(paths),
+        config_(config),
+        on_ready_(std::move(on_ready)),
+        stop_wanted_(io.get_executor()),
+        service_manager_(io.get_executor(), own_environment()),
+        tasks_(io.get_executor(), "daemon") {}
 
   awaitable<void> run() {
     result = co_await start();
@@ -113,8 +117,8 @@ class Daemon {
     if (!token) co_return token.error();
     auto const port = co_await last_port(*journal_, config_);
     deliveries_changed_.emplace(executor);
-    services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *bus_, *host_, *deliveries_changed_, files_,
-                               adapters_, executable_dir(), share_dir(), brake_, new_uuid(),
+    services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *bus_, *host_, *deliveries_changed_,
+                               files_, adapters_, executable_dir(), share_dir(), brake_, new_uuid(),
                                [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
     supervisor_.emplace(*services_);
     backend_.emplace(*services_, *supervisor_, *token, [this](bool agents) { ask_to_stop(agents); });
@@ -141,7 +145,8 @@ class Daemon {
     for (;;) {
       auto const seen = events_->last();
       auto const& agents = supervisor_->agents();
-      auto const running = std::ranges::count_if(agents, [](auto const& entry) { return !is_at_rest(entry.second->state()); });
+      auto const running =
+          std::ranges::count_if(agents, [](auto const& entry) { return !is_at_rest(entry.second->state()); });
       service_manager_.status(std::to_string(agents.size()) + (agents.size() == 1 ? " agent, " : " agents, ") +
                               std::to_string(running) + " running");
       (void)co_await events_->wait("", seen, Clock::time_point::max());
@@ -220,32 +225,40 @@ json diagnose(Paths const& paths, Config const& config) {
     char const* const level = check.level == adapters::Check::Level::ok        ? "ok"
                               : check.level == adapters::Check::Level::warning ? "warning"
                                                                                : "error";
-    checks.push_back({{"level", level}, {"subject", check.subject}, {"finding", check.finding}, {"remedy", check.remedy}});
+    checks.push_back(
+        {{"level", level}, {"subject", check.subject}, {"finding", check.finding}, {"remedy", check.remedy}});
   };
   using Level = adapters::Check::Level;
   net::io_context io(1);
   auto ask_tmux = [&]() -> awaitable<void> {
     auto version = co_await adapters::tmux_version(io.get_executor());
-    if (version) add({Level::ok, "tmux", "version " + *version, ""});
-    else add({Level::error, "tmux", version.error().message, "apt-get install tmux"});
+    if (version)
+      add({Level::ok, "tmux", "version " + *version, ""});
+    else
+      add({Level::error, "tmux", version.error().message, "apt-get install tmux"});
   };
   net::co_spawn(io, ask_tmux(), [](std::exception_ptr) {});
   io.run();
   for (auto const& dir : {paths.state_dir, paths.runtime_dir}) {
     auto const made = make_private_dir(dir);
-    if (made) add({Level::ok, "directory", dir.string() + " is private and writable", ""});
-    else add({Level::error, "directory", made.error().message, "choose another with --state-dir"});
+    if (made)
+      add({Level::ok, "directory", dir.string() + " is private and writable", ""});
+    else
+      add({Level::error, "directory", made.error().message, "choose another with --state-dir"});
   }
   std::error_code ec;
   auto const space = fs::space(paths.state_dir, ec);
   if (!ec && space.available < (256U << 20))
-    add({Level::warning, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), "free some space"});
+    add({Level::warning, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(),
+         "free some space"});
   else if (!ec)
     add({Level::ok, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), ""});
   for (char const* program : {"agent-runner", "agent-runner-codex", "agent-runner-hook", "agent-runner-launch"}) {
     auto const path = executable_dir() / program;
-    if (::access(path.c_str(), X_OK) == 0) add({Level::ok, program, path.string(), ""});
-    else add({Level::error, program, path.string() + " is missing", "install agent-runner again"});
+    if (::access(path.c_str(), X_OK) == 0)
+      add({Level::ok, program, path.string(), ""});
+    else
+      add({Level::error, program, path.string() + " is missing", "install agent-runner again"});
   }
   if (!fs::is_directory(share_dir() / "plugins", ec))
     add({Level::error, "plugins", (share_dir() / "plugins").string() + " is missing", "install agent-runner again"});

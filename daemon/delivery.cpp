@@ -57,15 +57,15 @@ json to_json(Delivery const& d, std::string const& agent) {
   json steps = json::array();
   for (auto const& [name, at] : d.steps) steps.push_back({{"step", name}, {"at", to_iso8601(at)}});
   bool const held = d.state == DeliveryState::queued && !d.held.empty();
-  json shown = {{"agent", agent},
-                {"message", d.message},
-                {"state", held ? "held" : to_string(d.state)},
-                {"attempts", d.attempts},
-                {"acknowledged", d.acknowledged},
-                {"steps", std::move(steps)}};
-  if (held) shown["reason"] = d.held;
-  else if (d.state == DeliveryState::done) shown["finalText"] = d.reason;
-  else if (!d.reason.empty()) shown["reason"] = d.reason;
+  json shown = {
+      {"agent", agent},         {"message", d.message},           {"state", held ? "held" : to_string(d.state)},
+      {"attempts", d.attempts}, {"acknowledged", d.acknowledged}, {"steps", std::move(steps)}};
+  if (held)
+    shown["reason"] = d.held;
+  else if (d.state == DeliveryState::done)
+    shown["finalText"] = d.reason;
+  else if (!d.reason.empty())
+    shown["reason"] = d.reason;
   if (!d.proof.empty()) shown["proof"] = d.proof;
   if (!d.screen.empty()) shown["screen"] = d.screen;
   if (d.turn > 0) shown["turn"] = d.turn;

@@ -14,11 +14,11 @@
 namespace ar::daemon {
 
 enum class DeliveryState {
-  queued,      ///< waits for its turn, or for the provider to be able to take it
-  claimed,     ///< leased from the bus, about to be handed over
-  handed,      ///< being typed, or typed: from here on it is never typed again on doubt
-  accepted,    ///< the provider has shown that it took it
-  running,     ///< its turn runs
+  queued,    ///< waits for its turn, or for the provider to be able to take it
+  claimed,   ///< leased from the bus, about to be handed over
+  handed,    ///< being typed, or typed: from here on it is never typed again on doubt
+  accepted,  ///< the provider has shown that it took it
+  running,   ///< its turn runs
   done,
   failed,      ///< its turn failed or was interrupted
   unknown,     ///< handed, and the proof is missing
@@ -35,23 +35,23 @@ struct Delivery {
   relay::MessageId message = 0;
   DeliveryState state = DeliveryState::queued;
   std::string nonce{};
-  std::string held{};      ///< queued: why it is not handed now
-  std::string reason{};    ///< unknown, refused, failed: why
-  std::string proof{};     ///< accepted: what showed it
-  std::string screen{};    ///< unknown: what the terminal showed
+  std::string held{};    ///< queued: why it is not handed now
+  std::string reason{};  ///< unknown, refused, failed: why
+  std::string proof{};   ///< accepted: what showed it
+  std::string screen{};  ///< unknown: what the terminal showed
   int attempts = 0;
   std::vector<std::pair<std::string, WallTime>> steps{};  ///< queued, claimed, typed, submitted, accepted, ...
-  bool acknowledged = false;           ///< the bus knows that it was taken
-  bool reported = false;               ///< ... and how its turn ended: task, claim, reply
+  bool acknowledged = false;                              ///< the bus knows that it was taken
+  bool reported = false;                                  ///< ... and how its turn ended: task, claim, reply
   std::string claim_token{};
   std::optional<std::int64_t> task{};
-  std::int64_t turn = 0;               ///< the turn it started; 0: none yet
+  std::int64_t turn = 0;                      ///< the turn it started; 0: none yet
   std::vector<relay::MessageId> continues{};  ///< a note after a crash: the messages whose turn it goes on with
   // What has to be known after a restart without asking the bus.
   std::string from{}, kind{};
   std::optional<std::string> subject{};
   bool urgent = false, reply_requested = false, claimable = false;
-  std::string local_body{};            ///< of what never was on the bus
+  std::string local_body{};  ///< of what never was on the bus
 
   // Not stored.
   std::optional<relay::Message> content{};  ///< the message, while it waits

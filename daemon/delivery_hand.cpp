@@ -1,15 +1,14 @@
 // One delivery on its way into the provider: claimed, prepared, journalled, handed, given back.
-#include "daemon/delivery_queue.hpp"
-
 #include "base/ids.hpp"
 #include "base/paths.hpp"
+#include "daemon/delivery_queue.hpp"
 
 #include <spdlog/spdlog.h>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
-using adapters::HandOutcome;
 using adapters::Handing;
+using adapters::HandOutcome;
 using adapters::Prompt;
 using State = DeliveryState;
 
@@ -90,7 +89,8 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
     task.metadata["messageId"] = d.message;
     task.metadata["completedBy"] = "runner";
     auto set = co_await services_.bus.set_task(std::move(task));
-    if (!set) spdlog::warn("agent {}: task {} could not be set in progress: {}", agent_id_, *d.task, set.error().message);
+    if (!set)
+      spdlog::warn("agent {}: task {} could not be set in progress: {}", agent_id_, *d.task, set.error().message);
     host_.work().start({"task", std::to_string(*d.task)});
   }
   co_return true;

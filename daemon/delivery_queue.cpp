@@ -91,10 +91,14 @@ relay::MessageId DeliveryQueue::next_local_id() {
 awaitable<void> DeliveryQueue::run() {
   for (;;) {
     forget_settled();  // only here, where nothing refers to a delivery
-    if (auto* d = next_to_report()) co_await report(*d);
-    else if (auto* unknown = next_to_resolve()) co_await resolve(*unknown);
-    else if (auto* next = next_to_hand()) co_await deliver(*next);
-    else co_await changed_.wait(std::min(next_retry(), watch_for_orphaned_turn()));
+    if (auto* d = next_to_report())
+      co_await report(*d);
+    else if (auto* unknown = next_to_resolve())
+      co_await resolve(*unknown);
+    else if (auto* next = next_to_hand())
+      co_await deliver(*next);
+    else
+      co_await changed_.wait(std::min(next_retry(), watch_for_orphaned_turn()));
   }
 }
 
@@ -192,20 +196,20 @@ Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
 void DeliveryQueue::save(Delivery const& d) {
   auto change = [agent = agent_id_, id = d.message, state = std::string(to_string(d.state)), nonce = d.nonce,
                  record = to_text(to_journal(d)), open = !d.is_settled()](Database& db) {
-    db.prepare("INSERT INTO deliveries(agent, message, state, nonce, record, open) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
-               "ON CONFLICT(agent, message) DO UPDATE SET state = ?3, nonce = ?4, record = ?5, open = ?6")
+    db.prepare(
+          "INSERT INTO deliveries(agent, message, state, nonce, record, open) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
+          "ON CONFLICT(agent, message) DO UPDATE SET state = ?3, nonce = ?4, record = ?5, open = ?6")
         .bind(agent, id, state, nonce, record, open)
         .run();
   };
-  services_.journal.write(std::move(change), [this] {
-    services_.deliveries_changed.notify_all();
-  });
+  services_.journal.write(std::move(change), [this] { services_.deliveries_changed.notify_all(); });
 }
 
 void DeliveryQueue::save(Turn const& turn) {
   auto change = [agent = agent_id_, number = turn.number, record = to_text(to_json(turn))](Database& db) {
-    db.prepare("INSERT INTO turns(agent, number, record) VALUES(?1, ?2, ?3) "
-               "ON CONFLICT(agent, number) DO UPDATE SET record = ?3")
+    db.prepare(
+          "INSERT INTO turns(agent, number, record) VALUES(?1, ?2, ?3) "
+          "ON CONFLICT(agent, number) DO UPDATE SET record = ?3")
         .bind(agent, number, record)
         .run();
   };

@@ -66,8 +66,8 @@ class DeliveryQueue {
   awaitable<void> on_process_gone();
 
   bool turn_open() const { return turn_.has_value(); }
-  std::size_t waiting() const;       ///< messages not yet accepted
-  std::string held_reason() const;   ///< why the first of them waits; empty: nothing holds it
+  std::size_t waiting() const;      ///< messages not yet accepted
+  std::string held_reason() const;  ///< why the first of them waits; empty: nothing holds it
   std::map<relay::MessageId, Delivery> const& open() const { return open_; }
 
  private:
@@ -107,12 +107,12 @@ class DeliveryQueue {
   TaskGroup handing_;  ///< the one attempt under way, so that it can be cut short when its process ends
 
   std::map<relay::MessageId, Delivery> open_;
-  std::unordered_set<relay::MessageId> known_;    ///< every id ever taken up: none is taken up twice
+  std::unordered_set<relay::MessageId> known_;       ///< every id ever taken up: none is taken up twice
   std::unordered_set<relay::MessageId> in_process_;  ///< handed to the process that runs now
   std::unordered_set<relay::MessageId> ask_witness_;
   std::optional<Turn> turn_;
-  std::optional<relay::MessageId> in_hand_;       ///< the delivery being handed over
-  std::optional<adapters::TurnEnded> early_end_;  ///< the end of a turn that came while a message was in hand
+  std::optional<relay::MessageId> in_hand_;           ///< the delivery being handed over
+  std::optional<adapters::TurnEnded> early_end_;      ///< the end of a turn that came while a message was in hand
   std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open
   bool process_gone_ = false;
   bool session_in_use_ = false;

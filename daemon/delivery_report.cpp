@@ -61,8 +61,8 @@ awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
   auto& bus = services_.bus;
   if (d.task && !d.claim_token.empty()) {
     bool const done = d.state == State::done;
-    relay::Task task{*d.task, done ? relay::TaskStatus::done : relay::TaskStatus::failed, {}, json::object(), agent_id_,
-                     wall_now()};
+    relay::Task task{
+        *d.task, done ? relay::TaskStatus::done : relay::TaskStatus::failed, {}, json::object(), agent_id_, wall_now()};
     task.body = done ? "message " + std::to_string(d.message) : d.reason;
     task.metadata["messageId"] = d.message;
     task.metadata["completedBy"] = "runner";

@@ -25,7 +25,8 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
   auto const prompt = prompt_of(d);
   bool const running = in_process_.contains(d.message);
   Witness witness = Witness::pending;
-  if (!running) witness = host_.witness_offline(prompt);
+  if (!running)
+    witness = host_.witness_offline(prompt);
   else if (auto* session = host_.taker()) {
     session_in_use_ = true;
     witness = co_await session->witness(prompt, false);
@@ -35,8 +36,8 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
   if (d.state != State::unknown) co_return;
   services_.events.append(agent_id_, "message.witness",
                           {{"message", d.message},
-                           {"says", witness == Witness::accepted ? "accepted"
-                                    : witness == Witness::absent ? "absent"
+                           {"says", witness == Witness::accepted  ? "accepted"
+                                    : witness == Witness::absent  ? "absent"
                                     : witness == Witness::pending ? "pending"
                                                                   : "blind"}});
   if (witness == Witness::accepted) {
@@ -108,8 +109,10 @@ void DeliveryQueue::open_turn() {
 void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
   // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
   if (auto before = std::exchange(early_end_, std::nullopt)) close_turn(*before);
-  if (in_hand_) early_end_ = end;
-  else close_turn(end);
+  if (in_hand_)
+    early_end_ = end;
+  else
+    close_turn(end);
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) ask_witness_.insert(id);
   changed_.notify_all();
@@ -127,12 +130,17 @@ void DeliveryQueue::close_turn(TurnEnded const& end) {
                                                              : "interrupted";
   save(turn);
   services_.events.append(agent_id_, "turn.ended",
-                          {{"turn", turn.number}, {"status", turn.status}, {"messages", turn.messages},
-                           {"errorKind", turn.error_kind}, {"error", turn.error}});
+                          {{"turn", turn.number},
+                           {"status", turn.status},
+                           {"messages", turn.messages},
+                           {"errorKind", turn.error_kind},
+                           {"error", turn.error}});
   for (auto& [id, d] : open_) {
     if (d.turn != turn.number || d.state != State::running) continue;
-    if (turn.status == "done") end_delivery(d, State::done, turn.final_text);
-    else end_delivery(d, State::failed, turn.error.empty() ? turn.status : turn.status + ": " + turn.error);
+    if (turn.status == "done")
+      end_delivery(d, State::done, turn.final_text);
+    else
+      end_delivery(d, State::failed, turn.error.empty() ? turn.status : turn.status + ": " + turn.error);
   }
   host_.work().clear({"provider-turn"});
   host_.work_changed();
@@ -146,10 +154,10 @@ void DeliveryQueue::end_delivery(Delivery& d, State state, std::string reason) {
   d.step(std::string(to_string(state)));
   d.retry_at = Clock::now();
   save(d);
-  announce(d, state == State::done       ? "message.done"
-              : state == State::failed   ? "message.failed"
-              : state == State::refused  ? "message.refused"
-                                         : "message.unverified");
+  announce(d, state == State::done      ? "message.done"
+              : state == State::failed  ? "message.failed"
+              : state == State::refused ? "message.refused"
+                                        : "message.unverified");
   changed_.notify_all();
 }
 
@@ -214,8 +222,10 @@ awaitable<void> DeliveryQueue::on_process_gone() {
   for (auto& [id, d] : open_) {
     if (d.state != State::running) continue;
     d.turn = 0;
-    if (d.task) save(d);
-    else end_delivery(d, State::failed, why);
+    if (d.task)
+      save(d);
+    else
+      end_delivery(d, State::failed, why);
   }
   TurnEnded end;
   end.outcome = TurnEnded::Outcome::interrupted;

@@ -21,8 +21,9 @@ awaitable<Result<void>> EventLog::load(int retention_days) {
     auto& each = db.prepare("SELECT agent, max(agent_number) FROM events WHERE agent_number > 0 GROUP BY agent").bind();
     while (each.step()) ends.agents[each.text(0)] = {each.integer(1), each.integer(1)};
     // The newest of each agent stays, so that its numbers go on where they were.
-    db.prepare("DELETE FROM events WHERE at < ?1 AND number < (SELECT max(number) FROM events) AND number NOT IN "
-               "(SELECT max(number) FROM events WHERE agent_number > 0 GROUP BY agent)")
+    db.prepare(
+          "DELETE FROM events WHERE at < ?1 AND number < (SELECT max(number) FROM events) AND number NOT IN "
+          "(SELECT max(number) FROM events WHERE agent_number > 0 GROUP BY agent)")
         .bind(oldest)
         .run();
     return ends;
@@ -40,9 +41,9 @@ void EventLog::append(std::string const& agent, std::string type, json data) {
   event.agent = agent;
   event.agent_number = agent.empty() ? 0 : ++agents_[agent].assigned;
   auto const at = wall_now();
-  json const whole = {{"number", event.number},       {"agentNumber", event.agent_number},
-                      {"agent", agent},               {"type", std::move(type)},
-                      {"at", to_iso8601(at)},         {"data", std::move(data)}};
+  json const whole = {{"number", event.number}, {"agentNumber", event.agent_number},
+                      {"agent", agent},         {"type", std::move(type)},
+                      {"at", to_iso8601(at)},   {"data", std::move(data)}};
   event.json_text = to_text(whole);
   auto change = [event, at](Database& db) {
     db.prepare("INSERT INTO events(number, agent, agent_number, at, text) VALUES(?1, ?2, ?3, ?4, ?5)")
@@ -62,8 +63,8 @@ void EventLog::append(std::string const& agent, std::string type, json data) {
 awaitable<Result<std::vector<control::Event>>> EventLog::page(std::string agent, std::int64_t cursor, int limit) {
   std::vector<control::Event> found;
   auto const number_of = [&](control::Event const& e) { return agent.empty() ? e.number : e.agent_number; };
-  bool const in_memory = !recent_.empty() && (recent_.front().number == 1 ||
-                                              (agent.empty() && recent_.front().number <= cursor + 1));
+  bool const in_memory =
+      !recent_.empty() && (recent_.front().number == 1 || (agent.empty() && recent_.front().number <= cursor + 1));
   auto const numbers = agents_.find(agent);
   bool const at_end = !agent.empty() && (numbers == agents_.end() || cursor >= numbers->second.visible);
   if (in_memory || at_end) {
@@ -74,11 +75,14 @@ awaitable<Result<std::vector<control::Event>>> EventLog::page(std::string agent,
     co_return found;
   }
   auto query = [agent, cursor, limit](Database& db) -> Result<std::vector<control::Event>> {
-    auto& rows = agent.empty()
-                     ? db.prepare("SELECT number, agent_number, agent, text FROM events WHERE number > ?1 "
-                                  "ORDER BY number LIMIT ?2").bind(cursor, limit)
-                     : db.prepare("SELECT number, agent_number, agent, text FROM events WHERE agent = ?1 AND "
-                                  "agent_number > ?2 ORDER BY agent_number LIMIT ?3").bind(agent, cursor, limit);
+    auto& rows = agent.empty() ? db.prepare(
+                                       "SELECT number, agent_number, agent, text FROM events WHERE number > ?1 "
+                                       "ORDER BY number LIMIT ?2")
+                                     .bind(cursor, limit)
+                               : db.prepare(
+                                       "SELECT number, agent_number, agent, text FROM events WHERE agent = ?1 AND "
+                                       "agent_number > ?2 ORDER BY agent_number LIMIT ?3")
+                                     .bind(agent, cursor, limit);
     std::vector<control::Event> events;
     while (rows.step()) events.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3)});
     return events;

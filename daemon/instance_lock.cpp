@@ -2,15 +2,14 @@
 
 #include "base/paths.hpp"
 
+#include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
+#include <string>
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <string>
 
 namespace ar::daemon {
 namespace {
@@ -40,9 +39,10 @@ Result<InstanceLock> InstanceLock::take(std::filesystem::path const& state_dir) 
   }
   if (!locked) {
     auto const holder = read_file(file, 64);
-    return conflict("already_running", "a daemon (pid " + (holder && !holder->empty() ? *holder : std::string("unknown")) +
-                                           ") uses " + state_dir.string() +
-                                           " already; use it, stop it with `agent-runner down`, or choose another --state-dir");
+    return conflict("already_running",
+                    "a daemon (pid " + (holder && !holder->empty() ? *holder : std::string("unknown")) + ") uses " +
+                        state_dir.string() +
+                        " already; use it, stop it with `agent-runner down`, or choose another --state-dir");
   }
   auto const pid = std::to_string(::getpid());
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))

@@ -129,7 +129,7 @@ awaitable<void> Journal::run() {
         spdlog::error("the journal cannot write, deliveries wait: {}", result.error().message);
       failing_ = result.error();
       changed_.notify_all();
-      if (stopping_) co_return;  // what is lost had no effect yet: effects wait for committed()
+      if (stopping_) co_return;                   // what is lost had no effect yet: effects wait for committed()
       co_await changed_.wait(Clock::now() + 1s);  // stop() ends the wait early
     }
     if (gate.recovered("journal")) spdlog::info("the journal can write again");

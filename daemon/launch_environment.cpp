@@ -1,20 +1,38 @@
 #include "daemon/launch_environment.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <unistd.h>
 
 namespace ar::daemon {
 namespace {
 
 /// What a program needs to be at home: user, place, language, certificates, agents for keys and the desktop.
-constexpr std::array<std::string_view, 24> kPassed = {
-    "PATH",          "HOME",          "USER",        "LOGNAME",       "SHELL",          "LANG",
-    "LANGUAGE",      "TZ",            "TMPDIR",      "SSH_AUTH_SOCK", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
-    "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-    "http_proxy",    "https_proxy",   "no_proxy",    "SSL_CERT_FILE", "SSL_CERT_DIR",   "NODE_EXTRA_CA_CERTS"};
+constexpr std::array<std::string_view, 24> kPassed = {"PATH",
+                                                      "HOME",
+                                                      "USER",
+                                                      "LOGNAME",
+                                                      "SHELL",
+                                                      "LANG",
+                                                      "LANGUAGE",
+                                                      "TZ",
+                                                      "TMPDIR",
+                                                      "SSH_AUTH_SOCK",
+                                                      "XDG_CONFIG_HOME",
+                                                      "XDG_DATA_HOME",
+                                                      "XDG_CACHE_HOME",
+                                                      "XDG_STATE_HOME",
+                                                      "XDG_RUNTIME_DIR",
+                                                      "HTTP_PROXY",
+                                                      "HTTPS_PROXY",
+                                                      "NO_PROXY",
+                                                      "http_proxy",
+                                                      "https_proxy",
+                                                      "no_proxy",
+                                                      "SSL_CERT_FILE",
+                                                      "SSL_CERT_DIR",
+                                                      "NODE_EXTRA_CA_CERTS"};
 
 bool is_passed(std::string const& name, std::vector<std::string> const& pass) {
   return std::ranges::find(kPassed, name) != kPassed.end() || name.starts_with("LC_") ||

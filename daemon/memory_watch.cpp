@@ -1,9 +1,8 @@
 #include "daemon/memory_watch.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
-
 #include <string_view>
+#include <unistd.h>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -31,8 +30,8 @@ awaitable<std::string> MemoryWatch::tight() {
     if (limit_ > 0) {
       auto const used = used_();
       if (used > limit_)
-        co_return "the agents use " + std::to_string(used >> 20) + " MiB, more than the " + std::to_string(limit_ >> 20) +
-            " MiB that are configured";
+        co_return "the agents use " + std::to_string(used >> 20) + " MiB, more than the " +
+            std::to_string(limit_ >> 20) + " MiB that are configured";
     }
     auto const deadline = limit_ > 0 ? Clock::now() + kLook : Clock::time_point::max();
     bool const pressed = co_await pressure(deadline);

@@ -15,8 +15,8 @@ namespace ar::daemon {
 /// io thread only.
 class MemoryWatch {
  public:
-  /// `limit`: bytes that `used` may report; 0: none. A kernel without PSI, or one that does not let us ask, is fine: then
-  /// only the limit counts.
+  /// `limit`: bytes that `used` may report; 0: none. A kernel without PSI, or one that does not let us ask, is fine:
+  /// then only the limit counts.
   MemoryWatch(Executor executor, std::int64_t limit, std::function<std::int64_t()> used);
   /// Returns why, for people. With neither a signal nor a limit it returns only when cancelled.
   awaitable<std::string> tight();

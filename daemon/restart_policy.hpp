@@ -22,7 +22,8 @@ class RestartPolicy {
   std::deque<Clock::time_point> exits_;
 };
 
-/// For the whole fleet: when many agents die at once (their tmux server, memory), they are not all started at once. Pure.
+/// For the whole fleet: when many agents die at once (their tmux server, memory), they are not all started at once.
+/// Pure.
 class FleetBrake {
  public:
   /// What a restart that is due in `wait` waits instead: at most 5 are started within any second.

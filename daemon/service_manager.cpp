@@ -37,10 +37,7 @@ Clock::duration watchdog_time(std::map<std::string, std::string> const& environm
 }  // namespace
 
 ServiceManager::ServiceManager(Executor executor, std::map<std::string, std::string> const& environment)
-    : watchdog_(watchdog_time(environment)),
-      more_(executor),
-      told_(executor),
-      tasks_(executor, "service manager") {
+    : watchdog_(watchdog_time(environment)), more_(executor), told_(executor), tasks_(executor, "service manager") {
   auto address = value_of(environment, "NOTIFY_SOCKET");
   if (address.empty()) return;
   auto const shown = address;

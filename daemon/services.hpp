@@ -27,13 +27,13 @@ struct Services {
   relay::Bus& bus;
   adapters::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
-  Worker& files;  ///< attachments and other file work
+  Worker& files;                 ///< attachments and other file work
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const& adapters;
-  std::filesystem::path bin_dir;     ///< agent-runner, agent-runner-hook
-  std::filesystem::path share_dir;   ///< plugins/
+  std::filesystem::path bin_dir;    ///< agent-runner, agent-runner-hook
+  std::filesystem::path share_dir;  ///< plugins/
   FleetBrake& brake;
-  std::string instance_id;           ///< this start of the daemon
-  std::function<int()> tcp_port;     ///< of the control server; 0: none
+  std::string instance_id;        ///< this start of the daemon
+  std::function<int()> tcp_port;  ///< of the control server; 0: none
 };
 
 }  // namespace ar::daemon

@@ -1,6 +1,7 @@
 #include "daemon/supervisor.hpp"
-#include "daemon/memory_watch.hpp"
+
 #include "base/ids.hpp"
+#include "daemon/memory_watch.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -25,7 +26,9 @@ Result<std::vector<StoredAgent>> read_agents(Database& db) {
   while (rows.step())
     stored.push_back({spec_from_journal(json::parse(rows.text(0))),
                       agent_state_from(rows.text(1)).value_or(AgentState::stopped),
-                      agent_record_from(json::parse(rows.text(2))), {}, {}});
+                      agent_record_from(json::parse(rows.text(2))),
+                      {},
+                      {}});
   for (auto& agent : stored) {
     auto& deliveries = db.prepare("SELECT message, open, record FROM deliveries WHERE agent = ?1").bind(agent.spec.id);
     while (deliveries.step()) {
@@ -39,7 +42,10 @@ Result<std::vector<StoredAgent>> read_agents(Database& db) {
 }  // namespace
 
 Supervisor::Supervisor(Services& services)
-    : services_(services), spawning_(services.executor), tasks_(services.executor, "supervisor"), watching_(services.executor, "memory") {}
+    : services_(services),
+      spawning_(services.executor),
+      tasks_(services.executor, "supervisor"),
+      watching_(services.executor, "memory") {}
 Supervisor::~Supervisor() = default;
 
 awaitable<Result<void>> Supervisor::take_over() {
@@ -171,7 +177,8 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   if (!spec) co_return spec.error();
   if (spec->id.empty()) spec->id = free_name(spec->provider);
   if (agents_.contains(spec->id))
-    co_return conflict("name_taken", "there is an agent named " + spec->id + " already; choose another name, or remove it: agent-runner rm " + spec->id);
+    co_return conflict("name_taken", "there is an agent named " + spec->id +
+                                         " already; choose another name, or remove it: agent-runner rm " + spec->id);
 
   auto token = co_await make_token(spec->id);
   if (!token) co_return token.error();
@@ -186,7 +193,9 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   }
   if (!idempotency_key.empty())
     services_.journal.write([key = idempotency_key, hash, id](Database& db) {
-      db.prepare("INSERT OR REPLACE INTO spawn_keys(key, body_hash, agent) VALUES(?1, ?2, ?3)").bind(key, hash, id).run();
+      db.prepare("INSERT OR REPLACE INTO spawn_keys(key, body_hash, agent) VALUES(?1, ?2, ?3)")
+          .bind(key, hash, id)
+          .run();
     });
   agent->begin();
   auto safe = co_await services_.journal.committed();
@@ -212,7 +221,8 @@ std::shared_ptr<Agent> Supervisor::find(std::string_view id) const {
 
 Result<std::shared_ptr<Agent>> Supervisor::get(std::string_view id) const {
   if (auto agent = find(id)) return agent;
-  return not_found("no_such_agent", "there is no agent \"" + std::string(id.substr(0, 80)) + "\"; `agent-runner ps -a` lists them");
+  return not_found("no_such_agent",
+                   "there is no agent \"" + std::string(id.substr(0, 80)) + "\"; `agent-runner ps -a` lists them");
 }
 
 std::shared_ptr<Agent> Supervisor::find_by_token(std::string_view token) const {

@@ -51,7 +51,7 @@ class Supervisor {
   std::map<std::string, std::shared_ptr<Agent>, std::less<>> agents_;
   std::map<std::string, std::string, std::less<>> by_token_hash_;
   AsyncMutex spawning_;
-  TaskGroup tasks_;       ///< short ones, that are waited for
+  TaskGroup tasks_;  ///< short ones, that are waited for
   TaskGroup watching_;
 };
 

@@ -10,7 +10,7 @@
 namespace ar::daemon {
 
 struct Turn {
-  std::int64_t number = 0;  ///< 1, 2, ... within its agent
+  std::int64_t number = 0;                   ///< 1, 2, ... within its agent
   std::vector<relay::MessageId> messages{};  ///< empty: a person at the terminal, or the provider itself
   std::string status = "running";            ///< running, done, failed, interrupted
   WallTime started_at{}, ended_at{};

@@ -31,8 +31,7 @@ constexpr size_t most_bytes = 32U << 20;
 constexpr long connect_ms = 80;
 constexpr long answer_ms = 5000;
 constexpr long longest_answer_ms = 24L * 3600 * 1000;
-constexpr long absent_input_ms =
-    50;  // to take the provider's input, or its write fails, although nobody hears it
+constexpr long absent_input_ms = 50;  // to take the provider's input, or its write fails, although nobody hears it
 
 char const* variable(char const* name) {
   char const* const value = getenv(name);
@@ -189,8 +188,8 @@ struct Answer {
     return body != 0 && has_length && bytes.size - body >= length;
   }
   bool good() const {
-    return body != 0 && bytes.size > 12 && memcmp(bytes.data, "HTTP/1.", 7) == 0 && bytes.data[9] == '2' &&
-           !chunked && (!has_length || bytes.size - body >= length);
+    return body != 0 && bytes.size > 12 && memcmp(bytes.data, "HTTP/1.", 7) == 0 && bytes.data[9] == '2' && !chunked &&
+           (!has_length || bytes.size - body >= length);
   }
 };
 
@@ -201,8 +200,7 @@ char const* run(char const* event, bool permission) {
   char const* const socket_path = variable("AGENT_RUNNER_SOCKET");
   char const* const token = variable("AGENT_RELAY_TOKEN");
   char const* const session = variable("AGENT_RELAY_PROVIDER_SESSION_ID");
-  if (!*socket_path || !*token)
-    return "AGENT_RUNNER_SOCKET or AGENT_RELAY_TOKEN is not set: not an agent of ours";
+  if (!*socket_path || !*token) return "AGENT_RUNNER_SOCKET or AGENT_RELAY_TOKEN is not set: not an agent of ours";
   if (!is_word(token) || !is_word(session)) return "the token or the session's id is not fit for a header";
 
   Bytes input;
@@ -227,30 +225,25 @@ char const* run(char const* event, bool permission) {
   }
   limit_sending(fd, answer_ms);
   char head[4096];
-  int const head_size =
-      snprintf(head, sizeof head,
-               "POST /v1/hooks/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-               "Authorization: Bearer %s\r\nX-Provider-Session: %s\r\nContent-Length: %zu\r\n"
-               "Connection: close\r\n\r\n",
-               event, token, session, input.size);
-  if (!send_all(fd, head, static_cast<size_t>(head_size), MSG_MORE) ||
-      !send_all(fd, input.data, input.size, 0))
+  int const head_size = snprintf(head, sizeof head,
+                                 "POST /v1/hooks/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                 "Authorization: Bearer %s\r\nX-Provider-Session: %s\r\nContent-Length: %zu\r\n"
+                                 "Connection: close\r\n\r\n",
+                                 event, token, session, input.size);
+  if (!send_all(fd, head, static_cast<size_t>(head_size), MSG_MORE) || !send_all(fd, input.data, input.size, 0))
     explain("the daemon took only a part of the input");  // it may have said why: read on
 
   Answer answer;
   Got const got = read_all(fd, answer.bytes, now_ms() + patience, [&] { return answer.whole(); });
   if (got == Got::late) return "the daemon did not answer in time";
   if (!answer.good()) {
-    if (answer.body != 0)
-      explain(answer.bytes.data[9] == '2' ? "the answer is cut off" : "the daemon refused:");
+    if (answer.body != 0) explain(answer.bytes.data[9] == '2' ? "the answer is cut off" : "the daemon refused:");
     if (answer.body != 0 && strcmp(variable("AGENT_RUNNER_HOOK_DEBUG"), "1") == 0)
-      dprintf(2, "%.*s\n", static_cast<int>(answer.bytes.size - answer.body),
-              answer.bytes.data + answer.body);
+      dprintf(2, "%.*s\n", static_cast<int>(answer.bytes.size - answer.body), answer.bytes.data + answer.body);
     return "no good answer";
   }
   size_t const available = answer.bytes.size - answer.body;
-  print(answer.bytes.data + answer.body,
-        answer.has_length && answer.length < available ? answer.length : available);
+  print(answer.bytes.data + answer.body, answer.has_length && answer.length < available ? answer.length : available);
   return nullptr;
 }
 
@@ -265,13 +258,12 @@ void take_input() {
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   // A socket that landed on a closed 0, 1 or 2 would be read as the input or written as the answer.
-  struct stat info {};
+  struct stat info{};
   for (int standard = 0; standard <= 2; ++standard)
     if (fstat(standard, &info) != 0) open("/dev/null", O_RDWR);
 
   if (argc != 2 || !is_event(argv[1])) {
-    explain(
-        "usage: agent-runner-hook EVENT, with the hook's JSON on stdin; EVENT is letters, like SessionStart");
+    explain("usage: agent-runner-hook EVENT, with the hook's JSON on stdin; EVENT is letters, like SessionStart");
     return 0;
   }
   bool const permission = strcmp(argv[1], "PermissionRequest") == 0;

@@ -22,7 +22,7 @@ struct BusLimits {
   std::size_t max_body_bytes = 1U << 20;
   std::size_t max_attachment_bytes = 32U << 20;
   milliseconds lease = std::chrono::minutes(15);
-  int max_deliveries = 5;  ///< leases of one message before it is a dead letter
+  int max_deliveries = 5;                                ///< leases of one message before it is a dead letter
   milliseconds retention = std::chrono::hours(24 * 14);  ///< older messages expire; unread ones tell their sender
 };
 
@@ -108,8 +108,7 @@ class Bus {
   // ---- presence ----
   virtual awaitable<Result<void>> register_agent(Presence presence) = 0;
   /// Top-level fields of `meta` replace those of the same name, here and in heartbeat. Error: unknown_agent.
-  virtual awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready,
-                                                 json meta) = 0;
+  virtual awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready, json meta) = 0;
   virtual awaitable<Result<void>> heartbeat(std::string agent_id, json meta) = 0;
   virtual awaitable<Result<void>> remove_agent(std::string agent_id) = 0;
   virtual awaitable<Result<std::vector<Presence>>> agents() = 0;
@@ -125,8 +124,7 @@ class Bus {
   virtual awaitable<Result<void>> revoke_token(std::string jti) = 0;
 
   // ---- attachments ----
-  virtual awaitable<Result<Attachment>> put_attachment(std::string name, std::string media_type,
-                                                       std::string bytes) = 0;
+  virtual awaitable<Result<Attachment>> put_attachment(std::string name, std::string media_type, std::string bytes) = 0;
   virtual awaitable<Result<std::string>> attachment_bytes(std::string id) = 0;
 
   // ---- hints ----

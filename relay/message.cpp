@@ -68,12 +68,8 @@ std::string address_problem(std::string_view to) {
 }
 
 std::string_view to_string(TaskStatus status) { return kTaskStatus.at(static_cast<std::size_t>(status)); }
-std::string_view to_string(CommandStatus status) {
-  return kCommandStatus.at(static_cast<std::size_t>(status));
-}
-std::optional<TaskStatus> task_status_from(std::string_view text) {
-  return named<TaskStatus>(kTaskStatus, text);
-}
+std::string_view to_string(CommandStatus status) { return kCommandStatus.at(static_cast<std::size_t>(status)); }
+std::optional<TaskStatus> task_status_from(std::string_view text) { return named<TaskStatus>(kTaskStatus, text); }
 std::optional<CommandStatus> command_status_from(std::string_view text) {
   return named<CommandStatus>(kCommandStatus, text);
 }

@@ -114,8 +114,7 @@ Result<NewMessage> new_message_from(json const& body) {
   message.idempotency_key = in.string("idempotencyKey");
   auto const into_payload = [&](char const* name, json value) {
     auto const [place, fresh] = message.payload.emplace(name, value);
-    if (!fresh && *place != value)
-      in.fail(name, std::string("contradicts payload.") + name + "; say it once");
+    if (!fresh && *place != value) in.fail(name, std::string("contradicts payload.") + name + "; say it once");
   };
   if (auto const task = in.maybe_integer("taskId")) {
     if (*task <= 0) in.fail("taskId", "must be a positive integer");

@@ -20,8 +20,7 @@ Result<void> check_payload(json const& payload) {
   }
   for (char const* name : {"urgent", "replyRequested"}) {
     if (auto const flag = payload.find(name); flag != payload.end() && !flag->is_boolean())
-      return invalid(std::string("payload.") + name,
-                     std::string("payload.") + name + " must be true or false");
+      return invalid(std::string("payload.") + name, std::string("payload.") + name + " must be true or false");
   }
   return {};
 }
@@ -32,21 +31,18 @@ std::string line_problem(std::string_view text) {
   if (text.empty()) return "is empty";
   if (!is_utf8(text)) return "is not UTF-8; encode it so";
   auto const is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
-  if (std::ranges::any_of(text, is_control))
-    return "holds a control character; leave line breaks and escapes out";
+  if (std::ranges::any_of(text, is_control)) return "holds a control character; leave line breaks and escapes out";
   return {};
 }
 
 Result<void> check_word(char const* field, std::string_view text, std::size_t most) {
   if (text.size() > most) return too_large(field, text.size(), most);
-  if (auto const problem = line_problem(text); !problem.empty())
-    return invalid(field, field + (" " + problem));
+  if (auto const problem = line_problem(text); !problem.empty()) return invalid(field, field + (" " + problem));
   return {};
 }
 
 Result<std::string> object_text(char const* field, json const& value, std::size_t most) {
-  if (!value.is_object())
-    return invalid(field, std::string(field) + " must be an object, not " + value.type_name());
+  if (!value.is_object()) return invalid(field, std::string(field) + " must be an object, not " + value.type_name());
   std::string text;
   try {
     text = value.dump();
@@ -62,23 +58,20 @@ Result<void> check_message(NewMessage const& message, BusLimits const& limits) {
   if (message.from.find(':') != std::string::npos || message.from == "broadcast")
     return invalid("from", "from names one sender: no colon, and not \"broadcast\"");
   if (message.to.size() > kMaxNameBytes) return too_large("to", message.to.size(), kMaxNameBytes);
-  if (auto const problem = address_problem(message.to); !problem.empty())
-    return invalid("to", "to " + problem);
+  if (auto const problem = address_problem(message.to); !problem.empty()) return invalid("to", "to " + problem);
   if (auto const good = check_word("kind", message.kind, kMaxKindBytes); !good) return good;
   if (message.subject) {
     if (message.subject->size() > kMaxSubjectBytes)
       return too_large("subject", message.subject->size(), kMaxSubjectBytes);
     if (!is_utf8(*message.subject)) return invalid("subject", "subject is not UTF-8; encode it so");
   }
-  if (message.body.size() > limits.max_body_bytes)
-    return too_large("body", message.body.size(), limits.max_body_bytes);
+  if (message.body.size() > limits.max_body_bytes) return too_large("body", message.body.size(), limits.max_body_bytes);
   if (!is_utf8(message.body))
     return invalid("body", "body is not UTF-8; encode it so, or send the bytes as an attachment");
   if (auto const good = check_payload(message.payload); !good) return good;
   if (message.attachments.size() > kMaxAttachments)
     return too_large("attachments", message.attachments.size(), kMaxAttachments);
-  if (!message.idempotency_key.empty())
-    return check_word("idempotencyKey", message.idempotency_key, kMaxNameBytes);
+  if (!message.idempotency_key.empty()) return check_word("idempotencyKey", message.idempotency_key, kMaxNameBytes);
   return {};
 }
 
@@ -101,8 +94,7 @@ Result<void> check_identity(Identity const& who) {
 }
 
 std::string canonical_hash(NewMessage const& message) {
-  json canonical =
-      json::object();  // keys are sorted, so the order in which a sender wrote them does not matter
+  json canonical = json::object();  // keys are sorted, so the order in which a sender wrote them does not matter
   canonical["from"] = message.from;
   canonical["to"] = message.to;
   canonical["kind"] = message.kind;

@@ -31,8 +31,7 @@ class ClaudeAdapter final : public Adapter {
 
   std::vector<Check> doctor(json const& table) const override {
     auto const options = read_options(table);
-    if (!options)
-      return {{Check::Level::error, "claude", options.error().message, "correct the configuration"}};
+    if (!options) return {{Check::Level::error, "claude", options.error().message, "correct the configuration"}};
     auto const cli = find_executable(options->command);
     if (!cli)
       return {{Check::Level::error, "claude", cli.error().message,

@@ -42,8 +42,7 @@ Result<void> FileWatch::add(std::filesystem::path const& folder) {
     if (fd < 0) return from_errno("cannot watch files (inotify)", errno);
     stream_.assign(fd);
   }
-  constexpr std::uint32_t kMask =
-      IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+  constexpr std::uint32_t kMask = IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
   if (::inotify_add_watch(stream_.native_handle(), folder.c_str(), kMask) < 0) {
     if (errno == ENOSPC)
       return unavailable("inotify_limit",

@@ -40,13 +40,11 @@ json settings_for(LaunchRequest const& request, Options const& options, std::str
   allowed.push_back("Read(/" + request.agent_dir.string() + "/**)");  // two slashes: an absolute path
   for (std::string const verb : {"reply", "react", "read", "inbox"})
     allowed.push_back("Bash(agent-runner " + verb + ":*)");
-  if (options.accept_bypass && mode == "bypassPermissions")
-    settings["skipDangerousModePermissionPrompt"] = true;
+  if (options.accept_bypass && mode == "bypassPermissions") settings["skipDangerousModePermissionPrompt"] = true;
   if (options.enable_project_mcp) settings["enableAllProjectMcpServers"] = true;
   if (options.status_line && !request.hook_client.empty()) {
     // A shell runs it, and shows what it prints; the client's answer is for hooks.
-    settings["statusLine"] =
-        json{{"type", "command"}, {"command", "agent-runner-hook StatusLine >/dev/null"}};
+    settings["statusLine"] = json{{"type", "command"}, {"command", "agent-runner-hook StatusLine >/dev/null"}};
   }
   return settings;
 }
@@ -55,12 +53,10 @@ json settings_for(LaunchRequest const& request, Options const& options, std::str
 Result<void> check_own_flags(std::vector<std::string> const& arguments) {
   for (auto const& argument : arguments) {
     auto const name = argument.substr(0, argument.find('='));
-    for (std::string_view ours :
-         {"--session-id", "--resume", "-r", "--continue", "-c", "--print", "-p", "--bare", "--fork-session",
-          "--bg", "--worktree", "--settings", "--permission-mode"})
+    for (std::string_view ours : {"--session-id", "--resume", "-r", "--continue", "-c", "--print", "-p", "--bare",
+                                  "--fork-session", "--bg", "--worktree", "--settings", "--permission-mode"})
       if (name == ours)
-        return invalid("providerArgs", "providerArgs must not hold " + name +
-                                           ": agent-runner sets it itself" +
+        return invalid("providerArgs", "providerArgs must not hold " + name + ": agent-runner sets it itself" +
                                            (name == "--settings" ? " (use providers.claude.settings)" : "") +
                                            (name == "--permission-mode" ? " (use approvalMode)" : ""));
   }
@@ -104,17 +100,15 @@ std::map<std::string, std::string> launch_environment(LaunchRequest const& reque
 
 Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& options) {
   auto const path = request.environment.find("PATH");
-  auto const cli =
-      find_executable(options.command, path == request.environment.end() ? std::string() : path->second);
+  auto const cli = find_executable(options.command, path == request.environment.end() ? std::string() : path->second);
   if (!cli)
     return Error{ErrorKind::not_found, "cli_missing",
                  "Claude Code is not installed: " + cli.error().message +
                      " (npm install -g @anthropic-ai/claude-code, or set providers.claude.command)"};
   auto const mode = permission_mode(request.approval_mode);
   if (!mode)
-    return invalid("approvalMode",
-                   "approvalMode \"" + request.approval_mode +
-                       "\" is neither read-only, guarded, auto, full nor a mode of Claude Code");
+    return invalid("approvalMode", "approvalMode \"" + request.approval_mode +
+                                       "\" is neither read-only, guarded, auto, full nor a mode of Claude Code");
   if (auto checked = check_own_flags(request.provider_args); !checked) return checked.error();
 
   auto const own = request.agent_dir / "claude";
@@ -141,10 +135,9 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   }
   // A session that never had a prompt left no record: resuming it fails, creating it again under its id
   // works.
-  auto const record = request.resume_session.empty()
-                          ? fs::path()
-                          : transcript_file(config_dir(launch_environment(request, options)), request.cwd,
-                                            request.resume_session);
+  auto const record = request.resume_session.empty() ? fs::path()
+                                                     : transcript_file(config_dir(launch_environment(request, options)),
+                                                                       request.cwd, request.resume_session);
   std::error_code ec;
   plan.resumes = !record.empty() && fs::exists(record, ec);
   plan.session_id = !request.resume_session.empty()  ? request.resume_session
@@ -190,8 +183,7 @@ Result<std::string> cli_version(fs::path const& cli, int limit_ms) {
   auto const end = output.find_first_of(" \n");
   auto version = output.substr(0, end);
   if (version.empty() || version.front() < '0' || version.front() > '9')
-    return unavailable("cli_broken",
-                       cli.string() + " --version printed no version; run it by hand to see why");
+    return unavailable("cli_broken", cli.string() + " --version printed no version; run it by hand to see why");
   return version;
 }
 

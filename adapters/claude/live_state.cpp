@@ -17,8 +17,7 @@ std::string project_folder(std::string const& path) {
   // It counts in UTF-16 units: a character outside ASCII is one '-' (two when it lies beyond U+FFFF).
   std::int32_t hash = 0;
   auto const mix = [&](std::uint32_t unit) {
-    hash = static_cast<std::int32_t>((static_cast<std::uint32_t>(hash) << 5) -
-                                     static_cast<std::uint32_t>(hash) + unit);
+    hash = static_cast<std::int32_t>((static_cast<std::uint32_t>(hash) << 5) - static_cast<std::uint32_t>(hash) + unit);
   };
   for (std::size_t i = 0; i < path.size();) {
     auto const c = static_cast<unsigned char>(path[i]);

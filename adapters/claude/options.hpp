@@ -11,7 +11,7 @@ namespace ar::adapters::claude {
 struct Options {
   std::string command = "claude";                    ///< name or path of the CLI
   std::map<std::string, std::string> environment{};  ///< set after everything inherited was scrubbed
-  json settings = json::object();  ///< merged into the --settings file; what the adapter needs wins
+  json settings = json::object();                    ///< merged into the --settings file; what the adapter needs wins
 
   // Which of the CLI's start dialogs are answered for the operator. Each is a decision about safety, so each
   // but one is off. The exception: whoever starts an agent names its folder in the same call, which says what
@@ -19,12 +19,10 @@ struct Options {
   bool trust_workspace = true;
   bool accept_bypass = false;       ///< approval mode `full`: "I accept all responsibility"
   bool enable_project_mcp = false;  ///< use the MCP servers that a project's .mcp.json names
-  bool sandboxed_root =
-      false;  ///< as root, tell the CLI that it runs in a sandbox (it refuses `full` otherwise)
+  bool sandboxed_root = false;      ///< as root, tell the CLI that it runs in a sandbox (it refuses `full` otherwise)
 
-  bool status_line = true;  ///< take the context use from the status line (replaces a person's own one)
-  bool set_drafts_aside =
-      true;  ///< a person's resting draft is stashed for a delivery and comes back; else wait
+  bool status_line = true;       ///< take the context use from the status line (replaces a person's own one)
+  bool set_drafts_aside = true;  ///< a person's resting draft is stashed for a delivery and comes back; else wait
 };
 
 Result<Options> read_options(json const& table);

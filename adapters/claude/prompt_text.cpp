@@ -18,8 +18,7 @@ bool exists_for_the_cli(std::string_view word, fs::path const& cwd, fs::path con
 }
 
 void defuse(std::string& field) {
-  for (auto at = field.find('@'); at != std::string::npos; at = field.find('@', at))
-    field.replace(at, 1, "\uff20");
+  for (auto at = field.find('@'); at != std::string::npos; at = field.find('@', at)) field.replace(at, 1, "\uff20");
 }
 
 }  // namespace

@@ -176,11 +176,9 @@ bool shows_only(View const& view, std::string_view pasted, VersionRow const& row
 
 bool shows_among_others(View const& view, std::string_view pasted, VersionRow const& row) {
   if (view.kind != View::Kind::composer || view.text.empty() || shows_only(view, pasted, row)) return false;
-  for (auto at = view.text.find(row.collapsed); at != std::string::npos;
-       at = view.text.find(row.collapsed, at + 1)) {
+  for (auto at = view.text.find(row.collapsed); at != std::string::npos; at = view.text.find(row.collapsed, at + 1)) {
     std::size_t after = 0;
-    if (collapsed_newlines(std::string_view(view.text).substr(at), row.collapsed, after) ==
-        newlines_in(pasted))
+    if (collapsed_newlines(std::string_view(view.text).substr(at), row.collapsed, after) == newlines_in(pasted))
       return true;
   }
   return without_blanks(view.text).find(without_blanks(pasted)) != std::string::npos;

@@ -18,8 +18,7 @@ struct View {
     unclear,     ///< nothing we know: still starting, or a new kind of screen
   };
   Kind kind = Kind::unclear;
-  std::string
-      text{};  ///< composer: without hints shown in dim letters; lines joined by newlines as displayed
+  std::string text{};    ///< composer: without hints shown in dim letters; lines joined by newlines as displayed
   std::string name{};    ///< for people, whatever the kind
   std::string above{};   ///< composer: the lines above it, where a prompt shows once it is submitted
   bool stashed = false;  ///< a draft is set aside already: another stash would overwrite it

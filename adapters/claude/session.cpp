@@ -92,8 +92,7 @@ void ClaudeSession::announce_gate() {
   emit(GateChanged{std::move(now)});
 }
 
-void ClaudeSession::become_ready(std::string session_id, std::string transcript, std::string model,
-                                 bool resumed) {
+void ClaudeSession::become_ready(std::string session_id, std::string transcript, std::string model, bool resumed) {
   session_id_ = std::move(session_id);
   if (!transcript.empty()) follow(transcript, ctx_.adopted || resumed);
   auto const first = !ready_;
@@ -232,8 +231,7 @@ awaitable<void> ClaudeSession::watch_files() {
     auto const changes = co_await files_.next();
     if (files_.broken()) co_return;
     if (changes.everything || changes.names.contains(live_name)) read_live_state();
-    if (changes.everything ||
-        (transcript_ && changes.names.contains(transcript_->path().filename().string())))
+    if (changes.everything || (transcript_ && changes.names.contains(transcript_->path().filename().string())))
       read_transcript();
   }
 }
@@ -242,9 +240,7 @@ awaitable<void> ClaudeSession::watch_files() {
 awaitable<void> ClaudeSession::watch_start() {
   if (ready_) co_return;
   auto const patience = ctx_.adopted ? Clock::duration::zero() : Clock::duration(row_->stuck_start);
-  std::function<bool()> const show_life = [this] {
-    return ready_ || live_.has_value() || !ctx_.terminal->alive();
-  };
+  std::function<bool()> const show_life = [this] { return ready_ || live_.has_value() || !ctx_.terminal->alive(); };
   auto const alive = co_await wait_for(show_life, patience);
   if (alive) co_return;
   auto watch = co_await ctx_.terminal->watch_output();
@@ -259,8 +255,7 @@ awaitable<void> ClaudeSession::watch_start() {
       break;
     }
     if (view)
-      waiting_for(view->kind == View::Kind::overlay ? view->name + " (at the start)"
-                                                    : "the start: " + view->name);
+      waiting_for(view->kind == View::Kind::overlay ? view->name + " (at the start)" : "the start: " + view->name);
     if (!watch) co_return;
     co_await (*watch)->wait(Clock::now() + std::chrono::minutes(1));
   }
@@ -293,8 +288,8 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
     ended_ = reason != "clear" && reason != "resume";
     emit(Noted{"session.ended", json{{"reason", reason}}});
   } else if (event == "Notification") {
-    emit(Noted{"notification", json{{"type", text_at(payload, "notification_type")},
-                                    {"message", text_at(payload, "message")}}});
+    emit(Noted{"notification",
+               json{{"type", text_at(payload, "notification_type")}, {"message", text_at(payload, "message")}}});
   } else if (event == "PermissionRequest") {
     // Nobody answers here yet: the dialog stays for the person at the terminal.
     waiting_for("permission for " + text_at(payload, "tool_name"));
@@ -326,8 +321,7 @@ void ClaudeSession::hook_stop_failure(json const& payload) {
   ended.outcome = TurnEnded::Outcome::failed;
   ended.error_kind = text_at(payload, "error");
   ended.error = text_at(payload, "last_assistant_message");
-  if (auto const details = text_at(payload, "error_details"); !details.empty())
-    ended.error += " (" + details + ")";
+  if (auto const details = text_at(payload, "error_details"); !details.empty()) ended.error += " (" + details + ")";
   turn_ended(std::move(ended));
 }
 
@@ -356,10 +350,10 @@ void ClaudeSession::hook_status_line(json const& payload) {
   if (window <= 0) return;
   ContextUse use;
   use.window = static_cast<std::int64_t>(window);
-  use.tokens = static_cast<std::int64_t>(
-      number_at(payload, {"context_window", "current_usage", "input_tokens"}) +
-      number_at(payload, {"context_window", "current_usage", "cache_creation_input_tokens"}) +
-      number_at(payload, {"context_window", "current_usage", "cache_read_input_tokens"}));
+  use.tokens =
+      static_cast<std::int64_t>(number_at(payload, {"context_window", "current_usage", "input_tokens"}) +
+                                number_at(payload, {"context_window", "current_usage", "cache_creation_input_tokens"}) +
+                                number_at(payload, {"context_window", "current_usage", "cache_read_input_tokens"}));
   use.utilization = number_at(payload, {"context_window", "used_percentage"}) / 100.0;
   use.source = "statusline";
   use.confidence = "reported";

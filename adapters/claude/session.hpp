@@ -70,10 +70,8 @@ class ClaudeSession final : public ProviderSession {
   // session_hand.cpp: typing prompts; session_commands.cpp: typing commands.
   awaitable<Obstacle> approach(Terminal::OutputWatch& watch);
   awaitable<std::optional<View>> look(bool& copy_mode, std::string* screen = nullptr);
-  awaitable<std::optional<View>> await_view(Terminal::OutputWatch& watch, std::string text,
-                                            Clock::time_point deadline);
-  awaitable<Handing> type_in(Prompt const& prompt, Typed const& typed,
-                             std::function<void(std::string_view)> on_step);
+  awaitable<std::optional<View>> await_view(Terminal::OutputWatch& watch, std::string text, Clock::time_point deadline);
+  awaitable<Handing> type_in(Prompt const& prompt, Typed const& typed, std::function<void(std::string_view)> on_step);
   awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, Terminal::OutputWatch& watch,
                                     Handing& handing);
   awaitable<void> await_proof(Prompt const& prompt, Handing& handing);
@@ -104,20 +102,19 @@ class ClaudeSession final : public ProviderSession {
   std::optional<LiveState> live_{};
   std::uint64_t live_changes_ = 0;
   std::string session_id_;
-  std::string last_text_{};      ///< the model's last text, for turns that end without a hook
-  bool interrupted_ = false;     ///< the transcript shows it for the running turn
-  std::string waiting_{};        ///< what a person is asked for
-  std::string blocked_{};        ///< what the screen showed in place of an empty composer, until it is gone
-  std::string resting_draft_{};  ///< a draft nobody has touched for a while: it may be set aside
-  std::string gate_{};           ///< as announced
-  int compactions_ = 0;          ///< begun so far
-  std::map<std::string, WallTime>
-      early_{};  ///< nonces the CLI has taken from its composer, not yet shown to the model
-  std::deque<std::string> handed_{};      ///< nonces typed by this session, the newest few dozen
-  std::set<std::string> typed_labels_{};  ///< how the composer showed our pastes: "[Pasted text #7 +3 lines]"
-  std::string in_hand_{};                 ///< the nonce whose proof hand() waits for
-  std::string in_hand_text_{};            ///< and what its record has to hold
-  bool altered_ = false;                  ///< it holds something else
+  std::string last_text_{};                  ///< the model's last text, for turns that end without a hook
+  bool interrupted_ = false;                 ///< the transcript shows it for the running turn
+  std::string waiting_{};                    ///< what a person is asked for
+  std::string blocked_{};                    ///< what the screen showed in place of an empty composer, until it is gone
+  std::string resting_draft_{};              ///< a draft nobody has touched for a while: it may be set aside
+  std::string gate_{};                       ///< as announced
+  int compactions_ = 0;                      ///< begun so far
+  std::map<std::string, WallTime> early_{};  ///< nonces the CLI has taken from its composer, not yet shown to the model
+  std::deque<std::string> handed_{};         ///< nonces typed by this session, the newest few dozen
+  std::set<std::string> typed_labels_{};     ///< how the composer showed our pastes: "[Pasted text #7 +3 lines]"
+  std::string in_hand_{};                    ///< the nonce whose proof hand() waits for
+  std::string in_hand_text_{};               ///< and what its record has to hold
+  bool altered_ = false;                     ///< it holds something else
   Ledger ledger_;
   std::optional<TranscriptFile> transcript_{};
 

@@ -16,13 +16,10 @@ constexpr auto kInterruptPatience = seconds(2);
 
 awaitable<Result<void>> ClaudeSession::interrupt() {
   auto const lock = co_await keyboard_.lock();
-  if (!turn_running_ && !(live_ && !live_->at_rest()))
-    co_return conflict("nothing_running", "no turn is running");
+  if (!turn_running_ && !(live_ && !live_->at_rest())) co_return conflict("nothing_running", "no turn is running");
   auto watch = co_await ctx_.terminal->watch_output();
   if (!watch) co_return watch.error();
-  std::function<bool()> const at_rest = [this] {
-    return ended_ || (live_ ? live_->at_rest() : !turn_running_);
-  };
+  std::function<bool()> const at_rest = [this] { return ended_ || (live_ ? live_->at_rest() : !turn_running_); };
   // An Escape in a turn's first moments can be lost. A second one is pressed only while the turn goes on: in
   // an idle composer two of them open the rewind menu.
   bool stopped = false;
@@ -46,13 +43,12 @@ awaitable<Result<void>> ClaudeSession::run_command(std::string command) {
   auto watch = co_await ctx_.terminal->watch_output();
   if (!watch) co_return watch.error();
   auto const obstacle = co_await approach(**watch);
-  if (!obstacle.reason.empty())
-    co_return conflict("not_ready", "cannot type " + command + ": " + obstacle.reason);
+  if (!obstacle.reason.empty()) co_return conflict("not_ready", "cannot type " + command + ": " + obstacle.reason);
   if (auto pasted = co_await ctx_.terminal->paste(command); !pasted) co_return pasted.error();
   auto const view = co_await await_view(**watch, command, Clock::now() + kCommandPatience);
   if (!view || !shows_only(*view, command, *row_))
-    co_return conflict(
-        "not_ready", "cannot type " + command + ": " + (view ? obstacle_of(*view) : "the terminal is gone"));
+    co_return conflict("not_ready",
+                       "cannot type " + command + ": " + (view ? obstacle_of(*view) : "the terminal is gone"));
   typed_labels_.insert(view->text);
   for (int presses = 1; presses <= row_->max_enters; ++presses) {
     if (auto pressed = co_await press("Enter"); !pressed) co_return pressed.error();
@@ -74,14 +70,12 @@ awaitable<Result<void>> ClaudeSession::compact() {
   if (auto typed = co_await run_command("/compact"); !typed) co_return typed.error();
   std::function<bool()> const begun = [this, before] { return compactions_ != before || ended_; };
   auto const started = co_await wait_for(begun, kCommandPatience);
-  if (!started)
-    co_return timed_out("Claude Code did not begin to compact; a short conversation cannot be compacted");
+  if (!started) co_return timed_out("Claude Code did not begin to compact; a short conversation cannot be compacted");
   co_return Result<void>();
 }
 
 awaitable<Result<void>> ClaudeSession::clear() {
-  if (auto const reason = gate(false); !reason.empty())
-    co_return conflict("not_ready", "cannot clear now: " + reason);
+  if (auto const reason = gate(false); !reason.empty()) co_return conflict("not_ready", "cannot clear now: " + reason);
   auto const before = session_id_;
   if (auto typed = co_await run_command("/clear"); !typed) co_return typed.error();
   std::function<bool()> const cleared = [this, before] { return session_id_ != before || ended_; };

@@ -19,12 +19,11 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr auto kScreenPatience = seconds(5);  ///< for a composer to appear when nothing else is on the screen
-constexpr auto kPastePatience = seconds(15);  ///< from the paste to the composer showing it
-constexpr auto kTakenPatience = seconds(10);  ///< from an empty composer to a sign that the prompt was taken
-constexpr auto kProofPatience =
-    seconds(60);                         ///< from the last sign to the proof, unless it is queued in the CLI
-constexpr auto kDraftRest = seconds(5);  ///< a draft untouched for this long may be set aside
+constexpr auto kScreenPatience = seconds(5);   ///< for a composer to appear when nothing else is on the screen
+constexpr auto kPastePatience = seconds(15);   ///< from the paste to the composer showing it
+constexpr auto kTakenPatience = seconds(10);   ///< from an empty composer to a sign that the prompt was taken
+constexpr auto kProofPatience = seconds(60);   ///< from the last sign to the proof, unless it is queued in the CLI
+constexpr auto kDraftRest = seconds(5);        ///< a draft untouched for this long may be set aside
 constexpr auto kClearPatience = seconds(20);   ///< to empty a composer line by line
 constexpr auto kWitnessPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
 constexpr std::size_t kRemembered = 64;        ///< own prompts that are recognised in the composer
@@ -96,8 +95,7 @@ awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(Terminal::OutputWatch
       co_await press(row_->stash_key);
       auto const after = co_await await_view(watch, {}, Clock::now() + seconds(2));
       resting_draft_.clear();
-      found.draft_set_aside =
-          after && after->kind == View::Kind::composer && after->text.empty() && after->stashed;
+      found.draft_set_aside = after && after->kind == View::Kind::composer && after->text.empty() && after->stashed;
       if (found.draft_set_aside) {
         found.reason.clear();
         co_return found;
@@ -117,8 +115,8 @@ awaitable<std::optional<View>> ClaudeSession::await_view(Terminal::OutputWatch& 
     bool copy_mode = false;
     auto view = co_await look(copy_mode);
     if (!view) co_return view;
-    auto const there = text.empty() ? view->kind == View::Kind::composer && view->text.empty()
-                                    : shows_only(*view, text, *row_);
+    auto const there =
+        text.empty() ? view->kind == View::Kind::composer && view->text.empty() : shows_only(*view, text, *row_);
     auto const in_the_way = view->kind == View::Kind::overlay || view->kind == View::Kind::left;
     if (there || in_the_way || Clock::now() >= deadline) co_return view;
     co_await watch.wait(deadline);
@@ -273,8 +271,7 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
   if (auto pasted = co_await ctx_.terminal->paste(typed.paste); !pasted) {
     auto reason = "the paste failed: " + pasted.error().message;
     if (pasted.error().code == "copy_mode" || pasted.error().code == "terminal_gone") {
-      if (obstacle.draft_set_aside)
-        co_await press(row_->stash_key);  // in an empty composer it brings the draft back
+      if (obstacle.draft_set_aside) co_await press(row_->stash_key);  // in an empty composer it brings the draft back
       co_return held(std::move(reason));
     }
     co_await mark_unknown(handing, std::move(reason));
@@ -307,8 +304,8 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
 }
 
 /// True when there is a sign that Enter was taken.
-awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label,
-                                                 Terminal::OutputWatch& watch, Handing& handing) {
+awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label, Terminal::OutputWatch& watch,
+                                                 Handing& handing) {
   std::function<bool()> const sign = [this, &prompt] {
     return signs_of(prompt.nonce) || ended_ || !ctx_.terminal->alive();
   };
@@ -321,15 +318,13 @@ awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::stri
     bool copy_mode = false;
     auto const view = co_await look(copy_mode);
     if (!view) co_return false;
-    auto const submitted =
-        view->above.find(prompt.nonce) != std::string::npos || (live_ && live_->busy() && !was_busy);
+    auto const submitted = view->above.find(prompt.nonce) != std::string::npos || (live_ && live_->busy() && !was_busy);
     if (submitted || view->text != label) {
       // It was submitted, or left the composer: no further Enter, whatever else the screen shows now.
       co_await wait_for(sign, kTakenPatience);
       co_return signs_of(prompt.nonce);
     }
-    spdlog::debug("{}: Enter {} for message {} was not taken", ctx_.request.agent_id, presses,
-                  prompt.message_id);
+    spdlog::debug("{}: Enter {} for message {} was not taken", ctx_.request.agent_id, presses, prompt.message_id);
   }
   // Still there, and ours: take it away, so that it cannot run into the next prompt. The transcript decides
   // later whether one of those Enters was taken after all.
@@ -347,8 +342,7 @@ awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, Handing& handin
       co_await mark_unknown(handing, "Claude Code ended before it showed the prompt to the model");
       co_return;
     }
-    if (ledger_.queued(prompt.nonce))
-      deadline = Clock::now() + kProofPatience;  // as long as its queue holds it
+    if (ledger_.queued(prompt.nonce)) deadline = Clock::now() + kProofPatience;  // as long as its queue holds it
     if (Clock::now() >= deadline) {
       co_await mark_unknown(handing, "the prompt was taken, but the transcript does not show it");
       co_return;
@@ -358,8 +352,7 @@ awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, Handing& handin
   handing.outcome = HandOutcome::accepted;
   handing.proof = "transcript";
   handing.accepted_at = wall_now();
-  if (auto const early = early_.find(prompt.nonce); early != early_.end())
-    handing.early_sign_at = early->second;
+  if (auto const early = early_.find(prompt.nonce); early != early_.end()) handing.early_sign_at = early->second;
 }
 
 awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {

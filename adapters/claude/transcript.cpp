@@ -86,9 +86,8 @@ void read_attachment(json const& record, std::vector<TranscriptFact>& facts) {
 
 std::vector<std::string> whole_envelopes(std::string_view text) {
   auto found = nonces_in(text);
-  std::erase_if(found, [&](std::string const& nonce) {
-    return text.find("[end " + nonce + "]") == std::string_view::npos;
-  });
+  std::erase_if(found,
+                [&](std::string const& nonce) { return text.find("[end " + nonce + "]") == std::string_view::npos; });
   return found;
 }
 
@@ -152,8 +151,7 @@ void Ledger::add(TranscriptFact const& fact) {
     case TranscriptFact::Kind::consumed:
       for (auto const& nonce : fact.nonces) {
         consumed_.insert(nonce);
-        std::erase_if(queue_,
-                      [&](auto const& entry) { return std::ranges::find(entry, nonce) != entry.end(); });
+        std::erase_if(queue_, [&](auto const& entry) { return std::ranges::find(entry, nonce) != entry.end(); });
       }
       break;
     case TranscriptFact::Kind::enqueued: queue_.push_back(fact.nonces); break;
@@ -167,8 +165,7 @@ void Ledger::add(TranscriptFact const& fact) {
 }
 
 bool Ledger::queued(std::string const& nonce) const {
-  return std::ranges::any_of(
-      queue_, [&](auto const& entry) { return std::ranges::find(entry, nonce) != entry.end(); });
+  return std::ranges::any_of(queue_, [&](auto const& entry) { return std::ranges::find(entry, nonce) != entry.end(); });
 }
 
 bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit) {
@@ -179,7 +176,7 @@ bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit)
     }
   } const file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) return false;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.fd, &info) == 0 && static_cast<std::uint64_t>(info.st_size) < offset_) {
     offset_ = 0;
     reader_ = TranscriptReader();

@@ -64,8 +64,7 @@ class Ledger {
 /// Follows one file from an offset; absent: nothing yet. A file that shrank is read from its start again.
 class TranscriptFile {
  public:
-  explicit TranscriptFile(std::filesystem::path path, std::uint64_t from = 0)
-      : path_(std::move(path)), offset_(from) {}
+  explicit TranscriptFile(std::filesystem::path path, std::uint64_t from = 0) : path_(std::move(path)), offset_(from) {}
   /// Reads at most `limit` bytes of what has been appended; true when there may be more.
   bool read(std::vector<TranscriptFact>& facts, std::size_t limit = 8U << 20);
   std::filesystem::path const& path() const { return path_; }

@@ -12,8 +12,7 @@ using Kind = KnownScreen::Kind;
 // The first match names the screen: the particular ones stand before the general ones.
 constexpr std::array kScreens{
     KnownScreen{"Yes, I trust this folder", Kind::dialog, "trust this folder"},
-    KnownScreen{"Detected a custom API key in your environment", Kind::dialog,
-                "use the API key of the environment"},
+    KnownScreen{"Detected a custom API key in your environment", Kind::dialog, "use the API key of the environment"},
     KnownScreen{"running in Bypass Permissions mode", Kind::dialog, "accept Bypass Permissions mode"},
     KnownScreen{"New MCP server found in this project", Kind::dialog, "use the project's MCP server"},
     KnownScreen{"Allow external CLAUDE.md file imports?", Kind::dialog, "allow CLAUDE.md imports"},

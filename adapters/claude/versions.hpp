@@ -20,18 +20,17 @@ struct KnownScreen {
 struct VersionRow {
   std::string_view seen_in;  ///< the version these facts were measured on
 
-  std::string_view
-      prompt_glyph;  ///< starts the composer's first line; dialogs use the same sign with a plain blank
-  std::string_view shell_glyph;  ///< the same place in shell mode, where a paste would run as a command
-  std::string_view collapsed;    ///< how the composer shows a long paste, before its number
-  int collapse_newlines;         ///< a paste with this many newlines is always collapsed
-  std::string_view stashed;      ///< footer while a draft is set aside
+  std::string_view prompt_glyph;  ///< starts the composer's first line; dialogs use the same sign with a plain blank
+  std::string_view shell_glyph;   ///< the same place in shell mode, where a paste would run as a command
+  std::string_view collapsed;     ///< how the composer shows a long paste, before its number
+  int collapse_newlines;          ///< a paste with this many newlines is always collapsed
+  std::string_view stashed;       ///< footer while a draft is set aside
   std::span<KnownScreen const> screens;
 
   std::string_view stash_key;       ///< sets a draft aside; it comes back by itself after the next submit
   std::string_view clear_line_key;  ///< clears one line of the composer, or one collapsed paste
   std::string_view interrupt_key;
-  int max_enters;  ///< how often Enter is pressed for one prompt, while the composer still shows it
+  int max_enters;               ///< how often Enter is pressed for one prompt, while the composer still shows it
   milliseconds enter_patience;  ///< from an Enter to looking whether it was swallowed
   milliseconds stuck_start;     ///< no sign of life this long after the start: look at the screen
 };

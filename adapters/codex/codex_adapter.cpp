@@ -33,8 +33,7 @@ class CodexAdapter final : public Adapter {
 
   std::vector<Check> doctor(json const& table) const override {
     auto const options = read_options(table);
-    if (!options)
-      return {{Check::Level::error, "codex", options.error().message, "correct the configuration"}};
+    if (!options) return {{Check::Level::error, "codex", options.error().message, "correct the configuration"}};
     auto const cli = find_cli(options->command, {});
     if (!cli)
       return {{Check::Level::error, "codex", cli.error().message,
@@ -44,8 +43,7 @@ class CodexAdapter final : public Adapter {
     if (version && compare_numbers(*version, newest_row().seen_in) != 0) {
       check.level = Check::Level::warning;
       check.finding += "; this agent-runner was measured against " + std::string(newest_row().seen_in);
-      check.remedy =
-          "it should work; if messages are held without a reason you can see, install that version";
+      check.remedy = "it should work; if messages are held without a reason you can see, install that version";
     }
     std::vector<Check> checks{std::move(check)};
     std::map<std::string, std::string> environment;
@@ -55,10 +53,8 @@ class CodexAdapter final : public Adapter {
     auto const codex = codex_home(environment);
     std::error_code ec;
     // Which files there are, not what is in them; a model provider of one's own needs no login.
-    if (!std::filesystem::exists(codex / "auth.json", ec) &&
-        !std::filesystem::exists(codex / "config.toml", ec))
-      checks.push_back({Check::Level::warning, "codex login",
-                        "neither auth.json nor config.toml in " + codex.string(),
+    if (!std::filesystem::exists(codex / "auth.json", ec) && !std::filesystem::exists(codex / "config.toml", ec))
+      checks.push_back({Check::Level::warning, "codex login", "neither auth.json nor config.toml in " + codex.string(),
                         "run `codex login`, or configure a model provider of your own"});
     return checks;
   }

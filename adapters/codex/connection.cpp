@@ -28,8 +28,7 @@ Error lost(std::string const& why) {
   return unavailable("connection_lost", "the connection to Codex's app server is gone: " + why);
 }
 
-class WebSocketConnection final : public Connection,
-                                  public std::enable_shared_from_this<WebSocketConnection> {
+class WebSocketConnection final : public Connection, public std::enable_shared_from_this<WebSocketConnection> {
  public:
   WebSocketConnection(Executor executor, Socket socket, OnFrame on_frame)
       : stream_(std::move(socket)),
@@ -46,8 +45,7 @@ class WebSocketConnection final : public Connection,
     stream_.set_option(patience);
     stream_.read_message_max(kLargestFrame);
     auto [ec] = co_await stream_.async_handshake("localhost", "/", nothrow);
-    if (ec)
-      co_return unavailable("not_codex", "no WebSocket handshake with Codex's app server: " + ec.message());
+    if (ec) co_return unavailable("not_codex", "no WebSocket handshake with Codex's app server: " + ec.message());
     tasks_.spawn("read", read());
     tasks_.spawn("write", write());
     co_return Result<void>();
@@ -177,8 +175,7 @@ class WebSocketConnection final : public Connection,
 
 }  // namespace
 
-awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Executor executor,
-                                                                std::filesystem::path socket,
+awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Executor executor, std::filesystem::path socket,
                                                                 OnFrame on_frame) {
   auto const path = socket.string();
   if (path.size() >= 108) co_return invalid("socket", "the path " + path + " is too long for a unix socket");

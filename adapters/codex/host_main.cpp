@@ -92,16 +92,14 @@ class Host {
             1);  // what the server's commands leave behind comes to us, and ends with us
     terminal_known_ = ::tcgetattr(STDIN_FILENO, &terminal_) == 0;
     // Ctrl-C and the like are pressed for the screen; between two screens nobody is meant.
-    for (int const ignored : {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE})
-      ::signal(ignored, SIG_IGN);
+    for (int const ignored : {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE}) ::signal(ignored, SIG_IGN);
     sigset_t watched;
     ::sigemptyset(&watched);
     for (int const one : {SIGCHLD, SIGTERM, SIGHUP}) ::sigaddset(&watched, one);
     ::sigprocmask(SIG_BLOCK, &watched, nullptr);
     int const signals = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
     int const files = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (signals < 0 || files < 0 ||
-        ::inotify_add_watch(files, dir_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
+    if (signals < 0 || files < 0 || ::inotify_add_watch(files, dir_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
       std::fprintf(stderr, "agent-runner: cannot watch %s: %s\n", dir_.c_str(), std::strerror(errno));
       return 127;
     }
@@ -130,8 +128,7 @@ class Host {
 
  private:
   static void say(std::string const& text) {
-    std::printf("\033[?1049l\033[?2004l\033[?1000l\033[?1006l\033[?25h\033[0m\r\nagent-runner: %s\r\n",
-                text.c_str());
+    std::printf("\033[?1049l\033[?2004l\033[?1000l\033[?1006l\033[?25h\033[0m\r\nagent-runner: %s\r\n", text.c_str());
     std::fflush(stdout);
   }
 
@@ -197,8 +194,8 @@ class Host {
     if (screen_ > 0 && kill_screen_at_ > 0 && now_ms() >= kill_screen_at_) ::kill(screen_, SIGKILL);
     if (screen_ > 0 || !view_ || thread_.empty() || now_ms() < screen_at_) return;
     // The resumed thread keeps its own settings; these are the screen's.
-    screen_ = start({server_words_.front(), "resume", thread_, "--remote", "unix://" + dir_ + "/app.sock",
-                     "-c", "check_for_update_on_startup=false"},
+    screen_ = start({server_words_.front(), "resume", thread_, "--remote", "unix://" + dir_ + "/app.sock", "-c",
+                     "check_for_update_on_startup=false"},
                     {});
     screen_since_ = now_ms();
     kill_screen_at_ = 0;

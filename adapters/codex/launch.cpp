@@ -27,8 +27,7 @@ Result<void> check_own_flags(std::vector<std::string> const& arguments) {
     auto const name = argument.substr(0, argument.find('='));
     for (std::string_view ours : {"--listen", "--stdio", "--remote", "--ws-auth", "--cd", "-C"})
       if (name == ours)
-        return invalid("providerArgs",
-                       "providerArgs must not hold " + name + ": agent-runner sets it itself");
+        return invalid("providerArgs", "providerArgs must not hold " + name + ": agent-runner sets it itself");
   }
   return {};
 }
@@ -83,8 +82,7 @@ Result<std::string> cli_version(fs::path const& cli) {
   if (!output) return output.error();
   auto version = version_in(*output);
   if (version.empty())
-    return unavailable("cli_broken",
-                       cli.string() + " --version printed no version; run it by hand to see why");
+    return unavailable("cli_broken", cli.string() + " --version printed no version; run it by hand to see why");
   known = {cli.string(), info.st_size, changed, version};
   return version;
 }
@@ -99,9 +97,8 @@ Result<fs::path> find_cli(std::string const& command, std::string const& search_
   auto const version = cli_version(cli);
   if (!version) return version.error();
   if (compare_numbers(*version, kOldestVersion) < 0)
-    return conflict("cli_too_old", "Codex " + *version + " at " + found->string() +
-                                       " is too old; update it to " + std::string(kOldestVersion) +
-                                       " or newer (npm install -g @openai/codex)");
+    return conflict("cli_too_old", "Codex " + *version + " at " + found->string() + " is too old; update it to " +
+                                       std::string(kOldestVersion) + " or newer (npm install -g @openai/codex)");
   return cli;
 }
 
@@ -136,9 +133,8 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   auto const cli = find_cli(options.command, search_path_of(plan.environment));
   if (!cli) return cli.error();
   if (!permission(request.approval_mode))
-    return invalid("approvalMode",
-                   "approvalMode \"" + request.approval_mode +
-                       "\" is not one that Codex can be given: read-only, guarded, auto or full");
+    return invalid("approvalMode", "approvalMode \"" + request.approval_mode +
+                                       "\" is not one that Codex can be given: read-only, guarded, auto or full");
   if (auto checked = check_own_flags(request.provider_args); !checked) return checked.error();
 
   auto const files = files_of(request);
@@ -153,8 +149,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   fs::remove(files.thread, ec);
 
   auto const host = request.hook_client.parent_path() / "agent-runner-codex";
-  plan.argv = {host.string(), files.dir.string(), options.view ? "view" : "no-view", cli->string(),
-               "app-server"};
+  plan.argv = {host.string(), files.dir.string(), options.view ? "view" : "no-view", cli->string(), "app-server"};
   auto const set = [&](std::string value) {
     plan.argv.emplace_back("-c");
     plan.argv.push_back(std::move(value));

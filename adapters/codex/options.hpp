@@ -10,11 +10,9 @@
 namespace ar::adapters::codex {
 
 struct Options {
-  std::string command = "codex";  ///< name or path of the CLI
-  std::map<std::string, std::string>
-      environment{};  ///< set after everything inherited was scrubbed; CODEX_HOME too
-  json settings =
-      json::object();  ///< Codex's own configuration keys, nested or dotted; they win over config.toml
+  std::string command = "codex";                     ///< name or path of the CLI
+  std::map<std::string, std::string> environment{};  ///< set after everything inherited was scrubbed; CODEX_HOME too
+  json settings = json::object();  ///< Codex's own configuration keys, nested or dotted; they win over config.toml
 
   // How often Codex asks its model provider again before a turn fails; absent: as Codex is configured.
   std::optional<std::int64_t> request_retries{};

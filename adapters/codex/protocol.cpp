@@ -39,8 +39,7 @@ std::string text_at(json const& value, std::initializer_list<char const*> keys) 
 std::string client_id(std::string_view nonce) { return std::string(kClientIdPrefix) + std::string(nonce); }
 
 std::string nonce_of(std::string_view client_id) {
-  return client_id.starts_with(kClientIdPrefix) ? std::string(client_id.substr(kClientIdPrefix.size()))
-                                                : std::string();
+  return client_id.starts_with(kClientIdPrefix) ? std::string(client_id.substr(kClientIdPrefix.size())) : std::string();
 }
 
 std::string error_kind(json const& info) {
@@ -84,8 +83,7 @@ std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text
     end.error = text_at(*error, {"message"});
     if (auto const details = text_at(*error, {"additionalDetails"}); !details.empty())
       end.error += " (" + details + ")";
-    if (auto const info = error->find("codexErrorInfo"); info != error->end())
-      end.error_kind = error_kind(*info);
+    if (auto const info = error->find("codexErrorInfo"); info != error->end()) end.error_kind = error_kind(*info);
   }
   if (end.error.empty()) end.error = "the turn failed without saying why";
   if (end.error_kind.empty()) end.error_kind = "unknown";
@@ -96,8 +94,7 @@ std::optional<ContextUse> context_use(json const& usage) {
   if (!usage.is_object()) return std::nullopt;
   auto const window = usage.find("modelContextWindow");
   auto const last = usage.find("last");
-  if (window == usage.end() || !window->is_number() || last == usage.end() || !last->is_object())
-    return std::nullopt;
+  if (window == usage.end() || !window->is_number() || last == usage.end() || !last->is_object()) return std::nullopt;
   auto const tokens = last->find("totalTokens");
   if (tokens == last->end() || !tokens->is_number()) return std::nullopt;
   ContextUse use;
@@ -153,8 +150,7 @@ std::optional<Noted> tool_event(bool finished, json const& item) {
   if (auto const command = text_at(item, {"command"}); !command.empty() && !finished)
     data["input"] = json{{"command", command.substr(0, kCommandShown)}};
   for (auto const* name : {"exitCode", "durationMs", "status"})
-    if (auto const value = item.find(name); finished && value != item.end() && !value->is_null())
-      data[name] = *value;
+    if (auto const value = item.find(name); finished && value != item.end() && !value->is_null()) data[name] = *value;
   auto const status = text_at(item, {"status"});
   bool const failed = finished && (status == "failed" || status == "declined");
   return Noted{!finished ? "tool.started" : failed ? "tool.failed" : "tool.finished", std::move(data)};

@@ -35,8 +35,7 @@ std::string taken_nonce(std::string_view line) {
   if (type == "event_msg" && text_at(*payload, {"type"}) == "item_completed" &&
       text_at(*payload, {"item", "type"}) == "UserMessage")
     return nonce_of(text_at(*payload, {"item", "client_id"}));
-  if (type != "response_item" || text_at(*payload, {"type"}) != "message" ||
-      text_at(*payload, {"role"}) != "user")
+  if (type != "response_item" || text_at(*payload, {"type"}) != "message" || text_at(*payload, {"role"}) != "user")
     return {};
   auto const words = words_of(*payload);
   auto const nonces = nonces_in(std::string_view(words).substr(0, 64));
@@ -66,8 +65,7 @@ void Record::read() {
   ::close(fd);
 }
 
-std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home,
-                                                 std::string const& thread) {
+std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home, std::string const& thread) {
   if (thread.empty()) return std::nullopt;
   std::error_code ec;
   auto const ending = "-" + thread + ".jsonl";

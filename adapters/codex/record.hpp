@@ -33,7 +33,6 @@ class Record {
 std::string taken_nonce(std::string_view line);
 
 /// The record of a thread below CODEX_HOME, by its id.
-std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home,
-                                                 std::string const& thread);
+std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home, std::string const& thread);
 
 }  // namespace ar::adapters::codex

@@ -120,8 +120,7 @@ void CodexSession::on_request(std::string const& method, json const& id, json co
 void CodexSession::on_notification(std::string const& method, json const& params) {
   if (method == "thread/started") return on_other_thread(object_at(params, "thread"));
   if (text_at(params, {"threadId"}) != thread_ || thread_.empty()) return;
-  if (method == "item/completed" || method == "item/started")
-    return on_item(method == "item/completed", params);
+  if (method == "item/completed" || method == "item/started") return on_item(method == "item/completed", params);
   if (method == "turn/started") return turn_started(text_at(params, {"turn", "id"}));
   if (method == "turn/completed") {
     auto const& turn = object_at(params, "turn");
@@ -148,9 +147,9 @@ void CodexSession::on_notification(std::string const& method, json const& params
   if (method == "error") {
     auto const& error = object_at(params, "error");
     auto const info = error.find("codexErrorInfo");
-    emit(Noted{params.value("willRetry", false) ? "provider.retrying" : "provider.error",
-               json{{"message", text_at(error, {"message"})},
-                    {"kind", error_kind(info == error.end() ? json() : *info)}}});
+    emit(Noted{
+        params.value("willRetry", false) ? "provider.retrying" : "provider.error",
+        json{{"message", text_at(error, {"message"})}, {"kind", error_kind(info == error.end() ? json() : *info)}}});
   }
 }
 
@@ -209,14 +208,11 @@ void CodexSession::on_other_thread(json const& thread) {
   if (thread.value("ephemeral", false) || !text_at(thread, {"parentThreadId"}).empty() ||
       !text_at(thread, {"attachedToThreadId"}).empty() || object_at(thread, "source").contains("subAgent"))
     return;
-  emit(Noted{"view.returned",
-             json{{"thread", id}, {"reason", "a person began another thread at the terminal"}}});
+  emit(Noted{"view.returned", json{{"thread", id}, {"reason", "a person began another thread at the terminal"}}});
   show_thread(true);
 }
 
-bool CodexSession::proven(std::string const& nonce) const {
-  return std::ranges::find(taken_, nonce) != taken_.end();
-}
+bool CodexSession::proven(std::string const& nonce) const { return std::ranges::find(taken_, nonce) != taken_.end(); }
 
 bool CodexSession::turn_is_over(std::string const& id) const {
   return std::ranges::find(ended_turns_, id) != ended_turns_.end();

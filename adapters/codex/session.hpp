@@ -97,10 +97,10 @@ class CodexSession final : public ProviderSession {
   int compactions_ = 0;
   std::string thread_;
   std::string model_{};
-  std::string turn_{};                     ///< the running one
-  std::string last_text_{};                ///< the model's last words in it
-  std::deque<std::string> ended_turns_{};  ///< the newest few dozen
-  std::deque<std::string> taken_{};        ///< nonces of completed user messages, the newest few hundred
+  std::string turn_{};                              ///< the running one
+  std::string last_text_{};                         ///< the model's last words in it
+  std::deque<std::string> ended_turns_{};           ///< the newest few dozen
+  std::deque<std::string> taken_{};                 ///< nonces of completed user messages, the newest few hundred
   std::map<std::string, std::string> questions_{};  ///< open requests to a person, by their key
   std::string flag_{};                              ///< what the thread's status says it waits for
   std::string problem_{};                           ///< why the thread cannot be used at all

@@ -50,8 +50,7 @@ awaitable<void> CodexSession::run() {
       connection_lost();
       co_await connection->stop();
     } else if (!ready_ && Clock::now() - begun > kStartPatience) {
-      set_problem("Codex's app server does not start (" + opened.error().message + "); see " +
-                  files_.log.string());
+      set_problem("Codex's app server does not start (" + opened.error().message + "); see " + files_.log.string());
     }
     auto const longest =
         ready_ || !problem_.empty() ? Clock::duration(kLongestPause) : Clock::duration(kLongestPauseAtStart);
@@ -72,9 +71,7 @@ void CodexSession::connection_lost() {
 
 /// The server has unloaded the thread: a new attachment resumes it.
 void CodexSession::attach_again() {
-  auto const end = [](std::shared_ptr<Connection> connection) -> awaitable<void> {
-    co_await connection->stop();
-  };
+  auto const end = [](std::shared_ptr<Connection> connection) -> awaitable<void> { co_await connection->stop(); };
   if (connection_) tasks_.spawn("attach again", end(connection_));
 }
 
@@ -110,16 +107,14 @@ awaitable<Result<void>> CodexSession::check_login() {
   json params = json::object();
   auto const account = co_await connection_->call("account/read", std::move(params));
   if (!account) {
-    if (account.error().code == "codex_error")
-      co_return Result<void>();  // it knows no accounts: nothing to check
+    if (account.error().code == "codex_error") co_return Result<void>();  // it knows no accounts: nothing to check
     co_return account.error();
   }
   bool const needed = account->is_object() && account->value("requiresOpenaiAuth", false);
   bool const there = account->is_object() && account->contains("account") && !(*account)["account"].is_null();
   if (needed && !there)
     co_return conflict("not_logged_in", "Codex is not logged in: run `CODEX_HOME=" + home_.string() +
-                                            " codex login`, then `agent-runner restart " +
-                                            ctx_.request.agent_id + "`");
+                                            " codex login`, then `agent-runner restart " + ctx_.request.agent_id + "`");
   co_return Result<void>();
 }
 
@@ -127,8 +122,7 @@ awaitable<void> CodexSession::offer_skills() {
   if (!ctx_.request.plugin_dir.empty()) {
     json roots{{"extraRoots", json::array({(ctx_.request.plugin_dir / "skills").string()})}};
     auto const set = co_await connection_->call("skills/extraRoots/set", std::move(roots));
-    if (!set)
-      spdlog::warn("agent {}: its skills cannot be offered: {}", ctx_.request.agent_id, set.error().message);
+    if (!set) spdlog::warn("agent {}: its skills cannot be offered: {}", ctx_.request.agent_id, set.error().message);
   }
   json where{{"cwds", json::array({ctx_.request.cwd.string()})}};
   auto const listed = co_await connection_->call("skills/list", std::move(where));

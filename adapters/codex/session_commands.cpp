@@ -48,8 +48,7 @@ awaitable<Result<void>> CodexSession::compact() {
 
 awaitable<Result<void>> CodexSession::clear() {
   auto const lock = co_await sending_.lock();
-  if (auto const reason = gate(false); !reason.empty())
-    co_return conflict("not_ready", "cannot clear now: " + reason);
+  if (auto const reason = gate(false); !reason.empty()) co_return conflict("not_ready", "cannot clear now: " + reason);
   auto started = co_await start_thread(true);
   if (!started) co_return started.error();
   co_return Result<void>();

@@ -22,13 +22,11 @@ constexpr auto kSteerPatience = seconds(10);
 constexpr auto kSettlingTime = seconds(1);
 
 bool is_name_part(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-         c == ':';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == ':';
 }
 
 void replace_dollars(std::string& text) {
-  for (auto at = text.find('$'); at != std::string::npos; at = text.find('$', at))
-    text.replace(at, 1, "\uFF04");
+  for (auto at = text.find('$'); at != std::string::npos; at = text.find('$', at)) text.replace(at, 1, "\uFF04");
 }
 
 }  // namespace
@@ -106,8 +104,7 @@ awaitable<Handing> CodexSession::hand(Prompt prompt, std::function<void(std::str
   } else if (turn.error().code == "codex_error" && !proven(prompt.nonce)) {
     // Its word for: no. Nothing of it is there.
     auto const& why = turn.error().message;
-    handing.outcome =
-        why.find(row_->too_large) != std::string::npos ? HandOutcome::refused : HandOutcome::held;
+    handing.outcome = why.find(row_->too_large) != std::string::npos ? HandOutcome::refused : HandOutcome::held;
     handing.reason = "Codex does not take it: " + why;
     // The thread was unloaded meanwhile: attach again.
     if (why.find(row_->not_loaded) != std::string::npos) attach_again();
@@ -121,13 +118,12 @@ awaitable<Handing> CodexSession::hand(Prompt prompt, std::function<void(std::str
   co_return handing;
 }
 
-awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string const& turn,
-                                          Clock::time_point deadline, Handing& handing) {
+awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string const& turn, Clock::time_point deadline,
+                                          Handing& handing) {
   auto const connection = connection_;
   auto const open = [&] { return connection && connection->is_open() && !ended_; };
   auto const over = [&] { return !turn.empty() && turn_is_over(turn); };
-  while (!proven(prompt.nonce) && !over() && open() && Clock::now() < deadline)
-    co_await changed_.wait(deadline);
+  while (!proven(prompt.nonce) && !over() && open() && Clock::now() < deadline) co_await changed_.wait(deadline);
   // Had it been left over for a next turn, that would begin at once.
   auto const settled = Clock::now() + kSettlingTime;
   while (!proven(prompt.nonce) && over() && open() && Clock::now() < settled) {

@@ -55,17 +55,13 @@ CommandAdapter::CommandAdapter() : facts_{"command", capabilities()} {}
 
 std::vector<Check> CommandAdapter::doctor(json const& table) const {
   auto const options = command::read_options(table);
-  if (!options)
-    return {{Check::Level::error, "command", options.error().message, "correct [providers.command]"}};
-  if (options->command.empty())
-    return {{Check::Level::ok, "command", "no program configured: the demo agent is used"}};
+  if (!options) return {{Check::Level::error, "command", options.error().message, "correct [providers.command]"}};
+  if (options->command.empty()) return {{Check::Level::ok, "command", "no program configured: the demo agent is used"}};
   auto const found = find_executable(options->command.front());
   if (!found)
-    return {{Check::Level::error, "command", found.error().message,
-             "install it or correct providers.command.command"}};
+    return {{Check::Level::error, "command", found.error().message, "install it or correct providers.command.command"}};
   if (!options->has_proof())
-    return {{Check::Level::warning, "command",
-             found->string() + " declares no proof: its messages end unverified",
+    return {{Check::Level::warning, "command", found->string() + " declares no proof: its messages end unverified",
              "declare providers.command.proof: a line that it prints once it has taken a message"}};
   return {{Check::Level::ok, "command", found->string()}};
 }
@@ -77,8 +73,7 @@ Result<LaunchPlan> CommandAdapter::prepare(LaunchRequest const& request) const {
   plan.argv = options->command;
   plan.environment = request.environment;
   auto const path = request.environment.find("PATH");
-  auto const executable =
-      find_executable(plan.argv.front(), path == request.environment.end() ? "" : path->second);
+  auto const executable = find_executable(plan.argv.front(), path == request.environment.end() ? "" : path->second);
   if (!executable) {
     Error missing = executable.error();
     missing.code = "cli_missing";
@@ -97,14 +92,12 @@ std::unique_ptr<ProviderSession> CommandAdapter::open(SessionContext context) co
   auto const read = command::read_options(effective_options(context.request));
   auto options = read ? *read : command::Options{};
   auto receipts = receipts_of(context.request, options);
-  return std::make_unique<command::CommandSession>(std::move(context), std::move(options),
-                                                   std::move(receipts));
+  return std::make_unique<command::CommandSession>(std::move(context), std::move(options), std::move(receipts));
 }
 
 bool CommandAdapter::can_resume(LaunchRequest const&, std::string const&) const { return false; }
 
-Witness CommandAdapter::witness_offline(LaunchRequest const& request, std::string const&,
-                                        Prompt const& prompt) const {
+Witness CommandAdapter::witness_offline(LaunchRequest const& request, std::string const&, Prompt const& prompt) const {
   auto const options = command::read_options(effective_options(request));
   if (!options || !options->has_proof()) return Witness::blind;
   if (auto const receipts = receipts_of(request, *options); !receipts.empty()) {

@@ -28,8 +28,7 @@ Result<Sign> read_sign(json const& table, char const* name) {
     sign.api = true;
     return sign;
   }
-  if (!found->is_object())
-    return invalid(name, std::string(name) + " must be {pattern = \"...\"} or \"api\"");
+  if (!found->is_object()) return invalid(name, std::string(name) + " must be {pattern = \"...\"} or \"api\"");
   FieldReader in(*found, std::string(name) + ".");
   sign.pattern = in.string("pattern");
   sign.api = in.boolean("api");
@@ -48,8 +47,7 @@ Result<std::optional<Pattern>> maybe_pattern(std::string const& field, std::stri
 /// A pattern that fits the frame as we type it would take the terminal's echo for a proof.
 std::optional<Error> refuse_proof(std::string const& expression) {
   if (expression.find("{nonce}") == std::string::npos)
-    return invalid("proof.pattern",
-                   "proof.pattern must hold {nonce}: nothing else is unknown to a message's sender");
+    return invalid("proof.pattern", "proof.pattern must hold {nonce}: nothing else is unknown to a message's sender");
   auto const sample = filled(expression, "0123456789", 7);
   if (!sample) return sample.error();
   for (auto const* line : {"[agent-runner 0123456789 · message 7 · from a · kind b]", "[end 0123456789]"})

@@ -52,8 +52,7 @@ awaitable<void> CommandSession::become_ready() {
     for (bool shown = false; !shown;) {
       auto screen = co_await context_.terminal->capture();
       if (screen)
-        shown = std::ranges::any_of(screen->lines,
-                                    [&](auto const& line) { return options_.ready->matches(line); });
+        shown = std::ranges::any_of(screen->lines, [&](auto const& line) { return options_.ready->matches(line); });
       if (shown) break;
       if (!watch || !context_.terminal->alive()) co_return;
       co_await (*watch)->wait(Clock::time_point::max());
@@ -103,8 +102,7 @@ awaitable<Handing> CommandSession::hand(Prompt prompt, std::function<void(std::s
   co_return handing;
 }
 
-std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern> const& proof,
-                                    Handing& handing) const {
+std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern> const& proof, Handing& handing) const {
   InlineRules rules = options_.inline_rules;
   if (options_.longest_line > 0 && longest_line(prompt.body) > options_.longest_line / 2) rules.max_bytes = 0;
   for (bool last = false;; last = true) {
@@ -130,8 +128,8 @@ std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern>
 awaitable<bool> CommandSession::send(std::string text, std::function<void(std::string_view)> const& on_step,
                                      Handing& handing) {
   bool const at_once = options_.enter == "Enter" && options_.enter_delay == milliseconds(0);
-  auto typing = at_once ? context_.terminal->paste_and_enter(std::move(text))
-                        : context_.terminal->paste(std::move(text));
+  auto typing =
+      at_once ? context_.terminal->paste_and_enter(std::move(text)) : context_.terminal->paste(std::move(text));
   auto sent = co_await std::move(typing);
   if (!sent) {
     handing.reason = sent.error().message;
@@ -161,8 +159,7 @@ awaitable<bool> CommandSession::send(std::string text, std::function<void(std::s
   co_return true;
 }
 
-awaitable<void> CommandSession::type_and_prove(std::string text,
-                                               std::function<void(std::string_view)> on_step,
+awaitable<void> CommandSession::type_and_prove(std::string text, std::function<void(std::string_view)> on_step,
                                                Handing& handing) {
   Typed const& typed = typed_.back();
   auto const nonce = typed.nonce;
@@ -258,11 +255,9 @@ awaitable<void> CommandSession::follow_output(std::unique_ptr<Terminal::OutputWa
 awaitable<void> CommandSession::look_back() {
   auto const screen = co_await context_.terminal->capture();
   if (!screen) co_return;
-  bool in_turn =
-      false;  // below the proof of the message typed last: an end of turn there is that of its turn
+  bool in_turn = false;  // below the proof of the message typed last: an end of turn there is that of its turn
   for (auto const& line : screen->lines) {
-    auto const typed =
-        std::ranges::find_if(typed_, [&](Typed const& t) { return t.proof && t.proof->matches(line); });
+    auto const typed = std::ranges::find_if(typed_, [&](Typed const& t) { return t.proof && t.proof->matches(line); });
     if (typed != typed_.end()) {
       proved(*typed, "pattern");
       in_turn = typed->nonce == typed_.back().nonce;
@@ -323,11 +318,9 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
     auto const nonce = in.string("nonce");
     auto const message_id = in.maybe_integer("messageId");
     if (auto error = in.finish()) return *error;
-    if (nonce.empty() && !message_id)
-      return invalid("nonce", "MessageAccepted needs the message's nonce or messageId");
-    auto const found = std::ranges::find_if(typed_, [&](Typed const& t) {
-      return nonce.empty() ? t.message_id == *message_id : t.nonce == nonce;
-    });
+    if (nonce.empty() && !message_id) return invalid("nonce", "MessageAccepted needs the message's nonce or messageId");
+    auto const found = std::ranges::find_if(
+        typed_, [&](Typed const& t) { return nonce.empty() ? t.message_id == *message_id : t.nonce == nonce; });
     if (found != typed_.end()) {
       proved(*found, "api");
     } else if (!nonce.empty()) {  // typed by an earlier daemon, perhaps: that is for the journal to know
@@ -352,9 +345,8 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
     Noted noted{"program.status", payload};
     context_.emit(std::move(noted));
   } else {
-    return not_found(
-        "unknown_hook",
-        "a command agent has the hooks MessageAccepted, TurnStarted, TurnEnded and Status, not " + event);
+    return not_found("unknown_hook",
+                     "a command agent has the hooks MessageAccepted, TurnStarted, TurnEnded and Status, not " + event);
   }
   return ok(json::object());
 }
@@ -381,8 +373,7 @@ awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
   if (pattern) {
     // What it wrote while nobody watched is on its screen.
     auto screen = co_await context_.terminal->capture();
-    if (screen &&
-        std::ranges::any_of(screen->lines, [&](auto const& line) { return pattern->matches(line); }))
+    if (screen && std::ranges::any_of(screen->lines, [&](auto const& line) { return pattern->matches(line); }))
       co_return Witness::accepted;
   }
   if (proved_before()) co_return Witness::accepted;

@@ -41,10 +41,8 @@ class CommandSession final : public ProviderSession {
   awaitable<void> become_ready();
   /// What is to be typed, or an empty text and in `handing` why it cannot be.
   std::string compose(Prompt const& prompt, std::optional<Pattern> const& proof, Handing& handing) const;
-  awaitable<void> type_and_prove(std::string text, std::function<void(std::string_view)> on_step,
-                                 Handing& handing);
-  awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step,
-                       Handing& handing);
+  awaitable<void> type_and_prove(std::string text, std::function<void(std::string_view)> on_step, Handing& handing);
+  awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step, Handing& handing);
   awaitable<void> look_at_screen(std::string nonce, Handing& handing);
   void hold_for_copy_mode(std::string why);
   awaitable<void> wait_for_copy_mode();

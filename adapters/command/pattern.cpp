@@ -20,8 +20,6 @@ Result<Pattern> Pattern::compile(std::string const& field, std::string const& ex
   }
 }
 
-bool Pattern::matches(std::string const& line) const {
-  return std::regex_search(line, compiled_->expression);
-}
+bool Pattern::matches(std::string const& line) const { return std::regex_search(line, compiled_->expression); }
 
 }  // namespace ar::adapters::command

@@ -27,8 +27,7 @@ constexpr auto kFarewell = 1s;   ///< for the client to go by itself
 /// For the client, and through it for the server: nothing of the daemon's own environment.
 std::vector<std::string> clean_environment() {
   char const* const home = std::getenv("HOME");
-  std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin", "SHELL=/bin/sh",
-                                       "LC_ALL=C.UTF-8"};
+  std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin", "SHELL=/bin/sh", "LC_ALL=C.UTF-8"};
   environment.push_back(std::string("HOME=") + (home && *home ? home : "/"));
   return environment;
 }
@@ -62,8 +61,8 @@ void add_server_options(std::vector<std::string>& words) {
   // there.)
   words.insert(words.end(), {";", "set-option", "-gwq", "remain-on-exit-format", ""});
   // tmux 3.3a crashes, and takes every agent with it, when something is pasted into a dead pane.
-  words.insert(words.end(), {";", "bind-key", "-T", "prefix", "]", "if-shell", "-F", "#{pane_dead}", "",
-                             "paste-buffer -p"});
+  words.insert(words.end(),
+               {";", "bind-key", "-T", "prefix", "]", "if-shell", "-F", "#{pane_dead}", "", "paste-buffer -p"});
   words.insert(words.end(), {";", "unbind-key", "-q", "-T", "prefix", "="});
 }
 
@@ -72,8 +71,8 @@ std::vector<std::string> client_arguments(std::filesystem::path const& socket, b
   if (!may_start) words.push_back("-N");
   words.push_back("start-server");
   add_server_options(words);
-  words.insert(words.end(), {";", "new-session", "-A", "-s", "_ctl", "-n", "_ctl", "-x", "120", "-y", "40",
-                             "-f", "ignore-size", "--", "/bin/sh", "-c", ":"});
+  words.insert(words.end(), {";", "new-session", "-A", "-s", "_ctl", "-n", "_ctl", "-x", "120", "-y", "40", "-f",
+                             "ignore-size", "--", "/bin/sh", "-c", ":"});
   return words;
 }
 
@@ -104,8 +103,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 /// A caller's wait. Its replies are those up to the block that prints `mark`: how many blocks a line of
 /// commands gives depends on which fail and which branch is taken.
 struct TmuxControl::Call {
-  Call(Executor const& executor, std::string m)
-      : mark(std::move(m)), timer(executor, Clock::now() + kPatience) {}
+  Call(Executor const& executor, std::string m) : mark(std::move(m)), timer(executor, Clock::now() + kPatience) {}
   std::string mark;
   Timer timer;
   bool done = false;
@@ -157,8 +155,7 @@ awaitable<Result<void>> TmuxControl::connect() {
     ScopeSpec scope{options_.systemd_run, options_.socket, {program_.string()}, clean_environment()};
     for (auto& word : starter_arguments(options_.socket)) scope.starter.push_back(std::move(word));
     auto started = co_await start_server_in_scope(executor_, std::move(scope));
-    if (!started)
-      spdlog::warn("the agents' terminals share the daemon's control group: {}", started.error().message);
+    if (!started) spdlog::warn("the agents' terminals share the daemon's control group: {}", started.error().message);
   }
   co_return co_await attach(true);
 }
@@ -226,9 +223,8 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   if (!hello) {
     auto words = connection->last_words;
     if (words.empty()) words = hello.error().message;
-    co_return unavailable("tmux_failed",
-                          "cannot use the tmux server at " + options_.socket.string() + ": " + words +
-                              "; if it is of another version, end its agents and remove the socket");
+    co_return unavailable("tmux_failed", "cannot use the tmux server at " + options_.socket.string() + ": " + words +
+                                             "; if it is of another version, end its agents and remove the socket");
   }
   auto const pid = static_cast<pid_t>(std::atol(hello->empty() ? "" : hello->front().c_str()));
   if (!server_process_ || server_process_->pid() != pid || server_process_->exited()) {
@@ -237,10 +233,9 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
     ++server_;
   }
   // A client before us may have left links and buffers behind.
-  auto left =
-      co_await run(connection,
-                   "list-windows -t '=_ctl' -F 'unlink-window -k -t =_ctl:#{window_id} #{window_name}'\n"
-                   "list-buffers -F 'delete-buffer -b #{buffer_name}'");
+  auto left = co_await run(connection,
+                           "list-windows -t '=_ctl' -F 'unlink-window -k -t =_ctl:#{window_id} #{window_name}'\n"
+                           "list-buffers -F 'delete-buffer -b #{buffer_name}'");
   if (!left) co_return left.error();
   std::string clean_up;
   for (auto const& body : *left) {
@@ -258,8 +253,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
 awaitable<Result<std::vector<std::string>>> TmuxControl::call(std::string commands, ServerNumber server) {
   auto const deadline = Clock::now() + kPatience;
   while (state_ == State::reconnecting && Clock::now() < deadline) co_await changed_.wait(deadline);
-  if (state_ != State::serving || (server != 0 && server != server_))
-    co_return gone("the tmux server is gone");
+  if (state_ != State::serving || (server != 0 && server != server_)) co_return gone("the tmux server is gone");
   co_return co_await run(connection_, std::move(commands));
 }
 
@@ -363,8 +357,7 @@ void TmuxControl::handle(Connection& connection, ControlEvent event) {
         if (auto const sink = sinks_.find(pane); sink != sinks_.end())
           sink->second(decode_output(text.substr(std::min(space + 1, text.size()))));
         else if (paused_.insert(pane).second)
-          send("refresh-client -A '" + pane +
-               ":pause'");  // or the server would keep this output for us for ever
+          send("refresh-client -A '" + pane + ":pause'");  // or the server would keep this output for us for ever
       } else if (text.starts_with("%exit ")) {
         connection.last_words = text.substr(6);
       } else if (text.starts_with("%pane-mode-changed ")) {

@@ -90,8 +90,7 @@ class TmuxControl {
   ServerNumber server_ = 0;
   std::uint64_t calls_ = 0;
   std::unordered_map<std::string, OutputSink> sinks_;
-  std::unordered_set<std::string>
-      paused_;  ///< panes nobody listens to, whose output tmux was told not to keep
+  std::unordered_set<std::string> paused_;  ///< panes nobody listens to, whose output tmux was told not to keep
   AsyncMutex connecting_;
   Notifier changed_;
   TaskGroup tasks_;

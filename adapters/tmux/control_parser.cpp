@@ -8,9 +8,7 @@ namespace {
 
 constexpr std::size_t kMost = 16U << 20;
 
-void append(std::string& to, std::string_view text) {
-  to.append(text.substr(0, kMost - std::min(kMost, to.size())));
-}
+void append(std::string& to, std::string_view text) { to.append(text.substr(0, kMost - std::min(kMost, to.size()))); }
 
 /// "TIME NUMBER FLAGS", all digits.
 bool is_guard(std::string_view text) {

@@ -11,8 +11,7 @@
 namespace ar::adapters {
 
 /// Writes it (0600, exclusively created) and returns its path; the launcher removes it.
-Result<std::filesystem::path> write_launch_file(std::filesystem::path const& folder,
-                                                TerminalSpec const& spec);
+Result<std::filesystem::path> write_launch_file(std::filesystem::path const& folder, TerminalSpec const& spec);
 /// Removes what was written a minute ago or earlier: its launcher never ran.
 void remove_stale_launch_files(std::filesystem::path const& folder);
 

@@ -44,7 +44,7 @@ char const* value_of(char* const* environment, char const* name) {
 /// read.
 char* take(char const* path, std::size_t& size) {
   int const fd = ::open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  struct stat info {};
+  struct stat info{};
   if (fd < 0 || ::fstat(fd, &info) != 0) fail("cannot read", path, std::strerror(errno));
   if (!S_ISREG(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 0077) != 0)
     fail("refusing", path, "not a private file of this user");
@@ -92,8 +92,7 @@ int main(int argc, char** argv) {
   char const* const term = std::getenv("TERM");
   if (term && !value_of(environment, "TERM")) environment[strings - 2 - count] = const_cast<char*>(term - 5);
 
-  if (*directory && ::chdir(directory) != 0)
-    fail("cannot enter the directory", directory, std::strerror(errno));
+  if (*directory && ::chdir(directory) != 0) fail("cannot enter the directory", directory, std::strerror(errno));
   char const* const path = value_of(environment, "PATH");
   if (path)
     ::setenv("PATH", path, 1);  // where execvpe looks

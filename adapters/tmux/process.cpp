@@ -64,8 +64,8 @@ std::vector<Stat> all_processes() {
     std::getline(in, stat);
     auto const name_end = stat.rfind(')');  // the name may hold anything
     int group = 0;
-    if (name_end != std::string::npos && std::sscanf(stat.c_str() + name_end + 1, " %c %d %d %d", &one.state,
-                                                     &one.parent, &group, &one.session) == 4)
+    if (name_end != std::string::npos &&
+        std::sscanf(stat.c_str() + name_end + 1, " %c %d %d %d", &one.state, &one.parent, &group, &one.session) == 4)
       all.push_back(one);
   }
   return all;
@@ -87,8 +87,8 @@ bool ProcessTree::grow() {
   // While the root's process session has members, its pid cannot be given away: a stranger that has it now tells that
   // there are none.
   bool const session_is_ours = known.contains(root_) || std::ranges::none_of(running, [&](Stat const& one) {
-    return one.pid == root_ && one.state != 'Z';
-  });
+                                 return one.pid == root_ && one.state != 'Z';
+                               });
   std::multimap<pid_t, pid_t> children;
   std::vector<pid_t> todo(known.begin(), known.end());
   for (auto const& one : running) {

@@ -53,8 +53,7 @@ awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec,
   if (running->late) co_return timed_out(spec.executable.string() + " has not ended in time");
   error_code ignored;
   outcome.status = running->process.wait(ignored);
-  while (!outcome.said.empty() && (outcome.said.back() == '\n' || outcome.said.back() == ' '))
-    outcome.said.pop_back();
+  while (!outcome.said.empty() && (outcome.said.back() == '\n' || outcome.said.back() == ' ')) outcome.said.pop_back();
   co_return outcome;
 }
 

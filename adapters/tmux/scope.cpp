@@ -44,8 +44,7 @@ awaitable<Result<void>> start_server_in_scope(Executor executor, ScopeSpec scope
   spec.environment = scope.environment;
   // Where the user's manager listens.
   for (char const* name : {"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"})
-    if (char const* const value = std::getenv(name))
-      spec.environment.push_back(std::string(name) + "=" + value);
+    if (char const* const value = std::getenv(name)) spec.environment.push_back(std::string(name) + "=" + value);
   // A name that no scope of an earlier server can still have, because something that it started lives on.
   // Before: at the user's last logout the daemon ends first, and does not take the agents' ends for crashes.
   spec.arguments = {"--user",

@@ -49,8 +49,7 @@ class TmuxTerminal::Watch final : public OutputWatch {
   std::shared_ptr<Output> output_;
 };
 
-TmuxTerminal::TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::string name,
-                           PaneIds ids)
+TmuxTerminal::TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::string name, PaneIds ids)
     : executor_(executor),
       control_(std::move(control)),
       name_(std::move(name)),
@@ -62,8 +61,7 @@ TmuxTerminal::TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> contr
 
 awaitable<Result<std::vector<std::string>>> TmuxTerminal::call(std::string commands) {
   auto bodies = co_await control_->call(std::move(commands), server_);
-  if (!bodies && bodies.error().code == "tmux_error" &&
-      bodies.error().message.find("can't find") != std::string::npos)
+  if (!bodies && bodies.error().code == "tmux_error" && bodies.error().message.find("can't find") != std::string::npos)
     co_return terminal_gone(name_);
   co_return bodies;
 }
@@ -76,11 +74,10 @@ awaitable<Result<std::vector<std::string>>> TmuxTerminal::ask(std::string comman
 }
 
 awaitable<Result<Screen>> TmuxTerminal::capture(bool with_styles) {
-  std::string commands =
-      "display-message -p -t " + ids_.pane +
-      " '#{pane_id} #{cursor_x} #{cursor_y} #{?pane_in_mode,1,0} #{pane_current_command}'\n"
-      "capture-pane -p -t " +
-      ids_.pane;
+  std::string commands = "display-message -p -t " + ids_.pane +
+                         " '#{pane_id} #{cursor_x} #{cursor_y} #{?pane_in_mode,1,0} #{pane_current_command}'\n"
+                         "capture-pane -p -t " +
+                         ids_.pane;
   if (with_styles) commands += " -e";
   auto bodies = co_await ask(std::move(commands));
   if (!bodies) co_return bodies.error();
@@ -109,10 +106,9 @@ awaitable<Result<Screen>> TmuxTerminal::capture(bool with_styles) {
 awaitable<Result<void>> TmuxTerminal::type(std::string before, std::string commands, std::string otherwise) {
   if (!alive_) co_return terminal_gone(name_);
   if (!before.empty()) before += "\n";
-  auto bodies =
-      co_await call(before + "if-shell -F -t " + ids_.pane + " '#{||:#{pane_dead},#{pane_in_mode}}' { " +
-                    otherwise + "display-message -p -t " + ids_.pane +
-                    " '#{?pane_dead,not typed: dead,not typed: mode}' } { " + commands + " }");
+  auto bodies = co_await call(before + "if-shell -F -t " + ids_.pane + " '#{||:#{pane_dead},#{pane_in_mode}}' { " +
+                              otherwise + "display-message -p -t " + ids_.pane +
+                              " '#{?pane_dead,not typed: dead,not typed: mode}' } { " + commands + " }");
   if (!bodies) co_return bodies.error();
   for (auto const& body : *bodies) {
     if (body == "not typed: dead\n") co_return terminal_gone(name_);
@@ -136,8 +132,8 @@ PasteCommands paste_commands(std::string_view text, std::string const& pane) {
   do {
     auto const chunk = text.substr(0, kChunk);
     text.remove_prefix(chunk.size());
-    commands.fill += std::string(first ? "" : "\n") + "set-buffer " + (first ? "" : "-a ") + "-b " + buffer +
-                     " " + tmux_quote(chunk);
+    commands.fill += std::string(first ? "" : "\n") + "set-buffer " + (first ? "" : "-a ") + "-b " + buffer + " " +
+                     tmux_quote(chunk);
     first = false;
   } while (!text.empty());
   commands.paste = "paste-buffer -p -r -d -b " + buffer + " -t " + pane;
@@ -184,8 +180,7 @@ awaitable<Result<std::string>> TmuxTerminal::last_typed() {
 
 awaitable<Result<void>> TmuxTerminal::leave_copy_mode() {
   if (!alive_) co_return terminal_gone(name_);
-  auto left = co_await ask("if-shell -F -t " + ids_.pane + " '#{pane_in_mode}' { copy-mode -q -t " +
-                           ids_.pane + " }");
+  auto left = co_await ask("if-shell -F -t " + ids_.pane + " '#{pane_in_mode}' { copy-mode -q -t " + ids_.pane + " }");
   if (!left) co_return left.error();
   co_return Result<void>();
 }
@@ -249,8 +244,7 @@ void TmuxTerminal::unwatch(std::shared_ptr<Output> const& output) {
   // -k ends the window only if it is nowhere else any more, that is, when its own session was killed
   // meanwhile.
   if (server_ == control_->server())
-    control_->send("refresh-client -A '" + ids_.pane + ":pause'\nunlink-window -k -t '=_ctl:" + ids_.window +
-                   "'");
+    control_->send("refresh-client -A '" + ids_.pane + ":pause'\nunlink-window -k -t '=_ctl:" + ids_.window + "'");
 }
 
 void TmuxTerminal::link_again() {

@@ -48,8 +48,8 @@ std::vector<Listed> parse_list(std::string const& body) {
     Listed pane;
     std::string code, signal;
     std::istringstream words(line);
-    words >> pane.name >> pane.ids.session >> pane.ids.window >> pane.ids.pane >> pane.ids.pid >> pane.dead >>
-        code >> signal;
+    words >> pane.name >> pane.ids.session >> pane.ids.window >> pane.ids.pane >> pane.ids.pid >> pane.dead >> code >>
+        signal;
     if (!words) continue;
     code.erase(0, 5);
     signal.erase(0, 7);
@@ -84,29 +84,26 @@ class Host final : public TmuxHost {
     auto const living = terminals_;
     auto killed = co_await control_->kill_server();
     if (!killed) co_return killed.error();
-    for (auto const& [pane, terminal] : living)
-      co_await terminal->wait_reported(Clock::now() + kReportPatience);
+    for (auto const& [pane, terminal] : living) co_await terminal->wait_reported(Clock::now() + kReportPatience);
     co_return Result<void>();
   }
 
   std::string const& version() const override { return control_->version(); }
 
   awaitable<Result<std::shared_ptr<Terminal>>> start(TerminalSpec spec, OnExit on_exit) override {
-    if (!is_safe_name(spec.session))
-      co_return invalid("session", "\"" + spec.session + "\" cannot name a session");
+    if (!is_safe_name(spec.session)) co_return invalid("session", "\"" + spec.session + "\" cannot name a session");
     if (spec.argv.empty()) co_return invalid("argv", "there is no program to start");
     if (std::error_code ec; !spec.directory.empty() && !std::filesystem::is_directory(spec.directory, ec))
-      co_return invalid(
-          "cwd", "the directory " + spec.directory.string() + " does not exist; create it or choose another");
+      co_return invalid("cwd",
+                        "the directory " + spec.directory.string() + " does not exist; create it or choose another");
     auto connected = co_await control_->connect();
     if (!connected) co_return connected.error();
     auto present = co_await listed();
     if (!present) co_return present.error();
-    auto const old = std::ranges::find(*present, tmux_name(spec.session),
-                                       [](Listed const& l) { return tmux_name(l.name); });
+    auto const old =
+        std::ranges::find(*present, tmux_name(spec.session), [](Listed const& l) { return tmux_name(l.name); });
     if (old != present->end() && !old->dead)
-      co_return conflict("session_exists",
-                         "a program runs in session " + spec.session + " already; stop it first");
+      co_return conflict("session_exists", "a program runs in session " + spec.session + " already; stop it first");
     std::string commands;
     if (old != present->end()) commands = "kill-session -t '" + old->ids.session + "'\n";
 
@@ -116,17 +113,16 @@ class Host final : public TmuxHost {
     auto directory = spec.directory.string();  // a format to tmux
     for (auto at = directory.find('#'); at != std::string::npos; at = directory.find('#', at + 2))
       directory.insert(at, "#");
-    commands +=
-        "new-session -d -s " + name + " -n " + name + " -x " + std::to_string(spec.columns) + " -y " +
-        std::to_string(spec.rows) + " -c " + tmux_quote(directory) +
-        " -P -F 'started #{session_id} #{window_id} #{pane_id} #{pane_pid}' -- " +
-        tmux_quote(options_.launcher.string()) + " " + tmux_quote(file->string()) +
-        " ; set-option -p -t '=" + name + ":' @agent-runner " + spec.session + "\n" +
-        // Who looked from a small screen must not leave the agent with it.
-        "set-hook -t '=" + name +
-        ":' client-detached \"if-shell -F '#{==:#{session_attached},0}' { resize-window -t '=" + name +
-        ":' -x " + std::to_string(spec.columns) + " -y " + std::to_string(spec.rows) +
-        " ; set-option -w -u -t '=" + name + ":' window-size }\"";
+    commands += "new-session -d -s " + name + " -n " + name + " -x " + std::to_string(spec.columns) + " -y " +
+                std::to_string(spec.rows) + " -c " + tmux_quote(directory) +
+                " -P -F 'started #{session_id} #{window_id} #{pane_id} #{pane_pid}' -- " +
+                tmux_quote(options_.launcher.string()) + " " + tmux_quote(file->string()) +
+                " ; set-option -p -t '=" + name + ":' @agent-runner " + spec.session + "\n" +
+                // Who looked from a small screen must not leave the agent with it.
+                "set-hook -t '=" + name +
+                ":' client-detached \"if-shell -F '#{==:#{session_attached},0}' { resize-window -t '=" + name +
+                ":' -x " + std::to_string(spec.columns) + " -y " + std::to_string(spec.rows) +
+                " ; set-option -w -u -t '=" + name + ":' window-size }\"";
     auto bodies = co_await control_->call(std::move(commands), control_->server());
     if (!bodies) {
       ::unlink(file->c_str());
@@ -139,8 +135,7 @@ class Host final : public TmuxHost {
       PaneIds ids;
       std::string word;
       std::istringstream words(body);
-      if (words >> word >> ids.session >> ids.window >> ids.pane >> ids.pid; !words || word != "started")
-        continue;
+      if (words >> word >> ids.session >> ids.window >> ids.pane >> ids.pid; !words || word != "started") continue;
       co_return take(std::move(spec.session), std::move(ids), std::move(on_exit));
     }
     co_return internal("tmux_error", "tmux did not say what it started for " + name);
@@ -181,14 +176,12 @@ class Host final : public TmuxHost {
       if (pane.name != session) continue;
       auto const entry = terminals_.find(pane.ids.pane);
       auto const known = entry == terminals_.end() ? nullptr : entry->second;
-      auto const terminal =
-          known ? known : std::make_shared<TmuxTerminal>(executor_, control_, pane.name, pane.ids);
+      auto const terminal = known ? known : std::make_shared<TmuxTerminal>(executor_, control_, pane.name, pane.ids);
       // The program first and the pane after it, so that its exit status can still be read.
       co_await terminal->end_program(pane.dead);
       if (known) co_await known->wait_reported(Clock::now() + kReportPatience);
       commands += "kill-session -t '" + pane.ids.session + "'\n" + "if-shell -F -t " + pane.ids.window +
-                  " '#{==:#{window_id}," + pane.ids.window + "}' { kill-window -t " + pane.ids.window +
-                  " }\n";
+                  " '#{==:#{window_id}," + pane.ids.window + "}' { kill-window -t " + pane.ids.window + " }\n";
     }
     if (commands.empty()) co_return Result<void>();
     commands.pop_back();
@@ -210,9 +203,8 @@ class Host final : public TmuxHost {
   }
 
   std::vector<std::string> attach_command(std::string const& session, bool read_only) const override {
-    std::vector<std::string> argv{
-        options_.tmux,           "-u", "-S", options_.socket.string(), "attach-session", "-t",
-        "=" + tmux_name(session)};
+    std::vector<std::string> argv{options_.tmux,           "-u", "-S", options_.socket.string(), "attach-session", "-t",
+                                  "=" + tmux_name(session)};
     if (read_only) argv.push_back("-r");
     return argv;
   }
@@ -248,16 +240,14 @@ class Host final : public TmuxHost {
       auto bodies = co_await control_->call(kListCommand);
       if (!bodies) co_return bodies.error();
       auto panes = parse_list(bodies->empty() ? std::string() : bodies->front());
-      bool const complete =
-          std::ranges::none_of(panes, [](Listed const& l) { return l.dead && !l.exit.known; });
+      bool const complete = std::ranges::none_of(panes, [](Listed const& l) { return l.dead && !l.exit.known; });
       if (complete || asked == 3) co_return panes;
       control_->nudge_server();
     }
   }
 
   std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit) {
-    auto const terminal =
-        std::make_shared<TmuxTerminal>(executor_, control_, std::move(name), std::move(ids));
+    auto const terminal = std::make_shared<TmuxTerminal>(executor_, control_, std::move(name), std::move(ids));
     terminals_[terminal->pane()] = terminal;
     tasks_.spawn("exit " + terminal->pane(), report_exit(terminal, std::move(on_exit)));
     return terminal;
@@ -265,8 +255,7 @@ class Host final : public TmuxHost {
 
   awaitable<void> report_exit(std::shared_ptr<TmuxTerminal> terminal, OnExit on_exit) {
     auto const status = co_await terminal->wait_exit();
-    if (auto const entry = terminals_.find(terminal->pane());
-        entry != terminals_.end() && entry->second == terminal)
+    if (auto const entry = terminals_.find(terminal->pane()); entry != terminals_.end() && entry->second == terminal)
       terminals_.erase(entry);
     terminal->mark_exited();
     if (on_exit) on_exit(status);

@@ -27,8 +27,7 @@ awaitable<Result<std::string>> tmux_version(Executor executor, std::string tmux)
   auto const digits = version.find_first_of("0123456789");
   int major = 0, minor = 0;
   if (digits == std::string::npos || std::sscanf(version.c_str() + digits, "%d.%d", &major, &minor) != 2)
-    co_return unavailable("tmux_failed",
-                          program->string() + " -V said \"" + answer + "\" instead of a version");
+    co_return unavailable("tmux_failed", program->string() + " -V said \"" + answer + "\" instead of a version");
   if (major < kLeastMajor || (major == kLeastMajor && minor < kLeastMinor))
     co_return unavailable("tmux_too_old",
                           program->string() + " is tmux " + version +

@@ -39,8 +39,7 @@ Result<int> up(Context& context) {
   }
   auto const pid = (*running)->server_pid();
   if (context.json_output())
-    context.print_json(
-        json{{"pid", pid}, {"started", !was_there}, {"socket", paths->control_socket().string()}});
+    context.print_json(json{{"pid", pid}, {"started", !was_there}, {"socket", paths->control_socket().string()}});
   else
     context.print("the daemon " + std::string(was_there ? "runs already" : "runs") + " (process " +
                   std::to_string(pid) + ", " + paths->control_socket().string() + ")\n");

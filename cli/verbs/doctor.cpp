@@ -21,7 +21,7 @@ json check(char const* level, char const* subject, std::string finding, std::str
 
 /// Owner and mode of a path that must be private.
 json rights_of(std::filesystem::path const& path, mode_t mode, char const* subject) {
-  struct stat info {};
+  struct stat info{};
   if (::lstat(path.c_str(), &info) != 0)
     return check("error", subject, path.string() + ": " + std::strerror(errno),
                  "agent-runner down, then agent-runner up");
@@ -46,8 +46,7 @@ void own_checks(Context& context, json& checks) {
   auto const running = context.running_api();
   if (!running) {
     if (running.error().code == "daemon_away")
-      checks.push_back(
-          check("warning", "daemon", "it does not run", "agent-runner up (other verbs start it too)"));
+      checks.push_back(check("warning", "daemon", "it does not run", "agent-runner up (other verbs start it too)"));
     else
       checks.push_back(check("error", "daemon", running.error().message));
     return;
@@ -59,9 +58,8 @@ void own_checks(Context& context, json& checks) {
   }
   auto const info = (*running)->get("/v1/info", milliseconds(5000));
   if (!info) {
-    checks.push_back(
-        check("error", "daemon", info.error().message,
-              "agent-runner down, then agent-runner up; if that does not help: agent-runner logs"));
+    checks.push_back(check("error", "daemon", info.error().message,
+                           "agent-runner down, then agent-runner up; if that does not help: agent-runner logs"));
     return;
   }
   if (auto const version = field(*info, "version"); version != kVersion)
@@ -80,10 +78,9 @@ Result<int> doctor(Context& context) {
   if (!output)
     checks.push_back(check("error", "agent-runnerd", output.error().message));
   else if (!answer)
-    checks.push_back(
-        check("error", "agent-runnerd",
-              "its doctor ended with status " + std::to_string(code) + " and said nothing useful",
-              "install or build the whole of agent-runner again"));
+    checks.push_back(check("error", "agent-runnerd",
+                           "its doctor ended with status " + std::to_string(code) + " and said nothing useful",
+                           "install or build the whole of agent-runner again"));
   else
     for (auto const& row : array(*answer, "checks")) checks.push_back(row);
 
@@ -94,8 +91,7 @@ Result<int> doctor(Context& context) {
     if (level == "error") ++errors;
     auto const colour = level == "ok" ? Colour::green : level == "error" ? Colour::red : Colour::yellow;
     table.add({{level, colour}, field(row, "subject"), field(row, "finding")});
-    if (auto const remedy = field(row, "remedy"); !remedy.empty() && level != "ok")
-      table.add({"", "", "→ " + remedy});
+    if (auto const remedy = field(row, "remedy"); !remedy.empty() && level != "ok") table.add({"", "", "→ " + remedy});
   }
   if (context.json_output()) context.print_json(json{{"checks", checks}, {"errors", errors}});
   // Not cut at the terminal's width: a remedy is to be copied.
@@ -112,14 +108,14 @@ Result<int> config(Context& context, std::string const& what) {
 
 void add(Program& program) {
   program
-      .verb("More", "doctor", "Check tmux, providers, sockets, rights, disk; says the fix for each finding",
-            "doctor")
+      .verb("More", "doctor", "Check tmux, providers, sockets, rights, disk; says the fix for each finding", "doctor")
       .runs(doctor);
   auto configuration = program.verb("More", "config", "The configuration", "config show");
   configuration.command("check", "Is it right? Says file, line and column where not", "config check")
       .runs([](Context& context) { return config(context, "check"); });
-  configuration.command("show", "Every value and where it came from", "config show")
-      .runs([](Context& context) { return config(context, "show"); });
+  configuration.command("show", "Every value and where it came from", "config show").runs([](Context& context) {
+    return config(context, "show");
+  });
 }
 Family const family(50, add);
 

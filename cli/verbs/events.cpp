@@ -37,13 +37,11 @@ void print_event(Context const& context, json const& event, bool own_numbers) {
   auto const at = event.contains("at") ? time_of(event["at"]) : std::nullopt;
   auto number_text = field(event, own_numbers ? "agentNumber" : "number");
   if (number_text.size() < 6) number_text.insert(0, 6 - number_text.size(), ' ');
-  std::string line =
-      paint(number_text, Colour::dim, context.colour()) + "  " + (at ? date_text(*at) : "") + "  ";
+  std::string line = paint(number_text, Colour::dim, context.colour()) + "  " + (at ? date_text(*at) : "") + "  ";
   if (auto const agent = field(event, "agent"); !agent.empty()) line += single_line(agent) + "  ";
   line += paint(single_line(field(event, "type")), Colour::bold, context.colour()) + "  " + detail_of(event);
-  context.print(
-      cut_to_width(line, context.columns() ? context.columns() + (context.colour() ? 15 : 0) : line.size()) +
-      "\n");
+  context.print(cut_to_width(line, context.columns() ? context.columns() + (context.colour() ? 15 : 0) : line.size()) +
+                "\n");
 }
 
 Result<int> follow(Context& context, ApiClient& api, std::string const& path, Events const& options) {
@@ -69,15 +67,13 @@ Result<int> follow(Context& context, ApiClient& api, std::string const& path, Ev
 Result<int> events(Context& context, Events const& options) {
   if (options.from)
     if (auto const cursor = message_id(*options.from); !cursor)
-      return invalid("--from",
-                     "\"" + *options.from + "\" is not a cursor; it is the number of the last event seen");
+      return invalid("--from", "\"" + *options.from + "\" is not a cursor; it is the number of the last event seen");
   auto const api = context.api();
   if (!api) return api.error();
   std::string const path = options.agent ? "/v1/agents/" + encoded(*options.agent) + "/events" : "/v1/events";
   if (options.follow) return follow(context, **api, path, options);
   auto const listed = for_each_row(
-      **api, path, "events", 0,
-      [&](json const& event) { print_event(context, event, options.agent.has_value()); },
+      **api, path, "events", 0, [&](json const& event) { print_event(context, event, options.agent.has_value()); },
       options.from.value_or(""));
   if (!listed) return listed.error();
   return exit_done;

@@ -52,8 +52,8 @@ Result<int> logs(Context& context, Logs const& options) {
   }
   std::error_code ec;
   if (!std::filesystem::exists(file, ec) && !options.follow)
-    return unavailable(
-        "no_log", "there is no log yet at " + file.string() + "; it begins with the daemon: agent-runner up");
+    return unavailable("no_log",
+                       "there is no log yet at " + file.string() + "; it begins with the daemon: agent-runner up");
 
   auto const print = [&](std::string_view line) {
     auto const json_line = [&] { return json{{"line", std::string(line)}}; };

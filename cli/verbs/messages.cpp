@@ -25,12 +25,7 @@ Result<int> show(Context& context, std::string const& word) {
 }
 
 Table message_table() {
-  return Table({{"ID", true},
-                {"AGE", true},
-                {"FROM", false, 24},
-                {"TO", false, 24},
-                {"READ BY", false, 24},
-                {"TEXT"}});
+  return Table({{"ID", true}, {"AGE", true}, {"FROM", false, 24}, {"TO", false, 24}, {"READ BY", false, 24}, {"TEXT"}});
 }
 void add_row(Table& table, json const& message) {
   auto const created = message.contains("createdAt") ? time_of(message["createdAt"]) : std::nullopt;
@@ -85,8 +80,7 @@ Result<int> inbox(Context& context, std::optional<std::string> const& named) {
     return exit_done;
   }
   bool any = false;
-  for (auto const& [name, title] :
-       {std::pair{"unread", "unread"}, std::pair{"replies", "waiting for its answer"}}) {
+  for (auto const& [name, title] : {std::pair{"unread", "unread"}, std::pair{"replies", "waiting for its answer"}}) {
     auto table = message_table();
     for (auto const& message : array(*answer, name)) add_row(table, message_in(message));
     if (table.empty()) continue;
@@ -149,8 +143,7 @@ struct Word {
 Result<int> requeue(Context& context, Word const& options) {
   auto const id = message_id(options.id);
   if (!id) return id.error();
-  return act(context, "/v1/dead/" + *id + "/requeue", json::object(),
-             "message " + *id + " is on its way again");
+  return act(context, "/v1/dead/" + *id + "/requeue", json::object(), "message " + *id + " is on its way again");
 }
 
 Result<int> reply(Context& context, Word const& options) {
@@ -158,16 +151,14 @@ Result<int> reply(Context& context, Word const& options) {
   if (!id) return id.error();
   auto const text = text_input(options.text);
   if (!text) return text.error();
-  return act(context, "/v1/messages/" + *id + "/replies", json{{"body", *text}},
-             "message " + *id + " is answered");
+  return act(context, "/v1/messages/" + *id + "/replies", json{{"body", *text}}, "message " + *id + " is answered");
 }
 
 Result<int> react(Context& context, Word const& options) {
   auto const id = message_id(options.id);
   if (!id) return id.error();
   if (!is_utf8(options.text)) return invalid("WORD", "is not UTF-8");
-  return act(context, "/v1/messages/" + *id + "/reactions", json{{"word", options.text}},
-             "reacted to message " + *id);
+  return act(context, "/v1/messages/" + *id + "/reactions", json{{"word", options.text}}, "reacted to message " + *id);
 }
 
 struct Read {
@@ -198,8 +189,7 @@ Result<int> read(Context& context, Read const& options) {
   context.print("message " + *id + " from " + single_line(field(message, "from")) +
                 (subject.empty() ? "" : ": " + subject) + "\n");
   for (auto const& file : array(message, "attachments"))
-    context.print("file " + single_line(field(file, "name")) + " (" + size_text(number(file, "size")) +
-                  ")\n");
+    context.print("file " + single_line(field(file, "name")) + " (" + size_text(number(file, "size")) + ")\n");
   auto const body = field(message, "body");
   context.print("\n");
   context.print_foreign(body);

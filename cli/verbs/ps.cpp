@@ -59,8 +59,7 @@ Table table_of(std::vector<json> const& agents) {
     auto const since = agent.contains("since") ? time_of(agent["since"]) : std::nullopt;
     std::string context_use;
     if (agent.contains("contextUse") && agent["contextUse"].is_object())
-      if (auto const& use = agent["contextUse"];
-          use.contains("utilization") && use["utilization"].is_number())
+      if (auto const& use = agent["contextUse"]; use.contains("utilization") && use["utilization"].is_number())
         context_use = std::to_string(std::lround(use["utilization"].get<double>() * 100)) + "%";
     auto const memory = number(agent, "memoryBytes");
     table.add({{field(agent, "id"), Colour::bold},

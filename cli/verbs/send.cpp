@@ -41,17 +41,15 @@ Result<std::string> upload(ApiClient& api, std::string const& file) {
 
 /// Waits in stretches, so that no connection idles for long and a daemon that restarts meanwhile is found
 /// again: the message is durable, only the waiting is ours.
-Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& until,
-                      milliseconds patience) {
+Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& until, milliseconds patience) {
   auto const deadline = SteadyClock::now() + patience;
   constexpr milliseconds stretch{60'000};
   auto away_since = SteadyClock::time_point::max();
   for (;;) {
     auto const left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
     auto const now = std::clamp(left, milliseconds(1), stretch);
-    auto answer =
-        api.get("/v1/messages/" + id + "?wait=" + until + "&timeoutMs=" + std::to_string(now.count()),
-                now + milliseconds(10'000));
+    auto answer = api.get("/v1/messages/" + id + "?wait=" + until + "&timeoutMs=" + std::to_string(now.count()),
+                          now + milliseconds(10'000));
     if (answer) return answer;
     auto const kind = answer.error().kind;
     if (kind == ErrorKind::unavailable) {
@@ -86,9 +84,7 @@ void print_replies(Context const& context, json const& message) {
   for (auto const& delivery : array(message, "deliveries")) {
     if (!delivery.contains("reply")) continue;
     auto const& reply = delivery["reply"];
-    auto const text = reply.is_object()   ? field(reply, "body")
-                      : reply.is_string() ? reply.get<std::string>()
-                                          : "";
+    auto const text = reply.is_object() ? field(reply, "body") : reply.is_string() ? reply.get<std::string>() : "";
     if (text.empty()) continue;
     context.print_foreign(text);
     if (!text.ends_with('\n')) context.print("\n");
@@ -107,13 +103,11 @@ Result<int> send(Context& context, Send const& options) {
   json message = {{"to", options.to}, {"body", *body}};
   set_if(message, "from", options.from);
   set_if(message, "subject", options.subject);
-  for (auto const& [name, value] :
-       {std::pair{"taskId", &options.task}, std::pair{"replyTo", &options.reply_to}}) {
+  for (auto const& [name, value] : {std::pair{"taskId", &options.task}, std::pair{"replyTo", &options.reply_to}}) {
     if (!*value) continue;
     auto const id = message_id(**value);
     if (!id)
-      return invalid(name == std::string("taskId") ? "--task" : "--reply-to",
-                     "\"" + **value + "\" is not a number");
+      return invalid(name == std::string("taskId") ? "--task" : "--reply-to", "\"" + **value + "\" is not a number");
     message[name] = std::stoll(*id);
   }
   if (options.claimable) message["claimable"] = true;

@@ -11,8 +11,8 @@ namespace ar::cli {
 namespace {
 
 struct Spawn {
-  std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt,
-      system_prompt, idle_ttl, parent, provider_options;
+  std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt, system_prompt,
+      idle_ttl, parent, provider_options;
   std::vector<std::string> tags, capabilities, environment, arguments;
 };
 
@@ -55,8 +55,7 @@ Result<json> request_of(Spawn const& options) {
     spec["idleTtlMs"] = ttl->count();
   }
   for (auto const& [key, value] : spec.items())
-    if (!is_utf8(value.dump(-1, ' ', false, json::error_handler_t::ignore)))
-      return invalid(key, "is not UTF-8");
+    if (!is_utf8(value.dump(-1, ' ', false, json::error_handler_t::ignore))) return invalid(key, "is not UTF-8");
   return ok(std::move(spec));
 }
 
@@ -76,8 +75,8 @@ Result<int> spawn_agent(Context& context, Spawn const& options) {
     return exit_done;
   }
   auto const id = single_line(field(*answer, "id"));
-  context.print("agent " + paint(id, Colour::bold, context.colour()) + ": " +
-                single_line(field(*answer, "provider")) + ", " + single_line(field(*answer, "state")) + "\n");
+  context.print("agent " + paint(id, Colour::bold, context.colour()) + ": " + single_line(field(*answer, "provider")) +
+                ", " + single_line(field(*answer, "state")) + "\n");
   context.print("  watch it   agent-runner attach " + id + "\n");
   context.print("  ask it     agent-runner send " + id + " \"...\" --wait\n");
   context.print("  end it     agent-runner stop " + id + "\n");
@@ -94,8 +93,7 @@ void add(Program& program) {
       .option("--cwd", o->cwd, "DIR", "Where it works (default: here)", Words::directory)
       .option("--model", o->model, "MODEL", "The provider's model")
       .option("--effort", o->effort, "EFFORT", "The model's effort")
-      .option("--approval-mode", o->approval_mode, "MODE",
-              "read-only, guarded, auto, full, or the provider's own name")
+      .option("--approval-mode", o->approval_mode, "MODE", "read-only, guarded, auto, full, or the provider's own name")
       .option("--profile", o->profile, "NAME", "An agent profile")
       .option("--label", o->label, "LABEL", "Reached by messages to label:LABEL")
       .option("--tag", o->tags, "TAG", "Reached by messages to tag:TAG")
@@ -103,7 +101,8 @@ void add(Program& program) {
       .option("--prompt", o->prompt, "TEXT|-", "Its first prompt")
       .option("--append-system-prompt", o->system_prompt, "TEXT", "Added to the provider's system prompt")
       .option("--env", o->environment, "NAME=VALUE", "Its environment")
-      .option("--options", o->provider_options, "JSON", "Overrides of [providers.NAME] for this agent, as a JSON object")
+      .option("--options", o->provider_options, "JSON",
+              "Overrides of [providers.NAME] for this agent, as a JSON object")
       .option("--idle-ttl", o->idle_ttl, "30m", "Suspend it when it has been idle that long")
       .option("--parent", o->parent, "AGENT", "The agent it belongs to", Words::agent)
       .rest(o->arguments, "ARGS", "the provider's own arguments; for the provider command, the command")

@@ -52,8 +52,7 @@ Result<int> attach(Context& context, Attach const& options) {
   std::vector<std::string> words;
   for (auto const& word : array(*answer, "argv"))
     if (word.is_string()) words.push_back(word.get<std::string>());
-  if (words.empty())
-    return internal("bad_answer", "the daemon did not say how to attach; see agent-runner version");
+  if (words.empty()) return internal("bad_answer", "the daemon did not say how to attach; see agent-runner version");
   if (auto const key = field(*answer, "detachKey"); !key.empty())
     context.print("attached to " + single_line(options.agent) + "; detach with " + single_line(key) + "\n");
   std::fflush(stdout);
@@ -72,9 +71,7 @@ void add(Program& program) {
       .argument("AGENT", *name, "The agent", Words::agent)
       .runs([name](Context& context) { return screen(context, *name); });
   auto const o = std::make_shared<Attach>();
-  program
-      .verb("Agents", "attach", "Make your terminal the agent's; works inside tmux too",
-            "attach alice --read-only")
+  program.verb("Agents", "attach", "Make your terminal the agent's; works inside tmux too", "attach alice --read-only")
       .argument("AGENT", o->agent, "The agent", Words::agent)
       .flag("-r,--read-only", o->read_only, "Look, but do not type")
       .runs([o](Context& context) { return attach(context, *o); });

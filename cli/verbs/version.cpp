@@ -19,8 +19,7 @@ Result<int> version(Context& context) {
   auto const printed = program && code == 0 ? single_line(*program) : std::string();
   parts["agent-runnerd"] = printed.empty() ? json() : json(printed.substr(printed.rfind(' ') + 1));
   if (auto const running = context.running_api()) {
-    if (auto const info = (*running)->get("/v1/info", milliseconds(5000)))
-      parts["daemon"] = field(*info, "version");
+    if (auto const info = (*running)->get("/v1/info", milliseconds(5000))) parts["daemon"] = field(*info, "version");
   } else {
     parts["daemon"] = nullptr;
   }

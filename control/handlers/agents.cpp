@@ -10,8 +10,7 @@ awaitable<Result<Response>> spawn(Call& call) {
   auto spec = call.object();
   if (!spec) co_return spec.error();
   std::string key(call.request.header("idempotency-key").value_or(""));
-  if (key.size() > longest_key)
-    co_return invalid("Idempotency-Key", "an Idempotency-Key has at most 255 bytes");
+  if (key.size() > longest_key) co_return invalid("Idempotency-Key", "an Idempotency-Key has at most 255 bytes");
   auto spawned = co_await call.backend.spawn(std::move(*spec), std::move(key));
   if (!spawned) co_return spawned.error();
   Response response = json_response(spawned->agent, spawned->created ? 201 : 200);
@@ -38,9 +37,7 @@ awaitable<Result<Response>> list(Call& call) {
 
 awaitable<Result<Response>> show(Call& call) { co_return respond(co_await call.backend.agent(call.name)); }
 
-awaitable<Result<Response>> remove(Call& call) {
-  co_return respond(co_await call.backend.remove_agent(call.name));
-}
+awaitable<Result<Response>> remove(Call& call) { co_return respond(co_await call.backend.remove_agent(call.name)); }
 
 awaitable<Result<Response>> act(Call& call) {
   auto params = call.object();
@@ -71,22 +68,18 @@ constexpr Route rows[] = {
     {"GET", "/v1/agents", operator_, Body::none, "status since limit cursor", "list the agents", list},
     {"GET", "/v1/agents/{agent}", operator_, Body::none, "", "one agent", show},
     {"DELETE", "/v1/agents/{agent}", operator_, Body::none, "", "end it and forget it", remove},
-    {"POST", "/v1/agents/{agent}/restart", operator_, Body::json, "", "a new provider process, same session",
-     act},
+    {"POST", "/v1/agents/{agent}/restart", operator_, Body::json, "", "a new provider process, same session", act},
     {"POST", "/v1/agents/{agent}/stop", operator_, Body::json, "", "end its provider politely", act},
     {"POST", "/v1/agents/{agent}/kill", operator_, Body::json, "", "end its provider at once", act},
     {"POST", "/v1/agents/{agent}/interrupt", operator_, Body::json, "", "interrupt the running turn", act},
     {"POST", "/v1/agents/{agent}/compact", operator_, Body::json, "", "compact its context", act},
     {"POST", "/v1/agents/{agent}/clear", operator_, Body::json, "", "start a fresh conversation", act},
     {"POST", "/v1/agents/{agent}/inject", operator_, Body::message, "", "add context without a turn", act},
-    {"POST", "/v1/agents/{agent}/reconnect", operator_, Body::json, "", "reconnect its bus and terminal",
-     act},
-    {"POST", "/v1/agents/{agent}/suspend", operator_, Body::json, "", "stop the process, keep the session",
-     act},
+    {"POST", "/v1/agents/{agent}/reconnect", operator_, Body::json, "", "reconnect its bus and terminal", act},
+    {"POST", "/v1/agents/{agent}/suspend", operator_, Body::json, "", "stop the process, keep the session", act},
     {"POST", "/v1/agents/{agent}/resume", operator_, Body::json, "", "go on with a suspended session", act},
     {"GET", "/v1/agents/{agent}/screen", operator_, Body::none, "", "the terminal's present screen", screen},
-    {"GET", "/v1/agents/{agent}/attach", operator_, Body::none, "readOnly", "the command that attaches to it",
-     attach},
+    {"GET", "/v1/agents/{agent}/attach", operator_, Body::none, "readOnly", "the command that attaches to it", attach},
     {"GET", "/v1/agents/{agent}/inbox", Right::agent, Body::none, "", "unread messages and replies", inbox},
     {"GET", "/v1/agents/{agent}/turns", operator_, Body::none, "limit cursor", "its turns", turns},
 };

@@ -7,8 +7,7 @@ namespace {
 
 bool wants_stream(Request const& request) {
   auto const accept = request.header("accept");
-  return request.method == "GET" && accept &&
-         lower_case(*accept).find("text/event-stream") != std::string::npos;
+  return request.method == "GET" && accept && lower_case(*accept).find("text/event-stream") != std::string::npos;
 }
 
 Result<EventCursor> read_cursor(Call& call, bool stream) {
@@ -68,8 +67,7 @@ awaitable<Result<Response>> events(Call& call) {
 
 constexpr Route rows[] = {
     {"GET", "/v1/events", Right::operator_, Body::none, "cursor limit", "the log of all events", events},
-    {"GET", "/v1/agents/{agent}/events", Right::operator_, Body::none, "cursor limit", "one agent's log",
-     events},
+    {"GET", "/v1/agents/{agent}/events", Right::operator_, Body::none, "cursor limit", "one agent's log", events},
 };
 
 }  // namespace

@@ -9,8 +9,7 @@ awaitable<Result<Response>> hook(Call& call) {
   if (!payload) co_return payload.error();
   std::string session(call.request.header("x-provider-session").value_or(""));
   auto work = call.backend.hook(call.who, call.name, std::move(session), std::move(*payload));
-  Result<json> answer =
-      unavailable("client_gone", "the hook left before it was answered, or the daemon is stopping");
+  Result<json> answer = unavailable("client_gone", "the hook left before it was answered, or the daemon is stopping");
   if (call.name == "PermissionRequest") {
     // It may wait for a person; when the provider withdraws the question its hook is gone.
     auto waited = co_await while_present(call.client, std::move(work));
@@ -24,8 +23,8 @@ awaitable<Result<Response>> hook(Call& call) {
 }
 
 constexpr Route rows[] = {
-    {"POST", "/v1/hooks/{event}", Right::agent, Body::hook, "",
-     "a provider's hook call (X-Provider-Session header)", hook},
+    {"POST", "/v1/hooks/{event}", Right::agent, Body::hook, "", "a provider's hook call (X-Provider-Session header)",
+     hook},
 };
 
 }  // namespace

@@ -18,14 +18,13 @@ Wait read_wait(Query& query) {
   Wait wait;
   wait.until = query.choice("wait", {"accepted", "done"}).value_or("");
   wait.patience = milliseconds(query.integer("timeoutMs", 60'000, 1, longest_wait_ms));
-  if (wait.until.empty() && query.text("timeoutMs"))
-    query.fail("timeoutMs", "needs wait=accepted or wait=done");
+  if (wait.until.empty() && query.text("timeoutMs")) query.fail("timeoutMs", "needs wait=accepted or wait=done");
   return wait;
 }
 
 awaitable<Result<json>> wait_for(Call& call, std::int64_t id, Wait wait) {
-  auto waited = co_await while_present(
-      call.client, call.backend.wait_message(call.who, id, std::move(wait.until), wait.patience));
+  auto waited = co_await while_present(call.client,
+                                       call.backend.wait_message(call.who, id, std::move(wait.until), wait.patience));
   if (waited) co_return std::move(*waited);
   co_return unavailable("wait_ended", "the daemon is stopping; ask for the message again later");
 }
@@ -37,8 +36,7 @@ awaitable<Result<Response>> deliver(Call& call, json message) {
   if (auto const key = call.request.header("idempotency-key")) {
     auto const in_body = message.find("idempotencyKey");
     if (in_body != message.end() && (!in_body->is_string() || in_body->get_ref<std::string const&>() != *key))
-      co_return invalid("idempotencyKey",
-                        "idempotencyKey differs from the Idempotency-Key header; send one of them");
+      co_return invalid("idempotencyKey", "idempotencyKey differs from the Idempotency-Key header; send one of them");
     message["idempotencyKey"] = std::string(*key);
   }
   auto sent = co_await call.backend.send(call.who, std::move(message));
@@ -73,14 +71,12 @@ awaitable<Result<Response>> reply(Call& call) {
   if (!message) co_return message.error();
   for (char const* field : {"to", "replyTo"})
     if (message->contains(field))
-      co_return invalid(field,
-                        std::string(field) + " follows from the message that is answered; leave it out");
+      co_return invalid(field, std::string(field) + " follows from the message that is answered; leave it out");
   auto const original = co_await call.backend.message(call.who, call.number);
   if (!original) co_return original.error();
   auto const from = original->find("from");
   if (from == original->end() || !from->is_string())
-    co_return internal("internal_error",
-                       "message " + std::to_string(call.number) + " names no sender to reply to");
+    co_return internal("internal_error", "message " + std::to_string(call.number) + " names no sender to reply to");
   (*message)["to"] = *from;
   (*message)["replyTo"] = call.number;
   co_return co_await deliver(call, std::move(*message));
@@ -94,8 +90,7 @@ awaitable<Result<Response>> list(Call& call) {
   if (call.query.error()) co_return *call.query.error();
   if (call.who.kind == Principal::Kind::agent) {
     if (page.agent.value_or(call.who.agent_id) != call.who.agent_id)
-      co_return Error{ErrorKind::forbidden, "not_your_agent", "an agent lists its own messages only",
-                      "agent"};
+      co_return Error{ErrorKind::forbidden, "not_your_agent", "an agent lists its own messages only", "agent"};
     page.agent = call.who.agent_id;
   }
   co_return respond(co_await call.backend.messages(call.who, std::move(page)));
@@ -119,61 +114,46 @@ awaitable<Result<Response>> react(Call& call) {
   co_return respond(co_await call.backend.react(call.who, call.number, std::move(word)));
 }
 
-awaitable<Result<Response>> read(Call& call) {
-  co_return respond(co_await call.backend.read(call.who, call.number));
-}
+awaitable<Result<Response>> read(Call& call) { co_return respond(co_await call.backend.read(call.who, call.number)); }
 
 Result<Response> bytes(Result<std::string> content) {
   if (!content) return content.error();
   return Response{.content_type = "application/octet-stream", .body = std::move(*content)};
 }
 
-awaitable<Result<Response>> body(Call& call) {
-  co_return bytes(co_await call.backend.body(call.who, call.number));
-}
+awaitable<Result<Response>> body(Call& call) { co_return bytes(co_await call.backend.body(call.who, call.number)); }
 
 awaitable<Result<Response>> dead(Call& call) { co_return respond(co_await call.backend.dead_letters()); }
 
-awaitable<Result<Response>> requeue(Call& call) {
-  co_return respond(co_await call.backend.requeue(call.number));
-}
+awaitable<Result<Response>> requeue(Call& call) { co_return respond(co_await call.backend.requeue(call.number)); }
 
 awaitable<Result<Response>> put_attachment(Call& call) {
   std::string name = call.query.text("name").value_or("");
-  bool const printable =
-      std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  bool const printable = std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   if (name.empty() || name.size() > longest_name || name == "." || name == ".." || !printable ||
       name.find('/') != std::string::npos)
-    co_return invalid("name",
-                      "name must be a file's name of 1 to 255 bytes without '/' or control characters");
+    co_return invalid("name", "name must be a file's name of 1 to 255 bytes without '/' or control characters");
   std::string media_type(call.request.header("content-type").value_or("application/octet-stream"));
-  co_return respond(co_await call.backend.put_attachment(std::move(name), std::move(media_type),
-                                                         std::move(call.request.body)),
-                    201);
+  co_return respond(
+      co_await call.backend.put_attachment(std::move(name), std::move(media_type), std::move(call.request.body)), 201);
 }
 
-awaitable<Result<Response>> attachment(Call& call) {
-  co_return bytes(co_await call.backend.attachment(call.name));
-}
+awaitable<Result<Response>> attachment(Call& call) { co_return bytes(co_await call.backend.attachment(call.name)); }
 
 constexpr Route rows[] = {
-    {"POST", "/v1/messages", Right::agent, Body::message, "wait timeoutMs",
-     "send a message (Idempotency-Key header)", send},
+    {"POST", "/v1/messages", Right::agent, Body::message, "wait timeoutMs", "send a message (Idempotency-Key header)",
+     send},
     {"GET", "/v1/messages", Right::agent, Body::none, "agent cursor limit", "list messages", list},
-    {"GET", "/v1/messages/{message}", Right::agent, Body::none, "wait timeoutMs", "one message's whole life",
-     show},
+    {"GET", "/v1/messages/{message}", Right::agent, Body::none, "wait timeoutMs", "one message's whole life", show},
     {"POST", "/v1/messages/{message}/replies", Right::agent, Body::message, "wait timeoutMs",
      "answer the sender (Idempotency-Key header)", reply},
     {"POST", "/v1/messages/{message}/reactions", Right::agent, Body::json, "", "react with a word", react},
     {"POST", "/v1/messages/{message}/read", Right::agent, Body::none, "", "mark it read by the caller", read},
     {"GET", "/v1/messages/{message}/body", Right::agent, Body::none, "", "the body's exact bytes", body},
     {"GET", "/v1/dead", Right::operator_, Body::none, "", "dead letters", dead},
-    {"POST", "/v1/dead/{message}/requeue", Right::operator_, Body::none, "", "give a dead letter another try",
-     requeue},
-    {"POST", "/v1/attachments", Right::operator_, Body::attachment, "name", "store a file's bytes",
-     put_attachment},
-    {"GET", "/v1/attachments/{attachment}", Right::operator_, Body::none, "", "a stored file's bytes",
-     attachment},
+    {"POST", "/v1/dead/{message}/requeue", Right::operator_, Body::none, "", "give a dead letter another try", requeue},
+    {"POST", "/v1/attachments", Right::operator_, Body::attachment, "name", "store a file's bytes", put_attachment},
+    {"GET", "/v1/attachments/{attachment}", Right::operator_, Body::none, "", "a stored file's bytes", attachment},
 };
 
 }  // namespace

@@ -8,9 +8,7 @@ awaitable<Result<Response>> health(Call&) { co_return json_text_response(R"({"st
 
 awaitable<Result<Response>> info(Call& call) { co_return respond(co_await call.backend.info()); }
 
-awaitable<Result<Response>> configuration(Call& call) {
-  co_return respond(co_await call.backend.configuration());
-}
+awaitable<Result<Response>> configuration(Call& call) { co_return respond(co_await call.backend.configuration()); }
 
 awaitable<Result<Response>> shut_down(Call& call) {
   auto const body = call.object();
@@ -24,10 +22,9 @@ awaitable<Result<Response>> shut_down(Call& call) {
 constexpr Route rows[] = {
     {"GET", "/healthz", Right::none, Body::none, "", "whether the daemon answers", health},
     {"GET", "/v1/info", Right::operator_, Body::none, "", "the daemon: version, paths, port, bus", info},
-    {"GET", "/v1/config", Right::operator_, Body::none, "", "every setting and where it came from",
-     configuration},
-    {"POST", "/v1/shutdown", Right::operator_, Body::json, "",
-     "end the daemon, and its agents too if told so", shut_down},
+    {"GET", "/v1/config", Right::operator_, Body::none, "", "every setting and where it came from", configuration},
+    {"POST", "/v1/shutdown", Right::operator_, Body::json, "", "end the daemon, and its agents too if told so",
+     shut_down},
 };
 
 }  // namespace

@@ -19,8 +19,7 @@ Result<std::string> good_name(std::string const& name) {
 }
 
 Error unknown_attachment(std::string const& id) {
-  return not_found("unknown_attachment",
-                   "there is no attachment \"" + id.substr(0, 80) + "\"; upload it first");
+  return not_found("unknown_attachment", "there is no attachment \"" + id.substr(0, 80) + "\"; upload it first");
 }
 
 bool is_known(Database& db, std::string const& id) {
@@ -34,8 +33,7 @@ bool is_whole(fs::path const& file, std::size_t size) {
 }  // namespace
 
 Result<Attachment> put_attachment(Database& db, fs::path const& folder, BusLimits const& limits, Moment now,
-                                  std::string const& name, std::string const& media_type,
-                                  std::string const& bytes) {
+                                  std::string const& name, std::string const& media_type, std::string const& bytes) {
   auto good = good_name(name);
   if (!good) return good.error();
   if (!media_type.empty())
@@ -45,8 +43,7 @@ Result<Attachment> put_attachment(Database& db, fs::path const& folder, BusLimit
                  "the attachment \"" + *good + "\" has " + std::to_string(bytes.size()) + " bytes, at most " +
                      std::to_string(limits.max_attachment_bytes) + " are taken; split it or share a path",
                  "bytes"};
-  Attachment const attachment{sha256_hex(bytes), std::move(*good), static_cast<std::int64_t>(bytes.size()),
-                              media_type};
+  Attachment const attachment{sha256_hex(bytes), std::move(*good), static_cast<std::int64_t>(bytes.size()), media_type};
   auto const file = folder / attachment.id;
   bool const known = is_known(db, attachment.id);
   if (!known || !is_whole(file, bytes.size())) {
@@ -86,11 +83,10 @@ Result<std::string> attachment_bytes(Database& db, fs::path const& folder, std::
 std::vector<std::string> forget_old_attachments(Database& db, BusLimits const& limits, Moment now) {
   std::vector<std::string> ids;
   {
-    Query row(
-        db,
-        "SELECT id FROM attachments WHERE stored_at <= ?1"
-        " AND NOT EXISTS(SELECT 1 FROM message_attachments WHERE attachment_id = attachments.id) LIMIT 100",
-        to_millis(now.wall - limits.retention));
+    Query row(db,
+              "SELECT id FROM attachments WHERE stored_at <= ?1"
+              " AND NOT EXISTS(SELECT 1 FROM message_attachments WHERE attachment_id = attachments.id) LIMIT 100",
+              to_millis(now.wall - limits.retention));
     while (row.step()) ids.push_back(row.text(0));
   }
   for (auto const& id : ids) run(db, "DELETE FROM attachments WHERE id = ?1", id);

@@ -16,8 +16,7 @@ namespace ar::relay::embedded {
 Result<Attachment> put_attachment(Database& db, std::filesystem::path const& folder, BusLimits const& limits,
                                   Moment now, std::string const& name, std::string const& media_type,
                                   std::string const& bytes);
-Result<std::string> attachment_bytes(Database& db, std::filesystem::path const& folder,
-                                     std::string const& id);
+Result<std::string> attachment_bytes(Database& db, std::filesystem::path const& folder, std::string const& id);
 
 /// Inside a transaction of the caller's: forgets those that no message needs and nobody has put within the
 /// retention time, and names them, so that their files can go after the commit.

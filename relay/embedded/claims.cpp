@@ -38,8 +38,7 @@ Error claim_lost(MessageId id, Lease const& lease) {
   if (lease.state == "claimed") who = lease.holder + " holds it now";
   if (lease.state == "finished") who = "another holder has finished it";
   if (lease.state == "dead") who = "it is a dead letter";
-  return conflict("claim_lost",
-                  "the claim on " + named(id) + " is lost: " + who + "; drop the work or claim it again");
+  return conflict("claim_lost", "the claim on " + named(id) + " is lost: " + who + "; drop the work or claim it again");
 }
 
 bool held(Lease const& lease, Moment now) {
@@ -83,24 +82,19 @@ void make_dead(Database& db, Moment now, MessageId id, char const* reason) {
   run(db, "DELETE FROM inbox WHERE message_id = ?1", id);
 }
 
-Result<Claim> claim(Database& db, BusLimits const& limits, Moment now, MessageId id,
-                    std::string const& agent_id) {
+Result<Claim> claim(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& agent_id) {
   if (auto const good = check_word("agentId", agent_id, kMaxNameBytes); !good) return good.error();
   Transaction transaction(db);
   auto const lease = find_lease(db, id);
   if (!lease) return unknown_message(id);
-  if (!lease->claimable)
-    return conflict("not_claimable", named(id) + " was not sent to be claimed; read it instead");
-  if (lease->state == "finished")
-    return conflict("finished", named(id) + " has been finished; nothing is left to do");
-  if (lease->state == "dead")
-    return conflict("dead_letter", named(id) + " is a dead letter; a person can requeue it");
+  if (!lease->claimable) return conflict("not_claimable", named(id) + " was not sent to be claimed; read it instead");
+  if (lease->state == "finished") return conflict("finished", named(id) + " has been finished; nothing is left to do");
+  if (lease->state == "dead") return conflict("dead_letter", named(id) + " is a dead letter; a person can requeue it");
   bool const mine = lease->state == "claimed" && lease->holder == agent_id;
   if (lease->state == "claimed" && !mine)
     return conflict("already_claimed", named(id) + " is held by " + lease->holder + "; leave it to them");
   if (lease->not_before && *lease->not_before > now.steady)
-    return conflict("delayed",
-                    named(id) + " was released for later; claim it after " + to_iso8601(*lease->not_before));
+    return conflict("delayed", named(id) + " was released for later; claim it after " + to_iso8601(*lease->not_before));
   Claim claim{id, agent_id, new_uuid(), now.steady + limits.lease, lease->deliveries + (mine ? 0 : 1)};
   run(db,
       "UPDATE messages SET state = 'claimed', holder = ?2, token = ?3, lease_until = ?4, deliveries = ?5,"
@@ -110,8 +104,7 @@ Result<Claim> claim(Database& db, BusLimits const& limits, Moment now, MessageId
   return claim;
 }
 
-Result<Claim> renew(Database& db, BusLimits const& limits, Moment now, MessageId id,
-                    std::string const& token) {
+Result<Claim> renew(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& token) {
   Transaction transaction(db);
   auto const lease = held_lease(db, now, id, token);
   if (!lease) return lease.error();
@@ -121,8 +114,8 @@ Result<Claim> renew(Database& db, BusLimits const& limits, Moment now, MessageId
   return Claim{id, lease->holder, token, until, lease->deliveries};
 }
 
-Result<void> release(Database& db, BusLimits const& limits, Moment now, MessageId id,
-                     std::string const& token, milliseconds delay, Changes& changes) {
+Result<void> release(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& token,
+                     milliseconds delay, Changes& changes) {
   if (delay < milliseconds(0) || delay > limits.retention)
     return invalid("delay", "delay must be from 0 to the retention time of messages");
   Transaction transaction(db);
@@ -153,11 +146,9 @@ Result<void> finish(Database& db, Moment now, MessageId id, std::string const& t
 
 Result<std::vector<DeadLetter>> dead_letters(Database& db) {
   std::vector<DeadLetter> letters;
-  Query row(db,
-            "SELECT id, deliveries, dead_reason, kept_since FROM messages WHERE state = 'dead' ORDER BY id");
+  Query row(db, "SELECT id, deliveries, dead_reason, kept_since FROM messages WHERE state = 'dead' ORDER BY id");
   while (row.step())
-    letters.push_back(
-        {load_message(db, row.integer(0)), static_cast<int>(row.integer(1)), row.text(2), row.time(3)});
+    letters.push_back({load_message(db, row.integer(0)), static_cast<int>(row.integer(1)), row.text(2), row.time(3)});
   return letters;
 }
 
@@ -192,10 +183,8 @@ void end_due_leases(Database& db, BusLimits const& limits, Moment now, Changes& 
               " ORDER BY lease_until, id",
               to_millis(now.steady));
     while (row.step()) leases.push_back({row.integer(0), row.text(1), static_cast<int>(row.integer(2))});
-    Query later(
-        db,
-        "SELECT id FROM messages WHERE not_before IS NOT NULL AND not_before <= ?1 ORDER BY not_before, id",
-        to_millis(now.steady));
+    Query later(db, "SELECT id FROM messages WHERE not_before IS NOT NULL AND not_before <= ?1 ORDER BY not_before, id",
+                to_millis(now.steady));
     while (later.step()) delays.push_back(later.integer(0));
   }
   for (auto const& due : leases)

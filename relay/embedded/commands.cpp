@@ -9,8 +9,7 @@ namespace {
 bool is_end(CommandStatus status) { return status > CommandStatus::running; }
 
 std::optional<Command> find_command(Database& db, std::int64_t id) {
-  Query row(db, "SELECT type, target, params, status, created_at, expires_at FROM commands WHERE id = ?1",
-            id);
+  Query row(db, "SELECT type, target, params, status, created_at, expires_at FROM commands WHERE id = ?1", id);
   if (!row.step()) return std::nullopt;
   Command command;
   command.id = id;
@@ -22,8 +21,8 @@ std::optional<Command> find_command(Database& db, std::int64_t id) {
   command.expires_at = row.maybe_time(5);
   Query step(db, "SELECT status, at, detail FROM command_steps WHERE command_id = ?1 ORDER BY position", id);
   while (step.step())
-    command.history.push_back({command_status_from(step.text(0)).value_or(CommandStatus::pending),
-                               step.time(1), json::parse(step.text(2))});
+    command.history.push_back(
+        {command_status_from(step.text(0)).value_or(CommandStatus::pending), step.time(1), json::parse(step.text(2))});
   return command;
 }
 
@@ -43,8 +42,7 @@ Error unknown_command(std::int64_t id) {
 }  // namespace
 
 Result<Command> send_command(Database& db, Moment now, std::string const& type, std::string const& target,
-                             json const& params, std::optional<milliseconds> expires_after,
-                             Changes& changes) {
+                             json const& params, std::optional<milliseconds> expires_after, Changes& changes) {
   if (auto const good = check_word("type", type, kMaxKindBytes); !good) return good.error();
   if (auto const good = check_word("target", target, kMaxNameBytes); !good) return good.error();
   auto const text = object_text("params", params, kMaxMetaBytes);
@@ -76,23 +74,19 @@ Result<std::vector<Command>> commands_for(Database& db, std::vector<std::string>
   for (auto const& target : targets)
     if (auto const good = check_word("targets", target, kMaxNameBytes); !good) return good.error();
   std::vector<Command> open;
-  Query row(
-      db,
-      "SELECT id FROM commands WHERE ended = 0 AND target IN (SELECT value FROM json_each(?1)) ORDER BY id",
-      json(targets).dump());
+  Query row(db, "SELECT id FROM commands WHERE ended = 0 AND target IN (SELECT value FROM json_each(?1)) ORDER BY id",
+            json(targets).dump());
   while (row.step()) open.push_back(*find_command(db, row.integer(0)));
   return open;
 }
 
-Result<Command> update_command(Database& db, Moment now, std::int64_t id, CommandStatus status,
-                               json const& detail) {
+Result<Command> update_command(Database& db, Moment now, std::int64_t id, CommandStatus status, json const& detail) {
   auto const text = object_text("detail", detail, kMaxMetaBytes);
   if (!text) return text.error();
   Transaction transaction(db);
   auto before = find_command(db, id);
   if (!before) return unknown_command(id);
-  bool const repeated =
-      before->status == status && (is_end(status) || before->history.back().detail == detail);
+  bool const repeated = before->status == status && (is_end(status) || before->history.back().detail == detail);
   if (repeated) return std::move(*before);
   if (is_end(before->status) || status < before->status)
     return conflict("command_backwards", "command " + std::to_string(id) + " is " +
@@ -112,8 +106,7 @@ void expire_commands(Database& db, BusLimits const& limits, Moment now) {
     while (row.step()) due.push_back(row.integer(0));
   }
   for (auto const id : due) add_step(db, now, id, CommandStatus::expired, "{}");
-  run(db, "DELETE FROM commands WHERE ended = 1 AND created_at <= ?1",
-      to_millis(now.wall - limits.retention));
+  run(db, "DELETE FROM commands WHERE ended = 1 AND created_at <= ?1", to_millis(now.wall - limits.retention));
 }
 
 }  // namespace ar::relay::embedded

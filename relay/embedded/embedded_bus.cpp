@@ -39,8 +39,8 @@ struct Core {
   std::unique_ptr<Database> database;
   std::optional<WallTime> next_due{};
   bool due_is_stale = true;  ///< something was written since next_due was found
-  Moment now{};       ///< of the running job
-  Changes changes{};  ///< of the running job, once committed
+  Moment now{};              ///< of the running job
+  Changes changes{};         ///< of the running job, once committed
   Database& db() const { return *database; }
 };
 
@@ -91,9 +91,7 @@ struct Passage {
 class Implementation final : public EmbeddedBus {
  public:
   Implementation(Executor executor, BusLimits limits, fs::path folder, std::unique_ptr<Database> database)
-      : core_{limits, std::move(folder), {}, std::move(database)},
-        due_changed_(executor),
-        tasks_(executor, "relay") {
+      : core_{limits, std::move(folder), {}, std::move(database)}, due_changed_(executor), tasks_(executor, "relay") {
     tasks_.spawn("due", watch_due());
   }
 
@@ -116,9 +114,8 @@ class Implementation final : public EmbeddedBus {
         [filter = std::move(filter)](Core& core) { return embedded::messages(core.db(), filter); });
   }
   awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) override {
-    return call<std::vector<Message>>([who = std::move(who), limit](Core& core) {
-      return embedded::unread(core.db(), core.now, who, limit);
-    });
+    return call<std::vector<Message>>(
+        [who = std::move(who), limit](Core& core) { return embedded::unread(core.db(), core.now, who, limit); });
   }
   awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) override {
     return call<void>([id, agent_id = std::move(agent_id)](Core& core) {
@@ -134,14 +131,12 @@ class Implementation final : public EmbeddedBus {
     return call<std::vector<Reaction>>([id](Core& core) { return embedded::reactions(core.db(), id); });
   }
   awaitable<Result<std::vector<Message>>> reply_obligations(std::string agent_id) override {
-    return call<std::vector<Message>>([agent_id = std::move(agent_id)](Core& core) {
-      return embedded::reply_obligations(core.db(), agent_id);
-    });
+    return call<std::vector<Message>>(
+        [agent_id = std::move(agent_id)](Core& core) { return embedded::reply_obligations(core.db(), agent_id); });
   }
   awaitable<Result<void>> waive_reply(MessageId id, std::string agent_id) override {
-    return call<void>([id, agent_id = std::move(agent_id)](Core& core) {
-      return embedded::waive_reply(core.db(), id, agent_id);
-    });
+    return call<void>(
+        [id, agent_id = std::move(agent_id)](Core& core) { return embedded::waive_reply(core.db(), id, agent_id); });
   }
 
   // ---- claims ----
@@ -161,9 +156,8 @@ class Implementation final : public EmbeddedBus {
     });
   }
   awaitable<Result<void>> finish(MessageId id, std::string token) override {
-    return call<void>([id, token = std::move(token)](Core& core) {
-      return embedded::finish(core.db(), core.now, id, token);
-    });
+    return call<void>(
+        [id, token = std::move(token)](Core& core) { return embedded::finish(core.db(), core.now, id, token); });
   }
   awaitable<Result<std::vector<DeadLetter>>> dead_letters() override {
     return call<std::vector<DeadLetter>>([](Core& core) { return embedded::dead_letters(core.db()); });
@@ -177,18 +171,17 @@ class Implementation final : public EmbeddedBus {
     return call<Task>([id](Core& core) { return embedded::task(core.db(), id); });
   }
   awaitable<Result<Task>> set_task(Task task) override {
-    return call<Task>([task = std::move(task)](Core& core) {
-      return embedded::set_task(core.db(), core.limits, core.now, task);
-    });
+    return call<Task>(
+        [task = std::move(task)](Core& core) { return embedded::set_task(core.db(), core.limits, core.now, task); });
   }
 
   // ---- commands ----
   awaitable<Result<Command>> send_command(std::string type, std::string target, json params,
                                           std::optional<milliseconds> expires_after) override {
-    return call<Command>([type = std::move(type), target = std::move(target), params = std::move(params),
-                          expires_after](Core& core) {
-      return embedded::send_command(core.db(), core.now, type, target, params, expires_after, core.changes);
-    });
+    return call<Command>(
+        [type = std::move(type), target = std::move(target), params = std::move(params), expires_after](Core& core) {
+          return embedded::send_command(core.db(), core.now, type, target, params, expires_after, core.changes);
+        });
   }
   awaitable<Result<Command>> command(std::int64_t id) override {
     return call<Command>([id](Core& core) { return embedded::command(core.db(), id); });
@@ -209,12 +202,11 @@ class Implementation final : public EmbeddedBus {
       return embedded::register_agent(core.db(), core.now, presence);
     });
   }
-  awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready,
-                                         json meta) override {
-    return call<void>([agent_id = std::move(agent_id), status = std::move(status), ready,
-                       meta = std::move(meta)](Core& core) {
-      return embedded::publish_status(core.db(), core.now, agent_id, status, ready, meta);
-    });
+  awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready, json meta) override {
+    return call<void>(
+        [agent_id = std::move(agent_id), status = std::move(status), ready, meta = std::move(meta)](Core& core) {
+          return embedded::publish_status(core.db(), core.now, agent_id, status, ready, meta);
+        });
   }
   awaitable<Result<void>> heartbeat(std::string agent_id, json meta) override {
     return call<void>([agent_id = std::move(agent_id), meta = std::move(meta)](Core& core) {
@@ -249,12 +241,11 @@ class Implementation final : public EmbeddedBus {
   }
 
   // ---- attachments ----
-  awaitable<Result<Attachment>> put_attachment(std::string name, std::string media_type,
-                                               std::string bytes) override {
-    return call<Attachment>([name = std::move(name), media_type = std::move(media_type),
-                             bytes = std::move(bytes)](Core& core) {
-      return embedded::put_attachment(core.db(), core.folder, core.limits, core.now, name, media_type, bytes);
-    });
+  awaitable<Result<Attachment>> put_attachment(std::string name, std::string media_type, std::string bytes) override {
+    return call<Attachment>(
+        [name = std::move(name), media_type = std::move(media_type), bytes = std::move(bytes)](Core& core) {
+          return embedded::put_attachment(core.db(), core.folder, core.limits, core.now, name, media_type, bytes);
+        });
   }
   awaitable<Result<std::string>> attachment_bytes(std::string id) override {
     return call<std::string>(
@@ -288,8 +279,7 @@ class Implementation final : public EmbeddedBus {
     (void)co_await worker_.run(std::move(step));
     if (passage->clean_up_failed) {
       auto const& error = *passage->clean_up_failed;
-      if (failures_.should_log("clean-up", error.code))
-        spdlog::error("relay: clean-up failed: {}", error.message);
+      if (failures_.should_log("clean-up", error.code)) spdlog::error("relay: clean-up failed: {}", error.message);
     } else if (failures_.recovered("clean-up")) {
       spdlog::info("relay: clean-up works again");
     }

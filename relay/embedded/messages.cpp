@@ -22,14 +22,14 @@ Result<void> check_limit(int limit) {
 
 /// The first message with this sender's key: repeated, or in conflict.
 std::optional<Result<Sent>> sent_before(Database& db, NewMessage const& message, std::string const& hash) {
-  Query first(db, "SELECT id, body_hash FROM messages WHERE sender = ?1 AND idempotency_key = ?2",
-              message.from, message.idempotency_key);
+  Query first(db, "SELECT id, body_hash FROM messages WHERE sender = ?1 AND idempotency_key = ?2", message.from,
+              message.idempotency_key);
   if (!first.step()) return std::nullopt;
   auto const id = first.integer(0);
   if (first.text(1) != hash)
-    return conflict("idempotency_conflict",
-                    "the key \"" + message.idempotency_key + "\" was used for message " + std::to_string(id) +
-                        ", which says something else; use a new key for a new message");
+    return conflict("idempotency_conflict", "the key \"" + message.idempotency_key + "\" was used for message " +
+                                                std::to_string(id) +
+                                                ", which says something else; use a new key for a new message");
   return Sent{load_message(db, id), true};
 }
 
@@ -49,8 +49,7 @@ Result<void> check_references(Database& db, NewMessage const& message) {
 }
 
 void owe_reply(Database& db, std::string const& agent_id, MessageId id) {
-  run(db, "INSERT INTO obligations(agent_id, message_id, open) VALUES(?1, ?2, 1) ON CONFLICT DO NOTHING",
-      agent_id, id);
+  run(db, "INSERT INTO obligations(agent_id, message_id, open) VALUES(?1, ?2, 1) ON CONFLICT DO NOTHING", agent_id, id);
 }
 
 }  // namespace
@@ -59,9 +58,7 @@ Error unknown_message(MessageId id) {
   return not_found("unknown_message", "there is no message " + std::to_string(id) + "; it may have expired");
 }
 
-bool message_exists(Database& db, MessageId id) {
-  return Query(db, "SELECT 1 FROM messages WHERE id = ?1", id).step();
-}
+bool message_exists(Database& db, MessageId id) { return Query(db, "SELECT 1 FROM messages WHERE id = ?1", id).step(); }
 
 Message load_message(Database& db, MessageId id) {
   Message message;
@@ -86,8 +83,7 @@ Message load_message(Database& db, MessageId id) {
                  "SELECT m.attachment_id, m.name, a.size, m.media_type FROM message_attachments m"
                  " JOIN attachments a ON a.id = m.attachment_id WHERE m.message_id = ?1 ORDER BY m.position",
                  id);
-      while (part.step())
-        message.attachments.push_back({part.text(0), part.text(1), part.integer(2), part.text(3)});
+      while (part.step()) message.attachments.push_back({part.text(0), part.text(1), part.integer(2), part.text(3)});
     }
   }
   Query reader(db, "SELECT agent_id FROM reads WHERE message_id = ?1 ORDER BY at, agent_id", id);
@@ -124,8 +120,8 @@ MessageId insert_message(Database& db, Moment now, NewMessage const& message, st
       "reply_to,"
       " created_at, kept_since, idempotency_key, body_hash)"
       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)",
-      message.from, message.to, message.kind, message.subject, message.body, message.payload.dump(),
-      message.claimable, reply_requested, message.reply_to, to_millis(now.wall), key, hash);
+      message.from, message.to, message.kind, message.subject, message.body, message.payload.dump(), message.claimable,
+      reply_requested, message.reply_to, to_millis(now.wall), key, hash);
   auto const id = db.last_insert_id();
   int position = 0;
   for (auto const& attachment : message.attachments)
@@ -152,8 +148,7 @@ MessageId insert_message(Database& db, Moment now, NewMessage const& message, st
   return id;
 }
 
-Result<Sent> send(Database& db, BusLimits const& limits, Moment now, NewMessage const& message,
-                  Changes& changes) {
+Result<Sent> send(Database& db, BusLimits const& limits, Moment now, NewMessage const& message, Changes& changes) {
   if (auto const good = check_message(message, limits); !good) return good.error();
   std::string const hash = message.idempotency_key.empty() ? std::string() : canonical_hash(message);
   Transaction transaction(db);
@@ -235,13 +230,12 @@ Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& wh
 }
 
 void insert_read(Database& db, Moment now, MessageId id, std::string const& agent_id) {
-  run(db, "INSERT INTO reads(message_id, agent_id, at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING", id,
-      agent_id, to_millis(now.wall));
+  run(db, "INSERT INTO reads(message_id, agent_id, at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING", id, agent_id,
+      to_millis(now.wall));
   if (db.changes() == 0) return;
   run(db, "UPDATE messages SET seen = 1 WHERE id = ?1 AND seen = 0", id);
   run(db, "DELETE FROM inbox WHERE agent_id = ?1 AND message_id = ?2", agent_id, id);
-  if (Query(db, "SELECT 1 FROM messages WHERE id = ?1 AND reply_requested AND sender <> ?2", id, agent_id)
-          .step())
+  if (Query(db, "SELECT 1 FROM messages WHERE id = ?1 AND reply_requested AND sender <> ?2", id, agent_id).step())
     owe_reply(db, agent_id, id);
 }
 

@@ -16,8 +16,7 @@ struct Changes {
   std::vector<Command> commands{};
 };
 
-Result<Sent> send(Database& db, BusLimits const& limits, Moment now, NewMessage const& message,
-                  Changes& changes);
+Result<Sent> send(Database& db, BusLimits const& limits, Moment now, NewMessage const& message, Changes& changes);
 Result<Message> message(Database& db, MessageId id);
 Result<std::vector<Message>> messages(Database& db, MessageFilter const& filter);
 Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& who, int limit);

@@ -15,9 +15,7 @@ struct Moment {
 /// Any thread.
 class BusTime {
  public:
-  Moment now() const {
-    return {wall_now(), opened_ + std::chrono::floor<milliseconds>(Clock::now() - anchor_)};
-  }
+  Moment now() const { return {wall_now(), opened_ + std::chrono::floor<milliseconds>(Clock::now() - anchor_)}; }
   /// The exact inverse: once Clock::now() has reached it, now().steady has reached `steady`.
   Clock::time_point at(WallTime steady) const { return anchor_ + (steady - opened_); }
 

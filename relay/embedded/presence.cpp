@@ -13,8 +13,7 @@ constexpr int kMissedUntilStale = 3;
 Result<std::string> merged_meta(Database& db, std::string const& agent_id, json const& fresh) {
   if (auto const good = object_text("meta", fresh, kMaxMetaBytes); !good) return good.error();
   Query row(db, "SELECT meta FROM agents WHERE id = ?1", agent_id);
-  if (!row.step())
-    return not_found("unknown_agent", "agent \"" + agent_id + "\" is not on the bus; register it first");
+  if (!row.step()) return not_found("unknown_agent", "agent \"" + agent_id + "\" is not on the bus; register it first");
   auto meta = json::parse(row.text(0));
   meta.update(fresh);
   return object_text("meta", meta, kMaxMetaBytes);
@@ -35,13 +34,11 @@ Result<void> register_agent(Database& db, Moment now, Presence const& presence) 
       "INSERT INTO agents(id, label, tags, capabilities, narrow, instance_id, status, ready, meta, "
       "registered_at,"
       " last_heartbeat) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-      who.agent_id, who.label, json(who.tags).dump(), json(who.capabilities).dump(), who.narrow,
-      presence.instance_id, presence.status, presence.ready, *meta, to_millis(now.wall),
-      to_millis(now.steady));
+      who.agent_id, who.label, json(who.tags).dump(), json(who.capabilities).dump(), who.narrow, presence.instance_id,
+      presence.status, presence.ready, *meta, to_millis(now.wall), to_millis(now.steady));
   for (auto const& address : addresses_of(who))
     if (is_group_address(address))
-      run(db, "INSERT OR IGNORE INTO agent_addresses(address, agent_id) VALUES(?1, ?2)", address,
-          who.agent_id);
+      run(db, "INSERT OR IGNORE INTO agent_addresses(address, agent_id) VALUES(?1, ?2)", address, who.agent_id);
   transaction.commit();
   return {};
 }
@@ -52,8 +49,8 @@ Result<void> publish_status(Database& db, Moment now, std::string const& agent_i
   Transaction transaction(db);
   auto const merged = merged_meta(db, agent_id, meta);
   if (!merged) return merged.error();
-  run(db, "UPDATE agents SET status = ?2, ready = ?3, meta = ?4, last_heartbeat = ?5 WHERE id = ?1", agent_id,
-      status, ready, *merged, to_millis(now.steady));
+  run(db, "UPDATE agents SET status = ?2, ready = ?3, meta = ?4, last_heartbeat = ?5 WHERE id = ?1", agent_id, status,
+      ready, *merged, to_millis(now.steady));
   transaction.commit();
   return {};
 }
@@ -62,8 +59,7 @@ Result<void> heartbeat(Database& db, Moment now, std::string const& agent_id, js
   Transaction transaction(db, Transaction::Durability::later);  // the next one is due in seconds
   auto const merged = merged_meta(db, agent_id, meta);
   if (!merged) return merged.error();
-  run(db, "UPDATE agents SET meta = ?2, last_heartbeat = ?3 WHERE id = ?1", agent_id, *merged,
-      to_millis(now.steady));
+  run(db, "UPDATE agents SET meta = ?2, last_heartbeat = ?3 WHERE id = ?1", agent_id, *merged, to_millis(now.steady));
   transaction.commit();
   return {};
 }

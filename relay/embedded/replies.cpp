@@ -10,8 +10,7 @@ constexpr std::size_t kMaxReactionBytes = 64;
 
 Result<std::vector<Message>> reply_obligations(Database& db, std::string const& agent_id) {
   std::vector<Message> owed;
-  Query row(db, "SELECT message_id FROM obligations WHERE agent_id = ?1 AND open ORDER BY message_id",
-            agent_id);
+  Query row(db, "SELECT message_id FROM obligations WHERE agent_id = ?1 AND open ORDER BY message_id", agent_id);
   while (row.step()) owed.push_back(load_message(db, row.integer(0)));
   return owed;
 }
@@ -33,8 +32,8 @@ Result<void> react(Database& db, Moment now, MessageId id, std::string const& by
   if (auto const good = check_word("word", word, kMaxReactionBytes); !good) return good;
   Transaction transaction(db);
   if (!message_exists(db, id)) return unknown_message(id);
-  run(db, "INSERT INTO reactions(message_id, by, word, at) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", id,
-      by, word, to_millis(now.wall));
+  run(db, "INSERT INTO reactions(message_id, by, word, at) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", id, by, word,
+      to_millis(now.wall));
   transaction.commit();
   return {};
 }

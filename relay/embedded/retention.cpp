@@ -46,8 +46,7 @@ NewMessage notice_of(Old const& old, std::vector<std::string> const& agents, mil
   std::string const doing = old.claimable ? "finished" : "read";
   notice.body = "Your message " + std::to_string(old.id) + " to " + old.recipient + " was not " + doing;
   for (std::size_t i = 0; i < agents.size(); ++i) notice.body += (i == 0 ? " by " : ", ") + agents[i];
-  notice.body +=
-      " within " + span_text(retention) + ". It is among the dead letters, from where it can be requeued.";
+  notice.body += " within " + span_text(retention) + ". It is among the dead letters, from where it can be requeued.";
   notice.payload["messageId"] = old.id;
   notice.payload["to"] = old.recipient;
   notice.payload["unreadBy"] = agents;

@@ -36,8 +36,7 @@ void Subscribers::announce(Changes const& changes) const {
 void Subscribers::announce(Message const& message) const {
   for (auto const& entry : std::vector(entries_)) {
     if (entry->ended || !entry->hints.message || !addressed_to(message, entry->who)) continue;
-    bool const own_echo =
-        !message.claimable && message.from == entry->who.agent_id && is_group_address(message.to);
+    bool const own_echo = !message.claimable && message.from == entry->who.agent_id && is_group_address(message.to);
     if (!own_echo) entry->hints.message(message);
   }
 }
@@ -45,8 +44,7 @@ void Subscribers::announce(Message const& message) const {
 void Subscribers::announce(Command const& command) const {
   for (auto const& entry : std::vector(entries_)) {
     if (entry->ended || !entry->hints.command) continue;
-    if (command.target == entry->who.agent_id || command.target == entry->runner_id)
-      entry->hints.command(command);
+    if (command.target == entry->who.agent_id || command.target == entry->runner_id) entry->hints.command(command);
   }
 }
 

@@ -7,9 +7,7 @@ namespace ar::relay::embedded {
 namespace {
 
 /// 0 open, 1 in progress, 2 ended: a task only moves up.
-int stage(TaskStatus status) {
-  return status == TaskStatus::open ? 0 : status == TaskStatus::in_progress ? 1 : 2;
-}
+int stage(TaskStatus status) { return status == TaskStatus::open ? 0 : status == TaskStatus::in_progress ? 1 : 2; }
 
 std::optional<Task> find_task(Database& db, std::int64_t id) {
   Query row(db, "SELECT status, body, metadata, set_by, updated_at FROM tasks WHERE id = ?1", id);

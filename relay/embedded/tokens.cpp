@@ -24,9 +24,8 @@ struct Stored {
 
 Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
   // Looked up by its hash, so the time a look-up takes tells nothing about a secret.
-  Query row(
-      db, "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked FROM tokens WHERE hash = ?1",
-      sha256_hex(token));
+  Query row(db, "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked FROM tokens WHERE hash = ?1",
+            sha256_hex(token));
   if (!row.step()) return unauthorized("the token is not known here; get a new one");
   Stored stored;
   stored.info.jti = row.text(0);
@@ -36,8 +35,7 @@ Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
   if (auto const lifetime = row.maybe_integer(4)) stored.lifetime = milliseconds(*lifetime);
   stored.info.expires_at = row.maybe_time(5);
   stored.info.revoked = row.boolean(6);
-  if (stored.info.revoked)
-    return unauthorized("token " + stored.info.jti + " has been revoked; get a new one");
+  if (stored.info.revoked) return unauthorized("token " + stored.info.jti + " has been revoked; get a new one");
   if (stored.info.expires_at && *stored.info.expires_at <= now.wall)
     return unauthorized("token " + stored.info.jti + " expired at " + to_iso8601(*stored.info.expires_at) +
                         "; get a new one");
@@ -60,8 +58,8 @@ IssuedToken insert_token(Database& db, Moment now, std::string const& profile, T
   run(db,
       "INSERT INTO tokens(jti, hash, profile, agent_ids, rights, lifetime, expires_at)"
       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-      issued.info.jti, sha256_hex(issued.token), profile, json(scope.agent_ids).dump(),
-      json(scope.rights).dump(), span, end);
+      issued.info.jti, sha256_hex(issued.token), profile, json(scope.agent_ids).dump(), json(scope.rights).dump(), span,
+      end);
   return issued;
 }
 
@@ -75,8 +73,7 @@ Result<IssuedToken> issue_token(Database& db, Moment now, std::string const& pro
   for (auto const& right : scope.rights)
     if (std::ranges::find(kRights, right) == kRights.end())
       return invalid("rights", "there is no right \"" + right + "\"; see docs for the list");
-  if (lifetime && *lifetime <= milliseconds(0))
-    return invalid("lifetime", "lifetime must be a positive time");
+  if (lifetime && *lifetime <= milliseconds(0)) return invalid("lifetime", "lifetime must be a positive time");
   Transaction transaction(db);
   auto issued = insert_token(db, now, profile, scope, lifetime);
   transaction.commit();

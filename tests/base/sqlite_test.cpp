@@ -61,8 +61,15 @@ TEST_CASE("TransactionRollsBackUnlessCommitted") {
   test::TempDir temp;
   auto db = Database::open(temp.path() / "x.db", kOne, false);
   REQUIRE(db.has_value());
-  { Transaction t(**db); (*db)->prepare("INSERT INTO t(v) VALUES('a')").bind().run(); }
-  { Transaction t(**db); (*db)->prepare("INSERT INTO t(v) VALUES('b')").bind().run(); t.commit(); }
+  {
+    Transaction t(**db);
+    (*db)->prepare("INSERT INTO t(v) VALUES('a')").bind().run();
+  }
+  {
+    Transaction t(**db);
+    (*db)->prepare("INSERT INTO t(v) VALUES('b')").bind().run();
+    t.commit();
+  }
   auto& count = (*db)->prepare("SELECT count(*), max(v) FROM t");
   REQUIRE(count.bind().step());
   CHECK(count.integer(0) == 1);

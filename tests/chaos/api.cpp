@@ -52,8 +52,7 @@ std::optional<Answer> Api::request(std::string const& method, std::string const&
   auto const length = answer.find("Content-Length: ");
   if (head_end == std::string::npos || !answer.starts_with("HTTP/1.1 ")) return std::nullopt;
   auto const said = answer.substr(head_end + 4);
-  if (length < head_end && std::strtoul(answer.c_str() + length + 16, nullptr, 10) != said.size())
-    return std::nullopt;
+  if (length < head_end && std::strtoul(answer.c_str() + length + 16, nullptr, 10) != said.size()) return std::nullopt;
   Answer result;
   result.status = std::atoi(answer.c_str() + 9);
   result.body = json::parse(said, nullptr, false);

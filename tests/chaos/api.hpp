@@ -23,8 +23,7 @@ class Api {
  public:
   explicit Api(std::filesystem::path socket) : socket_(std::move(socket)) {}
   /// Nothing when there is no daemon, or it died before its answer was complete, or `patience` is over.
-  std::optional<Answer> request(std::string const& method, std::string const& path,
-                                json const& body = nullptr,
+  std::optional<Answer> request(std::string const& method, std::string const& path, json const& body = nullptr,
                                 std::chrono::milliseconds patience = std::chrono::seconds(10)) const;
 
  private:

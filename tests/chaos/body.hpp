@@ -25,8 +25,7 @@ inline std::string make_body(std::int64_t serial, std::mt19937_64& random) {
     case 1: body += "\twith a tab, which goes as a file"; break;
     case 2: body += "\n" + std::string(2'000, 'x'); break;
     case 3:
-      for (auto lines = random() % 2'000; lines > 0; --lines)
-        body += "\nline " + std::to_string(lines) + " of many";
+      for (auto lines = random() % 2'000; lines > 0; --lines) body += "\nline " + std::to_string(lines) + " of many";
       break;
     case 4:
       body +=

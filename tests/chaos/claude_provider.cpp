@@ -56,8 +56,7 @@ class Stub {
 
 class ClaudeProvider final : public Provider {
  public:
-  ClaudeProvider(Lab const& lab, std::string cli)
-      : lab_(lab), cli_(std::move(cli)), config_(lab.work() / "config") {
+  ClaudeProvider(Lab const& lab, std::string cli) : lab_(lab), cli_(std::move(cli)), config_(lab.work() / "config") {
     std::filesystem::create_directories(config_);
     std::ofstream(config_ / ".claude.json") << R"({"hasCompletedOnboarding":true})";
   }
@@ -69,9 +68,8 @@ class ClaudeProvider final : public Provider {
                               {"ANTHROPIC_BASE_URL", stub_.url},
                               {"ANTHROPIC_AUTH_TOKEN", "stub"},
                               {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"}};
-    return {
-        {"id", agent},        {"provider", "claude"}, {"cwd", lab_.work().string()}, {"approvalMode", "full"},
-        {"env", environment}, {"options", options}};
+    return {{"id", agent},        {"provider", "claude"}, {"cwd", lab_.work().string()}, {"approvalMode", "full"},
+            {"env", environment}, {"options", options}};
   }
   std::string program() const override { return "claude"; }
   std::string body(std::int64_t serial, std::mt19937_64& random) const override {

@@ -16,17 +16,11 @@ class FastProvider final : public Provider {
                           {"paste", "bracketed"},
                           {"proof", {{"pattern", "^took {nonce}"}, {"receipts", file_of(agent).string()}}},
                           {"turn_end", {{"pattern", "^done "}}}};
-    return {{"id", agent},
-            {"provider", "command"},
-            {"cwd", lab_.work().string()},
-            {"tags", {kSharedTag}},
-            {"options", options},
-            {"providerArgs", {program(), file_of(agent).string()}}};
+    return {{"id", agent},          {"provider", "command"}, {"cwd", lab_.work().string()},
+            {"tags", {kSharedTag}}, {"options", options},    {"providerArgs", {program(), file_of(agent).string()}}};
   }
   std::string program() const override { return AR_CHAOS_READER; }
-  std::string body(std::int64_t serial, std::mt19937_64& random) const override {
-    return make_body(serial, random);
-  }
+  std::string body(std::int64_t serial, std::mt19937_64& random) const override { return make_body(serial, random); }
   int backlog() const override { return 60; }
 
   std::vector<Receipt> receipts(std::vector<std::string> const& agents) override {
@@ -35,16 +29,13 @@ class FastProvider final : public Provider {
       std::ifstream in(file_of(agent));
       Receipt receipt;
       receipt.agent = agent;
-      for (std::string nonce; in >> nonce >> receipt.id >> receipt.serial >> receipt.body_hash;)
-        all.push_back(receipt);
+      for (std::string nonce; in >> nonce >> receipt.id >> receipt.serial >> receipt.body_hash;) all.push_back(receipt);
     }
     return all;
   }
 
  private:
-  std::filesystem::path file_of(std::string const& agent) const {
-    return lab_.work() / ("receipts-" + agent);
-  }
+  std::filesystem::path file_of(std::string const& agent) const { return lab_.work() / ("receipts-" + agent); }
   Lab const& lab_;
 };
 

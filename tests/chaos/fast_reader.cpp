@@ -85,8 +85,7 @@ int main(int argc, char** argv) {
       }
       if (pasting || buffer[i] != '\r') continue;
       // One submit is one envelope; should two have run into each other, each is counted.
-      for (auto at = text.find("[agent-runner "); at != std::string::npos;
-           at = text.find("[agent-runner ", at + 1)) {
+      for (auto at = text.find("[agent-runner "); at != std::string::npos; at = text.find("[agent-runner ", at + 1)) {
         auto const nonce = text.substr(at + 14, 10);
         auto const end = text.find("[end " + nonce + "]", at);
         if (end != std::string::npos) take(nonce, text.substr(at, end + 16 - at));

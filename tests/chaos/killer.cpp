@@ -45,9 +45,7 @@ char const* name_of(Blow blow) {
 
 std::vector<Blow> Plan::shuffled(std::mt19937_64& random) const {
   std::vector<Blow> all;
-  auto const add = [&](int n, Blow blow) {
-    all.insert(all.end(), static_cast<std::size_t>(std::max(0, n)), blow);
-  };
+  auto const add = [&](int n, Blow blow) { all.insert(all.end(), static_cast<std::size_t>(std::max(0, n)), blow); };
   // Every so many kills one of the rarer kind, and at least one.
   auto const one_in = [&](int n) { return daemon_kills == 0 ? 0 : (daemon_kills + n - 1) / n; };
   add(daemon_kills, Blow::daemon);
@@ -60,8 +58,7 @@ std::vector<Blow> Plan::shuffled(std::mt19937_64& random) const {
   return all;
 }
 
-Killer::Killer(Lab& lab, Load& load, Provider const& provider, std::vector<std::string> agents,
-               std::uint64_t seed)
+Killer::Killer(Lab& lab, Load& load, Provider const& provider, std::vector<std::string> agents, std::uint64_t seed)
     : lab_(lab), load_(load), provider_(provider), agents_(std::move(agents)), random_(seed) {}
 
 void Killer::run(Plan const& plan, SteadyClock::time_point until) {
@@ -139,8 +136,8 @@ void Killer::measure_working(SteadyClock::time_point asked) {
   auto message = load_.next_message(agents_[random_() % agents_.size()], false);
   auto const id = load_.send(message, provider_.body(message.serial, random_));
   if (id == 0) return;
-  auto const answer = lab_.api().request(
-      "GET", "/v1/messages/" + std::to_string(id) + "?wait=accepted&timeoutMs=20000", nullptr, 21s);
+  auto const answer =
+      lab_.api().request("GET", "/v1/messages/" + std::to_string(id) + "?wait=accepted&timeoutMs=20000", nullptr, 21s);
   if (answer && answer->good()) times_.working.push_back(milliseconds_since(asked));
 }
 
@@ -219,8 +216,7 @@ void Killer::restart_given_up() {
   for (auto const& agent : answer->body.value("agents", json::array())) {
     if (agent.value("state", "") != "failed") continue;
     auto const id = agent.value("id", "");
-    troubles_.push_back("agent " + id +
-                        " was given up, and restarted by the operator: " + agent.value("reason", ""));
+    troubles_.push_back("agent " + id + " was given up, and restarted by the operator: " + agent.value("reason", ""));
     ++operator_restarts_;
     (void)lab_.api().request("POST", "/v1/agents/" + id + "/restart", json::object());
   }

@@ -39,8 +39,7 @@ std::string slurp(fs::path const& file) {
 
 // ---- processes ----
 
-Target::Target(pid_t pid)
-    : pid_(pid), fd_(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1) {}
+Target::Target(pid_t pid) : pid_(pid), fd_(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1) {}
 Target::~Target() {
   if (fd_ >= 0) ::close(fd_);
 }
@@ -118,8 +117,7 @@ Lab::~Lab() {
 }
 
 Outcome Lab::run(std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(),
-                   {std::string(AR_BIN_DIR) + "/agent-runner", "--state-dir", state().string()});
+  arguments.insert(arguments.begin(), {std::string(AR_BIN_DIR) + "/agent-runner", "--state-dir", state().string()});
   return run_program(arguments, work().string());
 }
 
@@ -151,8 +149,7 @@ std::optional<pid_t> Lab::tmux_client_pid() const {
 fs::path Lab::keep() const {
   auto const kept = fs::path(dir_.string() + ".kept");
   fs::create_directories(kept);
-  for (auto const* name :
-       {"daemon.log", "journal.db", "journal.db-wal", "relay/relay.db", "relay/relay.db-wal"}) {
+  for (auto const* name : {"daemon.log", "journal.db", "journal.db-wal", "relay/relay.db", "relay/relay.db-wal"}) {
     std::error_code ignored;
     fs::copy_file(state() / name, kept / fs::path(name).filename(), ignored);
   }

@@ -55,8 +55,8 @@ void Load::run(std::uint64_t seed) {
   while (wait_for_turn(random)) {
     if (too_many_wait()) continue;
     bool const claimable = agents_.size() > 1 && random() % 4 == 0;
-    auto message = next_message(
-        claimable ? std::string("tag:") + kSharedTag : agents_[random() % agents_.size()], claimable);
+    auto message =
+        next_message(claimable ? std::string("tag:") + kSharedTag : agents_[random() % agents_.size()], claimable);
     auto const body = provider_.body(message.serial, random);
     (void)send(std::move(message), body);
   }

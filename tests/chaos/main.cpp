@@ -102,8 +102,7 @@ bool is_settled(json const& message) {
 std::vector<json> settle(Lab const& lab, Killer& killer, std::vector<SentMessage> const& sent) {
   std::map<std::int64_t, json> shown;
   auto patience = SteadyClock::now() + 60s;
-  for (std::size_t before = 0; SteadyClock::now() < patience && !interrupted;
-       std::this_thread::sleep_for(100ms)) {
+  for (std::size_t before = 0; SteadyClock::now() < patience && !interrupted; std::this_thread::sleep_for(100ms)) {
     std::size_t open = 0;
     for (auto const& message : sent) {
       if (auto const it = shown.find(message.id); it != shown.end() && is_settled(it->second)) continue;
@@ -122,8 +121,7 @@ std::vector<json> settle(Lab const& lab, Killer& killer, std::vector<SentMessage
         lab.api().request("GET", "/v1/messages?limit=1000" + (cursor.empty() ? "" : "&cursor=" + cursor));
     if (!answer || !answer->good()) break;
     for (auto const& message : answer->body["messages"])
-      if (message.value("from", "") == "chaos")
-        shown.try_emplace(message.value("id", std::int64_t{0}), message);
+      if (message.value("from", "") == "chaos") shown.try_emplace(message.value("id", std::int64_t{0}), message);
     auto const next = answer->body.find("nextCursor");
     if (next == answer->body.end() || next->is_null()) break;
     cursor = next->is_string() ? next->get<std::string>() : next->dump();
@@ -164,8 +162,7 @@ int run(Options const& options) {
                lab.no_disk().empty() ? "" : (", the disk is never full: " + lab.no_disk()).c_str());
   auto const begin = SteadyClock::now();
   auto const provider = options.claude ? make_claude_provider(lab, cli) : make_fast_provider(lab);
-  if (auto const up = lab.run({"up"}); up.status != 0)
-    throw std::runtime_error("the daemon does not start: " + up.out);
+  if (auto const up = lab.run({"up"}); up.status != 0) throw std::runtime_error("the daemon does not start: " + up.out);
   auto const agents = spawn_agents(lab, *provider, options.agents);
 
   Load load(lab, *provider, agents, options.seed);
@@ -174,8 +171,7 @@ int run(Options const& options) {
   Plan plan{options.kills, options.agent_kills, options.claude, options.disk && lab.no_disk().empty()};
   killer.run(plan, begin + std::chrono::minutes(options.minutes));
   load.stop();
-  for (auto const& agent :
-       agents) {  // the last word to each: with it, the receiver's side shows all before it
+  for (auto const& agent : agents) {  // the last word to each: with it, the receiver's side shows all before it
     auto message = load.next_message(agent, false);
     (void)load.send(message, std::string(kSerialMark) + std::to_string(message.serial) + " is the last one");
   }
@@ -189,8 +185,7 @@ int run(Options const& options) {
   report["provider"] = options.claude ? "claude" : "fast";
   report["agents"] = agents.size();
   report["seconds"] = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - begin).count();
-  report["secondsToSettle"] =
-      std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - stopped).count();
+  report["secondsToSettle"] = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - stopped).count();
   for (auto const& [blow, times] : killer.done()) report["killed"][name_of(blow)] = times;
   report["killToGoneMs"] = quantiles(killer.times().gone);
   report["upMs"] = quantiles(killer.times().up);
@@ -205,15 +200,13 @@ int run(Options const& options) {
   if (options.json_output) {
     std::cout << report.dump(2) << "\n";
   } else {
-    std::cout << "seed " << options.seed << ", " << agents.size() << " "
-              << report["provider"].get<std::string>() << " agents, " << report["seconds"] << " s ("
-              << report["secondsToSettle"] << " s of it to settle)\nkilled " << report["killed"].dump()
-              << "\n"
+    std::cout << "seed " << options.seed << ", " << agents.size() << " " << report["provider"].get<std::string>()
+              << " agents, " << report["seconds"] << " s (" << report["secondsToSettle"]
+              << " s of it to settle)\nkilled " << report["killed"].dump() << "\n"
               << describe(tally) << "kill to gone " << report["killToGoneMs"].dump() << " ms\n`up` to ready "
-              << report["upMs"].dump() << " ms\n`up` to a message accepted "
-              << report["upToAcceptedMs"].dump() << " ms\nwitness asked " << report["witnessSaid"].dump()
-              << "\nsends repeated " << load.repeated() << ", refused " << refused.size()
-              << ", restarts by the operator " << killer.operator_restarts() << "\n";
+              << report["upMs"].dump() << " ms\n`up` to a message accepted " << report["upToAcceptedMs"].dump()
+              << " ms\nwitness asked " << report["witnessSaid"].dump() << "\nsends repeated " << load.repeated()
+              << ", refused " << refused.size() << ", restarts by the operator " << killer.operator_restarts() << "\n";
     for (auto const& line : refused) std::cout << "  refused: " << line << "\n";
     for (auto const& line : killer.troubles()) std::cout << "  trouble: " << line << "\n";
     if (report.contains("kept")) std::cout << "kept: " << report["kept"].get<std::string>() << "\n";

@@ -22,8 +22,7 @@ bool write_text(char const* file, std::string const& text) {
 bool unshare_as_user() {
   auto const uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-  return write_text("/proc/self/setgroups", "deny") &&
-         write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
+  return write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
          write_text("/proc/self/gid_map", gid + " " + gid + " 1");
 }
 
@@ -35,8 +34,7 @@ std::string mount_small_disk(std::filesystem::path const& dir, std::size_t bytes
   if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return why("the namespace cannot be made private");
   auto const options = "mode=0700,size=" + std::to_string(bytes);
-  if (::mount("tmpfs", dir.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0)
-    return why("no tmpfs");
+  if (::mount("tmpfs", dir.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) return why("no tmpfs");
   return {};
 }
 

@@ -20,8 +20,7 @@ Shown look_at(json const& message) {
     shown.settled = shown.settled || state == "done" || state == "failed";
     if (!shown.states.empty()) shown.states += "; ";
     shown.states += delivery.value("agent", "") + ": " + state;
-    if (auto const reason = delivery.value("reason", ""); !reason.empty())
-      shown.states += " (" + reason + ")";
+    if (auto const reason = delivery.value("reason", ""); !reason.empty()) shown.states += " (" + reason + ")";
   }
   if (shown.states.empty()) shown.states = "no agent has taken it up";
   return shown;
@@ -50,8 +49,8 @@ Tally count(std::vector<SentMessage> const& sent, std::vector<Receipt> const& re
 
   auto const fault = [&](std::size_t& counter, SentMessage const& m, std::string const& what) {
     ++counter;
-    tally.faults.push_back("message " + std::to_string(m.id) + " (serial " + std::to_string(m.serial) +
-                           ", to " + m.to + ") " + what + "; " + daemon_says[m.id].states);
+    tally.faults.push_back("message " + std::to_string(m.id) + " (serial " + std::to_string(m.serial) + ", to " + m.to +
+                           ") " + what + "; " + daemon_says[m.id].states);
   };
   std::map<std::int64_t, SentMessage const*> direct;
   for (auto const& message : sent) {
@@ -59,8 +58,7 @@ Tally count(std::vector<SentMessage> const& sent, std::vector<Receipt> const& re
     auto const& says = daemon_says[message.id];
     if (!message.claimable) direct[message.serial] = &message;
     if (taken.empty()) fault(tally.lost, message, "was never received");
-    if (taken.size() > 1)
-      fault(tally.doubled, message, "was received " + std::to_string(taken.size()) + " times");
+    if (taken.size() > 1) fault(tally.doubled, message, "was received " + std::to_string(taken.size()) + " times");
     if (stored[message.serial] > 1) fault(tally.doubled, message, "is on the bus twice");
     for (auto const* receipt : taken) {
       if (receipt->body_hash != 0 && receipt->body_hash != message.body_hash)
@@ -77,8 +75,7 @@ Tally count(std::vector<SentMessage> const& sent, std::vector<Receipt> const& re
     auto const found = direct.find(serial(receipt));
     if (found == direct.end()) continue;
     auto& last = newest[receipt.agent];
-    if (receipt.id < last)
-      fault(tally.wrong_order, *found->second, "came after message " + std::to_string(last));
+    if (receipt.id < last) fault(tally.wrong_order, *found->second, "came after message " + std::to_string(last));
     last = std::max(last, receipt.id);
   }
   return tally;
@@ -99,14 +96,11 @@ json to_json(Tally const& t) {
 }
 
 std::string describe(Tally const& t) {
-  auto const part = [](char const* name, std::size_t n) {
-    return std::string(name) + " " + std::to_string(n);
-  };
+  auto const part = [](char const* name, std::size_t n) { return std::string(name) + " " + std::to_string(n); };
   auto text = part("sent", t.sent) + part(", received", t.received) + part(", lost", t.lost) +
-              part(", doubled", t.doubled) + part(", wrong order", t.wrong_order) +
-              part(", altered", t.altered) + part(", astray", t.astray) + part(", unsettled", t.unsettled) +
-              part(", falsely acknowledged", t.false_proofs) + part(", unacknowledged", t.unacknowledged) +
-              "\n";
+              part(", doubled", t.doubled) + part(", wrong order", t.wrong_order) + part(", altered", t.altered) +
+              part(", astray", t.astray) + part(", unsettled", t.unsettled) +
+              part(", falsely acknowledged", t.false_proofs) + part(", unacknowledged", t.unacknowledged) + "\n";
   for (auto const& fault : t.faults) text += "  " + fault + "\n";
   return text;
 }

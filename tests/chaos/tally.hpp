@@ -27,13 +27,13 @@ struct Receipt {
 
 struct Tally {
   std::size_t sent = 0, received = 0;
-  std::size_t lost = 0;          ///< never received
-  std::size_t doubled = 0;       ///< received more than once, or stored twice by the bus
-  std::size_t wrong_order = 0;   ///< received by its agent after a later one that was sent to the same agent
-  std::size_t altered = 0;       ///< received with other bytes
-  std::size_t astray = 0;        ///< received by an agent that it was not for
-  std::size_t unsettled = 0;     ///< no end: queued, held, unknown, unverified or refused
-  std::size_t false_proofs = 0;  ///< acknowledged and not received: the one thing that must never be
+  std::size_t lost = 0;               ///< never received
+  std::size_t doubled = 0;            ///< received more than once, or stored twice by the bus
+  std::size_t wrong_order = 0;        ///< received by its agent after a later one that was sent to the same agent
+  std::size_t altered = 0;            ///< received with other bytes
+  std::size_t astray = 0;             ///< received by an agent that it was not for
+  std::size_t unsettled = 0;          ///< no end: queued, held, unknown, unverified or refused
+  std::size_t false_proofs = 0;       ///< acknowledged and not received: the one thing that must never be
   std::size_t unacknowledged = 0;     ///< received, and the bus was never told
   std::vector<std::string> faults{};  ///< one line each
   bool good() const {
@@ -42,8 +42,7 @@ struct Tally {
 };
 
 /// `shown`: the messages as the daemon shows them at the end, each with `deliveries` and `readBy`.
-Tally count(std::vector<SentMessage> const& sent, std::vector<Receipt> const& receipts,
-            std::vector<json> const& shown);
+Tally count(std::vector<SentMessage> const& sent, std::vector<Receipt> const& receipts, std::vector<json> const& shown);
 
 json to_json(Tally const& tally);
 std::string describe(Tally const& tally);

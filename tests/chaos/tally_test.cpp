@@ -26,9 +26,9 @@ json shown(std::int64_t id, std::int64_t serial, std::string const& state = "don
 }  // namespace
 
 TEST_CASE("AllReceivedOnceInOrderIsGood") {
-  auto const tally = count({sent(1, 10), sent(2, 11), sent(3, 12, "tag:x", true)},
-                           {taken(1, 10), taken(2, 11), taken(3, 12, "b")},
-                           {shown(10, 1), shown(11, 2, "failed"), shown(12, 3)});
+  auto const tally =
+      count({sent(1, 10), sent(2, 11), sent(3, 12, "tag:x", true)}, {taken(1, 10), taken(2, 11), taken(3, 12, "b")},
+            {shown(10, 1), shown(11, 2, "failed"), shown(12, 3)});
   CHECK_MESSAGE(tally.good(), describe(tally));
   CHECK(tally.sent == 3);
   CHECK(tally.received == 3);

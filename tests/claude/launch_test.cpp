@@ -49,9 +49,7 @@ std::string after(std::vector<std::string> const& argv, std::string const& flag)
   return at == argv.end() || at + 1 == argv.end() ? "" : *(at + 1);
 }
 
-json settings_of(LaunchPlan const& plan) {
-  return json::parse(*read_file(after(plan.argv, "--settings"), 1U << 20));
-}
+json settings_of(LaunchPlan const& plan) { return json::parse(*read_file(after(plan.argv, "--settings"), 1U << 20)); }
 
 Prompt prompt_with(std::string body, fs::path const& folder) {
   Prompt prompt;
@@ -85,11 +83,10 @@ TEST_CASE("ANewSessionIsStartedUnderItsId") {
   CHECK(after(plan->argv, "--add-dir") == "/data");
   auto const file = after(plan->argv, "--append-system-prompt-file");
   CHECK(*read_file(file, 100) == "Be brief.");
-  struct stat info {};
+  struct stat info{};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
-  CHECK(settings_of(*plan)["statusLine"]["command"].get<std::string>().starts_with(
-      "agent-runner-hook StatusLine"));
+  CHECK(settings_of(*plan)["statusLine"]["command"].get<std::string>().starts_with("agent-runner-hook StatusLine"));
 }
 
 TEST_CASE("ASessionIsResumedOnlyWhenItsRecordExists") {
@@ -114,15 +111,15 @@ TEST_CASE("ASessionIsResumedOnlyWhenItsRecordExists") {
 TEST_CASE("TheEnvironmentOfAnEnclosingSessionDoesNotLeak") {
   Machine machine;
   auto request = machine.request();
-  for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT",
-                           "TMUX", "TMUX_PANE", "CLAUDE_BG_X"})
+  for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT", "TMUX",
+                           "TMUX_PANE", "CLAUDE_BG_X"})
     request.environment[name] = "1";
   request.environment["AGENT_RELAY_TOKEN"] = "secret";
   Options options;
   options.environment = {{"CLAUDE_CODE_MAX_RETRIES", "3"}};
   auto const plan = plan_launch(request, options);
-  for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT",
-                           "TMUX", "TMUX_PANE", "CLAUDE_BG_X"})
+  for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT", "TMUX",
+                           "TMUX_PANE", "CLAUDE_BG_X"})
     CHECK_FALSE(plan->environment.contains(name));
   CHECK(plan->environment.at("CLAUDE_CODE_MAX_RETRIES") == "3");
   CHECK(plan->environment.at("CLAUDE_CODE_DISABLE_AGENT_VIEW") == "1");
@@ -236,8 +233,7 @@ TEST_CASE("WhatTheComposerWouldChangeGoesAsAFile") {
     CHECK(typed->as_file);
     CHECK(*read_file(dir.path() / "body", 1000) == body);
   }
-  for (std::string const body :
-       {"trailing  ", "  a\nb  \n", "back\\", "/exit", "!ls", "# x", "e\u0301", "", "\n\n"})
+  for (std::string const body : {"trailing  ", "  a\nb  \n", "back\\", "/exit", "!ls", "# x", "e\u0301", "", "\n\n"})
     CHECK_FALSE(typed_form(prompt_with(body, dir.path()), dir.path(), dir.path(), newest_row())->as_file);
 }
 

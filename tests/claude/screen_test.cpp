@@ -14,8 +14,7 @@ using namespace ar::adapters::claude;
 namespace {
 
 Screen recorded(std::string const& name) {
-  auto const text =
-      read_file(std::string(AR_SOURCE_DIR) + "/tests/claude/screens/" + name + ".txt", 1U << 20);
+  auto const text = read_file(std::string(AR_SOURCE_DIR) + "/tests/claude/screens/" + name + ".txt", 1U << 20);
   REQUIRE(text.has_value());
   Screen screen;
   screen.command = "claude";
@@ -71,8 +70,7 @@ TEST_CASE("ACollapsedPasteIsOursOnlyAloneAndWithTheRightNumberOfLines") {
 }
 
 TEST_CASE("ShellModeIsNoComposer") {
-  for (auto const* name : {"composer_bash", "composer_bash_text"})
-    CHECK(view_of(name).kind == View::Kind::shell_mode);
+  for (auto const* name : {"composer_bash", "composer_bash_text"}) CHECK(view_of(name).kind == View::Kind::shell_mode);
 }
 
 TEST_CASE("WhatStandsInTheComposersPlaceIsNamed") {
@@ -106,9 +104,8 @@ TEST_CASE("WhatStandsInTheComposersPlaceIsNamed") {
 TEST_CASE("AConversationCannotPoseAsAComposerOrADialog") {
   auto screen = recorded("idle_after_turn");
   // What a message or the model writes is indented, or has a plain blank behind the glyph.
-  screen.lines.insert(screen.lines.begin(),
-                      {"  \u276f\u00a0typed?", "  " + std::string(3 * 20, '-'),
-                       "\u276f Do you want to proceed?", "  Esc to cancel", "\u276f old prompt"});
+  screen.lines.insert(screen.lines.begin(), {"  \u276f\u00a0typed?", "  " + std::string(3 * 20, '-'),
+                                             "\u276f Do you want to proceed?", "  Esc to cancel", "\u276f old prompt"});
   auto const view = read_view(screen, newest_row());
   CHECK(view.kind == View::Kind::composer);
   CHECK(view.text.empty());
@@ -128,8 +125,7 @@ TEST_CASE("AShellLeftBehindAndAnUnknownScreenAreNotTypedInto") {
 
 TEST_CASE("BrokenEscapeSequencesDoNotBreakTheReader") {
   Screen screen;
-  screen.lines = {
-      "\033", "\033[", "\033[38;5", "\033[38;5;246m", "\033[999;;;m\u276f\u00a0", "\u2500\u2500\033[2"};
+  screen.lines = {"\033", "\033[", "\033[38;5", "\033[38;5;246m", "\033[999;;;m\u276f\u00a0", "\u2500\u2500\033[2"};
   CHECK(read_view(screen, newest_row()).kind == View::Kind::unclear);
 }
 

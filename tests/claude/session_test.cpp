@@ -123,10 +123,10 @@ struct Room {
     context.emit = [this](ProviderEvent event) { events.push_back(std::move(event)); };
     session = std::make_unique<claude::ClaudeSession>(std::move(context), claude::Options());
     session->start();
-    REQUIRE(session
-                ->hook("SessionStart",
-                       {{"source", "startup"}, {"session_id", "s"}, {"transcript_path", record.string()}})
-                .has_value());
+    REQUIRE(
+        session
+            ->hook("SessionStart", {{"source", "startup"}, {"session_id", "s"}, {"transcript_path", record.string()}})
+            .has_value());
     REQUIRE(session->gate(false) == "");
   }
   ~Room() {
@@ -144,12 +144,8 @@ struct Room {
     return prompt;
   }
   /// As the CLI does when it gives a prompt to the model.
-  void consume() const {
-    append({{"type", "user"}, {"message", {{"role", "user"}, {"content", cli->pasted}}}});
-  }
-  void append(json const& line) const {
-    std::ofstream(record, std::ios::app) << line.dump() << "\n" << std::flush;
-  }
+  void consume() const { append({{"type", "user"}, {"message", {{"role", "user"}, {"content", cli->pasted}}}}); }
+  void append(json const& line) const { std::ofstream(record, std::ios::app) << line.dump() << "\n" << std::flush; }
   void submit() {
     cli->conversation = "\u276f " + cli->pasted.substr(0, cli->pasted.find('\n'));
     cli->composer.clear();
@@ -308,8 +304,7 @@ TEST_CASE("ALateProofIsTold") {
   CHECK(room.hand().outcome == HandOutcome::unknown);
   room.consume();
   for (int i = 0; i < 50; ++i) test::advance(room.io, room.clock, 20ms);
-  CHECK(std::ranges::count_if(room.events,
-                              [](auto const& e) { return std::holds_alternative<Accepted>(e); }) == 1);
+  CHECK(std::ranges::count_if(room.events, [](auto const& e) { return std::holds_alternative<Accepted>(e); }) == 1);
   CHECK(room.ask() == Witness::accepted);
 }
 
@@ -337,10 +332,9 @@ TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {
 
 TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
   Room room;
-  for (auto const* event :
-       {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",
-        "PreCompact", "PostCompact", "Notification", "PermissionRequest", "PreToolUse", "PostToolUse",
-        "PostToolUseFailure", "StatusLine", "SessionEnd", "NoSuchEvent"})
+  for (auto const* event : {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",
+                            "PreCompact", "PostCompact", "Notification", "PermissionRequest", "PreToolUse",
+                            "PostToolUse", "PostToolUseFailure", "StatusLine", "SessionEnd", "NoSuchEvent"})
     for (json const& payload :
          {json::object(),
           json{{"prompt", 5}, {"agent_id", json::array()}, {"context_window", "x"}, {"tool_input", nullptr}}})

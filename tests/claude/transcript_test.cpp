@@ -21,9 +21,7 @@ std::string envelope(std::string const& nonce, std::string const& body = "hello"
   return envelope_mark(nonce) + " · message 7 · from alice · kind chat]\n" + body + "\n[end " + nonce + "]";
 }
 std::string line(json const& record) { return record.dump() + "\n"; }
-json user(std::string const& text) {
-  return {{"type", "user"}, {"message", {{"role", "user"}, {"content", text}}}};
-}
+json user(std::string const& text) { return {{"type", "user"}, {"message", {{"role", "user"}, {"content", text}}}}; }
 json enqueue(std::string const& text) {
   return {{"type", "queue-operation"}, {"operation", "enqueue"}, {"content", text}};
 }
@@ -31,8 +29,7 @@ json enqueue(std::string const& text) {
 std::vector<TranscriptFact> read_all(std::string const& text, std::size_t step = 1U << 20) {
   TranscriptReader reader;
   std::vector<TranscriptFact> facts;
-  for (std::size_t at = 0; at < text.size(); at += step)
-    reader.feed(std::string_view(text).substr(at, step), facts);
+  for (std::size_t at = 0; at < text.size(); at += step) reader.feed(std::string_view(text).substr(at, step), facts);
   return facts;
 }
 Ledger ledger_of(std::string const& text) {
@@ -44,8 +41,8 @@ Ledger ledger_of(std::string const& text) {
 }  // namespace
 
 TEST_CASE("APromptInAUserRecordIsConsumedHoweverTheBytesArrive") {
-  auto const text = line({{"type", "mode"}}) + line(user(envelope(kNonce, "körper\n[end 9999999999]"))) +
-                    line({{"type", "x"}});
+  auto const text =
+      line({{"type", "mode"}}) + line(user(envelope(kNonce, "körper\n[end 9999999999]"))) + line({{"type", "x"}});
   for (std::size_t step : {1U, 2U, 7U, 4096U}) {
     auto const facts = read_all(text, step);
     REQUIRE(facts.size() == 1);
@@ -77,9 +74,9 @@ TEST_CASE("QueuedIsNotConsumedUntilItIsTakenOut") {
   }
   SUBCASE("while a tool runs") {
     text += line({{"type", "queue-operation"}, {"operation", "remove"}});
-    text += line({{"type", "attachment"},
-                  {"attachment",
-                   {{"type", "queued_command"}, {"prompt", envelope(kNonce)}, {"commandMode", "prompt"}}}});
+    text +=
+        line({{"type", "attachment"},
+              {"attachment", {{"type", "queued_command"}, {"prompt", envelope(kNonce)}, {"commandMode", "prompt"}}}});
   }
   CHECK(ledger_of(text).consumed(kNonce));
   CHECK_FALSE(ledger_of(text).queued(kNonce));
@@ -101,10 +98,8 @@ TEST_CASE("WhatOnlyQuotesAnEnvelopeIsNoProof") {
   sidechain["isSidechain"] = true;
   json const result{
       {"type", "user"},
-      {"message",
-       {{"role", "user"}, {"content", {{{"type", "tool_result"}, {"content", envelope(kNonce)}}}}}}};
-  json const said{{"type", "assistant"},
-                  {"message", {{"content", {{{"type", "text"}, {"text", envelope(kNonce)}}}}}}};
+      {"message", {{"role", "user"}, {"content", {{{"type", "tool_result"}, {"content", envelope(kNonce)}}}}}}};
+  json const said{{"type", "assistant"}, {"message", {{"content", {{{"type", "text"}, {"text", envelope(kNonce)}}}}}}};
   CHECK_FALSE(ledger_of(line(summary) + line(sidechain) + line(result) + line(said)).consumed(kNonce));
 }
 
@@ -144,8 +139,7 @@ TEST_CASE("ALineTooLongIsSkippedWithoutKeepingIt") {
 TEST_CASE("InterruptsTextsAndTheTurnsEndAreTold") {
   auto const facts = read_all(
       line({{"type", "assistant"},
-            {"message",
-             {{"content", {{{"type", "text"}, {"text", "PONG"}}}}, {"usage", {{"input_tokens", 5}}}}}}) +
+            {"message", {{"content", {{{"type", "text"}, {"text", "PONG"}}}}, {"usage", {{"input_tokens", 5}}}}}}) +
       line({{"type", "user"},
             {"message", {{"content", {{{"type", "text"}, {"text", "[Request interrupted by user]"}}}}}}}) +
       line({{"type", "system"}, {"subtype", "turn_duration"}, {"durationMs", 3}}));
@@ -199,8 +193,7 @@ TEST_CASE("TheTranscriptsPlaceIsTheOneTheCliComputes") {
   for (int i = 0; i < 25; ++i) path += "abcdefghi/";
   std::string expected;
   while (expected.size() < 200) expected += "-abcdefghi";
-  CHECK(transcript_file("/c", path + "\u00fc\U0001F600", "s") ==
-        "/c/projects/" + expected + "-td3t2u/s.jsonl");
+  CHECK(transcript_file("/c", path + "\u00fc\U0001F600", "s") == "/c/projects/" + expected + "-td3t2u/s.jsonl");
 }
 
 TEST_CASE("TheConfigFolderFollowsTheEnvironment") {

@@ -138,9 +138,7 @@ std::string CliProcess::read_line(std::chrono::seconds patience) {
   }
 }
 
-CliHome::CliHome() : program(std::filesystem::path(AR_BIN_DIR) / "agent-runner") {
-  ::signal(SIGPIPE, SIG_IGN);
-}
+CliHome::CliHome() : program(std::filesystem::path(AR_BIN_DIR) / "agent-runner") { ::signal(SIGPIPE, SIG_IGN); }
 
 std::vector<std::string> CliHome::environment(std::vector<std::string> const& more) const {
   std::vector<std::string> list{"HOME=" + dir().string(), "PATH=/usr/bin:/bin", "LANG=C", "TZ=UTC",
@@ -157,8 +155,7 @@ Ran CliHome::run(std::vector<std::string> const& arguments, std::string input,
   return CliProcess(program, arguments, environment(more), dir()).finish(std::move(input));
 }
 
-Ran CliHome::run_on_terminal(std::vector<std::string> const& arguments,
-                             std::vector<std::string> const& more) const {
+Ran CliHome::run_on_terminal(std::vector<std::string> const& arguments, std::vector<std::string> const& more) const {
   auto environment_list = environment(more);
   environment_list.emplace_back("TERM=xterm-256color");
   return CliProcess(program, arguments, environment_list, dir(), true).finish();

@@ -50,8 +50,7 @@ class CliHome {
   Ran run(std::vector<std::string> const& arguments, std::string input = {},
           std::vector<std::string> const& more = {}) const;
   /// On a pseudo terminal of 100 columns; everything it shows is in `out`.
-  Ran run_on_terminal(std::vector<std::string> const& arguments,
-                      std::vector<std::string> const& more = {}) const;
+  Ran run_on_terminal(std::vector<std::string> const& arguments, std::vector<std::string> const& more = {}) const;
 
   std::filesystem::path program;  ///< build/bin/agent-runner unless a test puts another one here
 

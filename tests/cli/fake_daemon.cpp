@@ -107,8 +107,7 @@ FakeDaemon::FakeDaemon(std::filesystem::path socket, Handler handler)
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, socket_.c_str(), sizeof address.sun_path - 1);
   listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (::pipe2(stop_, O_CLOEXEC) != 0 ||
-      ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+  if (::pipe2(stop_, O_CLOEXEC) != 0 || ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener_, 64) != 0)
     throw std::runtime_error("the fake daemon cannot listen on " + socket_.string());
   acceptor_ = std::thread([this] { accept_loop(); });

@@ -54,8 +54,7 @@ struct FakeReply {
 };
 
 /// A problem document as control/ writes it.
-FakeReply problem(int status, std::string const& code, std::string const& detail,
-                  std::string const& field = {});
+FakeReply problem(int status, std::string const& code, std::string const& detail, std::string const& field = {});
 
 class FakeDaemon {
  public:

@@ -14,11 +14,8 @@ using namespace ar::test;
 namespace {
 
 std::string block(int number, std::string const& agent = "alice") {
-  json const event = {{"number", number},
-                      {"agentNumber", number},
-                      {"agent", agent},
-                      {"type", "agent.state"},
-                      {"data", json::object()}};
+  json const event = {
+      {"number", number}, {"agentNumber", number}, {"agent", agent}, {"type", "agent.state"}, {"data", json::object()}};
   return "id: " + std::to_string(number) + "\ndata: " + event.dump() + "\n\n";
 }
 
@@ -65,8 +62,7 @@ TEST_CASE("FollowedEventsGoOnAfterABrokenStreamWithoutGapOrRepeat") {
 TEST_CASE("FollowedEventsOutliveTheDaemon") {
   CliHome const home;
   auto daemon = std::make_unique<FakeDaemon>(home.socket(), [](FakeRequest const&) {
-    return streamed(
-        [](FakeStream& stream) { stream.write("id: 3\n\n"), stream.write(block(4)), stream.hold(); });
+    return streamed([](FakeStream& stream) { stream.write("id: 3\n\n"), stream.write(block(4)), stream.hold(); });
   });
   CliProcess events(home.program, {"events", "-f", "--json"}, home.environment(), home.dir());
   CHECK(number_of(events.read_line()) == 4);
@@ -94,8 +90,7 @@ TEST_CASE("OneAgentsEventsFromNowOnArePicked") {
 
 TEST_CASE("FollowingAnUnknownAgentFails") {
   CliHome const home;
-  FakeDaemon daemon(home.socket(),
-                    [](FakeRequest const&) { return problem(404, "agent_not_found", "no agent x"); });
+  FakeDaemon daemon(home.socket(), [](FakeRequest const&) { return problem(404, "agent_not_found", "no agent x"); });
   CHECK(home.run({"events", "x", "-f"}).status == 3);
   CHECK(home.run({"events", "x", "-f", "--from", "1"}).status == 3);
 }

@@ -123,9 +123,8 @@ TEST_CASE("AFailedDeliveryIsNotASuccess") {
   CHECK(status(json::array()) == exit_done);
   CHECK(status({{{"agent", "a"}, {"state", "done"}}}) == exit_done);
   for (auto const* state : {"failed", "refused", "unknown", "unverified"})
-    CHECK_MESSAGE(
-        status({{{"agent", "a"}, {"state", "done"}}, {{"agent", "b"}, {"state", state}}}) == exit_failed,
-        state);
+    CHECK_MESSAGE(status({{{"agent", "a"}, {"state", "done"}}, {{"agent", "b"}, {"state", state}}}) == exit_failed,
+                  state);
   CHECK(status({{{"agent", "a"}, {"state", "done"}, {"outcome", "interrupted"}}}) == exit_failed);
 }
 

@@ -52,19 +52,14 @@ json message_document(std::string const& state = "done") {
 /// Answers every route with something sensible.
 FakeReply sensible(FakeRequest const& request) {
   auto const& path = request.path;
-  auto const is = [&](char const* method, char const* where) {
-    return request.method == method && path == where;
-  };
+  auto const is = [&](char const* method, char const* where) { return request.method == method && path == where; };
   if (is("GET", "/v1/agents"))
     return json{{"agents", {agent_document("alice", "busy"), agent_document("bob", "stopped")}}};
-  if (is("POST", "/v1/agents"))
-    return {201, agent_document(request.object().value("id", "claude-1"), "starting")};
-  if (is("GET", "/v1/agents/alice/screen"))
-    return json{{"lines", {"one", "two"}}, {"text", "one\ntwo\n\n\n"}};
+  if (is("POST", "/v1/agents")) return {201, agent_document(request.object().value("id", "claude-1"), "starting")};
+  if (is("GET", "/v1/agents/alice/screen")) return json{{"lines", {"one", "two"}}, {"text", "one\ntwo\n\n\n"}};
   if (is("GET", "/v1/agents/alice/attach"))
     return json{{"argv", {"/bin/sh", "-c", "echo \"TMUX=[$TMUX]\""}}, {"detachKey", "C-b d"}};
-  if (is("GET", "/v1/agents/alice/inbox"))
-    return json{{"unread", {message_document()}}, {"replies", json::array()}};
+  if (is("GET", "/v1/agents/alice/inbox")) return json{{"unread", {message_document()}}, {"replies", json::array()}};
   if (is("POST", "/v1/messages")) return {201, {{"message", message_document()}, {"eventCursor", 7}}};
   if (is("GET", "/v1/messages")) return json{{"messages", {message_document()}}};
   if (is("GET", "/v1/messages/42") || is("POST", "/v1/messages/42/read")) return message_document();
@@ -80,12 +75,10 @@ FakeReply sensible(FakeRequest const& request) {
                    {"deliveryCount", 5},
                    {"reason", "max_deliveries"},
                    {"at", "2023-11-14T22:13:20.000Z"}}}}};
-  if (is("POST", "/v1/attachments"))
-    return {201, {{"id", "cafe"}, {"name", "f"}, {"size", request.body.size()}}};
+  if (is("POST", "/v1/attachments")) return {201, {{"id", "cafe"}, {"name", "f"}, {"size", request.body.size()}}};
   if (path == "/v1/events" || path == "/v1/agents/alice/events") {
     if (request.query.find("cursor") != std::string::npos) {
-      if (request.query != "limit=1000&cursor=2")
-        return problem(400, "invalid_argument", "cursor is given twice");
+      if (request.query != "limit=1000&cursor=2") return problem(400, "invalid_argument", "cursor is given twice");
       return json{{"events", json::array()}, {"nextCursor", 2}};
     }
     json const event = {{"number", 2},
@@ -133,8 +126,7 @@ TEST_CASE("PsShowsWhatAnAgentDoesAndWhy") {
   auto const shown = scene.run({"ps"});
   CHECK(shown.status == 0);
   CHECK(shown.err.empty());
-  for (auto const* word :
-       {"alice", "busy", "claude", "01234567", "42%", "300M", "turn 3; held: a person is typing"})
+  for (auto const* word : {"alice", "busy", "claude", "01234567", "42%", "300M", "turn 3; held: a person is typing"})
     CHECK_MESSAGE(shown.out.find(word) != std::string::npos, word);
   CHECK(shown.out.find("bob") == std::string::npos);
   CHECK(shown.out.find("\033") == std::string::npos);
@@ -270,9 +262,8 @@ TEST_CASE("AttachBecomesTheTerminalsCommandOutsideOfTmux") {
 TEST_CASE("SendCarriesEveryOption") {
   Scene const scene;
   std::ofstream(scene.home.dir() / "a b.txt") << "content";
-  auto const ran =
-      scene.run({"send", "tag:t", "hello", "--from", "me", "--subject", "S", "--claimable", "--task", "9",
-                 "--urgent", "--attach", "a b.txt", "--reply-to", "7", "--key", "k"});
+  auto const ran = scene.run({"send", "tag:t", "hello", "--from", "me", "--subject", "S", "--claimable", "--task", "9",
+                              "--urgent", "--attach", "a b.txt", "--reply-to", "7", "--key", "k"});
   CHECK(ran.status == 0);
   CHECK(ran.out == "message 42\n");
   CHECK(scene.daemon->last("/v1/messages").object() == json{{"to", "tag:t"},
@@ -342,8 +333,7 @@ TEST_CASE("AWaitThatEndsWithoutAnAnswerSaysHowItStands") {
   Scene const scene([](FakeRequest const& request) -> FakeReply {
     if (request.method == "POST") return {201, {{"message", {{"id", 42}}}}};
     if (request.query.empty())
-      return json{{"id", 42},
-                  {"deliveries", {{{"agent", "alice"}, {"state", "held"}, {"held", "a dialog is open"}}}}};
+      return json{{"id", 42}, {"deliveries", {{{"agent", "alice"}, {"state", "held"}, {"held", "a dialog is open"}}}}};
     return problem(504, "timeout", "not done");
   });
   auto const ran = scene.run({"send", "alice", "hi", "--wait", "--timeout", "1ms"});
@@ -384,10 +374,9 @@ TEST_CASE("MessageShowPrintsTheLifeWithTimes") {
   Scene const scene;
   auto const ran = scene.run({"message", "show", "42"});
   CHECK(ran.status == 0);
-  for (auto const* word :
-       {"message 42 from operator to alice", "2023-11-14 22:13:20", "Build", "log.txt (2.0K)", "alice: done",
-        "+0 ms  queued", "+120 ms  accepted", "after 120 ms", "proof: transcript",
-        "reply 43 from alice:\n  built", "reaction from bob: seen"})
+  for (auto const* word : {"message 42 from operator to alice", "2023-11-14 22:13:20", "Build", "log.txt (2.0K)",
+                           "alice: done", "+0 ms  queued", "+120 ms  accepted", "after 120 ms", "proof: transcript",
+                           "reply 43 from alice:\n  built", "reaction from bob: seen"})
     CHECK_MESSAGE(ran.out.find(word) != std::string::npos, word);
   CHECK(ran.out.find("\033[31mbuild") != std::string::npos);  // a pipe gets the bytes
   CHECK(scene.home.run_on_terminal({"message", "show", "42"}).out.find("␛[31mbuild") != std::string::npos);
@@ -449,8 +438,7 @@ TEST_CASE("InsideAnAgentTheCommandActsAsThatAgent") {
 
 TEST_CASE("AnAgentNeverStartsADaemon") {
   CliHome const home;
-  auto const ran =
-      home.run({"ps"}, {}, {"AGENT_RUNNER_SOCKET=" + home.socket().string(), "AGENT_RELAY_TOKEN=t"});
+  auto const ran = home.run({"ps"}, {}, {"AGENT_RUNNER_SOCKET=" + home.socket().string(), "AGENT_RELAY_TOKEN=t"});
   CHECK(ran.status == 1);
   CHECK(ran.err.find("no daemon answers") != std::string::npos);
   CHECK(!std::filesystem::exists(home.state()));
@@ -507,8 +495,7 @@ TEST_CASE("CompletionScriptsAreGoodShell") {
       MESSAGE(std::string(shell) << " is not installed: its script is not checked");
       continue;
     }
-    auto const checked =
-        CliProcess(program, {"-n", "/dev/stdin"}, home.environment(), home.dir()).finish(script.out);
+    auto const checked = CliProcess(program, {"-n", "/dev/stdin"}, home.environment(), home.dir()).finish(script.out);
     CAPTURE(shell);
     CHECK(checked.status == 0);
     CHECK(checked.err.empty());
@@ -530,8 +517,7 @@ TEST_CASE("BashCompletesThroughTheScript") {
       "COMP_WORDS=(" +
       bin + "/agent-runner inb); COMP_CWORD=1; _agent_runner; echo \"${COMPREPLY[*]}\"\n";
   auto const ran =
-      CliProcess("/usr/bin/bash", {"--norc", "-c", script}, scene.home.environment(), scene.home.dir())
-          .finish();
+      CliProcess("/usr/bin/bash", {"--norc", "-c", script}, scene.home.environment(), scene.home.dir()).finish();
   CHECK(ran.out == "alice\nclaude codex command\ninbox\n");
 }
 

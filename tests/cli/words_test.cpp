@@ -54,9 +54,9 @@ int run(std::vector<std::string> words, Options& given) {
       .rest(given.rest, "ARGS", "arguments")
       .runs([](Context&) -> Result<int> { return 0; });
   auto dead = program.verb("B", "dead", "Dead", "dead");
-  dead.command("requeue", "Again", "dead requeue 1")
-      .argument("ID", given.text, "Id")
-      .runs([](Context&) -> Result<int> { return 0; });
+  dead.command("requeue", "Again", "dead requeue 1").argument("ID", given.text, "Id").runs([](Context&) -> Result<int> {
+    return 0;
+  });
   return program.run(std::move(words));
 }
 
@@ -107,8 +107,7 @@ TEST_CASE("StreamsAreReadWholeHoweverTheyAreCutUp") {
 
 TEST_CASE("WordsGoWhereTheyBelong") {
   Options given;
-  REQUIRE(run({"say", "--tag", "one", "alice", "--wait", "--tag", "two", "stop", "--from", "me", "-u"},
-              given) == 0);
+  REQUIRE(run({"say", "--tag", "one", "alice", "--wait", "--tag", "two", "stop", "--from", "me", "-u"}, given) == 0);
   CHECK(given.to == "alice");
   CHECK(given.text == "stop");  // a verb's name as text is text
   CHECK(given.wait == "done");
@@ -118,8 +117,8 @@ TEST_CASE("WordsGoWhereTheyBelong") {
 }
 
 TEST_CASE("TextIsTakenAsItIs") {
-  for (auto const* text : {"{}", "[1,2]", "", "a=b", "- item", "--- rule ---", "%%", "\"quoted\"", "'x'", "-",
-                           "/x", "1e5", "żółw 🚀"}) {
+  for (auto const* text :
+       {"{}", "[1,2]", "", "a=b", "- item", "--- rule ---", "%%", "\"quoted\"", "'x'", "-", "/x", "1e5", "żółw 🚀"}) {
     Options given;
     CAPTURE(text);
     CHECK(run({"say", "alice", text}, given) == 0);
@@ -137,20 +136,19 @@ TEST_CASE("WhatFollowsTheDashesBelongsToTheProvider") {
 }
 
 TEST_CASE("WrongUsageIsStatusTwo") {
-  for (auto const& words :
-       std::vector<std::vector<std::string>>{{},
-                                             {"nonsense"},
-                                             {"say"},
-                                             {"say", "a"},
-                                             {"say", "a", "b", "c"},
-                                             {"say", "a", "b", "--nonsense"},
-                                             {"say", "a", "b", "--wait=never"},
-                                             {"say", "a", "b", "--from"},
-                                             {"say", "a", "b", "--from", "x", "--from", "y"},
-                                             {"stop"},
-                                             {"dead"},
-                                             {"dead", "nonsense"},
-                                             {"--state-dir"}}) {
+  for (auto const& words : std::vector<std::vector<std::string>>{{},
+                                                                 {"nonsense"},
+                                                                 {"say"},
+                                                                 {"say", "a"},
+                                                                 {"say", "a", "b", "c"},
+                                                                 {"say", "a", "b", "--nonsense"},
+                                                                 {"say", "a", "b", "--wait=never"},
+                                                                 {"say", "a", "b", "--from"},
+                                                                 {"say", "a", "b", "--from", "x", "--from", "y"},
+                                                                 {"stop"},
+                                                                 {"dead"},
+                                                                 {"dead", "nonsense"},
+                                                                 {"--state-dir"}}) {
     Options given;
     CAPTURE(words.size());
     CHECK(run(words, given) == 2);
@@ -190,9 +188,7 @@ TEST_CASE("LogsAreFollowedThroughRotation") {
   auto const file = temp.path() / "daemon.log";
   LogReader reader(file);
   std::vector<std::string> lines;
-  auto const read = [&] {
-    REQUIRE(reader.read([&](std::string_view line) { lines.emplace_back(line); }).has_value());
-  };
+  auto const read = [&] { REQUIRE(reader.read([&](std::string_view line) { lines.emplace_back(line); }).has_value()); };
   REQUIRE(reader.watch().has_value());
   read();
   CHECK(lines.empty());  // not there yet

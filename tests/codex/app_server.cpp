@@ -51,8 +51,8 @@ struct AppServer::Impl {
       auto const method = frame.value("method", "");
       if (!frame.contains("id") || method.empty()) continue;
       auto const found = self.answers.find(method);
-      auto answer = found == self.answers.end() ? result(json::object())
-                                                : found->second(frame.value("params", json::object()));
+      auto answer =
+          found == self.answers.end() ? result(json::object()) : found->second(frame.value("params", json::object()));
       if (answer.is_null()) continue;
       answer["id"] = frame["id"];
       self.send(answer.dump());
@@ -75,13 +75,10 @@ struct AppServer::Impl {
 AppServer::AppServer(Executor executor, std::filesystem::path socket)
     : impl_(std::make_unique<Impl>(*this, std::move(executor), socket)) {
   auto const there = [this](json const&) {
-    return result(
-        {{"thread", {{"id", thread}, {"path", record.string()}, {"status", status}}}, {"model", "m"}});
+    return result({{"thread", {{"id", thread}, {"path", record.string()}, {"status", status}}}, {"model", "m"}});
   };
   answers["initialize"] = [](json const&) { return result({{"userAgent", "agent-runner/0.169.0 (test)"}}); };
-  answers["account/read"] = [](json const&) {
-    return result({{"account", nullptr}, {"requiresOpenaiAuth", false}});
-  };
+  answers["account/read"] = [](json const&) { return result({{"account", nullptr}, {"requiresOpenaiAuth", false}}); };
   answers["skills/list"] = [](json const&) {
     return result({{"data", json::array({{{"skills", json::array({{{"name", "deploy"}}})}}})}});
   };
@@ -127,9 +124,8 @@ void AppServer::drop() {
 }
 
 void AppServer::item(bool finished, std::string const& client_id, std::string const& turn) {
-  notify(
-      finished ? "item/completed" : "item/started",
-      {{"threadId", thread}, {"turnId", turn}, {"item", {{"type", "userMessage"}, {"clientId", client_id}}}});
+  notify(finished ? "item/completed" : "item/started",
+         {{"threadId", thread}, {"turnId", turn}, {"item", {{"type", "userMessage"}, {"clientId", client_id}}}});
 }
 
 void AppServer::turn_started(std::string const& turn) {

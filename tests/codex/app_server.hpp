@@ -38,9 +38,7 @@ class AppServer {
   void turn_completed(std::string const& turn, std::string const& status = "completed", json error = nullptr);
 
   static json result(json value) { return {{"result", std::move(value)}}; }
-  static json error(std::string const& message) {
-    return {{"error", {{"code", -32600}, {"message", message}}}};
-  }
+  static json error(std::string const& message) { return {{"error", {{"code", -32600}, {"message", message}}}}; }
 
   std::string const thread = "thread-1";
   std::filesystem::path record{};  ///< as thread/start and thread/resume tell it

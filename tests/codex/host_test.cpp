@@ -30,8 +30,8 @@ struct Host {
                         "\nif [ \"$1\" = app-server ]; then echo $$ > server; " + server +
                         "\nelse echo \"$@\" >> shown; echo $$ > screen; " + screen + "\nfi\n";
     REQUIRE(write_file(dir.path() / "codex", script, 0700).has_value());
-    std::vector<std::string> words{std::string(AR_BIN_DIR) + "/agent-runner-codex", dir.path().string(),
-                                   "view", (dir.path() / "codex").string(), "app-server"};
+    std::vector<std::string> words{std::string(AR_BIN_DIR) + "/agent-runner-codex", dir.path().string(), "view",
+                                   (dir.path() / "codex").string(), "app-server"};
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
@@ -53,9 +53,7 @@ struct Host {
     return {std::istreambuf_iterator<char>(in), {}};
   }
   pid_t number(char const* name) const { return std::atoi(text(name).c_str()); }
-  void show(std::string const& thread) const {
-    REQUIRE(write_file(dir.path() / "thread", thread + "\n").has_value());
-  }
+  void show(std::string const& thread) const { REQUIRE(write_file(dir.path() / "thread", thread + "\n").has_value()); }
   static bool eventually(std::function<bool()> const& condition) {
     auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!condition()) {
@@ -109,16 +107,13 @@ TEST_CASE("TheScreenComesBackAndFollowsTheThread") {
   CHECK(host.text("shown").empty());  // nothing to show yet
   host.show("thread-1");
   REQUIRE(Host::eventually([&] { return Host::runs(host.number("screen")); }));
-  CHECK(host.text("shown").find("resume thread-1 --remote unix://" +
-                                (host.dir.path() / "app.sock").string()) == 0);
+  CHECK(host.text("shown").find("resume thread-1 --remote unix://" + (host.dir.path() / "app.sock").string()) == 0);
   auto const first = host.number("screen");
   ::kill(first, SIGKILL);
-  REQUIRE(
-      Host::eventually([&] { return host.number("screen") != first && Host::runs(host.number("screen")); }));
+  REQUIRE(Host::eventually([&] { return host.number("screen") != first && Host::runs(host.number("screen")); }));
   auto const second = host.number("screen");
   host.show("thread-2");
-  REQUIRE(
-      Host::eventually([&] { return host.number("screen") != second && Host::runs(host.number("screen")); }));
+  REQUIRE(Host::eventually([&] { return host.number("screen") != second && Host::runs(host.number("screen")); }));
   CHECK_FALSE(Host::runs(second));
   CHECK(host.text("shown").find("resume thread-2") != std::string::npos);
   CHECK(Host::runs(host.number("server")));
@@ -127,8 +122,7 @@ TEST_CASE("TheScreenComesBackAndFollowsTheThread") {
 TEST_CASE("SigtermReachesTheServerOnceAndSighupTwice") {
   for (auto const& [signal, wanted] : {std::pair(SIGTERM, 1), std::pair(SIGHUP, 2)}) {
     Host host;
-    host.start(
-        "n=0; trap 'n=$((n+1)); echo $n > terms' TERM; while [ ! -e go ]; do sleep 0.02; done; exit 0");
+    host.start("n=0; trap 'n=$((n+1)); echo $n > terms' TERM; while [ ! -e go ]; do sleep 0.02; done; exit 0");
     REQUIRE(Host::eventually([&] { return Host::runs(host.number("server")); }));
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     ::kill(host.pid, signal);
@@ -144,8 +138,7 @@ TEST_CASE("WhatItStartedDiesWithTheHost") {
   Host host;
   host.start("exec sleep 100");
   host.show("thread-1");
-  REQUIRE(Host::eventually(
-      [&] { return Host::runs(host.number("server")) && Host::runs(host.number("screen")); }));
+  REQUIRE(Host::eventually([&] { return Host::runs(host.number("server")) && Host::runs(host.number("screen")); }));
   auto const server = host.number("server"), screen = host.number("screen");
   ::kill(host.pid, SIGKILL);
   host.wait();

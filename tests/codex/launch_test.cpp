@@ -112,13 +112,11 @@ TEST_CASE("TheProgramBehindNpmsScriptIsFoundAndItsToolsAreOnThePath") {
 #else
   auto const vendor = modules / "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl";
 #endif
-  for (auto const& folder :
-       {modules / ".bin", modules / "@openai/codex/bin", vendor / "bin", vendor / "codex-path"})
+  for (auto const& folder : {modules / ".bin", modules / "@openai/codex/bin", vendor / "bin", vendor / "codex-path"})
     fs::create_directories(folder);
   REQUIRE(write_file(modules / "@openai/codex/bin/codex.js", "", 0700).has_value());
   fs::create_symlink("../@openai/codex/bin/codex.js", modules / ".bin/codex");
-  CHECK(native_program(modules / ".bin/codex") ==
-        modules / ".bin/codex");  // not installed: the script may know more
+  CHECK(native_program(modules / ".bin/codex") == modules / ".bin/codex");  // not installed: the script may know more
   REQUIRE(write_file(vendor / "bin/codex", "", 0700).has_value());
   CHECK(fs::equivalent(native_program(modules / ".bin/codex"), vendor / "bin/codex"));
   CHECK(native_program("/usr/bin/codex") == "/usr/bin/codex");

@@ -14,9 +14,7 @@ using namespace ar::adapters;
 using namespace ar::adapters::codex;
 
 TEST_CASE("EveryKindOfFailureHasAName") {
-  auto const status = [](char const* name, json code) {
-    return json{{name, {{"httpStatusCode", std::move(code)}}}};
-  };
+  auto const status = [](char const* name, json code) { return json{{name, {{"httpStatusCode", std::move(code)}}}}; };
   CHECK(error_kind(status("httpConnectionFailed", 401)) == "authentication_failed");
   CHECK(error_kind(status("httpConnectionFailed", 403)) == "authentication_failed");
   CHECK(error_kind(status("responseTooManyFailedAttempts", 429)) == "rate_limit");
@@ -32,9 +30,8 @@ TEST_CASE("EveryKindOfFailureHasAName") {
 }
 
 TEST_CASE("ATurnsEndIsReadFromWhatTheServerShows") {
-  json turn{{"id", "t"},
-            {"status", "completed"},
-            {"items", json::array({{{"type", "agentMessage"}, {"text", "bye"}}})}};
+  json turn{
+      {"id", "t"}, {"status", "completed"}, {"items", json::array({{{"type", "agentMessage"}, {"text", "bye"}}})}};
   CHECK(turn_end(turn, "earlier")->final_text == "bye");
   turn["items"] = json::array();
   CHECK(turn_end(turn, "earlier")->final_text == "earlier");

@@ -150,8 +150,8 @@ TEST_CASE("AMessageIsAcceptedWhenItsItemIsCompleteAndNotBefore") {
     CHECK(attempt->handing->proof == "api");
     CHECK((co_await room.session->witness(prompt, false)) == Witness::accepted);
     auto const text = room.server->last("turn/start")["input"][0]["text"].get<std::string>();
-    CHECK(text == "[agent-runner " + prompt.nonce + " · message 1 · from bob · kind chat]\nhello\n[end " +
-                      prompt.nonce + "]");
+    CHECK(text ==
+          "[agent-runner " + prompt.nonce + " · message 1 · from bob · kind chat]\nhello\n[end " + prompt.nonce + "]");
     CHECK(room.session->gate(false) == "a turn is running");
     CHECK(room.session->gate(true).empty());
   });
@@ -178,13 +178,14 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
     auto const second = co_await room.session->hand(prompt, {});
     CHECK(second.outcome == HandOutcome::held);
     // Not told, but in the record: it was taken.
-    room.answer_start("t3", [&](std::string const& client) {
-      std::ofstream(room.server->record)
-          << R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":")"
-          << client << "\"}}}\n";
-      room.server->turn_started("t3");
-      room.server->turn_completed("t3", "interrupted");
-    });
+    room.answer_start(
+        "t3", [&](std::string const& client) {
+          std::ofstream(room.server->record)
+              << R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":")"
+              << client << "\"}}}\n";
+          room.server->turn_started("t3");
+          room.server->turn_completed("t3", "interrupted");
+        });
     auto const third = co_await room.session->hand(room.prompt("recorded"), {});
     CHECK(third.outcome == HandOutcome::accepted);
     CHECK(third.proof == "transcript");
@@ -273,9 +274,7 @@ TEST_CASE("WhatTheServerRefusesIsHeldOrRefused") {
     };
     auto const refused = co_await room.session->hand(room.prompt("b"), {});
     CHECK(refused.outcome == HandOutcome::refused);
-    room.server->answers["turn/start"] = [](json const&) {
-      return AppServer::error("thread not found: thread-1");
-    };
+    room.server->answers["turn/start"] = [](json const&) { return AppServer::error("thread not found: thread-1"); };
     auto const before = room.server->count("thread/resume");
     auto const unloaded = co_await room.session->hand(room.prompt("c"), {});
     CHECK(unloaded.outcome == HandOutcome::held);
@@ -300,15 +299,11 @@ TEST_CASE("AnUrgentMessageSteersAndFallsBackToATurnOfItsOwn") {
     auto const steered = co_await room.session->hand(room.prompt("urgent", true), {});
     CHECK(steered.outcome == HandOutcome::accepted);
     CHECK(room.server->last("turn/steer")["expectedTurnId"] == "t1");
-    room.server->answers["turn/steer"] = [](json const&) {
-      return AppServer::error("no active turn to steer");
-    };
+    room.server->answers["turn/steer"] = [](json const&) { return AppServer::error("no active turn to steer"); };
     room.answer_start("t2", [&](std::string const& client) { room.server->item(true, client, "t2"); });
     auto const started = co_await room.session->hand(room.prompt("too late to steer", true), {});
     CHECK(started.outcome == HandOutcome::accepted);
-    room.server->answers["turn/steer"] = [](json const&) {
-      return AppServer::error("activeTurnNotSteerable");
-    };
+    room.server->answers["turn/steer"] = [](json const&) { return AppServer::error("activeTurnNotSteerable"); };
     auto const held = co_await room.session->hand(room.prompt("not now", true), {});
     CHECK(held.outcome == HandOutcome::held);
   });
@@ -429,9 +424,7 @@ TEST_CASE("APersonsNewThreadSendsTheScreenBackAndHelpersDoNot") {
   Room room;
   room.run([&]() -> awaitable<void> {
     co_await room.until_open();
-    auto const started = [&](json thread) {
-      room.server->notify("thread/started", {{"thread", std::move(thread)}});
-    };
+    auto const started = [&](json thread) { room.server->notify("thread/started", {{"thread", std::move(thread)}}); };
     started({{"id", "title"}, {"ephemeral", true}});
     started({{"id", "helper"}, {"parentThreadId", "thread-1"}});
     started({{"id", "helper2"}, {"source", {{"subAgent", "review"}}}});

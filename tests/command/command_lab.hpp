@@ -10,8 +10,7 @@ namespace ar::test {
 
 class Agent {
  public:
-  Agent(Lab& lab, std::string name, json options)
-      : lab_(lab), heard_(std::make_shared<Heard>(lab.io.get_executor())) {
+  Agent(Lab& lab, std::string name, json options) : lab_(lab), heard_(std::make_shared<Heard>(lab.io.get_executor())) {
     request_.agent_id = std::move(name);
     request_.cwd = lab.dir.path();
     request_.agent_dir = lab.dir.path();

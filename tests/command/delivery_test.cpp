@@ -72,10 +72,9 @@ TEST_CASE("ReadinessAndARunningTurnCloseTheGate") {
   lab.with_host([&]() -> awaitable<void> {
     Agent agent(
         lab, "slow",
-        shell(
-            "read -r x; echo up; while read -r line; do n=${line#*runner }; echo took ${n%% *}; read -r y; "
-            "echo done; done",
-            R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"}})"));
+        shell("read -r x; echo up; while read -r line; do n=${line#*runner }; echo took ${n%% *}; read -r y; "
+              "echo done; done",
+              R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"}})"));
     co_await agent.start(false);
     CHECK(agent.session().gate(true).find("not ready") != std::string::npos);
     auto const first = agent.prompt("early");
@@ -188,10 +187,9 @@ TEST_CASE("AProgramMayProveByCallingTheApi") {
 TEST_CASE("ALateProofIsHeardAndAnAdoptedProgramsProofIsOnItsScreen") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
-    Agent agent(
-        lab, "late",
-        shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; done",
-              R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
+    Agent agent(lab, "late",
+                shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; done",
+                      R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const prompt = agent.prompt("take your time");
     Handing handing;
@@ -219,9 +217,9 @@ TEST_CASE("ALateProofIsHeardAndAnAdoptedProgramsProofIsOnItsScreen") {
 TEST_CASE("InterruptAndQuitReachTheProgram") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
-    Agent agent(lab, "int",
-                shell("trap 'echo interrupted' INT; echo up; while :; do read -r x; done",
-                      "{\"ready\":{\"pattern\":\"up\"}}"));
+    Agent agent(
+        lab, "int",
+        shell("trap 'echo interrupted' INT; echo up; while :; do read -r x; done", "{\"ready\":{\"pattern\":\"up\"}}"));
     co_await agent.start();
     auto done = co_await agent.session().interrupt();
     CHECK(done.has_value());
@@ -243,12 +241,10 @@ TEST_CASE("TheReceiptsTellWhatAProgramTookThatNobodySawTakingIt") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
     // It keeps its record, and shows nothing before it is told to.
-    Agent agent(
-        lab, "record",
-        shell(
-            "stty -echo; while read -r line; do n=${line#*runner }; echo ${n%% *} >>$AGENT_RUNNER_RECEIPTS; "
-            "echo noted; read -r go; echo took ${n%% *}; done",
-            R"({"proof":{"pattern":"took {nonce}","receipts":"taken"},"proof_timeout_ms":200})"));
+    Agent agent(lab, "record",
+                shell("stty -echo; while read -r line; do n=${line#*runner }; echo ${n%% *} >>$AGENT_RUNNER_RECEIPTS; "
+                      "echo noted; read -r go; echo took ${n%% *}; done",
+                      R"({"proof":{"pattern":"took {nonce}","receipts":"taken"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const taken = agent.prompt("taken in silence");
     Handing handing;
@@ -278,10 +274,9 @@ TEST_CASE("TheReceiptsTellWhatAProgramTookThatNobodySawTakingIt") {
 TEST_CASE("AProofThatComesAfterTheNextDaemonHasLookedIsHeard") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
-    Agent agent(
-        lab, "later",
-        shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; done",
-              R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
+    Agent agent(lab, "later",
+                shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; done",
+                      R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const prompt = agent.prompt("typed by a daemon that died");
     Handing handing;
@@ -303,11 +298,10 @@ TEST_CASE("AProofAndATurnsEndShownWhileTheTmuxClientIsReplacedAreFoundOnTheScree
   lab.with_host([&]() -> awaitable<void> {
     Agent agent(
         lab, "gap",
-        shell(
-            "stty -echo; while read -r line; do n=${line#*runner }; echo read; read -r go; echo took ${n%% "
-            "*}; "
-            "echo done; done",
-            R"({"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"},"proof_timeout_ms":60000})"));
+        shell("stty -echo; while read -r line; do n=${line#*runner }; echo read; read -r go; echo took ${n%% "
+              "*}; "
+              "echo done; done",
+              R"({"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"},"proof_timeout_ms":60000})"));
     co_await agent.start();
     auto const began = Clock::now();
     TaskGroup others(lab.io.get_executor(), "test");

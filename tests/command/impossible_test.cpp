@@ -11,8 +11,7 @@ json shell(std::string script, json options) {
   return options;
 }
 json proof() {
-  return json::parse(
-      R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":700,"ready":{"pattern":"up"}})");
+  return json::parse(R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":700,"ready":{"pattern":"up"}})");
 }
 
 }  // namespace

@@ -28,8 +28,7 @@ TEST_CASE("NothingConfiguredMeansOneLineAtATimeAndNoProof") {
 }
 
 TEST_CASE("EveryOptionIsReadAndMistakesAreNamed") {
-  auto const options =
-      read_options(json::parse(R"({"command":["x","-y"],"ready":{"pattern":"^> $"},"paste":"bracketed",
+  auto const options = read_options(json::parse(R"({"command":["x","-y"],"ready":{"pattern":"^> $"},"paste":"bracketed",
     "enter":"C-m","enter_delay_ms":20,"proof":{"pattern":"took {id} {nonce}"},"proof_timeout_ms":5,"proof_complete":true,
     "turn_end":"api","max_inline_bytes":7,"quit_keys":["C-d"],"env":{"A":"b"}})"));
   REQUIRE_MESSAGE(options.has_value(), options.error().message);
@@ -56,8 +55,7 @@ TEST_CASE("EveryOptionIsReadAndMistakesAreNamed") {
 }
 
 TEST_CASE("AProofThatTheEchoOfTheMessageWouldGiveIsRefused") {
-  CHECK(field_of_error(R"({"proof":{"pattern":"accepted {id}"}})") ==
-        "proof.pattern");  // a sender could write it
+  CHECK(field_of_error(R"({"proof":{"pattern":"accepted {id}"}})") == "proof.pattern");  // a sender could write it
   CHECK(field_of_error(R"({"proof":{"pattern":"{nonce}"}})") == "proof.pattern");
   CHECK(field_of_error(R"({"proof":{"pattern":"agent.*{nonce}"}})") == "proof.pattern");
   CHECK(field_of_error(R"({"proof":{"pattern":"end {nonce}"}})") == "proof.pattern");

@@ -10,8 +10,8 @@ TEST_CASE("OnlyLoopbackNamesAreHosts") {
        {"localhost", "LocalHost", "127.0.0.1", "[::1]", "localhost:1", "127.0.0.1:65535", "[::1]:80"})
     CHECK_MESSAGE(is_loopback_host(good), good);
   for (auto const* bad : {"", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.2",
-                          "0.0.0.0", "::1", "[::2]", "localhost:", "localhost:0", "localhost:65536",
-                          "localhost:x", "localhost:80:80", "evil@localhost", "localhost "})
+                          "0.0.0.0", "::1", "[::2]", "localhost:", "localhost:0", "localhost:65536", "localhost:x",
+                          "localhost:80:80", "evil@localhost", "localhost "})
     CHECK_FALSE_MESSAGE(is_loopback_host(bad), bad);
 }
 

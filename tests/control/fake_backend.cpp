@@ -13,9 +13,7 @@ using control::Spawned;
 namespace {
 
 std::string name(Principal const& who) {
-  return who.kind == Principal::Kind::operator_ ? "operator"
-         : who.kind == Principal::Kind::agent   ? who.agent_id
-                                                : "?";
+  return who.kind == Principal::Kind::operator_ ? "operator" : who.kind == Principal::Kind::agent ? who.agent_id : "?";
 }
 std::string text(std::int64_t number) { return std::to_string(number); }
 bool known(std::string const& agent) { return agent == "a" || agent == "b"; }
@@ -23,8 +21,8 @@ Error no_agent(std::string const& id) { return not_found("no_such_agent", "no ag
 Error no_message(std::int64_t id) { return not_found("no_such_message", "no message " + text(id)); }
 json shown(std::int64_t id) { return {{"id", id}, {"from", "b"}, {"to", "a"}, {"body", "hello"}}; }
 std::string page_text(Page const& page) {
-  return page.status.value_or("-") + " " + page.agent.value_or("-") + " " + text(page.since) + " " +
-         text(page.cursor) + " " + text(page.limit);
+  return page.status.value_or("-") + " " + page.agent.value_or("-") + " " + text(page.since) + " " + text(page.cursor) +
+         " " + text(page.limit);
 }
 
 }  // namespace
@@ -121,8 +119,8 @@ awaitable<Result<json>> FakeBackend::turns(std::string id, Page page) {
   co_return ok(json{{"turns", json::array()}});
 }
 awaitable<Result<json>> FakeBackend::send(Principal who, json message) {
-  record("send " + name(who) + " " + message.value("to", "?") +
-         " key=" + message.value("idempotencyKey", "") + " reply=" + text(message.value("replyTo", 0)) +
+  record("send " + name(who) + " " + message.value("to", "?") + " key=" + message.value("idempotencyKey", "") +
+         " reply=" + text(message.value("replyTo", 0)) +
          " bytes=" + text(static_cast<std::int64_t>(message.value("body", "").size())));
   if (message.value("to", "").empty()) co_return invalid("to", "to is missing");
   co_return ok(shown(message.value("never", false) ? 8 : 7));
@@ -173,8 +171,7 @@ awaitable<Result<json>> FakeBackend::requeue(std::int64_t id) {
   record("requeue " + text(id));
   co_return ok(json::object());
 }
-awaitable<Result<json>> FakeBackend::put_attachment(std::string file, std::string media_type,
-                                                    std::string bytes) {
+awaitable<Result<json>> FakeBackend::put_attachment(std::string file, std::string media_type, std::string bytes) {
   record("attachment " + file + " " + media_type + " " + text(static_cast<std::int64_t>(bytes.size())));
   co_return ok(json{{"id", "f00"}});
 }
@@ -183,8 +180,7 @@ awaitable<Result<std::string>> FakeBackend::attachment(std::string id) {
   if (id == "large") co_return std::string(32U << 20, 'z');
   co_return std::string("file");
 }
-awaitable<Result<json>> FakeBackend::hook(Principal who, std::string event, std::string session,
-                                          json payload) {
+awaitable<Result<json>> FakeBackend::hook(Principal who, std::string event, std::string session, json payload) {
   record("hook " + name(who) + " " + event + " " + session + " " + payload.value("session_id", "-"));
   if (event == "Silent") co_await wait_for_release(std::chrono::hours(1));
   bool decided = true;

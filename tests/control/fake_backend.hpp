@@ -48,14 +48,12 @@ class FakeBackend final : public control::Backend {
   awaitable<Result<std::string>> body(control::Principal who, std::int64_t id) override;
   awaitable<Result<json>> dead_letters() override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
-  awaitable<Result<json>> put_attachment(std::string name, std::string media_type,
-                                         std::string bytes) override;
+  awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) override;
   awaitable<Result<std::string>> attachment(std::string id) override;
   /// Event "Silent" never answers, "PermissionRequest" waits for release_waits(), "Stop" has nothing to say.
   awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
                                json payload) override;
-  awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor,
-                                                        int limit) override;
+  awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event() const override { return static_cast<std::int64_t>(log_.size()); }
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
 

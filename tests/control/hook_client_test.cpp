@@ -18,8 +18,7 @@ std::string const hook = AR_BIN_DIR "/agent-runner-hook";
 std::string const denial =
     R"({"hookSpecificOutput":{"hookEventName":"PermissionRequest","decision":{"behavior":"deny","message":"agent-runner is not reachable and is set to deny permissions then."}}})";
 
-std::vector<std::string> environment(std::filesystem::path const& socket,
-                                     std::vector<std::string> more = {}) {
+std::vector<std::string> environment(std::filesystem::path const& socket, std::vector<std::string> more = {}) {
   more.insert(more.end(), {"AGENT_RUNNER_SOCKET=" + socket.string(), "AGENT_RELAY_TOKEN=token-of-a",
                            "AGENT_RELAY_PROVIDER_SESSION_ID=s-1"});
   return more;
@@ -33,8 +32,7 @@ class StrangeDaemon {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strcpy(address.sun_path, path.c_str());
-    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-        ::listen(listener_, 16) != 0)
+    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_, 16) != 0)
       throw std::runtime_error("cannot listen");
     if (answer_.empty()) return;
     thread_ = std::thread([this] {
@@ -91,8 +89,7 @@ TEST_CASE("TheHookIsSilentWhenTheDaemonRefuses") {
   CHECK(ran.status == 0);
   CHECK(ran.out == "");
   CHECK(ran.err == "");
-  Ran const told =
-      run_program(hook, {"Refused"}, environment(server.socket(), {"AGENT_RUNNER_HOOK_DEBUG=1"}), "{}");
+  Ran const told = run_program(hook, {"Refused"}, environment(server.socket(), {"AGENT_RUNNER_HOOK_DEBUG=1"}), "{}");
   CHECK(told.status == 0);
   CHECK(told.out == "");
   CHECK(told.err.find("stale_provider_session") != std::string::npos);
@@ -105,9 +102,8 @@ TEST_CASE("TheHookCarriesLargeInputs") {
   CHECK(ran.status == 0);
   REQUIRE_FALSE(ran.out.empty());
   CHECK(json::parse(ran.out)["hookSpecificOutput"]["bytes"] == input.size());
-  Ran const over =
-      run_program(hook, {"PostToolUse"}, environment(server.socket(), {"AGENT_RUNNER_HOOK_DEBUG=1"}),
-                  std::string((32 << 20) + 1, 'x'));
+  Ran const over = run_program(hook, {"PostToolUse"}, environment(server.socket(), {"AGENT_RUNNER_HOOK_DEBUG=1"}),
+                               std::string((32 << 20) + 1, 'x'));
   CHECK(over.status == 0);
   CHECK(over.out == "");
   CHECK(over.err.find("32 MiB") != std::string::npos);
@@ -140,14 +136,12 @@ TEST_CASE("WithoutADaemonAPermissionIsDeniedOnlyIfToldSo") {
   TempDir dir;
   auto const socket = dir.path() / "none.sock";
   CHECK(run_program(hook, {"PermissionRequest"}, environment(socket), "{}").out == "");
-  Ran const closed = run_program(hook, {"PermissionRequest"},
-                                 environment(socket, {"AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1"}), "{}");
+  Ran const closed =
+      run_program(hook, {"PermissionRequest"}, environment(socket, {"AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1"}), "{}");
   CHECK(closed.status == 0);
   CHECK(closed.out == denial);
   CHECK(json::parse(closed.out)["hookSpecificOutput"]["decision"]["behavior"] == "deny");
-  CHECK(
-      run_program(hook, {"Stop"}, environment(socket, {"AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1"}), "{}").out ==
-      "");
+  CHECK(run_program(hook, {"Stop"}, environment(socket, {"AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1"}), "{}").out == "");
 }
 
 TEST_CASE("ASilentDaemonHoldsAHookFiveSecondsAtMost") {
@@ -163,15 +157,14 @@ TEST_CASE("ASilentDaemonHoldsAHookFiveSecondsAtMost") {
 TEST_CASE("APermissionWaitsAsLongAsConfigured") {
   TestServer server;
   auto const patient = environment(server.socket(), {"AGENT_RUNNER_HOOK_TIMEOUT_MS=40000"});
-  auto ran =
-      std::async(std::launch::async, [&] { return run_program(hook, {"PermissionRequest"}, patient, "{}"); });
+  auto ran = std::async(std::launch::async, [&] { return run_program(hook, {"PermissionRequest"}, patient, "{}"); });
   REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
   CHECK(ran.wait_for(5500ms) == std::future_status::timeout);
   server.on_io([&] { server.backend().release_waits(); });
   CHECK(json::parse(ran.get().out)["hookSpecificOutput"]["hookEventName"] == "PermissionRequest");
 
-  auto const hasty = environment(
-      server.socket(), {"AGENT_RUNNER_HOOK_TIMEOUT_MS=100", "AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1"});
+  auto const hasty =
+      environment(server.socket(), {"AGENT_RUNNER_HOOK_TIMEOUT_MS=100", "AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1"});
   CHECK(run_program(hook, {"PermissionRequest"}, hasty, "{}").out == denial);
   // The daemon learns that nobody listens any more.
   CHECK(server.eventually([&] { return server.backend().waits_cancelled == 1; }));
@@ -179,25 +172,19 @@ TEST_CASE("APermissionWaitsAsLongAsConfigured") {
 
 TEST_CASE("WrongEventsAndForeignSessionsDoNothing") {
   TestServer server;
-  for (auto const& arguments : std::vector<std::vector<std::string>>{{},
-                                                                     {""},
-                                                                     {"../agents"},
-                                                                     {"Stop HTTP/1.1"},
-                                                                     {"Stop\r\nX: y"},
-                                                                     {"Stop", "Stop"},
-                                                                     {std::string(65, 'a')}}) {
+  for (auto const& arguments : std::vector<std::vector<std::string>>{
+           {}, {""}, {"../agents"}, {"Stop HTTP/1.1"}, {"Stop\r\nX: y"}, {"Stop", "Stop"}, {std::string(65, 'a')}}) {
     Ran const ran = run_program(hook, arguments, environment(server.socket()), "{}");
     CHECK(ran.status == 0);
     CHECK(ran.out == "");
   }
   std::string const socket = "AGENT_RUNNER_SOCKET=" + server.socket().string();
   // Without the agent's token the unix socket would take it for the operator.
-  for (auto const& variables :
-       std::vector<std::vector<std::string>>{{},
-                                             {socket},
-                                             {socket, "AGENT_RELAY_TOKEN="},
-                                             {"AGENT_RELAY_TOKEN=t"},
-                                             {socket, "AGENT_RELAY_TOKEN=a\r\nX: y"}}) {
+  for (auto const& variables : std::vector<std::vector<std::string>>{{},
+                                                                     {socket},
+                                                                     {socket, "AGENT_RELAY_TOKEN="},
+                                                                     {"AGENT_RELAY_TOKEN=t"},
+                                                                     {socket, "AGENT_RELAY_TOKEN=a\r\nX: y"}}) {
     Ran const ran = run_program(hook, {"Stop"}, variables, "{}");
     CHECK(ran.status == 0);
     CHECK(ran.out == "");

@@ -58,8 +58,7 @@ TEST_CASE("ABodyOverTheRoutesLimitIsRefusedBeforeItIsRead") {
   huge.send("POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18446744073709551615\r\n\r\n");
   CHECK(huge.reply().status == 413);
   RawClient absurd(server.socket());
-  absurd.send(
-      "POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n");
+  absurd.send("POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n");
   CHECK(absurd.reply().status == 400);
   RawClient chunked(server.socket());
   chunked.send("POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -241,13 +240,10 @@ TEST_CASE("MalformedRequestsAreToldAndClosed") {
 TEST_CASE("GarbageDoesNotEndOrBlockTheServer") {
   TestServer server;
   std::mt19937 random(20240229);
-  auto const pick = [&](std::size_t below) {
-    return std::uniform_int_distribution<std::size_t>(0, below - 1)(random);
-  };
+  auto const pick = [&](std::size_t below) { return std::uniform_int_distribution<std::size_t>(0, below - 1)(random); };
   std::string const seeds[] = {
       request_text("GET", "/v1/agents?limit=5&cursor=0", as_operator),
-      request_text("POST", "/v1/messages", as_operator,
-                   R"({"to":"a","body":"x","payload":{"a":[1,2,{"b":null}]}})"),
+      request_text("POST", "/v1/messages", as_operator, R"({"to":"a","body":"x","payload":{"a":[1,2,{"b":null}]}})"),
       request_text("POST", "/v1/hooks/Stop", {"Transfer-Encoding: chunked"}) + "2\r\n{}\r\n0\r\n\r\n",
       request_text("GET", "/v1/events?cursor=latest", {"Accept: text/event-stream"}),
   };

@@ -23,14 +23,12 @@ void set_patience(int fd) {
 
 }  // namespace
 
-RawClient::RawClient(std::filesystem::path const& socket)
-    : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+RawClient::RawClient(std::filesystem::path const& socket) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, socket.c_str(), sizeof address.sun_path - 1);
   set_patience(fd_);
-  if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    fail("cannot connect to the socket");
+  if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("cannot connect to the socket");
 }
 RawClient::RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
@@ -38,8 +36,7 @@ RawClient::RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | S
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(port);
   set_patience(fd_);
-  if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    fail("cannot connect to the port");
+  if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("cannot connect to the port");
 }
 RawClient::~RawClient() { ::close(fd_); }
 
@@ -98,8 +95,7 @@ Reply RawClient::head() {
 Reply RawClient::reply(bool head_only) {
   Reply reply = head();
   if (head_only) return reply;
-  if (reply.headers.contains("content-length"))
-    reply.body = exactly(std::stoul(reply.headers["content-length"]));
+  if (reply.headers.contains("content-length")) reply.body = exactly(std::stoul(reply.headers["content-length"]));
   return reply;
 }
 std::optional<std::string> RawClient::chunk() {
@@ -116,14 +112,14 @@ std::optional<std::string> RawClient::chunk() {
 }
 bool RawClient::at_end() { return buffer_.empty() && !read_more(); }
 
-Reply RawClient::request(std::string_view method, std::string_view target,
-                         std::vector<std::string> const& headers, std::string_view body) {
+Reply RawClient::request(std::string_view method, std::string_view target, std::vector<std::string> const& headers,
+                         std::string_view body) {
   send(request_text(method, target, headers, body));
   return reply(method == "HEAD");
 }
 
-std::string request_text(std::string_view method, std::string_view target,
-                         std::vector<std::string> const& headers, std::string_view body) {
+std::string request_text(std::string_view method, std::string_view target, std::vector<std::string> const& headers,
+                         std::string_view body) {
   std::string text = std::string(method) + " " + std::string(target) + " HTTP/1.1\r\n";
   bool has_host = false;
   for (auto const& header : headers) {

@@ -40,8 +40,8 @@ class RawClient {
   /// True when the server closes without sending more (waits for it).
   bool at_end();
 
-  Reply request(std::string_view method, std::string_view target,
-                std::vector<std::string> const& headers = {}, std::string_view body = {});
+  Reply request(std::string_view method, std::string_view target, std::vector<std::string> const& headers = {},
+                std::string_view body = {});
 
  private:
   bool read_more();
@@ -52,8 +52,8 @@ class RawClient {
 };
 
 /// "METHOD TARGET HTTP/1.1" with Host, Content-Length and the given headers.
-std::string request_text(std::string_view method, std::string_view target,
-                         std::vector<std::string> const& headers = {}, std::string_view body = {});
+std::string request_text(std::string_view method, std::string_view target, std::vector<std::string> const& headers = {},
+                         std::string_view body = {});
 
 /// Reads a stream of server-sent events.
 class EventReader {

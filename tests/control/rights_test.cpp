@@ -13,8 +13,7 @@ namespace {
 std::string target_of(control::Route const& route, std::string const& agent) {
   std::string target(route.pattern);
   auto const put = [&](std::string const& parameter, std::string const& value) {
-    if (auto const at = target.find(parameter); at != std::string::npos)
-      target.replace(at, parameter.size(), value);
+    if (auto const at = target.find(parameter); at != std::string::npos) target.replace(at, parameter.size(), value);
   };
   put("{agent}", agent);
   put("{message}", "7");
@@ -34,16 +33,14 @@ TEST_CASE("EachPrincipalReachesExactlyItsRoutes") {
     CAPTURE(route.method);
     CAPTURE(route.pattern);
     bool const names_agent = route.pattern.find("{agent}") != std::string_view::npos;
-    auto const status = [&](RawClient& client, std::vector<std::string> const& headers,
-                            std::string const& agent) {
+    auto const status = [&](RawClient& client, std::vector<std::string> const& headers, std::string const& agent) {
       Reply const reply = client.request(route.method, target_of(route, agent), headers, "");
       if (reply.status == 401) CHECK(reply.headers.at("www-authenticate").starts_with("Bearer"));
       return reply.status;
     };
     CHECK(admitted(status(over_unix, {}, "a")));
     CHECK((status(over_tcp, {}, "a") == 401) == (route.right != Right::none));
-    std::vector<std::string> const wrong{"Authorization: Bearer wrong"},
-        basic{"Authorization: Basic b3A6b3A="};
+    std::vector<std::string> const wrong{"Authorization: Bearer wrong"}, basic{"Authorization: Basic b3A6b3A="};
     for (auto* client : {&over_unix, &over_tcp}) {
       CHECK(admitted(status(*client, as_operator, "a")));
       CHECK((status(*client, wrong, "a") == 401) == (route.right != Right::none));

@@ -16,16 +16,15 @@ TEST_CASE("RoutesAreFoundByMethodAndPath") {
   Router const router(routes());
   auto const pattern = [&](std::string_view method, std::string_view path) {
     auto const match = router.match(method, path);
-    return match.route ? std::string(match.route->method) + " " + std::string(match.route->pattern)
-                       : match.allow;
+    return match.route ? std::string(match.route->method) + " " + std::string(match.route->pattern) : match.allow;
   };
   CHECK(pattern("GET", "/healthz") == "GET /healthz");
   CHECK(pattern("HEAD", "/healthz") == "GET /healthz");
   CHECK(pattern("GET", "/v1/agents/x/screen") == "GET /v1/agents/{agent}/screen");
   CHECK(pattern("PUT", "/v1/agents/x") == "GET, HEAD, DELETE");
   CHECK(pattern("GET", "/v1/shutdown") == "POST");
-  for (auto const* nothing : {"/", "/v1", "/v1/", "/v1/agents/", "/v1/agents//screen", "/v1/agents/x/",
-                              "//healthz", "/healthz/", "/HEALTHZ", "/v1/agents/x/../y"})
+  for (auto const* nothing : {"/", "/v1", "/v1/", "/v1/agents/", "/v1/agents//screen", "/v1/agents/x/", "//healthz",
+                              "/healthz/", "/HEALTHZ", "/v1/agents/x/../y"})
     CHECK_MESSAGE(pattern("GET", nothing).empty(), nothing);
 }
 
@@ -53,14 +52,12 @@ TEST_CASE("TheApiPageListsEveryRouteAsItIs") {
   REQUIRE(page.good());
   for (std::string line; std::getline(page, line);) {
     std::vector<std::string> cells;
-    for (std::size_t start = 1, end = 0; (end = line.find(" | ", start)) != std::string::npos;
-         start = end + 2)
+    for (std::size_t start = 1, end = 0; (end = line.find(" | ", start)) != std::string::npos; start = end + 2)
       cells.push_back(line.substr(start + 1, end - start - 1));
     if (cells.size() < 5 || (cells[0] != "GET" && cells[0] != "POST" && cells[0] != "DELETE")) continue;
     std::string path = cells[1];
     std::erase(path, '`');
-    CHECK_MESSAGE(
-        documented.emplace(cells[0] + " " + path, cells[2] + (cells[3] == "–" ? "" : " body")).second, path);
+    CHECK_MESSAGE(documented.emplace(cells[0] + " " + path, cells[2] + (cells[3] == "–" ? "" : " body")).second, path);
   }
   for (auto const& route : routes()) {
     std::string path = std::string(route.method) + " " + std::string(route.pattern);
@@ -71,9 +68,7 @@ TEST_CASE("TheApiPageListsEveryRouteAsItIs") {
       separator = '&';
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
-    std::string const right = route.right == Right::none    ? "none"
-                              : route.right == Right::agent ? "agent"
-                                                            : "operator";
+    std::string const right = route.right == Right::none ? "none" : route.right == Right::agent ? "agent" : "operator";
     CHECK_MESSAGE(documented.contains(path), path);
     CHECK_MESSAGE(documented[path] == right + (route.body == Body::none ? "" : " body"), path);
     documented.erase(path);

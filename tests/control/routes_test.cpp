@@ -120,8 +120,7 @@ TEST_CASE("AnswersCarryTheDaemonsJsonAndBytes") {
   Reply const refused = client.request("POST", "/v1/agents", {}, R"({"bad":1})");
   CHECK(refused.status == 400);
   CHECK(refused.document()["field"] == "bad");
-  Reply const sent =
-      client.request("POST", "/v1/messages", {"Idempotency-Key: k"}, R"({"to":"a","body":"x"})");
+  Reply const sent = client.request("POST", "/v1/messages", {"Idempotency-Key: k"}, R"({"to":"a","body":"x"})");
   CHECK(sent.headers.at("location") == "/v1/messages/7");
   CHECK(server.backend().called("send operator a key=k reply=0 bytes=1"));
 }
@@ -178,10 +177,9 @@ TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
   Reply const clash = client.request("POST", "/v1/messages", {"Idempotency-Key: k"},
                                      R"({"to":"a","body":"x","idempotencyKey":"other"})");
   CHECK(clash.document()["field"] == "idempotencyKey");
-  CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: " + std::string(256, 'k')}, "{}").status ==
-        400);
-  CHECK(client.request("GET", "/v1/events", {"Accept: text/event-stream", "Last-Event-ID: x"})
-            .document()["field"] == "Last-Event-ID");
+  CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: " + std::string(256, 'k')}, "{}").status == 400);
+  CHECK(client.request("GET", "/v1/events", {"Accept: text/event-stream", "Last-Event-ID: x"}).document()["field"] ==
+        "Last-Event-ID");
 }
 
 TEST_CASE("UnknownPathsAndMethodsAreTold") {
@@ -220,8 +218,8 @@ TEST_CASE("AFaultOfAHandlerIsA500AndTheDaemonGoesOn") {
 TEST_CASE("AWaitThatTimesOutStillTellsTheMessage") {
   TestServer server;
   RawClient client(server.socket());
-  Reply const reply = client.request("POST", "/v1/messages?wait=done&timeoutMs=5", {},
-                                     R"({"to":"a","body":"x","never":true})");
+  Reply const reply =
+      client.request("POST", "/v1/messages?wait=done&timeoutMs=5", {}, R"({"to":"a","body":"x","never":true})");
   CHECK(reply.status == 504);
   CHECK(reply.document()["code"] == "timeout");
   CHECK(reply.document()["messageId"] == 8);

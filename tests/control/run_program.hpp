@@ -24,8 +24,7 @@ struct Ran {
 inline Ran run_program(std::string const& path, std::vector<std::string> arguments,
                        std::vector<std::string> environment, std::optional<std::string> input = "") {
   int in[2], out[2], err[2];
-  if (::pipe2(in, O_CLOEXEC) || ::pipe2(out, O_CLOEXEC) || ::pipe2(err, O_CLOEXEC))
-    throw std::runtime_error("pipe");
+  if (::pipe2(in, O_CLOEXEC) || ::pipe2(out, O_CLOEXEC) || ::pipe2(err, O_CLOEXEC)) throw std::runtime_error("pipe");
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   if (input)
@@ -62,9 +61,8 @@ inline Ran run_program(std::string const& path, std::vector<std::string> argumen
       ::kill(pid, SIGKILL);
       break;
     }
-    pollfd fds[3] = {{in_open ? in[1] : -1, POLLOUT, 0},
-                     {out_open ? out[0] : -1, POLLIN, 0},
-                     {err_open ? err[0] : -1, POLLIN, 0}};
+    pollfd fds[3] = {
+        {in_open ? in[1] : -1, POLLOUT, 0}, {out_open ? out[0] : -1, POLLIN, 0}, {err_open ? err[0] : -1, POLLIN, 0}};
     ::poll(fds, 3, 1000);
     if (fds[0].revents) {
       auto const n = ::write(in[1], input->data() + written, input->size() - written);

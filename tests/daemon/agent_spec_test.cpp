@@ -9,8 +9,9 @@ using namespace ar::daemon;
 
 TEST_CASE("SpecSurvivesTheJournal") {
   test::TempDir temp;
-  json const body = {{"id", "builder"},         {"cwd", temp.path().string()}, {"tags", {"build"}}, {"prompt", "hello"},
-                     {"env", {{"KEY", "value"}}}, {"providerArgs", {"--x"}},     {"idleTtlMs", 5000}};
+  json const body = {{"id", "builder"},   {"cwd", temp.path().string()}, {"tags", {"build"}},
+                     {"prompt", "hello"}, {"env", {{"KEY", "value"}}},   {"providerArgs", {"--x"}},
+                     {"idleTtlMs", 5000}};
   auto const spec = agent_spec_from(body, "claude");
   REQUIRE(spec.has_value());
   CHECK(spec->provider == "claude");

@@ -1,7 +1,9 @@
 #include "daemon/agent_token.hpp"
+
 #include "support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
+
 #include <sys/stat.h>
 
 using namespace ar;
@@ -54,7 +56,7 @@ TEST_CASE("ATokenIsKeptPrivateAndReadBackWhole") {
   auto const agent_dir = dir.path() / "agents" / "a";
   auto const token = lasting(1h);
   REQUIRE(write_agent_token(agent_dir, token).has_value());
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::stat((agent_dir / "token.json").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
   auto const back = read_agent_token(agent_dir);

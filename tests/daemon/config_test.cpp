@@ -33,8 +33,9 @@ TEST_CASE("NoFileMeansDefaults") {
 
 TEST_CASE("ValuesRememberWhereTheyCameFrom") {
   ::setenv("AGENT_RUNNER_CONTROL_PORT", "4711", 1);
-  auto const config = load("[log]\nlevel = \"debug\"\n[control]\nport = 1\n[relay]\nlease_seconds = 60\n"
-                           "[providers.command]\ncommand = [\"sh\"]\n");
+  auto const config = load(
+      "[log]\nlevel = \"debug\"\n[control]\nport = 1\n[relay]\nlease_seconds = 60\n"
+      "[providers.command]\ncommand = [\"sh\"]\n");
   ::unsetenv("AGENT_RUNNER_CONTROL_PORT");
   REQUIRE(config.has_value());
   CHECK(config->log_level == "debug");

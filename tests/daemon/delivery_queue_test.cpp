@@ -22,9 +22,9 @@ namespace {
 /// A provider that does what the test says, and remembers what it was given.
 class ScriptedSession final : public adapters::ProviderSession {
  public:
-  std::string closed;                              ///< gate for all; empty: open
+  std::string closed;  ///< gate for all; empty: open
   std::string closed_unless_urgent;
-  std::function<Handing(Prompt const&)> on_hand;   ///< default: accepted
+  std::function<Handing(Prompt const&)> on_hand;  ///< default: accepted
   Witness says = Witness::pending;
   std::vector<Prompt> handed;
   std::function<void()> before_proof;
@@ -73,8 +73,8 @@ class World final : public DeliveryHost {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
     bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", {});
     events_.emplace(io.get_executor(), *journal_);
-    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *bus, terminals_, changed_, files_,
-                               adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *bus, terminals_, changed_,
+                               files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     queue.emplace(*services_, "a", *this);
     tasks_.emplace(io.get_executor(), "test");
@@ -204,7 +204,8 @@ TEST_CASE("AMessageIsAcknowledgedOnlyAfterItsProof") {
     std::size_t unread_while_typed = 0;
     w.session.before_proof = [&] { unread_while_typed = w.queue->waiting(); };
     auto const id = co_await w.send();
-    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running && w.queue->open().at(id).acknowledged; }));
+    CHECK(
+        co_await w.until([&] { return w.state(id) == DeliveryState::running && w.queue->open().at(id).acknowledged; }));
     CHECK(unread_while_typed == 1);
     CHECK(co_await w.unread_count() == 0);
     w.end_turn();
@@ -227,7 +228,8 @@ TEST_CASE("AnUnknownDeliveryIsNotAcknowledgedNorTypedAgainAndHoldsTheNext") {
     };
     auto const first = co_await w.send();
     auto const second = co_await w.send();
-    CHECK(co_await w.until([&] { return w.state(first) == DeliveryState::unknown && !w.queue->open().at(second).held.empty(); }));
+    CHECK(co_await w.until(
+        [&] { return w.state(first) == DeliveryState::unknown && !w.queue->open().at(second).held.empty(); }));
     w.queue->on_gate_changed();
     co_await sleep_for(50ms);
     CHECK(w.session.handed.size() == 1);

@@ -1,5 +1,6 @@
-#include "daemon/agent_state.hpp"
 #include "daemon/restart_policy.hpp"
+
+#include "daemon/agent_state.hpp"
 #include "support/run.hpp"
 
 #include <doctest/doctest.h>

@@ -52,8 +52,7 @@ class Listener {
 class ManagerLab {
  public:
   explicit ManagerLab(std::map<std::string, std::string> environment = {}, bool abstract = false)
-      : listener(abstract ? "@agent-runner-test-" + dir.path().filename().string()
-                          : (dir.path() / "notify").string()) {
+      : listener(abstract ? "@agent-runner-test-" + dir.path().filename().string() : (dir.path() / "notify").string()) {
     environment.emplace("NOTIFY_SOCKET", listener.address());
     manager.emplace(io.get_executor(), environment);
   }

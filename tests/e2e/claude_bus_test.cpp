@@ -123,9 +123,10 @@ TEST_CASE("EveryMessageOfTheBusReachesTheModelOnceByteForByte") {
   CHECK(exact == sent.size());
   CHECK(acknowledged_early == 0);
   CHECK_FALSE(std::filesystem::exists(home.work() / "must-not-exist"));
-  std::printf("messages %zu: at the model once %zu, byte for byte %zu (inline %zu, as a file %zu), "
-              "acknowledged before they were accepted %zu\n",
-              sent.size(), once, exact, exact - as_file, as_file, acknowledged_early);
+  std::printf(
+      "messages %zu: at the model once %zu, byte for byte %zu (inline %zu, as a file %zu), "
+      "acknowledged before they were accepted %zu\n",
+      sent.size(), once, exact, exact - as_file, as_file, acknowledged_early);
   auto const print = [](char const* what, std::vector<double> const& values) {
     std::printf("idle, %-16s p50 %4.0f ms  p95 %4.0f ms  (N=%zu)\n", what, test::quantile(values, 0.5),
                 test::quantile(values, 0.95), values.size());

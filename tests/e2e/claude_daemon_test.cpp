@@ -15,7 +15,9 @@ TEST_CASE("MessagesReachClaudeOnceOverTheDeathOfTheDaemonAndOfTheCli") {
   home.wait_for_state("cc", "idle");
 
   std::vector<std::int64_t> ids;
-  auto const ask = [&](std::string const& text) { ids.push_back(home.send("cc", text + " [[say:answer " + std::to_string(ids.size()) + "]]")); };
+  auto const ask = [&](std::string const& text) {
+    ids.push_back(home.send("cc", text + " [[say:answer " + std::to_string(ids.size()) + "]]"));
+  };
   auto const all_taken = [&] {
     return Installation::eventually([&] {
       for (auto id : ids) {

@@ -27,8 +27,7 @@ struct Sent {
 std::size_t occurrences(std::vector<std::string> const& texts, std::string const& wanted) {
   std::size_t count = 0;
   for (auto const& text : texts)
-    for (auto at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + wanted.size()))
-      ++count;
+    for (auto at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + wanted.size())) ++count;
   return count;
 }
 
@@ -154,8 +153,7 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
         // Urgent ones while a tool runs: injected into the turn.
         for (std::size_t i = idle; i < total * 9 / 10;) {
           co_await run.begin("[[bash:sleep 4]]", "tool.started");
-          for (int k = 0; k < 6 && i < total * 9 / 10; ++k, ++i)
-            co_await run.deliver(run.body(), true, false);
+          for (int k = 0; k < 6 && i < total * 9 / 10; ++k, ++i) co_await run.deliver(run.body(), true, false);
         }
         // Urgent ones while the model is silent: they wait in the CLI's queue and are accepted only after it.
         for (std::size_t i = total * 9 / 10; i < total; ++i) {

@@ -60,13 +60,11 @@ awaitable<void> ClaudeLab::open() {
   socket_ = dir.path() / "control.sock";
   request.cwd = dir.path() / "project";
   request.agent_dir = dir.path() / "agent";
-  for (auto const& folder : {home_ / ".claude", request.cwd, request.agent_dir})
-    fs::create_directories(folder);
+  for (auto const& folder : {home_ / ".claude", request.cwd, request.agent_dir}) fs::create_directories(folder);
 
   // What a person answers once, on their own machine.
   json config{{"hasCompletedOnboarding", true}};
-  config["customApiKeyResponses"]["approved"] =
-      json::array({std::string(kKey).substr(std::string(kKey).size() - 20)});
+  config["customApiKeyResponses"]["approved"] = json::array({std::string(kKey).substr(std::string(kKey).size() - 20)});
   REQUIRE(write_file(home_ / ".claude" / ".claude.json", config.dump()).has_value());
 
   auto const node = find_executable("node", "/usr/local/bin:/usr/bin:/bin");
@@ -185,8 +183,7 @@ awaitable<void> ClaudeLab::close() {
   host_.reset();
 }
 
-awaitable<void> ClaudeLab::until(std::function<bool()> condition, std::string what,
-                                 std::chrono::seconds limit) {
+awaitable<void> ClaudeLab::until(std::function<bool()> condition, std::string what, std::chrono::seconds limit) {
   auto const deadline = Clock::now() + limit;
   while (!condition()) {
     if (Clock::now() >= deadline && terminal) {
@@ -234,8 +231,7 @@ awaitable<void> ClaudeLab::serve(net::local::stream_protocol::socket client) {
   if (ec) co_return;
   auto body = head.substr(size);
   head.resize(size);
-  auto const event =
-      head.substr(head.find("/v1/hooks/") + 10, head.find(" HTTP/") - head.find("/v1/hooks/") - 10);
+  auto const event = head.substr(head.find("/v1/hooks/") + 10, head.find(" HTTP/") - head.find("/v1/hooks/") - 10);
   std::size_t length = 0;
   for (std::size_t at = 0; at < head.size(); at = head.find("\r\n", at) + 2)
     if (head.size() - at > 15 && ::strncasecmp(head.c_str() + at, "content-length:", 15) == 0)
@@ -248,8 +244,8 @@ awaitable<void> ClaudeLab::serve(net::local::stream_protocol::socket client) {
   auto const payload = json::parse(body, nullptr, false);
   auto const answer = session && payload.is_object() ? session->hook(event, payload) : ok(json::object());
   auto const text = answer && !answer->empty() ? answer->dump() : std::string();
-  auto const reply = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) +
-                     "\r\nConnection: close\r\n\r\n" + text;
+  auto const reply =
+      "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) + "\r\nConnection: close\r\n\r\n" + text;
   auto const bytes = net::buffer(reply);
   co_await net::async_write(client, bytes, nothrow);
 }

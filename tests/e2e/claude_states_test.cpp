@@ -65,8 +65,8 @@ struct States : test::ClaudeLab {
   }
   template <class Event>
   Event const* last() const {
-    auto const it = std::find_if(events.rbegin(), events.rend(),
-                                 [](auto const& e) { return std::holds_alternative<Event>(e); });
+    auto const it =
+        std::find_if(events.rbegin(), events.rend(), [](auto const& e) { return std::holds_alternative<Event>(e); });
     return it == events.rend() ? nullptr : &std::get<Event>(*it);
   }
   /// At the model's side, each accepted message once.
@@ -366,8 +366,8 @@ TEST_CASE("AnAdoptedSessionKnowsWhereItStandsAndWhatItTook") {
         // The text of an earlier attempt stands in the composer: it is taken away, and may then be handed
         // again.
         auto const text = envelope_mark(stuck.nonce) + " \u00b7 message " + std::to_string(stuck.message_id) +
-                          " \u00b7 from bob \u00b7 kind chat \u00b7 urgent]\npasted, never sent\n[end " +
-                          stuck.nonce + "]\n";
+                          " \u00b7 from bob \u00b7 kind chat \u00b7 urgent]\npasted, never sent\n[end " + stuck.nonce +
+                          "]\n";
         REQUIRE((co_await lab.terminal->paste(text)).has_value());
         co_await lab.until_screen("[Pasted text");
         CHECK(co_await lab.session->witness(stuck, false) == Witness::absent);

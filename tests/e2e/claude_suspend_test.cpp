@@ -44,7 +44,8 @@ TEST_CASE("AgentsSuspendedForMemoryAreWokenByAMessageWithTheirSessionsIntact") {
   std::ofstream(home.state() / "config.toml") << "[agents]\nmemory_limit_mb = 1\n";
   home.good({"up"});
   CHECK(all([](json const& agent) { return agent["state"] == "suspended"; }));
-  CHECK(home.good({"events", name(0), "--json"}).out.find("more than the 1 MiB that are configured") != std::string::npos);
+  CHECK(home.good({"events", name(0), "--json"}).out.find("more than the 1 MiB that are configured") !=
+        std::string::npos);
   auto const after = memory();
 
   std::vector<double> woken;
@@ -61,7 +62,8 @@ TEST_CASE("AgentsSuspendedForMemoryAreWokenByAMessageWithTheirSessionsIntact") {
   }
   CHECK(before > 50.0 * agents);
   CHECK(after == 0);
-  std::printf("%d agents: %.0f MiB resident before, %.0f MiB suspended; %d sessions intact; message -> done with waking "
-              "p50 %.0f ms, p95 %.0f ms\n",
-              agents, before, after, intact, test::quantile(woken, 0.5), test::quantile(woken, 0.95));
+  std::printf(
+      "%d agents: %.0f MiB resident before, %.0f MiB suspended; %d sessions intact; message -> done with waking "
+      "p50 %.0f ms, p95 %.0f ms\n",
+      agents, before, after, intact, test::quantile(woken, 0.5), test::quantile(woken, 0.95));
 }

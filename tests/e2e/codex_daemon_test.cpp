@@ -40,8 +40,8 @@ struct Road {
     auto const codex_home = home.work() / "codex-home";
     stub.configure(codex_home);
     json const options = {{"command", codex}};
-    home.good({"spawn", "cx", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode",
-               approval_mode, "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
+    home.good({"spawn", "cx", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", approval_mode,
+               "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
     home.wait_for_state("cx", "idle");
   }
   std::int64_t ask(std::string const& text, std::vector<std::string> const& more = {}) {
@@ -103,8 +103,8 @@ struct Road {
       CHECK(home.message(id)["readBy"] == json::array({"cx"}));
     }
     for (auto const& text : persons) CHECK(std::ranges::count(texts, text) == 1);
-    std::printf("messages %zu, lost %zu, doubled %zu; a person's lines between them %zu\n", ids.size(), lost,
-                doubled, persons.size());
+    std::printf("messages %zu, lost %zu, doubled %zu; a person's lines between them %zu\n", ids.size(), lost, doubled,
+                persons.size());
   }
 };
 
@@ -148,8 +148,7 @@ TEST_CASE("MessagesReachCodexOnceOverTheDeathOfTheDaemonTheAppServerAndTheScreen
         road.ask("while the daemon starts again");  // this starts it
         break;
       case 1:
-        if (auto const server = agent > 0 ? child(agent, "app-server") : 0; server > 0)
-          ::kill(server, SIGKILL);
+        if (auto const server = agent > 0 ? child(agent, "app-server") : 0; server > 0) ::kill(server, SIGKILL);
         // Many deaths in a row are for a person to look at.
         if (i % 6 == 4) {
           CHECK(Installation::eventually([&] { return road.agent_pid() > 0; }));
@@ -187,16 +186,16 @@ TEST_CASE("AnAgentAnswersByItsOwnCommand") {
 TEST_CASE("AMissingAndATooOldCodexAreRefusedWithTheRemedy") {
   Road road;
   json options = {{"command", "/nowhere/codex"}};
-  auto const missing = road.home.run({"spawn", "cx", "--provider", "codex", "--cwd",
-                                      road.home.work().string(), "--options", options.dump()});
+  auto const missing = road.home.run(
+      {"spawn", "cx", "--provider", "codex", "--cwd", road.home.work().string(), "--options", options.dump()});
   CHECK(missing.status != 0);
   CHECK(missing.err.find("npm install -g @openai/codex") != std::string::npos);
   auto const old = road.home.work() / "old-codex";
   std::ofstream(old) << "#!/bin/sh\necho codex-cli 0.50.0\n";
   std::filesystem::permissions(old, std::filesystem::perms::owner_all);
   options["command"] = old.string();
-  auto const too_old = road.home.run({"spawn", "cx", "--provider", "codex", "--cwd",
-                                      road.home.work().string(), "--options", options.dump()});
+  auto const too_old = road.home.run(
+      {"spawn", "cx", "--provider", "codex", "--cwd", road.home.work().string(), "--options", options.dump()});
   CHECK(too_old.status != 0);
   CHECK(too_old.err.find("0.50.0") != std::string::npos);
 }

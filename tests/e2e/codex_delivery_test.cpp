@@ -58,8 +58,7 @@ struct Sent {
 double quantile(std::vector<double> values, double q) {
   if (values.empty()) return 0;
   std::ranges::sort(values);
-  return values[std::min(values.size() - 1,
-                         static_cast<std::size_t>(q * static_cast<double>(values.size())))];
+  return values[std::min(values.size() - 1, static_cast<std::size_t>(q * static_cast<double>(values.size())))];
 }
 
 /// The shortest protocol that works at all, for comparison, on a connection of its own: turn/start, and the
@@ -71,14 +70,12 @@ class Bare {
   awaitable<void> open(std::string const& thread) {
     thread_ = thread;
     codex::Connection::OnFrame on_frame = [this](json const& frame) {
-      if (frame.at("method") == "item/completed" &&
-          codex::text_at(frame, {"params", "item", "clientId"}) == wanted_) {
+      if (frame.at("method") == "item/completed" && codex::text_at(frame, {"params", "item", "clientId"}) == wanted_) {
         seen_ = true;
         done_.notify_all();
       }
     };
-    auto opened =
-        co_await codex::Connection::open(lab_.io.get_executor(), lab_.socket(), std::move(on_frame));
+    auto opened = co_await codex::Connection::open(lab_.io.get_executor(), lab_.socket(), std::move(on_frame));
     REQUIRE(opened.has_value());
     connection_ = *opened;
     json hello{{"clientInfo", {{"name", "bare"}, {"title", "bare"}, {"version", "0"}}}};

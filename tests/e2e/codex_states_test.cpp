@@ -374,15 +374,13 @@ TEST_CASE("AThreadThatAnotherCodexHoldsIsSaidToBeLocked") {
     context.emit = [&events](ProviderEvent event) { events.push_back(std::move(event)); };
     auto session = lab.adapter().open(std::move(context));
     session->start();
-    std::function<bool()> const said = [&session] {
-      return session->gate(true).find("another Codex process") == 0;
-    };
+    std::function<bool()> const said = [&session] { return session->gate(true).find("another Codex process") == 0; };
     co_await lab.until(said, "the lock is told");
     co_await session->stop();
     (void)co_await (*host)->kill_server();
     co_await (*host)->stop();
-    CHECK(std::ranges::any_of(
-        events, [](auto const& event) { return std::holds_alternative<WaitingForPerson>(event); }));
+    CHECK(
+        std::ranges::any_of(events, [](auto const& event) { return std::holds_alternative<WaitingForPerson>(event); }));
     co_await deliver(lab, lab.prompt("the first one works on"));
   });
 }

@@ -28,8 +28,7 @@ bool write_text(char const* file, std::string const& text) {
 bool unshare_as_user() {
   auto const uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
-  return write_text("/proc/self/setgroups", "deny") &&
-         write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
+  return write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
          write_text("/proc/self/gid_map", gid + " " + gid + " 1");
 }
 
@@ -54,8 +53,7 @@ bool only_loopback() {
     int const fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ifreq request{};
     std::strncpy(request.ifr_name, one->if_name, IFNAMSIZ - 1);
-    if (std::string(one->if_name) != "lo" && ::ioctl(fd, SIOCGIFFLAGS, &request) == 0 &&
-        (request.ifr_flags & IFF_UP))
+    if (std::string(one->if_name) != "lo" && ::ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP))
       only = false;
     ::close(fd);
   }
@@ -68,8 +66,7 @@ std::string go_offline() {
   static bool done = false;
   if (done) return {};
   if (::unshare(CLONE_NEWNET) != 0 && !unshare_as_user())
-    return std::string(
-               "cannot make a network namespace (run as root, or allow unprivileged user namespaces): ") +
+    return std::string("cannot make a network namespace (run as root, or allow unprivileged user namespaces): ") +
            std::strerror(errno);
   if (!loopback_up()) return std::string("cannot bring loopback up: ") + std::strerror(errno);
   if (!only_loopback()) return "the network namespace has more than loopback";

@@ -25,8 +25,7 @@ OpenAiStub::OpenAiStub() {
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   auto const node = find_executable("node", "/usr/local/bin:/usr/bin:/bin");
   REQUIRE(node.has_value());
-  std::vector<std::string> words{node->string(),
-                                 std::string(AR_SOURCE_DIR) + "/tests/e2e/stub_openai_api.mjs"};
+  std::vector<std::string> words{node->string(), std::string(AR_SOURCE_DIR) + "/tests/e2e/stub_openai_api.mjs"};
   std::array<char*, 3> argv{words[0].data(), words[1].data(), nullptr};
   std::string path = "PATH=/usr/bin:/bin";
   std::array<char*, 2> environment{path.data(), nullptr};

@@ -48,10 +48,12 @@ inline void spawn_claude(Installation& home, std::string const& name, std::strin
   auto const config = home.work() / ("config-" + name);
   std::filesystem::create_directories(config);
   std::ofstream(config / ".claude.json") << R"({"hasCompletedOnboarding":true})";
-  json const options = {{"command", claude}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
+  json const options = {
+      {"command", claude}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
   home.good({"spawn", name, "--provider", "claude", "--cwd", home.work().string(), "--approval-mode", "full", "--env",
              "CLAUDE_CONFIG_DIR=" + config.string(), "--env", "ANTHROPIC_BASE_URL=" + stub.url(), "--env",
-             "ANTHROPIC_AUTH_TOKEN=stub", "--env", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "--options", options.dump()});
+             "ANTHROPIC_AUTH_TOKEN=stub", "--env", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "--options",
+             options.dump()});
 }
 
 }  // namespace ar::test

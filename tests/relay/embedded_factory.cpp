@@ -39,8 +39,6 @@ class EmbeddedFactory : public BusFactory {
 
 }  // namespace
 
-std::unique_ptr<BusFactory> make_bus_factory(BusLimits limits) {
-  return std::make_unique<EmbeddedFactory>(limits);
-}
+std::unique_ptr<BusFactory> make_bus_factory(BusLimits limits) { return std::make_unique<EmbeddedFactory>(limits); }
 
 }  // namespace ar::relay::test

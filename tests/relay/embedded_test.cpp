@@ -65,7 +65,7 @@ std::string content_of(fs::path const& file) {
   return text.str();
 }
 mode_t mode_of(fs::path const& file) {
-  struct stat info {};
+  struct stat info{};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   return info.st_mode & 0777;
 }
@@ -117,9 +117,8 @@ TEST_CASE("FullDiskRefusesASendAndLeavesNothingOfIt") {
 TEST_CASE("FullDiskRefusesAnAttachmentAndLeavesNoFile") {
   Store s;
   auto const put = [&](std::string const& name) {
-    return guarded([&] {
-      return embedded::put_attachment(s.db(), s.folder(), s.limits, s.now, name, "", "bytes of " + name);
-    });
+    return guarded(
+        [&] { return embedded::put_attachment(s.db(), s.folder(), s.limits, s.now, name, "", "bytes of " + name); });
   };
   s.db().execute("PRAGMA max_page_count=" + std::to_string(s.pages()));
   std::optional<Error> refused;
@@ -327,8 +326,7 @@ TEST_CASE("FirstTokenIsMadeOnceAndRemadeWhenItNoLongerWorks") {
   auto const file = live.temp.path() / "operator-token";
   auto const first_token_now = [&] {
     std::optional<Result<std::string>> token;
-    ar::test::run(live.io,
-                  [&]() -> awaitable<void> { token = co_await first_token(*live.bus, file, "operator"); });
+    ar::test::run(live.io, [&]() -> awaitable<void> { token = co_await first_token(*live.bus, file, "operator"); });
     REQUIRE(token->has_value());
     return **token;
   };

@@ -34,8 +34,7 @@ TEST_CASE("MessagesAreMineByIdLabelTagCapabilityAndBroadcast") {
     CAPTURE(mine);
     CHECK(addressed_to(to(mine), worker()));
   }
-  for (char const* other :
-       {"Worker", "builder", "label:worker", "label:", "tag:cpp", "cap:team", "tag:", "", "tag"}) {
+  for (char const* other : {"Worker", "builder", "label:worker", "label:", "tag:cpp", "cap:team", "tag:", "", "tag"}) {
     CAPTURE(other);
     CHECK_FALSE(addressed_to(to(other), worker()));
   }
@@ -95,8 +94,8 @@ TEST_CASE("PayloadFlagsAreReadOnlyInTheirType") {
 }
 
 TEST_CASE("StatusNamesGoBothWays") {
-  for (auto const status : {TaskStatus::open, TaskStatus::in_progress, TaskStatus::done, TaskStatus::failed,
-                            TaskStatus::cancelled})
+  for (auto const status :
+       {TaskStatus::open, TaskStatus::in_progress, TaskStatus::done, TaskStatus::failed, TaskStatus::cancelled})
     CHECK(task_status_from(to_string(status)) == status);
   for (auto const status : {CommandStatus::pending, CommandStatus::accepted, CommandStatus::running,
                             CommandStatus::succeeded, CommandStatus::failed, CommandStatus::expired})
@@ -158,8 +157,7 @@ TEST_CASE("ShownMessageLeavesOutWhatIsNotThere") {
   message.kind = "chat";
   message.body = "b";
   message.created_at = from_millis(1'700'000'000'123);
-  CHECK(to_json(message) ==
-        json::parse(R"({"id": 3, "from": "alice", "to": "worker", "kind": "chat", "body": "b",
+  CHECK(to_json(message) == json::parse(R"({"id": 3, "from": "alice", "to": "worker", "kind": "chat", "body": "b",
     "payload": {}, "claimable": false, "readBy": [], "attachments": [], "createdAt": "2023-11-14T22:13:20.123Z"})"));
   message.subject = "s";
   message.reply_to = 2;

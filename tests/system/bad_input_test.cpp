@@ -1,9 +1,8 @@
 // Wrong input of every kind: a clear error with its remedy, the right exit status, and nothing lost.
 #include "system/installation.hpp"
 
-#include <sys/stat.h>
-
 #include <fstream>
+#include <sys/stat.h>
 
 using ar::json;
 using ar::test::Installation;
@@ -24,7 +23,8 @@ TEST_CASE("WrongSpawnsAreRefusedWithTheReason") {
   refuses(home.run({"spawn", "x", "--provider", "command", "--cwd", "/does/not/exist"}), 2, "/does/not/exist");
   refuses(home.run({"spawn", "demo", "--provider", "command", "--cwd", cwd}), 4, "demo");
   refuses(home.run({"spawn", "../x", "--provider", "command", "--cwd", cwd}), 2, "name");
-  refuses(home.run({"spawn", "x", "--provider", "command", "--cwd", cwd, "--", "no-such-program-here"}), 3, "no-such-program-here");
+  refuses(home.run({"spawn", "x", "--provider", "command", "--cwd", cwd, "--", "no-such-program-here"}), 3,
+          "no-such-program-here");
   CHECK(Installation::lines(home.good({"ps", "-a", "--json"}).out).size() == 1);
 }
 
@@ -62,7 +62,8 @@ TEST_CASE("AWrongConfigurationIsNamedWithLineAndColumn") {
 TEST_CASE("ASecondDaemonOnTheSameStateIsRefused") {
   Installation home;
   home.good({"up"});
-  auto const second = home.run_program(std::string(AR_BIN_DIR) + "/agent-runnerd", {"--state-dir", home.state().string()}, "");
+  auto const second =
+      home.run_program(std::string(AR_BIN_DIR) + "/agent-runnerd", {"--state-dir", home.state().string()}, "");
   CHECK(second.status == 1);
   CHECK_MESSAGE(second.err.find(std::to_string(*home.daemon_pid())) != std::string::npos, second.err);
   home.good({"ps"});
@@ -107,7 +108,8 @@ TEST_CASE("HooksOfStrangersAndOfEarlierProcessesAreIgnored") {
   auto const socket = (home.state() / "run" / "control.sock").string();
   auto const hook = [&](std::vector<std::string> environment) {
     home.environment = std::move(environment);
-    auto const outcome = home.run_program(std::string(AR_BIN_DIR) + "/agent-runner-hook", {"Status"}, R"({"status":"idle"})");
+    auto const outcome =
+        home.run_program(std::string(AR_BIN_DIR) + "/agent-runner-hook", {"Status"}, R"({"status":"idle"})");
     home.environment.clear();
     return outcome;
   };

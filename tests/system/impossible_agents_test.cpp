@@ -22,8 +22,8 @@ TEST_CASE("ImpossibleAgentsAreNeverAcknowledged") {
   Installation home;
   for (auto const& agent : kImpossible) {
     CAPTURE(agent.name);
-    home.good({"spawn", agent.name, "--provider", "command", "--cwd", home.work().string(), "--options", kProof, "--", "sh",
-               "-c", agent.script});
+    home.good({"spawn", agent.name, "--provider", "command", "--cwd", home.work().string(), "--options", kProof, "--",
+               "sh", "-c", agent.script});
     home.wait_for_state(agent.name, "idle");
   }
   std::vector<std::int64_t> ids;

@@ -5,20 +5,20 @@
 #include "support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
+
+#include <chrono>
 #include <fcntl.h>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <optional>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <fstream>
-#include <iostream>
-#include <functional>
-#include <optional>
 #include <string>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace ar::test {

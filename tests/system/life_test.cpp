@@ -26,18 +26,29 @@ TEST_CASE("ADemoAgentTakesAMessageAndAnswersIt") {
   auto const reply = home.message(id)["replies"][0];
   CHECK(reply["from"] == "demo");
   CHECK(reply["replyTo"] == id);
-  CHECK(Installation::eventually([&] { return home.good({"inbox", "demo", "--json"}).out.find("\"hello there") == std::string::npos; }));
+  CHECK(Installation::eventually(
+      [&] { return home.good({"inbox", "demo", "--json"}).out.find("\"hello there") == std::string::npos; }));
 }
 
 TEST_CASE("MessagesOfEveryShapeArriveOnceAndInOrder") {
   Installation home;
   home.spawn("demo");
-  std::vector<std::string> const bodies = {"short", "two\nlines", "/exit", "!rm -rf x", "# note", "@file", "Größe 🎉 日本語",
-                                           "ends in backslash \\", "tab\tinside", "esc \x1b[201~ end", std::string(30'000, 'x')};
+  std::vector<std::string> const bodies = {"short",
+                                           "two\nlines",
+                                           "/exit",
+                                           "!rm -rf x",
+                                           "# note",
+                                           "@file",
+                                           "Größe 🎉 日本語",
+                                           "ends in backslash \\",
+                                           "tab\tinside",
+                                           "esc \x1b[201~ end",
+                                           std::string(30'000, 'x')};
   std::vector<std::int64_t> ids;
   for (auto const& body : bodies) ids.push_back(home.send("demo", body));
   for (auto id : ids)
-    CHECK_MESSAGE(Installation::eventually([&] { return home.delivery_state(id) == "done"; }), home.message(id).dump(1));
+    CHECK_MESSAGE(Installation::eventually([&] { return home.delivery_state(id) == "done"; }),
+                  home.message(id).dump(1));
   std::vector<std::int64_t> accepted;
   for (auto const& line : Installation::lines(home.good({"events", "demo", "--json"}).out)) {
     auto const event = json::parse(line);
@@ -93,7 +104,9 @@ TEST_CASE("AnAgentGoesOnWithTheTokenItWasStartedWithWhenItsTokenIsRenewed") {
   std::filesystem::create_directories(home.state());
   std::ofstream(home.state() / "config.toml") << "[agents]\ntoken_lifetime_s = 62\n";  // due a second after its issue
   home.spawn("demo");
-  auto const renewed = [&] { return home.good({"events", "demo"}).out.find("runtime-token-renewed") != std::string::npos; };
+  auto const renewed = [&] {
+    return home.good({"events", "demo"}).out.find("runtime-token-renewed") != std::string::npos;
+  };
   CHECK(Installation::eventually(renewed));
   auto const answers = [&] {
     auto const id = home.send("demo", "hello", {"--wait=done", "--timeout", "30s"});
@@ -110,11 +123,12 @@ TEST_CASE("SecretsShowUpNowhere") {
   home.spawn("demo", {"--env", "API_KEY=top-secret-value"});
   home.send("demo", "hello");
   auto const socket = (home.state() / "run" / "tmux.sock").string();
-  std::string seen = home.run_program("/usr/bin/tmux", {"-S", socket, "show-environment", "-g"}, "").out +
-                     home.run_program("/usr/bin/tmux", {"-S", socket, "show-environment", "-t", "=ar-demo"}, "").out +
-                     home.run_program("/usr/bin/tmux", {"-S", socket, "list-panes", "-a", "-F", "#{pane_start_command}"}, "").out +
-                     home.run_program("/bin/ps", {"-eo", "args"}, "").out + home.good({"ps", "-a", "--json"}).out +
-                     home.good({"events", "--json"}).out + home.good({"logs"}).out;
+  std::string seen =
+      home.run_program("/usr/bin/tmux", {"-S", socket, "show-environment", "-g"}, "").out +
+      home.run_program("/usr/bin/tmux", {"-S", socket, "show-environment", "-t", "=ar-demo"}, "").out +
+      home.run_program("/usr/bin/tmux", {"-S", socket, "list-panes", "-a", "-F", "#{pane_start_command}"}, "").out +
+      home.run_program("/bin/ps", {"-eo", "args"}, "").out + home.good({"ps", "-a", "--json"}).out +
+      home.good({"events", "--json"}).out + home.good({"logs"}).out;
   std::ifstream token_file(home.state() / "agents" / "demo" / "token.json");
   auto const token = json::parse(token_file)["token"].get<std::string>();
   CHECK(seen.find("ar-demo") != std::string::npos);

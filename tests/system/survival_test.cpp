@@ -38,15 +38,17 @@ TEST_CASE("MessagesSentAroundADaemonsDeathArriveOnce") {
   home.spawn("demo");
   std::vector<std::int64_t> ids;
   for (int round = 0; round < 3; ++round) {
-    for (int i = 0; i < 3; ++i) ids.push_back(home.send("demo", "message " + std::to_string(round) + "." + std::to_string(i)));
+    for (int i = 0; i < 3; ++i)
+      ids.push_back(home.send("demo", "message " + std::to_string(round) + "." + std::to_string(i)));
     home.kill_daemon();
     home.good({"up"});
   }
   for (auto id : ids)
     CHECK_MESSAGE(Installation::eventually([&] {
-      auto const state = home.delivery_state(id);
-      return state == "done" || state == "failed";
-    }), home.message(id).dump(1));
+                    auto const state = home.delivery_state(id);
+                    return state == "done" || state == "failed";
+                  }),
+                  home.message(id).dump(1));
   int taken = 0;
   for (auto id : ids) {
     auto const shown = home.message(id);

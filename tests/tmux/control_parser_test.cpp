@@ -23,8 +23,7 @@ TEST_CASE("ARepliesBodyMayHoldLinesThatLookLikeAnEnd") {
 
 TEST_CASE("ErrorsAndTheClientsOwnFirstReplyAreToldApart") {
   ControlParser parser;
-  auto const events =
-      parser.feed("%begin 1 2 0\n%end 1 2 0\n%begin 1 3 1\ncan't find pane: %9\n%error 1 3 1\n");
+  auto const events = parser.feed("%begin 1 2 0\n%end 1 2 0\n%begin 1 3 1\ncan't find pane: %9\n%error 1 3 1\n");
   REQUIRE(events.size() == 2);
   CHECK_FALSE(events[0].ours);
   CHECK(events[1].ours);

@@ -97,9 +97,7 @@ TEST_CASE("AKilledControlClientIsReplacedAndNothingIsLost") {
       co_await Lab::until(terminal, "<" + word + ">");
       // What the program wrote meanwhile is on its screen only; with the new client, the watch hears it
       // again.
-      auto const current = [&] {
-        return std::atoi(ask_tmux(lab, "list-clients -F '#{client_pid}'").c_str());
-      };
+      auto const current = [&] { return std::atoi(ask_tmux(lab, "list-clients -F '#{client_pid}'").c_str()); };
       for (auto now = current(); now == client || now == 0; now = current()) {
         co_await sleep_for(2ms);
         REQUIRE(Clock::now() < deadline);
@@ -211,9 +209,7 @@ TEST_CASE("SizesStayAndAttachingIsOneCommand") {
     auto a = co_await lab.start("a", nullptr, kEcho);
     auto b = co_await lab.start(wide);
     auto watch = co_await a->watch_output();
-    auto const sizes = [&] {
-      return ask_tmux(lab, "list-panes -a -F '#{session_name} #{pane_width}x#{pane_height}'");
-    };
+    auto const sizes = [&] { return ask_tmux(lab, "list-panes -a -F '#{session_name} #{pane_width}x#{pane_height}'"); };
     CHECK(sizes() == "_ctl 120x40\n_ctl 120x40\na 120x40\nwide 150x50\n");
 
     // A person looks from a small screen, from inside another tmux even, and leaves: `script` gives the

@@ -16,8 +16,7 @@ TEST_CASE("ExitCodesAndSignalsAreReportedOnce") {
       std::string script;
       int code, signal;
     };
-    std::vector<Case> const cases{
-        {"exit 0", 0, 0}, {"exit 7", 7, 0}, {"kill -9 $$", 0, 9}, {"kill -TERM $$", 0, 15}};
+    std::vector<Case> const cases{{"exit 0", 0, 0}, {"exit 7", 7, 0}, {"kill -9 $$", 0, 9}, {"kill -TERM $$", 0, 15}};
     for (auto const& c : cases) {
       Lab::Exit exit(lab.io.get_executor());
       auto terminal = co_await lab.start("x", exit.callback(), "/bin/sh", "-c", c.script);
@@ -53,8 +52,8 @@ TEST_CASE("ExitIsReportedWithinMilliseconds") {
       latencies.push_back(std::chrono::duration<double, std::milli>(exit.at() - from).count());
     }
     std::ranges::sort(latencies);
-    MESSAGE("exit latency: p50 " << latencies[30] << " ms, p95 " << latencies[57] << " ms, most "
-                                 << latencies[59] << " ms");
+    MESSAGE("exit latency: p50 " << latencies[30] << " ms, p95 " << latencies[57] << " ms, most " << latencies[59]
+                                 << " ms");
     CHECK(latencies[30] < 20);  // generous: both cores may be busy with other tests
   });
 }
@@ -63,8 +62,7 @@ TEST_CASE("TheProgramHasExactlyItsEnvironmentAndNothingOfItShowsAnywhere") {
   Lab lab;
   ::setenv("AR_TEST_OUTER", "outer-value", 1);
   lab.with_host([&]() -> awaitable<void> {
-    auto spec =
-        lab.spec("env", "/bin/sh", "-c", "/usr/bin/env -0 > env.out; pwd > pwd.out; echo ready; read x");
+    auto spec = lab.spec("env", "/bin/sh", "-c", "/usr/bin/env -0 > env.out; pwd > pwd.out; echo ready; read x");
     spec.environment.push_back("AGENT_RELAY_TOKEN=s3cr3t-value");
     spec.environment.push_back("MULTI=two\nlines");
     auto terminal = co_await lab.start(spec);
@@ -98,7 +96,7 @@ TEST_CASE("TheProgramHasExactlyItsEnvironmentAndNothingOfItShowsAnywhere") {
     CHECK(listings.find("s3cr3t") == std::string::npos);
     CHECK(listings.find("outer-value") == std::string::npos);
     CHECK(std::filesystem::is_empty(lab.options().socket.string() + ".launch"));
-    struct stat info {};
+    struct stat info{};
     REQUIRE(::stat(lab.options().socket.parent_path().c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0700);
   });
@@ -159,13 +157,12 @@ TEST_CASE("RemoveEndsTheProgramAndEverythingItStarted") {
     Lab::Exit exit(lab.io.get_executor());
     // One child ignores SIGHUP, one has left the process session, one does neither.
     std::string const mark = unique_seconds();
-    std::string const script = "trap '' HUP; sleep 1" + mark + " & setsid sleep 2" + mark +
-                               " & trap - HUP; sleep 3" + mark + " & echo ready; wait";
+    std::string const script = "trap '' HUP; sleep 1" + mark + " & setsid sleep 2" + mark + " & trap - HUP; sleep 3" +
+                               mark + " & echo ready; wait";
     auto terminal = co_await lab.start("tree", exit.callback(), "/bin/sh", "-c", script);
     co_await Lab::until(terminal, "ready");
     std::size_t running = 0;
-    for (; running < 4; running = processes_with(mark).size())
-      co_await sleep_for(1ms);  // the shell and its three
+    for (; running < 4; running = processes_with(mark).size()) co_await sleep_for(1ms);  // the shell and its three
     auto watch = co_await terminal->watch_output();
     REQUIRE(watch.has_value());
     auto removed = co_await lab.host->remove("tree");

@@ -92,8 +92,7 @@ TEST_CASE("InCopyModeNothingIsTyped") {
     }
     bool over = co_await terminal->copy_mode_over(Clock::now() + 20ms);
     CHECK_FALSE(over);
-    std::string const leave =
-        "(sleep 0.05; tmux -S " + lab.options().socket.string() + " copy-mode -q -t =copy:) &";
+    std::string const leave = "(sleep 0.05; tmux -S " + lab.options().socket.string() + " copy-mode -q -t =copy:) &";
     REQUIRE(std::system(leave.c_str()) == 0);
     over = co_await terminal->copy_mode_over(Clock::now() + 20s);
     CHECK(over);
@@ -109,9 +108,8 @@ TEST_CASE("InCopyModeNothingIsTyped") {
 TEST_CASE("AScreenIsSeenAsAPersonSeesIt") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
-    auto terminal =
-        co_await lab.start("screen", nullptr, "/bin/sh", "-c",
-                           "printf 'one  \\n\\033[31mröd\\033[0m %%end 1 2 3\\nready>'; exec cat");
+    auto terminal = co_await lab.start("screen", nullptr, "/bin/sh", "-c",
+                                       "printf 'one  \\n\\033[31mröd\\033[0m %%end 1 2 3\\nready>'; exec cat");
     auto const screen = co_await Lab::until(terminal, "ready>");
     REQUIRE(screen.lines.size() == 40);
     CHECK(screen.lines[0] == "one");
@@ -184,9 +182,9 @@ TEST_CASE("OutputIsAnEventForThoseWhoWatchAndOnlyForThem") {
 TEST_CASE("AFloodIsBoundedAndItsEndIsHeard") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
-    auto flood = co_await lab.start(
-        "flood", nullptr, "/bin/sh", "-c",
-        "echo ready; read x; head -c 5000000 /dev/zero | tr '\\0' x; printf ' last words'; read y");
+    auto flood =
+        co_await lab.start("flood", nullptr, "/bin/sh", "-c",
+                           "echo ready; read x; head -c 5000000 /dev/zero | tr '\\0' x; printf ' last words'; read y");
     co_await Lab::until(flood, "ready");
     auto watch = co_await flood->watch_output();
     REQUIRE(watch.has_value());

@@ -45,8 +45,7 @@ void Contract::wait_until(std::function<bool()> const& condition) {
   auto& io = factory_->io();
   auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   io.restart();
-  while (!condition() && std::chrono::steady_clock::now() < deadline)
-    io.run_one_for(std::chrono::milliseconds(50));
+  while (!condition() && std::chrono::steady_clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(50));
   REQUIRE_MESSAGE(condition(), "what was waited for did not happen within its deadline");
 }
 

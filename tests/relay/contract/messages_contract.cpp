@@ -135,9 +135,7 @@ TEST_CASE("BadMessagesAreRefusedWithTheFieldNamed") {
   SUBCASE("task id a word") { bad.payload["taskId"] = "7", expected = "invalid payload.taskId"; }
   SUBCASE("urgent a word") { bad.payload["urgent"] = "yes", expected = "invalid payload.urgent"; }
   SUBCASE("key too long") { bad.idempotency_key.assign(201, 'x'), expected = "too_large idempotencyKey"; }
-  SUBCASE("attachment unknown") {
-    bad.attachments = {std::string(64, '0')}, expected = "not_found attachments";
-  }
+  SUBCASE("attachment unknown") { bad.attachments = {std::string(64, '0')}, expected = "not_found attachments"; }
   SUBCASE("answer to nothing") { bad.reply_to = 4711, expected = "not_found replyTo"; }
   CHECK(t.problem(t.bus().send(bad)) == expected);
   CHECK(t.good(t.bus().messages({})).empty());
@@ -217,9 +215,7 @@ TEST_CASE("ReplyIsOwedUntilAnsweredOrWaived") {
   auto const first = t.send(question).id;
   auto const second = t.send(question).id;
   t.send(message_to("worker", "no answer needed"));
-  auto const owed = [&](std::string who) {
-    return ids_of(t.good(t.bus().reply_obligations(std::move(who))));
-  };
+  auto const owed = [&](std::string who) { return ids_of(t.good(t.bus().reply_obligations(std::move(who)))); };
   CHECK(owed("worker") == std::vector{first, second});
   t.good(t.bus().mark_read(first, "worker"));
   t.good(t.bus().react(first, "worker", "👍"));

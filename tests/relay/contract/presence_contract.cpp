@@ -63,8 +63,7 @@ TEST_CASE("StatusAndMetaArePublishedFieldByField") {
   said.status = "idle";
   said.meta = json::parse(R"({"version": "1", "activeWork": [1, 2], "terminalStatus": "error"})");
   t.good(t.bus().register_agent(said));
-  t.good(t.bus().publish_status("worker", "busy", true,
-                                json::parse(R"({"activeWork": [], "terminalStatus": null})")));
+  t.good(t.bus().publish_status("worker", "busy", true, json::parse(R"({"activeWork": [], "terminalStatus": null})")));
   auto found = only(t);
   CHECK(found.status == "busy");
   CHECK(found.ready);

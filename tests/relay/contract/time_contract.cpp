@@ -158,8 +158,7 @@ TEST_CASE("HintsGoToEveryoneAMessageOrCommandIsFor") {
   CHECK(second.messages == std::vector{to_worker, to_team, repeated});
   CHECK(stranger.messages.empty());
   auto const by_agent = t.good(t.bus().send_command("agent.kill", "worker", json::object(), std::nullopt)).id;
-  auto const by_runner =
-      t.good(t.bus().send_command("agent.kill", "runner-1", json::object(), std::nullopt)).id;
+  auto const by_runner = t.good(t.bus().send_command("agent.kill", "runner-1", json::object(), std::nullopt)).id;
   CHECK(direct.commands == std::vector{by_agent, by_runner});
   CHECK(second.commands == std::vector{by_agent});
   CHECK(team.commands.empty());

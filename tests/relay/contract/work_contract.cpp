@@ -18,14 +18,12 @@ Task task_at(std::int64_t id, TaskStatus status) {
   return task;
 }
 
-Command restart_of(Contract& t, std::string target,
-                   std::optional<milliseconds> expires_after = std::nullopt) {
+Command restart_of(Contract& t, std::string target, std::optional<milliseconds> expires_after = std::nullopt) {
   json params = json::object();
   params["timeoutMs"] = 500;
   return t.good(t.bus().send_command("agent.restart", std::move(target), std::move(params), expires_after));
 }
-awaitable<Result<Command>> step(Contract& t, std::int64_t id, CommandStatus status,
-                                json detail = json::object()) {
+awaitable<Result<Command>> step(Contract& t, std::int64_t id, CommandStatus status, json detail = json::object()) {
   return t.bus().update_command(id, status, std::move(detail));
 }
 
@@ -46,11 +44,9 @@ TEST_CASE("TaskIsKeptWithWhoSetIt") {
 }
 
 TEST_CASE("TaskNeverGoesBackwards") {
-  constexpr TaskStatus all[] = {TaskStatus::open, TaskStatus::in_progress, TaskStatus::done,
-                                TaskStatus::failed, TaskStatus::cancelled};
-  auto const stage = [](TaskStatus s) {
-    return s == TaskStatus::open ? 0 : s == TaskStatus::in_progress ? 1 : 2;
-  };
+  constexpr TaskStatus all[] = {TaskStatus::open, TaskStatus::in_progress, TaskStatus::done, TaskStatus::failed,
+                                TaskStatus::cancelled};
+  auto const stage = [](TaskStatus s) { return s == TaskStatus::open ? 0 : s == TaskStatus::in_progress ? 1 : 2; };
   Contract t;
   std::int64_t id = 0;
   for (auto const from : all) {
@@ -81,9 +77,7 @@ TEST_CASE("BadTasksAreRefused") {
   SUBCASE("no id") { bad.id = 0, expected = "invalid id"; }
   SUBCASE("nobody") { bad.set_by = "", expected = "invalid setBy"; }
   SUBCASE("body not UTF-8") { bad.body = "\xFF", expected = "invalid body"; }
-  SUBCASE("body too large") {
-    bad.body.assign(t.bus().limits().max_body_bytes + 1, 'x'), expected = "too_large body";
-  }
+  SUBCASE("body too large") { bad.body.assign(t.bus().limits().max_body_bytes + 1, 'x'), expected = "too_large body"; }
   SUBCASE("metadata a list") { bad.metadata = json::array(), expected = "invalid metadata"; }
   CHECK(t.problem(t.bus().set_task(bad)) == expected);
   CHECK(t.code(t.bus().task(7)) == "unknown_task");
@@ -119,8 +113,7 @@ TEST_CASE("UnfinishedCommandsAreListedForTheirTargets") {
   t.restart();
   auto const open = [&] {
     std::vector<std::int64_t> ids;
-    for (auto const& command : t.good(t.bus().commands_for({"worker", "runner-1"})))
-      ids.push_back(command.id);
+    for (auto const& command : t.good(t.bus().commands_for({"worker", "runner-1"}))) ids.push_back(command.id);
     return ids;
   };
   CHECK(open() == std::vector{first, second});
@@ -174,8 +167,7 @@ TEST_CASE("BadCommandsAreRefused") {
   Contract t;
   CHECK(t.problem(t.bus().send_command("", "worker", json::object(), std::nullopt)) == "invalid type");
   CHECK(t.problem(t.bus().send_command("agent.kill", "", json::object(), std::nullopt)) == "invalid target");
-  CHECK(t.problem(t.bus().send_command("agent.kill", "worker", json::array(), std::nullopt)) ==
-        "invalid params");
+  CHECK(t.problem(t.bus().send_command("agent.kill", "worker", json::array(), std::nullopt)) == "invalid params");
   CHECK(t.problem(t.bus().send_command("agent.kill", "worker", json::object(), milliseconds(0))) ==
         "invalid expiresAfter");
 }
