@@ -5,6 +5,7 @@
 #include "adapters/claude/session.hpp"
 #include "adapters/claude/transcript.hpp"
 #include "adapters/claude/versions.hpp"
+#include "adapters/cli_probe.hpp"
 #include "base/paths.hpp"
 
 namespace ar::adapters {
@@ -39,10 +40,10 @@ class ClaudeAdapter final : public Adapter {
     auto const version = cli_version(*cli);
     if (!version) return {{Check::Level::error, "claude", version.error().message, "reinstall Claude Code"}};
     Check check{Check::Level::ok, "claude", *version + " at " + cli->string(), {}};
-    if (compare_versions(*version, kOldestVersion) < 0) {
+    if (compare_numbers(*version, kOldestVersion) < 0) {
       check.level = Check::Level::error;
       check.remedy = "update Claude Code to " + std::string(kOldestVersion) + " or newer";
-    } else if (compare_versions(*version, newest_row().seen_in) != 0) {
+    } else if (compare_numbers(*version, newest_row().seen_in) != 0) {
       check.level = Check::Level::warning;
       check.finding += "; this agent-runner was measured against " + std::string(newest_row().seen_in);
       check.remedy = "it should work; if prompts are held without a reason you can see, install that version";

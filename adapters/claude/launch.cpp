@@ -1,18 +1,12 @@
 #include "adapters/claude/launch.hpp"
 
 #include "adapters/claude/live_state.hpp"
+#include "adapters/cli_probe.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
-#include "base/spawn.hpp"
-
-#include <boost/asio/io_context.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
 
 namespace ar::adapters::claude {
 namespace {
@@ -151,37 +145,9 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
 }
 
 Result<std::string> cli_version(fs::path const& cli, int limit_ms) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return from_errno("cannot make a pipe", errno);
-  boost::asio::io_context io(1);
-  SpawnSpec spec;
-  spec.executable = cli;
-  spec.arguments = {"--version"};
-  // No credentials: it has only to print a line.
-  for (auto const* name : {"PATH", "HOME", "LANG"})
-    if (auto const* value = std::getenv(name)) spec.environment.push_back(std::string(name) + "=" + value);
-  spec.environment.emplace_back("DISABLE_AUTOUPDATER=1");
-  spec.out = ends[1];
-  auto process = spawn(io.get_executor(), spec);
-  ::close(ends[1]);
-  std::string output;
-  auto const deadline = Clock::now() + milliseconds(limit_ms);
-  while (process.has_value() && output.size() < 4096) {
-    auto const left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
-    pollfd wait{ends[0], POLLIN, 0};
-    if (left <= 0 || ::poll(&wait, 1, static_cast<int>(left)) <= 0) break;
-    std::array<char, 512> buffer{};
-    auto const n = ::read(ends[0], buffer.data(), buffer.size());
-    if (n <= 0) break;
-    output.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  ::close(ends[0]);
-  if (!process) return process.error();
-  boost::system::error_code ec;
-  process->terminate(ec);  // also reaps it
-  process->wait(ec);
-  auto const end = output.find_first_of(" \n");
-  auto version = output.substr(0, end);
+  auto const output = program_output(cli, {"--version"}, {"DISABLE_AUTOUPDATER=1"}, limit_ms);
+  if (!output) return output.error();
+  auto version = output->substr(0, output->find_first_of(" \n"));
   if (version.empty() || version.front() < '0' || version.front() > '9')
     return unavailable("cli_broken", cli.string() + " --version printed no version; run it by hand to see why");
   return version;

@@ -1,8 +1,9 @@
 #include "adapters/claude/versions.hpp"
 
+#include "adapters/cli_probe.hpp"
+
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace ar::adapters::claude {
 namespace {
@@ -46,26 +47,7 @@ constexpr std::array kRows{
                .stuck_start = milliseconds(10'000)},
 };
 
-int next_number(std::string_view& rest) {
-  int value = 0;
-  auto const [end, ec] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-  if (!rest.empty() && rest.front() == '.')
-    rest.remove_prefix(1);
-  else
-    rest = {};
-  return ec == std::errc{} ? value : 0;
-}
-
 }  // namespace
-
-int compare_versions(std::string_view a, std::string_view b) {
-  while (!a.empty() || !b.empty()) {
-    int const left = next_number(a), right = next_number(b);
-    if (left != right) return left < right ? -1 : 1;
-  }
-  return 0;
-}
 
 VersionRow const& newest_row() { return kRows.back(); }
 
@@ -73,7 +55,7 @@ VersionRow const& row_for(std::string_view version) {
   if (version.empty()) return newest_row();
   // Rows stand in rising order: the last one that is not newer than the CLI; older than all: the oldest.
   auto const row = std::ranges::find_if(kRows.rbegin(), kRows.rend(), [&](VersionRow const& candidate) {
-    return compare_versions(candidate.seen_in, version) <= 0;
+    return compare_numbers(candidate.seen_in, version) <= 0;
   });
   return row == kRows.rend() ? kRows.front() : *row;
 }

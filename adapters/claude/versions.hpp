@@ -38,8 +38,6 @@ struct VersionRow {
 /// The row for a version as the CLI prints it ("2.1.197"); empty or unknown: the newest row.
 VersionRow const& row_for(std::string_view version);
 VersionRow const& newest_row();
-/// Negative, zero or positive, comparing numbers between dots.
-int compare_versions(std::string_view a, std::string_view b);
 /// Older CLIs lack the live state files or the hooks this adapter stands on.
 inline constexpr std::string_view kOldestVersion = "2.1.0";
 

@@ -1,36 +1,19 @@
 #include "chaos/sandbox.hpp"
 
+#include "support/namespaces.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace ar::chaos {
-namespace {
-
-bool write_text(char const* file, std::string const& text) {
-  int const fd = ::open(file, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  auto const written = ::write(fd, text.data(), text.size());
-  ::close(fd);
-  return written == static_cast<ssize_t>(text.size());
-}
-
-bool unshare_as_user() {
-  auto const uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-  return write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
-         write_text("/proc/self/gid_map", gid + " " + gid + " 1");
-}
-
-}  // namespace
 
 std::string mount_small_disk(std::filesystem::path const& dir, std::size_t bytes) {
   auto const why = [](char const* what) { return std::string(what) + ": " + std::strerror(errno); };
-  if (::unshare(CLONE_NEWNS) != 0 && !unshare_as_user()) return why("no mount namespace of its own");
+  if (!test::enter_namespace(CLONE_NEWNS)) return why("no mount namespace of its own");
   if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return why("the namespace cannot be made private");
   auto const options = "mode=0700,size=" + std::to_string(bytes);

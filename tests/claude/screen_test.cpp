@@ -1,6 +1,7 @@
 // The screens in screens/ were captured from the real CLI (2.1.197, 120x40, `tmux capture-pane -p -e`).
 #include "adapters/claude/screen.hpp"
 
+#include "adapters/cli_probe.hpp"
 #include "base/paths.hpp"
 
 #include <doctest/doctest.h>
@@ -130,9 +131,9 @@ TEST_CASE("BrokenEscapeSequencesDoNotBreakTheReader") {
 }
 
 TEST_CASE("VersionsAreComparedByNumberAndUnknownOnesUseTheNearestRow") {
-  CHECK(compare_versions("2.1.197", "2.1.9") > 0);
-  CHECK(compare_versions("2.1", "2.1.0") == 0);
-  CHECK(compare_versions("10.0", "9.9.9") > 0);
+  CHECK(compare_numbers("2.1.197", "2.1.9") > 0);
+  CHECK(compare_numbers("2.1", "2.1.0") == 0);
+  CHECK(compare_numbers("10.0", "9.9.9") > 0);
   CHECK(&row_for("") == &newest_row());
   CHECK(&row_for("99.0.0") == &newest_row());
   CHECK(row_for("1.0").seen_in.size() > 0);

@@ -1,36 +1,19 @@
 #include "e2e/offline.hpp"
 
 #include "base/paths.hpp"
+#include "support/namespaces.hpp"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <net/if.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace ar::test {
 namespace {
-
-bool write_text(char const* file, std::string const& text) {
-  int const fd = ::open(file, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  auto const written = ::write(fd, text.data(), text.size());
-  ::close(fd);
-  return written == static_cast<ssize_t>(text.size());
-}
-
-/// As ourselves in a user namespace of our own: no rights outside, but a network namespace may be made in it.
-bool unshare_as_user() {
-  auto const uid = std::to_string(::geteuid()), gid = std::to_string(::getegid());
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
-  return write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
-         write_text("/proc/self/gid_map", gid + " " + gid + " 1");
-}
 
 bool loopback_up() {
   int const fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -65,7 +48,7 @@ bool only_loopback() {
 std::string go_offline() {
   static bool done = false;
   if (done) return {};
-  if (::unshare(CLONE_NEWNET) != 0 && !unshare_as_user())
+  if (!enter_namespace(CLONE_NEWNET))
     return std::string("cannot make a network namespace (run as root, or allow unprivileged user namespaces): ") +
            std::strerror(errno);
   if (!loopback_up()) return std::string("cannot bring loopback up: ") + std::strerror(errno);
