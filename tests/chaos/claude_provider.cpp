@@ -1,58 +1,14 @@
-// The real Claude Code against the stub of its model API, in a network namespace that has nothing but
-// loopback. Received is what the model was given: the prompts of the newest conversation, told apart by the
-// id in each one's header.
+// The real Claude Code against the stub of its model API, in a network namespace that has nothing but loopback.
+// Received is what the model was given.
 #include "chaos/body.hpp"
+#include "chaos/prompts.hpp"
 #include "chaos/provider.hpp"
+#include "e2e/stub_api.hpp"
 
-#include <fcntl.h>
 #include <fstream>
-#include <regex>
-#include <spawn.h>
-#include <stdexcept>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char** environ;
 
 namespace ar::chaos {
 namespace {
-
-/// The stub ends with its standard input.
-class Stub {
- public:
-  Stub() {
-    int in[2], out[2];
-    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    std::string node = "node", script = std::string(AR_SOURCE_DIR) + "/tests/e2e/stub_anthropic_api.mjs";
-    char* const argv[] = {node.data(), script.data(), nullptr};
-    int const rc = ::posix_spawnp(&pid_, "node", &actions, nullptr, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(in[0]);
-    ::close(out[1]);
-    input_ = in[1];
-    std::string line;
-    for (char c = 0; rc == 0 && ::read(out[0], &c, 1) == 1 && c != '\n';) line += c;
-    ::close(out[0]);
-    auto const said = json::parse(line, nullptr, false);
-    if (!said.is_object()) throw std::runtime_error("the stub of the model API does not start");
-    url = "http://127.0.0.1:" + said["port"].dump();
-  }
-  ~Stub() {
-    ::close(input_);
-    if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
-  }
-  Stub(Stub const&) = delete;
-  Stub& operator=(Stub const&) = delete;
-  std::string url;
-
- private:
-  pid_t pid_ = -1;
-  int input_ = -1;
-};
 
 class ClaudeProvider final : public Provider {
  public:
@@ -65,7 +21,7 @@ class ClaudeProvider final : public Provider {
     json const options = {
         {"command", cli_}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
     json const environment = {{"CLAUDE_CONFIG_DIR", config_.string()},
-                              {"ANTHROPIC_BASE_URL", stub_.url},
+                              {"ANTHROPIC_BASE_URL", stub_.url()},
                               {"ANTHROPIC_AUTH_TOKEN", "stub"},
                               {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"}};
     return {{"id", agent},        {"provider", "claude"}, {"cwd", lab_.work().string()}, {"approvalMode", "full"},
@@ -83,29 +39,14 @@ class ClaudeProvider final : public Provider {
   int backlog() const override { return 8; }
 
   std::vector<Receipt> receipts(std::vector<std::string> const& agents) override {
-    auto const said = run_program({"/usr/bin/curl", "-s", stub_.url + "/__prompts"}, lab_.work().string());
-    std::ofstream(lab_.work() / "prompts.json") << said.out;
-    auto const prompts = json::parse(said.out, nullptr, false);
-    std::vector<Receipt> all;
-    static std::regex const header("\\[agent-runner ([0-9a-f]{10}) \xC2\xB7 message ([0-9]+) ");
-    for (auto const& prompt : prompts.is_array() ? prompts : json::array()) {
-      auto const text = prompt.get<std::string>();
-      for (std::sregex_iterator it(text.begin(), text.end(), header), end; it != end; ++it) {
-        if ((*it)[1] == "0123456789") continue;  // a body that poses as a header
-        Receipt receipt;
-        receipt.agent = agents.front();
-        receipt.id = std::stoll((*it)[2]);
-        all.push_back(std::move(receipt));
-      }
-    }
-    return all;
+    return receipts_in(stub_.get("/__prompts"), agents.front());
   }
 
  private:
   Lab const& lab_;
   std::string const cli_;
   std::filesystem::path const config_;
-  Stub stub_;
+  test::StubApi const stub_{"stub_anthropic_api.mjs"};
 };
 
 }  // namespace

@@ -16,6 +16,8 @@ volatile std::sig_atomic_t interrupted = 0;
 
 namespace {
 
+constexpr int kTries = 5;  ///< of one blow: its victim may end by itself before it falls
+
 double milliseconds_since(SteadyClock::time_point then) {
   return std::chrono::duration<double, std::milli>(SteadyClock::now() - then).count();
 }
@@ -82,10 +84,9 @@ void Killer::strike(Blow blow) {
   switch (blow) {
     case Blow::daemon: kill_daemon(); break;
     case Blow::agent:
-      if (!kill_agent(false)) return;
-      break;
     case Blow::agent_in_tool:
-      if (!kill_agent(true)) return;
+      for (int tries = 0; !kill_agent(blow == Blow::agent_in_tool);)
+        if (++tries == kTries || interrupted) return;
       break;
     case Blow::tmux_client: kill_tmux_client(); break;
     case Blow::tmux_server: kill_tmux_server(); break;
@@ -144,33 +145,35 @@ void Killer::measure_working(SteadyClock::time_point asked) {
 bool Killer::kill_agent(bool in_tool) {
   auto const agent = agents_[random_() % agents_.size()];
   pid_t pid = 0;
-  std::string state;
+  std::string state, reason;
   auto const runs = [&] {
     auto const answer = lab_.api().request("GET", "/v1/agents/" + agent);
     if (!answer || !answer->good()) return false;
     pid = answer->body.value("pid", 0);
     state = answer->body.value("state", "");
+    reason = answer->body.value("reason", "");
     if (state == "failed") restart_given_up();
     return pid > 0 && (state == "idle" || state == "busy");
   };
   if (!eventually(60s, runs)) {
-    troubles_.push_back("agent " + agent + " does not come back: it is " + state);
+    troubles_.push_back("agent " + agent + " does not come back: it is " + state + " (" + reason + ")");
     return false;
   }
   if (in_tool) {
     auto message = load_.next_message(agent, false);
     if (load_.send(message, provider_.tool_body(message.serial)) == 0) return false;
     auto const tool_runs = [&] {
-      for (auto const child : children_of(pid))
-        if (Target(child).command_line().find("sleep") != std::string::npos) return true;
-      return false;
+      return std::ranges::any_of(descendants_of(pid), [](pid_t process) {
+        return Target(process).command_line().find("sleep 1") != std::string::npos;
+      });
     };
     if (!eventually(60s, tool_runs)) {
       troubles_.push_back("no tool was seen to run in agent " + agent);
       return false;
     }
   }
-  Target const target(pid);
+  auto const processes = provider_.processes(pid);
+  Target const target(processes[random_() % processes.size()]);
   if (!in_tool)
     random_moment();
   else

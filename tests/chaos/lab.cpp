@@ -65,6 +65,15 @@ std::vector<pid_t> children_of(pid_t pid) {
   return all;
 }
 
+std::vector<pid_t> descendants_of(pid_t pid) {
+  auto all = children_of(pid);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto const more = children_of(all[i]);
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
 Outcome run_program(std::vector<std::string> const& words, std::string const& home) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return {};

@@ -68,6 +68,8 @@ class Lab {
 
 /// The processes that `pid` has started.
 std::vector<pid_t> children_of(pid_t pid);
+/// And what those have started, and so on.
+std::vector<pid_t> descendants_of(pid_t pid);
 Outcome run_program(std::vector<std::string> const& words, std::string const& home);
 
 }  // namespace ar::chaos

@@ -26,15 +26,15 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr char kUsage[] =
-    "usage: chaos [--kills N] [--agent-kills M] [--seed S] [--agents K] [--provider fast|claude] [--minutes "
-    "LIMIT]\n"
-    "             [--no-disk] [--keep] [--json]\n";
+    "usage: chaos [--kills N] [--agent-kills M] [--seed S] [--agents K] [--provider fast|claude|codex]\n"
+    "             [--minutes LIMIT] [--no-disk] [--keep] [--json]\n";
 constexpr std::size_t kSmallDisk = 512U << 20;
 
 struct Options {
   int kills = 40, agent_kills = 15, agents = 0, minutes = 30;
   std::uint64_t seed = 0;
-  bool claude = false, disk = true, keep = false, json_output = false;
+  std::string provider = "fast";
+  bool disk = true, keep = false, json_output = false;
 };
 
 bool read_number(char const* text, auto& number) {
@@ -56,8 +56,8 @@ bool read_options(int argc, char** argv, Options& options) {
     else if (++i == argc)
       return false;
     else if (name == "--provider") {
-      options.claude = std::string(argv[i]) == "claude";
-      if (!options.claude && std::string(argv[i]) != "fast") return false;
+      options.provider = argv[i];
+      if (options.provider != "fast" && options.provider != "claude" && options.provider != "codex") return false;
     } else if (!(name == "--kills"         ? read_number(argv[i], options.kills)
                  : name == "--agent-kills" ? read_number(argv[i], options.agent_kills)
                  : name == "--seed"        ? read_number(argv[i], options.seed)
@@ -66,7 +66,7 @@ bool read_options(int argc, char** argv, Options& options) {
                                            : false))
       return false;
   }
-  if (options.agents == 0) options.agents = options.claude ? 1 : 8;
+  if (options.agents == 0) options.agents = options.provider == "fast" ? 8 : 1;
   return true;
 }
 
@@ -156,19 +156,22 @@ json quantiles(std::vector<double> values) {
 }
 
 int run(Options const& options) {
-  auto const cli = options.claude ? test::claude_offline() : std::string();
+  bool const claude = options.provider == "claude", codex = options.provider == "codex";
+  auto const cli = claude ? test::claude_offline() : codex ? test::codex_offline() : std::string();
   Lab lab(options.disk ? kSmallDisk : 0);
   std::fprintf(stderr, "seed %llu%s\n", static_cast<unsigned long long>(options.seed),
                lab.no_disk().empty() ? "" : (", the disk is never full: " + lab.no_disk()).c_str());
   auto const begin = SteadyClock::now();
-  auto const provider = options.claude ? make_claude_provider(lab, cli) : make_fast_provider(lab);
+  auto const provider = claude  ? make_claude_provider(lab, cli)
+                        : codex ? make_codex_provider(lab, cli)
+                                : make_fast_provider(lab);
   if (auto const up = lab.run({"up"}); up.status != 0) throw std::runtime_error("the daemon does not start: " + up.out);
   auto const agents = spawn_agents(lab, *provider, options.agents);
 
   Load load(lab, *provider, agents, options.seed);
   Killer killer(lab, load, *provider, agents, options.seed);
   load.start();
-  Plan plan{options.kills, options.agent_kills, options.claude, options.disk && lab.no_disk().empty()};
+  Plan plan{options.kills, options.agent_kills, claude || codex, options.disk && lab.no_disk().empty()};
   killer.run(plan, begin + std::chrono::minutes(options.minutes));
   load.stop();
   for (auto const& agent : agents) {  // the last word to each: with it, the receiver's side shows all before it
@@ -182,7 +185,7 @@ int run(Options const& options) {
 
   json report = to_json(tally);
   report["seed"] = options.seed;
-  report["provider"] = options.claude ? "claude" : "fast";
+  report["provider"] = options.provider;
   report["agents"] = agents.size();
   report["seconds"] = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - begin).count();
   report["secondsToSettle"] = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - stopped).count();

@@ -17,8 +17,10 @@ class Provider {
   virtual ~Provider() = default;
   /// The body of POST /v1/agents.
   virtual json spawn_request(std::string const& agent) const = 0;
-  /// Seen in the command line of the agent's process.
+  /// Seen in the command line of each of the agent's processes.
   virtual std::string program() const = 0;
+  /// Those that may be killed; `pid`: the one that the daemon knows.
+  virtual std::vector<pid_t> processes(pid_t pid) const { return {pid}; }
   virtual std::string body(std::int64_t serial, std::mt19937_64& random) const = 0;
   /// A message that makes it run a tool for a while; empty: it has no tools.
   virtual std::string tool_body(std::int64_t /*serial*/) const { return {}; }
@@ -29,7 +31,8 @@ class Provider {
 };
 
 std::unique_ptr<Provider> make_fast_provider(Lab const& lab);
-/// `cli`: from test::claude_offline(), which must have been called before anything was started.
+/// `cli`: from test::claude_offline() or codex_offline(), which must have been called before anything was started.
 std::unique_ptr<Provider> make_claude_provider(Lab const& lab, std::string cli);
+std::unique_ptr<Provider> make_codex_provider(Lab const& lab, std::string cli);
 
 }  // namespace ar::chaos

@@ -97,7 +97,7 @@ struct Run {
 
   /// What the model was given, at its own side.
   void check_model_side() {
-    auto const texts = lab.stub("/__prompts").get<std::vector<std::string>>();
+    auto const texts = lab.stub().get("/__prompts").get<std::vector<std::string>>();
     std::size_t exact = 0, as_files = 0;
     for (auto const& one : sent) {
       auto const typed = claude::typed_form(one.prompt, lab.request.cwd, "/", claude::newest_row());

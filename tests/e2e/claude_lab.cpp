@@ -10,11 +10,6 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 
-#include <arpa/inet.h>
-#include <array>
-#include <cstdlib>
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,9 +29,7 @@ ClaudeLab::ClaudeLab()
       changed_(io.get_executor()) {}
 
 ClaudeLab::~ClaudeLab() {
-  if (host_) run_tmux({"kill-server"});        // a test that failed on its way
-  if (stub_input_ >= 0) ::close(stub_input_);  // its end
-  if (stub_pid_ > 0) ::waitpid(stub_pid_, nullptr, 0);
+  if (host_) run_tmux({"kill-server"});  // a test that failed on its way
 }
 
 /// Runs a tmux command on our server to its end; its exit status.
@@ -67,29 +60,7 @@ awaitable<void> ClaudeLab::open() {
   config["customApiKeyResponses"]["approved"] = json::array({std::string(kKey).substr(std::string(kKey).size() - 20)});
   REQUIRE(write_file(home_ / ".claude" / ".claude.json", config.dump()).has_value());
 
-  auto const node = find_executable("node", "/usr/local/bin:/usr/bin:/bin");
-  REQUIRE(node.has_value());
-  std::array<int, 2> input{}, output{};
-  REQUIRE(::pipe2(input.data(), O_CLOEXEC) == 0);
-  REQUIRE(::pipe2(output.data(), O_CLOEXEC) == 0);
-  SpawnSpec stub;
-  stub.executable = *node;
-  stub.arguments = {std::string(AR_SOURCE_DIR) + "/tests/e2e/stub_anthropic_api.mjs"};
-  stub.environment = {"PATH=/usr/bin:/bin"};
-  stub.in = input[0];
-  stub.out = output[1];
-  stub.err = 2;
-  auto process = spawn(io.get_executor(), stub);
-  REQUIRE(process.has_value());
-  stub_pid_ = process->id();
-  process->detach();
-  ::close(input[0]);
-  ::close(output[1]);
-  stub_input_ = input[1];
-  std::string line;
-  for (char c = 0; ::read(output[0], &c, 1) == 1 && c != '\n';) line += c;
-  ::close(output[0]);
-  stub_port_ = json::parse(line)["port"].get<int>();
+  stub_ = std::make_unique<StubApi>("stub_anthropic_api.mjs");
 
   TmuxOptions options;
   options.socket = dir.path() / "t" / "tmux.sock";
@@ -138,7 +109,7 @@ awaitable<void> ClaudeLab::launch() {
                          {"PATH", "/usr/local/bin:/usr/bin:/bin"},
                          {"LANG", "C.UTF-8"},
                          {"TERM", "xterm-256color"},
-                         {"ANTHROPIC_BASE_URL", "http://127.0.0.1:" + std::to_string(stub_port_)},
+                         {"ANTHROPIC_BASE_URL", stub_->url()},
                          {"ANTHROPIC_API_KEY", kKey},
                          {"AGENT_RUNNER_SOCKET", socket_.string()},
                          {"AGENT_RELAY_TOKEN", "test-token"},
@@ -248,25 +219,6 @@ awaitable<void> ClaudeLab::serve(net::local::stream_protocol::socket client) {
       "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) + "\r\nConnection: close\r\n\r\n" + text;
   auto const bytes = net::buffer(reply);
   co_await net::async_write(client, bytes, nothrow);
-}
-
-json ClaudeLab::stub(std::string const& path, json const& body) {
-  int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(stub_port_));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(::connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0);
-  auto const content = body.is_null() ? std::string() : body.dump();
-  auto const call = (body.is_null() ? "GET " : "POST ") + path +
-                    " HTTP/1.0\r\nContent-Length: " + std::to_string(content.size()) + "\r\n\r\n" + content;
-  REQUIRE(::write(fd, call.data(), call.size()) == static_cast<ssize_t>(call.size()));
-  std::string answer;
-  std::array<char, 65536> buffer{};
-  for (ssize_t n = 0; (n = ::read(fd, buffer.data(), buffer.size())) > 0;)
-    answer.append(buffer.data(), static_cast<std::size_t>(n));
-  ::close(fd);
-  return json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
 }
 
 }  // namespace ar::test

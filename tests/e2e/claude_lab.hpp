@@ -6,6 +6,7 @@
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/async.hpp"
 #include "base/json.hpp"
+#include "e2e/stub_api.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
@@ -60,8 +61,7 @@ class ClaudeLab {
   }
   bool noted(std::string const& type, std::size_t from) const;
 
-  /// Asks the stub: GET, or POST with a body.
-  json stub(std::string const& path, json const& body = {});
+  StubApi const& stub() const { return *stub_; }
   adapters::Prompt prompt(std::string body, bool urgent = false);
   bool exited() const { return exited_; }
   adapters::Adapter const& adapter() const { return *adapter_; }
@@ -80,8 +80,7 @@ class ClaudeLab {
   std::unique_ptr<net::local::stream_protocol::acceptor> acceptor_;
   TaskGroup tasks_;
   Notifier changed_;
-  int stub_input_ = -1, stub_port_ = 0;
-  pid_t stub_pid_ = 0;
+  std::unique_ptr<StubApi> stub_;
   std::int64_t next_message_ = 0;
   bool exited_ = false;
 };

@@ -72,7 +72,7 @@ struct States : test::ClaudeLab {
   /// At the model's side, each accepted message once.
   void check_model() {
     std::string all;
-    for (auto const& text : stub("/__prompts").get<std::vector<std::string>>()) all += text + "\n";
+    for (auto const& text : stub().get("/__prompts").get<std::vector<std::string>>()) all += text + "\n";
     for (auto const& nonce : nonces) {
       auto const mark = envelope_mark(nonce);
       auto const first = all.find(mark);
@@ -170,7 +170,7 @@ TEST_CASE("APersonsDraftIsSetAsideAndComesBack") {
         co_await lab.must_accept("beside the draft");
         co_await lab.until_screen("\u276f\u00a0half typed human");
         co_await lab.until_free();
-        auto const prompts = lab.stub("/__prompts").dump();
+        auto const prompts = lab.stub().get("/__prompts").dump();
         CHECK(prompts.find("half typed human") == std::string::npos);
         co_await lab.press("C-u");
         lab.check_model();
@@ -299,14 +299,14 @@ TEST_CASE("AModelThatIsDownFailsTheTurnAndNotTheMessage") {
       [&]() -> awaitable<void> {
         co_await lab.begin();
         json const down{{"mode", "fail"}, {"status", 503}};
-        lab.stub("/__mode", down);
+        lab.stub().post("/__mode", down);
         co_await lab.must_accept("while the model is down");
         std::function<bool()> const failed = [&] { return lab.last<TurnEnded>() != nullptr; };
         co_await lab.until(failed, "the turn failed");
         CHECK(lab.last<TurnEnded>()->outcome == TurnEnded::Outcome::failed);
         CHECK(lab.last<TurnEnded>()->error_kind == "server_error");
         json const up{{"mode", "ok"}};
-        lab.stub("/__mode", up);
+        lab.stub().post("/__mode", up);
         co_await lab.until_free();
         co_await lab.must_accept("when it is back");
         co_await lab.until_free();
