@@ -28,7 +28,9 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       changed_(services.executor),
       status_changed_(services.executor),
       queue_(services, spec_.id, *this),
-      tasks_(services.executor, "agent " + spec_.id) {}
+      tasks_(services.executor, "agent " + spec_.id) {
+  policy_.remember(record_.exits, Clock::now(), wall_now());
+}
 
 Agent::~Agent() = default;
 
@@ -349,6 +351,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
 void Agent::recover() {
   auto const lived = std::max<milliseconds>(wall_now() - record_.started_at, 0ms);
   auto const decision = policy_.on_exit(Clock::now(), lived);
+  record_.exits = policy_.history(Clock::now(), wall_now());
   ++record_.restarts;
   // Later than at its start, a shell's exit status is that of its last command, whatever that was.
   bool const at_start = last_status_.known && lived < 30s;

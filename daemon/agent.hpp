@@ -103,7 +103,10 @@ class Agent final : private DeliveryHost {
 
   void take_command(relay::Command const& command);
   awaitable<void> run_command(relay::Command command);
+  awaitable<Result<json>> carry_out(relay::Command const& command, bool cut_off);
+  awaitable<bool> tell_command(std::int64_t id, relay::CommandStatus status, json detail);
   void join_bus();
+  relay::Presence presence() const;
   awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
   awaitable<void> idle_watch();
   awaitable<void> keep_token_fresh();
@@ -139,7 +142,8 @@ class Agent final : private DeliveryHost {
   Notifier mail_came_, changed_, status_changed_;
   DeliveryQueue queue_;
   std::unique_ptr<relay::Subscription> subscription_;
-  std::set<std::int64_t> commands_;  ///< under way
+  std::set<std::int64_t> commands_;  ///< taken by this daemon
+  bool left_bus_ = false;            ///< a command from the bus has ended it; back when it runs again
   TaskGroup tasks_;
 };
 

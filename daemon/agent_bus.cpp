@@ -61,14 +61,7 @@ void Agent::join_bus() {
   queue_.start(tasks_);
 }
 
-awaitable<void> Agent::face_the_bus() {
-  RepeatGate gate;
-  auto const note = [&](Result<void> const& told, char const* what) {
-    if (!told && gate.should_log(what, told.error().message))
-      spdlog::warn("agent {}: cannot {} on the bus: {}", spec_.id, what, told.error().message);
-    else if (told && gate.recovered(what))
-      spdlog::info("agent {}: can {} on the bus again", spec_.id, what);
-  };
+relay::Presence Agent::presence() const {
   relay::Presence presence;
   presence.identity = identity();
   presence.instance_id = services_.instance_id;
@@ -77,31 +70,58 @@ awaitable<void> Agent::face_the_bus() {
   presence.meta = meta(true);
   presence.registered_at = record_.created_at;
   presence.last_heartbeat = wall_now();
-  for (;;) {
-    auto told = co_await services_.bus.register_agent(presence);
-    note(told, "register");
-    if (told) break;
-    co_await sleep_for(kLiveness);
-  }
-  co_await fetch_unread();
+  return presence;
+}
+
+awaitable<void> Agent::face_the_bus() {
+  RepeatGate gate;
+  bool registered = false;
+  auto const note = [&](Result<void> const& told, char const* what) {
+    if (!told && told.error().code == "unknown_agent") registered = false;  // the bus has forgotten it
+    if (!told && gate.should_log(what, told.error().message))
+      spdlog::warn("agent {}: cannot {} on the bus: {}", spec_.id, what, told.error().message);
+    else if (told && gate.recovered(what))
+      spdlog::info("agent {}: can {} on the bus again", spec_.id, what);
+  };
   auto heartbeat_at = next_multiple_of(kHeartbeat);
   auto liveness_at = next_multiple_of(kLiveness);
   std::string published;
   for (;;) {
+    bool const away = left_bus_ && is_at_rest(state_);
+    if (away)
+      registered = false;
+    else
+      left_bus_ = false;
+    if (!away && !registered) {
+      auto told = co_await services_.bus.register_agent(presence());
+      registered = told.has_value();
+      note(told, "register");
+      if (!registered) {
+        co_await sleep_for(kLiveness);
+        continue;
+      }
+      published.clear();
+      co_await fetch_unread();
+    }
     auto status = work_.status();
     auto shown = meta(false);
     auto const digest = status + to_text(shown);
-    if (digest != published) {
+    bool news = registered && digest != published;
+    if (news) {
       auto told = co_await services_.bus.publish_status(spec_.id, status, work_.is_ready(), std::move(shown));
       note(told, "publish the status");
-      if (told) published = digest;
-    } else {
-      co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
+      if (told)
+        published = digest;
+      else
+        news = !registered;  // else the bus is away: at the next change or tick
     }
+    if (!news) co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
     if (Clock::now() >= heartbeat_at) {
       heartbeat_at = next_multiple_of(kHeartbeat);
-      auto told = co_await services_.bus.heartbeat(spec_.id, meta(false));
-      note(told, "send a heartbeat");
+      if (registered) {
+        auto told = co_await services_.bus.heartbeat(spec_.id, meta(false));
+        note(told, "send a heartbeat");
+      }
     }
     if (Clock::now() >= liveness_at) {
       liveness_at = next_multiple_of(kLiveness);

@@ -2,76 +2,107 @@
 // process supervises many agents gives each its own runner id: the agent's id.
 #include "daemon/agent.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace ar::daemon {
+using namespace std::chrono_literals;
 namespace {
 
-/// The bus's command and the action it is here; commands that end the agent also take it off the bus.
+constexpr milliseconds kFirstRepeat = 1s, kLastRepeat = 30s;  ///< of what an absent bus has not heard
+
+/// The bus's command and the action it is here.
 struct Known {
   std::string_view type;
   char const* action;
-  bool leaves_bus = false;
+  bool leaves_bus = false;  ///< the agent's end takes it off the bus
+  bool repeatable = false;  ///< carried out again when a daemon's end cut it off: the outcome is the same
 };
-constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true},
-                                          {"agent.kill", "kill", true},
+constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true, true},
+                                          {"agent.kill", "kill", true, true},
                                           {"agent.restart", "restart"},
-                                          {"agent.reconnect", "reconnect"},
+                                          {"agent.reconnect", "reconnect", false, true},
                                           {"agent.compact", "compact"},
                                           {"agent.clearContext", "clear"},
                                           {"agent.injectContext", "inject"}}};
 
+std::string text_of(json const& params, char const* name) {
+  auto const it = params.find(name);
+  return it != params.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
 }  // namespace
 
 void Agent::take_command(relay::Command const& command) {
-  if (command.status == relay::CommandStatus::running) return;  // cut off by a restart of the daemon; it expires
   if (!commands_.insert(command.id).second) return;
   tasks_.spawn("command", run_command(command));
 }
 
 awaitable<void> Agent::run_command(relay::Command command) {
-  auto& bus = services_.bus;
+  // Of an earlier daemon, which ended in the midst of it.
+  bool const cut_off = command.status == relay::CommandStatus::running;
   auto const work_id = std::to_string(command.id);
   work_.start({"command", work_id, command.type});
   publish();
-  json result = {{"action", command.type},
-                 {"agentId", spec_.id},
-                 {"runnerId", spec_.id},
-                 {"policyName", spec_.policy_name},
-                 {"spawnRequestId", spec_.spawn_request_id},
-                 {"reason", command.params.value("reason", "")}};
-  json const none = json::object();
-  auto accepted = co_await bus.update_command(command.id, relay::CommandStatus::accepted, none);
-  if (accepted) accepted = co_await bus.update_command(command.id, relay::CommandStatus::running, none);
-  if (accepted) {
+  auto told = cut_off;
+  if (!told) told = co_await tell_command(command.id, relay::CommandStatus::accepted, json::object());
+  if (told && !cut_off) told = co_await tell_command(command.id, relay::CommandStatus::running, json::object());
+  if (told) {
     services_.events.append(spec_.id, "command.running", {{"command", command.id}, {"type", command.type}});
-    Known const* known = nullptr;
-    for (auto const& candidate : kKnown)
-      if (candidate.type == command.type) known = &candidate;
-    auto status = relay::CommandStatus::failed;
-    if (!known) {
-      result["error"] = "this daemon does not know the command " + command.type;
+    auto const done = co_await carry_out(command, cut_off);
+    auto const status = done ? relay::CommandStatus::succeeded : relay::CommandStatus::failed;
+    json result = {{"action", command.type},
+                   {"agentId", spec_.id},
+                   {"runnerId", spec_.id},
+                   {"policyName", spec_.policy_name},
+                   {"spawnRequestId", spec_.spawn_request_id},
+                   {"reason", text_of(command.params, "reason")}};
+    if (done) {
+      result["providerResult"] = *done;
     } else {
-      auto done = co_await act(known->action, command.params);
-      if (done) {
-        status = relay::CommandStatus::succeeded;
-        result["providerResult"] =
-            std::string_view(known->action) == "inject" ? *done : json{{"state", to_string(state_)}};
-        if (known->leaves_bus) (void)co_await bus.remove_agent(spec_.id);
-      } else {
-        result["error"] = done.error().message;
-        result["code"] = done.error().code;
-      }
+      result["error"] = done.error().message;
+      result["code"] = done.error().code;
     }
     services_.events.append(spec_.id, "command.ended",
                             {{"command", command.id}, {"type", command.type}, {"status", to_string(status)}});
-    json const outcome = {{status == relay::CommandStatus::succeeded ? "result" : "error", result}};
-    (void)co_await bus.update_command(command.id, status, outcome);
+    json const outcome = {{done ? "result" : "error", result}};
+    (void)co_await tell_command(command.id, status, outcome);
   }
+  // Its id stays among those taken: a list of open commands that was asked for before may still name it.
   work_.finish("command", work_id);
-  commands_.erase(command.id);
   publish();
+}
+
+awaitable<Result<json>> Agent::carry_out(relay::Command const& command, bool cut_off) {
+  auto const known = std::ranges::find(kKnown, command.type, &Known::type);
+  if (known == kKnown.end())
+    co_return invalid("type", "this daemon does not know the command " + command.type + "; it knows agent.shutdown, " +
+                                  "agent.kill, agent.restart, agent.reconnect, agent.compact, agent.clearContext and " +
+                                  "agent.injectContext");
+  if (cut_off && !known->repeatable)
+    co_return unavailable("interrupted", "the daemon ended while it carried out " + command.type + " for agent " +
+                                             spec_.id + "; see `agent-runner events " + spec_.id +
+                                             "` for what became of it, and send it again if it is still wanted");
+  auto done = co_await act(known->action, command.params);
+  if (!done) co_return done.error();
+  if (known->leaves_bus) {
+    left_bus_ = true;
+    (void)co_await services_.bus.remove_agent(spec_.id);
+  }
+  if (known->action == std::string_view("inject")) co_return done;
+  json state = {{"state", to_string(state_)}};
+  co_return ok(std::move(state));
+}
+
+/// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise).
+awaitable<bool> Agent::tell_command(std::int64_t id, relay::CommandStatus status, json detail) {
+  for (auto wait = kFirstRepeat;; wait = std::min(wait * 2, kLastRepeat)) {
+    auto const told = co_await services_.bus.update_command(id, status, detail);
+    if (told || told.error().kind != ErrorKind::unavailable) co_return told.has_value();
+    bool const slept = co_await sleep_for(wait);
+    if (!slept) co_return false;
+  }
 }
 
 }  // namespace ar::daemon

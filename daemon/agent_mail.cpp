@@ -127,7 +127,10 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
     if (action == "resume" && state_ != AgentState::suspended)
       co_return conflict("wrong_state",
                          "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
-    if (action == "restart" || action == "resume") policy_.forget();
+    if (action == "restart" || action == "resume") {
+      policy_.forget();
+      record_.exits.clear();
+    }
     if (hard_ && state_ == AgentState::stopping)
       perform(Action::terminate);  // patience has run out
     else if (auto done = apply(input, reason); !done)

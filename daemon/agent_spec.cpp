@@ -102,6 +102,8 @@ json to_public(AgentSpec const& spec) {
 }
 
 json to_json(AgentRecord const& r) {
+  json exits = json::array();
+  for (auto const exit : r.exits) exits.push_back(to_millis(exit));
   return {{"providerSession", r.provider_session},
           {"sessionId", r.session_id},
           {"transcript", r.transcript},
@@ -114,6 +116,7 @@ json to_json(AgentRecord const& r) {
           {"reason", r.reason},
           {"lastExit", r.last_exit},
           {"promptGiven", r.prompt_given},
+          {"exits", std::move(exits)},
           {"createdAt", to_millis(r.created_at)},
           {"since", to_millis(r.since)},
           {"startedAt", to_millis(r.started_at)}};
@@ -133,6 +136,7 @@ AgentRecord agent_record_from(json const& s) {
   r.reason = s.value("reason", "");
   r.last_exit = s.value("lastExit", "");
   r.prompt_given = s.value("promptGiven", false);
+  for (auto const& exit : s.value("exits", json::array())) r.exits.push_back(from_millis(exit.get<std::int64_t>()));
   r.created_at = from_millis(s.value("createdAt", std::int64_t{0}));
   r.since = from_millis(s.value("since", std::int64_t{0}));
   r.started_at = from_millis(s.value("startedAt", std::int64_t{0}));

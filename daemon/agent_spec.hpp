@@ -45,9 +45,10 @@ struct AgentRecord {
   std::int64_t pid = 0;
   std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start
   std::int64_t turns = 0;
-  std::string reason{};       ///< why it is in its state, for people
-  std::string last_exit{};    ///< "exit status 1", "signal 9"
-  bool prompt_given = false;  ///< the initial prompt has been queued
+  std::string reason{};           ///< why it is in its state, for people
+  std::string last_exit{};        ///< "exit status 1", "signal 9"
+  bool prompt_given = false;      ///< the initial prompt has been queued
+  std::vector<WallTime> exits{};  ///< unexpected ones that the restart policy still counts
   WallTime created_at{}, since{}, started_at{};
 };
 json to_json(AgentRecord const& record);

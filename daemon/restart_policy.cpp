@@ -5,12 +5,29 @@
 namespace ar::daemon {
 using namespace std::chrono_literals;
 
+namespace {
+constexpr auto kCounts = 2min;
+}
+
 RestartPolicy::Decision RestartPolicy::on_exit(Clock::time_point now, Clock::duration lived) {
   exits_.push_back(now);
-  while (now - exits_.front() > 2min) exits_.pop_front();
+  while (now - exits_.front() > kCounts) exits_.pop_front();
   int const n = static_cast<int>(exits_.size());
   if (lived < 30s && n > 3) return {n, std::nullopt};
   return {n, std::min<milliseconds>(10'000ms, std::max<milliseconds>(500ms, 500ms * n))};
+}
+
+std::vector<WallTime> RestartPolicy::history(Clock::time_point now, WallTime wall) const {
+  std::vector<WallTime> exits;
+  for (auto const exit : exits_) exits.push_back(wall - std::chrono::duration_cast<milliseconds>(now - exit));
+  return exits;
+}
+
+void RestartPolicy::remember(std::vector<WallTime> const& exits, Clock::time_point now, WallTime wall) {
+  exits_.clear();
+  for (auto const exit : exits)
+    if (exit <= wall && wall - exit <= kCounts) exits_.push_back(now - (wall - exit));
+  std::ranges::sort(exits_);
 }
 
 milliseconds FleetBrake::slot(Clock::time_point now, milliseconds wait) {

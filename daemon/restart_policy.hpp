@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <optional>
+#include <vector>
 
 namespace ar::daemon {
 
@@ -17,6 +18,10 @@ class RestartPolicy {
   Decision on_exit(Clock::time_point now, Clock::duration lived);
   /// A person has intervened: the history no longer counts.
   void forget() { exits_.clear(); }
+  /// The exits that still count, for the journal; `now` and `wall` are the same moment.
+  std::vector<WallTime> history(Clock::time_point now, WallTime wall) const;
+  /// What an earlier daemon had counted. A time that is not in the last 2 min (the clock was set) does not count.
+  void remember(std::vector<WallTime> const& exits, Clock::time_point now, WallTime wall);
 
  private:
   std::deque<Clock::time_point> exits_;

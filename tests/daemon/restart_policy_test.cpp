@@ -44,6 +44,20 @@ TEST_CASE("ExitsOlderThanTwoMinutesNoLongerCount") {
   CHECK(policy.on_exit(at(122s), 1s).exits == 1);
 }
 
+TEST_CASE("TheHistoryCanBeKeptAndTakenUpAgain") {
+  auto const wall = from_millis(1'700'000'000'000);
+  RestartPolicy before;
+  for (auto const t : {0s, 30s, 60s}) before.on_exit(at(t), 1s);
+  auto const kept = before.history(at(70s), wall);
+  CHECK(kept == std::vector<WallTime>{wall - 70s, wall - 40s, wall - 10s});
+  RestartPolicy after;
+  after.remember(kept, at(5s), wall + 20s);  // another start of the machine's clock
+  CHECK(after.on_exit(at(6s), 1s).exits == 4);
+  // What lies in the future, or too far back, does not count: the clock was set.
+  after.remember({wall + 1h, wall - 1h}, at(5s), wall);
+  CHECK(after.on_exit(at(6s), 1s).exits == 1);
+}
+
 TEST_CASE("AFleetThatDiesAtOnceIsStartedFiveASecond") {
   FleetBrake brake;
   std::vector<milliseconds> waits;
