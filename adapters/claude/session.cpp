@@ -152,7 +152,7 @@ void ClaudeSession::read_live_state() {
 void ClaudeSession::on_live_state(LiveState now) {
   auto const was = std::exchange(live_, std::move(now));
   if (!live_->version.empty()) row_ = &row_for(live_->version);
-  if (!was && !ready_ && !ctx_.adopted) tasks_.spawn("ready", ready_without_hook());
+  if (!was && !ready_) tasks_.spawn("ready", ready_without_hook());
   if (was && was->status == live_->status && was->waiting_for == live_->waiting_for) return;
   ++live_changes_;
   if (live_->waiting()) {

@@ -164,7 +164,7 @@ bool Killer::kill_agent(bool in_tool) {
     if (load_.send(message, provider_.tool_body(message.serial)) == 0) return false;
     auto const tool_runs = [&] {
       return std::ranges::any_of(descendants_of(pid), [](pid_t process) {
-        return Target(process).command_line().find("sleep 1") != std::string::npos;
+        return Target(process).command_line().find("sleep") != std::string::npos;
       });
     };
     if (!eventually(60s, tool_runs)) {

@@ -111,8 +111,10 @@ struct Room {
   std::filesystem::path record = dir.path() / "projects" / "p" / "s.jsonl";
   std::unique_ptr<claude::ClaudeSession> session;
 
-  Room() {
+  /// `adopted`: by a daemon that has heard nothing of it yet.
+  explicit Room(bool adopted = false) {
     SessionContext context;
+    context.adopted = adopted;
     context.executor = io.get_executor();
     context.terminal = cli;
     context.request.agent_id = "alice";
@@ -122,7 +124,10 @@ struct Room {
     context.transcript = record.string();
     context.emit = [this](ProviderEvent event) { events.push_back(std::move(event)); };
     session = std::make_unique<claude::ClaudeSession>(std::move(context), claude::Options());
+    if (adopted) cli->dialog = "still drawing";
+    std::filesystem::create_directories(dir.path() / "sessions");
     session->start();
+    if (adopted) return;
     REQUIRE(
         session
             ->hook("SessionStart", {{"source", "startup"}, {"session_id", "s"}, {"transcript_path", record.string()}})
@@ -181,6 +186,24 @@ TEST_CASE("AcceptedComesWithTheTranscriptAndOneEnter") {
   CHECK(handing.outcome == HandOutcome::accepted);
   CHECK(handing.proof == "transcript");
   CHECK(room.cli->enters == 1);
+}
+
+TEST_CASE("AnAdoptedStartWhoseHookNobodyHeardIsReadyByItsStateFile") {
+  Room room(true);
+  test::advance(room.io, room.clock, 20ms);
+  CHECK(room.session->gate(false) != "");
+  std::ofstream(room.dir.path() / "sessions" / "4711.json")
+      << json{{"pid", 4711}, {"sessionId", "s"}, {"status", "idle"}}.dump();
+  room.cli->draw();
+  test::advance(room.io, room.clock, 20ms);
+  room.cli->dialog.clear();
+  room.cli->draw();
+  auto const ready = [&room]() -> awaitable<bool> {
+    while (!room.session->gate(false).empty()) co_await sleep_for(20ms);
+    co_return true;
+  };
+  CHECK(room.run(ready()));
+  CHECK(std::ranges::any_of(room.events, [](auto const& event) { return std::holds_alternative<Ready>(event); }));
 }
 
 TEST_CASE("ASwallowedEnterIsPressedAgain") {
