@@ -312,18 +312,18 @@ awaitable<void> Agent::terminate() {
     if (!ending_) (void)apply(AgentInput::exited, "stopped");
     co_return;
   }
+  auto const session = session_;  // when another one has taken its place, this one has ended
   if (!hard) {
-    auto const session = session_;
     auto asked = co_await session->quit();
     if (!asked) spdlog::debug("agent {}: cannot ask it to quit: {}", spec_.id, asked.error().message);
     auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
-    while (session_ && asked && Clock::now() < deadline) co_await changed_.wait(deadline);
+    while (session_ == session && asked && Clock::now() < deadline) co_await changed_.wait(deadline);
   }
-  if (!session_) co_return;
+  if (session_ != session) co_return;
   (void)co_await services_.terminals.remove(record_.tmux_session);
   auto const deadline = Clock::now() + 5s;
-  while (session_ && Clock::now() < deadline) co_await changed_.wait(deadline);
-  if (session_ && !ending_) {  // the terminal's host has lost sight of it
+  while (session_ == session && Clock::now() < deadline) co_await changed_.wait(deadline);
+  if (session_ == session && !ending_) {  // the terminal's host has lost sight of it
     ExitStatus unknown;
     unknown.known = false;
     co_await process_ended(unknown);

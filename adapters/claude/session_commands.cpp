@@ -88,7 +88,7 @@ awaitable<Result<void>> ClaudeSession::quit() {
   if (!ctx_.terminal->alive()) co_return Result<void>();
   if (gate(true).empty()) {
     auto typed = co_await run_command("/exit");
-    if (typed) co_return typed;
+    if (typed || !ctx_.terminal->alive()) co_return Result<void>();
   }
   // A dialog, a person's draft, a start that hangs: the signal ends it just as cleanly.
   if (::kill(ctx_.terminal->pid(), SIGTERM) != 0 && errno != ESRCH)

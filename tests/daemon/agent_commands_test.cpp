@@ -20,8 +20,9 @@ namespace {
 
 /// What the test decides about the provider, and what it sees of it. Outlives every daemon.
 struct Script {
-  bool quits = true;           ///< ends when asked to
-  bool compact_hangs = false;  ///< never answers
+  bool quits = true;             ///< ends when asked to
+  bool compact_hangs = false;    ///< never answers
+  Clock::duration quit_takes{};  ///< from the process's end to the answer
   int starts = 0, asked_to_quit = 0, killed = 0;
   std::function<void(ExitStatus)> end{};  ///< ends the running process; empty: none runs
 };
@@ -113,6 +114,7 @@ class FakeSession final : public adapters::ProviderSession {
   awaitable<Result<void>> quit() override {
     ++script_.asked_to_quit;
     if (script_.quits && script_.end) script_.end(ExitStatus{});
+    if (script_.quit_takes > 0s) co_await sleep_for(script_.quit_takes);
     co_return Result<void>();
   }
 
@@ -302,6 +304,21 @@ TEST_CASE("AnAgentThatDoesNotEndIsKilledWhenItsTimeIsOver") {
   CHECK(world.script.killed == 1);
   CHECK(world.now() - begun >= 3s);
   CHECK(world.now() - begun < 8s);
+}
+
+TEST_CASE("AStopThatHasNotNoticedTheEndLeavesTheNextProcessAlone") {
+  World world;
+  world.script.quit_takes = 5s;
+  world.spawn();
+  json const none = json::object();
+  CHECK(world.await(world.agent().act("stop", none)).has_value());
+  CHECK(world.await(world.agent().act("restart", none)).has_value());
+  world.until_state("idle");
+  auto const begun = world.now();
+  world.until([&] { return world.now() - begun > 30s; }, "30 s have passed");
+  CHECK(world.state() == "idle");
+  CHECK(world.script.starts == 2);
+  CHECK(world.script.killed == 0);
 }
 
 TEST_CASE("AKillDoesNotAskFirst") {
