@@ -16,11 +16,12 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 6> kModes{"acceptEdits", "auto",    "bypassPermissions",
                                                  "default",     "dontAsk", "plan"};
 
-/// Variables that mark an enclosing session. CLAUDE_CODE_CHILD_SESSION alone would silently turn the
-/// transcript off.
+/// Variables that mark an enclosing session, whoever gave them. CLAUDE_CODE_CHILD_SESSION alone would silently turn the
+/// transcript off. (Claude Code's settings, CLAUDE_CODE_*, are a person's to give; the daemon hands on none of its own.)
 bool marks_a_session(std::string const& name) {
   return name == "CLAUDECODE" || name == "AI_AGENT" || name == "TMUX" || name == "TMUX_PANE" ||
-         name.starts_with("CLAUDE_CODE_") || name.starts_with("CLAUDE_BG_");
+         name == "CLAUDE_CODE_CHILD_SESSION" || name == "CLAUDE_CODE_SESSION_ID" || name == "CLAUDE_CODE_ENTRYPOINT" ||
+         name.starts_with("CLAUDE_BG_");
 }
 
 json settings_for(LaunchRequest const& request, Options const& options, std::string const& mode) {

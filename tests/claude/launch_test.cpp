@@ -115,12 +115,14 @@ TEST_CASE("TheEnvironmentOfAnEnclosingSessionDoesNotLeak") {
                            "TMUX_PANE", "CLAUDE_BG_X"})
     request.environment[name] = "1";
   request.environment["AGENT_RELAY_TOKEN"] = "secret";
+  request.environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = "100";  // a person's own wish (spawn --env)
   Options options;
   options.environment = {{"CLAUDE_CODE_MAX_RETRIES", "3"}};
   auto const plan = plan_launch(request, options);
   for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT", "TMUX",
                            "TMUX_PANE", "CLAUDE_BG_X"})
     CHECK_FALSE(plan->environment.contains(name));
+  CHECK(plan->environment.at("CLAUDE_CODE_MAX_OUTPUT_TOKENS") == "100");
   CHECK(plan->environment.at("CLAUDE_CODE_MAX_RETRIES") == "3");
   CHECK(plan->environment.at("CLAUDE_CODE_DISABLE_AGENT_VIEW") == "1");
   CHECK(plan->environment.at("DISABLE_AUTOUPDATER") == "1");

@@ -4,6 +4,7 @@
 #include "base/paths.hpp"
 #include "e2e/bodies.hpp"
 #include "e2e/offline.hpp"
+#include "e2e/received.hpp"
 #include "e2e/stub.hpp"
 
 #include <cstdio>
@@ -25,33 +26,6 @@ std::map<std::string, double> steps_of(json const& delivery) {
   for (auto const& step : delivery["steps"])
     steps[step["step"].get<std::string>()] = milliseconds_of(step["at"].get<std::string>());
   return steps;
-}
-
-struct Received {
-  int times = 0;
-  std::string text;  ///< between the header and the end mark
-};
-
-/// What the model was given, by message id.
-std::map<std::int64_t, Received> received_by_model(json const& prompts) {
-  std::map<std::int64_t, Received> found;
-  std::string const mark = "[agent-runner ", id_mark = " \u00b7 message ";
-  for (auto const& prompt : prompts) {
-    auto const text = prompt.get<std::string>();
-    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
-      auto const nonce = text.substr(at + mark.size(), 10);
-      if (nonce == "0000000000") continue;  // one of the bodies forges an envelope
-      if (text.compare(at + mark.size() + 10, id_mark.size(), id_mark) != 0) continue;
-      auto const id = std::atoll(text.c_str() + at + mark.size() + 10 + id_mark.size());
-      auto const begin = text.find('\n', at);
-      auto const end = text.find("\n[end " + nonce + "]", at);
-      if (begin == std::string::npos || end == std::string::npos) continue;
-      auto& one = found[id];
-      ++one.times;
-      one.text = end > begin ? text.substr(begin + 1, end - begin - 1) : "";
-    }
-  }
-  return found;
 }
 
 }  // namespace
@@ -93,8 +67,7 @@ TEST_CASE("EveryMessageOfTheBusReachesTheModelOnceByteForByte") {
     wait_for_all();
   }
 
-  auto const prompts = json::parse(home.run_program("/usr/bin/curl", {"-s", stub.url() + "/__prompts"}, "").out);
-  auto const received = received_by_model(prompts);
+  auto const received = test::received_by_model(stub.get("/__prompts"));
   std::size_t once = 0, exact = 0, as_file = 0, acknowledged_early = 0;
   std::vector<double> to_hand, to_accept, all;
   for (auto const& [id, body] : sent) {

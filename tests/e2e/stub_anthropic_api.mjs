@@ -11,7 +11,7 @@
 //
 // GET  /__prompts   every text the model was given in the newest conversation, in order: the count at the model's side
 // GET  /__requests  how many requests came, for conversations and for other purposes
-// POST /__mode      {"mode":"ok"|"fail"|"hang","status":503}: an outage
+// POST /__mode      {"mode":"ok"|"fail"|"hang","status":503,"delay":MS}: an outage; every answer so much later
 import http from "node:http";
 
 const DIRECTIVE = /\[\[(say|long|sleep|fail|hang|bash|tool|stream|failn|usage)(?::((?:(?!\]\])[\s\S])*))?\]\]/g;
@@ -125,6 +125,7 @@ async function answerMessages(response, body) {
   const conversation = (body.tools ?? []).length > 0;
   ++requests[conversation ? "conversation" : "other"];
   ++answers;
+  if (mode.delay) await sleep(mode.delay);
   if (mode.mode === "fail") return fail(response, mode.status ?? 503);
   if (mode.mode === "hang") return;
   const lastText = messages.length ? textsOf(messages.at(-1)).join("\n") : "";

@@ -1,7 +1,10 @@
 // A stand-in for OpenAI's Responses API, on a loopback port of its own choosing, which it prints: {"port":N}. It ends
 // with its standard input. What it answers is said by directives in the last user text:
 //   [[sleep:MS]] [[say:TEXT]] [[fail:STATUS]] [[exec:CMD]] [[esc:CMD]] (asks for approval) [[use:TOKENS]]
-// GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__calls: how often it was asked.
+//   [[ask:QUESTION]] (asks a person: Red or Blue)
+// GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__latest: of the newest one;
+// GET /__calls: how often it was asked.
+// POST /__mode {"mode":"ok"|"fail","status":503,"delay":MS}: an outage; every answer so much later.
 import http from "node:http";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -14,17 +17,22 @@ const directive = (text, name) => {
 
 let calls = 0;
 let prompts = [];
+let latest = [];
+let mode = { mode: "ok" };
 
 async function respond(res, body) {
   const number = ++calls;
   const input = body.input || [];
   const users = input.filter((item) => item.role === "user");
-  if (users.length >= prompts.length) prompts = users.map((item) => textOf(item.content));
+  latest = users.map((item) => textOf(item.content));
+  if (latest.length >= prompts.length) prompts = latest;
   const last = users[users.length - 1];
   const text = textOf(last?.content);
-  const outputs = input.slice(input.lastIndexOf(last) + 1).filter((item) => /call_output$/.test(item.type || ""));
+  const given = input.slice(input.lastIndexOf(last) + 1).filter((item) => /call_output$/.test(item.type || ""));
 
-  const status = Number(directive(text, "fail") ?? 0);
+  const { delay = 0 } = mode;
+  if (delay) await sleep(delay);
+  const status = mode.mode === "fail" ? (mode.status ?? 503) : Number(directive(text, "fail") ?? 0);
   if (status) {
     res.writeHead(status, { "content-type": "application/json" });
     return res.end(JSON.stringify({ error: { type: status === 429 ? "rate_limit_exceeded" : "stub_error", message: `stub failure ${status}` } }));
@@ -36,11 +44,16 @@ async function respond(res, body) {
   if (pause) await sleep(Number(pause));
 
   const items = [];
-  const call = (args) => items.push({ type: "function_call", id: `fc_${number}`, call_id: `call_${number}`, name: "exec_command", arguments: JSON.stringify(args) });
+  const call = (args, name = "exec_command") => items.push({ type: "function_call", id: `fc_${number}`, call_id: `call_${number}`, name, arguments: JSON.stringify(args) });
   const command = directive(text, "exec"), escalated = directive(text, "esc");
-  if (outputs.length === 0 && command !== null) call({ cmd: command });
-  if (outputs.length === 0 && escalated !== null)
+  if (given.length === 0 && command !== null) call({ cmd: command });
+  if (given.length === 0 && escalated !== null)
     call({ cmd: escalated, sandbox_permissions: "require_escalated", justification: "the test wants to run it outside the sandbox" });
+  const question = directive(text, "ask");
+  if (given.length === 0 && question !== null) {
+    const options = ["Red", "Blue"].map((label) => ({ label, description: `the color ${label}` }));
+    call({ questions: [{ id: "q1", header: "Color", question, options }] }, "request_user_input");
+  }
   if (items.length === 0) {
     const message = { type: "message", role: "assistant", id: `m_${number}`, content: [{ type: "output_text", text: directive(text, "say") ?? "ACK" }] };
     sse(res, { type: "response.output_item.added", output_index: 0, item: { ...message, content: [] } });
@@ -61,7 +74,12 @@ const server = http.createServer(async (req, res) => {
     res.end(JSON.stringify(value));
   };
   if (req.method === "GET" && req.url === "/__prompts") return json(prompts);
+  if (req.method === "GET" && req.url === "/__latest") return json(latest);
   if (req.method === "GET" && req.url === "/__calls") return json(calls);
+  if (req.method === "POST" && req.url === "/__mode") {
+    mode = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    return json({});
+  }
   if (req.method === "POST" && req.url.split("?")[0].endsWith("/responses"))
     return respond(res, JSON.parse(Buffer.concat(chunks).toString("utf8"))).catch(() => res.destroy());
   if (req.method === "GET" && req.url.includes("/models")) return json({ data: [], models: [] });

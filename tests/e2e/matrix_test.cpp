@@ -1,0 +1,236 @@
+// The matrix of spec 2.6: every state of a provider against every kind of body, over the whole road, with the real
+// CLIs. Each message is accepted exactly once and byte for byte, as the prompt or as a file beside it, and not before
+// its time.
+//
+// How each cell came out is compared with what was recorded for that version of the CLI (matrix/NAME-VERSION.json). For
+// a version without a record, what differs from the newest one is printed; AR_MATRIX_RECORD=1 writes its record.
+#include "base/paths.hpp"
+#include "e2e/bodies.hpp"
+#include "e2e/matrix_road.hpp"
+#include "e2e/offline.hpp"
+#include "e2e/received.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+using namespace ar;
+using test::Installation;
+using test::MatrixRoad;
+
+namespace {
+
+std::vector<std::pair<std::string, std::string>> const& bodies() {
+  static std::vector<std::pair<std::string, std::string>> const all{
+      {"short", "short"},
+      {"multi-line", "first line\n\n  third line, indented\nlast"},
+      {"2 kB", test::repeated("a line of some words\n", 2'000)},
+      {"100 kB", test::repeated("0123456789 abcdefghijklmnopqrstuvwxyz\n", 100'000)},
+      {"Unicode", "grüße, 日本語, עברית, 👩‍👩‍👧 e\u0301 \u212b"},
+      {"/x", "/exit"},
+      {"!x", "! touch must-not-exist"},
+      {"escapes", "\033[31mred\033[0m, \033[201~ and a lone \033 here"}};
+  return all;
+}
+
+struct State {
+  std::string name;
+  std::string held;  ///< part of the reason shown while it lasts; empty: nothing is kept back
+  std::function<void()> enter;
+  std::function<void()> leave = [] {};
+};
+
+/// In an order in which one state's traces do not disturb the next.
+std::vector<State> states_of(MatrixRoad& road) {
+  auto& home = road.home;
+  auto const nothing = [] {};
+  auto const escape = [&road] { road.keys({"Escape"}); };
+  std::vector<State> all;
+  all.push_back({"starting", "starting", [&road] { road.spawn(); }, nothing});
+  all.push_back({"idle", "", nothing, nothing});
+  all.push_back(
+      {"busy in a tool", "a turn is running", [&road] { road.begin_turn(road.tool_turn(), "tool.started"); }, nothing});
+  all.push_back({"busy in the model", "a turn is running",
+                 [&road] { road.begin_turn(MatrixRoad::model_turn(), "turn.started"); }, nothing});
+  all.push_back({"permission dialog", "waits for a person",
+                 [&road] { road.begin_turn(road.permission_turn(), "agent.waiting"); }, escape});
+  all.push_back({"question dialog", "waits for a person",
+                 [&road] { road.begin_turn(road.question_turn(), "agent.waiting"); }, escape});
+  all.push_back({"half-typed draft", road.draft_holds() ? "a person is typing" : "",
+                 [&road] { road.type("half typed"); },
+                 [&road] {
+                   auto const back = [&] { return road.screen().find("half typed") != std::string::npos; };
+                   CHECK(Installation::eventually(back));
+                 }});
+  all.push_back({"compacting", "compacted",
+                 [&road] {
+                   for (int i = 0; i < 3 && road.draft_holds(); ++i) road.keys({"C-u"});
+                   if (!road.draft_holds()) {  // there it has stayed where it was
+                     auto const before = road.last_event("turn.ended");
+                     road.keys({"Enter"});
+                     road.wait_for_event("turn.ended", before);
+                   }
+                   road.home.wait_for_state("m", "idle");
+                   road.set_mode({{"mode", "ok"}, {"delay", 3'000}});
+                   auto const before = road.last_event("compaction.started");
+                   road.type("/compact");
+                   road.keys({"Enter"});
+                   road.wait_for_event("compaction.started", before);
+                   road.set_mode({{"mode", "ok"}});
+                 },
+                 nothing});
+  all.push_back({"copy mode", "", [&road] { road.copy_mode(); }, nothing});
+  all.push_back({"exited", "the agent is",
+                 [&road] {
+                   auto const before = road.last_event("agent.exited");
+                   road.exit_by_itself();
+                   road.wait_for_event("agent.exited", before);
+                 },
+                 nothing});
+  all.push_back({"crashed", "the agent is",
+                 [&road] {
+                   auto const before = road.last_event("agent.exited");
+                   REQUIRE(road.provider_pid() > 0);
+                   ::kill(road.provider_pid(), SIGKILL);
+                   road.wait_for_event("agent.exited", before);
+                 },
+                 nothing});
+  all.push_back({"restarting", "the agent is", [&home] { home.good({"restart", "m"}); }, nothing});
+  all.push_back({"stopped", "the agent is stopped", [&home] { home.good({"stop", "m"}); },
+                 [&home] { home.good({"restart", "m"}); }});
+  all.push_back({"model API down", "", [&road] { road.set_mode({{"mode", "fail"}, {"status", 503}}); },
+                 [&road] {
+                   road.set_mode({{"mode", "ok"}});
+                   road.home.wait_for_state("m", "idle");
+                   road.home.good({"send", "m", "it is back", "--wait=done", "--timeout", "60s"});
+                 }});
+  return all;
+}
+
+bool is_taken(std::string const& state) { return state == "running" || state == "done" || state == "failed"; }
+
+/// How the bodies came out in one state, by their names: "inline" or "file".
+json run_state(MatrixRoad& road, State const& state) {
+  CAPTURE(state.name);
+  auto& home = road.home;
+  state.enter();
+  std::vector<std::int64_t> ids;
+  auto const send_next = [&] { ids.push_back(home.send("m", bodies()[ids.size()].second)); };
+  send_next();
+  if (!state.held.empty()) {
+    auto const kept_back = Installation::eventually(
+        [&] { return home.agent("m").value("held", "").find(state.held) != std::string::npos; });
+    CHECK_MESSAGE(kept_back, home.agent("m").dump(1), home.message(ids.front()).dump(1));
+    CHECK_FALSE(is_taken(home.delivery_state(ids.front())));
+  }
+  while (ids.size() < bodies().size()) send_next();
+  bool const outage = state.name == "model API down";
+  auto const wait_for_all = [&] {
+    for (auto const id : ids) {
+      auto const over = [&] {
+        auto const now = home.delivery_state(id);
+        return now == "done" || now == "failed";
+      };
+      REQUIRE_MESSAGE(Installation::eventually(over), home.message(id).dump(1), home.agent("m").dump(1), road.screen(),
+                      home.run({"events", "m"}).out);
+      CHECK(home.delivery_state(id) == (outage ? "failed" : "done"));
+    }
+  };
+  if (outage) wait_for_all();
+  state.leave();
+  wait_for_all();
+
+  auto const received = test::received_by_model(road.prompts());
+  json cells = json::object();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    auto const& [name, body] = bodies()[i];
+    CAPTURE(name);
+    auto const at_model = received.find(ids[i]);
+    REQUIRE(at_model != received.end());
+    CHECK(at_model->second.times == 1);
+    auto const file = home.state() / "agents" / "m" / "messages" / ("message-" + std::to_string(ids[i]) + ".txt");
+    if (at_model->second.text == body) {
+      cells[name] = "inline";
+    } else {
+      CHECK_MESSAGE(at_model->second.text.find(file.string()) != std::string::npos, at_model->second.text);
+      auto const stored = read_file(file, 10U << 20);
+      REQUIRE(stored.has_value());
+      CHECK(*stored == body);
+      cells[name] = "file";
+    }
+    CHECK(home.message(ids[i])["readBy"] == json::array({"m"}));
+  }
+  home.wait_for_state("m", "idle");
+  return cells;
+}
+
+std::string version_of(MatrixRoad& road) {
+  auto const said = road.home.run_program(road.cli(), {"--version"}, "").out;
+  auto const begin = said.find_first_of("0123456789");
+  REQUIRE(begin != std::string::npos);
+  return said.substr(begin, said.find_first_not_of("0123456789.", begin) - begin);
+}
+
+void print(json const& states) {
+  std::printf("%-18s", "");
+  for (auto const& [name, body] : bodies()) std::printf(" %-10s", name.c_str());
+  std::printf(" held until then\n");
+  for (auto const& state : states) {
+    std::printf("%-18s", state["state"].get<std::string>().c_str());
+    for (auto const& [name, body] : bodies()) std::printf(" %-10s", state["bodies"].value(name, "").c_str());
+    std::printf(" %s\n", state["held"].get<std::string>().c_str());
+  }
+}
+
+/// What was seen with this version of the CLI, or else with the newest one that there is a record of.
+void compare(std::string const& provider, std::string const& version, json const& states) {
+  namespace fs = std::filesystem;
+  auto const folder = fs::path(AR_SOURCE_DIR) / "tests" / "e2e" / "matrix";
+  auto const file = folder / (provider + "-" + version + ".json");
+  json const record = {{"provider", provider}, {"version", version}, {"states", states}};
+  if (auto const* const wanted = std::getenv("AR_MATRIX_RECORD"); wanted && *wanted) {
+    fs::create_directories(folder);
+    std::ofstream(file) << record.dump(1) << "\n";
+    return;
+  }
+  bool const known = fs::exists(file);
+  auto other = file;
+  for (auto const& entry : fs::directory_iterator(folder))
+    if (!known && entry.path().filename().string().starts_with(provider + "-") &&
+        (!fs::exists(other) || entry.path() > other))
+      other = entry.path();
+  auto const text = read_file(other, 1U << 20);
+  REQUIRE_MESSAGE(text.has_value(), "there is no record of any version of ", provider);
+  auto const before = json::parse(*text);
+  auto const changes = json::diff(before["states"], states);
+  if (known)
+    CHECK_MESSAGE(changes.empty(), "not as recorded for ", version, ": ", changes.dump(1));
+  else
+    std::printf("no record of %s %s; against %s it differs in: %s\nAR_MATRIX_RECORD=1 records it\n", provider.c_str(),
+                version.c_str(), before["version"].dump().c_str(), changes.dump(1).c_str());
+}
+
+void run_matrix(MatrixRoad& road) {
+  json states = json::array();
+  for (auto const& state : states_of(road)) {
+    auto cells = run_state(road, state);
+    states.push_back({{"state", state.name}, {"held", state.held}, {"bodies", std::move(cells)}});
+  }
+  CHECK_FALSE(std::filesystem::exists(road.home.work() / "must-not-exist"));
+  auto const version = version_of(road);
+  std::printf("%s %s\n", road.name().c_str(), version.c_str());
+  print(states);
+  compare(road.name(), version, states);
+}
+
+}  // namespace
+
+TEST_CASE("ClaudeCodeTakesEveryBodyInEveryState") {
+  test::ClaudeRoad road(test::claude_offline());
+  run_matrix(road);
+}
+
+TEST_CASE("CodexTakesEveryBodyInEveryState") {
+  test::CodexRoad road(test::codex_offline());
+  run_matrix(road);
+}
