@@ -58,12 +58,12 @@ class MatrixRoad {
     auto const there = Installation::eventually([&] { return last_event(type) > after; });
     REQUIRE_MESSAGE(there, "no ", type, ": ", home.run({"events", "m"}).out);
   }
-  /// The number of the newest event of this type; 0: there is none.
+  /// The number of the newest event of this type, or of all (empty); 0: there is none.
   std::int64_t last_event(std::string const& type) {
     std::int64_t last = 0;
     for (auto const& line : Installation::lines(home.good({"events", "m", "--json"}).out)) {
       auto const event = json::parse(line);
-      if (event["type"] == type) last = event["agentNumber"].get<std::int64_t>();
+      if (type.empty() || event["type"] == type) last = event["agentNumber"].get<std::int64_t>();
     }
     return last;
   }

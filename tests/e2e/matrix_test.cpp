@@ -33,9 +33,12 @@ std::vector<std::pair<std::string, std::string>> const& bodies() {
   return all;
 }
 
+/// Over before anybody could look: nothing is handed before the agent is idle again, as its events tell.
+constexpr auto kUntilReady = "until it is ready";
+
 struct State {
   std::string name;
-  std::string held;  ///< part of the reason shown while it lasts; empty: nothing is kept back
+  std::string held;  ///< part of the reason shown while it lasts; kUntilReady; empty: nothing is kept back
   std::function<void()> enter;
   std::function<void()> leave = [] {};
 };
@@ -46,7 +49,7 @@ std::vector<State> states_of(MatrixRoad& road) {
   auto const nothing = [] {};
   auto const escape = [&road] { road.keys({"Escape"}); };
   std::vector<State> all;
-  all.push_back({"starting", "starting", [&road] { road.spawn(); }, nothing});
+  all.push_back({"starting", kUntilReady, [&road] { road.spawn(); }, nothing});
   all.push_back({"idle", "", nothing, nothing});
   all.push_back(
       {"busy in a tool", "a turn is running", [&road] { road.begin_turn(road.tool_turn(), "tool.started"); }, nothing});
@@ -80,14 +83,14 @@ std::vector<State> states_of(MatrixRoad& road) {
                  },
                  nothing});
   all.push_back({"copy mode", "", [&road] { road.copy_mode(); }, nothing});
-  all.push_back({"exited", "the agent is",
+  all.push_back({"exited", kUntilReady,
                  [&road] {
                    auto const before = road.last_event("agent.exited");
                    road.exit_by_itself();
                    road.wait_for_event("agent.exited", before);
                  },
                  nothing});
-  all.push_back({"crashed", "the agent is",
+  all.push_back({"crashed", kUntilReady,
                  [&road] {
                    auto const before = road.last_event("agent.exited");
                    REQUIRE(road.provider_pid() > 0);
@@ -95,7 +98,7 @@ std::vector<State> states_of(MatrixRoad& road) {
                    road.wait_for_event("agent.exited", before);
                  },
                  nothing});
-  all.push_back({"restarting", "the agent is", [&home] { home.good({"restart", "m"}); }, nothing});
+  all.push_back({"restarting", kUntilReady, [&home] { home.good({"restart", "m"}); }, nothing});
   all.push_back({"stopped", "the agent is stopped", [&home] { home.good({"stop", "m"}); },
                  [&home] { home.good({"restart", "m"}); }});
   all.push_back({"model API down", "", [&road] { road.set_mode({{"mode", "fail"}, {"status", 503}}); },
@@ -107,17 +110,31 @@ std::vector<State> states_of(MatrixRoad& road) {
   return all;
 }
 
+/// The numbers of the agent's first return to idle, and of the first handing of a message, after event `mark`.
+std::pair<std::int64_t, std::int64_t> ready_and_handed(MatrixRoad& road, std::int64_t mark) {
+  std::int64_t ready = 0, handed = 0;
+  for (auto const& line : Installation::lines(road.home.good({"events", "m", "--json"}).out)) {
+    auto const event = json::parse(line);
+    auto const number = event["agentNumber"].get<std::int64_t>();
+    if (number <= mark) continue;
+    if (ready == 0 && event["type"] == "agent.state" && event["data"]["state"] == "idle") ready = number;
+    if (handed == 0 && event["type"] == "message.handed") handed = number;
+  }
+  return {ready, handed};
+}
+
 bool is_taken(std::string const& state) { return state == "running" || state == "done" || state == "failed"; }
 
 /// How the bodies came out in one state, by their names: "inline" or "file".
 json run_state(MatrixRoad& road, State const& state) {
   CAPTURE(state.name);
   auto& home = road.home;
+  auto const mark = state.name == "starting" ? 0 : road.last_event("");
   state.enter();
   std::vector<std::int64_t> ids;
   auto const send_next = [&] { ids.push_back(home.send("m", bodies()[ids.size()].second)); };
   send_next();
-  if (!state.held.empty()) {
+  if (!state.held.empty() && state.held != kUntilReady) {
     auto const kept_back = Installation::eventually(
         [&] { return home.agent("m").value("held", "").find(state.held) != std::string::npos; });
     CHECK_MESSAGE(kept_back, home.agent("m").dump(1), home.message(ids.front()).dump(1));
@@ -140,6 +157,11 @@ json run_state(MatrixRoad& road, State const& state) {
   state.leave();
   wait_for_all();
 
+  if (state.held == kUntilReady) {
+    auto const [ready, handed] = ready_and_handed(road, mark);
+    CHECK(ready > 0);
+    CHECK(ready < handed);
+  }
   auto const received = test::received_by_model(road.prompts());
   json cells = json::object();
   for (std::size_t i = 0; i < ids.size(); ++i) {
