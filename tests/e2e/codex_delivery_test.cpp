@@ -1,9 +1,8 @@
 // The promise of spec 2 at the level of the adapter, against the real Codex CLI: every message reaches the
 // model exactly once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many (default
 // 40).
-#include "adapters/codex/connection.hpp"
-#include "adapters/codex/protocol.hpp"
 #include "base/paths.hpp"
+#include "e2e/codex_bare.hpp"
 #include "e2e/codex_lab.hpp"
 
 #include <algorithm>
@@ -60,50 +59,6 @@ double quantile(std::vector<double> values, double q) {
   std::ranges::sort(values);
   return values[std::min(values.size() - 1, static_cast<std::size_t>(q * static_cast<double>(values.size())))];
 }
-
-/// The shortest protocol that works at all, for comparison, on a connection of its own: turn/start, and the
-/// completed item.
-class Bare {
- public:
-  Bare(test::CodexLab& lab) : lab_(lab), done_(lab.io.get_executor()) {}
-
-  awaitable<void> open(std::string const& thread) {
-    thread_ = thread;
-    codex::Connection::OnFrame on_frame = [this](json const& frame) {
-      if (frame.at("method") == "item/completed" && codex::text_at(frame, {"params", "item", "clientId"}) == wanted_) {
-        seen_ = true;
-        done_.notify_all();
-      }
-    };
-    auto opened = co_await codex::Connection::open(lab_.io.get_executor(), lab_.socket(), std::move(on_frame));
-    REQUIRE(opened.has_value());
-    connection_ = *opened;
-    json hello{{"clientInfo", {{"name", "bare"}, {"title", "bare"}, {"version", "0"}}}};
-    REQUIRE((co_await connection_->call("initialize", std::move(hello))).has_value());
-    connection_->notify("initialized");
-    json resume{{"threadId", thread_}, {"excludeTurns", true}};
-    REQUIRE((co_await connection_->call("thread/resume", std::move(resume))).has_value());
-  }
-  awaitable<double> deliver() {
-    wanted_ = "bare-" + std::to_string(++number_);
-    seen_ = false;
-    json params{{"threadId", thread_}, {"clientUserMessageId", wanted_}};
-    params["input"] = json::array({json{{"type", "text"}, {"text", "timed"}}});
-    auto const start = Clock::now();
-    REQUIRE((co_await connection_->call("turn/start", std::move(params))).has_value());
-    while (!seen_) REQUIRE(co_await done_.wait(Clock::now() + 20s));
-    co_return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-  }
-  awaitable<void> close() { co_await connection_->stop(); }
-
- private:
-  test::CodexLab& lab_;
-  std::shared_ptr<codex::Connection> connection_{};
-  std::string thread_{}, wanted_{};
-  bool seen_ = false;
-  int number_ = 0;
-  Notifier done_;
-};
 
 struct Run {
   test::CodexLab lab;
@@ -175,7 +130,7 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
         co_await lab.launch();
         auto const idle = total * 6 / 10;
         co_await lab.until_free();
-        Bare bare(lab);
+        test::CodexBare bare(lab.io.get_executor(), lab.socket());
         co_await bare.open(lab.plan.session_id);
         for (std::size_t i = 0; i < idle; ++i) {
           co_await run.deliver(run.body(), false, nullptr);

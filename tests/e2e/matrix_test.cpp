@@ -6,7 +6,7 @@
 // a version without a record, what differs from the newest one is printed; AR_MATRIX_RECORD=1 writes its record.
 #include "base/paths.hpp"
 #include "e2e/bodies.hpp"
-#include "e2e/matrix_road.hpp"
+#include "e2e/provider_road.hpp"
 #include "e2e/offline.hpp"
 #include "e2e/received.hpp"
 
@@ -16,7 +16,7 @@
 
 using namespace ar;
 using test::Installation;
-using test::MatrixRoad;
+using test::ProviderRoad;
 
 namespace {
 
@@ -44,7 +44,7 @@ struct State {
 };
 
 /// In an order in which one state's traces do not disturb the next.
-std::vector<State> states_of(MatrixRoad& road) {
+std::vector<State> states_of(ProviderRoad& road) {
   auto& home = road.home;
   auto const nothing = [] {};
   auto const escape = [&road] { road.keys({"Escape"}); };
@@ -54,7 +54,7 @@ std::vector<State> states_of(MatrixRoad& road) {
   all.push_back(
       {"busy in a tool", "a turn is running", [&road] { road.begin_turn(road.tool_turn(), "tool.started"); }, nothing});
   all.push_back({"busy in the model", "a turn is running",
-                 [&road] { road.begin_turn(MatrixRoad::model_turn(), "turn.started"); }, nothing});
+                 [&road] { road.begin_turn(ProviderRoad::model_turn(), "turn.started"); }, nothing});
   all.push_back({"permission dialog", "waits for a person",
                  [&road] { road.begin_turn(road.permission_turn(), "agent.waiting"); }, escape});
   all.push_back({"question dialog", "waits for a person",
@@ -111,7 +111,7 @@ std::vector<State> states_of(MatrixRoad& road) {
 }
 
 /// The numbers of the agent's first return to idle, and of the first handing of a message, after event `mark`.
-std::pair<std::int64_t, std::int64_t> ready_and_handed(MatrixRoad& road, std::int64_t mark) {
+std::pair<std::int64_t, std::int64_t> ready_and_handed(ProviderRoad& road, std::int64_t mark) {
   std::int64_t ready = 0, handed = 0;
   for (auto const& line : Installation::lines(road.home.good({"events", "m", "--json"}).out)) {
     auto const event = json::parse(line);
@@ -126,7 +126,7 @@ std::pair<std::int64_t, std::int64_t> ready_and_handed(MatrixRoad& road, std::in
 bool is_taken(std::string const& state) { return state == "running" || state == "done" || state == "failed"; }
 
 /// How the bodies came out in one state, by their names: "inline" or "file".
-json run_state(MatrixRoad& road, State const& state) {
+json run_state(ProviderRoad& road, State const& state) {
   CAPTURE(state.name);
   auto& home = road.home;
   auto const mark = state.name == "starting" ? 0 : road.last_event("");
@@ -186,7 +186,7 @@ json run_state(MatrixRoad& road, State const& state) {
   return cells;
 }
 
-std::string version_of(MatrixRoad& road) {
+std::string version_of(ProviderRoad& road) {
   auto const said = road.home.run_program(road.cli(), {"--version"}, "").out;
   auto const begin = said.find_first_of("0123456789");
   REQUIRE(begin != std::string::npos);
@@ -232,7 +232,7 @@ void compare(std::string const& provider, std::string const& version, json const
                 version.c_str(), before["version"].dump().c_str(), changes.dump(1).c_str());
 }
 
-void run_matrix(MatrixRoad& road) {
+void run_matrix(ProviderRoad& road) {
   json states = json::array();
   for (auto const& state : states_of(road)) {
     auto cells = run_state(road, state);

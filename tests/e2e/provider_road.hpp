@@ -1,5 +1,5 @@
-// One agent of one provider in a whole installation, and the states that the matrix puts it into. Everything is done
-// as a person would do it: by the command line and by keys in the agent's terminal.
+// One agent of one provider in a whole installation, and ways to bring it into a state. Everything is done as a person
+// would do it: by the command line and by keys in the agent's terminal.
 #pragma once
 #include "e2e/openai_stub.hpp"
 #include "e2e/stub.hpp"
@@ -11,9 +11,9 @@
 
 namespace ar::test {
 
-class MatrixRoad {
+class ProviderRoad {
  public:
-  virtual ~MatrixRoad() = default;
+  virtual ~ProviderRoad() = default;
 
   Installation home;
 
@@ -75,7 +75,7 @@ class MatrixRoad {
   }
 };
 
-class ClaudeRoad final : public MatrixRoad {
+class ClaudeRoad final : public ProviderRoad {
  public:
   explicit ClaudeRoad(std::string cli) : cli_(std::move(cli)) {}
   std::string name() const override { return "claude"; }
@@ -116,7 +116,7 @@ class ClaudeRoad final : public MatrixRoad {
   Stub stub_;
 };
 
-class CodexRoad final : public MatrixRoad {
+class CodexRoad final : public ProviderRoad {
  public:
   explicit CodexRoad(std::string cli) : cli_(std::move(cli)) {}
   std::string name() const override { return "codex"; }
@@ -126,6 +126,7 @@ class CodexRoad final : public MatrixRoad {
     stub_.configure(codex_home);
     json options = {{"command", cli_}, {"request_retries", 1}, {"stream_retries", 1}};
     options["settings"]["features"]["default_mode_request_user_input"] = true;
+    options["settings"]["model_context_window"] = 100'000'000;  // nothing is compacted away before it is counted
     home.good({"spawn", "m", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", "auto", "--env",
                "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
   }
