@@ -53,6 +53,12 @@ class Agent final : private DeliveryHost {
   awaitable<Result<json>> act(std::string action, json params);
   /// A hook of its provider. Refuses calls of an earlier process.
   Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
+  /// The hook by which its provider asks a person; returns with the hook's answer. `call` names it over repetitions.
+  awaitable<Result<json>> ask(std::string provider_session, std::string call, json payload);
+  /// That hook has gone without an answer.
+  void ask_left(std::string const& provider_session, std::string const& call);
+  /// A decision for its provider.
+  void answer(Approval const& approval);
   awaitable<Result<adapters::Screen>> screen();
   awaitable<void> fetch_unread();
 
@@ -83,6 +89,7 @@ class Agent final : private DeliveryHost {
   void receive(Mail mail);
   awaitable<void> read_mail();
   void on_event(adapters::ProviderEvent const& event);
+  Result<void> check_hook(std::string const& event, std::string const& provider_session) const;
   void on_ready(adapters::Ready const& ready);
 
   Result<void> apply(AgentInput input, std::string reason);
@@ -103,6 +110,7 @@ class Agent final : private DeliveryHost {
 
   void take_command(relay::Command const& command);
   awaitable<void> run_command(relay::Command command);
+  awaitable<Result<json>> carry_out(relay::Command const& command);
   void join_bus();
   awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
   awaitable<void> idle_watch();

@@ -3,6 +3,7 @@
 #include "daemon/agent.hpp"
 
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace ar::daemon {
@@ -14,6 +15,7 @@ struct Known {
   char const* action;
   bool leaves_bus = false;
 };
+constexpr std::string_view kPermissionDecision = "agent.permissionDecision";
 constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true},
                                           {"agent.kill", "kill", true},
                                           {"agent.restart", "restart"},
@@ -46,23 +48,14 @@ awaitable<void> Agent::run_command(relay::Command command) {
   if (accepted) accepted = co_await bus.update_command(command.id, relay::CommandStatus::running, none);
   if (accepted) {
     services_.events.append(spec_.id, "command.running", {{"command", command.id}, {"type", command.type}});
-    Known const* known = nullptr;
-    for (auto const& candidate : kKnown)
-      if (candidate.type == command.type) known = &candidate;
     auto status = relay::CommandStatus::failed;
-    if (!known) {
-      result["error"] = "this daemon does not know the command " + command.type;
+    auto done = co_await carry_out(command);
+    if (done) {
+      status = relay::CommandStatus::succeeded;
+      result["providerResult"] = std::move(*done);
     } else {
-      auto done = co_await act(known->action, command.params);
-      if (done) {
-        status = relay::CommandStatus::succeeded;
-        result["providerResult"] =
-            std::string_view(known->action) == "inject" ? *done : json{{"state", to_string(state_)}};
-        if (known->leaves_bus) (void)co_await bus.remove_agent(spec_.id);
-      } else {
-        result["error"] = done.error().message;
-        result["code"] = done.error().code;
-      }
+      result["error"] = done.error().message;
+      result["code"] = done.error().code;
     }
     services_.events.append(spec_.id, "command.ended",
                             {{"command", command.id}, {"type", command.type}, {"status", to_string(status)}});
@@ -72,6 +65,31 @@ awaitable<void> Agent::run_command(relay::Command command) {
   work_.finish("command", work_id);
   commands_.erase(command.id);
   publish();
+}
+
+/// What the provider made of it.
+awaitable<Result<json>> Agent::carry_out(relay::Command const& command) {
+  if (command.type == kPermissionDecision) {
+    json params = command.params;
+    auto const given = params.value("approvalId", json());
+    auto const text = given.is_string() ? given.get<std::string>() : to_text(given);
+    std::int64_t id = 0;
+    auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (ec != std::errc() || end != text.data() + text.size() || id < 1)
+      co_return invalid("approvalId", "approvalId must be the number of an approval");
+    params.erase("approvalId");
+    Decider decider{"bus", "command " + std::to_string(command.id)};
+    co_return co_await services_.approvals.decide(id, std::move(params), std::move(decider), spec_.id);
+  }
+  Known const* known = nullptr;
+  for (auto const& candidate : kKnown)
+    if (candidate.type == command.type) known = &candidate;
+  if (!known) co_return not_found("unknown_command", "this daemon does not know the command " + command.type);
+  auto done = co_await act(known->action, command.params);
+  if (!done) co_return done.error();
+  if (known->leaves_bus) (void)co_await services_.bus.remove_agent(spec_.id);
+  json state = {{"state", to_string(state_)}};
+  co_return ok(std::string_view(known->action) == "inject" ? std::move(*done) : std::move(state));
 }
 
 }  // namespace ar::daemon
