@@ -136,6 +136,7 @@ class Agent final : private DeliveryHost {
   bool adopted_ = false;    ///< the process ran before this daemon did, and has not been heard of yet
   bool caught_up_ = false;  ///< the unread messages have been fetched once
   bool launching_ = false;
+  bool interrupting_ = false;  ///< its turn is being ended from here, and what it asked with it
   adapters::ExitStatus last_status_{};
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once

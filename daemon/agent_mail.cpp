@@ -59,10 +59,16 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     services_.approvals.asked(spec_.id, launched_as_, asked->request, spec_.request_input);
     publish();
   } else if (auto const* over = std::get_if<adapters::AskEnded>(&event)) {
-    services_.approvals.ended(spec_.id, over->key, over->answered);
+    if (interrupting_)
+      services_.approvals.withdraw(spec_.id);
+    else
+      services_.approvals.ended(spec_.id, over->key, over->answered);
     publish();
   } else if (std::get_if<adapters::NothingAsked>(&event)) {
-    services_.approvals.nothing_asked(spec_.id);
+    if (interrupting_)
+      services_.approvals.withdraw(spec_.id);
+    else
+      services_.approvals.nothing_asked(spec_.id);
     publish();
   } else if (std::get_if<adapters::GateChanged>(&event)) {
     queue_.on_gate_changed();
@@ -183,9 +189,11 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
                                                 "; start it with `agent-runner restart " + spec_.id + "`");
   auto const session = session_;
   Result<void> done;
-  if (action == "interrupt")
+  if (action == "interrupt") {
+    interrupting_ = true;
     done = co_await session->interrupt();
-  else if (action == "compact")
+    interrupting_ = false;
+  } else if (action == "compact")
     done = co_await session->compact();
   else if (action == "clear")
     done = co_await session->clear();

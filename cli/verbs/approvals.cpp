@@ -187,20 +187,20 @@ void add(Program& program) {
 
   auto const allowed = std::make_shared<Decide>();
   program.verb("Approvals", "approve", "Let an agent do what it asked for", "approve 3 --session")
-      .argument("ID", allowed->id, "The approval's number")
+      .argument("ID", allowed->id, "The approval's number", Words::approval)
       .flag("--session", allowed->session, "And do not ask for the same again in this session")
       .runs([allowed](Context& context) { return approve(context, *allowed); });
 
   auto const denied = std::make_shared<Decide>();
   program.verb("Approvals", "deny", "Refuse what an agent asked for", "deny 3 --reason \"not on a Friday\"")
-      .argument("ID", denied->id, "The approval's number")
+      .argument("ID", denied->id, "The approval's number", Words::approval)
       .option("--reason", denied->reason, "TEXT", "Why; the model sees it")
       .flag("--abort", denied->abort, "End the turn as well")
       .runs([denied](Context& context) { return deny(context, *denied); });
 
   auto const said = std::make_shared<Decide>();
   program.verb("Approvals", "answer", "Answer an agent's question", "answer 4 Blue")
-      .argument("ID", said->id, "The approval's number")
+      .argument("ID", said->id, "The approval's number", Words::approval)
       .argument("TEXT", said->texts, "An option or other text, one for each of its questions; - reads stdin")
       .runs([said](Context& context) { return answer(context, *said); });
 }

@@ -1,7 +1,9 @@
 // A stand-in for OpenAI's Responses API, on a loopback port of its own choosing, which it prints: {"port":N}. It ends
 // with its standard input. What it answers is said by directives in the last user text:
 //   [[sleep:MS]] [[say:TEXT]] [[fail:STATUS]] [[exec:CMD]] [[esc:CMD]] (asks for approval) [[use:TOKENS]]
-// GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__calls: how often it was asked.
+//   [[ask:QUESTION]] (asks a person: Red or Blue)
+// GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__calls: how often it was asked;
+// GET /__outputs: what the tools gave back in the newest one.
 import http from "node:http";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -14,6 +16,7 @@ const directive = (text, name) => {
 
 let calls = 0;
 let prompts = [];
+let outputs = [];
 
 async function respond(res, body) {
   const number = ++calls;
@@ -22,7 +25,8 @@ async function respond(res, body) {
   if (users.length >= prompts.length) prompts = users.map((item) => textOf(item.content));
   const last = users[users.length - 1];
   const text = textOf(last?.content);
-  const outputs = input.slice(input.lastIndexOf(last) + 1).filter((item) => /call_output$/.test(item.type || ""));
+  outputs = input.filter((item) => /call_output$/.test(item.type || "")).map((item) => textOf(item.output));
+  const given = input.slice(input.lastIndexOf(last) + 1).filter((item) => /call_output$/.test(item.type || ""));
 
   const status = Number(directive(text, "fail") ?? 0);
   if (status) {
@@ -36,11 +40,16 @@ async function respond(res, body) {
   if (pause) await sleep(Number(pause));
 
   const items = [];
-  const call = (args) => items.push({ type: "function_call", id: `fc_${number}`, call_id: `call_${number}`, name: "exec_command", arguments: JSON.stringify(args) });
+  const call = (args, name = "exec_command") => items.push({ type: "function_call", id: `fc_${number}`, call_id: `call_${number}`, name, arguments: JSON.stringify(args) });
   const command = directive(text, "exec"), escalated = directive(text, "esc");
-  if (outputs.length === 0 && command !== null) call({ cmd: command });
-  if (outputs.length === 0 && escalated !== null)
+  if (given.length === 0 && command !== null) call({ cmd: command });
+  if (given.length === 0 && escalated !== null)
     call({ cmd: escalated, sandbox_permissions: "require_escalated", justification: "the test wants to run it outside the sandbox" });
+  const question = directive(text, "ask");
+  if (given.length === 0 && question !== null) {
+    const options = ["Red", "Blue"].map((label) => ({ label, description: `the color ${label}` }));
+    call({ questions: [{ id: "q1", header: "Color", question, options }] }, "request_user_input");
+  }
   if (items.length === 0) {
     const message = { type: "message", role: "assistant", id: `m_${number}`, content: [{ type: "output_text", text: directive(text, "say") ?? "ACK" }] };
     sse(res, { type: "response.output_item.added", output_index: 0, item: { ...message, content: [] } });
@@ -61,6 +70,7 @@ const server = http.createServer(async (req, res) => {
     res.end(JSON.stringify(value));
   };
   if (req.method === "GET" && req.url === "/__prompts") return json(prompts);
+  if (req.method === "GET" && req.url === "/__outputs") return json(outputs);
   if (req.method === "GET" && req.url === "/__calls") return json(calls);
   if (req.method === "POST" && req.url.split("?")[0].endsWith("/responses"))
     return respond(res, JSON.parse(Buffer.concat(chunks).toString("utf8"))).catch(() => res.destroy());
