@@ -26,6 +26,7 @@ Result<void> DaemonBackend::check_open() const {
 Result<Principal> DaemonBackend::authenticate(std::string_view token) {
   if (equal_secrets(token, operator_token_)) return Principal{Principal::Kind::operator_};
   if (auto const agent = supervisor_.find_by_token(token)) return Principal{Principal::Kind::agent, agent->id()};
+  if (auto open = check_open(); !open) return open.error();  // it may be one of an agent that is not taken over yet
   return Error{ErrorKind::unauthorized, "unauthorized",
                "the bearer token is unknown; the operator's is in " + services_.paths.operator_token().string()};
 }

@@ -15,6 +15,8 @@ namespace {
 constexpr auto kStopGrace = milliseconds(700);
 /// The state file is there a moment before SessionStart's hook; without that hook by then, it will not come.
 constexpr auto kReadyGrace = milliseconds(3'000);
+/// A hook that waits for a person is back from its lost daemon within this.
+constexpr auto kHooksComeBack = milliseconds(2'000);
 constexpr std::size_t kToolInputShown = 4096;
 
 std::string text_at(json const& payload, char const* name) {
@@ -54,6 +56,7 @@ void ClaudeSession::emit(ProviderEvent event) const {
 }
 
 void ClaudeSession::start() {
+  if (ctx_.adopted) settled_at_ = Clock::now() + kHooksComeBack;
   if (auto added = files_.add(config_dir_ / "sessions"); !added)
     spdlog::error("{}: {}", ctx_.request.agent_id, added.error().message);
   std::filesystem::path transcript = ctx_.transcript;

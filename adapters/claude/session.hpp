@@ -125,6 +125,7 @@ class ClaudeSession final : public ProviderSession {
   bool interrupted_ = false;           ///< the transcript shows it for the running turn
   std::string waiting_{};              ///< what a person is asked for
   std::map<std::string, Ask> asks_{};  ///< by the calls of their hooks
+  Clock::time_point settled_at_{};     ///< until then, hooks of before our time may still come back
   bool asked_ = false;                 ///< something was asked, and that nothing is any more has not been said
   std::deque<std::pair<std::string, std::size_t>> calls_{};  ///< the newest tool calls: id, and a hash of what they are
   std::string blocked_{};                    ///< what the screen showed in place of an empty composer, until it is gone

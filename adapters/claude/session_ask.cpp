@@ -97,7 +97,8 @@ void ClaudeSession::tell_asked() {
 void ClaudeSession::end_asks() {
   if (!std::exchange(asked_, false)) return;
   auto const old = Clock::now() - kYoung;
-  bool young = false;
+  // One that was asked a moment before another daemon died may show in nothing yet.
+  bool young = Clock::now() < settled_at_;
   for (auto& [call, ask] : asks_) {
     if (ask.output) continue;
     if (ask.since > old) {
