@@ -111,8 +111,10 @@ struct Room {
   std::filesystem::path record = dir.path() / "projects" / "p" / "s.jsonl";
   std::unique_ptr<claude::ClaudeSession> session;
 
-  Room() {
+  explicit Room(bool adopted = false) {
+    std::filesystem::create_directories(dir.path() / "sessions");
     SessionContext context;
+    context.adopted = adopted;
     context.executor = io.get_executor();
     context.terminal = cli;
     context.request.agent_id = "alice";
@@ -179,6 +181,13 @@ struct Room {
       else
         errors[call] = answer.error().field;
     });
+    pass(1ms);
+  }
+  /// The CLI writes its live state.
+  void live(std::string const& status) {
+    auto const file = dir.path() / "sessions" / (std::to_string(cli->pid()) + ".json");
+    json const state = {{"sessionId", "s"}, {"status", status}, {"waitingFor", "permission prompt"}};
+    std::ofstream(file) << state.dump() << std::flush;
     pass(1ms);
   }
   void pass(Clock::duration time) { test::advance(io, clock, time); }
@@ -454,6 +463,66 @@ TEST_CASE("AYesAtTheTerminalShowsInTheToolsOwnHook") {
   session.answer("c1", {Decision::approve});
   room.pass(1ms);
   CHECK(room.outputs.at("c1")["hookSpecificOutput"]["decision"]["behavior"] == "allow");
+}
+
+TEST_CASE("AYesAtTheTerminalShowsInTheLiveState") {
+  Room room;
+  room.live("busy");
+  (void)room.session->hook("UserPromptSubmit", {{"prompt", "x"}});
+  room.ask_person("c1", {{"tool_name", "Bash"}});
+  room.live("waiting");
+  room.pass(1s);
+  CHECK(room.all<NothingAsked>().empty());
+  room.live("busy");
+  CHECK(room.all<NothingAsked>().size() == 1);
+  CHECK(room.outputs.at("c1").empty());
+  CHECK(room.session->gate(true).empty());
+  // One that has just come may belong to the next dialog.
+  room.ask_person("c2", {{"tool_name", "Bash"}});
+  room.live("waiting");
+  room.live("busy");
+  CHECK(!room.outputs.contains("c2"));
+  room.live("waiting");
+  room.pass(2s);
+  CHECK(!room.outputs.contains("c2"));
+  room.live("busy");
+  CHECK(room.outputs.contains("c2"));
+  CHECK(room.all<NothingAsked>().size() == 2);
+}
+
+TEST_CASE("AHookOfBeforeHasTimeToComeBackToAnAdoptedSession") {
+  Room room(true);
+  room.live("busy");  // the dialog does not show there yet
+  room.pass(1s);
+  CHECK(room.all<NothingAsked>().empty());
+  room.ask_person("c1", {{"tool_name", "Bash"}});
+  room.live("waiting");
+  room.pass(5s);
+  CHECK(room.all<NothingAsked>().empty());
+  room.session->answer("c1", {Decision::approve});
+  room.pass(1ms);
+  CHECK(room.outputs.at("c1")["hookSpecificOutput"]["decision"]["behavior"] == "allow");
+}
+
+TEST_CASE("WhatWasAnsweredWhileNoDaemonRanIsOver") {
+  Room room(true);
+  room.live("busy");
+  room.pass(1s);
+  CHECK(room.all<NothingAsked>().empty());
+  room.pass(2s);
+  CHECK(room.all<NothingAsked>().size() == 1);
+}
+
+TEST_CASE("AHookThatGaveUpLeavesItToTheTerminal") {
+  Room room;
+  room.live("waiting");
+  room.ask_person("c1", {{"tool_name", "Bash"}});
+  room.session->ask_left("c1");
+  room.pass(1ms);
+  room.pass(2s);
+  REQUIRE(room.all<AskEnded>().size() == 1);
+  CHECK(!room.all<AskEnded>()[0].answered);
+  CHECK(!room.session->gate(true).empty());  // the dialog is still there
 }
 
 TEST_CASE("ANoAtTheTerminalEndsTheHook") {
