@@ -119,7 +119,7 @@ void Approvals::asked(std::string const& agent, std::string const& provider_sess
                {"summary", approval.request.summary}};
   if (approval.deadline) data["deadline"] = to_iso8601(*approval.deadline);
   events_.append(agent, "approval.created", std::move(data));
-  auto& entry = entries_.emplace(approval.id, Entry{std::move(approval), true}).first->second;
+  auto& entry = entries_[last_id_] = {std::move(approval), true};
   if (may_ask)
     save(entry.approval, false);
   else
