@@ -193,6 +193,7 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
     interrupting_ = true;
     done = co_await session->interrupt();
     interrupting_ = false;
+    if (done) services_.approvals.withdraw(spec_.id);
   } else if (action == "compact")
     done = co_await session->compact();
   else if (action == "clear")
