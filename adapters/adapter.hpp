@@ -22,6 +22,7 @@ struct LaunchRequest {
   std::string agent_id;
   std::filesystem::path cwd;
   std::string model{}, effort{}, approval_mode{}, label{};
+  bool request_input = true;  ///< somebody may be asked; else every request is told no at once
   std::string system_prompt_append{};
   std::vector<std::string> provider_args{};  ///< after `--`; for `command` the command itself when not configured
   json options = json::object();             ///< the [providers.NAME] table of the configuration
@@ -64,6 +65,16 @@ class ProviderSession {
 
   /// A hook of this process was called. The answer is the provider's hook output JSON, empty object: nothing to say.
   virtual Result<json> hook(std::string const& event, json const& payload) = 0;
+
+  /// A hook of this process asks a person (PermissionRequest): `Asked` with `call` as its key, and the hook's answer
+  /// once there is one. `call` is the same when the hook comes again after it lost the daemon.
+  virtual awaitable<Result<json>> ask(std::string /*call*/, json /*payload*/) {
+    co_return conflict("unsupported", "this provider has no way to ask a person from outside its terminal");
+  }
+  /// That hook has gone without its answer.
+  virtual void ask_left(std::string const& /*call*/) {}
+  /// What was `Asked` is decided: the provider is told as soon as it can be.
+  virtual void answer(std::string const& /*key*/, Answer const& /*answer*/) {}
 
   /// Empty: a prompt may be handed over. Else why not, for people ("permission prompt is open"). `urgent` prompts may
   /// pass while the provider is merely busy.

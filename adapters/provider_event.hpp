@@ -1,5 +1,6 @@
 // What a provider tells the daemon about itself: facts seen in hooks, transcripts and state files, as values.
 #pragma once
+#include "adapters/approval.hpp"
 #include "base/json.hpp"
 
 #include <optional>
@@ -43,6 +44,18 @@ struct WaitingForPerson {
   std::string what;
 };
 struct WaitingOver {};
+/// A person is asked; told again, with the same key, when the provider asks again (another daemon, another connection).
+struct Asked {
+  ApprovalRequest request;
+};
+/// One request is over without an answer of ours. `answered`: the person at the terminal did; else it stays on the
+/// screen, where only they can.
+struct AskEnded {
+  std::string key;
+  bool answered = true;
+};
+/// Nobody is asked anything now: whatever was still open has been answered at the terminal, or the turn is over.
+struct NothingAsked {};
 /// May a prompt be handed over now? `closed_because` empty: yes. Sent on every change.
 struct GateChanged {
   std::string closed_because{};
@@ -68,7 +81,8 @@ struct Noted {
   json data = json::object();
 };
 
-using ProviderEvent = std::variant<Ready, SessionChanged, TurnStarted, TurnEnded, Accepted, WaitingForPerson,
-                                   WaitingOver, GateChanged, ContextUse, WorkStarted, WorkFinished, Noted>;
+using ProviderEvent =
+    std::variant<Ready, SessionChanged, TurnStarted, TurnEnded, Accepted, WaitingForPerson, WaitingOver, Asked,
+                 AskEnded, NothingAsked, GateChanged, ContextUse, WorkStarted, WorkFinished, Noted>;
 
 }  // namespace ar::adapters

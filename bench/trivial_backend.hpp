@@ -54,6 +54,11 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
   awaitable<Result<json>> put_attachment(std::string, std::string, std::string) override { return none(); }
   awaitable<Result<std::string>> attachment(std::string) override { co_return absent(); }
+  awaitable<Result<json>> ask(control::Principal, std::string, std::string, json) override { return none(); }
+  void ask_left(control::Principal const&, std::string const&, std::string const&) override {}
+  awaitable<Result<json>> approvals(control::Page) override { return none(); }
+  awaitable<Result<json>> approval(std::int64_t) override { return none(); }
+  awaitable<Result<json>> decide(std::int64_t, json, std::string) override { return none(); }
   awaitable<Result<std::vector<control::Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
   std::int64_t last_event() const override { return 0; }
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }

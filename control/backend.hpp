@@ -21,10 +21,10 @@ struct Principal {
 };
 
 struct Page {
-  std::optional<std::string> status{};  ///< agents: only these (comma-separated states)
-  std::optional<std::string> agent{};   ///< messages: only this agent's
+  std::optional<std::string> status{};  ///< agents: only these (comma-separated states); approvals: only this one
+  std::optional<std::string> agent{};   ///< messages, approvals: only this agent's
   std::int64_t since = 0;               ///< agents: changed at or after, ms since 1970
-  std::int64_t cursor = 0;              ///< events: after this number; messages: before this id (0: newest)
+  std::int64_t cursor = 0;              ///< events: after this number; messages, approvals: before this id (0: newest)
   int limit = 100;                      ///< 1 to 1000
 };
 
@@ -87,6 +87,17 @@ class Backend {
   /// process is refused (stale_provider_session).
   virtual awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session,
                                        json payload) = 0;
+  /// A hook that asks a person (PermissionRequest): returns with the hook's answer, however long that takes. `call`
+  /// is the same when the hook comes again.
+  virtual awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call, json payload) = 0;
+  /// That hook has hung up before its answer.
+  virtual void ask_left(Principal const& who, std::string const& provider_session, std::string const& call) = 0;
+
+  // ---- approvals ----
+  virtual awaitable<Result<json>> approvals(Page page) = 0;  ///< {approvals: [...], nextCursor?}
+  virtual awaitable<Result<json>> approval(std::int64_t id) = 0;
+  /// `decision`: {decision, reason?, answer?, answers?}; `where` it was made: cli or http.
+  virtual awaitable<Result<json>> decide(std::int64_t id, json decision, std::string where) = 0;
 
   // ---- events ----
   /// At most `limit` events after `cursor`, oldest first; `agent` empty: all. For one agent the cursor and order are

@@ -21,6 +21,8 @@ class Client {
   virtual awaitable<bool> write(std::string_view bytes) = 0;
   /// Returns when the client has hung up or the server stops.
   virtual awaitable<void> gone() = 0;
+  /// The server stops, and the client may well be there.
+  virtual bool stopping() const = 0;
 };
 
 /// Awaits `work` while the client is there to hear of it; nothing when it has gone first, after `work` was

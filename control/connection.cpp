@@ -107,6 +107,8 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     }
   }
 
+  bool stopping() const override { return finished_; }
+
  private:
   enum class Fill { bytes, ended, expired };
 

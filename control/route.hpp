@@ -17,13 +17,16 @@ namespace ar::control {
 /// `agent`: an agent's own token reaches it too (a path's {agent} must then be that agent itself).
 enum class Right { none, agent, operator_ };
 
+/// How the command line introduces itself: where a decision was made is kept.
+inline constexpr std::string_view command_line_agent = "agent-runner/";
+
 /// What a route takes as its body, which decides how much of it is read (Limits).
 enum class Body { none, json, message, hook, attachment };
 
 struct Route;
 
 /// One request on its way through a handler. Path arguments are validated: {agent}, {attachment} and {event}
-/// are in `name`, {message} is in `number`.
+/// are in `name`, {message} and {approval} in `number`.
 struct Call {
   Route const& route;
   Backend& backend;
@@ -43,7 +46,7 @@ using Handler = awaitable<Result<Response>> (*)(Call& call);
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  ///< with at most one of {agent}, {message}, {attachment}, {event}
+  std::string_view pattern;  ///< with at most one of {agent}, {message}, {approval}, {attachment}, {event}
   Right right = Right::operator_;
   Body body = Body::none;
   std::string_view query;  ///< the parameters it knows, between blanks
@@ -55,6 +58,7 @@ std::span<Route const> system_routes();
 std::span<Route const> agent_routes();
 std::span<Route const> message_routes();
 std::span<Route const> event_routes();
+std::span<Route const> approval_routes();
 std::span<Route const> hook_routes();
 
 /// All of them, in the order of docs/control-api.md.

@@ -68,9 +68,11 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
 std::optional<Error> set_argument(Call& call, std::string_view parameter, std::string argument) {
   if (parameter.empty()) return std::nullopt;
   std::string const field(parameter.substr(1, parameter.size() - 2));
-  if (field == "message") {
+  if (field == "message" || field == "approval") {
     auto const number = parse_number(argument);
-    if (!number || *number < 1) return invalid(field, "a message is named by its number in the path, like 12");
+    if (!number || *number < 1)
+      return invalid(field, (field == "message" ? "a message" : "an approval") +
+                                std::string(" is named by its number in the path, like 12"));
     call.number = *number;
     return std::nullopt;
   }

@@ -10,7 +10,8 @@ Result<json> Call::object() const {
 std::vector<Route> const& routes() {
   static std::vector<Route> const all = [] {
     std::vector<Route> rows;
-    for (auto const part : {system_routes(), agent_routes(), event_routes(), message_routes(), hook_routes()})
+    for (auto const part :
+         {system_routes(), agent_routes(), event_routes(), message_routes(), approval_routes(), hook_routes()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

@@ -77,6 +77,7 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
   if (!found && record_.pid > 0)
     co_await services_.terminals.end_lost(static_cast<pid_t>(record_.pid),
                                           "AGENT_RELAY_PROVIDER_SESSION_ID=" + record_.provider_session);
+  services_.approvals.withdraw(spec_.id);
   co_await queue_.on_process_gone();
   switch (state_) {
     case AgentState::creating: (void)apply(AgentInput::start, "first start"); break;
@@ -112,6 +113,7 @@ awaitable<Result<void>> Agent::erase() {
     db.prepare("DELETE FROM spawn_keys WHERE agent = ?1").bind(id).run();
     db.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
   });
+  services_.approvals.forget(spec_.id);
   services_.events.append(spec_.id, "agent.removed");
   auto job = [dir = services_.paths.agent_dir(spec_.id)]() -> Result<void> {
     std::error_code ec;
@@ -178,6 +180,7 @@ Result<adapters::LaunchRequest> Agent::launch_request() const {
   request.effort = spec_.effort;
   request.approval_mode = spec_.approval_mode;
   request.label = spec_.label;
+  request.request_input = spec_.request_input;
   request.system_prompt_append = spec_.system_prompt_append;
   request.provider_args = spec_.provider_args;
   if (auto const it = services_.config.providers.find(spec_.provider); it != services_.config.providers.end())
@@ -339,6 +342,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   record_.pid = 0;
   services_.events.append(spec_.id, "agent.exited",
                           {{"status", record_.last_exit}, {"code", status.code}, {"signal", status.signal}});
+  services_.approvals.withdraw(spec_.id);
   co_await queue_.on_process_gone();
   co_await session_->stop();
   session_.reset();

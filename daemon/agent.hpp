@@ -53,6 +53,12 @@ class Agent final : private DeliveryHost {
   awaitable<Result<json>> act(std::string action, json params);
   /// A hook of its provider. Refuses calls of an earlier process.
   Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
+  /// The hook by which its provider asks a person; returns with the hook's answer. `call` names it over repetitions.
+  awaitable<Result<json>> ask(std::string provider_session, std::string call, json payload);
+  /// That hook has gone without an answer.
+  void ask_left(std::string const& provider_session, std::string const& call);
+  /// A decision for its provider.
+  void answer(Approval const& approval);
   awaitable<Result<adapters::Screen>> screen();
   awaitable<void> fetch_unread();
 
@@ -83,6 +89,7 @@ class Agent final : private DeliveryHost {
   void receive(Mail mail);
   awaitable<void> read_mail();
   void on_event(adapters::ProviderEvent const& event);
+  Result<void> check_hook(std::string const& event, std::string const& provider_session) const;
   void on_ready(adapters::Ready const& ready);
 
   Result<void> apply(AgentInput input, std::string reason);
@@ -104,6 +111,7 @@ class Agent final : private DeliveryHost {
   void take_command(relay::Command const& command);
   awaitable<void> run_command(relay::Command command);
   awaitable<Result<json>> carry_out(relay::Command const& command, bool cut_off);
+  awaitable<Result<json>> decide(relay::Command const& command);
   awaitable<bool> tell_command(std::int64_t id, relay::CommandStatus status, json detail);
   void join_bus();
   relay::Presence presence() const;
@@ -131,6 +139,7 @@ class Agent final : private DeliveryHost {
   bool adopted_ = false;    ///< the process ran before this daemon did, and has not been heard of yet
   bool caught_up_ = false;  ///< the unread messages have been fetched once
   bool launching_ = false;
+  bool interrupting_ = false;  ///< its turn is being ended from here, and what it asked with it
   adapters::ExitStatus last_status_{};
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once

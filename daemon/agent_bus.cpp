@@ -209,6 +209,8 @@ json Agent::meta(bool registration) const {
   meta["providerState"] = to_string(state_);
   meta["auth"] = {{"profileId", token_.profile}, {"jti", token_.jti}, {"rootTokenFallback", false}};
   meta["auth"]["expiresAt"] = token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr);
+  if (auto pending = services_.approvals.pending_of(spec_.id); !pending.empty())
+    meta["pendingApprovals"] = std::move(pending);
   meta["transport"] = services_.bus.transport_state();
   if (!context_use_.is_null()) {
     meta["context"] = {{"utilization", context_use_["utilization"]},
@@ -245,6 +247,8 @@ json Agent::view() const {
   shown["providerSession"] = record_.session_id;
   shown["queue"] = queue_.waiting();
   if (auto held = queue_.held_reason(); !held.empty()) shown["held"] = held;
+  if (auto pending = services_.approvals.pending_of(spec_.id); !pending.empty())
+    shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;
   shown["restarts"] = record_.restarts;
   shown["turns"] = record_.turns;

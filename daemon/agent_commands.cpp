@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace ar::daemon {
@@ -19,6 +20,7 @@ struct Known {
   bool leaves_bus = false;  ///< the agent's end takes it off the bus
   bool repeatable = false;  ///< carried out again when a daemon's end cut it off: the outcome is the same
 };
+constexpr std::string_view kPermissionDecision = "agent.permissionDecision";
 constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true, true},
                                           {"agent.kill", "kill", true, true},
                                           {"agent.restart", "restart"},
@@ -75,11 +77,12 @@ awaitable<void> Agent::run_command(relay::Command command) {
 }
 
 awaitable<Result<json>> Agent::carry_out(relay::Command const& command, bool cut_off) {
+  if (command.type == kPermissionDecision) co_return co_await decide(command);
   auto const known = std::ranges::find(kKnown, command.type, &Known::type);
   if (known == kKnown.end())
     co_return invalid("type", "this daemon does not know the command " + command.type + "; it knows agent.shutdown, " +
-                                  "agent.kill, agent.restart, agent.reconnect, agent.compact, agent.clearContext and " +
-                                  "agent.injectContext");
+                                  "agent.kill, agent.restart, agent.reconnect, agent.compact, agent.clearContext, " +
+                                  "agent.injectContext and agent.permissionDecision");
   if (cut_off && !known->repeatable)
     co_return unavailable("interrupted", "the daemon ended while it carried out " + command.type + " for agent " +
                                              spec_.id + "; see `agent-runner events " + spec_.id +
@@ -93,6 +96,25 @@ awaitable<Result<json>> Agent::carry_out(relay::Command const& command, bool cut
   if (known->action == std::string_view("inject")) co_return done;
   json state = {{"state", to_string(state_)}};
   co_return ok(std::move(state));
+}
+
+awaitable<Result<json>> Agent::decide(relay::Command const& command) {
+  json params = command.params;
+  auto const given = params.value("approvalId", json());
+  auto const text = given.is_string() ? given.get<std::string>() : to_text(given);
+  std::int64_t id = 0;
+  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (ec != std::errc() || end != text.data() + text.size() || id < 1)
+    co_return invalid("approvalId", "approvalId must be the number of an approval");
+  params.erase("approvalId");
+  auto const by = "command " + std::to_string(command.id);
+  Decider decider{"bus", by};
+  auto decided = co_await services_.approvals.decide(id, std::move(params), std::move(decider), spec_.id);
+  if (decided || decided.error().code != "already_decided") co_return decided;
+  // By this very command, perhaps, before a daemon's end cut it off.
+  auto record = co_await services_.approvals.show(id);
+  if (record && record->value("by", "") == by) co_return record;
+  co_return decided;
 }
 
 /// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise).

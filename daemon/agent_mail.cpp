@@ -55,6 +55,21 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
                                      : AgentInput::answered_idle,
                 "a person answered");
     queue_.on_gate_changed();
+  } else if (auto const* asked = std::get_if<adapters::Asked>(&event)) {
+    services_.approvals.asked(spec_.id, launched_as_, asked->request, spec_.request_input);
+    publish();
+  } else if (auto const* over = std::get_if<adapters::AskEnded>(&event)) {
+    if (interrupting_)
+      services_.approvals.withdraw(spec_.id);
+    else
+      services_.approvals.ended(spec_.id, over->key, over->answered);
+    publish();
+  } else if (std::get_if<adapters::NothingAsked>(&event)) {
+    if (interrupting_)
+      services_.approvals.withdraw(spec_.id);
+    else
+      services_.approvals.nothing_asked(spec_.id);
+    publish();
   } else if (std::get_if<adapters::GateChanged>(&event)) {
     queue_.on_gate_changed();
   } else if (auto const* use = std::get_if<adapters::ContextUse>(&event)) {
@@ -97,7 +112,7 @@ void Agent::on_ready(adapters::Ready const& ready) {
   if (turn_runs) (void)apply(AgentInput::turn_started, "a turn runs");
 }
 
-Result<json> Agent::hook(std::string const& event, std::string const& provider_session, json const& payload) {
+Result<void> Agent::check_hook(std::string const& event, std::string const& provider_session) const {
   if (!session_)
     return conflict("agent_not_running",
                     "agent " + spec_.id + " has no running provider; the hook " + event + " is ignored");
@@ -105,7 +120,27 @@ Result<json> Agent::hook(std::string const& event, std::string const& provider_s
     return conflict(
         "stale_provider_session",
         "the hook " + event + " comes from an earlier provider process of agent " + spec_.id + " and is ignored");
+  return {};
+}
+
+Result<json> Agent::hook(std::string const& event, std::string const& provider_session, json const& payload) {
+  if (auto checked = check_hook(event, provider_session); !checked) return checked.error();
   return session_->hook(event, payload);
+}
+
+awaitable<Result<json>> Agent::ask(std::string provider_session, std::string call, json payload) {
+  if (auto checked = check_hook("PermissionRequest", provider_session); !checked) co_return checked.error();
+  auto const session = session_;  // it may be let go while the hook waits
+  co_return co_await session->ask(std::move(call), std::move(payload));
+}
+
+void Agent::ask_left(std::string const& provider_session, std::string const& call) {
+  if (session_ && provider_session == launched_as_) session_->ask_left(call);
+}
+
+void Agent::answer(Approval const& approval) {
+  if (session_ && approval.provider_session == launched_as_) session_->answer(approval.request.key, approval.answer);
+  publish();
 }
 
 awaitable<Result<json>> Agent::act(std::string action, json params) {
@@ -157,9 +192,12 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
                                                 "; start it with `agent-runner restart " + spec_.id + "`");
   auto const session = session_;
   Result<void> done;
-  if (action == "interrupt")
+  if (action == "interrupt") {
+    interrupting_ = true;
     done = co_await session->interrupt();
-  else if (action == "compact")
+    interrupting_ = false;
+    if (done) services_.approvals.withdraw(spec_.id);
+  } else if (action == "compact")
     done = co_await session->compact();
   else if (action == "clear")
     done = co_await session->clear();

@@ -38,6 +38,7 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   spec.provider_args = in.strings("providerArgs");
   spec.environment = in.string_map("env");
   spec.options = in.object("options");
+  spec.request_input = in.boolean("requestInput", true);
   spec.idle_ttl_ms = in.integer("idleTtlMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
   if (spec.provider.empty()) spec.provider = default_provider;
   if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
@@ -75,6 +76,7 @@ json to_journal(AgentSpec const& spec) {
   stored["providerArgs"] = spec.provider_args;
   stored["env"] = spec.environment;
   stored["options"] = spec.options;
+  stored["requestInput"] = spec.request_input;
   stored["idleTtlMs"] = spec.idle_ttl_ms;
   return stored;
 }
@@ -87,6 +89,7 @@ AgentSpec spec_from_journal(json const& stored) {
   spec.provider_args = stored.value("providerArgs", spec.provider_args);
   spec.environment = stored.value("env", spec.environment);
   spec.options = stored.value("options", json::object());
+  spec.request_input = stored.value("requestInput", true);
   spec.idle_ttl_ms = stored.value("idleTtlMs", std::int64_t{0});
   return spec;
 }
@@ -97,6 +100,7 @@ json to_public(AgentSpec const& spec) {
                 {"label", spec.label}, {"tags", spec.tags},         {"capabilities", spec.capabilities}};
   if (!spec.parent.empty()) shown["parent"] = spec.parent;
   if (!spec.profile.empty()) shown["profile"] = spec.profile;
+  if (!spec.request_input) shown["requestInput"] = false;
   if (spec.idle_ttl_ms > 0) shown["idleTtlMs"] = spec.idle_ttl_ms;
   return shown;
 }

@@ -21,6 +21,7 @@ struct AgentSpec {
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
   std::map<std::string, std::string> environment{};  ///< may hold secrets: stored 0600, never shown
   json options = json::object();                     ///< overrides of [providers.NAME] for this agent
+  bool request_input = true;                         ///< somebody may be asked; else it is told no at once
   std::int64_t idle_ttl_ms = 0;                      ///< idle that long: suspended; 0: never
   // Passed through to the bus's meta as they came.
   std::string rig{}, policy_name{}, spawn_request_id{}, automation_id{}, automation_run_id{};

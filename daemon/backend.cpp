@@ -26,6 +26,7 @@ Result<void> DaemonBackend::check_open() const {
 Result<Principal> DaemonBackend::authenticate(std::string_view token) {
   if (equal_secrets(token, operator_token_)) return Principal{Principal::Kind::operator_};
   if (auto const agent = supervisor_.find_by_token(token)) return Principal{Principal::Kind::agent, agent->id()};
+  if (auto open = check_open(); !open) return open.error();  // it may be one of an agent that is not taken over yet
   return Error{ErrorKind::unauthorized, "unauthorized",
                "the bearer token is unknown; the operator's is in " + services_.paths.operator_token().string()};
 }
@@ -167,13 +168,17 @@ awaitable<Result<json>> DaemonBackend::turns(std::string id, Page page) {
 
 // ---- hooks and events ----
 
+Result<std::shared_ptr<Agent>> DaemonBackend::hook_agent(Principal const& who) const {
+  if (who.kind != Principal::Kind::agent)
+    return Error{ErrorKind::forbidden, "not_an_agent",
+                 "hooks are called with the agent's own token (AGENT_RELAY_TOKEN)"};
+  return supervisor_.get(who.agent_id);
+}
+
 awaitable<Result<json>> DaemonBackend::hook(Principal who, std::string event, std::string provider_session,
                                             json payload) {
   if (auto open = check_open(); !open) co_return open.error();
-  if (who.kind != Principal::Kind::agent)
-    co_return Error{ErrorKind::forbidden, "not_an_agent",
-                    "hooks are called with the agent's own token (AGENT_RELAY_TOKEN)"};
-  auto agent = supervisor_.get(who.agent_id);
+  auto agent = hook_agent(who);
   if (!agent) co_return agent.error();
   co_return (*agent)->hook(event, provider_session, payload);
 }

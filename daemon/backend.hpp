@@ -48,6 +48,13 @@ class DaemonBackend final : public control::Backend {
 
   awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
                                json payload) override;
+  awaitable<Result<json>> ask(control::Principal who, std::string provider_session, std::string call,
+                              json payload) override;
+  void ask_left(control::Principal const& who, std::string const& provider_session, std::string const& call) override;
+
+  awaitable<Result<json>> approvals(control::Page page) override;
+  awaitable<Result<json>> approval(std::int64_t id) override;
+  awaitable<Result<json>> decide(std::int64_t id, json decision, std::string where) override;
 
   awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event() const override { return services_.events.last(); }
@@ -55,6 +62,8 @@ class DaemonBackend final : public control::Backend {
 
  private:
   Result<void> check_open() const;
+  /// The agent whose provider's hook this is.
+  Result<std::shared_ptr<Agent>> hook_agent(control::Principal const& who) const;
   /// The message, if `who` may see it: the operator all, an agent what it sent or what is for it.
   awaitable<Result<relay::Message>> visible_message(control::Principal const& who, std::int64_t id);
   awaitable<Result<std::vector<json>>> deliveries_of(std::int64_t message);

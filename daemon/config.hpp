@@ -23,7 +23,9 @@ struct Config {
   std::int64_t attach_columns = 120, attach_rows = 40;  ///< a terminal's size while nobody is attached
   std::int64_t event_retention_days = 30;
   std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none
-  std::int64_t agent_token_lifetime_s = 0;  ///< 0: no end; else renewed in time
+  std::int64_t agent_token_lifetime_s = 0;        ///< 0: no end; else renewed in time
+  std::int64_t approval_deadline_s = 0;           ///< after a provider asked a person; 0: none
+  std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"
   relay::BusLimits relay{};
   std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter
 

@@ -104,6 +104,11 @@ class Daemon {
     events_.emplace(executor, *journal_);
     auto loaded = co_await events_->load(static_cast<int>(config_.event_retention_days));
     if (!loaded) co_return loaded.error();
+    ApprovalPolicy const policy{std::chrono::seconds(config_.approval_deadline_s),
+                                config_.approval_at_deadline == "deny"};
+    approvals_.emplace(executor, *journal_, *events_, policy);
+    auto known = co_await approvals_->load(static_cast<int>(config_.event_retention_days));
+    if (!known) co_return known.error();
 
     adapters::TmuxOptions options;
     options.socket = paths_.tmux_socket();
@@ -117,10 +122,13 @@ class Daemon {
     if (!token) co_return token.error();
     auto const port = co_await last_port(*journal_, config_);
     deliveries_changed_.emplace(executor);
-    services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *bus_, *host_, *deliveries_changed_,
-                               files_, adapters_, executable_dir(), share_dir(), brake_, new_uuid(),
-                               [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
+    services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *host_,
+                               *deliveries_changed_, files_, adapters_, executable_dir(), share_dir(), brake_,
+                               new_uuid(), [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
     supervisor_.emplace(*services_);
+    approvals_->start([this](Approval const& approval) {
+      if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
+    });
     backend_.emplace(*services_, *supervisor_, *token, [this](bool agents) { ask_to_stop(agents); });
     control::ServerConfig server_config;
     server_config.socket = paths_.control_socket();
@@ -156,6 +164,7 @@ class Daemon {
   awaitable<void> stop() {
     co_await tasks_.stop();
     if (server_) co_await server_->stop();
+    if (approvals_) co_await approvals_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
     if (host_ && stop_agents_) co_await end_empty_server();
     if (host_) co_await host_->stop();
@@ -186,6 +195,7 @@ class Daemon {
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<relay::EmbeddedBus> bus_;
   std::optional<EventLog> events_;
+  std::optional<Approvals> approvals_;
   std::unique_ptr<adapters::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
   FleetBrake brake_;

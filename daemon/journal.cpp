@@ -53,6 +53,17 @@ CREATE TABLE facts(                 -- single values: the last control port
   value TEXT NOT NULL
 ) STRICT;
 )sql",
+    R"sql(
+CREATE TABLE approvals(
+  id INTEGER PRIMARY KEY,
+  agent TEXT NOT NULL,
+  status TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  record TEXT NOT NULL              -- Approval as JSON
+) STRICT;
+CREATE INDEX approvals_agent ON approvals(agent, id);
+CREATE INDEX approvals_pending ON approvals(status) WHERE status = 'pending';
+)sql",
 };
 
 bool is_disk_trouble(Error const& error) { return error.kind == ErrorKind::unavailable; }

@@ -4,6 +4,7 @@
 #include "base/async.hpp"
 #include "base/paths.hpp"
 #include "base/worker.hpp"
+#include "daemon/approvals.hpp"
 #include "daemon/config.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/journal.hpp"
@@ -24,6 +25,7 @@ struct Services {
   Paths const& paths;
   Journal& journal;
   EventLog& events;
+  Approvals& approvals;
   relay::Bus& bus;
   adapters::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one

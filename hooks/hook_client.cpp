@@ -6,11 +6,14 @@
 // variables (a session that is not one of ours), or in time. Static and without C++ library, since starting
 // is nearly all of its cost.
 //
-//   AGENT_RUNNER_SOCKET, AGENT_RELAY_TOKEN           where to and as whom; without either it does nothing
-//   AGENT_RELAY_PROVIDER_SESSION_ID                  tells the daemon a call from an earlier provider process
-//   AGENT_RUNNER_HOOK_TIMEOUT_MS                     for PermissionRequest, which may wait for a person:
-//   default 5000 AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1            a PermissionRequest that gets no answer is
-//   denied AGENT_RUNNER_HOOK_DEBUG=1                        says on stderr why nothing was printed
+// A PermissionRequest waits for a person. When the daemon dies over it, it comes back to the next one under the same
+// id and goes on waiting; the provider shows its dialog all the while.
+//
+//   AGENT_RUNNER_SOCKET, AGENT_RELAY_TOKEN       where to and as whom; without either it does nothing
+//   AGENT_RELAY_PROVIDER_SESSION_ID              tells the daemon a call from an earlier provider process
+//   AGENT_RUNNER_HOOK_TIMEOUT_MS                 how long a PermissionRequest waits: default and at most 24 h
+//   AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1        a PermissionRequest that gets no answer is denied
+//   AGENT_RUNNER_HOOK_DEBUG=1                    says on stderr why nothing was printed
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -19,6 +22,8 @@
 #include <ctime>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/inotify.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -31,6 +36,8 @@ constexpr size_t most_bytes = 32U << 20;
 constexpr long connect_ms = 80;
 constexpr long answer_ms = 5000;
 constexpr long longest_answer_ms = 24L * 3600 * 1000;
+constexpr long look_again_ms = 1000;  // for a daemon whose start was not seen
+constexpr long busy_daemon_ms = 100;  // between two tries at one that is not ready yet
 constexpr long absent_input_ms = 50;  // to take the provider's input, or its write fails, although nobody hears it
 
 char const* variable(char const* name) {
@@ -195,17 +202,99 @@ struct Answer {
 
 bool never() { return false; }
 
+struct Request {
+  char const* event;
+  char const* token;
+  char const* session;
+  char call[33];  // names this call over its repetitions; empty: it is not repeated
+  Bytes input;
+};
+
+/// 32 hexadecimal digits that nobody else has; empty when the kernel has none to give.
+void make_call(char (&call)[33]) {
+  unsigned char bytes[16];
+  call[0] = 0;
+  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return;
+  for (size_t i = 0; i < sizeof bytes; ++i) snprintf(call + 2 * i, 3, "%02x", bytes[i]);
+}
+
+enum class Outcome {
+  answered,  // and the answer is printed
+  late,
+  lost,  // the daemon went away, is about to go, or is not ready yet
+  refused,
+};
+
+/// One question and its answer over a connection.
+Outcome exchange(int fd, Request const& request, long deadline, char const*& why) {
+  limit_sending(fd, answer_ms);
+  char head[4096];
+  int const head_size = snprintf(head, sizeof head,
+                                 "POST /v1/hooks/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                 "Authorization: Bearer %s\r\nX-Provider-Session: %s\r\n%s%s%sContent-Length: %zu\r\n"
+                                 "Connection: close\r\n\r\n",
+                                 request.event, request.token, request.session, request.call[0] ? "X-Hook-Call: " : "",
+                                 request.call, request.call[0] ? "\r\n" : "", request.input.size);
+  if (!send_all(fd, head, static_cast<size_t>(head_size), MSG_MORE) ||
+      !send_all(fd, request.input.data, request.input.size, 0))
+    explain("the daemon took only a part of the input");  // it may have said why: read on
+
+  Answer answer;
+  Got const got = read_all(fd, answer.bytes, deadline, [&] { return answer.whole(); });
+  if (got == Got::late) {
+    why = "the daemon did not answer in time";
+    return Outcome::late;
+  }
+  if (answer.good()) {
+    size_t const available = answer.bytes.size - answer.body;
+    print(answer.bytes.data + answer.body, answer.has_length && answer.length < available ? answer.length : available);
+    return Outcome::answered;
+  }
+  why = "no good answer";
+  if (answer.body == 0 || answer.bytes.size < 13) return Outcome::lost;
+  char const* const status = answer.bytes.data + 9;
+  explain(status[0] == '2' ? "the answer is cut off" : "the daemon refused:");
+  if (strcmp(variable("AGENT_RUNNER_HOOK_DEBUG"), "1") == 0)
+    dprintf(2, "%.*s\n", static_cast<int>(answer.bytes.size - answer.body), answer.bytes.data + answer.body);
+  bool const comes_back = status[0] == '2' || memcmp(status, "503", 3) == 0;
+  return comes_back ? Outcome::lost : Outcome::refused;
+}
+
+/// A connection to the next daemon; -1 at the deadline, or when the provider that asks has ended.
+int connect_again(char const* path, long deadline, pid_t provider) {
+  char folder[sizeof(sockaddr_un::sun_path)];
+  snprintf(folder, sizeof folder, "%s", path);
+  if (char* const slash = strrchr(folder, '/')) *slash = 0;
+  int const starts = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  inotify_add_watch(starts, folder, IN_CREATE | IN_MOVED_TO);
+  long pause = busy_daemon_ms;  // the one that has just gone may not be quite gone
+  int fd = -1;
+  while (fd < 0 && now_ms() < deadline && getppid() == provider) {
+    long const left = deadline - now_ms();
+    pollfd started{starts, POLLIN, 0};
+    poll(&started, starts < 0 ? 0 : 1, static_cast<int>(pause < left ? pause : left));
+    alignas(inotify_event) char events[4096];
+    bool const seen = starts >= 0 && read(starts, events, sizeof events) > 0;
+    fd = connect_to(path);
+    pause = seen ? busy_daemon_ms : look_again_ms;  // it is named a moment before it listens
+  }
+  if (starts >= 0) close(starts);
+  return fd;
+}
+
 /// Null when the daemon has answered and the answer is printed, else why not.
 char const* run(char const* event, bool permission) {
+  pid_t const provider = getppid();
   char const* const socket_path = variable("AGENT_RUNNER_SOCKET");
-  char const* const token = variable("AGENT_RELAY_TOKEN");
-  char const* const session = variable("AGENT_RELAY_PROVIDER_SESSION_ID");
-  if (!*socket_path || !*token) return "AGENT_RUNNER_SOCKET or AGENT_RELAY_TOKEN is not set: not an agent of ours";
-  if (!is_word(token) || !is_word(session)) return "the token or the session's id is not fit for a header";
+  Request request{event, variable("AGENT_RELAY_TOKEN"), variable("AGENT_RELAY_PROVIDER_SESSION_ID"), "", {}};
+  if (!*socket_path || !*request.token)
+    return "AGENT_RUNNER_SOCKET or AGENT_RELAY_TOKEN is not set: not an agent of ours";
+  if (!is_word(request.token) || !is_word(request.session))
+    return "the token or the session's id is not fit for a header";
 
-  Bytes input;
-  int const fd = connect_to(socket_path);
+  int fd = connect_to(socket_path);
   if (fd < 0) return "no daemon answers at AGENT_RUNNER_SOCKET";
+  Bytes& input = request.input;
   if (isatty(0) != 1) {
     Got const got = read_all(0, input, now_ms() + answer_ms, never);
     if (got == Got::late) return "the input on stdin did not end";
@@ -218,33 +307,23 @@ char const* run(char const* event, bool permission) {
     input.size = 2;
   }
 
-  long patience = answer_ms;
-  if (permission) {
-    long const asked = strtol(variable("AGENT_RUNNER_HOOK_TIMEOUT_MS"), nullptr, 10);
-    if (asked > 0) patience = asked < longest_answer_ms ? asked : longest_answer_ms;
-  }
-  limit_sending(fd, answer_ms);
-  char head[4096];
-  int const head_size = snprintf(head, sizeof head,
-                                 "POST /v1/hooks/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                                 "Authorization: Bearer %s\r\nX-Provider-Session: %s\r\nContent-Length: %zu\r\n"
-                                 "Connection: close\r\n\r\n",
-                                 event, token, session, input.size);
-  if (!send_all(fd, head, static_cast<size_t>(head_size), MSG_MORE) || !send_all(fd, input.data, input.size, 0))
-    explain("the daemon took only a part of the input");  // it may have said why: read on
+  char const* why = nullptr;
+  if (!permission) return exchange(fd, request, now_ms() + answer_ms, why) == Outcome::answered ? nullptr : why;
 
-  Answer answer;
-  Got const got = read_all(fd, answer.bytes, now_ms() + patience, [&] { return answer.whole(); });
-  if (got == Got::late) return "the daemon did not answer in time";
-  if (!answer.good()) {
-    if (answer.body != 0) explain(answer.bytes.data[9] == '2' ? "the answer is cut off" : "the daemon refused:");
-    if (answer.body != 0 && strcmp(variable("AGENT_RUNNER_HOOK_DEBUG"), "1") == 0)
-      dprintf(2, "%.*s\n", static_cast<int>(answer.bytes.size - answer.body), answer.bytes.data + answer.body);
-    return "no good answer";
+  long patience = longest_answer_ms;
+  long const asked = strtol(variable("AGENT_RUNNER_HOOK_TIMEOUT_MS"), nullptr, 10);
+  if (asked > 0 && asked < patience) patience = asked;
+  long const deadline = now_ms() + patience;
+  make_call(request.call);
+  for (;;) {
+    Outcome const outcome = exchange(fd, request, deadline, why);
+    close(fd);
+    if (outcome == Outcome::answered) return nullptr;
+    if (outcome != Outcome::lost || !request.call[0]) return why;
+    explain("the daemon has gone; waiting for the next one");
+    fd = connect_again(socket_path, deadline, provider);
+    if (fd < 0) return why;
   }
-  size_t const available = answer.bytes.size - answer.body;
-  print(answer.bytes.data + answer.body, answer.has_length && answer.length < available ? answer.length : available);
-  return nullptr;
 }
 
 /// Takes what is left of the input.

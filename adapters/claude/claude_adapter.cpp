@@ -21,6 +21,7 @@ AdapterFacts make_facts() {
     "model": {"provider": "anthropic", "source": "provider", "confidence": "unknown"},
     "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
     "context": {"stats": {"source": "statusline", "confidence": "reported"}, "compact": true, "clear": true, "inject": true},
+    "approvals": {"permission": true, "question": true},
     "terminal": {"attach": {"create": false, "read": true, "write": true, "detach": true}}
   })");
   return facts;

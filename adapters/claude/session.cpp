@@ -15,6 +15,8 @@ namespace {
 constexpr auto kStopGrace = milliseconds(700);
 /// The state file is there a moment before SessionStart's hook; without that hook by then, it will not come.
 constexpr auto kReadyGrace = milliseconds(3'000);
+/// A hook that waits for a person is back from its lost daemon within this.
+constexpr auto kHooksComeBack = milliseconds(2'000);
 constexpr std::size_t kToolInputShown = 4096;
 
 std::string text_at(json const& payload, char const* name) {
@@ -39,6 +41,7 @@ ClaudeSession::ClaudeSession(SessionContext context, Options options)
       options_(std::move(options)),
       row_(&newest_row()),
       session_id_(ctx_.session_id),
+      asked_(ctx_.adopted),
       files_(ctx_.executor),
       keyboard_(ctx_.executor),
       changed_(ctx_.executor),
@@ -53,6 +56,7 @@ void ClaudeSession::emit(ProviderEvent event) const {
 }
 
 void ClaudeSession::start() {
+  if (ctx_.adopted) settled_at_ = Clock::now() + kHooksComeBack;
   if (auto added = files_.add(config_dir_ / "sessions"); !added)
     spdlog::error("{}: {}", ctx_.request.agent_id, added.error().message);
   std::filesystem::path transcript = ctx_.transcript;
@@ -102,6 +106,8 @@ void ClaudeSession::become_ready(std::string session_id, std::string transcript,
   Ready ready{session_id_, std::move(transcript), std::move(model), resumed};
   ready.turn_runs = turn_running_ || (live_ && !live_->at_rest());  // one that waits for a permission, too
   emit(std::move(ready));
+  if (live_ && !live_->waiting()) end_asks();
+  tell_asked();
   announce_gate();
 }
 
@@ -129,7 +135,8 @@ void ClaudeSession::turn_ended(TurnEnded ended) {
   interrupted_ = false;
   compacting_ = false;
   emit(std::move(ended));
-  if (!live_ || !live_->waiting()) waiting_for({});
+  if (!live_ || !live_->waiting()) end_asks();
+  tell_asked();
   announce_gate();
 }
 
@@ -155,12 +162,8 @@ void ClaudeSession::on_live_state(LiveState now) {
   if (!was && !ready_) tasks_.spawn("ready", ready_without_hook());
   if (was && was->status == live_->status && was->waiting_for == live_->waiting_for) return;
   ++live_changes_;
-  if (live_->waiting()) {
-    // A permission hook may have said more precisely what for.
-    if (waiting_.empty()) waiting_for(live_->waiting_for.empty() ? "a dialog" : live_->waiting_for);
-  } else if (ready_) {
-    waiting_for({});
-  }
+  if (ready_ && !live_->waiting()) end_asks();
+  if (ready_ || live_->waiting()) tell_asked();
   if ((live_->busy() != turn_running_ || compacting_) && !live_->waiting())
     tasks_.spawn("settle", settle(live_changes_, turns_));
   announce_gate();
@@ -290,9 +293,6 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
   } else if (event == "Notification") {
     emit(Noted{"notification",
                json{{"type", text_at(payload, "notification_type")}, {"message", text_at(payload, "message")}}});
-  } else if (event == "PermissionRequest") {
-    // Nobody answers here yet: the dialog stays for the person at the terminal.
-    waiting_for("permission for " + text_at(payload, "tool_name"));
   } else if (event == "StatusLine") {
     hook_status_line(payload);
   } else if (event == "PreToolUse" || event == "PostToolUse" || event == "PostToolUseFailure") {
@@ -326,8 +326,7 @@ void ClaudeSession::hook_stop_failure(json const& payload) {
 }
 
 void ClaudeSession::hook_tool(std::string const& event, json const& payload) {
-  // A tool runs: whatever was asked before has been answered.
-  if (event != "PreToolUse" && live_ && !live_->waiting()) waiting_for({});
+  follow_tool_call(event, payload);
   json data{{"tool", text_at(payload, "tool_name")}, {"id", text_at(payload, "tool_use_id")}};
   if (auto const agent = text_at(payload, "agent_id"); !agent.empty()) data["subagent"] = agent;
   if (event == "PreToolUse" && payload.contains("tool_input")) {

@@ -29,6 +29,9 @@ class ClaudeSession final : public ProviderSession {
   void start() override;
   awaitable<void> stop() override;
   Result<json> hook(std::string const& event, json const& payload) override;
+  awaitable<Result<json>> ask(std::string call, json payload) override;
+  void ask_left(std::string const& call) override;
+  void answer(std::string const& key, Answer const& answer) override;
   std::string gate(bool urgent) const override;
   awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
   awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
@@ -43,6 +46,15 @@ class ClaudeSession final : public ProviderSession {
     std::string reason{};  ///< empty: none, the composer is ours
     std::string screen{};
     bool draft_set_aside = false;
+  };
+
+  /// A hook that waits for its answer.
+  struct Ask {
+    json payload{};
+    std::string waiting_for{};  ///< for people
+    std::string tool_call{};    ///< what it is about; empty: not known
+    Clock::time_point since{};
+    std::optional<json> output{};  ///< what the hook is to print, once that is known
   };
 
   // session.cpp: facts become events.
@@ -66,6 +78,13 @@ class ClaudeSession final : public ProviderSession {
   awaitable<void> watch_start();
   awaitable<void> ready_without_hook();
   awaitable<void> settle(std::uint64_t change, std::uint64_t turn);
+
+  // session_ask.cpp: people are asked.
+  awaitable<void> after_ask_left(std::string call);
+  void tell_asked();
+  void end_asks();
+  awaitable<void> end_young_asks();
+  void follow_tool_call(std::string const& event, json const& payload);
 
   // session_hand.cpp: typing prompts; session_commands.cpp: typing commands.
   awaitable<Obstacle> approach(Terminal::OutputWatch& watch);
@@ -102,9 +121,13 @@ class ClaudeSession final : public ProviderSession {
   std::optional<LiveState> live_{};
   std::uint64_t live_changes_ = 0;
   std::string session_id_;
-  std::string last_text_{};                  ///< the model's last text, for turns that end without a hook
-  bool interrupted_ = false;                 ///< the transcript shows it for the running turn
-  std::string waiting_{};                    ///< what a person is asked for
+  std::string last_text_{};            ///< the model's last text, for turns that end without a hook
+  bool interrupted_ = false;           ///< the transcript shows it for the running turn
+  std::string waiting_{};              ///< what a person is asked for
+  std::map<std::string, Ask> asks_{};  ///< by the calls of their hooks
+  Clock::time_point settled_at_{};     ///< until then, hooks of before our time may still come back
+  bool asked_ = false;                 ///< something was asked, and that nothing is any more has not been said
+  std::deque<std::pair<std::string, std::size_t>> calls_{};  ///< the newest tool calls: id, and a hash of what they are
   std::string blocked_{};                    ///< what the screen showed in place of an empty composer, until it is gone
   std::string resting_draft_{};              ///< a draft nobody has touched for a while: it may be set aside
   std::string gate_{};                       ///< as announced

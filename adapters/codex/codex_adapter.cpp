@@ -22,6 +22,7 @@ AdapterFacts make_facts() {
     "model": {"provider": "openai", "source": "provider", "confidence": "reported"},
     "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
     "context": {"stats": {"source": "api", "confidence": "reported"}, "compact": true, "clear": true, "inject": true},
+    "approvals": {"permission": true, "question": true},
     "terminal": {"attach": {"create": false, "read": true, "write": true, "detach": true}}
   })");
   return facts;

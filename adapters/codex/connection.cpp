@@ -20,6 +20,7 @@ namespace beast = boost::beast;
 namespace websocket = beast::websocket;
 using Socket = net::local::stream_protocol::socket;
 
+constexpr int kMethodNotFound = -32601;  // JSON-RPC
 /// The server sends whole histories and tool outputs in one frame; what is larger than this is a fault.
 constexpr std::size_t kLargestFrame = 256U << 20;
 constexpr auto kHandshakePatience = std::chrono::seconds(10);
@@ -74,6 +75,14 @@ class WebSocketConnection final : public Connection, public std::enable_shared_f
     }
     if (!open_) co_return lost(why_closed_);
     co_return timed_out("Codex's app server did not answer " + method + " in time");
+  }
+
+  void respond(json const& id, json result) override {
+    if (open_) send({{"id", id}, {"result", std::move(result)}});
+  }
+
+  void refuse(json const& id, std::string why) override {
+    if (open_) send({{"id", id}, {"error", {{"code", kMethodNotFound}, {"message", std::move(why)}}}});
   }
 
   void notify(std::string method, json params) override {

@@ -27,6 +27,9 @@ class Connection {
   /// may have done it.
   virtual awaitable<Result<json>> call(std::string method, json params,
                                        Clock::duration limit = std::chrono::seconds(30)) = 0;
+  /// The answer to a request of the server's.
+  virtual void respond(json const& id, json result) = 0;
+  virtual void refuse(json const& id, std::string why) = 0;
   virtual void notify(std::string method, json params = json::object()) = 0;
   /// Returns when the connection is no more.
   virtual awaitable<void> closed() = 0;

@@ -120,23 +120,6 @@ ThreadStatus thread_status(json const& status) {
   return out;
 }
 
-std::string question_of(std::string const& method, json const& params) {
-  if (method == "item/commandExecution/requestApproval") {
-    auto command = text_at(params, {"command"}).substr(0, 200);
-    return "approval of " + (command.empty() ? std::string("a command") : "the command " + command);
-  }
-  if (method == "item/fileChange/requestApproval") return "approval of a change of files";
-  if (method == "item/permissions/requestApproval") return "more permissions";
-  if (method == "item/tool/requestUserInput") {
-    auto const questions = params.is_object() ? params.find("questions") : params.end();
-    if (params.is_object() && questions != params.end() && questions->is_array() && !questions->empty())
-      return "an answer: " + text_at(questions->front(), {"question"}).substr(0, 200);
-    return "an answer";
-  }
-  if (method == "mcpServer/elicitation/request") return "an answer for an MCP server";
-  return {};
-}
-
 std::string request_key(json const& id) { return id.is_string() ? "s" + id.get<std::string>() : to_text(id); }
 
 std::optional<Noted> tool_event(bool finished, json const& item) {

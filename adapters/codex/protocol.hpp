@@ -32,9 +32,6 @@ struct ThreadStatus {
 };
 ThreadStatus thread_status(json const& status);
 
-/// What a request of the server's asks a person; empty: it asks nobody anything.
-std::string question_of(std::string const& method, json const& params);
-
 /// The id of a request as a key: numbers and strings are told apart.
 std::string request_key(json const& id);
 

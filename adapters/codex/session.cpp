@@ -28,6 +28,7 @@ CodexSession::CodexSession(SessionContext context, Options options)
       home_(codex_home(launch_environment(ctx_.request, options_))),
       row_(&newest_row()),
       thread_(ctx_.session_id),
+      asked_(ctx_.adopted),
       sending_(ctx_.executor),
       changed_(ctx_.executor),
       tasks_(ctx_.executor, "codex " + ctx_.request.agent_id) {
@@ -77,10 +78,10 @@ void CodexSession::announce_gate() {
 /// What a person has to do first: answer, or put right what keeps Codex from working.
 void CodexSession::tell_waiting() {
   // Of a thread that is not ready yet nothing is told before Ready: the daemon learns first that a turn runs.
-  auto now = !problem_.empty()     ? problem_
-             : !ready_             ? std::string()
-             : !questions_.empty() ? questions_.begin()->second
-                                   : flag_;
+  auto now = !problem_.empty()                        ? problem_
+             : !ready_ || !ctx_.request.request_input ? std::string()
+             : !asks_.empty()                         ? asks_.begin()->second.waiting_for
+                                                      : flag_;
   if (now == waiting_) return;
   auto const was = std::exchange(waiting_, std::move(now));
   if (!waiting_.empty())
@@ -107,16 +108,6 @@ void CodexSession::on_frame(json const& frame) {
     on_notification(method, params);
 }
 
-void CodexSession::on_request(std::string const& method, json const& id, json const& params) {
-  if (text_at(params, {"threadId"}) != thread_) return;
-  // Everybody who watches the thread is asked, and the first answer counts: it is left to the person at the
-  // terminal.
-  auto question = question_of(method, params);
-  if (question.empty()) return;
-  questions_[request_key(id)] = std::move(question);
-  tell_waiting();
-}
-
 void CodexSession::on_notification(std::string const& method, json const& params) {
   if (method == "thread/started") return on_other_thread(object_at(params, "thread"));
   if (text_at(params, {"threadId"}) != thread_ || thread_.empty()) return;
@@ -132,13 +123,13 @@ void CodexSession::on_notification(std::string const& method, json const& params
     return;
   }
   if (method == "serverRequest/resolved") {
-    if (params.contains("requestId")) questions_.erase(request_key(params["requestId"]));
-    return tell_waiting();
+    if (params.contains("requestId")) on_request_resolved(params["requestId"]);
+    return;
   }
   if (method == "thread/status/changed") {
     auto const status = thread_status(object_at(params, "status"));
     flag_ = status.waits_for_approval ? "an approval" : status.waits_for_input ? "an answer" : "";
-    if (flag_.empty()) questions_.clear();
+    if (flag_.empty()) flags_cleared();
     tell_waiting();
     // Unloaded behind our back: attach again, which resumes it.
     if (!status.loaded && ready_) attach_again();
@@ -171,6 +162,7 @@ void CodexSession::on_item(bool finished, json const& params) {
     emit(Noted{finished ? "compaction.finished" : "compaction.started"});
     announce_gate();
   } else if (auto event = tool_event(finished, item)) {
+    if (type == "fileChange" && !finished) keep_changes(item);
     emit(std::move(*event));
   }
 }
@@ -193,7 +185,7 @@ void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
     return announce_gate();
   turn_.clear();
   compacting_ = false;
-  questions_.clear();
+  end_asks();
   flag_.clear();
   emit(std::move(end));
   tell_waiting();

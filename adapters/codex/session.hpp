@@ -30,6 +30,7 @@ class CodexSession final : public ProviderSession {
   void start() override;
   awaitable<void> stop() override;
   Result<json> hook(std::string const& event, json const& payload) override;
+  void answer(std::string const& key, Answer const& answer) override;
   std::string gate(bool urgent) const override;
   awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
   awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
@@ -39,6 +40,14 @@ class CodexSession final : public ProviderSession {
   awaitable<Result<void>> quit() override;
 
  private:
+  /// A request of the server's that a person must answer.
+  struct Ask {
+    std::string key, method;
+    json id, params;
+    std::string waiting_for;  ///< for people
+    bool answered = false;    ///< from here
+  };
+
   // session_attach.cpp: the connection and the thread.
   awaitable<void> run();
   awaitable<Result<void>> attach();
@@ -57,7 +66,6 @@ class CodexSession final : public ProviderSession {
   void emit(ProviderEvent event) const;
   void announce_gate();
   void on_frame(json const& frame);
-  void on_request(std::string const& method, json const& id, json const& params);
   void on_notification(std::string const& method, json const& params);
   void on_item(bool finished, json const& params);
   void turn_started(std::string const& id);
@@ -65,6 +73,14 @@ class CodexSession final : public ProviderSession {
   void on_other_thread(json const& thread);
   void set_problem(std::string problem);
   void tell_waiting();
+
+  // session_ask.cpp: people are asked.
+  void on_request(std::string const& method, json const& id, json const& params);
+  void on_request_resolved(json const& id);
+  void flags_cleared();
+  void end_asks();
+  awaitable<void> tell(Ask ask, Answer answer);
+  void keep_changes(json const& item);
 
   // session_hand.cpp: messages; session_commands.cpp: the rest of what people want.
   awaitable<Result<std::string>> send(Prompt const& prompt, std::string text);
@@ -97,16 +113,18 @@ class CodexSession final : public ProviderSession {
   int compactions_ = 0;
   std::string thread_;
   std::string model_{};
-  std::string turn_{};                              ///< the running one
-  std::string last_text_{};                         ///< the model's last words in it
-  std::deque<std::string> ended_turns_{};           ///< the newest few dozen
-  std::deque<std::string> taken_{};                 ///< nonces of completed user messages, the newest few hundred
-  std::map<std::string, std::string> questions_{};  ///< open requests to a person, by their key
-  std::string flag_{};                              ///< what the thread's status says it waits for
-  std::string problem_{};                           ///< why the thread cannot be used at all
-  std::string waiting_{};                           ///< as announced
-  std::string gate_{};                              ///< as announced
-  std::string in_hand_{};                           ///< the nonce whose proof hand() waits for
+  std::string turn_{};                     ///< the running one
+  std::string last_text_{};                ///< the model's last words in it
+  std::deque<std::string> ended_turns_{};  ///< the newest few dozen
+  std::deque<std::string> taken_{};        ///< nonces of completed user messages, the newest few hundred
+  std::map<std::string, Ask> asks_{};      ///< open requests to a person, by the server's ids
+  bool asked_ = false;                     ///< something was asked, and that nothing is any more has not been said
+  std::deque<std::pair<std::string, json>> changes_{};  ///< of the newest fileChange items, by their ids
+  std::string flag_{};                                  ///< what the thread's status says it waits for
+  std::string problem_{};                               ///< why the thread cannot be used at all
+  std::string waiting_{};                               ///< as announced
+  std::string gate_{};                                  ///< as announced
+  std::string in_hand_{};                               ///< the nonce whose proof hand() waits for
   std::optional<Record> record_{};
 
   AsyncMutex sending_;

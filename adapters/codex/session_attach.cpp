@@ -63,7 +63,7 @@ awaitable<void> CodexSession::run() {
 void CodexSession::connection_lost() {
   connection_.reset();
   // Open requests are sent again by a server that lives, and void with one that does not.
-  questions_.clear();
+  asks_.clear();
   flag_.clear();
   tell_waiting();
   announce_gate();
@@ -235,6 +235,7 @@ awaitable<Result<void>> CodexSession::resume_thread() {
   auto const thread = resumed->is_object() ? resumed->value("thread", json::object()) : json::object();
   co_await catch_up(thread);
   if (!std::exchange(ready_, true)) emit(Ready{thread_, record, model_, true, !turn_.empty()});
+  if (flag_.empty()) flags_cleared();
   tell_waiting();
   co_return Result<void>();
 }

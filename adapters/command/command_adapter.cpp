@@ -35,6 +35,7 @@ json capabilities() {
             {"semanticStatus", false},
             {"reconnect", true}}},
           {"context", {{"stats", nullptr}, {"compact", false}, {"clear", false}, {"inject", true}}},
+          {"approvals", {{"permission", false}, {"question", false}}},
           {"terminal", {{"attach", {{"create", false}, {"read", true}, {"write", true}, {"detach", true}}}}}};
 }
 

@@ -29,8 +29,14 @@ Colour colour_of(std::string const& state) {
 std::string why(json const& agent) {
   auto const reason = field(agent, "reason");
   auto const held = field(agent, "held");
-  if (held.empty()) return reason;
-  return (reason.empty() ? "" : reason + "; ") + "held: " + held;
+  std::string asked;
+  for (auto const& approval : array(agent, "approvals"))
+    asked +=
+        (asked.empty() ? "asks: " : ", ") + field(approval, "summary") + " (approval " + field(approval, "id") + ")";
+  std::string text;
+  for (auto const& part : {asked.empty() ? reason : asked, held.empty() ? held : "held: " + held})
+    if (!part.empty()) text += (text.empty() ? "" : "; ") + part;
+  return text;
 }
 
 Result<std::vector<json>> agents_of(ApiClient& api, bool all) {

@@ -14,6 +14,7 @@ struct Spawn {
   std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt, system_prompt,
       idle_ttl, parent, provider_options;
   std::vector<std::string> tags, capabilities, environment, arguments;
+  bool no_input = false;
 };
 
 Result<json> request_of(Spawn const& options) {
@@ -27,6 +28,7 @@ Result<json> request_of(Spawn const& options) {
   set_if(spec, "label", options.label);
   set_if(spec, "systemPromptAppend", options.system_prompt);
   set_if(spec, "parent", options.parent);
+  if (options.no_input) spec["requestInput"] = false;
   set_if(spec, "tags", options.tags);
   set_if(spec, "capabilities", options.capabilities);
   set_if(spec, "providerArgs", options.arguments);
@@ -103,6 +105,8 @@ void add(Program& program) {
       .option("--env", o->environment, "NAME=VALUE", "Its environment")
       .option("--options", o->provider_options, "JSON",
               "Overrides of [providers.NAME] for this agent, as a JSON object")
+      .flag("--no-input", o->no_input,
+            "Nobody is there to ask: its permission requests and questions are denied at once")
       .option("--idle-ttl", o->idle_ttl, "30m", "Suspend it when it has been idle that long")
       .option("--parent", o->parent, "AGENT", "The agent it belongs to", Words::agent)
       .rest(o->arguments, "ARGS", "the provider's own arguments; for the provider command, the command")

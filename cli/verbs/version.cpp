@@ -43,14 +43,17 @@ Result<int> complete_words(Context& context, std::vector<std::string> const& wor
   for (auto const& candidate : found.candidates) context.print(candidate.word + "\t" + candidate.help + "\n");
   if (found.words == Words::file) context.print(":files\n");
   if (found.words == Words::directory) context.print(":directories\n");
-  if (found.words != Words::agent) return exit_done;
-  auto const running = context.running_api();
-  if (!running) return exit_done;
-  auto const agents = (*running)->get("/v1/agents?limit=1000", milliseconds(1000));
-  if (!agents) return exit_done;
-  for (auto const& agent : array(*agents, "agents"))
-    if (auto const id = field(agent, "id"); id.starts_with(words.back()))
-      context.print(single_line(id) + "\t" + single_line(field(agent, "state")) + "\n");
+  auto const offer = [&](char const* target, char const* list, char const* help) {
+    auto const running = context.running_api();
+    if (!running) return;
+    auto const answer = (*running)->get(target, milliseconds(1000));
+    if (!answer) return;
+    for (auto const& row : array(*answer, list))
+      if (auto const id = field(row, "id"); id.starts_with(words.back()))
+        context.print(single_line(id) + "\t" + single_line(field(row, help)) + "\n");
+  };
+  if (found.words == Words::agent) offer("/v1/agents?limit=1000", "agents", "state");
+  if (found.words == Words::approval) offer("/v1/approvals?status=pending", "approvals", "summary");
   return exit_done;
 }
 

@@ -1,21 +1,29 @@
 // What the providers' hooks tell and ask (spec 4.2).
+#include "base/ids.hpp"
 #include "control/route.hpp"
 
 namespace ar::control {
 namespace {
 
+constexpr std::size_t longest_call = 64;
+
 awaitable<Result<Response>> hook(Call& call) {
   auto payload = call.object();
   if (!payload) co_return payload.error();
   std::string session(call.request.header("x-provider-session").value_or(""));
-  auto work = call.backend.hook(call.who, call.name, std::move(session), std::move(*payload));
-  Result<json> answer = unavailable("client_gone", "the hook left before it was answered, or the daemon is stopping");
+  Result<json> answer = unavailable("stopping", "the daemon is stopping; the hook will come again");
   if (call.name == "PermissionRequest") {
-    // It may wait for a person; when the provider withdraws the question its hook is gone.
-    auto waited = co_await while_present(call.client, std::move(work));
-    if (waited) answer = std::move(*waited);
+    // It may wait for a person; when one has said no at the terminal its hook is gone.
+    std::string id(call.request.header("x-hook-call").value_or(""));
+    if (id.size() > longest_call) co_return invalid("X-Hook-Call", "an X-Hook-Call has at most 64 bytes");
+    if (id.empty()) id = new_uuid();
+    auto waited = co_await while_present(call.client, call.backend.ask(call.who, session, id, std::move(*payload)));
+    if (waited)
+      answer = std::move(*waited);
+    else if (!call.client.stopping())
+      call.backend.ask_left(call.who, session, id);
   } else {
-    answer = co_await std::move(work);
+    answer = co_await call.backend.hook(call.who, call.name, std::move(session), std::move(*payload));
   }
   if (!answer) co_return answer.error();
   if (answer->is_null() || (answer->is_object() && answer->empty())) co_return Response{.status = 204};
@@ -23,8 +31,8 @@ awaitable<Result<Response>> hook(Call& call) {
 }
 
 constexpr Route rows[] = {
-    {"POST", "/v1/hooks/{event}", Right::agent, Body::hook, "", "a provider's hook call (X-Provider-Session header)",
-     hook},
+    {"POST", "/v1/hooks/{event}", Right::agent, Body::hook, "",
+     "a provider's hook call (X-Provider-Session, X-Hook-Call)", hook},
 };
 
 }  // namespace

@@ -113,6 +113,7 @@ struct Room {
 
   /// `adopted`: by a daemon that has heard nothing of it yet.
   explicit Room(bool adopted = false) {
+    std::filesystem::create_directories(dir.path() / "sessions");
     SessionContext context;
     context.adopted = adopted;
     context.executor = io.get_executor();
@@ -125,7 +126,6 @@ struct Room {
     context.emit = [this](ProviderEvent event) { events.push_back(std::move(event)); };
     session = std::make_unique<claude::ClaudeSession>(std::move(context), claude::Options());
     if (adopted) cli->dialog = "still drawing";
-    std::filesystem::create_directories(dir.path() / "sessions");
     session->start();
     if (adopted) return;
     REQUIRE(
@@ -175,6 +175,34 @@ struct Room {
   }
   Handing hand() { return run(session->hand(prompt(), {})); }
   Witness ask(bool gone = false) { return run(session->witness(prompt(), gone)); }
+
+  /// A PermissionRequest hook calls; what it is answered comes into `outputs`, or its error's field into `errors`.
+  void ask_person(std::string const& call, json payload) {
+    net::co_spawn(io, session->ask(call, std::move(payload)), [this, call](std::exception_ptr, Result<json> answer) {
+      if (answer)
+        outputs[call] = std::move(*answer);
+      else
+        errors[call] = answer.error().field;
+    });
+    pass(1ms);
+  }
+  /// The CLI writes its live state.
+  void live(std::string const& status) {
+    auto const file = dir.path() / "sessions" / (std::to_string(cli->pid()) + ".json");
+    json const state = {{"sessionId", "s"}, {"status", status}, {"waitingFor", "permission prompt"}};
+    std::ofstream(file) << state.dump() << std::flush;
+    pass(1ms);
+  }
+  void pass(Clock::duration time) { test::advance(io, clock, time); }
+  template <class Event>
+  std::vector<Event> all() const {
+    std::vector<Event> found;
+    for (auto const& event : events)
+      if (auto const* one = std::get_if<Event>(&event)) found.push_back(*one);
+    return found;
+  }
+  std::map<std::string, json> outputs{};
+  std::map<std::string, std::string> errors{};
 };
 
 }  // namespace
@@ -337,8 +365,9 @@ TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {
   (void)session.hook("UserPromptSubmit", {{"prompt", "a person's"}});
   CHECK(session.gate(false) == "a turn is running");
   CHECK(session.gate(true).empty());
-  (void)session.hook("PermissionRequest", {{"tool_name", "Bash"}});
+  room.ask_person("c1", {{"tool_name", "Bash"}});
   CHECK(session.gate(true) == "waiting for a person: permission for Bash");
+  room.pass(1s);
   (void)session.hook("Stop", {{"last_assistant_message", "done"}});
   CHECK(session.gate(false).empty());
   (void)session.hook("PreCompact", {{"trigger", "manual"}});
@@ -362,4 +391,181 @@ TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
          {json::object(),
           json{{"prompt", 5}, {"agent_id", json::array()}, {"context_window", "x"}, {"tool_input", nullptr}}})
       CHECK(room.session->hook(event, payload).has_value());
+}
+
+TEST_CASE("APermissionIsAskedAndItsDecisionIsTheHooksAnswer") {
+  Room room;
+  auto& session = *room.session;
+  json const payload = {{"tool_name", "Bash"},
+                        {"tool_input", {{"command", "touch x"}}},
+                        {"permission_suggestions",
+                         {{{"type", "addRules"},
+                           {"rules", {{{"toolName", "Bash"}, {"ruleContent", "touch:*"}}}},
+                           {"behavior", "allow"},
+                           {"destination", "localSettings"}}}}};
+  (void)session.hook("UserPromptSubmit", {{"prompt", "x"}});
+  auto const decide = [&](std::string const& call, Answer const& answer) {
+    room.ask_person(call, payload);
+    CHECK(session.gate(true) == "waiting for a person: permission for Bash: touch x");
+    session.answer(call, answer);
+    room.pass(1ms);
+    CHECK(session.gate(true).empty());
+    return room.outputs.at(call)["hookSpecificOutput"]["decision"];
+  };
+  CHECK(decide("c1", {Decision::approve})["behavior"] == "allow");
+  auto const for_session = decide("c2", {Decision::approve_session});
+  CHECK(for_session["behavior"] == "allow");
+  CHECK(for_session["updatedPermissions"][0]["destination"] == "session");
+  CHECK(for_session["updatedPermissions"][0]["rules"][0]["ruleContent"] == "touch:*");
+  auto const denied = decide("c3", {Decision::deny, "not now"});
+  CHECK(denied["behavior"] == "deny");
+  CHECK(denied["message"] == "not now");
+  CHECK(!denied.contains("interrupt"));
+  CHECK(decide("c4", {Decision::abort})["interrupt"] == true);
+  // Left to the terminal: the hook says nothing.
+  room.ask_person("c5", payload);
+  session.answer("c5", {});
+  room.pass(1ms);
+  CHECK(room.outputs.at("c5").empty());
+  auto const asked = room.all<Asked>();
+  REQUIRE(asked.size() == 5);
+  CHECK(asked[0].request.key == "c1");
+  CHECK(asked[0].request.summary == "Bash: touch x");
+  CHECK(asked[0].request.session_grant == std::vector<std::string>{"Bash(touch:*)"});
+  CHECK(room.all<AskEnded>().empty());
+}
+
+TEST_CASE("AQuestionIsAnsweredThroughItsInput") {
+  Room room;
+  json const payload = {
+      {"tool_name", "AskUserQuestion"},
+      {"tool_input",
+       {{"questions",
+         {{{"question", "Which?"},
+           {"header", "H"},
+           {"options", {{{"label", "A"}}, {{"label", "B"}}}},
+           {"multiSelect", true}},
+          {{"question", "Why?"}, {"header", "W"}, {"options", json::array()}, {"multiSelect", false}}}}}}};
+  room.ask_person("q", payload);
+  auto const asked = room.all<Asked>();
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].request.kind == ApprovalRequest::Kind::question);
+  REQUIRE(asked[0].request.questions.size() == 2);
+  CHECK(asked[0].request.questions[0].multiple);
+  CHECK(room.session->gate(true) == "waiting for a person: an answer: Which?");
+  room.session->answer("q", {Decision::answer, "", {{"A", "B"}, {"because"}}});
+  room.pass(1ms);
+  auto const input = room.outputs.at("q")["hookSpecificOutput"]["decision"]["updatedInput"];
+  CHECK(input["questions"] == payload["tool_input"]["questions"]);
+  CHECK(input["answers"] == json{{"Which?", "A, B"}, {"Why?", "because"}});
+}
+
+TEST_CASE("AYesAtTheTerminalShowsInTheToolsOwnHook") {
+  Room room;
+  auto& session = *room.session;
+  json const one = {{"tool_name", "WebFetch"}, {"tool_input", {{"url", "http://a"}}}};
+  json const two = {{"tool_name", "WebFetch"}, {"tool_input", {{"url", "http://b"}}}};
+  auto const with_id = [](json payload, char const* id) {
+    payload["tool_use_id"] = id;
+    return payload;
+  };
+  (void)session.hook("PreToolUse", with_id(one, "t1"));
+  (void)session.hook("PreToolUse", with_id(two, "t2"));
+  room.ask_person("c1", one);
+  room.ask_person("c2", two);
+  (void)session.hook("PostToolUse", with_id(two, "t2"));
+  room.pass(1ms);
+  REQUIRE(room.all<AskEnded>().size() == 1);
+  CHECK(room.all<AskEnded>()[0].key == "c2");
+  CHECK(room.outputs.at("c2").empty());  // its hook may go
+  CHECK(!room.outputs.contains("c1"));
+  CHECK(session.gate(true) == "waiting for a person: permission for WebFetch: http://a");
+  session.answer("c2", {Decision::deny});  // too late: nothing happens
+  session.answer("c1", {Decision::approve});
+  room.pass(1ms);
+  CHECK(room.outputs.at("c1")["hookSpecificOutput"]["decision"]["behavior"] == "allow");
+}
+
+TEST_CASE("AYesAtTheTerminalShowsInTheLiveState") {
+  Room room;
+  room.live("busy");
+  (void)room.session->hook("UserPromptSubmit", {{"prompt", "x"}});
+  room.ask_person("c1", {{"tool_name", "Bash"}});
+  room.live("waiting");
+  room.pass(1s);
+  CHECK(room.all<NothingAsked>().empty());
+  room.live("busy");
+  CHECK(room.all<NothingAsked>().size() == 1);
+  CHECK(room.outputs.at("c1").empty());
+  CHECK(room.session->gate(true).empty());
+  // One that has just come may belong to the next dialog.
+  room.ask_person("c2", {{"tool_name", "Bash"}});
+  room.live("waiting");
+  room.live("busy");
+  CHECK(!room.outputs.contains("c2"));
+  room.live("waiting");
+  room.pass(2s);
+  CHECK(!room.outputs.contains("c2"));
+  room.live("busy");
+  CHECK(room.outputs.contains("c2"));
+  CHECK(room.all<NothingAsked>().size() == 2);
+}
+
+TEST_CASE("AHookOfBeforeHasTimeToComeBackToAnAdoptedSession") {
+  Room room(true);
+  room.live("busy");  // the dialog does not show there yet
+  room.pass(1s);
+  CHECK(room.all<NothingAsked>().empty());
+  room.ask_person("c1", {{"tool_name", "Bash"}});
+  room.live("waiting");
+  room.pass(5s);
+  CHECK(room.all<NothingAsked>().empty());
+  room.session->answer("c1", {Decision::approve});
+  room.pass(1ms);
+  CHECK(room.outputs.at("c1")["hookSpecificOutput"]["decision"]["behavior"] == "allow");
+}
+
+TEST_CASE("WhatWasAnsweredWhileNoDaemonRanIsOver") {
+  Room room(true);
+  room.live("busy");
+  room.pass(1s);
+  CHECK(room.all<NothingAsked>().empty());
+  room.pass(2s);
+  CHECK(room.all<NothingAsked>().size() == 1);
+}
+
+TEST_CASE("AHookThatGaveUpLeavesItToTheTerminal") {
+  Room room;
+  room.live("waiting");
+  room.ask_person("c1", {{"tool_name", "Bash"}});
+  room.session->ask_left("c1");
+  room.pass(1ms);
+  room.pass(2s);
+  REQUIRE(room.all<AskEnded>().size() == 1);
+  CHECK(!room.all<AskEnded>()[0].answered);
+  CHECK(!room.session->gate(true).empty());  // the dialog is still there
+}
+
+TEST_CASE("ANoAtTheTerminalEndsTheHook") {
+  Room room;
+  room.ask_person("c1", {{"tool_name", "Bash"}});
+  room.session->ask_left("c1");
+  room.pass(2s);
+  REQUIRE(room.all<AskEnded>().size() == 1);
+  CHECK(room.all<AskEnded>()[0].answered);
+  CHECK(room.session->gate(true).empty());
+}
+
+TEST_CASE("WhatIsNoRequestIsRefusedAndLeftToTheScreen") {
+  Room room;
+  for (json const& payload : {json::object(), json{{"tool_name", 5}}, json{{"tool_name", ""}}}) {
+    room.ask_person("bad", payload);
+    CHECK(room.errors.at("bad") == "tool_name");
+  }
+  CHECK(room.all<Asked>().empty());
+  // Questions that are none are a permission like any other.
+  room.ask_person("odd", {{"tool_name", "AskUserQuestion"}, {"tool_input", {{"questions", "what?"}}}});
+  room.ask_person("odd2", {{"tool_name", "AskUserQuestion"}, {"tool_input", {{"questions", {5, nullptr}}}}});
+  for (auto const& asked : room.all<Asked>()) CHECK(asked.request.kind == ApprovalRequest::Kind::permission);
+  CHECK(room.all<Asked>().size() == 2);
 }

@@ -356,6 +356,127 @@ TEST_CASE("ARequestIsLeftToThePersonAndClosesTheGateUntilItIsAnswered") {
   });
 }
 
+TEST_CASE("ADecisionIsTheResultOfTheServersRequest") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.server->turn_started("t1");
+    std::int64_t number = 10;
+    json frame;
+    auto const decide = [&](char const* method, json params, Answer answer) -> awaitable<void> {
+      auto const id = number++;
+      params["threadId"] = "thread-1";
+      params["itemId"] = "i";
+      auto const asked_before = room.all<Asked>().size();
+      room.server->send(json{{"id", id}, {"method", method}, {"params", params}}.dump());
+      std::function<bool()> const asked = [&] { return room.all<Asked>().size() > asked_before; };
+      co_await room.until(asked);
+      CHECK(room.all<Asked>().back().request.key == "i/" + std::to_string(id));
+      room.session->answer(room.all<Asked>().back().request.key, answer);
+      room.session->answer(room.all<Asked>().back().request.key, answer);  // told twice, said once
+      auto const answer_to = [&]() -> json const* {
+        for (auto const& one : room.server->received)
+          if (!one.contains("method") && one.value("id", -1) == id) return &one;
+        return nullptr;
+      };
+      std::function<bool()> const answered = [&] { return answer_to() != nullptr; };
+      co_await room.until(answered);
+      frame = (*answer_to())["result"];
+      room.server->notify("serverRequest/resolved", {{"threadId", "thread-1"}, {"requestId", id}});
+    };
+    json const command = {{"command", "rm x"}};
+    co_await decide("item/commandExecution/requestApproval", command, {Decision::approve});
+    CHECK(frame["decision"] == "accept");
+    co_await decide("item/commandExecution/requestApproval", command, {Decision::approve_session});
+    CHECK(frame["decision"] == "acceptForSession");
+    co_await decide("item/fileChange/requestApproval", json::object(), {Decision::deny});
+    CHECK(frame["decision"] == "decline");
+    CHECK(room.server->count("turn/steer") == 0);
+    room.server->answers["turn/steer"] = [](json const&) { return AppServer::result({{"turnId", "t1"}}); };
+    co_await decide("item/commandExecution/requestApproval", command, {Decision::deny, "not now"});
+    CHECK(frame["decision"] == "decline");
+    auto const told = room.server->last("turn/steer");  // the server has no words for a reason
+    CHECK(told["expectedTurnId"] == "t1");
+    CHECK(told["input"][0]["text"].get<std::string>().find("not now") != std::string::npos);
+    co_await decide("item/fileChange/requestApproval", json::object(), {Decision::abort});
+    CHECK(frame["decision"] == "cancel");
+    json const wish = {{"permissions", {{"network", {{"enabled", true}}}}}};
+    co_await decide("item/permissions/requestApproval", wish, {Decision::approve_session});
+    CHECK(frame["scope"] == "session");
+    CHECK(frame["permissions"] == wish["permissions"]);
+    co_await decide("item/permissions/requestApproval", wish, {Decision::deny});
+    CHECK(frame["permissions"] == json::object());
+    json const question = {{"questions",
+                            {{{"id", "q1"},
+                              {"question", "Which?"},
+                              {"isOther", false},
+                              {"options", {{{"label", "A"}}, {{"label", "B"}}}}}}}};
+    co_await decide("item/tool/requestUserInput", question, {Decision::answer, "", {{"B"}}});
+    CHECK(frame["answers"]["q1"]["answers"] == json::array({"B"}));
+    CHECK(!room.all<Asked>().back().request.questions[0].free_text);
+    co_await decide("item/tool/requestUserInput", question, {Decision::deny, "nobody knows"});
+    CHECK(frame["answers"]["q1"]["answers"][0] == "No answer: nobody knows");
+    json form = {{"serverName", "files"}, {"mode", "form"}, {"message", "How many?"}};
+    form["requestedSchema"]["properties"]["count"] = {{"type", "integer"}};
+    co_await decide("mcpServer/elicitation/request", form, {Decision::answer, "", {{"5"}}});
+    CHECK(frame["action"] == "accept");
+    CHECK(frame["content"]["count"] == 5);
+    form["requestedSchema"]["properties"] = json::object();
+    co_await decide("mcpServer/elicitation/request", form, {Decision::deny});
+    CHECK(frame["action"] == "decline");
+    CHECK(room.all<AskEnded>().empty());
+  });
+}
+
+TEST_CASE("AnUnknownRequestIsRefusedRatherThanLeftToHang") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.server->send(R"({"id":"x","method":"item/tool/call","params":{"threadId":"thread-1","tool":"t"}})");
+    room.server->send(R"({"id":"y","method":"item/tool/call","params":{"threadId":"other","tool":"t"}})");
+    auto const refused = [&](char const* id) {
+      for (auto const& frame : room.server->received)
+        if (frame.contains("error") && frame.value("id", "") == id) return true;
+      return false;
+    };
+    std::function<bool()> const told = [&] { return refused("x"); };
+    co_await room.until(told);
+    CHECK(!refused("y"));
+    CHECK(room.all<Asked>().empty());
+  });
+}
+
+TEST_CASE("AfterALostConnectionTheSameRequestHasTheSameKey") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    room.server->turn_started("t1");
+    auto const ask =
+        R"({"id":3,"method":"item/fileChange/requestApproval","params":{"threadId":"thread-1","itemId":"i"}})";
+    room.server->send(ask);
+    std::function<bool()> const once = [&] { return room.all<Asked>().size() == 1; };
+    co_await room.until(once);
+    room.server->status = {{"type", "active"}, {"activeFlags", json::array({"waitingOnApproval"})}};
+    room.server->answers["thread/turns/list"] = [](json const&) {
+      return AppServer::result({{"data", json::array({json{{"id", "t1"}, {"status", "inProgress"}}})}});
+    };
+    room.server->drop();
+    room.session->answer("i/3", {Decision::approve});  // lost on its way
+    std::function<bool()> const back = [&] { return room.server->count("thread/resume") == 1; };
+    co_await room.until(back);
+    room.server->send(ask);
+    std::function<bool()> const twice = [&] { return room.all<Asked>().size() == 2; };
+    co_await room.until(twice);
+    CHECK(room.all<Asked>()[0].request.key == room.all<Asked>()[1].request.key);
+    CHECK(room.all<NothingAsked>().empty());
+    // A person answers on the screen.
+    room.server->notify("serverRequest/resolved", {{"threadId", "thread-1"}, {"requestId", 3}});
+    std::function<bool()> const over = [&] { return room.all<AskEnded>().size() == 1; };
+    co_await room.until(over);
+    CHECK(room.all<AskEnded>()[0].answered);
+  });
+}
+
 TEST_CASE("WithoutALoginAPersonIsToldWhatToDo") {
   Room room;
   room.server->answers["account/read"] = [](json const&) {

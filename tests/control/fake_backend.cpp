@@ -183,13 +183,35 @@ awaitable<Result<std::string>> FakeBackend::attachment(std::string id) {
 awaitable<Result<json>> FakeBackend::hook(Principal who, std::string event, std::string session, json payload) {
   record("hook " + name(who) + " " + event + " " + session + " " + payload.value("session_id", "-"));
   if (event == "Silent") co_await wait_for_release(std::chrono::hours(1));
-  bool decided = true;
-  if (event == "PermissionRequest") decided = co_await wait_for_release(std::chrono::hours(1));
-  if (!decided) co_return timed_out("nobody decided");
   if (event == "Stop") co_return ok(json::object());
   if (event == "Refused") co_return conflict("stale_provider_session", "an earlier process");
   auto const bytes = static_cast<std::int64_t>(payload.dump().size());
   co_return ok(json{{"hookSpecificOutput", {{"hookEventName", event}, {"bytes", bytes}}}});
+}
+awaitable<Result<json>> FakeBackend::ask(Principal who, std::string session, std::string call, json /*payload*/) {
+  record("ask " + name(who) + " " + session + " " + call);
+  bool const decided = co_await wait_for_release(std::chrono::hours(1));
+  if (!decided) co_return timed_out("nobody decided");
+  co_return ok(json{{"hookSpecificOutput", {{"hookEventName", "PermissionRequest"}}}});
+}
+void FakeBackend::ask_left(Principal const& who, std::string const& session, std::string const& call) {
+  record("ask_left " + name(who) + " " + session + " " + call);
+}
+awaitable<Result<json>> FakeBackend::approvals(Page page) {
+  record("approvals " + page.status.value_or("-") + " " + page.agent.value_or("-") + " " + std::to_string(page.cursor) +
+         " " + std::to_string(page.limit));
+  co_return ok(json{{"approvals", json::array({json{{"id", 1}}})}});
+}
+awaitable<Result<json>> FakeBackend::approval(std::int64_t id) {
+  record("approval " + std::to_string(id));
+  if (id > 2) co_return not_found("no_such_approval", "there is no approval " + std::to_string(id));
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<json>> FakeBackend::decide(std::int64_t id, json decision, std::string where) {
+  record("decide " + std::to_string(id) + " " + decision.value("decision", "-") + " " + where);
+  if (id > 2) co_return not_found("no_such_approval", "there is no approval " + std::to_string(id));
+  if (id == 2) co_return conflict("already_decided", "approval 2 was denied over http");
+  co_return ok(json{{"id", id}, {"status", "approved"}});
 }
 awaitable<Result<std::vector<Event>>> FakeBackend::events(std::string agent, std::int64_t cursor, int limit) {
   if (!agent.empty() && !known(agent)) co_return no_agent(agent);

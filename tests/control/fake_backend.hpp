@@ -50,9 +50,17 @@ class FakeBackend final : public control::Backend {
   awaitable<Result<json>> requeue(std::int64_t id) override;
   awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) override;
   awaitable<Result<std::string>> attachment(std::string id) override;
-  /// Event "Silent" never answers, "PermissionRequest" waits for release_waits(), "Stop" has nothing to say.
+  /// Event "Silent" never answers, "Stop" has nothing to say.
   awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
                                json payload) override;
+  /// Waits for release_waits().
+  awaitable<Result<json>> ask(control::Principal who, std::string provider_session, std::string call,
+                              json payload) override;
+  void ask_left(control::Principal const& who, std::string const& provider_session, std::string const& call) override;
+  /// Approval 1 exists; 2 has been decided.
+  awaitable<Result<json>> approvals(control::Page page) override;
+  awaitable<Result<json>> approval(std::int64_t id) override;
+  awaitable<Result<json>> decide(std::int64_t id, json decision, std::string where) override;
   awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event() const override { return static_cast<std::int64_t>(log_.size()); }
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;

@@ -168,6 +168,45 @@ TEST_CASE("APermissionWaitsAsLongAsConfigured") {
   CHECK(run_program(hook, {"PermissionRequest"}, hasty, "{}").out == denial);
   // The daemon learns that nobody listens any more.
   CHECK(server.eventually([&] { return server.backend().waits_cancelled == 1; }));
+  CHECK(server.eventually([&] {
+    for (auto const& call : server.backend().calls())
+      if (call.starts_with("ask_left a s-1 ")) return true;
+    return false;
+  }));
+}
+
+TEST_CASE("APermissionComesBackToTheNextDaemonUnderTheSameId") {
+  TempDir dir;
+  auto const path = dir.path() / "control.sock";
+  auto const call_of = [](TestServer& server) {
+    for (auto const& call : server.backend().calls())
+      if (call.starts_with("ask a s-1 ")) return call.substr(10);
+    return std::string();
+  };
+  std::string first, second;
+  std::future<Ran> ran;
+  {
+    TestServer dying;
+    std::filesystem::create_symlink(dying.socket(), path);
+    auto const patient = environment(path, {"AGENT_RUNNER_HOOK_TIMEOUT_MS=60000"});
+    ran = std::async(std::launch::async,
+                     [patient] { return run_program(hook, {"PermissionRequest"}, patient, R"({"tool_name":"x"})"); });
+    REQUIRE(dying.eventually([&] { return dying.backend().waiting == 1; }));
+    first = call_of(dying);
+    CHECK(first.size() == 32);
+    dying.stop();
+    // The daemon stops: that is no answer of anybody's.
+    for (auto const& call : dying.backend().calls()) CHECK(!call.starts_with("ask_left"));
+  }
+  CHECK(ran.wait_for(500ms) == std::future_status::timeout);
+  TestServer next;
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(next.socket(), path);
+  REQUIRE(next.eventually([&] { return next.backend().waiting == 1; }));
+  second = call_of(next);
+  CHECK(first == second);
+  next.on_io([&] { next.backend().release_waits(); });
+  CHECK(json::parse(ran.get().out)["hookSpecificOutput"]["hookEventName"] == "PermissionRequest");
 }
 
 TEST_CASE("WrongEventsAndForeignSessionsDoNothing") {

@@ -17,6 +17,7 @@ std::string target_of(control::Route const& route, std::string const& agent) {
   };
   put("{agent}", agent);
   put("{message}", "7");
+  put("{approval}", "1");
   put("{attachment}", "f00");
   put("{event}", "Stop");
   return target;

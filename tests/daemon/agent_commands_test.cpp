@@ -164,8 +164,10 @@ class World {
     journal_ = *Journal::open(io_.get_executor(), dir_.path() / "journal.db");
     events_.emplace(io_.get_executor(), *journal_);
     REQUIRE(await(events_->load(30)).has_value());
-    services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *bus, terminals_, changed_,
-                               files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+    approvals_.emplace(io_.get_executor(), *journal_, *events_, ApprovalPolicy{});
+    REQUIRE(await(approvals_->load(30)).has_value());
+    services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
+                               changed_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
     supervisor_.emplace(*services_);
     REQUIRE(await(supervisor_->take_over()).has_value());
   }
@@ -175,8 +177,10 @@ class World {
     if (!supervisor_) return;
     await(supervisor_->shut_down(false));
     supervisor_.reset();
+    await(approvals_->stop());
     await(journal_->stop());
     services_.reset();
+    approvals_.reset();
     events_.reset();
     journal_.reset();
   }
@@ -246,6 +250,7 @@ class World {
   Notifier changed_{io_.get_executor()};
   std::unique_ptr<Journal> journal_;
   std::optional<EventLog> events_;
+  std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
 };

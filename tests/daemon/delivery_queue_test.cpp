@@ -73,8 +73,9 @@ class World final : public DeliveryHost {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
     bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", {});
     events_.emplace(io.get_executor(), *journal_);
-    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *bus, terminals_, changed_,
-                               files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+    approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
+    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
+                               changed_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     queue.emplace(*services_, "a", *this);
     tasks_.emplace(io.get_executor(), "test");
@@ -180,6 +181,7 @@ class World final : public DeliveryHost {
   Work work_;
   std::unique_ptr<Journal> journal_;
   std::optional<EventLog> events_;
+  std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::unique_ptr<relay::Subscription> subscription_;
   std::optional<TaskGroup> tasks_;

@@ -213,7 +213,14 @@ awaitable<void> ClaudeLab::serve(net::local::stream_protocol::socket client) {
   auto [read_error, read] = co_await net::async_read(client, rest, nothrow);
   if (read_error) co_return;
   auto const payload = json::parse(body, nullptr, false);
-  auto const answer = session && payload.is_object() ? session->hook(event, payload) : ok(json::object());
+  auto const held = session;  // a permission may wait longer than the test keeps this session
+  Result<json> answer = ok(json::object());
+  if (held && payload.is_object() && event == "PermissionRequest") {
+    auto call = new_uuid();
+    answer = co_await held->ask(std::move(call), payload);
+  } else if (held && payload.is_object()) {
+    answer = held->hook(event, payload);
+  }
   auto const text = answer && !answer->empty() ? answer->dump() : std::string();
   auto const reply =
       "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) + "\r\nConnection: close\r\n\r\n" + text;

@@ -33,7 +33,7 @@ class ClaudeLab {
   net::io_context io{1};
   std::vector<adapters::ProviderEvent> events;
   std::shared_ptr<adapters::Terminal> terminal;
-  std::unique_ptr<adapters::ProviderSession> session;
+  std::shared_ptr<adapters::ProviderSession> session;
   adapters::LaunchRequest request;
   adapters::LaunchPlan plan;
 

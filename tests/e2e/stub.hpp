@@ -12,16 +12,24 @@ struct Stub : StubApi {
 };
 
 /// The real Claude Code as agent `name`: every first-run dialog answered, nothing asked, the stub as its model.
-inline void spawn_claude(Installation& home, std::string const& name, std::string const& claude, Stub const& stub) {
+inline void spawn_claude(Installation& home, std::string const& name, std::string const& claude, Stub const& stub,
+                         std::string const& approval_mode = "full", std::vector<std::string> const& more = {}) {
   auto const config = home.work() / ("config-" + name);
   std::filesystem::create_directories(config);
   std::ofstream(config / ".claude.json") << R"({"hasCompletedOnboarding":true})";
   json const options = {
       {"command", claude}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
-  home.good({"spawn", name, "--provider", "claude", "--cwd", home.work().string(), "--approval-mode", "full", "--env",
-             "CLAUDE_CONFIG_DIR=" + config.string(), "--env", "ANTHROPIC_BASE_URL=" + stub.url(), "--env",
-             "ANTHROPIC_AUTH_TOKEN=stub", "--env", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "--options",
-             options.dump()});
+  std::vector<std::string> words{"spawn",           name,
+                                 "--provider",      "claude",
+                                 "--cwd",           home.work().string(),
+                                 "--approval-mode", approval_mode,
+                                 "--env",           "CLAUDE_CONFIG_DIR=" + config.string(),
+                                 "--env",           "ANTHROPIC_BASE_URL=" + stub.url(),
+                                 "--env",           "ANTHROPIC_AUTH_TOKEN=stub",
+                                 "--env",           "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+                                 "--options",       options.dump()};
+  words.insert(words.end(), more.begin(), more.end());
+  home.good(words);
 }
 
 }  // namespace ar::test

@@ -10,6 +10,7 @@
 // Without directives it answers "ACK", after a script's end "DONE".
 //
 // GET  /__prompts   every text the model was given in the newest conversation, in order: the count at the model's side
+// GET  /__results   what the tools gave back in it
 // GET  /__requests  how many requests came, for conversations and for other purposes
 // POST /__mode      {"mode":"ok"|"fail"|"hang","status":503,"delay":MS}: an outage; every answer so much later
 import http from "node:http";
@@ -151,6 +152,10 @@ const server = http.createServer(async (request, response) => {
   const path = request.url.split("?")[0];
   const reply = (value) => { response.writeHead(200, { "content-type": "application/json" }); response.end(JSON.stringify(value)); };
   if (path === "/__prompts") return reply(newestMessages.filter((m) => m.role !== "assistant").flatMap(textsOf));
+  if (path === "/__results") {
+    const results = newestMessages.flatMap((m) => blocksOf(m.content)).filter((b) => b.type === "tool_result");
+    return reply(results.map((b) => (typeof b.content === "string" ? b.content : textsOf(b).join(""))));
+  }
   if (path === "/__requests") return reply(requests);
   if (path === "/__mode") { mode = body; failures.clear(); return reply({}); }
   if (path.endsWith("/count_tokens")) return reply({ input_tokens: 100 });

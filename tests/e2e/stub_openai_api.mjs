@@ -3,7 +3,7 @@
 //   [[sleep:MS]] [[say:TEXT]] [[fail:STATUS]] [[exec:CMD]] [[esc:CMD]] (asks for approval) [[use:TOKENS]]
 //   [[ask:QUESTION]] (asks a person: Red or Blue)
 // GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__latest: of the newest one;
-// GET /__calls: how often it was asked.
+// GET /__calls: how often it was asked; GET /__outputs: what the tools gave back in the newest one.
 // POST /__mode {"mode":"ok"|"fail","status":503,"delay":MS}: an outage; every answer so much later.
 import http from "node:http";
 
@@ -19,6 +19,7 @@ let calls = 0;
 let prompts = [];
 let latest = [];
 let mode = { mode: "ok" };
+let outputs = [];
 
 async function respond(res, body) {
   const number = ++calls;
@@ -28,6 +29,7 @@ async function respond(res, body) {
   if (latest.length >= prompts.length) prompts = latest;
   const last = users[users.length - 1];
   const text = textOf(last?.content);
+  outputs = input.filter((item) => /call_output$/.test(item.type || "")).map((item) => textOf(item.output));
   const given = input.slice(input.lastIndexOf(last) + 1).filter((item) => /call_output$/.test(item.type || ""));
 
   const { delay = 0 } = mode;
@@ -75,6 +77,7 @@ const server = http.createServer(async (req, res) => {
   };
   if (req.method === "GET" && req.url === "/__prompts") return json(prompts);
   if (req.method === "GET" && req.url === "/__latest") return json(latest);
+  if (req.method === "GET" && req.url === "/__outputs") return json(outputs);
   if (req.method === "GET" && req.url === "/__calls") return json(calls);
   if (req.method === "POST" && req.url === "/__mode") {
     mode = JSON.parse(Buffer.concat(chunks).toString("utf8"));

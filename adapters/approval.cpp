@@ -1,0 +1,63 @@
+#include "adapters/approval.hpp"
+
+#include <array>
+#include <utility>
+
+namespace ar::adapters {
+namespace {
+
+constexpr std::array<std::pair<Decision, std::string_view>, 5> kDecisions{
+    {{Decision::approve, "approve"},
+     {Decision::approve_session, "approve-session"},
+     {Decision::deny, "deny"},
+     {Decision::abort, "abort"},
+     {Decision::answer, "answer"}}};
+constexpr std::size_t kText = 4 << 10, kWhole = 32 << 10, kLine = 120;
+
+/// At most `limit` bytes, cut between characters.
+std::string_view cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return text.substr(0, limit);
+}
+
+void cut_texts(json& value) {
+  if (value.is_string()) {
+    auto const& text = value.get_ref<std::string const&>();
+    if (text.size() > kText) value = std::string(cut(text, kText)) + "... (" + std::to_string(text.size()) + " bytes)";
+  } else if (value.is_structured()) {
+    for (auto& part : value) cut_texts(part);
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Decision decision) {
+  for (auto const& [known, word] : kDecisions)
+    if (known == decision) return word;
+  return "";
+}
+
+std::optional<Decision> decision_from(std::string_view word) {
+  for (auto const& [decision, known] : kDecisions)
+    if (known == word) return decision;
+  return std::nullopt;
+}
+
+json bounded(json const& input) {
+  auto const size = to_text(input).size();
+  if (size <= kText) return input;
+  json kept = input;
+  cut_texts(kept);
+  if (auto text = to_text(kept); text.size() > kWhole)
+    kept = {{"cut", std::string(cut(text, kWhole))}, {"bytes", size}};
+  return kept;
+}
+
+std::string one_line(std::string_view text) {
+  auto const line = text.substr(0, text.find('\n'));
+  auto const shown = cut(line, kLine);
+  return std::string(shown) + (shown.size() < text.size() ? "..." : "");
+}
+
+}  // namespace ar::adapters

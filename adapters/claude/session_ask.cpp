@@ -1,0 +1,142 @@
+// A person is asked: by the dialog on the screen and, at the same time, by a PermissionRequest hook that waits for its
+// answer here. Whoever is first wins. Seen with 2.1.197: the hook's answer closes the dialog; a no on the screen ends
+// the hook; a yes on the screen does not, so that it shows in the live state (no longer "waiting", once the last dialog
+// is closed) and in the tool's own hooks.
+#include "adapters/claude/permission.hpp"
+#include "adapters/claude/session.hpp"
+
+#include <algorithm>
+
+namespace ar::adapters::claude {
+namespace {
+
+/// A dialog is on the screen, and in the live state, before its hook has reached us: one that is younger than this when
+/// the live state ceases to wait may belong to the next dialog.
+constexpr auto kYoung = milliseconds(250);
+constexpr auto kLookAgain = milliseconds(1'000);
+/// The live state follows the screen within this.
+constexpr auto kLiveStateGrace = milliseconds(1'500);
+constexpr std::size_t kCallsKept = 64;
+
+std::string text_at(json const& payload, char const* name) {
+  auto const it = payload.find(name);
+  return it != payload.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+/// Which tool is called with what, by whom: inputs may be large, so only their hash is kept.
+std::size_t call_digest(json const& payload) {
+  auto const input = payload.find("tool_input");
+  return std::hash<std::string>()(text_at(payload, "agent_id") + "\n" + text_at(payload, "tool_name") + "\n" +
+                                  (input == payload.end() ? std::string() : to_text(*input)));
+}
+
+}  // namespace
+
+awaitable<Result<json>> ClaudeSession::ask(std::string call, json payload) {
+  auto request = request_of(call, payload);
+  if (!request) co_return request.error();
+  Ask ask;
+  ask.since = Clock::now();
+  ask.waiting_for =
+      (request->kind == ApprovalRequest::Kind::question ? "an answer: " : "permission for ") + request->summary;
+  // The payload does not say which tool call it is about; the call's own hook has come before.
+  auto const digest = call_digest(payload);
+  for (auto const& [id, known] : calls_)
+    if (known == digest && std::ranges::none_of(asks_, [&](auto const& a) { return a.second.tool_call == id; }))
+      ask.tool_call = id;
+  ask.payload = std::move(payload);
+  asks_.insert_or_assign(call, std::move(ask));
+  asked_ = true;
+  emit(Asked{std::move(*request)});
+  tell_asked();
+  auto const answered = [&] {
+    auto const it = asks_.find(call);
+    return it == asks_.end() || it->second.output;
+  };
+  while (!answered() && !ended_) co_await changed_.wait();
+  json output = json::object();
+  if (auto const it = asks_.find(call); it != asks_.end()) {
+    if (it->second.output) output = std::move(*it->second.output);
+    asks_.erase(it);
+  }
+  co_return ok(std::move(output));
+}
+
+void ClaudeSession::answer(std::string const& key, Answer const& answer) {
+  auto const it = asks_.find(key);
+  if (it == asks_.end() || it->second.output) return;
+  it->second.output = hook_output(it->second.payload, answer);
+  tell_asked();
+}
+
+void ClaudeSession::ask_left(std::string const& call) {
+  if (asks_.erase(call) == 0 || ended_) return;
+  tasks_.spawn("hook left", after_ask_left(call));
+}
+
+/// The hook was ended by a no on the screen; or its own time was over, and the dialog is still there.
+awaitable<void> ClaudeSession::after_ask_left(std::string call) {
+  std::function<bool()> const closed = [this] { return !live_ || !live_->waiting() || ended_; };
+  auto const answered = co_await wait_for(closed, kLiveStateGrace);
+  emit(AskEnded{call, answered});
+  tell_asked();
+}
+
+/// Says what a person is needed for, if for anything.
+void ClaudeSession::tell_asked() {
+  Ask const* oldest = nullptr;
+  for (auto const& [call, ask] : asks_)
+    if (!ask.output && (!oldest || ask.since < oldest->since)) oldest = &ask;
+  changed_.notify_all();
+  if (oldest && ctx_.request.request_input) return waiting_for(oldest->waiting_for);
+  if (!live_ || !live_->waiting()) return waiting_for({});
+  if (waiting_.empty()) waiting_for(live_->waiting_for.empty() ? "a dialog" : live_->waiting_for);
+}
+
+/// The live state waits for nobody: what was asked has been answered on the screen, or its turn is over.
+void ClaudeSession::end_asks() {
+  if (!std::exchange(asked_, false)) return;
+  auto const old = Clock::now() - kYoung;
+  // One that was asked a moment before another daemon died may show in nothing yet.
+  bool young = Clock::now() < settled_at_;
+  for (auto& [call, ask] : asks_) {
+    if (ask.output) continue;
+    if (ask.since > old) {
+      young = true;
+      continue;
+    }
+    ask.output = json::object();
+    emit(AskEnded{call, true});
+  }
+  if (young) {
+    asked_ = true;
+    tasks_.spawn("asked", end_young_asks());
+  } else {
+    emit(NothingAsked{});
+  }
+}
+
+awaitable<void> ClaudeSession::end_young_asks() {
+  auto const waited = co_await sleep_for(kLookAgain);
+  if (!waited || (live_ && live_->waiting())) co_return;
+  end_asks();
+  tell_asked();
+}
+
+/// Tool calls and what becomes of them: one that has run needs no permission any more.
+void ClaudeSession::follow_tool_call(std::string const& event, json const& payload) {
+  auto const id = text_at(payload, "tool_use_id");
+  if (event == "PreToolUse") {
+    calls_.emplace_back(id, call_digest(payload));
+    if (calls_.size() > kCallsKept) calls_.pop_front();
+    return;
+  }
+  for (auto& [call, ask] : asks_) {
+    if (ask.output || id.empty() || ask.tool_call != id) continue;
+    ask.output = json::object();
+    emit(AskEnded{call, true});
+  }
+  tell_asked();
+}
+
+}  // namespace ar::adapters::claude
