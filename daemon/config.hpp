@@ -26,6 +26,7 @@ struct Config {
   std::int64_t agent_token_lifetime_s = 0;  ///< 0: no end; else renewed in time
   relay::BusLimits relay{};
   std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter
+  std::map<std::string, json> profiles{};   ///< [profiles.NAME], checked; see daemon/profile.hpp
 
   /// One line of `config show`.
   struct Explained {

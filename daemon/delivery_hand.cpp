@@ -120,8 +120,8 @@ awaitable<std::vector<std::string>> DeliveryQueue::fetch_attachments(relay::Mess
     auto bytes = co_await services_.bus.attachment_bytes(attachment.id);
     std::string problem = bytes ? "" : bytes.error().message;
     // The sender's name for it may be anything; ours cannot leave the folder.
-    auto const safe = is_safe_name(attachment.name) ? attachment.name : std::string("attachment");
-    auto const file = host_.files_dir() / (std::to_string(message.id) + "-" + std::to_string(number) + "-" + safe);
+    auto const file = host_.files_dir() / (std::to_string(message.id) + "-" + std::to_string(number) + "-" +
+                                           safe_file_name(attachment.name));
     if (bytes) {
       auto job = [file, content = std::move(*bytes)] { return write_file(file, content); };
       auto written = co_await services_.files.run(std::move(job));

@@ -74,7 +74,7 @@ class World final : public DeliveryHost {
     bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", {});
     events_.emplace(io.get_executor(), *journal_);
     services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *bus, terminals_, changed_,
-                               files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+                               files_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     queue.emplace(*services_, "a", *this);
     tasks_.emplace(io.get_executor(), "test");

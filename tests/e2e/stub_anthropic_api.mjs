@@ -10,6 +10,7 @@
 // Without directives it answers "ACK", after a script's end "DONE".
 //
 // GET  /__prompts   every text the model was given in the newest conversation, in order: the count at the model's side
+// GET  /__last      the newest conversation's last request as it came
 // GET  /__requests  how many requests came, for conversations and for other purposes
 // POST /__mode      {"mode":"ok"|"fail"|"hang","status":503,"delay":MS}: an outage; every answer so much later
 import http from "node:http";
@@ -23,6 +24,7 @@ const ERROR_TYPES = {
 
 let mode = { mode: "ok" };
 let newestMessages = [];
+let lastRequest = {};
 const requests = { conversation: 0, other: 0 };
 const failures = new Map();
 let answers = 0;
@@ -135,6 +137,7 @@ async function answerMessages(response, body) {
     return stream(response, body, { type: "text", text }, [], 100);
   }
   newestMessages = messages;
+  lastRequest = body;
   const script = findScript(messages);
   const { before, step } = nextStep(script);
   if (failsNow(before, response)) return;
@@ -151,6 +154,7 @@ const server = http.createServer(async (request, response) => {
   const path = request.url.split("?")[0];
   const reply = (value) => { response.writeHead(200, { "content-type": "application/json" }); response.end(JSON.stringify(value)); };
   if (path === "/__prompts") return reply(newestMessages.filter((m) => m.role !== "assistant").flatMap(textsOf));
+  if (path === "/__last") return reply(lastRequest);
   if (path === "/__requests") return reply(requests);
   if (path === "/__mode") { mode = body; failures.clear(); return reply({}); }
   if (path.endsWith("/count_tokens")) return reply({ input_tokens: 100 });
