@@ -89,6 +89,30 @@ Result<std::string> settings_of(fs::path const& host, Profile const& profile) {
   return out.str();
 }
 
+/// The repository's own configuration comes with its trust.
+bool trusts_project(Profile const& profile) { return profile.mcp != Reach::none || profile.hooks != Reach::none; }
+
+/// What Codex would read as a folder's instructions.
+std::string instructions_in(fs::path const& dir) {
+  constexpr std::size_t most = 256U << 10;
+  for (auto const* name : {"AGENTS.override.md", "AGENTS.md"})
+    if (auto text = read_file(dir / name, most)) return *text;
+  return {};
+}
+
+/// The home's AGENTS.md: the person's, and the repository's where Codex would not read it by itself.
+Result<void> write_instructions(LaunchRequest const& request, fs::path const& host) {
+  auto const& profile = *request.profile;
+  std::string all;
+  auto const add = [&](std::string const& text) {
+    if (!text.empty()) all += (all.empty() ? "" : "\n\n") + text;
+  };
+  if (profile.global_instructions) add(instructions_in(host));
+  if (profile.repo_instructions && !trusts_project(profile))
+    for (auto const& dir : repository_chain(request.cwd)) add(instructions_in(dir));
+  return write_file(home_of(request) / "AGENTS.md", all);
+}
+
 Result<void> write_home(LaunchRequest const& request, Options const& options) {
   auto const& profile = *request.profile;
   auto const home = home_of(request), host = host_home(request, options);
@@ -101,7 +125,7 @@ Result<void> write_home(LaunchRequest const& request, Options const& options) {
     settings = *read;
   }
   // Codex notes a project's trust in it too; ours holds again from the next start on.
-  bool const trusted = profile.mcp != Reach::none || profile.hooks != Reach::none;
+  bool const trusted = trusts_project(profile);
   std::vector<std::string> places{request.cwd.string()};
   if (auto root = repository_chain(request.cwd).front().string(); root != places[0]) places.push_back(std::move(root));
   for (auto const& place : places)
@@ -113,11 +137,9 @@ Result<void> write_home(LaunchRequest const& request, Options const& options) {
     bool wanted;
   };
   for (auto const& link : {Link{"auth.json", profile.host_login}, Link{".env", profile.host_env},
-                           Link{"AGENTS.md", profile.global_instructions},
-                           Link{"AGENTS.override.md", profile.global_instructions},
                            Link{"hooks.json", profile.hooks == Reach::host}})
     if (auto kept = keep_link(link.wanted, host / link.name, home / link.name); !kept) return kept;
-  return {};
+  return write_instructions(request, host);
 }
 
 /// The skills that the person sees in the bundle, with the tool's path in place of the variable.
@@ -242,7 +264,12 @@ Projection project(LaunchRequest const& request, Options const& options) {
   }
   report.applied("relay.context");
   if (!profile.repo_instructions) out.overrides.emplace_back("project_doc_max_bytes=0");
-  report.applied("instructions.repoInstructions");
+  if (profile.repo_instructions && !profile.host && !trusts_project(profile))
+    report.approximated("instructions.repoInstructions",
+                        "as the home's AGENTS.md, read at each start: Codex reads it itself only with the repository's "
+                        "other settings");
+  else
+    report.applied("instructions.repoInstructions");
   if (profile.host && !profile.global_instructions)
     report.not_possible("instructions.globalInstructions",
                         "AGENTS.md stands in the home that base \"host\" takes as it is");

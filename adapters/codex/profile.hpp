@@ -1,8 +1,8 @@
 // An agent profile carried out for Codex: its home (CODEX_HOME) below agent_dir, what the app server and its thread are
 // told, and the skills. Measured with 0.169.0:
 //   - skills also come from HOME/.agents: the server gets a HOME of its own, its commands the person's
-//   - a project that is "untrusted" brings no .codex/config.toml, so no MCP servers and hooks; AGENTS.md it does, unless
-//     project_doc_max_bytes is 0
+//   - a project that is "untrusted" brings no .codex/config.toml, so no MCP servers, hooks and rules, and no AGENTS.md
+//     either; the home's own AGENTS.md is read in any case
 //   - the login is read and written through a link
 //   - a command that an exec policy rule allows runs outside the sandbox, in every mode, if it is one plain command: no
 //     pipe, no redirection, no here-document, no "$VARIABLE" and no quotes around its name

@@ -75,7 +75,8 @@ TEST_CASE("AnIsolatedCodexHasAHomeOfItsOwnAndItsCommandsThePersons") {
   CHECK(has(plan.argv, "shell_environment_policy.set.HOME=\"" + (setup.dir.path() / "home").string() + "\""));
   CHECK(has(plan.argv, "project_doc_max_bytes=0"));
   CHECK(has(plan.argv, "features.hooks=false"));
-  for (auto const* name : {"auth.json", "AGENTS.md", "hooks.json", ".env"}) CHECK_FALSE(fs::exists(setup.home() / name));
+  CHECK(setup.text(setup.home() / "AGENTS.md").empty());
+  for (auto const* name : {"auth.json", "hooks.json", ".env"}) CHECK_FALSE(fs::exists(setup.home() / name));
   CHECK(setup.text(setup.home() / "config.toml") ==
         "[projects.\"" + setup.request.cwd.string() + "\"]\ntrust_level = \"untrusted\"\n");
   CHECK(setup.text(setup.home() / "rules" / "agent-runner.rules")
@@ -85,9 +86,14 @@ TEST_CASE("AnIsolatedCodexHasAHomeOfItsOwnAndItsCommandsThePersons") {
 
 TEST_CASE("WhatOfTheHostsCodexIsAskedForComesAndNothingElse") {
   Setup setup;
+  setup.write("project/.git/HEAD", "");
+  setup.write("project/AGENTS.md", "the repository's");
+  setup.write("project/sub/AGENTS.md", "not these");
+  setup.write("project/sub/AGENTS.override.md", "the folder's");
+  setup.request.cwd /= "sub";
   setup.plan({{"host", {"login", "settings"}}, {"instructions", {{"globalInstructions", true}}}});
   CHECK(fs::read_symlink(setup.home() / "auth.json") == setup.dir.path() / "home/.codex/auth.json");
-  CHECK(fs::read_symlink(setup.home() / "AGENTS.md") == setup.dir.path() / "home/.codex/AGENTS.md");
+  CHECK(setup.text(setup.home() / "AGENTS.md") == "the person's\n\nthe repository's\n\nthe folder's");
   auto const config = setup.text(setup.home() / "config.toml");
   CHECK(config.find("model = 'm'") != std::string::npos);
   CHECK(config.find("hosts") == std::string::npos);
@@ -98,6 +104,7 @@ TEST_CASE("WhatOfTheHostsCodexIsAskedForComesAndNothingElse") {
   CHECK(servers.find("hosts") != std::string::npos);
   CHECK(servers.find("model") == std::string::npos);
   CHECK(servers.find("trust_level = \"trusted\"") != std::string::npos);
+  CHECK(setup.text(setup.home() / "AGENTS.md").empty());  // Codex reads the repository's itself then
   CHECK_FALSE(fs::exists(setup.home() / "auth.json"));
   // The agent's own login stays.
   REQUIRE(write_file(setup.home() / "auth.json", "own").has_value());
