@@ -27,12 +27,12 @@ struct LaunchRequest {
   std::vector<std::string> provider_args{};  ///< after `--`; for `command` the command itself when not configured
   json options = json::object();             ///< the [providers.NAME] table of the configuration
   std::map<std::string, std::string>
-      environment{};                  ///< already allow-listed and complete: PATH, HOME, AGENT_RELAY_*, ...
-  std::filesystem::path agent_dir;    ///< 0700, this agent's own; the adapter may write below it
-  std::filesystem::path hook_client;  ///< the static hook client's path
-  std::filesystem::path plugin_dir;   ///< the bundle for this provider (plugins/NAME)
-  std::string resume_session{};       ///< provider's session to go on with; empty: a new one
-  std::string new_session_id{};       ///< UUID to use for a new one, where the provider lets us choose
+      environment{};                         ///< already allow-listed and complete: PATH, HOME, AGENT_RELAY_*, ...
+  std::filesystem::path agent_dir;           ///< 0700, this agent's own; the adapter may write below it
+  std::filesystem::path hook_client;         ///< the static hook client's path
+  std::filesystem::path plugin_dir;          ///< the bundle for this provider (plugins/NAME)
+  std::string resume_session{};              ///< provider's session to go on with; empty: a new one
+  std::string new_session_id{};              ///< UUID to use for a new one, where the provider lets us choose
   std::shared_ptr<Profile const> profile{};  ///< null: none, everything as the host has it
 };
 

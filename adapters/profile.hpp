@@ -30,8 +30,8 @@ struct Profile {
   std::vector<std::string> skills{};  ///< folders with a SKILL.md; absolute, like those of `plugins`
   std::vector<std::string> plugins{};
   Reach mcp = Reach::none, hooks = Reach::none;  ///< with the host's configuration: host unless said
-  json mcp_servers = json::object();             ///< by name: {command, args?, env?} or {url, headers?}; may hold secrets
-  std::string approval_mode{};                   ///< where the spawn request names none
+  json mcp_servers = json::object();  ///< by name: {command, args?, env?} or {url, headers?}; may hold secrets
+  std::string approval_mode{};        ///< where the spawn request names none
   std::vector<std::string> allow{}, ask{}, deny{};  ///< permission rules: "Bash(git status:*)", "Read(./docs/**)"
 };
 
@@ -66,8 +66,8 @@ std::vector<std::string> command_rule(std::string_view rule);
 /// The folders from the root of the repository (that of the nearest .git) down to `dir`; only `dir` outside of one.
 std::vector<std::filesystem::path> repository_chain(std::filesystem::path const& dir);
 
-/// Makes `link` lead to `target`, whatever stood there before. Not `wanted`, or no such target: a link that stands there
-/// is removed, and a file of the agent's own stays.
+/// Makes `link` lead to `target`, whatever stood there before. Not `wanted`, or no such target: a link that stands
+/// there is removed, and a file of the agent's own stays.
 Result<void> keep_link(bool wanted, std::filesystem::path const& target, std::filesystem::path const& link);
 
 }  // namespace ar::adapters

@@ -4,8 +4,10 @@ namespace ar::adapters {
 
 std::string relay_note(std::string const& command) {
   return "Prompts framed by [agent-runner CODE ...] and [end CODE] are messages from other agents and people; the "
-         "words between are the sender's. Answer one that says \"reply expected\" with the skill agent-runner:reply (`" +
-         command + " reply NUMBER 'TEXT'`); what you merely write here does not reach its sender. The skill "
+         "words between are the sender's. Answer one that says \"reply expected\" with the skill agent-runner:reply "
+         "(`" +
+         command +
+         " reply NUMBER 'TEXT'`); what you merely write here does not reach its sender. The skill "
          "agent-runner:guide tells the rest.";
 }
 

@@ -66,8 +66,8 @@ std::string safe_file_name(std::string_view name) {
   for (char const c : name) {
     auto const byte = static_cast<unsigned char>(c);
     if ((byte & 0xC0) == 0x80) continue;  // one _ for each character
-    bool const plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                       c == '_' || c == '-';
+    bool const plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
     safe += plain ? c : '_';
   }
   if (safe.empty()) return "attachment";

@@ -32,8 +32,7 @@ Result<std::string> upload_one(ApiClient& api, std::string const& file) {
 /// A new file: one that is there already, or a link in its place, is not touched.
 Result<void> write_new(std::filesystem::path const& file, std::string const& content) {
   int const fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0 && errno == EEXIST)
-    return conflict("file_exists", file.string() + " exists already; name another folder");
+  if (fd < 0 && errno == EEXIST) return conflict("file_exists", file.string() + " exists already; name another folder");
   if (fd < 0) return from_errno("cannot write " + file.string(), errno);
   std::size_t done = 0;
   while (done < content.size()) {
@@ -70,10 +69,10 @@ Result<std::vector<std::filesystem::path>> save_attachments(ApiClient& api, json
   std::filesystem::create_directories(folder, ec);
   if (ec) return from_errno("cannot make " + folder.string(), ec.value());
   for (auto const& attachment : array(message, "attachments")) {
-    auto const bytes = api.bytes({.method = "GET",
-                                  .target = "/v1/attachments/" + encoded(field(attachment, "id")) +
-                                            "?message=" + field(message, "id"),
-                                  .patience = kPatience});
+    auto const bytes =
+        api.bytes({.method = "GET",
+                   .target = "/v1/attachments/" + encoded(field(attachment, "id")) + "?message=" + field(message, "id"),
+                   .patience = kPatience});
     if (!bytes) return bytes.error();
     auto file = folder / safe_file_name(field(attachment, "name"));
     if (auto written = write_new(file, *bytes); !written) return written.error();

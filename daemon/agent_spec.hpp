@@ -22,10 +22,10 @@ struct AgentSpec {
   std::string prompt{};  ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
-  std::map<std::string, std::string> environment{};  ///< may hold secrets: stored 0600, never shown
-  json options = json::object();                     ///< overrides of [providers.NAME] for this agent
-  std::int64_t idle_ttl_ms = 0;                      ///< idle that long: suspended; 0: never
-  json profile_table = nullptr;                      ///< of a request: its own profile, as written
+  std::map<std::string, std::string> environment{};          ///< may hold secrets: stored 0600, never shown
+  json options = json::object();                             ///< overrides of [providers.NAME] for this agent
+  std::int64_t idle_ttl_ms = 0;                              ///< idle that long: suspended; 0: never
+  json profile_table = nullptr;                              ///< of a request: its own profile, as written
   std::shared_ptr<adapters::Profile const> agent_profile{};  ///< resolved; null: none. May hold secrets
   Workspace workspace{};
   // Passed through to the bus's meta as they came.

@@ -230,8 +230,9 @@ Result<void> check_profiles(Config& config, std::filesystem::path const& file, t
   for (auto& [name, table] : config.profiles) {
     auto const prefix = "profiles." + name + ".";
     if (!is_safe_name(name) || name.find('.') != std::string::npos || name == "host" || name == "isolated")
-      return wrong(invalid("profiles." + name, "\"" + name + "\" is no name for a profile; use letters, digits, - and _" +
-                                                   ", and not host or isolated"));
+      return wrong(invalid(
+          "profiles." + name,
+          "\"" + name + "\" is no name for a profile; use letters, digits, - and _" + ", and not host or isolated"));
     auto placed = profile_table(table, file.parent_path(), prefix);
     if (!placed) return wrong(placed.error());
     table = std::move(*placed);

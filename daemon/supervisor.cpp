@@ -174,8 +174,8 @@ awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec) const {
   auto profile = co_await services_.launches.run(std::move(job));
   if (!profile) co_return profile.error();
   if (profile->provider != "any" && profile->provider != spec.provider)
-    co_return invalid("profile", "the profile " + profile->name + " is for " + profile->provider + ", not for " +
-                                     spec.provider);
+    co_return invalid("profile",
+                      "the profile " + profile->name + " is for " + profile->provider + ", not for " + spec.provider);
   if (spec.profile.empty()) spec.profile = profile->name;
   spec.profile_table = nullptr;
   spec.agent_profile = std::make_shared<adapters::Profile>(std::move(*profile));
@@ -190,15 +190,16 @@ awaitable<Result<void>> Supervisor::add_workspace(AgentSpec& spec) const {
     workspace.requested_mode = !workspace.branch.empty() ? "worktree" : usual && *usual ? usual : "shared";
   auto const mode = workspace.requested_mode;
   if (mode != "shared" && mode != "worktree")
-    co_return invalid("workspace.mode", "the workspace mode \"" + mode.substr(0, 40) + "\" is neither shared nor worktree");
+    co_return invalid("workspace.mode",
+                      "the workspace mode \"" + mode.substr(0, 40) + "\" is neither shared nor worktree");
   if (mode == "shared") {
     if (!workspace.branch.empty())
       co_return invalid("workspace.branch", "a branch is for the workspace mode worktree only");
     co_return Result<void>();
   }
   auto const branch = workspace.branch.empty() ? "agent-runner/" + spec.id : workspace.branch;
-  auto made = co_await make_worktree(services_.executor, spec.cwd, services_.paths.state_dir / "worktrees" / spec.id,
-                                     branch);
+  auto made =
+      co_await make_worktree(services_.executor, spec.cwd, services_.paths.state_dir / "worktrees" / spec.id, branch);
   if (!made) co_return made.error();
   workspace = std::move(made->workspace);
   spec.cwd = std::move(made->cwd);
@@ -208,7 +209,8 @@ awaitable<Result<void>> Supervisor::add_workspace(AgentSpec& spec) const {
 /// One that could not be started: as if it had never been asked for.
 awaitable<void> Supervisor::take_back(std::shared_ptr<Agent> agent) {
   (void)co_await services_.bus.revoke_token(agent->token().jti);
-  if (agent->spec().workspace.is_worktree()) (void)co_await remove_worktree(services_.executor, agent->spec().workspace);
+  if (agent->spec().workspace.is_worktree())
+    (void)co_await remove_worktree(services_.executor, agent->spec().workspace);
 }
 
 std::string Supervisor::free_name(std::string const& provider) const {

@@ -69,8 +69,10 @@ awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd,
   auto const root = co_await run(cwd, {"rev-parse", "--show-toplevel"});
   if (!root) co_return root.error();
   if (root->status != 0)
-    co_return invalid("workspace", cwd + " is in no git repository, so it can have no worktree; use --cwd with one, or "
-                                         "leave --worktree out (git: " + root->said.substr(0, 300) + ")");
+    co_return invalid("workspace", cwd +
+                                       " is in no git repository, so it can have no worktree; use --cwd with one, or "
+                                       "leave --worktree out (git: " +
+                                       root->said.substr(0, 300) + ")");
   auto const prefix = co_await run(cwd, {"rev-parse", "--show-prefix"});
   if (!prefix) co_return prefix.error();
   auto const head = co_await run(cwd, {"rev-parse", "--verify", "--quiet", "HEAD^{commit}"});
@@ -94,8 +96,9 @@ awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd,
                                            " already; name another with --worktree BRANCH, or delete that one");
   std::error_code ec;
   if (fs::exists(path, ec))
-    co_return conflict("path_taken", path.string() + " exists already, perhaps from an earlier agent of this name; look "
-                                                     "at it, then `git worktree remove` it or choose another name");
+    co_return conflict("path_taken", path.string() +
+                                         " exists already, perhaps from an earlier agent of this name; look "
+                                         "at it, then `git worktree remove` it or choose another name");
   if (auto made = make_private_dir(path.parent_path()); !made) co_return made.error();
   auto const added = co_await run(root->said, {"worktree", "add", "-b", branch, path.string(), head->said});
   if (!added || added->status != 0) {
@@ -130,8 +133,8 @@ awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspac
       co_return removal;
     }
     // Commits that only this worktree's HEAD knows would be lost with it.
-    auto const loose = co_await run(workspace.path, {"rev-list", "--max-count=1", "HEAD", "--not", "--branches",
-                                                     "--remotes", "--tags"});
+    auto const loose = co_await run(
+        workspace.path, {"rev-list", "--max-count=1", "HEAD", "--not", "--branches", "--remotes", "--tags"});
     if (!loose) co_return loose.error();
     if (loose->status != 0 || !loose->said.empty()) {
       removal.kept = "its HEAD holds commits that are on no branch";
@@ -145,8 +148,8 @@ awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspac
     }
     removal.removed = true;
   }
-  auto const there = co_await run(workspace.repository, {"show-ref", "--verify", "--quiet",
-                                                         "refs/heads/" + workspace.branch});
+  auto const there =
+      co_await run(workspace.repository, {"show-ref", "--verify", "--quiet", "refs/heads/" + workspace.branch});
   if (!there || there->status != 0) co_return removal;  // the branch has gone its own way
   auto const own = co_await run(workspace.repository,
                                 {"rev-list", "--max-count=1", "refs/heads/" + workspace.branch, "--not",

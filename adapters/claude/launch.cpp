@@ -120,8 +120,8 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
     add(flag, file.string());
     return write_file(file, text);
   };
-  auto told = add_text("--append-system-prompt-file", own / "system-prompt.txt",
-                       added_instructions(request, "agent-runner"));
+  auto told =
+      add_text("--append-system-prompt-file", own / "system-prompt.txt", added_instructions(request, "agent-runner"));
   if (told && request.profile)
     told = add_text("--system-prompt-file", own / "base-system-prompt.txt", request.profile->system);
   if (!told) return told.error();

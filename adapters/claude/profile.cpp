@@ -145,8 +145,8 @@ void project_servers(LaunchRequest const& request, Host const& host, Projection&
 
 void project_hooks(Profile const& profile, Projection& out) {
   if (profile.host && profile.hooks != Reach::host)
-    out.report.not_possible("hooks.mode",
-                            "the person's hooks stand in the settings that base \"host\" takes whole; use an isolated base");
+    out.report.not_possible(
+        "hooks.mode", "the person's hooks stand in the settings that base \"host\" takes whole; use an isolated base");
   else if (!profile.host && profile.hooks != Reach::none)
     out.report.approximated("hooks.mode", "with the repository's other settings and its skills, which come together");
   else
@@ -154,7 +154,8 @@ void project_hooks(Profile const& profile, Projection& out) {
 }
 
 void project_permissions(Profile const& profile, Projection& out) {
-  for (auto const& [name, rules] : {std::pair{"allow", &profile.allow}, {"ask", &profile.ask}, {"deny", &profile.deny}}) {
+  for (auto const& [name, rules] :
+       {std::pair{"allow", &profile.allow}, {"ask", &profile.ask}, {"deny", &profile.deny}}) {
     if (rules->empty()) continue;
     for (auto const& rule : *rules) out.settings["permissions"][name].push_back(rule);
     out.report.applied(std::string("permissions.") + name);
@@ -233,8 +234,9 @@ Result<void> write_profile(LaunchRequest const& request, Options const& options,
     fs::remove_all(plugin / "skills", ec);
     fs::create_directories(plugin / ".claude-plugin", ec);
     fs::create_directories(plugin / "skills", ec);
-    auto written = write_file(plugin / ".claude-plugin" / "plugin.json",
-                              R"({"name": "profile", "version": "1.0.0", "description": "Skills of this agent's profile."})");
+    auto written =
+        write_file(plugin / ".claude-plugin" / "plugin.json",
+                   R"({"name": "profile", "version": "1.0.0", "description": "Skills of this agent's profile."})");
     if (!written) return written;
     for (auto const& skill : profile.skills)
       if (auto linked = keep_link(true, skill, plugin / "skills" / fs::path(skill).filename()); !linked) return linked;

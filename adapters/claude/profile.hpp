@@ -1,11 +1,14 @@
 // An agent profile carried out for Claude Code: which arguments, settings and environment it takes, and the home
 // (CLAUDE_CONFIG_DIR) of the agent's own below agent_dir. What the CLI reads when was measured with 2.1.197:
-//   - a home of its own does not keep ~/.claude/CLAUDE.md out where the project lies below the person's home: it is read
+//   - a home of its own does not keep ~/.claude/CLAUDE.md out where the project lies below the person's home: it is
+//   read
 //     as a parent folder's; claudeMdExcludes does
-//   - --setting-sources user leaves out all of the project's: settings, hooks, skills and CLAUDE.md; the last comes back
+//   - --setting-sources user leaves out all of the project's: settings, hooks, skills and CLAUDE.md; the last comes
+//   back
 //     with --add-dir and CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD
 //   - --strict-mcp-config leaves only --mcp-config
-//   - CLAUDE_SECURESTORAGE_CONFIG_DIR names the folder of the login alone: the host's is used, and renewed, in its place
+//   - CLAUDE_SECURESTORAGE_CONFIG_DIR names the folder of the login alone: the host's is used, and renewed, in its
+//   place
 #pragma once
 #include "adapters/adapter.hpp"
 #include "adapters/claude/options.hpp"

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 struct Mode {
   std::string_view name, approval, sandbox;
 };
-/// The approval modes of every provider, then Codex's own names. `untrusted` asks before every command that is not known
-/// to only look.
+/// The approval modes of every provider, then Codex's own names. `untrusted` asks before every command that is not
+/// known to only look.
 constexpr std::array kModes{Mode{"read-only", "on-request", "read-only"},
                             Mode{"guarded", "untrusted", "workspace-write"},
                             Mode{"auto", "on-request", "workspace-write"},
@@ -70,8 +70,8 @@ Result<std::string> settings_of(fs::path const& host, Profile const& profile) {
   try {
     table = toml::parse(*text);
   } catch (toml::parse_error const& e) {
-    return invalid("host", file.string() + ":" + std::to_string(e.source().begin.line) + ": " +
-                               std::string(e.description()));
+    return invalid("host",
+                   file.string() + ":" + std::to_string(e.source().begin.line) + ": " + std::string(e.description()));
   }
   for (auto const* key : {"projects", "notify", "plugins", "marketplaces", "skills", "tui", "instructions",
                           "developer_instructions", "model_instructions_file", "experimental_instructions_file"})
@@ -160,7 +160,8 @@ Result<void> write_relay_skills(LaunchRequest const& request, fs::path const& in
 }
 
 void project_permissions(Profile const& profile, ProjectionReport& report) {
-  for (auto const& [name, rules] : {std::pair{"allow", &profile.allow}, {"ask", &profile.ask}, {"deny", &profile.deny}}) {
+  for (auto const& [name, rules] :
+       {std::pair{"allow", &profile.allow}, {"ask", &profile.ask}, {"deny", &profile.deny}}) {
     if (rules->empty()) continue;
     auto const field = std::string("permissions.") + name;
     auto const known = std::ranges::count_if(*rules, [](auto const& rule) { return !command_rule(rule).empty(); });

@@ -1,9 +1,8 @@
 #include "adapters/claude/launch.hpp"
 
-#include "adapters/claude/profile.hpp"
-
 #include "adapters/claude/claude_adapter.hpp"
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/profile.hpp"
 #include "adapters/claude/prompt_text.hpp"
 #include "base/paths.hpp"
 #include "support/temp_dir.hpp"

@@ -83,7 +83,8 @@ TEST_CASE("AnIsolatedProfileSeesNothingOfTheHost") {
   CHECK(std::ranges::count(plan.argv, "--strict-mcp-config") == 1);
   CHECK(setup.file("mcp.json")["mcpServers"].empty());
   auto const settings = setup.file("settings.json");
-  for (auto const* key : {"env", "hooks", "model", "enabledPlugins", "apiKeyHelper"}) CHECK_FALSE(settings.contains(key));
+  for (auto const* key : {"env", "hooks", "model", "enabledPlugins", "apiKeyHelper"})
+    CHECK_FALSE(settings.contains(key));
   CHECK(setup.outcome("base") == "applied");
   CHECK(setup.outcome("instructions.repoInstructions") == "approximated");
 }

@@ -126,8 +126,7 @@ TEST_CASE("SkillsNameTheToolByAPathThatTheRulesLetOut") {
   CHECK(reply.find("/opt/bin/agent-runner reply 42 'Your answer") != std::string::npos);
   CHECK(reply.find("$AGENT_RUNNER_CLI") == std::string::npos);
   CHECK(fs::exists(fs::path(roots[0]) / "review" / "SKILL.md"));
-  for (auto const* name : {"guide", "react", "read-message"})
-    CHECK(fs::exists(fs::path(roots[0]) / name / "SKILL.md"));
+  for (auto const* name : {"guide", "react", "read-message"}) CHECK(fs::exists(fs::path(roots[0]) / name / "SKILL.md"));
   CHECK(added_instructions(setup.request, cli_command(setup.request)).find("/opt/bin/agent-runner reply") !=
         std::string::npos);
   setup.plan({{"relay", {{"context", false}}}});

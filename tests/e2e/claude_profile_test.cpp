@@ -35,7 +35,8 @@ struct Scene : ProfileHome {
     write(repo / ".mcp.json", json{{"mcpServers", {{"repomcp", server("repomcp")}}}}.dump());
     write_skill(person / "own" / "ownskill");
     configure(R"([profiles.own]
-skills = [")" + (person / "own" / "ownskill").string() +
+skills = [")" +
+              (person / "own" / "ownskill").string() +
               R"("]
 instructions = {append = ["APPENDED"]}
 mcp = {servers = {mine = {command = "node", args = [")" +
@@ -53,11 +54,12 @@ instructions = {append = ["APPENDED"]}
 )");
   }
   void spawn(std::string const& profile) {
-    json const options = {{"command", claude}, {"accept_bypass", true}, {"sandboxed_root", true},
-                          {"enable_project_mcp", true}};
-    home.good({"spawn", profile, "--provider", "claude", "--profile", profile, "--cwd", repo.string(), "--approval-mode",
-               "full", "--env", "ANTHROPIC_BASE_URL=" + stub.url(), "--env", "ANTHROPIC_AUTH_TOKEN=stub", "--env",
-               "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "--options", options.dump()});
+    json const options = {
+        {"command", claude}, {"accept_bypass", true}, {"sandboxed_root", true}, {"enable_project_mcp", true}};
+    home.good({"spawn", profile, "--provider", "claude", "--profile", profile, "--cwd", repo.string(),
+               "--approval-mode", "full", "--env", "ANTHROPIC_BASE_URL=" + stub.url(), "--env",
+               "ANTHROPIC_AUTH_TOKEN=stub", "--env", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "--options",
+               options.dump()});
     home.wait_for_state(profile, "idle");
   }
   /// What the model was shown with a message; asked again until `wanted` is there, since MCP servers come when they are

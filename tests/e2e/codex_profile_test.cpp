@@ -33,7 +33,8 @@ struct Scene : ProfileHome {
     write_skill(person / "own" / "ownskill");
     configure(R"([profiles.own]
 host = ["settings"]
-skills = [")" + (person / "own" / "ownskill").string() +
+skills = [")" +
+              (person / "own" / "ownskill").string() +
               R"("]
 instructions = {append = ["APPENDED"]}
 mcp = {servers = {mine = {command = "node", args = [")" +
@@ -113,7 +114,8 @@ TEST_CASE("AnAgentInASandboxAnswersAndNothingElseGetsOut") {
     scene.spawn(agent, "own", mode);
     auto const id = scene.home.send(agent, "a question");
     CHECK(Installation::eventually([&] { return scene.home.delivery_state(id) == "done"; }));
-    scene.home.good({"send", agent, "[[exec:" + cli + " reply " + std::to_string(id) + " 'two\nlines']]", "--wait=done"});
+    scene.home.good(
+        {"send", agent, "[[exec:" + cli + " reply " + std::to_string(id) + " 'two\nlines']]", "--wait=done"});
     auto const replies = scene.home.message(id)["replies"];
     REQUIRE_MESSAGE(replies.size() == 1, scene.stub.get("/__last").dump());
     CHECK(replies[0]["body"] == "two\nlines");

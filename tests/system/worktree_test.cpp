@@ -63,7 +63,8 @@ TEST_CASE("WorkInARemovedAgentsWorktreeIsKeptAndNamed") {
   CHECK(fs::exists(tree / "result"));
   CHECK(world.has_branch("topic"));
   // Its place stays taken, and says so.
-  auto const again = home.run({"spawn", "builder", "--provider", "command", "--cwd", home.work().string(), "--worktree"});
+  auto const again =
+      home.run({"spawn", "builder", "--provider", "command", "--cwd", home.work().string(), "--worktree"});
   CHECK(again.status != 0);
   CHECK(again.err.find(tree.string()) != std::string::npos);
 }
