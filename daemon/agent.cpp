@@ -128,14 +128,14 @@ awaitable<Result<json>> Agent::erase() {
   (void)co_await services_.bus.revoke_token(token_.jti);
   auto removed = co_await services_.bus.remove_agent(spec_.id);
   if (!removed && removed.error().kind == ErrorKind::unavailable) co_return removed.error();
+  json answer = {{"removed", spec_.id}};
+  if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace();
   services_.journal.write([id = spec_.id](Database& db) {
     db.prepare("DELETE FROM deliveries WHERE agent = ?1").bind(id).run();
     db.prepare("DELETE FROM turns WHERE agent = ?1").bind(id).run();
     db.prepare("DELETE FROM spawn_keys WHERE agent = ?1").bind(id).run();
     db.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
   });
-  json answer = {{"removed", spec_.id}};
-  if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace();
   services_.events.append(spec_.id, "agent.removed");
   auto job = [dir = services_.paths.agent_dir(spec_.id)]() -> Result<void> {
     std::error_code ec;

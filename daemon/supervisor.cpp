@@ -136,6 +136,9 @@ awaitable<void> Supervisor::shut_down(bool stop_agents) {
 awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
   auto spec = agent_spec_from(body, services_.config.default_provider);
   if (!spec) co_return spec.error();
+  // A request that names no provider takes its profile's, where that is for one.
+  auto profiled = co_await add_profile(*spec, body.value("provider", json()).is_null());
+  if (!profiled) co_return profiled.error();
   if (!services_.adapters.contains(spec->provider)) {
     std::string known;
     for (auto const& [name, adapter] : services_.adapters) known += (known.empty() ? "" : ", ") + name;
@@ -143,8 +146,6 @@ awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
   }
   if (!spec->parent.empty() && !agents_.contains(spec->parent))
     co_return invalid("parent", "the parent agent " + spec->parent + " does not exist");
-  auto profiled = co_await add_profile(*spec);
-  if (!profiled) co_return profiled.error();
   if (spec->approval_mode.empty())
     spec->approval_mode = spec->agent_profile && !spec->agent_profile->approval_mode.empty()
                               ? spec->agent_profile->approval_mode
@@ -154,7 +155,7 @@ awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
 
 /// The request's own profile, or the configuration's of that name; its texts are read now, so that a restart of the
 /// agent finds it unchanged.
-awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec) const {
+awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec, bool any_provider) const {
   auto const& known = services_.config.profiles;
   bool const own = !spec.profile_table.is_null();
   if (!own && spec.profile.empty()) co_return Result<void>();
@@ -173,6 +174,7 @@ awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec) const {
   };
   auto profile = co_await services_.launches.run(std::move(job));
   if (!profile) co_return profile.error();
+  if (profile->provider != "any" && any_provider) spec.provider = profile->provider;
   if (profile->provider != "any" && profile->provider != spec.provider)
     co_return invalid("profile",
                       "the profile " + profile->name + " is for " + profile->provider + ", not for " + spec.provider);

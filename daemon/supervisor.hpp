@@ -40,7 +40,7 @@ class Supervisor {
 
  private:
   awaitable<Result<AgentSpec>> check(json body) const;
-  awaitable<Result<void>> add_profile(AgentSpec& spec) const;
+  awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;
   awaitable<Result<void>> add_workspace(AgentSpec& spec) const;
   awaitable<void> take_back(std::shared_ptr<Agent> agent);
   std::string free_name(std::string const& provider) const;

@@ -110,7 +110,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
     plan.argv.push_back(std::move(flag));
     plan.argv.push_back(std::move(value));
   };
-  add("--plugin-dir", request.plugin_dir.string());
+  add("--plugin-dir", bundle_of(request).string());
   add("--model", request.model);
   add("--effort", request.effort);
   add("--permission-mode", *mode);

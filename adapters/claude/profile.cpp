@@ -221,9 +221,19 @@ void project_environment(LaunchRequest const& request, std::map<std::string, std
     environment["CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD"] = "1";
 }
 
+fs::path bundle_of(LaunchRequest const& request) {
+  bool const told = !request.profile || request.profile->relay_context || request.plugin_dir.empty();
+  return told ? request.plugin_dir : own(request) / "hooks-only";
+}
+
 Result<void> write_profile(LaunchRequest const& request, Options const& options, Projection const& projection) {
   if (!request.profile) return {};
   auto const& profile = *request.profile;
+  if (auto const bundle = bundle_of(request); bundle != request.plugin_dir) {
+    if (auto made = make_private_dir(bundle); !made) return made;
+    for (auto const* part : {".claude-plugin", "hooks"})
+      if (auto kept = keep_link(true, request.plugin_dir / part, bundle / part); !kept) return kept;
+  }
   if (projection.own_mcp_file) {
     auto written = write_file(servers_of(request), to_text({{"mcpServers", projection.mcp_servers}}));
     if (!written) return written;

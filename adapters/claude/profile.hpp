@@ -28,6 +28,9 @@ Projection project(LaunchRequest const& request, Options const& options);
 /// The environment's part of it, added to what the agent gets otherwise.
 void project_environment(LaunchRequest const& request, std::map<std::string, std::string>& environment);
 
+/// The bundle with agent-runner's hooks; without its skills where the profile says nothing of the bus.
+std::filesystem::path bundle_of(LaunchRequest const& request);
+
 /// Writes the home, the servers' file and the folder of skills that project() names.
 Result<void> write_profile(LaunchRequest const& request, Options const& options, Projection const& projection);
 

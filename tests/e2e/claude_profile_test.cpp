@@ -85,6 +85,7 @@ TEST_CASE("AnIsolatedClaudeSeesTheRepositorysInstructionsAndItsProfileAndNothing
   CHECK(found_in(text, kRepos) == std::vector<std::string>{"REPO-INSTRUCTIONS"});
   CHECK(found_in(text, kProfiles) == std::vector<std::string>{"APPENDED", "THE-ownskill", "mine_tool"});
   CHECK(text.find("[agent-runner CODE ...]") != std::string::npos);
+  CHECK(text.find("agent-runner:guide") != std::string::npos);
   CHECK_FALSE(scene.ran("host"));
   CHECK_FALSE(scene.ran("repo"));
   // It goes on with its session in its own home.
@@ -101,6 +102,7 @@ TEST_CASE("ABareClaudeSeesItsOwnSystemPromptOnly") {
   CHECK(found_in(text, kRepos).empty());
   CHECK(found_in(text, kProfiles) == std::vector<std::string>{"SYSTEM-REPLACED"});
   CHECK(text.find("[agent-runner CODE ...]") == std::string::npos);
+  CHECK(text.find("agent-runner:guide") == std::string::npos);
 }
 
 TEST_CASE("AProfileMayLetTheRepositoryIn") {

@@ -43,6 +43,9 @@ mcp = {servers = {mine = {command = "node", args = [")" +
 host = ["settings"]
 instructions = {system = "SYSTEM-REPLACED", repoInstructions = false}
 relay = {context = false}
+[profiles.repos]
+host = ["settings"]
+mcp = {mode = "project"}
 [profiles.hosts]
 base = "host"
 instructions = {append = ["APPENDED"]}
@@ -95,6 +98,14 @@ TEST_CASE("ABareCodexSeesItsOwnInstructionsOnly") {
   CHECK(found_in(text, kRepos).empty());
   CHECK(found_in(text, kProfiles) == std::vector<std::string>{"SYSTEM-REPLACED"});
   CHECK(text.find("[agent-runner CODE ...]") == std::string::npos);
+}
+
+TEST_CASE("AProfileMayLetTheRepositoryIn") {
+  Scene scene;
+  scene.spawn("cx", "repos", "auto");
+  auto const text = scene.shown("cx", "repomcp");
+  CHECK(found_in(text, kHosts).empty());
+  CHECK(found_in(text, kRepos) == kRepos);
 }
 
 TEST_CASE("AHostBasedCodexSeesWhatThePersonSees") {
