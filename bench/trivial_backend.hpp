@@ -53,7 +53,9 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> dead_letters() override { return none(); }
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
   awaitable<Result<json>> put_attachment(std::string, std::string, std::string) override { return none(); }
-  awaitable<Result<std::string>> attachment(std::string) override { co_return absent(); }
+  awaitable<Result<std::string>> attachment(control::Principal, std::string, std::int64_t) override {
+    co_return absent();
+  }
   awaitable<Result<std::vector<control::Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
   std::int64_t last_event() const override { return 0; }
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }

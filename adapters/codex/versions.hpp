@@ -29,7 +29,8 @@ VersionRow const& newest_row();
 /// byte for byte) and e2e_codex_states said of the versions they were run with:
 ///
 ///   0.140.0, 0.150.0   delivery passed; states: the test of the screen after a person's /new failed
-///   0.159.3, 0.160.0   a second connection cannot resume the thread ("invalid paginated history lineage"), so no daemon
+///   0.159.3, 0.160.0   a second connection cannot resume the thread ("invalid paginated history lineage"), so no
+///   daemon
 ///                      could take the agent over
 ///   0.161.0            delivery passed
 ///   0.162.0            both passed

@@ -66,8 +66,8 @@ provider = "claude"
   CHECK(refused({"--profile", "claudes"}).find("is for claude") != std::string::npos);
   // Without a provider it is started as what its profile is for; here that is not installed.
   json const nowhere = {{"command", "/nowhere/claude"}};
-  auto const missing = home.run({"spawn", "x", "--cwd", home.work().string(), "--profile", "claudes", "--options",
-                                 nowhere.dump()});
+  auto const missing =
+      home.run({"spawn", "x", "--cwd", home.work().string(), "--profile", "claudes", "--options", nowhere.dump()});
   CHECK(missing.err.find("Claude Code is not installed") != std::string::npos);
   CHECK(home.agent("x").empty());
   configure(home, "[profiles.bad]\nskills = [\"nowhere\"]\n");
