@@ -111,7 +111,7 @@ class Adapter {
   /// cli_too_old, bad options. Blocks (it may run the CLI to ask for its version), so it is called on a Worker.
   virtual Result<LaunchPlan> prepare(LaunchRequest const& request) const = 0;
   /// How the request's profile is carried out by this provider, field by field. Only with a profile.
-  virtual ProjectionReport projection(LaunchRequest const& request) const = 0;
+  virtual ProjectionReport projection(LaunchRequest const& /*request*/) const { return {}; }
   virtual std::unique_ptr<ProviderSession> open(SessionContext context) const = 0;
   /// Whether the provider can go on with this session (its record exists).
   virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;

@@ -165,7 +165,7 @@ class World {
     events_.emplace(io_.get_executor(), *journal_);
     REQUIRE(await(events_->load(30)).has_value());
     services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *bus, terminals_, changed_,
-                               files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+                               files_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
     supervisor_.emplace(*services_);
     REQUIRE(await(supervisor_->take_over()).has_value());
   }
