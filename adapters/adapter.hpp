@@ -1,6 +1,7 @@
 // What a provider CLI is to the daemon, and how one drives it. One Adapter per provider (shared, stateless); one
 // ProviderSession per running provider process.
 #pragma once
+#include "adapters/profile.hpp"
 #include "adapters/prompt.hpp"
 #include "adapters/provider_event.hpp"
 #include "adapters/terminal.hpp"
@@ -27,12 +28,13 @@ struct LaunchRequest {
   std::vector<std::string> provider_args{};  ///< after `--`; for `command` the command itself when not configured
   json options = json::object();             ///< the [providers.NAME] table of the configuration
   std::map<std::string, std::string>
-      environment{};                  ///< already allow-listed and complete: PATH, HOME, AGENT_RELAY_*, ...
-  std::filesystem::path agent_dir;    ///< 0700, this agent's own; the adapter may write below it
-  std::filesystem::path hook_client;  ///< the static hook client's path
-  std::filesystem::path plugin_dir;   ///< the bundle for this provider (plugins/NAME)
-  std::string resume_session{};       ///< provider's session to go on with; empty: a new one
-  std::string new_session_id{};       ///< UUID to use for a new one, where the provider lets us choose
+      environment{};                         ///< already allow-listed and complete: PATH, HOME, AGENT_RELAY_*, ...
+  std::filesystem::path agent_dir;           ///< 0700, this agent's own; the adapter may write below it
+  std::filesystem::path hook_client;         ///< the static hook client's path
+  std::filesystem::path plugin_dir;          ///< the bundle for this provider (plugins/NAME)
+  std::string resume_session{};              ///< provider's session to go on with; empty: a new one
+  std::string new_session_id{};              ///< UUID to use for a new one, where the provider lets us choose
+  std::shared_ptr<Profile const> profile{};  ///< null: none, everything as the host has it
 };
 
 /// How to start it. `environment` replaces the request's.
@@ -117,8 +119,10 @@ class Adapter {
   /// Looks at the machine: is the CLI there, is its version known? Never starts a session, never reads a secret.
   virtual std::vector<Check> doctor(json const& options) const = 0;
   /// Writes what the provider needs into agent_dir and says how to start it. Errors name the remedy: cli_missing,
-  /// cli_too_old, bad options.
+  /// cli_too_old, bad options. Blocks (it may run the CLI to ask for its version), so it is called on a Worker.
   virtual Result<LaunchPlan> prepare(LaunchRequest const& request) const = 0;
+  /// How the request's profile is carried out by this provider, field by field. Only with a profile.
+  virtual ProjectionReport projection(LaunchRequest const& /*request*/) const { return {}; }
   virtual std::unique_ptr<ProviderSession> open(SessionContext context) const = 0;
   /// Whether the provider can go on with this session (its record exists).
   virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;

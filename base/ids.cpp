@@ -60,4 +60,24 @@ bool is_safe_name(std::string_view name) {
   return std::ranges::all_of(name, [&](char c) { return alnum(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+std::string safe_file_name(std::string_view name) {
+  constexpr std::size_t most = 100;
+  std::string safe;
+  for (char const c : name) {
+    auto const byte = static_cast<unsigned char>(c);
+    if ((byte & 0xC0) == 0x80) continue;  // one _ for each character
+    bool const plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    safe += plain ? c : '_';
+  }
+  if (safe.empty()) return "attachment";
+  if (safe.front() == '.' || safe.front() == '-') safe.front() = '_';
+  if (safe.size() > most) {
+    auto const dot = safe.rfind('.');
+    auto const ending = dot != std::string::npos && safe.size() - dot <= 16 ? safe.substr(dot) : std::string();
+    safe = safe.substr(0, most - ending.size()) + ending;
+  }
+  return safe;
+}
+
 }  // namespace ar

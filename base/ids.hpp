@@ -16,5 +16,8 @@ std::string sha256_hex(std::string_view data);
 bool equal_secrets(std::string_view a, std::string_view b);
 /// True for 1 to 64 characters of A-Z a-z 0-9 . _ - that start with a letter or digit: safe in paths, tmux and URLs.
 bool is_safe_name(std::string_view name);
+/// A file's name made of somebody else's: it stays inside its folder, is visible, and needs no quoting. Its ending
+/// stays.
+std::string safe_file_name(std::string_view name);
 
 }  // namespace ar

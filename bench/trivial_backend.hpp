@@ -53,7 +53,9 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> dead_letters() override { return none(); }
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
   awaitable<Result<json>> put_attachment(std::string, std::string, std::string) override { return none(); }
-  awaitable<Result<std::string>> attachment(std::string) override { co_return absent(); }
+  awaitable<Result<std::string>> attachment(control::Principal, std::string, std::int64_t) override {
+    co_return absent();
+  }
   awaitable<Result<json>> ask(control::Principal, std::string, std::string, json) override { return none(); }
   void ask_left(control::Principal const&, std::string const&, std::string const&) override {}
   awaitable<Result<json>> approvals(control::Page) override { return none(); }

@@ -137,6 +137,13 @@ Command& Command::flag_or_choice(std::string name, std::string& target, std::str
   return *this;
 }
 
+Command& Command::flag_or_value(std::string name, std::string& target, std::string bare, std::string placeholder,
+                                std::string help) {
+  impl_->app->add_flag(name + "{" + bare + "}", target, help)->option_text("[=" + placeholder + "]");
+  impl_->info->options.push_back({.names = {name}, .help = std::move(help), .takes_value = false});
+  return *this;
+}
+
 Command& Command::option(std::string names, std::optional<std::string>& target, std::string placeholder,
                          std::string help, Words words) {
   impl_->app->add_option_function<std::string>(

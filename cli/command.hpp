@@ -50,6 +50,9 @@ class Command {
   /// `--name` alone means `bare`; `--name=CHOICE` one of the others. Never eats the next word.
   Command& flag_or_choice(std::string name, std::string& target, std::string bare, std::vector<std::string> choices,
                           std::string help);
+  /// The same with any value: `--name=VALUE`.
+  Command& flag_or_value(std::string name, std::string& target, std::string bare, std::string placeholder,
+                         std::string help);
   Command& option(std::string names, std::optional<std::string>& target, std::string placeholder, std::string help,
                   Words words = Words::any);
   Command& choice(std::string names, std::optional<std::string>& target, std::vector<std::string> choices,

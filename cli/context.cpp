@@ -67,7 +67,8 @@ Result<ApiClient*> Context::running_api() {
 Result<ApiClient*> Context::api() {
   auto api = running_api();
   if (api || api.error().code != "daemon_away" || agent_) return api;
-  if (globals_.no_start) return api;
+  // Never from inside an agent: its sandbox may let this program out, and a daemon would start what its state names.
+  if (globals_.no_start || !env("AGENT_RELAY_TOKEN").empty()) return api;
   auto const where = paths();
   if (!where) return where.error();
   bool const tell = ::isatty(STDERR_FILENO) == 1;

@@ -36,12 +36,34 @@ Agent::~Agent() = default;
 
 // ---- beginning and end ----
 
-Result<void> Agent::check_launch() const {
+awaitable<Result<void>> Agent::check_launch() const {
   auto request = launch_request();
-  if (!request) return request.error();
+  if (!request) co_return request.error();
   request->new_session_id = new_uuid();
-  if (auto plan = adapter_->prepare(*request); !plan) return plan.error();
-  return {};
+  if (auto const& profile = spec_.agent_profile; profile && profile->strict)
+    if (auto const why = projection().first_impossible(); !why.empty())
+      co_return invalid("agentProfile", "the profile " + profile->name + " is strict, and " + spec_.provider +
+                                            " cannot be made to comply with it: " + why);
+  auto const plan = co_await prepare(std::move(*request));
+  if (!plan) co_return plan.error();
+  co_return Result<void>();
+}
+
+awaitable<Result<adapters::LaunchPlan>> Agent::prepare(adapters::LaunchRequest request) const {
+  auto job = [adapter = adapter_, request = std::move(request)] { return adapter->prepare(request); };
+  co_return co_await services_.launches.run(std::move(job));
+}
+
+adapters::ProjectionReport const& Agent::projection() const {
+  if (!projection_) {
+    auto const request = launch_request();
+    if (!request) {
+      static adapters::ProjectionReport const none;
+      return none;
+    }
+    projection_ = adapter_->projection(*request);
+  }
+  return *projection_;
 }
 
 void Agent::begin() {
@@ -98,7 +120,7 @@ awaitable<void> Agent::let_go() {
   terminal_.reset();
 }
 
-awaitable<Result<void>> Agent::erase() {
+awaitable<Result<json>> Agent::erase() {
   if (!is_at_rest(state_))
     co_return conflict("agent_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
                                             "; stop it first: agent-runner stop " + spec_.id);
@@ -107,6 +129,8 @@ awaitable<Result<void>> Agent::erase() {
   (void)co_await services_.bus.revoke_token(token_.jti);
   auto removed = co_await services_.bus.remove_agent(spec_.id);
   if (!removed && removed.error().kind == ErrorKind::unavailable) co_return removed.error();
+  json answer = {{"removed", spec_.id}};
+  if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace();
   services_.journal.write([id = spec_.id](Database& db) {
     db.prepare("DELETE FROM deliveries WHERE agent = ?1").bind(id).run();
     db.prepare("DELETE FROM turns WHERE agent = ?1").bind(id).run();
@@ -121,7 +145,20 @@ awaitable<Result<void>> Agent::erase() {
     return {};
   };
   (void)co_await services_.files.run(std::move(job));
-  co_return co_await services_.journal.committed();
+  auto const safe = co_await services_.journal.committed();
+  if (!safe) co_return safe.error();
+  co_return ok(std::move(answer));
+}
+
+/// Its worktree goes with it, unless something would be lost: then people are told where it is.
+awaitable<json> Agent::remove_workspace() {
+  auto const done = co_await remove_worktree(services_.executor, spec_.workspace);
+  auto shown = to_json(spec_.workspace);
+  shown["removed"] = done && done->removed;
+  shown["branchDeleted"] = done && done->branch_deleted;
+  if (auto const kept = done ? done->kept : done.error().message; !kept.empty()) shown["kept"] = kept;
+  services_.events.append(spec_.id, shown.contains("kept") ? "workspace.kept" : "workspace.removed", shown);
+  co_return shown;
 }
 
 std::vector<std::string> Agent::token_hashes() const {
@@ -183,6 +220,7 @@ Result<adapters::LaunchRequest> Agent::launch_request() const {
   request.request_input = spec_.request_input;
   request.system_prompt_append = spec_.system_prompt_append;
   request.provider_args = spec_.provider_args;
+  request.profile = spec_.agent_profile;
   if (auto const it = services_.config.providers.find(spec_.provider); it != services_.config.providers.end())
     request.options = it->second;
   request.options.update(spec_.options);
@@ -192,6 +230,7 @@ Result<adapters::LaunchRequest> Agent::launch_request() const {
   request.resume_session = record_.session_id;
 
   LaunchFacts facts{spec_.id, spec_.id, record_.provider_session, "", spec_.approval_mode};
+  facts.workspace_mode = spec_.workspace.mode;
   facts.token = token_.token;
   facts.token_jti = token_.jti;
   facts.token_profile = token_.profile;
@@ -233,7 +272,7 @@ awaitable<void> Agent::launch() {
   // A provider refuses an id that was used before; one that was never prompted may be used again.
   request->new_session_id = record_.session_id.empty() ? new_uuid() : record_.session_id;
   if (!resumes) request->resume_session.clear();
-  auto plan = adapter_->prepare(*request);
+  auto plan = co_await prepare(std::move(*request));
   if (!plan) {
     launch_failed(plan.error());
     co_return;

@@ -37,16 +37,16 @@ class Agent final : private DeliveryHost {
   DeliveryQueue& queue() { return queue_; }
   relay::Identity identity() const;
 
-  /// Whether its provider could be started on this machine: CLI there, options right.
-  Result<void> check_launch() const;
+  /// Whether its provider could be started on this machine: CLI there, options right, profile possible if it is strict.
+  awaitable<Result<void>> check_launch() const;
   /// A new agent: journalled, registered on the bus, started.
   void begin();
   /// After a start of the daemon: goes on from the journal with what the terminals' host has found.
   awaitable<void> take_over(std::optional<adapters::FoundTerminal> found);
   /// The daemon ends: lets go of everything and leaves the provider running.
   awaitable<void> let_go();
-  /// Forgets it everywhere; only when at rest.
-  awaitable<Result<void>> erase();
+  /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}.
+  awaitable<Result<json>> erase();
 
   /// restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect; returns when it has come about
   /// (a stop: when the process has ended). params: timeoutMs for stop and restart; content, memoryIds for inject.
@@ -97,6 +97,10 @@ class Agent final : private DeliveryHost {
   awaitable<void> launch();
   void launch_failed(Error const& error);
   Result<adapters::LaunchRequest> launch_request() const;
+  awaitable<Result<adapters::LaunchPlan>> prepare(adapters::LaunchRequest request) const;
+  /// What the provider makes of its profile; found out once.
+  adapters::ProjectionReport const& projection() const;
+  awaitable<json> remove_workspace();
   void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
   awaitable<void> terminate();
   awaitable<void> process_ended(adapters::ExitStatus status);
@@ -145,6 +149,7 @@ class Agent final : private DeliveryHost {
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate
   json context_use_ = nullptr;
+  mutable std::optional<adapters::ProjectionReport> projection_{};
   std::string lifecycle_action_{};
 
   std::deque<Mail> mailbox_;

@@ -40,6 +40,7 @@ relay::Identity Agent::identity() const {
   relay::Identity who;
   who.agent_id = spec_.id;
   who.label = spec_.label;
+  who.narrow = spec_.agent_profile && !spec_.agent_profile->relay_context;
   auto const& facts = adapter_->facts();
   who.tags = spec_.tags;
   who.tags.insert(who.tags.end(), facts.default_tags.begin(), facts.default_tags.end());
@@ -206,6 +207,8 @@ json Agent::meta(bool registration) const {
   meta["automationRunId"] = spec_.automation_run_id;
   meta["lifecycleAction"] = lifecycle_action_.empty() ? json(nullptr) : json(lifecycle_action_);
   meta["profile"] = spec_.profile;
+  meta["workspace"] = to_json(spec_.workspace);
+  meta["workspaceMode"] = spec_.workspace.mode;
   meta["providerState"] = to_string(state_);
   meta["auth"] = {{"profileId", token_.profile}, {"jti", token_.jti}, {"rootTokenFallback", false}};
   meta["auth"]["expiresAt"] = token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr);
@@ -228,6 +231,10 @@ json Agent::meta(bool registration) const {
     meta["approvalMode"] = spec_.approval_mode;
     meta["label"] = spec_.label;
     meta["runnerManaged"] = true;
+    if (spec_.agent_profile) {
+      meta["agentProfile"] = adapters::summary_of(*spec_.agent_profile);
+      meta["agentProfile"]["projection"] = projection().summary();
+    }
     meta["lifecycleCapabilities"] = {
         {"shutdownHard", true}, {"restartHard", true}, {"semanticStatus", true}, {"transportReconnect", true}};
     meta["providerCapabilities"] = adapter_->facts().capabilities;
@@ -255,6 +262,7 @@ json Agent::view() const {
   shown["lastExit"] = record_.last_exit;
   shown["status"] = work_.status();
   shown["work"] = work_.meta()["activeWork"];
+  if (spec_.agent_profile) shown["projection"] = projection().fields();
   if (!record_.model.empty()) shown["reportedModel"] = record_.model;
   if (auto const bytes = memory_bytes(); bytes > 0) shown["memoryBytes"] = bytes;
   return shown;

@@ -39,6 +39,11 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   spec.environment = in.string_map("env");
   spec.options = in.object("options");
   spec.request_input = in.boolean("requestInput", true);
+  if (auto table = in.object("agentProfile"); !table.empty()) spec.profile_table = std::move(table);
+  auto const asked = in.object("workspace");
+  FieldReader workspace(asked, "workspace.");
+  spec.workspace.branch = workspace.string("branch");
+  spec.workspace.requested_mode = workspace.string("mode", workspace.string("requestedMode"));
   spec.idle_ttl_ms = in.integer("idleTtlMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
   if (spec.provider.empty()) spec.provider = default_provider;
   if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
@@ -59,6 +64,9 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
     if (name.empty() || name.find('=') != std::string::npos || (name + value).find('\0') != std::string::npos)
       in.fail("env", "has a name that is empty or holds '=', or a NUL");
   if (auto error = in.finish()) return *error;
+  if (auto error = workspace.finish()) return *error;
+  // What a profile says counts only where the request says nothing.
+  if (!body.contains("approvalMode") || body["approvalMode"].is_null()) spec.approval_mode.clear();
 
   std::error_code ec;
   auto const cwd = fs::canonical(spec.cwd, ec);
@@ -78,6 +86,8 @@ json to_journal(AgentSpec const& spec) {
   stored["options"] = spec.options;
   stored["requestInput"] = spec.request_input;
   stored["idleTtlMs"] = spec.idle_ttl_ms;
+  if (spec.agent_profile) stored["agentProfile"] = adapters::to_json(*spec.agent_profile);
+  stored["workspace"] = to_json(spec.workspace);
   return stored;
 }
 
@@ -91,6 +101,12 @@ AgentSpec spec_from_journal(json const& stored) {
   spec.options = stored.value("options", json::object());
   spec.request_input = stored.value("requestInput", true);
   spec.idle_ttl_ms = stored.value("idleTtlMs", std::int64_t{0});
+  if (stored.contains("agentProfile")) {
+    auto profile = adapters::profile_from(stored["agentProfile"], spec.profile, "");
+    // One that cannot be read any more must not let the host's configuration in.
+    spec.agent_profile = std::make_shared<adapters::Profile>(profile ? std::move(*profile) : adapters::Profile());
+  }
+  spec.workspace = workspace_from(stored.value("workspace", json()));
   return spec;
 }
 
@@ -101,6 +117,8 @@ json to_public(AgentSpec const& spec) {
   if (!spec.parent.empty()) shown["parent"] = spec.parent;
   if (!spec.profile.empty()) shown["profile"] = spec.profile;
   if (!spec.request_input) shown["requestInput"] = false;
+  if (spec.agent_profile) shown["agentProfile"] = adapters::summary_of(*spec.agent_profile);
+  if (spec.workspace.is_worktree()) shown["workspace"] = to_json(spec.workspace);
   if (spec.idle_ttl_ms > 0) shown["idleTtlMs"] = spec.idle_ttl_ms;
   return shown;
 }

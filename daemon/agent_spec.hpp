@@ -1,11 +1,14 @@
 // What a person or program asked for when it spawned an agent (spec 1.2): kept in the journal, shown by the API.
 #pragma once
+#include "adapters/profile.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "daemon/worktree.hpp"
 #include "relay/message.hpp"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,10 +22,13 @@ struct AgentSpec {
   std::string prompt{};  ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
-  std::map<std::string, std::string> environment{};  ///< may hold secrets: stored 0600, never shown
-  json options = json::object();                     ///< overrides of [providers.NAME] for this agent
-  bool request_input = true;                         ///< somebody may be asked; else it is told no at once
-  std::int64_t idle_ttl_ms = 0;                      ///< idle that long: suspended; 0: never
+  std::map<std::string, std::string> environment{};          ///< may hold secrets: stored 0600, never shown
+  json options = json::object();                             ///< overrides of [providers.NAME] for this agent
+  bool request_input = true;                                 ///< somebody may be asked; else it is told no at once
+  std::int64_t idle_ttl_ms = 0;                              ///< idle that long: suspended; 0: never
+  json profile_table = nullptr;                              ///< of a request: its own profile, as written
+  std::shared_ptr<adapters::Profile const> agent_profile{};  ///< resolved; null: none. May hold secrets
+  Workspace workspace{};
   // Passed through to the bus's meta as they came.
   std::string rig{}, policy_name{}, spawn_request_id{}, automation_id{}, automation_run_id{};
 };

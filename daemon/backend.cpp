@@ -108,10 +108,7 @@ awaitable<Result<json>> DaemonBackend::agent(std::string id) {
 
 awaitable<Result<json>> DaemonBackend::remove_agent(std::string id) {
   if (auto open = check_open(); !open) co_return open.error();
-  auto removed = co_await supervisor_.remove(id);
-  if (!removed) co_return removed.error();
-  json answer = {{"removed", id}};
-  co_return ok(std::move(answer));
+  co_return co_await supervisor_.remove(std::move(id));
 }
 
 awaitable<Result<json>> DaemonBackend::act(std::string id, std::string action, json params) {

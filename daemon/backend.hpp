@@ -44,7 +44,7 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<json>> dead_letters() override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
   awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) override;
-  awaitable<Result<std::string>> attachment(std::string id) override;
+  awaitable<Result<std::string>> attachment(control::Principal who, std::string id, std::int64_t message) override;
 
   awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
                                json payload) override;

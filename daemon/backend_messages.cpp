@@ -207,7 +207,18 @@ awaitable<Result<json>> DaemonBackend::put_attachment(std::string name, std::str
   co_return ok(relay::to_json(*stored));
 }
 
-awaitable<Result<std::string>> DaemonBackend::attachment(std::string id) {
+awaitable<Result<std::string>> DaemonBackend::attachment(Principal who, std::string id, std::int64_t message) {
+  if (message > 0) {
+    auto const carrier = co_await visible_message(who, message);
+    if (!carrier) co_return carrier.error();
+    if (!std::ranges::any_of(carrier->attachments, [&](auto const& one) { return one.id == id; }))
+      co_return not_found("unknown_attachment",
+                          "message " + std::to_string(message) + " carries no attachment \"" + id.substr(0, 80) + "\"");
+  } else if (who.kind == Principal::Kind::agent) {
+    co_return Error{ErrorKind::forbidden, "message_required",
+                    "an agent's token gets the attachments of messages that it may read; name one with ?message=NUMBER",
+                    "message"};
+  }
   co_return co_await services_.bus.attachment_bytes(std::move(id));
 }
 

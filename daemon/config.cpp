@@ -1,5 +1,8 @@
 #include "daemon/config.hpp"
 
+#include "base/ids.hpp"
+#include "daemon/profile.hpp"
+
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -223,6 +226,37 @@ Setting const* find_setting(std::string const& key) {
   return it == settings().end() ? nullptr : &*it;
 }
 
+/// The place of a profile's field, or of the nearest table around it.
+std::string place_of(toml::table const& root, std::filesystem::path const& file, std::string field) {
+  for (;;) {
+    if (auto const node = root.at_path(field)) return place(file, node.node()->source());
+    auto const dot = field.rfind('.');
+    if (dot == std::string::npos) return file.string();
+    field.resize(dot);
+  }
+}
+
+/// Paths are made absolute in all of them first, since one may build on another.
+Result<void> check_profiles(Config& config, std::filesystem::path const& file, toml::table const& root) {
+  auto const wrong = [&](Error const& error) {
+    return invalid(error.field, place_of(root, file, error.field) + ": " + error.message);
+  };
+  for (auto& [name, table] : config.profiles) {
+    auto const prefix = "profiles." + name + ".";
+    if (!is_safe_name(name) || name.find('.') != std::string::npos || name == "host" || name == "isolated")
+      return wrong(invalid(
+          "profiles." + name,
+          "\"" + name + "\" is no name for a profile; use letters, digits, - and _" + ", and not host or isolated"));
+    auto placed = profile_table(table, file.parent_path(), prefix);
+    if (!placed) return wrong(placed.error());
+    table = std::move(*placed);
+  }
+  for (auto const& [name, table] : config.profiles)
+    if (auto const read = resolve_profile(table, name, config.profiles, "profiles." + name + "."); !read)
+      return wrong(read.error());
+  return {};
+}
+
 Result<void> apply_file(Config& config, std::filesystem::path const& file, std::string const& text,
                         std::map<std::string, std::string>& origins) {
   toml::table root;
@@ -234,7 +268,7 @@ Result<void> apply_file(Config& config, std::filesystem::path const& file, std::
   for (auto const& [section, node] : root) {
     std::string const name(section.str());
     auto const* table = node.as_table();
-    bool const known = name == "providers" ||
+    bool const known = name == "providers" || name == "profiles" ||
                        std::ranges::any_of(settings(), [&](Setting const& s) { return s.key.starts_with(name + "."); });
     if (!known)
       return invalid(name, place(file, node.source()) + ": unknown section [" + name +
@@ -242,10 +276,10 @@ Result<void> apply_file(Config& config, std::filesystem::path const& file, std::
     if (!table) return invalid(name, place(file, node.source()) + ": " + name + " must be a section: [" + name + "]");
     for (auto const& [key, value] : *table) {
       std::string const full = name + "." + std::string(key.str());
-      if (name == "providers") {
+      if (name == "providers" || name == "profiles") {
         if (!value.is_table())
           return invalid(full, place(file, value.source()) + ": " + full + " must be a section: [" + full + "]");
-        config.providers[std::string(key.str())] = to_json(value);
+        (name == "providers" ? config.providers : config.profiles)[std::string(key.str())] = to_json(value);
         origins[full] = file.string() + ":" + std::to_string(value.source().begin.line);
         continue;
       }
@@ -258,7 +292,7 @@ Result<void> apply_file(Config& config, std::filesystem::path const& file, std::
       origins[full] = file.string() + ":" + std::to_string(value.source().begin.line);
     }
   }
-  return {};
+  return check_profiles(config, file, root);
 }
 
 Result<void> apply_environment(Config& config, std::map<std::string, std::string>& origins) {
@@ -299,6 +333,10 @@ Result<Config> Config::load(std::filesystem::path const& file) {
     config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help});
   for (auto const& [name, options] : config.providers)
     config.explained.push_back({"providers." + name, options, origin("providers." + name), "options of this provider"});
+  for (auto const& [name, table] : config.profiles)
+    if (auto const profile = resolve_profile(table, name, config.profiles, ""))
+      config.explained.push_back(
+          {"profiles." + name, adapters::summary_of(*profile), origin("profiles." + name), "an agent profile"});
   return config;
 }
 

@@ -28,6 +28,7 @@ struct Config {
   std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"
   relay::BusLimits relay{};
   std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter
+  std::map<std::string, json> profiles{};   ///< [profiles.NAME], checked; see daemon/profile.hpp
 
   /// One line of `config show`.
   struct Explained {

@@ -123,8 +123,8 @@ class Daemon {
     auto const port = co_await last_port(*journal_, config_);
     deliveries_changed_.emplace(executor);
     services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *host_,
-                               *deliveries_changed_, files_, adapters_, executable_dir(), share_dir(), brake_,
-                               new_uuid(), [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
+                               *deliveries_changed_, files_, launches_, adapters_, executable_dir(), share_dir(),
+                               brake_, new_uuid(), [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
     supervisor_.emplace(*services_);
     approvals_->start([this](Approval const& approval) {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
@@ -189,7 +189,7 @@ class Daemon {
   bool stopping_ = false, stop_agents_ = false;
   ServiceManager service_manager_;
   TaskGroup tasks_;
-  Worker files_;
+  Worker files_, launches_;
   Adapters const adapters_ = make_adapters();
   // In the order in which they are made; they end in the opposite one.
   std::unique_ptr<Journal> journal_;

@@ -108,21 +108,36 @@ awaitable<Result<Prompt>> DeliveryQueue::prepare(Delivery& d) {
     d.content = std::move(*message);
   }
   prompt.body = d.content->body;
-  if (!d.content->attachments.empty()) prompt.attachments = co_await fetch_attachments(*d.content);
+  auto files = co_await fetch_attachments(d);
+  if (!files) co_return files.error();
+  prompt.attachments = std::move(*files);
   co_return prompt;
 }
 
-awaitable<std::vector<std::string>> DeliveryQueue::fetch_attachments(relay::Message const& message) {
+/// A line for each: where it lies now, or why it is missing. An error while the bus is away: it is worth another try,
+/// but not any number of them.
+awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Delivery& d) {
+  constexpr int kTries = 4;
+  auto const message = *d.content;
+  auto const most = services_.bus.limits().max_attachment_bytes;
   std::vector<std::string> lines;
   int number = 0;
   for (auto const& attachment : message.attachments) {
     ++number;
-    auto bytes = co_await services_.bus.attachment_bytes(attachment.id);
-    std::string problem = bytes ? "" : bytes.error().message;
+    std::string problem;
+    if (attachment.size > static_cast<std::int64_t>(most)) problem = "larger than " + std::to_string(most) + " bytes";
+    Result<std::string> bytes = std::string();
+    if (problem.empty()) bytes = co_await services_.bus.attachment_bytes(attachment.id);
+    if (!bytes && bytes.error().kind == ErrorKind::unavailable && d.attempts + 1 < kTries) {
+      ++d.attempts;
+      co_return bytes.error();
+    }
+    if (!bytes) problem = bytes.error().message;
+    if (bytes && bytes->size() > most) problem = "larger than " + std::to_string(most) + " bytes";
     // The sender's name for it may be anything; ours cannot leave the folder.
-    auto const safe = is_safe_name(attachment.name) ? attachment.name : std::string("attachment");
-    auto const file = host_.files_dir() / (std::to_string(message.id) + "-" + std::to_string(number) + "-" + safe);
-    if (bytes) {
+    auto const file = host_.files_dir() / (std::to_string(message.id) + "-" + std::to_string(number) + "-" +
+                                           safe_file_name(attachment.name));
+    if (problem.empty()) {
       auto job = [file, content = std::move(*bytes)] { return write_file(file, content); };
       auto written = co_await services_.files.run(std::move(job));
       if (!written) problem = written.error().message;

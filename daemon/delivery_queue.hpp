@@ -83,7 +83,7 @@ class DeliveryQueue {
   awaitable<void> deliver(Delivery& d);
   awaitable<bool> take_claim(Delivery& d);
   awaitable<Result<adapters::Prompt>> prepare(Delivery& d);
-  awaitable<std::vector<std::string>> fetch_attachments(relay::Message const& message);
+  awaitable<Result<std::vector<std::string>>> fetch_attachments(Delivery& d);
   awaitable<adapters::Handing> hand_over(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
   awaitable<void> give_back(Delivery& d, std::string reason);
   awaitable<Result<void>> report_end(Delivery& d);

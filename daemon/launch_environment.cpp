@@ -64,6 +64,7 @@ std::map<std::string, std::string> launch_environment(std::map<std::string, std:
   env["AGENT_RELAY_ID"] = facts.agent_id;
   env["AGENT_RELAY_URL"] = facts.relay_url;
   env["AGENT_RELAY_APPROVAL"] = facts.approval_mode;
+  if (!facts.workspace_mode.empty()) env["AGENT_RELAY_WORKSPACE_MODE"] = facts.workspace_mode;
   env["AGENT_RELAY_RUNNER_INFO_FILE"] = facts.info_file.string();
   env["AGENT_RUNNER_SOCKET"] = facts.control_socket.string();
   env["AGENT_RUNNER_CLI"] = (facts.bin_dir / "agent-runner").string();

@@ -11,6 +11,7 @@ namespace ar::daemon {
 
 struct LaunchFacts {
   std::string agent_id, runner_id, provider_session, relay_url, approval_mode;
+  std::string workspace_mode{};
   std::string token{}, token_jti{}, token_profile{}, token_expires_at{};
   int tcp_port = 0;
   std::filesystem::path control_socket{}, info_file{}, bin_dir{};

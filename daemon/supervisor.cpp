@@ -2,10 +2,12 @@
 
 #include "base/ids.hpp"
 #include "daemon/memory_watch.hpp"
+#include "daemon/profile.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 
 namespace ar::daemon {
@@ -74,7 +76,8 @@ awaitable<Result<void>> Supervisor::take_over() {
       if (!token) co_return token.error();
     }
     auto const session = entry.record.tmux_session;
-    auto const agent = add(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
+    auto const agent = make(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
+    add(agent);
     agent->queue().load(std::move(entry.open), std::move(entry.known));
     std::optional<adapters::FoundTerminal> terminal;
     if (auto it = found.find(session); it != found.end()) terminal = it->second;
@@ -130,17 +133,86 @@ awaitable<void> Supervisor::shut_down(bool stop_agents) {
   agents_.clear();
 }
 
-Result<AgentSpec> Supervisor::check(json const& body) const {
+awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
   auto spec = agent_spec_from(body, services_.config.default_provider);
-  if (!spec) return spec.error();
+  if (!spec) co_return spec.error();
+  // A request that names no provider takes its profile's, where that is for one.
+  auto profiled = co_await add_profile(*spec, body.value("provider", json()).is_null());
+  if (!profiled) co_return profiled.error();
   if (!services_.adapters.contains(spec->provider)) {
     std::string known;
     for (auto const& [name, adapter] : services_.adapters) known += (known.empty() ? "" : ", ") + name;
-    return invalid("provider", "unknown provider \"" + spec->provider + "\"; known are: " + known);
+    co_return invalid("provider", "unknown provider \"" + spec->provider + "\"; known are: " + known);
   }
   if (!spec->parent.empty() && !agents_.contains(spec->parent))
-    return invalid("parent", "the parent agent " + spec->parent + " does not exist");
-  return spec;
+    co_return invalid("parent", "the parent agent " + spec->parent + " does not exist");
+  if (spec->approval_mode.empty())
+    spec->approval_mode = spec->agent_profile && !spec->agent_profile->approval_mode.empty()
+                              ? spec->agent_profile->approval_mode
+                              : AgentSpec().approval_mode;
+  co_return spec;
+}
+
+/// The request's own profile, or the configuration's of that name; its texts are read now, so that a restart of the
+/// agent finds it unchanged.
+awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec, bool any_provider) const {
+  auto const& known = services_.config.profiles;
+  bool const own = !spec.profile_table.is_null();
+  if (!own && spec.profile.empty()) co_return Result<void>();
+  if (!own && !known.contains(spec.profile)) {
+    std::string names;
+    for (auto const& [name, table] : known) names += (names.empty() ? "" : ", ") + name;
+    co_return invalid("profile", "there is no profile \"" + spec.profile.substr(0, 80) + "\"; " +
+                                     (names.empty() ? "the configuration has none" : "known are: " + names));
+  }
+  auto job = [&known, own, cwd = spec.cwd, name = spec.profile,
+              table = own ? spec.profile_table : known.at(spec.profile)]() -> Result<adapters::Profile> {
+    if (!own) return resolve_profile(table, name, known, "profiles." + name + ".");
+    auto placed = profile_table(table, cwd, "agentProfile.");
+    if (!placed) return placed.error();
+    return resolve_profile(std::move(*placed), name, known, "agentProfile.");
+  };
+  auto profile = co_await services_.launches.run(std::move(job));
+  if (!profile) co_return profile.error();
+  if (profile->provider != "any" && any_provider) spec.provider = profile->provider;
+  if (profile->provider != "any" && profile->provider != spec.provider)
+    co_return invalid("profile",
+                      "the profile " + profile->name + " is for " + profile->provider + ", not for " + spec.provider);
+  if (spec.profile.empty()) spec.profile = profile->name;
+  spec.profile_table = nullptr;
+  spec.agent_profile = std::make_shared<adapters::Profile>(std::move(*profile));
+  co_return Result<void>();
+}
+
+/// Last before the agent itself: what is made here has to be taken back when that fails.
+awaitable<Result<void>> Supervisor::add_workspace(AgentSpec& spec) const {
+  auto& workspace = spec.workspace;
+  auto const* const usual = std::getenv("AGENT_RELAY_WORKSPACE_MODE");
+  if (workspace.requested_mode.empty())
+    workspace.requested_mode = !workspace.branch.empty() ? "worktree" : usual && *usual ? usual : "shared";
+  auto const mode = workspace.requested_mode;
+  if (mode != "shared" && mode != "worktree")
+    co_return invalid("workspace.mode",
+                      "the workspace mode \"" + mode.substr(0, 40) + "\" is neither shared nor worktree");
+  if (mode == "shared") {
+    if (!workspace.branch.empty())
+      co_return invalid("workspace.branch", "a branch is for the workspace mode worktree only");
+    co_return Result<void>();
+  }
+  auto const branch = workspace.branch.empty() ? "agent-runner/" + spec.id : workspace.branch;
+  auto made =
+      co_await make_worktree(services_.executor, spec.cwd, services_.paths.state_dir / "worktrees" / spec.id, branch);
+  if (!made) co_return made.error();
+  workspace = std::move(made->workspace);
+  spec.cwd = std::move(made->cwd);
+  co_return Result<void>();
+}
+
+/// One that could not be started: as if it had never been asked for.
+awaitable<void> Supervisor::take_back(std::shared_ptr<Agent> agent) {
+  (void)co_await services_.bus.revoke_token(agent->token().jti);
+  if (agent->spec().workspace.is_worktree())
+    (void)co_await remove_worktree(services_.executor, agent->spec().workspace);
 }
 
 std::string Supervisor::free_name(std::string const& provider) const {
@@ -173,7 +245,7 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
       }
     }
   }
-  auto spec = check(body);
+  auto spec = co_await check(body);
   if (!spec) co_return spec.error();
   if (spec->id.empty()) spec->id = free_name(spec->provider);
   if (agents_.contains(spec->id))
@@ -182,15 +254,20 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
 
   auto token = co_await make_token(spec->id);
   if (!token) co_return token.error();
+  auto placed = co_await add_workspace(*spec);
+  if (!placed) {
+    (void)co_await services_.bus.revoke_token(token->jti);
+    co_return placed.error();
+  }
   auto const id = spec->id;
-  auto const agent = add(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
-  // Tried dry, so that a missing CLI is an answer and not a failed agent.
-  if (auto ready = agent->check_launch(); !ready) {
-    forget_tokens_of(id);
-    (void)co_await services_.bus.revoke_token(agent->token().jti);
-    agents_.erase(id);
+  auto const agent = make(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
+  // Tried dry, so that a missing CLI is an answer and not a failed agent. Nobody sees it until then.
+  auto ready = co_await agent->check_launch();
+  if (!ready) {
+    co_await take_back(agent);
     co_return ready.error();
   }
+  add(agent);
   if (!idempotency_key.empty())
     services_.journal.write([key = idempotency_key, hash, id](Database& db) {
       db.prepare("INSERT OR REPLACE INTO spawn_keys(key, body_hash, agent) VALUES(?1, ?2, ?3)")
@@ -204,14 +281,14 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   co_return spawned;
 }
 
-awaitable<Result<void>> Supervisor::remove(std::string id) {
+awaitable<Result<json>> Supervisor::remove(std::string id) {
   auto agent = get(id);
   if (!agent) co_return agent.error();
   auto erased = co_await (*agent)->erase();
   if (!erased) co_return erased.error();
   forget_tokens_of(id);
   agents_.erase(id);
-  co_return Result<void>();
+  co_return ok(std::move(*erased));
 }
 
 std::shared_ptr<Agent> Supervisor::find(std::string_view id) const {
@@ -253,14 +330,16 @@ void Supervisor::forget_tokens_of(std::string const& id) {
   std::erase_if(by_token_hash_, [&](auto const& entry) { return entry.second == id; });
 }
 
-std::shared_ptr<Agent> Supervisor::add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token) {
-  auto const id = spec.id;
+std::shared_ptr<Agent> Supervisor::make(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token) {
   auto const adapter = services_.adapters.at(spec.provider);
   auto tokens_changed = [this](Agent const& agent) { know_tokens_of(agent); };
-  auto agent = std::make_shared<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token),
-                                       std::move(tokens_changed));
+  return std::make_shared<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token),
+                                 std::move(tokens_changed));
+}
+
+void Supervisor::add(std::shared_ptr<Agent> const& agent) {
   know_tokens_of(*agent);
-  return agents_.emplace(id, std::move(agent)).first->second;
+  agents_.emplace(agent->id(), agent);
 }
 
 }  // namespace ar::daemon

@@ -28,7 +28,8 @@ class Supervisor {
   };
   /// Errors: invalid fields, name_taken, idempotency_conflict, unknown provider, cli_missing.
   awaitable<Result<Spawned>> spawn(json body, std::string idempotency_key);
-  awaitable<Result<void>> remove(std::string id);
+  /// {removed, workspace?}: what became of its worktree.
+  awaitable<Result<json>> remove(std::string id);
 
   /// Null: no such agent. Shared with who awaits something of it: it can be removed meanwhile.
   std::shared_ptr<Agent> find(std::string_view id) const;
@@ -38,14 +39,18 @@ class Supervisor {
   std::shared_ptr<Agent> find_by_token(std::string_view token) const;
 
  private:
-  Result<AgentSpec> check(json const& body) const;
+  awaitable<Result<AgentSpec>> check(json body) const;
+  awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;
+  awaitable<Result<void>> add_workspace(AgentSpec& spec) const;
+  awaitable<void> take_back(std::shared_ptr<Agent> agent);
   std::string free_name(std::string const& provider) const;
   awaitable<Result<AgentToken>> make_token(std::string const& id);
   awaitable<void> free_memory();
   std::shared_ptr<Agent> longest_idle() const;
   void know_tokens_of(Agent const& agent);
   void forget_tokens_of(std::string const& id);
-  std::shared_ptr<Agent> add(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);
+  std::shared_ptr<Agent> make(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);
+  void add(std::shared_ptr<Agent> const& agent);
 
   Services& services_;
   std::map<std::string, std::shared_ptr<Agent>, std::less<>> agents_;

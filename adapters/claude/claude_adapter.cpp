@@ -2,6 +2,7 @@
 
 #include "adapters/claude/launch.hpp"
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/profile.hpp"
 #include "adapters/claude/session.hpp"
 #include "adapters/claude/transcript.hpp"
 #include "adapters/claude/versions.hpp"
@@ -56,6 +57,11 @@ class ClaudeAdapter final : public Adapter {
     auto const options = read_options(request.options);
     if (!options) return options.error();
     return plan_launch(request, *options);
+  }
+
+  ProjectionReport projection(LaunchRequest const& request) const override {
+    auto const options = read_options(request.options);
+    return options ? project(request, *options).report : ProjectionReport();
   }
 
   std::unique_ptr<ProviderSession> open(SessionContext context) const override {

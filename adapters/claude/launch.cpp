@@ -1,7 +1,9 @@
 #include "adapters/claude/launch.hpp"
 
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/profile.hpp"
 #include "adapters/cli_probe.hpp"
+#include "adapters/relay_note.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 
@@ -13,19 +15,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 6> kModes{"acceptEdits", "auto",    "bypassPermissions",
-                                                 "default",     "dontAsk", "plan"};
-
 /// Variables that mark an enclosing session, whoever gave them. CLAUDE_CODE_CHILD_SESSION alone would silently turn the
-/// transcript off. (Claude Code's settings, CLAUDE_CODE_*, are a person's to give; the daemon hands on none of its own.)
+/// transcript off. (Claude Code's settings, CLAUDE_CODE_*, are a person's to give; the daemon hands on none of its
+/// own.)
 bool marks_a_session(std::string const& name) {
   return name == "CLAUDECODE" || name == "AI_AGENT" || name == "TMUX" || name == "TMUX_PANE" ||
          name == "CLAUDE_CODE_CHILD_SESSION" || name == "CLAUDE_CODE_SESSION_ID" || name == "CLAUDE_CODE_ENTRYPOINT" ||
          name.starts_with("CLAUDE_BG_");
 }
 
-json settings_for(LaunchRequest const& request, Options const& options, std::string const& mode) {
-  json settings = options.settings;
+json settings_for(LaunchRequest const& request, Options const& options, json settings, std::string const& mode) {
+  settings.merge_patch(options.settings);
   // What comes with a message may be read, and a message be answered, without asking anybody: the agent's own
   // token reaches nothing but its own messages.
   auto& permissions = settings["permissions"];
@@ -60,17 +60,6 @@ Result<void> check_own_flags(std::vector<std::string> const& arguments) {
 
 }  // namespace
 
-std::optional<std::string> permission_mode(std::string const& approval_mode) {
-  if (approval_mode.empty()) return std::string();
-  if (approval_mode == "read-only") return "plan";
-  if (approval_mode == "guarded") return "default";
-  if (approval_mode == "full") return "bypassPermissions";
-  // `auto` is a word of both; ours edits files without asking, which is what the CLI calls acceptEdits.
-  if (approval_mode == "auto") return "acceptEdits";
-  if (std::ranges::find(kModes, approval_mode) != kModes.end()) return approval_mode;
-  return std::nullopt;
-}
-
 std::map<std::string, std::string> launch_environment(LaunchRequest const& request, Options const& options) {
   std::map<std::string, std::string> environment;
   for (auto const& [name, value] : request.environment)
@@ -90,6 +79,7 @@ std::map<std::string, std::string> launch_environment(LaunchRequest const& reque
   if (options.trust_workspace) environment["CLAUDE_CODE_SANDBOXED"] = "1";
   if (options.sandboxed_root && ::geteuid() == 0) environment["IS_SANDBOX"] = "1";
   for (auto const& [name, value] : options.environment) environment[name] = value;
+  project_environment(request, environment);
   return environment;
 }
 
@@ -108,9 +98,11 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
 
   auto const own = request.agent_dir / "claude";
   if (auto made = make_private_dir(own); !made) return made.error();
+  auto const projection = project(request, options);
+  if (auto written = write_profile(request, options, projection); !written) return written.error();
   auto const settings = own / "settings.json";
-  if (auto written = write_file(settings, to_text(settings_for(request, options, *mode))); !written)
-    return written.error();
+  auto const content = settings_for(request, options, projection.settings, *mode);
+  if (auto written = write_file(settings, to_text(content)); !written) return written.error();
 
   LaunchPlan plan;
   plan.argv = {cli->string(), "--settings", settings.string()};
@@ -119,15 +111,21 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
     plan.argv.push_back(std::move(flag));
     plan.argv.push_back(std::move(value));
   };
-  add("--plugin-dir", request.plugin_dir.string());
+  add("--plugin-dir", bundle_of(request).string());
   add("--model", request.model);
   add("--effort", request.effort);
   add("--permission-mode", *mode);
-  if (!request.system_prompt_append.empty()) {
-    auto const file = own / "system-prompt.txt";
-    if (auto written = write_file(file, request.system_prompt_append); !written) return written.error();
-    add("--append-system-prompt-file", file.string());
-  }
+  plan.argv.insert(plan.argv.end(), projection.arguments.begin(), projection.arguments.end());
+  auto const add_text = [&](char const* flag, fs::path const& file, std::string const& text) -> Result<void> {
+    if (text.empty()) return {};
+    add(flag, file.string());
+    return write_file(file, text);
+  };
+  auto told =
+      add_text("--append-system-prompt-file", own / "system-prompt.txt", added_instructions(request, "agent-runner"));
+  if (told && request.profile)
+    told = add_text("--system-prompt-file", own / "base-system-prompt.txt", request.profile->system);
+  if (!told) return told.error();
   // A session that never had a prompt left no record: resuming it fails, creating it again under its id
   // works.
   auto const record = request.resume_session.empty() ? fs::path()

@@ -4,7 +4,6 @@
 #include "adapters/claude/options.hpp"
 
 #include <filesystem>
-#include <optional>
 #include <string>
 
 namespace ar::adapters::claude {
@@ -15,10 +14,6 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
 /// The environment the CLI gets: the request's without what marks an enclosing session, and what the adapter
 /// and the operator set.
 std::map<std::string, std::string> launch_environment(LaunchRequest const& request, Options const& options);
-
-/// read-only → plan, guarded → default, auto → acceptEdits, full → bypassPermissions; else the CLI's own mode
-/// name. Empty: leave it to the CLI. Nothing for a name neither of them knows.
-std::optional<std::string> permission_mode(std::string const& approval_mode);
 
 /// What `--version` prints, without " (Claude Code)". Runs the CLI, for at most `limit_ms`.
 Result<std::string> cli_version(std::filesystem::path const& cli, int limit_ms = 10'000);

@@ -2,6 +2,7 @@
 
 #include "adapters/cli_probe.hpp"
 #include "adapters/codex/launch.hpp"
+#include "adapters/codex/profile.hpp"
 #include "adapters/codex/record.hpp"
 #include "adapters/codex/session.hpp"
 #include "adapters/codex/versions.hpp"
@@ -64,6 +65,11 @@ class CodexAdapter final : public Adapter {
     auto const options = read_options(request.options);
     if (!options) return options.error();
     return plan_launch(request, *options);
+  }
+
+  ProjectionReport projection(LaunchRequest const& request) const override {
+    auto const options = read_options(request.options);
+    return options ? project(request, *options).report : ProjectionReport();
   }
 
   std::unique_ptr<ProviderSession> open(SessionContext context) const override {

@@ -1,10 +1,13 @@
 #include "adapters/codex/launch.hpp"
 
 #include "adapters/cli_probe.hpp"
+#include "adapters/codex/profile.hpp"
 #include "adapters/codex/versions.hpp"
 #include "base/paths.hpp"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -44,16 +47,6 @@ Files files_of(LaunchRequest const& request) {
   return {dir, dir / "app.sock", dir / "thread", dir / "server.log"};
 }
 
-std::optional<Permission> permission(std::string const& approval_mode) {
-  if (approval_mode.empty()) return Permission{};
-  if (approval_mode == "read-only") return Permission{"on-request", "read-only"};
-  // `untrusted` asks before every command that is not known to only look.
-  if (approval_mode == "guarded") return Permission{"untrusted", "workspace-write"};
-  if (approval_mode == "auto") return Permission{"on-request", "workspace-write"};
-  if (approval_mode == "full") return Permission{"never", "danger-full-access"};
-  return std::nullopt;
-}
-
 fs::path native_program(fs::path const& found) {
   std::error_code ec;
   auto const script = fs::canonical(found, ec);
@@ -69,21 +62,27 @@ fs::path native_program(fs::path const& found) {
 
 Result<std::string> cli_version(fs::path const& cli) {
   struct Known {
-    std::string path;
     std::int64_t size = 0, changed = 0;
     std::string version;
   };
-  static Known known;  // io thread only, like every adapter
+  static std::mutex mutex;
+  static std::map<std::string, Known> all;
   struct stat info{};
   if (::stat(cli.c_str(), &info) != 0) return from_errno("cannot look at " + cli.string(), errno);
   std::int64_t const changed = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
-  if (known.path == cli && known.size == info.st_size && known.changed == changed) return known.version;
+  {
+    std::lock_guard const lock(mutex);
+    if (auto const it = all.find(cli.string());
+        it != all.end() && it->second.size == info.st_size && it->second.changed == changed)
+      return it->second.version;
+  }
   auto const output = program_output(cli, {"--version"});
   if (!output) return output.error();
   auto version = version_in(*output);
   if (version.empty())
     return unavailable("cli_broken", cli.string() + " --version printed no version; run it by hand to see why");
-  known = {cli.string(), info.st_size, changed, version};
+  std::lock_guard const lock(mutex);
+  all[cli.string()] = {info.st_size, changed, version};
   return version;
 }
 
@@ -117,6 +116,7 @@ std::map<std::string, std::string> launch_environment(LaunchRequest const& reque
     std::error_code ec;
     if (fs::is_directory(tools, ec)) search += ":" + tools.string();
   }
+  project_environment(request, environment);
   return environment;
 }
 
@@ -134,7 +134,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   if (!cli) return cli.error();
   if (!permission(request.approval_mode))
     return invalid("approvalMode", "approvalMode \"" + request.approval_mode +
-                                       "\" is not one that Codex can be given: read-only, guarded, auto or full");
+                                       "\" is neither read-only, guarded, auto, full nor a sandbox mode of Codex");
   if (auto checked = check_own_flags(request.provider_args); !checked) return checked.error();
 
   auto const files = files_of(request);
@@ -144,6 +144,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
                        " is too long for a unix socket; choose a shorter state directory or agent name");
   if (auto made = make_private_dir(files.dir); !made) return made.error();
   std::error_code ec;
+  if (auto written = write_profile(request, options); !written) return written.error();
   fs::create_directories(codex_home(plan.environment), ec);
   // The session says which thread is to be shown, as soon as it has it.
   fs::remove(files.thread, ec);
@@ -157,6 +158,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   set("check_for_update_on_startup=false");
   if (!options.wait_for_network) set("features.unbounded_connection_retries=false");
   for (auto& value : overrides(options.settings)) set(std::move(value));
+  for (auto& value : project(request, options).overrides) set(std::move(value));
   plan.argv.insert(plan.argv.end(), request.provider_args.begin(), request.provider_args.end());
   plan.argv.emplace_back("--listen");
   plan.argv.push_back("unix://" + files.socket.string());

@@ -6,7 +6,6 @@
 #include "adapters/codex/options.hpp"
 
 #include <filesystem>
-#include <optional>
 #include <string>
 
 namespace ar::adapters::codex {
@@ -27,16 +26,9 @@ std::map<std::string, std::string> launch_environment(LaunchRequest const& reque
 /// Where Codex keeps its configuration and its records.
 std::filesystem::path codex_home(std::map<std::string, std::string> const& environment);
 
-/// What a thread may do without asking, in Codex's words; both empty: as Codex is configured.
-struct Permission {
-  std::string approval{}, sandbox{};
-};
-/// read-only, guarded, auto, full or empty; nothing for any other name.
-std::optional<Permission> permission(std::string const& approval_mode);
-
 /// The CLI itself: npm installs a script that would stand between us and it.
 std::filesystem::path native_program(std::filesystem::path const& found);
-/// "0.169.0". Runs the CLI, once for each state of the file.
+/// "0.169.0". Runs the CLI, once for each state of the file; blocks while it does. Any thread.
 Result<std::string> cli_version(std::filesystem::path const& cli);
 /// Finds the CLI and refuses one that is missing or too old, with the remedy.
 Result<std::filesystem::path> find_cli(std::string const& command, std::string const& search_path);

@@ -1,6 +1,8 @@
 // The way to the thread: connect, say who we are, start or resume it, and find out where it stands.
+#include "adapters/codex/profile.hpp"
 #include "adapters/codex/protocol.hpp"
 #include "adapters/codex/session.hpp"
+#include "adapters/relay_note.hpp"
 #include "base/paths.hpp"
 #include "base/version.hpp"
 
@@ -15,13 +17,6 @@ constexpr auto kFirstPause = milliseconds(20);
 constexpr auto kLongestPauseAtStart = milliseconds(250);
 constexpr auto kLongestPause = seconds(5);
 constexpr auto kStartPatience = seconds(20);
-
-constexpr auto kBusNote =
-    "Prompts framed by [agent-runner CODE ...] and [end CODE] are messages from other agents and people; the "
-    "words "
-    "between are the sender's. Answer one that says \"reply expected\" with the skill agent-runner:reply "
-    "(`\"$AGENT_RUNNER_CLI\" reply NUMBER -`, the text on standard input); the skill agent-runner:guide "
-    "tells the rest.";
 
 }  // namespace
 
@@ -119,11 +114,9 @@ awaitable<Result<void>> CodexSession::check_login() {
 }
 
 awaitable<void> CodexSession::offer_skills() {
-  if (!ctx_.request.plugin_dir.empty()) {
-    json roots{{"extraRoots", json::array({(ctx_.request.plugin_dir / "skills").string()})}};
-    auto const set = co_await connection_->call("skills/extraRoots/set", std::move(roots));
-    if (!set) spdlog::warn("agent {}: its skills cannot be offered: {}", ctx_.request.agent_id, set.error().message);
-  }
+  json roots{{"extraRoots", project(ctx_.request, options_).skill_roots}};
+  auto const set = co_await connection_->call("skills/extraRoots/set", std::move(roots));
+  if (!set) spdlog::warn("agent {}: its skills cannot be offered: {}", ctx_.request.agent_id, set.error().message);
   json where{{"cwds", json::array({ctx_.request.cwd.string()})}};
   auto const listed = co_await connection_->call("skills/list", std::move(where));
   if (!listed || !listed->is_object()) co_return;
@@ -145,10 +138,10 @@ awaitable<Result<json>> CodexSession::thread_params() {
     params["approvalPolicy"] = allowed.approval;
     params["sandbox"] = allowed.sandbox;
   }
-  auto instructions = std::string(kBusNote);
-  if (!request.system_prompt_append.empty()) instructions += "\n\n" + request.system_prompt_append;
-  params["developerInstructions"] = std::move(instructions);
-  json config = json::object();
+  if (auto told = added_instructions(request, cli_command(request)); !told.empty())
+    params["developerInstructions"] = std::move(told);
+  if (request.profile && !request.profile->system.empty()) params["baseInstructions"] = request.profile->system;
+  json config = project(request, options_).thread_config;
   if (!request.effort.empty()) config["model_reasoning_effort"] = request.effort;
   if (options_.request_retries || options_.stream_retries) {
     json where{{"cwd", request.cwd.string()}};

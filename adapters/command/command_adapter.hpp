@@ -11,6 +11,7 @@ class CommandAdapter final : public Adapter {
   AdapterFacts const& facts() const override { return facts_; }
   std::vector<Check> doctor(json const& options) const override;
   Result<LaunchPlan> prepare(LaunchRequest const& request) const override;
+  ProjectionReport projection(LaunchRequest const& request) const override;
   std::unique_ptr<ProviderSession> open(SessionContext context) const override;
   bool can_resume(LaunchRequest const& request, std::string const& session_id) const override;
   Witness witness_offline(LaunchRequest const& request, std::string const& transcript,

@@ -26,6 +26,16 @@ constexpr Control controls[] = {
     {"clear", "Have it forget its conversation", "clear alice", "cleared"},
 };
 
+/// What was kept of a removed agent's worktree, and where.
+void tell_of_workspace(Context const& context, json const& answer) {
+  auto const it = answer.find("workspace");
+  if (it == answer.end() || !it->contains("kept")) return;
+  auto const removed = it->value("removed", false);
+  context.note("agent-runner: kept " +
+               (removed ? "the branch " + field(*it, "branch") : "the worktree " + field(*it, "path")) + ": " +
+               field(*it, "kept"));
+}
+
 /// Each agent in turn; one that fails does not spare the others, and the first failure gives the status.
 Result<int> control(Context& context, Control const& what, std::vector<std::string> const& agents) {
   auto const api = context.api();
@@ -45,6 +55,7 @@ Result<int> control(Context& context, Control const& what, std::vector<std::stri
       context.print_json(*answer);
     } else {
       context.print(single_line(agent) + ": " + what.done + "\n");
+      if (verb == "rm") tell_of_workspace(context, *answer);
     }
   }
   return status;

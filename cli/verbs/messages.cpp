@@ -1,4 +1,5 @@
 // Messages as they are: one, many, an agent's inbox, the dead ones; and what a receiver does with one.
+#include "cli/attachments.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/exit_status.hpp"
@@ -146,12 +147,50 @@ Result<int> requeue(Context& context, Word const& options) {
   return act(context, "/v1/dead/" + *id + "/requeue", json::object(), "message " + *id + " is on its way again");
 }
 
-Result<int> reply(Context& context, Word const& options) {
+struct Reply : Word {
+  std::vector<std::string> files;
+};
+
+Result<int> reply(Context& context, Reply const& options) {
   auto const id = message_id(options.id);
   if (!id) return id.error();
   auto const text = text_input(options.text);
   if (!text) return text.error();
-  return act(context, "/v1/messages/" + *id + "/replies", json{{"body", *text}}, "message " + *id + " is answered");
+  json body = {{"body", *text}};
+  if (!options.files.empty()) {
+    auto const api = context.api();
+    if (!api) return api.error();
+    auto ids = upload(**api, options.files);
+    if (!ids) return ids.error();
+    body["attachments"] = std::move(*ids);
+  }
+  return act(context, "/v1/messages/" + *id + "/replies", body, "message " + *id + " is answered");
+}
+
+struct Save {
+  std::string id;
+  std::optional<std::string> folder;
+};
+
+Result<int> save(Context& context, Save const& options) {
+  auto const id = message_id(options.id);
+  if (!id) return id.error();
+  auto const api = context.api();
+  if (!api) return api.error();
+  auto const answer = (*api)->get("/v1/messages/" + *id);
+  if (!answer) return answer.error();
+  auto const& message = message_in(*answer);
+  if (array(message, "attachments").empty())
+    return not_found("no_attachments", "message " + *id + " carries no attachments");
+  auto const files = save_attachments(**api, message, options.folder.value_or("."));
+  if (!files) return files.error();
+  json shown = json::array();
+  for (auto const& file : *files) shown.push_back(file.string());
+  if (context.json_output())
+    context.print_json({{"files", std::move(shown)}});
+  else
+    for (auto const& file : *files) context.print(file.string() + "\n");
+  return exit_done;
 }
 
 Result<int> react(Context& context, Word const& options) {
@@ -222,10 +261,11 @@ void add(Program& program) {
       .argument("ID", again->id, "The message's number")
       .runs([again](Context& context) { return requeue(context, *again); });
 
-  auto const answer = std::make_shared<Word>();
-  program.verb("Messages", "reply", "Answer a message", "reply 42 \"Done: 3 files changed\"")
+  auto const answer = std::make_shared<Reply>();
+  program.verb("Messages", "reply", "Answer a message", "reply 42 \"Done: 3 files changed\" --attach report.pdf")
       .argument("ID", answer->id, "The message's number")
       .argument("TEXT|-", answer->text, "The answer; - reads stdin")
+      .option("--attach", answer->files, "FILE", "Send a file with it", Words::file)
       .runs([answer](Context& context) { return reply(context, *answer); });
 
   auto const reaction = std::make_shared<Word>();
@@ -239,6 +279,12 @@ void add(Program& program) {
       .argument("ID", taken->id, "The message's number")
       .flag("--raw", taken->raw, "Only its body, byte for byte")
       .runs([taken](Context& context) { return read(context, *taken); });
+
+  auto const kept = std::make_shared<Save>();
+  program.verb("Messages", "save", "Save the files that came with a message", "save 42 ~/Downloads")
+      .argument("ID", kept->id, "The message's number")
+      .argument("DIR", kept->folder, "The folder to write them to (default: here)", Words::directory)
+      .runs([kept](Context& context) { return save(context, *kept); });
 }
 Family const family(21, add);
 

@@ -1,5 +1,5 @@
 #include "base/ids.hpp"
-#include "base/paths.hpp"
+#include "cli/attachments.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/exit_status.hpp"
@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <thread>
 
 namespace ar::cli {
@@ -23,21 +22,6 @@ struct Send {
   bool claimable = false, urgent = false;
   std::vector<std::string> files;
 };
-
-/// Uploads the file; returns its id.
-Result<std::string> upload(ApiClient& api, std::string const& file) {
-  constexpr std::size_t most = 256U << 20;  // the daemon's own limit is lower and gives the better answer
-  auto content = read_file(file, most);
-  if (!content) return invalid("--attach", content.error().message);
-  Call call{.method = "POST",
-            .target = "/v1/attachments?name=" + encoded(std::filesystem::path(file).filename().string())};
-  call.content_type = "application/octet-stream";
-  call.body = std::move(*content);
-  call.patience = milliseconds(120'000);
-  auto const answer = api.call(call);
-  if (!answer) return answer.error();
-  return field(*answer, "id");
-}
 
 /// Waits in stretches, so that no connection idles for long and a daemon that restarts meanwhile is found
 /// again: the message is durable, only the waiting is ours.
@@ -119,11 +103,10 @@ Result<int> send(Context& context, Send const& options) {
   auto const connected = context.api();
   if (!connected) return connected.error();
   auto& api = **connected;
-  if (!options.files.empty()) message["attachments"] = json::array();
-  for (auto const& file : options.files) {
-    auto const id = upload(api, file);
-    if (!id) return id.error();
-    message["attachments"].push_back(*id);
+  if (!options.files.empty()) {
+    auto ids = upload(api, options.files);
+    if (!ids) return ids.error();
+    message["attachments"] = std::move(*ids);
   }
   auto answer = api.post("/v1/messages", message);
   if (!answer && answer.error().code == "daemon_lost") answer = api.post("/v1/messages", message);

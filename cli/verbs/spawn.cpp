@@ -10,9 +10,13 @@
 namespace ar::cli {
 namespace {
 
+/// --worktree without a name; git knows no branch that is called so.
+constexpr auto kOwnBranch = "-";
+
 struct Spawn {
   std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt, system_prompt,
       idle_ttl, parent, provider_options;
+  std::string worktree;
   std::vector<std::string> tags, capabilities, environment, arguments;
   bool no_input = false;
 };
@@ -36,6 +40,10 @@ Result<json> request_of(Spawn const& options) {
     auto overrides = parse_object(*options.provider_options);
     if (!overrides) return invalid("--options", "--options: " + overrides.error().message);
     spec["options"] = std::move(*overrides);
+  }
+  if (!options.worktree.empty()) {
+    spec["workspace"] = {{"mode", "worktree"}};
+    if (options.worktree != kOwnBranch) spec["workspace"]["branch"] = options.worktree;
   }
   if (options.prompt) {
     auto const prompt = text_input(*options.prompt);
@@ -77,8 +85,14 @@ Result<int> spawn_agent(Context& context, Spawn const& options) {
     return exit_done;
   }
   auto const id = single_line(field(*answer, "id"));
+  for (auto const& line : array(*answer, "projection"))
+    if (field(line, "outcome") == "not possible")
+      context.note("agent-runner: the profile's " + field(line, "field") + " is not possible: " + field(line, "how"));
   context.print("agent " + paint(id, Colour::bold, context.colour()) + ": " + single_line(field(*answer, "provider")) +
                 ", " + single_line(field(*answer, "state")) + "\n");
+  if (answer->contains("workspace"))
+    context.print("  works in   " + single_line(field((*answer)["workspace"], "path")) + " on branch " +
+                  single_line(field((*answer)["workspace"], "branch")) + "\n");
   context.print("  watch it   agent-runner attach " + id + "\n");
   context.print("  ask it     agent-runner send " + id + " \"...\" --wait\n");
   context.print("  end it     agent-runner stop " + id + "\n");
@@ -96,7 +110,9 @@ void add(Program& program) {
       .option("--model", o->model, "MODEL", "The provider's model")
       .option("--effort", o->effort, "EFFORT", "The model's effort")
       .option("--approval-mode", o->approval_mode, "MODE", "read-only, guarded, auto, full, or the provider's own name")
-      .option("--profile", o->profile, "NAME", "An agent profile")
+      .option("--profile", o->profile, "NAME", "A profile of the configuration: what it may see, and what it gets")
+      .flag_or_value("--worktree", o->worktree, kOwnBranch, "BRANCH",
+                     "Give it a git worktree and branch of its own (agent-runner/NAME unless named)")
       .option("--label", o->label, "LABEL", "Reached by messages to label:LABEL")
       .option("--tag", o->tags, "TAG", "Reached by messages to tag:TAG")
       .option("--cap", o->capabilities, "CAP", "Reached by messages to cap:CAP")

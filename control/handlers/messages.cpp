@@ -138,7 +138,11 @@ awaitable<Result<Response>> put_attachment(Call& call) {
       co_await call.backend.put_attachment(std::move(name), std::move(media_type), std::move(call.request.body)), 201);
 }
 
-awaitable<Result<Response>> attachment(Call& call) { co_return bytes(co_await call.backend.attachment(call.name)); }
+awaitable<Result<Response>> attachment(Call& call) {
+  auto const message = call.query.integer("message", 0, 1, INT64_MAX);
+  if (call.query.error()) co_return *call.query.error();
+  co_return bytes(co_await call.backend.attachment(call.who, call.name, message));
+}
 
 constexpr Route rows[] = {
     {"POST", "/v1/messages", Right::agent, Body::message, "wait timeoutMs", "send a message (Idempotency-Key header)",
@@ -152,8 +156,8 @@ constexpr Route rows[] = {
     {"GET", "/v1/messages/{message}/body", Right::agent, Body::none, "", "the body's exact bytes", body},
     {"GET", "/v1/dead", Right::operator_, Body::none, "", "dead letters", dead},
     {"POST", "/v1/dead/{message}/requeue", Right::operator_, Body::none, "", "give a dead letter another try", requeue},
-    {"POST", "/v1/attachments", Right::operator_, Body::attachment, "name", "store a file's bytes", put_attachment},
-    {"GET", "/v1/attachments/{attachment}", Right::operator_, Body::none, "", "a stored file's bytes", attachment},
+    {"POST", "/v1/attachments", Right::agent, Body::attachment, "name", "store a file's bytes", put_attachment},
+    {"GET", "/v1/attachments/{attachment}", Right::agent, Body::none, "message", "a stored file's bytes", attachment},
 };
 
 }  // namespace

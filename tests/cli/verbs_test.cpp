@@ -75,6 +75,12 @@ FakeReply sensible(FakeRequest const& request) {
                    {"deliveryCount", 5},
                    {"reason", "max_deliveries"},
                    {"at", "2023-11-14T22:13:20.000Z"}}}}};
+  if (is("GET", "/v1/attachments/aa")) {
+    FakeReply reply;
+    reply.content_type = "application/octet-stream";
+    reply.body = "the log of " + request.query;
+    return reply;
+  }
   if (is("POST", "/v1/attachments")) return {201, {{"id", "cafe"}, {"name", "f"}, {"size", request.body.size()}}};
   if (path == "/v1/events" || path == "/v1/agents/alice/events") {
     if (request.query.find("cursor") != std::string::npos) {
@@ -211,6 +217,11 @@ TEST_CASE("SpawnSendsWhatWasAskedForAndSaysHowToAttach") {
                          {"parent", "root"},
                          {"providerArgs", {"--flag", "-x"}}};
   CHECK(request.object() == expected);
+  CHECK(scene.run({"spawn", "--worktree", "bob"}).status == 0);  // the flag leaves the next word alone
+  CHECK(scene.daemon->last("/v1/agents").object()["id"] == "bob");
+  CHECK(scene.daemon->last("/v1/agents").object()["workspace"] == json{{"mode", "worktree"}});
+  CHECK(scene.run({"spawn", "bob", "--worktree=topic/x"}).status == 0);
+  CHECK(scene.daemon->last("/v1/agents").object()["workspace"] == json{{"mode", "worktree"}, {"branch", "topic/x"}});
   CHECK(scene.run({"spawn", "--env", "NOVALUE"}).status == 2);
   CHECK(scene.run({"spawn", "--idle-ttl", "soon"}).status == 2);
   CHECK(scene.run({"spawn", "--provider", "nonsense"}).status == 2);
@@ -281,6 +292,36 @@ TEST_CASE("SendCarriesEveryOption") {
   CHECK(upload.body == "content");
   CHECK(scene.run({"send", "a", "x", "--attach", "missing"}).status == 2);
   CHECK(scene.run({"send", "a", "x", "--task", "many"}).status == 2);
+}
+
+TEST_CASE("AReplyTakesFilesAlongAndThoseThatCameAreSavedWithoutReplacingAny") {
+  Scene const scene;
+  std::ofstream(scene.home.dir() / "f") << "content";
+  CHECK(scene.run({"reply", "42", "here", "--attach", "f", "--attach", "f"}).status == 0);
+  CHECK(scene.daemon->last("/v1/messages/42/replies").object() ==
+        json{{"body", "here"}, {"attachments", {"cafe", "cafe"}}});
+  CHECK(scene.run({"reply", "42", "here", "--attach", "missing"}).status == 2);
+  auto const saved = scene.run({"save", "42", "new folder"});
+  CHECK(saved.out == "new folder/log.txt\n");
+  std::ifstream file(scene.home.dir() / "new folder" / "log.txt");
+  std::string content;
+  std::getline(file, content);
+  CHECK(content == "the log of message=42");
+  auto const again = scene.run({"save", "42", "new folder"});
+  CHECK(again.status == 4);
+  CHECK(again.err.find("exists already") != std::string::npos);
+}
+
+TEST_CASE("WhatWasKeptOfARemovedAgentsWorktreeIsTold") {
+  Scene const scene([](FakeRequest const& request) -> FakeReply {
+    json const workspace = {{"path", "/w/alice"},
+                            {"branch", "b"},
+                            {"removed", request.path.ends_with("bob")},
+                            {"kept", "it holds changes"}};
+    return json{{"removed", "x"}, {"workspace", workspace}};
+  });
+  CHECK(scene.run({"rm", "alice"}).err == "agent-runner: kept the worktree /w/alice: it holds changes\n");
+  CHECK(scene.run({"rm", "bob"}).err == "agent-runner: kept the branch b: it holds changes\n");
 }
 
 TEST_CASE("TextFromStdinArrivesByteForByte") {

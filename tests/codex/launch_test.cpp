@@ -1,6 +1,7 @@
 #include "adapters/codex/launch.hpp"
 
 #include "adapters/codex/codex_adapter.hpp"
+#include "adapters/codex/profile.hpp"
 #include "base/paths.hpp"
 #include "support/temp_dir.hpp"
 

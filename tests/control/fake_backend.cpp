@@ -175,8 +175,8 @@ awaitable<Result<json>> FakeBackend::put_attachment(std::string file, std::strin
   record("attachment " + file + " " + media_type + " " + text(static_cast<std::int64_t>(bytes.size())));
   co_return ok(json{{"id", "f00"}});
 }
-awaitable<Result<std::string>> FakeBackend::attachment(std::string id) {
-  record("get-attachment " + id);
+awaitable<Result<std::string>> FakeBackend::attachment(Principal who, std::string id, std::int64_t message) {
+  record("get-attachment " + id + (message > 0 ? " of " + text(message) + " by " + name(who) : ""));
   if (id == "large") co_return std::string(32U << 20, 'z');
   co_return std::string("file");
 }

@@ -76,6 +76,7 @@ Example const examples[] = {
     {"POST", "/v1/dead/7/requeue", "", 200, "requeue 7"},
     {"POST", "/v1/attachments?name=a%20b.txt", "1234", 201, "attachment a b.txt application/octet-stream 4"},
     {"GET", "/v1/attachments/f00", "", 200, "get-attachment f00"},
+    {"GET", "/v1/attachments/f00?message=7", "", 200, "get-attachment f00 of 7 by operator"},
     {"POST", "/v1/hooks/SessionStart", R"({"session_id":"s"})", 200, "hook operator SessionStart  s"},
     {"POST", "/v1/hooks/Stop", "", 204, "hook operator Stop  -"},
 };

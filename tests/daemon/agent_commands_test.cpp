@@ -167,7 +167,7 @@ class World {
     approvals_.emplace(io_.get_executor(), *journal_, *events_, ApprovalPolicy{});
     REQUIRE(await(approvals_->load(30)).has_value());
     services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
-                               changed_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+                               changed_, files_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
     supervisor_.emplace(*services_);
     REQUIRE(await(supervisor_->take_over()).has_value());
   }

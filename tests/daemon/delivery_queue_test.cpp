@@ -75,7 +75,7 @@ class World final : public DeliveryHost {
     events_.emplace(io.get_executor(), *journal_);
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
     services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
-                               changed_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+                               changed_, files_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     queue.emplace(*services_, "a", *this);
     tasks_.emplace(io.get_executor(), "test");

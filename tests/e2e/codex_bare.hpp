@@ -32,7 +32,8 @@ class CodexBare {
     auto opened = co_await adapters::codex::Connection::open(executor_, socket_, std::move(on_frame));
     REQUIRE(opened.has_value());
     connection_ = *opened;
-    json hello{{"clientInfo", {{"name", "bare"}, {"title", "bare"}, {"version", "0"}}}};
+    json hello{{"clientInfo", {{"name", "bare"}, {"title", "bare"}, {"version", "0"}}},
+               {"capabilities", {{"experimentalApi", true}}}};  // older ones resume with excludeTurns only so
     REQUIRE((co_await connection_->call("initialize", std::move(hello))).has_value());
     connection_->notify("initialized");
     json resume{{"threadId", thread_}, {"excludeTurns", true}};

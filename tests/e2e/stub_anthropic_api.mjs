@@ -11,6 +11,7 @@
 //
 // GET  /__prompts   every text the model was given in the newest conversation, in order: the count at the model's side
 // GET  /__results   what the tools gave back in it
+// GET  /__last      the newest conversation's last request as it came
 // GET  /__requests  how many requests came, for conversations and for other purposes
 // POST /__mode      {"mode":"ok"|"fail"|"hang","status":503,"delay":MS}: an outage; every answer so much later
 import http from "node:http";
@@ -24,6 +25,7 @@ const ERROR_TYPES = {
 
 let mode = { mode: "ok" };
 let newestMessages = [];
+let lastRequest = {};
 const requests = { conversation: 0, other: 0 };
 const failures = new Map();
 let answers = 0;
@@ -136,6 +138,7 @@ async function answerMessages(response, body) {
     return stream(response, body, { type: "text", text }, [], 100);
   }
   newestMessages = messages;
+  lastRequest = body;
   const script = findScript(messages);
   const { before, step } = nextStep(script);
   if (failsNow(before, response)) return;
@@ -156,6 +159,7 @@ const server = http.createServer(async (request, response) => {
     const results = newestMessages.flatMap((m) => blocksOf(m.content)).filter((b) => b.type === "tool_result");
     return reply(results.map((b) => (typeof b.content === "string" ? b.content : textsOf(b).join(""))));
   }
+  if (path === "/__last") return reply(lastRequest);
   if (path === "/__requests") return reply(requests);
   if (path === "/__mode") { mode = body; failures.clear(); return reply({}); }
   if (path.endsWith("/count_tokens")) return reply({ input_tokens: 100 });

@@ -3,7 +3,8 @@
 //   [[sleep:MS]] [[say:TEXT]] [[fail:STATUS]] [[exec:CMD]] [[esc:CMD]] (asks for approval) [[use:TOKENS]]
 //   [[ask:QUESTION]] (asks a person: Red or Blue)
 // GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__latest: of the newest one;
-// GET /__calls: how often it was asked; GET /__outputs: what the tools gave back in the newest one.
+// GET /__calls: how often it was asked; GET /__outputs: what the tools gave back in the newest one; GET /__last: the
+// last request as it came.
 // POST /__mode {"mode":"ok"|"fail","status":503,"delay":MS}: an outage; every answer so much later.
 import http from "node:http";
 
@@ -20,9 +21,11 @@ let prompts = [];
 let latest = [];
 let mode = { mode: "ok" };
 let outputs = [];
+let last_request = {};
 
 async function respond(res, body) {
   const number = ++calls;
+  last_request = body;
   const input = body.input || [];
   const users = input.filter((item) => item.role === "user");
   latest = users.map((item) => textOf(item.content));
@@ -83,6 +86,7 @@ const server = http.createServer(async (req, res) => {
     mode = JSON.parse(Buffer.concat(chunks).toString("utf8"));
     return json({});
   }
+  if (req.method === "GET" && req.url === "/__last") return json(last_request);
   if (req.method === "POST" && req.url.split("?")[0].endsWith("/responses"))
     return respond(res, JSON.parse(Buffer.concat(chunks).toString("utf8"))).catch(() => res.destroy());
   if (req.method === "GET" && req.url.includes("/models")) return json({ data: [], models: [] });

@@ -128,3 +128,23 @@ TEST_CASE("HooksOfStrangersAndOfEarlierProcessesAreIgnored") {
   CHECK(stale.err.find("409") != std::string::npos);
   CHECK(home.agent("demo")["state"] == "idle");
 }
+
+TEST_CASE("ACliThatDoesNotAnswerKeepsNobodyElseWaiting") {
+  Installation home;
+  home.spawn("a");
+  auto const cli = home.work() / "codex";
+  std::ofstream(cli) << "#!/bin/sh\ntouch " << (home.work() / "asked").string() << "\nexec sleep 60\n";
+  std::filesystem::permissions(cli, std::filesystem::perms::owner_all);
+  json const options = {{"command", cli.string()}};
+  // In the background; it takes 10 s to give up.
+  home.run_program("/bin/sh",
+                   {"-c", "\"$@\" </dev/null >/dev/null 2>&1 &", "sh", std::string(AR_BIN_DIR) + "/agent-runner",
+                    "--state-dir", home.state().string(), "spawn", "x", "--provider", "codex", "--cwd",
+                    home.work().string(), "--options", options.dump()},
+                   "");
+  REQUIRE(Installation::eventually([&] { return std::filesystem::exists(home.work() / "asked"); }));
+  auto const start = std::chrono::steady_clock::now();
+  home.good({"send", "a", "hello", "--wait=done"});
+  CHECK(home.agent("x").empty());  // nobody sees it before it can be started
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(8));
+}

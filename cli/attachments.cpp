@@ -1,0 +1,84 @@
+#include "cli/attachments.hpp"
+
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+#include "cli/message_view.hpp"
+#include "cli/text.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <fstream>
+#include <unistd.h>
+
+namespace ar::cli {
+namespace {
+
+constexpr milliseconds kPatience{120'000};
+
+Result<std::string> upload_one(ApiClient& api, std::string const& file) {
+  constexpr std::size_t most = 256U << 20;  // the daemon's own limit is lower and gives the better answer
+  auto content = read_file(file, most);
+  if (!content) return invalid("--attach", content.error().message);
+  Call call{.method = "POST",
+            .target = "/v1/attachments?name=" + encoded(std::filesystem::path(file).filename().string())};
+  call.content_type = "application/octet-stream";
+  call.body = std::move(*content);
+  call.patience = kPatience;
+  auto const answer = api.call(call);
+  if (!answer) return answer.error();
+  return field(*answer, "id");
+}
+
+/// A new file: one that is there already, or a link in its place, is not touched.
+Result<void> write_new(std::filesystem::path const& file, std::string const& content) {
+  int const fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 && errno == EEXIST) return conflict("file_exists", file.string() + " exists already; name another folder");
+  if (fd < 0) return from_errno("cannot write " + file.string(), errno);
+  std::size_t done = 0;
+  while (done < content.size()) {
+    auto const n = ::write(fd, content.data() + done, content.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      int const why = errno;
+      ::close(fd);
+      ::unlink(file.c_str());
+      return from_errno("cannot write " + file.string(), why);
+    }
+    done += static_cast<std::size_t>(n);
+  }
+  ::close(fd);
+  return {};
+}
+
+}  // namespace
+
+Result<json> upload(ApiClient& api, std::vector<std::string> const& files) {
+  json ids = json::array();
+  for (auto const& file : files) {
+    auto const id = upload_one(api, file);
+    if (!id) return id.error();
+    ids.push_back(*id);
+  }
+  return ok(std::move(ids));
+}
+
+Result<std::vector<std::filesystem::path>> save_attachments(ApiClient& api, json const& message,
+                                                            std::filesystem::path const& folder) {
+  std::vector<std::filesystem::path> saved;
+  std::error_code ec;
+  std::filesystem::create_directories(folder, ec);
+  if (ec) return from_errno("cannot make " + folder.string(), ec.value());
+  for (auto const& attachment : array(message, "attachments")) {
+    auto const bytes =
+        api.bytes({.method = "GET",
+                   .target = "/v1/attachments/" + encoded(field(attachment, "id")) + "?message=" + field(message, "id"),
+                   .patience = kPatience});
+    if (!bytes) return bytes.error();
+    auto file = folder / safe_file_name(field(attachment, "name"));
+    if (auto written = write_new(file, *bytes); !written) return written.error();
+    saved.push_back(std::move(file));
+  }
+  return saved;
+}
+
+}  // namespace ar::cli

@@ -1,0 +1,169 @@
+#include "daemon/worktree.hpp"
+
+#include "adapters/tmux/run_program.hpp"
+#include "base/paths.hpp"
+#include "daemon/launch_environment.hpp"
+
+#include <vector>
+
+namespace fs = std::filesystem;
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+using adapters::ProgramOutcome;
+namespace {
+
+constexpr auto kPatience = 120s;  ///< a large working copy takes its time
+
+Error git_failed(std::string const& what, ProgramOutcome const& outcome) {
+  return conflict("git_failed", "git cannot " + what + ": " +
+                                    (outcome.said.empty() ? "exit status " + std::to_string(outcome.status)
+                                                          : outcome.said.substr(0, 600)));
+}
+
+/// git in `where`, without what a caller's own git may have left in the environment, and asking nobody anything.
+awaitable<Result<ProgramOutcome>> git(Executor executor, std::string where, std::vector<std::string> words) {
+  SpawnSpec spec;
+  auto const found = find_executable("git");
+  if (!found)
+    co_return Error{ErrorKind::not_found, "git_missing",
+                    "git is not installed, and a worktree needs it: apt-get install git"};
+  spec.executable = *found;
+  spec.arguments = {"-C", std::move(where)};
+  spec.arguments.insert(spec.arguments.end(), words.begin(), words.end());
+  for (auto const& [name, value] : own_environment())
+    if (!name.starts_with("GIT_") && name != "LC_ALL") spec.environment.push_back(name + "=" + value);
+  spec.environment.emplace_back("LC_ALL=C");
+  spec.environment.emplace_back("GIT_TERMINAL_PROMPT=0");
+  co_return co_await adapters::run_program(std::move(executor), std::move(spec), kPatience);
+}
+
+}  // namespace
+
+json to_json(Workspace const& w) {
+  json shown = {{"requestedMode", w.requested_mode}, {"mode", w.mode}};
+  if (w.is_worktree()) {
+    shown["path"] = w.path;
+    shown["branch"] = w.branch;
+    shown["repository"] = w.repository;
+  }
+  return shown;
+}
+
+Workspace workspace_from(json const& stored) {
+  Workspace w;
+  if (!stored.is_object()) return w;
+  w.requested_mode = stored.value("requestedMode", w.requested_mode);
+  w.mode = stored.value("mode", w.mode);
+  w.path = stored.value("path", "");
+  w.branch = stored.value("branch", "");
+  w.repository = stored.value("repository", "");
+  return w;
+}
+
+awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd, fs::path path, std::string branch) {
+  // Every vector is named before it is awaited with: see base/async.hpp.
+  auto const run = [&](std::string const& where, std::vector<std::string> words) {
+    return git(executor, where, std::move(words));
+  };
+  auto const root = co_await run(cwd, {"rev-parse", "--show-toplevel"});
+  if (!root) co_return root.error();
+  if (root->status != 0)
+    co_return invalid("workspace", cwd +
+                                       " is in no git repository, so it can have no worktree; use --cwd with one, or "
+                                       "leave --worktree out (git: " +
+                                       root->said.substr(0, 300) + ")");
+  auto const prefix = co_await run(cwd, {"rev-parse", "--show-prefix"});
+  if (!prefix) co_return prefix.error();
+  auto const head = co_await run(cwd, {"rev-parse", "--verify", "--quiet", "HEAD^{commit}"});
+  if (!head) co_return head.error();
+  if (head->status != 0)
+    co_return conflict("no_commit", "the repository " + root->said + " has no commit yet; a worktree starts from one");
+  auto const staged = co_await run(root->said, {"diff", "--cached", "--quiet"});
+  if (!staged) co_return staged.error();
+  if (staged->status != 0)
+    co_return conflict("dirty_index", "the repository " + root->said +
+                                          " has staged changes, which the worktree would not hold; commit them or "
+                                          "`git stash` them first");
+  auto const good = co_await run(root->said, {"check-ref-format", "--branch", branch});
+  if (!good) co_return good.error();
+  if (good->status != 0 || branch.starts_with("-"))
+    co_return invalid("workspace.branch", "\"" + branch.substr(0, 80) + "\" is no name for a branch");
+  auto const taken = co_await run(root->said, {"show-ref", "--verify", "--quiet", "refs/heads/" + branch});
+  if (!taken) co_return taken.error();
+  if (taken->status == 0)
+    co_return conflict("branch_taken", "the repository " + root->said + " has a branch " + branch +
+                                           " already; name another with --worktree BRANCH, or delete that one");
+  std::error_code ec;
+  if (fs::exists(path, ec))
+    co_return conflict("path_taken", path.string() +
+                                         " exists already, perhaps from an earlier agent of this name; look "
+                                         "at it, then `git worktree remove` it or choose another name");
+  if (auto made = make_private_dir(path.parent_path()); !made) co_return made.error();
+  auto const added = co_await run(root->said, {"worktree", "add", "-b", branch, path.string(), head->said});
+  if (!added || added->status != 0) {
+    // Whatever it got to: only what this call has made.
+    (void)co_await run(root->said, {"worktree", "remove", "--force", path.string()});
+    (void)co_await run(root->said, {"branch", "-D", branch});
+    if (!added) co_return added.error();
+    co_return git_failed("add the worktree", *added);
+  }
+  NewWorktree made;
+  made.workspace = {"worktree", "worktree", path.string(), branch, root->said};
+  auto const deep = path / prefix->said;
+  made.cwd = (fs::is_directory(deep, ec) ? deep : path).lexically_normal().string();
+  if (made.cwd.size() > 1 && made.cwd.ends_with('/')) made.cwd.pop_back();
+  co_return made;
+}
+
+awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspace) {
+  auto const run = [&](std::string const& where, std::vector<std::string> words) {
+    return git(executor, where, std::move(words));
+  };
+  Removal removal;
+  std::error_code ec;
+  if (!fs::exists(workspace.path, ec)) {
+    removal.removed = true;  // by somebody else
+  } else {
+    auto const changes = co_await run(workspace.path, {"status", "--porcelain"});
+    if (!changes) co_return changes.error();
+    if (changes->status != 0) co_return git_failed("look at the worktree " + workspace.path, *changes);
+    if (!changes->said.empty()) {
+      removal.kept = "it holds changes that are not committed";
+      co_return removal;
+    }
+    // Commits that only this worktree's HEAD knows would be lost with it.
+    auto const loose = co_await run(
+        workspace.path, {"rev-list", "--max-count=1", "HEAD", "--not", "--branches", "--remotes", "--tags"});
+    if (!loose) co_return loose.error();
+    if (loose->status != 0 || !loose->said.empty()) {
+      removal.kept = "its HEAD holds commits that are on no branch";
+      co_return removal;
+    }
+    auto const gone = co_await run(workspace.repository, {"worktree", "remove", workspace.path});
+    if (!gone) co_return gone.error();
+    if (gone->status != 0) {
+      removal.kept = "git does not remove it: " + gone->said.substr(0, 300);
+      co_return removal;
+    }
+    removal.removed = true;
+  }
+  auto const there =
+      co_await run(workspace.repository, {"show-ref", "--verify", "--quiet", "refs/heads/" + workspace.branch});
+  if (!there || there->status != 0) co_return removal;  // the branch has gone its own way
+  auto const own = co_await run(workspace.repository,
+                                {"rev-list", "--max-count=1", "refs/heads/" + workspace.branch, "--not",
+                                 "--exclude=" + workspace.branch, "--branches", "--remotes", "--tags", "HEAD"});
+  if (!own || own->status != 0 || !own->said.empty()) {
+    removal.kept = "the branch " + workspace.branch + " has commits of its own";
+    co_return removal;
+  }
+  auto const deleted = co_await run(workspace.repository, {"branch", "-D", workspace.branch});
+  removal.branch_deleted = deleted && deleted->status == 0;
+  if (!removal.branch_deleted)
+    removal.kept = "the branch " + workspace.branch + " cannot be deleted" +
+                   (deleted ? ": " + deleted->said.substr(0, 300) : std::string());
+  co_return removal;
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,42 @@
+// An agent's own git worktree and branch of the repository that its directory is in (spec 1.2, workspace). Made before
+// the agent, removed with it when nothing in it would be lost. git runs as a child process; the io thread never waits.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+#include <filesystem>
+#include <string>
+
+namespace ar::daemon {
+
+struct Workspace {
+  std::string requested_mode = "shared";  ///< shared or worktree
+  std::string mode = "shared";            ///< what it became
+  std::string path{}, branch{};           ///< of the worktree
+  std::string repository{};               ///< the working copy it was made from
+  bool is_worktree() const { return mode == "worktree"; }
+};
+json to_json(Workspace const& workspace);
+Workspace workspace_from(json const& stored);
+
+struct NewWorktree {
+  Workspace workspace;
+  std::string cwd;  ///< where in it the agent works: as deep as it was asked for
+};
+/// From HEAD of the repository around `cwd`, at `path`, on a new branch. Errors: git_missing, not_a_repository,
+/// no_commit, dirty_index (what is staged would not be in it), branch_taken, path_taken, git_failed. Nothing is left of
+/// one that failed.
+awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd, std::filesystem::path path,
+                                             std::string branch);
+
+struct Removal {
+  bool removed = false;  ///< the worktree
+  bool branch_deleted = false;
+  std::string kept{};  ///< why the worktree, or then its branch, was kept; for people
+};
+/// Removes it when it is clean and every commit made in it is on a branch or tag, and its branch when that has no
+/// commit of its own. Errors: none but those of git itself (git_missing, git_failed), and then nothing was removed.
+awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspace);
+
+}  // namespace ar::daemon

@@ -1,0 +1,165 @@
+#include "adapters/claude/profile.hpp"
+
+#include "adapters/claude/claude_adapter.hpp"
+#include "adapters/claude/launch.hpp"
+#include "base/paths.hpp"
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace ar;
+using namespace ar::adapters;
+using namespace ar::adapters::claude;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Setup {
+  test::TempDir dir;
+  LaunchRequest request;
+  Setup() {
+    request.agent_id = "alice";
+    request.agent_dir = dir.path() / "agent";
+    request.cwd = dir.path() / "home" / "src" / "project" / "sub";
+    request.hook_client = "/opt/bin/agent-runner-hook";
+    request.environment = {{"HOME", (dir.path() / "home").string()}, {"PATH", "/usr/bin:/bin"}};
+    fs::create_directories(request.agent_dir);
+    fs::create_directories(request.cwd.parent_path() / ".git");
+    fs::create_directories(request.cwd);
+    write("bin/claude", "", 0700);
+    request.options["command"] = (dir.path() / "bin" / "claude").string();
+    write("home/.claude/CLAUDE.md", "the person's");
+    write("home/.claude/settings.json",
+          R"({"model":"m","env":{"A":"1"},"hooks":{"Stop":[]},"enabledPlugins":{"x":true},"apiKeyHelper":"k"})");
+    write("home/.claude.json", R"({"mcpServers":{"hosts":{"command":"h"}}})");
+    write("home/src/project/.mcp.json", R"({"mcpServers":{"repos":{"command":"r"}}})");
+  }
+  void write(std::string const& name, std::string const& text, unsigned mode = 0600) const {
+    fs::create_directories((dir.path() / name).parent_path());
+    REQUIRE(write_file(dir.path() / name, text, mode).has_value());
+  }
+  json file(std::string const& name) const {
+    auto const text = read_file(request.agent_dir / "claude" / name, 1 << 20);
+    REQUIRE_MESSAGE(text.has_value(), name);
+    return json::parse(*text);
+  }
+  LaunchPlan plan(json const& table) {
+    auto profile = profile_from(table, "p", "");
+    REQUIRE_MESSAGE(profile.has_value(), profile.error().message);
+    request.profile = std::make_shared<Profile>(std::move(*profile));
+    auto const plan = make_claude_adapter()->prepare(request);
+    REQUIRE_MESSAGE(plan.has_value(), plan.error().message);
+    return *plan;
+  }
+  std::string outcome(std::string const& field) const {
+    auto const report = make_claude_adapter()->projection(request);
+    for (auto const& line : report.fields())
+      if (line["field"] == field) return line["outcome"];
+    return "absent";
+  }
+};
+
+std::string after(std::vector<std::string> const& words, std::string const& flag) {
+  auto const it = std::ranges::find(words, flag);
+  return it == words.end() || it + 1 == words.end() ? std::string("absent") : *(it + 1);
+}
+
+}  // namespace
+
+TEST_CASE("AnIsolatedProfileSeesNothingOfTheHost") {
+  Setup setup;
+  auto const plan = setup.plan(json::object());
+  auto const home = setup.request.agent_dir / "claude" / "home";
+  CHECK(plan.environment.at("CLAUDE_CONFIG_DIR") == home.string());
+  CHECK_FALSE(plan.environment.contains("CLAUDE_SECURESTORAGE_CONFIG_DIR"));
+  CHECK(setup.file("home/.claude.json")["hasCompletedOnboarding"] == true);
+  CHECK_FALSE(fs::exists(home / "CLAUDE.md"));
+  CHECK(after(plan.argv, "--setting-sources") == "user");
+  // The repository's instructions are not the host's; from its root down.
+  CHECK(after(plan.argv, "--add-dir") == setup.request.cwd.parent_path().string());
+  CHECK(plan.environment.at("CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD") == "1");
+  CHECK(std::ranges::count(plan.argv, "--strict-mcp-config") == 1);
+  CHECK(setup.file("mcp.json")["mcpServers"].empty());
+  auto const settings = setup.file("settings.json");
+  for (auto const* key : {"env", "hooks", "model", "enabledPlugins", "apiKeyHelper"})
+    CHECK_FALSE(settings.contains(key));
+  CHECK(setup.outcome("base") == "applied");
+  CHECK(setup.outcome("instructions.repoInstructions") == "approximated");
+}
+
+TEST_CASE("WhatOfTheHostIsAskedForComesAndNothingElse") {
+  Setup setup;
+  auto const plan = setup.plan({{"host", {"login", "settings", "env"}},
+                                {"instructions", {{"globalInstructions", true}, {"repoInstructions", false}}},
+                                {"mcp", {{"mode", "host"}, {"servers", {{"mine", {{"url", "http://x"}}}}}}},
+                                {"hooks", {{"mode", "host"}}}});
+  auto const host = setup.dir.path() / "home" / ".claude";
+  CHECK(plan.environment.at("CLAUDE_SECURESTORAGE_CONFIG_DIR") == host.string());
+  auto const settings = setup.file("settings.json");
+  CHECK(settings["model"] == "m");
+  CHECK(settings["env"]["A"] == "1");
+  CHECK(settings["hooks"].contains("Stop"));
+  CHECK(settings["apiKeyHelper"] == "k");
+  CHECK_FALSE(settings.contains("enabledPlugins"));
+  CHECK(fs::read_symlink(setup.request.agent_dir / "claude/home/CLAUDE.md") == host / "CLAUDE.md");
+  auto const servers = setup.file("mcp.json")["mcpServers"];
+  CHECK(servers.contains("hosts"));
+  CHECK(servers.contains("repos"));
+  CHECK(servers.contains("mine"));
+  // With the repository's settings everything above and in it has to be kept out by name.
+  CHECK(after(plan.argv, "--setting-sources") == "user,project,local");
+  auto const excluded = settings["claudeMdExcludes"].dump();
+  CHECK(excluded.find((setup.dir.path() / "home" / ".claude" / "**").string()) != std::string::npos);
+  CHECK(excluded.find((setup.request.cwd / "CLAUDE.md").string()) != std::string::npos);
+  // Asked for no more, it goes again.
+  setup.plan(json::object());
+  CHECK_FALSE(fs::is_symlink(setup.request.agent_dir / "claude/home/CLAUDE.md"));
+}
+
+TEST_CASE("AProfileOnTheHostsGroundLeavesItsHomeAlone") {
+  Setup setup;
+  auto const plan = setup.plan({{"base", "host"},
+                                {"mcp", {{"mode", "none"}}},
+                                {"hooks", {{"mode", "none"}}},
+                                {"instructions", {{"globalInstructions", false}, {"system", "You are S."}}}});
+  CHECK_FALSE(plan.environment.contains("CLAUDE_CONFIG_DIR"));
+  CHECK(after(plan.argv, "--setting-sources") == "absent");
+  CHECK(std::ranges::count(plan.argv, "--strict-mcp-config") == 1);
+  CHECK(setup.file("settings.json")["claudeMdExcludes"][0] ==
+        (setup.dir.path() / "home" / ".claude" / "CLAUDE.md").string());
+  CHECK(*read_file(after(plan.argv, "--system-prompt-file"), 100) == "You are S.");
+  CHECK(setup.outcome("hooks.mode") == "not possible");
+  CHECK(setup.outcome("mcp.mode") == "applied");
+}
+
+TEST_CASE("SkillsPluginsAndPermissionsArrive") {
+  Setup setup;
+  setup.write("skills/review/SKILL.md", "---\nname: review\n---\n");
+  setup.request.system_prompt_append = "the request's";
+  auto const plan = setup.plan({{"skills", {(setup.dir.path() / "skills/review").string()}},
+                                {"plugins", {"/opt/plugin"}},
+                                {"instructions", {{"append", {"first", "second"}}}},
+                                {"permissions", {{"allow", {"Bash(git status:*)"}}, {"deny", {"WebFetch"}}}}});
+  auto const plugin = setup.request.agent_dir / "claude" / "profile";
+  CHECK(std::ranges::count(plan.argv, plugin.string()) == 1);
+  CHECK(std::ranges::count(plan.argv, "/opt/plugin") == 1);
+  CHECK(fs::exists(plugin / "skills" / "review" / "SKILL.md"));
+  auto const settings = setup.file("settings.json");
+  CHECK(settings["permissions"]["deny"] == json::array({"WebFetch"}));
+  CHECK(settings["permissions"]["allow"][0] == "Bash(git status:*)");
+  CHECK(settings["permissions"]["allow"].size() > 1);  // agent-runner's own as well
+  auto const told = *read_file(after(plan.argv, "--append-system-prompt-file"), 10'000);
+  CHECK(told.find("agent-runner CODE") < told.find("first"));
+  CHECK(told.find("first\n\nsecond\n\nthe request's") != std::string::npos);
+  auto const quiet = setup.plan({{"relay", {{"context", false}}}});
+  CHECK(*read_file(after(quiet.argv, "--append-system-prompt-file"), 10'000) == "the request's");
+}
+
+TEST_CASE("AKeyThatWasHandedToTheAgentNeedsNoConfirmation") {
+  Setup setup;
+  setup.request.environment["ANTHROPIC_API_KEY"] = "sk-ant-0123456789-0123456789-abcdef";
+  setup.plan(json::object());
+  CHECK(setup.file("home/.claude.json")["customApiKeyResponses"]["approved"][0] == "89-0123456789-abcdef");
+}

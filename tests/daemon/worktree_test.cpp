@@ -1,0 +1,159 @@
+// With the real git, in a folder of its own.
+#include "daemon/worktree.hpp"
+
+#include "base/paths.hpp"
+#include "support/temp_dir.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+using namespace ar;
+using namespace ar::daemon;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Repository {
+  test::TempDir dir;
+  net::io_context io;
+  fs::path root = dir.path() / "repo", tree = dir.path() / "trees" / "alice";
+
+  Repository() {
+    ::setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+    fs::create_directories(root / "sub");
+    git("init -q -b main .");
+    git("config user.name T && git config user.email t@localhost");
+    commit("sub/file", "one");
+  }
+  void shell(std::string const& line) const {
+    REQUIRE_MESSAGE(std::system(("cd '" + root.string() + "' && " + line + " >/dev/null 2>&1").c_str()) == 0, line);
+  }
+  void git(std::string const& words) const { shell("git " + words); }
+  void commit(std::string const& file, std::string const& text) const {
+    REQUIRE(write_file(root / file, text).has_value());
+    git("add -A && git commit -qm x");
+  }
+  bool has_branch(std::string const& name) const {
+    return std::system(("git -C '" + root.string() + "' show-ref --verify --quiet refs/heads/" + name).c_str()) == 0;
+  }
+  template <class T>
+  T wait(awaitable<T> work) {
+    std::optional<T> value;
+    auto run = [&value](awaitable<T> inner) -> awaitable<void> { value.emplace(co_await std::move(inner)); };
+    net::co_spawn(io, run(std::move(work)), [](std::exception_ptr) {});
+    io.restart();
+    io.run();
+    REQUIRE(value.has_value());
+    return std::move(*value);
+  }
+  Result<NewWorktree> make(fs::path const& cwd, std::string const& branch = "agent-runner/alice") {
+    return wait(make_worktree(io.get_executor(), cwd.string(), tree, branch));
+  }
+  Removal remove(Workspace const& workspace) {
+    auto removal = wait(remove_worktree(io.get_executor(), workspace));
+    REQUIRE_MESSAGE(removal.has_value(), removal.error().message);
+    return *removal;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("AWorktreeStartsFromHeadAndGoesWithoutATrace") {
+  Repository repo;
+  auto const made = repo.make(repo.root / "sub");
+  REQUIRE_MESSAGE(made.has_value(), made.error().message);
+  CHECK(made->cwd == (repo.tree / "sub").string());
+  CHECK(made->workspace.repository == repo.root.string());
+  CHECK(*read_file(repo.tree / "sub" / "file", 10) == "one");
+  CHECK(repo.has_branch("agent-runner/alice"));
+  auto const stored = workspace_from(json::parse(to_json(made->workspace).dump()));
+  CHECK(to_json(stored) == to_json(made->workspace));
+  auto const removal = repo.remove(stored);
+  CHECK(removal.removed);
+  CHECK(removal.branch_deleted);
+  CHECK(removal.kept.empty());
+  CHECK_FALSE(fs::exists(repo.tree));
+  CHECK_FALSE(repo.has_branch("agent-runner/alice"));
+}
+
+TEST_CASE("WorkThatIsNowhereElseIsKeptAndNamed") {
+  Repository repo;
+  auto const made = repo.make(repo.root);
+  REQUIRE(made.has_value());
+  SUBCASE("a new file") {
+    REQUIRE(write_file(repo.tree / "new", "n").has_value());
+    auto const removal = repo.remove(made->workspace);
+    CHECK_FALSE(removal.removed);
+    CHECK(removal.kept.find("not committed") != std::string::npos);
+    CHECK(*read_file(repo.tree / "new", 10) == "n");
+  }
+  SUBCASE("a commit on its branch") {
+    repo.git("-C '" + repo.tree.string() + "' commit -q --allow-empty -m own");
+    auto const removal = repo.remove(made->workspace);
+    CHECK(removal.removed);
+    CHECK_FALSE(removal.branch_deleted);
+    CHECK(removal.kept.find("commits of its own") != std::string::npos);
+    CHECK(repo.has_branch("agent-runner/alice"));
+  }
+  SUBCASE("a commit on no branch") {
+    repo.git("-C '" + repo.tree.string() + "' checkout -q --detach");
+    repo.git("-C '" + repo.tree.string() + "' commit -q --allow-empty -m loose");
+    auto const removal = repo.remove(made->workspace);
+    CHECK_FALSE(removal.removed);
+    CHECK(removal.kept.find("on no branch") != std::string::npos);
+    CHECK(fs::exists(repo.tree));
+  }
+  SUBCASE("a commit that has been merged is not its own any more") {
+    repo.git("-C '" + repo.tree.string() + "' commit -q --allow-empty -m own");
+    repo.git("merge -q --ff-only agent-runner/alice");
+    CHECK(repo.remove(made->workspace).branch_deleted);
+  }
+  SUBCASE("somebody else has removed it") {
+    repo.git("worktree remove '" + repo.tree.string() + "'");
+    auto const removal = repo.remove(made->workspace);
+    CHECK(removal.removed);
+    CHECK(removal.branch_deleted);
+  }
+  SUBCASE("the repository is gone") {
+    fs::rename(repo.root, repo.dir.path() / "moved");
+    auto const removal = repo.wait(remove_worktree(repo.io.get_executor(), made->workspace));
+    CHECK((!removal || !removal->removed));
+    CHECK(fs::exists(repo.tree / "sub" / "file"));
+  }
+}
+
+TEST_CASE("WhatCannotBecomeAWorktreeIsRefusedAndLeavesNothing") {
+  Repository repo;
+  CHECK(repo.make(repo.dir.path()).error().message.find("no git repository") != std::string::npos);
+  repo.git("branch taken");
+  CHECK(repo.make(repo.root, "taken").error().code == "branch_taken");
+  CHECK(repo.make(repo.root, "a..b").error().field == "workspace.branch");
+  CHECK(repo.make(repo.root, "--force").error().field == "workspace.branch");
+  fs::create_directories(repo.tree);
+  CHECK(repo.make(repo.root).error().code == "path_taken");
+  fs::remove_all(repo.tree);
+  REQUIRE(write_file(repo.root / "staged", "s").has_value());
+  repo.git("add staged");
+  auto const dirty = repo.make(repo.root);
+  CHECK(dirty.error().code == "dirty_index");
+  CHECK(dirty.error().message.find("git stash") != std::string::npos);
+  repo.git("reset -q");
+  // A branch below another's name: git itself says no.
+  repo.git("branch agent-runner");
+  auto const failed = repo.make(repo.root);
+  CHECK(failed.error().code == "git_failed");
+  CHECK_FALSE(fs::exists(repo.tree));
+  auto const empty = repo.dir.path() / "empty";
+  fs::create_directories(empty);
+  repo.shell("git init -q '" + empty.string() + "'");
+  CHECK(repo.make(empty).error().code == "no_commit");
+  auto const path = std::string(std::getenv("PATH"));
+  ::setenv("PATH", repo.dir.path().c_str(), 1);
+  auto const missing = repo.make(repo.root);
+  ::setenv("PATH", path.c_str(), 1);
+  CHECK(missing.error().code == "git_missing");
+  CHECK_FALSE(fs::exists(repo.tree));
+}

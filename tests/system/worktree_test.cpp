@@ -1,0 +1,86 @@
+#include "system/installation.hpp"
+
+using ar::json;
+using ar::test::Installation;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct World {
+  Installation home;
+  World() {
+    git({"init", "-q", "-b", "main", "."});
+    std::ofstream(home.work() / "file") << "one";
+    git({"add", "file"});
+    git({"-c", "user.name=T", "-c", "user.email=t@localhost", "commit", "-qm", "x"});
+  }
+  int git(std::vector<std::string> words) {
+    words.insert(words.begin(), {"-C", home.work().string()});
+    return home.run_program("/usr/bin/git", words, "").status;
+  }
+  bool has_branch(std::string const& name) {
+    return git({"show-ref", "--verify", "--quiet", "refs/heads/" + name}) == 0;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("AnAgentWorksInItsOwnWorktreeOverADaemonsDeathAndItGoesWithTheAgent") {
+  World world;
+  auto& home = world.home;
+  json const options = {{"command", {"/bin/sh", "-c", "pwd; echo mode $AGENT_RELAY_WORKSPACE_MODE; exec cat"}}};
+  home.spawn("builder", {"--worktree", "--options", options.dump()});
+  auto const tree = home.state() / "worktrees" / "builder";
+  auto const shown = home.agent("builder");
+  CHECK(shown["workspace"] == json{{"requestedMode", "worktree"},
+                                   {"mode", "worktree"},
+                                   {"path", tree.string()},
+                                   {"branch", "agent-runner/builder"},
+                                   {"repository", home.work().string()}});
+  CHECK(shown["cwd"] == tree.string());
+  CHECK(Installation::eventually([&] {
+    auto const screen = home.run({"screen", "builder"}).out;
+    return screen.find(tree.filename().string()) != std::string::npos &&
+           screen.find("mode worktree") != std::string::npos;
+  }));
+  home.kill_daemon();
+  CHECK(home.agent("builder")["workspace"]["branch"] == "agent-runner/builder");
+  home.good({"stop", "builder"});
+  home.good({"rm", "builder"});
+  CHECK_FALSE(fs::exists(tree));
+  CHECK_FALSE(world.has_branch("agent-runner/builder"));
+}
+
+TEST_CASE("WorkInARemovedAgentsWorktreeIsKeptAndNamed") {
+  World world;
+  auto& home = world.home;
+  home.spawn("builder", {"--worktree=topic"});
+  auto const tree = home.state() / "worktrees" / "builder";
+  std::ofstream(tree / "result") << "precious";
+  home.good({"stop", "builder"});
+  auto const removed = home.good({"rm", "builder"});
+  CHECK(removed.err.find("kept the worktree " + tree.string()) != std::string::npos);
+  CHECK(fs::exists(tree / "result"));
+  CHECK(world.has_branch("topic"));
+  // Its place stays taken, and says so.
+  auto const again =
+      home.run({"spawn", "builder", "--provider", "command", "--cwd", home.work().string(), "--worktree"});
+  CHECK(again.status != 0);
+  CHECK(again.err.find(tree.string()) != std::string::npos);
+}
+
+TEST_CASE("ASpawnThatFailsLeavesNoWorktree") {
+  World world;
+  auto& home = world.home;
+  auto const spawn = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"spawn", "x", "--provider", "command", "--worktree"};
+    words.insert(words.end(), more.begin(), more.end());
+    return home.run(words);
+  };
+  json const missing = {{"command", {"/does/not/exist"}}};
+  CHECK(spawn({"--cwd", home.work().string(), "--options", missing.dump()}).status != 0);
+  CHECK_FALSE(fs::exists(home.state() / "worktrees" / "x"));
+  CHECK_FALSE(world.has_branch("agent-runner/x"));
+  CHECK(spawn({"--cwd", "/"}).err.find("no git repository") != std::string::npos);
+  CHECK(home.agent("x").empty());
+}
