@@ -1,11 +1,11 @@
-#include "control/url.hpp"
+#include "base/http/url.hpp"
 
 #include "base/json.hpp"
 
 #include <algorithm>
 #include <charconv>
 
-namespace ar::control {
+namespace ar::http {
 namespace {
 
 int hex_digit(char c) {
@@ -122,4 +122,4 @@ void Query::fail(std::string_view name, std::string message) {
   if (!error_) error_ = invalid(std::string(name), std::string(name) + " " + message);
 }
 
-}  // namespace ar::control
+}  // namespace ar::http

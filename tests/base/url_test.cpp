@@ -1,9 +1,9 @@
-#include "control/url.hpp"
+#include "base/http/url.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace ar;
-using namespace ar::control;
+using namespace ar::http;
 
 TEST_CASE("PercentDecodingTakesWellFormedEscapesOnly") {
   CHECK(percent_decode("a%20b%2fc%2F") == "a b/c/");

@@ -1,6 +1,8 @@
-// The only file that knows Beast, and of Beast only the request parser: reading and writing are a few lines,
-// and doing them here keeps every step under one deadline and this file quick to compile.
-#include "control/connection.hpp"
+// Of Beast only the request parser is used here: reading and writing are a few lines, and doing them here keeps every
+// step under one deadline and this file quick to compile.
+#include "base/http/connection.hpp"
+
+#include "base/http/accept_websocket.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
@@ -15,12 +17,12 @@
 #include <limits>
 #include <sys/socket.h>
 
-namespace ar::control {
+namespace ar::http {
 namespace {
 
 namespace beast = boost::beast;
-namespace http = beast::http;
-using Parser = http::request_parser<http::string_body>;
+using Parser = beast::http::request_parser<beast::http::string_body>;
+using ParseError = beast::http::error;
 
 constexpr std::size_t read_bytes = 16U << 10;
 constexpr std::size_t body_read_bytes = 256U << 10;
@@ -49,18 +51,20 @@ Request to_request(Parser const& parser, bool over_unix) {
 
 class HttpConnection final : public Connection, public Client, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(Socket socket, bool over_unix, Dispatcher const& dispatcher, Limits const& limits)
-      : dispatcher_(dispatcher),
+  HttpConnection(Stream stream, bool over_unix, Service& service, Limits const& limits)
+      : service_(service),
         limits_(limits),
         over_unix_(over_unix),
-        socket_(std::move(socket)),
-        timer_(socket_.get_executor()),
-        finishing_(socket_.get_executor()) {}
+        stream_(std::move(stream)),
+        socket_(stream_.socket()),
+        timer_(stream_.get_executor()),
+        finishing_(stream_.get_executor()) {}
 
   awaitable<void> serve() override {
     auto const self = shared_from_this();
     try {
-      for (bool more = true; more; first_ = false) more = co_await exchange();
+      bool more = co_await greet();
+      for (; more; first_ = false) more = co_await exchange();
     } catch (...) {
       disarm();
       throw;
@@ -87,7 +91,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
         net::const_buffer(bytes.data(), bytes.size()), net::const_buffer("\r\n", 2)};
     if (bytes.empty()) co_return !finished_;  // an empty chunk would end the stream
     arm(limits_.stream_write_time, Socket::shutdown_both);
-    auto const [ec, n] = co_await net::async_write(socket_, parts, nothrow);
+    auto const [ec, n] = co_await net::async_write(stream_, parts, nothrow);
     disarm();
     co_return !ec && !finished_;
   }
@@ -98,9 +102,11 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       if (ec) co_return;
       std::array<char, 512> bytes{};
       // A stream's client has nothing more to say; another may have sent its next request, which must stay.
-      auto const got = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), streaming_ ? 0 : MSG_PEEK);
+      // Under TLS nothing may be taken away from it.
+      bool const drop = streaming_ && !stream_.secure();
+      auto const got = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), drop ? 0 : MSG_PEEK);
       if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return;
-      if (got > 0 && !streaming_) {
+      if (got > 0 && !drop) {
         co_await finishing_.wait();
         co_return;
       }
@@ -109,6 +115,15 @@ class HttpConnection final : public Connection, public Client, public std::enabl
 
  private:
   enum class Fill { bytes, ended, expired };
+
+  /// TLS, where it is spoken.
+  awaitable<bool> greet() {
+    if (!stream_.secure()) co_return true;
+    arm(limits_.request_time, Socket::shutdown_both);
+    auto const ec = co_await stream_.handshake_as_server();
+    disarm();
+    co_return !ec && !expired_;
+  }
 
   /// One request and its answer. False: the connection is over.
   awaitable<bool> exchange() {
@@ -139,14 +154,14 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     }
 
     Request request = to_request(parser, over_unix_);
-    auto decision = dispatcher_.admit(request);
+    auto decision = service_.admit(request);
     bool const keep = parser.keep_alive() && parser.get().version() == 11;
     bool const head_only = request.method == "HEAD";
     if (auto* const refusal = std::get_if<Response>(&decision)) {
       if (!parser.is_done()) co_return co_await refuse(*refusal);
       co_return co_await answer(*refusal, keep, head_only);
     }
-    auto& admitted = std::get<Dispatcher::Admitted>(decision);
+    auto& admitted = std::get<Admission>(decision);
     if (!parser.is_done()) {
       if (parser.content_length().value_or(0) > admitted.body_limit) {
         Response const refusal = problem(too_large(admitted.body_limit));
@@ -156,7 +171,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       parser.eager(true);
       if (request.header("expect") == "100-continue" && buffer_.size() == 0) {
         auto const go_on = net::buffer("HTTP/1.1 100 Continue\r\n\r\n", 25);
-        auto const [ec, n] = co_await net::async_write(socket_, go_on, nothrow);
+        auto const [ec, n] = co_await net::async_write(stream_, go_on, nothrow);
         if (ec) co_return false;
       }
       need_more = buffer_.size() == 0;
@@ -171,7 +186,12 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       request.body = std::move(parser.get().body());
     }
     disarm();
-    Response response = co_await dispatcher_.handle(std::move(admitted), std::move(request), *this);
+    std::string const handshake = is_websocket_request(request) ? websocket_handshake(request) : std::string();
+    Response response = co_await admitted.handle(std::move(request), *this);
+    if (response.websocket) {
+      co_await upgrade(response, handshake);
+      co_return false;
+    }
     if (response.stream) {
       co_await stream(response, parser.get().version() == 10);
       co_return false;
@@ -185,14 +205,14 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     error_code ec;
     auto const used = parser.put(buffer_.data(), ec);
     buffer_.consume(used);
-    need_more = ec == http::error::need_more || buffer_.size() == 0;
-    if (!ec || ec == http::error::need_more) {
+    need_more = ec == ParseError::need_more || buffer_.size() == 0;
+    if (!ec || ec == ParseError::need_more) {
       if (need_more && buffer_.size() >= most_unparsed)
         return problem(bad_request("a chunk's head or trailer is longer than 64 KiB"));
       return std::nullopt;
     }
-    if (ec == http::error::header_limit) return problem(header_too_large(), 431);
-    if (ec == http::error::body_limit) return problem(too_large(body_limit));
+    if (ec == ParseError::header_limit) return problem(header_too_large(), 431);
+    if (ec == ParseError::body_limit) return problem(too_large(body_limit));
     return problem(bad_request("the request is not well-formed (" + ec.message() + ")"));
   }
 
@@ -207,7 +227,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
 
   awaitable<Fill> fill(std::size_t bytes) {
     auto const space = buffer_.prepare(bytes);
-    auto const [ec, n] = co_await socket_.async_read_some(space, nothrow);
+    auto const [ec, n] = co_await stream_.async_read_some(space, nothrow);
     buffer_.commit(n);
     if (expired_) co_return Fill::expired;
     co_return ec || finished_ ? Fill::ended : Fill::bytes;
@@ -223,7 +243,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     }
     std::array<net::const_buffer, 2> const parts{net::buffer(head), net::const_buffer(body.data(), body.size())};
     arm(limits_.answer_time, Socket::shutdown_both);
-    auto const [ec, n] = co_await net::async_write(socket_, parts, nothrow);
+    auto const [ec, n] = co_await net::async_write(stream_, parts, nothrow);
     disarm();
     co_return !ec && keep_alive && !expired_;
   }
@@ -242,7 +262,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     arm(drop_time, Socket::shutdown_both);
     for (std::size_t dropped = 0; dropped < most_dropped && !expired_ && !finished_;) {
       auto const space = buffer_.prepare(read_bytes);
-      auto const [ec, n] = co_await socket_.async_read_some(space, nothrow);
+      auto const [ec, n] = co_await stream_.async_read_some(space, nothrow);
       if (ec) break;
       dropped += n;
     }
@@ -258,15 +278,32 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     std::string const head = response_head(response, false);
     auto const buffer = net::buffer(head);
     arm(limits_.stream_write_time, Socket::shutdown_both);
-    auto const [ec, n] = co_await net::async_write(socket_, buffer, nothrow);
+    auto const [ec, n] = co_await net::async_write(stream_, buffer, nothrow);
     disarm();
     if (ec) co_return;
     streaming_ = true;
     co_await response.stream(*this);
     arm(limits_.stream_write_time, Socket::shutdown_both);
     auto const last = net::buffer("0\r\n\r\n", 5);
-    (void)co_await net::async_write(socket_, last, nothrow);
+    (void)co_await net::async_write(stream_, last, nothrow);
     disarm();
+  }
+
+  awaitable<void> upgrade(Response const& response, std::string handshake) {
+    if (handshake.empty()) {
+      Response refusal = problem(bad_request("this route is a WebSocket and needs its handshake"), 426);
+      refusal.headers.push_back({"Upgrade", "websocket"});
+      (void)co_await refuse(refusal);
+      co_return;
+    }
+    auto const left = buffer_.data();
+    handshake.append(static_cast<char const*>(left.data()), left.size());
+    buffer_.clear();
+    arm(limits_.answer_time, Socket::shutdown_both);
+    auto accepted =
+        co_await accept_websocket(stream_, std::move(handshake), {limits_.frame_bytes, limits_.unsent_bytes});
+    disarm();
+    if (accepted && !finished_) co_await response.websocket(**accepted);
   }
 
   // ---- the deadline of the present step ----
@@ -296,11 +333,12 @@ class HttpConnection final : public Connection, public Client, public std::enabl
   }
 
   // constant
-  Dispatcher const& dispatcher_;
+  Service& service_;
   Limits const& limits_;
   bool const over_unix_;
   // io thread
-  Socket socket_;
+  Stream stream_;
+  Socket& socket_;             ///< the stream's
   beast::flat_buffer buffer_;  ///< read and not yet parsed
   bool first_ = true;
   bool streaming_ = false;
@@ -316,9 +354,8 @@ class HttpConnection final : public Connection, public Client, public std::enabl
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(Socket socket, bool over_unix, Dispatcher const& dispatcher,
-                                            Limits const& limits) {
-  return std::make_shared<HttpConnection>(std::move(socket), over_unix, dispatcher, limits);
+std::shared_ptr<Connection> make_connection(Stream stream, bool over_unix, Service& service, Limits const& limits) {
+  return std::make_shared<HttpConnection>(std::move(stream), over_unix, service, limits);
 }
 
-}  // namespace ar::control
+}  // namespace ar::http

@@ -1,14 +1,16 @@
-#include "control/listener.hpp"
+#include "base/http/listener.hpp"
 
 #include <cerrno>
 #include <cstring>
-#include <netinet/in.h>
+#include <memory>
+#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <utility>
 
-namespace ar::control {
+namespace ar::http {
 namespace {
 
 /// Closes unless released.
@@ -75,28 +77,52 @@ Result<Listener> listen_unix(Executor executor, std::filesystem::path const& fil
   return listener;
 }
 
-Result<Listener> listen_tcp(Executor executor, std::uint16_t port) {
-  Fd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+namespace {
+
+struct FreeAddresses {
+  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
+};
+using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
+
+/// Of a listener: never asks for a remote name for long, since the name must be this machine's own.
+Result<Addresses> addresses_of(std::string const& host, std::string const& port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  if (int const failed = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &list))
+    return invalid("listen", "\"" + host + "\" is no address to listen on: " + ::gai_strerror(failed));
+  return Addresses(list);
+}
+
+}  // namespace
+
+Result<Listener> listen_tcp(Executor executor, std::string const& host, std::uint16_t port) {
+  auto const addresses = addresses_of(host, std::to_string(port));
+  if (!addresses) return addresses.error();
+  auto const& address = **addresses;
+  std::string const name = (host.empty() ? "*" : host) + ":" + std::to_string(port);
+  Fd fd{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (fd.value < 0) return from_errno("cannot make a socket", errno);
   int const on = 1;
   (void)::setsockopt(fd.value, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  int bound = ::bind(fd.value, generic(address), sizeof address);
-  if (bound != 0 && port != 0) {
-    address.sin_port = 0;
-    bound = ::bind(fd.value, generic(address), sizeof address);
-  }
-  if (bound != 0) return from_errno("cannot bind 127.0.0.1", errno);
-  auto listener = finish(std::move(executor), fd, AF_INET);
+  if (::bind(fd.value, address.ai_addr, address.ai_addrlen) != 0) return from_errno("cannot bind " + name, errno);
+  auto listener = finish(std::move(executor), fd, address.ai_family);
   if (!listener) return listener.error();
-  socklen_t size = sizeof address;
-  if (::getsockname(listener->socket.native_handle(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return from_errno("cannot learn the port", errno);
-  listener->port = ntohs(address.sin_port);
+  error_code ec;
+  net::ip::tcp::endpoint bound;
+  auto const local = listener->socket.local_endpoint(ec);
+  if (ec || local.size() > bound.capacity()) return internal("system_error", "cannot learn the port of " + name);
+  std::memcpy(bound.data(), local.data(), local.size());
+  listener->port = bound.port();
   return listener;
 }
 
-}  // namespace ar::control
+bool is_loopback(std::string const& host) {
+  if (host == "localhost") return true;
+  error_code ec;
+  auto const address = net::ip::make_address(host, ec);
+  return !ec && address.is_loopback();
+}
+
+}  // namespace ar::http

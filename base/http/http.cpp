@@ -1,8 +1,8 @@
-#include "control/http.hpp"
+#include "base/http/http.hpp"
 
 #include <algorithm>
 
-namespace ar::control {
+namespace ar::http {
 
 std::optional<std::string_view> Request::header(std::string_view name) const {
   for (auto const& header : headers)
@@ -70,6 +70,8 @@ std::string_view reason_phrase(int status) {
     case 409: return "Conflict";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
+    case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
     case 503: return "Service Unavailable";
@@ -108,6 +110,26 @@ std::string response_head(Response const& response, bool keep_alive) {
   return head;
 }
 
+Result<std::optional<std::string_view>> bearer_token(Request const& request) {
+  auto const header = request.header("authorization");
+  if (!header) return std::optional<std::string_view>();
+  constexpr std::string_view scheme = "bearer ";
+  std::string_view token = *header;
+  if (lower_case(token.substr(0, scheme.size())) == scheme) {
+    token.remove_prefix(scheme.size());
+    while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
+    if (!token.empty() && token.find(' ') == std::string_view::npos) return std::optional(token);
+  }
+  return Error{ErrorKind::unauthorized, "bad_authorization",
+               "the Authorization header must read \"Bearer TOKEN\", with the operator's or an agent's token"};
+}
+
+bool is_websocket_request(Request const& request) {
+  auto const upgrade = request.header("upgrade");
+  return request.method == "GET" && upgrade && lower_case(*upgrade).find("websocket") != std::string::npos &&
+         request.header("sec-websocket-key");
+}
+
 std::string lower_case(std::string_view text) {
   std::string result(text);
   for (char& c : result)
@@ -115,4 +137,4 @@ std::string lower_case(std::string_view text) {
   return result;
 }
 
-}  // namespace ar::control
+}  // namespace ar::http

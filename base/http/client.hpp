@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace ar::control {
+namespace ar::http {
 
 class Client {
  public:
@@ -37,4 +37,4 @@ awaitable<std::optional<T>> while_present(Client& client, awaitable<T> work) {
   co_return std::move(value);
 }
 
-}  // namespace ar::control
+}  // namespace ar::http

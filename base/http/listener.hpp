@@ -1,4 +1,4 @@
-// The server's two listening sockets.
+// Listening sockets.
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
@@ -8,9 +8,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <sys/types.h>
 
-namespace ar::control {
+namespace ar::http {
 
 struct Listener {
   net::generic::stream_protocol protocol;
@@ -25,7 +26,9 @@ struct Listener {
 
 /// Mode 0600 from the first moment on. Errors: `already_running` when somebody answers there.
 Result<Listener> listen_unix(Executor executor, std::filesystem::path const& file);
-/// On 127.0.0.1; a port that is taken or forbidden is replaced by any free one.
-Result<Listener> listen_tcp(Executor executor, std::uint16_t port);
+/// `host`: an address, or a name that is one of this machine's; empty: every address. `port` 0: any free one.
+Result<Listener> listen_tcp(Executor executor, std::string const& host, std::uint16_t port);
+/// True when only this machine reaches a listener on `host`.
+bool is_loopback(std::string const& host);
 
-}  // namespace ar::control
+}  // namespace ar::http

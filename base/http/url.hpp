@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ar::control {
+namespace ar::http {
 
 /// Nothing for a broken escape, for NUL and for what does not decode to UTF-8. `plus_is_space`: as in
 /// queries.
@@ -43,4 +43,4 @@ class Query {
 /// A whole decimal number without sign, or nothing.
 std::optional<std::int64_t> parse_number(std::string_view text);
 
-}  // namespace ar::control
+}  // namespace ar::http

@@ -1,4 +1,4 @@
-// HTTP as the handlers see it: plain values and no library's types (Beast stays inside connection.cpp).
+// HTTP as the handlers see it: plain values and no library's types.
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
@@ -10,9 +10,10 @@
 #include <string_view>
 #include <vector>
 
-namespace ar::control {
+namespace ar::http {
 
 class Client;
+class WebSocket;
 
 struct Header {
   std::string name;  ///< requests: in lower case
@@ -38,6 +39,9 @@ struct Response {
   std::vector<Header> headers{};
   /// Set: the answer is a stream; `body` is unused and the connection ends with the stream.
   std::function<awaitable<void>(Client&)> stream{};
+  /// Set: the connection becomes a WebSocket, and ends when the function returns. A request that is no handshake of
+  /// one is refused instead (426).
+  std::function<awaitable<void>(WebSocket&)> websocket{};
 };
 
 Response json_response(json const& value, int status = 200);
@@ -56,7 +60,12 @@ std::string_view reason_phrase(int status);
 /// chunked.
 std::string response_head(Response const& response, bool keep_alive);
 
+/// The bearer token; nothing without an Authorization header; an error for another scheme.
+Result<std::optional<std::string_view>> bearer_token(Request const& request);
+/// Whether it asks for a WebSocket (RFC 6455); its details are checked when the socket is accepted.
+bool is_websocket_request(Request const& request);
+
 /// ASCII only, as header names and host names need.
 std::string lower_case(std::string_view text);
 
-}  // namespace ar::control
+}  // namespace ar::http
