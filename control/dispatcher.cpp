@@ -116,7 +116,7 @@ std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
   }();
   if (admitted) {
     auto const limit = body_limit(admitted->route->body);
-    return http::Admission{limit, [this, admitted = std::move(*admitted)](Request request, Client& client) mutable {
+    return http::Admission{limit, {}, [this, admitted = std::move(*admitted)](Request request, Client& client) mutable {
                              return handle(std::move(admitted), std::move(request), client);
                            }};
   }

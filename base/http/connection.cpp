@@ -157,6 +157,12 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     auto decision = service_.admit(request);
     bool const keep = parser.keep_alive() && parser.get().version() == 11;
     bool const head_only = request.method == "HEAD";
+    if (auto* const admission = std::get_if<Admission>(&decision); admission && admission->check) {
+      disarm();
+      auto refusal = co_await admission->check();
+      if (refusal) decision = std::move(*refusal);
+      arm(limits_.request_time, Socket::shutdown_receive);
+    }
     if (auto* const refusal = std::get_if<Response>(&decision)) {
       if (!parser.is_done()) co_return co_await refuse(*refusal);
       co_return co_await answer(*refusal, keep, head_only);

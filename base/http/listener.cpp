@@ -1,5 +1,7 @@
 #include "base/http/listener.hpp"
 
+#include "base/http/server.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <memory>

@@ -28,7 +28,5 @@ struct Listener {
 Result<Listener> listen_unix(Executor executor, std::filesystem::path const& file);
 /// `host`: an address, or a name that is one of this machine's; empty: every address. `port` 0: any free one.
 Result<Listener> listen_tcp(Executor executor, std::string const& host, std::uint16_t port);
-/// True when only this machine reaches a listener on `host`.
-bool is_loopback(std::string const& host);
 
 }  // namespace ar::http

@@ -37,4 +37,7 @@ class Server {
   std::unique_ptr<Impl> impl_;
 };
 
+/// True when only this machine reaches a door on `host`.
+bool is_loopback(std::string const& host);
+
 }  // namespace ar::http

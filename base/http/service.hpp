@@ -4,6 +4,7 @@
 #include "base/http/http.hpp"
 
 #include <functional>
+#include <optional>
 #include <variant>
 
 namespace ar::http {
@@ -12,6 +13,8 @@ namespace ar::http {
 /// request, and must not throw but when it is cut off.
 struct Admission {
   std::size_t body_limit = 0;
+  /// Where it takes time to know who asks: awaited before the body is read; a Response is the refusal.
+  std::function<awaitable<std::optional<Response>>()> check{};
   std::function<awaitable<Response>(Request, Client&)> handle;
 };
 

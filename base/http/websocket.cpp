@@ -55,9 +55,13 @@ class Core : public std::enable_shared_from_this<Core> {
     return true;
   }
 
+  void finish() {
+    if (open_ && !std::exchange(closing_, true) && queue_.empty()) say_goodbye();
+  }
+
   awaitable<void> close(Clock::duration patience) {
     auto const self = shared_from_this();
-    if (open_ && !std::exchange(closing_, true) && queue_.empty()) say_goodbye();
+    finish();
     auto const deadline = Clock::now() + patience;
     while (open_ && Clock::now() < deadline) {
       bool const told = co_await drained_.wait(deadline);
@@ -121,6 +125,7 @@ class Socketed final : public WebSocket {
   ~Socketed() override { core_->cut("we have ended it"); }
   awaitable<Result<std::string>> read() override { return core_->read(); }
   bool send(std::string text) override { return core_->send(std::move(text)); }
+  void finish() override { core_->finish(); }
   awaitable<void> close(Clock::duration patience) override { return core_->close(patience); }
   void cut(std::string reason) override { core_->cut(std::move(reason)); }
   bool is_open() const override { return core_->is_open(); }

@@ -24,7 +24,9 @@ class WebSocket {
   virtual awaitable<Result<std::string>> read() = 0;
   /// Queues a frame. False: the connection is over, or the other side has left too much unread and is cut off.
   virtual bool send(std::string text) = 0;
-  /// Sends what is queued and the closing frame, for no longer than `patience`, then cuts.
+  /// Nothing more is sent after what is queued and the closing frame; read() goes on until the other side closes too.
+  virtual void finish() = 0;
+  /// The same, and waits for the end, for no longer than `patience`; then cuts.
   virtual awaitable<void> close(Clock::duration patience) = 0;
   /// Shuts the socket down at once: read() fails, and why() says `reason`.
   virtual void cut(std::string reason) = 0;

@@ -198,15 +198,19 @@ class Implementation final : public EmbeddedBus {
 
   // ---- presence ----
   awaitable<Result<void>> register_agent(Presence presence) override {
-    return call<void>([presence = std::move(presence)](Core& core) {
+    PresenceChange change{presence.identity.agent_id, presence.status, presence.ready};
+    Job<void> job = [presence = std::move(presence)](Core& core) {
       return embedded::register_agent(core.db(), core.now, presence);
-    });
+    };
+    co_return co_await tell(std::move(job), std::move(change));
   }
   awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready, json meta) override {
-    return call<void>(
-        [agent_id = std::move(agent_id), status = std::move(status), ready, meta = std::move(meta)](Core& core) {
-          return embedded::publish_status(core.db(), core.now, agent_id, status, ready, meta);
-        });
+    PresenceChange change{agent_id, status, ready};
+    Job<void> job = [agent_id = std::move(agent_id), status = std::move(status), ready,
+                     meta = std::move(meta)](Core& core) {
+      return embedded::publish_status(core.db(), core.now, agent_id, status, ready, meta);
+    };
+    co_return co_await tell(std::move(job), std::move(change));
   }
   awaitable<Result<void>> heartbeat(std::string agent_id, json meta) override {
     return call<void>([agent_id = std::move(agent_id), meta = std::move(meta)](Core& core) {
@@ -214,8 +218,11 @@ class Implementation final : public EmbeddedBus {
     });
   }
   awaitable<Result<void>> remove_agent(std::string agent_id) override {
-    return call<void>(
-        [agent_id = std::move(agent_id)](Core& core) { return embedded::remove_agent(core.db(), agent_id); });
+    PresenceChange change{agent_id, "offline", false, true};
+    Job<void> job = [agent_id = std::move(agent_id)](Core& core) {
+      return embedded::remove_agent(core.db(), agent_id);
+    };
+    co_return co_await tell(std::move(job), std::move(change));
   }
   awaitable<Result<std::vector<Presence>>> agents() override {
     return call<std::vector<Presence>>([](Core& core) { return embedded::agents(core.db(), core.now); });
@@ -240,6 +247,10 @@ class Implementation final : public EmbeddedBus {
     return call<void>([jti = std::move(jti)](Core& core) { return embedded::revoke_token(core.db(), jti); });
   }
 
+  awaitable<Result<std::vector<TokenInfo>>> tokens() override {
+    return call<std::vector<TokenInfo>>([](Core& core) { return embedded::tokens(core.db()); });
+  }
+
   // ---- attachments ----
   awaitable<Result<Attachment>> put_attachment(std::string name, std::string media_type, std::string bytes) override {
     return call<Attachment>(
@@ -256,8 +267,17 @@ class Implementation final : public EmbeddedBus {
   std::unique_ptr<Subscription> subscribe(Identity who, std::string runner_id, BusHints hints) override {
     return subscribers_->add(std::move(who), std::move(runner_id), std::move(hints));
   }
+  void watch_presence(std::function<void(PresenceChange const&)> listener) override {
+    presence_listener_ = std::move(listener);
+  }
 
  private:
+  awaitable<Result<void>> tell(Job<void> job, PresenceChange change) {
+    auto result = co_await call<void>(std::move(job));
+    if (result && presence_listener_) presence_listener_(change);
+    co_return result;
+  }
+
   /// Runs the job on the worker, then tells the subscribers what it and the time before it changed.
   template <class T>
   awaitable<Result<T>> call(Job<T> job) {
@@ -311,6 +331,7 @@ class Implementation final : public EmbeddedBus {
 
   Core core_;  // outlives the worker, whose destructor finishes every job
   std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
+  std::function<void(PresenceChange const&)> presence_listener_{};
   RepeatGate failures_;
   Clock::time_point due_at_ = Clock::time_point::max();
   bool look_again_ = false;  ///< something was written: what is due next may have changed
