@@ -95,6 +95,7 @@ awaitable<void> Agent::face_the_bus() {
       auto told = co_await services_.bus.publish_status(spec_.id, status, work_.is_ready(), std::move(shown));
       note(told, "publish the status");
       if (told) published = digest;
+      if (!told) (void)co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
     } else {
       co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
     }

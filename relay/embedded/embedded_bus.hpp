@@ -13,8 +13,8 @@ namespace ar::relay {
 
 class EmbeddedBus : public Bus {
  public:
-  /// Opens or creates `file`, which no other process may use meanwhile. Await stop() before destroying the
-  /// bus; calls in flight must have returned by then.
+  /// Opens or creates `file`, which no other process may use meanwhile. Await stop(), which ends the timer, before
+  /// destroying the bus; calls in flight must have returned by then.
   static Result<std::unique_ptr<EmbeddedBus>> open(Executor executor, std::filesystem::path file,
                                                    BusLimits limits = {});
   /// All tokens that are known, without their secrets.
@@ -27,9 +27,6 @@ class EmbeddedBus : public Bus {
   };
   /// One listener: told after each change.
   virtual void watch_presence(std::function<void(PresenceChange const&)> listener) = 0;
-
-  /// Ends the timer: no hint comes by time from here on. Calls still work.
-  virtual awaitable<void> stop() = 0;
 };
 
 }  // namespace ar::relay

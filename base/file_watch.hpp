@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace ar::adapters::claude {
+namespace ar {
 
 class FileWatch {
  public:
@@ -35,4 +35,4 @@ class FileWatch {
   alignas(8) std::array<char, 16384> buffer_{};
 };
 
-}  // namespace ar::adapters::claude
+}  // namespace ar

@@ -1,4 +1,4 @@
-#include "adapters/claude/file_watch.hpp"
+#include "base/file_watch.hpp"
 
 #include "base/paths.hpp"
 
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <sys/inotify.h>
 
-namespace ar::adapters::claude {
+namespace ar {
 namespace {
 
 // Outside the coroutine, whose frame cannot hold the kernel's record with its open end.
@@ -68,4 +68,4 @@ awaitable<FileWatch::Changes> FileWatch::next() {
   co_return changes;
 }
 
-}  // namespace ar::adapters::claude
+}  // namespace ar
