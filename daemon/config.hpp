@@ -25,6 +25,10 @@ struct Config {
   std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none
   std::int64_t agent_token_lifetime_s = 0;  ///< 0: no end; else renewed in time
   relay::BusLimits relay{};
+  std::string relay_kind = "embedded";
+  std::string relay_url{}, relay_token_file{}, relay_ca_file{};          ///< of a remote one
+  std::string relay_serve{}, relay_tls_cert{}, relay_tls_key{};          ///< the embedded one, to others
+  bool relay_insecure = false;
   std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter
 
   /// One line of `config show`.

@@ -7,6 +7,7 @@
 #include "relay/embedded/claims.hpp"
 #include "relay/embedded/commands.hpp"
 #include "relay/embedded/presence.hpp"
+#include "relay/embedded/query.hpp"
 #include "relay/embedded/replies.hpp"
 #include "relay/embedded/retention.hpp"
 #include "relay/embedded/schema.hpp"
@@ -99,6 +100,21 @@ class Implementation final : public EmbeddedBus {
   BusLimits const& limits() const override { return core_.limits; }
   std::string transport_state() const override { return "connected"; }
   awaitable<void> stop() override { return tasks_.stop(); }
+  awaitable<json> status() override {
+    Job<json> job = [](Core& core) {
+      json counts = json::object();
+      embedded::Query row(core.db(), "SELECT state, count(*) FROM messages GROUP BY state");
+      while (row.step()) counts[row.text(0)] = row.integer(1);
+      return ok(std::move(counts));
+    };
+    auto const counts = co_await call<json>(std::move(job));
+    json shown = {{"kind", "embedded"}, {"transport", "connected"}, {"since", to_iso8601(opened_at_)}};
+    if (counts)
+      shown["messages"] = *counts;
+    else
+      shown["lastError"] = {{"code", counts.error().code}, {"message", counts.error().message}};
+    co_return shown;
+  }
 
   // ---- messages ----
   awaitable<Result<Sent>> send(NewMessage message) override {
@@ -332,6 +348,7 @@ class Implementation final : public EmbeddedBus {
   Core core_;  // outlives the worker, whose destructor finishes every job
   std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
   std::function<void(PresenceChange const&)> presence_listener_{};
+  WallTime const opened_at_ = wall_now();
   RepeatGate failures_;
   Clock::time_point due_at_ = Clock::time_point::max();
   bool look_again_ = false;  ///< something was written: what is due next may have changed

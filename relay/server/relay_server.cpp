@@ -33,14 +33,15 @@ RelayServer::~RelayServer() = default;
 
 Result<void> RelayServer::open_unix(std::filesystem::path const& socket) { return impl_->server.open_unix(socket); }
 
-Result<std::uint16_t> RelayServer::open_tcp(std::string const& host, std::uint16_t port, http::Tls tls,
-                                            bool in_the_clear) {
-  if (!tls && !in_the_clear && !http::is_loopback(host))
-    return invalid("listen",
-                   "without TLS the relay listens on loopback addresses only, since tokens and messages could "
-                   "be read on the way: give it --tls-cert and --tls-key, or say --insecure on a network that "
-                   "you trust");
+Result<std::uint16_t> RelayServer::open_tcp(std::string const& host, std::uint16_t port, http::Tls tls) {
   return impl_->server.open_tcp(host, port, std::move(tls));
+}
+
+Result<void> RelayServer::check_exposure(std::string const& host, bool tls, bool insecure) {
+  if (tls || insecure || http::is_loopback(host)) return {};
+  return invalid("listen", "without TLS the relay listens on loopback addresses only, since tokens and messages could be "
+                           "read on the way: give it --tls-cert and --tls-key, or say --insecure on a network that you "
+                           "trust");
 }
 
 awaitable<void> RelayServer::stop() {

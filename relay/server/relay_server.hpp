@@ -30,9 +30,11 @@ class RelayServer {
 
   /// For this machine's operator: requests without a token may do everything.
   Result<void> open_unix(std::filesystem::path const& socket);
-  /// The port in use. Without `tls` only a loopback address is taken, unless `in_the_clear`: tokens and messages could
-  /// be read on the way. Error: tls_required.
-  Result<std::uint16_t> open_tcp(std::string const& host, std::uint16_t port, http::Tls tls, bool in_the_clear);
+  /// The port in use; `port` 0: any free one.
+  Result<std::uint16_t> open_tcp(std::string const& host, std::uint16_t port, http::Tls tls);
+  /// Without TLS only a loopback address is good, unless the user says otherwise: tokens and messages could be read on
+  /// the way. Error: invalid `listen`.
+  static Result<void> check_exposure(std::string const& host, bool tls, bool insecure);
   awaitable<void> stop();
 
  private:

@@ -36,7 +36,7 @@ class RemoteFactory : public BusFactory {
     server_limits.session_idle = std::chrono::hours(24 * 365);  // the suite lets days pass in no time
     server_limits.frames_per_second = server_limits.frames_at_once = 1e9;
     server_ = std::make_unique<RelayServer>(io_.get_executor(), *store_, server_limits);
-    auto const port = server_->open_tcp("127.0.0.1", 0, {}, false);
+    auto const port = server_->open_tcp("127.0.0.1", 0, {});
     REQUIRE(port.has_value());
     RemoteConfig config;
     config.url = "http://127.0.0.1:" + std::to_string(*port);
