@@ -305,8 +305,9 @@ Result<Config> Config::load(std::filesystem::path const& file) {
     if (config.relay_url.empty())
       return invalid("relay.url", "relay.kind is \"remote\" and relay.url is empty; write url = \"https://HOST:PORT\"");
     if (config.relay_token_file.empty())
-      return invalid("relay.token_file", "relay.kind is \"remote\" and relay.token_file is empty; "
-                                         "`agent-runner relay token issue` on the relay's machine makes a token");
+      return invalid("relay.token_file",
+                     "relay.kind is \"remote\" and relay.token_file is empty; "
+                     "`agent-runner relay token issue` on the relay's machine makes a token");
     if (!config.relay_serve.empty())
       return invalid("relay.serve", "only the embedded relay can be served, and relay.kind is \"remote\"");
   }

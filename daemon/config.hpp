@@ -26,8 +26,8 @@ struct Config {
   std::int64_t agent_token_lifetime_s = 0;  ///< 0: no end; else renewed in time
   relay::BusLimits relay{};
   std::string relay_kind = "embedded";
-  std::string relay_url{}, relay_token_file{}, relay_ca_file{};          ///< of a remote one
-  std::string relay_serve{}, relay_tls_cert{}, relay_tls_key{};          ///< the embedded one, to others
+  std::string relay_url{}, relay_token_file{}, relay_ca_file{};  ///< of a remote one
+  std::string relay_serve{}, relay_tls_cert{}, relay_tls_key{};  ///< the embedded one, to others
   bool relay_insecure = false;
   std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter
 

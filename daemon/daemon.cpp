@@ -10,8 +10,8 @@
 #include "daemon/backend.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/launch_environment.hpp"
-#include "daemon/service_manager.hpp"
 #include "daemon/serve_relay.hpp"
+#include "daemon/service_manager.hpp"
 #include "relay/first_token.hpp"
 #include "relay/open_bus.hpp"
 

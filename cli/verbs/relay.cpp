@@ -55,7 +55,8 @@ Result<int> status(Context& context) {
     context.print_json(*info);
     return exit_done;
   }
-  context.print("relay            version " + field(*info, "version") + ", protocol " + field(*info, "protocol") + "\n");
+  context.print("relay            version " + field(*info, "version") + ", protocol " + field(*info, "protocol") +
+                "\n");
   context.print("connections      " + field(*info, "sessions") + ", of " + field(*info, "connectedAgents") +
                 " agents\n");
   auto const agents = (*api)->get("/api/agents");

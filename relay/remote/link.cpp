@@ -193,8 +193,7 @@ awaitable<bool> Link::wait_connected(Clock::time_point deadline) {
 
 awaitable<bool> Link::reach(Clock::duration patience) {
   auto const deadline = Clock::now() + patience;
-  bool const connected = co_await wait_connected(deadline);
-  if (!connected) co_return false;
+  while (state_ != State::connected && Clock::now() < deadline) (void)co_await changed_.wait(deadline);
   auto const before = pongs_;
   if (!say({{"type", "ping"}})) co_return false;
   while (pongs_ == before && state_ == State::connected && Clock::now() < deadline)

@@ -39,9 +39,10 @@ Result<std::uint16_t> RelayServer::open_tcp(std::string const& host, std::uint16
 
 Result<void> RelayServer::check_exposure(std::string const& host, bool tls, bool insecure) {
   if (tls || insecure || http::is_loopback(host)) return {};
-  return invalid("listen", "without TLS the relay listens on loopback addresses only, since tokens and messages could be "
-                           "read on the way: give it --tls-cert and --tls-key, or say --insecure on a network that you "
-                           "trust");
+  return invalid("listen",
+                 "without TLS the relay listens on loopback addresses only, since tokens and messages could be "
+                 "read on the way: give it --tls-cert and --tls-key, or say --insecure on a network that you "
+                 "trust");
 }
 
 awaitable<void> RelayServer::stop() {

@@ -99,7 +99,9 @@ class Host {
     (void)run_words(inside({"ip", "route", "replace", "default", "via", ours()}));
   }
   /// Half-open: what it says to `address` is dropped without a word; what it hears it takes.
-  void mute(std::string const& address) { (void)run_words(inside({"ip", "route", "add", "blackhole", address + "/32"})); }
+  void mute(std::string const& address) {
+    (void)run_words(inside({"ip", "route", "add", "blackhole", address + "/32"}));
+  }
   void unmute(std::string const& address) {
     (void)run_words(inside({"ip", "route", "del", "blackhole", address + "/32"}));
   }

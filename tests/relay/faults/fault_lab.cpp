@@ -7,8 +7,7 @@
 namespace ar::relay::test {
 using namespace std::chrono_literals;
 
-RelayHost::RelayHost(int number, int lease_seconds, std::string preload)
-    : host_(number), preload_(std::move(preload)) {
+RelayHost::RelayHost(int number, int lease_seconds, std::string preload) : host_(number), preload_(std::move(preload)) {
   std::ofstream(folder_.path() / "config.toml") << "[relay]\nlease_seconds = " << lease_seconds << "\n";
   start();
 }
@@ -16,10 +15,12 @@ RelayHost::RelayHost(int number, int lease_seconds, std::string preload)
 void RelayHost::start() {
   std::vector<std::string> environment{"HOME=" + folder_.path().string()};
   if (!preload_.empty()) environment.push_back("LD_PRELOAD=" + preload_);
-  server_ = ar::test::Child(
-      host_.inside({AR_BIN_DIR "/agent-runnerd", "--state-dir", folder_.path().string(), "relay", "--listen",
-                    host_.address() + ":7077", "--insecure"}),
-      environment);
+  server_ = ar::test::Child(host_.inside({AR_BIN_DIR "/agent-runnerd", "--state-dir", folder_.path().string(), "relay",
+                                          "--listen", host_.address() + ":7077", "--insecure"}),
+                            environment);
+  // With it, its first token has been made.
+  auto const socket = folder_.path() / "run" / "relay.sock";
+  for (int tries = 0; tries < 1000 && !std::filesystem::exists(socket); ++tries) ::usleep(10'000);
 }
 
 RemoteConfig RelayHost::client() const {
