@@ -31,6 +31,7 @@ while IFS= read -r line; do
   echo "$nonce" >>"$1/taken"
   while [ ! -e "$1/go" ]; do sleep 0.1; done
   echo "done $nonce"
+  echo "$nonce" >>"$1/ended"
 done
 )";
 
@@ -58,11 +59,9 @@ class Worker {
   Installation& home() { return home_; }
   std::string const& agent() const { return agent_; }
   std::string transport() { return home_.good({"bus", "status", "--json"}).parsed().value("transport", ""); }
-  /// How many messages its agent has taken.
-  long taken() const {
-    std::ifstream file(home_.work() / "taken");
-    return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
-  }
+  /// How many messages its agent has taken, and with how many of them it is through: by its own account.
+  long taken() const { return lines_of("taken"); }
+  long ended() const { return lines_of("ended"); }
   void let_turns_end() { std::ofstream(home_.work() / "go") << "x"; }
   void hold_turns() { std::filesystem::remove(home_.work() / "go"); }
   /// For the report of a failure.
@@ -79,6 +78,10 @@ class Worker {
   }
 
  private:
+  long lines_of(char const* name) const {
+    std::ifstream file(home_.work() / name);
+    return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+  }
   Host host_;
   Installation home_;
   std::string agent_;
@@ -146,6 +149,8 @@ TEST_CASE("WorkGoesToOneAndIsTakenOverWhenItsDaemonDies") {
     first.let_turns_end();
     REQUIRE(Installation::eventually([&] { return first.said("claim.lost", id); }));
     ++refused;
+    REQUIRE(
+        Installation::eventually([&] { return first.ended() == first.taken() && second.ended() == second.taken(); }));
     first.home().wait_for_state(first.agent(), "idle");
     second.home().wait_for_state(second.agent(), "idle");
     CHECK(first.taken() + second.taken() == before_a + before_b + 2);
