@@ -9,6 +9,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -53,7 +55,25 @@ std::string request_head(Endpoint const& endpoint, Call const& call) {
   return head + "\r\n";
 }
 
+awaitable<Result<std::unique_ptr<WebSocket>>> open_over_unix(std::filesystem::path file, std::string target,
+                                                             WebSocketLimits limits) {
+  auto const path = file.string();
+  if (path.size() >= 108) co_return invalid("socket", "the path " + path + " is too long for a unix socket");
+  net::local::stream_protocol::socket socket(co_await net::this_coro::executor);
+  net::local::stream_protocol::endpoint const endpoint(path);
+  auto [ec] = co_await socket.async_connect(endpoint, nothrow);
+  if (ec) co_return unavailable("server_unreachable", "nobody listens at " + path + ": " + ec.message());
+  co_return co_await open_websocket(Stream(Socket(std::move(socket))), "localhost", std::move(target), {}, limits);
+}
+
 }  // namespace
+
+awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::filesystem::path socket, std::string target,
+                                                             WebSocketLimits limits, Clock::duration patience) {
+  auto opened = co_await within(patience, open_over_unix(socket, std::move(target), limits));
+  if (opened) co_return std::move(*opened);
+  co_return timed_out(socket.string() + " did not answer in time");
+}
 
 struct Caller::Impl {
   Impl(Executor ex, Endpoint where, Tls context, std::size_t most)

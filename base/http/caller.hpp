@@ -7,6 +7,7 @@
 #include "base/http/websocket.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,10 @@ struct Call {
   Clock::duration patience = std::chrono::seconds(30);
   bool repeatable = false;  ///< may be sent again when a kept connection turns out to be dead
 };
+
+/// Over a unix socket. Errors: server_unreachable, connection_lost, timeout, what the server's refusal says.
+awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::filesystem::path socket, std::string target,
+                                                             WebSocketLimits limits, Clock::duration patience);
 
 class Caller {
  public:

@@ -1,5 +1,6 @@
 #include "relay/embedded/embedded_bus.hpp"
 
+#include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/sqlite.hpp"
 #include "base/worker.hpp"
@@ -17,6 +18,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <unordered_map>
 #include <utility>
 
 namespace ar::relay {
@@ -29,6 +31,7 @@ using embedded::Moment;
 
 /// A clean-up that failed (a full disk) is tried again after this, or with the next call.
 constexpr auto kRetry = std::chrono::seconds(30);
+constexpr std::size_t kMostKnownTokens = 10'000;
 /// A timer is never armed further ahead; nanoseconds overflow after 292 years of retention.
 constexpr auto kFarthest = std::chrono::hours(24 * 365);
 
@@ -252,17 +255,33 @@ class Implementation final : public EmbeddedBus {
     });
   }
   awaitable<Result<IssuedToken>> renew_token(std::string token) override {
-    return call<IssuedToken>(
-        [token = std::move(token)](Core& core) { return embedded::renew_token(core.db(), core.now, token); });
+    Job<IssuedToken> job = [token = std::move(token)](Core& core) {
+      return embedded::renew_token(core.db(), core.now, token);
+    };
+    auto renewed = co_await call<IssuedToken>(std::move(job));
+    forget_known_tokens();  // the old one's end has changed
+    co_return renewed;
   }
   awaitable<Result<TokenInfo>> check_token(std::string token) override {
-    return call<TokenInfo>(
-        [token = std::move(token)](Core& core) { return embedded::check_token(core.db(), core.now, token); });
+    auto const hash = sha256_hex(token);
+    if (auto const known = known_tokens_.find(hash); known != known_tokens_.end())
+      if (auto const& end = known->second.expires_at; !end || *end > wall_now()) co_return known->second;
+    auto const round = token_round_;
+    Job<TokenInfo> job = [token = std::move(token)](Core& core) {
+      return embedded::check_token(core.db(), core.now, token);
+    };
+    auto checked = co_await call<TokenInfo>(std::move(job));
+    if (known_tokens_.size() >= kMostKnownTokens) known_tokens_.clear();
+    if (checked && round == token_round_) known_tokens_.insert_or_assign(hash, *checked);
+    co_return checked;
   }
   awaitable<Result<void>> revoke_token(std::string jti) override {
-    return call<void>([jti = std::move(jti)](Core& core) { return embedded::revoke_token(core.db(), jti); });
+    Job<void> job = [jti = std::move(jti)](Core& core) { return embedded::revoke_token(core.db(), jti); };
+    forget_known_tokens();
+    auto revoked = co_await call<void>(std::move(job));
+    forget_known_tokens();
+    co_return revoked;
   }
-
   awaitable<Result<std::vector<TokenInfo>>> tokens() override {
     return call<std::vector<TokenInfo>>([](Core& core) { return embedded::tokens(core.db()); });
   }
@@ -288,6 +307,11 @@ class Implementation final : public EmbeddedBus {
   }
 
  private:
+  void forget_known_tokens() {
+    known_tokens_.clear();
+    ++token_round_;  // a check under way may have seen the old state
+  }
+
   awaitable<Result<void>> tell(Job<void> job, PresenceChange change) {
     auto result = co_await call<void>(std::move(job));
     if (result && presence_listener_) presence_listener_(change);
@@ -349,6 +373,9 @@ class Implementation final : public EmbeddedBus {
   std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
   std::function<void(PresenceChange const&)> presence_listener_{};
   WallTime const opened_at_ = wall_now();
+  /// Found good, by their hash: every request of a served relay asks, and should not queue behind commits for it.
+  std::unordered_map<std::string, TokenInfo> known_tokens_;
+  std::uint64_t token_round_ = 0;
   RepeatGate failures_;
   Clock::time_point due_at_ = Clock::time_point::max();
   bool look_again_ = false;  ///< something was written: what is due next may have changed
