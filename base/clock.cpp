@@ -35,6 +35,20 @@ std::string to_iso8601(WallTime time) {
   return text;
 }
 
+std::optional<WallTime> from_iso8601(std::string_view text) {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, millis = 0, end = 0;
+  std::string const copy(text);
+  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month, &day, &hour, &minute, &second, &millis,
+                  &end) != 7 ||
+      static_cast<std::size_t>(end) != text.size())
+    return std::nullopt;
+  std::chrono::year_month_day const date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+         std::chrono::seconds(second) + milliseconds(millis);
+}
+
 ManualClock::ManualClock(WallTime start) {
   g_manual_wall = to_millis(start) * 1'000'000;
   g_manual_steady = 1'000'000'000;

@@ -6,7 +6,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace ar {
 
@@ -31,6 +33,8 @@ using Timer = boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<
 
 /// "2026-01-31T12:00:00.123Z".
 std::string to_iso8601(WallTime time);
+/// Reads that form back; nothing for any other text.
+std::optional<WallTime> from_iso8601(std::string_view text);
 /// Milliseconds since 1970, the form in which times are stored.
 inline std::int64_t to_millis(WallTime time) { return time.time_since_epoch().count(); }
 inline WallTime from_millis(std::int64_t millis) { return WallTime(milliseconds(millis)); }

@@ -19,6 +19,7 @@ struct Paths {
   std::filesystem::path runtime_dir;
 
   std::filesystem::path control_socket() const { return runtime_dir / "control.sock"; }
+  std::filesystem::path relay_socket() const { return runtime_dir / "relay.sock"; }
   std::filesystem::path tmux_socket() const { return runtime_dir / "tmux.sock"; }
   std::filesystem::path operator_token() const { return state_dir / "operator-token"; }
   std::filesystem::path log_file() const { return state_dir / "daemon.log"; }

@@ -1,9 +1,12 @@
 #include "control/access.hpp"
 
-#include "control/url.hpp"
+#include "base/http/url.hpp"
 
 namespace ar::control {
 namespace {
+
+using http::lower_case;
+using http::parse_number;
 
 bool is_loopback_name(std::string_view name) {
   std::string const lower = lower_case(name);
@@ -56,20 +59,6 @@ std::optional<Error> check_host_and_origin(Request const& request, std::uint16_t
   if (auto const origin = request.header("origin"); origin && !is_own_origin(*origin, port))
     return refused("bad_origin", "Origin", "pages of other origins may not call this server; send no Origin header");
   return std::nullopt;
-}
-
-Result<std::optional<std::string_view>> bearer_token(Request const& request) {
-  auto const header = request.header("authorization");
-  if (!header) return std::optional<std::string_view>();
-  constexpr std::string_view scheme = "bearer ";
-  std::string_view token = *header;
-  if (lower_case(token.substr(0, scheme.size())) == scheme) {
-    token.remove_prefix(scheme.size());
-    while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
-    if (!token.empty() && token.find(' ') == std::string_view::npos) return std::optional(token);
-  }
-  return Error{ErrorKind::unauthorized, "bad_authorization",
-               "the Authorization header must read \"Bearer TOKEN\", with the operator's or an agent's token"};
 }
 
 }  // namespace ar::control

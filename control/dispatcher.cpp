@@ -30,7 +30,7 @@ Error internal_fault(char const* what) {
 }  // namespace
 
 Dispatcher::Dispatcher(Backend& backend, Limits const& limits)
-    : backend_(backend), limits_(limits), router_(routes()) {}
+    : backend_(backend), limits_(limits), router_(route_names()) {}
 
 std::size_t Dispatcher::body_limit(Body body) const {
   switch (body) {
@@ -44,7 +44,7 @@ std::size_t Dispatcher::body_limit(Body body) const {
 }
 
 Result<Principal> Dispatcher::authenticate(Request const& head) const {
-  auto const token = bearer_token(head);
+  auto const token = http::bearer_token(head);
   if (!token) return token.error();
   if (*token) return backend_.authenticate(**token);
   if (head.over_unix) return Principal{Principal::Kind::operator_};
@@ -62,16 +62,17 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   if (!target.starts_with('/'))
     return invalid("target", "the request's target must be a path, like /v1/agents; send no proxy request");
   auto const question = target.find('?');
-  Router::Match match = router_.match(head.method, target.substr(0, question));
+  auto match = router_.match(head.method, target.substr(0, question));
+  Route const* const found = match.route ? &routes()[*match.route] : nullptr;
 
   Admitted admitted{};
   // Strangers learn nothing of what exists: who asks comes before what was asked for.
-  if (!match.route || match.route->right != Right::none) {
+  if (!found || found->right != Right::none) {
     auto who = authenticate(head);
     if (!who) return who.error();
     admitted.who = std::move(*who);
   }
-  if (!match.route) {
+  if (!found) {
     if (match.allow.empty())
       return not_found("no_such_route",
                        "there is nothing at " + path_of(head) + "; docs/control-api.md lists the routes");
@@ -80,7 +81,7 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
     return Error{ErrorKind::invalid, "method_not_allowed",
                  path_of(head) + " takes " + match.allow + ", not " + head.method};
   }
-  Route const& route = *match.route;
+  Route const& route = *found;
   if (match.bad_escape) return invalid("target", "the path is not percent-encoded UTF-8");
   if (admitted.who.kind == Principal::Kind::agent) {
     if (route.right == Right::operator_)
@@ -99,11 +100,10 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   admitted.query = std::move(*query);
   admitted.argument = std::move(match.argument);
   admitted.parameter = match.parameter;
-  admitted.body_limit = body_limit(route.body);
   return admitted;
 }
 
-std::variant<Dispatcher::Admitted, Response> Dispatcher::admit(Request const& head) const {
+std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
   auto const start = Clock::now();
   Response refusal;
   refusal.status = 0;
@@ -114,7 +114,12 @@ std::variant<Dispatcher::Admitted, Response> Dispatcher::admit(Request const& he
       return internal_fault(e.what());
     }
   }();
-  if (admitted) return std::move(*admitted);
+  if (admitted) {
+    auto const limit = body_limit(admitted->route->body);
+    return http::Admission{limit, {}, [this, admitted = std::move(*admitted)](Request request, Client& client) mutable {
+                             return handle(std::move(admitted), std::move(request), client);
+                           }};
+  }
   Response response = problem(admitted.error(), refusal.status);
   std::ranges::move(refusal.headers, std::back_inserter(response.headers));
   log(head, {}, response, start);

@@ -2,8 +2,9 @@
 // large a body, the handler, errors and logging. In two steps, so that nobody without the right can make the
 // server read a body.
 #pragma once
+#include "base/http/service.hpp"
 #include "control/limits.hpp"
-#include "control/router.hpp"
+#include "control/route.hpp"
 
 #include <cstdint>
 #include <string>
@@ -11,27 +12,25 @@
 
 namespace ar::control {
 
-class Dispatcher {
+class Dispatcher final : public http::Service {
  public:
   Dispatcher(Backend& backend, Limits const& limits);
 
   /// The TCP port, known once the server listens: part of the server's own origin.
   void set_port(std::uint16_t port) { port_ = port; }
 
+  std::variant<http::Admission, Response> admit(Request const& head) override;
+
+ private:
   struct Admitted {
     Route const* route;
     Principal who;
     Query query;
     std::string argument;
     std::string_view parameter;
-    std::size_t body_limit;
   };
-  /// `head`: the request without its body. A Response is the refusal.
-  std::variant<Admitted, Response> admit(Request const& head) const;
   /// Never throws but when the server cuts it off; a handler's exception becomes a 500.
   awaitable<Response> handle(Admitted admitted, Request request, Client& client) const;
-
- private:
   Result<Principal> authenticate(Request const& head) const;
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
@@ -39,7 +38,7 @@ class Dispatcher {
 
   Backend& backend_;
   Limits const limits_;
-  Router const router_;
+  http::Router const router_;
   std::uint16_t port_ = 0;
 };
 

@@ -1,14 +1,17 @@
 // Server-sent events: the log in pages as fast as the client takes them, then live. It pulls, so there is no
 // gap and no repeat, and a slow reader costs one page.
 #pragma once
+#include "base/http/client.hpp"
 #include "control/backend.hpp"
-#include "control/client.hpp"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace ar::control {
+
+using http::Client;
+using http::while_present;
 
 struct EventCursor {
   std::string agent{};     ///< empty: the log of all

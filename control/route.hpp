@@ -1,10 +1,11 @@
 // A route as data: what it matches, who may use it, what it takes, and the handler. Handlers stand in
 // handlers/, by subject, each file with its own rows; routes() is all of them.
 #pragma once
+#include "base/http/client.hpp"
+#include "base/http/http.hpp"
+#include "base/http/router.hpp"
+#include "base/http/url.hpp"
 #include "control/backend.hpp"
-#include "control/client.hpp"
-#include "control/http.hpp"
-#include "control/url.hpp"
 
 #include <cstdint>
 #include <span>
@@ -13,6 +14,18 @@
 #include <vector>
 
 namespace ar::control {
+
+using http::Client;
+using http::json_response;
+using http::json_text_response;
+using http::lower_case;
+using http::parse_number;
+using http::problem;
+using http::Query;
+using http::Request;
+using http::respond;
+using http::Response;
+using http::while_present;
 
 /// `agent`: an agent's own token reaches it too (a path's {agent} must then be that agent itself).
 enum class Right { none, agent, operator_ };
@@ -61,7 +74,12 @@ std::span<Route const> event_routes();
 std::span<Route const> approval_routes();
 std::span<Route const> hook_routes();
 
+/// Checks a path's argument and puts it into the call.
+std::optional<Error> set_argument(Call& call, std::string_view parameter, std::string argument);
+
 /// All of them, in the order of docs/control-api.md.
 std::vector<Route> const& routes();
+/// In the same order.
+std::vector<http::RouteName> route_names();
 
 }  // namespace ar::control

@@ -61,6 +61,8 @@ awaitable<Result<json>> DaemonBackend::configuration() {
   co_return ok(std::move(shown));
 }
 
+awaitable<Result<json>> DaemonBackend::bus() { co_return ok(co_await services_.bus.status()); }
+
 awaitable<Result<json>> DaemonBackend::shut_down(bool stop_agents) {
   on_shut_down_(stop_agents);
   json answer = {{"stopping", true}, {"agentsStopped", stop_agents}};

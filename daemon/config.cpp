@@ -98,6 +98,26 @@ std::vector<Setting> const& settings() {
        {"terminal", "deny"},
        nullptr,
        "what happens then: it is left to the person at the terminal, or denied"},
+      {"relay.kind",
+       &Config::relay_kind,
+       0,
+       0,
+       {"embedded", "remote"},
+       "AGENT_RUNNER_RELAY_KIND",
+       "the bus: this machine's own, or another's"},
+      {"relay.url", &Config::relay_url, 0, 0, {}, "AGENT_RUNNER_RELAY_URL", "https://HOST:PORT of the remote relay"},
+      {"relay.token_file", &Config::relay_token_file, 0, 0, {}, nullptr, "file that holds the token for it"},
+      {"relay.ca_file", &Config::relay_ca_file, 0, 0, {}, nullptr, "authorities to trust; empty: the system's"},
+      {"relay.serve",
+       &Config::relay_serve,
+       0,
+       0,
+       {},
+       "AGENT_RUNNER_RELAY_SERVE",
+       "HOST:PORT on which the embedded relay is served to other machines; empty: not at all"},
+      {"relay.tls_cert", &Config::relay_tls_cert, 0, 0, {}, nullptr, "PEM file of the certificate to serve with"},
+      {"relay.tls_key", &Config::relay_tls_key, 0, 0, {}, nullptr, "PEM file of its key (0600)"},
+      {"relay.insecure", &Config::relay_insecure, 0, 0, {}, nullptr, "serve beyond this machine without TLS"},
       {"relay.max_body_bytes",
        Number([](Config& c, std::int64_t const* v) {
          if (v) c.relay.max_body_bytes = static_cast<std::size_t>(*v);
@@ -123,7 +143,7 @@ std::vector<Setting> const& settings() {
          if (v) c.relay.lease = std::chrono::seconds(*v);
          return std::chrono::duration_cast<std::chrono::seconds>(c.relay.lease).count();
        }),
-       10,
+       1,
        86'400,
        {},
        nullptr,
@@ -329,6 +349,16 @@ Result<Config> Config::load(std::filesystem::path const& file) {
     auto const it = origins.find(key);
     return it == origins.end() ? std::string("default") : it->second;
   };
+  if (config.relay_kind == "remote") {
+    if (config.relay_url.empty())
+      return invalid("relay.url", "relay.kind is \"remote\" and relay.url is empty; write url = \"https://HOST:PORT\"");
+    if (config.relay_token_file.empty())
+      return invalid("relay.token_file",
+                     "relay.kind is \"remote\" and relay.token_file is empty; "
+                     "`agent-runner relay token issue` on the relay's machine makes a token");
+    if (!config.relay_serve.empty())
+      return invalid("relay.serve", "only the embedded relay can be served, and relay.kind is \"remote\"");
+  }
   for (auto const& setting : settings())
     config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help});
   for (auto const& [name, options] : config.providers)

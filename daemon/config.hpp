@@ -27,6 +27,10 @@ struct Config {
   std::int64_t approval_deadline_s = 0;           ///< after a provider asked a person; 0: none
   std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"
   relay::BusLimits relay{};
+  std::string relay_kind = "embedded";
+  std::string relay_url{}, relay_token_file{}, relay_ca_file{};  ///< of a remote one
+  std::string relay_serve{}, relay_tls_cert{}, relay_tls_key{};  ///< the embedded one, to others
+  bool relay_insecure = false;
   std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter
   std::map<std::string, json> profiles{};   ///< [profiles.NAME], checked; see daemon/profile.hpp
 

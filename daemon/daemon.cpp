@@ -10,9 +10,10 @@
 #include "daemon/backend.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/launch_environment.hpp"
+#include "daemon/serve_relay.hpp"
 #include "daemon/service_manager.hpp"
-#include "relay/embedded/embedded_bus.hpp"
 #include "relay/first_token.hpp"
+#include "relay/open_bus.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -98,9 +99,23 @@ class Daemon {
     auto journal = Journal::open(executor, paths_.state_dir / "journal.db");
     if (!journal) co_return journal.error();
     journal_ = std::move(*journal);
-    auto bus = relay::EmbeddedBus::open(executor, paths_.state_dir / "relay" / "relay.db", config_.relay);
+    auto const instance_id = new_uuid();
+    relay::BusConfig bus_config;
+    bus_config.kind = config_.relay_kind;
+    bus_config.limits = config_.relay;
+    bus_config.database = paths_.state_dir / "relay" / "relay.db";
+    bus_config.url = config_.relay_url;
+    bus_config.token_file = config_.relay_token_file;
+    bus_config.ca_file = config_.relay_ca_file;
+    bus_config.instance_id = instance_id;
+    auto bus = relay::open_bus(executor, bus_config);
     if (!bus) co_return bus.error();
-    bus_ = std::move(*bus);
+    bus_ = std::move(bus->bus);
+    if (bus->embedded) {
+      auto served = co_await serve_relay(*bus->embedded, paths_, served_relay(config_));
+      if (!served) co_return served.error();
+      relay_server_ = std::move(*served);
+    }
     events_.emplace(executor, *journal_);
     auto loaded = co_await events_->load(static_cast<int>(config_.event_retention_days));
     if (!loaded) co_return loaded.error();
@@ -118,13 +133,15 @@ class Daemon {
     if (!host) co_return host.error();
     host_ = std::move(*host);
 
-    auto token = co_await relay::first_token(*bus_, paths_.operator_token(), "operator");
+    auto token = bus->embedded ? co_await relay::first_token(*bus_, paths_.operator_token(), "operator")
+                               : relay::local_token(paths_.operator_token());
     if (!token) co_return token.error();
     auto const port = co_await last_port(*journal_, config_);
     deliveries_changed_.emplace(executor);
     services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *host_,
                                *deliveries_changed_, files_, launches_, adapters_, executable_dir(), share_dir(),
-                               brake_, new_uuid(), [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
+                               brake_, instance_id,
+                               [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
     supervisor_.emplace(*services_);
     approvals_->start([this](Approval const& approval) {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
@@ -169,6 +186,7 @@ class Daemon {
     if (host_ && stop_agents_) co_await end_empty_server();
     if (host_) co_await host_->stop();
     if (events_ && result) events_->append("", "daemon.stopped");
+    if (relay_server_) co_await relay_server_->stop();
     if (bus_) co_await bus_->stop();
     if (journal_) co_await journal_->stop();
     if (result) spdlog::info("stopped");
@@ -193,7 +211,8 @@ class Daemon {
   Adapters const adapters_ = make_adapters();
   // In the order in which they are made; they end in the opposite one.
   std::unique_ptr<Journal> journal_;
-  std::unique_ptr<relay::EmbeddedBus> bus_;
+  std::unique_ptr<relay::Bus> bus_;
+  std::unique_ptr<relay::RelayServer> relay_server_;
   std::optional<EventLog> events_;
   std::optional<Approvals> approvals_;
   std::unique_ptr<adapters::TmuxHost> host_;

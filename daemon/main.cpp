@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/serve_relay.hpp"
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
@@ -74,6 +75,12 @@ int main(int argc, char** argv) {
   auto* const check = config_verb->add_subcommand("check", "says what is wrong with it");
   auto* const show = config_verb->add_subcommand("show", "every value and where it came from");
   for (auto* verb : {check, show}) verb->add_flag("--json", as_json);
+  daemon::ServedRelay served;
+  auto* const relay_verb = app.add_subcommand("relay", "serves the relay to other machines, without agents");
+  relay_verb->add_option("--listen", served.listen, "HOST:PORT")->required();
+  relay_verb->add_option("--tls-cert", served.tls_cert, "PEM file of the certificate, with its chain");
+  relay_verb->add_option("--tls-key", served.tls_key, "PEM file of its key (0600)");
+  relay_verb->add_flag("--insecure", served.insecure, "beyond this machine without TLS");
   app.require_subcommand(0, 1);
   CLI11_PARSE(app, argc, argv);
 
@@ -97,7 +104,8 @@ int main(int argc, char** argv) {
     ready_fd = -1;
   };
   try {
-    auto const result = daemon::run_daemon(*paths, *config, on_ready);
+    auto const result = relay_verb->parsed() ? daemon::run_relay(*paths, *config, served, on_ready)
+                                             : daemon::run_daemon(*paths, *config, on_ready);
     if (result) return 0;
     spdlog::error("{}", result.error().message);
     return fail(result.error(), ready_fd);

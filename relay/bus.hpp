@@ -54,6 +54,13 @@ class Bus {
   virtual BusLimits const& limits() const = 0;
   /// connected, connecting, backoff or auth-failed.
   virtual std::string transport_state() const = 0;
+  /// What `bus status` shows: at least {kind, transport}; how it is to be reached, since when, the last error, counts.
+  virtual awaitable<json> status() {
+    json shown = {{"kind", name()}, {"transport", transport_state()}};
+    co_return shown;
+  }
+  /// Ends everything the bus does by itself: await it before destroying the bus.
+  virtual awaitable<void> stop() = 0;
 
   // ---- messages ----
   /// Durable when it returns. Errors: idempotency_conflict (names the first id), too_large, invalid, not_found (an

@@ -1,5 +1,6 @@
 #include "relay/first_token.hpp"
 
+#include "base/ids.hpp"
 #include "base/paths.hpp"
 
 namespace ar::relay {
@@ -19,6 +20,16 @@ awaitable<Result<std::string>> first_token(Bus& bus, std::filesystem::path file,
   if (!issued) co_return issued.error();
   if (auto const written = write_file(file, issued->token + "\n"); !written) co_return written.error();
   co_return issued->token;
+}
+
+Result<std::string> local_token(std::filesystem::path const& file) {
+  auto const kept = read_file(file, 4096);
+  if (!kept && kept.error().code != "file_not_found") return kept.error();
+  if (kept)
+    if (auto token = kept->substr(0, kept->find_first_of(" \r\n")); !token.empty()) return token;
+  auto token = "art_" + random_hex(32);
+  if (auto const written = write_file(file, token + "\n"); !written) return written.error();
+  return token;
 }
 
 }  // namespace ar::relay

@@ -10,4 +10,7 @@ namespace ar::relay {
 /// written there.
 awaitable<Result<std::string>> first_token(Bus& bus, std::filesystem::path file, std::string profile);
 
+/// The token in `file`, made there if need be, that no bus knows: for a daemon whose bus is another machine's.
+Result<std::string> local_token(std::filesystem::path const& file);
+
 }  // namespace ar::relay

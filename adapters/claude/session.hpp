@@ -5,13 +5,13 @@
 // Escape) and the screen (asked only before typing, and when something does not come).
 #pragma once
 #include "adapters/adapter.hpp"
-#include "adapters/claude/file_watch.hpp"
 #include "adapters/claude/live_state.hpp"
 #include "adapters/claude/options.hpp"
 #include "adapters/claude/prompt_text.hpp"
 #include "adapters/claude/screen.hpp"
 #include "adapters/claude/transcript.hpp"
 #include "adapters/claude/versions.hpp"
+#include "base/file_watch.hpp"
 
 #include <deque>
 #include <map>

@@ -1,24 +1,14 @@
-// The only file of the adapters that knows Beast.
 #include "adapters/codex/connection.hpp"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/websocket/error.hpp>
-#include <boost/beast/websocket/stream.hpp>
+#include "base/http/caller.hpp"
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
 
 namespace ar::adapters::codex {
 namespace {
-
-namespace beast = boost::beast;
-namespace websocket = beast::websocket;
-using Socket = net::local::stream_protocol::socket;
 
 constexpr int kMethodNotFound = -32601;  // JSON-RPC
 /// The server sends whole histories and tool outputs in one frame; what is larger than this is a fault.
@@ -31,25 +21,12 @@ Error lost(std::string const& why) {
 
 class WebSocketConnection final : public Connection, public std::enable_shared_from_this<WebSocketConnection> {
  public:
-  WebSocketConnection(Executor executor, Socket socket, OnFrame on_frame)
-      : stream_(std::move(socket)),
+  WebSocketConnection(Executor executor, std::unique_ptr<http::WebSocket> socket, OnFrame on_frame)
+      : socket_(std::move(socket)),
         on_frame_(std::move(on_frame)),
         changed_(executor),
-        outgoing_(executor),
-        tasks_(executor, "codex connection") {}
-
-  awaitable<Result<void>> handshake() {
-    websocket::stream_base::timeout patience{};
-    patience.handshake_timeout = kHandshakePatience;
-    patience.idle_timeout = websocket::stream_base::none();
-    patience.keep_alive_pings = false;
-    stream_.set_option(patience);
-    stream_.read_message_max(kLargestFrame);
-    auto [ec] = co_await stream_.async_handshake("localhost", "/", nothrow);
-    if (ec) co_return unavailable("not_codex", "no WebSocket handshake with Codex's app server: " + ec.message());
+        tasks_(executor, "codex connection") {
     tasks_.spawn("read", read());
-    tasks_.spawn("write", write());
-    co_return Result<void>();
   }
 
   awaitable<Result<json>> call(std::string method, json params, Clock::duration limit) override {
@@ -104,38 +81,28 @@ class WebSocketConnection final : public Connection, public std::enable_shared_f
 
  private:
   void send(json const& frame) {
-    queue_.push_back(to_text(frame));
-    outgoing_.notify_all();
+    if (!socket_->send(to_text(frame))) close(socket_->why());
   }
 
   void close(std::string why) {
     if (!open_) return;
     open_ = false;
     why_closed_ = std::move(why);
-    error_code ignored;
-    stream_.next_layer().close(ignored);
+    socket_->cut(why_closed_);
     changed_.notify_all();
-    outgoing_.notify_all();
   }
 
   awaitable<void> read() {
-    beast::flat_buffer buffer;
     while (open_) {
-      auto [ec, size] = co_await stream_.async_read(buffer, nothrow);
-      if (ec) {
-        close(ec == websocket::error::closed ? "it was closed"
-              : ec == websocket::error::message_too_big
-                  ? "it sent a message of more than " + std::to_string(kLargestFrame >> 20) + " MiB"
-                  : ec.message());
+      auto const text = co_await socket_->read();
+      if (!text) {
+        close(socket_->why());
         co_return;
       }
-      std::string_view const text(static_cast<char const*>(buffer.data().data()), size);
-      auto const frame = json::parse(text, nullptr, false);
-      buffer.consume(size);
-      if (buffer.capacity() > (4U << 20)) buffer = beast::flat_buffer();
+      auto const frame = json::parse(*text, nullptr, false);
       // It might have been an answer or a proof: start again and look, rather than go on without it.
       if (!frame.is_object()) {
-        close("it sent " + std::to_string(size) + " bytes that are not a JSON object");
+        close("it sent " + std::to_string(text->size()) + " bytes that are not a JSON object");
         co_return;
       }
       take(frame);
@@ -156,29 +123,13 @@ class WebSocketConnection final : public Connection, public std::enable_shared_f
     changed_.notify_all();
   }
 
-  awaitable<void> write() {
-    while (open_) {
-      if (queue_.empty()) {
-        co_await outgoing_.wait();
-        continue;
-      }
-      auto const text = std::move(queue_.front());
-      queue_.pop_front();
-      auto const bytes = net::buffer(text);
-      auto [ec, size] = co_await stream_.async_write(bytes, nothrow);
-      if (ec) close(ec.message());
-    }
-  }
-
-  websocket::stream<Socket> stream_;
+  std::unique_ptr<http::WebSocket> socket_;
   OnFrame const on_frame_;
   bool open_ = true;
   std::string why_closed_{};
   std::int64_t last_id_ = 0;
   std::map<std::int64_t, std::shared_ptr<std::optional<json>>> waiting_;
-  std::deque<std::string> queue_;
-  Notifier changed_;   ///< an answer came, or the connection is no more
-  Notifier outgoing_;  ///< there is something to write
+  Notifier changed_;  ///< an answer came, or the connection is no more
   TaskGroup tasks_;
 };
 
@@ -186,16 +137,16 @@ class WebSocketConnection final : public Connection, public std::enable_shared_f
 
 awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Executor executor, std::filesystem::path socket,
                                                                 OnFrame on_frame) {
-  auto const path = socket.string();
-  if (path.size() >= 108) co_return invalid("socket", "the path " + path + " is too long for a unix socket");
-  Socket client(executor);
-  net::local::stream_protocol::endpoint const endpoint(path);
-  auto [ec] = co_await client.async_connect(endpoint, nothrow);
-  if (ec) co_return unavailable("no_server", "nobody listens at " + path + ": " + ec.message());
-  auto connection = std::make_shared<WebSocketConnection>(executor, std::move(client), std::move(on_frame));
-  auto shaken = co_await connection->handshake();
-  if (!shaken) co_return shaken.error();
-  co_return std::shared_ptr<Connection>(std::move(connection));
+  http::WebSocketLimits const limits{kLargestFrame, kLargestFrame};
+  auto opened = co_await http::open_websocket(std::move(socket), "/", limits, kHandshakePatience);
+  if (!opened && opened.error().code == "server_unreachable")
+    co_return unavailable("no_server", opened.error().message);
+  if (!opened && opened.error().kind == ErrorKind::invalid) co_return opened.error();
+  if (!opened)
+    co_return unavailable("not_codex", "no WebSocket handshake with Codex's app server: " + opened.error().message);
+  std::shared_ptr<Connection> connection =
+      std::make_shared<WebSocketConnection>(executor, std::move(*opened), std::move(on_frame));
+  co_return connection;
 }
 
 }  // namespace ar::adapters::codex

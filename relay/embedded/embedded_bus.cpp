@@ -1,5 +1,6 @@
 #include "relay/embedded/embedded_bus.hpp"
 
+#include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/sqlite.hpp"
 #include "base/worker.hpp"
@@ -7,6 +8,7 @@
 #include "relay/embedded/claims.hpp"
 #include "relay/embedded/commands.hpp"
 #include "relay/embedded/presence.hpp"
+#include "relay/embedded/query.hpp"
 #include "relay/embedded/replies.hpp"
 #include "relay/embedded/retention.hpp"
 #include "relay/embedded/schema.hpp"
@@ -16,6 +18,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <unordered_map>
 #include <utility>
 
 namespace ar::relay {
@@ -28,6 +31,7 @@ using embedded::Moment;
 
 /// A clean-up that failed (a full disk) is tried again after this, or with the next call.
 constexpr auto kRetry = std::chrono::seconds(30);
+constexpr std::size_t kMostKnownTokens = 10'000;
 /// A timer is never armed further ahead; nanoseconds overflow after 292 years of retention.
 constexpr auto kFarthest = std::chrono::hours(24 * 365);
 
@@ -99,6 +103,21 @@ class Implementation final : public EmbeddedBus {
   BusLimits const& limits() const override { return core_.limits; }
   std::string transport_state() const override { return "connected"; }
   awaitable<void> stop() override { return tasks_.stop(); }
+  awaitable<json> status() override {
+    Job<json> job = [](Core& core) {
+      json counts = json::object();
+      embedded::Query row(core.db(), "SELECT state, count(*) FROM messages GROUP BY state");
+      while (row.step()) counts[row.text(0)] = row.integer(1);
+      return ok(std::move(counts));
+    };
+    auto const counts = co_await call<json>(std::move(job));
+    json shown = {{"kind", "embedded"}, {"transport", "connected"}, {"since", to_iso8601(opened_at_)}};
+    if (counts)
+      shown["messages"] = *counts;
+    else
+      shown["lastError"] = {{"code", counts.error().code}, {"message", counts.error().message}};
+    co_return shown;
+  }
 
   // ---- messages ----
   awaitable<Result<Sent>> send(NewMessage message) override {
@@ -198,15 +217,19 @@ class Implementation final : public EmbeddedBus {
 
   // ---- presence ----
   awaitable<Result<void>> register_agent(Presence presence) override {
-    return call<void>([presence = std::move(presence)](Core& core) {
+    PresenceChange change{presence.identity.agent_id, presence.status, presence.ready};
+    Job<void> job = [presence = std::move(presence)](Core& core) {
       return embedded::register_agent(core.db(), core.now, presence);
-    });
+    };
+    co_return co_await tell(std::move(job), std::move(change));
   }
   awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready, json meta) override {
-    return call<void>(
-        [agent_id = std::move(agent_id), status = std::move(status), ready, meta = std::move(meta)](Core& core) {
-          return embedded::publish_status(core.db(), core.now, agent_id, status, ready, meta);
-        });
+    PresenceChange change{agent_id, status, ready};
+    Job<void> job = [agent_id = std::move(agent_id), status = std::move(status), ready,
+                     meta = std::move(meta)](Core& core) {
+      return embedded::publish_status(core.db(), core.now, agent_id, status, ready, meta);
+    };
+    co_return co_await tell(std::move(job), std::move(change));
   }
   awaitable<Result<void>> heartbeat(std::string agent_id, json meta) override {
     return call<void>([agent_id = std::move(agent_id), meta = std::move(meta)](Core& core) {
@@ -214,8 +237,11 @@ class Implementation final : public EmbeddedBus {
     });
   }
   awaitable<Result<void>> remove_agent(std::string agent_id) override {
-    return call<void>(
-        [agent_id = std::move(agent_id)](Core& core) { return embedded::remove_agent(core.db(), agent_id); });
+    PresenceChange change{agent_id, "offline", false, true};
+    Job<void> job = [agent_id = std::move(agent_id)](Core& core) {
+      return embedded::remove_agent(core.db(), agent_id);
+    };
+    co_return co_await tell(std::move(job), std::move(change));
   }
   awaitable<Result<std::vector<Presence>>> agents() override {
     return call<std::vector<Presence>>([](Core& core) { return embedded::agents(core.db(), core.now); });
@@ -229,15 +255,35 @@ class Implementation final : public EmbeddedBus {
     });
   }
   awaitable<Result<IssuedToken>> renew_token(std::string token) override {
-    return call<IssuedToken>(
-        [token = std::move(token)](Core& core) { return embedded::renew_token(core.db(), core.now, token); });
+    Job<IssuedToken> job = [token = std::move(token)](Core& core) {
+      return embedded::renew_token(core.db(), core.now, token);
+    };
+    auto renewed = co_await call<IssuedToken>(std::move(job));
+    forget_known_tokens();  // the old one's end has changed
+    co_return renewed;
   }
   awaitable<Result<TokenInfo>> check_token(std::string token) override {
-    return call<TokenInfo>(
-        [token = std::move(token)](Core& core) { return embedded::check_token(core.db(), core.now, token); });
+    auto const hash = sha256_hex(token);
+    if (auto const known = known_tokens_.find(hash); known != known_tokens_.end())
+      if (auto const& end = known->second.expires_at; !end || *end > wall_now()) co_return known->second;
+    auto const round = token_round_;
+    Job<TokenInfo> job = [token = std::move(token)](Core& core) {
+      return embedded::check_token(core.db(), core.now, token);
+    };
+    auto checked = co_await call<TokenInfo>(std::move(job));
+    if (known_tokens_.size() >= kMostKnownTokens) known_tokens_.clear();
+    if (checked && round == token_round_) known_tokens_.insert_or_assign(hash, *checked);
+    co_return checked;
   }
   awaitable<Result<void>> revoke_token(std::string jti) override {
-    return call<void>([jti = std::move(jti)](Core& core) { return embedded::revoke_token(core.db(), jti); });
+    Job<void> job = [jti = std::move(jti)](Core& core) { return embedded::revoke_token(core.db(), jti); };
+    forget_known_tokens();
+    auto revoked = co_await call<void>(std::move(job));
+    forget_known_tokens();
+    co_return revoked;
+  }
+  awaitable<Result<std::vector<TokenInfo>>> tokens() override {
+    return call<std::vector<TokenInfo>>([](Core& core) { return embedded::tokens(core.db()); });
   }
 
   // ---- attachments ----
@@ -256,8 +302,22 @@ class Implementation final : public EmbeddedBus {
   std::unique_ptr<Subscription> subscribe(Identity who, std::string runner_id, BusHints hints) override {
     return subscribers_->add(std::move(who), std::move(runner_id), std::move(hints));
   }
+  void watch_presence(std::function<void(PresenceChange const&)> listener) override {
+    presence_listener_ = std::move(listener);
+  }
 
  private:
+  void forget_known_tokens() {
+    known_tokens_.clear();
+    ++token_round_;  // a check under way may have seen the old state
+  }
+
+  awaitable<Result<void>> tell(Job<void> job, PresenceChange change) {
+    auto result = co_await call<void>(std::move(job));
+    if (result && presence_listener_) presence_listener_(change);
+    co_return result;
+  }
+
   /// Runs the job on the worker, then tells the subscribers what it and the time before it changed.
   template <class T>
   awaitable<Result<T>> call(Job<T> job) {
@@ -311,6 +371,11 @@ class Implementation final : public EmbeddedBus {
 
   Core core_;  // outlives the worker, whose destructor finishes every job
   std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
+  std::function<void(PresenceChange const&)> presence_listener_{};
+  WallTime const opened_at_ = wall_now();
+  /// Found good, by their hash: every request of a served relay asks, and should not queue behind commits for it.
+  std::unordered_map<std::string, TokenInfo> known_tokens_;
+  std::uint64_t token_round_ = 0;
   RepeatGate failures_;
   Clock::time_point due_at_ = Clock::time_point::max();
   bool look_again_ = false;  ///< something was written: what is due next may have changed

@@ -13,12 +13,20 @@ namespace ar::relay {
 
 class EmbeddedBus : public Bus {
  public:
-  /// Opens or creates `file`, which no other process may use meanwhile. Await stop() before destroying the
-  /// bus; calls in flight must have returned by then.
+  /// Opens or creates `file`, which no other process may use meanwhile. Await stop(), which ends the timer, before
+  /// destroying the bus; calls in flight must have returned by then.
   static Result<std::unique_ptr<EmbeddedBus>> open(Executor executor, std::filesystem::path file,
                                                    BusLimits limits = {});
-  /// Ends the timer: no hint comes by time from here on. Calls still work.
-  virtual awaitable<void> stop() = 0;
+  /// All tokens that are known, without their secrets.
+  virtual awaitable<Result<std::vector<TokenInfo>>> tokens() = 0;
+
+  /// What became of an agent on the bus; `ready` and `status` are empty of meaning once it is gone.
+  struct PresenceChange {
+    std::string agent_id, status;
+    bool ready = false, gone = false;
+  };
+  /// One listener: told after each change.
+  virtual void watch_presence(std::function<void(PresenceChange const&)> listener) = 0;
 };
 
 }  // namespace ar::relay

@@ -1,5 +1,6 @@
 #include "relay/embedded/subscribers.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace ar::relay::embedded {
@@ -32,18 +33,34 @@ void Subscribers::announce(Changes const& changes) const {
   for (auto const& command : changes.commands) announce(command);
 }
 
+bool Subscribers::concerns(Entry const& entry, Only const* only) {
+  if (entry.ended) return false;
+  return !only || (entry.who.agent_id == only->agent_id && (!only->runner_id || entry.runner_id == *only->runner_id));
+}
+
+std::vector<std::pair<Identity, std::string>> Subscribers::all() const {
+  std::vector<std::pair<Identity, std::string>> found;
+  for (auto const& entry : entries_) {
+    bool const seen = std::ranges::any_of(found, [&](auto const& one) {
+      return one.first.agent_id == entry->who.agent_id && one.second == entry->runner_id;
+    });
+    if (!seen) found.emplace_back(entry->who, entry->runner_id);
+  }
+  return found;
+}
+
 // Both walk a copy that shares the entries: callbacks change the list, and may end the entry they run in.
-void Subscribers::announce(Message const& message) const {
+void Subscribers::announce(Message const& message, Only const* only) const {
   for (auto const& entry : std::vector(entries_)) {
-    if (entry->ended || !entry->hints.message || !addressed_to(message, entry->who)) continue;
+    if (!concerns(*entry, only) || !entry->hints.message || !addressed_to(message, entry->who)) continue;
     bool const own_echo = !message.claimable && message.from == entry->who.agent_id && is_group_address(message.to);
     if (!own_echo) entry->hints.message(message);
   }
 }
 
-void Subscribers::announce(Command const& command) const {
+void Subscribers::announce(Command const& command, Only const* only) const {
   for (auto const& entry : std::vector(entries_)) {
-    if (entry->ended || !entry->hints.command) continue;
+    if (!concerns(*entry, only) || !entry->hints.command) continue;
     if (command.target == entry->who.agent_id || command.target == entry->runner_id) entry->hints.command(command);
   }
 }

@@ -11,6 +11,16 @@ class Subscribers : public std::enable_shared_from_this<Subscribers> {
  public:
   std::unique_ptr<Subscription> add(Identity who, std::string runner_id, BusHints hints);
   void announce(Changes const& changes) const;
+  /// To those of one agent and one runner only, of whom the other side has said it is for them; `runner_id` null: all
+  /// of that agent's.
+  struct Only {
+    std::string const& agent_id;
+    std::string const* runner_id;
+  };
+  void announce(Message const& message, Only const* only = nullptr) const;
+  void announce(Command const& command, Only const* only = nullptr) const;
+  /// Who they are, each pair of agent and runner once.
+  std::vector<std::pair<Identity, std::string>> all() const;
 
  private:
   struct Entry {
@@ -20,8 +30,7 @@ class Subscribers : public std::enable_shared_from_this<Subscribers> {
     bool ended = false;
   };
   class Registration;
-  void announce(Message const& message) const;
-  void announce(Command const& command) const;
+  static bool concerns(Entry const& entry, Only const* only);
   std::vector<std::shared_ptr<Entry>> entries_;
 };
 

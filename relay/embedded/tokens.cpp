@@ -22,11 +22,7 @@ struct Stored {
   std::optional<milliseconds> lifetime;
 };
 
-Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
-  // Looked up by its hash, so the time a look-up takes tells nothing about a secret.
-  Query row(db, "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked FROM tokens WHERE hash = ?1",
-            sha256_hex(token));
-  if (!row.step()) return unauthorized("the token is not known here; get a new one");
+Stored stored_in(Query& row) {
   Stored stored;
   stored.info.jti = row.text(0);
   stored.info.profile = row.text(1);
@@ -35,6 +31,15 @@ Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
   if (auto const lifetime = row.maybe_integer(4)) stored.lifetime = milliseconds(*lifetime);
   stored.info.expires_at = row.maybe_time(5);
   stored.info.revoked = row.boolean(6);
+  return stored;
+}
+
+Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
+  // Looked up by its hash, so the time a look-up takes tells nothing about a secret.
+  Query row(db, "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked FROM tokens WHERE hash = ?1",
+            sha256_hex(token));
+  if (!row.step()) return unauthorized("the token is not known here; get a new one");
+  auto stored = stored_in(row);
   if (stored.info.revoked) return unauthorized("token " + stored.info.jti + " has been revoked; get a new one");
   if (stored.info.expires_at && *stored.info.expires_at <= now.wall)
     return unauthorized("token " + stored.info.jti + " expired at " + to_iso8601(*stored.info.expires_at) +
@@ -100,6 +105,15 @@ Result<TokenInfo> check_token(Database& db, Moment now, std::string const& token
   auto found = find_valid(db, now, token);
   if (!found) return found.error();
   return std::move(found->info);
+}
+
+Result<std::vector<TokenInfo>> tokens(Database& db) {
+  std::vector<TokenInfo> all;
+  Query row(db,
+            "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked FROM tokens ORDER BY revoked, "
+            "expires_at, jti");
+  while (row.step()) all.push_back(stored_in(row).info);
+  return all;
 }
 
 Result<void> revoke_token(Database& db, std::string const& jti) {

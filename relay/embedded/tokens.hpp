@@ -13,6 +13,7 @@ Result<IssuedToken> issue_token(Database& db, Moment now, std::string const& pro
                                 std::optional<milliseconds> lifetime);
 Result<IssuedToken> renew_token(Database& db, Moment now, std::string const& token);
 Result<TokenInfo> check_token(Database& db, Moment now, std::string const& token);
+Result<std::vector<TokenInfo>> tokens(Database& db);
 Result<void> revoke_token(Database& db, std::string const& jti);
 
 /// Inside a transaction of the caller's: those that ended longer ago than the retention time.

@@ -4,6 +4,7 @@
 
 using namespace ar;
 using namespace ar::control;
+using http::bearer_token;
 
 TEST_CASE("OnlyLoopbackNamesAreHosts") {
   for (auto const* good :

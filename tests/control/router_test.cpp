@@ -1,7 +1,6 @@
-#include "control/router.hpp"
-
 #include "base/json.hpp"
 #include "control/event_stream.hpp"
+#include "control/route.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,10 +12,12 @@ using namespace ar;
 using namespace ar::control;
 
 TEST_CASE("RoutesAreFoundByMethodAndPath") {
-  Router const router(routes());
+  http::Router const router(route_names());
   auto const pattern = [&](std::string_view method, std::string_view path) {
     auto const match = router.match(method, path);
-    return match.route ? std::string(match.route->method) + " " + std::string(match.route->pattern) : match.allow;
+    if (!match.route) return match.allow;
+    auto const& route = routes()[*match.route];
+    return std::string(route.method) + " " + std::string(route.pattern);
   };
   CHECK(pattern("GET", "/healthz") == "GET /healthz");
   CHECK(pattern("HEAD", "/healthz") == "GET /healthz");
@@ -29,7 +30,7 @@ TEST_CASE("RoutesAreFoundByMethodAndPath") {
 }
 
 TEST_CASE("PathArgumentsAreDecodedAfterThePathIsSplit") {
-  Router const router(routes());
+  http::Router const router(route_names());
   CHECK(router.match("GET", "/v1/agents/a%2Fb").argument == "a/b");
   CHECK(router.match("GET", "/v1/agents/%6e").argument == "n");
   CHECK(router.match("GET", "/v1/agents/%zz").bad_escape);

@@ -49,6 +49,8 @@ class Installation {
   std::filesystem::path work() const { return dir_.path() / "w"; }
   /// Added to the environment of every program started from here on.
   std::vector<std::string> environment{};
+  /// Before every program started from here on: what makes it run on another host.
+  std::vector<std::string> prefix{};
 
   Outcome run(std::vector<std::string> arguments, std::string const& input = "") {
     std::vector<std::string> all{"--state-dir", state().string()};
@@ -137,7 +139,8 @@ class Installation {
     std::vector<std::string> env{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir_.path().string(), "LANG=C.UTF-8",
                                  "TERM=xterm-256color"};
     env.insert(env.begin(), environment.begin(), environment.end());  // the first one of a name counts
-    std::vector<std::string> words{program};
+    std::vector<std::string> words = prefix;
+    words.push_back(program);
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv, envp;
     for (auto& word : words) argv.push_back(word.data());
@@ -151,7 +154,7 @@ class Installation {
     posix_spawn_file_actions_addopen(&actions, 2, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     Outcome outcome;
     pid_t pid = -1;
-    int const rc = posix_spawn(&pid, program.c_str(), &actions, nullptr, argv.data(), envp.data());
+    int const rc = posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), envp.data());
     posix_spawn_file_actions_destroy(&actions);
     if (rc != 0) return outcome;
     int status = 0;

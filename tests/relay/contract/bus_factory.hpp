@@ -17,6 +17,8 @@ class BusFactory {
   virtual void restart() = 0;
   /// Lets time pass for the bus, and runs what became due on the io thread.
   virtual void advance(milliseconds by) = 0;
+  /// Returns when every hint of what has happened so far has been given, where they travel.
+  virtual void settle() {}
 };
 
 /// Defined by each implementation's test program.

@@ -50,6 +50,7 @@ void Contract::wait_until(std::function<bool()> const& condition) {
 }
 
 void Contract::complete(awaitable<void> call, std::optional<awaitable<void>> beside) {
+  factory_->settle();
   std::size_t running = beside ? 2 : 1;
   std::exception_ptr error;
   auto const ended = [&](std::exception_ptr e) {
@@ -60,6 +61,7 @@ void Contract::complete(awaitable<void> call, std::optional<awaitable<void>> bes
   if (beside) net::co_spawn(factory_->io(), std::move(*beside), ended);
   wait_until([&] { return running == 0; });
   if (error) std::rethrow_exception(error);
+  factory_->settle();
 }
 
 void Contract::fail_with(Error const& error) {

@@ -26,7 +26,10 @@ class Contract {
 
   Bus& bus() { return factory_->bus(); }
   void restart() { factory_->restart(); }
-  void advance(milliseconds by) { factory_->advance(by); }
+  void advance(milliseconds by) {
+    factory_->advance(by);
+    factory_->settle();
+  }
 
   /// Runs until the call has returned.
   template <class T>

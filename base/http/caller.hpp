@@ -1,0 +1,69 @@
+// A client of one HTTP server: calls over connections that are kept, and WebSockets. Plain types only. io thread only.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/http/http.hpp"
+#include "base/http/tls.hpp"
+#include "base/http/websocket.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ar::http {
+
+/// Where a server is.
+struct Endpoint {
+  bool secure = false;
+  std::string host;  ///< without brackets
+  std::uint16_t port = 0;
+  std::string path{};  ///< before every target; no slash at its end
+
+  /// "host:port", as the Host header wants it.
+  std::string authority() const;
+};
+/// http:// or https://, without query or user. Error: invalid `url`.
+Result<Endpoint> parse_endpoint(std::string_view url);
+/// Everything but letters, digits and "-._~" as %XX: for one segment or query value.
+std::string percent_encode(std::string_view text);
+
+struct Call {
+  std::string method;
+  std::string target;  ///< encoded
+  std::string body{};
+  std::string content_type = "application/json";
+  std::vector<Header> headers{};
+  Clock::duration patience = std::chrono::seconds(30);
+  bool repeatable = false;  ///< may be sent again when a kept connection turns out to be dead
+};
+
+/// Over a unix socket. Errors: server_unreachable, connection_lost, timeout, what the server's refusal says.
+awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::filesystem::path socket, std::string target,
+                                                             WebSocketLimits limits, Clock::duration patience);
+
+class Caller {
+ public:
+  /// `tls` for a secure endpoint.
+  Caller(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections = 16);
+  ~Caller();
+  Caller(Caller const&) = delete;
+  Caller& operator=(Caller const&) = delete;
+
+  /// The body of a good answer. Errors: what the server's refusal says (refusal_of); unavailable when it cannot be
+  /// reached or does not speak HTTP (server_unreachable, tls_failed, connection_lost, bad_answer); timeout. After
+  /// connection_lost and timeout the server may have done it.
+  awaitable<Result<std::string>> call(Call call);
+  awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::string target, std::vector<Header> headers,
+                                                               WebSocketLimits limits, Clock::duration patience);
+  /// Closes the connections that are kept for later.
+  void forget_connections();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace ar::http

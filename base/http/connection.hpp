@@ -1,0 +1,25 @@
+// One client's connection, TCP, TLS or unix socket: reads requests one after another, has them answered, writes
+// the answers. Deadlines hold at every step, so a slow or silent client costs a socket and a buffer for a
+// while and nothing else.
+#pragma once
+#include "base/http/limits.hpp"
+#include "base/http/service.hpp"
+#include "base/http/stream.hpp"
+
+#include <memory>
+
+namespace ar::http {
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  /// Returns when the connection has ended; the owner keeps the object until then.
+  virtual awaitable<void> serve() = 0;
+  /// No further request is read; an answer under way is finished, waits and streams end now.
+  virtual void finish() = 0;
+};
+
+/// `service` and `limits` must outlive the connection.
+std::shared_ptr<Connection> make_connection(Stream stream, bool over_unix, Service& service, Limits const& limits);
+
+}  // namespace ar::http

@@ -1,0 +1,140 @@
+#include "base/http/http.hpp"
+
+#include <algorithm>
+
+namespace ar::http {
+
+std::optional<std::string_view> Request::header(std::string_view name) const {
+  for (auto const& header : headers)
+    if (header.name == name) return header.value;
+  return std::nullopt;
+}
+
+std::size_t Request::count(std::string_view name) const {
+  return static_cast<std::size_t>(std::ranges::count(headers, name, &Header::name));
+}
+
+Response json_text_response(std::string text, int status) {
+  return {.status = status, .content_type = "application/json", .body = std::move(text)};
+}
+
+Response json_response(json const& value, int status) { return json_text_response(to_text(value), status); }
+
+Result<Response> respond(Result<json> const& value, int status) {
+  if (!value) return value.error();
+  return json_response(*value, status);
+}
+
+int status_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid: return 400;
+    case ErrorKind::unauthorized: return 401;
+    case ErrorKind::forbidden: return 403;
+    case ErrorKind::not_found: return 404;
+    case ErrorKind::conflict: return 409;
+    case ErrorKind::too_large: return 413;
+    case ErrorKind::unavailable: return 503;
+    case ErrorKind::timeout: return 504;
+    case ErrorKind::internal: return 500;
+  }
+  return 500;
+}
+
+Response problem(Error const& error, int status, json const& extra) {
+  if (status == 0) status = status_of(error.kind);
+  json document = extra;
+  document["type"] = "urn:agent-runner:problem:" + error.code;
+  document["title"] = reason_phrase(status);
+  document["status"] = status;
+  document["code"] = error.code;
+  document["detail"] = error.message;
+  if (!error.field.empty()) document["field"] = error.field;
+  Response response = json_response(document, status);
+  response.content_type = "application/problem+json";
+  if (status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"agent-runner\""});
+  return response;
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Unknown";
+  }
+}
+
+std::string response_head(Response const& response, bool keep_alive) {
+  std::string head;
+  head.reserve(256);
+  head += "HTTP/1.1 ";
+  head += std::to_string(response.status);
+  head += ' ';
+  head += reason_phrase(response.status);
+  if (!response.content_type.empty()) {
+    head += "\r\nContent-Type: ";
+    head += response.content_type;
+  }
+  if (response.stream) {
+    head += "\r\nTransfer-Encoding: chunked";
+  } else if (response.status != 204) {
+    head += "\r\nContent-Length: ";
+    head += std::to_string(response.body.size());
+  }
+  head += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff";
+  for (auto const& header : response.headers) {
+    head += "\r\n";
+    head += header.name;
+    head += ": ";
+    head += header.value;
+  }
+  if (!keep_alive) head += "\r\nConnection: close";
+  head += "\r\n\r\n";
+  return head;
+}
+
+Result<std::optional<std::string_view>> bearer_token(Request const& request) {
+  auto const header = request.header("authorization");
+  if (!header) return std::optional<std::string_view>();
+  constexpr std::string_view scheme = "bearer ";
+  std::string_view token = *header;
+  if (lower_case(token.substr(0, scheme.size())) == scheme) {
+    token.remove_prefix(scheme.size());
+    while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
+    if (!token.empty() && token.find(' ') == std::string_view::npos) return std::optional(token);
+  }
+  return Error{ErrorKind::unauthorized, "bad_authorization",
+               "the Authorization header must read \"Bearer TOKEN\", with the operator's or an agent's token"};
+}
+
+bool is_websocket_request(Request const& request) {
+  auto const upgrade = request.header("upgrade");
+  return request.method == "GET" && upgrade && lower_case(*upgrade).find("websocket") != std::string::npos &&
+         request.header("sec-websocket-key");
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return result;
+}
+
+}  // namespace ar::http

@@ -1,0 +1,158 @@
+#include "base/http/server.hpp"
+
+#include "base/http/connection.hpp"
+#include "base/http/listener.hpp"
+#include "base/log.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <cstring>
+#include <list>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace ar::http {
+namespace {
+
+constexpr auto pause_after_failure = std::chrono::milliseconds(100);
+constexpr int most_accepted_at_once = 64;
+
+/// Too many connections: said in one packet that always fits, since this client gets no turn of its own. Under TLS
+/// there is nothing one could say.
+void turn_away(int fd, bool secure) {
+  if (!secure) {
+    Error const error = unavailable("too_many_connections", "all connections are in use; close some and try again");
+    Response const response = problem(error);
+    std::string const text = response_head(response, false) + response.body;
+    (void)::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  ::shutdown(fd, SHUT_WR);
+  ::close(fd);
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(Executor ex, Service& asked, Limits most, std::string title)
+      : executor(ex), service(asked), limits(most), name(std::move(title)), changed(ex), tasks(ex, name) {}
+
+  struct Door {
+    Listener listener;
+    bool over_unix;
+    Tls tls{};
+    std::list<std::shared_ptr<Connection>> open{};
+  };
+
+  void open_door(Door door) {
+    doors.push_back(std::move(door));
+    tasks.spawn("accept", accept_from(doors.back()));
+  }
+
+  awaitable<void> accept_from(Door& door) {
+    for (;;) {
+      auto const [ec] = co_await door.listener.socket.async_wait(Socket::wait_read, nothrow);
+      if (ec || stopping) co_return;
+      for (int i = 0; i < most_accepted_at_once; ++i) {
+        int const fd = ::accept4(door.listener.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+          take(door, fd);
+          continue;
+        }
+        if (errno == EAGAIN) break;
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        // Out of descriptors or memory: the client stays in the backlog, and asking again at once would only
+        // spin.
+        std::string const why = std::strerror(errno);
+        if (gate.should_log("accept", why)) spdlog::error("{}: cannot take connections: {}", name, why);
+        (void)co_await sleep_for(pause_after_failure);
+        break;
+      }
+    }
+  }
+
+  void take(Door& door, int fd) {
+    if (door.open.size() >= limits.connections) {
+      if (gate.should_log("connections", "full"))
+        spdlog::warn("{}: {} connections are open, further ones are turned away", name, door.open.size());
+      return turn_away(fd, door.tls != nullptr);
+    }
+    Socket socket(executor);
+    error_code ec;
+    socket.assign(door.listener.protocol, fd, ec);
+    if (ec) {
+      ::close(fd);
+      return;
+    }
+    if (!door.over_unix) socket.set_option(net::ip::tcp::no_delay(true), ec);
+    auto const place = door.open.insert(
+        door.open.end(), make_connection(Stream(std::move(socket), door.tls), door.over_unix, service, limits));
+    tasks.spawn("connection", serve(door, place));
+  }
+
+  awaitable<void> serve(Door& door, std::list<std::shared_ptr<Connection>>::iterator place) {
+    struct Leave {
+      Impl& impl;
+      Door& door;
+      std::list<std::shared_ptr<Connection>>::iterator place;
+      ~Leave() {
+        door.open.erase(place);
+        impl.changed.notify_all();
+      }
+    } leave{*this, door, place};
+    co_await (*place)->serve();
+  }
+
+  std::size_t open() const {
+    std::size_t count = 0;
+    for (auto const& door : doors) count += door.open.size();
+    return count;
+  }
+
+  Executor executor;
+  Service& service;
+  Limits const limits;
+  std::string const name;
+  std::list<Door> doors;
+  bool stopping = false;
+  RepeatGate gate;
+  Notifier changed;
+  TaskGroup tasks;
+};
+
+Server::Server(Executor executor, Service& service, Limits limits, std::string name)
+    : impl_(std::make_unique<Impl>(std::move(executor), service, limits, std::move(name))) {}
+
+Server::~Server() = default;
+
+Result<void> Server::open_unix(std::filesystem::path const& file) {
+  auto listener = listen_unix(impl_->executor, file);
+  if (!listener) return listener.error();
+  impl_->open_door({std::move(*listener), true});
+  return {};
+}
+
+Result<std::uint16_t> Server::open_tcp(std::string const& host, std::uint16_t port, Tls tls) {
+  auto listener = listen_tcp(impl_->executor, host, port);
+  if (!listener) return listener.error();
+  auto const used = listener->port;
+  impl_->open_door({std::move(*listener), false, std::move(tls)});
+  return used;
+}
+
+std::size_t Server::connections() const { return impl_->open(); }
+
+awaitable<void> Server::stop() {
+  impl_->stopping = true;
+  for (auto& door : impl_->doors) {
+    door.listener.remove_file();
+    error_code ignored;
+    door.listener.socket.close(ignored);
+    for (auto const& connection : door.open) connection->finish();
+  }
+  auto const deadline = Clock::now() + impl_->limits.stop_time;
+  while (impl_->open() > 0 && Clock::now() < deadline) co_await impl_->changed.wait(deadline);
+  co_await impl_->tasks.stop();
+}
+
+}  // namespace ar::http

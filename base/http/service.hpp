@@ -1,0 +1,28 @@
+// What a server does with its requests: asked in two steps, so that nobody without the right can make it read a body.
+#pragma once
+#include "base/http/client.hpp"
+#include "base/http/http.hpp"
+
+#include <functional>
+#include <optional>
+#include <variant>
+
+namespace ar::http {
+
+/// A request that may go on: how much body it may have, and what answers it. `handle` is called once, with the whole
+/// request, and must not throw but when it is cut off.
+struct Admission {
+  std::size_t body_limit = 0;
+  /// Where it takes time to know who asks: awaited before the body is read; a Response is the refusal.
+  std::function<awaitable<std::optional<Response>>()> check{};
+  std::function<awaitable<Response>(Request, Client&)> handle;
+};
+
+class Service {
+ public:
+  virtual ~Service() = default;
+  /// `head`: the request without its body. A Response is the refusal.
+  virtual std::variant<Admission, Response> admit(Request const& head) = 0;
+};
+
+}  // namespace ar::http

@@ -1,0 +1,126 @@
+#include "daemon/serve_relay.hpp"
+
+#include "daemon/instance_lock.hpp"
+#include "relay/first_token.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <exception>
+
+namespace ar::daemon {
+namespace {
+
+/// Everything of a lone relay; the io_context outlives it.
+class LoneRelay {
+ public:
+  LoneRelay(Executor executor, Paths const& paths, Config const& config, ServedRelay const& served)
+      : executor_(std::move(executor)), paths_(paths), config_(config), served_(served), stop_wanted_(executor_) {}
+
+  void ask_to_stop() {
+    stopping_ = true;
+    stop_wanted_.notify_all();
+  }
+  awaitable<Result<void>> run(std::function<void()> on_ready) {
+    auto result = co_await start();
+    if (result) {
+      on_ready();
+      while (!stopping_) (void)co_await stop_wanted_.wait();
+    }
+    if (server_) co_await server_->stop();
+    if (bus_) co_await bus_->stop();
+    co_return result;
+  }
+
+ private:
+  awaitable<Result<void>> start() {
+    if (auto made = make_private_dir(paths_.runtime_dir); !made) co_return made.error();
+    auto bus = relay::EmbeddedBus::open(executor_, paths_.state_dir / "relay" / "relay.db", config_.relay);
+    if (!bus) co_return bus.error();
+    bus_ = std::move(*bus);
+    auto const token = co_await relay::first_token(*bus_, paths_.operator_token(), "operator");
+    if (!token) co_return token.error();
+    auto served = co_await serve_relay(*bus_, paths_, served_);
+    if (!served) co_return served.error();
+    server_ = std::move(*served);
+    co_return Result<void>();
+  }
+
+  Executor executor_;
+  Paths const& paths_;
+  Config const& config_;
+  ServedRelay const& served_;
+  Notifier stop_wanted_;
+  bool stopping_ = false;
+  std::unique_ptr<relay::EmbeddedBus> bus_;
+  std::unique_ptr<relay::RelayServer> server_;
+};
+
+}  // namespace
+
+ServedRelay served_relay(Config const& config) {
+  return {config.relay_serve, config.relay_tls_cert, config.relay_tls_key, config.relay_insecure};
+}
+
+awaitable<Result<std::unique_ptr<relay::RelayServer>>> serve_relay(relay::EmbeddedBus& bus, Paths const& paths,
+                                                                   ServedRelay const& served) {
+  // Everything that can be wrong is looked at before a door opens.
+  relay::ListenAddress address;
+  http::Tls tls;
+  if (!served.listen.empty()) {
+    auto parsed = relay::parse_listen_address(served.listen);
+    if (!parsed) co_return parsed.error();
+    address = std::move(*parsed);
+    if (served.tls_cert.empty() != served.tls_key.empty())
+      co_return invalid("tls_key", "TLS needs both files: the certificate and its key");
+    if (!served.tls_cert.empty()) {
+      auto context = http::server_tls(served.tls_cert, served.tls_key);
+      if (!context) co_return context.error();
+      tls = std::move(*context);
+    }
+    if (auto allowed = relay::RelayServer::check_exposure(address.host, tls != nullptr, served.insecure); !allowed)
+      co_return allowed.error();
+  }
+  auto server = std::make_unique<relay::RelayServer>(co_await net::this_coro::executor, bus);
+  auto opened = server->open_unix(paths.relay_socket());
+  if (opened && !served.listen.empty()) {
+    bool const secure = tls != nullptr;
+    auto const port = server->open_tcp(address.host, address.port, std::move(tls));
+    if (port)
+      spdlog::info("the relay is served on {}:{}{}", address.host, *port, secure ? " with TLS" : "");
+    else
+      opened = port.error();
+  }
+  if (opened) co_return server;
+  co_await server->stop();
+  co_return opened.error();
+}
+
+Result<void> run_relay(Paths const& paths, Config const& config, ServedRelay const& served,
+                       std::function<void()> on_ready) {
+  auto lock = InstanceLock::take(paths.state_dir);
+  if (!lock) return lock.error();
+  ::signal(SIGPIPE, SIG_IGN);
+  net::io_context io(1);
+  LoneRelay relay(io.get_executor(), paths, config, served);
+  net::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](error_code ec, int) {
+    if (!ec) relay.ask_to_stop();
+  });
+  Result<void> result;
+  std::exception_ptr error;
+  net::co_spawn(io, relay.run(std::move(on_ready)), [&](std::exception_ptr e, Result<void> ended) {
+    error = e;
+    if (!e) result = std::move(ended);
+    signals.cancel();
+  });
+  io.run();
+  if (error) std::rethrow_exception(error);
+  return result;
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,29 @@
+// Which bus: the one place that knows every implementation.
+#pragma once
+#include "relay/embedded/embedded_bus.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace ar::relay {
+
+struct BusConfig {
+  std::string kind = "embedded";   ///< embedded, remote
+  BusLimits limits{};              ///< embedded
+  std::filesystem::path database;  ///< embedded
+  std::string url{};               ///< remote
+  std::filesystem::path token_file{};
+  std::filesystem::path ca_file{};
+  std::string instance_id{};  ///< this start of the daemon
+};
+
+struct OpenedBus {
+  std::unique_ptr<Bus> bus;
+  EmbeddedBus* embedded = nullptr;  ///< the same, if it is that one: it can be served to others
+};
+
+/// Errors: what the configuration or the database says. A bus that is away is none.
+Result<OpenedBus> open_bus(Executor executor, BusConfig const& config);
+
+}  // namespace ar::relay

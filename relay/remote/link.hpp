@@ -1,0 +1,74 @@
+// The WebSocket to the relay, kept up for ever: connects, greets, pings, hears, and starts again with a backoff.
+#pragma once
+#include "base/http/caller.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "relay/remote/remote_bus.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ar::relay::remote {
+
+/// What the link needs of the bus, and tells it.
+struct LinkEvents {
+  std::function<http::Header()> authorization;
+  std::function<std::vector<json>()> hellos;         ///< of every agent, for a new connection
+  std::function<void(json const& welcome)> welcome;  ///< connected: the first of each connection
+  std::function<void(json const& frame)> frame;      ///< message.new, command, presence, error
+};
+
+class Link {
+ public:
+  enum class State { connecting, connected, backoff, auth_failed };
+
+  Link(Executor executor, http::Caller& caller, RemoteTimes times, std::function<double()> random, LinkEvents events);
+
+  /// The two loops; run them in a task group.
+  awaitable<void> keep_up();
+  awaitable<void> keep_alive();
+
+  State state() const { return state_; }
+  WallTime since() const { return since_; }
+  std::optional<Error> const& last_error() const { return last_error_; }
+  std::int64_t connections() const { return connections_; }
+
+  /// False: not connected; nothing is kept.
+  bool say(json const& frame);
+  /// The token is no good: nothing is tried until it has changed.
+  void refuse_token(Error error);
+  /// There is a new token: connect again, at once.
+  void start_again();
+  /// Something went wrong beside the link: for the status and the log.
+  void note(std::string const& subject, Error const& error);
+  /// Waits until connected; false at the deadline.
+  awaitable<bool> wait_connected(Clock::time_point deadline);
+  awaitable<bool> reach(Clock::duration patience);
+
+ private:
+  awaitable<Error> converse(http::WebSocket& socket);
+  void hear(json const& frame, bool& welcomed, std::optional<Error>& broken);
+  void become(State state);
+  void failed(Error const& error);
+
+  Executor executor_;
+  http::Caller& caller_;
+  RemoteTimes const times_;
+  std::function<double()> const random_;
+  LinkEvents const events_;
+  State state_ = State::connecting;
+  WallTime since_ = wall_now();
+  std::optional<Error> last_error_{};
+  std::int64_t connections_ = 0, pongs_ = 0;
+  http::WebSocket* socket_ = nullptr;  ///< of the connection under way
+  Clock::time_point last_frame_{};
+  bool again_ = false;  ///< start_again() was called
+  RepeatGate gate_;
+  Notifier changed_;
+};
+
+std::string_view to_string(Link::State state);
+
+}  // namespace ar::relay::remote

@@ -1,0 +1,54 @@
+// The token by which this machine is known to the relay: read from its file, renewed in time, read again when the file
+// changes (spec 1.7).
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/file_watch.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "relay/message.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace ar::relay::remote {
+
+class OwnToken {
+ public:
+  struct Actions {
+    std::function<awaitable<Result<TokenInfo>>()> ask;      ///< what the relay knows of it, its times by our clock
+    std::function<awaitable<Result<IssuedToken>>()> renew;  ///< the same
+    std::function<void()> changed;                          ///< there is another one now
+  };
+  OwnToken(Executor executor, std::filesystem::path file, std::function<double()> random, Actions actions);
+
+  std::string const& secret() const { return secret_; }
+  /// Empty: none. Error: what is wrong with the file.
+  Result<void> read();
+  /// Known of it since the last connection; nothing yet: null.
+  json shown() const;
+  /// The relay can be asked: its end is looked at again.
+  void connected();
+
+  /// The two loops; run them in a task group.
+  awaitable<void> keep_fresh();
+  awaitable<void> follow_file();
+
+ private:
+  std::filesystem::path const file_;
+  std::function<double()> const random_;
+  Actions const actions_;
+  std::string secret_;
+  std::optional<TokenInfo> info_{};
+  bool asked_ = false;
+  RepeatGate gate_;
+  FileWatch watch_;
+  Notifier changed_;
+};
+
+/// When a renewal of a token with this end is due, counted from `now` on: the end minus a lead (20 % of what is left,
+/// held within 60 s and 1 h), minus a jitter of up to min(30 s, lead / 2); `random` in [0, 1) chooses it.
+WallTime renewal_due(WallTime now, WallTime end, double random);
+
+}  // namespace ar::relay::remote

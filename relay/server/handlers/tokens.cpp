@@ -1,0 +1,107 @@
+// Tokens and attachments.
+#include "relay/server/route.hpp"
+#include "relay/server/sessions.hpp"
+
+#include <algorithm>
+
+namespace ar::relay::server {
+namespace {
+
+using http::Response;
+
+Response issued(IssuedToken const& token, int status) {
+  json const answer = {{"token", token.token}, {"info", to_json(token.info)}};
+  return http::json_response(answer, status);
+}
+
+/// A token gives others no more than it has.
+Result<void> check_no_more(TokenInfo const& who, TokenScope const& scope) {
+  for (auto const& right : scope.rights)
+    if (!has_right(who, right)) return forbidden("token " + who.jti + " has no right \"" + right + "\" to give away");
+  auto const& own = who.scope.agent_ids;
+  bool const within = own.empty() || (!scope.agent_ids.empty() && std::ranges::all_of(scope.agent_ids, [&](auto& id) {
+                        return std::ranges::find(own, id) != own.end();
+                      }));
+  if (!within) return forbidden("token " + who.jti + " is one for some agents only; name some of those");
+  return {};
+}
+
+awaitable<Result<Response>> issue(Call& call) {
+  auto const body = call.object();
+  if (!body) co_return body.error();
+  FieldReader in(*body);
+  auto profile = in.string("profile");
+  TokenScope scope;
+  scope.agent_ids = in.strings("agentIds");
+  scope.rights = in.strings("rights");
+  auto const lifetime = in.maybe_integer("lifetimeMs");
+  if (auto error = in.finish()) co_return *error;
+  if (auto may = check_no_more(call.who, scope); !may) co_return may.error();
+  std::optional<milliseconds> time;
+  if (lifetime) time = milliseconds(*lifetime);
+  auto const token = co_await call.bus.issue_token(std::move(profile), std::move(scope), time);
+  if (!token) co_return token.error();
+  co_return issued(*token, 201);
+}
+
+awaitable<Result<Response>> list(Call& call) { co_return listed("tokens", co_await call.bus.tokens()); }
+
+awaitable<Result<Response>> check(Call& call) {
+  auto const body = call.object();
+  if (!body) co_return body.error();
+  FieldReader in(*body);
+  auto token = in.string("token");
+  if (auto error = in.finish()) co_return *error;
+  co_return shown(co_await call.bus.check_token(std::move(token)));
+}
+
+awaitable<Result<Response>> revoke(Call& call) {
+  auto const revoked = co_await call.bus.revoke_token(call.name);
+  if (revoked) call.sessions.check_tokens_now();
+  co_return done(revoked);
+}
+
+/// The caller's own token, or the one in the body: who has it may renew it.
+awaitable<Result<Response>> renew(Call& call) {
+  auto const body = call.object();
+  if (!body) co_return body.error();
+  FieldReader in(*body);
+  auto named = in.maybe_string("token");
+  if (auto error = in.finish()) co_return *error;
+  if (!named) {
+    auto const own = http::bearer_token(call.request);
+    named = own && *own ? std::string(**own) : std::string();
+  }
+  auto const token = co_await call.bus.renew_token(std::move(*named));
+  if (!token) co_return token.error();
+  co_return issued(*token, 200);
+}
+
+awaitable<Result<Response>> put_attachment(Call& call) {
+  auto name = call.query.text("name").value_or("");
+  auto type = call.query.text("mediaType").value_or("");
+  co_return shown(co_await call.bus.put_attachment(std::move(name), std::move(type), std::move(call.request.body)),
+                  201);
+}
+
+awaitable<Result<Response>> attachment(Call& call) {
+  auto bytes = co_await call.bus.attachment_bytes(call.name);
+  if (!bytes) co_return bytes.error();
+  co_return Response{.content_type = "application/octet-stream", .body = std::move(*bytes)};
+}
+
+constexpr Route rows[] = {
+    {"POST", "/api/tokens", "tokens", Body::json, "", "issue a token, with no more rights than one's own", issue},
+    {"GET", "/api/tokens", "tokens", Body::none, "", "all tokens, without their secrets", list},
+    {"POST", "/api/tokens/check", "any", Body::json, "", "what a token may do", check},
+    {"DELETE", "/api/tokens/{jti}", "tokens", Body::none, "", "revoke a token, at once", revoke},
+    {"POST", "/api/runtime-tokens/runner-renew", "any", Body::json, "", "a new token for one that ends", renew},
+    {"POST", "/api/attachments", "attachments", Body::bytes, "name mediaType", "store a file's bytes", put_attachment},
+    {"GET", "/api/attachments/{attachment}", "attachments", Body::none, "", "a stored file's bytes", attachment},
+};
+
+}  // namespace
+
+std::span<Route const> token_routes() { return rows; }
+
+}  // namespace ar::relay::server

@@ -1,0 +1,144 @@
+#include "relay/server/service.hpp"
+
+#include "base/ids.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::relay::server {
+namespace {
+
+using http::Request;
+using http::Response;
+
+TokenInfo local_operator() {
+  TokenInfo who;
+  who.jti = "operator";
+  who.profile = "operator";
+  who.scope.rights = {"*"};
+  return who;
+}
+
+Error internal_fault(char const* what) {
+  spdlog::error("a relay handler ended by an exception: {}", what);
+  return internal("internal_error", "the relay has a fault here; its log says more");
+}
+
+bool is_number(std::string_view parameter) {
+  return parameter == "{message}" || parameter == "{task}" || parameter == "{command}";
+}
+
+}  // namespace
+
+Service::Service(EmbeddedBus& bus, Sessions& sessions, ServerLimits const& limits)
+    : bus_(bus), sessions_(sessions), limits_(limits), router_(route_names()) {}
+
+Result<Service::Admitted> Service::check(Request const& head, Response& refusal) const {
+  for (auto const* once : {"host", "authorization"})
+    if (head.count(once) > 1) return invalid(once, std::string("the header ") + once + " is given twice; give it once");
+  if (head.header("origin")) return forbidden("web pages may not call the relay; send no Origin header");
+  std::string_view const target = head.target;
+  if (!target.starts_with('/')) return invalid("target", "the request's target must be a path; send no proxy request");
+  auto const question = target.find('?');
+  auto match = router_.match(head.method, target.substr(0, question));
+  Route const* const route = match.route ? &routes()[*match.route] : nullptr;
+
+  Admitted admitted{};
+  if (!route || route->right != "none") {
+    auto const token = http::bearer_token(head);
+    if (!token) return token.error();
+    if (*token)
+      admitted.token = std::string(**token);
+    else if (!head.over_unix)
+      return Error{ErrorKind::unauthorized, "token_required",
+                   "every request needs \"Authorization: Bearer TOKEN\"; `agent-runner relay token issue` makes one"};
+  }
+  if (!route) {
+    if (match.allow.empty())
+      return not_found("no_such_route", "there is nothing there; docs/relay-protocol.md lists the routes");
+    refusal.headers.push_back({"Allow", match.allow});
+    refusal.status = 405;
+    return Error{ErrorKind::invalid, "method_not_allowed", "this path takes " + match.allow};
+  }
+  if (match.bad_escape) return invalid("target", "the path is not percent-encoded UTF-8");
+  auto query =
+      http::Query::parse(question == std::string_view::npos ? std::string_view() : target.substr(question + 1));
+  if (!query) return query.error();
+  if (auto const stranger = query->unknown(route->query))
+    return invalid(*stranger, *stranger + " is no parameter of " + std::string(route->pattern));
+  if (is_number(match.parameter)) {
+    auto const number = http::parse_number(match.argument);
+    std::string const field(match.parameter.substr(1, match.parameter.size() - 2));
+    if (!number) return invalid(field, "a " + field + " is named by its number in the path, like 12");
+    admitted.number = *number;
+  }
+  admitted.route = route;
+  admitted.query = std::move(*query);
+  admitted.name = std::move(match.argument);
+  return admitted;
+}
+
+std::variant<http::Admission, Response> Service::admit(Request const& head) {
+  Response refusal;
+  refusal.status = 0;
+  auto admitted = check(head, refusal);
+  if (!admitted) {
+    Response response = http::problem(admitted.error(), refusal.status);
+    std::ranges::move(refusal.headers, std::back_inserter(response.headers));
+    return response;
+  }
+  auto const limit = admitted->route->body == Body::bytes ? bus_.limits().max_attachment_bytes : limits_.request_bytes;
+  auto const shared = std::make_shared<Admitted>(std::move(*admitted));
+  return http::Admission{limit, [this, shared] { return identify(shared); },
+                         [this, shared](Request request, http::Client&) { return handle(shared, std::move(request)); }};
+}
+
+awaitable<std::optional<Response>> Service::identify(std::shared_ptr<Admitted> admitted) const {
+  Route const& route = *admitted->route;
+  admitted->who = local_operator();
+  if (admitted->token) {
+    auto known = co_await bus_.check_token(*admitted->token);
+    if (!known) {
+      // Another code than for a token in a body: this one is the caller's own.
+      auto error = known.error();
+      if (error.kind == ErrorKind::unauthorized) error.code = "bad_token";
+      co_return http::problem(error);
+    }
+    admitted->who = std::move(*known);
+  }
+  if (route.right == "none" || route.right == "any" || has_right(admitted->who, route.right)) co_return std::nullopt;
+  co_return http::problem(forbidden("token " + admitted->who.jti + " has no right \"" + std::string(route.right) +
+                                    "\", which " + std::string(route.method) + " " + std::string(route.pattern) +
+                                    " needs"));
+}
+
+awaitable<Response> Service::handle(std::shared_ptr<Admitted> admitted, Request request) const {
+  auto const start = Clock::now();
+  Route const& route = *admitted->route;
+  Call call{.bus = bus_,
+            .sessions = sessions_,
+            .who = std::move(admitted->who),
+            .request = std::move(request),
+            .query = std::move(admitted->query),
+            .name = std::move(admitted->name),
+            .number = admitted->number};
+  Response response;
+  try {
+    auto result = co_await route.handler(call);
+    response = result ? std::move(*result) : http::problem(result.error());
+  } catch (boost::system::system_error const& e) {
+    if (e.code() == net::error::operation_aborted) throw;
+    response = http::problem(internal_fault(e.what()));
+  } catch (std::exception const& e) {
+    response = http::problem(internal_fault(e.what()));
+  }
+  if (spdlog::should_log(spdlog::level::debug))
+    spdlog::debug("relay: {} {} by {}: {} in {} us", route.method, route.pattern, call.who.jti, response.status,
+                  std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+  co_return response;
+}
+
+}  // namespace ar::relay::server

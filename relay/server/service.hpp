@@ -1,0 +1,39 @@
+// The one place that decides about a request to the relay: who asks, which route, whether it may, how large a body, the
+// handler, errors and logging.
+#pragma once
+#include "base/http/service.hpp"
+#include "relay/server/route.hpp"
+#include "relay/server/sessions.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ar::relay::server {
+
+class Service final : public http::Service {
+ public:
+  Service(EmbeddedBus& bus, Sessions& sessions, ServerLimits const& limits);
+  std::variant<http::Admission, http::Response> admit(http::Request const& head) override;
+
+ private:
+  struct Admitted {
+    Route const* route;
+    http::Query query;
+    std::string name;
+    std::int64_t number = 0;
+    std::optional<std::string> token;  ///< none: the operator on the unix socket, or a route that needs none
+    TokenInfo who{};                   ///< once identified
+  };
+  Result<Admitted> check(http::Request const& head, http::Response& refusal) const;
+  /// Who asks, and whether it may.
+  awaitable<std::optional<http::Response>> identify(std::shared_ptr<Admitted> admitted) const;
+  awaitable<http::Response> handle(std::shared_ptr<Admitted> admitted, http::Request request) const;
+
+  EmbeddedBus& bus_;
+  Sessions& sessions_;
+  ServerLimits const& limits_;
+  http::Router const router_;
+};
+
+}  // namespace ar::relay::server

@@ -1,0 +1,102 @@
+#include "relay/server/sessions.hpp"
+
+#include "relay/server/session.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace ar::relay::server {
+namespace {
+using namespace std::chrono_literals;
+/// A token may end while its connection is open.
+constexpr auto kTokenCheck = 30s;
+constexpr std::size_t kMostRemembered = 100;
+}  // namespace
+
+Sessions::Sessions(Executor executor, EmbeddedBus& bus, ServerLimits const& limits)
+    : bus_(bus), limits_(limits), look_(std::move(executor)) {
+  bus_.watch_presence([this](EmbeddedBus::PresenceChange const& change) {
+    for (auto* const session : sessions_) session->tell(change);
+  });
+}
+
+Sessions::~Sessions() { bus_.watch_presence({}); }
+
+awaitable<void> Sessions::serve(http::WebSocket& socket, TokenInfo who, std::string token) {
+  Session session(*this, socket, std::move(who), std::move(token));
+  look_.notify_all();  // the watch sleeps while there is nobody to watch
+  co_await session.run();
+}
+
+void Sessions::check_tokens_now() {
+  check_tokens_ = true;
+  look_.notify_all();
+}
+
+awaitable<void> Sessions::watch() {
+  auto tokens_at = Clock::now() + kTokenCheck;
+  for (;;) {
+    if (sessions_.empty() && !check_tokens_) {
+      (void)co_await look_.wait();
+      tokens_at = Clock::now() + kTokenCheck;
+      continue;
+    }
+    auto const now = Clock::now();
+    auto next = tokens_at;
+    for (auto* const session : sessions_) {
+      auto const limit = session->last_frame() + limits_.session_idle;
+      if (limit <= now)
+        session->cut("no frame came for too long");
+      else
+        next = std::min(next, limit);
+    }
+    if (std::exchange(check_tokens_, false) || tokens_at <= now) {
+      tokens_at = now + kTokenCheck;
+      std::set<std::string> secrets;
+      for (auto* const session : sessions_)
+        if (!session->token().empty()) secrets.insert(session->token());
+      for (auto const& secret : secrets) {
+        auto const good = co_await bus_.check_token(secret);
+        if (good || good.error().kind != ErrorKind::unauthorized) continue;
+        auto error = good.error();
+        error.code = "bad_token";
+        for (auto* const session : std::vector(sessions_.begin(), sessions_.end()))
+          if (session->token() == secret) session->end(error);
+      }
+      continue;
+    }
+    (void)co_await look_.wait(next);
+  }
+}
+
+std::size_t Sessions::agents() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(holders_, [](auto const& holder) { return !holder.second.sessions.empty(); }));
+}
+
+bool Sessions::take_over(std::string const& agent_id, std::string const& instance_id, Session& session) {
+  auto& holder = holders_[agent_id];
+  if (std::ranges::find(holder.superseded, instance_id) != holder.superseded.end()) return false;
+  if (holder.instance_id == instance_id) {
+    holder.sessions.insert(&session);
+    return true;
+  }
+  if (!holder.instance_id.empty()) {
+    holder.superseded.push_back(holder.instance_id);
+    if (holder.superseded.size() > kMostRemembered) holder.superseded.erase(holder.superseded.begin());
+  }
+  holder.instance_id = instance_id;
+  auto const older = std::exchange(holder.sessions, {&session});
+  if (!older.empty()) spdlog::info("relay: a newer instance of {} takes its connection over", agent_id);
+  for (auto* const one : older)
+    if (one != &session) one->supersede(agent_id);
+  return true;
+}
+
+void Sessions::leave(Session& session) {
+  for (auto& [id, holder] : holders_) holder.sessions.erase(&session);
+}
+
+}  // namespace ar::relay::server

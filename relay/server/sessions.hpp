@@ -1,0 +1,58 @@
+// The WebSockets of the relay (spec 3.2): each introduces agents by `hello`, hears of what is for them, and tells how
+// they are. io thread only.
+#pragma once
+#include "base/http/websocket.hpp"
+#include "relay/server/relay_server.hpp"
+
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ar::relay::server {
+
+/// Of the frames and routes; a client that says another is refused (unsupported_protocol).
+inline constexpr int kProtocol = 1;
+
+class Session;
+
+class Sessions {
+ public:
+  Sessions(Executor executor, EmbeddedBus& bus, ServerLimits const& limits);
+  ~Sessions();
+
+  /// Runs one connection until it ends. `token`: its secret, to be checked again while it lasts; empty: the operator's
+  /// unix socket.
+  awaitable<void> serve(http::WebSocket& socket, TokenInfo who, std::string token);
+  /// Ends the connections whose token is no longer good.
+  void check_tokens_now();
+  std::size_t count() const { return sessions_.size(); }
+  /// Agents that have a connection.
+  std::size_t agents() const;
+  /// Cuts silent connections and those whose token has ended; run it in a task group.
+  awaitable<void> watch();
+
+ private:
+  friend class Session;
+  /// Makes `session` the one connection of the agent's; an older one is told. False: this instance has been superseded
+  /// itself.
+  bool take_over(std::string const& agent_id, std::string const& instance_id, Session& session);
+  void leave(Session& session);
+
+  EmbeddedBus& bus_;
+  ServerLimits const& limits_;
+  std::list<Session*> sessions_;
+  struct Holder {
+    std::string instance_id;
+    std::set<Session*> sessions{};          ///< of that instance: an older connection may still be dying
+    std::vector<std::string> superseded{};  ///< instances that do not come back, the oldest first
+  };
+  /// By agent id. Kept when the connections have gone, or an instance that was superseded could come back then.
+  std::map<std::string, Holder> holders_;
+  bool check_tokens_ = false;
+  Notifier look_;
+};
+
+}  // namespace ar::relay::server
