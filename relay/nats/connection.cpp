@@ -5,12 +5,18 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
 #include <charconv>
 
 namespace ar::relay::nats {
 namespace {
+
+/// At exit the NATS library (3.4.1) frees something of OpenSSL's that OpenSSL's own clean-up then frees again: an abort
+/// at the end of every process that spoke TLS. Of the two, OpenSSL's is the one that nothing needs. Said before anybody
+/// else has used OpenSSL, since the first word counts.
+[[maybe_unused]] int const without_clean_up_at_exit = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
 
 std::mutex library_mutex;
 int library_users = 0;
