@@ -29,6 +29,13 @@ std::string header(natsMsg* message, char const* name) {
   if (natsMsgHeader_Get(message, name, &value) != NATS_OK || !value) return {};
   return value;
 }
+/// The library's own words without the place in its source they came from: "(conn.c:2088): No server available".
+std::string words(char const* text, natsStatus status) {
+  std::string_view said = text ? text : "";
+  if (said.starts_with('('))
+    if (auto const end = said.find("): "); end != std::string_view::npos) said.remove_prefix(end + 3);
+  return std::string(said.empty() ? natsStatus_GetText(status) : said);
+}
 std::uint64_t number_in(std::string_view text) {
   std::uint64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -124,7 +131,7 @@ void Connection::Mail::on_error(natsConnection* connection, natsSubscription*, n
   char const* why = nullptr;
   (void)natsConnection_GetLastError(connection, &why);
   std::lock_guard const lock(mail->mutex);
-  mail->complaint = why && *why ? why : natsStatus_GetText(status);
+  mail->complaint = words(why, status);
   mail->wake();
 }
 
@@ -147,8 +154,7 @@ Result<void> Connection::connect(NatsOptions const& options) {
   auto const status = natsConnection_Connect(&mail_->nats, made);
   if (status != NATS_OK) {
     mail_->nats = nullptr;
-    auto const* const detail = nats_GetLastError(nullptr);
-    std::string why = detail && *detail ? detail : natsStatus_GetText(status);
+    auto const why = words(nats_GetLastError(nullptr), status);
     if (status == NATS_CONNECTION_AUTH_FAILED || status == NATS_NOT_PERMITTED)
       return Error{ErrorKind::unavailable, "nats_auth_failed",
                    "the NATS server at " + options.url + " refuses the credentials (" + why +

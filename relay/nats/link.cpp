@@ -59,9 +59,9 @@ awaitable<Result<void>> Link::ready() {
 }
 
 json Link::describe() const {
-  json out = {{"state", state()}, {"connections", connections_}, {"made", made_}};
+  json out = {{"transport", state()}, {"connections", connections_}, {"made", made_}};
   if (state_ != State::connected && !problem_.message.empty())
-    out["problem"] = {{"code", problem_.code}, {"message", problem_.message}};
+    out["lastError"] = {{"code", problem_.code}, {"message", problem_.message}};
   auto const& connection = core_.js.connection();
   if (!connection) return out;
   auto const& facts = connection->facts();
@@ -132,6 +132,24 @@ awaitable<void> Link::stay() {
   }
 }
 
+void Link::keep_status(std::string agent_id, std::string status, bool ready, json meta) {
+  auto& kept = statuses_[std::move(agent_id)];
+  kept.status = std::move(status);
+  kept.ready = ready;
+  if (meta.is_object()) kept.meta.update(meta);
+}
+
+awaitable<void> Link::tell_statuses() {
+  while (!statuses_.empty()) {
+    auto next = statuses_.extract(statuses_.begin());
+    auto& kept = next.mapped();
+    auto const told = co_await publish_status(core_, next.key(), kept.status, kept.ready, kept.meta);
+    if (told || told.error().kind != ErrorKind::unavailable) continue;
+    if (!statuses_.contains(next.key())) statuses_.insert(std::move(next));
+    co_return;
+  }
+}
+
 void Link::failed(Error const& error) {
   problem_ = error;
   problem_.kind = ErrorKind::unavailable;
@@ -157,6 +175,7 @@ awaitable<void> Link::run() {
       problem_ = {};
       changed_.notify_all();
       core_.due_changed.notify_all();
+      co_await tell_statuses();
       co_await stay();
       failed(nats_away(problem_.message.empty() ? "the connection to NATS was lost; it is being made anew"
                                                 : problem_.message));

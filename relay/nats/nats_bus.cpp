@@ -90,7 +90,12 @@ class Implementation final : public NatsBus {
     return call<void>(nats::register_agent(core_, std::move(presence)));
   }
   awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready, json meta) override {
-    return call<void>(nats::publish_status(core_, std::move(agent_id), std::move(status), ready, std::move(meta)));
+    auto told = co_await call<void>(nats::publish_status(core_, agent_id, status, ready, meta));
+    if (told)
+      link_.status_told(agent_id);
+    else if (told.error().kind == ErrorKind::unavailable)
+      link_.keep_status(std::move(agent_id), std::move(status), ready, std::move(meta));
+    co_return told;
   }
   awaitable<Result<void>> heartbeat(std::string agent_id, json meta) override {
     return call<void>(nats::heartbeat(core_, std::move(agent_id), std::move(meta)));
@@ -130,7 +135,7 @@ class Implementation final : public NatsBus {
     return core_.subscribers->add(std::move(who), std::move(runner_id), std::move(hints));
   }
 
-  awaitable<Result<json>> status_detail() override {
+  awaitable<json> status() override {
     auto out = link_.describe();
     out["kind"] = name();
     out["prefix"] = core_.options.prefix;
@@ -138,7 +143,7 @@ class Implementation final : public NatsBus {
     out["messagesInMemory"] = core_.messages.size();
     out["streams"] = json::array();
     out["feeds"] = json::array();
-    if (link_.state() != "connected") co_return ok(std::move(out));
+    if (link_.state() != "connected") co_return out;
     for (auto const store : nats::kStores) {
       auto const stream = core_.stream(store);
       auto const info = co_await core_.js.stream_info(stream);
@@ -164,7 +169,7 @@ class Implementation final : public NatsBus {
                                   {"applied", feed->applied()},
                                   {"lag", last > feed->applied() ? last - feed->applied() : 0}});
     }
-    co_return ok(std::move(out));
+    co_return out;
   }
 
  private:

@@ -3,7 +3,9 @@
 // kept: lease.hpp.
 //
 // When the server is away, calls fail with `unavailable` at once, the connection is tried again for ever with growing
-// pauses (0.25 to 30 s), and after it is back everything missed is read and hinted at.
+// pauses (0.25 to 30 s), and after it is back everything missed is read and hinted at. Of each agent's status the
+// newest that could not be told is kept and told then. A message is never kept here: whoever sends repeats it with its
+// key.
 #pragma once
 #include "relay/bus.hpp"
 #include "relay/nats/nats_options.hpp"
@@ -20,9 +22,9 @@ class NatsBus : public Bus {
   virtual awaitable<void> stop() = 0;
   /// Waits for the outcome of the first attempt; then what calls would get.
   virtual awaitable<Result<void>> ready() = 0;
-  /// {server, streams: [{name, messages, bytes, consumers, ...}], feeds: [{stream, applied, lag}], made, problem, ...}.
-  /// Works also while the server is away: then it says why.
-  virtual awaitable<Result<json>> status_detail() = 0;
+  /// What `bus status` shows: {kind, transport, server, streams: [{name, messages, bytes, consumers, ...}], feeds:
+  /// [{stream, applied, lag}], made, lastError, ...}. Works also while the server is away: then it says why.
+  virtual awaitable<json> status() = 0;
 };
 
 }  // namespace ar::relay

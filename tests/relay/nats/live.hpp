@@ -66,6 +66,11 @@ class LiveBus {
       run_for(std::chrono::milliseconds(20));
     }
   }
+  json status() {
+    json shown;
+    ar::test::run(io_, [&]() -> awaitable<void> { shown = co_await bus_->status(); });
+    return shown;
+  }
   void wait_state(std::string const& state) {
     auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(40);
     while (bus_->transport_state() != state && std::chrono::steady_clock::now() < end)
