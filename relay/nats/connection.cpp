@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "relay/nats/library.hpp"
+#include "relay/nats/names.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -280,6 +281,9 @@ awaitable<Result<Incoming>> Connection::request(Outgoing message, milliseconds l
   if (!waiting.answer && ended) co_return unavailable("cancelled", "the call was cancelled");
   if (!waiting.answer) {
     std::string why = "NATS gave no answer on " + subject;
+    // Feeds have heartbeats: a server that is quite silent hangs, or the network swallows what it says. Sooner than by
+    // the library's pings, so that the next calls do not wait in vain.
+    if (std::chrono::steady_clock::now() - heard_at_ > 2 * kFeedHeartbeat) lose("the server is silent");
     if (!complaint_.empty()) why += " (it says: " + complaint_ + ")";
     co_return nats_away(std::move(why));
   }
@@ -312,6 +316,7 @@ void Connection::forget(std::uint64_t number) {
 }
 
 void Connection::take(Incoming&& message) {
+  heard_at_ = std::chrono::steady_clock::now();
   // What a listener hears has the reply subject of a stored message or of flow control; its own subject tells which.
   std::string_view tail = message.subject;
   if (!tail.starts_with(inbox_) || tail.size() <= inbox_.size() + 1) {

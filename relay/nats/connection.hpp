@@ -91,6 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ServerFacts facts_;
   bool lost_ = false;
   std::string why_lost_, complaint_;
+  std::chrono::steady_clock::time_point heard_at_ = std::chrono::steady_clock::now();
   std::uint64_t last_request_ = 0;
   std::unordered_map<std::uint64_t, Waiting*> waiting_;
   std::unordered_map<std::uint64_t, Listener> listeners_;

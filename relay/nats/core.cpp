@@ -17,14 +17,20 @@ Core::Core(Executor executor, NatsOptions nats_options, BusLimits bus_limits)
             messages.take_message(static_cast<MessageId>(item.sequence), item.data);
             due_changed.notify_all();
           },
-          [this] { messages.clear(); }),
+          [this] {
+            messages.clear();
+            state_feed.rewind();
+          }),
       state_feed(
           io, stream(Store::state),
           [this](FeedItem const& item) {
             messages.take_state(names.key(Store::state, item.subject), item.data, item.sequence, time.now());
             due_changed.notify_all();
           },
-          [this] { messages.clear(); }),
+          [this] {
+            messages.clear();
+            message_feed.rewind();
+          }),
       command_feed(
           io, stream(Store::commands), [this](FeedItem const& item) { take_command(item); },
           [this] { commands.clear(); }),

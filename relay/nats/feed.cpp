@@ -97,6 +97,11 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
   co_return Result<void>();
 }
 
+void Feed::rewind() {
+  applied_ = 0;
+  gap_ = true;
+}
+
 bool Feed::is_broken() const { return gap_ || std::chrono::steady_clock::now() - heard_at_ > 3 * kFeedHeartbeat; }
 
 void Feed::take(Incoming&& in) {

@@ -26,7 +26,9 @@ class Feed {
   /// Waits until everything that was stored when this was called has been taken. Calls share the questions they ask
   /// the server. Error: `nats_behind`.
   awaitable<Result<void>> catch_up(JetStream& js, milliseconds limit);
-  /// Has heard nothing for too long, or has seen a gap.
+  /// What it fed has been thrown away: it begins from the first message again.
+  void rewind();
+  /// Has heard nothing for too long, or has seen a gap: to be started anew.
   bool is_broken() const;
 
   std::string const& stream() const { return stream_; }

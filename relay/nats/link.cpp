@@ -104,6 +104,10 @@ awaitable<Result<void>> Link::connect() {
   Feed* const feeds[] = {&core_.message_feed, &core_.state_feed, &core_.command_feed, &core_.presence_feed};
   for (auto* const feed : feeds)
     if (auto const begun = co_await feed->start(core_.js, ++last_feed_); !begun) co_return begun;
+  for (auto* const feed : feeds) {
+    if (!feed->is_broken()) continue;  // a stream that was made anew takes the others of its view along
+    if (auto const begun = co_await feed->start(core_.js, ++last_feed_); !begun) co_return begun;
+  }
   for (auto* const feed : feeds)
     if (auto const there = co_await feed->catch_up(core_.js, kReplay); !there) co_return there;
   co_return Result<void>();

@@ -385,6 +385,94 @@ TEST_CASE("FullStoreRefusesAndKeepsWhatItHas") {
   figures.report("stream full (max_bytes)");
 }
 
+TEST_CASE("FullDiskLosesNothingThatWasAcknowledged") {
+  ar::test::TempDir folder;
+  auto const disk = folder.path() / "disk";
+  std::filesystem::create_directory(disk);
+  if (::geteuid() != 0 || !run_command("mount -t tmpfs -o size=4m none " + disk.string())) {
+    MESSAGE("skipped: this needs root, for a small disk of its own");
+    return;
+  }
+  struct Unmount {
+    std::string at;
+    ~Unmount() { run_command("umount -l " + at); }
+  } const unmount{disk.string()};
+  NatsServer::Setup setup;
+  setup.store = (disk / "store").string();
+  NatsServer server(setup);
+  net::io_context io;
+  Figures figures;
+  {
+    LiveBus bus(io, server.options());
+    std::optional<Error> full;
+    for (int i = 0; i < 2000 && !full; ++i) {
+      auto message = numbered(i);
+      message.body += std::string(20'000, 'x');
+      auto const sent = bus.get(bus->send(message));
+      if (sent)
+        figures.sent.insert(message.body);
+      else
+        full = sent.error();
+    }
+    REQUIRE(full.has_value());
+    CHECK(full->kind == ErrorKind::unavailable);
+    MESSAGE(full->code << ": " << full->message);
+  }
+  server.kill();
+  REQUIRE(run_command("mount -o remount,size=64m " + disk.string()));
+  server.start();
+  LiveBus bus(io, server.options());
+  auto const unread = bus.insist([&] { return bus->unread(agent("worker"), 1000); });
+  for (auto const& message : *unread) ++figures.got[message.body];
+  // What got no answer may have been stored all the same; its sender repeats it with its key.
+  std::erase_if(figures.got, [&](auto const& one) { return !figures.sent.contains(one.first); });
+  figures.report("disk full (4 MiB)");
+}
+
+TEST_CASE("WhatIsForgottenIsDeletedOnTheServer") {
+  NatsServer server;
+  net::io_context io;
+  BusLimits limits;
+  limits.retention = 1s;
+  LiveBus bus(io, server.options(), limits);
+  for (int i = 0; i < 20; ++i) {
+    auto const sent = bus.insist([&] { return bus->send(numbered(i)); });
+    (void)bus.insist([&] { return bus->mark_read(sent->message.id, "worker"); });
+  }
+  std::int64_t messages = 20, states = 20;
+  for (auto const end = std::chrono::steady_clock::now() + 30s;
+       (messages > 2 || states > 3) && std::chrono::steady_clock::now() < end;) {
+    // The newest of a stream stays until there is a newer one.
+    auto const sent = bus.insist([&] { return bus->send(message_to("worker")); });
+    (void)bus.insist([&] { return bus->mark_read(sent->message.id, "worker"); });
+    bus.run_for(1500ms);
+    auto const shown = bus.status();
+    for (auto const& stream : shown.at("streams")) {
+      if (stream.at("name") == "agent-runner-messages") messages = stream.at("messages").get<std::int64_t>();
+      if (stream.at("name") == "KV_agent-runner-state") states = stream.at("messages").get<std::int64_t>();
+    }
+  }
+  CHECK(messages <= 2);
+  CHECK(states <= 3);
+  // Its key is free again.
+  CHECK_FALSE(bus.insist([&] { return bus->send(numbered(0)); })->repeated);
+}
+
+TEST_CASE("StreamThatWasMadeAnewIsReadFromItsBeginning") {
+  NatsServer server;
+  net::io_context io;
+  LiveBus bus(io, server.options());
+  (void)bus.insist([&] { return bus->send(numbered(1)); });
+  (void)bus.insist([&] { return bus->send(numbered(2)); });
+  server.kill();
+  std::filesystem::remove_all(server.folder() / "store");
+  server.start();
+  auto const sent = bus.insist([&] { return bus->send(numbered(3)); });
+  auto const unread = bus.insist([&] { return bus->unread(agent("worker"), 10); });
+  REQUIRE(unread->size() == 1);
+  CHECK(unread->front().id == sent->message.id);
+}
+
 TEST_CASE("ServerWithoutJetStreamIsNamedAsSuch") {
   NatsServer::Setup setup;
   setup.jetstream = false;
