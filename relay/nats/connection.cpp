@@ -2,7 +2,6 @@
 
 #include "base/ids.hpp"
 #include "relay/nats/library.hpp"
-#include "relay/nats/names.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -272,6 +271,7 @@ awaitable<Result<Incoming>> Connection::request(Outgoing message, milliseconds l
     ~Entry() { of.waiting_.erase(number); }
   } const entry{*this, number};
   waiting_[number] = &waiting;
+  auto const asked_at = std::chrono::steady_clock::now();
   waiting.timer.expires_after(limit);
   message.reply = inbox_ + "." + std::to_string(number);
   auto const subject = message.subject;
@@ -281,9 +281,9 @@ awaitable<Result<Incoming>> Connection::request(Outgoing message, milliseconds l
   if (!waiting.answer && ended) co_return unavailable("cancelled", "the call was cancelled");
   if (!waiting.answer) {
     std::string why = "NATS gave no answer on " + subject;
-    // Feeds have heartbeats: a server that is quite silent hangs, or the network swallows what it says. Sooner than by
-    // the library's pings, so that the next calls do not wait in vain.
-    if (std::chrono::steady_clock::now() - heard_at_ > 2 * kFeedHeartbeat) lose("the server is silent");
+    // Nothing at all has come since: the server hangs, or the network swallows what it says. Known now, and not only
+    // by the library's pings, so that the next calls do not wait in vain.
+    if (heard_at_ < asked_at) lose("the server is silent");
     if (!complaint_.empty()) why += " (it says: " + complaint_ + ")";
     co_return nats_away(std::move(why));
   }

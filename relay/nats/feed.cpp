@@ -99,7 +99,12 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
 
 void Feed::rewind() {
   applied_ = 0;
+  break_off();
+}
+
+void Feed::break_off() {
   gap_ = true;
+  if (alarm_) alarm_();
 }
 
 bool Feed::is_broken() const { return gap_ || std::chrono::steady_clock::now() - heard_at_ > 3 * kFeedHeartbeat; }
@@ -115,7 +120,7 @@ void Feed::take(Incoming&& in) {
   auto const place = place_of(in.reply);
   if (!place || gap_ || place->consumer <= delivered_) return;
   if (place->consumer != delivered_ + 1) {
-    gap_ = true;
+    break_off();
     return;
   }
   delivered_ = place->consumer;
@@ -177,7 +182,7 @@ awaitable<Result<void>> Feed::catch_up(JetStream& js, milliseconds limit) {
   if (!*mine->last) co_return mine->last->error();
   auto const last = **mine->last;
   if (co_await reached(last, limit)) co_return Result<void>();
-  gap_ = true;  // looked at by whoever mends feeds
+  break_off();
   co_return unavailable("nats_behind", "stream " + stream_ + " has " + std::to_string(last) + " messages, and " +
                                            std::to_string(applied_) + " have come in time; try again");
 }

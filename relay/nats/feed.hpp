@@ -30,6 +30,8 @@ class Feed {
   void rewind();
   /// Has heard nothing for too long, or has seen a gap: to be started anew.
   bool is_broken() const;
+  /// Called when it has become so by what it heard; silence calls nobody.
+  void on_broken(std::function<void()> alarm) { alarm_ = std::move(alarm); }
 
   std::string const& stream() const { return stream_; }
   std::uint64_t applied() const { return applied_; }
@@ -37,6 +39,7 @@ class Feed {
 
  private:
   void take(Incoming&& in);
+  void break_off();
   void move_to(std::uint64_t sequence);
   struct Waiter;
   struct Question;
@@ -44,7 +47,7 @@ class Feed {
   Executor io_;
   std::string stream_;
   std::function<void(FeedItem const&)> take_;
-  std::function<void()> start_over_;
+  std::function<void()> start_over_, alarm_{};
   std::shared_ptr<Connection> connection_;
   std::string consumer_, created_;
   std::uint64_t listener_ = 0, applied_ = 0, delivered_ = 0;

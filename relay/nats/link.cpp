@@ -39,7 +39,10 @@ std::optional<WallTime> time_from(std::string const& text) {
 
 }  // namespace
 
-Link::Link(Core& core) : core_(core), changed_(core.io) {}
+Link::Link(Core& core) : core_(core), changed_(core.io) {
+  for (auto* const feed : {&core_.message_feed, &core_.state_feed, &core_.command_feed, &core_.presence_feed})
+    feed->on_broken([this] { changed_.notify_all(); });
+}
 
 std::string Link::state() const {
   switch (state_) {
@@ -113,6 +116,11 @@ awaitable<Result<void>> Link::connect() {
   co_return Result<void>();
 }
 
+bool Link::any_broken() const {
+  return core_.message_feed.is_broken() || core_.state_feed.is_broken() || core_.command_feed.is_broken() ||
+         core_.presence_feed.is_broken();
+}
+
 awaitable<void> Link::stay() {
   auto look_at = Clock::now() + kClockCheck;
   auto const connection = core_.js.connection();
@@ -132,7 +140,7 @@ awaitable<void> Link::stay() {
         if (known.error().code == "nats_away") co_return;
       }
     }
-    if (connection->alive()) (void)co_await changed_.wait(Clock::now() + kFeedHeartbeat / 5);
+    if (connection->alive() && !any_broken()) (void)co_await changed_.wait(Clock::now() + kFeedHeartbeat);
   }
 }
 

@@ -28,6 +28,7 @@ class Link {
   awaitable<Result<void>> connect();
   awaitable<Result<void>> look_at_the_clock(bool jump);
   awaitable<void> stay();
+  bool any_broken() const;
   void failed(Error const& error);
   awaitable<void> tell_statuses();
   struct KeptStatus {

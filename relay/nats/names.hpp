@@ -24,8 +24,8 @@ inline constexpr std::size_t kTaskBytes = 768U << 10;    ///< a task's whole doc
 inline constexpr std::size_t kCachedBodies = 64U << 20;  ///< bytes of bodies kept in memory
 inline constexpr auto kDedupWindow = std::chrono::minutes(2);
 inline constexpr auto kPresenceTtl = std::chrono::hours(24 * 14);
-inline constexpr auto kFeedHeartbeat = std::chrono::seconds(5);
-inline constexpr auto kFeedInactive = std::chrono::seconds(30);  ///< the server forgets a feed nobody listens to
+inline constexpr auto kFeedHeartbeat = std::chrono::seconds(15);
+inline constexpr auto kFeedInactive = std::chrono::seconds(60);  ///< the server forgets a feed nobody listens to
 inline constexpr int kWriteAttempts = 50;                        ///< compare-and-set against others' writes
 
 enum class Store { messages, commands, attachments, state, presence, tasks, tokens };

@@ -512,6 +512,15 @@ TEST_CASE("CredentialsAreTakenFromFilesAndWrongOnesAreNamed") {
     right.password_file = write("right", "s3cret\n");
     wrong.password_file = write("wrong", "guess\n");
   }
+  SUBCASE("user with no rights but those that the documentation names") {
+    setup.config = R"(authorization { users: [ { user: "fleet", password: "s3cret", permissions: {
+        publish: ["agent-runner.>", "$KV.agent-runner-state.>", "$KV.agent-runner-presence.>",
+                  "$KV.agent-runner-tasks.>", "$KV.agent-runner-tokens.>", "$JS.API.>", "$JS.FC.>"],
+        subscribe: ["_INBOX.>"] } } ] })";
+    right.user = wrong.user = "fleet";
+    right.password_file = write("right", "s3cret\n");
+    wrong.password_file = write("wrong", "guess\n");
+  }
   SUBCASE("token") {
     setup.config = R"(authorization { token: "s3cret" })";
     right.token_file = write("right", "s3cret\n");
