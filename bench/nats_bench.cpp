@@ -17,6 +17,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <malloc.h>
 #include <mutex>
 #include <nats/nats.h>
 #include <sys/prctl.h>
@@ -174,6 +176,24 @@ Run through_the_bus(std::string const& url, int count) {
   return run;
 }
 
+std::size_t resident_bytes() {
+  std::ifstream in("/proc/self/statm");
+  std::size_t size = 0, resident = 0;
+  in >> size >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// What a daemon does at its start: reads everything that is kept.
+void read_history(std::string const& url, int count) {
+  ::malloc_trim(0);
+  auto const before = resident_bytes();
+  auto const begun = Steady::now();
+  Daemon const newcomer(url);
+  auto const seconds = std::chrono::duration<double>(Steady::now() - begun).count();
+  std::printf("%-34s %8.2f s for %d messages and their read marks, %.1f KiB of memory each with its body\n",
+              "a daemon that starts", seconds, count, static_cast<double>(resident_bytes() - before) / 1024.0 / count);
+}
+
 void must(natsStatus status, char const* what) {
   if (status != NATS_OK) give_up(std::string(what) + ": " + natsStatus_GetText(status));
 }
@@ -255,6 +275,7 @@ int main(int argc, char** argv) {
     std::printf("%d messages of 400 bytes, %d senders and %d readers at once, file storage\n", count, kReaders,
                 kReaders);
     through_the_bus(server.url, count).print("the bus: send, hint, mark_read", count);
+    read_history(server.url, count);
     floor_of(server.url, count).print("floor: publish, fetch, ack", count);
   }
   nats_CloseAndWait(5000);
