@@ -68,6 +68,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ServerFacts const& facts() const { return facts_; }
   std::string const& last_complaint() const { return complaint_; }  ///< of the server's, about permissions or limits
   bool alive() const { return !lost_; }
+  std::string const& why_lost() const { return why_lost_; }
 
   class Library;
   struct Mail;

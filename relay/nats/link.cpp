@@ -189,8 +189,8 @@ awaitable<void> Link::run() {
       core_.due_changed.notify_all();
       co_await tell_statuses();
       co_await stay();
-      failed(nats_away(problem_.message.empty() ? "the connection to NATS was lost; it is being made anew"
-                                                : problem_.message));
+      failed(nats_away("the connection to NATS was lost, and is made anew: " +
+                       (problem_.message.empty() ? core_.js.connection()->why_lost() : problem_.message)));
     } else {
       failed(connected.error());
     }

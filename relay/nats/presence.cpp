@@ -11,7 +11,7 @@ awaitable<Result<void>> change_presence(Core& core, std::string agent_id, json m
   if (auto const good = object_text("meta", meta, kMaxMetaBytes); !good) co_return good.error();
   bool fresh = false;
   for (int attempt = 0; attempt < kWriteAttempts; ++attempt) {
-    if (auto const* const entry = core.presence.find(agent_id)) {
+    if (auto const* const entry = core.presence.find(agent_id, core.time.now())) {
       auto presence = entry->presence;
       presence.meta.update(meta);
       if (auto const good = object_text("meta", presence.meta, kMaxMetaBytes); !good) co_return good.error();
@@ -65,7 +65,7 @@ awaitable<Result<void>> heartbeat(Core& core, std::string agent_id, json meta) {
 
 awaitable<Result<void>> remove_agent(Core& core, std::string agent_id) {
   if (auto const there = co_await caught_up(core, {&core.presence_feed}); !there) co_return there;
-  if (!core.presence.find(agent_id)) co_return Result<void>();
+  if (!core.presence.find(agent_id, core.time.now())) co_return Result<void>();
   Publication publication;
   publication.subject = core.subject(Store::presence, key_token(agent_id));
   publication.tombstone = true;

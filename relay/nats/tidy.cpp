@@ -57,6 +57,8 @@ awaitable<Result<void>> look_at(Core& core, MessageId id) {
     if (entry = core.messages.find(id); !entry) co_return Result<void>();
   }
   if (fate.fate == Fate::dead) core.messages.watch(id, fate.since + entry->envelope.keep);
+  if (fate.fate == Fate::live || fate.fate == Fate::finished)  // the bus's time was set back
+    core.messages.watch(id, entry->lease.kept_since.value_or(entry->message().created_at) + entry->envelope.keep);
   if (fate.fate == Fate::held) core.messages.watch(id, std::max(entry->lease.until, now + milliseconds(1)));
   if (fate.fate != Fate::forgotten) co_return Result<void>();
   auto const erased = co_await erase(core, id, *entry);

@@ -136,9 +136,10 @@ void PresenceView::take(std::string_view data, std::string_view key, std::uint64
   }
   if (auto presence = presence_from(data)) agents_[std::string(key)] = {std::move(*presence), sequence};
 }
-PresenceView::Entry const* PresenceView::find(std::string const& agent_id) const {
+PresenceView::Entry const* PresenceView::find(std::string const& agent_id, WallTime now) const {
   auto const found = agents_.find(key_token(agent_id));
-  return found == agents_.end() ? nullptr : &found->second;
+  bool const there = found != agents_.end() && now - found->second.presence.last_heartbeat <= kPresenceTtl;
+  return there ? &found->second : nullptr;
 }
 
 std::vector<Presence> PresenceView::all(WallTime now) const {

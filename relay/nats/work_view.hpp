@@ -44,7 +44,7 @@ class PresenceView {
   };
   void take(std::string_view data, std::string_view key, std::uint64_t sequence, bool gone);
   void clear() { agents_.clear(); }
-  Entry const* find(std::string const& agent_id) const;
+  Entry const* find(std::string const& agent_id, WallTime now) const;
   /// By id; `stale` is decided by `now`.
   std::vector<Presence> all(WallTime now) const;
   /// The agents that `address` reaches.
