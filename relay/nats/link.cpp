@@ -49,7 +49,7 @@ std::string Link::state() const {
     case State::connecting: return "connecting";
     case State::connected: return "connected";
     case State::auth_failed: return "auth-failed";
-    case State::backoff: break;
+    case State::backoff:
     case State::closed: break;
   }
   return "backoff";
