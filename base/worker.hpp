@@ -29,6 +29,11 @@ class Worker {
     std::optional<Value> value = co_await start<Job, Value>(std::move(job));
     co_return std::move(*value);
   }
+  /// Runs `job()` in its turn; nobody waits for it.
+  template <class Job>
+  void post(Job job) {
+    net::post(thread_, std::move(job));
+  }
 
  private:
   template <class Job, class Value>

@@ -102,10 +102,16 @@ std::vector<Setting> const& settings() {
        &Config::relay_kind,
        0,
        0,
-       {"embedded", "remote"},
+       {"embedded", "remote", "nats"},
        "AGENT_RUNNER_RELAY_KIND",
-       "the bus: this machine's own, or another's"},
-      {"relay.url", &Config::relay_url, 0, 0, {}, "AGENT_RUNNER_RELAY_URL", "https://HOST:PORT of the remote relay"},
+       "the bus: this machine's own, another's, or a NATS server"},
+      {"relay.url",
+       &Config::relay_url,
+       0,
+       0,
+       {},
+       "AGENT_RUNNER_RELAY_URL",
+       "https://HOST:PORT of the remote relay, or nats://HOST:PORT"},
       {"relay.token_file", &Config::relay_token_file, 0, 0, {}, nullptr, "file that holds the token for it"},
       {"relay.ca_file", &Config::relay_ca_file, 0, 0, {}, nullptr, "authorities to trust; empty: the system's"},
       {"relay.serve",
@@ -115,9 +121,30 @@ std::vector<Setting> const& settings() {
        {},
        "AGENT_RUNNER_RELAY_SERVE",
        "HOST:PORT on which the embedded relay is served to other machines; empty: not at all"},
-      {"relay.tls_cert", &Config::relay_tls_cert, 0, 0, {}, nullptr, "PEM file of the certificate to serve with"},
+      {"relay.tls_cert",
+       &Config::relay_tls_cert,
+       0,
+       0,
+       {},
+       nullptr,
+       "PEM file of the certificate to serve with, or to show NATS"},
       {"relay.tls_key", &Config::relay_tls_key, 0, 0, {}, nullptr, "PEM file of its key (0600)"},
       {"relay.insecure", &Config::relay_insecure, 0, 0, {}, nullptr, "serve beyond this machine without TLS"},
+      {"relay.user", &Config::relay_user, 0, 0, {}, nullptr, "name at a NATS server"},
+      {"relay.password_file", &Config::relay_password_file, 0, 0, {}, nullptr, "file with the password for it"},
+      {"relay.nkey", &Config::relay_nkey, 0, 0, {}, nullptr, "public NKey at a NATS server"},
+      {"relay.nkey_seed_file", &Config::relay_nkey_seed_file, 0, 0, {}, nullptr, "file with its seed"},
+      {"relay.credentials_file", &Config::relay_credentials_file, 0, 0, {}, nullptr, "NATS .creds file"},
+      {"relay.tls", &Config::relay_tls, 0, 0, {}, nullptr, "speak TLS with NATS (tls:// in the url does too)"},
+      {"relay.prefix", &Config::relay_prefix, 0, 0, {}, nullptr, "begins the name of everything on a NATS server"},
+      {"relay.replicas", &Config::relay_replicas, 1, 5, {}, nullptr, "of each stream that is made on NATS"},
+      {"relay.max_bytes",
+       &Config::relay_max_bytes,
+       -1,
+       std::int64_t{1} << 50,
+       {},
+       nullptr,
+       "of each stream that is made on NATS; -1: the server's limit"},
       {"relay.max_body_bytes",
        Number([](Config& c, std::int64_t const* v) {
          if (v) c.relay.max_body_bytes = static_cast<std::size_t>(*v);
@@ -334,6 +361,21 @@ Result<void> apply_environment(Config& config, std::map<std::string, std::string
   return {};
 }
 
+/// The bus's settings, together.
+Result<void> check_relay(Config const& config) {
+  auto const kind = "relay.kind is \"" + config.relay_kind + "\"";
+  if (config.relay_kind == "embedded") return {};
+  if (config.relay_url.empty())
+    return invalid("relay.url", kind + " and relay.url is empty; write url = \"" +
+                                    (config.relay_kind == "nats" ? "nats" : "https") + "://HOST:PORT\"");
+  if (config.relay_kind == "remote" && config.relay_token_file.empty())
+    return invalid("relay.token_file", kind +
+                                           " and relay.token_file is empty; `agent-runner relay token issue` on the "
+                                           "relay's machine makes a token");
+  if (!config.relay_serve.empty()) return invalid("relay.serve", "only the embedded relay can be served, and " + kind);
+  return {};
+}
+
 }  // namespace
 
 Result<Config> Config::load(std::filesystem::path const& file) {
@@ -349,16 +391,7 @@ Result<Config> Config::load(std::filesystem::path const& file) {
     auto const it = origins.find(key);
     return it == origins.end() ? std::string("default") : it->second;
   };
-  if (config.relay_kind == "remote") {
-    if (config.relay_url.empty())
-      return invalid("relay.url", "relay.kind is \"remote\" and relay.url is empty; write url = \"https://HOST:PORT\"");
-    if (config.relay_token_file.empty())
-      return invalid("relay.token_file",
-                     "relay.kind is \"remote\" and relay.token_file is empty; "
-                     "`agent-runner relay token issue` on the relay's machine makes a token");
-    if (!config.relay_serve.empty())
-      return invalid("relay.serve", "only the embedded relay can be served, and relay.kind is \"remote\"");
-  }
+  if (auto consistent = check_relay(config); !consistent) return consistent.error();
   for (auto const& setting : settings())
     config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help});
   for (auto const& [name, options] : config.providers)

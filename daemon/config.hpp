@@ -28,11 +28,16 @@ struct Config {
   std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"
   relay::BusLimits relay{};
   std::string relay_kind = "embedded";
-  std::string relay_url{}, relay_token_file{}, relay_ca_file{};  ///< of a remote one
-  std::string relay_serve{}, relay_tls_cert{}, relay_tls_key{};  ///< the embedded one, to others
+  std::string relay_url{}, relay_token_file{}, relay_ca_file{};  ///< of a remote one, or NATS
+  std::string relay_serve{};                                     ///< the embedded one, to others
+  std::string relay_tls_cert{}, relay_tls_key{};                 ///< to serve with, or to show NATS
   bool relay_insecure = false;
-  std::map<std::string, json> providers{};  ///< [providers.NAME], checked by that provider's adapter
-  std::map<std::string, json> profiles{};   ///< [profiles.NAME], checked; see daemon/profile.hpp
+  std::string relay_user{}, relay_password_file{}, relay_nkey{}, relay_nkey_seed_file{}, relay_credentials_file{};
+  bool relay_tls = false;
+  std::string relay_prefix = "agent-runner";
+  std::int64_t relay_replicas = 1, relay_max_bytes = -1;  ///< of every stream on NATS; -1: the server's limit
+  std::map<std::string, json> providers{};                ///< [providers.NAME], checked by that provider's adapter
+  std::map<std::string, json> profiles{};                 ///< [profiles.NAME], checked; see daemon/profile.hpp
 
   /// One line of `config show`.
   struct Explained {

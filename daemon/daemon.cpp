@@ -8,6 +8,7 @@
 #include "base/version.hpp"
 #include "control/server.hpp"
 #include "daemon/backend.hpp"
+#include "daemon/bus_config.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/launch_environment.hpp"
 #include "daemon/serve_relay.hpp"
@@ -100,15 +101,7 @@ class Daemon {
     if (!journal) co_return journal.error();
     journal_ = std::move(*journal);
     auto const instance_id = new_uuid();
-    relay::BusConfig bus_config;
-    bus_config.kind = config_.relay_kind;
-    bus_config.limits = config_.relay;
-    bus_config.database = paths_.state_dir / "relay" / "relay.db";
-    bus_config.url = config_.relay_url;
-    bus_config.token_file = config_.relay_token_file;
-    bus_config.ca_file = config_.relay_ca_file;
-    bus_config.instance_id = instance_id;
-    auto bus = relay::open_bus(executor, bus_config);
+    auto bus = relay::open_bus(executor, bus_config(config_, paths_, instance_id));
     if (!bus) co_return bus.error();
     bus_ = std::move(bus->bus);
     if (bus->embedded) {

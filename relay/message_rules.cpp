@@ -3,9 +3,13 @@
 #include "base/ids.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace ar::relay {
 namespace {
+
+constexpr std::array<std::string_view, 9> kRights{"*",     "send",     "read",        "claim", "presence",
+                                                  "tasks", "commands", "attachments", "tokens"};
 
 Error too_large(std::string field, std::size_t size, std::size_t most) {
   std::string message = field + " has " + std::to_string(size) + " bytes, at most " + std::to_string(most) +
@@ -23,6 +27,14 @@ Result<void> check_payload(json const& payload) {
       return invalid(std::string("payload.") + name, std::string("payload.") + name + " must be true or false");
   }
   return {};
+}
+
+std::string span_text(milliseconds time) {
+  using namespace std::chrono;
+  if (time >= hours(48)) return std::to_string(duration_cast<hours>(time).count() / 24) + " days";
+  if (time >= hours(2)) return std::to_string(duration_cast<hours>(time).count()) + " hours";
+  if (time >= minutes(2)) return std::to_string(duration_cast<minutes>(time).count()) + " minutes";
+  return std::to_string(duration_cast<seconds>(time).count()) + " seconds";
 }
 
 }  // namespace
@@ -91,6 +103,58 @@ Result<void> check_identity(Identity const& who) {
   for (auto const& name : who.capabilities)
     if (auto const capability = good("capabilities", "cap:" + name); !capability) return capability;
   return {};
+}
+
+Result<void> check_limit(int limit) {
+  if (limit >= 1 && limit <= 1000) return {};
+  return invalid("limit", "limit must be from 1 to 1000");
+}
+
+Result<std::string> check_attachment(std::string const& name, std::string const& media_type, std::size_t size,
+                                     BusLimits const& limits) {
+  if (!name.empty())
+    if (auto const good = check_word("name", name, kMaxNameBytes); !good) return good.error();
+  if (name.find('/') != std::string::npos || name == "." || name == "..")
+    return invalid("name", "name must be a file's name, not a path");
+  if (!media_type.empty())
+    if (auto const type = check_word("mediaType", media_type, kMaxNameBytes); !type) return type.error();
+  auto kept = name.empty() ? std::string("attachment") : name;
+  if (size > limits.max_attachment_bytes)
+    return Error{ErrorKind::too_large, "too_large",
+                 "the attachment \"" + kept + "\" has " + std::to_string(size) + " bytes, at most " +
+                     std::to_string(limits.max_attachment_bytes) + " are taken; split it or share a path",
+                 "bytes"};
+  return kept;
+}
+
+Result<void> check_token_request(std::string const& profile, TokenScope const& scope,
+                                 std::optional<milliseconds> lifetime) {
+  if (auto const good = check_word("profile", profile, kMaxKindBytes); !good) return good;
+  for (auto const& id : scope.agent_ids)
+    if (auto const good = check_word("agentIds", id, kMaxNameBytes); !good) return good;
+  for (auto const& right : scope.rights)
+    if (std::ranges::find(kRights, right) == kRights.end())
+      return invalid("rights", "there is no right \"" + right + "\"; see docs for the list");
+  if (lifetime && *lifetime <= milliseconds(0)) return invalid("lifetime", "lifetime must be a positive time");
+  return {};
+}
+
+NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention) {
+  auto const id = std::to_string(message.id);
+  NewMessage notice;
+  notice.from = "system";
+  notice.to = message.from;
+  notice.kind = "expired";
+  notice.reply_to = message.id;
+  notice.subject = "Message " + id + " expired";
+  std::string const doing = message.claimable ? "finished" : "read";
+  notice.body = "Your message " + id + " to " + message.to + " was not " + doing;
+  for (std::size_t i = 0; i < unread_by.size(); ++i) notice.body += (i == 0 ? " by " : ", ") + unread_by[i];
+  notice.body += " within " + span_text(retention) + ". It is among the dead letters, from where it can be requeued.";
+  notice.payload["messageId"] = message.id;
+  notice.payload["to"] = message.to;
+  notice.payload["unreadBy"] = unread_by;
+  return notice;
 }
 
 std::string canonical_hash(NewMessage const& message) {

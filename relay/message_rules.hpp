@@ -23,6 +23,15 @@ std::string line_problem(std::string_view text);
 Result<void> check_word(char const* field, std::string_view text, std::size_t most);
 /// The compact text of an object of at most `most` bytes; refuses what is not an object or not UTF-8.
 Result<std::string> object_text(char const* field, json const& value, std::size_t most);
+/// From 1 to 1000.
+Result<void> check_limit(int limit);
+/// The name to keep: "attachment" where none was given, never a path.
+Result<std::string> check_attachment(std::string const& name, std::string const& media_type, std::size_t size,
+                                     BusLimits const& limits);
+Result<void> check_token_request(std::string const& profile, TokenScope const& scope,
+                                 std::optional<milliseconds> lifetime);
+/// What the bus tells a sender whose message nobody took in time.
+NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention);
 /// SHA-256 of everything a sender says but the key: what makes two sends the same.
 std::string canonical_hash(NewMessage const& message);
 

@@ -1,5 +1,6 @@
 #include "relay/open_bus.hpp"
 
+#include "relay/nats/nats_bus.hpp"
 #include "relay/remote/remote_bus.hpp"
 
 #include <unistd.h>
@@ -32,10 +33,17 @@ Result<OpenedBus> open_remote(Executor executor, BusConfig const& config) {
   return OpenedBus{std::move(*bus)};
 }
 
+Result<OpenedBus> open_nats(Executor executor, BusConfig const& config) {
+  auto bus = NatsBus::open(std::move(executor), config.nats, config.limits);
+  if (!bus) return bus.error();
+  return OpenedBus{std::move(*bus)};
+}
+
 }  // namespace
 
 Result<OpenedBus> open_bus(Executor executor, BusConfig const& config) {
   if (config.kind == "remote") return open_remote(std::move(executor), config);
+  if (config.kind == "nats") return open_nats(std::move(executor), config);
   return open_embedded(std::move(executor), config);
 }
 

@@ -1,6 +1,7 @@
 // Which bus: the one place that knows every implementation.
 #pragma once
 #include "relay/embedded/embedded_bus.hpp"
+#include "relay/nats/nats_options.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -9,12 +10,13 @@
 namespace ar::relay {
 
 struct BusConfig {
-  std::string kind = "embedded";   ///< embedded, remote
-  BusLimits limits{};              ///< embedded
+  std::string kind = "embedded";  ///< embedded, remote, nats
+  BusLimits limits{};
   std::filesystem::path database;  ///< embedded
   std::string url{};               ///< remote
   std::filesystem::path token_file{};
   std::filesystem::path ca_file{};
+  NatsOptions nats{};
   std::string instance_id{};  ///< this start of the daemon
 };
 

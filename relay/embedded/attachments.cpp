@@ -10,14 +10,6 @@ namespace fs = std::filesystem;
 namespace ar::relay::embedded {
 namespace {
 
-Result<std::string> good_name(std::string const& name) {
-  if (name.empty()) return std::string("attachment");
-  if (auto const good = check_word("name", name, kMaxNameBytes); !good) return good.error();
-  if (name.find('/') != std::string::npos || name == "." || name == "..")
-    return invalid("name", "name must be a file's name, not a path");
-  return name;
-}
-
 Error unknown_attachment(std::string const& id) {
   return not_found("unknown_attachment", "there is no attachment \"" + id.substr(0, 80) + "\"; upload it first");
 }
@@ -34,15 +26,8 @@ bool is_whole(fs::path const& file, std::size_t size) {
 
 Result<Attachment> put_attachment(Database& db, fs::path const& folder, BusLimits const& limits, Moment now,
                                   std::string const& name, std::string const& media_type, std::string const& bytes) {
-  auto good = good_name(name);
+  auto good = check_attachment(name, media_type, bytes.size(), limits);
   if (!good) return good.error();
-  if (!media_type.empty())
-    if (auto const type = check_word("mediaType", media_type, kMaxNameBytes); !type) return type.error();
-  if (bytes.size() > limits.max_attachment_bytes)
-    return Error{ErrorKind::too_large, "too_large",
-                 "the attachment \"" + *good + "\" has " + std::to_string(bytes.size()) + " bytes, at most " +
-                     std::to_string(limits.max_attachment_bytes) + " are taken; split it or share a path",
-                 "bytes"};
   Attachment const attachment{sha256_hex(bytes), std::move(*good), static_cast<std::int64_t>(bytes.size()), media_type};
   auto const file = folder / attachment.id;
   bool const known = is_known(db, attachment.id);

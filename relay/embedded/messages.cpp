@@ -15,11 +15,6 @@ std::vector<Message> load_all(Database& db, std::vector<MessageId> const& ids) {
   return found;
 }
 
-Result<void> check_limit(int limit) {
-  if (limit >= 1 && limit <= 1000) return {};
-  return invalid("limit", "limit must be from 1 to 1000");
-}
-
 /// The first message with this sender's key: repeated, or in conflict.
 std::optional<Result<Sent>> sent_before(Database& db, NewMessage const& message, std::string const& hash) {
   Query first(db, "SELECT id, body_hash FROM messages WHERE sender = ?1 AND idempotency_key = ?2", message.from,

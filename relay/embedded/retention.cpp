@@ -5,6 +5,7 @@
 #include "relay/embedded/commands.hpp"
 #include "relay/embedded/query.hpp"
 #include "relay/embedded/tokens.hpp"
+#include "relay/message_rules.hpp"
 
 #include <algorithm>
 
@@ -28,31 +29,6 @@ std::vector<std::string> unread_by(Database& db, MessageId id) {
   return agents;
 }
 
-std::string span_text(milliseconds time) {
-  using namespace std::chrono;
-  if (time >= hours(48)) return std::to_string(duration_cast<hours>(time).count() / 24) + " days";
-  if (time >= hours(2)) return std::to_string(duration_cast<hours>(time).count()) + " hours";
-  if (time >= minutes(2)) return std::to_string(duration_cast<minutes>(time).count()) + " minutes";
-  return std::to_string(duration_cast<seconds>(time).count()) + " seconds";
-}
-
-NewMessage notice_of(Old const& old, std::vector<std::string> const& agents, milliseconds retention) {
-  NewMessage notice;
-  notice.from = "system";
-  notice.to = old.sender;
-  notice.kind = "expired";
-  notice.reply_to = old.id;
-  notice.subject = "Message " + std::to_string(old.id) + " expired";
-  std::string const doing = old.claimable ? "finished" : "read";
-  notice.body = "Your message " + std::to_string(old.id) + " to " + old.recipient + " was not " + doing;
-  for (std::size_t i = 0; i < agents.size(); ++i) notice.body += (i == 0 ? " by " : ", ") + agents[i];
-  notice.body += " within " + span_text(retention) + ". It is among the dead letters, from where it can be requeued.";
-  notice.payload["messageId"] = old.id;
-  notice.payload["to"] = old.recipient;
-  notice.payload["unreadBy"] = agents;
-  return notice;
-}
-
 /// Dead letters and what has been read are forgotten; what has not becomes a dead letter, and its sender is
 /// told.
 void expire(Database& db, BusLimits const& limits, Moment now, Old const& old, Changes& changes) {
@@ -69,7 +45,12 @@ void expire(Database& db, BusLimits const& limits, Moment now, Old const& old, C
       old.id);
   if (old.sender == "system") return;  // a notice that nobody reads is not worth another one
   agents.resize(std::min<std::size_t>(agents.size(), 100));
-  auto const id = insert_message(db, now, notice_of(old, agents, limits.retention), {});
+  Message about;
+  about.id = old.id;
+  about.from = old.sender;
+  about.to = old.recipient;
+  about.claimable = old.claimable;
+  auto const id = insert_message(db, now, expiry_notice(about, agents, limits.retention), {});
   changes.messages.push_back(load_message(db, id));
 }
 

@@ -4,17 +4,11 @@
 #include "relay/embedded/query.hpp"
 #include "relay/message_rules.hpp"
 
-#include <algorithm>
-#include <array>
-
 namespace ar::relay::embedded {
 namespace {
 
 /// How long a replaced token still works: requests under way carry it.
 constexpr auto kOverlap = std::chrono::seconds(60);
-constexpr std::array<std::string_view, 9> kRights{"*",     "send",     "read",        "claim", "presence",
-                                                  "tasks", "commands", "attachments", "tokens"};
-
 Error unauthorized(std::string what) { return {ErrorKind::unauthorized, "unauthorized", std::move(what)}; }
 
 struct Stored {
@@ -72,13 +66,7 @@ IssuedToken insert_token(Database& db, Moment now, std::string const& profile, T
 
 Result<IssuedToken> issue_token(Database& db, Moment now, std::string const& profile, TokenScope const& scope,
                                 std::optional<milliseconds> lifetime) {
-  if (auto const good = check_word("profile", profile, kMaxKindBytes); !good) return good.error();
-  for (auto const& id : scope.agent_ids)
-    if (auto const good = check_word("agentIds", id, kMaxNameBytes); !good) return good.error();
-  for (auto const& right : scope.rights)
-    if (std::ranges::find(kRights, right) == kRights.end())
-      return invalid("rights", "there is no right \"" + right + "\"; see docs for the list");
-  if (lifetime && *lifetime <= milliseconds(0)) return invalid("lifetime", "lifetime must be a positive time");
+  if (auto const good = check_token_request(profile, scope, lifetime); !good) return good.error();
   Transaction transaction(db);
   auto issued = insert_token(db, now, profile, scope, lifetime);
   transaction.commit();

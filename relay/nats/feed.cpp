@@ -1,0 +1,190 @@
+#include "relay/nats/feed.hpp"
+
+#include "base/ids.hpp"
+#include "relay/nats/names.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace ar::relay::nats {
+namespace {
+
+struct Place {
+  std::uint64_t stream = 0, consumer = 0;
+};
+
+/// From the reply subject of a delivered message: $JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.DELIVERED.SSEQ.CSEQ.TIME.
+/// PENDING[.RANDOM]
+std::optional<Place> place_of(std::string_view reply) {
+  std::vector<std::string_view> part;
+  for (std::size_t at = 0; at <= reply.size();) {
+    auto const dot = std::min(reply.find('.', at), reply.size());
+    part.push_back(reply.substr(at, dot - at));
+    at = dot + 1;
+  }
+  std::size_t const first = part.size() >= 11 ? 7 : 5;
+  if (part.size() < 9) return std::nullopt;
+  auto const number = [](std::string_view text) {
+    std::uint64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  return Place{number(part[first]), number(part[first + 1])};
+}
+
+}  // namespace
+
+struct Feed::Waiter {
+  std::uint64_t sequence;
+  net::steady_timer timer;  // real time: the server delivers in real time, also under a frozen clock
+};
+
+struct Feed::Question {
+  explicit Question(Executor const& io) : answered(io) {}
+  Notifier answered;
+  std::optional<Result<std::uint64_t>> last{};
+};
+
+Feed::Feed(Executor io, std::string stream, std::function<void(FeedItem const&)> take, std::function<void()> start_over)
+    : io_(std::move(io)),
+      stream_(std::move(stream)),
+      take_(std::move(take)),
+      start_over_(std::move(start_over)),
+      turn_(io_) {}
+
+awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
+  auto const before = std::exchange(connection_, js.connection());
+  if (before && listener_ != 0) before->forget(listener_);
+  if (before == connection_ && !consumer_.empty())
+    // Best effort: the server forgets it by itself when nobody listens.
+    (void)co_await js.api("CONSUMER.DELETE." + stream_ + "." + consumer_, json::object());
+  auto const info = co_await js.stream_info(stream_);
+  if (!info) co_return info.error();
+  auto const created = info->value("created", std::string());
+  auto const last = info->value("/state/last_seq"_json_pointer, std::uint64_t{0});
+  if ((!created_.empty() && created != created_) || last < applied_) {
+    applied_ = 0;
+    start_over_();
+  }
+  created_ = created;
+  gap_ = false;
+  delivered_ = 0;
+  listener_ = number;
+  heard_at_ = std::chrono::steady_clock::now();
+  using std::chrono::nanoseconds;
+  consumer_ = "feed" + std::to_string(number) + "-" + random_hex(8);
+  auto const subject = co_await connection_->listen(number, [this](Incoming&& in) { take(std::move(in)); });
+  if (!subject) co_return subject.error();
+  json const config = {{"name", consumer_},
+                       {"deliver_subject", *subject},
+                       {"deliver_policy", "by_start_sequence"},
+                       {"opt_start_seq", applied_ + 1},
+                       {"ack_policy", "none"},
+                       {"max_deliver", 1},
+                       {"replay_policy", "instant"},
+                       {"flow_control", true},
+                       {"idle_heartbeat", nanoseconds(kFeedHeartbeat).count()},
+                       {"inactive_threshold", nanoseconds(kFeedInactive).count()},
+                       {"mem_storage", true},
+                       {"num_replicas", 1}};
+  auto const made =
+      co_await js.api("CONSUMER.CREATE." + stream_ + "." + consumer_, {{"stream_name", stream_}, {"config", config}});
+  if (!made) co_return made.error();
+  // Nothing to deliver: the last messages were deleted, or there are none.
+  if (made->value("num_pending", std::uint64_t{0}) == 0 && delivered_ == 0) move_to(last);
+  co_return Result<void>();
+}
+
+void Feed::rewind() {
+  applied_ = 0;
+  break_off();
+}
+
+void Feed::break_off() {
+  gap_ = true;
+  if (alarm_) alarm_();
+}
+
+bool Feed::is_broken() const { return gap_ || std::chrono::steady_clock::now() - heard_at_ > 3 * kFeedHeartbeat; }
+
+void Feed::take(Incoming&& in) {
+  heard_at_ = std::chrono::steady_clock::now();
+  if (in.status == 100) {
+    // Flow control, or a heartbeat of a feed that waits for the answer to it: what came before has been taken.
+    auto& reply = in.reply.empty() ? in.stalled_reply : in.reply;
+    if (!reply.empty()) connection_->publish({std::move(reply), {}, {}, {}});
+    return;
+  }
+  auto const place = place_of(in.reply);
+  if (!place || gap_ || place->consumer <= delivered_) return;
+  if (place->consumer != delivered_ + 1) {
+    break_off();
+    return;
+  }
+  delivered_ = place->consumer;
+  if (place->stream > applied_) {
+    take_({in.subject, in.data, place->stream, !in.kv_operation.empty()});
+    move_to(place->stream);
+  }
+}
+
+void Feed::move_to(std::uint64_t sequence) {
+  applied_ = std::max(applied_, sequence);
+  for (auto* const waiter : waiting_)
+    if (waiter->sequence <= applied_) waiter->timer.cancel();
+}
+
+awaitable<bool> Feed::reached(std::uint64_t sequence, milliseconds limit) {
+  if (sequence <= applied_) co_return true;
+  Waiter waiter{sequence, net::steady_timer(io_)};
+  struct Entry {
+    Feed& of;
+    Waiter* waiter;
+    ~Entry() { std::erase(of.waiting_, waiter); }
+  } const entry{*this, &waiter};
+  waiting_.push_back(&waiter);
+  waiter.timer.expires_after(limit);
+  (void)co_await waiter.timer.async_wait(nothrow);
+  co_return sequence <= applied_;
+}
+
+awaitable<Result<void>> Feed::catch_up(JetStream& js, milliseconds limit) {
+  // An answer to a question that was asked before this call may be older than it: only one asked later will do.
+  bool const first = !next_question_;
+  if (first) next_question_ = std::make_shared<Question>(io_);
+  auto const mine = next_question_;
+  if (first) {
+    struct Turn {
+      Feed& feed;
+      Question& question;
+      bool ours = false;
+      ~Turn() {
+        if (ours) feed.asking_ = false;
+        if (!question.last) question.last = nats_away("the call that asked NATS was cancelled");
+        question.answered.notify_all();
+        if (feed.next_question_.get() == &question) feed.next_question_.reset();
+        feed.turn_.notify_all();
+      }
+    } turn{*this, *mine};
+    while (asking_) (void)co_await turn_.wait();
+    turn.ours = asking_ = true;
+    next_question_.reset();
+    auto const info = co_await js.stream_info(stream_);
+    if (info)
+      mine->last = info->value("/state/last_seq"_json_pointer, std::uint64_t{0});
+    else
+      mine->last = info.error();
+  } else {
+    while (!mine->last) (void)co_await mine->answered.wait();
+  }
+  if (!*mine->last) co_return mine->last->error();
+  auto const last = **mine->last;
+  if (co_await reached(last, limit)) co_return Result<void>();
+  break_off();
+  co_return unavailable("nats_behind", "stream " + stream_ + " has " + std::to_string(last) + " messages, and " +
+                                           std::to_string(applied_) + " have come in time; try again");
+}
+
+}  // namespace ar::relay::nats

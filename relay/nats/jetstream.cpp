@@ -1,0 +1,109 @@
+#include "relay/nats/jetstream.hpp"
+
+namespace ar::relay::nats {
+namespace {
+
+// The server's error numbers (github.com/nats-io/nats-server, server/errors.json).
+enum : int {
+  kResourcesExceeded = 10002,
+  kInsufficientResources = 10023,
+  kMemoryExceeded = 10028,
+  kNoMessage = 10037,
+  kInsufficientStorage = 10047,
+  kStorageExceeded = 10049,
+  kNoStream = 10059,
+  kWrongSequence = 10071,
+  kStoreFailed = 10077,  // the words tell why: maximum bytes exceeded, ...
+  kWrongLastMessage = 10164
+};
+
+Error error_from(json const& error, std::string const& subject) {
+  auto const number = error.value("err_code", 0);
+  auto const words = error.value("description", std::string("no description"));
+  if (number == kWrongSequence || number == kWrongLastMessage)
+    return conflict("wrong_revision", "another writer was quicker on " + subject);
+  if (number == kNoMessage || number == kNoStream || error.value("code", 0) == 404)
+    return not_found("nats_not_found", words);
+  bool const full = number == kResourcesExceeded || number == kInsufficientResources || number == kMemoryExceeded ||
+                    number == kInsufficientStorage || number == kStorageExceeded ||
+                    words.find("maximum bytes") != std::string::npos ||
+                    words.find("maximum messages") != std::string::npos ||
+                    words.find("no space left") != std::string::npos;
+  if (full)
+    return unavailable("disk_full", "NATS stores no more on " + subject + ": " + words +
+                                        "; raise the stream's limits or free space on the server");
+  return unavailable("nats_refused",
+                     "NATS refuses " + subject + ": " + words + " (error " + std::to_string(number) + ")");
+}
+
+Result<json> answer_in(Incoming const& in, std::string const& subject) {
+  auto body = parse_object(in.data);
+  if (!body) return unavailable("nats_refused", "NATS answers " + subject + " with what is not JSON");
+  if (auto const error = body->find("error"); error != body->end()) return error_from(*error, subject);
+  return body;
+}
+
+}  // namespace
+
+awaitable<Result<Incoming>> JetStream::ask(Outgoing message) {
+  auto const connection = connection_;
+  if (!connection) co_return nats_away("there is no connection to NATS");
+  co_return co_await connection->request(std::move(message), limit_);
+}
+
+awaitable<Result<Published>> JetStream::publish(Publication publication) {
+  Outgoing out;
+  auto const subject = publication.subject;
+  out.subject = std::move(publication.subject);
+  out.data = std::move(publication.data);
+  if (publication.expected)
+    out.headers.emplace_back("Nats-Expected-Last-Subject-Sequence", std::to_string(*publication.expected));
+  if (!publication.message_id.empty()) out.headers.emplace_back("Nats-Msg-Id", std::move(publication.message_id));
+  if (publication.tombstone) out.headers.emplace_back("KV-Operation", "DEL");
+  auto const in = co_await ask(std::move(out));
+  if (!in) co_return in.error();
+  auto const answer = answer_in(*in, subject);
+  if (!answer) co_return answer.error();
+  co_return Published{answer->value("seq", std::uint64_t{0}), answer->value("duplicate", false)};
+}
+
+awaitable<Result<std::optional<Stored>>> JetStream::direct(std::string stream, json request) {
+  Outgoing out;
+  out.subject = "$JS.API.DIRECT.GET." + stream;
+  out.data = request.dump();
+  auto in = co_await ask(std::move(out));
+  if (!in) co_return in.error();
+  if (in->status == 404) co_return std::optional<Stored>();
+  if (in->status != 0)
+    co_return unavailable("nats_refused", "NATS reads nothing from " + stream + ": " + in->description);
+  co_return Stored{in->sequence, in->stored_under, std::move(in->data), in->stored_at, !in->kv_operation.empty()};
+}
+awaitable<Result<std::optional<Stored>>> JetStream::last(std::string stream, std::string subject) {
+  return direct(std::move(stream), {{"last_by_subj", std::move(subject)}});
+}
+awaitable<Result<std::optional<Stored>>> JetStream::at(std::string stream, std::uint64_t sequence) {
+  return direct(std::move(stream), {{"seq", sequence}});
+}
+
+awaitable<Result<json>> JetStream::api(std::string what, json request) {
+  Outgoing out;
+  out.subject = "$JS.API." + std::move(what);
+  if (!request.empty()) out.data = request.dump();
+  auto const subject = out.subject;
+  auto const in = co_await ask(std::move(out));
+  if (!in) co_return in.error();
+  co_return answer_in(*in, subject);
+}
+awaitable<Result<json>> JetStream::stream_info(std::string stream) {
+  return api("STREAM.INFO." + std::move(stream), json::object());
+}
+
+awaitable<Result<void>> JetStream::purge(std::string stream, std::string subject, std::uint64_t before) {
+  json request = {{"filter", std::move(subject)}};
+  if (before > 0) request["seq"] = before;
+  auto const done = co_await api("STREAM.PURGE." + std::move(stream), std::move(request));
+  if (!done) co_return done.error();
+  co_return Result<void>();
+}
+
+}  // namespace ar::relay::nats

@@ -1,0 +1,51 @@
+// JetStream as requests: publish, read one message, ask and change streams. Over whatever connection there is now.
+//
+// Errors beside the connection's: `wrong_revision` (somebody else has written that subject), `disk_full` (a limit of
+// storage), `nats_not_found`, `nats_refused` with the server's own words.
+#pragma once
+#include "relay/nats/connection.hpp"
+
+#include <optional>
+
+namespace ar::relay::nats {
+
+struct Publication {
+  std::string subject;
+  std::string data;
+  std::optional<std::uint64_t> expected{};  ///< what the subject's last sequence must be; 0: nothing on it yet
+  std::string message_id{};                 ///< Nats-Msg-Id: repeated within the window, it is stored once
+  bool tombstone = false;                   ///< the key of a bucket is deleted
+};
+struct Published {
+  std::uint64_t sequence = 0;
+  bool repeated = false;  ///< by its message_id; `sequence` is the first's
+};
+struct Stored {
+  std::uint64_t sequence = 0;
+  std::string subject, data, stored_at;
+  bool tombstone = false;
+};
+
+class JetStream {
+ public:
+  explicit JetStream(milliseconds limit) : limit_(limit) {}
+  void use(std::shared_ptr<Connection> connection) { connection_ = std::move(connection); }
+  std::shared_ptr<Connection> const& connection() const { return connection_; }
+
+  awaitable<Result<Published>> publish(Publication publication);
+  awaitable<Result<std::optional<Stored>>> last(std::string stream, std::string subject);
+  awaitable<Result<std::optional<Stored>>> at(std::string stream, std::uint64_t sequence);
+  /// `$JS.API.` + `what`.
+  awaitable<Result<json>> api(std::string what, json request);
+  awaitable<Result<json>> stream_info(std::string stream);
+  /// Deletes what lies on `subject`; only what is older than `before`, unless that is 0.
+  awaitable<Result<void>> purge(std::string stream, std::string subject, std::uint64_t before = 0);
+
+ private:
+  awaitable<Result<Incoming>> ask(Outgoing message);
+  awaitable<Result<std::optional<Stored>>> direct(std::string stream, json request);
+  milliseconds limit_;
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace ar::relay::nats

@@ -1,0 +1,187 @@
+// Bearer tokens: one document by the token's SHA-256, and one by its jti that says which documents a revocation ends.
+// NATS's own credentials say who may use the bus at all; these say what an agent may do through its daemon.
+#include "base/ids.hpp"
+#include "relay/message_rules.hpp"
+#include "relay/nats/core.hpp"
+
+namespace ar::relay::nats {
+namespace {
+
+/// How long a replaced token still works: requests under way carry it.
+constexpr auto kOverlap = std::chrono::seconds(60);
+
+Error unauthorized(std::string what) { return {ErrorKind::unauthorized, "unauthorized", std::move(what)}; }
+std::string token_key(std::string const& hash) { return "token." + hash; }
+std::string jti_key(std::string const& jti) { return "jti." + key_token(jti); }
+
+struct StoredToken {
+  TokenInfo info;
+  std::optional<milliseconds> lifetime;
+  std::uint64_t revision = 0;  ///< 0: there is none
+};
+
+json document_of(StoredToken const& token) {
+  json out = {{"jti", token.info.jti},
+              {"profile", token.info.profile},
+              {"agentIds", token.info.scope.agent_ids},
+              {"rights", token.info.scope.rights},
+              {"revoked", token.info.revoked}};
+  if (token.lifetime) out["lifetime"] = token.lifetime->count();
+  if (token.info.expires_at) out["expiresAt"] = to_millis(*token.info.expires_at);
+  return out;
+}
+
+std::optional<StoredToken> token_from(Stored const& stored) {
+  try {
+    auto const in = json::parse(stored.data);
+    StoredToken token;
+    token.revision = stored.sequence;
+    token.info.jti = in.at("jti").get<std::string>();
+    token.info.profile = in.at("profile").get<std::string>();
+    token.info.scope.agent_ids = in.at("agentIds").get<std::vector<std::string>>();
+    token.info.scope.rights = in.at("rights").get<std::vector<std::string>>();
+    token.info.revoked = in.at("revoked").get<bool>();
+    if (in.contains("lifetime")) token.lifetime = milliseconds(in.at("lifetime").get<std::int64_t>());
+    if (in.contains("expiresAt")) token.info.expires_at = from_millis(in.at("expiresAt").get<std::int64_t>());
+    return token;
+  } catch (json::exception const&) {
+    return std::nullopt;
+  }
+}
+
+awaitable<Result<StoredToken>> find_token(Core& core, std::string hash) {
+  auto const stored = co_await core.js.last(core.stream(Store::tokens), core.subject(Store::tokens, token_key(hash)));
+  if (!stored) co_return stored.error();
+  if (!*stored) co_return StoredToken{};
+  auto token = token_from(**stored);
+  co_return token ? std::move(*token) : StoredToken{};
+}
+
+awaitable<Result<StoredToken>> find_valid(Core& core, std::string hash) {
+  auto found = co_await find_token(core, std::move(hash));
+  if (!found) co_return found.error();
+  if (found->revision == 0) co_return unauthorized("the token is not known here; get a new one");
+  auto const& info = found->info;
+  if (info.revoked) co_return unauthorized("token " + info.jti + " has been revoked; get a new one");
+  if (info.expires_at && *info.expires_at <= core.time.now())
+    co_return unauthorized("token " + info.jti + " expired at " + to_iso8601(core.time.local(*info.expires_at)) +
+                           "; get a new one");
+  co_return found;
+}
+
+awaitable<Result<void>> put(Core& core, std::string key, json document, std::optional<std::uint64_t> expected) {
+  Publication publication;
+  publication.subject = core.subject(Store::tokens, key);
+  publication.data = document.dump();
+  publication.expected = expected;
+  auto const done = co_await core.js.publish(std::move(publication));
+  if (!done) co_return done.error();
+  co_return Result<void>();
+}
+
+/// The jti's document goes first: a token that works can always be revoked. It names the predecessor too, which a
+/// revocation ends at once though it may be within its overlap.
+awaitable<Result<IssuedToken>> make_token(Core& core, std::string profile, TokenScope scope,
+                                          std::optional<milliseconds> lifetime, std::string predecessor) {
+  IssuedToken issued;
+  issued.token = "art_" + random_hex(32);
+  StoredToken token;
+  token.lifetime = lifetime;
+  token.info.jti = new_uuid();
+  token.info.profile = std::move(profile);
+  token.info.scope = std::move(scope);
+  if (lifetime) token.info.expires_at = core.time.now() + *lifetime;
+  auto const hash = sha256_hex(issued.token);
+  std::vector<std::string> ends{hash};
+  if (!predecessor.empty()) ends.push_back(std::move(predecessor));
+  json index = {{"ends", ends}, {"at", to_millis(core.time.now())}};
+  auto done = co_await put(core, jti_key(token.info.jti), std::move(index), 0);
+  if (done) done = co_await put(core, token_key(hash), document_of(token), 0);
+  if (!done) co_return done.error();
+  issued.info = token.info;
+  if (issued.info.expires_at) issued.info.expires_at = core.time.local(*issued.info.expires_at);
+  co_return issued;
+}
+
+/// Changes a token's document until nobody is quicker.
+using TokenChange = std::function<void(StoredToken&)>;
+awaitable<Result<void>> change_token(Core& core, std::string hash, TokenChange change) {
+  for (int attempt = 0; attempt < kWriteAttempts; ++attempt) {
+    auto found = co_await find_token(core, hash);
+    if (!found) co_return found.error();
+    if (found->revision == 0) co_return Result<void>();
+    change(*found);
+    auto const done = co_await put(core, token_key(hash), document_of(*found), found->revision);
+    if (done || done.error().code != "wrong_revision") co_return done;
+  }
+  co_return unavailable("nats_busy", "too many others change this token at once; try again");
+}
+
+}  // namespace
+
+awaitable<Result<IssuedToken>> issue_token(Core& core, std::string profile, TokenScope scope,
+                                           std::optional<milliseconds> lifetime) {
+  if (auto const good = check_token_request(profile, scope, lifetime); !good) co_return good.error();
+  co_return co_await make_token(core, std::move(profile), std::move(scope), lifetime, {});
+}
+
+awaitable<Result<IssuedToken>> renew_token(Core& core, std::string token) {
+  auto const hash = sha256_hex(token);
+  auto const old = co_await find_valid(core, hash);
+  if (!old) co_return old.error();
+  auto const& profile = old->info.profile;
+  if (profile != "provider-agent" && profile != "provider-interactive")
+    co_return Error{ErrorKind::forbidden, "not_renewable",
+                    "a token of profile " + profile + " is not renewed; have a new one issued"};
+  auto issued = co_await make_token(core, profile, old->info.scope, old->lifetime, hash);
+  if (!issued) co_return issued.error();
+  TokenChange change = [end = core.time.now() + kOverlap](StoredToken& one) {
+    one.info.expires_at = std::min(one.info.expires_at.value_or(end), end);
+  };
+  auto const shortened = co_await change_token(core, hash, std::move(change));
+  if (!shortened) co_return shortened.error();
+  co_return issued;
+}
+
+awaitable<Result<TokenInfo>> check_token(Core& core, std::string token) {
+  auto found = co_await find_valid(core, sha256_hex(token));
+  if (!found) co_return found.error();
+  if (found->info.expires_at) found->info.expires_at = core.time.local(*found->info.expires_at);
+  co_return std::move(found->info);
+}
+
+awaitable<Result<void>> revoke_token(Core& core, std::string jti) {
+  auto const stored = co_await core.js.last(core.stream(Store::tokens), core.subject(Store::tokens, jti_key(jti)));
+  if (!stored) co_return stored.error();
+  if (!*stored) co_return not_found("unknown_token", "there is no token with the jti \"" + jti.substr(0, 80) + "\"");
+  auto const index = parse_object((*stored)->data);
+  if (!index) co_return index.error();
+  for (auto const& hash : index->value("ends", std::vector<std::string>{})) {
+    TokenChange change = [](StoredToken& one) { one.info.revoked = true; };
+    auto const done = co_await change_token(core, hash, std::move(change));
+    if (!done) co_return done;
+  }
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> forget_old_tokens(Core& core) {
+  auto const info = co_await core.js.api("STREAM.INFO." + core.stream(Store::tokens),
+                                         {{"subjects_filter", core.subject(Store::tokens, "token.*")}});
+  if (!info) co_return info.error();
+  auto const old = core.time.now() - core.limits.retention;
+  auto const subjects = info->value("/state/subjects"_json_pointer, json::object());
+  for (auto const& [subject, count] : subjects.items()) {
+    auto const stored = co_await core.js.last(core.stream(Store::tokens), subject);
+    if (!stored) co_return stored.error();
+    if (!*stored) continue;
+    auto const token = token_from(**stored);
+    if (!token || !token->info.expires_at || *token->info.expires_at > old) continue;
+    auto gone = co_await core.js.purge(core.stream(Store::tokens), subject);
+    if (gone)
+      gone = co_await core.js.purge(core.stream(Store::tokens), core.subject(Store::tokens, jti_key(token->info.jti)));
+    if (!gone) co_return gone;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace ar::relay::nats

@@ -1,0 +1,134 @@
+// A lease as time passes, and the documents on the server: without a server.
+#include "relay/nats/lease.hpp"
+
+#include "relay/nats/bus_time.hpp"
+#include "relay/nats/envelope.hpp"
+#include "relay/nats/message_view.hpp"
+#include "relay/nats/names.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ar;
+using namespace ar::relay;
+using namespace ar::relay::nats;
+using namespace std::chrono_literals;
+
+namespace {
+WallTime const kNow = from_millis(1'700'000'000'000);
+
+Lease held_until(WallTime until) {
+  Lease lease;
+  lease.state = LeaseState::held;
+  lease.holder = "a";
+  lease.token_hash = "hash";
+  lease.until = until;
+  lease.deliveries = 1;
+  lease.reads["a"] = kNow;
+  lease.reads["b"] = kNow;
+  return lease;
+}
+}  // namespace
+
+TEST_CASE("LeaseEndsAtItsTimeAndTakesItsHoldersReadMarkBack") {
+  auto const lease = held_until(kNow + 1s);
+  CHECK(settled(lease, kNow + 999ms).state == LeaseState::held);
+  auto const ended = settled(lease, kNow + 1s);
+  CHECK(ended.state == LeaseState::free);
+  CHECK(ended.holder.empty());
+  CHECK(ended.token_hash.empty());
+  CHECK(ended.deliveries == 1);
+  CHECK_FALSE(ended.reads.contains("a"));
+  CHECK(ended.reads.contains("b"));
+}
+
+TEST_CASE("LastLeaseEndsAmongTheDeadWhoeverLooks") {
+  auto lease = held_until(kNow);
+  lease.last = true;
+  auto const ended = settled(lease, kNow + 1h);
+  CHECK(ended.state == LeaseState::dead);
+  CHECK(ended.dead_at == kNow);
+}
+
+TEST_CASE("LeaseIsTheSameAfterItsWayThroughADocument") {
+  auto lease = held_until(kNow + 5min);
+  lease.not_before = kNow + 1s;
+  lease.kept_since = kNow;
+  lease.recipients = {"x", "y z"};
+  auto const again = lease_from(to_json(lease).dump());
+  REQUIRE(again.has_value());
+  CHECK(to_json(*again) == to_json(lease));
+  for (char const* strange : {"", "{}", "[]", "nonsense", R"({"state":"flying","deliveries":1})", R"({"state":3})"})
+    CHECK_FALSE(lease_from(strange).has_value());
+}
+
+TEST_CASE("EnvelopeKeepsABodyOfAnyText") {
+  Envelope envelope;
+  envelope.message.from = "alice";
+  envelope.message.to = "tag:team";
+  envelope.message.kind = "chat";
+  envelope.message.body = std::string("two\nlines \0 and a zero", 22);
+  envelope.recipients = {"a", "b"};
+  envelope.keep = 24h;
+  auto const again = envelope_from(to_text(envelope));
+  REQUIRE(again.has_value());
+  CHECK(again->message.body == envelope.message.body);
+  CHECK(again->recipients == envelope.recipients);
+  for (char const* strange : {"", "\n", "{}\n", "nonsense", "{}", "{\"from\":1}\nbody"})
+    CHECK_FALSE(envelope_from(strange).has_value());
+}
+
+TEST_CASE("ViewIgnoresWhatIsNotOurs") {
+  int announced = 0;
+  MessageView view([&](MessageId) { ++announced; });
+  view.take_message(1, "nonsense");
+  for (char const* key : {"clock", "", "x.lease", "1", "1.", "1.other", "-1.lease", "99999999999999999999.lease"})
+    view.take_state(key, "nonsense", 1, kNow);
+  view.take_state("1.read.a", "[]", 2, kNow);
+  view.take_state("1.lease", "{}", 3, kNow);
+  CHECK(view.find(1) == nullptr);
+  CHECK(announced == 0);
+}
+
+TEST_CASE("StateMayComeBeforeItsMessage") {
+  MessageView view([](MessageId) {});
+  view.take_state("7.read.worker", R"({"agent":"worker","at":1700000000000})", 1, kNow);
+  Envelope envelope;
+  envelope.message.from = "alice";
+  envelope.message.to = "worker";
+  envelope.message.kind = "chat";
+  envelope.message.created_at = kNow;
+  envelope.keep = 24h;
+  view.take_message(7, to_text(envelope));
+  Identity worker;
+  worker.agent_id = "worker";
+  CHECK(view.unread(worker, 10, kNow).empty());
+  REQUIRE(view.find(7) != nullptr);
+  CHECK(view.read_by(*view.find(7), "worker", kNow));
+}
+
+TEST_CASE("KeysAreMadeOfPlainLetters") {
+  CHECK(key_token("worker-1_a") == "worker-1_a");
+  CHECK(key_token("a b.c*>") == "a=20b=2Ec=2A=3E");
+  CHECK(key_token("\xC3\xA4") == "=C3=A4");
+  Names const names("fleet");
+  CHECK(names.stream(Store::messages) == "fleet-messages");
+  CHECK(names.stream(Store::state) == "KV_fleet-state");
+  CHECK(names.key(Store::state, "$KV.fleet-state.12.lease") == "12.lease");
+  CHECK(names.key(Store::state, "$KV.other-state.12.lease").empty());
+}
+
+TEST_CASE("BusTimeGoesByTheServerAndIsToldInOurs") {
+  ManualClock clock(kNow + 1h);  // an hour ahead of the server
+  BusTime time;
+  CHECK(time.set(kNow, Clock::now(), true));
+  CHECK(time.now() == kNow);
+  CHECK(time.ahead() == 1h);
+  clock.advance(10min);
+  CHECK(time.now() == kNow + 10min);
+  CHECK(time.local(kNow) == kNow + 1h);
+  CHECK(time.at(kNow + 15min) == Clock::now() + 5min);
+  // The server's clock is set while we are connected: no lease ends by that.
+  CHECK_FALSE(time.set(kNow + 2h, Clock::now(), false));
+  CHECK(time.now() == kNow + 10min);
+  CHECK(time.set(kNow + 10min + 1s, Clock::now(), false));
+}

@@ -1,0 +1,44 @@
+// A real nats-server of the test's own: a free port, a store of its own, ended with the test whatever happens.
+#pragma once
+#include "relay/nats/nats_options.hpp"
+#include "support/temp_dir.hpp"
+
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace ar::relay::test {
+
+class NatsServer {
+ public:
+  struct Setup {
+    bool jetstream = true;
+    std::string config{};  ///< more lines of its configuration file
+    std::string address = "127.0.0.1";
+    std::string netns{};  ///< the name of a network namespace to run in
+    std::string store{};  ///< the folder of its store; empty: one of its own
+  };
+  explicit NatsServer(Setup setup);
+  NatsServer() : NatsServer(Setup()) {}
+  ~NatsServer();
+  NatsServer(NatsServer const&) = delete;
+  NatsServer& operator=(NatsServer const&) = delete;
+
+  /// With the same port and store; returns once it answers.
+  void start();
+  void kill();     ///< SIGKILL, and waited for
+  void pause();    ///< SIGSTOP
+  void proceed();  ///< SIGCONT
+  std::string url() const;
+  NatsOptions options() const;  ///< with short times, for tests of failures
+  std::filesystem::path const& folder() const { return folder_.path(); }
+  static bool installed();
+
+ private:
+  ar::test::TempDir folder_;
+  Setup setup_;
+  int port_ = 0;
+  pid_t pid_ = -1;
+};
+
+}  // namespace ar::relay::test
