@@ -8,13 +8,17 @@ using namespace std::chrono_literals;
 Leases::Leases(Executor executor, relay::Bus& bus, OnChange on_renewed, OnLost on_lost)
     : bus_(bus), on_renewed_(std::move(on_renewed)), on_lost_(std::move(on_lost)), changed_(std::move(executor)) {}
 
-WallTime Leases::renewal_time(WallTime now, WallTime expires_at) {
-  milliseconds const half = std::max<milliseconds>((expires_at - now) / 2, 0ms);
-  return now + std::min<milliseconds>(5min, half);
+milliseconds Leases::renew_after(milliseconds left) {
+  // The lower end keeps a bus whose clock is far off from being asked without a pause.
+  return std::clamp<milliseconds>(left / 2, 100ms, 5min);
+}
+
+Clock::time_point Leases::renewal_of(relay::Claim const& claim) {
+  return Clock::now() + renew_after(claim.expires_at - wall_now());
 }
 
 void Leases::hold(relay::Claim const& claim) {
-  held_[claim.message_id] = {claim.token, renewal_time(wall_now(), claim.expires_at)};
+  held_[claim.message_id] = {claim.token, renewal_of(claim)};
   changed_.notify_all();
 }
 
@@ -25,9 +29,9 @@ awaitable<void> Leases::run() {
       continue;
     }
     auto const first = std::ranges::min_element(held_, {}, [](auto const& entry) { return entry.second.renew_at; });
-    auto const wait = first->second.renew_at - wall_now();
-    if (wait > 0ms) {
-      co_await changed_.wait(Clock::now() + wait);
+    auto const due = first->second.renew_at;
+    if (due > Clock::now()) {
+      co_await changed_.wait(due);
       continue;
     }
     auto const id = first->first;
@@ -36,10 +40,10 @@ awaitable<void> Leases::run() {
     auto const still = held_.find(id);
     if (still == held_.end() || still->second.token != token) continue;  // dropped or claimed anew meanwhile
     if (renewed) {
-      still->second = {renewed->token, renewal_time(wall_now(), renewed->expires_at)};
+      still->second = {renewed->token, renewal_of(*renewed)};
       on_renewed_(id, renewed->token);
     } else if (renewed.error().kind == ErrorKind::unavailable) {
-      still->second.renew_at = wall_now() + 5s;  // the bus is away; the lease may still be ours
+      still->second.renew_at = Clock::now() + 5s;  // the bus is away; the lease may still be ours
     } else {
       held_.erase(still);
       on_lost_(id, renewed.error());

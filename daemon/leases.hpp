@@ -18,16 +18,18 @@ class Leases {
 
   void hold(relay::Claim const& claim);
   void drop(relay::MessageId id) { held_.erase(id); }
-  /// When a lease with this end is to be renewed.
-  static WallTime renewal_time(WallTime now, WallTime expires_at);
+  /// How long after a lease was given it is to be renewed; `left` is what the bus said that it lasts.
+  static milliseconds renew_after(milliseconds left);
   /// The loop; run it in a task group.
   awaitable<void> run();
 
  private:
   struct Lease {
     std::string token;
-    WallTime renew_at;
+    Clock::time_point renew_at;  ///< monotonic: a system clock that is set takes no lease away
   };
+  static Clock::time_point renewal_of(relay::Claim const& claim);
+
   relay::Bus& bus_;
   OnChange on_renewed_;
   OnLost on_lost_;

@@ -95,11 +95,11 @@ Result<Claim> claim(Database& db, BusLimits const& limits, Moment now, MessageId
     return conflict("already_claimed", named(id) + " is held by " + lease->holder + "; leave it to them");
   if (lease->not_before && *lease->not_before > now.steady)
     return conflict("delayed", named(id) + " was released for later; claim it after " + to_iso8601(*lease->not_before));
-  Claim claim{id, agent_id, new_uuid(), now.steady + limits.lease, lease->deliveries + (mine ? 0 : 1)};
+  Claim claim{id, agent_id, new_uuid(), now.wall + limits.lease, lease->deliveries + (mine ? 0 : 1)};
   run(db,
       "UPDATE messages SET state = 'claimed', holder = ?2, token = ?3, lease_until = ?4, deliveries = ?5,"
       " not_before = NULL WHERE id = ?1",
-      id, claim.holder, claim.token, to_millis(claim.expires_at), claim.delivery_count);
+      id, claim.holder, claim.token, to_millis(now.steady + limits.lease), claim.delivery_count);
   transaction.commit();
   return claim;
 }
@@ -111,7 +111,7 @@ Result<Claim> renew(Database& db, BusLimits const& limits, Moment now, MessageId
   auto const until = std::max(*lease->until, now.steady + limits.lease);
   run(db, "UPDATE messages SET lease_until = ?2 WHERE id = ?1", id, to_millis(until));
   transaction.commit();
-  return Claim{id, lease->holder, token, until, lease->deliveries};
+  return Claim{id, lease->holder, token, now.wall + (until - now.steady), lease->deliveries};
 }
 
 Result<void> release(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& token,
