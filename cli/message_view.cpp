@@ -122,6 +122,7 @@ void print_message(Context const& context, json const& message) {
 Outcome outcome_of(json const& message, bool until_done) {
   auto const id = field(message, "id");
   auto const& deliveries = array(message, "deliveries");
+  if (deliveries.empty() && !array(message, "readBy").empty()) return {};  // by an agent of another daemon
   if (deliveries.empty())
     return {exit_done, "message " + id + " waits on the bus: no agent is there to take it; agent-runner ps -a"};
   for (auto const& delivery : deliveries) {
@@ -147,6 +148,10 @@ Outcome outcome_of(json const& message, bool until_done) {
 std::string summary_of(json const& message) {
   auto const& deliveries = array(message, "deliveries");
   std::string out;
+  if (deliveries.empty())
+    for (auto const& reader : array(message, "readBy"))
+      out +=
+          (out.empty() ? "read at another daemon by " : ", ") + (reader.is_string() ? reader.get<std::string>() : "");
   for (auto const& delivery : deliveries) {
     if (!out.empty()) out += ", ";
     if (deliveries.size() > 1) out += field(delivery, "agent") + " ";

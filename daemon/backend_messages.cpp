@@ -28,6 +28,9 @@ Progress progress(std::vector<json> const& deliveries, std::string const& until)
   return all ? Progress::reached : Progress::waiting;
 }
 
+/// A bus tells nobody of read marks: while somebody waits for a message that another daemon has, it is asked so often.
+constexpr milliseconds kLookElsewhere(500);
+
 }  // namespace
 
 awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
@@ -135,19 +138,39 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   co_return ok(std::move(shown));
 }
 
+/// Of a message that no agent of this daemon has the bus knows this much: read is accepted, and a reply is its end.
+awaitable<bool> DaemonBackend::reached_elsewhere(std::int64_t id, std::string until) {
+  auto const message = co_await services_.bus.message(id);
+  if (!message || message->read_by.empty()) co_return false;
+  if (until == "accepted") co_return true;
+  relay::MessageFilter answers;
+  answers.reply_to = id;
+  auto const replies = co_await services_.bus.messages(answers);
+  co_return replies && !replies->empty();
+}
+
 awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t id, std::string until,
                                                     milliseconds patience) {
   auto visible = co_await visible_message(who, id);
   if (!visible) co_return visible.error();
+  bool const shared = services_.bus.name() != "embedded";
   auto const deadline = Clock::now() + patience;
   for (;;) {
     auto deliveries = co_await deliveries_of(id);
     if (!deliveries) co_return deliveries.error();
-    auto const now = progress(*deliveries, until);
+    auto now = progress(*deliveries, until);
+    bool const elsewhere = shared && now == Progress::none;
+    if (elsewhere) {
+      bool const reached = co_await reached_elsewhere(id, until);
+      if (reached) now = Progress::reached;
+    }
     if (now == Progress::reached) co_return co_await message(std::move(who), id);
-    bool const changed = co_await services_.deliveries_changed.wait(deadline);
+    auto const look_again = elsewhere ? std::min(deadline, Clock::now() + kLookElsewhere) : deadline;
+    bool const changed = co_await services_.deliveries_changed.wait(look_again);
     if (!changed && Clock::now() >= deadline) {
-      std::string where = "no agent has it yet; is one with the address " + visible->to + " running?";
+      std::string where = elsewhere
+                              ? "no agent of this daemon has it; of others' the bus knows reading and replies only"
+                              : "no agent has it yet; is one with the address " + visible->to + " running?";
       if (now == Progress::waiting) {
         auto const& first = deliveries->front();
         where = "agent " + first.value("agent", "") + " has it " + first.value("state", "") +

@@ -86,6 +86,7 @@ class DeliveryQueue {
   awaitable<Result<std::vector<std::string>>> fetch_attachments(Delivery& d);
   awaitable<adapters::Handing> hand_over(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
   awaitable<void> give_back(Delivery& d, std::string reason);
+  awaitable<Result<bool>> still_ours(Delivery& d);
   awaitable<Result<void>> report_end(Delivery& d);
 
   void settle_outcome(Delivery& d, adapters::Handing const& handing);

@@ -57,19 +57,38 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
   services_.deliveries_changed.notify_all();
 }
 
+/// Whether this agent may say how the task ended: nobody else has got the work meanwhile.
+awaitable<Result<bool>> DeliveryQueue::still_ours(Delivery& d) {
+  auto& bus = services_.bus;
+  auto const held = co_await bus.renew(d.message, d.claim_token);
+  if (held) co_return true;
+  if (held.error().kind == ErrorKind::unavailable) co_return held.error();
+  // Finished by this very claim, before the daemon's end: finishing again is fine.
+  auto const finished = co_await bus.finish(d.message, d.claim_token);
+  if (finished) co_return true;
+  if (finished.error().kind == ErrorKind::unavailable) co_return finished.error();
+  services_.events.append(agent_id_, "claim.lost", {{"message", d.message}, {"reason", finished.error().message}});
+  co_return false;
+}
+
 awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
   auto& bus = services_.bus;
   if (d.task && !d.claim_token.empty()) {
-    bool const done = d.state == State::done;
-    relay::Task task{
-        *d.task, done ? relay::TaskStatus::done : relay::TaskStatus::failed, {}, json::object(), agent_id_, wall_now()};
-    task.body = done ? "message " + std::to_string(d.message) : d.reason;
-    task.metadata["messageId"] = d.message;
-    task.metadata["completedBy"] = "runner";
-    auto set = co_await bus.set_task(std::move(task));
-    if (!set && set.error().kind == ErrorKind::unavailable) co_return set.error();
-    auto finished = co_await bus.finish(d.message, d.claim_token);
-    if (!finished && finished.error().kind == ErrorKind::unavailable) co_return finished.error();
+    auto const ours = co_await still_ours(d);
+    if (!ours) co_return ours.error();
+    if (*ours) {
+      bool const done = d.state == State::done;
+      relay::Task task{*d.task,   done ? relay::TaskStatus::done : relay::TaskStatus::failed,
+                       {},        json::object(),
+                       agent_id_, wall_now()};
+      task.body = done ? "message " + std::to_string(d.message) : d.reason;
+      task.metadata["messageId"] = d.message;
+      task.metadata["completedBy"] = "runner";
+      auto set = co_await bus.set_task(std::move(task));
+      if (!set && set.error().kind == ErrorKind::unavailable) co_return set.error();
+      auto finished = co_await bus.finish(d.message, d.claim_token);
+      if (!finished && finished.error().kind == ErrorKind::unavailable) co_return finished.error();
+    }
     leases_.drop(d.message);
     d.claim_token.clear();
   }

@@ -369,6 +369,26 @@ TEST_CASE("ATaskIsInProgressFromTheClaimAndDoneWithItsTurn") {
   with_world(story);
 }
 
+TEST_CASE("ATaskThatSomebodyElseHasGotMeanwhileIsNotReportedDone") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 11;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    // Its lease ends without anybody here noticing, and another agent takes the work.
+    auto const token = w.queue->open().at(id).claim_token;
+    REQUIRE((co_await w.bus->release(id, token, 0ms)).has_value());
+    auto const other = co_await w.bus->claim(id, "b");
+    REQUIRE(other.has_value());
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto const task = co_await w.bus->task(11);
+    CHECK(task->status == relay::TaskStatus::in_progress);
+    CHECK((co_await w.bus->finish(id, other->token)).has_value());
+  });
+}
+
 TEST_CASE("AFailedTurnFailsItsTaskWithTheProvidersError") {
   auto story = [](World& w) -> awaitable<void> {
     auto const id = co_await w.send([](relay::NewMessage& m) {

@@ -1,0 +1,66 @@
+// Two whole daemons on one NATS server: their agents are each other's neighbours, over its death too.
+#include "relay/nats/nats_server.hpp"
+#include "system/installation.hpp"
+
+using ar::json;
+using ar::relay::test::NatsServer;
+using ar::test::Installation;
+
+namespace {
+
+void join(Installation& home, NatsServer const& server) {
+  std::filesystem::create_directories(home.state());
+  std::ofstream(home.state() / "config.toml") << "[relay]\nkind = \"nats\"\nurl = \"" << server.url() << "\"\n";
+}
+
+}  // namespace
+
+TEST_CASE("AgentsOfTwoDaemonsShareWorkOverNats") {
+  if (!NatsServer::installed()) {
+    MESSAGE("skipped: nats-server is not installed");
+    return;
+  }
+  NatsServer server;
+  Installation one, two;
+  join(one, server);
+  join(two, server);
+  one.spawn("a1", {"--tag", "team"});
+  two.spawn("b1", {"--tag", "team"});
+
+  // To the neighbour's agent, with its answer.
+  auto const answer = one.good({"send", "b1", "hello there, neighbour", "--wait=done", "--timeout", "30s"});
+  CHECK(answer.out.find("message of 3 words") != std::string::npos);
+  auto const accepted = one.good({"send", "b1", "and once more", "--wait=accepted", "--timeout", "30s"});
+  CHECK(accepted.out.find("read at another daemon by b1") != std::string::npos);
+
+  // Work goes to exactly one.
+  std::vector<std::int64_t> work;
+  for (int i = 0; i < 6; ++i) work.push_back(one.send("tag:team", "piece " + std::to_string(i), {"--claimable"}));
+  for (auto const id : work) {
+    auto const taken = [&] { return one.message(id)["readBy"].size() == 1; };
+    CHECK_MESSAGE(Installation::eventually(taken), one.message(id).dump(1));
+  }
+
+  // The server dies: the agents stay, the bus says so, and what was refused is sent when it is back.
+  server.kill();
+  auto const transport = [&] { return one.good({"bus", "status", "--json"}).parsed()["transport"]; };
+  CHECK(Installation::eventually([&] { return transport() != "connected"; }));
+  CHECK(one.agent("a1")["state"] == "idle");
+  auto const refused = one.run({"send", "b1", "while it is away", "--key", "k1"});
+  CHECK(refused.status != 0);
+  server.start();
+  CHECK(Installation::eventually([&] { return transport() == "connected"; }));
+  auto const again = one.good({"send", "b1", "while it is away", "--key", "k1", "--wait=done", "--timeout", "30s"});
+  CHECK(again.out.find("message of 4 words") != std::string::npos);
+}
+
+TEST_CASE("ADaemonStartsWithoutItsNatsServerAndSaysWhatIsWrong") {
+  Installation home;
+  std::filesystem::create_directories(home.state());
+  std::ofstream(home.state() / "config.toml") << "[relay]\nkind = \"nats\"\nurl = \"nats://127.0.0.1:1\"\n";
+  home.spawn("a1");
+  auto const status = home.good({"bus", "status", "--json"}).parsed();
+  CHECK(status["kind"] == "nats");
+  CHECK(status["transport"] != "connected");
+  CHECK_MESSAGE(status.dump().find("127.0.0.1:1") != std::string::npos, status.dump(1));
+}
