@@ -63,7 +63,7 @@ struct Room {
   }
 
   template <class Body>
-  void run(Body body) {
+  void run(Body body, std::chrono::seconds limit = std::chrono::seconds(30)) {
     auto const whole = [&]() -> awaitable<void> {
       session = std::make_unique<codex::CodexSession>(context, codex::Options());
       session->start();
@@ -71,7 +71,7 @@ struct Room {
       co_await session->stop();
       co_await server->stop();
     };
-    test::run(io, whole);
+    test::run(io, whole, limit);
   }
   awaitable<void> until(std::function<bool()> condition) {
     auto const deadline = Clock::now() + 20s;
@@ -246,17 +246,19 @@ TEST_CASE("MalformedFramesEndTheConnectionAndNotTheSession") {
 
 TEST_CASE("HugeOutputPassesThrough") {
   Room room;
-  room.run([&]() -> awaitable<void> {
-    co_await room.until_open();
-    json item{{"type", "commandExecution"},
-              {"id", "c"},
-              {"status", "completed"},
-              {"aggregatedOutput", std::string(30U << 20, 'x')}};
-    room.server->notify("item/completed", {{"threadId", "thread-1"}, {"item", std::move(item)}});
-    std::function<bool()> const told = [&] { return room.noted("tool.finished"); };
-    co_await room.until(told);
-    CHECK(to_text(room.all<Noted>().back().data).size() < 10'000);
-  });
+  room.run(
+      [&]() -> awaitable<void> {
+        co_await room.until_open();
+        json item{{"type", "commandExecution"},
+                  {"id", "c"},
+                  {"status", "completed"},
+                  {"aggregatedOutput", std::string(30U << 20, 'x')}};
+        room.server->notify("item/completed", {{"threadId", "thread-1"}, {"item", std::move(item)}});
+        std::function<bool()> const told = [&] { return room.noted("tool.finished"); };
+        co_await room.until(told);
+        CHECK(to_text(room.all<Noted>().back().data).size() < 10'000);
+      },
+      std::chrono::seconds(120));  // it takes its time under a sanitizer
 }
 
 TEST_CASE("WhatTheServerRefusesIsHeldOrRefused") {

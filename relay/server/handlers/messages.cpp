@@ -1,6 +1,8 @@
 // Messages: sending, reading, reactions, replies that are owed.
 #include "relay/server/route.hpp"
 
+#include <algorithm>
+
 namespace ar::relay::server {
 namespace {
 
@@ -48,6 +50,16 @@ awaitable<Result<Message>> seen(Call& call) {
 
 awaitable<Result<Response>> show(Call& call) { co_return shown(co_await seen(call)); }
 
+/// Bytes of bodies in one answer, and always one message: who has been away for long does not get it all at once.
+constexpr std::size_t kBodiesAtOnce = 16U << 20;
+
+void keep_some(std::vector<Message>& messages) {
+  std::size_t bytes = 0;
+  auto const too_much = [&](Message const& message) { return (bytes += message.body.size()) > kBodiesAtOnce; };
+  auto const end = std::ranges::find_if(messages, too_much);
+  if (end != messages.end()) messages.erase(std::max(end, messages.begin() + 1), messages.end());
+}
+
 awaitable<Result<Response>> unread(Call& call) {
   auto const body = call.object();
   if (!body) co_return body.error();
@@ -58,7 +70,9 @@ awaitable<Result<Response>> unread(Call& call) {
   auto who = identity_from(identity);
   if (!who) co_return who.error();
   if (auto may = call.check_agent(who->agent_id); !may) co_return may.error();
-  co_return listed("messages", co_await call.bus.unread(std::move(*who), limit));
+  auto found = co_await call.bus.unread(std::move(*who), limit);
+  if (found) keep_some(*found);
+  co_return listed("messages", std::move(found));
 }
 
 /// Reads {agentId} (or by another name), for which the token must be good.

@@ -181,10 +181,17 @@ TEST_CASE("SlowConsumerIsCutOffAndTheOthersDoNotNotice") {
       }
       ++pushed;
     }
+    // What it missed comes in portions, the next when it has read the one before.
     Identity const who{"slow", "", {}, {}};
-    auto const unread = co_await (*bus)->unread(who, 100);
-    if (unread)
-      for (auto const& message : *unread) unread_after.push_back(message.id);
+    for (;;) {
+      auto const unread = co_await (*bus)->unread(who, 100);
+      REQUIRE_MESSAGE(unread.has_value(), unread.error().message);
+      if (unread->empty()) break;
+      for (auto const& message : *unread) {
+        unread_after.push_back(message.id);
+        CHECK((co_await (*bus)->mark_read(message.id, "slow")).has_value());
+      }
+    }
     co_await (*bus)->stop();
   };
   ar::test::run(io, whole, std::chrono::seconds(120));
