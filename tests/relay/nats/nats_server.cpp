@@ -1,5 +1,7 @@
 #include "relay/nats/nats_server.hpp"
 
+#include "base/paths.hpp"
+
 #include <doctest/doctest.h>
 
 #include <arpa/inet.h>
@@ -41,9 +43,14 @@ std::string content_of(std::filesystem::path const& file) {
   return text.str();
 }
 
+/// Debian's package puts it where an ordinary user's PATH does not look.
+Result<std::filesystem::path> find_server() {
+  return find_executable("nats-server", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin");
+}
+
 }  // namespace
 
-bool NatsServer::installed() { return std::system("command -v nats-server >/dev/null") == 0; }
+bool NatsServer::installed() { return find_server().has_value(); }
 
 NatsServer::NatsServer(Setup setup) : setup_(std::move(setup)), port_(free_port()) { start(); }
 
@@ -71,6 +78,8 @@ void NatsServer::start() {
   out << setup_.config << "\n";
   out.close();
   std::filesystem::remove(log);
+  auto const server = find_server();
+  REQUIRE_MESSAGE(server.has_value(), "nats-server is missing; scripts/install-deps --tests installs it");
   auto const parent = ::getpid();
   auto const netns = setup_.netns.empty() ? std::string() : "/run/netns/" + setup_.netns;
   pid_ = ::fork();
@@ -82,7 +91,7 @@ void NatsServer::start() {
       int const fd = ::open(netns.c_str(), O_RDONLY | O_CLOEXEC);
       if (fd < 0 || ::setns(fd, CLONE_NEWNET) != 0) ::_exit(2);
     }
-    ::execlp("nats-server", "nats-server", "-c", config.c_str(), nullptr);
+    ::execl(server->c_str(), "nats-server", "-c", config.c_str(), nullptr);
     ::_exit(127);
   }
   for (auto const end = std::chrono::steady_clock::now() + 30s; std::chrono::steady_clock::now() < end;) {
