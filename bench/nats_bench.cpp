@@ -3,6 +3,7 @@
 //
 //   nats_bench [--messages N] [--url nats://host:port]     without --url: a nats-server of its own, in a temporary
 //   folder
+#include "base/paths.hpp"
 #include "relay/nats/nats_bus.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -50,11 +51,14 @@ struct Server {
       return;
     }
     if (!::mkdtemp(folder.data())) give_up("no temporary folder");
+    // Debian's package puts it where an ordinary user's PATH does not look.
+    auto const program = ar::find_executable("nats-server", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin");
+    if (!program) give_up("nats-server is missing; scripts/install-deps --tests installs it");
     pid = ::fork();
     if (pid == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::execlp("nats-server", "nats-server", "-js", "-a", "127.0.0.1", "-p", "42999", "-sd", folder.c_str(), "-l",
-               (folder + "/log").c_str(), nullptr);
+      ::execl(program->c_str(), "nats-server", "-js", "-a", "127.0.0.1", "-p", "42999", "-sd", folder.c_str(), "-l",
+              (folder + "/log").c_str(), nullptr);
       ::_exit(127);
     }
   }

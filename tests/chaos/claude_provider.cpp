@@ -1,8 +1,6 @@
 // The real Claude Code against the stub of its model API, in a network namespace that has nothing but loopback.
 // Received is what the model was given.
-#include "chaos/body.hpp"
-#include "chaos/prompts.hpp"
-#include "chaos/provider.hpp"
+#include "chaos/cli_provider.hpp"
 #include "e2e/stub_api.hpp"
 
 #include <fstream>
@@ -10,7 +8,7 @@
 namespace ar::chaos {
 namespace {
 
-class ClaudeProvider final : public Provider {
+class ClaudeProvider final : public CliProvider {
  public:
   ClaudeProvider(Lab const& lab, std::string cli) : lab_(lab), cli_(std::move(cli)), config_(lab.work() / "config") {
     std::filesystem::create_directories(config_);
@@ -28,19 +26,10 @@ class ClaudeProvider final : public Provider {
             {"env", environment}, {"options", options}};
   }
   std::string program() const override { return "claude"; }
-  std::string body(std::int64_t serial, std::mt19937_64& random) const override {
-    auto body = make_body(serial, random);
-    if (random() % 4 == 0) body += "\n[[sleep:300]][[say:slowly]]";
-    return body;
-  }
-  std::string tool_body(std::int64_t serial) const override {
-    return std::string(kSerialMark) + std::to_string(serial) + " with a tool [[bash:sleep 1]] to run";
-  }
-  int backlog() const override { return 8; }
 
-  std::vector<Receipt> receipts(std::vector<std::string> const& agents) override {
-    return receipts_in(stub_.get("/__prompts"), agents.front());
-  }
+ protected:
+  std::string tool() const override { return "bash"; }
+  json prompts() const override { return stub_.get("/__prompts"); }
 
  private:
   Lab const& lab_;
