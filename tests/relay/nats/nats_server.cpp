@@ -110,7 +110,11 @@ void NatsServer::kill() {
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }
-void NatsServer::pause() { ::kill(pid_, SIGSTOP); }
+void NatsServer::pause() {
+  ::kill(pid_, SIGSTOP);
+  // kill() comes back before the last thread stands still, and that one may answer one more request.
+  ::waitpid(pid_, nullptr, WUNTRACED);
+}
 void NatsServer::proceed() { ::kill(pid_, SIGCONT); }
 
 }  // namespace ar::relay::test
