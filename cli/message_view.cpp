@@ -37,12 +37,6 @@ std::string indented(std::string const& text, std::string const& by) {
   return out;
 }
 
-/// A reply: the daemon gives its text, its number, or the whole message.
-std::string reply_text(json const& reply) {
-  if (reply.is_object()) return field(reply, "body");
-  return reply.is_string() ? reply.get<std::string>() : std::string();
-}
-
 }  // namespace
 
 json const& message_in(json const& answer) {
@@ -113,10 +107,9 @@ void print_message(Context const& context, json const& message) {
   // A turn's final text that is no message of its own.
   if (array(message, "replies").empty())
     for (auto const& delivery : array(message, "deliveries"))
-      if (delivery.contains("reply"))
-        if (auto const text = reply_text(delivery["reply"]); !text.empty())
-          context.print("answer of " + single_line(field(delivery, "agent")) + ":\n" +
-                        indented(context.terminal() ? printable(text) : text, "  "));
+      if (auto const text = field(delivery, "finalText"); !text.empty())
+        context.print("answer of " + single_line(field(delivery, "agent")) + ":\n" +
+                      indented(context.terminal() ? printable(text) : text, "  "));
 }
 
 Outcome outcome_of(json const& message, bool until_done) {

@@ -18,12 +18,12 @@ enum class Progress { none, waiting, reached };
 /// How far the deliveries of a message are: `until` is accepted or done.
 Progress progress(std::vector<json> const& deliveries, std::string const& until) {
   if (deliveries.empty()) return Progress::none;
-  auto const at_end = [](std::string const& s) {
-    return s == "done" || s == "failed" || s == "refused" || s == "unverified";
-  };
   bool const all = std::ranges::all_of(deliveries, [&](json const& d) {
     auto const state = d.value("state", "");
-    return at_end(state) || (until == "accepted" && (state == "accepted" || state == "running"));
+    if (state == "refused" || state == "unverified") return true;
+    // The end of a turn counts once the bus has it: who waits finds the reply there, and the task done.
+    if (state == "done" || state == "failed") return until == "accepted" || d.value("reported", false);
+    return until == "accepted" && (state == "accepted" || state == "running");
   });
   return all ? Progress::reached : Progress::waiting;
 }

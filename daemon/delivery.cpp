@@ -66,6 +66,7 @@ json to_json(Delivery const& d, std::string const& agent) {
     shown["finalText"] = d.reason;
   else if (!d.reason.empty())
     shown["reason"] = d.reason;
+  if (d.state == DeliveryState::done || d.state == DeliveryState::failed) shown["reported"] = d.reported;
   if (!d.proof.empty()) shown["proof"] = d.proof;
   if (!d.screen.empty()) shown["screen"] = d.screen;
   if (d.turn > 0) shown["turn"] = d.turn;

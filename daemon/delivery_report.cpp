@@ -15,6 +15,7 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
     d.retry_at = Clock::now() + 1s;
     co_return;
   }
+  services_.deliveries_changed.notify_all();  // "accepted" is the journal's word: its waiters need not wait for the bus
   bool const ended = d.state == State::done || d.state == State::failed;
   auto& bus = services_.bus;
   auto const later = [&](Error const& error) {

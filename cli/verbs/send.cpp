@@ -66,9 +66,7 @@ void print_replies(Context const& context, json const& message) {
   }
   if (any) return;
   for (auto const& delivery : array(message, "deliveries")) {
-    if (!delivery.contains("reply")) continue;
-    auto const& reply = delivery["reply"];
-    auto const text = reply.is_object() ? field(reply, "body") : reply.is_string() ? reply.get<std::string>() : "";
+    auto const text = field(delivery, "finalText");
     if (text.empty()) continue;
     context.print_foreign(text);
     if (!text.ends_with('\n')) context.print("\n");
@@ -117,6 +115,9 @@ Result<int> send(Context& context, Send const& options) {
       context.print_json(*answer);
     else
       context.print("message " + id + "\n");
+    if (answer->value("matchingAgents", -1) == 0)
+      context.note("agent-runner: no agent of this machine has the address " + single_line(options.to) +
+                   "; the message waits on the bus for one: agent-runner ps -a");
     return exit_done;
   }
 

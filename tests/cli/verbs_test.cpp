@@ -60,7 +60,11 @@ FakeReply sensible(FakeRequest const& request) {
   if (is("GET", "/v1/agents/alice/attach"))
     return json{{"argv", {"/bin/sh", "-c", "echo \"TMUX=[$TMUX]\""}}, {"detachKey", "C-b d"}};
   if (is("GET", "/v1/agents/alice/inbox")) return json{{"unread", {message_document()}}, {"replies", json::array()}};
-  if (is("POST", "/v1/messages")) return {201, {{"message", message_document()}, {"eventCursor", 7}}};
+  if (is("POST", "/v1/messages")) {
+    auto sent = message_document();
+    sent["matchingAgents"] = request.object().value("to", "") == "tag:nobody" ? 0 : 1;
+    return {201, sent};
+  }
   if (is("GET", "/v1/messages")) return json{{"messages", {message_document()}}};
   if (is("GET", "/v1/messages/42") || is("POST", "/v1/messages/42/read")) return message_document();
   if (is("GET", "/v1/messages/42/body")) {
@@ -290,8 +294,13 @@ TEST_CASE("SendCarriesEveryOption") {
   auto const upload = scene.daemon->last("/v1/attachments");
   CHECK(upload.query == "name=a%20b.txt");
   CHECK(upload.body == "content");
+  CHECK(ran.err.empty());
   CHECK(scene.run({"send", "a", "x", "--attach", "missing"}).status == 2);
   CHECK(scene.run({"send", "a", "x", "--task", "many"}).status == 2);
+  auto const unheard = scene.run({"send", "tag:nobody", "hello"});
+  CHECK(unheard.status == 0);
+  CHECK(unheard.out == "message 42\n");
+  CHECK(unheard.err.find("no agent of this machine has the address tag:nobody") != std::string::npos);
 }
 
 TEST_CASE("AReplyTakesFilesAlongAndThoseThatCameAreSavedWithoutReplacingAny") {
@@ -355,6 +364,18 @@ TEST_CASE("SendWaitsAndPrintsTheReply") {
   auto const accepted = scene.run({"send", "alice", "hi", "--wait=accepted"});
   CHECK(accepted.out == "message 42: done\n");
   CHECK(json_lines(scene.run({"send", "alice", "hi", "--wait", "--json"}).out)[0]["replies"].size() == 1);
+}
+
+TEST_CASE("ATurnsLastWordsAreShownWhereThereIsNoReply") {
+  Scene const scene([](FakeRequest const& request) -> FakeReply {
+    if (request.method == "POST") return {201, {{"id", 42}}};
+    auto shown = message_document();
+    shown["replies"] = json::array();
+    shown["deliveries"][0]["finalText"] = "all built";
+    return shown;
+  });
+  CHECK(scene.run({"send", "alice", "hi", "--wait"}).out == "all built\n");
+  CHECK(scene.run({"message", "show", "42"}).out.find("answer of alice:\n  all built\n") != std::string::npos);
 }
 
 TEST_CASE("AMessageThatFailsOrIsNotProvenIsAFailure") {
