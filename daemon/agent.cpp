@@ -351,7 +351,7 @@ awaitable<void> Agent::terminate() {
   auto const patience = std::exchange(patience_, milliseconds(services_.config.shutdown_timeout_ms));
   while (launching_) co_await changed_.wait();
   if (!session_) {
-    if (!ending_) (void)apply(AgentInput::exited, "stopped");
+    if (!ending_) (void)apply(AgentInput::exited, record_.reason);
     co_return;
   }
   auto const session = session_;  // when another one has taken its place, this one has ended
@@ -388,7 +388,9 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   terminal_.reset();
   ending_ = false;
   changed_.notify_all();
-  (void)apply(AgentInput::exited, record_.last_exit);
+  // An end that was asked for keeps its reason; how the process took it is in the event.
+  bool const asked_for = state_ == AgentState::stopping || state_ == AgentState::suspending;
+  (void)apply(AgentInput::exited, asked_for ? record_.reason : record_.last_exit);
 }
 
 void Agent::recover() {

@@ -7,6 +7,8 @@
 #include "cli/input.hpp"
 #include "cli/text.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 
@@ -153,6 +155,49 @@ Result<int> revoke(Context& context, std::string const& jti) {
   return exit_done;
 }
 
+/// A fact's name in words: "messagesInMemory" is "messages in memory".
+std::string words_of(std::string const& name) {
+  std::string words;
+  for (char const c : name)
+    if (c >= 'A' && c <= 'Z')
+      words += std::string(" ") + static_cast<char>(c - 'A' + 'a');
+    else
+      words += c;
+  return words;
+}
+
+/// A fact in one line: {"live": 3, "dead": 1} is "dead 1, live 3".
+std::string in_a_line(json const& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_structured()) return to_text(value);
+  std::string line;
+  for (auto const& [name, part] : value.items())
+    line += (line.empty() ? "" : ", ") + (value.is_object() ? words_of(name) + " " : std::string()) + in_a_line(part);
+  return line.empty() ? "none" : line;
+}
+
+/// Rows with the same facts, such as the streams of a NATS server; a fact that a row lacks is "-".
+Table table_of(json const& rows) {
+  std::vector<std::string> names;
+  for (auto const& row : rows)
+    for (auto const& [name, value] : row.items())
+      if (std::ranges::find(names, name) == names.end())
+        names.insert(name == "name" || name == "stream" ? names.begin() : names.end(), name);
+  std::vector<Column> columns;
+  for (auto const& name : names) {
+    auto header = words_of(name);
+    for (auto& c : header) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    columns.push_back({std::move(header), rows.front().contains(name) && rows.front()[name].is_number()});
+  }
+  Table table(std::move(columns));
+  for (auto const& row : rows) {
+    std::vector<Cell> cells;
+    for (auto const& name : names) cells.emplace_back(row.contains(name) ? in_a_line(row[name]) : std::string());
+    table.add(std::move(cells));
+  }
+  return table;
+}
+
 Result<int> bus_status(Context& context) {
   auto const api = context.running_api();
   if (!api) return api.error();
@@ -162,21 +207,30 @@ Result<int> bus_status(Context& context) {
     context.print_json(*bus);
     return exit_done;
   }
-  // Every bus has facts of its own: the common ones first, the others as they come.
+  // Every bus has facts of its own: the common ones first, the others as they come, lists at the end.
   auto const line = [&](std::string name, std::string const& text) {
-    name.resize(std::max<std::size_t>(name.size() + 1, 18), ' ');
+    name.resize(std::max<std::size_t>(name.size() + 1, 20), ' ');
     context.print(single_line(name) + std::string(name.size() - single_line(name).size(), ' ') + single_line(text) +
                   "\n");
   };
   line("bus", field(*bus, "kind"));
   auto const since = bus->contains("since") ? time_of((*bus)["since"]) : std::nullopt;
   line("transport", field(*bus, "transport") + (since ? ", for " + age(wall_now() - *since) : std::string()));
+  auto const is_table = [](json const& value) {
+    return value.is_array() && !value.empty() &&
+           std::ranges::all_of(value, [](json const& row) { return row.is_object(); });
+  };
   for (auto const& [name, value] : bus->items()) {
-    if (name == "kind" || name == "transport" || name == "since" || value.is_null()) continue;
+    if (name == "kind" || name == "transport" || name == "since" || value.is_null() || is_table(value)) continue;
     if (name == "lastError")
       line("last error", field(value, "message"));
     else
-      line(name, value.is_string() ? value.get<std::string>() : to_text(value));
+      line(words_of(name), in_a_line(value));
+  }
+  for (auto const& [name, value] : bus->items()) {
+    if (!is_table(value)) continue;
+    context.print("\n" + single_line(words_of(name)) + "\n");
+    context.print(table_of(value));
   }
   return exit_done;
 }

@@ -366,6 +366,27 @@ TEST_CASE("SendWaitsAndPrintsTheReply") {
   CHECK(json_lines(scene.run({"send", "alice", "hi", "--wait", "--json"}).out)[0]["replies"].size() == 1);
 }
 
+TEST_CASE("TheBusesFactsAreInWordsAndItsListsAreTables") {
+  Scene const scene([](FakeRequest const&) -> FakeReply {
+    return json{
+        {"kind", "nats"},
+        {"transport", "connected"},
+        {"messagesInMemory", 2},
+        {"messages", {{"live", 3}, {"dead", 1}}},
+        {"made", {"one", "two"}},
+        {"feeds", json::array()},
+        {"streams",
+         {{{"messages", 12}, {"lastSequence", 7}, {"name", "first"}}, {{"name", "second"}, {"problem", "gone"}}}}};
+  });
+  auto const ran = scene.run({"bus", "status"});
+  CHECK(ran.status == 0);
+  for (auto const* text :
+       {"bus                 nats\n", "messages in memory  2\n", "messages            dead 1, live 3\n",
+        "made                one, two\n", "feeds               none\n",
+        "\nstreams\nNAME    LAST SEQUENCE  MESSAGES  PROBLEM\nfirst               7        12  -\n"})
+    CHECK_MESSAGE(ran.out.find(text) != std::string::npos, ran.out);
+}
+
 TEST_CASE("ATurnsLastWordsAreShownWhereThereIsNoReply") {
   Scene const scene([](FakeRequest const& request) -> FakeReply {
     if (request.method == "POST") return {201, {{"id", 42}}};
