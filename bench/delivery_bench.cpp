@@ -1,6 +1,7 @@
 // bus -> Enter at a fast reader: from the send request to the moment the agent's program has read the submitting Enter,
-// over the bus, the journal and tmux, with every commit on the disk. Beside it, in the same run, the floor: the same
-// text and Enter written by a bare tmux control-mode client to the same program.
+// over the bus, the journal and tmux, with every commit on the disk. Beside it, in the same run, the two floors it
+// stands on: the same text and Enter written by a bare tmux control-mode client to the same program, and the two
+// commits (the bus has the message; the journal knows that it is being typed) that must be on the disk before.
 #include "bench/daemon_process.hpp"
 
 #include <algorithm>
@@ -110,6 +111,39 @@ class BareClient {
   int to_ = -1, from_ = -1;
 };
 
+/// A file that is overwritten like SQLite's write-ahead log: 4 MiB over and over, in pieces of 32 KiB, as much as one
+/// small transaction of ours writes.
+class CommitFloor {
+ public:
+  explicit CommitFloor(std::string const& path)
+      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), pages_(32 << 10, 'x') {
+    for (int i = 0; i < kPieces; ++i) write();
+    sync();
+  }
+  ~CommitFloor() { ::close(file_); }
+  double two_commits_us() {
+    auto const begun = now_ns();
+    for (int i = 0; i < 2; ++i) {
+      write();
+      sync();
+    }
+    return static_cast<double>(now_ns() - begun) / 1000;
+  }
+
+ private:
+  static constexpr int kPieces = 128;
+  void write() {
+    auto const at = static_cast<off_t>(pages_.size()) * (next_++ % kPieces);
+    if (::pwrite(file_, pages_.data(), pages_.size(), at) < 0) throw std::runtime_error("pwrite");
+  }
+  void sync() {
+    if (::fdatasync(file_) != 0) throw std::runtime_error("fdatasync");
+  }
+  int file_;
+  std::string const pages_;
+  int next_ = 0;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -122,8 +156,10 @@ int main(int argc, char** argv) {
   json const options = {{"ready", {{"pattern", "ready"}}}, {"proof", {{"pattern", "took {nonce}"}}}};
   daemon.spawn("fast", {self.string(), "read", file}, options);
 
-  std::vector<double> ours, accepted;
+  CommitFloor disk((daemon.dir() / "commits").string());
+  std::vector<double> ours, accepted, commits;
   for (int i = 0; i < count; ++i) {
+    commits.push_back(disk.two_commits_us());
     auto const sent = now_ns();
     auto const answer =
         daemon.request("POST", "/v1/messages?wait=accepted&timeoutMs=10000",
@@ -151,4 +187,5 @@ int main(int argc, char** argv) {
   print("send -> Enter at the reader", ours);
   print("send -> accepted, answered", accepted);
   print("floor: bare control-mode client", bare);
+  print("floor: two commits to this disk", commits);
 }
