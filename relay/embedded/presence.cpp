@@ -8,6 +8,9 @@ namespace {
 
 constexpr auto kHeartbeat = std::chrono::seconds(30);
 constexpr int kMissedUntilStale = 3;
+/// Presence is told anew after a power cut, by the daemon that starts or connects again: it is worth no wait for the
+/// disk.
+constexpr auto kPresence = Transaction::Durability::later;
 
 /// The stored meta with the fields of `fresh` laid over it; `unknown_agent` when it is not registered.
 Result<std::string> merged_meta(Database& db, std::string const& agent_id, json const& fresh) {
@@ -28,7 +31,7 @@ Result<void> register_agent(Database& db, Moment now, Presence const& presence) 
   if (auto const good = check_word("status", presence.status, kMaxKindBytes); !good) return good;
   auto const meta = object_text("meta", presence.meta, kMaxMetaBytes);
   if (!meta) return meta.error();
-  Transaction transaction(db);
+  Transaction transaction(db, kPresence);
   run(db, "DELETE FROM agents WHERE id = ?1", who.agent_id);
   run(db,
       "INSERT INTO agents(id, label, tags, capabilities, narrow, instance_id, status, ready, meta, "
@@ -46,7 +49,7 @@ Result<void> register_agent(Database& db, Moment now, Presence const& presence) 
 Result<void> publish_status(Database& db, Moment now, std::string const& agent_id, std::string const& status,
                             bool ready, json const& meta) {
   if (auto const good = check_word("status", status, kMaxKindBytes); !good) return good;
-  Transaction transaction(db);
+  Transaction transaction(db, kPresence);
   auto const merged = merged_meta(db, agent_id, meta);
   if (!merged) return merged.error();
   run(db, "UPDATE agents SET status = ?2, ready = ?3, meta = ?4, last_heartbeat = ?5 WHERE id = ?1", agent_id, status,
@@ -56,7 +59,7 @@ Result<void> publish_status(Database& db, Moment now, std::string const& agent_i
 }
 
 Result<void> heartbeat(Database& db, Moment now, std::string const& agent_id, json const& meta) {
-  Transaction transaction(db, Transaction::Durability::later);  // the next one is due in seconds
+  Transaction transaction(db, kPresence);
   auto const merged = merged_meta(db, agent_id, meta);
   if (!merged) return merged.error();
   run(db, "UPDATE agents SET meta = ?2, last_heartbeat = ?3 WHERE id = ?1", agent_id, *merged, to_millis(now.steady));
