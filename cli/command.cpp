@@ -224,8 +224,11 @@ struct Program::Impl {
   }
 
   std::string unknown_verb(std::vector<std::string> const& words) const {
-    for (auto const& word : words)
-      if (!word.starts_with('-')) return "there is no verb \"" + word + "\"";
+    for (std::size_t i = 0; i < words.size(); ++i)
+      if (words[i] == "--state-dir")
+        ++i;
+      else if (!words[i].starts_with('-'))
+        return "there is no verb \"" + words[i] + "\"";
     return "name a verb: what is to be done";
   }
 

@@ -25,6 +25,7 @@ ControlServer::~ControlServer() = default;
 Result<void> ControlServer::start() {
   auto& server = impl_->server;
   if (auto opened = server.open_unix(impl_->config.socket); !opened) return opened;
+  if (!impl_->config.tcp) return {};
   auto port = server.open_tcp("127.0.0.1", impl_->config.port);
   if (!port && impl_->config.port != 0) port = server.open_tcp("127.0.0.1", 0);
   if (!port) return port.error();

@@ -15,7 +15,8 @@ namespace ar::control {
 
 struct ServerConfig {
   std::filesystem::path socket;  ///< in a private folder (0700) that exists
-  std::uint16_t port = 0;        ///< TCP on 127.0.0.1; 0, or one that is taken: any free one
+  bool tcp = true;               ///< on 127.0.0.1 as well
+  std::uint16_t port = 0;        ///< TCP port; 0, or one that is taken: any free one
   Limits limits{};
 };
 
@@ -27,10 +28,10 @@ class ControlServer {
   ControlServer(ControlServer const&) = delete;
   ControlServer& operator=(ControlServer const&) = delete;
 
-  /// Listens on both. A socket file that nobody serves any more is replaced; one that is served is the error
-  /// `already_running`.
+  /// Listens on the socket, and on TCP if configured. A socket file that nobody serves any more is replaced; one that
+  /// is served is the error `already_running`.
   Result<void> start();
-  /// The TCP port in use, once started.
+  /// The TCP port in use, once started; 0: none.
   std::uint16_t port() const;
   /// Connections that are open now.
   std::size_t connections() const;

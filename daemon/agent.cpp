@@ -124,11 +124,12 @@ awaitable<Result<json>> Agent::erase() {
   if (!is_at_rest(state_))
     co_return conflict("agent_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
                                             "; stop it first: agent-runner stop " + spec_.id);
+  if (std::exchange(removing_, true)) co_return being_removed();
   co_await let_go();
   (void)co_await services_.terminals.remove(record_.tmux_session);
+  // A bus that is away cannot keep an agent here: it takes it for stale.
   (void)co_await services_.bus.revoke_token(token_.jti);
-  auto removed = co_await services_.bus.remove_agent(spec_.id);
-  if (!removed && removed.error().kind == ErrorKind::unavailable) co_return removed.error();
+  (void)co_await services_.bus.remove_agent(spec_.id);
   json answer = {{"removed", spec_.id}};
   if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace();
   services_.journal.write([id = spec_.id](Database& db) {
@@ -145,9 +146,11 @@ awaitable<Result<json>> Agent::erase() {
     return {};
   };
   (void)co_await services_.files.run(std::move(job));
-  auto const safe = co_await services_.journal.committed();
-  if (!safe) co_return safe.error();
   co_return ok(std::move(answer));
+}
+
+Error Agent::being_removed() const {
+  return conflict("agent_removed", "agent " + spec_.id + " is being removed; spawn it anew once it is gone");
 }
 
 /// Its worktree goes with it, unless something would be lost: then people are told where it is.
@@ -433,6 +436,7 @@ awaitable<void> Agent::settle() {
   if (state_ == AgentState::stopped || state_ == AgentState::suspended)
     (void)co_await services_.terminals.remove(record_.tmux_session);
   changed_.notify_all();
+  queue_.on_gate_changed();
 }
 
 awaitable<bool> Agent::wait_until_at_rest(milliseconds patience) {
@@ -442,10 +446,11 @@ awaitable<bool> Agent::wait_until_at_rest(milliseconds patience) {
 }
 
 Result<void> Agent::write_info_file() const {
+  auto const port = services_.tcp_port();
   json const info = {{"agentId", spec_.id},
                      {"runnerId", spec_.id},
                      {"provider", spec_.provider},
-                     {"controlUrl", "http://127.0.0.1:" + std::to_string(services_.tcp_port())},
+                     {"controlUrl", port > 0 ? json("http://127.0.0.1:" + std::to_string(port)) : json()},
                      {"controlSocket", services_.paths.control_socket().string()},
                      {"pid", record_.pid},
                      {"tmuxSession", record_.tmux_session},

@@ -78,6 +78,7 @@ class Agent final : private DeliveryHost {
   // DeliveryHost
   adapters::ProviderSession* taker() override;
   std::string why_not() const override;
+  bool at_rest() const override { return is_at_rest(state_); }
   bool caught_up() const override { return caught_up_; }
   adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
   void wanted() override;
@@ -125,6 +126,7 @@ class Agent final : private DeliveryHost {
   json meta(bool registration) const;
   void publish();
   void save();
+  Error being_removed() const;
 
   Services& services_;
   std::shared_ptr<adapters::Adapter const> const adapter_;
@@ -143,8 +145,9 @@ class Agent final : private DeliveryHost {
   bool adopted_ = false;    ///< the process ran before this daemon did, and has not been heard of yet
   bool caught_up_ = false;  ///< the unread messages have been fetched once
   bool launching_ = false;
-  bool interrupting_ = false;  ///< its turn is being ended from here, and what it asked with it
+  int interrupting_ = 0;  ///< so many are ending its turn from here, and what it asked with it
   adapters::ExitStatus last_status_{};
+  bool removing_ = false;    ///< erase() has begun: it takes no more orders
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate

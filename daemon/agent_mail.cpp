@@ -144,6 +144,7 @@ void Agent::answer(Approval const& approval) {
 }
 
 awaitable<Result<json>> Agent::act(std::string action, json params) {
+  if (removing_) co_return being_removed();
   FieldReader in(params);
   auto const timeout = in.integer("timeoutMs", services_.config.shutdown_timeout_ms, 1, 60'000);
   auto const content = in.string("content");
@@ -193,9 +194,9 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
   auto const session = session_;
   Result<void> done;
   if (action == "interrupt") {
-    interrupting_ = true;
+    ++interrupting_;
     done = co_await session->interrupt();
-    interrupting_ = false;
+    --interrupting_;
     if (done) services_.approvals.withdraw(spec_.id);
   } else if (action == "compact")
     done = co_await session->compact();

@@ -3,6 +3,7 @@
 #include "relay/message_json.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace ar::daemon {
 using control::Page;
@@ -105,17 +106,21 @@ awaitable<Result<std::vector<json>>> DaemonBackend::deliveries_of(std::int64_t m
   };
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();
-  std::vector<json> found;
+  std::map<std::string, Delivery> found;
+  for (auto const& [id, record] : *rows) found.emplace(id, delivery_from_journal(json::parse(record)));
   // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
   for (auto const& [id, agent] : supervisor_.agents()) {
     auto const& open = agent->queue().open();
-    if (auto it = open.find(message); it != open.end()) found.push_back(to_json(it->second, id));
+    if (auto it = open.find(message); it != open.end()) found.insert_or_assign(id, it->second);
   }
-  for (auto const& [id, record] : *rows) {
-    bool const in_memory = std::ranges::any_of(found, [&](json const& d) { return d.value("agent", "") == id; });
-    if (!in_memory) found.push_back(to_json(delivery_from_journal(json::parse(record)), id));
-  }
-  co_return found;
+  // Work that one agent has is none for the others; they find out when they try to claim it.
+  auto const waits = [](auto const& entry) { return entry.second.state == DeliveryState::queued; };
+  bool const taken =
+      std::ranges::any_of(found, [&](auto const& entry) { return entry.second.claimable && !waits(entry); });
+  if (taken) std::erase_if(found, waits);
+  std::vector<json> shown;
+  for (auto const& [id, delivery] : found) shown.push_back(to_json(delivery, id));
+  co_return shown;
 }
 
 awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
@@ -124,6 +129,9 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   json shown = relay::to_json(*message);
   auto deliveries = co_await deliveries_of(id);
   if (!deliveries) co_return deliveries.error();
+  // What other agents made of it is its sender's business.
+  auto const reader = who.kind == Principal::Kind::agent && message->from != who.agent_id ? who.agent_id : "";
+  if (!reader.empty()) std::erase_if(*deliveries, [&](json const& one) { return one.value("agent", "") != reader; });
   shown["deliveries"] = *deliveries;
   shown["reactions"] = json::array();
   shown["replies"] = json::array();
@@ -134,7 +142,8 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   answers.reply_to = id;
   auto replies = co_await services_.bus.messages(answers);
   if (!replies) co_return replies.error();
-  for (auto const& reply : *replies) shown["replies"].push_back(relay::to_json(reply));
+  for (auto const& reply : *replies)
+    if (reader.empty() || reply.from == reader || reply.to == reader) shown["replies"].push_back(relay::to_json(reply));
   co_return ok(std::move(shown));
 }
 

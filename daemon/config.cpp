@@ -376,6 +376,19 @@ Result<void> check_relay(Config const& config) {
   return {};
 }
 
+/// As it is shown: what stands under `env` or among headers may be a secret.
+json without_secrets(json options) {
+  if (!options.is_structured()) return options;
+  for (auto& [name, value] : options.items()) {
+    bool const may_be_secret = options.is_object() && (name == "env" || name.ends_with("headers")) && value.is_object();
+    if (!may_be_secret)
+      value = without_secrets(std::move(value));
+    else
+      for (auto& secret : value) secret = "(set)";
+  }
+  return options;
+}
+
 }  // namespace
 
 Result<Config> Config::load(std::filesystem::path const& file) {
@@ -395,7 +408,8 @@ Result<Config> Config::load(std::filesystem::path const& file) {
   for (auto const& setting : settings())
     config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help});
   for (auto const& [name, options] : config.providers)
-    config.explained.push_back({"providers." + name, options, origin("providers." + name), "options of this provider"});
+    config.explained.push_back(
+        {"providers." + name, without_secrets(options), origin("providers." + name), "options of this provider"});
   for (auto const& [name, table] : config.profiles)
     if (auto const profile = resolve_profile(table, name, config.profiles, ""))
       config.explained.push_back(

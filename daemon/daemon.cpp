@@ -142,19 +142,22 @@ class Daemon {
     backend_.emplace(*services_, *supervisor_, *token, [this](bool agents) { ask_to_stop(agents); });
     control::ServerConfig server_config;
     server_config.socket = paths_.control_socket();
+    server_config.tcp = config_.tcp;
     server_config.port = port;
     server_ = std::make_unique<control::ControlServer>(executor, *backend_, std::move(server_config));
     auto served = server_->start();
     if (!served) co_return served.error();
-    journal_->write([port_text = std::to_string(server_->port())](Database& db) {
-      db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES('control_port', ?1)").bind(port_text).run();
-    });
+    if (config_.tcp)
+      journal_->write([port_text = std::to_string(server_->port())](Database& db) {
+        db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES('control_port', ?1)").bind(port_text).run();
+      });
     events_->append("", "daemon.started", {{"version", kVersion}, {"pid", ::getpid()}});
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
     backend_->open();
-    spdlog::info("ready: {} agents, control socket {}, port {}", supervisor_->agents().size(),
-                 paths_.control_socket().string(), server_->port());
+    spdlog::info("ready: {} agents, control socket {}, {}", supervisor_->agents().size(),
+                 paths_.control_socket().string(),
+                 config_.tcp ? "port " + std::to_string(server_->port()) : std::string("no port"));
     co_return Result<void>();
   }
 

@@ -73,9 +73,7 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
       co_return false;
     }
     // Somebody else has it: not ours any more. Should it become free again, the bus offers it again.
-    auto const id = d.message;
-    known_.erase(id);
-    open_.erase(id);
+    forget(d.message);
     co_return false;
   }
   d.claim_token = claim->token;

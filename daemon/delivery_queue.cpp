@@ -95,6 +95,8 @@ awaitable<void> DeliveryQueue::run() {
       co_await report(*d);
     else if (auto* unknown = next_to_resolve())
       co_await resolve(*unknown);
+    else if (auto* kept = next_to_give_back())
+      co_await give_back(*kept, why_not_now(*kept));
     else if (auto* next = next_to_hand())
       co_await deliver(*next);
     else
@@ -113,6 +115,20 @@ Delivery* DeliveryQueue::next_to_report() {
 Delivery* DeliveryQueue::next_to_resolve() {
   for (auto id : ask_witness_)
     if (auto it = open_.find(id); it != open_.end() && it->second.state == State::unknown) return &it->second;
+  return nullptr;
+}
+
+/// Empty also while the agent starts: that passes.
+std::string DeliveryQueue::why_not_now(Delivery const& d) const {
+  if (host_.at_rest()) return host_.why_not();
+  auto* const taker = host_.taker();
+  return taker ? taker->gate(d.urgent) : std::string();
+}
+
+/// Work whose lease was kept for the next try, which will not come soon: others may be free for it.
+Delivery* DeliveryQueue::next_to_give_back() {
+  for (auto& [id, d] : open_)
+    if (d.state == State::queued && !d.claim_token.empty() && !why_not_now(d).empty()) return &d;
   return nullptr;
 }
 
@@ -161,6 +177,18 @@ Clock::time_point DeliveryQueue::next_retry() const {
 void DeliveryQueue::forget_settled() {
   if (std::erase_if(open_, [](auto const& entry) { return entry.second.is_settled(); }) > 0)
     services_.deliveries_changed.notify_all();
+}
+
+void DeliveryQueue::forget(relay::MessageId id) {
+  auto const it = open_.find(id);
+  bool const journalled = it->second.steps.size() > 1;  // what only waited was never saved
+  known_.erase(id);
+  open_.erase(it);
+  services_.deliveries_changed.notify_all();
+  if (!journalled) return;
+  services_.journal.write([agent = agent_id_, id](Database& db) {
+    db.prepare("DELETE FROM deliveries WHERE agent = ?1 AND message = ?2").bind(agent, id).run();
+  });
 }
 
 // ---- small ones ----

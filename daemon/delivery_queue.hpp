@@ -25,6 +25,8 @@ class DeliveryHost {
   /// The provider process that may be given prompts now; null: none, and `why_not` says so for people.
   virtual adapters::ProviderSession* taker() = 0;
   virtual std::string why_not() const = 0;
+  /// Nobody starts a provider before somebody asks for it.
+  virtual bool at_rest() const { return false; }
   /// False until the unread messages have been fetched once: those that come in meanwhile are younger, and wait.
   virtual bool caught_up() const { return true; }
   /// The record of a provider that has ended.
@@ -74,6 +76,8 @@ class DeliveryQueue {
   awaitable<void> run();
   Delivery* next_to_report();
   Delivery* next_to_resolve();
+  std::string why_not_now(Delivery const& d) const;
+  Delivery* next_to_give_back();
   Delivery* next_to_hand();
   Clock::time_point next_retry() const;
   Clock::time_point watch_for_orphaned_turn();
@@ -98,6 +102,7 @@ class DeliveryQueue {
   void save(Turn const& turn);
   void announce(Delivery const& d, char const* type);
   void forget_settled();
+  void forget(relay::MessageId id);
   adapters::Prompt prompt_of(Delivery const& d) const;
 
   Services& services_;

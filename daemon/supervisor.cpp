@@ -288,6 +288,8 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
   if (!erased) co_return erased.error();
   forget_tokens_of(id);
   agents_.erase(id);
+  auto const safe = co_await services_.journal.committed();
+  if (!safe) co_return safe.error();
   co_return ok(std::move(*erased));
 }
 

@@ -92,6 +92,18 @@ TEST_CASE("ATakenPortIsReplacedByAFreeOne") {
   CHECK(again == port);
 }
 
+TEST_CASE("WithoutTcpOnlyTheSocketIsServed") {
+  net::io_context io(1);
+  FakeBackend backend(io.get_executor());
+  TempDir dir;
+  control::ServerConfig config;
+  config.socket = dir.path() / "x.sock";
+  config.tcp = false;
+  std::uint16_t port = 1;
+  CHECK(start_code(backend, io, config, &port) == "started");
+  CHECK(port == 0);
+}
+
 TEST_CASE("StoppingFinishesAnAnswerUnderWay") {
   TestServer server;
   RawClient client(server.socket());

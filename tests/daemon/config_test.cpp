@@ -46,6 +46,16 @@ TEST_CASE("ValuesRememberWhereTheyCameFrom") {
   CHECK(config->providers.at("command")["command"][0] == "sh");
 }
 
+TEST_CASE("WhatMayBeSecretIsUsedAndNotShown") {
+  auto const config = load(
+      "[providers.codex]\nenv = {API_KEY = \"s3cret\"}\n[providers.codex.settings]\nhttp_headers = {a = \"s3cret\"}\n");
+  REQUIRE(config.has_value());
+  CHECK(config->providers.at("codex")["env"]["API_KEY"] == "s3cret");
+  auto const shown = explained(*config, "providers.codex").value.dump();
+  CHECK(shown.find("API_KEY") != std::string::npos);
+  CHECK(shown.find("s3cret") == std::string::npos);
+}
+
 TEST_CASE("MistakesAreNamedWithLineAndColumn") {
   auto const message = [](std::string const& text) {
     auto const config = load(text);

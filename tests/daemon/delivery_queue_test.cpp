@@ -150,6 +150,7 @@ class World final : public DeliveryHost {
     if (goes_after >= 0) --goes_after;
     return has_process ? &session : nullptr;
   }
+  bool at_rest() const override { return resting; }
   bool caught_up() const override { return has_unread; }
   std::string why_not() const override { return "no process"; }
   Witness witness_offline(Prompt const&) override { return offline_says; }
@@ -163,6 +164,7 @@ class World final : public DeliveryHost {
   ScriptedSession session;
   bool has_process = true;
   int goes_after = -1;  ///< the process goes after so many more looks at it; -1: it stays
+  bool resting = false;
   bool has_unread = true;
   Witness offline_says = Witness::absent;
   std::int64_t turns = 0;
@@ -345,6 +347,37 @@ TEST_CASE("ClaimedWorkWhoseProcessGoesBeforeItIsHandedIsHandedToTheNext") {
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
   };
   with_world(story);
+}
+
+TEST_CASE("ClaimedWorkOfAnAgentThatWasStoppedIsFreeForOthersAndForgottenOnceTheyHaveIt") {
+  test::TempDir temp;
+  {
+    net::io_context io(1);
+    World w(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await w.load();
+      w.goes_after = 1;
+      w.resting = true;
+      auto const id = co_await w.send([](relay::NewMessage& m) { m.claimable = true; });
+      CHECK(co_await w.until([&] { return !w.queue->held_reason().empty(); }));
+      auto const claim = co_await w.bus->claim(id, "other");
+      REQUIRE_MESSAGE(claim.has_value(), claim.error().message);
+      w.resting = false;
+      w.goes_after = -1;
+      w.has_process = true;
+      w.queue->on_ready();
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      CHECK(w.session.handed.empty());
+      co_await w.end();
+    });
+  }
+  net::io_context io(1);
+  World w(io, temp.path());
+  test::run(io, [&]() -> awaitable<void> {
+    co_await w.load();
+    CHECK(w.queue->open().empty());
+    co_await w.end();
+  });
 }
 
 TEST_CASE("ATaskIsInProgressFromTheClaimAndDoneWithItsTurn") {
