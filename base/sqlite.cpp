@@ -16,6 +16,15 @@ Error describe(sqlite3* db, std::string const& doing) {
     case SQLITE_FULL:
       return unavailable("disk_full", what + "; free some space, nothing that was acknowledged is lost");
     case SQLITE_IOERR: return unavailable("disk_error", what + "; check the disk and its free space");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return unavailable("database_busy", what + "; end the other program that uses the file, it is tried again");
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_CANTOPEN:
+      return unavailable("database_closed", what + "; check that its folder is there, ours and writable");
+    case SQLITE_NOMEM: return unavailable("no_memory", what);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return internal("database_damaged", what + "; move the file away (or restore a backup) and start again");

@@ -2,7 +2,8 @@
 // One connection is used by one thread at a time (the caller's Worker).
 //
 // Errors: SqliteError is thrown inside a database job and turned into a Result at its edge by `guarded` below, so that
-// the SQL itself stays readable. Codes: disk_full, database_damaged, database_newer, database_error.
+// the SQL itself stays readable. Codes, of what may pass (kind unavailable): disk_full, disk_error, database_busy,
+// database_closed, no_memory; of what does not: database_damaged, database_newer; and database_error: a bug of ours.
 #pragma once
 #include "base/error.hpp"
 

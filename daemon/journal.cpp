@@ -66,7 +66,8 @@ CREATE INDEX approvals_pending ON approvals(status) WHERE status = 'pending';
 )sql",
 };
 
-bool is_disk_trouble(Error const& error) { return error.kind == ErrorKind::unavailable; }
+/// The change itself is wrong, and would be for ever. Everything else is the database's trouble, and may pass.
+bool is_bug(Error const& error) { return error.code == "database_error"; }
 
 }  // namespace
 
@@ -106,7 +107,7 @@ awaitable<Result<void>> Journal::commit(std::shared_ptr<std::vector<Entry>> batc
       return {};
     };
     auto result = guarded(all);
-    if (result || is_disk_trouble(result.error())) return result;
+    if (result || !is_bug(result.error())) return result;
     // One change is a bug of ours; the others must not suffer for it.
     for (auto& entry : *batch) {
       auto const one = [&]() -> Result<void> {
@@ -116,7 +117,7 @@ awaitable<Result<void>> Journal::commit(std::shared_ptr<std::vector<Entry>> batc
         return {};
       };
       if (auto alone = guarded(one); !alone) {
-        if (is_disk_trouble(alone.error())) return alone;
+        if (!is_bug(alone.error())) return alone;
         spdlog::critical("bug: the journal refuses a change: {}", alone.error().message);
       }
     }

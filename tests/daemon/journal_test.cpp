@@ -1,0 +1,78 @@
+#include "daemon/journal.hpp"
+
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ar;
+using namespace ar::daemon;
+
+namespace {
+
+awaitable<void> execute(Journal& journal, std::string sql) {
+  auto job = [sql = std::move(sql)](Database& db) -> Result<void> {
+    db.execute(sql);
+    return {};
+  };
+  auto const done = co_await journal.read(std::move(job));
+  REQUIRE_MESSAGE(done.has_value(), done.error().message);
+}
+
+void note(Journal& journal, char const* name) {
+  journal.write(
+      [name](Database& db) { db.prepare("INSERT INTO facts(name, value) VALUES(?1, 'x')").bind(name).run(); });
+}
+
+awaitable<std::int64_t> notes(Journal& journal) {
+  auto count = [](Database& db) -> Result<std::int64_t> {
+    auto& row = db.prepare("SELECT count(*) FROM facts").bind();
+    row.step();
+    auto const found = row.integer(0);
+    row.reset();
+    return found;
+  };
+  auto const found = co_await journal.read(std::move(count));
+  REQUIRE(found.has_value());
+  co_return *found;
+}
+
+}  // namespace
+
+TEST_CASE("AJournalThatCannotWriteKeepsItsChangesAndSaysThatTheyAreNotSafe") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
+  test::run(io, [&]() -> awaitable<void> {
+    co_await execute(*journal, "PRAGMA query_only = ON");  // as a file that has become read-only
+    note(*journal, "first");
+    note(*journal, "second");
+    auto const refused = co_await journal->committed();
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == "database_closed");
+    CHECK(co_await notes(*journal) == 0);
+    co_await execute(*journal, "PRAGMA query_only = OFF");
+    for (auto const end = Clock::now() + std::chrono::seconds(20); Clock::now() < end;) {
+      auto const safe = co_await journal->committed();
+      if (safe) break;
+      co_await sleep_for(milliseconds(20));
+    }
+    CHECK(co_await notes(*journal) == 2);
+    co_await journal->stop();
+  });
+}
+
+TEST_CASE("AChangeThatIsWrongIsDroppedAloneAndTheOthersAreKept") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
+  test::run(io, [&]() -> awaitable<void> {
+    note(*journal, "first");
+    note(*journal, "first");  // against the primary key
+    note(*journal, "second");
+    auto const safe = co_await journal->committed();
+    CHECK(safe.has_value());
+    CHECK(co_await notes(*journal) == 2);
+    co_await journal->stop();
+  });
+}
