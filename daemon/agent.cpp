@@ -105,7 +105,10 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
     case AgentState::creating: (void)apply(AgentInput::start, "first start"); break;
     case AgentState::restarting: (void)apply(AgentInput::restart_due, "the daemon was restarted"); break;
     default:
-      if (is_at_rest(state_)) break;
+      if (is_at_rest(state_)) {
+        queue_.on_rest();
+        break;
+      }
       if (found) record_.last_exit = exit_text(found->exit);
       (void)apply(AgentInput::exited, "it ended while no daemon ran");
   }
@@ -436,7 +439,7 @@ awaitable<void> Agent::settle() {
   if (state_ == AgentState::stopped || state_ == AgentState::suspended)
     (void)co_await services_.terminals.remove(record_.tmux_session);
   changed_.notify_all();
-  queue_.on_gate_changed();
+  queue_.on_rest();
 }
 
 awaitable<bool> Agent::wait_until_at_rest(milliseconds patience) {

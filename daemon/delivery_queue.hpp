@@ -67,6 +67,9 @@ class DeliveryQueue {
   /// The process has ended (or the session is being let go of). Returns when nothing of it is in use any more.
   awaitable<void> on_process_gone();
 
+  /// Stopped, or given up: nobody starts a provider before somebody asks for it. Ends the tasks that were under way.
+  void on_rest();
+
   bool turn_open() const { return turn_.has_value(); }
   std::size_t waiting() const;      ///< messages not yet accepted
   std::string held_reason() const;  ///< why the first of them waits; empty: nothing holds it

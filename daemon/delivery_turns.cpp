@@ -153,6 +153,12 @@ void DeliveryQueue::end_delivery(Delivery& d, State state, std::string reason) {
   d.reason = std::move(reason);
   d.step(std::string(to_string(state)));
   d.retry_at = Clock::now();
+  if (state == State::refused || state == State::unverified) {
+    // Nothing will be said to the bus about it. The lease runs out: others may be able to do the work, and prove it.
+    leases_.drop(d.message);
+    d.claim_token.clear();
+    if (d.task) host_.work().finish("task", std::to_string(*d.task));
+  }
   save(d);
   announce(d, state == State::done      ? "message.done"
               : state == State::failed  ? "message.failed"
@@ -234,6 +240,16 @@ awaitable<void> DeliveryQueue::on_process_gone() {
   host_.work().clear({"provider-turn", "subagent", "message"});
   host_.work_changed();
   changed_.notify_all();
+}
+
+void DeliveryQueue::on_rest() {
+  // A task waits for its restored session only while there will be one; whoever waits for it must hear of it.
+  for (auto& [id, d] : open_)
+    if (d.state == State::running && d.task) {
+      d.turn = 0;
+      end_delivery(d, State::failed, "interrupted: " + host_.why_not());
+    }
+  on_gate_changed();
 }
 
 /// A turn that is open although the provider has been at rest for a while: its end was lost on the way. Closes it, or

@@ -69,9 +69,10 @@ class NoTerminals final : public adapters::TerminalHost {
 /// A bus, a journal and one queue for agent "a", as one start of the daemon would have them.
 class World final : public DeliveryHost {
  public:
-  explicit World(net::io_context& io, std::filesystem::path const& dir) : dir_(dir), changed_(io.get_executor()) {
+  explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
+      : dir_(dir), changed_(io.get_executor()) {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
-    bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", {});
+    bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits);
     events_.emplace(io.get_executor(), *journal_);
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
     services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
@@ -190,10 +191,10 @@ class World final : public DeliveryHost {
 };
 
 template <class Story>
-void with_world(Story story) {
+void with_world(Story story, relay::BusLimits limits = {}) {
   test::TempDir temp;
   net::io_context io(1);
-  World world(io, temp.path());
+  World world(io, temp.path(), limits);
   test::run(io, [&]() -> awaitable<void> {
     co_await world.load();
     co_await story(world);
@@ -420,6 +421,55 @@ TEST_CASE("ATaskThatSomebodyElseHasGotMeanwhileIsNotReportedDone") {
     CHECK(task->status == relay::TaskStatus::in_progress);
     CHECK((co_await w.bus->finish(id, other->token)).has_value());
   });
+}
+
+TEST_CASE("ATaskOfAnAgentThatWasStoppedInTheMiddleHasFailed") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 12;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    CHECK(w.state(id) == DeliveryState::running);  // a restart would go on with it
+    w.resting = true;
+    w.queue->on_rest();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto const task = co_await w.bus->task(12);
+    CHECK(task->status == relay::TaskStatus::failed);
+    CHECK(task->body == "interrupted: no process");
+    CHECK_FALSE((co_await w.bus->claim(id, "other")).has_value());
+  });
+}
+
+TEST_CASE("WorkThatCannotBeProvedKeepsNobodyBusyAndNoLease") {
+  relay::BusLimits limits;
+  limits.lease = 300ms;
+  auto story = [](World& w) -> awaitable<void> {
+    for (auto const outcome : {HandOutcome::unverified, HandOutcome::refused}) {
+      w.session.on_hand = [&](Prompt const&) {
+        Handing handing;
+        handing.outcome = outcome;
+        return handing;
+      };
+      auto const id = co_await w.send([](relay::NewMessage& m) {
+        m.claimable = true;
+        m.payload["taskId"] = 13;
+      });
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      w.work().clear_terminal();
+      CHECK(w.work().status() == "idle");
+      auto const begun = Clock::now();
+      bool free = false;
+      while (!free && Clock::now() - begun < 10s) {
+        free = (co_await w.bus->claim(id, "other")).has_value();
+        co_await sleep_for(20ms);
+      }
+      CHECK(free);
+    }
+  };
+  with_world(story, limits);
 }
 
 TEST_CASE("AFailedTurnFailsItsTaskWithTheProvidersError") {
