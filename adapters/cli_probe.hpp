@@ -2,6 +2,7 @@
 #pragma once
 #include "base/error.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -20,5 +21,15 @@ std::string version_in(std::string_view text);
 
 /// Negative, zero or positive, comparing the numbers between dots.
 int compare_numbers(std::string_view a, std::string_view b);
+
+/// The row of a table of versions, in rising order, that holds for a CLI: the last that was `seen_in` no newer one. The
+/// oldest for what is older than all; the newest when the version is not known.
+template <class Rows>
+auto const& row_of(Rows const& rows, std::string_view version) {
+  if (version.empty()) return rows.back();
+  auto const row = std::ranges::find_if(rows.rbegin(), rows.rend(),
+                                        [&](auto const& one) { return compare_numbers(one.seen_in, version) <= 0; });
+  return row == rows.rend() ? rows.front() : *row;
+}
 
 }  // namespace ar::adapters

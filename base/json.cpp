@@ -44,6 +44,17 @@ Result<json> parse_object(std::string_view text) {
   }
 }
 
+std::string text_at(json const& value, std::initializer_list<char const*> keys) {
+  json const* at = &value;
+  for (auto const* key : keys) {
+    if (!at->is_object()) return {};
+    auto const found = at->find(key);
+    if (found == at->end()) return {};
+    at = &*found;
+  }
+  return at->is_string() ? at->get<std::string>() : std::string();
+}
+
 bool is_utf8(std::string_view s) {
   std::size_t i = 0;
   auto const continuation = [&](std::size_t at) {

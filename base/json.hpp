@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,6 +25,9 @@ Result<json> parse_object(std::string_view text);
 bool is_utf8(std::string_view text);
 /// dump() that replaces ill-formed UTF-8 instead of throwing: for text that comes from terminals and files.
 std::string to_text(json const& value);
+/// The text at a path of object keys; empty when there is none.
+std::string text_at(json const& value, std::initializer_list<char const*> keys);
+inline std::string text_at(json const& value, char const* key) { return text_at(value, {key}); }
 
 /// Reads one object field by field and remembers the first error, so that a reader lists its fields and checks once:
 ///

@@ -20,6 +20,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <list>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -100,7 +102,8 @@ class Load {
  public:
   Load(net::io_context& io, int messages) : io_(io), messages_(messages), changed_(io.get_executor()) {}
 
-  Figures through(Bus& bus) { return whole(go(bus)); }
+  /// `heard`: waits until the bus knows of all who have subscribed.
+  Figures through(Bus& bus, std::function<awaitable<bool>()> heard) { return whole(go(bus, std::move(heard))); }
   Figures echo(std::uint16_t port) { return whole(go_echo(port)); }
 
  private:
@@ -122,7 +125,15 @@ class Load {
     return figures;
   }
 
-  awaitable<void> go(Bus& bus) {
+  struct Reader {
+    std::string id;
+    Notifier more;
+    std::set<std::pair<MessageId, int>> waiting{};
+    std::unique_ptr<Subscription> subscription{};
+  };
+
+  awaitable<void> go(Bus& bus, std::function<awaitable<bool>()> heard) {
+    std::list<Reader> readers;
     TaskGroup tasks(io_.get_executor(), "load");
     for (int i = 0; i < kReaders; ++i) {
       auto const id = "reader-" + std::to_string(i);
@@ -131,9 +142,16 @@ class Load {
       presence.instance_id = "i";
       presence.status = "idle";
       must(co_await bus.register_agent(presence));
-      tasks.spawn(id, read(bus, id));
+      auto& reader = readers.emplace_back(id, Notifier(io_.get_executor()));
+      BusHints hints;
+      hints.message = [&reader](Message const& message) {
+        reader.waiting.emplace(message.id, std::atoi(message.body.c_str()));
+        reader.more.notify_all();
+      };
+      reader.subscription = bus.subscribe(presence.identity, id, std::move(hints));
+      tasks.spawn(id, read(bus, reader));
     }
-    (void)co_await sleep_for(300ms);  // until every reader is heard
+    if (!co_await heard()) throw std::runtime_error("the bus does not answer");
     auto const start = Clock::now();
     for (int i = 0; i < kReaders; ++i) tasks.spawn("sender", send(bus));
     while (static_cast<int>(accepted_.size()) < messages_) {
@@ -161,24 +179,15 @@ class Load {
     }
   }
 
-  awaitable<void> read(Bus& bus, std::string id) {
-    std::set<std::pair<MessageId, int>> waiting;
-    Notifier more(io_.get_executor());
-    BusHints hints;
-    hints.message = [&](Message const& message) {
-      waiting.emplace(message.id, std::atoi(message.body.c_str()));
-      more.notify_all();
-    };
-    Identity const who{id};
-    auto const subscription = bus.subscribe(who, id, std::move(hints));
+  awaitable<void> read(Bus& bus, Reader& reader) {
     for (;;) {
-      if (waiting.empty()) {
-        (void)co_await more.wait();
+      if (reader.waiting.empty()) {
+        (void)co_await reader.more.wait();
         continue;
       }
-      auto const [message, number] = *waiting.begin();
-      waiting.erase(waiting.begin());
-      auto const claim = co_await bus.claim(message, id);
+      auto const [message, number] = *reader.waiting.begin();
+      reader.waiting.erase(reader.waiting.begin());
+      auto const claim = co_await bus.claim(message, reader.id);
       if (!claim) continue;  // a doubled hint
       must(co_await bus.finish(message, claim->token));
       ++accepted_[number];
@@ -221,7 +230,8 @@ class Load {
 Figures measure_embedded(std::filesystem::path const& folder, int messages) {
   net::io_context io(1);
   auto bus = must(EmbeddedBus::open(io.get_executor(), folder / "relay.db"));
-  auto figures = Load(io, messages).through(*bus);
+  auto at_once = []() -> awaitable<bool> { co_return true; };
+  auto figures = Load(io, messages).through(*bus, at_once);
   auto const stopped = net::co_spawn(io, bus->stop(), net::use_future);
   while (stopped.wait_for(0s) != std::future_status::ready) io.run_one();
   return figures;
@@ -249,10 +259,12 @@ Figures measure_remote(std::filesystem::path const& folder, int messages) {
   config.url = "http://127.0.0.1:" + std::to_string(port);
   config.token_file = folder / "token";
   auto bus = must(RemoteBus::open(io.get_executor(), config));
-  auto measure = [&]() -> awaitable<void> { (void)co_await bus->reach(10s); };
-  auto const wait = net::co_spawn(io, measure(), net::use_future);
+  auto reached = [&bus] { return bus->reach(10s); };
+  auto wait = net::co_spawn(io, reached(), net::use_future);
   while (wait.wait_for(0s) != std::future_status::ready) io.run_one();
-  auto figures = Load(io, messages).through(*bus);
+  if (!wait.get()) throw std::runtime_error("the relay does not answer");
+  // The relay takes the frames of a connection in their order: after the pong it has heard every subscriber.
+  auto figures = Load(io, messages).through(*bus, reached);
   auto const stopped = net::co_spawn(io, bus->stop(), net::use_future);
   while (stopped.wait_for(0s) != std::future_status::ready) io.run_one();
   bus.reset();

@@ -1,7 +1,7 @@
 #include "cli/api_client.hpp"
 
+#include "base/http_error.hpp"
 #include "base/version.hpp"
-#include "cli/exit_status.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 namespace net = boost::asio;
-namespace http = boost::beast::http;
+namespace beast = boost::beast;
 
 namespace ar::cli {
 namespace {
@@ -122,13 +122,13 @@ class Socket {
   SteadyClock::time_point deadline_{};
 };
 
-http::request<http::string_body> make_request(Endpoint const& endpoint, Call const& call) {
-  http::request<http::string_body> request{http::string_to_verb(call.method), call.target, 11};
-  request.set(http::field::host, "localhost");
-  request.set(http::field::user_agent, std::string("agent-runner/") + kVersion);
-  request.set(http::field::accept, "application/json");
-  if (!endpoint.token.empty()) request.set(http::field::authorization, "Bearer " + endpoint.token);
-  if (!call.body.empty()) request.set(http::field::content_type, call.content_type);
+beast::http::request<beast::http::string_body> make_request(Endpoint const& endpoint, Call const& call) {
+  beast::http::request<beast::http::string_body> request{beast::http::string_to_verb(call.method), call.target, 11};
+  request.set(beast::http::field::host, "localhost");
+  request.set(beast::http::field::user_agent, std::string("agent-runner/") + kVersion);
+  request.set(beast::http::field::accept, "application/json");
+  if (!endpoint.token.empty()) request.set(beast::http::field::authorization, "Bearer " + endpoint.token);
+  if (!call.body.empty()) request.set(beast::http::field::content_type, call.content_type);
   for (auto const& [name, value] : call.headers) request.set(name, value);
   request.body() = call.body;
   request.prepare_payload();
@@ -142,21 +142,6 @@ Error wire_error(error_code const& ec, Call const& call) {
                      " ms; see agent-runner doctor and agent-runner logs");
   return unavailable("daemon_lost", "the connection to the daemon broke during " + what + " (" + ec.message() +
                                         "); see agent-runner logs, then try again");
-}
-
-/// The daemon's problem document as an Error; any other text is quoted.
-Error problem(int status, std::string const& body) {
-  auto const document = parse_object(body);
-  auto const text = [&](char const* name) -> std::string {
-    if (!document || !document->contains(name) || !(*document)[name].is_string()) return {};
-    return (*document)[name].get<std::string>();
-  };
-  std::string message = text("detail");
-  if (message.empty()) message = text("title");
-  if (message.empty())
-    message = "the daemon answered " + std::to_string(status) + (body.empty() ? "" : ": " + body.substr(0, 200));
-  auto code = text("code");
-  return {error_kind(status), code.empty() ? "http_" + std::to_string(status) : code, message, text("field")};
 }
 
 }  // namespace
@@ -214,13 +199,13 @@ Result<std::string> ApiClient::attempt(Call const& call, bool& answered) {
   connection.socket.expires_after(call.patience);
   auto const request = make_request(endpoint_, call);
   error_code write_error;
-  http::write(connection.socket, request, write_error);
+  beast::http::write(connection.socket, request, write_error);
   // A daemon that refuses early (too large, no right) answers and closes before it has read everything, so
   // the answer counts even when the writing failed.
-  http::response_parser<http::string_body> parser;
+  beast::http::response_parser<beast::http::string_body> parser;
   parser.body_limit(largest_answer);
   error_code ec;
-  http::read(connection.socket, connection.buffer, parser, ec);
+  beast::http::read(connection.socket, connection.buffer, parser, ec);
   answered = parser.got_some();
   if (ec) {
     connection_.reset();
@@ -229,7 +214,7 @@ Result<std::string> ApiClient::attempt(Call const& call, bool& answered) {
   auto response = parser.release();
   if (write_error || !response.keep_alive()) connection_.reset();
   auto const status = static_cast<int>(response.result_int());
-  if (status >= 400) return problem(status, response.body());
+  if (status >= 400) return http::refusal_of(status, response.body(), "the daemon");
   return std::move(response.body());
 }
 
@@ -271,7 +256,7 @@ Result<json> ApiClient::remove(std::string target) { return call({.method = "DEL
 struct EventStream::State {
   Socket socket;
   boost::beast::flat_buffer buffer;
-  http::response_parser<http::string_body> response;
+  beast::http::response_parser<beast::http::string_body> response;
   EventStreamParser events;
   SteadyClock::time_point heard = SteadyClock::now();
 };
@@ -288,14 +273,14 @@ Result<std::unique_ptr<EventStream>> EventStream::open(Endpoint const& endpoint,
   if (!after.empty()) request.headers.emplace_back("Last-Event-ID", std::move(after));
   state->socket.expires_after(request.patience);
   error_code ec;
-  http::write(state->socket, make_request(endpoint, request), ec);
+  beast::http::write(state->socket, make_request(endpoint, request), ec);
   if (ec) return wire_error(ec, request);
   state->response.body_limit(boost::none);
-  http::read_header(state->socket, state->buffer, state->response, ec);
+  beast::http::read_header(state->socket, state->buffer, state->response, ec);
   if (ec) return wire_error(ec, request);
   if (auto const status = static_cast<int>(state->response.get().result_int()); status >= 400) {
-    http::read(state->socket, state->buffer, state->response, ec);
-    return problem(status, state->response.get().body());
+    beast::http::read(state->socket, state->buffer, state->response, ec);
+    return http::refusal_of(status, state->response.get().body(), "the daemon");
   }
   // Not eager: an eager parser wants the next chunk's head before it hands out the present chunk's body, so
   // that every event would be late by one.
@@ -314,7 +299,7 @@ Result<std::optional<StreamEvent>> EventStream::next(std::optional<milliseconds>
     auto const until = std::min(give_up, state.heard + silence_limit);
     state.socket.expires_after(std::chrono::ceil<milliseconds>(until - SteadyClock::now()));
     error_code ec;
-    http::read_some(state.socket, state.buffer, state.response, ec);
+    beast::http::read_some(state.socket, state.buffer, state.response, ec);
     auto& body = state.response.get().body();
     if (!body.empty()) state.heard = SteadyClock::now();
     state.events.feed(body);

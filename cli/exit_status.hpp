@@ -28,24 +28,4 @@ constexpr int exit_status(ErrorKind kind) {
   return exit_failed;
 }
 
-/// The kind of error an HTTP status stands for.
-constexpr ErrorKind error_kind(int http_status) {
-  switch (http_status) {
-    case 400:
-    case 422: return ErrorKind::invalid;
-    case 401: return ErrorKind::unauthorized;
-    case 403: return ErrorKind::forbidden;
-    case 404: return ErrorKind::not_found;
-    case 409:
-    case 412: return ErrorKind::conflict;
-    case 408:
-    case 504: return ErrorKind::timeout;
-    case 413: return ErrorKind::too_large;
-    case 429:
-    case 502:
-    case 503: return ErrorKind::unavailable;
-    default: return ErrorKind::internal;
-  }
-}
-
 }  // namespace ar::cli

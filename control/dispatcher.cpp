@@ -30,7 +30,7 @@ Error internal_fault(char const* what) {
 }  // namespace
 
 Dispatcher::Dispatcher(Backend& backend, Limits const& limits)
-    : backend_(backend), limits_(limits), router_(route_names()) {}
+    : backend_(backend), limits_(limits), router_(routes(), "docs/control-api.md") {}
 
 std::size_t Dispatcher::body_limit(Body body) const {
   switch (body) {
@@ -58,48 +58,32 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
     if (head.count(once) > 1) return invalid(once, std::string("the header ") + once + " is given twice; give it once");
   if (auto error = check_host_and_origin(head, port_)) return *error;
 
-  std::string_view const target = head.target;
-  if (!target.starts_with('/'))
-    return invalid("target", "the request's target must be a path, like /v1/agents; send no proxy request");
-  auto const question = target.find('?');
-  auto match = router_.match(head.method, target.substr(0, question));
-  Route const* const found = match.route ? &routes()[*match.route] : nullptr;
+  auto match = router_.match(head);
+  if (!match) return match.error();
+  Route const* const route = match->route ? &routes()[*match->route] : nullptr;
 
   Admitted admitted{};
   // Strangers learn nothing of what exists: who asks comes before what was asked for.
-  if (!found || found->right != Right::none) {
+  if (!route || route->right != Right::none) {
     auto who = authenticate(head);
     if (!who) return who.error();
     admitted.who = std::move(*who);
   }
-  if (!found) {
-    if (match.allow.empty())
-      return not_found("no_such_route",
-                       "there is nothing at " + path_of(head) + "; docs/control-api.md lists the routes");
-    refusal.headers.push_back({"Allow", match.allow});
-    refusal.status = 405;
-    return Error{ErrorKind::invalid, "method_not_allowed",
-                 path_of(head) + " takes " + match.allow + ", not " + head.method};
-  }
-  Route const& route = *found;
-  if (match.bad_escape) return invalid("target", "the path is not percent-encoded UTF-8");
+  if (auto const there = router_.check(head, *match, refusal); !there) return there.error();
   if (admitted.who.kind == Principal::Kind::agent) {
-    if (route.right == Right::operator_)
+    if (route->right == Right::operator_)
       return Error{ErrorKind::forbidden, "operator_only",
-                   "an agent's token does not reach " + std::string(route.pattern) + "; the operator's does"};
-    if (match.parameter == "{agent}" && match.argument != admitted.who.agent_id)
+                   "an agent's token does not reach " + std::string(route->pattern) + "; the operator's does"};
+    if (match->parameter == "{agent}" && match->argument != admitted.who.agent_id)
       return Error{ErrorKind::forbidden, "not_your_agent",
                    "an agent's token reaches that agent only, and this is the one of " + admitted.who.agent_id};
   }
-  auto query = Query::parse(question == std::string_view::npos ? std::string_view() : target.substr(question + 1));
+  auto query = router_.query(*match);
   if (!query) return query.error();
-  if (auto const stranger = query->unknown(route.query))
-    return invalid(*stranger, *stranger + " is no parameter of " + std::string(route.pattern) +
-                                  (route.query.empty() ? "; it has none" : "; it has: " + std::string(route.query)));
-  admitted.route = &route;
+  admitted.route = route;
   admitted.query = std::move(*query);
-  admitted.argument = std::move(match.argument);
-  admitted.parameter = match.parameter;
+  admitted.argument = std::move(match->argument);
+  admitted.parameter = match->parameter;
   return admitted;
 }
 

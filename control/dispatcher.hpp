@@ -2,6 +2,7 @@
 // large a body, the handler, errors and logging. In two steps, so that nobody without the right can make the
 // server read a body.
 #pragma once
+#include "base/http/router.hpp"
 #include "base/http/service.hpp"
 #include "control/limits.hpp"
 #include "control/route.hpp"

@@ -3,7 +3,6 @@
 #pragma once
 #include "base/http/client.hpp"
 #include "base/http/http.hpp"
-#include "base/http/router.hpp"
 #include "base/http/url.hpp"
 #include "control/backend.hpp"
 
@@ -79,7 +78,5 @@ std::optional<Error> set_argument(Call& call, std::string_view parameter, std::s
 
 /// All of them, in the order of docs/control-api.md.
 std::vector<Route> const& routes();
-/// In the same order.
-std::vector<http::RouteName> route_names();
 
 }  // namespace ar::control

@@ -1,7 +1,6 @@
 #include "daemon/agent.hpp"
 
 #include "base/ids.hpp"
-#include "daemon/launch_environment.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -10,10 +9,6 @@
 namespace ar::daemon {
 using namespace std::chrono_literals;
 using adapters::ExitStatus;
-
-namespace {
-constexpr auto kLaunchAgain = 2s;  ///< after a failure that may pass by itself
-}
 
 Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
              AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed)
@@ -35,36 +30,6 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
 Agent::~Agent() = default;
 
 // ---- beginning and end ----
-
-awaitable<Result<void>> Agent::check_launch() const {
-  auto request = launch_request();
-  if (!request) co_return request.error();
-  request->new_session_id = new_uuid();
-  if (auto const& profile = spec_.agent_profile; profile && profile->strict)
-    if (auto const why = projection().first_impossible(); !why.empty())
-      co_return invalid("agentProfile", "the profile " + profile->name + " is strict, and " + spec_.provider +
-                                            " cannot be made to comply with it: " + why);
-  auto const plan = co_await prepare(std::move(*request));
-  if (!plan) co_return plan.error();
-  co_return Result<void>();
-}
-
-awaitable<Result<adapters::LaunchPlan>> Agent::prepare(adapters::LaunchRequest request) const {
-  auto job = [adapter = adapter_, request = std::move(request)] { return adapter->prepare(request); };
-  co_return co_await services_.launches.run(std::move(job));
-}
-
-adapters::ProjectionReport const& Agent::projection() const {
-  if (!projection_) {
-    auto const request = launch_request();
-    if (!request) {
-      static adapters::ProjectionReport const none;
-      return none;
-    }
-    projection_ = adapter_->projection(*request);
-  }
-  return *projection_;
-}
 
 void Agent::begin() {
   record_.created_at = record_.since = wall_now();
@@ -215,143 +180,6 @@ void Agent::perform(Action action) {
   }
 }
 
-Result<adapters::LaunchRequest> Agent::launch_request() const {
-  adapters::LaunchRequest request;
-  request.agent_id = spec_.id;
-  request.cwd = spec_.cwd;
-  request.model = spec_.model;
-  request.effort = spec_.effort;
-  request.approval_mode = spec_.approval_mode;
-  request.label = spec_.label;
-  request.request_input = spec_.request_input;
-  request.system_prompt_append = spec_.system_prompt_append;
-  request.provider_args = spec_.provider_args;
-  request.profile = spec_.agent_profile;
-  if (auto const it = services_.config.providers.find(spec_.provider); it != services_.config.providers.end())
-    request.options = it->second;
-  request.options.update(spec_.options);
-  request.agent_dir = services_.paths.agent_dir(spec_.id);
-  request.hook_client = services_.bin_dir / "agent-runner-hook";
-  request.plugin_dir = services_.share_dir / "plugins" / spec_.provider;
-  request.resume_session = record_.session_id;
-
-  LaunchFacts facts{spec_.id, spec_.id, record_.provider_session, "", spec_.approval_mode};
-  facts.workspace_mode = spec_.workspace.mode;
-  facts.token = token_.token;
-  facts.token_jti = token_.jti;
-  facts.token_profile = token_.profile;
-  if (token_.expires_at) facts.token_expires_at = std::to_string(to_millis(*token_.expires_at) / 1000);
-  facts.tcp_port = services_.tcp_port();
-  facts.relay_url = facts.tcp_port > 0 ? "http://127.0.0.1:" + std::to_string(facts.tcp_port) : "";
-  facts.control_socket = services_.paths.control_socket();
-  facts.info_file = request.agent_dir / "runner.json";
-  facts.bin_dir = services_.bin_dir;
-  auto extra = spec_.environment;
-  if (auto const it = request.options.find("env"); it != request.options.end() && it->is_object())
-    for (auto const& [name, value] : it->items())
-      if (value.is_string()) extra.try_emplace(name, value.get<std::string>());
-  request.environment = launch_environment(own_environment(), services_.config.pass_environment, facts, extra);
-  if (auto made = make_private_dir(services_.paths.state_dir / "agents"); !made) return made.error();
-  if (auto made = make_private_dir(request.agent_dir); !made) return made.error();
-  if (auto made = make_private_dir(files_dir()); !made) return made.error();
-  return request;
-}
-
-awaitable<void> Agent::launch() {
-  launching_ = true;
-  struct Done {
-    Agent& agent;
-    ~Done() {
-      agent.launching_ = false;
-      agent.changed_.notify_all();
-    }
-  } done{*this};
-  record_.provider_session = new_uuid();
-  record_.started_at = wall_now();
-  record_.pid = 0;
-  auto request = launch_request();
-  if (!request) {
-    launch_failed(request.error());
-    co_return;
-  }
-  bool const resumes = !record_.session_id.empty() && adapter_->can_resume(*request, record_.session_id);
-  // A provider refuses an id that was used before; one that was never prompted may be used again.
-  request->new_session_id = record_.session_id.empty() ? new_uuid() : record_.session_id;
-  if (!resumes) request->resume_session.clear();
-  auto plan = co_await prepare(std::move(*request));
-  if (!plan) {
-    launch_failed(plan.error());
-    co_return;
-  }
-  record_.session_id = plan->session_id;
-  if (!plan->resumes) record_.transcript.clear();
-  record_.process_token_hash = sha256_hex(token_.token);
-  tokens_changed_(*this);
-  save();
-  auto const safe = co_await services_.journal.committed();
-  if (!safe) {
-    launch_failed(safe.error());
-    co_return;
-  }
-  (void)write_info_file();
-  adapters::TerminalSpec terminal_spec;
-  terminal_spec.session = record_.tmux_session;
-  terminal_spec.argv = plan->argv;
-  for (auto const& [name, value] : plan->environment) terminal_spec.environment.push_back(name + "=" + value);
-  terminal_spec.directory = spec_.cwd;
-  terminal_spec.columns = static_cast<int>(services_.config.attach_columns);
-  terminal_spec.rows = static_cast<int>(services_.config.attach_rows);
-  auto on_exit = [this, whose = record_.provider_session](ExitStatus status) { receive(Exit{status, whose}); };
-  auto terminal = co_await services_.terminals.start(terminal_spec, on_exit);
-  if (!terminal && terminal.error().code == "session_exists") {
-    // Left by a start whose answer was lost; nothing of ours drives it.
-    (void)co_await services_.terminals.remove(record_.tmux_session);
-    terminal = co_await services_.terminals.start(std::move(terminal_spec), std::move(on_exit));
-  }
-  if (!terminal) {
-    launch_failed(terminal.error());
-    co_return;
-  }
-  record_.pid = (*terminal)->pid();
-  save();
-  (void)write_info_file();
-  services_.events.append(spec_.id, "agent.launched",
-                          {{"pid", record_.pid}, {"resumed", plan->resumes}, {"sessionId", record_.session_id}});
-  (void)apply(AgentInput::launched, plan->resumes ? "started, session resumed" : "started");
-  open_session(std::move(*terminal), false);
-}
-
-void Agent::launch_failed(Error const& error) {
-  // An agent that ran before is not given up because the disk is full or the tmux server has just been killed.
-  bool const may_pass = error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
-  if (!may_pass || state_ != AgentState::restarting) {
-    (void)apply(AgentInput::launch_failed, error.message);
-    return;
-  }
-  record_.reason = error.message + "; tried again every " + std::to_string(kLaunchAgain.count()) + " s";
-  spdlog::warn("agent {}: cannot start it now: {}", spec_.id, error.message);
-  save();
-  tasks_.spawn("launch again", restart_later(kLaunchAgain));
-}
-
-void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {
-  terminal_ = std::move(terminal);
-  launched_as_ = record_.provider_session;
-  provider_ready_ = false;
-  adopted_ = adopted;
-  auto request = launch_request();
-  adapters::SessionContext context;
-  context.executor = services_.executor;
-  context.terminal = terminal_;
-  if (request) context.request = std::move(*request);
-  context.session_id = record_.session_id;
-  context.transcript = record_.transcript;
-  context.adopted = adopted;
-  context.emit = [this](adapters::ProviderEvent event) { receive(std::move(event)); };
-  session_ = adapter_->open(std::move(context));
-  session_->start();
-}
-
 awaitable<void> Agent::terminate() {
   bool const hard = std::exchange(hard_, false);
   auto const patience = std::exchange(patience_, milliseconds(services_.config.shutdown_timeout_ms));
@@ -446,20 +274,6 @@ awaitable<bool> Agent::wait_until_at_rest(milliseconds patience) {
   auto const deadline = Clock::now() + patience;
   while (!is_at_rest(state_) && Clock::now() < deadline) co_await changed_.wait(deadline);
   co_return is_at_rest(state_);
-}
-
-Result<void> Agent::write_info_file() const {
-  auto const port = services_.tcp_port();
-  json const info = {{"agentId", spec_.id},
-                     {"runnerId", spec_.id},
-                     {"provider", spec_.provider},
-                     {"controlUrl", port > 0 ? json("http://127.0.0.1:" + std::to_string(port)) : json()},
-                     {"controlSocket", services_.paths.control_socket().string()},
-                     {"pid", record_.pid},
-                     {"tmuxSession", record_.tmux_session},
-                     {"tmuxSocket", services_.paths.tmux_socket().string()},
-                     {"startedAt", to_iso8601(record_.started_at)}};
-  return write_file(services_.paths.agent_dir(spec_.id) / "runner.json", info.dump(2) + "\n");
 }
 
 std::string Agent::exit_text(ExitStatus const& status) const {

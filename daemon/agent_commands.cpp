@@ -29,11 +29,6 @@ constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true, true}
                                           {"agent.clearContext", "clear"},
                                           {"agent.injectContext", "inject"}}};
 
-std::string text_of(json const& params, char const* name) {
-  auto const it = params.find(name);
-  return it != params.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 }  // namespace
 
 void Agent::take_command(relay::Command const& command) {
@@ -59,7 +54,7 @@ awaitable<void> Agent::run_command(relay::Command command) {
                    {"runnerId", spec_.id},
                    {"policyName", spec_.policy_name},
                    {"spawnRequestId", spec_.spawn_request_id},
-                   {"reason", text_of(command.params, "reason")}};
+                   {"reason", text_at(command.params, "reason")}};
     if (done) {
       result["providerResult"] = *done;
     } else {

@@ -14,6 +14,9 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 namespace {
 
+/// While memory is tight and no agent may be suspended: whether it still is tight. (As often as MemoryWatch looks.)
+constexpr auto kLookAgain = 10s;
+
 struct StoredAgent {
   AgentSpec spec;
   AgentState state;
@@ -100,8 +103,10 @@ awaitable<void> Supervisor::free_memory() {
   for (;;) {
     auto const why = co_await watch.tight();
     auto const agent = longest_idle();
-    if (!agent) {
-      co_await sleep_for(10s);  // all work, or could not go on after it
+    if (!agent) {  // all work, or could not go on after it
+      auto const until = Clock::now() + kLookAgain;
+      while (!longest_idle() && Clock::now() < until)
+        (void)co_await services_.events.wait({}, services_.events.last(), until);
       continue;
     }
     json params = {{"reason", "memory is tight: " + why}};

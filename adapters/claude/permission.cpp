@@ -7,12 +7,6 @@ namespace {
 
 constexpr char const* kDenied = "The person who was asked denied this.";
 
-std::string text_at(json const& object, char const* name) {
-  if (!object.is_object()) return {};
-  auto const it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 json const& array_at(json const& object, char const* name) {
   static json const none = json::array();
   if (!object.is_object()) return none;

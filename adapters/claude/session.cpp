@@ -19,11 +19,6 @@ constexpr auto kReadyGrace = milliseconds(3'000);
 constexpr auto kHooksComeBack = milliseconds(2'000);
 constexpr std::size_t kToolInputShown = 4096;
 
-std::string text_at(json const& payload, char const* name) {
-  auto const it = payload.find(name);
-  return it != payload.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 /// The number at a path of object keys; 0 when absent.
 double number_at(json const& payload, std::initializer_list<char const*> keys) {
   json const* at = &payload;

@@ -18,11 +18,6 @@ constexpr auto kLookAgain = milliseconds(1'000);
 constexpr auto kLiveStateGrace = milliseconds(1'500);
 constexpr std::size_t kCallsKept = 64;
 
-std::string text_at(json const& payload, char const* name) {
-  auto const it = payload.find(name);
-  return it != payload.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 /// Which tool is called with what, by whom: inputs may be large, so only their hash is kept.
 std::size_t call_digest(json const& payload) {
   auto const input = payload.find("tool_input");

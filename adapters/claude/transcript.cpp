@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kLongestLine = 64U << 20;
 
-std::string string_at(json const& object, char const* name) {
-  if (!object.is_object()) return {};
-  auto const it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 bool flag(json const& object, char const* name) {
   auto const it = object.find(name);
   return it != object.end() && it->is_boolean() && it->get<bool>();
@@ -31,7 +25,7 @@ std::vector<std::string> texts_of(json const& content) {
   std::vector<std::string> texts;
   if (content.is_array())
     for (auto const& block : content)
-      if (string_at(block, "type") == "text") texts.push_back(string_at(block, "text"));
+      if (text_at(block, "type") == "text") texts.push_back(text_at(block, "text"));
   return texts;
 }
 
@@ -66,8 +60,8 @@ void read_assistant(json const& record, std::vector<TranscriptFact>& facts) {
 }
 
 void read_queue_operation(json const& record, std::vector<TranscriptFact>& facts) {
-  auto const enqueue = string_at(record, "operation") == "enqueue";
-  auto const content = string_at(record, "content");
+  auto const enqueue = text_at(record, "operation") == "enqueue";
+  auto const content = text_at(record, "content");
   TranscriptFact fact{.kind = enqueue ? TranscriptFact::Kind::enqueued : TranscriptFact::Kind::unqueued,
                       .nonces = whole_envelopes(content),
                       .text = content};
@@ -76,7 +70,7 @@ void read_queue_operation(json const& record, std::vector<TranscriptFact>& facts
 
 void read_attachment(json const& record, std::vector<TranscriptFact>& facts) {
   auto const attachment = record.find("attachment");
-  if (attachment == record.end() || string_at(*attachment, "type") != "queued_command") return;
+  if (attachment == record.end() || text_at(*attachment, "type") != "queued_command") return;
   auto const prompt = attachment->find("prompt");
   if (prompt == attachment->end()) return;
   for (auto& text : texts_of(*prompt)) consumed(std::move(text), facts);
@@ -133,7 +127,7 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
     ++junk_;
     return;
   }
-  auto const type = string_at(record, "type");
+  auto const type = text_at(record, "type");
   if (type == "user")
     read_user(record, facts);
   else if (type == "assistant")
@@ -142,7 +136,7 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
     read_queue_operation(record, facts);
   else if (type == "attachment")
     read_attachment(record, facts);
-  else if (type == "system" && string_at(record, "subtype") == "turn_duration")
+  else if (type == "system" && text_at(record, "subtype") == "turn_duration")
     facts.push_back({.kind = TranscriptFact::Kind::turn_ended});
 }
 

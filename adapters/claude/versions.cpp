@@ -2,7 +2,6 @@
 
 #include "adapters/cli_probe.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace ar::adapters::claude {
@@ -51,13 +50,6 @@ constexpr std::array kRows{
 
 VersionRow const& newest_row() { return kRows.back(); }
 
-VersionRow const& row_for(std::string_view version) {
-  if (version.empty()) return newest_row();
-  // Rows stand in rising order: the last one that is not newer than the CLI; older than all: the oldest.
-  auto const row = std::ranges::find_if(kRows.rbegin(), kRows.rend(), [&](VersionRow const& candidate) {
-    return compare_numbers(candidate.seen_in, version) <= 0;
-  });
-  return row == kRows.rend() ? kRows.front() : *row;
-}
+VersionRow const& row_for(std::string_view version) { return row_of(kRows, version); }
 
 }  // namespace ar::adapters::claude

@@ -25,17 +25,6 @@ std::string snake_case(std::string_view name) {
 
 }  // namespace
 
-std::string text_at(json const& value, std::initializer_list<char const*> keys) {
-  json const* at = &value;
-  for (auto const* key : keys) {
-    if (!at->is_object()) return {};
-    auto const found = at->find(key);
-    if (found == at->end()) return {};
-    at = &*found;
-  }
-  return at->is_string() ? at->get<std::string>() : std::string();
-}
-
 std::string client_id(std::string_view nonce) { return std::string(kClientIdPrefix) + std::string(nonce); }
 
 std::string nonce_of(std::string_view client_id) {

@@ -9,9 +9,6 @@
 
 namespace ar::adapters::codex {
 
-/// The string at a path of object keys; empty when it is not there.
-std::string text_at(json const& value, std::initializer_list<char const*> keys);
-
 /// The id a message of ours carries in Codex, from its nonce and back; empty: not one of ours.
 std::string client_id(std::string_view nonce);
 std::string nonce_of(std::string_view client_id);

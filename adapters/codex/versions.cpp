@@ -2,7 +2,6 @@
 
 #include "adapters/cli_probe.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace ar::adapters::codex {
@@ -24,12 +23,6 @@ constexpr std::array kRows{
 
 VersionRow const& newest_row() { return kRows.back(); }
 
-VersionRow const& row_for(std::string_view version) {
-  if (version.empty()) return newest_row();
-  auto const row = std::ranges::find_if(kRows.rbegin(), kRows.rend(), [&](VersionRow const& candidate) {
-    return compare_numbers(candidate.seen_in, version) <= 0;
-  });
-  return row == kRows.rend() ? kRows.front() : *row;
-}
+VersionRow const& row_for(std::string_view version) { return row_of(kRows, version); }
 
 }  // namespace ar::adapters::codex

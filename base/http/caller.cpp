@@ -1,10 +1,10 @@
 #include "base/http/caller.hpp"
 
 #include "base/http/accept_websocket.hpp"
-#include "base/http/refusal.hpp"
 #include "base/http/stream.hpp"
 #include "base/http/url.hpp"
 #include "base/http/within.hpp"
+#include "base/http_error.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>

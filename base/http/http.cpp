@@ -1,5 +1,7 @@
 #include "base/http/http.hpp"
 
+#include "base/http_error.hpp"
+
 #include <algorithm>
 
 namespace ar::http {
@@ -23,21 +25,6 @@ Response json_response(json const& value, int status) { return json_text_respons
 Result<Response> respond(Result<json> const& value, int status) {
   if (!value) return value.error();
   return json_response(*value, status);
-}
-
-int status_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::invalid: return 400;
-    case ErrorKind::unauthorized: return 401;
-    case ErrorKind::forbidden: return 403;
-    case ErrorKind::not_found: return 404;
-    case ErrorKind::conflict: return 409;
-    case ErrorKind::too_large: return 413;
-    case ErrorKind::unavailable: return 503;
-    case ErrorKind::timeout: return 504;
-    case ErrorKind::internal: return 500;
-  }
-  return 500;
 }
 
 Response problem(Error const& error, int status, json const& extra) {

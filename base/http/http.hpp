@@ -50,7 +50,6 @@ Response json_text_response(std::string text, int status = 200);
 /// `value` as JSON, or its error: the usual end of a handler.
 Result<Response> respond(Result<json> const& value, int status = 200);
 
-int status_of(ErrorKind kind);
 /// The RFC 9457 document {type, title, status, code, detail, field?}; `extra`'s members are added to it.
 /// `status` 0: the one of the error's kind.
 Response problem(Error const& error, int status = 0, json const& extra = json::object());

@@ -1,7 +1,5 @@
 #include "base/http/router.hpp"
 
-#include "base/http/url.hpp"
-
 #include <algorithm>
 
 namespace ar::http {
@@ -23,8 +21,8 @@ bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
 
 }  // namespace
 
-Router::Router(std::vector<RouteName> const& routes) {
-  for (auto const& route : routes) entries_.push_back({route.method, split(route.pattern)});
+void Router::add(std::string_view method, std::string_view pattern, std::string_view query) {
+  entries_.push_back({method, pattern, query, split(pattern)});
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
@@ -59,6 +57,39 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
     return match;
   }
   return match;
+}
+
+Result<Router::Match> Router::match(Request const& head) const {
+  std::string_view const target = head.target;
+  if (!target.starts_with('/')) return invalid("target", "the request's target must be a path; send no proxy request");
+  auto const question = target.find('?');
+  auto found = match(head.method, target.substr(0, question));
+  if (question != std::string_view::npos) found.query = target.substr(question + 1);
+  return found;
+}
+
+Result<void> Router::check(Request const& head, Match const& match, Response& refusal) const {
+  if (!match.route) {
+    auto const path = head.target.substr(0, head.target.find('?'));
+    if (match.allow.empty())
+      return not_found("no_such_route",
+                       "there is nothing at " + path + "; " + std::string(page_) + " lists the routes");
+    refusal.headers.push_back({"Allow", match.allow});
+    refusal.status = 405;
+    return Error{ErrorKind::invalid, "method_not_allowed", path + " takes " + match.allow + ", not " + head.method};
+  }
+  if (match.bad_escape) return invalid("target", "the path is not percent-encoded UTF-8");
+  return {};
+}
+
+Result<Query> Router::query(Match const& match) const {
+  auto query = Query::parse(match.query);
+  if (!query) return query.error();
+  auto const& route = entries_[*match.route];
+  if (auto const stranger = query->unknown(route.query))
+    return invalid(*stranger, *stranger + " is no parameter of " + std::string(route.pattern) +
+                                  (route.query.empty() ? "; it has none" : "; it has: " + std::string(route.query)));
+  return query;
 }
 
 }  // namespace ar::http

@@ -1,5 +1,8 @@
-// Finds the route of a method and path.
+// Finds the route of a request in a table of routes, and says what is wrong with a request that fits none.
 #pragma once
+#include "base/http/http.hpp"
+#include "base/http/url.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -7,32 +10,43 @@
 
 namespace ar::http {
 
-/// One pattern of a router: "/v1/agents/{agent}/stop", with at most one parameter.
-struct RouteName {
-  std::string_view method, pattern;
-};
-
 class Router {
  public:
-  /// The texts must outlive the router.
-  explicit Router(std::vector<RouteName> const& routes);
+  /// A table's rows have a `method`, a `pattern` ("/v1/agents/{agent}/stop", with at most one parameter) and a `query`
+  /// (the parameters they know, between blanks), whose texts must outlive the router. `page` documents them.
+  template <class Route>
+  Router(std::vector<Route> const& table, std::string_view page) : page_(page) {
+    for (Route const& route : table) add(route.method, route.pattern, route.query);
+  }
 
   struct Match {
     std::optional<std::size_t>
-        route{};                   ///< its place in the list; none: no such path, or, with `allow`, not this method
+        route{};                   ///< its place in the table; none: no such path, or, with `allow`, not this method
     std::string allow{};           ///< the methods of the path, for a 405
     std::string argument{};        ///< the path's argument, decoded but not yet validated
     std::string_view parameter{};  ///< its name in the pattern, with the braces
     bool bad_escape = false;       ///< the path cannot be decoded
+    std::string_view query{};      ///< of the request's target, as it came
   };
   /// HEAD finds GET's route.
   Match match(std::string_view method, std::string_view path) const;
+  /// The same for a request, whose target must outlive the match. Error: the target is no path.
+  Result<Match> match(Request const& head) const;
+
+  /// Refuses a request without a route (404; 405, whose header goes into `refusal`) and an ill-formed path. Apart from
+  /// match(), so that who asks can be checked before strangers learn what there is.
+  Result<void> check(Request const& head, Match const& match, Response& refusal) const;
+  /// The query of a match with a route. Errors: ill-formed, or a parameter that the route does not know.
+  Result<Query> query(Match const& match) const;
 
  private:
   struct Entry {
-    std::string_view method;
+    std::string_view method, pattern, query;
     std::vector<std::string_view> segments;
   };
+  void add(std::string_view method, std::string_view pattern, std::string_view query);
+
+  std::string_view page_;
   std::vector<Entry> entries_;
 };
 

@@ -1,7 +1,7 @@
 #include "base/http/websocket.hpp"
 
 #include "base/http/accept_websocket.hpp"
-#include "base/http/refusal.hpp"
+#include "base/http_error.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>

@@ -18,36 +18,18 @@ std::string bad_field(json const& value, std::string const& name) {
   return {};
 }
 
-/// What depends on the way there may go well later; what the relay itself decided may not.
-Error told_apart(Error error) {
-  if (error.kind == ErrorKind::timeout)
-    return unavailable("relay_silent", "the relay has not answered in time: " + error.message);
-  return error;
-}
-
-}  // namespace
-
-bool is_refused_token(Error const& error) {
-  return error.code == "bad_token" || error.code == "token_required" || error.code == "bad_authorization";
-}
-
+/// Refuses what is not UTF-8, with the name of the field that holds it.
 Result<std::string> wire_text(json const& value) {
   if (auto const field = bad_field(value, "body"); !field.empty()) return invalid(field, field + " is not UTF-8");
   return value.dump();
 }
 
+}  // namespace
+
 awaitable<Result<json>> Calls::get(std::string target) {
   http::Call call{.method = "GET", .target = std::move(target)};
   call.repeatable = true;
-  auto text = co_await bytes(std::move(call));
-  if (!text) co_return text.error();
-  auto parsed = parse_object(*text);
-  if (!parsed) co_return unavailable("bad_answer", "the relay's answer is no JSON object: " + parsed.error().message);
-  co_return parsed;
-}
-
-awaitable<Result<json>> Calls::post(std::string target, json body, bool repeatable) {
-  co_return co_await send("POST", std::move(target), std::move(body), repeatable);
+  co_return co_await object(std::move(call));
 }
 
 awaitable<Result<json>> Calls::send(char const* method, std::string target, json body, bool repeatable) {
@@ -55,7 +37,11 @@ awaitable<Result<json>> Calls::send(char const* method, std::string target, json
   if (!text) co_return text.error();
   http::Call call{.method = method, .target = std::move(target), .body = std::move(*text)};
   call.repeatable = repeatable;
-  auto answer = co_await bytes(std::move(call));
+  co_return co_await object(std::move(call));
+}
+
+awaitable<Result<json>> Calls::object(http::Call call) {
+  auto const answer = co_await bytes(std::move(call));
   if (!answer) co_return answer.error();
   auto parsed = parse_object(*answer);
   if (!parsed) co_return unavailable("bad_answer", "the relay's answer is no JSON object: " + parsed.error().message);
@@ -63,11 +49,30 @@ awaitable<Result<json>> Calls::send(char const* method, std::string target, json
 }
 
 awaitable<Result<std::string>> Calls::bytes(http::Call call) {
+  if (auto const there = co_await wait_for_relay(); !there) co_return there.error();
   call.headers.push_back(authorization());
-  call.patience = patience_;
+  call.patience = config_.times.call;
   auto answer = co_await caller_.call(std::move(call));
   if (!answer) co_return told_apart(answer.error());
   co_return answer;
+}
+
+/// So that a call costs no longer than this while the relay is away.
+awaitable<Result<void>> Calls::wait_for_relay() {
+  if (co_await link_.wait_connected(Clock::now() + config_.times.wait_for_relay)) co_return Result<void>();
+  auto const& last = link_.last_error();
+  co_return unavailable(link_.state() == Link::State::auth_failed ? "auth_failed" : "relay_away",
+                        "the relay " + config_.url + " is away" + (last ? ": " + last->message : std::string()));
+}
+
+/// What depends on the way there may go well later; what the relay itself decided may not.
+Error Calls::told_apart(Error error) {
+  if (error.kind == ErrorKind::timeout)
+    return unavailable("relay_silent", "the relay has not answered in time: " + error.message);
+  if (!is_refused_token(error)) return error;
+  link_.refuse_token(error);
+  // Nothing has been decided about what was asked: it may be asked again with the next token.
+  return unavailable("auth_failed", error.message);
 }
 
 }  // namespace ar::relay::remote

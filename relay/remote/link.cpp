@@ -1,7 +1,5 @@
 #include "relay/remote/link.hpp"
 
-#include "relay/remote/calls.hpp"
-
 #include <boost/asio/this_coro.hpp>
 #include <spdlog/spdlog.h>
 
@@ -25,6 +23,10 @@ Clock::duration backoff(RemoteTimes const& times, int failures, double random) {
 }
 
 }  // namespace
+
+bool is_refused_token(Error const& error) {
+  return error.code == "bad_token" || error.code == "token_required" || error.code == "bad_authorization";
+}
 
 std::string_view to_string(Link::State state) {
   switch (state) {
@@ -129,11 +131,7 @@ awaitable<Error> Link::converse(http::WebSocket& socket) {
 }
 
 void Link::hear(json const& frame, bool& welcomed, std::optional<Error>& broken) {
-  auto const word = [&](char const* name) {
-    auto const found = frame.find(name);
-    return found != frame.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  auto const type = word("type");
+  auto const type = text_at(frame, "type");
   if (type == "pong") {
     ++pongs_;
     changed_.notify_all();
@@ -144,10 +142,11 @@ void Link::hear(json const& frame, bool& welcomed, std::optional<Error>& broken)
     become(State::connected);
     events_.welcome(frame);
   } else if (type == "error") {
-    Error const error{ErrorKind::unavailable, word("code"), word("message"), word("field")};
+    Error const error{ErrorKind::unavailable, text_at(frame, "code"), text_at(frame, "message"),
+                      text_at(frame, "field")};
     if (is_refused_token(error)) return refuse_token(error);
     // What concerns one agent only ends that agent's part; anything else is the end of the connection.
-    if (word("agentId").empty())
+    if (text_at(frame, "agentId").empty())
       broken = error;
     else
       events_.frame(frame);

@@ -12,6 +12,9 @@
 
 namespace ar::relay::remote {
 
+/// True for the refusal of this machine's own token.
+bool is_refused_token(Error const& error);
+
 /// What the link needs of the bus, and tells it.
 struct LinkEvents {
   std::function<http::Header()> authorization;

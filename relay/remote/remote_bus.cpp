@@ -1,16 +1,15 @@
 #include "relay/remote/remote_bus.hpp"
 
 #include "base/ids.hpp"
-#include "relay/embedded/subscribers.hpp"
 #include "relay/message_json.hpp"
 #include "relay/message_rules.hpp"
+#include "relay/remote/agents.hpp"
+#include "relay/remote/answers.hpp"
 #include "relay/remote/calls.hpp"
+#include "relay/remote/hints.hpp"
 #include "relay/remote/link.hpp"
 #include "relay/remote/own_token.hpp"
 
-#include <spdlog/spdlog.h>
-
-#include <algorithm>
 #include <map>
 #include <random>
 #include <utility>
@@ -20,6 +19,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using http::percent_encode;
+using remote::nothing;
+using remote::part;
+using remote::read_as;
+using remote::read_list;
 
 constexpr milliseconds kSkewWorthALine = 5min;
 
@@ -27,34 +30,6 @@ std::function<double()> real_random() {
   return [engine = std::make_shared<std::mt19937_64>(std::random_device{}())] {
     return std::uniform_real_distribution<>(0, 1)(*engine);
   };
-}
-
-template <class T>
-Result<T> read_as(Result<json> const& answer, Result<T> (*read)(json const&)) {
-  if (!answer) return answer.error();
-  auto value = read(*answer);
-  if (!value) return unavailable("bad_answer", "the relay's answer makes no sense: " + value.error().message);
-  return value;
-}
-
-template <class T>
-Result<std::vector<T>> read_list(Result<json> const& answer, char const* name, Result<T> (*read)(json const&)) {
-  if (!answer) return answer.error();
-  auto const list = answer->find(name);
-  if (list == answer->end() || !list->is_array())
-    return unavailable("bad_answer", std::string("the relay's answer has no list \"") + name + "\"");
-  std::vector<T> all;
-  for (auto const& entry : *list) {
-    auto one = read(entry);
-    if (!one) return unavailable("bad_answer", "the relay's answer makes no sense: " + one.error().message);
-    all.push_back(std::move(*one));
-  }
-  return all;
-}
-
-Result<void> nothing(Result<json> const& answer) {
-  if (!answer) return answer.error();
-  return {};
 }
 
 Result<IssuedToken> issued_from(json const& value) {
@@ -73,8 +48,9 @@ class Implementation final : public RemoteBus {
         limits_(config_.limits),
         caller_(executor, std::move(endpoint), std::move(tls)),
         token_(executor, config_.token_file, config_.random, token_actions()),
-        calls_(caller_, token_.secret(), config_.times.call),
         link_(executor, caller_, config_.times, config_.random, link_events()),
+        calls_(caller_, link_, config_, token_.secret()),
+        agents_(config_),
         changed_(executor),
         tasks_(executor, "remote relay") {
     if (auto const read = token_.read(); !read) {
@@ -103,14 +79,14 @@ class Implementation final : public RemoteBus {
                   {"instanceId", config_.instance_id},
                   {"connections", link_.connections()},
                   {"clockSkewMs", skew_.count()},
-                  {"hints", hints_},
-                  {"agents", subscribers_->all().size()},
-                  {"statusesToTell", waiting_statuses()},
+                  {"hints", hints_.count()},
+                  {"agents", hints_.subscribers().size()},
+                  {"statusesToTell", agents_.untold()},
                   {"claimsHeld", claims_.size()},
                   {"token", token_.shown()}};
     if (auto const& error = link_.last_error())
       shown["lastError"] = {{"code", error->code}, {"message", error->message}};
-    for (auto const& [agent, error] : refused_) shown["refused"][agent] = error.message;
+    for (auto const& [agent, error] : agents_.refused()) shown["refused"][agent] = error.message;
     co_return shown;
   }
 
@@ -120,16 +96,15 @@ class Implementation final : public RemoteBus {
     // With a key of its own, what got no answer can be said again without a second message.
     if (message.idempotency_key.empty()) message.idempotency_key = "once-" + new_uuid();
     auto body = to_json(message);
-    auto const answer = co_await post("/api/messages", std::move(body), true);
+    auto const answer = co_await calls_.post("/api/messages", std::move(body), true);
     if (!answer) co_return answer.error();
-    auto const said = answer->find("message");
-    auto sent = read_as(said == answer->end() ? ok(json()) : ok(*said), message_from);
+    auto sent = read_as(part(answer, "message"), message_from);
     if (!sent) co_return sent.error();
     auto const repeated = answer->find("repeated");
     co_return Sent{std::move(*sent), repeated != answer->end() && *repeated == json(true)};
   }
   awaitable<Result<Message>> message(MessageId id) override {
-    co_return read_as(co_await get("/api/messages/" + std::to_string(id)), message_from);
+    co_return read_as(co_await calls_.get("/api/messages/" + std::to_string(id)), message_from);
   }
   awaitable<Result<std::vector<Message>>> messages(MessageFilter filter) override {
     std::string target = "/api/messages?limit=" + std::to_string(filter.limit);
@@ -138,37 +113,38 @@ class Implementation final : public RemoteBus {
     if (filter.after) target += "&after=" + std::to_string(*filter.after);
     if (filter.before) target += "&before=" + std::to_string(*filter.before);
     if (filter.reply_to) target += "&replyTo=" + std::to_string(*filter.reply_to);
-    co_return read_list(co_await get(std::move(target)), "messages", message_from);
+    co_return read_list(co_await calls_.get(std::move(target)), "messages", message_from);
   }
   awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) override {
-    if (auto const may = check(who.agent_id); !may) co_return may.error();
+    if (auto const may = agents_.check(who.agent_id); !may) co_return may.error();
     json body = {{"identity", to_json(who)}, {"limit", limit}};
-    co_return read_list(co_await post("/api/unread", std::move(body), true), "messages", message_from);
+    co_return read_list(co_await calls_.post("/api/unread", std::move(body), true), "messages", message_from);
   }
   awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) override {
-    if (auto const may = check(agent_id); !may) co_return may.error();
-    co_return nothing(co_await post(of(id, "/read"), {{"agentId", std::move(agent_id)}}, true));
+    if (auto const may = agents_.check(agent_id); !may) co_return may.error();
+    co_return nothing(co_await calls_.post(of(id, "/read"), {{"agentId", std::move(agent_id)}}, true));
   }
   awaitable<Result<void>> react(MessageId id, std::string by, std::string word) override {
-    co_return nothing(co_await post(of(id, "/reactions"), {{"by", std::move(by)}, {"word", std::move(word)}}, true));
+    co_return nothing(
+        co_await calls_.post(of(id, "/reactions"), {{"by", std::move(by)}, {"word", std::move(word)}}, true));
   }
   awaitable<Result<std::vector<Reaction>>> reactions(MessageId id) override {
-    co_return read_list(co_await get(of(id, "/reactions")), "reactions", reaction_from);
+    co_return read_list(co_await calls_.get(of(id, "/reactions")), "reactions", reaction_from);
   }
   awaitable<Result<std::vector<Message>>> reply_obligations(std::string agent_id) override {
     if (auto const good = check_word("agentId", agent_id, kMaxNameBytes); !good) co_return good.error();
-    co_return read_list(co_await get("/api/agents/" + percent_encode(agent_id) + "/obligations"), "messages",
+    co_return read_list(co_await calls_.get("/api/agents/" + percent_encode(agent_id) + "/obligations"), "messages",
                         message_from);
   }
   awaitable<Result<void>> waive_reply(MessageId id, std::string agent_id) override {
-    co_return nothing(co_await post(of(id, "/waive"), {{"agentId", std::move(agent_id)}}, true));
+    co_return nothing(co_await calls_.post(of(id, "/waive"), {{"agentId", std::move(agent_id)}}, true));
   }
 
   // ---- claims ----
   awaitable<Result<Claim>> claim(MessageId id, std::string agent_id) override {
-    if (auto const may = check(agent_id); !may) co_return may.error();
+    if (auto const may = agents_.check(agent_id); !may) co_return may.error();
     auto const asked = wall_now();
-    auto claim = read_as(co_await post(of(id, "/claim"), {{"agentId", std::move(agent_id)}}, true), claim_from);
+    auto claim = read_as(co_await calls_.post(of(id, "/claim"), {{"agentId", std::move(agent_id)}}, true), claim_from);
     if (!claim) co_return claim.error();
     // By our own clock, from before the question: the relay's may be an hour away.
     claim->expires_at = asked + limits_.lease;
@@ -177,45 +153,40 @@ class Implementation final : public RemoteBus {
   }
   awaitable<Result<Claim>> renew(MessageId id, std::string token) override {
     auto const asked = wall_now();
-    auto claim = read_as(co_await post(of(id, "/renew"), {{"token", token}}, true), claim_from);
+    auto claim = read_as(co_await calls_.post(of(id, "/renew"), {{"token", token}}, true), claim_from);
     if (claim)
       claim->expires_at = asked + limits_.lease;
     else
-      forget_if_lost(id, token, claim.error());
+      forget_unless_away(id, token, claim.error());
     co_return claim;
   }
   awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay) override {
-    auto done = nothing(co_await post(of(id, "/release"), {{"token", token}, {"delayMs", delay.count()}}, false));
-    if (done)
-      forget(id, token);
-    else
-      forget_if_lost(id, token, done.error());
+    auto done =
+        nothing(co_await calls_.post(of(id, "/release"), {{"token", token}, {"delayMs", delay.count()}}, false));
+    forget_unless_away(id, token, done);
     co_return done;
   }
   awaitable<Result<void>> finish(MessageId id, std::string token) override {
-    auto done = nothing(co_await post(of(id, "/finish"), {{"token", token}}, true));
-    if (done)
-      forget(id, token);
-    else
-      forget_if_lost(id, token, done.error());
+    auto done = nothing(co_await calls_.post(of(id, "/finish"), {{"token", token}}, true));
+    forget_unless_away(id, token, done);
     co_return done;
   }
   awaitable<Result<std::vector<DeadLetter>>> dead_letters() override {
-    co_return read_list(co_await get("/api/dead"), "dead", dead_letter_from);
+    co_return read_list(co_await calls_.get("/api/dead"), "dead", dead_letter_from);
   }
   awaitable<Result<void>> requeue(MessageId id) override {
-    co_return nothing(co_await post("/api/dead/" + std::to_string(id) + "/requeue", json::object(), false));
+    co_return nothing(co_await calls_.post("/api/dead/" + std::to_string(id) + "/requeue", json::object(), false));
   }
 
   // ---- tasks ----
   awaitable<Result<Task>> task(std::int64_t id) override {
-    co_return read_as(co_await get("/api/tasks/" + std::to_string(id)), task_from);
+    co_return read_as(co_await calls_.get("/api/tasks/" + std::to_string(id)), task_from);
   }
   awaitable<Result<Task>> set_task(Task task) override {
     json body = {{"id", task.id}, {"status", to_string(task.status)}, {"body", std::move(task.body)}};
     body["metadata"] = std::move(task.metadata);
     body["setBy"] = std::move(task.set_by);
-    co_return read_as(co_await send_json("PUT", "/api/tasks", std::move(body), true), task_from);
+    co_return read_as(co_await calls_.send("PUT", "/api/tasks", std::move(body), true), task_from);
   }
 
   // ---- commands ----
@@ -223,64 +194,55 @@ class Implementation final : public RemoteBus {
                                           std::optional<milliseconds> expires_after) override {
     json body = {{"type", std::move(type)}, {"target", std::move(target)}, {"params", std::move(params)}};
     if (expires_after) body["expiresAfterMs"] = expires_after->count();
-    co_return read_as(co_await post("/api/commands", std::move(body), false), command_from);
+    co_return read_as(co_await calls_.post("/api/commands", std::move(body), false), command_from);
   }
   awaitable<Result<Command>> command(std::int64_t id) override {
-    co_return read_as(co_await get("/api/commands/" + std::to_string(id)), command_from);
+    co_return read_as(co_await calls_.get("/api/commands/" + std::to_string(id)), command_from);
   }
   awaitable<Result<std::vector<Command>>> commands_for(std::vector<std::string> targets) override {
-    co_return read_list(co_await post("/api/commands/pending", {{"targets", std::move(targets)}}, true), "commands",
-                        command_from);
+    co_return read_list(co_await calls_.post("/api/commands/pending", {{"targets", std::move(targets)}}, true),
+                        "commands", command_from);
   }
   awaitable<Result<Command>> update_command(std::int64_t id, CommandStatus status, json detail) override {
     json body = {{"status", to_string(status)}, {"detail", std::move(detail)}};
-    co_return read_as(co_await post("/api/commands/" + std::to_string(id) + "/status", std::move(body), false),
+    co_return read_as(co_await calls_.post("/api/commands/" + std::to_string(id) + "/status", std::move(body), false),
                       command_from);
   }
 
   // ---- presence ----
   awaitable<Result<void>> register_agent(Presence presence) override {
     auto const id = presence.identity.agent_id;
-    if (auto const may = check(id); !may) co_return may.error();
-    auto const answer = co_await post("/api/agents", to_json(presence), true);
+    if (auto const may = agents_.check(id); !may) co_return may.error();
+    auto const answer = co_await calls_.post("/api/agents", to_json(presence), true);
     if (!answer) co_return answer.error();
-    auto& known = present_[id];
-    known.presence = std::move(presence);
-    known.untold = false;
-    // With its status, so that the relay knows it again after it has lost all it knew.
-    for (auto const& [who, runner] : subscribers_->all())
-      if (who.agent_id == id) (void)link_.say(hello(who, runner, false));
+    agents_.registered(std::move(presence));
+    for (auto const& [who, runner] : hints_.subscribers())
+      if (who.agent_id == id) (void)link_.say(agents_.hello(who, runner));
     co_return Result<void>();
   }
   awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready, json meta) override {
-    if (auto const may = check(agent_id); !may) co_return may.error();
-    auto const known = present_.find(agent_id);
-    if (known != present_.end()) {
-      known->second.presence.status = status;
-      known->second.presence.ready = ready;
-      if (meta.is_object() && known->second.presence.meta.is_object()) known->second.presence.meta.update(meta);
-    }
+    if (auto const may = agents_.check(agent_id); !may) co_return may.error();
+    agents_.becomes(agent_id, status, ready, meta);
     json body = {{"status", std::move(status)}, {"ready", ready}, {"meta", std::move(meta)}};
-    auto told = nothing(co_await post("/api/agents/" + percent_encode(agent_id) + "/status", std::move(body), true));
+    auto told =
+        nothing(co_await calls_.post("/api/agents/" + percent_encode(agent_id) + "/status", std::move(body), true));
     // Kept: the newest only, and told by the hello of the next connection.
-    auto const still = present_.find(agent_id);
     bool const away = !told && link_.state() != remote::Link::State::connected;
-    if (!away || still == present_.end()) co_return told;
-    still->second.untold = true;
-    co_return Result<void>();
+    if (away && agents_.tell_later(agent_id)) co_return Result<void>();
+    co_return told;
   }
   awaitable<Result<void>> heartbeat(std::string agent_id, json meta) override {
-    if (auto const may = check(agent_id); !may) co_return may.error();
+    if (auto const may = agents_.check(agent_id); !may) co_return may.error();
     auto const target = "/api/agents/" + percent_encode(agent_id) + "/heartbeat";
-    co_return nothing(co_await post(target, {{"meta", std::move(meta)}}, true));
+    co_return nothing(co_await calls_.post(target, {{"meta", std::move(meta)}}, true));
   }
   awaitable<Result<void>> remove_agent(std::string agent_id) override {
-    present_.erase(agent_id);
-    if (auto const may = check(agent_id); !may) co_return may.error();
-    co_return nothing(co_await send_json("DELETE", "/api/agents/" + percent_encode(agent_id), json::object(), true));
+    agents_.removed(agent_id);
+    if (auto const may = agents_.check(agent_id); !may) co_return may.error();
+    co_return nothing(co_await calls_.send("DELETE", "/api/agents/" + percent_encode(agent_id), json::object(), true));
   }
   awaitable<Result<std::vector<Presence>>> agents() override {
-    co_return read_list(co_await get("/api/agents"), "agents", presence_from);
+    co_return read_list(co_await calls_.get("/api/agents"), "agents", presence_from);
   }
 
   // ---- tokens ----
@@ -289,17 +251,17 @@ class Implementation final : public RemoteBus {
     json body = {{"profile", std::move(profile)}, {"agentIds", std::move(scope.agent_ids)}};
     body["rights"] = std::move(scope.rights);
     if (lifetime) body["lifetimeMs"] = lifetime->count();
-    co_return read_as(co_await post("/api/tokens", std::move(body), false), issued_from);
+    co_return read_as(co_await calls_.post("/api/tokens", std::move(body), false), issued_from);
   }
   awaitable<Result<IssuedToken>> renew_token(std::string token) override {
-    co_return read_as(co_await post("/api/runtime-tokens/runner-renew", {{"token", std::move(token)}}, false),
+    co_return read_as(co_await calls_.post("/api/runtime-tokens/runner-renew", {{"token", std::move(token)}}, false),
                       issued_from);
   }
   awaitable<Result<TokenInfo>> check_token(std::string token) override {
-    co_return read_as(co_await post("/api/tokens/check", {{"token", std::move(token)}}, true), token_info_from);
+    co_return read_as(co_await calls_.post("/api/tokens/check", {{"token", std::move(token)}}, true), token_info_from);
   }
   awaitable<Result<void>> revoke_token(std::string jti) override {
-    co_return nothing(co_await send_json("DELETE", "/api/tokens/" + percent_encode(jti), json::object(), true));
+    co_return nothing(co_await calls_.send("DELETE", "/api/tokens/" + percent_encode(jti), json::object(), true));
   }
 
   // ---- attachments ----
@@ -315,83 +277,29 @@ class Implementation final : public RemoteBus {
         .body = std::move(bytes),
         .content_type = "application/octet-stream"};
     call.repeatable = true;
-    auto const answer = co_await ask_bytes(std::move(call));
+    auto const answer = co_await calls_.bytes(std::move(call));
     if (!answer) co_return answer.error();
     co_return read_as(parse_object(*answer), attachment_from);
   }
   awaitable<Result<std::string>> attachment_bytes(std::string id) override {
     http::Call call{.method = "GET", .target = "/api/attachments/" + percent_encode(id)};
     call.repeatable = true;
-    co_return co_await ask_bytes(std::move(call));
+    co_return co_await calls_.bytes(std::move(call));
   }
 
   // ---- hints ----
   std::unique_ptr<Subscription> subscribe(Identity who, std::string runner_id, BusHints hints) override {
-    auto subscription = subscribers_->add(who, runner_id, std::move(hints));
-    (void)link_.say(hello(who, runner_id, false));
+    auto subscription = hints_.subscribe(who, runner_id, std::move(hints));
+    (void)link_.say(agents_.hello(who, runner_id));
     return subscription;
   }
 
  private:
-  struct Present {
-    Presence presence;
-    bool untold = false;  ///< its status has changed since the relay heard of it
-  };
-
   static std::string of(MessageId id, char const* what) { return "/api/messages/" + std::to_string(id) + what; }
-  std::size_t waiting_statuses() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(present_, [](auto const& entry) { return entry.second.untold; }));
-  }
-
-  /// An agent that a newer instance has taken, or that the token is not for, is left alone.
-  Result<void> check(std::string const& agent_id) const {
-    auto const refused = refused_.find(agent_id);
-    if (refused == refused_.end()) return {};
-    return refused->second;
-  }
-
-  void forget(MessageId id, std::string const& token) {
+  /// It has ended, or was not ours; while the relay is away nobody knows.
+  void forget_unless_away(MessageId id, std::string const& token, Result<void> const& done) {
+    if (!done && done.error().kind == ErrorKind::unavailable) return;
     if (auto const held = claims_.find(id); held != claims_.end() && held->second == token) claims_.erase(held);
-  }
-  void forget_if_lost(MessageId id, std::string const& token, Error const& error) {
-    if (error.kind != ErrorKind::unavailable) forget(id, token);
-  }
-
-  // ---- calls ----
-  /// Not before the relay is there, so that a call costs no longer than that while it is away.
-  awaitable<Result<void>> wait_for_relay() {
-    if (link_.state() != remote::Link::State::connected)
-      (void)co_await link_.wait_connected(Clock::now() + config_.times.wait_for_relay);
-    if (link_.state() == remote::Link::State::connected) co_return Result<void>();
-    auto const& last = link_.last_error();
-    co_return unavailable(link_.state() == remote::Link::State::auth_failed ? "auth_failed" : "relay_away",
-                          "the relay " + config_.url + " is away" + (last ? ": " + last->message : std::string()));
-  }
-  template <class T>
-  Result<T> noted(Result<T> answer) {
-    if (answer || !remote::is_refused_token(answer.error())) return answer;
-    link_.refuse_token(answer.error());
-    // Nothing has been decided about what was asked: it may be asked again with the next token.
-    return unavailable("auth_failed", answer.error().message);
-  }
-  awaitable<Result<json>> get(std::string target) {
-    auto const there = co_await wait_for_relay();
-    if (!there) co_return there.error();
-    co_return noted(co_await calls_.get(std::move(target)));
-  }
-  awaitable<Result<json>> post(std::string target, json body, bool repeatable) {
-    co_return co_await send_json("POST", std::move(target), std::move(body), repeatable);
-  }
-  awaitable<Result<json>> send_json(char const* method, std::string target, json body, bool repeatable) {
-    auto const there = co_await wait_for_relay();
-    if (!there) co_return there.error();
-    co_return noted(co_await calls_.send(method, std::move(target), std::move(body), repeatable));
-  }
-  awaitable<Result<std::string>> ask_bytes(http::Call call) {
-    auto const there = co_await wait_for_relay();
-    if (!there) co_return there.error();
-    co_return noted(co_await calls_.bytes(std::move(call)));
   }
 
   // ---- the link ----
@@ -400,34 +308,10 @@ class Implementation final : public RemoteBus {
             [this](json const& welcome) { take_welcome(welcome); }, [this](json const& frame) { take(frame); }};
   }
 
-  json hello(Identity const& who, std::string const& runner_id, bool again) {
-    json frame = to_json(who);
-    frame["type"] = "hello";
-    frame["protocol"] = 1;
-    frame["role"] = "provider";
-    frame["componentId"] = runner_id;
-    frame["instanceId"] = config_.instance_id;
-    frame["machine"] = config_.machine;
-    if (again && last_seen_ > 0) frame["lastSeenId"] = last_seen_;
-    auto const known = present_.find(who.agent_id);
-    if (again && known != present_.end()) {
-      frame["status"] = known->second.presence.status;
-      frame["ready"] = known->second.presence.ready;
-      frame["meta"] = known->second.presence.meta;
-      known->second.untold = false;
-    }
-    return frame;
-  }
-
   std::vector<json> hellos() {
-    std::vector<json> frames{{{"type", "hello"},
-                              {"protocol", 1},
-                              {"role", "client"},
-                              {"componentId", config_.machine},
-                              {"instanceId", config_.instance_id},
-                              {"machine", config_.machine}}};
-    for (auto const& [who, runner] : subscribers_->all())
-      if (!refused_.contains(who.agent_id)) frames.push_back(hello(who, runner, true));
+    std::vector<json> frames{agents_.hello_of_machine()};
+    for (auto const& [who, runner] : hints_.subscribers())
+      if (agents_.check(who.agent_id)) frames.push_back(agents_.hello_again(who, runner, hints_.last_seen()));
     return frames;
   }
 
@@ -449,35 +333,15 @@ class Implementation final : public RemoteBus {
   }
 
   void take(json const& frame) {
-    auto const word = [&](char const* name) {
-      auto const found = frame.find(name);
-      return found != frame.end() && found->is_string() ? found->get<std::string>() : std::string();
-    };
-    auto const agent = word("agentId"), runner = word("componentId"), type = word("type");
-    if (type == "error") return refuse(agent, word("code"), word("message"));
-    embedded::Subscribers::Only const only{agent, frame.contains("componentId") ? &runner : nullptr};
-    if (type == "message.new" && frame.contains("message")) {
-      auto const message = message_from(frame["message"]);
-      if (!message) return link_.note("frame", message.error());
-      ++hints_;
-      last_seen_ = std::max(last_seen_, message->id);
-      subscribers_->announce(*message, &only);
-    } else if (type == "command" && frame.contains("command")) {
-      auto const command = command_from(frame["command"]);
-      if (!command) return link_.note("frame", command.error());
-      ++hints_;
-      subscribers_->announce(*command, &only);
+    if (text_at(frame, "type") == "error") {
+      auto const agent = text_at(frame, "agentId"), code = text_at(frame, "code");
+      Error const error{code == "superseded" ? ErrorKind::conflict : ErrorKind::forbidden, code,
+                        text_at(frame, "message")};
+      agents_.refused(agent, error);
+      link_.note("agent " + agent, error);
+    } else if (auto const heard = hints_.take(frame); !heard) {
+      link_.note("frame", heard.error());
     }
-  }
-
-  void refuse(std::string const& agent, std::string const& code, std::string const& message) {
-    Error error{code == "superseded" ? ErrorKind::conflict : ErrorKind::forbidden, code, message};
-    if (code == "superseded" || code == "wrong_scope") {
-      if (refused_.emplace(agent, error).second)
-        spdlog::error("relay: {} has no bus until {}: {}", agent,
-                      code == "superseded" ? "it is started again" : "there is another token", message);
-    }
-    link_.note("agent " + agent, error);
   }
 
   /// What a connection that was away has missed: leases first, since they run out.
@@ -491,18 +355,7 @@ class Implementation final : public RemoteBus {
         auto const held = claims_;
         for (auto const& [id, token] : held) (void)co_await renew(id, token);
       }
-      if (!std::exchange(wants_catch_up_, false)) continue;
-      for (auto const& [who, runner] : subscribers_->all()) {
-        embedded::Subscribers::Only const only{who.agent_id, &runner};
-        auto const missed = co_await unread(who, 1000);
-        if (missed)
-          for (auto const& message : *missed) subscribers_->announce(message, &only);
-        std::vector<std::string> targets{who.agent_id};
-        if (runner != who.agent_id && !runner.empty()) targets.push_back(runner);
-        auto const commands = co_await commands_for(std::move(targets));
-        if (commands)
-          for (auto const& command : *commands) subscribers_->announce(command, &only);
-      }
+      if (std::exchange(wants_catch_up_, false)) co_await hints_.catch_up(*this);
     }
   }
 
@@ -510,16 +363,15 @@ class Implementation final : public RemoteBus {
   remote::OwnToken::Actions token_actions() {
     return {[this] { return ask_about_token(); }, [this] { return renew_own_token(); },
             [this] {
-              refused_.clear();
+              agents_.allow_all();
               caller_.forget_connections();
               link_.start_again();
             }};
   }
   awaitable<Result<TokenInfo>> ask_about_token() {
-    auto const answer = co_await get("/api/info");
+    auto const answer = co_await calls_.get("/api/info");
     if (!answer) co_return answer.error();
-    auto const own = answer->find("token");
-    auto info = read_as(own == answer->end() ? ok(json()) : ok(*own), token_info_from);
+    auto info = read_as(part(answer, "token"), token_info_from);
     if (info && info->expires_at) *info->expires_at -= skew_;
     co_return info;
   }
@@ -533,15 +385,12 @@ class Implementation final : public RemoteBus {
   BusLimits limits_;
   http::Caller caller_;
   remote::OwnToken token_;
-  remote::Calls calls_;
   remote::Link link_;
-  std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
-  std::map<std::string, Present> present_;   ///< registered through this bus, by agent id
-  std::map<std::string, Error> refused_;     ///< agents that may not speak here, and why
+  remote::Calls calls_;
+  remote::Agents agents_;
+  remote::Hints hints_;
   std::map<MessageId, std::string> claims_;  ///< held: their tokens
-  MessageId last_seen_ = 0;
-  milliseconds skew_{};  ///< what the relay's clock is ahead of ours
-  std::int64_t hints_ = 0;
+  milliseconds skew_{};                      ///< what the relay's clock is ahead of ours
   bool wants_catch_up_ = false, wants_renewal_ = false;
   Notifier changed_;
   TaskGroup tasks_;

@@ -2,7 +2,6 @@
 // handlers/, by subject, each file with its own rows; routes() is all of them.
 #pragma once
 #include "base/http/http.hpp"
-#include "base/http/router.hpp"
 #include "base/http/url.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "relay/message_json.hpp"
@@ -61,7 +60,6 @@ std::span<Route const> token_routes();
 
 /// All of them, in the order of docs/relay-protocol.md.
 std::vector<Route> const& routes();
-std::vector<http::RouteName> route_names();
 
 Error forbidden(std::string message);
 /// {NAME: [...]}.

@@ -38,10 +38,4 @@ std::vector<Route> const& routes() {
   return all;
 }
 
-std::vector<http::RouteName> route_names() {
-  std::vector<http::RouteName> names;
-  for (auto const& route : routes()) names.push_back({route.method, route.pattern});
-  return names;
-}
-
 }  // namespace ar::relay::server

@@ -34,17 +34,15 @@ bool is_number(std::string_view parameter) {
 }  // namespace
 
 Service::Service(EmbeddedBus& bus, Sessions& sessions, ServerLimits const& limits)
-    : bus_(bus), sessions_(sessions), limits_(limits), router_(route_names()) {}
+    : bus_(bus), sessions_(sessions), limits_(limits), router_(routes(), "docs/relay-protocol.md") {}
 
 Result<Service::Admitted> Service::check(Request const& head, Response& refusal) const {
   for (auto const* once : {"host", "authorization"})
     if (head.count(once) > 1) return invalid(once, std::string("the header ") + once + " is given twice; give it once");
   if (head.header("origin")) return forbidden("web pages may not call the relay; send no Origin header");
-  std::string_view const target = head.target;
-  if (!target.starts_with('/')) return invalid("target", "the request's target must be a path; send no proxy request");
-  auto const question = target.find('?');
-  auto match = router_.match(head.method, target.substr(0, question));
-  Route const* const route = match.route ? &routes()[*match.route] : nullptr;
+  auto match = router_.match(head);
+  if (!match) return match.error();
+  Route const* const route = match->route ? &routes()[*match->route] : nullptr;
 
   Admitted admitted{};
   if (!route || route->right != "none") {
@@ -56,28 +54,18 @@ Result<Service::Admitted> Service::check(Request const& head, Response& refusal)
       return Error{ErrorKind::unauthorized, "token_required",
                    "every request needs \"Authorization: Bearer TOKEN\"; `agent-runner relay token issue` makes one"};
   }
-  if (!route) {
-    if (match.allow.empty())
-      return not_found("no_such_route", "there is nothing there; docs/relay-protocol.md lists the routes");
-    refusal.headers.push_back({"Allow", match.allow});
-    refusal.status = 405;
-    return Error{ErrorKind::invalid, "method_not_allowed", "this path takes " + match.allow};
-  }
-  if (match.bad_escape) return invalid("target", "the path is not percent-encoded UTF-8");
-  auto query =
-      http::Query::parse(question == std::string_view::npos ? std::string_view() : target.substr(question + 1));
+  if (auto const there = router_.check(head, *match, refusal); !there) return there.error();
+  auto query = router_.query(*match);
   if (!query) return query.error();
-  if (auto const stranger = query->unknown(route->query))
-    return invalid(*stranger, *stranger + " is no parameter of " + std::string(route->pattern));
-  if (is_number(match.parameter)) {
-    auto const number = http::parse_number(match.argument);
-    std::string const field(match.parameter.substr(1, match.parameter.size() - 2));
+  if (is_number(match->parameter)) {
+    auto const number = http::parse_number(match->argument);
+    std::string const field(match->parameter.substr(1, match->parameter.size() - 2));
     if (!number) return invalid(field, "a " + field + " is named by its number in the path, like 12");
     admitted.number = *number;
   }
   admitted.route = route;
   admitted.query = std::move(*query);
-  admitted.name = std::move(match.argument);
+  admitted.name = std::move(match->argument);
   return admitted;
 }
 

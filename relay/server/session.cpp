@@ -11,11 +11,6 @@ using namespace std::chrono_literals;
 constexpr auto kGoodbye = 5s;
 constexpr int kUnreadAtOnce = 1000;
 
-std::string text_of(json const& frame, char const* name) {
-  auto const found = frame.find(name);
-  return found != frame.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 json object_of(json const& frame, char const* name) {
   auto const found = frame.find(name);
   return found != frame.end() && found->is_object() ? *found : json::object();
@@ -78,7 +73,7 @@ bool Session::too_many() {
 }
 
 awaitable<Result<void>> Session::take(json const& frame) {
-  auto const type = text_of(frame, "type");
+  auto const type = text_at(frame, "type");
   if (type == "ping") {
     say({{"type", "pong"}, {"serverTime", to_iso8601(wall_now())}});
     co_return Result<void>();
@@ -90,7 +85,7 @@ awaitable<Result<void>> Session::take(json const& frame) {
   if (guests_.empty()) co_return conflict("no_hello", "say hello first");
   auto& bus = sessions_.bus_;
   if (type == "command.update") {
-    auto const status = command_status_from(text_of(frame, "status"));
+    auto const status = command_status_from(text_at(frame, "status"));
     if (!status) co_return invalid("status", "is no status of a command");
     auto const command = co_await bus.command(number_of(frame, "commandId", 0));
     if (!command) co_return command.error();
@@ -99,13 +94,13 @@ awaitable<Result<void>> Session::take(json const& frame) {
     if (!updated) co_return updated.error();
     co_return Result<void>();
   }
-  auto agent = text_of(frame, "agentId");
+  auto agent = text_at(frame, "agentId");
   if (agent.empty()) agent = guests_.begin()->second.who.agent_id;
   bool const own = std::ranges::any_of(guests_, [&](auto const& guest) { return guest.first.first == agent; });
   if (!own) co_return conflict("no_hello", "this connection has not said hello for \"" + agent.substr(0, 80) + "\"");
   if (type == "heartbeat") co_return co_await bus.heartbeat(std::move(agent), object_of(frame, "meta"));
   auto const ready = frame.find("ready");
-  co_return co_await bus.publish_status(std::move(agent), text_of(frame, "status"),
+  co_return co_await bus.publish_status(std::move(agent), text_at(frame, "status"),
                                         ready != frame.end() && ready->is_boolean() && ready->get<bool>(),
                                         object_of(frame, "meta"));
 }
@@ -116,7 +111,7 @@ awaitable<Result<void>> Session::hello(json const& frame) {
                     "protocol " + std::to_string(protocol) + " is not spoken here, only " + std::to_string(kProtocol) +
                         "; use programs of one version",
                     "protocol"};
-  auto const role = text_of(frame, "role");
+  auto const role = text_at(frame, "role");
   if (role != "provider" && role != "client" && role != "observer")
     co_return invalid("role", "role must be provider, client or observer");
   if (!has_right(who_, "read")) co_return forbidden("token " + who_.jti + " has no right \"read\"");
@@ -126,24 +121,24 @@ awaitable<Result<void>> Session::hello(json const& frame) {
                   {"heartbeatIntervalMs", 30'000},
                   {"serverTime", to_iso8601(wall_now())},
                   {"limits", to_json(sessions_.bus_.limits())}};
-  auto const agent_id = text_of(frame, "agentId");
+  auto const agent_id = text_at(frame, "agentId");
   if (agent_id.empty()) {
     say(welcome);
     co_return Result<void>();
   }
   auto presence = frame;
   presence["narrow"] = frame.value("narrow", json(false));
-  if (text_of(frame, "status").empty()) presence["status"] = "idle";
+  if (text_at(frame, "status").empty()) presence["status"] = "idle";
   auto read = presence_from(presence);
   if (!read) co_return read.error();
   if (!may_be(who_, agent_id))
     co_return forbidden("token " + who_.jti + " may not speak for \"" + agent_id.substr(0, 80) + "\"");
   if (!sessions_.take_over(agent_id, read->instance_id, *this))
     co_return conflict("superseded", "a newer instance of " + agent_id + " is connected");
-  auto const component = text_of(frame, "componentId");
+  auto const component = text_at(frame, "componentId");
   auto const who = read->identity;
   // Registered anew only when it says how it is: a mere listener changes nothing.
-  if (!text_of(frame, "status").empty()) {
+  if (!text_at(frame, "status").empty()) {
     if (!has_right(who_, "presence")) co_return forbidden("token " + who_.jti + " has no right \"presence\"");
     auto registered = co_await sessions_.bus_.register_agent(std::move(*read));
     if (!registered) co_return registered.error();

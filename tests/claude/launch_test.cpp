@@ -4,8 +4,7 @@
 #include "adapters/claude/live_state.hpp"
 #include "adapters/claude/profile.hpp"
 #include "adapters/claude/prompt_text.hpp"
-#include "base/paths.hpp"
-#include "support/temp_dir.hpp"
+#include "support/launch_setup.hpp"
 
 #include <doctest/doctest.h>
 
@@ -17,6 +16,7 @@ using namespace ar;
 using namespace ar::adapters;
 using namespace ar::adapters::claude;
 namespace fs = std::filesystem;
+using test::after;
 
 namespace {
 
@@ -44,11 +44,6 @@ struct Machine {
     return request;
   }
 };
-
-std::string after(std::vector<std::string> const& argv, std::string const& flag) {
-  auto const at = std::ranges::find(argv, flag);
-  return at == argv.end() || at + 1 == argv.end() ? "" : *(at + 1);
-}
 
 json settings_of(LaunchPlan const& plan) { return json::parse(*read_file(after(plan.argv, "--settings"), 1U << 20)); }
 

@@ -2,8 +2,7 @@
 
 #include "adapters/claude/claude_adapter.hpp"
 #include "adapters/claude/launch.hpp"
-#include "base/paths.hpp"
-#include "support/temp_dir.hpp"
+#include "support/launch_setup.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,58 +12,22 @@ using namespace ar;
 using namespace ar::adapters;
 using namespace ar::adapters::claude;
 namespace fs = std::filesystem;
+using test::after;
 
 namespace {
 
-struct Setup {
-  test::TempDir dir;
-  LaunchRequest request;
-  Setup() {
-    request.agent_id = "alice";
-    request.agent_dir = dir.path() / "agent";
-    request.cwd = dir.path() / "home" / "src" / "project" / "sub";
-    request.hook_client = "/opt/bin/agent-runner-hook";
-    request.environment = {{"HOME", (dir.path() / "home").string()}, {"PATH", "/usr/bin:/bin"}};
-    fs::create_directories(request.agent_dir);
+struct Setup : test::LaunchSetup {
+  Setup() : LaunchSetup(make_claude_adapter(), "home/src/project/sub") {
     fs::create_directories(request.cwd.parent_path() / ".git");
-    fs::create_directories(request.cwd);
-    write("bin/claude", "", 0700);
-    request.options["command"] = (dir.path() / "bin" / "claude").string();
+    command("bin/claude", "");
     write("home/.claude/CLAUDE.md", "the person's");
     write("home/.claude/settings.json",
           R"({"model":"m","env":{"A":"1"},"hooks":{"Stop":[]},"enabledPlugins":{"x":true},"apiKeyHelper":"k"})");
     write("home/.claude.json", R"({"mcpServers":{"hosts":{"command":"h"}}})");
     write("home/src/project/.mcp.json", R"({"mcpServers":{"repos":{"command":"r"}}})");
   }
-  void write(std::string const& name, std::string const& text, unsigned mode = 0600) const {
-    fs::create_directories((dir.path() / name).parent_path());
-    REQUIRE(write_file(dir.path() / name, text, mode).has_value());
-  }
-  json file(std::string const& name) const {
-    auto const text = read_file(request.agent_dir / "claude" / name, 1 << 20);
-    REQUIRE_MESSAGE(text.has_value(), name);
-    return json::parse(*text);
-  }
-  LaunchPlan plan(json const& table) {
-    auto profile = profile_from(table, "p", "");
-    REQUIRE_MESSAGE(profile.has_value(), profile.error().message);
-    request.profile = std::make_shared<Profile>(std::move(*profile));
-    auto const plan = make_claude_adapter()->prepare(request);
-    REQUIRE_MESSAGE(plan.has_value(), plan.error().message);
-    return *plan;
-  }
-  std::string outcome(std::string const& field) const {
-    auto const report = make_claude_adapter()->projection(request);
-    for (auto const& line : report.fields())
-      if (line["field"] == field) return line["outcome"];
-    return "absent";
-  }
+  json file(std::string const& name) const { return json::parse(text(request.agent_dir / "claude" / name)); }
 };
-
-std::string after(std::vector<std::string> const& words, std::string const& flag) {
-  auto const it = std::ranges::find(words, flag);
-  return it == words.end() || it + 1 == words.end() ? std::string("absent") : *(it + 1);
-}
 
 }  // namespace
 

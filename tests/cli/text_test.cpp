@@ -1,5 +1,6 @@
 #include "cli/text.hpp"
 
+#include "base/http_error.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/input.hpp"
 #include "cli/message_view.hpp"
@@ -95,16 +96,16 @@ TEST_CASE("ColourStandsAroundThePaddedText") {
 }
 
 TEST_CASE("ExitStatusSaysWhatKindOfFailureItWas") {
-  CHECK(exit_status(error_kind(400)) == 2);
-  CHECK(exit_status(error_kind(401)) == 4);
-  CHECK(exit_status(error_kind(403)) == 4);
-  CHECK(exit_status(error_kind(404)) == 3);
-  CHECK(exit_status(error_kind(409)) == 4);
-  CHECK(exit_status(error_kind(413)) == 4);
-  CHECK(exit_status(error_kind(408)) == 5);
-  CHECK(exit_status(error_kind(504)) == 5);
-  CHECK(exit_status(error_kind(500)) == 1);
-  CHECK(exit_status(error_kind(503)) == 1);
+  CHECK(exit_status(http::error_kind(400)) == 2);
+  CHECK(exit_status(http::error_kind(401)) == 4);
+  CHECK(exit_status(http::error_kind(403)) == 4);
+  CHECK(exit_status(http::error_kind(404)) == 3);
+  CHECK(exit_status(http::error_kind(409)) == 4);
+  CHECK(exit_status(http::error_kind(413)) == 4);
+  CHECK(exit_status(http::error_kind(408)) == 5);
+  CHECK(exit_status(http::error_kind(504)) == 5);
+  CHECK(exit_status(http::error_kind(500)) == 1);
+  CHECK(exit_status(http::error_kind(503)) == 1);
 }
 
 TEST_CASE("MessageNumbersAndEnvironmentWordsAreChecked") {

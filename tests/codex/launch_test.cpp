@@ -2,43 +2,22 @@
 
 #include "adapters/codex/codex_adapter.hpp"
 #include "adapters/codex/profile.hpp"
-#include "base/paths.hpp"
-#include "support/temp_dir.hpp"
+#include "support/launch_setup.hpp"
 
 #include <doctest/doctest.h>
-
-#include <algorithm>
 
 using namespace ar;
 using namespace ar::adapters;
 using namespace ar::adapters::codex;
 namespace fs = std::filesystem;
+using test::has;
 
 namespace {
 
-struct Setup {
-  test::TempDir dir;
-  LaunchRequest request;
-  Setup() {
-    request.agent_id = "alice";
-    request.agent_dir = dir.path() / "agent";
-    request.cwd = dir.path();
-    request.hook_client = "/opt/bin/agent-runner-hook";
-    request.environment = {{"HOME", dir.path().string()}, {"PATH", "/usr/bin:/bin"}};
-    fs::create_directories(request.agent_dir);
-    command("codex", "0.169.0");
-  }
-  void command(std::string const& name, std::string const& version) {
-    auto const file = dir.path() / name;
-    REQUIRE(write_file(file, "#!/bin/sh\necho codex-cli " + version + "\n", 0700).has_value());
-    request.options["command"] = file.string();
-  }
-  Result<LaunchPlan> plan() { return make_codex_adapter()->prepare(request); }
+struct Setup : test::LaunchSetup {
+  Setup() : LaunchSetup(make_codex_adapter()) { version("codex", "0.169.0"); }
+  void version(std::string const& name, std::string const& number) { command(name, "echo codex-cli " + number); }
 };
-
-bool has(std::vector<std::string> const& words, std::string const& word) {
-  return std::ranges::find(words, word) != words.end();
-}
 
 }  // namespace
 
@@ -77,17 +56,17 @@ TEST_CASE("WhatCannotBeStartedIsRefusedWithTheRemedy") {
   setup.request.provider_args = {"--listen=ws://127.0.0.1:1"};
   CHECK(setup.plan().error().field == "providerArgs");
   setup.request.provider_args = {};
-  setup.command("old", "0.99.0");
+  setup.version("old", "0.99.0");
   CHECK(setup.plan().error().code == "cli_too_old");
   CHECK(setup.plan().error().message.find("npm install -g @openai/codex") != std::string::npos);
-  setup.command("mute", "");
+  setup.version("mute", "");
   CHECK(setup.plan().error().code == "cli_broken");
   setup.request.options["command"] = "/nowhere/codex";
   CHECK(setup.plan().error().code == "cli_missing");
   setup.request.options["commnad"] = "x";
   CHECK(setup.plan().error().kind == ErrorKind::invalid);
   setup.request.options.erase("commnad");
-  setup.command("codex", "0.169.0");
+  setup.version("codex", "0.169.0");
   setup.request.options["request_retries"] = 101;
   CHECK(setup.plan().error().message.find("between 0 and 100") != std::string::npos);
   setup.request.options.erase("request_retries");
@@ -144,7 +123,7 @@ TEST_CASE("DoctorSaysWhatIsThereAndWhatIsMissing") {
   CHECK(checks[0].level == Check::Level::ok);
   CHECK(checks[0].finding.starts_with("0.169.0 at "));
   CHECK(checks[1].level == Check::Level::warning);
-  setup.command("newer", "0.170.0");
+  setup.version("newer", "0.170.0");
   CHECK(adapter->doctor(setup.request.options)[0].level == Check::Level::warning);
   options["command"] = "/nowhere/codex";
   CHECK(adapter->doctor(options)[0].level == Check::Level::error);

@@ -2,68 +2,30 @@
 
 #include "adapters/codex/codex_adapter.hpp"
 #include "adapters/relay_note.hpp"
-#include "base/paths.hpp"
-#include "support/temp_dir.hpp"
+#include "support/launch_setup.hpp"
 
 #include <doctest/doctest.h>
-
-#include <algorithm>
 
 using namespace ar;
 using namespace ar::adapters;
 using namespace ar::adapters::codex;
 namespace fs = std::filesystem;
+using test::has;
 
 namespace {
 
-struct Setup {
-  test::TempDir dir;
-  LaunchRequest request;
-  Setup() {
-    request.agent_id = "alice";
-    request.agent_dir = dir.path() / "agent";
-    request.cwd = dir.path() / "project";
-    request.hook_client = "/opt/bin/agent-runner-hook";
+struct Setup : test::LaunchSetup {
+  Setup() : LaunchSetup(make_codex_adapter()) {
     request.plugin_dir = fs::path(AR_SOURCE_DIR) / "plugins" / "codex";
-    request.environment = {{"HOME", (dir.path() / "home").string()}, {"PATH", "/usr/bin:/bin"}};
-    for (auto const& folder : {request.agent_dir, request.cwd}) fs::create_directories(folder);
-    write("codex", "#!/bin/sh\necho codex-cli 0.169.0\n", 0700);
-    request.options["command"] = (dir.path() / "codex").string();
+    command("codex", "echo codex-cli 0.169.0");
     write("home/.codex/config.toml",
           "model = \"m\"\nnotify = [\"x\"]\n[mcp_servers.hosts]\ncommand = \"h\"\n[projects.\"/p\"]\ntrust_level = "
           "\"trusted\"\n");
     write("home/.codex/auth.json", "{}");
     write("home/.codex/AGENTS.md", "the person's");
   }
-  void write(std::string const& name, std::string const& text, unsigned mode = 0600) const {
-    fs::create_directories((dir.path() / name).parent_path());
-    REQUIRE(write_file(dir.path() / name, text, mode).has_value());
-  }
   fs::path home() const { return request.agent_dir / "codex" / "home"; }
-  std::string text(fs::path const& file) const {
-    auto const read = read_file(file, 1 << 20);
-    REQUIRE_MESSAGE(read.has_value(), file);
-    return *read;
-  }
-  LaunchPlan plan(json const& table) {
-    auto profile = profile_from(table, "p", "");
-    REQUIRE_MESSAGE(profile.has_value(), profile.error().message);
-    request.profile = std::make_shared<Profile>(std::move(*profile));
-    auto const plan = make_codex_adapter()->prepare(request);
-    REQUIRE_MESSAGE(plan.has_value(), plan.error().message);
-    return *plan;
-  }
-  std::string outcome(std::string const& field) const {
-    auto const report = make_codex_adapter()->projection(request);
-    for (auto const& line : report.fields())
-      if (line["field"] == field) return line["outcome"];
-    return "absent";
-  }
 };
-
-bool has(std::vector<std::string> const& words, std::string const& word) {
-  return std::ranges::find(words, word) != words.end();
-}
 
 }  // namespace
 

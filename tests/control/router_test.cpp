@@ -1,3 +1,5 @@
+#include "base/http/router.hpp"
+
 #include "base/json.hpp"
 #include "control/event_stream.hpp"
 #include "control/route.hpp"
@@ -12,7 +14,7 @@ using namespace ar;
 using namespace ar::control;
 
 TEST_CASE("RoutesAreFoundByMethodAndPath") {
-  http::Router const router(route_names());
+  http::Router const router(routes(), "");
   auto const pattern = [&](std::string_view method, std::string_view path) {
     auto const match = router.match(method, path);
     if (!match.route) return match.allow;
@@ -30,7 +32,7 @@ TEST_CASE("RoutesAreFoundByMethodAndPath") {
 }
 
 TEST_CASE("PathArgumentsAreDecodedAfterThePathIsSplit") {
-  http::Router const router(route_names());
+  http::Router const router(routes(), "");
   CHECK(router.match("GET", "/v1/agents/a%2Fb").argument == "a/b");
   CHECK(router.match("GET", "/v1/agents/%6e").argument == "n");
   CHECK(router.match("GET", "/v1/agents/%zz").bad_escape);

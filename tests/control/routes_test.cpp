@@ -1,4 +1,5 @@
 // Every route once, through a real socket, and the dispatcher's own answers.
+#include "base/http/router.hpp"
 #include "control/route.hpp"
 #include "control/test_server.hpp"
 
@@ -86,7 +87,7 @@ Example const examples[] = {
 
 TEST_CASE("EveryRouteReachesTheDaemonAndAnswers") {
   TestServer server;
-  http::Router const router(control::route_names());
+  http::Router const router(control::routes(), "");
   std::set<control::Route const*> unseen;
   for (auto const& route : control::routes()) unseen.insert(&route);
   RawClient over_unix(server.socket());

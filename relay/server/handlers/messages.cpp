@@ -83,12 +83,18 @@ Result<std::string> speaker(Call const& call, FieldReader& in, char const* name)
   return id;
 }
 
-awaitable<Result<Response>> mark_read(Call& call) {
+/// The same, where the body is {agentId} and no more.
+Result<std::string> agent_of(Call const& call) {
   auto const body = call.object();
-  if (!body) co_return body.error();
+  if (!body) return body.error();
   FieldReader in(*body);
   auto agent = speaker(call, in, "agentId");
-  if (auto error = in.finish()) co_return *error;
+  if (auto error = in.finish()) return *error;
+  return agent;
+}
+
+awaitable<Result<Response>> mark_read(Call& call) {
+  auto agent = agent_of(call);
   if (!agent) co_return agent.error();
   co_return done(co_await call.bus.mark_read(call.number, std::move(*agent)));
 }
@@ -118,11 +124,7 @@ awaitable<Result<Response>> obligations(Call& call) {
 }
 
 awaitable<Result<Response>> waive(Call& call) {
-  auto const body = call.object();
-  if (!body) co_return body.error();
-  FieldReader in(*body);
-  auto agent = speaker(call, in, "agentId");
-  if (auto error = in.finish()) co_return *error;
+  auto agent = agent_of(call);
   if (!agent) co_return agent.error();
   co_return done(co_await call.bus.waive_reply(call.number, std::move(*agent)));
 }

@@ -1,8 +1,23 @@
-#include "base/http/refusal.hpp"
+#include "base/http_error.hpp"
 
 #include "base/json.hpp"
 
 namespace ar::http {
+
+int status_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid: return 400;
+    case ErrorKind::unauthorized: return 401;
+    case ErrorKind::forbidden: return 403;
+    case ErrorKind::not_found: return 404;
+    case ErrorKind::conflict: return 409;
+    case ErrorKind::too_large: return 413;
+    case ErrorKind::unavailable: return 503;
+    case ErrorKind::timeout: return 504;
+    case ErrorKind::internal: return 500;
+  }
+  return 500;
+}
 
 ErrorKind error_kind(int status) {
   switch (status) {
@@ -23,17 +38,13 @@ ErrorKind error_kind(int status) {
   }
 }
 
-Error refusal_of(int status, std::string_view body) {
+Error refusal_of(int status, std::string_view body, std::string_view server) {
   auto const document = parse_object(body);
-  auto const text = [&](char const* name) -> std::string {
-    if (!document) return {};
-    auto const found = document->find(name);
-    return found != document->end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
+  auto const text = [&](char const* name) { return document ? text_at(*document, name) : std::string(); };
   std::string code = text("code"), message = text("detail");
   if (message.empty()) message = text("title");
   if (message.empty()) {
-    message = "the server answered " + std::to_string(status);
+    message = std::string(server) + " answered " + std::to_string(status);
     if (!body.empty()) message += ": " + to_text(json(body.substr(0, 200)));
   }
   if (code.empty()) code = "http_" + std::to_string(status);
