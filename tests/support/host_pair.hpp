@@ -61,7 +61,7 @@ inline int run_words(std::vector<std::string> words) { return Child(std::move(wo
 /// The network namespace of this process: call once, before any thread. False: not possible here.
 inline bool own_network() {
   static bool const entered = [] {
-    if (!enter_namespace(CLONE_NEWNET)) return false;
+    if (!enter_namespace(CLONE_NEWNET) || !share_namespace_rights()) return false;
     return run_words({"ip", "link", "set", "lo", "up"}) == 0;
   }();
   return entered;

@@ -7,10 +7,8 @@
 #include <arpa/inet.h>
 #include <chrono>
 #include <csignal>
-#include <fcntl.h>
 #include <fstream>
 #include <netinet/in.h>
-#include <sched.h>
 #include <sstream>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -81,17 +79,17 @@ void NatsServer::start() {
   auto const server = find_server();
   REQUIRE_MESSAGE(server.has_value(), "nats-server is missing; scripts/install-deps --tests installs it");
   auto const parent = ::getpid();
-  auto const netns = setup_.netns.empty() ? std::string() : "/run/netns/" + setup_.netns;
+  auto words = setup_.prefix;
+  words.insert(words.end(), {server->string(), "-c", config.string()});
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
   pid_ = ::fork();
   REQUIRE(pid_ >= 0);
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
-    if (!netns.empty()) {
-      int const fd = ::open(netns.c_str(), O_RDONLY | O_CLOEXEC);
-      if (fd < 0 || ::setns(fd, CLONE_NEWNET) != 0) ::_exit(2);
-    }
-    ::execl(server->c_str(), "nats-server", "-c", config.c_str(), nullptr);
+    ::execvp(argv.front(), argv.data());
     ::_exit(127);
   }
   for (auto const end = std::chrono::steady_clock::now() + 30s; std::chrono::steady_clock::now() < end;) {

@@ -15,8 +15,8 @@ class NatsServer {
     bool jetstream = true;
     std::string config{};  ///< more lines of its configuration file
     std::string address = "127.0.0.1";
-    std::string netns{};  ///< the name of a network namespace to run in
-    std::string store{};  ///< the folder of its store; empty: one of its own
+    std::vector<std::string> prefix{};  ///< before its command line: what makes it run on another host
+    std::string store{};                ///< the folder of its store; empty: one of its own
   };
   explicit NatsServer(Setup setup);
   NatsServer() : NatsServer(Setup()) {}
