@@ -83,6 +83,11 @@ class Host {
       REQUIRE(run_words(inside(words)) == 0);
   }
 
+  /// With its namespace the interface would go as well, but later than that: too late for who takes its name again.
+  ~Host() { (void)run_words({"ip", "link", "del", link()}); }
+  Host(Host const&) = delete;
+  Host& operator=(Host const&) = delete;
+
   std::string address() const { return "10.77." + std::to_string(number_) + ".2"; }
   std::string ours() const { return "10.77." + std::to_string(number_) + ".1"; }
   /// A command line that runs there.
