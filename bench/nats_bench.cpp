@@ -1,4 +1,4 @@
-// Messages through the NATS bus to 20 fast readers, beside the floor: JetStream publish, fetch and ack by the plain
+// Messages through the NATS bus to 20 fast readers, beside the floor: JetStream publish, push and ack by the plain
 // client library, with the same server, the same message and the same number of senders and readers at once.
 //
 //   nats_bench [--messages N] [--url nats://host:port]     without --url: a nats-server of its own, in a temporary
@@ -18,7 +18,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
+#include <future>
 #include <malloc.h>
 #include <mutex>
 #include <nats/nats.h>
@@ -43,8 +45,9 @@ std::int64_t now_ns() { return Steady::now().time_since_epoch().count(); }
 
 struct Server {
   std::string folder = "/tmp/nats-bench-XXXXXX";
-  std::string url = "nats://127.0.0.1:42999";
+  std::string url;
   pid_t pid = -1;
+  int said = -1;  ///< what it says comes out here; kept open, since it may say more
   explicit Server(std::string given) {
     if (!given.empty()) {
       url = std::move(given);
@@ -54,18 +57,37 @@ struct Server {
     // Debian's package puts it where an ordinary user's PATH does not look.
     auto const program = ar::find_executable("nats-server", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin");
     if (!program) give_up("nats-server is missing; scripts/install-deps --tests installs it");
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) give_up("no pipe");
+    said = ends[0];
     pid = ::fork();
     if (pid == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::execl(program->c_str(), "nats-server", "-js", "-a", "127.0.0.1", "-p", "42999", "-sd", folder.c_str(), "-l",
-              (folder + "/log").c_str(), nullptr);
+      ::dup2(ends[1], STDERR_FILENO);
+      // A port that is free, and told.
+      ::execl(program->c_str(), "nats-server", "-js", "-a", "127.0.0.1", "-p", "-1", "-sd", folder.c_str(), nullptr);
       ::_exit(127);
     }
+    ::close(ends[1]);
+    wait_until_ready();
+  }
+  void wait_until_ready() {
+    std::string text;
+    char block[4096];
+    while (text.find("Server is ready") == std::string::npos) {
+      auto const size = ::read(said, block, sizeof block);
+      if (size <= 0) give_up("nats-server did not start: " + text);
+      text.append(block, static_cast<std::size_t>(size));
+    }
+    std::string_view const mark = "client connections on 127.0.0.1:";
+    auto const at = text.find(mark) + mark.size();
+    url = "nats://127.0.0.1:" + text.substr(at, text.find('\n', at) - at);
   }
   ~Server() {
     if (pid < 0) return;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
+    ::close(said);
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
   }
@@ -105,12 +127,8 @@ struct Daemon {
     wait([this] { return ready(); });
   }
   awaitable<void> ready() {
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      auto const there = co_await bus->ready();
-      if (there) co_return;
-      (void)co_await sleep_for(std::chrono::milliseconds(100));
-    }
-    give_up("no connection to the server");
+    auto const there = co_await bus->ready();
+    if (!there) give_up(there.error().message);
   }
   template <class Make>
   void wait(Make make) {
@@ -127,7 +145,8 @@ Run through_the_bus(std::string const& url, int count) {
   Run run;
   Daemon sender(url), reader(url);
   std::vector<std::unique_ptr<Subscription>> subscriptions;
-  std::atomic<int> left = count;
+  int left = count;  // on the reader's thread
+  std::promise<void> all_read;
   auto const take = [&](Message const& message, std::string who) -> awaitable<void> {
     auto const sent = std::strtoll(message.body.c_str(), nullptr, 10);
     auto const id = message.id;
@@ -136,7 +155,7 @@ Run through_the_bus(std::string const& url, int count) {
     auto const marked = co_await reader.bus->mark_read(id, who);
     if (!marked) give_up(marked.error().message);
     run.acknowledged.push_back(static_cast<double>(now_ns() - sent) / 1e6);
-    --left;
+    if (--left == 0) all_read.set_value();
   };
   reader.wait([&]() -> awaitable<void> {
     for (int i = 0; i < kReaders; ++i) {
@@ -165,8 +184,7 @@ Run through_the_bus(std::string const& url, int count) {
   std::vector<std::future<void>> senders;
   for (int i = 0; i < kReaders; ++i) senders.push_back(net::co_spawn(sender.io, send(i), net::use_future));
   for (auto& one : senders) one.get();
-  for (auto const end = Steady::now() + std::chrono::seconds(60); left > 0 && Steady::now() < end;)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  (void)all_read.get_future().wait_for(std::chrono::seconds(60));
   run.seconds = std::chrono::duration<double>(Steady::now() - begun).count();
   reader.wait([&]() -> awaitable<void> {
     subscriptions.clear();
@@ -222,29 +240,27 @@ Run floor_of(std::string const& url, int count) {
   std::vector<natsSubscription*> subscriptions(kReaders);
   for (int i = 0; i < kReaders; ++i) {
     auto const name = "reader-" + std::to_string(i);
-    must(js_PullSubscribe(&subscriptions[static_cast<std::size_t>(i)], js, ("floor." + name).c_str(), name.c_str(),
-                          nullptr, nullptr, nullptr),
+    // Pushed: a fetch would wait until its batch is full.
+    must(js_SubscribeSync(&subscriptions[static_cast<std::size_t>(i)], js, ("floor." + name).c_str(), nullptr, nullptr,
+                          nullptr),
          "consumer");
   }
   auto const begun = Steady::now();
   for (int i = 0; i < kReaders; ++i) {
     threads.emplace_back([&, i] {
       while (left > 0) {
-        natsMsgList list{};
-        (void)natsSubscription_Fetch(&list, subscriptions[static_cast<std::size_t>(i)], 50, 200, nullptr);
-        for (int n = 0; n < list.Count; ++n) {
-          std::string body(natsMsg_GetData(list.Msgs[n]),
-                           static_cast<std::size_t>(natsMsg_GetDataLength(list.Msgs[n])));
-          auto const sent = std::strtoll(body.c_str(), nullptr, 10);
-          auto const taken = static_cast<double>(now_ns() - sent) / 1e6;
-          must(natsMsg_AckSync(list.Msgs[n], nullptr, nullptr), "ack");
-          std::lock_guard const lock(mutex);
-          run.taken.push_back(taken);
-          run.acknowledged.push_back(static_cast<double>(now_ns() - sent) / 1e6);
-          ++run.got[body];
-          --left;
-        }
-        natsMsgList_Destroy(&list);
+        natsMsg* message = nullptr;
+        if (natsSubscription_NextMsg(&message, subscriptions[static_cast<std::size_t>(i)], 200) != NATS_OK) continue;
+        std::string body(natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message)));
+        auto const sent = std::strtoll(body.c_str(), nullptr, 10);
+        auto const taken = static_cast<double>(now_ns() - sent) / 1e6;
+        must(natsMsg_AckSync(message, nullptr, nullptr), "ack");
+        natsMsg_Destroy(message);
+        std::lock_guard const lock(mutex);
+        run.taken.push_back(taken);
+        run.acknowledged.push_back(static_cast<double>(now_ns() - sent) / 1e6);
+        ++run.got[body];
+        if (--left == 0) run.seconds = std::chrono::duration<double>(Steady::now() - begun).count();
       }
     });
     threads.emplace_back([&, i] {
@@ -257,7 +273,6 @@ Run floor_of(std::string const& url, int count) {
     });
   }
   for (auto& thread : threads) thread.join();
-  run.seconds = std::chrono::duration<double>(Steady::now() - begun).count();
   for (auto* const subscription : subscriptions) natsSubscription_Destroy(subscription);
   jsCtx_Destroy(js);
   natsConnection_Destroy(connection);
@@ -280,7 +295,7 @@ int main(int argc, char** argv) {
                 kReaders);
     through_the_bus(server.url, count).print("the bus: send, hint, mark_read", count);
     read_history(server.url, count);
-    floor_of(server.url, count).print("floor: publish, fetch, ack", count);
+    floor_of(server.url, count).print("floor: publish, push, ack", count);
   }
   nats_CloseAndWait(5000);
 }

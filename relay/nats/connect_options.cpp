@@ -32,6 +32,21 @@ Result<void> good(natsStatus status, char const* what) {
   return invalid("relay", message + "; look at [relay] in the configuration");
 }
 
+/// The library looks at a seed only when a server asks for a signature, and then calls it "no server available".
+bool is_seed(std::string const& seed) {
+  unsigned char* signature = nullptr;
+  int size = 0;
+  bool const good = nats_Sign(seed.c_str(), "anything", &signature, &size) == NATS_OK;
+  free(signature);  // NOLINT: the library's own allocation, to be freed so
+  return good;
+}
+std::string line_after(std::string const& text, char const* mark) {
+  auto const begin = text.find('\n', text.find(mark));
+  if (text.find(mark) == std::string::npos || begin == std::string::npos) return {};
+  auto const end = text.find_first_of("\r\n", begin + 1);
+  return text.substr(begin + 1, end == std::string::npos ? end : end - begin - 1);
+}
+
 Result<void> fill_identity(natsOptions* handle, NatsOptions const& options) {
   if (!options.user.empty()) {
     auto const password =
@@ -44,11 +59,22 @@ Result<void> fill_identity(natsOptions* handle, NatsOptions const& options) {
     if (!token) return token.error();
     return good(natsOptions_SetToken(handle, token->c_str()), "the token");
   }
-  if (!options.nkey.empty())
+  if (!options.nkey.empty()) {
+    auto const seed = read_secret(options.nkey_seed_file);
+    if (!seed) return seed.error();
+    if (!is_seed(*seed))
+      return invalid("relay", "the file " + options.nkey_seed_file.string() + " holds no NKey seed; it begins with SU");
     return good(natsOptions_SetNKeyFromSeed(handle, options.nkey.c_str(), options.nkey_seed_file.c_str()), "the NKey");
-  if (!options.credentials_file.empty())
+  }
+  if (!options.credentials_file.empty()) {
+    auto const text = read_file(options.credentials_file, 64U << 10);
+    if (!text) return text.error();
+    if (text->find("BEGIN NATS USER JWT") == std::string::npos || !is_seed(line_after(*text, "BEGIN USER NKEY SEED")))
+      return invalid("relay", "the file " + options.credentials_file.string() +
+                                  " holds no NATS credentials: a user's JWT and its seed, as nsc writes them");
     return good(natsOptions_SetUserCredentialsFromFiles(handle, options.credentials_file.c_str(), nullptr),
                 "the credentials file");
+  }
   return {};
 }
 
@@ -142,8 +168,19 @@ Result<void> fill(natsOptions* handle, NatsOptions const& options) {
   natsOptions_SetMaxPingsOut(handle, 2);
   natsOptions_SetWriteDeadline(handle, options.request_timeout.count());
   natsOptions_SetSendAsap(handle, true);
-  if (auto const identity = fill_identity(handle, options); !identity) return identity;
+  if (auto const identity = fill_identity(handle, options); !identity)
+    return unavailable("nats_auth_failed", identity.error().message);
   return fill_tls(handle, options);
+}
+
+std::string identity_of(NatsOptions const& options) {
+  if (!options.user.empty())
+    return "user " + options.user +
+           (options.password_file.empty() ? "" : " with the password in " + options.password_file.string());
+  if (!options.token_file.empty()) return "the token in " + options.token_file.string();
+  if (!options.nkey.empty()) return "NKey " + options.nkey + " with the seed in " + options.nkey_seed_file.string();
+  if (!options.credentials_file.empty()) return "the credentials in " + options.credentials_file.string();
+  return "a connection without credentials";
 }
 
 json server_greeting(std::string const& url, milliseconds limit) {

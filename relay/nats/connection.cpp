@@ -136,6 +136,10 @@ void Connection::Mail::on_error(natsConnection* connection, natsSubscription*, n
 }
 
 Error nats_away(std::string what) { return unavailable("nats_away", std::move(what)); }
+Error no_leader(std::string const& subject, std::string const& words) {
+  return unavailable("nats_no_leader", "the NATS cluster has no leader for " + subject + " just now (" + words +
+                                           "): it elects one, or too few of its servers are up");
+}
 
 Connection::Connection(Executor io, Worker& thread, OnLost on_lost)
     : io_(std::move(io)), thread_(thread), on_lost_(std::move(on_lost)), inbox_("_INBOX." + random_hex(12)) {}
@@ -157,8 +161,8 @@ Result<void> Connection::connect(NatsOptions const& options) {
     auto const why = words(nats_GetLastError(nullptr), status);
     if (status == NATS_CONNECTION_AUTH_FAILED || status == NATS_NOT_PERMITTED)
       return Error{ErrorKind::unavailable, "nats_auth_failed",
-                   "the NATS server at " + options.url + " refuses the credentials (" + why +
-                       "); correct [relay] in the configuration"};
+                   "the NATS server at " + options.url + " refuses " + identity_of(options) + " (" + why +
+                       "); correct the file, or [relay] in the configuration"};
     return nats_away("no connection to NATS at " + options.url + ": " + why);
   }
   if (auto const inbox = subscribe(0, inbox_ + ".*"); !inbox) return inbox;  // whoever called disconnects
@@ -283,15 +287,29 @@ awaitable<Result<Incoming>> Connection::request(Outgoing message, milliseconds l
     std::string why = "NATS gave no answer on " + subject;
     // Nothing at all has come since: the server hangs, or the network swallows what it says. Known now, and not only
     // by the library's pings, so that the next calls do not wait in vain.
-    if (heard_at_ < asked_at) lose("the server is silent");
+    if (heard_at_ < asked_at && !co_await is_there(limit / 4)) lose("the server is silent");
     if (!complaint_.empty()) why += " (it says: " + complaint_ + ")";
     co_return nats_away(std::move(why));
   }
+  if (waiting.answer->status == 503 && (!subject.starts_with("$JS.API.") || subject.starts_with("$JS.API.DIRECT.")))
+    co_return no_leader(subject, "nobody answers there");
   if (waiting.answer->status == 503)
     co_return unavailable("no_jetstream",
                           "nobody answers on " + subject + " at the NATS server " + facts_.url +
                               ": JetStream is off there or for this account; start nats-server with -js");
   co_return std::move(*waiting.answer);
+}
+
+awaitable<bool> Connection::is_there(milliseconds limit) {
+  if (asking_whether_there_ || lost_) co_return true;  // whoever asks will say
+  struct Asking {
+    bool& flag;
+    ~Asking() { flag = false; }
+  } const asking{asking_whether_there_ = true};
+  std::function<bool()> job = [self = shared_from_this(), limit] {
+    return self->mail_->nats && natsConnection_FlushTimeout(self->mail_->nats, limit.count()) == NATS_OK;
+  };
+  co_return co_await thread_.run(std::move(job));
 }
 
 awaitable<Result<std::string>> Connection::listen(std::uint64_t number, Listener listener) {

@@ -82,6 +82,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void disconnect();
   void send(Outgoing message, std::uint64_t number);
   void take(Incoming&& message);
+  /// Whether the server itself still answers, whoever else does not.
+  awaitable<bool> is_there(milliseconds limit);
   void lose(std::string const& why);
 
   Executor io_;
@@ -90,7 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<Mail> mail_;
   std::string inbox_;
   ServerFacts facts_;
-  bool lost_ = false;
+  bool lost_ = false, asking_whether_there_ = false;
   std::string why_lost_, complaint_;
   std::chrono::steady_clock::time_point heard_at_ = std::chrono::steady_clock::now();
   std::uint64_t last_request_ = 0;
@@ -99,6 +101,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 };
 
 Error nats_away(std::string what);
+/// `nats_no_leader`: unavailable, in a cluster that has lost its majority or elects a leader.
+Error no_leader(std::string const& subject, std::string const& words);
 /// The first line of a file that holds a secret.
 Result<std::string> read_secret(std::filesystem::path const& file);
 /// What is wrong with options that no server has to be asked about.

@@ -12,6 +12,7 @@ namespace ar::relay::nats {
 namespace {
 
 struct Place {
+  std::string_view name;
   std::uint64_t stream = 0, consumer = 0;
 };
 
@@ -31,7 +32,7 @@ std::optional<Place> place_of(std::string_view reply) {
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
   };
-  return Place{number(part[first]), number(part[first + 1])};
+  return Place{part[first - 2], number(part[first]), number(part[first + 1])};
 }
 
 }  // namespace
@@ -57,9 +58,7 @@ Feed::Feed(Executor io, std::string stream, std::function<void(FeedItem const&)>
 awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
   auto const before = std::exchange(connection_, js.connection());
   if (before && listener_ != 0) before->forget(listener_);
-  if (before == connection_ && !consumer_.empty())
-    // Best effort: the server forgets it by itself when nobody listens.
-    (void)co_await js.api("CONSUMER.DELETE." + stream_ + "." + consumer_, json::object());
+  if (before == connection_ && !consumer_.empty()) js.drop_consumer(stream_, consumer_);
   auto const info = co_await js.stream_info(stream_);
   if (!info) co_return info.error();
   auto const created = info->value("created", std::string());
@@ -73,12 +72,23 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
   delivered_ = 0;
   listener_ = number;
   heard_at_ = std::chrono::steady_clock::now();
-  using std::chrono::nanoseconds;
-  consumer_ = "feed" + std::to_string(number) + "-" + random_hex(8);
   auto const subject = co_await connection_->listen(number, [this](Incoming&& in) { take(std::move(in)); });
   if (!subject) co_return subject.error();
+  auto made = co_await make_consumer(js, *subject);
+  // A cluster may place it on a server that has just died, and then nobody answers: perhaps the next lies elsewhere.
+  for (int attempt = 1; attempt < kPlacements && !made && made.error().code == "nats_away"; ++attempt)
+    made = co_await make_consumer(js, *subject);
+  if (!made) co_return made.error();
+  // Nothing to deliver: the last messages were deleted, or there are none.
+  if (made->value("num_pending", std::uint64_t{0}) == 0 && delivered_ == 0) move_to(last);
+  co_return Result<void>();
+}
+
+awaitable<Result<json>> Feed::make_consumer(JetStream& js, std::string subject) {
+  using std::chrono::nanoseconds;
+  consumer_ = "feed" + std::to_string(listener_) + "-" + random_hex(8);
   json const config = {{"name", consumer_},
-                       {"deliver_subject", *subject},
+                       {"deliver_subject", std::move(subject)},
                        {"deliver_policy", "by_start_sequence"},
                        {"opt_start_seq", applied_ + 1},
                        {"ack_policy", "none"},
@@ -89,12 +99,10 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
                        {"inactive_threshold", nanoseconds(kFeedInactive).count()},
                        {"mem_storage", true},
                        {"num_replicas", 1}};
-  auto const made =
-      co_await js.api("CONSUMER.CREATE." + stream_ + "." + consumer_, {{"stream_name", stream_}, {"config", config}});
-  if (!made) co_return made.error();
-  // Nothing to deliver: the last messages were deleted, or there are none.
-  if (made->value("num_pending", std::uint64_t{0}) == 0 && delivered_ == 0) move_to(last);
-  co_return Result<void>();
+  auto made = co_await js.api("CONSUMER.CREATE." + stream_ + "." + consumer_,
+                              {{"stream_name", stream_}, {"config", config}}, kPlacement);
+  if (!made) js.drop_consumer(stream_, consumer_);
+  co_return made;
 }
 
 void Feed::rewind() {
@@ -118,7 +126,9 @@ void Feed::take(Incoming&& in) {
     return;
   }
   auto const place = place_of(in.reply);
-  if (!place || gap_ || place->consumer <= delivered_) return;
+  // A consumer that was given up may come to life with its server.
+  if (!place || place->name != consumer_) return;
+  if (gap_ || place->consumer <= delivered_) return;
   if (place->consumer != delivered_ + 1) {
     break_off();
     return;
@@ -147,7 +157,9 @@ awaitable<bool> Feed::reached(std::uint64_t sequence, milliseconds limit) {
   waiting_.push_back(&waiter);
   waiter.timer.expires_after(limit);
   (void)co_await waiter.timer.async_wait(nothrow);
-  co_return sequence <= applied_;
+  if (sequence <= applied_) co_return true;
+  break_off();  // it may have died with the server that had it
+  co_return false;
 }
 
 awaitable<Result<void>> Feed::catch_up(JetStream& js, milliseconds limit) {
@@ -182,7 +194,6 @@ awaitable<Result<void>> Feed::catch_up(JetStream& js, milliseconds limit) {
   if (!*mine->last) co_return mine->last->error();
   auto const last = **mine->last;
   if (co_await reached(last, limit)) co_return Result<void>();
-  break_off();
   co_return unavailable("nats_behind", "stream " + stream_ + " has " + std::to_string(last) + " messages, and " +
                                            std::to_string(applied_) + " have come in time; try again");
 }

@@ -21,7 +21,7 @@ class Feed {
 
   /// Begins, or goes on, over the connection `js` has. `number` names the consumer; never used twice on a connection.
   awaitable<Result<void>> start(JetStream& js, std::uint64_t number);
-  /// Waits until everything up to `sequence` has been taken; false: not in time.
+  /// Waits until everything up to `sequence` has been taken; false: not in time, and it is broken.
   awaitable<bool> reached(std::uint64_t sequence, milliseconds limit);
   /// Waits until everything that was stored when this was called has been taken. Calls share the questions they ask
   /// the server. Error: `nats_behind`.
@@ -38,6 +38,7 @@ class Feed {
   std::string const& consumer() const { return consumer_; }
 
  private:
+  awaitable<Result<json>> make_consumer(JetStream& js, std::string subject);
   void take(Incoming&& in);
   void break_off();
   void move_to(std::uint64_t sequence);

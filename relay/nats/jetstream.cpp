@@ -6,6 +6,8 @@ namespace {
 // The server's error numbers (github.com/nats-io/nats-server, server/errors.json).
 enum : int {
   kResourcesExceeded = 10002,
+  kClusterAway = 10008,
+  kClusterNoLeader = 10009,
   kInsufficientResources = 10023,
   kMemoryExceeded = 10028,
   kNoMessage = 10037,
@@ -14,6 +16,7 @@ enum : int {
   kNoStream = 10059,
   kWrongSequence = 10071,
   kStoreFailed = 10077,  // the words tell why: maximum bytes exceeded, ...
+  kStreamOffline = 10118,
   kWrongLastMessage = 10164
 };
 
@@ -24,6 +27,8 @@ Error error_from(json const& error, std::string const& subject) {
     return conflict("wrong_revision", "another writer was quicker on " + subject);
   if (number == kNoMessage || number == kNoStream || error.value("code", 0) == 404)
     return not_found("nats_not_found", words);
+  if (number == kClusterAway || number == kClusterNoLeader || number == kStreamOffline)
+    return no_leader(subject, words);
   bool const full = number == kResourcesExceeded || number == kInsufficientResources || number == kMemoryExceeded ||
                     number == kInsufficientStorage || number == kStorageExceeded ||
                     words.find("maximum bytes") != std::string::npos ||
@@ -45,10 +50,10 @@ Result<json> answer_in(Incoming const& in, std::string const& subject) {
 
 }  // namespace
 
-awaitable<Result<Incoming>> JetStream::ask(Outgoing message) {
+awaitable<Result<Incoming>> JetStream::ask(Outgoing message, std::optional<milliseconds> limit) {
   auto const connection = connection_;
   if (!connection) co_return nats_away("there is no connection to NATS");
-  co_return co_await connection->request(std::move(message), limit_);
+  co_return co_await connection->request(std::move(message), limit.value_or(limit_));
 }
 
 awaitable<Result<Published>> JetStream::publish(Publication publication) {
@@ -85,14 +90,17 @@ awaitable<Result<std::optional<Stored>>> JetStream::at(std::string stream, std::
   return direct(std::move(stream), {{"seq", sequence}});
 }
 
-awaitable<Result<json>> JetStream::api(std::string what, json request) {
+awaitable<Result<json>> JetStream::api(std::string what, json request, std::optional<milliseconds> limit) {
   Outgoing out;
   out.subject = "$JS.API." + std::move(what);
   if (!request.empty()) out.data = request.dump();
   auto const subject = out.subject;
-  auto const in = co_await ask(std::move(out));
+  auto const in = co_await ask(std::move(out), limit);
   if (!in) co_return in.error();
   co_return answer_in(*in, subject);
+}
+void JetStream::drop_consumer(std::string const& stream, std::string const& consumer) {
+  if (connection_) connection_->publish({"$JS.API.CONSUMER.DELETE." + stream + "." + consumer, {}, {}, {}});
 }
 awaitable<Result<json>> JetStream::stream_info(std::string stream) {
   return api("STREAM.INFO." + std::move(stream), json::object());

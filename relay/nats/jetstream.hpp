@@ -36,13 +36,15 @@ class JetStream {
   awaitable<Result<std::optional<Stored>>> last(std::string stream, std::string subject);
   awaitable<Result<std::optional<Stored>>> at(std::string stream, std::uint64_t sequence);
   /// `$JS.API.` + `what`.
-  awaitable<Result<json>> api(std::string what, json request);
+  awaitable<Result<json>> api(std::string what, json request, std::optional<milliseconds> limit = std::nullopt);
   awaitable<Result<json>> stream_info(std::string stream);
+  /// Deletes it without waiting for that: the server forgets it anyhow, later.
+  void drop_consumer(std::string const& stream, std::string const& consumer);
   /// Deletes what lies on `subject`; only what is older than `before`, unless that is 0.
   awaitable<Result<void>> purge(std::string stream, std::string subject, std::uint64_t before = 0);
 
  private:
-  awaitable<Result<Incoming>> ask(Outgoing message);
+  awaitable<Result<Incoming>> ask(Outgoing message, std::optional<milliseconds> limit = std::nullopt);
   awaitable<Result<std::optional<Stored>>> direct(std::string stream, json request);
   milliseconds limit_;
   std::shared_ptr<Connection> connection_;

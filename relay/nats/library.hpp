@@ -58,7 +58,9 @@ struct Connection::Mail : std::enable_shared_from_this<Connection::Mail> {
 
 /// What the server says of itself before anybody has logged in: version, name, jetstream. Blocking, at most `limit`.
 json server_greeting(std::string const& url, milliseconds limit);
-/// Fills `options` for cnats.
+/// Fills `options` for cnats. Error `nats_auth_failed`: the files that say who we are are not what they should be.
 Result<void> fill(natsOptions* handle, NatsOptions const& options);
+/// Who we say we are, and from which file: for messages, without a secret.
+std::string identity_of(NatsOptions const& options);
 
 }  // namespace ar::relay::nats

@@ -13,8 +13,6 @@ namespace {
 constexpr auto kLeastPause = std::chrono::milliseconds(250);
 constexpr auto kLongestPause = std::chrono::seconds(30);
 constexpr auto kClockCheck = std::chrono::minutes(10);
-/// A history that takes longer goes on from where it stopped at the next attempt.
-constexpr auto kReplay = std::chrono::seconds(60);
 
 /// Full jitter: daemons that lost the same server do not come back at the same moment.
 milliseconds pause_before(int attempt) {
@@ -112,8 +110,20 @@ awaitable<Result<void>> Link::connect() {
     if (auto const begun = co_await feed->start(core_.js, ++last_feed_); !begun) co_return begun;
   }
   for (auto* const feed : feeds)
-    if (auto const there = co_await feed->catch_up(core_.js, kReplay); !there) co_return there;
+    if (auto const there = co_await replay(*feed); !there) co_return there;
   co_return Result<void>();
+}
+
+awaitable<Result<void>> Link::replay(Feed& feed) {
+  for (int in_vain = 0;;) {
+    if (feed.is_broken())  // its server may have died in the middle
+      if (auto const begun = co_await feed.start(core_.js, ++last_feed_); !begun) co_return begun;
+    auto const before = feed.applied();
+    auto there = co_await feed.catch_up(core_.js, core_.options.request_timeout);
+    if (there || there.error().code != "nats_behind") co_return there;
+    in_vain = feed.applied() > before ? 0 : in_vain + 1;
+    if (in_vain == 2) co_return there;
+  }
 }
 
 bool Link::any_broken() const {

@@ -27,6 +27,8 @@ class Link {
   enum class State { connecting, connected, backoff, auth_failed, closed };
   awaitable<Result<void>> connect();
   awaitable<Result<void>> look_at_the_clock(bool jump);
+  /// Takes what a feed has missed, for as long as it comes nearer.
+  awaitable<Result<void>> replay(Feed& feed);
   awaitable<void> stay();
   bool any_broken() const;
   void failed(Error const& error);

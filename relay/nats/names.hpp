@@ -24,9 +24,12 @@ inline constexpr std::size_t kTaskBytes = 768U << 10;    ///< a task's whole doc
 inline constexpr std::size_t kCachedBodies = 64U << 20;  ///< bytes of bodies kept in memory
 inline constexpr auto kDedupWindow = std::chrono::minutes(2);
 inline constexpr auto kPresenceTtl = std::chrono::hours(24 * 14);
-inline constexpr auto kFeedHeartbeat = std::chrono::seconds(15);
+inline constexpr auto kFeedHeartbeat = std::chrono::seconds(5);
 inline constexpr auto kFeedInactive = std::chrono::seconds(60);  ///< the server forgets a feed nobody listens to
-inline constexpr int kWriteAttempts = 50;                        ///< compare-and-set against others' writes
+/// How long one waits for a feed's consumer, and how often another is made.
+inline constexpr auto kPlacement = std::chrono::milliseconds(1500);
+inline constexpr int kPlacements = 5;
+inline constexpr int kWriteAttempts = 50;  ///< compare-and-set against others' writes
 
 enum class Store { messages, commands, attachments, state, presence, tasks, tokens };
 inline constexpr Store kStores[] = {Store::messages, Store::commands, Store::attachments, Store::state,

@@ -162,6 +162,10 @@ class Implementation final : public NatsBus {
                                 {"lastSequence", last},
                                 {"consumers", state.value("consumer_count", 0)},
                                 {"replicas", config.value("num_replicas", 1)}});
+      auto const cluster = info->value("cluster", json::object());
+      if (cluster.contains("leader")) out["streams"].back()["leader"] = cluster.at("leader");
+      for (auto const& replica : cluster.value("replicas", json::array()))
+        if (!replica.value("current", false)) out["streams"].back()["behind"].push_back(replica.value("name", ""));
       for (auto const* const feed : {&core_.message_feed, &core_.state_feed, &core_.command_feed, &core_.presence_feed})
         if (feed->stream() == stream)
           out["feeds"].push_back({{"stream", stream},

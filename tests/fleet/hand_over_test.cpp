@@ -109,7 +109,7 @@ class Hub {
 
 TEST_CASE("WorkGoesToOneAndIsTakenOverWhenItsDaemonDies") {
   if (!ar::test::own_network()) {
-    MESSAGE("skipped: this test makes network namespaces, which needs root");
+    MESSAGE("skipped: this test makes network namespaces, which the kernel refuses here");
     return;
   }
   char const* const wanted = std::getenv("AR_HAND_OVERS");

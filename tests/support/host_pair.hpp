@@ -61,7 +61,7 @@ inline int run_words(std::vector<std::string> words) { return Child(std::move(wo
 /// The network namespace of this process: call once, before any thread. False: not possible here.
 inline bool own_network() {
   static bool const entered = [] {
-    if (!enter_namespace(CLONE_NEWNET)) return false;
+    if (!enter_namespace(CLONE_NEWNET) || !share_namespace_rights()) return false;
     return run_words({"ip", "link", "set", "lo", "up"}) == 0;
   }();
   return entered;
@@ -82,6 +82,11 @@ class Host {
                                            {"ip", "route", "add", "default", "via", ours()}})
       REQUIRE(run_words(inside(words)) == 0);
   }
+
+  /// With its namespace the interface would go as well, but later than that: too late for who takes its name again.
+  ~Host() { (void)run_words({"ip", "link", "del", link()}); }
+  Host(Host const&) = delete;
+  Host& operator=(Host const&) = delete;
 
   std::string address() const { return "10.77." + std::to_string(number_) + ".2"; }
   std::string ours() const { return "10.77." + std::to_string(number_) + ".1"; }

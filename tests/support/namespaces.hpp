@@ -1,8 +1,11 @@
 // Moves the test's own process into kernel namespaces of its own, as root or, where that is allowed, without rights.
 #pragma once
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace ar::test {
@@ -23,6 +26,21 @@ inline bool enter_namespace(int kind) {
   if (::unshare(CLONE_NEWUSER | kind) != 0) return false;
   return write_proc("/proc/self/setgroups", "deny") && write_proc("/proc/self/uid_map", uid + " " + uid + " 1") &&
          write_proc("/proc/self/gid_map", gid + " " + gid + " 1");
+}
+
+/// Programs started from here on may rule over the namespaces we entered, too: exec() takes the rights that come with
+/// them from everybody but root. False: errno says why.
+inline bool share_namespace_rights() {
+  if (::geteuid() == 0) return true;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct rights[2]{};
+  if (::syscall(SYS_capget, &header, rights) != 0) return false;
+  constexpr int kShared[] = {CAP_NET_ADMIN, CAP_SYS_ADMIN};
+  for (int const right : kShared) rights[0].inheritable |= 1U << right;
+  if (::syscall(SYS_capset, &header, rights) != 0) return false;
+  for (int const right : kShared)
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, right, 0, 0) != 0) return false;
+  return true;
 }
 
 }  // namespace ar::test

@@ -17,7 +17,7 @@ constexpr int kMessages = 300;
 /// False, and said, where the test cannot make namespaces.
 bool possible() {
   if (ar::test::own_network()) return true;
-  MESSAGE("skipped: this test makes network namespaces, which needs root");
+  MESSAGE("skipped: this test makes network namespaces, which the kernel refuses here");
   return false;
 }
 

@@ -1,4 +1,4 @@
-// Buses on real time against a real server, and the figures of what went through them.
+// Buses on real time against a real server, traffic through them, and its figures.
 #pragma once
 #include "relay/nats/nats_bus.hpp"
 #include "relay/nats/nats_server.hpp"
@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -91,6 +92,13 @@ class LiveBus {
   std::unique_ptr<NatsBus> bus_;
 };
 
+/// Why the bus is not ready: "CODE: MESSAGE".
+inline std::string problem_of(LiveBus& bus) {
+  auto const ready = bus.get(bus->ready());
+  REQUIRE_FALSE(ready.has_value());
+  return ready.error().code + ": " + ready.error().message;
+}
+
 /// What was sent and what a reader got, by body.
 struct Figures {
   std::set<std::string> sent{};
@@ -114,5 +122,30 @@ struct Figures {
     CHECK(doubled() == 0);
   }
 };
+
+inline NewMessage numbered(int number, std::string to = "worker") {
+  auto message = message_to(std::move(to), "body " + std::to_string(number));
+  message.idempotency_key = "key " + std::to_string(number);
+  return message;
+}
+/// Sends `count` messages, each until it is taken; `at_half` happens in between.
+inline void send_all(LiveBus& bus, Figures& figures, int count, std::function<void()> const& at_half) {
+  for (int i = 0; i < count; ++i) {
+    if (i == count / 2) at_half();
+    figures.sent.insert("body " + std::to_string(i));
+    (void)bus.insist([&] { return bus->send(numbered(i)); });
+  }
+}
+inline void read_all(LiveBus& bus, Figures& figures) {
+  for (auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+       std::chrono::steady_clock::now() < end;) {
+    auto const unread = bus.insist([&] { return bus->unread(agent("worker"), 1000); });
+    if (unread->empty()) return;
+    for (auto const& message : *unread) {
+      ++figures.got[message.body];
+      (void)bus.insist([&] { return bus->mark_read(message.id, "worker"); });
+    }
+  }
+}
 
 }  // namespace ar::relay::test

@@ -7,10 +7,9 @@
 #include <arpa/inet.h>
 #include <chrono>
 #include <csignal>
-#include <fcntl.h>
 #include <fstream>
 #include <netinet/in.h>
-#include <sched.h>
+#include <random>
 #include <sstream>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -22,19 +21,6 @@ namespace ar::relay::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Free now; servers of tests that run beside us take theirs in the same way, so a clash shows as "in use".
-int free_port() {
-  int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 std::string content_of(std::filesystem::path const& file) {
   std::ifstream in(file);
@@ -49,6 +35,21 @@ Result<std::filesystem::path> find_server() {
 }
 
 }  // namespace
+
+int free_port() {
+  static std::mt19937 random(std::random_device{}());
+  for (;;) {
+    int const port = std::uniform_int_distribution<int>(10'000, 32'000)(random);
+    int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    bool const free = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    if (free) return port;
+  }
+}
 
 bool NatsServer::installed() { return find_server().has_value(); }
 
@@ -67,41 +68,56 @@ NatsOptions NatsServer::options() const {
   return options;
 }
 
-void NatsServer::start() {
-  auto const config = folder_.path() / "nats.conf";
-  auto const log = folder_.path() / "nats.log";
+void NatsServer::write_config() const {
   auto const store = setup_.store.empty() ? (folder_.path() / "store").string() : setup_.store;
-  std::ofstream out(config);
-  out << "listen: \"" << setup_.address << ":" << port_ << "\"\nserver_name: \"of-a-test\"\nlog_file: \""
-      << log.string() << "\"\n";
+  std::ofstream out(folder_.path() / "nats.conf");
+  out << "listen: \"" << setup_.address << ":" << port_ << "\"\nserver_name: \"" << setup_.name << "\"\nlog_file: \""
+      << log().string() << "\"\n";
   if (setup_.jetstream) out << "jetstream { store_dir: \"" << store << "\" }\n";
   out << setup_.config << "\n";
-  out.close();
-  std::filesystem::remove(log);
+}
+
+void NatsServer::reload(std::string config) {
+  setup_.config = std::move(config);
+  write_config();
+  ::kill(pid_, SIGHUP);
+  for (auto const end = std::chrono::steady_clock::now() + 30s; std::chrono::steady_clock::now() < end;) {
+    auto const said = content_of(log());
+    if (said.find("Reloaded server configuration") != std::string::npos) return;
+    if (said.find("Failed to reload") != std::string::npos) break;
+    std::this_thread::sleep_for(5ms);
+  }
+  FAIL("nats-server did not take its new configuration: " << content_of(log()));
+}
+
+void NatsServer::start() {
+  write_config();
+  auto const config = folder_.path() / "nats.conf";
+  std::filesystem::remove(log());
   auto const server = find_server();
   REQUIRE_MESSAGE(server.has_value(), "nats-server is missing; scripts/install-deps --tests installs it");
   auto const parent = ::getpid();
-  auto const netns = setup_.netns.empty() ? std::string() : "/run/netns/" + setup_.netns;
+  auto words = setup_.prefix;
+  words.insert(words.end(), {server->string(), "-c", config.string()});
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
   pid_ = ::fork();
   REQUIRE(pid_ >= 0);
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
-    if (!netns.empty()) {
-      int const fd = ::open(netns.c_str(), O_RDONLY | O_CLOEXEC);
-      if (fd < 0 || ::setns(fd, CLONE_NEWNET) != 0) ::_exit(2);
-    }
-    ::execl(server->c_str(), "nats-server", "-c", config.c_str(), nullptr);
+    ::execvp(argv.front(), argv.data());
     ::_exit(127);
   }
   for (auto const end = std::chrono::steady_clock::now() + 30s; std::chrono::steady_clock::now() < end;) {
-    if (content_of(log).find("Server is ready") != std::string::npos) return;
+    if (content_of(log()).find("Server is ready") != std::string::npos) return;
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) == pid_) break;
     std::this_thread::sleep_for(5ms);
   }
   pid_ = -1;
-  FAIL("nats-server did not start: " << content_of(log));
+  FAIL("nats-server did not start: " << content_of(log()));
 }
 
 void NatsServer::kill() {

@@ -1,0 +1,138 @@
+// What the NATS bus keeps on the server: streams that are full, foreign, made anew or tidied up, and what is long.
+#include "relay/nats/jetstream.hpp"
+#include "relay/nats/live.hpp"
+
+#include <filesystem>
+
+using namespace ar;
+using namespace ar::relay;
+using namespace ar::relay::test;
+using namespace std::chrono_literals;
+namespace nats = ar::relay::nats;
+
+TEST_CASE("FullStoreRefusesAndKeepsWhatItHas") {
+  NatsServer server;
+  net::io_context io;
+  auto options = server.options();
+  options.max_bytes = 64 << 10;
+  LiveBus bus(io, options);
+  Figures figures;
+  std::optional<Error> full;
+  for (int i = 0; i < 200 && !full; ++i) {
+    auto message = numbered(i);
+    message.body += std::string(1000, 'x');
+    auto const sent = bus.get(bus->send(message));
+    if (sent)
+      figures.sent.insert(message.body);
+    else
+      full = sent.error();
+  }
+  REQUIRE(full.has_value());
+  CHECK(full->code == "disk_full");
+  CHECK(full->kind == ErrorKind::unavailable);
+  CHECK(full->message.find("maximum bytes") != std::string::npos);
+  CHECK(bus->transport_state() == "connected");
+  auto const unread = bus.insist([&] { return bus->unread(agent("worker"), 1000); });
+  for (auto const& message : *unread) ++figures.got[message.body];
+  figures.report("stream full (max_bytes)");
+}
+
+TEST_CASE("WhatIsForgottenIsDeletedOnTheServer") {
+  NatsServer server;
+  net::io_context io;
+  BusLimits limits;
+  limits.retention = 1s;
+  LiveBus bus(io, server.options(), limits);
+  for (int i = 0; i < 20; ++i) {
+    auto const sent = bus.insist([&] { return bus->send(numbered(i)); });
+    (void)bus.insist([&] { return bus->mark_read(sent->message.id, "worker"); });
+  }
+  std::int64_t messages = 20, states = 20;
+  for (auto const end = std::chrono::steady_clock::now() + 30s;
+       (messages > 2 || states > 3) && std::chrono::steady_clock::now() < end;) {
+    // The newest of a stream stays until there is a newer one.
+    auto const sent = bus.insist([&] { return bus->send(message_to("worker")); });
+    (void)bus.insist([&] { return bus->mark_read(sent->message.id, "worker"); });
+    bus.run_for(1500ms);
+    auto const shown = bus.status();
+    for (auto const& stream : shown.at("streams")) {
+      if (stream.at("name") == "agent-runner-messages") messages = stream.at("messages").get<std::int64_t>();
+      if (stream.at("name") == "KV_agent-runner-state") states = stream.at("messages").get<std::int64_t>();
+    }
+  }
+  CHECK(messages <= 2);
+  CHECK(states <= 3);
+  // Its key is free again.
+  CHECK_FALSE(bus.insist([&] { return bus->send(numbered(0)); })->repeated);
+}
+
+TEST_CASE("StreamThatWasMadeAnewIsReadFromItsBeginning") {
+  NatsServer server;
+  net::io_context io;
+  LiveBus bus(io, server.options());
+  (void)bus.insist([&] { return bus->send(numbered(1)); });
+  (void)bus.insist([&] { return bus->send(numbered(2)); });
+  server.kill();
+  std::filesystem::remove_all(server.folder() / "store");
+  server.start();
+  auto const sent = bus.insist([&] { return bus->send(numbered(3)); });
+  auto const unread = bus.insist([&] { return bus->unread(agent("worker"), 10); });
+  REQUIRE(unread->size() == 1);
+  CHECK(unread->front().id == sent->message.id);
+}
+
+TEST_CASE("StreamWithOtherSettingsIsNamedAndLeftAlone") {
+  NatsServer server;
+  net::io_context io;
+  auto const options = server.options();
+  auto const stream = options.prefix + "-messages";
+  {
+    LiveBus bus(io, options);
+    (void)bus.insist([&] { return bus->ready(); });
+    CHECK(bus.status().at("made").size() == 7);
+  }
+  Worker thread;
+  std::shared_ptr<nats::Connection> connection;
+  nats::JetStream js(3s);
+  json changed;
+  ar::test::run(io, [&]() -> awaitable<void> {
+    auto opened = co_await nats::Connection::open(io.get_executor(), thread, options, nullptr);
+    REQUIRE(opened.has_value());
+    connection = *opened;
+    js.use(connection);
+    auto const info = co_await js.stream_info(stream);
+    REQUIRE(info.has_value());
+    changed = info->at("config");
+    changed["max_age"] = 3'600'000'000'000;
+    auto const updated = co_await js.api("STREAM.UPDATE." + stream, changed);
+    REQUIRE(updated.has_value());
+  });
+  LiveBus bus(io, options);
+  auto const problem = problem_of(bus);
+  CHECK(problem.starts_with("nats_settings: "));
+  CHECK(problem.find("stream " + stream + ": max_age is 3600000000000 and must be 0") != std::string::npos);
+  ar::test::run(io, [&]() -> awaitable<void> {
+    auto const info = co_await js.stream_info(stream);
+    REQUIRE(info.has_value());
+    CHECK(info->at("config").at("max_age") == 3'600'000'000'000);
+    co_await connection->close();
+  });
+}
+
+TEST_CASE("LongBodiesAndManyPartsComeBackWhole") {
+  NatsServer server;
+  net::io_context io;
+  LiveBus bus(io, server.options()), other(io, server.options());
+  std::string body;
+  while (body.size() < (1U << 20)) body += "line " + std::to_string(body.size()) + "\n";
+  body.resize(1U << 20);
+  auto const sent = bus.insist([&] { return bus->send(message_to("worker", body)); });
+  auto const unread = other.insist([&] { return other->unread(agent("worker"), 10); });
+  REQUIRE(unread->size() == 1);
+  CHECK(unread->front().body == body);
+  CHECK(unread->front().id == sent->message.id);
+  std::string bytes(5U << 20, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 >> 3);
+  auto const put = bus.insist([&] { return bus->put_attachment("big", "", bytes); });
+  CHECK(*other.insist([&] { return other->attachment_bytes(put->id); }) == bytes);
+}
