@@ -12,7 +12,8 @@ class Pattern {
   /// `field` is the option's name, for the error.
   static Result<Pattern> compile(std::string const& field, std::string const& expression);
   /// True when it matches somewhere in the line. Takes time in proportion to the line's length, whatever the
-  /// expression: a program's output must not be able to stop the daemon.
+  /// expression: a program's output must not be able to stop the daemon. Only a lookahead costs more: at each character
+  /// it may go through the rest of the line once again.
   bool matches(std::string const& line) const;
 
  private:

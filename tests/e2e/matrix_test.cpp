@@ -6,8 +6,8 @@
 // a version without a record, what differs from the newest one is printed; AR_MATRIX_RECORD=1 writes its record.
 #include "base/paths.hpp"
 #include "e2e/bodies.hpp"
-#include "e2e/provider_road.hpp"
 #include "e2e/offline.hpp"
+#include "e2e/provider_road.hpp"
 #include "e2e/received.hpp"
 
 #include <cstdio>

@@ -1,7 +1,9 @@
 // Runs one coroutine on an io_context of its own until it ends, with a deadline after which the test fails.
 #pragma once
 #include "base/async.hpp"
+#include "support/patience.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
@@ -16,15 +18,25 @@ template <class Make>
 void run(net::io_context& io, Make make, std::chrono::seconds limit = std::chrono::seconds(30)) {
   bool done = false;
   std::exception_ptr error;
-  net::co_spawn(io, make(), [&](std::exception_ptr e) {
+  net::cancellation_signal cancel;
+  auto ended = [&](std::exception_ptr e) {
     error = e;
     done = true;
-  });
-  auto const deadline = std::chrono::steady_clock::now() + limit;
+  };
+  net::co_spawn(io, make(), net::bind_cancellation_slot(cancel.slot(), ended));
+  auto const wait = [&](std::chrono::seconds time) {
+    auto const deadline = std::chrono::steady_clock::now() + kPatience * time;
+    while (!done && std::chrono::steady_clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(100));
+  };
   io.restart();
-  while (!done && std::chrono::steady_clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(100));
+  wait(limit);
+  bool const in_time = done;
+  if (!in_time) {  // it uses what the caller is about to destroy
+    cancel.emit(net::cancellation_type::terminal);
+    wait(std::chrono::seconds(10));
+  }
+  REQUIRE_MESSAGE(in_time, "the coroutine did not end within its deadline");
   if (error) std::rethrow_exception(error);
-  REQUIRE_MESSAGE(done, "the coroutine did not end within its deadline");
 }
 
 /// Moves the frozen clock and runs everything that becomes due by it.

@@ -2,6 +2,7 @@
 // person would; the destructor ends everything it started.
 #pragma once
 #include "base/json.hpp"
+#include "support/patience.hpp"
 #include "support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
@@ -115,7 +116,7 @@ class Installation {
 
   /// Asks again until it is so, for 30 s at most: the thing asked about is another process.
   static bool eventually(std::function<bool()> const& condition) {
-    auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    auto const deadline = std::chrono::steady_clock::now() + kPatience * std::chrono::seconds(30);
     while (!condition()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));

@@ -72,7 +72,7 @@ awaitable<Result<Response>> unread(Call& call) {
   if (auto may = call.check_agent(who->agent_id); !may) co_return may.error();
   auto found = co_await call.bus.unread(std::move(*who), limit);
   if (found) keep_some(*found);
-  co_return listed("messages", std::move(found));
+  co_return listed("messages", found);
 }
 
 /// Reads {agentId} (or by another name), for which the token must be good.

@@ -28,8 +28,9 @@ class RelayHost {
   void go_on() { server_.signal(SIGCONT); }
   ar::test::Host& host() { return host_; }
   std::string url() const { return "http://" + host_.address() + ":7077"; }
-  /// Short times, so that what takes a minute in life takes seconds here.
   RemoteConfig client() const;
+  /// With short times, so that what takes a minute in life takes seconds here.
+  RemoteConfig hasty_client() const;
 
  private:
   ar::test::Host host_;

@@ -112,7 +112,7 @@ TEST_CASE("LeaseLostWhileATurnRuns") {
   REQUIRE(second.has_value());
   std::string late, taken_by_other;
   int finished = 0;
-  ar::test::run(io, [&]() -> awaitable<void> {
+  auto whole = [&]() -> awaitable<void> {
     CHECK(co_await (*first)->reach(20s));
     CHECK(co_await (*second)->reach(20s));
     auto const id = (co_await (*first)->send(work("long")))->message.id;
@@ -135,7 +135,8 @@ TEST_CASE("LeaseLostWhileATurnRuns") {
     if (!too_late) late = too_late.error().code;
     co_await (*first)->stop();
     co_await (*second)->stop();
-  });
+  };
+  ar::test::run(io, whole, std::chrono::seconds(120));
   CHECK(taken_by_other == "b");
   CHECK(late == "claim_lost");
   CHECK(finished == 1);
