@@ -1,5 +1,6 @@
-// Two daemons on two hosts share the work of one relay on a third: each piece goes to exactly one agent, and when its
-// daemon dies in the middle of the turn, the other takes it over.
+// Two daemons on two hosts share the work of one bus on a third, a relay of ours or a nats-server: each piece goes to
+// exactly one agent, and when its daemon dies in the middle of the turn, the other takes it over.
+#include "relay/nats/nats_server.hpp"
 #include "support/host_pair.hpp"
 #include "system/installation.hpp"
 
@@ -35,19 +36,23 @@ while IFS= read -r line; do
 done
 )";
 
+constexpr int kLease = 3;
+
+/// What stands under [relay] in the configuration of a daemon that reaches the bus at this address.
+using RelaySection = std::function<std::string(std::string const& address)>;
+
 /// A daemon on a host of its own, with one agent.
 class Worker {
  public:
-  Worker(int number, std::string agent, std::string const& token) : host_(number), agent_(std::move(agent)) {
+  Worker(int number, std::string agent, RelaySection const& relay) : host_(number), agent_(std::move(agent)) {
     std::filesystem::create_directories(home_.state());
     auto const script = home_.work() / "slow-agent";
     std::ofstream(script) << kSlowAgent;
     std::filesystem::permissions(script, std::filesystem::perms::owner_all);
-    std::ofstream(home_.work() / "token") << token << "\n";
     std::ofstream(home_.state() / "config.toml")
-        << "[relay]\nkind = \"remote\"\nurl = \"http://" << host_.ours() << ":7077\"\ntoken_file = \""
-        << (home_.work() / "token").string() << "\"\n"
-        << "[providers.command]\ncommand = [\"" << script.string() << "\", \"" << home_.work().string() << "\"]\n"
+        << "[relay]\n"
+        << relay(host_.ours()) << "[providers.command]\ncommand = [\"" << script.string() << "\", \""
+        << home_.work().string() << "\"]\n"
         << "ready = { pattern = \"^ready\" }\npaste = \"bracketed\"\nproof = { pattern = \"^took {nonce}\" }\n"
         << "turn_end = { pattern = \"^done \" }\n";
     home_.prefix = host_.inside({});
@@ -90,33 +95,35 @@ class Worker {
 /// The relay, on the host of the test itself.
 class Hub {
  public:
-  explicit Hub(int lease_seconds) {
+  Hub() {
     std::filesystem::create_directories(home_.state());
-    std::ofstream(home_.state() / "config.toml") << "[relay]\nlease_seconds = " << lease_seconds << "\n";
+    std::ofstream(home_.state() / "config.toml") << "[relay]\nlease_seconds = " << kLease << "\n";
     server_ = Child({AR_BIN_DIR "/agent-runnerd", "--state-dir", home_.state().string(), "relay", "--listen",
                      "0.0.0.0:7077", "--insecure"});
     REQUIRE(Installation::eventually([&] { return home_.run({"relay", "status"}).status == 0; }));
   }
-  std::string token() { return home_.good({"relay", "token", "issue"}).out.substr(0, 68); }
-  Installation& home() { return home_; }
+  std::string section(std::string const& address) {
+    auto const token = home_.work() / ("token-for-" + address);
+    std::ofstream(token) << home_.good({"relay", "token", "issue"}).out.substr(0, 68) << "\n";
+    return "kind = \"remote\"\nurl = \"http://" + address + ":7077\"\ntoken_file = \"" + token.string() + "\"\n";
+  }
 
  private:
   Installation home_;
   Child server_;
 };
 
-}  // namespace
+/// False, and said, where the test cannot make namespaces.
+bool possible() {
+  if (ar::test::own_network()) return true;
+  MESSAGE("skipped: this test makes network namespaces, which the kernel refuses here");
+  return false;
+}
 
-TEST_CASE("WorkGoesToOneAndIsTakenOverWhenItsDaemonDies") {
-  if (!ar::test::own_network()) {
-    MESSAGE("skipped: this test makes network namespaces, which the kernel refuses here");
-    return;
-  }
+void hand_over(char const* bus, RelaySection const& relay) {
   char const* const wanted = std::getenv("AR_HAND_OVERS");
   int const rounds = wanted ? std::atoi(wanted) : 2;
-  constexpr int kLease = 3;
-  Hub hub(kLease);
-  Worker a(11, "builder-a", hub.token()), b(12, "builder-b", hub.token());
+  Worker a(11, "builder-a", relay), b(12, "builder-b", relay);
   std::vector<double> accepted, handed_over;
   int refused = 0;
   for (int round = 0; round < rounds; ++round) {
@@ -160,9 +167,30 @@ TEST_CASE("WorkGoesToOneAndIsTakenOverWhenItsDaemonDies") {
     return times[times.size() / 2];
   };
   std::printf(
-      "%d hand-overs, lease %d s: sent to accepted %.2f s (median; most %.2f), killed to accepted by the other "
+      "%d hand-overs over %s, lease %d s: sent to accepted %.2f s (median; most %.2f), killed to accepted by the other "
       "%.2f s (median; most %.2f), late finishes refused %d\n",
-      rounds, kLease, middle(accepted), *std::ranges::max_element(accepted), middle(handed_over),
+      rounds, bus, kLease, middle(accepted), *std::ranges::max_element(accepted), middle(handed_over),
       *std::ranges::max_element(handed_over), refused);
   CHECK(refused == rounds);
+}
+
+}  // namespace
+
+TEST_CASE("WorkGoesToOneAndIsTakenOverWhenItsDaemonDies") {
+  if (!possible()) return;
+  Hub hub;
+  hand_over("a relay", [&](std::string const& address) { return hub.section(address); });
+}
+
+TEST_CASE("WorkOverNatsGoesToOneAndIsTakenOverWhenItsDaemonDies") {
+  if (!possible()) return;
+  if (!ar::relay::test::NatsServer::installed()) {
+    MESSAGE("skipped: nats-server is not installed");
+    return;
+  }
+  ar::relay::test::NatsServer server({.address = "0.0.0.0"});
+  hand_over("NATS", [&](std::string const& address) {
+    return "kind = \"nats\"\nurl = \"nats://" + address + ":" + std::to_string(server.port()) +
+           "\"\nlease_seconds = " + std::to_string(kLease) + "\n";
+  });
 }
