@@ -11,8 +11,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <random>
+#include <set>
 #include <utility>
 
 namespace ar::relay {
@@ -110,7 +112,7 @@ class Implementation final : public RemoteBus {
                   {"token", token_.shown()}};
     if (auto const& error = link_.last_error())
       shown["lastError"] = {{"code", error->code}, {"message", error->message}};
-    for (auto const& [agent, error] : refused_) shown["refused"][agent] = error.message;
+    for (auto const& [agent, refused] : refused_) shown["refused"][agent] = refused.error.message;
     co_return shown;
   }
 
@@ -132,13 +134,23 @@ class Implementation final : public RemoteBus {
     co_return read_as(co_await get("/api/messages/" + std::to_string(id)), message_from);
   }
   awaitable<Result<std::vector<Message>>> messages(MessageFilter filter) override {
-    std::string target = "/api/messages?limit=" + std::to_string(filter.limit);
     if (filter.limit < 0) co_return invalid("limit", "limit must be from 1 to 1000");
-    if (filter.agent) target += "&agent=" + percent_encode(*filter.agent);
-    if (filter.after) target += "&after=" + std::to_string(*filter.after);
-    if (filter.before) target += "&before=" + std::to_string(*filter.before);
-    if (filter.reply_to) target += "&replyTo=" + std::to_string(*filter.reply_to);
-    co_return read_list(co_await get(std::move(target)), "messages", message_from);
+    std::vector<Message> all;
+    for (auto const limit = static_cast<std::size_t>(filter.limit);;) {
+      std::string target = "/api/messages?limit=" + std::to_string(limit - all.size());
+      if (filter.agent) target += "&agent=" + percent_encode(*filter.agent);
+      if (filter.after) target += "&after=" + std::to_string(*filter.after);
+      if (filter.before) target += "&before=" + std::to_string(*filter.before);
+      if (filter.reply_to) target += "&replyTo=" + std::to_string(*filter.reply_to);
+      auto const answer = co_await get(std::move(target));
+      auto found = read_list(answer, "messages", message_from);
+      if (!found) co_return found.error();
+      bool const more = answer->value("more", json()) == json(true) && !found->empty();
+      std::ranges::move(*found, std::back_inserter(all));
+      if (!more || all.size() >= limit) co_return all;
+      // Large ones come in portions.
+      (filter.after ? filter.after : filter.before) = all.back().id;
+    }
   }
   awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) override {
     if (auto const may = check(who.agent_id); !may) co_return may.error();
@@ -241,15 +253,20 @@ class Implementation final : public RemoteBus {
   // ---- presence ----
   awaitable<Result<void>> register_agent(Presence presence) override {
     auto const id = presence.identity.agent_id;
+    std::erase_if(refused_, [&](auto const& entry) {  // a newer start of it takes it back
+      return entry.first == id && entry.second.error.code == "superseded" &&
+             entry.second.instance_id != presence.instance_id;
+    });
     if (auto const may = check(id); !may) co_return may.error();
+    removed_.erase(id);
     auto const answer = co_await post("/api/agents", to_json(presence), true);
     if (!answer) co_return answer.error();
     auto& known = present_[id];
     known.presence = std::move(presence);
     known.untold = false;
-    // With its status, so that the relay knows it again after it has lost all it knew.
+    // With its status, so that the relay knows whose it is now.
     for (auto const& [who, runner] : subscribers_->all())
-      if (who.agent_id == id) (void)link_.say(hello(who, runner, false));
+      if (who.agent_id == id) (void)link_.say(hello(who, runner));
     co_return Result<void>();
   }
   awaitable<Result<void>> publish_status(std::string agent_id, std::string status, bool ready, json meta) override {
@@ -277,7 +294,18 @@ class Implementation final : public RemoteBus {
   awaitable<Result<void>> remove_agent(std::string agent_id) override {
     present_.erase(agent_id);
     if (auto const may = check(agent_id); !may) co_return may.error();
-    co_return nothing(co_await send_json("DELETE", "/api/agents/" + percent_encode(agent_id), json::object(), true));
+    auto removed = co_await tell_removed(agent_id);
+    if (removed || removed.error().kind != ErrorKind::unavailable) co_return removed;
+    // Kept, and told when the relay is back, unless it registers again before.
+    if (!present_.contains(agent_id)) removed_.insert(std::move(agent_id));
+    wants_removals_ = true;
+    changed_.notify_all();
+    co_return Result<void>();
+  }
+  std::optional<Error> refusal(std::string const& agent_id) const override {
+    auto const refused = refused_.find(agent_id);
+    if (refused == refused_.end()) return std::nullopt;
+    return refused->second.error;
   }
   awaitable<Result<std::vector<Presence>>> agents() override {
     co_return read_list(co_await get("/api/agents"), "agents", presence_from);
@@ -328,7 +356,7 @@ class Implementation final : public RemoteBus {
   // ---- hints ----
   std::unique_ptr<Subscription> subscribe(Identity who, std::string runner_id, BusHints hints) override {
     auto subscription = subscribers_->add(who, runner_id, std::move(hints));
-    (void)link_.say(hello(who, runner_id, false));
+    if (!refused_.contains(who.agent_id)) (void)link_.say(hello(who, runner_id));
     return subscription;
   }
 
@@ -336,6 +364,10 @@ class Implementation final : public RemoteBus {
   struct Present {
     Presence presence;
     bool untold = false;  ///< its status has changed since the relay heard of it
+  };
+  struct Refused {
+    Error error;
+    std::string instance_id;  ///< that was refused
   };
 
   static std::string of(MessageId id, char const* what) { return "/api/messages/" + std::to_string(id) + what; }
@@ -346,9 +378,11 @@ class Implementation final : public RemoteBus {
 
   /// An agent that a newer instance has taken, or that the token is not for, is left alone.
   Result<void> check(std::string const& agent_id) const {
-    auto const refused = refused_.find(agent_id);
-    if (refused == refused_.end()) return {};
-    return refused->second;
+    if (auto const refused = refusal(agent_id)) return *refused;
+    return {};
+  }
+  awaitable<Result<void>> tell_removed(std::string agent_id) {
+    co_return nothing(co_await send_json("DELETE", "/api/agents/" + percent_encode(agent_id), json::object(), true));
   }
 
   void forget(MessageId id, std::string const& token) {
@@ -400,23 +434,25 @@ class Implementation final : public RemoteBus {
             [this](json const& welcome) { take_welcome(welcome); }, [this](json const& frame) { take(frame); }};
   }
 
-  json hello(Identity const& who, std::string const& runner_id, bool again) {
+  /// With the status of an agent that is registered: then it is this machine's.
+  json hello(Identity const& who, std::string const& runner_id) const {
     json frame = to_json(who);
     frame["type"] = "hello";
     frame["protocol"] = 1;
     frame["role"] = "provider";
     frame["componentId"] = runner_id;
-    frame["instanceId"] = config_.instance_id;
+    frame["instanceId"] = instance_of(who.agent_id);
     frame["machine"] = config_.machine;
-    if (again && last_seen_ > 0) frame["lastSeenId"] = last_seen_;
     auto const known = present_.find(who.agent_id);
-    if (again && known != present_.end()) {
-      frame["status"] = known->second.presence.status;
-      frame["ready"] = known->second.presence.ready;
-      frame["meta"] = known->second.presence.meta;
-      known->second.untold = false;
-    }
+    if (known == present_.end()) return frame;
+    frame["status"] = known->second.presence.status;
+    frame["ready"] = known->second.presence.ready;
+    frame["meta"] = known->second.presence.meta;
     return frame;
+  }
+  std::string instance_of(std::string const& agent_id) const {
+    auto const known = present_.find(agent_id);
+    return known == present_.end() ? config_.instance_id : known->second.presence.instance_id;
   }
 
   std::vector<json> hellos() {
@@ -426,8 +462,12 @@ class Implementation final : public RemoteBus {
                               {"componentId", config_.machine},
                               {"instanceId", config_.instance_id},
                               {"machine", config_.machine}}};
-    for (auto const& [who, runner] : subscribers_->all())
-      if (!refused_.contains(who.agent_id)) frames.push_back(hello(who, runner, true));
+    for (auto const& [who, runner] : subscribers_->all()) {
+      if (refused_.contains(who.agent_id)) continue;
+      auto& frame = frames.emplace_back(hello(who, runner));
+      if (last_seen_ > 0) frame["lastSeenId"] = last_seen_;
+      if (auto const known = present_.find(who.agent_id); known != present_.end()) known->second.untold = false;
+    }
     return frames;
   }
 
@@ -444,6 +484,7 @@ class Implementation final : public RemoteBus {
                                " s from this machine's; leases hold all the same, but set the clocks (NTP)"});
     wants_catch_up_ = link_.connections() > 1;
     wants_renewal_ = true;
+    wants_removals_ = !removed_.empty();
     token_.connected();
     changed_.notify_all();
   }
@@ -471,39 +512,76 @@ class Implementation final : public RemoteBus {
   }
 
   void refuse(std::string const& agent, std::string const& code, std::string const& message) {
-    Error error{code == "superseded" ? ErrorKind::conflict : ErrorKind::forbidden, code, message};
-    if (code == "superseded" || code == "wrong_scope") {
-      if (refused_.emplace(agent, error).second)
-        spdlog::error("relay: {} has no bus until {}: {}", agent,
-                      code == "superseded" ? "it is started again" : "there is another token", message);
+    bool const taken = code == "superseded";
+    Error error{
+        taken ? ErrorKind::conflict : ErrorKind::forbidden, code,
+        taken ? "another daemon has taken agent " + agent + " over; `agent-runner restart " + agent + "` takes it back"
+              : message};
+    if (taken || code == "wrong_scope") {
+      if (refused_.emplace(agent, Refused{error, instance_of(agent)}).second)
+        spdlog::error("relay: {} has no bus: {}{}", agent, error.message, taken ? "" : "; it needs another token");
     }
     link_.note("agent " + agent, error);
   }
 
-  /// What a connection that was away has missed: leases first, since they run out.
+  /// What a connection that was away has missed. What the relay could not be asked is asked again.
   awaitable<void> catch_up() {
     for (;;) {
-      if (!wants_renewal_ && !wants_catch_up_) {
+      if (!wants_renewal_ && !wants_catch_up_ && !wants_removals_) {
         (void)co_await changed_.wait();
         continue;
       }
-      if (std::exchange(wants_renewal_, false)) {
-        auto const held = claims_;
-        for (auto const& [id, token] : held) (void)co_await renew(id, token);
-      }
-      if (!std::exchange(wants_catch_up_, false)) continue;
-      for (auto const& [who, runner] : subscribers_->all()) {
-        embedded::Subscribers::Only const only{who.agent_id, &runner};
-        auto const missed = co_await unread(who, 1000);
-        if (missed)
-          for (auto const& message : *missed) subscribers_->announce(message, &only);
-        std::vector<std::string> targets{who.agent_id};
-        if (runner != who.agent_id && !runner.empty()) targets.push_back(runner);
-        auto const commands = co_await commands_for(std::move(targets));
-        if (commands)
-          for (auto const& command : *commands) subscribers_->announce(command, &only);
-      }
+      // Leases first, since they run out.
+      if (std::exchange(wants_renewal_, false) && !co_await renew_claims()) wants_renewal_ = true;
+      if (std::exchange(wants_removals_, false) && !co_await tell_removals()) wants_removals_ = true;
+      if (std::exchange(wants_catch_up_, false) && !co_await announce_missed()) wants_catch_up_ = true;
+      if (wants_renewal_ || wants_removals_ || wants_catch_up_)
+        (void)co_await changed_.wait(Clock::now() + config_.times.most_backoff);
     }
+  }
+  // Each of them is false when the relay could not be asked everything.
+  awaitable<bool> renew_claims() {
+    bool whole = true;
+    auto const held = claims_;
+    for (auto const& [id, token] : held) {
+      auto const renewed = co_await renew(id, token);
+      whole = whole && !is_away(renewed);
+    }
+    co_return whole;
+  }
+  awaitable<bool> tell_removals() {
+    bool whole = true;
+    auto const removed = removed_;
+    for (auto const& agent : removed) {
+      if (!removed_.contains(agent)) continue;  // it has registered again
+      auto const told = co_await tell_removed(agent);
+      if (is_away(told))
+        whole = false;
+      else
+        removed_.erase(agent);
+    }
+    co_return whole;
+  }
+  awaitable<bool> announce_missed() {
+    bool whole = true;
+    for (auto const& [who, runner] : subscribers_->all()) {
+      embedded::Subscribers::Only const only{who.agent_id, &runner};
+      auto const missed = co_await unread(who, 1000);
+      whole = whole && !is_away(missed);
+      if (missed)
+        for (auto const& message : *missed) subscribers_->announce(message, &only);
+      std::vector<std::string> targets{who.agent_id};
+      if (runner != who.agent_id && !runner.empty()) targets.push_back(runner);
+      auto const commands = co_await commands_for(std::move(targets));
+      whole = whole && !is_away(commands);
+      if (commands)
+        for (auto const& command : *commands) subscribers_->announce(command, &only);
+    }
+    co_return whole;
+  }
+  template <class T>
+  static bool is_away(Result<T> const& answer) {
+    return !answer && answer.error().kind == ErrorKind::unavailable;
   }
 
   // ---- the token ----
@@ -537,12 +615,13 @@ class Implementation final : public RemoteBus {
   remote::Link link_;
   std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
   std::map<std::string, Present> present_;   ///< registered through this bus, by agent id
-  std::map<std::string, Error> refused_;     ///< agents that may not speak here, and why
+  std::map<std::string, Refused> refused_;   ///< agents that may not speak here, and why
+  std::set<std::string> removed_;            ///< agents of whose end the relay has not heard yet
   std::map<MessageId, std::string> claims_;  ///< held: their tokens
   MessageId last_seen_ = 0;
   milliseconds skew_{};  ///< what the relay's clock is ahead of ours
   std::int64_t hints_ = 0;
-  bool wants_catch_up_ = false, wants_renewal_ = false;
+  bool wants_catch_up_ = false, wants_renewal_ = false, wants_removals_ = false;
   Notifier changed_;
   TaskGroup tasks_;
 };
