@@ -124,6 +124,14 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   json shown = relay::to_json(*message);
   auto deliveries = co_await deliveries_of(id);
   if (!deliveries) co_return deliveries.error();
+  // Its agents that another daemon has: nothing is delivered to them here.
+  for (auto const& [name, agent] : supervisor_.agents()) {
+    auto const why = services_.bus.refusal(name);
+    bool const known = std::ranges::any_of(*deliveries, [&](json const& d) { return d.value("agent", "") == name; }) ||
+                       std::ranges::find(message->read_by, name) != message->read_by.end();
+    if (why && !known && relay::addressed_to(*message, agent->identity()))
+      deliveries->push_back({{"agent", name}, {"message", id}, {"state", "held"}, {"reason", why->message}});
+  }
   shown["deliveries"] = *deliveries;
   shown["reactions"] = json::array();
   shown["replies"] = json::array();

@@ -86,6 +86,11 @@ relay::MessageId DeliveryQueue::next_local_id() {
   return id;
 }
 
+void DeliveryQueue::look_again() {
+  for (auto& [id, d] : open_) d.content.reset();
+  changed_.notify_all();
+}
+
 // ---- the loop ----
 
 awaitable<void> DeliveryQueue::run() {
@@ -134,7 +139,9 @@ Delivery* DeliveryQueue::next_to_hand() {
   };
   auto* const taker = host_.taker();
   for (Delivery* d : waiting) {
-    if (!taker) {
+    if (auto const none = d->is_local() ? std::string() : host_.no_bus(); !none.empty()) {
+      hold(*d, none, true);
+    } else if (!taker) {
       hold(*d, host_.why_not(), false);
     } else if (!d->is_local() && !host_.caught_up()) {
       hold(*d, "the messages before it are being fetched", false);
@@ -161,6 +168,14 @@ Clock::time_point DeliveryQueue::next_retry() const {
 void DeliveryQueue::forget_settled() {
   if (std::erase_if(open_, [](auto const& entry) { return entry.second.is_settled(); }) > 0)
     services_.deliveries_changed.notify_all();
+}
+
+void DeliveryQueue::forget(relay::MessageId id) {
+  services_.journal.write([agent = agent_id_, id](Database& db) {
+    db.prepare("DELETE FROM deliveries WHERE agent = ?1 AND message = ?2").bind(agent, id).run();
+  });
+  open_.erase(id);
+  services_.deliveries_changed.notify_all();
 }
 
 // ---- small ones ----

@@ -27,6 +27,8 @@ class DeliveryHost {
   virtual std::string why_not() const = 0;
   /// False until the unread messages have been fetched once: those that come in meanwhile are younger, and wait.
   virtual bool caught_up() const { return true; }
+  /// Why the bus's messages are not for this agent now; empty: they are.
+  virtual std::string no_bus() const { return {}; }
   /// The record of a provider that has ended.
   virtual adapters::Witness witness_offline(adapters::Prompt const& prompt) = 0;
   /// Something waits: a suspended agent should come back.
@@ -52,6 +54,8 @@ class DeliveryQueue {
   /// Something that never was on the bus.
   void offer_local(relay::MessageId id, std::string from, std::string kind, std::string body);
   relay::MessageId next_local_id();
+  /// The agent is on the bus again: what waits may have been read for it elsewhere meanwhile.
+  void look_again();
 
   // What the provider says.
   void on_turn_started();
@@ -98,6 +102,7 @@ class DeliveryQueue {
   void save(Turn const& turn);
   void announce(Delivery const& d, char const* type);
   void forget_settled();
+  void forget(relay::MessageId id);
   adapters::Prompt prompt_of(Delivery const& d) const;
 
   Services& services_;
