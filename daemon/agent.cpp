@@ -23,6 +23,7 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       changed_(services.executor),
       status_changed_(services.executor),
       queue_(services, spec_.id, *this),
+      instance_id_(new_uuid()),
       tasks_(services.executor, "agent " + spec_.id) {
   policy_.remember(record_.exits, Clock::now(), wall_now());
 }

@@ -80,6 +80,7 @@ class Agent final : private DeliveryHost {
   std::string why_not() const override;
   bool at_rest() const override { return is_at_rest(state_); }
   bool caught_up() const override { return caught_up_; }
+  std::string no_bus() const override;
   adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
   void wanted() override;
   Work& work() override { return work_; }
@@ -160,6 +161,8 @@ class Agent final : private DeliveryHost {
   DeliveryQueue queue_;
   std::unique_ptr<relay::Subscription> subscription_;
   std::set<std::int64_t> commands_;  ///< taken by this daemon
+  std::string instance_id_;          ///< of this start of it: the newest has the agent
+  bool registered_ = false;          ///< on the bus, as this instance
   bool left_bus_ = false;            ///< a command from the bus has ended it; back when it runs again
   TaskGroup tasks_;
 };

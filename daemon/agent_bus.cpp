@@ -65,7 +65,7 @@ void Agent::join_bus() {
 relay::Presence Agent::presence() const {
   relay::Presence presence;
   presence.identity = identity();
-  presence.instance_id = services_.instance_id;
+  presence.instance_id = instance_id_;
   presence.status = work_.status();
   presence.ready = work_.is_ready();
   presence.meta = meta(true);
@@ -76,9 +76,8 @@ relay::Presence Agent::presence() const {
 
 awaitable<void> Agent::face_the_bus() {
   RepeatGate gate;
-  bool registered = false;
   auto const note = [&](Result<void> const& told, char const* what) {
-    if (!told && told.error().code == "unknown_agent") registered = false;  // the bus has forgotten it
+    if (!told && told.error().code == "unknown_agent") registered_ = false;  // the bus has forgotten it
     if (!told && gate.should_log(what, told.error().message))
       spdlog::warn("agent {}: cannot {} on the bus: {}", spec_.id, what, told.error().message);
     else if (told && gate.recovered(what))
@@ -90,36 +89,36 @@ awaitable<void> Agent::face_the_bus() {
   for (;;) {
     bool const away = left_bus_ && is_at_rest(state_);
     if (away)
-      registered = false;
+      registered_ = false;
     else
       left_bus_ = false;
-    if (!away && !registered) {
+    if (!away && !registered_) {
+      auto const instance = instance_id_;
       auto told = co_await services_.bus.register_agent(presence());
-      registered = told.has_value();
+      registered_ = told && instance == instance_id_;
       note(told, "register");
-      if (!registered) {
-        co_await sleep_for(kLiveness);
-        continue;
-      }
+      if (!told) (void)co_await status_changed_.wait(Clock::now() + kLiveness);
+      if (!registered_) continue;
       published.clear();
+      queue_.look_again();
       co_await fetch_unread();
     }
     auto status = work_.status();
     auto shown = meta(false);
     auto const digest = status + to_text(shown);
-    bool news = registered && digest != published;
+    bool news = registered_ && digest != published;
     if (news) {
       auto told = co_await services_.bus.publish_status(spec_.id, status, work_.is_ready(), std::move(shown));
       note(told, "publish the status");
       if (told)
         published = digest;
       else
-        news = !registered;  // else the bus is away: at the next change or tick
+        news = !registered_;  // else the bus is away: at the next change or tick
     }
     if (!news) co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
     if (Clock::now() >= heartbeat_at) {
       heartbeat_at = next_multiple_of(kHeartbeat);
-      if (registered) {
+      if (registered_) {
         auto told = co_await services_.bus.heartbeat(spec_.id, meta(false));
         note(told, "send a heartbeat");
       }
@@ -253,7 +252,9 @@ json Agent::view() const {
   shown["tmuxSocket"] = services_.paths.tmux_socket().string();
   shown["providerSession"] = record_.session_id;
   shown["queue"] = queue_.waiting();
-  if (auto held = queue_.held_reason(); !held.empty()) shown["held"] = held;
+  auto held = no_bus();
+  if (held.empty()) held = queue_.held_reason();
+  if (!held.empty()) shown["held"] = held;
   if (auto pending = services_.approvals.pending_of(spec_.id); !pending.empty())
     shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;
@@ -290,6 +291,11 @@ std::string Agent::why_not() const {
     case AgentState::stopped: return "the agent is stopped; `agent-runner restart " + spec_.id + "` starts it";
     default: return "the agent is " + std::string(to_string(state_));
   }
+}
+
+std::string Agent::no_bus() const {
+  auto const refused = services_.bus.refusal(spec_.id);
+  return refused ? refused->message : std::string();
 }
 
 adapters::Witness Agent::witness_offline(adapters::Prompt const& prompt) {

@@ -1,4 +1,5 @@
 // What an agent makes of what its provider says, and of what people want of it.
+#include "base/ids.hpp"
 #include "daemon/agent.hpp"
 
 #include <spdlog/spdlog.h>
@@ -171,6 +172,11 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
       perform(Action::terminate);  // patience has run out
     else if (auto done = apply(input, reason); !done)
       co_return done.error();
+    if (action == "restart") {  // a newer instance: it takes the agent back from another daemon
+      instance_id_ = new_uuid();
+      registered_ = false;
+      publish();
+    }
     bool at_rest = true;
     if (is_end) at_rest = co_await wait_until_at_rest(milliseconds(timeout) + 10s);
     if (!at_rest)

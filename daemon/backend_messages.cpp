@@ -129,6 +129,14 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   json shown = relay::to_json(*message);
   auto deliveries = co_await deliveries_of(id);
   if (!deliveries) co_return deliveries.error();
+  // Its agents that another daemon has: nothing is delivered to them here.
+  for (auto const& [name, agent] : supervisor_.agents()) {
+    auto const why = services_.bus.refusal(name);
+    bool const known = std::ranges::any_of(*deliveries, [&](json const& d) { return d.value("agent", "") == name; }) ||
+                       std::ranges::find(message->read_by, name) != message->read_by.end();
+    if (why && !known && relay::addressed_to(*message, agent->identity()))
+      deliveries->push_back({{"agent", name}, {"message", id}, {"state", "held"}, {"reason", why->message}});
+  }
   // What other agents made of it is its sender's business.
   auto const reader = who.kind == Principal::Kind::agent && message->from != who.agent_id ? who.agent_id : "";
   if (!reader.empty()) std::erase_if(*deliveries, [&](json const& one) { return one.value("agent", "") != reader; });

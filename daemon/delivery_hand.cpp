@@ -5,6 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 namespace ar::daemon {
 using namespace std::chrono_literals;
 using adapters::Handing;
@@ -12,12 +14,20 @@ using adapters::HandOutcome;
 using adapters::Prompt;
 using State = DeliveryState;
 
+namespace {
+constexpr char kReadElsewhere[] = "read_elsewhere";
+}
+
 awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   auto const id = d.message;
   bool ours = true;
   if (d.claimable && d.claim_token.empty()) ours = co_await take_claim(d);
   if (!ours) co_return;
   auto prompt = co_await prepare(d);
+  if (!prompt && prompt.error().code == kReadElsewhere) {
+    forget(id);
+    co_return;
+  }
   if (!prompt) {
     co_await give_back(d, prompt.error().message);
     co_return;
@@ -103,6 +113,8 @@ awaitable<Result<Prompt>> DeliveryQueue::prepare(Delivery& d) {
   if (!d.content) {
     auto message = co_await services_.bus.message(d.message);
     if (!message) co_return message.error();
+    if (!d.claimable && std::ranges::find(message->read_by, agent_id_) != message->read_by.end())
+      co_return conflict(kReadElsewhere, "the agent has read it at another daemon");
     d.content = std::move(*message);
   }
   prompt.body = d.content->body;

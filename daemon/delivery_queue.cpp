@@ -86,6 +86,11 @@ relay::MessageId DeliveryQueue::next_local_id() {
   return id;
 }
 
+void DeliveryQueue::look_again() {
+  for (auto& [id, d] : open_) d.content.reset();
+  changed_.notify_all();
+}
+
 // ---- the loop ----
 
 awaitable<void> DeliveryQueue::run() {
@@ -150,7 +155,9 @@ Delivery* DeliveryQueue::next_to_hand() {
   };
   auto* const taker = host_.taker();
   for (Delivery* d : waiting) {
-    if (!taker) {
+    if (auto const none = d->is_local() ? std::string() : host_.no_bus(); !none.empty()) {
+      hold(*d, none, true);
+    } else if (!taker) {
       hold(*d, host_.why_not(), false);
     } else if (!d->is_local() && !host_.caught_up()) {
       hold(*d, "the messages before it are being fetched", false);

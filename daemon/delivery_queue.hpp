@@ -29,6 +29,8 @@ class DeliveryHost {
   virtual bool at_rest() const { return false; }
   /// False until the unread messages have been fetched once: those that come in meanwhile are younger, and wait.
   virtual bool caught_up() const { return true; }
+  /// Why the bus's messages are not for this agent now; empty: they are.
+  virtual std::string no_bus() const { return {}; }
   /// The record of a provider that has ended.
   virtual adapters::Witness witness_offline(adapters::Prompt const& prompt) = 0;
   /// Something waits: a suspended agent should come back.
@@ -54,6 +56,8 @@ class DeliveryQueue {
   /// Something that never was on the bus.
   void offer_local(relay::MessageId id, std::string from, std::string kind, std::string body);
   relay::MessageId next_local_id();
+  /// The agent is on the bus again: what waits may have been read for it elsewhere meanwhile.
+  void look_again();
 
   // What the provider says.
   void on_turn_started();

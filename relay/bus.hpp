@@ -121,6 +121,13 @@ class Bus {
   virtual awaitable<Result<void>> remove_agent(std::string agent_id) = 0;
   virtual awaitable<Result<std::vector<Presence>>> agents() = 0;
 
+  /// Why this agent has no bus although the bus is there; nothing: it has. `superseded`: another daemon has taken it
+  /// over; registering it with another instanceId takes it back.
+  virtual std::optional<Error> refusal(std::string const& agent_id) const {
+    (void)agent_id;
+    return std::nullopt;
+  }
+
   // ---- tokens ----
   virtual awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                                      std::optional<milliseconds> lifetime) = 0;

@@ -28,7 +28,7 @@ namespace beast = boost::beast;
 using Parser = beast::http::response_parser<beast::http::string_body>;
 
 constexpr std::size_t kReadBytes = 64U << 10;
-constexpr std::uint64_t kLargestAnswer = 256U << 20;
+constexpr std::uint64_t kLargestAnswer = 64U << 20;
 /// Well before the server's own limit for idle connections, so that the two do not cross.
 constexpr auto kKeptFor = std::chrono::seconds(25);
 

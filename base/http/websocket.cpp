@@ -79,6 +79,7 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   bool is_open() const { return open_; }
+  std::size_t unsent() const { return unsent_; }
   std::string const& why() const { return why_; }
 
   websocket::stream<Stream> ws;
@@ -129,6 +130,7 @@ class Socketed final : public WebSocket {
   awaitable<void> close(Clock::duration patience) override { return core_->close(patience); }
   void cut(std::string reason) override { core_->cut(std::move(reason)); }
   bool is_open() const override { return core_->is_open(); }
+  std::size_t unsent() const override { return core_->unsent(); }
   std::string const& why() const override { return core_->why(); }
 
  private:

@@ -31,6 +31,8 @@ class WebSocket {
   /// Shuts the socket down at once: read() fails, and why() says `reason`.
   virtual void cut(std::string reason) = 0;
   virtual bool is_open() const = 0;
+  /// Bytes queued and not yet taken by the other side.
+  virtual std::size_t unsent() const = 0;
   /// Why it is over.
   virtual std::string const& why() const = 0;
 };

@@ -78,6 +78,12 @@ std::vector<std::string> forget_old_attachments(Database& db, BusLimits const& l
   return ids;
 }
 
+std::optional<WallTime> oldest_young_attachment(Database& db, BusLimits const& limits, Moment now) {
+  Query row(db, "SELECT min(stored_at) FROM attachments WHERE stored_at > ?1", to_millis(now.wall - limits.retention));
+  if (!row.step()) return std::nullopt;
+  return row.maybe_time(0);
+}
+
 void remove_files(fs::path const& folder, std::vector<std::string> const& ids) {
   std::error_code ignored;  // one that stays behind is swept away at the next opening
   for (auto const& id : ids) fs::remove(folder / id, ignored);

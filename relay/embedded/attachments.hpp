@@ -21,6 +21,8 @@ Result<std::string> attachment_bytes(Database& db, std::filesystem::path const& 
 /// Inside a transaction of the caller's: forgets those that no message needs and nobody has put within the
 /// retention time, and names them, so that their files can go after the commit.
 std::vector<std::string> forget_old_attachments(Database& db, BusLimits const& limits, Moment now);
+/// When the oldest of those that are younger than the retention time was put.
+std::optional<WallTime> oldest_young_attachment(Database& db, BusLimits const& limits, Moment now);
 void remove_files(std::filesystem::path const& folder, std::vector<std::string> const& ids);
 /// Removes files that the database does not know.
 void sweep_folder(Database& db, std::filesystem::path const& folder);

@@ -96,4 +96,8 @@ Result<std::vector<Presence>> agents(Database& db, Moment now) {
   return found;
 }
 
+void forget_silent_agents(Database& db, BusLimits const& limits, Moment now) {
+  run(db, "DELETE FROM agents WHERE last_heartbeat <= ?1", to_millis(now.steady - limits.retention));
+}
+
 }  // namespace ar::relay::embedded

@@ -16,5 +16,7 @@ Result<void> publish_status(Database& db, Moment now, std::string const& agent_i
 Result<void> heartbeat(Database& db, Moment now, std::string const& agent_id, json const& meta);
 Result<void> remove_agent(Database& db, std::string const& agent_id);
 Result<std::vector<Presence>> agents(Database& db, Moment now);
+/// Those of which nothing was heard for the retention time.
+void forget_silent_agents(Database& db, BusLimits const& limits, Moment now);
 
 }  // namespace ar::relay::embedded

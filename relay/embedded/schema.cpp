@@ -154,7 +154,13 @@ CREATE INDEX tokens_expiry ON tokens(expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX tokens_replaced ON tokens(replaced_by) WHERE replaced_by IS NOT NULL;
 )sql";
 
-constexpr char const* kMigrations[] = {kFirst};
+/// What is forgotten by its age.
+constexpr char kAges[] = R"sql(
+CREATE INDEX tasks_ended ON tasks(updated_at) WHERE status IN ('done', 'failed', 'cancelled');
+CREATE INDEX agents_silent ON agents(last_heartbeat);
+)sql";
+
+constexpr char const* kMigrations[] = {kFirst, kAges};
 
 }  // namespace
 

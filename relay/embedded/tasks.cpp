@@ -59,4 +59,9 @@ Result<Task> set_task(Database& db, BusLimits const& limits, Moment now, Task ta
   return task;
 }
 
+void forget_old_tasks(Database& db, BusLimits const& limits, Moment now) {
+  run(db, "DELETE FROM tasks WHERE status IN ('done', 'failed', 'cancelled') AND updated_at <= ?1",
+      to_millis(now.wall - limits.retention));
+}
+
 }  // namespace ar::relay::embedded

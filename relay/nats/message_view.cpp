@@ -141,6 +141,7 @@ void MessageView::forget(MessageId id) {
     drop(attached_, entry.envelope.body_id);
   }
   entries_.erase(found);
+  while (!kept_bodies_.empty() && !entries_.contains(kept_bodies_.front())) kept_bodies_.pop_front();
 }
 
 void MessageView::clear() {

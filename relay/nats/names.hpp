@@ -1,11 +1,14 @@
 // Everything the bus has on a NATS server, in one place: streams, subjects, buckets, limits.
 //
-//   stream PREFIX-messages      PREFIX.messages.KEY          one message per subject; its id is its sequence
-//   stream PREFIX-commands      PREFIX.commands.NONCE        a command and then its steps; its id is the first's
-//   sequence stream PREFIX-attachments   PREFIX.attachments.SHA.PART  bytes in parts; PART "about" describes them,
-//   written last bucket PREFIX-state         ID.lease, ID.read.AGENT, ID.reaction.HASH, ID.waived.AGENT   what became
-//   of message ID bucket PREFIX-presence      AGENT                        forgotten by the server after kPresenceTtl
-//   of silence bucket PREFIX-tasks         ID bucket PREFIX-tokens        token.SHA, jti.JTI
+// clang-format off
+//   stream PREFIX-messages      PREFIX.messages.KEY           one message per subject; its id is its sequence
+//   stream PREFIX-commands      PREFIX.commands.NONCE         a command, then its steps; its id is the first's sequence
+//   stream PREFIX-attachments   PREFIX.attachments.SHA.PART   bytes in parts; PART "about" describes them, written last
+//   bucket PREFIX-state         ID.lease, ID.read.AGENT, ID.reaction.HASH, ID.waived.AGENT   what became of message ID
+//   bucket PREFIX-presence      AGENT                         forgotten by the server after kPresenceTtl of silence
+//   bucket PREFIX-tasks         ID
+//   bucket PREFIX-tokens        token.SHA, jti.JTI
+// clang-format on
 //
 // KEY is the digest of sender and idempotency key: a subject that is taken is a key that was used. Where AGENT is not
 // made of plain letters, the odd bytes are written as =XX.

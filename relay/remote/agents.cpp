@@ -14,6 +14,10 @@ void Agents::registered(Presence presence) {
   present_[id] = {std::move(presence)};
 }
 
+void Agents::tell_removal_later(std::string agent_id) {
+  if (!present_.contains(agent_id)) removals_.insert(std::move(agent_id));
+}
+
 void Agents::becomes(std::string const& agent_id, std::string const& status, bool ready, json const& meta) {
   auto const known = present_.find(agent_id);
   if (known == present_.end()) return;
@@ -49,33 +53,60 @@ json Agents::hello(Identity const& who, std::string const& runner_id) const {
   frame.update(hello_of_machine());
   frame["role"] = "provider";
   frame["componentId"] = runner_id;
+  frame["instanceId"] = instance_of(who.agent_id);
+  auto const known = present_.find(who.agent_id);
+  if (known == present_.end()) return frame;
+  frame["status"] = known->second.presence.status;
+  frame["ready"] = known->second.presence.ready;
+  frame["meta"] = known->second.presence.meta;
   return frame;
+}
+
+std::string Agents::instance_of(std::string const& agent_id) const {
+  auto const known = present_.find(agent_id);
+  return known == present_.end() ? config_.instance_id : known->second.presence.instance_id;
 }
 
 json Agents::hello_again(Identity const& who, std::string const& runner_id, MessageId last_seen) {
   json frame = hello(who, runner_id);
   if (last_seen > 0) frame["lastSeenId"] = last_seen;
-  if (auto const known = present_.find(who.agent_id); known != present_.end()) {
-    frame["status"] = known->second.presence.status;
-    frame["ready"] = known->second.presence.ready;
-    frame["meta"] = known->second.presence.meta;
-    known->second.untold = false;
-  }
+  if (auto const known = present_.find(who.agent_id); known != present_.end()) known->second.untold = false;
   return frame;
 }
 
 void Agents::refused(std::string const& agent_id, Error const& error) {
   bool const superseded = error.code == "superseded";
   if (!superseded && error.code != "wrong_scope") return;
-  if (refused_.emplace(agent_id, error).second)
-    spdlog::error("relay: {} has no bus until {}: {}", agent_id,
-                  superseded ? "it is started again" : "there is another token", error.message);
+  auto shown = error;
+  if (superseded)
+    shown.message =
+        "another daemon has taken agent " + agent_id + " over; `agent-runner restart " + agent_id + "` takes it back";
+  if (refused_.emplace(agent_id, Refused{shown, instance_of(agent_id)}).second)
+    spdlog::error("relay: {} has no bus: {}{}", agent_id, shown.message, superseded ? "" : "; it needs another token");
+}
+
+void Agents::started_anew(std::string const& agent_id, std::string const& instance_id) {
+  removals_.erase(agent_id);
+  auto const found = refused_.find(agent_id);
+  if (found != refused_.end() && found->second.error.code == "superseded" && found->second.instance_id != instance_id)
+    refused_.erase(found);
+}
+
+std::optional<Error> Agents::refusal(std::string const& agent_id) const {
+  auto const found = refused_.find(agent_id);
+  if (found == refused_.end()) return std::nullopt;
+  return found->second.error;
 }
 
 Result<void> Agents::check(std::string const& agent_id) const {
-  auto const found = refused_.find(agent_id);
-  if (found == refused_.end()) return {};
-  return found->second;
+  if (auto const why = refusal(agent_id)) return *why;
+  return {};
+}
+
+std::map<std::string, std::string> Agents::refusals() const {
+  std::map<std::string, std::string> why;
+  for (auto const& [agent_id, refused] : refused_) why[agent_id] = refused.error.message;
+  return why;
 }
 
 }  // namespace ar::relay::remote

@@ -44,4 +44,10 @@ inline Result<void> nothing(Result<json> const& answer) {
   return {};
 }
 
+/// The relay could not be asked.
+template <class T>
+bool is_away(Result<T> const& answer) {
+  return !answer && answer.error().kind == ErrorKind::unavailable;
+}
+
 }  // namespace ar::relay::remote

@@ -1,6 +1,7 @@
 #include "relay/remote/hints.hpp"
 
 #include "relay/message_json.hpp"
+#include "relay/remote/answers.hpp"
 
 #include <algorithm>
 
@@ -24,18 +25,22 @@ Result<void> Hints::take(json const& frame) {
   return {};
 }
 
-awaitable<void> Hints::catch_up(Bus& bus) {
+awaitable<bool> Hints::catch_up(Bus& bus) {
+  bool whole = true;
   for (auto const& [who, runner] : subscribers()) {
     embedded::Subscribers::Only const only{who.agent_id, &runner};
     auto const missed = co_await bus.unread(who, 1000);
+    whole = whole && !is_away(missed);
     if (missed)
       for (auto const& message : *missed) subscribers_->announce(message, &only);
     std::vector<std::string> targets{who.agent_id};
     if (runner != who.agent_id && !runner.empty()) targets.push_back(runner);
     auto const commands = co_await bus.commands_for(std::move(targets));
+    whole = whole && !is_away(commands);
     if (commands)
       for (auto const& command : *commands) subscribers_->announce(command, &only);
   }
+  co_return whole;
 }
 
 }  // namespace ar::relay::remote

@@ -21,8 +21,8 @@ class Hints {
 
   /// A frame of type message.new or command, others are no hints. Error: it cannot be read.
   Result<void> take(json const& frame);
-  /// Hints at everything unread and every command pending.
-  awaitable<void> catch_up(Bus& bus);
+  /// Hints at everything unread and every command pending. False: the bus could not be asked everything.
+  awaitable<bool> catch_up(Bus& bus);
 
   MessageId last_seen() const { return last_seen_; }
   std::int64_t count() const { return count_; }

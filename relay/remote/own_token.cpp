@@ -29,10 +29,12 @@ OwnToken::OwnToken(Executor executor, std::filesystem::path file, std::function<
 Result<void> OwnToken::read() {
   auto const text = read_file(file_, 4096);
   if (!text) return text.error();
-  secret_ = text->substr(0, text->find_first_of(" \r\n"));
+  auto secret = text->substr(0, text->find_first_of(" \r\n"));
   // It goes into a header: nothing else may hide in it.
-  if (secret_.empty() || !std::ranges::all_of(secret_, [](char c) { return c > 0x20 && c < 0x7f; }))
+  if (secret.empty() || !std::ranges::all_of(secret, [](char c) { return c > 0x20 && c < 0x7f; }))
     return invalid("token_file", file_.string() + " holds no token; `agent-runner relay token issue` makes one");
+  if (secret != secret_) unwritten_ = false;  // somebody has put another one there: that one counts
+  secret_ = std::move(secret);
   return {};
 }
 
@@ -52,6 +54,15 @@ awaitable<void> OwnToken::keep_fresh() {
   double const jitter = random_();
   WallTime due{};
   for (;;) {
+    if (unwritten_) {
+      auto const written = write_file(file_, secret_ + "\n");
+      unwritten_ = !written;
+      if (!written) {
+        complain(written.error());
+        (void)co_await changed_.wait(Clock::now() + kRetry);
+        continue;
+      }
+    }
     if (!std::exchange(asked_, true)) {
       auto info = co_await actions_.ask();
       if (!info) {
@@ -74,20 +85,22 @@ awaitable<void> OwnToken::keep_fresh() {
       continue;
     }
     auto renewed = co_await actions_.renew();
-    auto kept = renewed ? write_file(file_, renewed->token + "\n") : Result<void>(renewed.error());
-    if (renewed) {
-      secret_ = renewed->token;
-      info_ = renewed->info;
-      if (info_->expires_at) due = renewal_due(wall_now(), *info_->expires_at, jitter);
-      spdlog::info("relay: runtime-token-renewed, now {}", info_->jti);
-      actions_.changed();
-    }
-    if (!kept) {
-      if (gate_.should_log("renewal", kept.error().code))
-        spdlog::warn("relay: runtime-token-renewal-failed: {}", kept.error().message);
+    if (!renewed) {
+      complain(renewed.error());
       (void)co_await changed_.wait(Clock::now() + kRetry);
+      continue;
     }
+    secret_ = renewed->token;
+    unwritten_ = true;
+    info_ = renewed->info;
+    if (info_->expires_at) due = renewal_due(wall_now(), *info_->expires_at, jitter);
+    spdlog::info("relay: runtime-token-renewed, now {}", info_->jti);
+    actions_.changed();
   }
+}
+
+void OwnToken::complain(Error const& error) {
+  if (gate_.should_log("renewal", error.code)) spdlog::warn("relay: runtime-token-renewal-failed: {}", error.message);
 }
 
 awaitable<void> OwnToken::follow_file() {

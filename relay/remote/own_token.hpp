@@ -23,8 +23,8 @@ class OwnToken {
   };
   OwnToken(Executor executor, std::filesystem::path file, std::function<double()> random, Actions actions);
 
-  std::string const& secret() const { return secret_; }
-  /// Empty: none. Error: what is wrong with the file.
+  std::string const& secret() const { return secret_; }  ///< empty: none
+  /// Error: what is wrong with the file; the present one stays.
   Result<void> read();
   /// Known of it since the last connection; nothing yet: null.
   json shown() const;
@@ -36,12 +36,15 @@ class OwnToken {
   awaitable<void> follow_file();
 
  private:
+  void complain(Error const& error);
+
   std::filesystem::path const file_;
   std::function<double()> const random_;
   Actions const actions_;
   std::string secret_;
   std::optional<TokenInfo> info_{};
   bool asked_ = false;
+  bool unwritten_ = false;  ///< renewed, and not in the file yet
   RepeatGate gate_;
   FileWatch watch_;
   Notifier changed_;

@@ -10,6 +10,8 @@
 #include "relay/remote/link.hpp"
 #include "relay/remote/own_token.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <random>
 #include <utility>
@@ -86,7 +88,7 @@ class Implementation final : public RemoteBus {
                   {"token", token_.shown()}};
     if (auto const& error = link_.last_error())
       shown["lastError"] = {{"code", error->code}, {"message", error->message}};
-    for (auto const& [agent, error] : agents_.refused()) shown["refused"][agent] = error.message;
+    for (auto const& [agent, why] : agents_.refusals()) shown["refused"][agent] = why;
     co_return shown;
   }
 
@@ -107,13 +109,23 @@ class Implementation final : public RemoteBus {
     co_return read_as(co_await calls_.get("/api/messages/" + std::to_string(id)), message_from);
   }
   awaitable<Result<std::vector<Message>>> messages(MessageFilter filter) override {
-    std::string target = "/api/messages?limit=" + std::to_string(filter.limit);
     if (filter.limit < 0) co_return invalid("limit", "limit must be from 1 to 1000");
-    if (filter.agent) target += "&agent=" + percent_encode(*filter.agent);
-    if (filter.after) target += "&after=" + std::to_string(*filter.after);
-    if (filter.before) target += "&before=" + std::to_string(*filter.before);
-    if (filter.reply_to) target += "&replyTo=" + std::to_string(*filter.reply_to);
-    co_return read_list(co_await calls_.get(std::move(target)), "messages", message_from);
+    std::vector<Message> all;
+    for (auto const limit = static_cast<std::size_t>(filter.limit);;) {
+      std::string target = "/api/messages?limit=" + std::to_string(limit - all.size());
+      if (filter.agent) target += "&agent=" + percent_encode(*filter.agent);
+      if (filter.after) target += "&after=" + std::to_string(*filter.after);
+      if (filter.before) target += "&before=" + std::to_string(*filter.before);
+      if (filter.reply_to) target += "&replyTo=" + std::to_string(*filter.reply_to);
+      auto const answer = co_await calls_.get(std::move(target));
+      auto found = read_list(answer, "messages", message_from);
+      if (!found) co_return found.error();
+      bool const more = answer->value("more", json()) == json(true) && !found->empty();
+      std::ranges::move(*found, std::back_inserter(all));
+      if (!more || all.size() >= limit) co_return all;
+      // Large ones come in portions.
+      (filter.after ? filter.after : filter.before) = all.back().id;
+    }
   }
   awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) override {
     if (auto const may = agents_.check(who.agent_id); !may) co_return may.error();
@@ -212,10 +224,12 @@ class Implementation final : public RemoteBus {
   // ---- presence ----
   awaitable<Result<void>> register_agent(Presence presence) override {
     auto const id = presence.identity.agent_id;
+    agents_.started_anew(id, presence.instance_id);
     if (auto const may = agents_.check(id); !may) co_return may.error();
     auto const answer = co_await calls_.post("/api/agents", to_json(presence), true);
     if (!answer) co_return answer.error();
     agents_.registered(std::move(presence));
+    // With its status, so that the relay knows whose it is now.
     for (auto const& [who, runner] : hints_.subscribers())
       if (who.agent_id == id) (void)link_.say(agents_.hello(who, runner));
     co_return Result<void>();
@@ -239,8 +253,14 @@ class Implementation final : public RemoteBus {
   awaitable<Result<void>> remove_agent(std::string agent_id) override {
     agents_.removed(agent_id);
     if (auto const may = agents_.check(agent_id); !may) co_return may.error();
-    co_return nothing(co_await calls_.send("DELETE", "/api/agents/" + percent_encode(agent_id), json::object(), true));
+    auto removed = co_await tell_removed(agent_id);
+    if (!remote::is_away(removed)) co_return removed;
+    agents_.tell_removal_later(std::move(agent_id));
+    wants_removals_ = true;
+    changed_.notify_all();
+    co_return Result<void>();
   }
+  std::optional<Error> refusal(std::string const& agent_id) const override { return agents_.refusal(agent_id); }
   awaitable<Result<std::vector<Presence>>> agents() override {
     co_return read_list(co_await calls_.get("/api/agents"), "agents", presence_from);
   }
@@ -290,7 +310,7 @@ class Implementation final : public RemoteBus {
   // ---- hints ----
   std::unique_ptr<Subscription> subscribe(Identity who, std::string runner_id, BusHints hints) override {
     auto subscription = hints_.subscribe(who, runner_id, std::move(hints));
-    (void)link_.say(agents_.hello(who, runner_id));
+    if (agents_.check(who.agent_id)) (void)link_.say(agents_.hello(who, runner_id));
     return subscription;
   }
 
@@ -328,6 +348,7 @@ class Implementation final : public RemoteBus {
                                " s from this machine's; leases hold all the same, but set the clocks (NTP)"});
     wants_catch_up_ = link_.connections() > 1;
     wants_renewal_ = true;
+    wants_removals_ = !agents_.removals().empty();
     token_.connected();
     changed_.notify_all();
   }
@@ -344,19 +365,46 @@ class Implementation final : public RemoteBus {
     }
   }
 
-  /// What a connection that was away has missed: leases first, since they run out.
+  /// What a connection that was away has missed. What the relay could not be asked is asked again.
   awaitable<void> catch_up() {
     for (;;) {
-      if (!wants_renewal_ && !wants_catch_up_) {
+      if (!wants_renewal_ && !wants_catch_up_ && !wants_removals_) {
         (void)co_await changed_.wait();
         continue;
       }
-      if (std::exchange(wants_renewal_, false)) {
-        auto const held = claims_;
-        for (auto const& [id, token] : held) (void)co_await renew(id, token);
-      }
-      if (std::exchange(wants_catch_up_, false)) co_await hints_.catch_up(*this);
+      // Leases first, since they run out.
+      if (std::exchange(wants_renewal_, false) && !co_await renew_claims()) wants_renewal_ = true;
+      if (std::exchange(wants_removals_, false) && !co_await tell_removals()) wants_removals_ = true;
+      if (std::exchange(wants_catch_up_, false) && !co_await hints_.catch_up(*this)) wants_catch_up_ = true;
+      if (wants_renewal_ || wants_removals_ || wants_catch_up_)
+        (void)co_await changed_.wait(Clock::now() + config_.times.most_backoff);
     }
+  }
+  // Both are false when the relay could not be asked everything.
+  awaitable<bool> renew_claims() {
+    bool whole = true;
+    auto const held = claims_;
+    for (auto const& [id, token] : held) {
+      auto const renewed = co_await renew(id, token);
+      whole = whole && !remote::is_away(renewed);
+    }
+    co_return whole;
+  }
+  awaitable<bool> tell_removals() {
+    bool whole = true;
+    auto const removals = agents_.removals();
+    for (auto const& agent : removals) {
+      if (!agents_.removals().contains(agent)) continue;  // it has registered again
+      auto const told = co_await tell_removed(agent);
+      if (remote::is_away(told))
+        whole = false;
+      else
+        agents_.removal_told(agent);
+    }
+    co_return whole;
+  }
+  awaitable<Result<void>> tell_removed(std::string agent_id) {
+    co_return nothing(co_await calls_.send("DELETE", "/api/agents/" + percent_encode(agent_id), json::object(), true));
   }
 
   // ---- the token ----
@@ -391,7 +439,7 @@ class Implementation final : public RemoteBus {
   remote::Hints hints_;
   std::map<MessageId, std::string> claims_;  ///< held: their tokens
   milliseconds skew_{};                      ///< what the relay's clock is ahead of ours
-  bool wants_catch_up_ = false, wants_renewal_ = false;
+  bool wants_catch_up_ = false, wants_renewal_ = false, wants_removals_ = false;
   Notifier changed_;
   TaskGroup tasks_;
 };

@@ -10,6 +10,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kGoodbye = 5s;
 constexpr int kUnreadAtOnce = 1000;
+/// Of one connection: so many are no flood, since a daemon says all of its agents' at once.
+constexpr int kFreeHellos = 10'000;
 
 json object_of(json const& frame, char const* name) {
   auto const found = frame.find(name);
@@ -106,6 +108,7 @@ awaitable<Result<void>> Session::take(json const& frame) {
 }
 
 awaitable<Result<void>> Session::hello(json const& frame) {
+  if (++hellos_ <= kFreeHellos) allowance_ += 1;
   if (auto const protocol = number_of(frame, "protocol", 0); protocol != kProtocol)
     co_return Error{ErrorKind::invalid, "unsupported_protocol",
                     "protocol " + std::to_string(protocol) + " is not spoken here, only " + std::to_string(kProtocol) +
@@ -126,29 +129,32 @@ awaitable<Result<void>> Session::hello(json const& frame) {
     say(welcome);
     co_return Result<void>();
   }
+  // Only a provider that says how the agent is has it, and takes it over; others listen, and change nothing.
+  bool const provides = role == "provider" && !text_at(frame, "status").empty();
   auto presence = frame;
   presence["narrow"] = frame.value("narrow", json(false));
-  if (text_at(frame, "status").empty()) presence["status"] = "idle";
+  if (!provides) presence["status"] = "idle";
   auto read = presence_from(presence);
   if (!read) co_return read.error();
   if (!may_be(who_, agent_id))
     co_return forbidden("token " + who_.jti + " may not speak for \"" + agent_id.substr(0, 80) + "\"");
-  if (!sessions_.take_over(agent_id, read->instance_id, *this))
-    co_return conflict("superseded", "a newer instance of " + agent_id + " is connected");
   auto const component = text_at(frame, "componentId");
   auto const who = read->identity;
-  // Registered anew only when it says how it is: a mere listener changes nothing.
-  if (!text_at(frame, "status").empty()) {
+  auto const taken = conflict("superseded", "a newer instance of " + agent_id + " is connected");
+  if (provides) {
     if (!has_right(who_, "presence")) co_return forbidden("token " + who_.jti + " has no right \"presence\"");
+    if (!sessions_.take_over(agent_id, read->instance_id, *this)) co_return taken;
     auto registered = co_await sessions_.bus_.register_agent(std::move(*read));
     if (!registered) co_return registered.error();
   }
+  // Not any more when a newer instance came while this one was registered.
+  if (provides && !sessions_.holds(agent_id, *this)) co_return taken;
   BusHints hints;
   hints.message = [this, agent_id, component](Message const& message) {
-    say({{"type", "message.new"}, {"agentId", agent_id}, {"componentId", component}, {"message", to_json(message)}});
+    hint({{"type", "message.new"}, {"agentId", agent_id}, {"componentId", component}, {"message", to_json(message)}});
   };
   hints.command = [this, agent_id, component](Command const& command) {
-    say({{"type", "command"}, {"agentId", agent_id}, {"componentId", component}, {"command", to_json(command)}});
+    hint({{"type", "command"}, {"agentId", agent_id}, {"componentId", component}, {"command", to_json(command)}});
   };
   guests_[{agent_id, component}] = {who, sessions_.bus_.subscribe(who, component, std::move(hints))};
   welcome["agentId"] = agent_id;
@@ -162,7 +168,9 @@ awaitable<Result<void>> Session::send_unread(Identity who, MessageId after) {
   auto const unread = co_await sessions_.bus_.unread(who, kUnreadAtOnce);
   if (!unread) co_return unread.error();
   for (auto const& message : *unread)
-    if (message.id > after) say({{"type", "message.new"}, {"agentId", who.agent_id}, {"message", to_json(message)}});
+    if (message.id > after &&
+        !hint({{"type", "message.new"}, {"agentId", who.agent_id}, {"message", to_json(message)}}))
+      break;
   co_return Result<void>();
 }
 
@@ -175,11 +183,11 @@ void Session::supersede(std::string const& agent_id) {
 
 void Session::tell(EmbeddedBus::PresenceChange const& change) {
   if (!watches_presence_) return;
-  say({{"type", "presence"},
-       {"agentId", change.agent_id},
-       {"status", change.status},
-       {"ready", change.ready},
-       {"gone", change.gone}});
+  hint({{"type", "presence"},
+        {"agentId", change.agent_id},
+        {"status", change.status},
+        {"ready", change.ready},
+        {"gone", change.gone}});
 }
 
 void Session::end(Error const& error) {
@@ -189,7 +197,17 @@ void Session::end(Error const& error) {
   socket_.finish();
 }
 
-void Session::say(json const& frame) { (void)socket_.send(to_text(frame)); }
+bool Session::hint(json const& frame) {
+  auto text = to_text(frame);
+  if (socket_.unsent() + text.size() > sessions_.limits_.unsent_bytes / 2) return false;
+  send(std::move(text));
+  return true;
+}
+
+void Session::send(std::string text) {
+  if (!socket_.is_open() || socket_.send(std::move(text)) || socket_.is_open()) return;
+  spdlog::warn("relay: a connection of token {} is cut off: {}", who_.jti, socket_.why());
+}
 
 void Session::complain(json const& frame, Error const& error) {
   json out = {{"type", "error"}, {"code", error.code}, {"message", error.message}};

@@ -41,7 +41,10 @@ class Session {
   awaitable<Result<void>> take(json const& frame);
   awaitable<Result<void>> hello(json const& frame);
   awaitable<Result<void>> send_unread(Identity who, MessageId after);
-  void say(json const& frame);
+  void say(json const& frame) { send(to_text(frame)); }
+  /// Left out (false) when the client has too much to take already: whoever misses it asks for what is unread.
+  bool hint(json const& frame);
+  void send(std::string text);
   void complain(json const& frame, Error const& error);
 
   Sessions& sessions_;
@@ -51,6 +54,7 @@ class Session {
   Clock::time_point last_frame_ = Clock::now();
   Clock::time_point counted_ = Clock::now();
   double allowance_;
+  int hellos_ = 0;
   bool watches_presence_ = false;
   std::map<Key, Guest> guests_;
 };

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 /// A token may end while its connection is open.
 constexpr auto kTokenCheck = 30s;
 constexpr std::size_t kMostRemembered = 100;
+/// An agent without a connection: longer than any outage after which its older daemon could come back.
+constexpr auto kRemembered = 24h * 14;
 }  // namespace
 
 Sessions::Sessions(Executor executor, EmbeddedBus& bus, ServerLimits const& limits)
@@ -95,8 +97,18 @@ bool Sessions::take_over(std::string const& agent_id, std::string const& instanc
   return true;
 }
 
+bool Sessions::holds(std::string const& agent_id, Session& session) const {
+  auto const holder = holders_.find(agent_id);
+  return holder != holders_.end() && holder->second.sessions.contains(&session);
+}
+
 void Sessions::leave(Session& session) {
-  for (auto& [id, holder] : holders_) holder.sessions.erase(&session);
+  auto const now = Clock::now();
+  for (auto& [id, holder] : holders_)
+    if (holder.sessions.erase(&session) > 0) holder.left = now;
+  std::erase_if(holders_, [&](auto const& entry) {
+    return entry.second.sessions.empty() && now - entry.second.left >= kRemembered;
+  });
 }
 
 }  // namespace ar::relay::server

@@ -39,6 +39,7 @@ class Sessions {
   /// Makes `session` the one connection of the agent's; an older one is told. False: this instance has been superseded
   /// itself.
   bool take_over(std::string const& agent_id, std::string const& instance_id, Session& session);
+  bool holds(std::string const& agent_id, Session& session) const;
   void leave(Session& session);
 
   EmbeddedBus& bus_;
@@ -48,8 +49,10 @@ class Sessions {
     std::string instance_id;
     std::set<Session*> sessions{};          ///< of that instance: an older connection may still be dying
     std::vector<std::string> superseded{};  ///< instances that do not come back, the oldest first
+    Clock::time_point left{};               ///< when the last of the sessions did
   };
-  /// By agent id. Kept when the connections have gone, or an instance that was superseded could come back then.
+  /// By agent id. Kept for a while when the connections have gone, or an instance that was superseded could come back
+  /// then.
   std::map<std::string, Holder> holders_;
   bool check_tokens_ = false;
   Notifier look_;

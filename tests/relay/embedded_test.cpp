@@ -9,6 +9,7 @@
 #include "relay/embedded/presence.hpp"
 #include "relay/embedded/retention.hpp"
 #include "relay/embedded/schema.hpp"
+#include "relay/embedded/tasks.hpp"
 #include "relay/first_token.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
@@ -342,4 +343,52 @@ TEST_CASE("FirstTokenIsMadeOnceAndRemadeWhenItNoLongerWorks") {
     REQUIRE(revoked.has_value());
   });
   CHECK(first_token_now() != first);
+}
+
+TEST_CASE("EndedTasksAndSilentAgentsAreForgottenAfterTheRetentionTime") {
+  Store s;
+  s.limits.retention = hours(24);
+  auto const set = [&](std::int64_t id, TaskStatus status) {
+    Task task;
+    task.id = id;
+    task.status = status;
+    task.set_by = "worker";
+    REQUIRE(embedded::set_task(s.db(), s.limits, s.now, task).has_value());
+  };
+  set(1, TaskStatus::done);
+  set(2, TaskStatus::in_progress);
+  for (char const* id : {"silent", "alive"})
+    REQUIRE(embedded::register_agent(s.db(), s.now, {agent(id), "i-1", "idle"}).has_value());
+  auto const pass = [&](hours time) {
+    s.now.wall += time;
+    s.now.steady += time;
+    (void)embedded::do_what_is_due(s.db(), s.limits, s.now, s.changes);
+  };
+  CHECK(embedded::next_due(s.db(), s.limits, s.now) == s.now.steady + hours(24));
+  pass(hours(12));
+  REQUIRE(embedded::heartbeat(s.db(), s.now, "alive", json::object()).has_value());
+  pass(hours(11));
+  CHECK(embedded::task(s.db(), 1).has_value());
+  CHECK(embedded::agents(s.db(), s.now)->size() == 2);
+  pass(hours(1));
+  CHECK(embedded::task(s.db(), 1).has_error());
+  CHECK(embedded::task(s.db(), 2).has_value());
+  auto const left = embedded::agents(s.db(), s.now);
+  REQUIRE(left->size() == 1);
+  CHECK(left->front().identity.agent_id == "alive");
+}
+
+TEST_CASE("AnAttachmentThatNoMessageNeedsFallsDueByItself") {
+  Store s;
+  s.limits.retention = hours(24);
+  CHECK_FALSE(embedded::next_due(s.db(), s.limits, s.now).has_value());
+  auto const put = embedded::put_attachment(s.db(), s.folder(), s.limits, s.now, "a.txt", "text/plain", "bytes");
+  REQUIRE(put.has_value());
+  auto const due = embedded::next_due(s.db(), s.limits, s.now);
+  REQUIRE(due.has_value());
+  CHECK(*due == s.now.steady + hours(24));
+  s.now.wall += hours(24);
+  s.now.steady += hours(24);
+  CHECK(embedded::do_what_is_due(s.db(), s.limits, s.now, s.changes) == std::vector{put->id});
+  CHECK_FALSE(embedded::next_due(s.db(), s.limits, s.now).has_value());
 }

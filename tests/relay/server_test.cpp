@@ -13,6 +13,7 @@
 
 #include <fstream>
 #include <map>
+#include <set>
 
 using namespace ar;
 using namespace ar::relay;
@@ -121,6 +122,14 @@ class Wire {
   Relay& relay_;
   std::unique_ptr<http::WebSocket> socket_;
 };
+
+NewMessage to_a(std::string body) {
+  NewMessage message;
+  message.from = "x";
+  message.to = "a";
+  message.body = std::move(body);
+  return message;
+}
 
 }  // namespace
 
@@ -293,7 +302,242 @@ TEST_CASE("ANewerInstanceTakesOverAndTheOlderDoesNotComeBack") {
   CHECK(again.hear()["code"] == "superseded");
 }
 
-TEST_CASE("SupersededAgentIsLeftAloneByItsOlderMachine") {
+TEST_CASE("OnlyAProviderWithAStatusTakesAnAgentOver") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  Wire provider(relay, token), other(relay, token);
+  provider.say(Wire::hello("a", "i-1"));
+  CHECK(provider.hear()["type"] == "welcome");
+  auto hello = Wire::hello("a", "i-2");
+  SUBCASE("observer") { hello["role"] = "observer"; }
+  SUBCASE("client") { hello["role"] = "client"; }
+  SUBCASE("listener") { hello.erase("status"); }
+  other.say(hello);
+  CHECK(other.hear()["type"] == "welcome");
+  CHECK(relay.ask("POST", "/api/messages", token, R"({"from":"x","to":"a","body":"hi"})").empty());
+  CHECK(provider.hear()["type"] == "message.new");
+  CHECK(other.hear()["type"] == "message.new");
+}
+
+TEST_CASE("AnAgentTakenWhileItsHelloIsUnderWayIsHeardOfNoMore") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  Wire older(relay, token), newer(relay, token);
+  older.say(Wire::hello("other", "i-1"));
+  CHECK(older.hear()["type"] == "welcome");
+  for (int i = 0; i < 20; ++i) {
+    auto const agent = "a" + std::to_string(i);
+    older.say(Wire::hello(agent, "i-1"));
+    newer.say(Wire::hello(agent, "i-2"));
+    json taken;
+    while (taken["type"] != "welcome" && taken["code"] != "superseded") taken = newer.hear();
+    auto const& loser = taken["type"] == "welcome" ? older : newer;
+    auto const body = json{{"from", "x"}, {"to", agent}, {"body", "hi"}}.dump();
+    CHECK(relay.ask("POST", "/api/messages", token, body).empty());
+    int heard = 0;
+    for (auto* const wire : {&older, &newer}) {
+      wire->say(json{{"type", "ping"}});
+      for (json frame; frame["type"] != "pong";) {
+        frame = wire->hear();
+        REQUIRE(frame["type"] != "end");
+        if (frame["type"] != "message.new" || frame["agentId"] != agent) continue;
+        ++heard;
+        CHECK(wire != &loser);
+      }
+    }
+    CHECK(heard == 1);
+  }
+}
+
+TEST_CASE("WhatDoesNotFitIntoAConnectionIsLeftOutAndTheConnectionStays") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  constexpr int kLarge = 30;
+  auto const send_all = [&] {
+    relay.run([&]() -> awaitable<void> {
+      for (int i = 0; i < kLarge; ++i) {
+        CHECK((co_await relay.bus->send(to_a(std::string(1'000'000, 'x')))).has_value());
+      }
+    });
+  };
+  Wire wire(relay, token);
+  auto hello = Wire::hello("a", "i-1");
+  hello["lastSeenId"] = 0;
+  SUBCASE("unread") {
+    send_all();
+    wire.say(hello);
+  }
+  SUBCASE("hints") {
+    wire.say(hello);
+    CHECK(wire.hear()["type"] == "welcome");
+    send_all();
+  }
+  wire.say(json{{"type", "ping"}});
+  int pushed = 0;
+  json frame;
+  while (frame["type"] != "pong" && frame["type"] != "end") {
+    frame = wire.hear();
+    pushed += frame["type"] == "message.new";
+  }
+  CHECK(frame["type"] == "pong");
+  CHECK(pushed > 0);
+  CHECK(pushed < kLarge);
+}
+
+TEST_CASE("AMachineThatMissedMuchComesBackOnce") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  auto bus = RemoteBus::open(relay.io.get_executor(), relay.client(token));
+  REQUIRE(bus.has_value());
+  constexpr int kLarge = 24;
+  Identity const who{"a"};
+  Notifier heard(relay.io.get_executor());
+  std::set<MessageId> hinted, read;
+  BusHints hints;
+  hints.message = [&](Message const& message) {
+    hinted.insert(message.id);
+    heard.notify_all();
+  };
+  auto message = to_a("small");
+  relay.run([&]() -> awaitable<void> {
+    CHECK(co_await (*bus)->reach(5s));
+    auto const subscription = (*bus)->subscribe(who, "a", std::move(hints));
+    CHECK(co_await (*bus)->reach(5s));
+    CHECK((co_await relay.bus->send(message)).has_value());
+    while (hinted.empty()) (void)co_await heard.wait(Clock::now() + 1s);
+    co_await relay.server->stop();
+    relay.server.reset();
+    message.body = std::string(1'000'000, 'x');
+    for (int i = 0; i < kLarge; ++i) CHECK((co_await relay.bus->send(message)).has_value());
+    relay.server = std::make_unique<RelayServer>(relay.io.get_executor(), *relay.bus);
+    CHECK(relay.server->open_tcp("127.0.0.1", relay.port, {}).has_value());
+    CHECK(co_await (*bus)->reach(5s));
+    while (hinted.size() < 2) (void)co_await heard.wait(Clock::now() + 1s);
+    while (read.size() < kLarge + 1) {
+      auto const unread = co_await (*bus)->unread(who, 100);
+      if (!unread) continue;
+      for (auto const& one : *unread) {
+        read.insert(one.id);
+        CHECK((co_await (*bus)->mark_read(one.id, "a")).has_value());
+      }
+    }
+    CHECK(co_await (*bus)->reach(5s));
+    CHECK((co_await (*bus)->status())["connections"] == 2);
+    co_await (*bus)->stop();
+  });
+}
+
+TEST_CASE("WhatCouldNotBeFetchedAfterAReconnectIsFetchedLater") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  auto config = relay.client(token);
+  config.times.least_backoff = config.times.most_backoff = 500ms;
+  config.random = [] { return 0.9; };
+  auto bus = RemoteBus::open(relay.io.get_executor(), config);
+  REQUIRE(bus.has_value());
+  Notifier heard(relay.io.get_executor());
+  std::set<MessageId> hinted;
+  BusHints hints;
+  hints.message = [&](Message const& message) {
+    hinted.insert(message.id);
+    heard.notify_all();
+  };
+  std::unique_ptr<Subscription> subscription;
+  relay.run([&]() -> awaitable<void> {
+    CHECK(co_await (*bus)->reach(5s));
+    subscription = (*bus)->subscribe({"a"}, "a", std::move(hints));
+    CHECK(co_await (*bus)->reach(5s));
+  });
+  // Room for the WebSocket of the bus and one connection more, which somebody else has.
+  ServerLimits limits;
+  limits.connections = 2;
+  MessageId missed = 0;
+  std::unique_ptr<Wire> other;
+  for (int round = 0; round < 20 && (!other || !other->refusal.empty()); ++round) {
+    other.reset();
+    relay.run([&]() -> awaitable<void> {
+      co_await relay.server->stop();
+      missed = (co_await relay.bus->send(to_a("missed")))->message.id;
+    });
+    relay.server.reset();
+    relay.server = std::make_unique<RelayServer>(relay.io.get_executor(), *relay.bus, limits);
+    REQUIRE(relay.server->open_tcp("127.0.0.1", relay.port, {}).has_value());
+    other = std::make_unique<Wire>(relay, token);
+  }
+  REQUIRE(other->refusal.empty());
+  relay.run([&]() -> awaitable<void> {
+    CHECK(co_await (*bus)->reach(10s));
+    (void)co_await sleep_for(200ms);
+    CHECK_FALSE(hinted.contains(missed));
+    other.reset();
+    while (!hinted.contains(missed)) (void)co_await heard.wait(Clock::now() + 1s);
+    co_await (*bus)->stop();
+  });
+}
+
+TEST_CASE("ADaemonWithManyAgentsIsNoFlood") {
+  ServerLimits limits;
+  limits.frames_at_once = 50;
+  limits.frames_per_second = 1;
+  Relay relay(limits);
+  Wire wire(relay, relay.issue({"*"}).token);
+  constexpr int kAgents = 200;
+  for (int i = 0; i < kAgents; ++i) wire.say(Wire::hello("a" + std::to_string(i), "i-1"));
+  for (int i = 0; i < kAgents; ++i) REQUIRE(wire.hear()["type"] == "welcome");
+}
+
+TEST_CASE("LargeMessagesAreListedInPortions") {
+  Relay relay;
+  auto bus = RemoteBus::open(relay.io.get_executor(), relay.client(relay.issue({"*"}).token));
+  REQUIRE(bus.has_value());
+  constexpr int kLarge = 12;
+  relay.run([&]() -> awaitable<void> {
+    for (int i = 0; i < kLarge; ++i) CHECK((co_await relay.bus->send(to_a(std::string(1'000'000, 'x')))).has_value());
+    CHECK(co_await (*bus)->reach(5s));
+    for (bool const ascending : {false, true}) {
+      MessageFilter filter;
+      filter.limit = ascending ? 100 : kLarge - 1;
+      if (ascending) filter.after = 0;
+      auto const there = co_await relay.bus->messages(filter);
+      auto const found = co_await (*bus)->messages(filter);
+      REQUIRE_MESSAGE(found.has_value(), found.error().message);
+      REQUIRE(found->size() == there->size());
+      for (std::size_t i = 0; i < found->size(); ++i) CHECK((*found)[i].id == (*there)[i].id);
+    }
+  });
+  relay.run([&]() -> awaitable<void> {
+    // Six bytes on the wire for each of these.
+    auto message = to_a(std::string(1'000'000, '\x01'));
+    message.to = "b";
+    for (int i = 0; i < kLarge; ++i) CHECK((co_await relay.bus->send(message)).has_value());
+    auto const unread = co_await (*bus)->unread({"b"}, 100);
+    REQUIRE_MESSAGE(unread.has_value(), unread.error().message);
+    CHECK(unread->size() > 0);
+    CHECK(unread->size() < kLarge);
+    co_await (*bus)->stop();
+  });
+}
+
+TEST_CASE("ARemovalWhileTheRelayIsAwayIsToldWhenItIsBack") {
+  Relay relay;
+  auto bus = RemoteBus::open(relay.io.get_executor(), relay.client(relay.issue({"*"}).token));
+  REQUIRE(bus.has_value());
+  relay.run([&]() -> awaitable<void> {
+    CHECK(co_await (*bus)->reach(5s));
+    for (char const* id : {"gone", "back"}) CHECK((co_await (*bus)->register_agent({{id}, "i-1", "idle"})).has_value());
+    co_await relay.server->stop();
+    relay.server.reset();
+    for (char const* id : {"gone", "back"}) CHECK((co_await (*bus)->remove_agent(id)).has_value());
+    relay.server = std::make_unique<RelayServer>(relay.io.get_executor(), *relay.bus);
+    CHECK(relay.server->open_tcp("127.0.0.1", relay.port, {}).has_value());
+    while (!(co_await (*bus)->register_agent({{"back"}, "i-2", "idle"})).has_value()) (void)co_await sleep_for(10ms);
+    while ((co_await relay.bus->agents())->size() > 1) (void)co_await sleep_for(10ms);
+    CHECK((co_await relay.bus->agents())->front().identity.agent_id == "back");
+    co_await (*bus)->stop();
+  });
+}
+
+TEST_CASE("SupersededAgentIsLeftAloneByItsOlderMachineUntilANewerStartOfIt") {
   Relay relay;
   auto const token = relay.issue({"*"}).token;
   auto older = RemoteBus::open(relay.io.get_executor(), relay.client(token));
@@ -304,19 +548,34 @@ TEST_CASE("SupersededAgentIsLeftAloneByItsOlderMachine") {
   relay.run([&]() -> awaitable<void> {
     CHECK(co_await (*older)->reach(5s));
     auto const one = (*older)->subscribe(who, "a", {});
+    CHECK((co_await (*older)->register_agent({who, "older-1", "idle"})).has_value());
     CHECK(co_await (*older)->reach(5s));
     CHECK(co_await (*newer)->reach(5s));
     auto const two = (*newer)->subscribe(who, "a", {});
+    CHECK((co_await (*newer)->register_agent({who, "newer-1", "idle"})).has_value());
     CHECK(co_await (*newer)->reach(5s));
     CHECK(co_await (*older)->reach(5s));
     auto const refused = co_await (*older)->unread(who, 10);
     CHECK(refused.has_error());
     if (!refused) CHECK(refused.error().code == "superseded");
+    auto const why = (*older)->refusal("a");
+    CHECK(why.has_value());
+    if (why) CHECK(why->message.find("agent-runner restart a") != std::string::npos);
     auto const good = co_await (*newer)->unread(who, 10);
     CHECK(good.has_value());
+    CHECK_FALSE((*newer)->refusal("a").has_value());
     auto const status = co_await (*older)->status();
     CHECK(status["refused"].contains("a"));
     CHECK(status["transport"] == "connected");
+
+    auto const same = co_await (*older)->register_agent({who, "older-1", "idle"});
+    CHECK(same.has_error());
+    auto const back = co_await (*older)->register_agent({who, "older-2", "idle"});
+    CHECK(back.has_value());
+    CHECK(co_await (*older)->reach(5s));
+    CHECK(co_await (*newer)->reach(5s));
+    CHECK((co_await (*older)->unread(who, 10)).has_value());
+    CHECK((co_await (*newer)->unread(who, 10)).has_error());
     co_await (*older)->stop();
     co_await (*newer)->stop();
   });

@@ -20,6 +20,8 @@ awaitable<Result<Response>> send(Call& call) {
   co_return http::json_response(answer, sent->repeated ? 200 : 201);
 }
 
+bool keep_some(std::vector<Message>& messages);
+
 awaitable<Result<Response>> list(Call& call) {
   MessageFilter filter;
   auto& query = call.query;
@@ -31,7 +33,11 @@ awaitable<Result<Response>> list(Call& call) {
   if (query.error()) co_return *query.error();
   if (!call.who.scope.agent_ids.empty())
     if (auto may = call.check_agent(filter.agent.value_or("")); !may) co_return may.error();
-  co_return listed("messages", co_await call.bus.messages(std::move(filter)));
+  auto found = co_await call.bus.messages(std::move(filter));
+  if (!found) co_return found.error();
+  json answer = {{"more", keep_some(*found)}, {"messages", json::array()}};
+  for (auto const& message : *found) answer["messages"].push_back(to_json(message));
+  co_return http::json_response(answer);
 }
 
 /// A token for some agents sees what concerns them, and what is said to groups.
@@ -50,14 +56,22 @@ awaitable<Result<Message>> seen(Call& call) {
 
 awaitable<Result<Response>> show(Call& call) { co_return shown(co_await seen(call)); }
 
-/// Bytes of bodies in one answer, and always one message: who has been away for long does not get it all at once.
-constexpr std::size_t kBodiesAtOnce = 16U << 20;
+/// Bytes of bodies and payloads in one answer, and always one message: six times as many when all of it must be
+/// escaped.
+constexpr std::size_t kContentAtOnce = 8U << 20;
 
-void keep_some(std::vector<Message>& messages) {
+/// True when some had to be left out: the last ones.
+bool keep_some(std::vector<Message>& messages) {
   std::size_t bytes = 0;
-  auto const too_much = [&](Message const& message) { return (bytes += message.body.size()) > kBodiesAtOnce; };
+  auto const too_much = [&](Message const& message) {
+    return (bytes += message.body.size() + to_text(message.payload).size()) > kContentAtOnce;
+  };
   auto const end = std::ranges::find_if(messages, too_much);
-  if (end != messages.end()) messages.erase(std::max(end, messages.begin() + 1), messages.end());
+  if (end == messages.end()) return false;
+  auto const kept = std::max(end, messages.begin() + 1);
+  bool const some = kept != messages.end();
+  messages.erase(kept, messages.end());
+  return some;
 }
 
 awaitable<Result<Response>> unread(Call& call) {
@@ -71,7 +85,7 @@ awaitable<Result<Response>> unread(Call& call) {
   if (!who) co_return who.error();
   if (auto may = call.check_agent(who->agent_id); !may) co_return may.error();
   auto found = co_await call.bus.unread(std::move(*who), limit);
-  if (found) keep_some(*found);
+  if (found) (void)keep_some(*found);
   co_return listed("messages", found);
 }
 
