@@ -88,7 +88,7 @@ class Lab {
     }
     awaitable<ExitStatus> wait() const {
       auto const heard = heard_;
-      auto const deadline = Clock::now() + 20s;
+      auto const deadline = Clock::now() + kPatience * 20s;
       while (!heard->status && Clock::now() < deadline) co_await heard->changed.wait(deadline);
       REQUIRE_MESSAGE(heard->status.has_value(), "the exit was not reported");
       co_return *heard->status;
@@ -114,7 +114,7 @@ class Lab {
   /// Waits until the screen shows `text`; returns the screen.
   static awaitable<Screen> until(std::shared_ptr<Terminal> terminal, std::string text) {
     auto watch = co_await terminal->watch_output();
-    auto const deadline = Clock::now() + 20s;
+    auto const deadline = Clock::now() + kPatience * 20s;
     for (;;) {
       auto screen = co_await terminal->capture();
       REQUIRE_MESSAGE(screen.has_value(), screen.error().message);

@@ -184,7 +184,7 @@ TEST_CASE("AFloodIsBoundedAndItsEndIsHeard") {
   lab.with_host([&]() -> awaitable<void> {
     auto flood =
         co_await lab.start("flood", nullptr, "/bin/sh", "-c",
-                           "echo ready; read x; head -c 5000000 /dev/zero | tr '\\0' x; printf ' last words'; read y");
+                           "echo ready; read x; head -c 1000000 /dev/zero | tr '\\0' x; printf ' last words'; read y");
     co_await Lab::until(flood, "ready");
     auto watch = co_await flood->watch_output();
     REQUIRE(watch.has_value());

@@ -171,7 +171,7 @@ TEST_CASE("SlowConsumerMissesHintsAndTheOthersDoNotNotice") {
     for (; sent < kLarge; ++sent) {
       auto const start = Clock::now();
       auto const answer = co_await (*bus)->send(large);
-      REQUIRE(answer.has_value());
+      REQUIRE_MESSAGE(answer.has_value(), answer.error().message);
       slowest = std::max(slowest, Clock::now() - start);
     }
     (*slow)->send(R"({"type":"ping"})");
