@@ -100,10 +100,12 @@ class TerminalHost {
   /// Takes over a living terminal found by `list`.
   virtual awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) = 0;
   virtual awaitable<Result<std::vector<FoundTerminal>>> list() = 0;
-  /// Ends the session and, with it, whatever still runs in it.
-  virtual awaitable<Result<void>> remove(std::string session) = 0;
-  /// Ends a program that outlived its terminal, with what it has started: one whose host died while nobody watched.
-  /// Only if `pid` still is the process that has `variable` ("K=V") in its environment. Returns when it is gone.
+  /// Ends the session and, with it, whatever still runs in it, and orphans that have `variable` ("K=V"; empty: none) in
+  /// their environment: what the program started and then let go of.
+  virtual awaitable<Result<void>> remove(std::string session, std::string variable = {}) = 0;
+  /// Ends a program that outlived its terminal, with what it has started, as remove: one whose host died while nobody
+  /// watched. Only if `pid` still is the process that has `variable` ("K=V") in its environment. Returns when it is
+  /// gone.
   virtual awaitable<void> end_lost(pid_t /*pid*/, std::string /*variable*/) { co_return; }
   /// The command that gives a person this terminal.
   virtual std::vector<std::string> attach_command(std::string const& session, bool read_only) const = 0;

@@ -4,11 +4,16 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <csignal>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
 using adapters::ExitStatus;
+
+namespace {
+constexpr auto kStartPatience = 40s;  ///< for the restart policy's wait and the start itself
+}
 
 Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
              AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed)
@@ -59,12 +64,10 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
     }
     spdlog::warn("agent {}: cannot adopt its terminal: {}", spec_.id, terminal.error().message);
   }
-  if (alive) (void)co_await services_.terminals.remove(found->session);
+  if (alive) (void)co_await services_.terminals.remove(found->session, process_mark());
   // Its terminal may have died under it: what it still takes, and writes into its record, must come before the witness
   // is asked.
-  if (!found && record_.pid > 0)
-    co_await services_.terminals.end_lost(static_cast<pid_t>(record_.pid),
-                                          "AGENT_RELAY_PROVIDER_SESSION_ID=" + record_.provider_session);
+  if (!found && record_.pid > 0) co_await services_.terminals.end_lost(static_cast<pid_t>(record_.pid), process_mark());
   services_.approvals.withdraw(spec_.id);
   co_await queue_.on_process_gone();
   switch (state_) {
@@ -73,6 +76,7 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
     default:
       if (is_at_rest(state_)) {
         queue_.on_rest();
+        wake_if_wanted();
         break;
       }
       if (found) record_.last_exit = exit_text(found->exit);
@@ -95,7 +99,7 @@ awaitable<Result<json>> Agent::erase() {
                                             "; stop it first: agent-runner stop " + spec_.id);
   if (std::exchange(removing_, true)) co_return being_removed();
   co_await let_go();
-  (void)co_await services_.terminals.remove(record_.tmux_session);
+  (void)co_await services_.terminals.remove(record_.tmux_session, process_mark());
   // A bus that is away cannot keep an agent here: it takes it for stale.
   (void)co_await services_.bus.revoke_token(token_.jti);
   (void)co_await services_.bus.remove_agent(spec_.id);
@@ -142,6 +146,7 @@ std::vector<std::string> Agent::token_hashes() const {
 // ---- the state machine ----
 
 Result<void> Agent::apply(AgentInput input, std::string reason) {
+  if (removing_) return being_removed();
   auto const [next, action] = next_state(state_, input);
   if (action == Action::refuse)
     return conflict("wrong_state", "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and cannot " +
@@ -173,38 +178,62 @@ Result<void> Agent::apply(AgentInput input, std::string reason) {
 void Agent::perform(Action action) {
   switch (action) {
     case Action::none:
-    case Action::refuse: break;
-    case Action::launch: tasks_.spawn("launch", launch()); break;
-    case Action::terminate: tasks_.spawn("terminate", terminate()); break;
-    case Action::recover: recover(); break;
-    case Action::settle: tasks_.spawn("settle", settle()); break;
+    case Action::refuse: return;
+    case Action::launch:
+      if (launching_) return;
+      launching_ = true;
+      ++decision_;
+      tasks_.spawn("launch", launch());
+      break;
+    case Action::terminate: tasks_.spawn("terminate", terminate(++decision_)); break;
+    case Action::recover:
+      ++decision_;
+      recover();
+      break;
+    case Action::settle:
+      ++decision_;
+      ++settling_;
+      tasks_.spawn("settle", settle());
+      break;
   }
 }
 
-awaitable<void> Agent::terminate() {
+awaitable<void> Agent::terminate(std::uint64_t decision) {
   bool const hard = std::exchange(hard_, false);
   auto const patience = std::exchange(patience_, milliseconds(services_.config.shutdown_timeout_ms));
-  while (launching_) co_await changed_.wait();
+  auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
+  while (launching_ && !is_overtaken(decision)) co_await changed_.wait();
+  if (is_overtaken(decision)) co_return;
   if (!session_) {
     if (!ending_) (void)apply(AgentInput::exited, record_.reason);
     co_return;
   }
   auto const session = session_;  // when another one has taken its place, this one has ended
   if (!hard) {
-    auto asked = co_await session->quit();
-    if (!asked) spdlog::debug("agent {}: cannot ask it to quit: {}", spec_.id, asked.error().message);
-    auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
-    while (session_ == session && asked && Clock::now() < deadline) co_await changed_.wait(deadline);
+    quit_refused_ = false;
+    if (std::exchange(asked_to_quit_, session.get()) != session.get()) tasks_.spawn("quit", ask_to_quit(session));
+    while (session_ == session && !quit_refused_ && !is_overtaken(decision) && Clock::now() < deadline)
+      co_await changed_.wait(deadline);
   }
-  if (session_ != session) co_return;
-  (void)co_await services_.terminals.remove(record_.tmux_session);
-  auto const deadline = Clock::now() + 5s;
-  while (session_ == session && Clock::now() < deadline) co_await changed_.wait(deadline);
+  if (session_ != session || is_overtaken(decision)) co_return;
+  (void)co_await services_.terminals.remove(record_.tmux_session, process_mark());
+  auto const seen_by = Clock::now() + 5s;
+  while (session_ == session && Clock::now() < seen_by) co_await changed_.wait(seen_by);
   if (session_ == session && !ending_) {  // the terminal's host has lost sight of it
     ExitStatus unknown;
     unknown.known = false;
     co_await process_ended(unknown);
   }
+}
+
+/// By itself, since it may wait for a turn at the keyboard longer than the stop may take.
+awaitable<void> Agent::ask_to_quit(std::shared_ptr<adapters::ProviderSession> session) {
+  auto const asked = co_await session->quit();
+  if (asked_to_quit_ == session.get()) asked_to_quit_ = nullptr;
+  if (asked || session_ != session) co_return;
+  spdlog::debug("agent {}: cannot ask it to quit: {}", spec_.id, asked.error().message);
+  quit_refused_ = true;
+  changed_.notify_all();
 }
 
 awaitable<void> Agent::process_ended(ExitStatus status) {
@@ -232,7 +261,6 @@ void Agent::recover() {
   auto const lived = std::max<milliseconds>(wall_now() - record_.started_at, 0ms);
   auto const decision = policy_.on_exit(Clock::now(), lived);
   record_.exits = policy_.history(Clock::now(), wall_now());
-  ++record_.restarts;
   // Later than at its start, a shell's exit status is that of its last command, whatever that was.
   bool const at_start = last_status_.known && lived < 30s;
   auto const hopeless = at_start ? adapter_->hopeless(last_status_) : std::string();
@@ -244,12 +272,13 @@ void Agent::recover() {
     give_up("gave up after " + std::to_string(decision.exits) + " exits in 2 min (last: " + record_.last_exit + ")");
     return;
   }
+  ++record_.restarts;
   auto const wait = services_.brake.slot(Clock::now(), *decision.wait);
   record_.reason =
       record_.last_exit + ", restart " + std::to_string(decision.exits) + " in " + std::to_string(wait.count()) + " ms";
   services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", wait.count()}});
   save();
-  tasks_.spawn("restart", restart_later(wait));
+  tasks_.spawn("restart", restart_later(wait, decision_));
 }
 
 void Agent::give_up(std::string const& why) {
@@ -258,23 +287,48 @@ void Agent::give_up(std::string const& why) {
   (void)apply(AgentInput::gave_up, text);
 }
 
-awaitable<void> Agent::restart_later(milliseconds wait) {
+awaitable<void> Agent::restart_later(milliseconds wait, std::uint64_t decision) {
   bool const due = co_await sleep_for(wait);
-  if (due) (void)apply(AgentInput::restart_due, "restart after " + record_.last_exit);
+  if (due && !is_overtaken(decision)) (void)apply(AgentInput::restart_due, "restart after " + record_.last_exit);
 }
 
 awaitable<void> Agent::settle() {
   // A dead pane stays in tmux until somebody has looked at it; now nobody needs it any more.
   if (state_ == AgentState::stopped || state_ == AgentState::suspended)
-    (void)co_await services_.terminals.remove(record_.tmux_session);
+    (void)co_await services_.terminals.remove(record_.tmux_session, process_mark());
+  --settling_;
   changed_.notify_all();
   queue_.on_rest();
+  wake_if_wanted();
 }
 
-awaitable<bool> Agent::wait_until_at_rest(milliseconds patience) {
+bool Agent::is_wanted() const {
+  return std::ranges::any_of(queue_.open(),
+                             [](auto const& entry) { return entry.second.state == DeliveryState::queued; });
+}
+
+/// What came while it was being suspended found nobody to wake.
+void Agent::wake_if_wanted() {
+  if (is_wanted()) wanted();
+}
+
+/// A message may wake it, or somebody start it, as soon as it has.
+awaitable<bool> Agent::wait_until_ended(milliseconds patience) {
   auto const deadline = Clock::now() + patience;
-  while (!is_at_rest(state_) && Clock::now() < deadline) co_await changed_.wait(deadline);
-  co_return is_at_rest(state_);
+  auto const is_ending = [this] { return state_ == AgentState::stopping || state_ == AgentState::suspending; };
+  while (is_ending() && Clock::now() < deadline) co_await changed_.wait(deadline);
+  co_return !is_ending();
+}
+
+awaitable<Result<void>> Agent::wait_until_started(milliseconds patience) {
+  auto const deadline = Clock::now() + patience + kStartPatience;
+  while (!is_live(state_) && !is_at_rest(state_) && Clock::now() < deadline) co_await changed_.wait(deadline);
+  if (is_live(state_)) co_return Result<void>();
+  if (is_at_rest(state_))
+    co_return conflict("start_failed", "agent " + spec_.id + " was not started: it is " +
+                                           std::string(to_string(state_)) + " (" + record_.reason + ")");
+  co_return timed_out("agent " + spec_.id + " is still " + std::string(to_string(state_)) + " (" + record_.reason +
+                      "); see `agent-runner events " + spec_.id + "`");
 }
 
 std::string Agent::exit_text(ExitStatus const& status) const {

@@ -5,6 +5,7 @@
 #pragma once
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
+#include "base/log.hpp"
 #include "daemon/agent_spec.hpp"
 #include "daemon/agent_state.hpp"
 #include "daemon/agent_token.hpp"
@@ -49,7 +50,8 @@ class Agent final : private DeliveryHost {
   awaitable<Result<json>> erase();
 
   /// restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect; returns when it has come about
-  /// (a stop: when the process has ended). params: timeoutMs for stop and restart; content, memoryIds for inject.
+  /// (a stop: when the process has ended; a restart: when the next one runs). params: timeoutMs for what ends a
+  /// process; content, memoryIds for inject.
   awaitable<Result<json>> act(std::string action, json params);
   /// A hook of its provider. Refuses calls of an earlier process.
   Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
@@ -60,11 +62,12 @@ class Agent final : private DeliveryHost {
   /// A decision for its provider.
   void answer(Approval const& approval);
   awaitable<Result<adapters::Screen>> screen();
-  awaitable<void> fetch_unread();
+  /// And the commands that are open for it.
+  awaitable<Result<void>> fetch_unread();
 
   json view() const;
   std::int64_t memory_bytes() const;  ///< resident, of its process and all that it started
-  /// Idle with nothing to do, and its provider can go on with the session later.
+  /// Idle with nothing to do, subagents included, and its provider can go on with the session later.
   bool may_be_suspended() const;
   WallTime since() const { return record_.since; }
 
@@ -96,6 +99,8 @@ class Agent final : private DeliveryHost {
 
   Result<void> apply(AgentInput input, std::string reason);
   void perform(Action action);
+  /// Of what is done later: something else has been decided since.
+  bool is_overtaken(std::uint64_t decision) const { return decision != decision_; }
   awaitable<void> launch();
   void launch_failed(Error const& error);
   Result<adapters::LaunchRequest> launch_request() const;
@@ -104,13 +109,19 @@ class Agent final : private DeliveryHost {
   adapters::ProjectionReport const& projection() const;
   awaitable<json> remove_workspace();
   void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
-  awaitable<void> terminate();
+  awaitable<void> terminate(std::uint64_t decision);
+  awaitable<void> ask_to_quit(std::shared_ptr<adapters::ProviderSession> session);
   awaitable<void> process_ended(adapters::ExitStatus status);
   void recover();
   void give_up(std::string const& why);
-  awaitable<void> restart_later(milliseconds wait);
+  awaitable<void> restart_later(milliseconds wait, std::uint64_t decision);
   awaitable<void> settle();
-  awaitable<bool> wait_until_at_rest(milliseconds patience);
+  bool is_wanted() const;  ///< a message waits to be handed over
+  void wake_if_wanted();
+  awaitable<bool> wait_until_ended(milliseconds patience);
+  awaitable<Result<void>> wait_until_started(milliseconds patience);
+  /// The variable that all processes of its provider have in their environment.
+  std::string process_mark() const { return "AGENT_RELAY_PROVIDER_SESSION_ID=" + record_.provider_session; }
   Result<void> write_info_file() const;
   std::string exit_text(adapters::ExitStatus const& status) const;
 
@@ -118,6 +129,8 @@ class Agent final : private DeliveryHost {
   awaitable<void> run_command(relay::Command command);
   awaitable<Result<json>> carry_out(relay::Command const& command, bool cut_off);
   awaitable<Result<json>> decide(relay::Command const& command);
+  awaitable<Result<json>> reconnect();
+  awaitable<void> leave_bus();
   awaitable<bool> tell_command(std::int64_t id, relay::CommandStatus status, json detail);
   void join_bus();
   relay::Presence presence() const;
@@ -143,15 +156,20 @@ class Agent final : private DeliveryHost {
   std::shared_ptr<adapters::ProviderSession> session_;  ///< shared with who awaits it: the process may end meanwhile
   std::string launched_as_;                             ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
-  bool adopted_ = false;    ///< the process ran before this daemon did, and has not been heard of yet
-  bool caught_up_ = false;  ///< the unread messages have been fetched once
-  bool launching_ = false;
+  bool adopted_ = false;        ///< the process ran before this daemon did, and has not been heard of yet
+  bool caught_up_ = false;      ///< the unread messages have been fetched once
+  std::uint64_t decision_ = 0;  ///< number of the last action; what an earlier one left for later is void
+  bool launching_ = false;      ///< from the decision on; a start waits until what was before it is cleared away
+  int settling_ = 0;
+  adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
+  bool quit_refused_ = false;
   int interrupting_ = 0;  ///< so many are ending its turn from here, and what it asked with it
   adapters::ExitStatus last_status_{};
   bool removing_ = false;    ///< erase() has begun: it takes no more orders
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate
+  RepeatGate launch_failures_;
   json context_use_ = nullptr;
   mutable std::optional<adapters::ProjectionReport> projection_{};
   std::string lifecycle_action_{};

@@ -97,11 +97,11 @@ awaitable<void> Agent::face_the_bus() {
       auto told = co_await services_.bus.register_agent(presence());
       registered_ = told && instance == instance_id_;
       note(told, "register");
+      published.clear();
+      if (registered_) queue_.look_again();
+      (void)co_await fetch_unread();  // the next tick asks again; the status says how the bus is
       if (!told) (void)co_await status_changed_.wait(Clock::now() + kLiveness);
       if (!registered_) continue;
-      published.clear();
-      queue_.look_again();
-      co_await fetch_unread();
     }
     auto status = work_.status();
     auto shown = meta(false);
@@ -125,28 +125,56 @@ awaitable<void> Agent::face_the_bus() {
     }
     if (Clock::now() >= liveness_at) {
       liveness_at = next_multiple_of(kLiveness);
-      co_await fetch_unread();
+      published.clear();  // status and ready are told again: whatever else has heard of them may have lost them
+      (void)co_await fetch_unread();  // the next tick asks again; the status says how the bus is
     }
   }
 }
 
-awaitable<void> Agent::fetch_unread() {
+awaitable<Result<void>> Agent::fetch_unread() {
   auto const who = identity();
   auto unread = co_await services_.bus.unread(who, 1000);
-  if (!unread) co_return;  // the next tick asks again; the status says how the bus is
+  if (!unread) co_return unread.error();
   for (auto& message : *unread) queue_.offer(std::move(message));
   if (!std::exchange(caught_up_, true)) queue_.on_gate_changed();
   std::vector<std::string> targets{spec_.id};
   auto commands = co_await services_.bus.commands_for(std::move(targets));
-  if (!commands) co_return;
+  if (!commands) co_return commands.error();
   for (auto const& command : *commands) take_command(command);
+  co_return Result<void>();
+}
+
+/// Everything about it is told to the bus and asked of it anew, and its terminal is looked at.
+awaitable<Result<json>> Agent::reconnect() {
+  if (left_bus_ && is_at_rest(state_))
+    co_return conflict("agent_not_running", "agent " + spec_.id + " was shut down from the bus and has left it; " +
+                                                "start it with `agent-runner restart " + spec_.id + "`");
+  auto const registered = co_await services_.bus.register_agent(presence());
+  if (!registered) co_return registered.error();
+  auto const fetched = co_await fetch_unread();
+  if (!fetched) co_return fetched.error();
+  if (auto const terminal = terminal_) {
+    auto const seen = co_await terminal->capture();
+    if (!seen && terminal == terminal_) co_return seen.error();
+  }
+  auto shown = view();
+  shown["transport"] = services_.bus.transport_state();
+  co_return ok(std::move(shown));
 }
 
 awaitable<void> Agent::keep_token_fresh() {
   std::mt19937_64 random(std::random_device{}());
   double const jitter = std::uniform_real_distribution<>(0, 1)(random);
+  RepeatGate gate;
+  auto const tell = [&](std::string const& why) {
+    if (!gate.should_log("renewal", why)) return;
+    services_.events.append(spec_.id, "runtime-token-renewal-failed", {{"reason", why}});
+    spdlog::warn("agent {}: its token could not be renewed: {}", spec_.id, why);
+  };
   for (;;) {
     auto const due = renewal_time(token_, wall_now(), jitter);
+    if (!due && token_.expires_at && *token_.expires_at <= wall_now())
+      tell("it has expired; a restart of the daemon gives it a new one");
     if (!due) co_return;
     // A long sleep would not notice that the clock was set.
     auto const wait = std::clamp<milliseconds>(*due - wall_now(), kSoonestRenewal, kLongestSleep);
@@ -168,26 +196,29 @@ awaitable<void> Agent::keep_token_fresh() {
            {"expiresAt", token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr)}});
       publish();
     }
-    if (!kept) {
-      services_.events.append(spec_.id, "runtime-token-renewal-failed", {{"reason", kept.error().message}});
-      spdlog::warn("agent {}: its token could not be renewed: {}", spec_.id, kept.error().message);
+    if (kept) {
+      (void)gate.recovered("renewal");
+    } else {
+      tell(kept.error().message);
       co_await sleep_for(kRenewalRetry);
     }
   }
 }
 
 awaitable<void> Agent::idle_watch() {
+  auto rest_since = wall_now();
   for (;;) {
-    if (state_ != AgentState::idle || queue_.waiting() > 0) {
-      co_await changed_.wait(Clock::now() + 60s);
+    if (!may_be_suspended()) {
+      co_await status_changed_.wait(Clock::now() + 60s);
+      rest_since = wall_now();
       continue;
     }
-    auto const due = record_.since + milliseconds(spec_.idle_ttl_ms);
+    auto const due = std::max(rest_since, record_.since) + milliseconds(spec_.idle_ttl_ms);
     if (wall_now() >= due) {
       patience_ = milliseconds(services_.config.shutdown_timeout_ms);
       (void)apply(AgentInput::suspend, "idle for " + std::to_string(spec_.idle_ttl_ms / 1000) + " s");
     } else {
-      co_await changed_.wait(Clock::now() + (due - wall_now()));
+      co_await status_changed_.wait(Clock::now() + (due - wall_now()));
     }
   }
 }
@@ -211,9 +242,10 @@ json Agent::meta(bool registration) const {
   meta["providerState"] = to_string(state_);
   meta["auth"] = {{"profileId", token_.profile}, {"jti", token_.jti}, {"rootTokenFallback", false}};
   meta["auth"]["expiresAt"] = token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr);
-  if (auto pending = services_.approvals.pending_of(spec_.id); !pending.empty())
-    meta["pendingApprovals"] = std::move(pending);
+  // What is over is told as well: the bus keeps a field until it hears it anew.
+  meta["pendingApprovals"] = services_.approvals.pending_of(spec_.id);
   meta["transport"] = services_.bus.transport_state();
+  meta["context"] = nullptr;
   if (!context_use_.is_null()) {
     meta["context"] = {{"utilization", context_use_["utilization"]},
                        {"lifecycleState", to_string(state_)},
@@ -272,7 +304,8 @@ json Agent::view() const {
 std::int64_t Agent::memory_bytes() const { return resident_bytes(record_.pid); }
 
 bool Agent::may_be_suspended() const {
-  if (state_ != AgentState::idle || queue_.waiting() > 0 || queue_.turn_open()) return false;
+  if (state_ != AgentState::idle || queue_.waiting() > 0 || queue_.turn_open() || work_.status() != "idle")
+    return false;
   auto const request = launch_request();
   return request && adapter_->can_resume(*request, record_.session_id);
 }

@@ -86,7 +86,7 @@ awaitable<Result<json>> Agent::carry_out(relay::Command const& command, bool cut
   if (!done) co_return done.error();
   if (known->leaves_bus) {
     left_bus_ = true;
-    (void)co_await services_.bus.remove_agent(spec_.id);
+    co_await leave_bus();
   }
   if (known->action == std::string_view("inject")) co_return done;
   json state = {{"state", to_string(state_)}};
@@ -110,6 +110,16 @@ awaitable<Result<json>> Agent::decide(relay::Command const& command) {
   auto record = co_await services_.approvals.show(id);
   if (record && record->value("by", "") == by) co_return record;
   co_return decided;
+}
+
+/// Until the bus has heard it, or it has been started again.
+awaitable<void> Agent::leave_bus() {
+  for (auto wait = kFirstRepeat; is_at_rest(state_); wait = std::min(wait * 2, kLastRepeat)) {
+    auto const left = co_await services_.bus.remove_agent(spec_.id);
+    if (left || left.error().kind != ErrorKind::unavailable) co_return;
+    bool const slept = co_await sleep_for(wait);
+    if (!slept) co_return;
+  }
 }
 
 /// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise).

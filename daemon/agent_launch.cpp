@@ -89,7 +89,6 @@ Result<adapters::LaunchRequest> Agent::launch_request() const {
 }
 
 awaitable<void> Agent::launch() {
-  launching_ = true;
   struct Done {
     Agent& agent;
     ~Done() {
@@ -97,6 +96,8 @@ awaitable<void> Agent::launch() {
       agent.changed_.notify_all();
     }
   } done{*this};
+  // What clears the last process away knows it by the name that the next one gets.
+  while (settling_ > 0) co_await changed_.wait();
   record_.provider_session = new_uuid();
   record_.started_at = wall_now();
   record_.pid = 0;
@@ -136,13 +137,14 @@ awaitable<void> Agent::launch() {
   auto terminal = co_await services_.terminals.start(terminal_spec, on_exit);
   if (!terminal && terminal.error().code == "session_exists") {
     // Left by a start whose answer was lost; nothing of ours drives it.
-    (void)co_await services_.terminals.remove(record_.tmux_session);
+    (void)co_await services_.terminals.remove(record_.tmux_session, "");
     terminal = co_await services_.terminals.start(std::move(terminal_spec), std::move(on_exit));
   }
   if (!terminal) {
     launch_failed(terminal.error());
     co_return;
   }
+  (void)launch_failures_.recovered("start");
   record_.pid = (*terminal)->pid();
   save();
   (void)write_info_file();
@@ -159,10 +161,11 @@ void Agent::launch_failed(Error const& error) {
     (void)apply(AgentInput::launch_failed, error.message);
     return;
   }
-  record_.reason = error.message + "; tried again every " + std::to_string(kLaunchAgain.count()) + " s";
-  spdlog::warn("agent {}: cannot start it now: {}", spec_.id, error.message);
-  save();
-  tasks_.spawn("launch again", restart_later(kLaunchAgain));
+  auto const reason = error.message + "; tried again every " + std::to_string(kLaunchAgain.count()) + " s";
+  if (launch_failures_.should_log("start", error.message))
+    spdlog::warn("agent {}: cannot start it now: {}", spec_.id, error.message);
+  if (std::exchange(record_.reason, reason) != reason) save();
+  tasks_.spawn("launch again", restart_later(kLaunchAgain, decision_));
 }
 
 void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {

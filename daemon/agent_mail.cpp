@@ -164,6 +164,13 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
     if (action == "resume" && state_ != AgentState::suspended)
       co_return conflict("wrong_state",
                          "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
+    if (auto const doing = work_.busy_with(); action == "suspend" && state_ == AgentState::idle && !doing.empty())
+      co_return conflict("wrong_state", "agent " + spec_.id + " has work under way (" + doing +
+                                            ") and cannot suspend now; see `agent-runner ps`");
+    if (action == "suspend" && is_wanted())
+      co_return conflict(
+          "wrong_state",
+          "agent " + spec_.id + " has messages waiting, which would wake it at once; see " + "`agent-runner ps`");
     if (action == "restart" || action == "resume") {
       policy_.forget();
       record_.exits.clear();
@@ -177,17 +184,17 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
       registered_ = false;
       publish();
     }
-    bool at_rest = true;
-    if (is_end) at_rest = co_await wait_until_at_rest(milliseconds(timeout) + 10s);
-    if (!at_rest)
+    if (!is_end) {
+      auto const started = co_await wait_until_started(milliseconds(timeout));
+      if (!started) co_return started.error();
+      co_return ok(view());
+    }
+    bool const ended = co_await wait_until_ended(milliseconds(timeout) + 10s);
+    if (!ended)
       co_return timed_out("agent " + spec_.id + " has not ended yet; try `agent-runner kill " + spec_.id + "`");
     co_return ok(view());
   }
-  if (action == "reconnect") {
-    publish();
-    co_await fetch_unread();
-    co_return ok(view());
-  }
+  if (action == "reconnect") co_return co_await reconnect();
   if (action == "inject") {
     if (content.empty()) co_return invalid("content", "content is empty; give the text to inject");
     queue_.offer_local(queue_.next_local_id(), "system", "memory context", content);

@@ -44,7 +44,7 @@ constexpr Transition kTable[kAgentInputs][kAgentStates] = {
     /* start */
     {first, no(S::starting), no(S::idle), no(S::busy), no(S::waiting), no(S::suspending), launch, no(S::restarting),
      no(S::stopping), launch, launch},
-    /* stop */ {stopped, end_stop, end_stop, end_stop, end_stop, pg, stopped, end_stop, pg, pd, stopped},
+    /* stop */ {end_stop, end_stop, end_stop, end_stop, end_stop, pg, stopped, end_stop, pg, pd, stopped},
     /* restart */
     {no(S::creating), end_restart, end_restart, end_restart, end_restart, no(S::suspending), launch, rs,
      no(S::stopping), launch, launch},

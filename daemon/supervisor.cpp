@@ -17,6 +17,9 @@ namespace {
 /// While memory is tight and no agent may be suspended: whether it still is tight. (As often as MemoryWatch looks.)
 constexpr auto kLookAgain = 10s;
 
+/// Names the worktree of a spawn that is under way, in the journal's table of facts; the agent's id follows.
+constexpr std::string_view kWorktreeFact = "worktree of ";
+
 struct StoredAgent {
   AgentSpec spec;
   AgentState state;
@@ -57,6 +60,7 @@ awaitable<Result<void>> Supervisor::take_over() {
   auto query = [](Database& db) { return read_agents(db); };
   auto stored = co_await services_.journal.read(std::move(query));
   if (!stored) co_return stored.error();
+  co_await discard_cut_off();
   std::map<std::string, adapters::FoundTerminal> found;
   if (!stored->empty()) {
     auto list = co_await services_.terminals.list();
@@ -205,9 +209,19 @@ awaitable<Result<void>> Supervisor::add_workspace(AgentSpec& spec) const {
     co_return Result<void>();
   }
   auto const branch = workspace.branch.empty() ? "agent-runner/" + spec.id : workspace.branch;
-  auto made =
-      co_await make_worktree(services_.executor, spec.cwd, services_.paths.state_dir / "worktrees" / spec.id, branch);
-  if (!made) co_return made.error();
+  // Until the agent itself is in the journal: see discard_cut_off().
+  auto announce = [this, id = spec.id](Workspace const& planned) {
+    services_.journal.write([name = std::string(kWorktreeFact) + id, value = to_text(to_json(planned))](Database& db) {
+      db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES(?1, ?2)").bind(name, value).run();
+    });
+    return services_.journal.committed();
+  };
+  auto made = co_await make_worktree(services_.executor, spec.cwd, services_.paths.state_dir / "worktrees" / spec.id,
+                                     branch, std::move(announce));
+  if (!made) {
+    forget_worktree_of(spec.id);
+    co_return made.error();
+  }
   workspace = std::move(made->workspace);
   spec.cwd = std::move(made->cwd);
   co_return Result<void>();
@@ -218,6 +232,46 @@ awaitable<void> Supervisor::take_back(std::shared_ptr<Agent> agent) {
   (void)co_await services_.bus.revoke_token(agent->token().jti);
   if (agent->spec().workspace.is_worktree())
     (void)co_await remove_worktree(services_.executor, agent->spec().workspace);
+  forget_worktree_of(agent->id());
+}
+
+void Supervisor::forget_worktree_of(std::string const& id) const {
+  services_.journal.write([name = std::string(kWorktreeFact) + id](Database& db) {
+    db.prepare("DELETE FROM facts WHERE name = ?1").bind(name).run();
+  });
+}
+
+/// Spawns in the midst of which a daemon ended: their worktrees are not agents', and would be in the way of the same
+/// spawn when it is asked for again. One that cannot be removed now is tried at the next start.
+awaitable<void> Supervisor::discard_cut_off() {
+  using Cut = std::vector<std::pair<std::string, Workspace>>;
+  // An agent that is in the journal keeps its own.
+  services_.journal.write([](Database& db) {
+    db.prepare("DELETE FROM facts WHERE name IN (SELECT ?1 || id FROM agents)").bind(kWorktreeFact).run();
+  });
+  auto query = [](Database& db) -> Result<Cut> {
+    Cut cut;
+    auto& rows = db.prepare("SELECT name, value FROM facts WHERE name LIKE ?1 || '%'").bind(kWorktreeFact);
+    while (rows.step())
+      cut.emplace_back(rows.text(0).substr(kWorktreeFact.size()), workspace_from(json::parse(rows.text(1))));
+    return cut;
+  };
+  auto cut = co_await services_.journal.read(std::move(query));
+  if (!cut) {
+    spdlog::warn("cannot look for spawns that were cut off: {}", cut.error().message);
+    co_return;
+  }
+  for (auto const& [id, workspace] : *cut) {
+    bool const gone = co_await discard_worktree(services_.executor, workspace);
+    if (!gone) {
+      spdlog::warn("agent {} was cut off while it was made; its worktree {} cannot be removed", id, workspace.path);
+      continue;
+    }
+    spdlog::info("agent {} was cut off while it was made; its worktree {} is removed", id, workspace.path);
+    std::error_code ec;
+    std::filesystem::remove_all(services_.paths.agent_dir(id), ec);
+    forget_worktree_of(id);
+  }
 }
 
 std::string Supervisor::free_name(std::string const& provider) const {
@@ -257,12 +311,13 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
     co_return conflict("name_taken", "there is an agent named " + spec->id +
                                          " already; choose another name, or remove it: agent-runner rm " + spec->id);
 
-  auto token = co_await make_token(spec->id);
-  if (!token) co_return token.error();
   auto placed = co_await add_workspace(*spec);
-  if (!placed) {
-    (void)co_await services_.bus.revoke_token(token->jti);
-    co_return placed.error();
+  if (!placed) co_return placed.error();
+  auto token = co_await make_token(spec->id);
+  if (!token) {
+    if (spec->workspace.is_worktree()) (void)co_await remove_worktree(services_.executor, spec->workspace);
+    forget_worktree_of(spec->id);
+    co_return token.error();
   }
   auto const id = spec->id;
   auto const agent = make(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
@@ -280,6 +335,7 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
           .run();
     });
   agent->begin();
+  if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
   auto safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();
   Spawned const spawned{agent, true};

@@ -43,6 +43,8 @@ class Supervisor {
   awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;
   awaitable<Result<void>> add_workspace(AgentSpec& spec) const;
   awaitable<void> take_back(std::shared_ptr<Agent> agent);
+  awaitable<void> discard_cut_off();
+  void forget_worktree_of(std::string const& id) const;
   std::string free_name(std::string const& provider) const;
   awaitable<Result<AgentToken>> make_token(std::string const& id);
   awaitable<void> free_memory();

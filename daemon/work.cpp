@@ -22,6 +22,14 @@ std::string Work::status() const {
   return active_.empty() ? "idle" : "busy";
 }
 
+std::string Work::busy_with() const {
+  std::set<std::string> kinds;
+  for (auto const& [key, item] : active_) kinds.insert(item.kind);
+  std::string text;
+  for (auto const& kind : kinds) text += (text.empty() ? "" : ", ") + kind;
+  return text;
+}
+
 json Work::meta() const {
   std::set<std::string> reasons;
   json work = json::array(), subagents = json::array();
@@ -38,7 +46,7 @@ json Work::meta() const {
                {"activeWork", std::move(work)},
                {"activeSubagentCount", subagents.size()},
                {"activeSubagents", std::move(subagents)}};
-  if (terminal_ == "error") meta["terminalStatus"] = terminal_;
+  meta["terminalStatus"] = terminal_ == "error" ? json(terminal_) : json(nullptr);
   return meta;
 }
 

@@ -28,8 +28,10 @@ class Work {
 
   /// The terminal status, else busy while any work is active, else idle.
   std::string status() const;
-  bool is_ready() const { return terminal_ != "offline"; }
-  /// busyReasons, activeWork, activeSubagents, activeSubagentCount, terminalStatus (only when error).
+  bool is_ready() const { return terminal_.empty(); }
+  /// The kinds of its active work, for people; empty: none.
+  std::string busy_with() const;
+  /// busyReasons, activeWork, activeSubagents, activeSubagentCount, terminalStatus ("error", else null).
   json meta() const;
 
  private:

@@ -61,7 +61,8 @@ Workspace workspace_from(json const& stored) {
   return w;
 }
 
-awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd, fs::path path, std::string branch) {
+awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd, fs::path path, std::string branch,
+                                             Announce announce) {
   // Every vector is named before it is awaited with: see base/async.hpp.
   auto const run = [&](std::string const& where, std::vector<std::string> words) {
     return git(executor, where, std::move(words));
@@ -100,6 +101,12 @@ awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd,
                                          " exists already, perhaps from an earlier agent of this name; look "
                                          "at it, then `git worktree remove` it or choose another name");
   if (auto made = make_private_dir(path.parent_path()); !made) co_return made.error();
+  NewWorktree made;
+  made.workspace = {"worktree", "worktree", path.string(), branch, root->said};
+  if (announce) {
+    auto const heard = co_await announce(made.workspace);
+    if (!heard) co_return heard.error();
+  }
   auto const added = co_await run(root->said, {"worktree", "add", "-b", branch, path.string(), head->said});
   if (!added || added->status != 0) {
     // Whatever it got to: only what this call has made.
@@ -108,12 +115,21 @@ awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd,
     if (!added) co_return added.error();
     co_return git_failed("add the worktree", *added);
   }
-  NewWorktree made;
-  made.workspace = {"worktree", "worktree", path.string(), branch, root->said};
   auto const deep = path / prefix->said;
   made.cwd = (fs::is_directory(deep, ec) ? deep : path).lexically_normal().string();
   if (made.cwd.size() > 1 && made.cwd.ends_with('/')) made.cwd.pop_back();
   co_return made;
+}
+
+awaitable<bool> discard_worktree(Executor executor, Workspace workspace) {
+  auto const run = [&](std::string const& where, std::vector<std::string> words) {
+    return git(executor, where, std::move(words));
+  };
+  // Twice forced: one that was made by half only is locked.
+  (void)co_await run(workspace.repository, {"worktree", "remove", "--force", "--force", workspace.path});
+  (void)co_await run(workspace.repository, {"branch", "-d", workspace.branch});
+  std::error_code ec;
+  co_return !fs::exists(workspace.path, ec);
 }
 
 awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspace) {

@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace ar::daemon {
@@ -24,11 +25,16 @@ struct NewWorktree {
   Workspace workspace;
   std::string cwd;  ///< where in it the agent works: as deep as it was asked for
 };
-/// From HEAD of the repository around `cwd`, at `path`, on a new branch. Errors: git_missing, not_a_repository,
-/// no_commit, dirty_index (what is staged would not be in it), branch_taken, path_taken, git_failed. Nothing is left of
-/// one that failed.
+/// From HEAD of the repository around `cwd`, at `path`, on a new branch. `announce` is told of it when nothing speaks
+/// against it any more and nothing has been made yet; its error ends the matter. Errors: git_missing,
+/// not_a_repository, no_commit, dirty_index (what is staged would not be in it), branch_taken, path_taken, git_failed.
+/// Nothing is left of one that failed.
+using Announce = std::function<awaitable<Result<void>>(Workspace)>;
 awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd, std::filesystem::path path,
-                                             std::string branch);
+                                             std::string branch, Announce announce = {});
+/// Removes one in which nobody has worked yet, even if it was made by half only, and its branch if that has no commit
+/// of its own. False: it is still there.
+awaitable<bool> discard_worktree(Executor executor, Workspace workspace);
 
 struct Removal {
   bool removed = false;  ///< the worktree

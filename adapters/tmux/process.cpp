@@ -73,7 +73,15 @@ std::vector<Stat> all_processes() {
 
 }  // namespace
 
-ProcessTree::ProcessTree(Executor executor, pid_t root, bool ended) : executor_(std::move(executor)), root_(root) {
+bool was_started_with(pid_t pid, std::string const& variable) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);
+  for (std::string entry; std::getline(in, entry, '\0');)
+    if (entry == variable) return true;
+  return false;
+}
+
+ProcessTree::ProcessTree(Executor executor, pid_t root, bool ended, std::string mark)
+    : executor_(std::move(executor)), root_(root), mark_(std::move(mark)) {
   if (!ended) members_.emplace_back(executor_, root);
   grow();
 }
@@ -86,25 +94,51 @@ bool ProcessTree::grow() {
     if (!member.exited()) known.insert(member.pid());
   // While the root's process session has members, its pid cannot be given away: a stranger that has it now tells that
   // there are none.
-  bool const session_is_ours = known.contains(root_) || std::ranges::none_of(running, [&](Stat const& one) {
-                                 return one.pid == root_ && one.state != 'Z';
-                               });
+  bool const session_is_ours =
+      root_ > 0 && (known.contains(root_) || std::ranges::none_of(running, [&](Stat const& one) {
+                      return one.pid == root_ && one.state != 'Z';
+                    }));
+  std::map<pid_t, pid_t> parents;
+  for (auto const& one : running) parents.emplace(one.pid, one.parent);
+  find_adopters(parents);
   std::multimap<pid_t, pid_t> children;
   std::vector<pid_t> todo(known.begin(), known.end());
   for (auto const& one : running) {
     if (one.state == 'Z') continue;
     children.emplace(one.parent, one.pid);
-    if (session_is_ours && one.session == root_ && !known.contains(one.pid) && found.insert(one.pid).second)
+    if (known.contains(one.pid) || one.pid == ::getpid()) continue;
+    if ((session_is_ours && one.session == root_) || is_marked_orphan(one.pid, one.parent)) {
+      found.insert(one.pid);
       todo.push_back(one.pid);
+    }
   }
   while (!todo.empty()) {
     auto const [first, last] = children.equal_range(todo.back());
     todo.pop_back();
     for (auto it = first; it != last; ++it)
-      if (!known.contains(it->second) && found.insert(it->second).second) todo.push_back(it->second);
+      if (it->second != ::getpid() && !known.contains(it->second) && found.insert(it->second).second)
+        todo.push_back(it->second);
   }
   for (pid_t const pid : found) members_.emplace_back(executor_, pid);
   return !found.empty();
+}
+
+/// init, and what may stand in for it (a subreaper, such as a user's systemd): above us, or above the root's terminal.
+void ProcessTree::find_adopters(std::map<pid_t, pid_t> const& parents) {
+  auto const parent_of = [&](pid_t pid) {
+    auto const it = parents.find(pid);
+    return it == parents.end() ? 0 : it->second;
+  };
+  for (pid_t pid = parent_of(::getpid()); pid > 1; pid = parent_of(pid)) adopters_.insert(pid);
+  for (pid_t pid = parent_of(parent_of(root_)); pid > 1; pid = parent_of(pid)) adopters_.insert(pid);
+}
+
+/// Looks at orphans only: to read a busy process's environment may take seconds, since it waits for its memory's lock.
+bool ProcessTree::is_marked_orphan(pid_t pid, pid_t parent) {
+  if (mark_.empty() || !adopters_.contains(parent) || unmarked_.contains(pid)) return false;
+  bool const marked = was_started_with(pid, mark_);
+  if (!marked) unmarked_.insert(pid);
+  return marked;
 }
 
 awaitable<void> ProcessTree::wait_for_all(Clock::time_point deadline) {

@@ -6,7 +6,10 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -28,21 +31,29 @@ class Process {
   std::shared_ptr<net::posix::stream_descriptor> fd_;
 };
 
-/// A program and everything that runs because of it: its descendants, and the members of the process session that
-/// it leads or led.
+/// Whether the process was started with `variable` ("K=V") in its environment. False for those of others.
+bool was_started_with(pid_t pid, std::string const& variable);
+
+/// A program and everything that runs because of it: its descendants, the members of the process session that it leads
+/// or led, and orphans that have its mark in their environment. This process itself is never part of it.
 class ProcessTree {
  public:
-  /// `ended`: the root has, and only what it left behind is looked for.
-  ProcessTree(Executor executor, pid_t root, bool ended);
+  /// `ended`: the root has, and only what it left behind is looked for. `mark`: "K=V"; empty: there is none.
+  ProcessTree(Executor executor, pid_t root, bool ended, std::string mark = {});
   /// Asks all of them to end (SIGHUP, as when a terminal closes), and after `grace` kills what is left, children
   /// included that are being started meanwhile.
   awaitable<void> end(Clock::duration grace);
 
  private:
   bool grow();
+  void find_adopters(std::map<pid_t, pid_t> const& parents);
+  bool is_marked_orphan(pid_t pid, pid_t parent);
   awaitable<void> wait_for_all(Clock::time_point deadline);
   Executor executor_;
   pid_t root_;
+  std::string mark_;
+  std::set<pid_t> adopters_{1};     ///< the parents that orphans may have
+  std::set<pid_t> unmarked_{};      ///< orphans that were looked at
   std::vector<Process> members_{};  ///< the root first, unless it has ended
 };
 

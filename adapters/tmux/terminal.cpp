@@ -315,8 +315,8 @@ awaitable<bool> TmuxTerminal::pane_exists() {
   co_return !bodies->empty() && bodies->front() == ids_.pane + "\n";
 }
 
-awaitable<void> TmuxTerminal::end_program(bool ended) {
-  ProcessTree tree(executor_, ids_.pid, ended || program_.exited());
+awaitable<void> TmuxTerminal::end_program(bool ended, std::string mark) {
+  ProcessTree tree(executor_, ids_.pid, ended || program_.exited(), std::move(mark));
   co_await tree.end(kGrace);
 }
 

@@ -46,7 +46,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   /// Ends the program and what it has started: SIGHUP, and after a second's grace SIGKILL. Also for a pane
   /// that no longer exists, whose program nobody could drive and nobody would see.
   /// `ended`: tmux has already seen its end; then only what it left behind.
-  awaitable<void> end_program(bool ended = false);
+  awaitable<void> end_program(bool ended = false, std::string mark = {});
   /// False when tmux certainly has no such pane any more.
   awaitable<bool> pane_exists();
   /// After a new control client took over: watches see output again.

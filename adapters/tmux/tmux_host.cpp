@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <unistd.h>
@@ -168,7 +167,7 @@ class Host final : public TmuxHost {
     co_return found;
   }
 
-  awaitable<Result<void>> remove(std::string session) override {
+  awaitable<Result<void>> remove(std::string session, std::string variable) override {
     auto present = co_await listed();
     if (!present) co_return present.error();
     std::string commands;
@@ -178,10 +177,14 @@ class Host final : public TmuxHost {
       auto const known = entry == terminals_.end() ? nullptr : entry->second;
       auto const terminal = known ? known : std::make_shared<TmuxTerminal>(executor_, control_, pane.name, pane.ids);
       // The program first and the pane after it, so that its exit status can still be read.
-      co_await terminal->end_program(pane.dead);
+      co_await terminal->end_program(pane.dead, variable);
       if (known) co_await known->wait_reported(Clock::now() + kReportPatience);
       commands += "kill-session -t '" + pane.ids.session + "'\n" + "if-shell -F -t " + pane.ids.window +
                   " '#{==:#{window_id}," + pane.ids.window + "}' { kill-window -t " + pane.ids.window + " }\n";
+    }
+    if (commands.empty() && !variable.empty()) {
+      ProcessTree left(executor_, 0, true, std::move(variable));
+      co_await left.end(kLostGrace);
     }
     if (commands.empty()) co_return Result<void>();
     commands.pop_back();
@@ -194,11 +197,8 @@ class Host final : public TmuxHost {
     Process const handle(executor_,
                          pid);  // before the look: from here on the number cannot change its meaning
     if (handle.exited()) co_return;
-    std::ifstream in("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);
-    bool ours = false;
-    for (std::string entry; !ours && std::getline(in, entry, '\0');) ours = entry == variable;
-    if (!ours) co_return;
-    ProcessTree tree(executor_, pid, false);
+    if (!was_started_with(pid, variable)) co_return;
+    ProcessTree tree(executor_, pid, false, std::move(variable));
     co_await tree.end(kLostGrace);
   }
 

@@ -12,13 +12,13 @@ struct Control {
   char const* verb;
   char const* help;
   char const* example;
-  char const* done;  ///< what the agent is told to have become, for people
+  char const* done;  ///< what the agent is told to have become, for people; null: the state it says
 };
 constexpr Control controls[] = {
     {"interrupt", "Interrupt the turn that runs", "interrupt alice", "interrupted"},
-    {"restart", "Start its process again, with the same session", "restart alice", "restarting"},
+    {"restart", "Start its process again, with the same session", "restart alice", nullptr},
     {"suspend", "End its process and keep its session: frees memory", "suspend alice", "suspending"},
-    {"resume", "Start a suspended agent again", "resume alice", "resuming"},
+    {"resume", "Start a suspended agent again", "resume alice", nullptr},
     {"stop", "Let it end by itself", "stop alice bob", "stopping"},
     {"kill", "End it at once", "kill alice", "killed"},
     {"rm", "Forget a stopped agent", "rm alice", "removed"},
@@ -46,7 +46,7 @@ Result<int> control(Context& context, Control const& what, std::vector<std::stri
     auto const path = "/v1/agents/" + encoded(agent);
     Call call{.method = verb == "rm" ? "DELETE" : "POST", .target = verb == "rm" ? path : path + "/" + verb};
     if (verb != "rm") call.body = "{}";
-    call.patience = milliseconds(90'000);  // a stop may take the 60 s that an agent is given to end by itself
+    call.patience = milliseconds(120'000);  // of a restart: up to 60 s to end by itself, then its start
     auto const answer = (*api)->call(call);
     if (!answer) {
       context.print_error(answer.error());
@@ -54,7 +54,7 @@ Result<int> control(Context& context, Control const& what, std::vector<std::stri
     } else if (context.json_output()) {
       context.print_json(*answer);
     } else {
-      context.print(single_line(agent) + ": " + what.done + "\n");
+      context.print(single_line(agent) + ": " + (what.done ? what.done : field(*answer, "state")) + "\n");
       if (verb == "rm") tell_of_workspace(context, *answer);
     }
   }

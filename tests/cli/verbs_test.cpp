@@ -57,6 +57,7 @@ FakeReply sensible(FakeRequest const& request) {
     return json{{"agents", {agent_document("alice", "busy"), agent_document("bob", "stopped")}}};
   if (is("POST", "/v1/agents")) return {201, agent_document(request.object().value("id", "claude-1"), "starting")};
   if (is("GET", "/v1/agents/alice/screen")) return json{{"lines", {"one", "two"}}, {"text", "one\ntwo\n\n\n"}};
+  if (is("POST", "/v1/agents/alice/restart")) return json{{"id", "alice"}, {"state", "idle"}};
   if (is("GET", "/v1/agents/alice/attach"))
     return json{{"argv", {"/bin/sh", "-c", "echo \"TMUX=[$TMUX]\""}}, {"detachKey", "C-b d"}};
   if (is("GET", "/v1/agents/alice/inbox")) return json{{"unread", {message_document()}}, {"replies", json::array()}};
@@ -238,6 +239,7 @@ TEST_CASE("ControlVerbsReachEachAgentAndKeepTheFirstFailure") {
     CHECK(scene.run({verb, "alice"}).status == 0);
     CHECK(scene.daemon->last(std::string("/v1/agents/alice/") + verb).method == "POST");
   }
+  CHECK(scene.run({"restart", "alice"}).out == "alice: idle\n");  // what it has become
   CHECK(scene.run({"rm", "alice"}).status == 0);
   CHECK(scene.daemon->last("/v1/agents/alice").method == "DELETE");
   auto const ran = scene.run({"stop", "nobody", "carol"});

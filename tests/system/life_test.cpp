@@ -72,11 +72,11 @@ TEST_CASE("AgentsCanBeStoppedRestartedAndRemoved") {
   Installation home;
   home.spawn("demo");
   auto const pid = home.agent("demo")["pid"].get<int>();
-  home.good({"restart", "demo"});
-  CHECK(Installation::eventually([&] {
-    auto const shown = home.agent("demo");
-    return shown["state"] == "idle" && shown["pid"] != pid;
-  }));
+  auto const said = home.good({"restart", "demo"}).out;
+  CHECK_MESSAGE((said == "demo: idle\n" || said == "demo: starting\n"), said);
+  auto const restarted = home.agent("demo");  // at once: the restart has come about
+  CHECK((restarted["pid"] != pid && restarted["pid"] != 0));
+  home.wait_for_state("demo", "idle");
   CHECK(home.run({"rm", "demo"}).status == 4);
   home.good({"stop", "demo"});
   CHECK(home.agent("demo")["state"] == "stopped");
@@ -87,6 +87,40 @@ TEST_CASE("AgentsCanBeStoppedRestartedAndRemoved") {
   home.good({"kill", "demo"});
   home.good({"rm", "demo"});
   CHECK(home.agent("demo").empty());
+}
+
+TEST_CASE("AStopAndARestartAtOnceAlwaysLeaveItRunning") {
+  Installation home;
+  home.spawn("demo");
+  for (int round = 0; round < 60; ++round) {
+    home.good({round % 2 ? "stop" : "kill", "demo"});
+    home.good({"restart", "demo"});
+    auto const shown = home.agent("demo");
+    CHECK_MESSAGE((shown["state"] == "idle" || shown["state"] == "starting"), round, " ", shown.dump());
+    CHECK(Installation::runs(shown["pid"].get<int>()));
+  }
+  home.wait_for_state("demo", "idle");
+  CHECK(home.agent("demo")["restarts"] == 0);
+}
+
+TEST_CASE("AStoppedOrKilledAgentLeavesNothingOfItBehind") {
+  Installation home;
+  // What it starts gives up its parent, its terminal and its process session.
+  json const options = {
+      {"command",
+       {"/bin/sh", "-c", "(setsid /bin/sh -c 'sleep 4242 & echo $! > left; sleep 0.1'); echo > up; exec cat"}}};
+  for (auto const* way : {"stop", "kill"}) {
+    auto const up = home.work() / "up";
+    std::filesystem::remove(up);
+    home.spawn(way, {"--options", options.dump()});
+    CHECK(Installation::eventually([&] { return std::filesystem::exists(up); }));
+    pid_t left = 0;
+    std::ifstream(home.work() / "left") >> left;
+    REQUIRE(left > 0);
+    CHECK(Installation::runs(left));
+    home.good({way, way});
+    CHECK(Installation::eventually([&] { return !Installation::runs(left); }));
+  }
 }
 
 TEST_CASE("ASuspendedAgentIsWokenByAMessage") {

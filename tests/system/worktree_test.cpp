@@ -84,3 +84,39 @@ TEST_CASE("ASpawnThatFailsLeavesNoWorktree") {
   CHECK(spawn({"--cwd", "/"}).err.find("no git repository") != std::string::npos);
   CHECK(home.agent("x").empty());
 }
+
+TEST_CASE("ASpawnThatWasCutOffLeavesNoWorktreeInTheWayOfItsRepetition") {
+  World world;
+  auto& home = world.home;
+  home.good({"up"});
+  // git runs this when the worktree is made; the agent is in no journal yet.
+  auto const hook = home.work() / ".git" / "hooks" / "post-checkout";
+  auto const made = home.state() / "made", go = home.state() / "go";
+  fs::create_directories(hook.parent_path());
+  std::ofstream(hook) << "#!/bin/sh\necho > " << made.string() << "\nwhile [ ! -e " << go.string()
+                      << " ]; do sleep 0.05; done\n";
+  fs::permissions(hook, fs::perms::owner_all);
+  std::vector<std::string> const spawn{"spawn",     "builder", "--provider", "command", "--cwd", home.work().string(),
+                                       "--worktree"};
+  std::thread killer([&] {
+    CHECK(Installation::eventually([&] { return fs::exists(made); }));
+    if (auto const pid = home.daemon_pid()) ::kill(*pid, SIGKILL);
+    std::ofstream(go) << "";
+  });
+  auto arguments = spawn;
+  arguments.insert(arguments.begin(), "--no-start");
+  auto const cut_off = home.run(arguments);
+  killer.join();
+  CHECK(cut_off.status != 0);
+  CHECK(fs::exists(home.state() / "worktrees" / "builder"));
+  fs::remove(hook);
+  home.good({"up"});
+  CHECK_FALSE(fs::exists(home.state() / "worktrees" / "builder"));
+  CHECK_FALSE(world.has_branch("agent-runner/builder"));
+  home.good(spawn);
+  home.wait_for_state("builder", "idle");
+  // An agent that is there keeps its own.
+  home.kill_daemon();
+  home.good({"up"});
+  CHECK(fs::exists(home.state() / "worktrees" / "builder" / "file"));
+}

@@ -1,0 +1,187 @@
+// Starting, ending and starting again, whatever comes at the wrong moment (spec 1.5, 1.6).
+#include "world.hpp"
+
+#include <random>
+
+using namespace ar;
+using namespace ar::test;
+
+// ---- one process at a time ----
+
+TEST_CASE("ARestartThatIsDueDuringAPersonsRestartStartsNoSecondProcess") {
+  World world;
+  world.spawn();
+  world.script.start_takes = 300ms;
+  world.script.end(ExitStatus{1, 0, true});
+  world.until_state("restarting");
+  world.pass(400ms);
+  CHECK(world.act("stop").has_value());
+  world.begin(world.agent().act("restart", json::object()));
+  world.pass(5s);
+  CHECK(world.state() == "idle");
+  CHECK(world.script.starts == 2);
+  CHECK(world.script.overlaps == 0);
+}
+
+TEST_CASE("WhatAStopClearsAwayIsNeverTheNextProcess") {
+  World world;
+  world.spawn();
+  world.script.remove_takes = 200ms;
+  CHECK(world.act("stop").has_value());
+  CHECK(world.act("restart").has_value());
+  world.pass(5s);
+  CHECK(world.state() == "idle");
+  CHECK(world.script.starts == 2);
+  CHECK(world.script.killed == 0);
+}
+
+TEST_CASE("AStopDuringTheFirstStartLeavesNoProcessBehind") {
+  World world;
+  world.script.start_takes = 500ms;
+  world.begin_spawn();
+  world.until([&] { return world.script.starting == 1; }, "it is being started");
+  CHECK(world.act("stop").has_value());
+  world.pass(5s);
+  CHECK(world.state() == "stopped");
+  CHECK_FALSE(world.script.end);
+}
+
+TEST_CASE("WhateverIsAskedAtWhateverMomentOneProcessRunsAtATime") {
+  World world;
+  world.spawn();
+  world.script.start_takes = 40ms;
+  world.script.remove_takes = 40ms;
+  std::mt19937 random(7);
+  char const* const wishes[] = {"stop", "restart", "kill", "restart", "suspend", "resume", "restart"};
+  for (int round = 0; round < 60; ++round) {
+    for (int step = 0; step < 4; ++step) {
+      if (random() % 5 == 0 && world.script.end)
+        world.script.end(ExitStatus{1, 0, true});
+      else
+        world.begin(world.agent().act(wishes[random() % std::size(wishes)], json::object()));
+      world.pass(milliseconds(random() % 200));
+    }
+    CHECK(world.script.overlaps == 0);
+    // Once nothing is asked any more, it is where the last wish has left it.
+    world.until([&] { return is_live(world.agent().state()) == bool(world.script.end); }, "process and state agree");
+  }
+  world.until([&] { return world.state() != "stopping" && world.state() != "suspending"; }, "it is not ending");
+  if (!is_live(world.agent().state())) CHECK(world.act("restart").has_value());
+  world.until_state("idle");
+  CHECK(bool(world.script.end));
+}
+
+// ---- suspended ----
+
+TEST_CASE("AMessageThatComesWhileItIsBeingSuspendedWakesIt") {
+  World world;
+  world.script.quits = false;
+  world.spawn();
+  world.begin(world.agent().act("suspend", {{"timeoutMs", 1'000}}));
+  world.until_state("suspending");
+  world.send("are you there?");
+  world.until([&] { return world.script.starts == 2 && world.state() == "idle"; }, "it was woken");
+}
+
+TEST_CASE("ASuspendedAgentWithSomethingQueuedIsWokenByTheDaemonsStart") {
+  World world;
+  world.spawn();
+  REQUIRE(world.act("inject", {{"content", "remember"}}).has_value());
+  // As of a daemon that ended before it could wake it.
+  world.journal().write([](Database& db) { db.prepare("UPDATE agents SET state = 'suspended'").bind().run(); });
+  world.crash();
+  world.script.end = nullptr;
+  world.start();
+  world.until([&] { return world.script.starts == 2 && world.state() == "idle"; }, "it was woken");
+}
+
+TEST_CASE("AnAgentWithASubagentAtWorkIsNotSuspended") {
+  World world;
+  world.spawn({{"idleTtlMs", 3'000}});
+  adapters::WorkStarted subagent;
+  subagent.kind = "subagent";
+  subagent.id = "s";
+  world.script.emit(subagent);
+  world.pass(10s);
+  CHECK(world.state() == "idle");
+  CHECK_FALSE(world.agent().may_be_suspended());
+  auto const refused = world.act("suspend");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == "wrong_state");
+  CHECK(refused.error().message.find("subagent") != std::string::npos);
+  adapters::WorkFinished finished;
+  finished.kind = "subagent";
+  finished.id = "s";
+  world.script.emit(finished);
+  world.pass(1s);
+  CHECK(world.state() == "idle");  // its rest begins with the end of the work
+  world.until_state("suspended");
+}
+
+TEST_CASE("AnAgentThatCouldNotGoOnLaterIsNotSuspendedByItself") {
+  World world;
+  world.script.resumable = false;
+  world.spawn({{"idleTtlMs", 3'000}});
+  world.pass(120s);
+  CHECK(world.state() == "idle");
+}
+
+// ---- restart and stop ----
+
+TEST_CASE("ARestartReturnsWhenTheNextProcessRuns") {
+  World world;
+  world.spawn();
+  world.script.start_takes = 1s;
+  auto const restarted = world.act("restart");
+  REQUIRE(restarted.has_value());
+  CHECK(is_live(*agent_state_from((*restarted)["state"].get<std::string>())));
+  CHECK(world.script.starts == 2);
+}
+
+TEST_CASE("ARestartWhoseStartFailsFails") {
+  World world;
+  world.spawn();
+  world.script.start_fails = conflict("broken", "the program cannot be started");
+  auto const restarted = world.act("restart");
+  REQUIRE_FALSE(restarted.has_value());
+  CHECK(restarted.error().code == "start_failed");
+  CHECK(restarted.error().message.find("the program cannot be started") != std::string::npos);
+  CHECK(world.state() == "failed");
+  auto const command = world.ended(world.command("agent.restart"));
+  CHECK(command.status == CommandStatus::failed);
+}
+
+TEST_CASE("ARestartThatDoesNotComeAboutSaysSoInTime") {
+  World world;
+  world.spawn();
+  world.script.start_fails = unavailable("away", "the tmux server is away");
+  auto const begun = world.now();
+  auto const restarted = world.act("restart", {{"timeoutMs", 1'000}});
+  REQUIRE_FALSE(restarted.has_value());
+  CHECK(restarted.error().kind == ErrorKind::timeout);
+  CHECK(restarted.error().message.find("the tmux server is away") != std::string::npos);
+  CHECK(world.now() - begun < 60s);
+  world.script.start_fails.reset();
+  world.until_state("idle");
+}
+
+TEST_CASE("AskingAProviderToQuitTakesNoLongerThanTheStopMay") {
+  World world;
+  world.script.quits = false;
+  world.script.quit_takes = 60s;
+  world.spawn();
+  auto const begun = world.now();
+  CHECK(world.act("stop", {{"timeoutMs", 2'000}}).has_value());
+  CHECK(world.now() - begun >= 2s);
+  CHECK(world.now() - begun < 8s);
+  CHECK(world.script.killed == 1);
+}
+
+TEST_CASE("OnlyExitsThatWereFollowedByAStartCountAsRestarts") {
+  World world;
+  world.script.dies_at_once = true;
+  world.begin_spawn();
+  world.until_state("failed");
+  CHECK(world.script.starts == 4);
+  CHECK(world.agent().view()["restarts"] == 3);
+}

@@ -1,0 +1,323 @@
+// Real agents with a scripted provider, a real bus and a real journal, on a clock of our own, which runs when nothing
+// else does.
+#pragma once
+#include "daemon/supervisor.hpp"
+#include "faulty_bus.hpp"
+#include "relay/embedded/embedded_bus.hpp"
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ar::test {
+using namespace ar::daemon;
+using namespace std::chrono_literals;
+using adapters::ExitStatus;
+using relay::CommandStatus;
+
+/// What the test decides about the provider, and what it sees of it. Outlives every daemon.
+struct Script {
+  bool quits = true;             ///< ends when asked to
+  bool compact_hangs = false;    ///< never answers
+  Clock::duration quit_takes{};  ///< from the process's end to the answer
+  Clock::duration start_takes{}, remove_takes{};
+  std::optional<Error> start_fails{};
+  bool dies_at_once = false;  ///< the process, whenever it is started
+  bool resumable = true;
+  int starts = 0, asked_to_quit = 0, killed = 0;
+  int starting = 0;                                     ///< starts under way
+  int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
+  int captures = 0;                                     ///< looks at the screen
+  std::function<void(ExitStatus)> end{};                ///< ends the running process; empty: none runs
+  std::function<void(adapters::ProviderEvent)> emit{};  ///< as its session
+};
+
+class FakeTerminal final : public adapters::Terminal {
+ public:
+  FakeTerminal(Script& script, std::string session) : script_(script), session_(std::move(session)) {}
+  std::string const& pane() const override { return session_; }
+  std::string const& session() const override { return session_; }
+  pid_t pid() const override { return 0; }
+  bool alive() const override { return true; }
+  awaitable<Result<adapters::Screen>> capture(bool) override {
+    ++script_.captures;
+    co_return adapters::Screen{};
+  }
+  awaitable<Result<void>> paste(std::string) override { co_return Result<void>(); }
+  awaitable<Result<void>> keys(std::vector<std::string>) override { co_return Result<void>(); }
+  awaitable<Result<void>> paste_and_enter(std::string) override { co_return Result<void>(); }
+  awaitable<Result<void>> leave_copy_mode() override { co_return Result<void>(); }
+  awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override {
+    co_return conflict("unsupported", "no output in this test");
+  }
+
+ private:
+  Script& script_;
+  std::string session_;
+};
+
+class FakeTerminals final : public adapters::TerminalHost {
+ public:
+  explicit FakeTerminals(Script& script) : script_(script) {}
+  awaitable<Result<std::shared_ptr<adapters::Terminal>>> start(adapters::TerminalSpec spec, OnExit on_exit) override {
+    if (script_.start_fails) co_return *script_.start_fails;
+    if (script_.starting > 0 || script_.end) ++script_.overlaps;
+    ++script_.starting;
+    if (script_.start_takes > 0s) co_await sleep_for(script_.start_takes);
+    --script_.starting;
+    ++script_.starts;
+    on_exit_ = std::move(on_exit);
+    script_.end = [this](ExitStatus status) {
+      auto const self = this;  // what holds us goes next
+      script_.end = nullptr;
+      if (!self->terminal_.expired()) self->on_exit_(status);  // else nobody is there to hear it
+    };
+    auto const terminal = std::make_shared<FakeTerminal>(script_, spec.session);
+    terminal_ = terminal;
+    if (script_.dies_at_once)
+      net::post(co_await net::this_coro::executor, [end = script_.end, terminal] { end(ExitStatus{1, 0, true}); });
+    co_return terminal;
+  }
+  awaitable<Result<std::shared_ptr<adapters::Terminal>>> adopt(adapters::FoundTerminal found, OnExit on_exit) override {
+    adapters::TerminalSpec spec;
+    spec.session = found.session;
+    --script_.starts;
+    script_.end = nullptr;  // its old host's
+    co_return co_await start(std::move(spec), std::move(on_exit));
+  }
+  awaitable<Result<std::vector<adapters::FoundTerminal>>> list() override {
+    std::vector<adapters::FoundTerminal> found;
+    if (script_.end) found.push_back({"ar-a", "ar-a", 0, true, {}});
+    co_return found;
+  }
+  awaitable<Result<void>> remove(std::string, std::string) override {
+    if (script_.remove_takes > 0s) co_await sleep_for(script_.remove_takes);
+    if (auto const end = script_.end) {
+      ++script_.killed;
+      end(ExitStatus{0, 9, true});
+    }
+    co_return Result<void>();
+  }
+  std::vector<std::string> attach_command(std::string const&, bool) const override { return {}; }
+
+ private:
+  Script& script_;
+  OnExit on_exit_{};
+  std::weak_ptr<adapters::Terminal> terminal_{};
+};
+
+class FakeSession final : public adapters::ProviderSession {
+ public:
+  FakeSession(Script& script, adapters::SessionContext context) : script_(script), context_(std::move(context)) {}
+  void start() override {
+    adapters::Ready ready;
+    ready.session_id = "session";
+    context_.emit(ready);
+    script_.emit = context_.emit;
+  }
+  awaitable<void> stop() override { co_return; }
+  Result<json> hook(std::string const&, json const&) override { return ok(json::object()); }
+  std::string gate(bool) const override { return "it takes nothing in this test"; }
+  awaitable<adapters::Handing> hand(adapters::Prompt, std::function<void(std::string_view)>) override {
+    co_return adapters::Handing{};
+  }
+  awaitable<adapters::Witness> witness(adapters::Prompt, bool) override { co_return adapters::Witness::absent; }
+  awaitable<Result<void>> interrupt() override { co_return Result<void>(); }
+  awaitable<Result<void>> compact() override {
+    while (script_.compact_hangs) co_await sleep_for(1h);
+    co_return Result<void>();
+  }
+  awaitable<Result<void>> clear() override {
+    co_return conflict("unsupported", "this provider has no command to clear its context");
+  }
+  awaitable<Result<void>> quit() override {
+    ++script_.asked_to_quit;
+    if (script_.quits && script_.end) script_.end(ExitStatus{});
+    if (script_.quit_takes > 0s) co_await sleep_for(script_.quit_takes);
+    co_return Result<void>();
+  }
+
+ private:
+  Script& script_;
+  adapters::SessionContext const context_;
+};
+
+class FakeAdapter final : public adapters::Adapter {
+ public:
+  explicit FakeAdapter(Script& script) : script_(script) { facts_.name = "fake"; }
+  adapters::AdapterFacts const& facts() const override { return facts_; }
+  std::vector<adapters::Check> doctor(json const&) const override { return {}; }
+  Result<adapters::LaunchPlan> prepare(adapters::LaunchRequest const&) const override {
+    return adapters::LaunchPlan{{"fake"}, {}, "session", false};
+  }
+  std::unique_ptr<adapters::ProviderSession> open(adapters::SessionContext context) const override {
+    return std::make_unique<FakeSession>(script_, std::move(context));
+  }
+  bool can_resume(adapters::LaunchRequest const&, std::string const&) const override { return script_.resumable; }
+  adapters::Witness witness_offline(adapters::LaunchRequest const&, std::string const&,
+                                    adapters::Prompt const&) const override {
+    return adapters::Witness::absent;
+  }
+
+ private:
+  Script& script_;
+  adapters::AdapterFacts facts_;
+};
+
+/// One machine. `start` and `crash` are the daemon's; what is on the disk, and the provider's process, stay.
+class World {
+ public:
+  World() {
+    config_.default_provider = "fake";
+    config_.tcp = false;
+    paths_ = {dir_.path() / "config.toml", dir_.path(), dir_.path()};
+    adapters_["fake"] = std::make_shared<FakeAdapter>(script);
+    real_bus_ = *relay::EmbeddedBus::open(io_.get_executor(), dir_.path() / "relay.db", {});
+    bus.emplace(*real_bus_);
+    start();
+  }
+  ~World() {
+    crash();
+    await(bus->stop());
+  }
+  void start() {
+    journal_ = *Journal::open(io_.get_executor(), dir_.path() / "journal.db");
+    events_.emplace(io_.get_executor(), *journal_);
+    REQUIRE(await(events_->load(30)).has_value());
+    approvals_.emplace(io_.get_executor(), *journal_, *events_, ApprovalPolicy{});
+    REQUIRE(await(approvals_->load(30)).has_value());
+    services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
+                               changed_, files_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+    supervisor_.emplace(*services_);
+    REQUIRE(await(supervisor_->take_over()).has_value());
+  }
+  /// Nothing is said to anybody any more. (The journal's queued writes go to the disk: of a kill they may be missing,
+  /// which the chaos tests try.)
+  void crash() {
+    if (!supervisor_) return;
+    await(supervisor_->shut_down(false));
+    supervisor_.reset();
+    await(approvals_->stop());
+    await(journal_->stop());
+    services_.reset();
+    approvals_.reset();
+    events_.reset();
+    journal_.reset();
+  }
+  void spawn(json const& more = json::object()) {
+    begin_spawn(more);
+    until_state("idle");
+  }
+  /// It starts then.
+  void begin_spawn(json const& more = json::object()) {
+    json body = {{"id", "a"}, {"cwd", dir_.path().string()}};
+    body.update(more);
+    auto const spawned = await(supervisor_->spawn(body, ""));
+    REQUIRE_MESSAGE(spawned.has_value(), spawned.error().message);
+  }
+  Result<json> act(std::string action, json params = json::object()) {
+    return await(agent().act(std::move(action), std::move(params)));
+  }
+  Agent& agent() { return *supervisor_->find("a"); }
+  std::string state() { return std::string(to_string(agent().state())); }
+
+  std::int64_t command(std::string type, json params = json::object()) {
+    auto const sent = await(bus->send_command(std::move(type), "a", std::move(params), std::nullopt));
+    REQUIRE(sent.has_value());
+    return sent->id;
+  }
+  relay::Command seen(std::int64_t id) { return *await(bus->command(id)); }
+  relay::Command ended(std::int64_t id) {
+    until([&] { return seen(id).status > CommandStatus::running; }, "the command has ended");
+    return seen(id);
+  }
+  /// As others see it; nothing: it is not on the bus.
+  std::optional<relay::Presence> presence() {
+    auto const agents = await(bus->agents());
+    for (auto const& one : *agents)
+      if (one.identity.agent_id == "a") return one;
+    return std::nullopt;
+  }
+  bool on_bus() { return presence().has_value(); }
+  void send(std::string text) {
+    relay::NewMessage message;
+    message.from = "tester";
+    message.to = "a";
+    message.body = std::move(text);
+    REQUIRE(await(bus->send(std::move(message))).has_value());
+  }
+  std::vector<json> events(std::string const& type) {
+    auto const page = await(events_->page("a", 0, 1000));
+    REQUIRE(page.has_value());
+    std::vector<json> found;
+    for (auto const& event : *page)
+      if (auto shown = json::parse(event.json_text); shown["type"] == type) found.push_back(std::move(shown));
+    return found;
+  }
+  /// Lets so much time pass.
+  void pass(Clock::duration time) {
+    auto const end = wall_now() + std::chrono::duration_cast<milliseconds>(time);
+    until([&] { return wall_now() >= end; }, "the time has passed", std::max<Clock::duration>(20ms, time / 250));
+  }
+  Journal& journal() { return *journal_; }
+  Config& config() { return config_; }
+  template <class T>
+  void begin(awaitable<T> task) {
+    net::co_spawn(io_, std::move(task), [](auto&&...) {});
+  }
+
+  template <class T>
+  T await(awaitable<T> task) {
+    if constexpr (std::is_void_v<T>) {
+      bool done = false;
+      net::co_spawn(io_, std::move(task), [&](std::exception_ptr) { done = true; });
+      until([&] { return done; }, "the call has returned");
+    } else {
+      std::optional<T> value;
+      net::co_spawn(io_, std::move(task), [&](std::exception_ptr, T got) { value.emplace(std::move(got)); });
+      until([&] { return value.has_value(); }, "the call has returned");
+      return std::move(*value);
+    }
+  }
+  void until_state(std::string const& wanted) {
+    until([&] { return state() == wanted; }, "the agent is " + wanted);
+  }
+  void until(std::function<bool()> const& condition, std::string const& what, Clock::duration step = 20ms) {
+    auto const deadline = std::chrono::steady_clock::now() + 20s;
+    while (!condition()) {
+      REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "did not happen: " << what);
+      io_.restart();
+      if (io_.run_one_for(2ms) == 0) test::advance(io_, clock_, step);
+    }
+  }
+  WallTime now() const { return wall_now(); }
+
+  Script script;
+  std::optional<FaultyBus> bus;
+
+ private:
+  ManualClock clock_;
+  test::TempDir dir_;
+  net::io_context io_{1};
+  std::unique_ptr<relay::EmbeddedBus> real_bus_;
+  Config config_;
+  Paths paths_;
+  FleetBrake brake_;
+  FakeTerminals terminals_{script};
+  Worker files_;
+  std::map<std::string, std::shared_ptr<adapters::Adapter const>> adapters_;
+  Notifier changed_{io_.get_executor()};
+  std::unique_ptr<Journal> journal_;
+  std::optional<EventLog> events_;
+  std::optional<Approvals> approvals_;
+  std::optional<Services> services_;
+  std::optional<Supervisor> supervisor_;
+};
+
+}  // namespace ar::test
