@@ -5,7 +5,7 @@
 //   sequence stream PREFIX-attachments   PREFIX.attachments.SHA.PART  bytes in parts; PART "about" describes them,
 //   written last bucket PREFIX-state         ID.lease, ID.read.AGENT, ID.reaction.HASH, ID.waived.AGENT   what became
 //   of message ID bucket PREFIX-presence      AGENT                        forgotten by the server after kPresenceTtl
-//   of silence bucket PREFIX-tasks         ID bucket PREFIX-tokens        token.SHA, jti.JTI
+//   of silence bucket PREFIX-tasks         ID bucket PREFIX-tokens        token.SHA, jti.JTI, revoked.JTI
 //
 // KEY is the digest of sender and idempotency key: a subject that is taken is a key that was used. Where AGENT is not
 // made of plain letters, the odd bytes are written as =XX.
