@@ -1,5 +1,7 @@
 #include "relay/server/session.hpp"
 
+#include "relay/server/scope.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -141,13 +143,15 @@ awaitable<Result<void>> Session::hello(json const& frame) {
   if (!sessions_.take_over(agent_id, read->instance_id, *this))
     co_return conflict("superseded", "a newer instance of " + agent_id + " is connected");
   auto const component = text_of(frame, "componentId");
-  auto const who = read->identity;
+  auto const said = read->identity;
   // Registered anew only when it says how it is: a mere listener changes nothing.
   if (!text_of(frame, "status").empty()) {
     if (!has_right(who_, "presence")) co_return forbidden("token " + who_.jti + " has no right \"presence\"");
     auto registered = co_await sessions_.bus_.register_agent(std::move(*read));
     if (!registered) co_return registered.error();
   }
+  auto const who = co_await trusted_identity(sessions_.bus_, who_, said);
+  if (!who) co_return who.error();
   BusHints hints;
   hints.message = [this, agent_id, component](Message const& message) {
     say({{"type", "message.new"}, {"agentId", agent_id}, {"componentId", component}, {"message", to_json(message)}});
@@ -155,12 +159,12 @@ awaitable<Result<void>> Session::hello(json const& frame) {
   hints.command = [this, agent_id, component](Command const& command) {
     say({{"type", "command"}, {"agentId", agent_id}, {"componentId", component}, {"command", to_json(command)}});
   };
-  guests_[{agent_id, component}] = {who, sessions_.bus_.subscribe(who, component, std::move(hints))};
+  guests_[{agent_id, component}] = {*who, sessions_.bus_.subscribe(*who, component, std::move(hints))};
   welcome["agentId"] = agent_id;
   welcome["componentId"] = component;
   say(welcome);
   if (!frame.contains("lastSeenId")) co_return Result<void>();
-  co_return co_await send_unread(who, number_of(frame, "lastSeenId", 0));
+  co_return co_await send_unread(*who, number_of(frame, "lastSeenId", 0));
 }
 
 awaitable<Result<void>> Session::send_unread(Identity who, MessageId after) {
