@@ -148,7 +148,11 @@ awaitable<void> Agent::keep_token_fresh() {
   double const jitter = std::uniform_real_distribution<>(0, 1)(random);
   for (;;) {
     auto const due = renewal_time(token_, wall_now(), jitter);
-    if (!due) co_return;
+    if (!due) {  // it has no end, or has ended: the next process gets a new one
+      note_mute();
+      co_await changed_.wait();
+      continue;
+    }
     // A long sleep would not notice that the clock was set.
     auto const wait = std::clamp<milliseconds>(*due - wall_now(), kSoonestRenewal, kLongestSleep);
     bool const slept = co_await sleep_for(wait);
@@ -175,6 +179,22 @@ awaitable<void> Agent::keep_token_fresh() {
       co_await sleep_for(kRenewalRetry);
     }
   }
+}
+
+std::string Agent::why_mute() const {
+  if (is_at_rest(state_) || state_ == AgentState::creating || state_ == AgentState::restarting) return {};
+  auto const problem = token_problem(token_, wall_now());
+  if (problem.empty()) return {};
+  return problem + ", so its process cannot speak any more; `agent-runner restart " + spec_.id + "` gives it a new one";
+}
+
+void Agent::note_mute() {
+  auto const why = why_mute();
+  if (why.empty() || std::exchange(mute_noted_, true)) return;
+  services_.events.append(spec_.id, "runtime-token-ended", {{"jti", token_.jti}, {"reason", why}});
+  spdlog::warn("agent {}: {}", spec_.id, why);
+  queue_.on_gate_changed();
+  publish();
 }
 
 awaitable<void> Agent::idle_watch() {
@@ -245,7 +265,8 @@ json Agent::meta(bool registration) const {
 json Agent::view() const {
   json shown = to_public(spec_);
   shown["state"] = to_string(state_);
-  shown["reason"] = record_.reason;
+  auto const mute = why_mute();
+  shown["reason"] = mute.empty() ? record_.reason : mute;
   shown["since"] = to_iso8601(record_.since);
   shown["createdAt"] = to_iso8601(record_.created_at);
   shown["pid"] = record_.pid;
@@ -253,7 +274,7 @@ json Agent::view() const {
   shown["tmuxSocket"] = services_.paths.tmux_socket().string();
   shown["providerSession"] = record_.session_id;
   shown["queue"] = queue_.waiting();
-  if (auto held = queue_.held_reason(); !held.empty()) shown["held"] = held;
+  if (auto held = queue_.held_reason(); !held.empty() && held != mute) shown["held"] = held;
   if (auto pending = services_.approvals.pending_of(spec_.id); !pending.empty())
     shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;
@@ -279,11 +300,12 @@ bool Agent::may_be_suspended() const {
 // ---- DeliveryHost ----
 
 adapters::ProviderSession* Agent::taker() {
-  if (!session_ || ending_ || !provider_ready_) return nullptr;
+  if (!session_ || ending_ || !provider_ready_ || !why_mute().empty()) return nullptr;
   return state_ == AgentState::idle || state_ == AgentState::busy ? session_.get() : nullptr;
 }
 
 std::string Agent::why_not() const {
+  if (auto why = why_mute(); !why.empty()) return why;
   switch (state_) {
     case AgentState::waiting: return "waits for a person: " + record_.reason;
     case AgentState::failed: return "the agent has failed: " + record_.reason;
