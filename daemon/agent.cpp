@@ -143,6 +143,12 @@ std::vector<std::string> Agent::token_hashes() const {
   return hashes;
 }
 
+void Agent::token_revoked(std::string const& hash) {
+  if (hash != sha256_hex(token_.token)) return;
+  token_.revoked = true;
+  note_mute();
+}
+
 // ---- the state machine ----
 
 Result<void> Agent::apply(AgentInput input, std::string reason) {

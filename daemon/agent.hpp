@@ -34,6 +34,8 @@ class Agent final : private DeliveryHost {
   AgentToken const& token() const { return token_; }
   /// SHA-256 of the tokens by which this agent is known: the present one, and the one its process was started with.
   std::vector<std::string> token_hashes() const;
+  /// If that is the hash of the present one.
+  void token_revoked(std::string const& hash);
   AgentState state() const { return state_; }
   DeliveryQueue& queue() { return queue_; }
   relay::Identity identity() const;
@@ -137,6 +139,8 @@ class Agent final : private DeliveryHost {
   awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
   awaitable<void> idle_watch();
   awaitable<void> keep_token_fresh();
+  std::string why_mute() const;  ///< its process cannot speak any more: why, for people; empty: it can
+  void note_mute();              ///< says so once, and keeps its messages back
   json meta(bool registration) const;
   void publish();
   void save();
@@ -146,6 +150,7 @@ class Agent final : private DeliveryHost {
   std::shared_ptr<adapters::Adapter const> const adapter_;
   AgentSpec const spec_;
   AgentToken token_;
+  bool mute_noted_ = false;
   std::function<void(Agent const&)> const tokens_changed_;
   AgentRecord record_;
   AgentState state_;

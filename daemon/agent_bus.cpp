@@ -173,9 +173,11 @@ awaitable<void> Agent::keep_token_fresh() {
   };
   for (;;) {
     auto const due = renewal_time(token_, wall_now(), jitter);
-    if (!due && token_.expires_at && *token_.expires_at <= wall_now())
-      tell("it has expired; a restart of the daemon gives it a new one");
-    if (!due) co_return;
+    if (!due) {  // it has no end, or has ended: the next process gets a new one
+      note_mute();
+      co_await changed_.wait();
+      continue;
+    }
     // A long sleep would not notice that the clock was set.
     auto const wait = std::clamp<milliseconds>(*due - wall_now(), kSoonestRenewal, kLongestSleep);
     bool const slept = co_await sleep_for(wait);
@@ -203,6 +205,22 @@ awaitable<void> Agent::keep_token_fresh() {
       co_await sleep_for(kRenewalRetry);
     }
   }
+}
+
+std::string Agent::why_mute() const {
+  if (is_at_rest(state_) || state_ == AgentState::creating || state_ == AgentState::restarting) return {};
+  auto const problem = token_problem(token_, wall_now());
+  if (problem.empty()) return {};
+  return problem + ", so its process cannot speak any more; `agent-runner restart " + spec_.id + "` gives it a new one";
+}
+
+void Agent::note_mute() {
+  auto const why = why_mute();
+  if (why.empty() || std::exchange(mute_noted_, true)) return;
+  services_.events.append(spec_.id, "runtime-token-ended", {{"jti", token_.jti}, {"reason", why}});
+  spdlog::warn("agent {}: {}", spec_.id, why);
+  queue_.on_gate_changed();
+  publish();
 }
 
 awaitable<void> Agent::idle_watch() {
@@ -276,7 +294,8 @@ json Agent::meta(bool registration) const {
 json Agent::view() const {
   json shown = to_public(spec_);
   shown["state"] = to_string(state_);
-  shown["reason"] = record_.reason;
+  auto const mute = why_mute();
+  shown["reason"] = mute.empty() ? record_.reason : mute;
   shown["since"] = to_iso8601(record_.since);
   shown["createdAt"] = to_iso8601(record_.created_at);
   shown["pid"] = record_.pid;
@@ -286,7 +305,7 @@ json Agent::view() const {
   shown["queue"] = queue_.waiting();
   auto held = no_bus();
   if (held.empty()) held = queue_.held_reason();
-  if (!held.empty()) shown["held"] = held;
+  if (!held.empty() && held != mute) shown["held"] = held;
   if (auto pending = services_.approvals.pending_of(spec_.id); !pending.empty())
     shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;
@@ -313,11 +332,12 @@ bool Agent::may_be_suspended() const {
 // ---- DeliveryHost ----
 
 adapters::ProviderSession* Agent::taker() {
-  if (!session_ || ending_ || !provider_ready_) return nullptr;
+  if (!session_ || ending_ || !provider_ready_ || !why_mute().empty()) return nullptr;
   return state_ == AgentState::idle || state_ == AgentState::busy ? session_.get() : nullptr;
 }
 
 std::string Agent::why_not() const {
+  if (auto why = why_mute(); !why.empty()) return why;
   switch (state_) {
     case AgentState::waiting: return "waits for a person: " + record_.reason;
     case AgentState::failed: return "the agent has failed: " + record_.reason;

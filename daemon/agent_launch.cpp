@@ -101,6 +101,16 @@ awaitable<void> Agent::launch() {
   record_.provider_session = new_uuid();
   record_.started_at = wall_now();
   record_.pid = 0;
+  if (!token_problem(token_, wall_now()).empty()) {
+    auto fresh = co_await make_agent_token(services_, spec_.id);
+    if (!fresh) {
+      launch_failed(fresh.error());
+      co_return;
+    }
+    token_ = std::move(*fresh);
+    mute_noted_ = false;
+    tokens_changed_(*this);
+  }
   auto request = launch_request();
   if (!request) {
     launch_failed(request.error());

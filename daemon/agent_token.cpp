@@ -1,15 +1,41 @@
 #include "daemon/agent_token.hpp"
 
+#include "base/ids.hpp"
 #include "base/json.hpp"
 #include "base/paths.hpp"
+#include "daemon/services.hpp"
 
 #include <algorithm>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
 
+awaitable<Result<AgentToken>> make_agent_token(Services const& services, std::string id) {
+  relay::TokenScope scope;
+  scope.agent_ids = {id};
+  scope.rights = {"send", "read", "claim", "presence", "tasks", "attachments"};
+  std::optional<milliseconds> lifetime;
+  if (auto const configured = services.config.agent_token_lifetime_s; configured > 0)
+    lifetime = std::chrono::seconds(configured);
+  Result<relay::IssuedToken> issued = relay::IssuedToken();
+  if (services.bus.name() == "embedded")
+    issued = co_await services.bus.issue_token("provider-agent", std::move(scope), lifetime);
+  else  // it is for this daemon's own server: known here only, so that agents start while the bus is away
+    issued->token = "art_" + random_hex(32), issued->info.jti = new_uuid();
+  if (!issued) co_return issued.error();
+  auto token = agent_token_from(*issued, wall_now());
+  if (auto written = write_agent_token(services.paths.agent_dir(id), token); !written) co_return written.error();
+  co_return token;
+}
+
+std::string token_problem(AgentToken const& token, WallTime now) {
+  if (token.revoked) return "its token has been revoked";
+  if (token.expires_at && *token.expires_at <= now) return "its token expired at " + to_iso8601(*token.expires_at);
+  return {};
+}
+
 AgentToken agent_token_from(relay::IssuedToken const& issued, WallTime now) {
-  return {issued.token, issued.info.jti, issued.info.profile, now, issued.info.expires_at};
+  return {issued.token, issued.info.jti, issued.info.profile, now, issued.info.expires_at, false};
 }
 
 Result<AgentToken> read_agent_token(std::filesystem::path const& agent_dir) {
@@ -40,7 +66,7 @@ Result<void> write_agent_token(std::filesystem::path const& agent_dir, AgentToke
 
 std::optional<WallTime> renewal_time(AgentToken const& token, WallTime now, double random) {
   bool const renewable = token.profile == "provider-agent" || token.profile == "provider-interactive";
-  if (!renewable || !token.expires_at || *token.expires_at <= now) return std::nullopt;
+  if (!renewable || !token.expires_at || !token_problem(token, now).empty()) return std::nullopt;
   auto const lifetime = *token.expires_at - token.issued_at;
   auto const lead = std::clamp<milliseconds>(lifetime / 5, 60s, 1h);
   auto const most = std::min<milliseconds>(30s, lead / 2);

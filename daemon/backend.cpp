@@ -10,25 +10,40 @@ namespace ar::daemon {
 using control::Page;
 using control::Principal;
 
-DaemonBackend::DaemonBackend(Services& services, Supervisor& supervisor, std::string operator_token,
-                             std::function<void(bool)> on_shut_down)
-    : services_(services),
-      supervisor_(supervisor),
-      operator_token_(std::move(operator_token)),
-      on_shut_down_(std::move(on_shut_down)),
-      started_at_(wall_now()) {}
+DaemonBackend::DaemonBackend(Services& services, Supervisor& supervisor, std::function<void(bool)> on_shut_down)
+    : services_(services), supervisor_(supervisor), on_shut_down_(std::move(on_shut_down)), started_at_(wall_now()) {}
 
 Result<void> DaemonBackend::check_open() const {
   if (open_) return {};
   return unavailable("starting", "the daemon is still taking over its agents; try again in a moment");
 }
 
+void DaemonBackend::set_operator_token(std::string token, std::optional<WallTime> end) {
+  operator_token_ = std::move(token);
+  operator_token_end_ = end;
+}
+
+bool DaemonBackend::tokens_revoked(std::vector<std::string> const& hashes) {
+  supervisor_.tokens_revoked(hashes);
+  if (std::ranges::find(hashes, sha256_hex(operator_token_)) == hashes.end()) return false;
+  operator_token_.clear();
+  return true;
+}
+
 Result<Principal> DaemonBackend::authenticate(std::string_view token) {
-  if (equal_secrets(token, operator_token_)) return Principal{Principal::Kind::operator_};
-  if (auto const agent = supervisor_.find_by_token(token)) return Principal{Principal::Kind::agent, agent->id()};
+  auto const refused = [](std::string why) { return Error{ErrorKind::unauthorized, "unauthorized", std::move(why)}; };
+  if (!operator_token_.empty() && equal_secrets(token, operator_token_)) {
+    if (!operator_token_end_ || wall_now() < *operator_token_end_) return Principal{Principal::Kind::operator_};
+    return refused("the operator's token expired at " + to_iso8601(*operator_token_end_) +
+                   "; the next start of the daemon makes a new one");
+  }
+  if (auto const agent = supervisor_.find_by_token(token)) {
+    auto const problem = token_problem(agent->token(), wall_now());
+    if (problem.empty()) return Principal{Principal::Kind::agent, agent->id()};
+    return refused("agent " + agent->id() + ": " + problem + "; `agent-runner restart` gives it a new one");
+  }
   if (auto open = check_open(); !open) return open.error();  // it may be one of an agent that is not taken over yet
-  return Error{ErrorKind::unauthorized, "unauthorized",
-               "the bearer token is unknown; the operator's is in " + services_.paths.operator_token().string()};
+  return refused("the bearer token is unknown; the operator's is in " + services_.paths.operator_token().string());
 }
 
 awaitable<Result<json>> DaemonBackend::info() {

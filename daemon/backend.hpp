@@ -13,8 +13,11 @@ namespace ar::daemon {
 class DaemonBackend final : public control::Backend {
  public:
   /// `on_shut_down` is called once a shutdown was asked for; the answer is on its way then.
-  DaemonBackend(Services& services, Supervisor& supervisor, std::string operator_token,
-                std::function<void(bool stop_agents)> on_shut_down);
+  DaemonBackend(Services& services, Supervisor& supervisor, std::function<void(bool stop_agents)> on_shut_down);
+  /// The operator is known by it until its end; none: for ever.
+  void set_operator_token(std::string token, std::optional<WallTime> end);
+  /// By their SHA-256. True: the operator's is among them, and needs a successor.
+  bool tokens_revoked(std::vector<std::string> const& hashes);
   /// Before this, every request is answered with `starting`.
   void open() { open_ = true; }
 
@@ -73,7 +76,8 @@ class DaemonBackend final : public control::Backend {
 
   Services& services_;
   Supervisor& supervisor_;
-  std::string const operator_token_;
+  std::string operator_token_;  ///< empty: there is none now
+  std::optional<WallTime> operator_token_end_;
   std::function<void(bool)> on_shut_down_;
   WallTime const started_at_;
   bool open_ = false;

@@ -126,9 +126,6 @@ class Daemon {
     if (!host) co_return host.error();
     host_ = std::move(*host);
 
-    auto token = bus->embedded ? co_await relay::first_token(*bus_, paths_.operator_token(), "operator")
-                               : relay::local_token(paths_.operator_token());
-    if (!token) co_return token.error();
     auto const port = co_await last_port(*journal_, config_);
     deliveries_changed_.emplace(executor);
     services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *host_,
@@ -139,7 +136,13 @@ class Daemon {
     approvals_->start([this](Approval const& approval) {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
     });
-    backend_.emplace(*services_, *supervisor_, *token, [this](bool agents) { ask_to_stop(agents); });
+    backend_.emplace(*services_, *supervisor_, [this](bool agents) { ask_to_stop(agents); });
+    auto recognised = co_await know_operator(bus->embedded != nullptr);
+    if (!recognised) co_return recognised.error();
+    if (bus->embedded)
+      bus->embedded->watch_revocations([this](std::vector<std::string> const& hashes) {
+        if (backend_->tokens_revoked(hashes)) tasks_.spawn("operator's token", replace_operator_token());
+      });
     control::ServerConfig server_config;
     server_config.socket = paths_.control_socket();
     server_config.tcp = config_.tcp;
@@ -159,6 +162,30 @@ class Daemon {
                  paths_.control_socket().string(),
                  config_.tcp ? "port " + std::to_string(server_->port()) : std::string("no port"));
     co_return Result<void>();
+  }
+
+  /// The operator's token: one that the bus knows, if that is this daemon's own.
+  awaitable<Result<void>> know_operator(bool embedded) {
+    auto token = embedded ? co_await relay::first_token(*bus_, paths_.operator_token(), "operator")
+                          : relay::local_token(paths_.operator_token());
+    if (!token) co_return token.error();
+    std::optional<WallTime> end;
+    if (embedded) {
+      auto const info = co_await bus_->check_token(*token);
+      if (!info) co_return info.error();
+      end = info->expires_at;
+    }
+    backend_->set_operator_token(std::move(*token), end);
+    co_return Result<void>();
+  }
+
+  /// It was revoked: the file holds a good one again at once.
+  awaitable<void> replace_operator_token() {
+    auto const known = co_await know_operator(true);
+    if (known)
+      spdlog::warn("the operator's token was revoked; a new one is in {}", paths_.operator_token().string());
+    else
+      spdlog::error("the operator's token was revoked, and there is no new one: {}", known.error().message);
   }
 
   /// Keeps the service manager's line about us true.

@@ -69,6 +69,7 @@ awaitable<Result<void>> Supervisor::take_over() {
     else if (list.error().code != "tmux_gone")
       co_return list.error();
   }
+  bool const embedded = services_.bus.name() == "embedded";
   for (auto& entry : *stored) {
     auto const id = entry.spec.id;
     if (!services_.adapters.contains(entry.spec.provider)) {
@@ -76,10 +77,15 @@ awaitable<Result<void>> Supervisor::take_over() {
       continue;
     }
     auto token = read_agent_token(services_.paths.agent_dir(id));
-    bool const expired = token && token->expires_at && *token->expires_at <= wall_now();
-    if (!token || expired) {
-      spdlog::warn("agent {}: {}; it gets a new token", id, token ? "its token has expired" : token.error().message);
-      token = co_await make_token(id);
+    // One that has ended stays: its process must not speak by it again, and the next one gets a new one.
+    if (token && embedded && token_problem(*token, wall_now()).empty()) {
+      auto const known = co_await services_.bus.check_token(token->token);
+      token->revoked = !known && known.error().code == relay::kRevokedToken;
+      if (!known && !token->revoked) token = known.error();
+    }
+    if (!token) {
+      spdlog::warn("agent {}: {}; it gets a new token", id, token.error().message);
+      token = co_await make_agent_token(services_, id);
       if (!token) co_return token.error();
     }
     auto const session = entry.record.tmux_session;
@@ -313,7 +319,7 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
 
   auto placed = co_await add_workspace(*spec);
   if (!placed) co_return placed.error();
-  auto token = co_await make_token(spec->id);
+  auto token = co_await make_agent_token(services_, spec->id);
   if (!token) {
     if (spec->workspace.is_worktree()) (void)co_await remove_worktree(services_.executor, spec->workspace);
     forget_worktree_of(spec->id);
@@ -370,22 +376,10 @@ std::shared_ptr<Agent> Supervisor::find_by_token(std::string_view token) const {
   return it == by_token_hash_.end() ? nullptr : find(it->second);
 }
 
-awaitable<Result<AgentToken>> Supervisor::make_token(std::string const& id) {
-  relay::TokenScope scope;
-  scope.agent_ids = {id};
-  scope.rights = {"send", "read", "claim", "presence", "tasks", "attachments"};
-  std::optional<milliseconds> lifetime;
-  if (auto const configured = services_.config.agent_token_lifetime_s; configured > 0)
-    lifetime = std::chrono::seconds(configured);
-  Result<relay::IssuedToken> issued = relay::IssuedToken();
-  if (services_.bus.name() == "embedded")
-    issued = co_await services_.bus.issue_token("provider-agent", std::move(scope), lifetime);
-  else  // it is for this daemon's own server: known here only, so that agents start while the bus is away
-    issued->token = "art_" + random_hex(32), issued->info.jti = new_uuid();
-  if (!issued) co_return issued.error();
-  auto token = agent_token_from(*issued, wall_now());
-  if (auto written = write_agent_token(services_.paths.agent_dir(id), token); !written) co_return written.error();
-  co_return token;
+void Supervisor::tokens_revoked(std::vector<std::string> const& hashes) {
+  for (auto const& hash : hashes)
+    if (auto const it = by_token_hash_.find(hash); it != by_token_hash_.end())
+      if (auto const agent = find(it->second)) agent->token_revoked(hash);
 }
 
 void Supervisor::know_tokens_of(Agent const& agent) {

@@ -35,8 +35,10 @@ class Supervisor {
   std::shared_ptr<Agent> find(std::string_view id) const;
   Result<std::shared_ptr<Agent>> get(std::string_view id) const;
   std::map<std::string, std::shared_ptr<Agent>, std::less<>> const& agents() const { return agents_; }
-  /// The agent that holds this token; null: none.
+  /// The agent that holds this token, good or not; null: none.
   std::shared_ptr<Agent> find_by_token(std::string_view token) const;
+  /// By their SHA-256.
+  void tokens_revoked(std::vector<std::string> const& hashes);
 
  private:
   awaitable<Result<AgentSpec>> check(json body) const;
@@ -46,7 +48,6 @@ class Supervisor {
   awaitable<void> discard_cut_off();
   void forget_worktree_of(std::string const& id) const;
   std::string free_name(std::string const& provider) const;
-  awaitable<Result<AgentToken>> make_token(std::string const& id);
   awaitable<void> free_memory();
   std::shared_ptr<Agent> longest_idle() const;
   void know_tokens_of(Agent const& agent);

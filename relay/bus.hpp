@@ -34,6 +34,9 @@ struct MessageFilter {
   int limit = 100;                      ///< 1 to 1000
 };
 
+/// The code of the refusal of a token that was good once, so that nobody replaces it by himself.
+inline constexpr char kRevokedToken[] = "token_revoked";
+
 /// Told that there may be something new for an agent. A hint may be early, doubled or missing; `unread` is the truth.
 struct BusHints {
   std::function<void(Message const&)> message{};  ///< a message that matches the identity
@@ -134,8 +137,9 @@ class Bus {
   /// For the profiles provider-agent and provider-interactive (spec 1.7), others: not_renewable. The new token replaces
   /// the old, which stops working after 60 s (requests under way, or a repeat of this one, may still carry it).
   virtual awaitable<Result<IssuedToken>> renew_token(std::string token) = 0;
-  /// Errors: unauthorized for an unknown, expired or revoked token.
+  /// Errors: unauthorized for an unknown, expired or revoked (kRevokedToken) token.
   virtual awaitable<Result<TokenInfo>> check_token(std::string token) = 0;
+  /// With all it was renewed from and into.
   virtual awaitable<Result<void>> revoke_token(std::string jti) = 0;
 
   // ---- attachments ----

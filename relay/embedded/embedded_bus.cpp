@@ -276,14 +276,30 @@ class Implementation final : public EmbeddedBus {
     co_return checked;
   }
   awaitable<Result<void>> revoke_token(std::string jti) override {
-    Job<void> job = [jti = std::move(jti)](Core& core) { return embedded::revoke_token(core.db(), jti); };
+    Job<std::vector<std::string>> job = [jti = std::move(jti)](Core& core) {
+      return embedded::revoke_token(core.db(), jti);
+    };
     forget_known_tokens();
-    auto revoked = co_await call<void>(std::move(job));
+    auto const revoked = co_await call<std::vector<std::string>>(std::move(job));
     forget_known_tokens();
-    co_return revoked;
+    if (!revoked) co_return revoked.error();
+    if (revocation_listener_) revocation_listener_(*revoked);
+    co_return Result<void>();
   }
   awaitable<Result<std::vector<TokenInfo>>> tokens() override {
     return call<std::vector<TokenInfo>>([](Core& core) { return embedded::tokens(core.db()); });
+  }
+
+  // ---- what concerns whom ----
+  awaitable<Result<bool>> carries_attachment(Parties parties, std::string id) override {
+    return call<bool>([parties = std::move(parties), id = std::move(id)](Core& core) {
+      return embedded::carries_attachment(core.db(), parties.agents, parties.addresses, id);
+    });
+  }
+  awaitable<Result<bool>> names_task(Parties parties, std::int64_t id) override {
+    return call<bool>([parties = std::move(parties), id](Core& core) {
+      return embedded::names_task(core.db(), parties.agents, parties.addresses, id);
+    });
   }
 
   // ---- attachments ----
@@ -301,6 +317,9 @@ class Implementation final : public EmbeddedBus {
   // ---- hints ----
   std::unique_ptr<Subscription> subscribe(Identity who, std::string runner_id, BusHints hints) override {
     return subscribers_->add(std::move(who), std::move(runner_id), std::move(hints));
+  }
+  void watch_revocations(std::function<void(std::vector<std::string> const&)> listener) override {
+    revocation_listener_ = std::move(listener);
   }
   void watch_presence(std::function<void(PresenceChange const&)> listener) override {
     presence_listener_ = std::move(listener);
@@ -372,6 +391,7 @@ class Implementation final : public EmbeddedBus {
   Core core_;  // outlives the worker, whose destructor finishes every job
   std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
   std::function<void(PresenceChange const&)> presence_listener_{};
+  std::function<void(std::vector<std::string> const&)> revocation_listener_{};
   WallTime const opened_at_ = wall_now();
   /// Found good, by their hash: every request of a served relay asks, and should not queue behind commits for it.
   std::unordered_map<std::string, TokenInfo> known_tokens_;

@@ -20,11 +20,21 @@ class EmbeddedBus : public Bus {
   /// All tokens that are known, without their secrets.
   virtual awaitable<Result<std::vector<TokenInfo>>> tokens() = 0;
 
+  /// Agents, and the addresses that reach them: what they sent or have read, and what went to the addresses.
+  struct Parties {
+    std::vector<std::string> agents{}, addresses{};
+  };
+  /// Whether a message of theirs carries the attachment, or is about the task.
+  virtual awaitable<Result<bool>> carries_attachment(Parties parties, std::string id) = 0;
+  virtual awaitable<Result<bool>> names_task(Parties parties, std::int64_t id) = 0;
+
   /// What became of an agent on the bus; `ready` and `status` are empty of meaning once it is gone.
   struct PresenceChange {
     std::string agent_id, status;
     bool ready = false, gone = false;
   };
+  /// One listener: told of the SHA-256 (hex) of each token that was revoked.
+  virtual void watch_revocations(std::function<void(std::vector<std::string> const&)> listener) = 0;
   /// One listener: told after each change.
   virtual void watch_presence(std::function<void(PresenceChange const&)> listener) = 0;
 };

@@ -224,6 +224,28 @@ Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& wh
   return load_all(db, ids);
 }
 
+bool carries_attachment(Database& db, std::vector<std::string> const& agents, std::vector<std::string> const& addresses,
+                        std::string const& id) {
+  return Query(
+             db,
+             "SELECT 1 FROM message_attachments p JOIN messages m ON m.id = p.message_id WHERE p.attachment_id = ?3"
+             " AND (m.sender IN (SELECT value FROM json_each(?1)) OR m.recipient IN (SELECT value FROM json_each(?2))"
+             " OR m.id IN (SELECT message_id FROM reads WHERE agent_id IN (SELECT value FROM json_each(?1)))) LIMIT 1",
+             json(agents).dump(), json(addresses).dump(), id)
+      .step();
+}
+
+bool names_task(Database& db, std::vector<std::string> const& agents, std::vector<std::string> const& addresses,
+                std::int64_t id) {
+  return Query(
+             db,
+             "SELECT 1 FROM messages m WHERE json_extract(m.payload, '$.taskId') = ?3"
+             " AND (m.sender IN (SELECT value FROM json_each(?1)) OR m.recipient IN (SELECT value FROM json_each(?2))"
+             " OR m.id IN (SELECT message_id FROM reads WHERE agent_id IN (SELECT value FROM json_each(?1)))) LIMIT 1",
+             json(agents).dump(), json(addresses).dump(), id)
+      .step();
+}
+
 void insert_read(Database& db, Moment now, MessageId id, std::string const& agent_id) {
   run(db, "INSERT INTO reads(message_id, agent_id, at) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING", id, agent_id,
       to_millis(now.wall));

@@ -21,6 +21,12 @@ Result<Message> message(Database& db, MessageId id);
 Result<std::vector<Message>> messages(Database& db, MessageFilter const& filter);
 Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& who, int limit);
 Result<void> mark_read(Database& db, Moment now, MessageId id, std::string const& agent_id);
+/// Whether a message that one of the agents sent or has read, or that went to one of the addresses, carries the
+/// attachment or is about the task.
+bool carries_attachment(Database& db, std::vector<std::string> const& agents, std::vector<std::string> const& addresses,
+                        std::string const& id);
+bool names_task(Database& db, std::vector<std::string> const& agents, std::vector<std::string> const& addresses,
+                std::int64_t id);
 
 // ---- inside a transaction of the caller's, for the bus's own use ----
 Message load_message(Database& db, MessageId id);  ///< which exists

@@ -160,7 +160,20 @@ CREATE INDEX tasks_ended ON tasks(updated_at) WHERE status IN ('done', 'failed',
 CREATE INDEX agents_silent ON agents(last_heartbeat);
 )sql";
 
-constexpr char const* kMigrations[] = {kFirst, kAges};
+// A token and all it was renewed into are one family, named by the first one's jti: revoking one ends them all.
+constexpr char kTokenFamilies[] = R"sql(
+ALTER TABLE tokens ADD COLUMN family TEXT NOT NULL DEFAULT '';
+WITH RECURSIVE chain(jti, family) AS (
+  SELECT jti, jti FROM tokens
+    WHERE NOT EXISTS(SELECT 1 FROM tokens AS older WHERE older.replaced_by = tokens.jti)
+  UNION SELECT tokens.replaced_by, chain.family FROM chain JOIN tokens USING(jti) WHERE tokens.replaced_by IS NOT NULL)
+UPDATE tokens SET family = coalesce((SELECT family FROM chain WHERE chain.jti = tokens.jti), jti);
+DROP INDEX tokens_replaced;
+ALTER TABLE tokens DROP COLUMN replaced_by;
+CREATE INDEX tokens_family ON tokens(family);
+)sql";
+
+constexpr char const* kMigrations[] = {kFirst, kAges, kTokenFamilies};
 
 }  // namespace
 

@@ -13,6 +13,7 @@ Error unauthorized(std::string what) { return {ErrorKind::unauthorized, "unautho
 
 struct Stored {
   TokenInfo info;
+  std::string family{};
   std::optional<milliseconds> lifetime;
 };
 
@@ -25,24 +26,31 @@ Stored stored_in(Query& row) {
   if (auto const lifetime = row.maybe_integer(4)) stored.lifetime = milliseconds(*lifetime);
   stored.info.expires_at = row.maybe_time(5);
   stored.info.revoked = row.boolean(6);
+  stored.family = row.text(7);
   return stored;
 }
 
 Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
   // Looked up by its hash, so the time a look-up takes tells nothing about a secret.
-  Query row(db, "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked FROM tokens WHERE hash = ?1",
+  Query row(db,
+            "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked, family FROM tokens WHERE hash = ?1",
             sha256_hex(token));
   if (!row.step()) return unauthorized("the token is not known here; get a new one");
   auto stored = stored_in(row);
-  if (stored.info.revoked) return unauthorized("token " + stored.info.jti + " has been revoked; get a new one");
+  if (stored.info.revoked) {
+    auto error = unauthorized("token " + stored.info.jti + " has been revoked; get a new one");
+    error.code = kRevokedToken;
+    return error;
+  }
   if (stored.info.expires_at && *stored.info.expires_at <= now.wall)
     return unauthorized("token " + stored.info.jti + " expired at " + to_iso8601(*stored.info.expires_at) +
                         "; get a new one");
   return stored;
 }
 
+/// `family` empty: it begins one.
 IssuedToken insert_token(Database& db, Moment now, std::string const& profile, TokenScope const& scope,
-                         std::optional<milliseconds> lifetime) {
+                         std::optional<milliseconds> lifetime, std::string const& family) {
   IssuedToken issued;
   issued.token = "art_" + random_hex(32);
   issued.info.jti = new_uuid();
@@ -55,10 +63,10 @@ IssuedToken insert_token(Database& db, Moment now, std::string const& profile, T
     end = to_millis(*issued.info.expires_at);
   }
   run(db,
-      "INSERT INTO tokens(jti, hash, profile, agent_ids, rights, lifetime, expires_at)"
-      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+      "INSERT INTO tokens(jti, hash, profile, agent_ids, rights, lifetime, expires_at, family)"
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
       issued.info.jti, sha256_hex(issued.token), profile, json(scope.agent_ids).dump(), json(scope.rights).dump(), span,
-      end);
+      end, family.empty() ? issued.info.jti : family);
   return issued;
 }
 
@@ -68,7 +76,7 @@ Result<IssuedToken> issue_token(Database& db, Moment now, std::string const& pro
                                 std::optional<milliseconds> lifetime) {
   if (auto const good = check_token_request(profile, scope, lifetime); !good) return good.error();
   Transaction transaction(db);
-  auto issued = insert_token(db, now, profile, scope, lifetime);
+  auto issued = insert_token(db, now, profile, scope, lifetime, {});
   transaction.commit();
   return issued;
 }
@@ -81,10 +89,10 @@ Result<IssuedToken> renew_token(Database& db, Moment now, std::string const& tok
   if (profile != "provider-agent" && profile != "provider-interactive")
     return Error{ErrorKind::forbidden, "not_renewable",
                  "a token of profile " + profile + " is not renewed; have a new one issued"};
-  auto issued = insert_token(db, now, profile, old->info.scope, old->lifetime);
+  auto issued = insert_token(db, now, profile, old->info.scope, old->lifetime, old->family);
   auto const end = now.wall + kOverlap;
-  run(db, "UPDATE tokens SET expires_at = min(coalesce(expires_at, ?2), ?2), replaced_by = ?3 WHERE jti = ?1",
-      old->info.jti, to_millis(end), issued.info.jti);
+  run(db, "UPDATE tokens SET expires_at = min(coalesce(expires_at, ?2), ?2) WHERE jti = ?1", old->info.jti,
+      to_millis(end));
   transaction.commit();
   return issued;
 }
@@ -98,20 +106,26 @@ Result<TokenInfo> check_token(Database& db, Moment now, std::string const& token
 Result<std::vector<TokenInfo>> tokens(Database& db) {
   std::vector<TokenInfo> all;
   Query row(db,
-            "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked FROM tokens ORDER BY revoked, "
-            "expires_at, jti");
+            "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked, family FROM tokens"
+            " ORDER BY revoked, expires_at, jti");
   while (row.step()) all.push_back(stored_in(row).info);
   return all;
 }
 
-Result<void> revoke_token(Database& db, std::string const& jti) {
+Result<std::vector<std::string>> revoke_token(Database& db, std::string const& jti) {
   Transaction transaction(db);
-  if (!Query(db, "SELECT 1 FROM tokens WHERE jti = ?1", jti).step())
-    return not_found("unknown_token", "there is no token with the jti \"" + jti.substr(0, 80) + "\"");
-  // Its predecessor may still be within its overlap: revoking means at once.
-  run(db, "UPDATE tokens SET revoked = 1 WHERE jti = ?1 OR replaced_by = ?1", jti);
+  // The first of a family may be forgotten, its jti noted somewhere: it still names the family.
+  std::vector<std::string> hashes;
+  {
+    Query row(db,
+              "UPDATE tokens SET revoked = 1 WHERE family = coalesce((SELECT family FROM tokens WHERE jti = ?1), ?1)"
+              " RETURNING hash",
+              jti);
+    while (row.step()) hashes.push_back(row.text(0));
+  }
+  if (hashes.empty()) return not_found("unknown_token", "there is no token with the jti \"" + jti.substr(0, 80) + "\"");
   transaction.commit();
-  return {};
+  return hashes;
 }
 
 void forget_old_tokens(Database& db, BusLimits const& limits, Moment now) {

@@ -14,7 +14,8 @@ Result<IssuedToken> issue_token(Database& db, Moment now, std::string const& pro
 Result<IssuedToken> renew_token(Database& db, Moment now, std::string const& token);
 Result<TokenInfo> check_token(Database& db, Moment now, std::string const& token);
 Result<std::vector<TokenInfo>> tokens(Database& db);
-Result<void> revoke_token(Database& db, std::string const& jti);
+/// With all it was renewed from and into. The SHA-256 of each.
+Result<std::vector<std::string>> revoke_token(Database& db, std::string const& jti);
 
 /// Inside a transaction of the caller's: those that ended longer ago than the retention time.
 void forget_old_tokens(Database& db, BusLimits const& limits, Moment now);

@@ -7,7 +7,7 @@
 //   bucket PREFIX-state         ID.lease, ID.read.AGENT, ID.reaction.HASH, ID.waived.AGENT   what became of message ID
 //   bucket PREFIX-presence      AGENT                         forgotten by the server after kPresenceTtl of silence
 //   bucket PREFIX-tasks         ID
-//   bucket PREFIX-tokens        token.SHA, jti.JTI
+//   bucket PREFIX-tokens        token.SHA, jti.JTI, revoked.JTI
 // clang-format on
 //
 // KEY is the digest of sender and idempotency key: a subject that is taken is a key that was used. Where AGENT is not

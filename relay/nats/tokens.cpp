@@ -1,5 +1,7 @@
-// Bearer tokens: one document by the token's SHA-256, and one by its jti that says which documents a revocation ends.
-// NATS's own credentials say who may use the bus at all; these say what an agent may do through its daemon.
+// Bearer tokens: one document by the token's SHA-256, and one by its jti that names its family: the token it all began
+// with and all that was renewed from it. A revocation is one document too, by the family: none of it is good after
+// that, whoever renews one at the same moment. NATS's own credentials say who may use the bus at all; these say what an
+// agent may do through its daemon.
 #include "base/ids.hpp"
 #include "relay/message_rules.hpp"
 #include "relay/nats/core.hpp"
@@ -13,9 +15,11 @@ constexpr auto kOverlap = std::chrono::seconds(60);
 Error unauthorized(std::string what) { return {ErrorKind::unauthorized, "unauthorized", std::move(what)}; }
 std::string token_key(std::string const& hash) { return "token." + hash; }
 std::string jti_key(std::string const& jti) { return "jti." + key_token(jti); }
+std::string revoked_key(std::string const& family) { return "revoked." + key_token(family); }
 
 struct StoredToken {
   TokenInfo info;
+  std::string family{};
   std::optional<milliseconds> lifetime;
   std::uint64_t revision = 0;  ///< 0: there is none
 };
@@ -25,7 +29,7 @@ json document_of(StoredToken const& token) {
               {"profile", token.info.profile},
               {"agentIds", token.info.scope.agent_ids},
               {"rights", token.info.scope.rights},
-              {"revoked", token.info.revoked}};
+              {"family", token.family}};
   if (token.lifetime) out["lifetime"] = token.lifetime->count();
   if (token.info.expires_at) out["expiresAt"] = to_millis(*token.info.expires_at);
   return out;
@@ -40,7 +44,7 @@ std::optional<StoredToken> token_from(Stored const& stored) {
     token.info.profile = in.at("profile").get<std::string>();
     token.info.scope.agent_ids = in.at("agentIds").get<std::vector<std::string>>();
     token.info.scope.rights = in.at("rights").get<std::vector<std::string>>();
-    token.info.revoked = in.at("revoked").get<bool>();
+    token.family = in.at("family").get<std::string>();
     if (in.contains("lifetime")) token.lifetime = milliseconds(in.at("lifetime").get<std::int64_t>());
     if (in.contains("expiresAt")) token.info.expires_at = from_millis(in.at("expiresAt").get<std::int64_t>());
     return token;
@@ -62,7 +66,14 @@ awaitable<Result<StoredToken>> find_valid(Core& core, std::string hash) {
   if (!found) co_return found.error();
   if (found->revision == 0) co_return unauthorized("the token is not known here; get a new one");
   auto const& info = found->info;
-  if (info.revoked) co_return unauthorized("token " + info.jti + " has been revoked; get a new one");
+  auto const revoked =
+      co_await core.js.last(core.stream(Store::tokens), core.subject(Store::tokens, revoked_key(found->family)));
+  if (!revoked) co_return revoked.error();
+  if (*revoked) {
+    auto error = unauthorized("token " + info.jti + " has been revoked; get a new one");
+    error.code = kRevokedToken;
+    co_return error;
+  }
   if (info.expires_at && *info.expires_at <= core.time.now())
     co_return unauthorized("token " + info.jti + " expired at " + to_iso8601(core.time.local(*info.expires_at)) +
                            "; get a new one");
@@ -79,22 +90,21 @@ awaitable<Result<void>> put(Core& core, std::string key, json document, std::opt
   co_return Result<void>();
 }
 
-/// The jti's document goes first: a token that works can always be revoked. It names the predecessor too, which a
-/// revocation ends at once though it may be within its overlap.
+/// The jti's document goes first: a token that works can always be revoked. `family` empty: it begins one.
 awaitable<Result<IssuedToken>> make_token(Core& core, std::string profile, TokenScope scope,
-                                          std::optional<milliseconds> lifetime, std::string predecessor) {
+                                          std::optional<milliseconds> lifetime, std::string family) {
   IssuedToken issued;
   issued.token = "art_" + random_hex(32);
   StoredToken token;
   token.lifetime = lifetime;
   token.info.jti = new_uuid();
+  token.family = family.empty() ? token.info.jti : std::move(family);
   token.info.profile = std::move(profile);
   token.info.scope = std::move(scope);
   if (lifetime) token.info.expires_at = core.time.now() + *lifetime;
   auto const hash = sha256_hex(issued.token);
-  std::vector<std::string> ends{hash};
-  if (!predecessor.empty()) ends.push_back(std::move(predecessor));
-  json index = {{"ends", ends}, {"at", to_millis(core.time.now())}};
+  json index = {{"family", token.family}, {"at", to_millis(core.time.now())}};
+  if (lifetime) index["lifetime"] = lifetime->count();
   auto done = co_await put(core, jti_key(token.info.jti), std::move(index), 0);
   if (done) done = co_await put(core, token_key(hash), document_of(token), 0);
   if (!done) co_return done.error();
@@ -133,7 +143,7 @@ awaitable<Result<IssuedToken>> renew_token(Core& core, std::string token) {
   if (profile != "provider-agent" && profile != "provider-interactive")
     co_return Error{ErrorKind::forbidden, "not_renewable",
                     "a token of profile " + profile + " is not renewed; have a new one issued"};
-  auto issued = co_await make_token(core, profile, old->info.scope, old->lifetime, hash);
+  auto issued = co_await make_token(core, profile, old->info.scope, old->lifetime, old->family);
   if (!issued) co_return issued.error();
   TokenChange change = [end = core.time.now() + kOverlap](StoredToken& one) {
     one.info.expires_at = std::min(one.info.expires_at.value_or(end), end);
@@ -156,30 +166,49 @@ awaitable<Result<void>> revoke_token(Core& core, std::string jti) {
   if (!*stored) co_return not_found("unknown_token", "there is no token with the jti \"" + jti.substr(0, 80) + "\"");
   auto const index = parse_object((*stored)->data);
   if (!index) co_return index.error();
-  for (auto const& hash : index->value("ends", std::vector<std::string>{})) {
-    TokenChange change = [](StoredToken& one) { one.info.revoked = true; };
-    auto const done = co_await change_token(core, hash, std::move(change));
-    if (!done) co_return done;
-  }
-  co_return Result<void>();
+  json revocation = {{"at", to_millis(core.time.now())}};
+  if (auto const lifetime = index->find("lifetime"); lifetime != index->end())
+    revocation["until"] =
+        to_millis(core.time.now() + milliseconds(lifetime->get<std::int64_t>()));  // none lasts longer
+  co_return co_await put(core, revoked_key(index->value("family", jti)), std::move(revocation), std::nullopt);
 }
 
+namespace {
+
+/// When what is stored stops being of use; none: never, or nobody can say.
+std::optional<WallTime> end_of(Stored const& stored, std::string_view key) {
+  if (key.starts_with("token.")) {
+    auto const token = token_from(stored);
+    return token ? token->info.expires_at : std::nullopt;
+  }
+  auto const revocation = parse_object(stored.data);
+  if (!revocation || !revocation->contains("until")) return std::nullopt;
+  return from_millis(revocation->value("until", std::int64_t{0}));
+}
+
+}  // namespace
+
 awaitable<Result<void>> forget_old_tokens(Core& core) {
-  auto const info = co_await core.js.api("STREAM.INFO." + core.stream(Store::tokens),
-                                         {{"subjects_filter", core.subject(Store::tokens, "token.*")}});
-  if (!info) co_return info.error();
+  auto const stream = core.stream(Store::tokens);
   auto const old = core.time.now() - core.limits.retention;
-  auto const subjects = info->value("/state/subjects"_json_pointer, json::object());
-  for (auto const& [subject, count] : subjects.items()) {
-    auto const stored = co_await core.js.last(core.stream(Store::tokens), subject);
-    if (!stored) co_return stored.error();
-    if (!*stored) continue;
-    auto const token = token_from(**stored);
-    if (!token || !token->info.expires_at || *token->info.expires_at > old) continue;
-    auto gone = co_await core.js.purge(core.stream(Store::tokens), subject);
-    if (gone)
-      gone = co_await core.js.purge(core.stream(Store::tokens), core.subject(Store::tokens, jti_key(token->info.jti)));
-    if (!gone) co_return gone;
+  for (auto const* const keys : {"token.*", "revoked.*"}) {
+    auto const info =
+        co_await core.js.api("STREAM.INFO." + stream, {{"subjects_filter", core.subject(Store::tokens, keys)}});
+    if (!info) co_return info.error();
+    auto const subjects = info->value("/state/subjects"_json_pointer, json::object());
+    for (auto const& [subject, count] : subjects.items()) {
+      auto const stored = co_await core.js.last(stream, subject);
+      if (!stored) co_return stored.error();
+      if (!*stored) continue;
+      auto const key = core.names.key(Store::tokens, subject);
+      auto const end = end_of(**stored, key);
+      if (!end || *end > old) continue;
+      auto gone = co_await core.js.purge(stream, subject);
+      if (gone && key.starts_with("token."))
+        if (auto const token = token_from(**stored))
+          gone = co_await core.js.purge(stream, core.subject(Store::tokens, jti_key(token->info.jti)));
+      if (!gone) co_return gone;
+    }
   }
   co_return Result<void>();
 }

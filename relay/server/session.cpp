@@ -1,5 +1,7 @@
 #include "relay/server/session.hpp"
 
+#include "relay/server/scope.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -139,7 +141,7 @@ awaitable<Result<void>> Session::hello(json const& frame) {
   if (!may_be(who_, agent_id))
     co_return forbidden("token " + who_.jti + " may not speak for \"" + agent_id.substr(0, 80) + "\"");
   auto const component = text_at(frame, "componentId");
-  auto const who = read->identity;
+  auto const said = read->identity;
   auto const taken = conflict("superseded", "a newer instance of " + agent_id + " is connected");
   if (provides) {
     if (!has_right(who_, "presence")) co_return forbidden("token " + who_.jti + " has no right \"presence\"");
@@ -147,6 +149,8 @@ awaitable<Result<void>> Session::hello(json const& frame) {
     auto registered = co_await sessions_.bus_.register_agent(std::move(*read));
     if (!registered) co_return registered.error();
   }
+  auto const who = co_await trusted_identity(sessions_.bus_, who_, said);
+  if (!who) co_return who.error();
   // Not any more when a newer instance came while this one was registered.
   if (provides && !sessions_.holds(agent_id, *this)) co_return taken;
   BusHints hints;
@@ -156,12 +160,12 @@ awaitable<Result<void>> Session::hello(json const& frame) {
   hints.command = [this, agent_id, component](Command const& command) {
     hint({{"type", "command"}, {"agentId", agent_id}, {"componentId", component}, {"command", to_json(command)}});
   };
-  guests_[{agent_id, component}] = {who, sessions_.bus_.subscribe(who, component, std::move(hints))};
+  guests_[{agent_id, component}] = {*who, sessions_.bus_.subscribe(*who, component, std::move(hints))};
   welcome["agentId"] = agent_id;
   welcome["componentId"] = component;
   say(welcome);
   if (!frame.contains("lastSeenId")) co_return Result<void>();
-  co_return co_await send_unread(who, number_of(frame, "lastSeenId", 0));
+  co_return co_await send_unread(*who, number_of(frame, "lastSeenId", 0));
 }
 
 awaitable<Result<void>> Session::send_unread(Identity who, MessageId after) {

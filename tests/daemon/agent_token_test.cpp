@@ -51,6 +51,19 @@ TEST_CASE("WhatHasNoEndOrHasEndedOrIsNoAgentsTokenIsNotRenewed") {
   CHECK_FALSE(renewal_time(token, issued, 0).has_value());
 }
 
+TEST_CASE("ATokenIsGoodUntilItsEndOrItsRevocation") {
+  auto token = lasting(1h);
+  CHECK(token_problem(token, issued + 1h - 1ms).empty());
+  CHECK(token_problem(token, issued + 1h).find("expired") != std::string::npos);
+  token.expires_at.reset();
+  CHECK(token_problem(token, issued + 1000h).empty());
+  token.revoked = true;
+  CHECK(token_problem(token, issued).find("revoked") != std::string::npos);
+  token = lasting(1h);
+  token.revoked = true;
+  CHECK_FALSE(renewal_time(token, issued, 0).has_value());
+}
+
 TEST_CASE("ATokenIsKeptPrivateAndReadBackWhole") {
   test::TempDir dir;
   auto const agent_dir = dir.path() / "agents" / "a";

@@ -10,11 +10,13 @@
 #include "relay/embedded/retention.hpp"
 #include "relay/embedded/schema.hpp"
 #include "relay/embedded/tasks.hpp"
+#include "relay/embedded/tokens.hpp"
 #include "relay/first_token.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <sys/stat.h>
 
@@ -320,6 +322,26 @@ TEST_CASE("ManySendersAtOnceGetGrowingIdsAndLoseNothing") {
   CHECK(hinted == kSenders * kEach);
   CHECK(std::ranges::is_sorted(ids));
   CHECK(std::ranges::adjacent_find(ids) == ids.end());
+}
+
+TEST_CASE("TokensOfOlderDatabasesKeepTheirFamilies") {
+  TempDir temp;
+  auto const file = temp.path() / "relay.db";
+  {
+    auto old = Database::open(file, embedded::migrations().first(1), true);
+    REQUIRE(old.has_value());
+    (*old)->execute(
+        "INSERT INTO tokens(jti, hash, profile, agent_ids, rights, replaced_by) VALUES"
+        "('a1', 'h1', 'p', '[]', '[]', 'a2'), ('a2', 'h2', 'p', '[]', '[]', 'a3'), ('a3', 'h3', 'p', '[]', '[]', NULL),"
+        "('b2', 'h5', 'p', '[]', '[]', NULL), ('c1', 'h6', 'p', '[]', '[]', 'forgotten')");
+  }
+  auto opened = Database::open(file, embedded::migrations(), true);
+  REQUIRE(opened.has_value());
+  auto const revoked = embedded::revoke_token(**opened, "a2");
+  REQUIRE(revoked.has_value());
+  CHECK(std::set(revoked->begin(), revoked->end()) == std::set<std::string>{"h1", "h2", "h3"});
+  for (auto const& one : *embedded::tokens(**opened)) CHECK(one.revoked == one.jti.starts_with("a"));
+  CHECK(embedded::revoke_token(**opened, "c1")->size() == 1);
 }
 
 TEST_CASE("FirstTokenIsMadeOnceAndRemadeWhenItNoLongerWorks") {

@@ -1,5 +1,6 @@
 // Leases, and what becomes of messages whose leases ran out too often.
 #include "relay/server/route.hpp"
+#include "relay/server/scope.hpp"
 
 namespace ar::relay::server {
 namespace {
@@ -13,6 +14,8 @@ awaitable<Result<Response>> claim(Call& call) {
   auto agent = in.string("agentId");
   if (auto error = in.finish()) co_return *error;
   if (auto may = call.check_agent(agent); !may) co_return may.error();
+  auto const may = co_await check_may_take(call, agent);
+  if (!may) co_return may.error();
   auto const claimed = co_await call.bus.claim(call.number, std::move(agent));
   if (!claimed) co_return claimed.error();
   co_return http::json_response(to_json(*claimed, true));
@@ -24,6 +27,8 @@ awaitable<Result<Response>> renew(Call& call) {
   FieldReader in(*body);
   auto token = in.string("token");
   if (auto error = in.finish()) co_return *error;
+  auto const may = co_await check_may_take(call, {});
+  if (!may) co_return may.error();
   auto const renewed = co_await call.bus.renew(call.number, std::move(token));
   if (!renewed) co_return renewed.error();
   co_return http::json_response(to_json(*renewed, true));
@@ -36,6 +41,8 @@ awaitable<Result<Response>> release(Call& call) {
   auto token = in.string("token");
   milliseconds const delay(in.integer("delayMs", 0, INT64_MIN, INT64_MAX));
   if (auto error = in.finish()) co_return *error;
+  auto const may = co_await check_may_take(call, {});
+  if (!may) co_return may.error();
   co_return done(co_await call.bus.release(call.number, std::move(token), delay));
 }
 
@@ -45,12 +52,22 @@ awaitable<Result<Response>> finish(Call& call) {
   FieldReader in(*body);
   auto token = in.string("token");
   if (auto error = in.finish()) co_return *error;
+  auto const may = co_await check_may_take(call, {});
+  if (!may) co_return may.error();
   co_return done(co_await call.bus.finish(call.number, std::move(token)));
 }
 
-awaitable<Result<Response>> dead(Call& call) { co_return listed("dead", co_await call.bus.dead_letters()); }
+awaitable<Result<Response>> dead(Call& call) {
+  auto letters = co_await call.bus.dead_letters();
+  if (!letters) co_return letters.error();
+  co_return listed("dead", co_await visible(call, std::move(*letters)));
+}
 
-awaitable<Result<Response>> requeue(Call& call) { co_return done(co_await call.bus.requeue(call.number)); }
+awaitable<Result<Response>> requeue(Call& call) {
+  auto const may = co_await check_may_see(call);
+  if (!may) co_return may.error();
+  co_return done(co_await call.bus.requeue(call.number));
+}
 
 constexpr Route rows[] = {
     {"POST", "/api/messages/{message}/claim", "claim", Body::json, "", "take it on lease", claim},

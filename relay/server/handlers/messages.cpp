@@ -1,5 +1,6 @@
 // Messages: sending, reading, reactions, replies that are owed.
 #include "relay/server/route.hpp"
+#include "relay/server/scope.hpp"
 
 #include <algorithm>
 
@@ -31,7 +32,7 @@ awaitable<Result<Response>> list(Call& call) {
   if (query.text("replyTo")) filter.reply_to = query.integer("replyTo", 0, 0, INT64_MAX);
   filter.limit = static_cast<int>(query.integer("limit", 100, INT32_MIN, INT32_MAX));
   if (query.error()) co_return *query.error();
-  if (!call.who.scope.agent_ids.empty())
+  if (is_limited(call.who))
     if (auto may = call.check_agent(filter.agent.value_or("")); !may) co_return may.error();
   auto found = co_await call.bus.messages(std::move(filter));
   if (!found) co_return found.error();
@@ -40,21 +41,11 @@ awaitable<Result<Response>> list(Call& call) {
   co_return http::json_response(answer);
 }
 
-/// A token for some agents sees what concerns them, and what is said to groups.
-bool may_see(Call const& call, Message const& message) {
-  return may_be(call.who, message.from) || may_be(call.who, message.to) || is_group_address(message.to) ||
-         may_be(call.who, message.resolved_to_agent.value_or(""));
+awaitable<Result<Response>> show(Call& call) {
+  auto const may = co_await check_may_see(call);
+  if (!may) co_return may.error();
+  co_return shown(co_await call.bus.message(call.number));
 }
-
-awaitable<Result<Message>> seen(Call& call) {
-  auto message = co_await call.bus.message(call.number);
-  if (message && !may_see(call, *message))
-    co_return forbidden("message " + std::to_string(call.number) + " is between agents that token " + call.who.jti +
-                        " is not for");
-  co_return message;
-}
-
-awaitable<Result<Response>> show(Call& call) { co_return shown(co_await seen(call)); }
 
 /// Bytes of bodies and payloads in one answer, and always one message: six times as many when all of it must be
 /// escaped.
@@ -84,6 +75,8 @@ awaitable<Result<Response>> unread(Call& call) {
   auto who = identity_from(identity);
   if (!who) co_return who.error();
   if (auto may = call.check_agent(who->agent_id); !may) co_return may.error();
+  who = co_await trusted_identity(call.bus, call.who, std::move(*who));
+  if (!who) co_return who.error();
   auto found = co_await call.bus.unread(std::move(*who), limit);
   if (found) (void)keep_some(*found);
   co_return listed("messages", found);
@@ -110,6 +103,8 @@ Result<std::string> agent_of(Call const& call) {
 awaitable<Result<Response>> mark_read(Call& call) {
   auto agent = agent_of(call);
   if (!agent) co_return agent.error();
+  auto const may = co_await check_may_take(call, *agent);
+  if (!may) co_return may.error();
   co_return done(co_await call.bus.mark_read(call.number, std::move(*agent)));
 }
 
@@ -121,14 +116,14 @@ awaitable<Result<Response>> react(Call& call) {
   auto word = in.string("word");
   if (auto error = in.finish()) co_return *error;
   if (!by) co_return by.error();
+  auto const may = co_await check_may_see(call);
+  if (!may) co_return may.error();
   co_return done(co_await call.bus.react(call.number, std::move(*by), std::move(word)));
 }
 
 awaitable<Result<Response>> reactions(Call& call) {
-  if (!call.who.scope.agent_ids.empty()) {
-    auto const message = co_await seen(call);
-    if (!message) co_return message.error();
-  }
+  auto const may = co_await check_may_see(call);
+  if (!may) co_return may.error();
   co_return listed("reactions", co_await call.bus.reactions(call.number));
 }
 

@@ -1,5 +1,6 @@
 // Tokens and attachments.
 #include "relay/server/route.hpp"
+#include "relay/server/scope.hpp"
 #include "relay/server/sessions.hpp"
 
 #include <algorithm>
@@ -14,18 +15,6 @@ Response issued(IssuedToken const& token, int status) {
   return http::json_response(answer, status);
 }
 
-/// A token gives others no more than it has.
-Result<void> check_no_more(TokenInfo const& who, TokenScope const& scope) {
-  for (auto const& right : scope.rights)
-    if (!has_right(who, right)) return forbidden("token " + who.jti + " has no right \"" + right + "\" to give away");
-  auto const& own = who.scope.agent_ids;
-  bool const within = own.empty() || (!scope.agent_ids.empty() && std::ranges::all_of(scope.agent_ids, [&](auto& id) {
-                        return std::ranges::find(own, id) != own.end();
-                      }));
-  if (!within) return forbidden("token " + who.jti + " is one for some agents only; name some of those");
-  return {};
-}
-
 awaitable<Result<Response>> issue(Call& call) {
   auto const body = call.object();
   if (!body) co_return body.error();
@@ -36,7 +25,7 @@ awaitable<Result<Response>> issue(Call& call) {
   scope.rights = in.strings("rights");
   auto const lifetime = in.maybe_integer("lifetimeMs");
   if (auto error = in.finish()) co_return *error;
-  if (auto may = check_no_more(call.who, scope); !may) co_return may.error();
+  if (auto may = check_no_wider(call.who, scope); !may) co_return may.error();
   std::optional<milliseconds> time;
   if (lifetime) time = milliseconds(*lifetime);
   auto const token = co_await call.bus.issue_token(std::move(profile), std::move(scope), time);
@@ -44,7 +33,11 @@ awaitable<Result<Response>> issue(Call& call) {
   co_return issued(*token, 201);
 }
 
-awaitable<Result<Response>> list(Call& call) { co_return listed("tokens", co_await call.bus.tokens()); }
+awaitable<Result<Response>> list(Call& call) {
+  auto all = co_await call.bus.tokens();
+  if (all) std::erase_if(*all, [&](TokenInfo const& one) { return check_no_wider(call.who, one.scope).has_error(); });
+  co_return listed("tokens", std::move(all));
+}
 
 awaitable<Result<Response>> check(Call& call) {
   auto const body = call.object();
@@ -56,6 +49,10 @@ awaitable<Result<Response>> check(Call& call) {
 }
 
 awaitable<Result<Response>> revoke(Call& call) {
+  auto const all = co_await call.bus.tokens();
+  if (!all) co_return all.error();
+  if (auto const one = std::ranges::find(*all, call.name, &TokenInfo::jti); one != all->end())
+    if (auto may = check_no_wider(call.who, one->scope); !may) co_return may.error();
   auto const revoked = co_await call.bus.revoke_token(call.name);
   if (revoked) call.sessions.check_tokens_now();
   co_return done(revoked);
@@ -85,6 +82,8 @@ awaitable<Result<Response>> put_attachment(Call& call) {
 }
 
 awaitable<Result<Response>> attachment(Call& call) {
+  auto const may = co_await check_may_see_attachment(call);
+  if (!may) co_return may.error();
   auto bytes = co_await call.bus.attachment_bytes(call.name);
   if (!bytes) co_return bytes.error();
   co_return Response{.content_type = "application/octet-stream", .body = std::move(*bytes)};

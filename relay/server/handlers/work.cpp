@@ -1,12 +1,17 @@
 // Tasks and commands.
 #include "relay/server/route.hpp"
+#include "relay/server/scope.hpp"
 
 namespace ar::relay::server {
 namespace {
 
 using http::Response;
 
-awaitable<Result<Response>> task(Call& call) { co_return shown(co_await call.bus.task(call.number)); }
+awaitable<Result<Response>> task(Call& call) {
+  auto const may = co_await check_may_see_task(call, call.number);
+  if (!may) co_return may.error();
+  co_return shown(co_await call.bus.task(call.number));
+}
 
 awaitable<Result<Response>> set_task(Call& call) {
   auto const body = call.object();
@@ -22,6 +27,9 @@ awaitable<Result<Response>> set_task(Call& call) {
   if (!known) in.fail("status", "is \"" + status.substr(0, 40) + "\", which is no status of a task");
   if (auto error = in.finish()) co_return *error;
   task.status = *known;
+  if (auto may = call.check_agent(task.set_by); !may) co_return may.error();
+  auto const may = co_await check_may_see_task(call, task.id);
+  if (!may) co_return may.error();
   co_return shown(co_await call.bus.set_task(std::move(task)));
 }
 
@@ -34,12 +42,18 @@ awaitable<Result<Response>> send_command(Call& call) {
   auto params = in.object("params");
   auto const expires = in.maybe_integer("expiresAfterMs");
   if (auto error = in.finish()) co_return *error;
+  if (auto may = call.check_agent(target); !may) co_return may.error();
   std::optional<milliseconds> after;
   if (expires) after = milliseconds(*expires);
   co_return shown(co_await call.bus.send_command(std::move(type), std::move(target), std::move(params), after), 201);
 }
 
-awaitable<Result<Response>> command(Call& call) { co_return shown(co_await call.bus.command(call.number)); }
+awaitable<Result<Response>> command(Call& call) {
+  auto const told = co_await call.bus.command(call.number);
+  if (told)
+    if (auto may = call.check_agent(told->target); !may) co_return may.error();
+  co_return shown(told);
+}
 
 awaitable<Result<Response>> pending(Call& call) {
   auto const body = call.object();

@@ -100,6 +100,24 @@ TEST_CASE("RevokingARenewedTokenEndsItsPredecessorToo") {
   CHECK(t.problem(t.bus().check_token(old.token)) == "unauthorized ");
 }
 
+TEST_CASE("RevokingATokenEndsAllItWasRenewedInto") {
+  Contract t;
+  auto const first = t.good(t.bus().issue_token("provider-agent", scope_of_worker(), minutes(10)));
+  auto const other = t.good(t.bus().issue_token("provider-agent", scope_of_worker(), minutes(10)));
+  auto const second = t.good(t.bus().renew_token(first.token));
+  auto const repeated = t.good(t.bus().renew_token(first.token));
+  auto const third = t.good(t.bus().renew_token(repeated.token));
+  SUBCASE("the first one's") { t.good(t.bus().revoke_token(first.info.jti)); }
+  SUBCASE("one's in the middle") { t.good(t.bus().revoke_token(repeated.info.jti)); }
+  SUBCASE("the last one's") { t.good(t.bus().revoke_token(third.info.jti)); }
+  t.restart();
+  for (auto const* gone : {&first, &second, &repeated, &third}) {
+    CHECK(t.code(t.bus().check_token(gone->token)) == "token_revoked");
+    CHECK(t.problem(t.bus().renew_token(gone->token)) == "unauthorized ");
+  }
+  t.good(t.bus().check_token(other.token));
+}
+
 TEST_CASE("OnlyProvidersTokensAreRenewable") {
   Contract t;
   auto const issued = t.good(t.bus().issue_token("operator", TokenScope(), minutes(10)));

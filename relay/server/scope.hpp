@@ -1,0 +1,30 @@
+// What a token that is for some agents only may see and take (docs/relay-protocol.md, "A token for some agents"): it
+// sees the messages that one of its agents sent, has read or is addressed by, and takes those that one is addressed by.
+// An agent's groups are those with which it is registered, whatever a caller says of them; one that is not registered
+// is in none but broadcast. A token for any agent sees and takes everything, and is asked nothing here.
+#pragma once
+#include "relay/server/route.hpp"
+
+namespace ar::relay::server {
+
+/// True: the token is for some agents only.
+bool is_limited(TokenInfo const& who);
+
+/// `said` for a token that is for any agent; else the agent as it is registered.
+awaitable<Result<Identity>> trusted_identity(EmbeddedBus& bus, TokenInfo const& who, Identity said);
+
+/// Of all these the error is `wrong_scope`, or that of a look-up that failed. {message} and {attachment} are the
+/// call's.
+awaitable<Result<void>> check_may_see(Call& call);
+/// As that agent, for which the token must be good; "": as any of the token's.
+awaitable<Result<void>> check_may_take(Call& call, std::string agent_id);
+awaitable<Result<void>> check_may_see_attachment(Call& call);
+/// A task is seen by who set it last and by who sees a message about it; one that does not exist yet is anybody's.
+awaitable<Result<void>> check_may_see_task(Call& call, std::int64_t id);
+/// Leaves those that the token may see.
+awaitable<Result<std::vector<DeadLetter>>> visible(Call& call, std::vector<DeadLetter> letters);
+
+/// A token issues, sees and revokes tokens with no more than it has itself: rights and agents.
+Result<void> check_no_wider(TokenInfo const& who, TokenScope const& scope);
+
+}  // namespace ar::relay::server
