@@ -23,8 +23,7 @@ class CodexBare {
   awaitable<void> open(std::string const& thread) {
     thread_ = thread;
     adapters::codex::Connection::OnFrame on_frame = [this](json const& frame) {
-      if (frame.at("method") == "item/completed" &&
-          adapters::codex::text_at(frame, {"params", "item", "clientId"}) == wanted_) {
+      if (frame.at("method") == "item/completed" && text_at(frame, {"params", "item", "clientId"}) == wanted_) {
         seen_ = true;
         done_.notify_all();
       }
