@@ -50,9 +50,10 @@ struct SessionContext {
   Executor executor;
   std::shared_ptr<Terminal> terminal;
   LaunchRequest request;
-  std::string session_id;  ///< what LaunchPlan said, or the journal
-  std::string transcript;  ///< what the journal knows; may be empty
-  bool adopted = false;    ///< the process ran before this daemon did: find out where it stands
+  std::string session_id;            ///< what LaunchPlan said, or the journal
+  std::string transcript;            ///< what the journal knows; may be empty
+  std::string earlier_transcript{};  ///< the record before that one: what was handed last may be in there
+  bool adopted = false;              ///< the process ran before this daemon did: find out where it stands
   std::function<void(ProviderEvent)> emit;
 };
 

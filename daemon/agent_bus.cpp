@@ -295,7 +295,9 @@ std::string Agent::why_not() const {
 adapters::Witness Agent::witness_offline(adapters::Prompt const& prompt) {
   auto request = launch_request();
   if (!request) return adapters::Witness::pending;
-  return adapter_->witness_offline(*request, record_.transcript, prompt);
+  auto const says = adapter_->witness_offline(*request, record_.transcript, prompt);
+  if (says != adapters::Witness::absent || record_.earlier_transcript.empty()) return says;
+  return adapter_->witness_offline(*request, record_.earlier_transcript, prompt);
 }
 
 void Agent::wanted() {

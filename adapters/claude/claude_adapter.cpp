@@ -89,7 +89,8 @@ class ClaudeAdapter final : public Adapter {
       more = file.read(facts);
       for (auto const& fact : facts) ledger.add(fact);
     }
-    return ledger.consumed(prompt.nonce) ? Witness::accepted : Witness::absent;
+    if (ledger.consumed(prompt.nonce)) return Witness::accepted;
+    return file.unreadable() ? Witness::blind : Witness::absent;
   }
 
  private:

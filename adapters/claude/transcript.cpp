@@ -3,6 +3,7 @@
 #include "adapters/envelope.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
@@ -175,6 +176,7 @@ bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit)
       if (fd >= 0) ::close(fd);
     }
   } const file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
+  unreadable_ = file.fd < 0 && errno != ENOENT;
   if (file.fd < 0) return false;
   struct stat info{};
   if (::fstat(file.fd, &info) == 0 && static_cast<std::uint64_t>(info.st_size) < offset_) {
@@ -186,6 +188,7 @@ bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit)
   for (std::size_t total = 0; total < limit;) {
     auto const n = ::pread(file.fd, buffer.get(), kChunk, static_cast<off_t>(offset_));
     if (n < 0 && errno == EINTR) continue;
+    unreadable_ = n < 0;
     if (n <= 0) return false;
     offset_ += static_cast<std::uint64_t>(n);
     total += static_cast<std::size_t>(n);

@@ -61,18 +61,21 @@ class Ledger {
   std::vector<std::vector<std::string>> queue_;  ///< per queued prompt its nonces, oldest first
 };
 
-/// Follows one file from an offset; absent: nothing yet. A file that shrank is read from its start again.
+/// Follows one file from an offset; not there: nothing yet. A file that shrank is read from its start again.
 class TranscriptFile {
  public:
   explicit TranscriptFile(std::filesystem::path path, std::uint64_t from = 0) : path_(std::move(path)), offset_(from) {}
   /// Reads at most `limit` bytes of what has been appended; true when there may be more.
   bool read(std::vector<TranscriptFact>& facts, std::size_t limit = 8U << 20);
+  /// It could not be read to its end the last time: what it holds is not known.
+  bool unreadable() const { return unreadable_; }
   std::filesystem::path const& path() const { return path_; }
   TranscriptReader const& reader() const { return reader_; }
 
  private:
   std::filesystem::path path_;
   std::uint64_t offset_;
+  bool unreadable_ = false;
   TranscriptReader reader_;
 };
 

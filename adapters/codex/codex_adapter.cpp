@@ -88,7 +88,8 @@ class CodexAdapter final : public Adapter {
     if (transcript.empty()) return Witness::absent;
     Record record(transcript);
     record.read();
-    return record.holds(prompt.nonce) ? Witness::accepted : Witness::absent;
+    if (record.holds(prompt.nonce)) return Witness::accepted;
+    return record.unreadable() ? Witness::blind : Witness::absent;
   }
 
  private:

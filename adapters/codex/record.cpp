@@ -4,6 +4,7 @@
 #include "adapters/envelope.hpp"
 #include "base/json.hpp"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,10 +48,13 @@ std::string taken_nonce(std::string_view line) {
 
 void Record::read() {
   int const fd = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC);
+  unreadable_ = fd < 0 && errno != ENOENT;
   if (fd < 0) return;
   std::vector<char> buffer(1U << 20);
   for (;;) {
     auto const n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset_));
+    if (n < 0 && errno == EINTR) continue;
+    unreadable_ = n < 0;
     if (n <= 0) break;
     offset_ += static_cast<std::uint64_t>(n);
     rest_.append(buffer.data(), static_cast<std::size_t>(n));

@@ -18,12 +18,15 @@ class Record {
 
   /// Reads what has been added since. Blocks for as long as that takes.
   void read();
+  /// It could not be read to its end the last time: what it holds is not known. (Not there: it holds nothing.)
+  bool unreadable() const { return unreadable_; }
   /// As far as it was read, the thread holds this message.
   bool holds(std::string const& nonce) const { return nonces_.contains(nonce); }
 
  private:
   std::filesystem::path file_;
   std::uint64_t offset_ = 0;
+  bool unreadable_ = false;
   std::string rest_{};
   std::set<std::string> nonces_{};
 };

@@ -1,6 +1,7 @@
 // The delivery protocol against a scripted app server: what the real one does too rarely to wait for.
 #include "adapters/codex/session.hpp"
 
+#include "adapters/codex/codex_adapter.hpp"
 #include "adapters/codex/protocol.hpp"
 #include "app_server.hpp"
 #include "base/paths.hpp"
@@ -189,6 +190,31 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
     auto const third = co_await room.session->hand(room.prompt("recorded"), {});
     CHECK(third.outcome == HandOutcome::accepted);
     CHECK(third.proof == "transcript");
+  });
+}
+
+TEST_CASE("ARecordThatCannotBeReadIsNoProofOfAbsence") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    std::filesystem::create_directories(room.server->record);
+    room.answer_start("t1", [&](std::string const&) {
+      room.server->turn_started("t1");
+      room.server->turn_completed("t1", "interrupted");
+    });
+    auto const prompt = room.prompt("taken or not");
+    auto const handing = co_await room.session->hand(prompt, {});
+    CHECK(handing.outcome == HandOutcome::unknown);
+    CHECK((co_await room.session->witness(prompt, false)) == Witness::pending);
+    auto const offline = [&](std::filesystem::path const& record) {
+      return make_codex_adapter()->witness_offline({}, record.string(), prompt);
+    };
+    CHECK(offline(room.server->record) == Witness::blind);
+    std::ofstream(room.dir.path() / "file") << "x";
+    CHECK(offline(room.dir.path() / "file" / "r.jsonl") == Witness::blind);
+    CHECK(offline(room.dir.path() / "none" / "r.jsonl") == Witness::absent);
+    std::filesystem::remove(room.server->record);
+    CHECK((co_await room.session->witness(prompt, false)) == Witness::absent);
   });
 }
 
