@@ -81,6 +81,7 @@ class Agent final : private DeliveryHost {
   bool at_rest() const override { return is_at_rest(state_); }
   bool caught_up() const override { return caught_up_; }
   adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
+  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override;
   void wanted() override;
   Work& work() override { return work_; }
   void work_changed() override { publish(); }

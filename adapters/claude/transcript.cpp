@@ -48,6 +48,8 @@ void read_user(json const& record, std::vector<TranscriptFact>& facts) {
   if (flag(record, "isCompactSummary") || flag(record, "isSidechain")) return;
   auto const message = record.find("message");
   if (message == record.end() || !message->is_object() || !message->contains("content")) return;
+  if (auto source = string_at(record, "promptSource"); !source.empty())
+    facts.push_back({.kind = TranscriptFact::Kind::prompted, .text = std::move(source)});
   for (auto& text : texts_of((*message)["content"])) {
     if (text.starts_with("[Request interrupted by user"))
       facts.push_back({.kind = TranscriptFact::Kind::interrupted});
@@ -62,6 +64,12 @@ void read_assistant(json const& record, std::vector<TranscriptFact>& facts) {
   if (message == record.end() || !message->is_object() || !message->contains("content")) return;
   TranscriptFact fact{.kind = TranscriptFact::Kind::assistant};
   for (auto const& text : texts_of((*message)["content"])) fact.text += text;
+  if (flag(record, "isApiErrorMessage")) {
+    fact.kind = TranscriptFact::Kind::failed;
+    fact.error_kind = string_at(record, "error");
+  } else if (string_at(*message, "model") == "<synthetic>") {
+    return;  // what a resumed session puts in place of the answer that its end cut off
+  }
   if (message->contains("usage") && (*message)["usage"].is_object()) fact.usage = (*message)["usage"];
   facts.push_back(std::move(fact));
 }
@@ -127,7 +135,8 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
   // than parsing them.
   auto const has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
   if (!has(envelope_mark("")) && !has("\"queue-operation\"") && !has("\"type\":\"assistant\"") &&
-      !has("[Request interrupted by user") && !has("\"turn_duration\""))
+      !has("[Request interrupted by user") && !has("\"turn_duration\"") && !has("\"stop_hook_summary\"") &&
+      !has("\"promptSource\""))
     return;
   auto record = json::parse(text, nullptr, false);
   if (!record.is_object()) {
@@ -143,7 +152,9 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
     read_queue_operation(record, facts);
   else if (type == "attachment")
     read_attachment(record, facts);
-  else if (type == "system" && string_at(record, "subtype") == "turn_duration")
+  else if (auto const subtype = string_at(record, "subtype");
+           type == "system" && !flag(record, "isSidechain") &&
+           (subtype == "turn_duration" || subtype == "stop_hook_summary"))
     facts.push_back({.kind = TranscriptFact::Kind::turn_ended});
 }
 

@@ -19,17 +19,20 @@ namespace ar::adapters::claude {
 
 struct TranscriptFact {
   enum class Kind {
+    prompted,     ///< a prompt is taken; `text`: "typed", "queued" (in the CLI itself), ...
     consumed,     ///< the model is given `text`; `nonces`: whole envelopes in it
     enqueued,     ///< waits in the CLI's own queue
     unqueued,     ///< left the queue, to be consumed or edited; `nonces` empty: the oldest one
     interrupted,  ///< a person, or we, pressed Escape
     assistant,    ///< the model's text in `text`, its `usage`
-    turn_ended,
+    failed,       ///< the turn has failed: `text`, `error_kind`
+    turn_ended,   ///< by itself, unless the model goes on after it
   };
   Kind kind;
   std::vector<std::string> nonces{};
   std::string text{};
   json usage{};
+  std::string error_kind{};
 };
 
 class TranscriptReader {

@@ -92,6 +92,11 @@ class CodexAdapter final : public Adapter {
     return record.unreadable() ? Witness::blind : Witness::absent;
   }
 
+  std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,
+                                    std::vector<std::string> const& nonces) const override {
+    return turn_end_in(transcript, nonces);
+  }
+
  private:
   AdapterFacts facts_ = make_facts();
 };
