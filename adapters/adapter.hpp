@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,12 @@ struct SessionContext {
   Executor executor;
   std::shared_ptr<Terminal> terminal;
   LaunchRequest request;
-  std::string session_id;  ///< what LaunchPlan said, or the journal
-  std::string transcript;  ///< what the journal knows; may be empty
-  bool adopted = false;    ///< the process ran before this daemon did: find out where it stands
+  std::string session_id;            ///< what LaunchPlan said, or the journal
+  std::string transcript;            ///< what the journal knows; may be empty
+  std::string earlier_transcript{};  ///< the record before that one: what was handed last may be in there
+  bool adopted = false;              ///< the process ran before this daemon did: find out where it stands
+  /// Adopted: the messages of the turn that was running when the daemon before this one ended, the latest last.
+  std::vector<Prompt> open_turn{};
   std::function<void(ProviderEvent)> emit;
 };
 
@@ -135,6 +139,12 @@ class Adapter {
   /// The witness after the provider's end, without a process: what does the record say?
   virtual Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
                                   Prompt const& prompt) const = 0;
+  /// How the turn ended that took the last of these messages, by the record: for turns whose end nobody saw. Nothing:
+  /// it has not ended there, or the record does not say. Reads the whole record, so it is called on a Worker.
+  virtual std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& /*transcript*/,
+                                            std::vector<std::string> const& /*nonces*/) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace ar::adapters

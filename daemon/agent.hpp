@@ -87,6 +87,7 @@ class Agent final : private DeliveryHost {
   bool caught_up() const override { return caught_up_; }
   std::string no_bus() const override;
   adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
+  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override;
   void wanted() override;
   Work& work() override { return work_; }
   void work_changed() override { publish(); }

@@ -354,7 +354,23 @@ std::string Agent::no_bus() const {
 adapters::Witness Agent::witness_offline(adapters::Prompt const& prompt) {
   auto request = launch_request();
   if (!request) return adapters::Witness::pending;
-  return adapter_->witness_offline(*request, record_.transcript, prompt);
+  auto const says = adapter_->witness_offline(*request, record_.transcript, prompt);
+  if (says != adapters::Witness::absent || record_.earlier_transcript.empty()) return says;
+  return adapter_->witness_offline(*request, record_.earlier_transcript, prompt);
+}
+
+awaitable<std::optional<adapters::TurnEnded>> Agent::turn_end(std::vector<std::string> nonces) {
+  using End = std::optional<adapters::TurnEnded>;
+  auto request = launch_request();
+  if (!request || nonces.empty()) co_return std::nullopt;
+  auto job = [adapter = adapter_, request = std::move(*request), nonces = std::move(nonces),
+              newest = record_.transcript, earlier = record_.earlier_transcript]() -> Result<End> {
+    auto end = adapter->turn_end(request, newest, nonces);
+    if (!end && !earlier.empty()) end = adapter->turn_end(request, earlier, nonces);
+    return end;
+  };
+  auto end = co_await services_.files.run(std::move(job));
+  co_return end ? std::move(*end) : std::nullopt;
 }
 
 void Agent::wanted() {

@@ -126,7 +126,7 @@ awaitable<void> Agent::launch() {
     co_return;
   }
   record_.session_id = plan->session_id;
-  if (!plan->resumes) record_.transcript.clear();
+  if (!plan->resumes) record_.set_transcript({});
   record_.process_token_hash = sha256_hex(token_.token);
   tokens_changed_(*this);
   save();
@@ -190,7 +190,9 @@ void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adop
   if (request) context.request = std::move(*request);
   context.session_id = record_.session_id;
   context.transcript = record_.transcript;
+  context.earlier_transcript = record_.earlier_transcript;
   context.adopted = adopted;
+  if (adopted) context.open_turn = queue_.open_turn();
   context.emit = [this](adapters::ProviderEvent event) { receive(std::move(event)); };
   session_ = adapter_->open(std::move(context));
   session_->start();

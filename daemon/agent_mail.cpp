@@ -35,7 +35,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     on_ready(*ready);
   } else if (auto const* changed = std::get_if<adapters::SessionChanged>(&event)) {
     record_.session_id = changed->session_id;
-    record_.transcript = changed->transcript;
+    record_.set_transcript(changed->transcript);
     save();
     events.append(spec_.id, "session.changed", {{"sessionId", changed->session_id}});
   } else if (std::get_if<adapters::TurnStarted>(&event)) {
@@ -96,7 +96,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
 void Agent::on_ready(adapters::Ready const& ready) {
   provider_ready_ = true;
   if (!ready.session_id.empty()) record_.session_id = ready.session_id;
-  if (!ready.transcript.empty()) record_.transcript = ready.transcript;
+  if (!ready.transcript.empty()) record_.set_transcript(ready.transcript);
   if (!ready.model.empty()) record_.model = ready.model;
   if (!record_.prompt_given && !spec_.prompt.empty()) {
     record_.prompt_given = true;

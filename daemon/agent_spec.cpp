@@ -129,6 +129,7 @@ json to_json(AgentRecord const& r) {
   return {{"providerSession", r.provider_session},
           {"sessionId", r.session_id},
           {"transcript", r.transcript},
+          {"earlierTranscript", r.earlier_transcript},
           {"model", r.model},
           {"tmuxSession", r.tmux_session},
           {"processTokenHash", r.process_token_hash},
@@ -149,6 +150,7 @@ AgentRecord agent_record_from(json const& s) {
   r.provider_session = s.value("providerSession", "");
   r.session_id = s.value("sessionId", "");
   r.transcript = s.value("transcript", "");
+  r.earlier_transcript = s.value("earlierTranscript", "");
   r.model = s.value("model", "");
   r.tmux_session = s.value("tmuxSession", "");
   r.process_token_hash = s.value("processTokenHash", "");

@@ -46,7 +46,8 @@ struct AgentRecord {
   std::string provider_session{};  ///< fresh UUID at every start of the process
   std::string session_id{};        ///< the provider's own session
   std::string transcript{};
-  std::string model{};  ///< as the provider reported it
+  std::string earlier_transcript{};  ///< the record before that one: what was handed last may be in there
+  std::string model{};               ///< as the provider reported it
   std::string tmux_session{};
   std::string process_token_hash{};  ///< SHA-256 of the token its process was started with
   std::int64_t pid = 0;
@@ -57,6 +58,12 @@ struct AgentRecord {
   bool prompt_given = false;      ///< the initial prompt has been queued
   std::vector<WallTime> exits{};  ///< unexpected ones that the restart policy still counts
   WallTime created_at{}, since{}, started_at{};
+
+  void set_transcript(std::string path) {
+    if (path == transcript) return;
+    if (!transcript.empty()) earlier_transcript = std::move(transcript);
+    transcript = std::move(path);
+  }
 };
 json to_json(AgentRecord const& record);
 AgentRecord agent_record_from(json const& stored);

@@ -98,6 +98,8 @@ awaitable<void> DeliveryQueue::run() {
     forget_settled();  // only here, where nothing refers to a delivery
     if (auto* d = next_to_report())
       co_await report(*d);
+    else if (ask_record_ && turn_)
+      co_await ask_record();
     else if (auto* unknown = next_to_resolve())
       co_await resolve(*unknown);
     else if (auto* kept = next_to_give_back())
@@ -165,6 +167,8 @@ Delivery* DeliveryQueue::next_to_hand() {
       hold(*d, "an earlier message is unknown; see `agent-runner ps` and `message show`", true);
     } else if (auto const gate = taker->gate(d->urgent); !gate.empty()) {
       hold(*d, gate, !turn_);  // that a running turn ends first is no news
+    } else if (end_unseen_ && taker->gate(false).empty()) {
+      hold(*d, "how the turn before it ended is being looked up", false);
     } else if (d->retry_at <= Clock::now()) {
       return d;
     } else if (!d->urgent) {

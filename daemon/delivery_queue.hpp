@@ -33,6 +33,8 @@ class DeliveryHost {
   virtual std::string no_bus() const { return {}; }
   /// The record of a provider that has ended.
   virtual adapters::Witness witness_offline(adapters::Prompt const& prompt) = 0;
+  /// How the turn ended that took the last of these, by the provider's record; nothing: it has not, or nobody knows.
+  virtual awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) = 0;
   /// Something waits: a suspended agent should come back.
   virtual void wanted() = 0;
   virtual Work& work() = 0;
@@ -75,6 +77,8 @@ class DeliveryQueue {
   void on_rest();
 
   bool turn_open() const { return turn_.has_value(); }
+  /// The messages of the turn that was running when the daemon before this one ended, the latest last.
+  std::vector<adapters::Prompt> open_turn() const;
   std::size_t waiting() const;      ///< messages not yet accepted
   std::string held_reason() const;  ///< why the first of them waits; empty: nothing holds it
   std::map<relay::MessageId, Delivery> const& open() const { return open_; }
@@ -88,6 +92,7 @@ class DeliveryQueue {
   Delivery* next_to_hand();
   Clock::time_point next_retry() const;
   Clock::time_point watch_for_orphaned_turn();
+  awaitable<void> ask_record();
 
   awaitable<void> report(Delivery& d);
   awaitable<void> resolve(Delivery& d);
@@ -102,8 +107,12 @@ class DeliveryQueue {
 
   void settle_outcome(Delivery& d, adapters::Handing const& handing);
   void accept(Delivery& d, std::string const& proof);
-  void open_turn();
+  void start_turn();
+  void take_up_turn();
   void close_turn(adapters::TurnEnded const& end);
+  void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
+  void ask_to_go_on();
+  std::vector<std::string> nonces_of(Turn const& turn) const;
   void end_delivery(Delivery& d, DeliveryState state, std::string reason);
   void save(Delivery const& d);
   void save(Turn const& turn);
@@ -124,6 +133,10 @@ class DeliveryQueue {
   std::unordered_set<relay::MessageId> in_process_;  ///< handed to the process that runs now
   std::unordered_set<relay::MessageId> ask_witness_;
   std::optional<Turn> turn_;
+  bool end_unseen_ = false;    ///< it may have ended while nobody watched: before the next message, the record is asked
+  bool ask_record_ = false;    ///< ... now
+  bool overdue_ = false;       ///< the provider is at rest: it has ended, whatever the record says
+  bool another_runs_ = false;  ///< if it has ended, another one is running
   std::optional<relay::MessageId> in_hand_;           ///< the delivery being handed over
   std::optional<adapters::TurnEnded> early_end_;      ///< the end of a turn that came while a message was in hand
   std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open

@@ -18,6 +18,20 @@ constexpr auto kGoOn =
     "The provider ended in the middle of its work and was started again; your session was restored. Please go on with "
     "the task of the message(s) named in the subject where you were.";
 
+std::string status_of(TurnEnded const& end) {
+  return end.outcome == TurnEnded::Outcome::completed ? "done"
+         : end.outcome == TurnEnded::Outcome::failed  ? "failed"
+                                                      : "interrupted";
+}
+
+/// The end of a turn of which nothing better is known. Never `done`.
+TurnEnded unseen(std::string why) {
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::interrupted;
+  end.error = std::move(why);
+  return end;
+}
+
 }  // namespace
 
 awaitable<void> DeliveryQueue::resolve(Delivery& d) {
@@ -33,6 +47,15 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
     session_in_use_ = false;
     changed_.notify_all();
   }
+  std::optional<TurnEnded> end;
+  if (witness == Witness::accepted) {
+    std::vector<std::string> nonces{d.nonce};
+    session_in_use_ = true;  // nothing changes under this
+    end = co_await host_.turn_end(std::move(nonces));
+    session_in_use_ = false;
+    changed_.notify_all();
+    if (!end && !running) end = unseen("the provider ended during this turn");
+  }
   if (d.state != State::unknown) co_return;
   services_.events.append(agent_id_, "message.witness",
                           {{"message", d.message},
@@ -41,13 +64,16 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
                                     : witness == Witness::pending ? "pending"
                                                                   : "blind"}});
   if (witness == Witness::accepted) {
-    bool const turn_is_over = !turn_;
+    bool const of_its_own = !turn_;
     accept(d, "transcript");
-    if (turn_is_over) {
-      TurnEnded end;
-      end.outcome = running ? TurnEnded::Outcome::completed : TurnEnded::Outcome::interrupted;
-      end.error = running ? "" : "the provider ended during this turn";
-      close_turn(end);
+    if (end && of_its_own) {
+      close_turn(*end);
+    } else if (end) {  // another one runs by now
+      std::erase(turn_->messages, d.message);
+      save(*turn_);
+      end_with_turn(d, *end);
+    } else if (of_its_own) {
+      end_unseen_ = true;
     }
   } else if (witness == Witness::absent) {
     in_process_.erase(d.message);
@@ -78,7 +104,7 @@ void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
   in_process_.erase(d.message);
   ask_witness_.erase(d.message);
   announce(d, "message.accepted");
-  if (!turn_) open_turn();
+  if (!turn_) start_turn();
   turn_->messages.push_back(d.message);
   d.turn = turn_->number;
   d.state = State::running;
@@ -92,11 +118,12 @@ void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
 
 void DeliveryQueue::on_turn_started() {
   if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);  // what is in hand belongs to the new one
-  if (!turn_) open_turn();
+  if (turn_ && end_unseen_) ask_record_ = another_runs_ = true;
+  if (!turn_) start_turn();
   changed_.notify_all();
 }
 
-void DeliveryQueue::open_turn() {
+void DeliveryQueue::start_turn() {
   turn_.emplace();
   turn_->number = host_.next_turn_number();
   turn_->started_at = wall_now();
@@ -121,13 +148,12 @@ void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
 void DeliveryQueue::close_turn(TurnEnded const& end) {
   if (!turn_) return;
   Turn turn = *std::exchange(turn_, std::nullopt);
+  end_unseen_ = ask_record_ = overdue_ = another_runs_ = false;
   turn.ended_at = wall_now();
   turn.final_text = end.final_text;
   turn.error_kind = end.error_kind;
   turn.error = end.error;
-  turn.status = end.outcome == TurnEnded::Outcome::completed ? "done"
-                : end.outcome == TurnEnded::Outcome::failed  ? "failed"
-                                                             : "interrupted";
+  turn.status = status_of(end);
   save(turn);
   services_.events.append(agent_id_, "turn.ended",
                           {{"turn", turn.number},
@@ -136,15 +162,18 @@ void DeliveryQueue::close_turn(TurnEnded const& end) {
                            {"errorKind", turn.error_kind},
                            {"error", turn.error}});
   for (auto& [id, d] : open_) {
-    if (d.turn != turn.number || d.state != State::running) continue;
-    if (turn.status == "done")
-      end_delivery(d, State::done, turn.final_text);
-    else
-      end_delivery(d, State::failed, turn.error.empty() ? turn.status : turn.status + ": " + turn.error);
+    if (d.turn == turn.number && d.state == State::running) end_with_turn(d, end);
   }
   host_.work().clear({"provider-turn"});
   host_.work_changed();
   changed_.notify_all();
+}
+
+void DeliveryQueue::end_with_turn(Delivery& d, TurnEnded const& end) {
+  if (end.outcome == TurnEnded::Outcome::completed)
+    end_delivery(d, State::done, end.final_text);
+  else
+    end_delivery(d, State::failed, status_of(end) + (end.error.empty() ? "" : ": " + end.error));
 }
 
 void DeliveryQueue::end_delivery(Delivery& d, State state, std::string reason) {
@@ -176,53 +205,112 @@ void DeliveryQueue::on_gate_changed() {
 }
 
 void DeliveryQueue::on_ready() {
-  std::vector<relay::MessageId> cut_off;
-  for (auto const& [id, d] : open_) {
+  for (auto const& [id, d] : open_)
     if (d.state == State::unknown) ask_witness_.insert(id);
-    if (d.state == State::running && d.task && !turn_) cut_off.push_back(id);
-  }
-  if (!cut_off.empty()) {
-    auto const id = next_local_id();
-    std::string names;
-    for (auto message : cut_off) names += (names.empty() ? "message " : ", ") + std::to_string(message);
-    offer_local(id, "agent-runner", "resume", kGoOn);
-    auto& note = open_.at(id);
-    note.subject = names;
-    note.continues = std::move(cut_off);
-    save(note);
-  }
+  ask_to_go_on();
   on_gate_changed();
 }
 
-void DeliveryQueue::on_adopted(bool turn_runs) {
+/// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
+void DeliveryQueue::ask_to_go_on() {
+  std::vector<relay::MessageId> cut_off;
+  for (auto const& [id, d] : open_) {
+    auto const names_it = [id](auto const& entry) {
+      return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();
+    };
+    if (d.state == State::running && d.task && (d.turn == 0 || !turn_) && std::ranges::none_of(open_, names_it))
+      cut_off.push_back(id);
+  }
+  if (cut_off.empty()) return;
+  auto const id = next_local_id();
+  std::string names;
+  for (auto message : cut_off) names += (names.empty() ? "message " : ", ") + std::to_string(message);
+  offer_local(id, "agent-runner", "resume", kGoOn);
+  auto& note = open_.at(id);
+  note.subject = names;
+  note.continues = std::move(cut_off);
+  save(note);
+}
+
+std::vector<adapters::Prompt> DeliveryQueue::open_turn() const {
+  std::vector<Delivery const*> running;
+  for (auto const& [id, d] : open_)
+    if (d.state == State::running && d.turn > 0) running.push_back(&d);
+  std::ranges::sort(running, {}, [](Delivery const* d) { return d->steps.back().second; });
+  std::vector<adapters::Prompt> prompts;
+  for (auto const* d : running) prompts.push_back(prompt_of(*d));
+  return prompts;
+}
+
+std::vector<std::string> DeliveryQueue::nonces_of(Turn const& turn) const {
+  std::vector<std::string> nonces;
+  for (auto const id : turn.messages)
+    if (auto const it = open_.find(id); it != open_.end() && it->second.turn == turn.number)
+      nonces.push_back(it->second.nonce);
+  return nonces;
+}
+
+/// The turn that the journal says was running.
+void DeliveryQueue::take_up_turn() {
   Turn turn;
   for (auto const& [id, d] : open_) {
-    if (d.state != State::running) continue;
+    if (d.state != State::running || d.turn == 0) continue;
     turn.number = std::max(turn.number, d.turn);
     turn.messages.push_back(id);
     turn.started_at = d.steps.back().second;
   }
-  if (!turn_ && turn.number > 0) {
+  if (turn.number == 0) return;
+  auto const messages = turn.messages;
+  if (!turn_)
     turn_ = std::move(turn);
-    for (auto id : turn_->messages) open_.at(id).turn = turn_->number;
-    // How it ended nobody has seen; that it was taken is proved.
-    TurnEnded end;
-    if (!turn_runs) close_turn(end);
+  else  // the provider has told of it already
+    for (auto id : messages)
+      if (std::ranges::find(turn_->messages, id) == turn_->messages.end()) turn_->messages.push_back(id);
+  for (auto id : messages) open_.at(id).turn = turn_->number;
+}
+
+void DeliveryQueue::on_adopted(bool turn_runs) {
+  take_up_turn();
+  if (turn_) {
+    end_unseen_ = ask_record_ = true;
+    another_runs_ = turn_runs;
   } else if (turn_runs) {
     on_turn_started();
   }
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) ask_witness_.insert(id);
+  ask_to_go_on();
   on_gate_changed();
+}
+
+/// Whether the open turn has ended while nobody watched, and how: as far as the provider's own record says.
+awaitable<void> DeliveryQueue::ask_record() {
+  bool const overdue = std::exchange(overdue_, false);
+  ask_record_ = false;
+  auto const number = turn_->number;
+  auto end = co_await host_.turn_end(nonces_of(*turn_));
+  if (!turn_ || turn_->number != number) co_return;
+  if (!end && overdue) end = unseen("how it ended nobody saw, and the provider's record does not say");
+  if (!end) co_return;
+  bool const another_runs = another_runs_;
+  close_turn(*end);
+  if (another_runs) on_turn_started();
 }
 
 awaitable<void> DeliveryQueue::on_process_gone() {
   process_gone_ = true;
   changed_.notify_all();
   while (session_in_use_) co_await changed_.wait();
+  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);
+  // Its turn may have ended before it did, with nobody there to see it.
+  take_up_turn();
+  if (turn_) {
+    auto const number = turn_->number;
+    auto const end = co_await host_.turn_end(nonces_of(*turn_));
+    if (end && turn_ && turn_->number == number) close_turn(*end);
+  }
   for (auto id : in_process_) ask_witness_.insert(id);
   in_process_.clear();
-  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
   auto const why = "interrupted: the provider ended during this turn";
   for (auto& [id, d] : open_) {
@@ -233,10 +321,7 @@ awaitable<void> DeliveryQueue::on_process_gone() {
     else
       end_delivery(d, State::failed, why);
   }
-  TurnEnded end;
-  end.outcome = TurnEnded::Outcome::interrupted;
-  end.error = "the provider ended during this turn";
-  close_turn(end);
+  close_turn(unseen("the provider ended during this turn"));
   host_.work().clear({"provider-turn", "subagent", "message"});
   host_.work_changed();
   changed_.notify_all();
@@ -252,8 +337,8 @@ void DeliveryQueue::on_rest() {
   on_gate_changed();
 }
 
-/// A turn that is open although the provider has been at rest for a while: its end was lost on the way. Closes it, or
-/// says when to look again.
+/// A turn that is open although the provider has been at rest for a while: its end was lost on the way. Has it looked
+/// up, or says when to look again.
 Clock::time_point DeliveryQueue::watch_for_orphaned_turn() {
   auto* const taker = host_.taker();
   bool const at_rest = turn_ && taker && taker->gate(false).empty();
@@ -265,8 +350,7 @@ Clock::time_point DeliveryQueue::watch_for_orphaned_turn() {
   auto const due = *at_rest_since_ + kTurnEndPatience;
   if (Clock::now() < due) return due;
   at_rest_since_.reset();
-  TurnEnded end;
-  close_turn(end);
+  end_unseen_ = ask_record_ = overdue_ = true;
   return Clock::now();
 }
 

@@ -5,6 +5,7 @@
 #include "adapters/claude/profile.hpp"
 #include "adapters/claude/session.hpp"
 #include "adapters/claude/transcript.hpp"
+#include "adapters/claude/turn_record.hpp"
 #include "adapters/claude/versions.hpp"
 #include "adapters/cli_probe.hpp"
 #include "base/paths.hpp"
@@ -83,16 +84,29 @@ class ClaudeAdapter final : public Adapter {
     if (transcript.empty()) return Witness::absent;
     TranscriptFile file(transcript);
     Ledger ledger;
-    bool more = true;
-    while (more) {
-      std::vector<TranscriptFact> facts;
-      more = file.read(facts);
-      for (auto const& fact : facts) ledger.add(fact);
-    }
-    return ledger.consumed(prompt.nonce) ? Witness::accepted : Witness::absent;
+    read_all(file, ledger);
+    if (ledger.consumed(prompt.nonce)) return Witness::accepted;
+    return file.unreadable() ? Witness::blind : Witness::absent;
+  }
+
+  std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,
+                                    std::vector<std::string> const& nonces) const override {
+    TranscriptFile file(transcript);
+    TurnRecord turn({nonces.begin(), nonces.end()});
+    read_all(file, turn);
+    return file.unreadable() ? std::nullopt : turn.end();
   }
 
  private:
+  template <class Reader>
+  static void read_all(TranscriptFile& file, Reader& reader) {
+    for (bool more = true; more;) {
+      std::vector<TranscriptFact> facts;
+      more = file.read(facts);
+      for (auto const& fact : facts) reader.add(fact);
+    }
+  }
+
   AdapterFacts facts_ = make_facts();
 };
 

@@ -54,15 +54,19 @@ void ClaudeSession::start() {
   if (ctx_.adopted) settled_at_ = Clock::now() + kHooksComeBack;
   if (auto added = files_.add(config_dir_ / "sessions"); !added)
     spdlog::error("{}: {}", ctx_.request.agent_id, added.error().message);
+  for (auto const& known : {ctx_.transcript, ctx_.earlier_transcript})
+    if (!known.empty()) records_.insert(known);
+  gate_ = gate(false);
+  read_live_state();
   std::filesystem::path transcript = ctx_.transcript;
-  if (transcript.empty() && !session_id_.empty())
+  // While no daemon ran it may have gone on with another session (/clear): then the journal's record is an old one.
+  bool const moved = ctx_.adopted && live_ && !live_->session_id.empty() && live_->session_id != session_id_;
+  if (moved) session_id_ = live_->session_id;
+  if ((moved || transcript.empty()) && !session_id_.empty())
     transcript = transcript_file(config_dir_, ctx_.request.cwd, session_id_);
   // What an adopted session did before is asked of the record as a whole (witness), not replayed as news.
   if (!transcript.empty()) follow(transcript, true);
-  gate_ = gate(false);
-  read_live_state();
-  if (ctx_.adopted && live_ && !ready_)
-    become_ready(live_->session_id.empty() ? session_id_ : live_->session_id, transcript.string(), {}, true);
+  if (ctx_.adopted && live_ && !ready_) become_ready(session_id_, transcript.string(), {}, true);
   tasks_.spawn("files", watch_files());
   tasks_.spawn("start", watch_start());
 }
@@ -112,6 +116,7 @@ void ClaudeSession::follow(std::filesystem::path transcript, bool from_end) {
     spdlog::error("{}: {}", ctx_.request.agent_id, added.error().message);
   std::error_code ec;
   auto const size = from_end ? std::filesystem::file_size(transcript, ec) : 0;
+  records_.insert(transcript);
   transcript_.emplace(std::move(transcript), ec ? 0 : size);
   read_transcript();
 }
@@ -261,11 +266,13 @@ awaitable<void> ClaudeSession::watch_start() {
 
 Result<json> ClaudeSession::hook(std::string const& event, json const& payload) {
   auto const of_subagent = !text_at(payload, "agent_id").empty();
+  if (!of_subagent && event != "SessionStart" && event != "SessionEnd") follow_session(payload);
   if (event == "SessionStart") {
     hook_session_start(payload);
   } else if (event == "UserPromptSubmit") {
     auto nonces = whole_envelopes(text_at(payload, "prompt"));
     for (auto const& nonce : nonces) early_.try_emplace(nonce, wall_now());
+    submitted_.insert(nonces.begin(), nonces.end());
     turn_started(std::move(nonces));
   } else if (event == "Stop" && !of_subagent) {
     turn_ended({TurnEnded::Outcome::completed, text_at(payload, "last_assistant_message"), {}, {}});
@@ -305,9 +312,24 @@ void ClaudeSession::hook_session_start(json const& payload) {
   read_live_state();
   if (!ready_) return become_ready(id, transcript, text_at(payload, "model"), source == "resume");
   ended_ = false;
-  if (id == session_id_) return;
+  if (id != session_id_) go_on_with(id, transcript, source == "resume");
+}
+
+/// Every hook names its session and record: a SessionStart may have come while no daemon ran.
+void ClaudeSession::follow_session(json const& payload) {
+  auto const id = text_at(payload, "session_id");
+  auto const transcript = text_at(payload, "transcript_path");
+  if (!ready_ || id.empty() || transcript.empty()) return;
+  if (id == session_id_) return follow(transcript, false);
+  read_live_state();
+  // A hook that was late, or another process's.
+  if (live_ && !live_->session_id.empty() && live_->session_id != id) return;
+  go_on_with(id, transcript, false);
+}
+
+void ClaudeSession::go_on_with(std::string const& id, std::string const& transcript, bool from_end) {
   session_id_ = id;
-  if (!transcript.empty()) follow(transcript, source == "resume");
+  if (!transcript.empty()) follow(transcript, from_end);
   emit(SessionChanged{id, transcript});
 }
 

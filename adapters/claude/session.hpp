@@ -71,6 +71,8 @@ class ClaudeSession final : public ProviderSession {
   void read_transcript();
   void end_by_grace();
   void hook_session_start(json const& payload);
+  void follow_session(json const& payload);
+  void go_on_with(std::string const& id, std::string const& transcript, bool from_end);
   void hook_stop_failure(json const& payload);
   void hook_tool(std::string const& event, json const& payload);
   void hook_status_line(json const& payload);
@@ -104,6 +106,7 @@ class ClaudeSession final : public ProviderSession {
   awaitable<bool> wait_for(std::function<bool()> condition, Clock::duration limit);
   void block(std::string reason);
   bool signs_of(std::string const& nonce) const;
+  void look_again_later();
 
   // Set once.
   SessionContext ctx_;
@@ -133,13 +136,15 @@ class ClaudeSession final : public ProviderSession {
   std::string gate_{};                       ///< as announced
   int compactions_ = 0;                      ///< begun so far
   std::map<std::string, WallTime> early_{};  ///< nonces the CLI has taken from its composer, not yet shown to the model
+  std::set<std::string> submitted_{};        ///< nonces of prompts that UserPromptSubmit has shown
   std::deque<std::string> handed_{};         ///< nonces typed by this session, the newest few dozen
   std::set<std::string> typed_labels_{};     ///< how the composer showed our pastes: "[Pasted text #7 +3 lines]"
   std::string in_hand_{};                    ///< the nonce whose proof hand() waits for
   std::string in_hand_text_{};               ///< and what its record has to hold
   bool altered_ = false;                     ///< it holds something else
   Ledger ledger_;
-  std::optional<TranscriptFile> transcript_{};
+  std::optional<TranscriptFile> transcript_{};  ///< the one that is followed
+  std::set<std::filesystem::path> records_{};   ///< all that may hold a prompt of this process
 
   FileWatch files_;
   AsyncMutex keyboard_;  ///< held from the first look at the composer to the sign that Enter was taken

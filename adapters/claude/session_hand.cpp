@@ -26,7 +26,8 @@ constexpr auto kProofPatience = seconds(60);   ///< from the last sign to the pr
 constexpr auto kDraftRest = seconds(5);        ///< a draft untouched for this long may be set aside
 constexpr auto kClearPatience = seconds(20);   ///< to empty a composer line by line
 constexpr auto kWitnessPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
-constexpr std::size_t kRemembered = 64;        ///< own prompts that are recognised in the composer
+constexpr auto kUnreadablePause = seconds(10);
+constexpr std::size_t kRemembered = 64;  ///< own prompts that are recognised in the composer
 
 std::string joined(std::vector<std::string> const& lines) {
   std::string text;
@@ -356,12 +357,12 @@ awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, Handing& handin
 }
 
 awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
-  // The record as a whole, not only what was followed; of the session of that time, and of the present one.
-  std::set<std::filesystem::path> records;
-  if (!ctx_.transcript.empty()) records.insert(ctx_.transcript);
-  if (transcript_) records.insert(transcript_->path());
+  // The records as a whole, not only what was followed; of the sessions of that time, and of the present one.
+  auto const records = records_;
   Ledger whole;
+  bool unreadable = false;
   auto const read_records = [&]() -> awaitable<void> {
+    unreadable = false;
     for (auto const& path : records) {
       TranscriptFile file(path);
       bool more = true;
@@ -371,12 +372,14 @@ awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
         for (auto const& fact : facts) whole.add(fact);
         co_await net::post(ctx_.executor, net::use_awaitable);  // a long record must not hold up the others
       }
+      unreadable |= file.unreadable();
     }
   };
   co_await read_records();
   if (whole.consumed(prompt.nonce)) co_return Witness::accepted;
-  if (process_gone) co_return Witness::absent;
-  if (whole.queued(prompt.nonce) || !ready_ || ended_) co_return Witness::pending;
+  if (process_gone) co_return unreadable ? Witness::blind : Witness::absent;
+  if (unreadable) look_again_later();
+  if (unreadable || whole.queued(prompt.nonce) || !ready_ || ended_) co_return Witness::pending;
 
   // Not in the record of a living process: it may still stand in the composer, or have left it a moment ago.
   auto const lock = co_await keyboard_.lock();
@@ -396,10 +399,23 @@ awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
   std::function<bool()> const shown = [this, nonce] { return ledger_.consumed(nonce); };
   auto const late = co_await wait_for(shown, kWitnessPatience);
   if (late) co_return Witness::accepted;
-  if (ledger_.queued(nonce) || (signs_of(nonce) && turn_running_)) co_return Witness::pending;
+  // What the CLI has submitted is not typed again, whatever the record leaves out.
+  if (ledger_.queued(nonce) || submitted_.contains(nonce) || (signs_of(nonce) && turn_running_))
+    co_return Witness::pending;
   whole = {};
   co_await read_records();
-  co_return whole.consumed(nonce) ? Witness::accepted : Witness::absent;
+  if (whole.consumed(nonce)) co_return Witness::accepted;
+  if (unreadable) look_again_later();
+  co_return unreadable ? Witness::pending : Witness::absent;
+}
+
+/// A record that cannot be read now (no file handle is left, the disk fails) may be later: the question comes again.
+void ClaudeSession::look_again_later() {
+  auto const later = [](ClaudeSession* self) -> awaitable<void> {
+    auto const waited = co_await sleep_for(kUnreadablePause);
+    if (waited) self->emit(GateChanged{self->gate_});
+  };
+  tasks_.spawn("look again", later(this));
 }
 
 }  // namespace ar::adapters::claude

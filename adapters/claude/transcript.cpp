@@ -3,6 +3,7 @@
 #include "adapters/envelope.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
@@ -41,6 +42,8 @@ void read_user(json const& record, std::vector<TranscriptFact>& facts) {
   if (flag(record, "isCompactSummary") || flag(record, "isSidechain")) return;
   auto const message = record.find("message");
   if (message == record.end() || !message->is_object() || !message->contains("content")) return;
+  if (auto source = text_at(record, "promptSource"); !source.empty())
+    facts.push_back({.kind = TranscriptFact::Kind::prompted, .text = std::move(source)});
   for (auto& text : texts_of((*message)["content"])) {
     if (text.starts_with("[Request interrupted by user"))
       facts.push_back({.kind = TranscriptFact::Kind::interrupted});
@@ -55,6 +58,12 @@ void read_assistant(json const& record, std::vector<TranscriptFact>& facts) {
   if (message == record.end() || !message->is_object() || !message->contains("content")) return;
   TranscriptFact fact{.kind = TranscriptFact::Kind::assistant};
   for (auto const& text : texts_of((*message)["content"])) fact.text += text;
+  if (flag(record, "isApiErrorMessage")) {
+    fact.kind = TranscriptFact::Kind::failed;
+    fact.error_kind = text_at(record, "error");
+  } else if (text_at(*message, "model") == "<synthetic>") {
+    return;  // what a resumed session puts in place of the answer that its end cut off
+  }
   if (message->contains("usage") && (*message)["usage"].is_object()) fact.usage = (*message)["usage"];
   facts.push_back(std::move(fact));
 }
@@ -120,7 +129,8 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
   // than parsing them.
   auto const has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
   if (!has(envelope_mark("")) && !has("\"queue-operation\"") && !has("\"type\":\"assistant\"") &&
-      !has("[Request interrupted by user") && !has("\"turn_duration\""))
+      !has("[Request interrupted by user") && !has("\"turn_duration\"") && !has("\"stop_hook_summary\"") &&
+      !has("\"promptSource\""))
     return;
   auto record = json::parse(text, nullptr, false);
   if (!record.is_object()) {
@@ -136,7 +146,9 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
     read_queue_operation(record, facts);
   else if (type == "attachment")
     read_attachment(record, facts);
-  else if (type == "system" && text_at(record, "subtype") == "turn_duration")
+  else if (auto const subtype = text_at(record, "subtype");
+           type == "system" && !flag(record, "isSidechain") &&
+           (subtype == "turn_duration" || subtype == "stop_hook_summary"))
     facts.push_back({.kind = TranscriptFact::Kind::turn_ended});
 }
 
@@ -169,6 +181,7 @@ bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit)
       if (fd >= 0) ::close(fd);
     }
   } const file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
+  unreadable_ = file.fd < 0 && errno != ENOENT;
   if (file.fd < 0) return false;
   struct stat info{};
   if (::fstat(file.fd, &info) == 0 && static_cast<std::uint64_t>(info.st_size) < offset_) {
@@ -180,6 +193,7 @@ bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit)
   for (std::size_t total = 0; total < limit;) {
     auto const n = ::pread(file.fd, buffer.get(), kChunk, static_cast<off_t>(offset_));
     if (n < 0 && errno == EINTR) continue;
+    unreadable_ = n < 0;
     if (n <= 0) return false;
     offset_ += static_cast<std::uint64_t>(n);
     total += static_cast<std::size_t>(n);

@@ -19,17 +19,20 @@ namespace ar::adapters::claude {
 
 struct TranscriptFact {
   enum class Kind {
+    prompted,     ///< a prompt is taken; `text`: "typed", "queued" (in the CLI itself), ...
     consumed,     ///< the model is given `text`; `nonces`: whole envelopes in it
     enqueued,     ///< waits in the CLI's own queue
     unqueued,     ///< left the queue, to be consumed or edited; `nonces` empty: the oldest one
     interrupted,  ///< a person, or we, pressed Escape
     assistant,    ///< the model's text in `text`, its `usage`
-    turn_ended,
+    failed,       ///< the turn has failed: `text`, `error_kind`
+    turn_ended,   ///< by itself, unless the model goes on after it
   };
   Kind kind;
   std::vector<std::string> nonces{};
   std::string text{};
   json usage{};
+  std::string error_kind{};
 };
 
 class TranscriptReader {
@@ -61,18 +64,21 @@ class Ledger {
   std::vector<std::vector<std::string>> queue_;  ///< per queued prompt its nonces, oldest first
 };
 
-/// Follows one file from an offset; absent: nothing yet. A file that shrank is read from its start again.
+/// Follows one file from an offset; not there: nothing yet. A file that shrank is read from its start again.
 class TranscriptFile {
  public:
   explicit TranscriptFile(std::filesystem::path path, std::uint64_t from = 0) : path_(std::move(path)), offset_(from) {}
   /// Reads at most `limit` bytes of what has been appended; true when there may be more.
   bool read(std::vector<TranscriptFact>& facts, std::size_t limit = 8U << 20);
+  /// It could not be read to its end the last time: what it holds is not known.
+  bool unreadable() const { return unreadable_; }
   std::filesystem::path const& path() const { return path_; }
   TranscriptReader const& reader() const { return reader_; }
 
  private:
   std::filesystem::path path_;
   std::uint64_t offset_;
+  bool unreadable_ = false;
   TranscriptReader reader_;
 };
 

@@ -88,7 +88,13 @@ class CodexAdapter final : public Adapter {
     if (transcript.empty()) return Witness::absent;
     Record record(transcript);
     record.read();
-    return record.holds(prompt.nonce) ? Witness::accepted : Witness::absent;
+    if (record.holds(prompt.nonce)) return Witness::accepted;
+    return record.unreadable() ? Witness::blind : Witness::absent;
+  }
+
+  std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,
+                                    std::vector<std::string> const& nonces) const override {
+    return turn_end_in(transcript, nonces);
   }
 
  private:

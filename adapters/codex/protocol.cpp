@@ -38,18 +38,20 @@ std::string error_kind(json const& info) {
   if (info.is_object() && !info.empty()) {
     name = info.begin().key();
     if (auto const& detail = info.begin().value(); detail.is_object())
-      if (auto const code = detail.find("httpStatusCode"); code != detail.end() && code->is_number_integer())
-        status = code->get<std::int64_t>();
+      for (auto const* key : {"httpStatusCode", "http_status_code"})
+        if (auto const code = detail.find(key); code != detail.end() && code->is_number_integer())
+          status = code->get<std::int64_t>();
   }
+  name = snake_case(name);  // as the record has it; the server says it in camelCase
   if (status == 401 || status == 403 || name == "unauthorized") return "authentication_failed";
-  if (status == 429 || name == "responseTooManyFailedAttempts") return "rate_limit";
-  if (name == "usageLimitExceeded") return "usage_limit";
-  if (name == "contextWindowExceeded") return "context_window";
-  if (status >= 500 || name == "internalServerError" || name == "serverOverloaded") return "server_error";
-  if (name == "httpConnectionFailed" || name == "responseStreamConnectionFailed" ||
-      name == "responseStreamDisconnected")
+  if (status == 429 || name == "response_too_many_failed_attempts") return "rate_limit";
+  if (name == "usage_limit_exceeded") return "usage_limit";
+  if (name == "context_window_exceeded") return "context_window";
+  if (status >= 500 || name == "internal_server_error" || name == "server_overloaded") return "server_error";
+  if (name == "http_connection_failed" || name == "response_stream_connection_failed" ||
+      name == "response_stream_disconnected")
     return status == 0 ? "connection_failed" : "http_error";
-  return name.empty() ? "unknown" : snake_case(name);
+  return name.empty() ? "unknown" : name;
 }
 
 std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text) {

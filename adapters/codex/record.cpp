@@ -4,7 +4,10 @@
 #include "adapters/envelope.hpp"
 #include "base/json.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
+#include <functional>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
@@ -19,6 +22,42 @@ std::string words_of(json const& payload) {
   if (content == payload.end() || !content->is_array()) return text;
   for (auto const& part : *content) text += text_at(part, {"text"});
   return text;
+}
+
+TurnEnded end_of(json const& task_complete) {
+  TurnEnded end;
+  end.final_text = text_at(task_complete, {"last_agent_message"});
+  auto const error = task_complete.find("error");
+  if (error == task_complete.end() || !error->is_object()) return end;
+  end.outcome = TurnEnded::Outcome::failed;
+  end.error = text_at(*error, {"message"});
+  auto const info = error->find("codex_error_info");
+  end.error_kind = info == error->end() ? "unknown" : error_kind(*info);
+  return end;
+}
+
+/// Reads on from `offset`; `rest` keeps a line that is not whole yet. False: it could not be read to its end. A file
+/// that is not there is an empty one.
+bool read_lines(std::filesystem::path const& file, std::uint64_t& offset, std::string& rest,
+                std::function<void(std::string_view)> const& line) {
+  int const fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT;
+  std::vector<char> buffer(1U << 20);
+  ssize_t n = 0;
+  while ((n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset))) != 0) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) break;
+    offset += static_cast<std::uint64_t>(n);
+    rest.append(buffer.data(), static_cast<std::size_t>(n));
+    std::size_t at = 0;
+    for (auto end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', at)) {
+      line(std::string_view(rest).substr(at, end - at));
+      at = end + 1;
+    }
+    rest.erase(0, at);
+  }
+  ::close(fd);
+  return n == 0;
 }
 
 }  // namespace
@@ -46,23 +85,38 @@ std::string taken_nonce(std::string_view line) {
 }
 
 void Record::read() {
-  int const fd = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  std::vector<char> buffer(1U << 20);
-  for (;;) {
-    auto const n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset_));
-    if (n <= 0) break;
-    offset_ += static_cast<std::uint64_t>(n);
-    rest_.append(buffer.data(), static_cast<std::size_t>(n));
-    std::size_t at = 0;
-    for (auto end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', at)) {
-      if (auto nonce = taken_nonce(std::string_view(rest_).substr(at, end - at)); !nonce.empty())
-        nonces_.insert(std::move(nonce));
-      at = end + 1;
+  auto const line = [this](std::string_view text) {
+    if (auto nonce = taken_nonce(text); !nonce.empty()) nonces_.insert(std::move(nonce));
+  };
+  unreadable_ = !read_lines(file_, offset_, rest_, line);
+}
+
+std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file, std::vector<std::string> const& nonces) {
+  std::string running, wanted;  // turns, by their ids
+  std::optional<TurnEnded> end;
+  auto const line = [&](std::string_view text) {
+    bool const ours = std::ranges::find(nonces, taken_nonce(text)) != nonces.end();
+    auto const has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
+    if (!ours && !has("\"task_started\"") && !has("\"task_complete\"") && !has("\"turn_aborted\"")) return;
+    auto const record = json::parse(text, nullptr, false);
+    auto const turn = text_at(record, {"payload", "turn_id"});
+    auto const type = text_at(record, {"payload", "type"});
+    if (ours) {
+      wanted = turn.empty() ? running : turn;
+      end.reset();
+    } else if (text_at(record, {"type"}) != "event_msg") {
+      return;
+    } else if (type == "task_started") {
+      running = turn;
+    } else if (auto const whose = turn.empty() ? running : turn; !wanted.empty() && whose == wanted) {
+      if (type == "task_complete") end = end_of(record.at("payload"));
+      if (type == "turn_aborted") end = TurnEnded{TurnEnded::Outcome::interrupted, {}, {}, "the turn was interrupted"};
     }
-    rest_.erase(0, at);
-  }
-  ::close(fd);
+  };
+  std::uint64_t offset = 0;
+  std::string rest;
+  bool const readable = read_lines(file, offset, rest, line);
+  return readable ? end : std::nullopt;
 }
 
 std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home, std::string const& thread) {

@@ -1,11 +1,14 @@
 // Codex's own record of a thread (its "rollout" file): the witness of which messages it has taken.
 #pragma once
+#include "adapters/provider_event.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ar::adapters::codex {
 
@@ -18,12 +21,15 @@ class Record {
 
   /// Reads what has been added since. Blocks for as long as that takes.
   void read();
+  /// It could not be read to its end the last time: what it holds is not known. (Not there: it holds nothing.)
+  bool unreadable() const { return unreadable_; }
   /// As far as it was read, the thread holds this message.
   bool holds(std::string const& nonce) const { return nonces_.contains(nonce); }
 
  private:
   std::filesystem::path file_;
   std::uint64_t offset_ = 0;
+  bool unreadable_ = false;
   std::string rest_{};
   std::set<std::string> nonces_{};
 };
@@ -31,6 +37,10 @@ class Record {
 /// The nonce that one line of a record proves to be taken: a completed user message with our client id, or
 /// the user's words as the model gets them, if they are one of our envelopes and whole. Empty: none.
 std::string taken_nonce(std::string_view line);
+
+/// How the turn ended that took the last of these messages; nothing: it has not, or the record does not say (a process
+/// that dies leaves no line about it).
+std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file, std::vector<std::string> const& nonces);
 
 /// The record of a thread below CODEX_HOME, by its id.
 std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home, std::string const& thread);

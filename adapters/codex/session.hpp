@@ -91,6 +91,7 @@ class CodexSession final : public ProviderSession {
   bool proven(std::string const& nonce) const;
   bool turn_is_over(std::string const& id) const;
   bool record_holds(std::string const& nonce);
+  void look_again_later();
   awaitable<bool> wait_for(std::function<bool()> condition, Clock::duration limit);
 
   // Set once.

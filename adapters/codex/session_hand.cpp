@@ -20,6 +20,7 @@ constexpr auto kProofPatience = seconds(60);
 constexpr auto kSteerPatience = seconds(10);
 /// What a connection that was lost had sent may still be on its way into the server for this long.
 constexpr auto kSettlingTime = seconds(1);
+constexpr auto kUnreadablePause = seconds(10);
 
 bool is_name_part(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == ':';
@@ -137,13 +138,14 @@ awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string cons
   } else if (!open()) {
     handing.outcome = HandOutcome::unknown;
     handing.reason = "the connection to Codex was lost";
-  } else if (over() && turn_.empty()) {
+  } else if (over() && turn_.empty() && !(record_ && record_->unreadable())) {
     // What waits for a tool's end is dropped when the turn is interrupted.
     handing.outcome = HandOutcome::held;
     handing.reason = "the turn it was sent into ended before Codex took it";
   } else {
     handing.outcome = HandOutcome::unknown;
-    handing.reason = "Codex has it and takes it when its tool call ends";
+    handing.reason =
+        over() ? "Codex's record of the thread cannot be read" : "Codex has it and takes it when its tool call ends";
   }
 }
 
@@ -156,7 +158,20 @@ awaitable<Witness> CodexSession::witness(Prompt prompt, bool /*process_gone*/) {
   if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return Witness::accepted;
   // A turn that runs may hold it until its tool call ends.
   if (ended_ || !connection_ || !turn_.empty()) co_return Witness::pending;
+  if (record_ && record_->unreadable()) {
+    look_again_later();
+    co_return Witness::pending;
+  }
   co_return Witness::absent;
+}
+
+/// A record that cannot be read now (no file handle is left, the disk fails) may be later: the question comes again.
+void CodexSession::look_again_later() {
+  auto const later = [](CodexSession* self) -> awaitable<void> {
+    auto const waited = co_await sleep_for(kUnreadablePause);
+    if (waited) self->emit(GateChanged{self->gate_});
+  };
+  tasks_.spawn("look again", later(this));
 }
 
 }  // namespace ar::adapters::codex

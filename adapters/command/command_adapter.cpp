@@ -111,4 +111,11 @@ Witness CommandAdapter::witness_offline(LaunchRequest const& request, std::strin
   return options->proof_complete ? Witness::absent : Witness::blind;
 }
 
+std::optional<TurnEnded> CommandAdapter::turn_end(LaunchRequest const& request, std::string const&,
+                                                  std::vector<std::string> const&) const {
+  auto const options = command::read_options(effective_options(request));
+  if (!options || options->has_turns()) return std::nullopt;  // it keeps no record of them
+  return TurnEnded{};                                         // one that declares none ends them by taking the message
+}
+
 }  // namespace ar::adapters

@@ -16,6 +16,8 @@ class CommandAdapter final : public Adapter {
   bool can_resume(LaunchRequest const& request, std::string const& session_id) const override;
   Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
                           Prompt const& prompt) const override;
+  std::optional<TurnEnded> turn_end(LaunchRequest const& request, std::string const& transcript,
+                                    std::vector<std::string> const& nonces) const override;
 
  private:
   AdapterFacts const facts_;

@@ -23,7 +23,8 @@
 //                     runs nobody sees the last proof
 //   turn_end.pattern  a line that ends the turn; turn_end = "api": it calls the hook TurnEnded; none: the
 //   turn ends
-//                     with the acceptance
+//                     with the acceptance. A turn whose end may have come while no daemon ran counts as
+//                     interrupted after 10 min of silence
 //   max_inline_bytes  larger bodies go as a file (plain 2000, lines 16384, bracketed 65536)
 //   quit_keys         tmux key names or texts that end it; none: SIGHUP, as when its terminal is closed
 #pragma once

@@ -9,8 +9,12 @@
 namespace ar::adapters::command {
 namespace {
 
-constexpr std::size_t kRemembered = 64;  ///< messages whose late proof is still understood
+constexpr std::size_t kRemembered = 64;     ///< messages whose late proof is still understood
+constexpr auto kBeforeOurTime = "journal";  ///< what proved a message that an earlier daemon saw accepted
+constexpr auto kLookAgain = milliseconds(1'000);
 constexpr std::size_t kLongestTurnText = 32U << 10;
+/// A turn whose end may have come while no daemon ran is given up after so much silence.
+constexpr auto kUnseenEndPatience = std::chrono::minutes(10);
 
 bool any_line_matches(Pattern const& pattern, std::string const& text) {
   std::size_t from = 0;
@@ -59,9 +63,39 @@ awaitable<void> CommandSession::become_ready() {
     }
   }
   ready_ = true;
+  for (auto const& prompt : context_.open_turn)
+    typed_.push_back(
+        {prompt.nonce, prompt.message_id, options_.proof_of(prompt.nonce, prompt.message_id), kBeforeOurTime});
+  turn_open_ = !typed_.empty() && options_.has_turns();
   Ready ready;
   ready.session_id = context_.session_id;
+  ready.turn_runs = turn_open_;
   context_.emit(std::move(ready));
+  if (turn_open_) take_up_turn();
+}
+
+/// The open turn began while nobody watched: so may it have ended.
+void CommandSession::take_up_turn() {
+  end_unseen_ = looking_back_ = true;
+  tasks_.spawn("turn", look_for_end());
+}
+
+awaitable<void> CommandSession::look_for_end() {
+  auto watch = co_await context_.terminal->watch_output();
+  (void)co_await follow();
+  if (options_.turn_end) co_await look_back();
+  looking_back_ = false;
+  changed_.notify_all();
+  while (watch && turn_open_ && end_unseen_ && context_.terminal->alive()) {
+    auto const deadline = Clock::now() + kUnseenEndPatience;
+    co_await (*watch)->wait(deadline);
+    (void)(*watch)->take();
+    if (Clock::now() < deadline || !turn_open_ || !end_unseen_) continue;
+    TurnEnded end;
+    end.outcome = TurnEnded::Outcome::interrupted;
+    end.error = "no daemon ran while it worked on this, and it has been silent since: how it ended nobody saw";
+    end_turn(std::move(end));
+  }
 }
 
 std::string CommandSession::gate(bool urgent) const {
@@ -254,19 +288,30 @@ awaitable<void> CommandSession::follow_output(std::unique_ptr<Terminal::OutputWa
 /// on the screen.
 awaitable<void> CommandSession::look_back() {
   auto const screen = co_await context_.terminal->capture();
-  if (!screen) co_return;
-  bool in_turn = false;  // below the proof of the message typed last: an end of turn there is that of its turn
+  if (!screen || typed_.empty()) co_return;
+  // Below the proof of the message typed last: an end of turn there is that of its turn. A proof that was seen before
+  // and is not on the screen any more stood above all of it.
+  auto const shows_proof = [this](std::string const& line) {
+    return std::ranges::any_of(typed_, [&](Typed const& t) { return t.proof && t.proof->matches(line); });
+  };
+  bool in_turn = end_unseen_ && typed_.back().proof && typed_.back().proved_by == kBeforeOurTime &&
+                 std::ranges::none_of(screen->lines, shows_proof);
+  std::string text;
   for (auto const& line : screen->lines) {
     auto const typed = std::ranges::find_if(typed_, [&](Typed const& t) { return t.proof && t.proof->matches(line); });
     if (typed != typed_.end()) {
       proved(*typed, "pattern");
       in_turn = typed->nonce == typed_.back().nonce;
+      text.clear();
     } else if (in_turn && turn_open_ && options_.turn_end && options_.turn_end->matches(line)) {
       TurnEnded end;
-      end.final_text = turn_text_;
+      end.final_text = turn_text_.empty() ? text : turn_text_;
       end_turn(std::move(end));
+    } else if (in_turn && !line.empty()) {
+      text += line + "\n";
     }
   }
+  if (turn_open_ && end_unseen_ && turn_text_.empty()) turn_text_ = std::move(text);
 }
 
 void CommandSession::look_at(std::string const& line) {
@@ -299,6 +344,7 @@ void CommandSession::begin_turn(std::string nonce) {
   started.nonces.push_back(std::move(nonce));
   context_.emit(std::move(started));
   turn_open_ = true;
+  end_unseen_ = false;
   turn_text_.clear();
   if (!options_.has_turns()) end_turn({});
 }
@@ -332,6 +378,7 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
     }
   } else if (event == "TurnStarted") {
     turn_open_ = true;
+    end_unseen_ = false;
     turn_text_.clear();
     context_.emit(TurnStarted{});
   } else if (event == "TurnEnded") {
@@ -358,6 +405,9 @@ awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
   };
   if (proved_before()) co_return Witness::accepted;
   if (!options_.has_proof()) co_return Witness::blind;
+  // The turn before this message's has to be done with first.
+  while (looking_back_ && !process_gone && context_.terminal->alive())
+    co_await changed_.wait(Clock::now() + kLookAgain);
   bool const alive = !process_gone && context_.terminal->alive();
   auto const pattern = options_.proof_of(prompt.nonce, prompt.message_id);
   if (alive) {
@@ -369,12 +419,25 @@ awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
   }
   auto receipt = Receipt::unreadable;
   if (!receipts_.empty()) receipt = find_receipt(receipts_, prompt.nonce);
-  if (receipt == Receipt::there) co_return Witness::accepted;
+  // Its turn began unseen as well. (Told after the witness's word, and before the next message can be handed.)
+  auto const taken_unseen = [&] {
+    auto const typed = std::ranges::find(typed_, prompt.nonce, &Typed::nonce);
+    if (!alive || !options_.has_turns() || typed == typed_.end() || !typed->proved_by.empty()) return;
+    typed->proved_by = "record";
+    begin_turn(prompt.nonce);
+    take_up_turn();
+  };
+  if (receipt == Receipt::there) {
+    taken_unseen();
+    co_return Witness::accepted;
+  }
   if (pattern) {
     // What it wrote while nobody watched is on its screen.
     auto screen = co_await context_.terminal->capture();
-    if (screen && std::ranges::any_of(screen->lines, [&](auto const& line) { return pattern->matches(line); }))
+    if (screen && std::ranges::any_of(screen->lines, [&](auto const& line) { return pattern->matches(line); })) {
+      taken_unseen();
       co_return Witness::accepted;
+    }
   }
   if (proved_before()) co_return Witness::accepted;
   if (alive) {

@@ -51,6 +51,8 @@ class CommandSession final : public ProviderSession {
   awaitable<Result<void>> follow();
   awaitable<void> follow_output(std::unique_ptr<Terminal::OutputWatch> watch);
   awaitable<void> look_back();
+  void take_up_turn();
+  awaitable<void> look_for_end();
   bool output_matters() const;
   void look_at(std::string const& line);
   void proved(Typed& typed, std::string proof);
@@ -64,6 +66,8 @@ class CommandSession final : public ProviderSession {
   bool handing_ = false;
   bool following_ = false;
   bool turn_open_ = false;
+  bool looking_back_ = false;     ///< for that end, on the screen
+  bool end_unseen_ = false;       ///< of the open turn: it may have come while nobody listened
   std::string closed_because_{};  ///< copy mode
   std::string turn_text_{};
   std::deque<Typed> typed_{};

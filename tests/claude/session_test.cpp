@@ -2,6 +2,7 @@
 // rarely to wait for. Time is frozen and moved on by the test.
 #include "adapters/claude/session.hpp"
 
+#include "adapters/claude/claude_adapter.hpp"
 #include "base/json.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
@@ -112,7 +113,7 @@ struct Room {
   std::unique_ptr<claude::ClaudeSession> session;
 
   /// `adopted`: by a daemon that has heard nothing of it yet.
-  explicit Room(bool adopted = false) {
+  explicit Room(bool adopted = false, json const& live_state = {}) {
     std::filesystem::create_directories(dir.path() / "sessions");
     SessionContext context;
     context.adopted = adopted;
@@ -125,7 +126,10 @@ struct Room {
     context.transcript = record.string();
     context.emit = [this](ProviderEvent event) { events.push_back(std::move(event)); };
     session = std::make_unique<claude::ClaudeSession>(std::move(context), claude::Options());
-    if (adopted) cli->dialog = "still drawing";
+    if (!live_state.is_null())
+      std::ofstream(dir.path() / "sessions" / "4711.json") << live_state.dump();
+    else if (adopted)
+      cli->dialog = "still drawing";
     session->start();
     if (adopted) return;
     REQUIRE(
@@ -150,7 +154,11 @@ struct Room {
   }
   /// As the CLI does when it gives a prompt to the model.
   void consume() const { append({{"type", "user"}, {"message", {{"role", "user"}, {"content", cli->pasted}}}}); }
-  void append(json const& line) const { std::ofstream(record, std::ios::app) << line.dump() << "\n" << std::flush; }
+  void append(json const& line) const { append(record, line); }
+  static void append(std::filesystem::path const& record, json const& line) {
+    std::filesystem::create_directories(record.parent_path());
+    std::ofstream(record, std::ios::app) << line.dump() << "\n" << std::flush;
+  }
   void submit() {
     cli->conversation = "\u276f " + cli->pasted.substr(0, cli->pasted.find('\n'));
     cli->composer.clear();
@@ -232,6 +240,78 @@ TEST_CASE("AnAdoptedStartWhoseHookNobodyHeardIsReadyByItsStateFile") {
   };
   CHECK(room.run(ready()));
   CHECK(std::ranges::any_of(room.events, [](auto const& event) { return std::holds_alternative<Ready>(event); }));
+}
+
+TEST_CASE("AnAdoptedOneThatWentOnWithAnotherSessionIsProvedByThatSessionsRecord") {
+  Room room(true, {{"pid", 4711}, {"sessionId", "s2"}, {"status", "idle"}});  // /clear, while no daemon ran
+  auto const fresh = claude::transcript_file(room.dir.path(), room.dir.path(), "s2");
+  room.pass(20ms);
+  REQUIRE(room.all<Ready>().size() == 1);
+  CHECK(room.all<Ready>()[0].session_id == "s2");
+  CHECK(room.all<Ready>()[0].transcript == fresh.string());
+  room.cli->on_enter = [&] {
+    room.cli->composer.clear();
+    room.append(fresh, {{"type", "user"}, {"message", {{"role", "user"}, {"content", room.cli->pasted}}}});
+  };
+  CHECK(room.hand().outcome == HandOutcome::accepted);
+  CHECK(room.ask() == Witness::accepted);
+  CHECK(room.cli->enters == 1);
+}
+
+TEST_CASE("AnyHookTellsWhichSessionAndRecordItIs") {
+  Room room;
+  auto const fresh = room.dir.path() / "projects" / "p" / "s2.jsonl";
+  room.cli->on_enter = [&] {
+    room.cli->composer.clear();
+    REQUIRE(room.session
+                ->hook("UserPromptSubmit",
+                       {{"prompt", room.cli->pasted}, {"session_id", "s2"}, {"transcript_path", fresh.string()}})
+                .has_value());
+    room.append(fresh, {{"type", "user"}, {"message", {{"role", "user"}, {"content", room.cli->pasted}}}});
+  };
+  CHECK(room.hand().outcome == HandOutcome::accepted);
+  REQUIRE(room.all<SessionChanged>().size() == 1);
+  CHECK(room.all<SessionChanged>()[0].session_id == "s2");
+  CHECK(room.all<SessionChanged>()[0].transcript == fresh.string());
+  // One that comes late, or from another process: the live state knows better.
+  std::ofstream(room.dir.path() / "sessions" / "4711.json") << json{{"sessionId", "s2"}, {"status", "idle"}}.dump();
+  REQUIRE(
+      room.session->hook("StatusLine", {{"session_id", "s"}, {"transcript_path", room.record.string()}}).has_value());
+  CHECK(room.all<SessionChanged>().size() == 1);
+}
+
+TEST_CASE("APromptThatWasSubmittedIsNotTypedAgainWhateverTheRecordLeavesOut") {
+  Room room;
+  room.cli->on_enter = [&] {
+    room.cli->composer.clear();
+    REQUIRE(room.session->hook("UserPromptSubmit", {{"prompt", room.cli->pasted}}).has_value());
+  };
+  CHECK(room.hand().outcome == HandOutcome::unknown);
+  REQUIRE(room.session->hook("Stop", {{"last_assistant_message", "done"}}).has_value());
+  CHECK(room.ask() == Witness::pending);
+  room.consume();
+  room.pass(1s);
+  CHECK(room.ask() == Witness::accepted);
+}
+
+TEST_CASE("ARecordThatCannotBeReadIsNoProofOfAbsence") {
+  Room room;
+  room.cli->on_enter = [&] { room.cli->composer.clear(); };
+  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.ask() == Witness::absent);  // not there
+  std::filesystem::create_directories(room.record);
+  CHECK(room.ask() == Witness::pending);
+  CHECK(room.ask(true) == Witness::blind);
+  auto const before = room.all<GateChanged>().size();
+  room.pass(11s);
+  CHECK(room.all<GateChanged>().size() == before + 1);  // so it is asked again
+  auto const offline = [&](std::filesystem::path const& record) {
+    return make_claude_adapter()->witness_offline({}, record.string(), room.prompt());
+  };
+  CHECK(offline(room.record) == Witness::blind);
+  std::ofstream(room.dir.path() / "file") << "x";
+  CHECK(offline(room.dir.path() / "file" / "s.jsonl") == Witness::blind);
+  CHECK(offline(room.dir.path() / "none" / "s.jsonl") == Witness::absent);
 }
 
 TEST_CASE("ASwallowedEnterIsPressedAgain") {

@@ -1,6 +1,7 @@
 #include "adapters/claude/transcript.hpp"
 
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/turn_record.hpp"
 #include "adapters/envelope.hpp"
 #include "base/paths.hpp"
 #include "support/temp_dir.hpp"
@@ -38,7 +39,84 @@ Ledger ledger_of(std::string const& text) {
   return ledger;
 }
 
+json typed(std::string const& text, std::string const& source = "typed") {
+  auto record = user(text);
+  record["promptSource"] = source;
+  return record;
+}
+json says(std::string const& text, std::string const& model = "claude-opus") {
+  return {
+      {"type", "assistant"},
+      {"message", {{"model", model}, {"content", {{{"type", "text"}, {"text", text}}}}, {"stop_reason", "end_turn"}}}};
+}
+json calls_a_tool() {
+  return {{"type", "assistant"}, {"message", {{"content", {{{"type", "tool_use"}, {"name", "Bash"}}}}}}};
+}
+json system_line(std::string const& subtype) { return {{"type", "system"}, {"subtype", subtype}}; }
+
+/// How the turn ended that took kNonce.
+std::optional<TurnEnded> end_of(std::vector<json> const& records, std::set<std::string> nonces = {kNonce}) {
+  std::string text;
+  for (auto const& record : records) text += line(record);
+  TurnRecord turn(std::move(nonces));
+  for (auto const& fact : read_all(text)) turn.add(fact);
+  return turn.end();
+}
+
 }  // namespace
+
+TEST_CASE("ATurnsEndIsReadFromTheTranscript") {
+  using Outcome = TurnEnded::Outcome;
+  auto const prompt = typed(envelope(kNonce));
+  auto const over = system_line("turn_duration");
+  auto const summary = system_line("stop_hook_summary");
+
+  CHECK_FALSE(end_of({says("of others"), over}).has_value());
+  CHECK_FALSE(end_of({prompt}).has_value());
+  CHECK_FALSE(end_of({prompt, says("let me see"), calls_a_tool()}).has_value());
+  auto end = end_of(
+      {typed("before"), says("before"), over, prompt, says("let me see"), calls_a_tool(), says("42"), summary, over});
+  REQUIRE(end.has_value());
+  CHECK(end->outcome == Outcome::completed);
+  CHECK(end->final_text == "42");
+  // What follows is another turn's.
+  end = end_of({prompt, says("42"), over, typed("a person's"), says("another answer"), over});
+  REQUIRE(end.has_value());
+  CHECK(end->final_text == "42");
+  // A hook that has the model go on; prompts that the CLI had queued and gives in one request.
+  CHECK_FALSE(end_of({prompt, says("42"), summary, calls_a_tool()}).has_value());
+  end = end_of({prompt, typed(envelope("aaaaaaaaaa"), "queued"), says("both"), over});
+  REQUIRE(end.has_value());
+  CHECK(end->final_text == "both");
+  // Of several messages the latest counts.
+  end = end_of({prompt, says("one"), over, typed(envelope("aaaaaaaaaa")), says("two"), over}, {kNonce, "aaaaaaaaaa"});
+  REQUIRE(end.has_value());
+  CHECK(end->final_text == "two");
+}
+
+TEST_CASE("AFailedAnInterruptedAndACutOffTurnAreToldApart") {
+  using Outcome = TurnEnded::Outcome;
+  auto const prompt = typed(envelope(kNonce));
+  auto const over = system_line("turn_duration");
+  auto refused = says("API Error: 429", "<synthetic>");
+  refused["isApiErrorMessage"] = true;
+  refused["error"] = "rate_limit";
+  auto end = end_of({prompt, refused, over});
+  REQUIRE(end.has_value());
+  CHECK(end->outcome == Outcome::failed);
+  CHECK(end->error_kind == "rate_limit");
+  CHECK(end->error == "API Error: 429");
+
+  end = end_of({prompt, says("half"), user("[Request interrupted by user]")});
+  REQUIRE(end.has_value());
+  CHECK(end->outcome == Outcome::interrupted);
+  CHECK(end->final_text == "half");
+
+  // Killed in the middle, resumed, and given something else: that is not how this one ended.
+  CHECK_FALSE(
+      end_of({prompt, calls_a_tool(), says("No response requested.", "<synthetic>"), typed("other"), says("no"), over})
+          .has_value());
+}
 
 TEST_CASE("APromptInAUserRecordIsConsumedHoweverTheBytesArrive") {
   auto const text =

@@ -1,6 +1,7 @@
 // The delivery protocol against a scripted app server: what the real one does too rarely to wait for.
 #include "adapters/codex/session.hpp"
 
+#include "adapters/codex/codex_adapter.hpp"
 #include "adapters/codex/protocol.hpp"
 #include "app_server.hpp"
 #include "base/paths.hpp"
@@ -190,6 +191,78 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
     CHECK(third.outcome == HandOutcome::accepted);
     CHECK(third.proof == "transcript");
   });
+}
+
+TEST_CASE("ARecordThatCannotBeReadIsNoProofOfAbsence") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    std::filesystem::create_directories(room.server->record);
+    room.answer_start("t1", [&](std::string const&) {
+      room.server->turn_started("t1");
+      room.server->turn_completed("t1", "interrupted");
+    });
+    auto const prompt = room.prompt("taken or not");
+    auto const handing = co_await room.session->hand(prompt, {});
+    CHECK(handing.outcome == HandOutcome::unknown);
+    CHECK((co_await room.session->witness(prompt, false)) == Witness::pending);
+    auto const offline = [&](std::filesystem::path const& record) {
+      return make_codex_adapter()->witness_offline({}, record.string(), prompt);
+    };
+    CHECK(offline(room.server->record) == Witness::blind);
+    std::ofstream(room.dir.path() / "file") << "x";
+    CHECK(offline(room.dir.path() / "file" / "r.jsonl") == Witness::blind);
+    CHECK(offline(room.dir.path() / "none" / "r.jsonl") == Witness::absent);
+    std::filesystem::remove(room.server->record);
+    CHECK((co_await room.session->witness(prompt, false)) == Witness::absent);
+  });
+}
+
+TEST_CASE("ATurnsEndIsReadFromTheRecord") {
+  using Outcome = TurnEnded::Outcome;
+  test::TempDir dir;
+  auto const file = dir.path() / "rollout.jsonl";
+  auto const told = [&](char const* type, std::string const& turn, json more = json::object()) {
+    more["type"] = type;
+    if (!turn.empty()) more["turn_id"] = turn;
+    std::ofstream(file, std::ios::app) << json{{"type", "event_msg"}, {"payload", more}}.dump() << "\n";
+  };
+  auto const taken = [&](std::string const& nonce, std::string const& turn) {
+    told("item_completed", turn, {{"item", {{"type", "UserMessage"}, {"client_id", codex::client_id(nonce)}}}});
+  };
+  CHECK_FALSE(codex::turn_end_in(file, {"n1"}).has_value());
+  told("task_started", "t1");
+  taken("n1", "t1");
+  CHECK_FALSE(codex::turn_end_in(file, {"n1"}).has_value());
+  told("task_complete", "t1", {{"last_agent_message", "42"}});
+  told("task_started", "t2");
+  taken("n2", "");
+  told("task_complete", "t2",
+       {{"last_agent_message", nullptr},
+        {"error",
+         {{"message", "no"}, {"codex_error_info", {{"http_connection_failed", {{"http_status_code", 401}}}}}}}});
+  told("task_started", "t3");
+  taken("n3", "t3");
+  told("turn_aborted", "t3", {{"reason", "interrupted"}});
+  told("task_started", "t4");
+  taken("n4", "t4");
+  told("task_started", "t5");  // t4's process has died
+  told("task_complete", "t5", {{"last_agent_message", "another turn's"}});
+
+  auto end = codex::turn_end_in(file, {"n1"});
+  REQUIRE(end.has_value());
+  CHECK(end->outcome == Outcome::completed);
+  CHECK(end->final_text == "42");
+  end = codex::turn_end_in(file, {"n1", "n2"});
+  REQUIRE(end.has_value());
+  CHECK(end->outcome == Outcome::failed);
+  CHECK(end->error == "no");
+  CHECK(end->error_kind == "authentication_failed");
+  end = codex::turn_end_in(file, {"n3"});
+  REQUIRE(end.has_value());
+  CHECK(end->outcome == Outcome::interrupted);
+  CHECK_FALSE(codex::turn_end_in(file, {"n4"}).has_value());
+  CHECK_FALSE(codex::turn_end_in(dir.path(), {"n1"}).has_value());
 }
 
 TEST_CASE("ALostConnectionLeavesTheMessageUnknownAndTheWitnessTells") {

@@ -41,12 +41,13 @@ class Agent {
     open(false);
     if (wait_until_ready) co_await until_event<Ready>();
   }
-  void open(bool adopted) {
+  void open(bool adopted, std::vector<Prompt> open_turn = {}) {
     SessionContext context;
     context.executor = lab_.io.get_executor();
     context.terminal = terminal_;
     context.request = request_;
     context.adopted = adopted;
+    context.open_turn = std::move(open_turn);
     context.emit = [heard = heard_](ProviderEvent event) {
       heard->events.push_back(std::move(event));
       heard->changed.notify_all();

@@ -214,6 +214,76 @@ TEST_CASE("ALateProofIsHeardAndAnAdoptedProgramsProofIsOnItsScreen") {
   });
 }
 
+TEST_CASE("ATurnThatWasOpenWhenTheDaemonDiedIsAwaited") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(lab, "long",
+                shell("stty -echo; while read -r line; do n=${line#*runner }; echo took ${n%% *}; "
+                      "read -r go; echo working; [ $go = long ] && seq 200; echo answered; done",
+                      R"({"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^answered"}})"));
+    co_await agent.start();
+    auto const terminal = agent.terminal_ptr();
+    std::size_t turns = 0;
+    // Its end comes: to the next daemon; to nobody, and stands on the screen; to nobody, and its beginning has left it.
+    for (std::string const how : {"later", "unseen", "long"}) {
+      auto const prompt = agent.prompt(how);
+      Handing handing;
+      co_await agent.hand(prompt, handing);
+      CHECK(handing.outcome == HandOutcome::accepted);
+      CHECK(agent.count<TurnEnded>() == turns);
+      co_await agent.session().stop();
+      if (how != "later") {
+        co_await terminal->paste_and_enter(how);
+        co_await Lab::until(terminal, "answered");
+      }
+      agent.open(true, {prompt});
+      auto const ready = co_await agent.until_event<Ready>(turns + 2);
+      CHECK(ready.turn_runs);
+      if (how == "later") {
+        CHECK(agent.session().gate(false) == "a turn is running");
+        CHECK(agent.session().gate(true).empty());
+        co_await terminal->paste_and_enter(how);
+      }
+      auto const ended = co_await agent.until_event<TurnEnded>(++turns);
+      CHECK(ended.outcome == TurnEnded::Outcome::completed);
+      CHECK(ended.final_text.find(how == "long" ? "200" : "working") != std::string::npos);
+      CHECK(agent.session().gate(false).empty());
+    }
+    CHECK(agent.count<TurnEnded>() == turns);
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("AProofThatNobodySawBeginsItsTurn") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(
+        lab, "silent",
+        shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; "
+              "read -r go; echo answered; done",
+              R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200,"turn_end":{"pattern":"^answered"}})"));
+    co_await agent.start();
+    auto const terminal = agent.terminal_ptr();
+    auto const prompt = agent.prompt("and the daemon dies");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::unknown);
+    co_await agent.session().stop();
+    co_await terminal->paste_and_enter("go");
+    co_await Lab::until(terminal, "took " + prompt.nonce);
+    agent.open(true);
+    co_await agent.until_event<Ready>(2);
+    auto const says = co_await agent.session().witness(prompt, false);
+    CHECK(says == Witness::accepted);
+    CHECK(agent.session().gate(false) == "a turn is running");
+    co_await terminal->paste_and_enter("go");
+    auto const ended = co_await agent.until_event<TurnEnded>();
+    CHECK(ended.outcome == TurnEnded::Outcome::completed);
+    CHECK(agent.session().gate(false).empty());
+    co_await agent.stop();
+  });
+}
+
 TEST_CASE("InterruptAndQuitReachTheProgram") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {

@@ -81,8 +81,9 @@ class World final : public DeliveryHost {
     queue.emplace(*services_, "a", *this);
     tasks_.emplace(io.get_executor(), "test");
   }
-  /// As after a crash: what the journal holds is all there is.
-  awaitable<void> load() {
+  /// As after a crash: what the journal holds is all there is. `adopted`: the provider has lived on.
+  enum class Provider { fresh, adopted_busy, adopted_at_rest, gone };
+  awaitable<void> load(Provider provider = Provider::fresh) {
     co_await events_->load(30);
     auto query = [](Database& db) -> Result<std::vector<Delivery>> {
       std::vector<Delivery> open;
@@ -104,7 +105,11 @@ class World final : public DeliveryHost {
     subscription_ = bus->subscribe(who, "a", std::move(hints));
     auto unread = co_await bus->unread(who, 100);
     for (auto& m : *unread) queue->offer(m);
-    queue->on_ready();
+    if (provider == Provider::gone) co_await queue->on_process_gone();
+    if (provider == Provider::fresh || provider == Provider::gone)
+      queue->on_ready();
+    else
+      queue->on_adopted(provider == Provider::adopted_busy);
   }
   awaitable<void> end() {
     subscription_.reset();
@@ -155,6 +160,10 @@ class World final : public DeliveryHost {
   bool caught_up() const override { return has_unread; }
   std::string why_not() const override { return "no process"; }
   Witness witness_offline(Prompt const&) override { return offline_says; }
+  awaitable<std::optional<TurnEnded>> turn_end(std::vector<std::string> nonces) override {
+    asked_record = std::move(nonces);
+    co_return record_says;
+  }
   void wanted() override {}
   Work& work() override { return work_; }
   void work_changed() override {}
@@ -168,6 +177,8 @@ class World final : public DeliveryHost {
   bool resting = false;
   bool has_unread = true;
   Witness offline_says = Witness::absent;
+  std::optional<TurnEnded> record_says{};
+  std::vector<std::string> asked_record{};
   std::int64_t turns = 0;
   std::unique_ptr<relay::EmbeddedBus> bus;
   std::optional<DeliveryQueue> queue;
@@ -665,4 +676,117 @@ TEST_CASE("ADaemonKilledAfterHandingAsksTheWitnessAndDoesNotTypeAgain") {
       co_await after.end();
     });
   }
+}
+
+namespace {
+
+/// A message with task 9 that wants a reply is running when the daemon is killed. What the next one makes of it: the
+/// outcome, the task and the reply.
+struct Next {
+  World::Provider provider = World::Provider::adopted_at_rest;
+  std::optional<TurnEnded> record{};
+  std::function<awaitable<void>(World&, relay::MessageId)> then{};
+};
+void after_a_kill_mid_turn(Next next) {
+  test::TempDir temp;
+  relay::MessageId id = 0;
+  std::string nonce;
+  {
+    net::io_context io(1);
+    World before(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await before.load();
+      id = co_await before.send([](relay::NewMessage& m) {
+        m.claimable = true;
+        m.payload["taskId"] = 9;
+        m.payload["replyRequested"] = true;
+      });
+      CHECK(co_await before.until([&] { return before.state(id) == DeliveryState::running; }));
+      nonce = before.session.handed[0].nonce;
+      co_await before.end();
+    });
+  }
+  net::io_context io(1);
+  World after(io, temp.path());
+  after.turns = 1;
+  after.record_says = next.record;
+  if (next.provider == World::Provider::adopted_busy) after.session.closed_unless_urgent = "a turn is running";
+  test::run(io, [&]() -> awaitable<void> {
+    co_await after.load(next.provider);
+    co_await next.then(after, id);
+    CHECK(after.asked_record == std::vector<std::string>{nonce});
+    co_await after.end();
+  });
+}
+TurnEnded ended(TurnEnded::Outcome outcome, std::string text, std::string error = {}) {
+  return {outcome, std::move(text), {}, std::move(error)};
+}
+awaitable<std::vector<std::string>> replies_to(World& w, relay::MessageId id) {
+  relay::MessageFilter answers;
+  answers.reply_to = id;
+  auto found = co_await w.bus->messages(answers);
+  std::vector<std::string> bodies;
+  for (auto const& reply : *found) bodies.push_back(reply.body);
+  co_return bodies;
+}
+
+}  // namespace
+
+TEST_CASE("ATurnThatEndedWhileNoDaemonRanEndsAsTheProvidersRecordSays") {
+  for (auto const provider : {World::Provider::adopted_at_rest, World::Provider::gone}) {
+    after_a_kill_mid_turn(
+        {provider, ended(TurnEnded::Outcome::completed, "42"), [](World& w, relay::MessageId id) -> awaitable<void> {
+           CHECK(co_await w.until([&] { return w.gone(id); }));
+           auto const task = co_await w.bus->task(9);
+           CHECK(task->status == relay::TaskStatus::done);
+           CHECK(co_await replies_to(w, id) == std::vector<std::string>{"42"});
+           CHECK(w.session.handed.empty());
+         }});
+    after_a_kill_mid_turn({provider, ended(TurnEnded::Outcome::failed, "", "rate limited"),
+                           [](World& w, relay::MessageId id) -> awaitable<void> {
+                             CHECK(co_await w.until([&] { return w.gone(id); }));
+                             auto const task = co_await w.bus->task(9);
+                             CHECK(task->status == relay::TaskStatus::failed);
+                             CHECK(task->body.find("rate limited") != std::string::npos);
+                             CHECK((co_await replies_to(w, id)).empty());
+                           }});
+  }
+}
+
+TEST_CASE("ATurnWhoseEndNobodyKnowsIsNeverDone") {
+  after_a_kill_mid_turn(
+      {World::Provider::adopted_at_rest, std::nullopt, [](World& w, relay::MessageId id) -> awaitable<void> {
+         auto const next = co_await w.send();
+         CHECK(co_await w.until([&] { return w.queue->held_reason().find("looked up") != std::string::npos; }));
+         CHECK(w.state(id) == DeliveryState::running);
+         CHECK(co_await w.until([&] { return w.gone(id); }));
+         auto const task = co_await w.bus->task(9);
+         CHECK(task->status == relay::TaskStatus::failed);
+         CHECK(task->body.find("nobody saw") != std::string::npos);
+         CHECK(co_await w.until([&] { return w.state(next) == DeliveryState::running; }));
+       }});
+}
+
+TEST_CASE("ATurnThatRunsOnOverTheDaemonsDeathIsAwaited") {
+  after_a_kill_mid_turn(
+      {World::Provider::adopted_busy, std::nullopt, [](World& w, relay::MessageId id) -> awaitable<void> {
+         co_await sleep_for(3500ms);  // longer than the patience with a provider at rest
+         CHECK(w.state(id) == DeliveryState::running);
+         w.end_turn("43");
+         CHECK(co_await w.until([&] { return w.gone(id); }));
+         auto const task = co_await w.bus->task(9);
+         CHECK(task->status == relay::TaskStatus::done);
+         CHECK(co_await replies_to(w, id) == std::vector<std::string>{"43"});
+       }});
+}
+
+TEST_CASE("ATurnThatAPersonBeganMeanwhileDoesNotAnswerForTheOneBefore") {
+  after_a_kill_mid_turn({World::Provider::adopted_busy, ended(TurnEnded::Outcome::completed, "42"),
+                         [](World& w, relay::MessageId id) -> awaitable<void> {
+                           CHECK(co_await w.until([&] { return w.gone(id); }));
+                           CHECK(w.queue->turn_open());
+                           w.end_turn("the person's");
+                           CHECK_FALSE(w.queue->turn_open());
+                           CHECK(co_await replies_to(w, id) == std::vector<std::string>{"42"});
+                         }});
 }

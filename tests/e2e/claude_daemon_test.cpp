@@ -4,8 +4,27 @@
 #include "e2e/stub.hpp"
 #include "system/installation.hpp"
 
+#include <fstream>
+
 using ar::json;
 using ar::test::Installation;
+
+namespace {
+
+/// What the CLI says of itself; it is read while no daemon runs.
+json live_state(Installation& home, int pid) {
+  std::ifstream file(home.work() / "config-cc" / "sessions" / (std::to_string(pid) + ".json"));
+  return json::parse(file, nullptr, false);
+}
+std::size_t seen_by_model(Installation& home, ar::test::Stub const& stub, std::int64_t id) {
+  auto const asked = home.run_program("/usr/bin/curl", {"-s", stub.url() + "/__prompts"}, "");
+  auto const header = "message " + std::to_string(id) + " ";
+  std::size_t seen = 0;
+  for (auto at = asked.out.find(header); at != std::string::npos; at = asked.out.find(header, at + 1)) ++seen;
+  return seen;
+}
+
+}  // namespace
 
 TEST_CASE("MessagesReachClaudeOnceOverTheDeathOfTheDaemonAndOfTheCli") {
   auto const claude = ar::test::claude_offline();
@@ -43,12 +62,55 @@ TEST_CASE("MessagesReachClaudeOnceOverTheDeathOfTheDaemonAndOfTheCli") {
   CHECK(home.agent("cc")["restarts"] == 1);
 
   // The session was resumed, so its newest conversation holds all of it.
-  auto const asked = home.run_program("/usr/bin/curl", {"-s", stub.url() + "/__prompts"}, "");
   for (auto id : ids) {
-    auto const header = "message " + std::to_string(id) + " ";
-    std::size_t seen = 0;
-    for (auto at = asked.out.find(header); at != std::string::npos; at = asked.out.find(header, at + 1)) ++seen;
-    CHECK_MESSAGE(seen == 1, header, "seen ", seen, " times");
+    CHECK_MESSAGE(seen_by_model(home, stub, id) == 1, "message ", id);
     CHECK(home.message(id)["readBy"] == json::array({"cc"}));
   }
+}
+
+TEST_CASE("WhatClaudeDidWhileNoDaemonRanIsKnownToTheNext") {
+  auto const claude = ar::test::claude_offline();
+  Installation home;
+  ar::test::Stub stub;
+  ar::test::spawn_claude(home, "cc", claude, stub);
+  home.wait_for_state("cc", "idle");
+  auto const pid = home.agent("cc")["pid"].get<int>();
+  auto const status = [&] { return live_state(home, pid).value("status", ""); };
+
+  // A turn ends well, and one with an error: to nobody.
+  for (std::string const end : {"[[say:the answer]]", "[[fail:400]]"}) {
+    auto const id = home.send("cc", "[[bash:sleep 3]]" + end);
+    CHECK(Installation::eventually([&] { return home.delivery_state(id) == "running"; }));
+    home.kill_daemon();
+    CHECK(Installation::eventually([&] { return status() == "idle"; }));
+    home.good({"up"});
+    CHECK(Installation::eventually([&] {
+      auto const state = home.delivery_state(id);
+      return state == "done" || state == "failed";
+    }));
+    auto const shown = home.message(id);
+    CHECK_MESSAGE(shown["deliveries"][0]["state"] == (end.starts_with("[[say") ? "done" : "failed"), shown.dump(1));
+    CHECK(shown.dump().find(end.starts_with("[[say") ? "the answer\"" : "stub failure 400") != std::string::npos);
+  }
+
+  // A person clears the context: to nobody. The next message is proved by the new session's record.
+  auto const session = live_state(home, pid).value("sessionId", "");
+  home.kill_daemon();
+  auto const tmux = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"-S", (home.state() / "run" / "tmux.sock").string(), "send-keys", "-t", "=ar-cc:"});
+    home.run_program("/usr/bin/tmux", words, "");
+  };
+  tmux({"-l", "/clear"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  tmux({"Enter"});
+  CHECK(Installation::eventually([&] { return live_state(home, pid).value("sessionId", session) != session; }));
+  home.good({"up"});
+  home.wait_for_state("cc", "idle");
+  auto const id = home.send("cc", "after the clear");
+  CHECK(Installation::eventually([&] { return home.delivery_state(id) == "done"; }));
+  auto const shown = home.message(id)["deliveries"][0];
+  CHECK_MESSAGE(shown["attempts"] == 1, shown.dump(1));
+  CHECK(shown["proof"] == "transcript");
+  CHECK(seen_by_model(home, stub, id) == 1);
+  CHECK(home.agent("cc")["providerSession"] != session);
 }

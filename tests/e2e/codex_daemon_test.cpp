@@ -126,6 +126,34 @@ TEST_CASE("MessagesReachCodexAndAnswersComeBack") {
   CHECK(road.home.agent("cx")["state"] == "stopped");
 }
 
+TEST_CASE("ATurnOfCodexThatEndsWhileNoDaemonRunsIsReportedAsItEnded") {
+  Road road;
+  road.spawn();
+  auto& home = road.home;
+  auto const record_has = [&](std::string const& text) {
+    for (auto const& file : std::filesystem::recursive_directory_iterator(home.work() / "codex-home" / "sessions")) {
+      std::ifstream in(file.path(), std::ios::binary);
+      std::stringstream words;
+      words << in.rdbuf();
+      if (words.str().find(text) != std::string::npos) return true;
+    }
+    return false;
+  };
+  for (std::string const end : {"[[say:the answer]]", "[[fail:400]]"}) {
+    auto const id = road.ask("[[sleep:3000]]" + end);
+    CHECK(Installation::eventually([&] { return home.delivery_state(id) == "running"; }));
+    home.kill_daemon();
+    auto const last = end.starts_with("[[say") ? "\"last_agent_message\":\"the answer\"" : "stub failure 400";
+    CHECK(Installation::eventually([&] { return record_has(last); }));
+    home.good({"up"});
+    CHECK(Installation::eventually([&] { return road.taken(id); }));
+    auto const shown = home.message(id);
+    CHECK_MESSAGE(shown["deliveries"][0]["state"] == (end.starts_with("[[say") ? "done" : "failed"), shown.dump(1));
+    CHECK(shown.dump().find(end.starts_with("[[say") ? "the answer\"" : "stub failure 400") != std::string::npos);
+  }
+  road.check_model_side();
+}
+
 TEST_CASE("MessagesReachCodexOnceOverTheDeathOfTheDaemonTheAppServerAndTheScreen") {
   Road road;
   auto const* const kills = std::getenv("E2E_KILLS");

@@ -57,6 +57,37 @@ TEST_CASE("MessagesSentAroundADaemonsDeathArriveOnce") {
   CHECK(taken == static_cast<int>(ids.size()));
 }
 
+TEST_CASE("ATurnOverTheDaemonsDeathIsAwaitedAndNothingIsTypedIntoIt") {
+  Installation home;
+  auto const go = home.work() / "go";
+  json const options = {{"proof", {{"pattern", "took {nonce}"}}}, {"turn_end", {{"pattern", "^answered"}}}};
+  home.spawn("slow", {"--options", options.dump(), "--", "sh", "-c",
+                      "stty -echo; while read -r line; do n=${line#*runner }; echo took ${n%% *}; "
+                      "while [ ! -e " +
+                          go.string() + " ]; do sleep 0.1; done; rm " + go.string() +
+                          "; echo the result; echo answered; done"});
+  auto const first = home.send("slow", "work");
+  CHECK(Installation::eventually([&] { return home.delivery_state(first) == "running"; }));
+  home.kill_daemon();
+  home.good({"up"});
+  home.wait_for_state("slow", "busy");
+  auto const second = home.send("slow", "more work");
+  std::this_thread::sleep_for(std::chrono::seconds(4));  // longer than the patience with a provider at rest
+  CHECK(home.delivery_state(first) == "running");
+  CHECK(home.delivery_state(second) == "held");
+  std::ofstream(go) << "";
+  CHECK(Installation::eventually([&] { return home.delivery_state(first) == "done"; }));
+  CHECK(home.message(first).dump().find("the result") != std::string::npos);
+  CHECK(Installation::eventually([&] { return home.delivery_state(second) == "running"; }));
+  // The end comes while no daemon runs.
+  home.kill_daemon();
+  std::ofstream(go) << "";
+  CHECK(Installation::eventually([&] { return !std::filesystem::exists(go); }));
+  home.good({"up"});
+  CHECK(Installation::eventually([&] { return home.delivery_state(second) == "done"; }));
+  CHECK(home.message(second).dump().find("the result") != std::string::npos);
+}
+
 TEST_CASE("DownLeavesAgentsUpTakesThemOverAndDownAgentsEndsThem") {
   Installation home;
   home.spawn("demo");
