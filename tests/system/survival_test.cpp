@@ -121,13 +121,14 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
   home.good(arguments);
   home.wait_for_state("dies", "failed");
   CHECK(home.agent("dies")["lastExit"] == "exit status 3");
+  CHECK(home.agent("dies")["restarts"] == 3);
   CHECK(home.agent("dies")["reason"].get<std::string>().find("gave up after 4 exits") != std::string::npos);
   // Nothing changes by starting this one again.
   arguments[1] = "absent";
   arguments.back() = "exec not-a-program-that-exists";
   home.good(arguments);
   home.wait_for_state("absent", "failed");
-  CHECK(home.agent("absent")["restarts"] == 1);
+  CHECK(home.agent("absent")["restarts"] == 0);
   CHECK(home.agent("absent")["reason"].get<std::string>().find("was not found (exit status 127)") != std::string::npos);
 }
 
