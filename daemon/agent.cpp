@@ -206,7 +206,7 @@ void Agent::perform(Action action) {
 
 awaitable<void> Agent::terminate(std::uint64_t decision) {
   bool const hard = std::exchange(hard_, false);
-  auto const patience = std::exchange(patience_, milliseconds(services_.config.shutdown_timeout_ms));
+  auto const patience = std::exchange(patience_, milliseconds(shutdown_timeout_ms()));
   auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
   while (launching_ && !is_overtaken(decision)) co_await changed_.wait();
   if (is_overtaken(decision)) co_return;

@@ -71,6 +71,8 @@ class Agent final : private DeliveryHost {
   std::int64_t memory_bytes() const;  ///< resident, of its process and all that it started
   /// Idle with nothing to do, subagents included, and its provider can go on with the session later.
   bool may_be_suspended() const;
+  /// How long it may take to stop by itself, unless the request says.
+  std::int64_t shutdown_timeout_ms() const;
   WallTime since() const { return record_.since; }
 
  private:
@@ -144,6 +146,8 @@ class Agent final : private DeliveryHost {
   void note_mute();              ///< says so once, and keeps its messages back
   json meta(bool registration) const;
   void publish();
+  /// A value of its provider's table in the configuration, or of its own options; null: in neither.
+  json option(char const* name) const;
   void save();
   Error being_removed() const;
 

@@ -47,7 +47,28 @@ relay::Identity Agent::identity() const {
   who.tags.push_back(spec_.provider);
   who.capabilities = spec_.capabilities;
   who.capabilities.insert(who.capabilities.end(), facts.default_capabilities.begin(), facts.default_capabilities.end());
+  // Their types were checked by the adapter.
+  auto const configured = [&](char const* name, std::vector<std::string>& list) {
+    auto const values = option(name);
+    for (auto const& value : values)
+      if (value.is_string()) list.push_back(value.get<std::string>());
+  };
+  configured("default_tags", who.tags);
+  configured("default_capabilities", who.capabilities);
   return who;
+}
+
+json Agent::option(char const* name) const {
+  if (auto const own = spec_.options.find(name); own != spec_.options.end()) return *own;
+  auto const table = services_.config.providers.find(spec_.provider);
+  if (table == services_.config.providers.end()) return {};
+  auto const value = table->second.find(name);
+  return value == table->second.end() ? json() : *value;
+}
+
+std::int64_t Agent::shutdown_timeout_ms() const {
+  auto const own = option("shutdown_timeout_ms");
+  return own.is_number_integer() ? own.get<std::int64_t>() : services_.config.shutdown_timeout_ms;
 }
 
 void Agent::join_bus() {
@@ -233,7 +254,7 @@ awaitable<void> Agent::idle_watch() {
     }
     auto const due = std::max(rest_since, record_.since) + milliseconds(spec_.idle_ttl_ms);
     if (wall_now() >= due) {
-      patience_ = milliseconds(services_.config.shutdown_timeout_ms);
+      patience_ = milliseconds(shutdown_timeout_ms());
       (void)apply(AgentInput::suspend, "idle for " + std::to_string(spec_.idle_ttl_ms / 1000) + " s");
     } else {
       co_await status_changed_.wait(Clock::now() + (due - wall_now()));

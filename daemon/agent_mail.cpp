@@ -147,7 +147,7 @@ void Agent::answer(Approval const& approval) {
 awaitable<Result<json>> Agent::act(std::string action, json params) {
   if (removing_) co_return being_removed();
   FieldReader in(params);
-  auto const timeout = in.integer("timeoutMs", services_.config.shutdown_timeout_ms, 1, 60'000);
+  auto const timeout = in.integer("timeoutMs", shutdown_timeout_ms(), 1, 60'000);
   auto const content = in.string("content");
   auto const memory_ids = in.strings("memoryIds");
   auto const reason = in.string("reason", "asked for");

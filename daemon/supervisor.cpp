@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <sstream>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -19,6 +20,14 @@ constexpr auto kLookAgain = 10s;
 
 /// Names the worktree of a spawn that is under way, in the journal's table of facts; the agent's id follows.
 constexpr std::string_view kWorktreeFact = "worktree of ";
+
+/// What the daemon's own environment adds to a list of every agent, separated by commas.
+void add_usual(char const* variable, std::vector<std::string>& list) {
+  char const* const value = std::getenv(variable);
+  std::istringstream words(value ? value : "");
+  for (std::string word; std::getline(words, word, ',');)
+    if (!word.empty() && std::ranges::find(list, word) == list.end()) list.push_back(word);
+}
 
 struct StoredAgent {
   AgentSpec spec;
@@ -161,6 +170,8 @@ awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
   }
   if (!spec->parent.empty() && !agents_.contains(spec->parent))
     co_return invalid("parent", "the parent agent " + spec->parent + " does not exist");
+  add_usual("AGENT_RELAY_TAGS", spec->tags);
+  add_usual("AGENT_RELAY_CAPABILITIES", spec->capabilities);
   if (spec->approval_mode.empty())
     spec->approval_mode = spec->agent_profile && !spec->agent_profile->approval_mode.empty()
                               ? spec->agent_profile->approval_mode

@@ -1,5 +1,7 @@
 #include "adapters/claude/options.hpp"
 
+#include "adapters/provider_table.hpp"
+
 namespace ar::adapters::claude {
 
 Result<Options> read_options(json const& table) {
@@ -15,8 +17,7 @@ Result<Options> read_options(json const& table) {
   options.sandboxed_root = in.boolean("sandboxed_root", options.sandboxed_root);
   options.status_line = in.boolean("status_line", options.status_line);
   options.set_drafts_aside = in.boolean("set_drafts_aside", options.set_drafts_aside);
-  // The daemon's own keys of every provider's table.
-  for (auto const* name : {"default_tags", "default_capabilities", "shutdown_timeout_ms"}) in.ignore(name);
+  read_daemons_keys(in);
   if (auto error = in.finish()) return *error;
   return options;
 }

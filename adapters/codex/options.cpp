@@ -1,5 +1,7 @@
 #include "adapters/codex/options.hpp"
 
+#include "adapters/provider_table.hpp"
+
 namespace ar::adapters::codex {
 namespace {
 
@@ -34,8 +36,7 @@ Result<Options> read_options(json const& table) {
   options.stream_retries = retries("stream_retries");
   options.wait_for_network = in.boolean("wait_for_network", options.wait_for_network);
   options.view = in.boolean("view", options.view);
-  // The daemon's own keys of every provider's table.
-  for (auto const* name : {"default_tags", "default_capabilities", "shutdown_timeout_ms"}) in.ignore(name);
+  read_daemons_keys(in);
   if (auto error = in.finish()) return *error;
   return options;
 }

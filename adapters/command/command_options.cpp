@@ -1,5 +1,7 @@
 #include "adapters/command/command_options.hpp"
 
+#include "adapters/provider_table.hpp"
+
 namespace ar::adapters::command {
 namespace {
 
@@ -83,8 +85,8 @@ Result<Options> read_options(json const& table) {
     in.fail("paste", "paste must be \"plain\", \"lines\" or \"bracketed\", not \"" + paste + "\"");
   if (max_inline && (*max_inline < 0 || *max_inline > (1 << 20)))
     in.fail("max_inline_bytes", "max_inline_bytes must be from 0 to 1048576");
-  for (auto const* read_elsewhere : {"proof", "turn_end", "env", "default_tags", "default_capabilities"})
-    in.ignore(read_elsewhere);
+  for (auto const* read_elsewhere : {"proof", "turn_end", "env"}) in.ignore(read_elsewhere);
+  read_daemons_keys(in);
   if (auto error = in.finish()) return *error;
 
   bool const bracketed = paste == "bracketed", plain = paste == "plain";

@@ -15,6 +15,23 @@ void refuses(Outcome const& outcome, int status, std::string const& words) {
 }
 }  // namespace
 
+TEST_CASE("AProvidersTableGivesItsAgentsTagsAndIsChecked") {
+  Installation home;
+  std::filesystem::create_directories(home.state());
+  std::ofstream(home.state() / "config.toml")
+      << "[providers.command]\ndefault_tags = [\"team\"]\ndefault_capabilities = [\"builds\"]\n";
+  home.spawn("a");
+  for (auto const* address : {"tag:team", "cap:builds", "tag:command"}) {
+    auto const id = home.send(address, "hello");
+    CHECK(Installation::eventually([&] { return home.delivery_state(id) == "done"; }));
+  }
+  home.good({"down", "--agents"});
+  std::ofstream(home.state() / "config.toml") << "[providers.command]\ndefault_tags = 3\n";
+  auto const refused = home.run({"spawn", "b", "--provider", "command"});
+  CHECK(refused.status != 0);
+  CHECK_MESSAGE(refused.err.find("default_tags") != std::string::npos, refused.err);
+}
+
 TEST_CASE("WrongSpawnsAreRefusedWithTheReason") {
   Installation home;
   auto const cwd = home.work().string();

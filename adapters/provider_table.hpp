@@ -1,0 +1,14 @@
+// What every provider's table in the configuration may hold besides the provider's own options.
+#pragma once
+#include "base/json.hpp"
+
+namespace ar::adapters {
+
+/// Checks the keys that the daemon itself uses: default_tags, default_capabilities, shutdown_timeout_ms (1 to 60 000).
+inline void read_daemons_keys(FieldReader& in) {
+  (void)in.strings("default_tags");
+  (void)in.strings("default_capabilities");
+  (void)in.integer("shutdown_timeout_ms", 10'000, 1, 60'000);
+}
+
+}  // namespace ar::adapters
