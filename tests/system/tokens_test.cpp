@@ -52,7 +52,9 @@ TEST_CASE("AnAgentWhoseTokenIsRevokedCannotSpeakUntilItIsStartedAnew") {
   auto const token = token_of(home, "demo");
   CHECK(ask(home, token["token"], "/v1/agents/demo/inbox") == "200");
   home.good({"relay", "token", "revoke", token["jti"]});
-  CHECK(home.good({"events", "demo"}).out.find("runtime-token-ended") != std::string::npos);
+  // It is shown once the journal has it.
+  CHECK(Installation::eventually(
+      [&] { return home.good({"events", "demo"}).out.find("runtime-token-ended") != std::string::npos; }));
   SUBCASE("at once") {}
   SUBCASE("with another daemon too") {
     home.kill_daemon();
