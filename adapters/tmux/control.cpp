@@ -182,7 +182,13 @@ awaitable<Result<void>> TmuxControl::kill_server() {
   killed_ = true;
   Process server = *server_process_;
   (void)co_await call("kill-server");  // its answer may not come any more
-  bool const ended = co_await server.wait(Clock::now() + kPatience);
+  bool ended = co_await server.wait(Clock::now() + kFarewell);
+  if (!ended) {
+    // It waits for its clients, and tmux 3.3 never lets one go whose daemon was killed with output unread. The sessions
+    // have ended by now.
+    server.signal(SIGKILL);
+    ended = co_await server.wait(Clock::now() + kPatience);
+  }
   if (!ended) co_return timed_out("the tmux server does not end; is it stopped?");
   co_return Result<void>();
 }

@@ -3,6 +3,12 @@
 #include "base/spawn.hpp"
 #include "lab.hpp"
 
+#include <csignal>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 using namespace ar;
 using namespace ar::test;
 
@@ -173,6 +179,43 @@ TEST_CASE("ASessionKilledByAPersonIsReported") {
     CHECK(all_gone(mark));
     auto again = co_await lab.start("a", nullptr, kEcho);
     co_await Lab::until(again, "ready");
+  });
+}
+
+TEST_CASE("AServerEndsThoughTheClientOfADeadDaemonClingsToIt") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto flood = co_await lab.start("flood", nullptr, "/bin/sh", "-c", "echo ready; read x; seq 1 300000; sleep 100");
+    co_await Lab::until(flood, "ready");
+    // As a daemon that is killed while tmux has more to say than it has read.
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    auto const socket = lab.options().socket.string();
+    pid_t const client = ::fork();
+    REQUIRE(client >= 0);
+    if (client == 0) {
+      for (int fd : {0, 1, 2}) ::dup2(ends[1], fd);
+      ::execlp("tmux", "tmux", "-S", socket.c_str(), "-C", "attach", "-t", "=flood", nullptr);
+      ::_exit(127);
+    }
+    ::close(ends[1]);
+    char byte = 0;
+    REQUIRE(::read(ends[0], &byte, 1) == 1);  // it is attached
+    ask_tmux(lab, "send-keys -t =flood: Enter");
+    // Until the socket is full and tmux holds the rest.
+    int unread = 0, before = 0, steady = 0;
+    for (auto const deadline = Clock::now() + 20s; Clock::now() < deadline && steady < 20;) {
+      ::ioctl(ends[0], FIONREAD, &unread);
+      steady = unread > 10'000 && unread == before ? steady + 1 : 0;
+      before = unread;
+      co_await sleep_for(10ms);
+    }
+    REQUIRE(steady == 20);
+    ::close(ends[0]);
+    auto const ended = co_await lab.host->kill_server();
+    CHECK_MESSAGE(ended.has_value(), ended.error().message);
+    ::kill(client, SIGKILL);
+    ::waitpid(client, nullptr, 0);
   });
 }
 
