@@ -2,7 +2,8 @@
 //
 // Writes are given on the io thread and committed by a worker in the order given, everything that has gathered in one
 // transaction (group commit). A write never fails for its giver: while the disk is full, the file locked by somebody
-// or the database otherwise out of order they wait, the journal tries again every second, and `committed()` tells those who must not go on before their write is safe.
+// or the database otherwise out of order they wait, the journal tries again every second, and `committed()` tells those
+// who must not go on before their write is safe.
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
