@@ -210,26 +210,25 @@ struct Program::Impl {
   Globals globals;
 
   /// The verb that these words ask for, as far as it can be told before parsing.
-  Command::Impl* verb_of(std::vector<std::string> const& words) {
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      if (words[i] == "--state-dir")
-        ++i;
-      else if (!words[i].starts_with('-')) {
-        auto const found = std::find_if(root->below.begin(), root->below.end(),
-                                        [&](auto const& verb) { return verb->info->name == words[i]; });
-        return found == root->below.end() ? nullptr : found->get();
-      }
-    }
-    return nullptr;
-  }
-
-  std::string unknown_verb(std::vector<std::string> const& words) const {
+  /// The first word that is neither an option nor its value; empty: there is none.
+  static std::string first_word(std::vector<std::string> const& words) {
     for (std::size_t i = 0; i < words.size(); ++i)
       if (words[i] == "--state-dir")
         ++i;
       else if (!words[i].starts_with('-'))
-        return "there is no verb \"" + words[i] + "\"";
-    return "name a verb: what is to be done";
+        return words[i];
+    return {};
+  }
+
+  Command::Impl* verb_of(std::vector<std::string> const& words) {
+    auto const found = std::find_if(root->below.begin(), root->below.end(),
+                                    [name = first_word(words)](auto const& verb) { return verb->info->name == name; });
+    return found == root->below.end() ? nullptr : found->get();
+  }
+
+  std::string unknown_verb(std::vector<std::string> const& words) const {
+    auto const word = first_word(words);
+    return word.empty() ? "name a verb: what is to be done" : "there is no verb \"" + word + "\"";
   }
 
   /// "agent-runner message" for show: CLI11 adds the last name by itself.

@@ -13,6 +13,15 @@
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
+/// An agent as the journal has it.
+struct StoredAgent {
+  AgentSpec spec;
+  AgentState state;
+  AgentRecord record;
+  std::vector<Delivery> open;
+  std::vector<relay::MessageId> known;
+};
+
 namespace {
 
 /// While memory is tight and no agent may be suspended: whether it still is tight. (As often as MemoryWatch looks.)
@@ -28,14 +37,6 @@ void add_usual(char const* variable, std::vector<std::string>& list) {
   for (std::string word; std::getline(words, word, ',');)
     if (!word.empty() && std::ranges::find(list, word) == list.end()) list.push_back(word);
 }
-
-struct StoredAgent {
-  AgentSpec spec;
-  AgentState state;
-  AgentRecord record;
-  std::vector<Delivery> open;
-  std::vector<relay::MessageId> known;
-};
 
 Result<std::vector<StoredAgent>> read_agents(Database& db) {
   std::vector<StoredAgent> stored;
@@ -78,37 +79,48 @@ awaitable<Result<void>> Supervisor::take_over() {
     else if (list.error().code != "tmux_gone")
       co_return list.error();
   }
-  bool const embedded = services_.bus.name() == "embedded";
+  std::optional<Error> failed;
   for (auto& entry : *stored) {
-    auto const id = entry.spec.id;
+    auto const& id = entry.spec.id;
     if (!services_.adapters.contains(entry.spec.provider)) {
       spdlog::error("agent {}: this daemon does not know the provider {}; it is left alone", id, entry.spec.provider);
       continue;
     }
-    auto token = read_agent_token(services_.paths.agent_dir(id));
-    // One that has ended stays: its process must not speak by it again, and the next one gets a new one.
-    if (token && embedded && token_problem(*token, wall_now()).empty()) {
-      auto const known = co_await services_.bus.check_token(token->token);
-      token->revoked = !known && known.error().code == relay::kRevokedToken;
-      if (!known && !token->revoked) token = known.error();
-    }
-    if (!token) {
-      spdlog::warn("agent {}: {}; it gets a new token", id, token.error().message);
-      token = co_await make_agent_token(services_, id);
-      if (!token) co_return token.error();
-    }
-    auto const session = entry.record.tmux_session;
-    auto const agent = make(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
-    add(agent);
-    agent->queue().load(std::move(entry.open), std::move(entry.known));
     std::optional<adapters::FoundTerminal> terminal;
-    if (auto it = found.find(session); it != found.end()) terminal = it->second;
+    if (auto it = found.find(entry.record.tmux_session); it != found.end()) terminal = it->second;
     // Side by side: a hundred adoptions must not wait for each other.
-    tasks_.spawn("take over " + id, agent->take_over(std::move(terminal)));
+    auto const name = "take over " + id;
+    tasks_.spawn(name, take_over_one(std::move(entry), std::move(terminal), failed));
   }
   co_await tasks_.join();
+  if (failed) co_return *failed;
   watching_.spawn("memory", free_memory());
   co_return Result<void>();
+}
+
+/// `failed` gets the reason when the agent cannot be given a token; it outlives this.
+awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<adapters::FoundTerminal> terminal,
+                                          std::optional<Error>& failed) {
+  auto const id = entry.spec.id;
+  auto token = read_agent_token(services_.paths.agent_dir(id));
+  // One that has ended stays: its process must not speak by it again, and the next one gets a new one.
+  if (token && services_.bus.name() == "embedded" && token_problem(*token, wall_now()).empty()) {
+    auto const known = co_await services_.bus.check_token(token->token);
+    token->revoked = !known && known.error().code == relay::kRevokedToken;
+    if (!known && !token->revoked) token = known.error();
+  }
+  if (!token) {
+    spdlog::warn("agent {}: {}; it gets a new token", id, token.error().message);
+    token = co_await make_agent_token(services_, id);
+  }
+  if (!token) {
+    failed = token.error();
+    co_return;
+  }
+  auto const agent = make(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
+  add(agent);
+  agent->queue().load(std::move(entry.open), std::move(entry.known));
+  co_await agent->take_over(std::move(terminal));
 }
 
 /// While memory is tight: suspends those that can go on later where they were, the longest idle first.

@@ -11,6 +11,8 @@
 
 namespace ar::daemon {
 
+struct StoredAgent;
+
 class Supervisor {
  public:
   explicit Supervisor(Services& services);
@@ -41,6 +43,8 @@ class Supervisor {
   void tokens_revoked(std::vector<std::string> const& hashes);
 
  private:
+  awaitable<void> take_over_one(StoredAgent entry, std::optional<adapters::FoundTerminal> terminal,
+                                std::optional<Error>& failed);
   awaitable<Result<AgentSpec>> check(json body) const;
   awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;
   awaitable<Result<void>> add_workspace(AgentSpec& spec) const;
