@@ -28,7 +28,8 @@ struct TurnStarted {
   std::vector<std::string> nonces{};
 };
 struct TurnEnded {
-  enum class Outcome { completed, failed, interrupted };
+  /// `unseen`: it is over, and how it ended only the provider's record may say.
+  enum class Outcome { completed, failed, interrupted, unseen };
   Outcome outcome = Outcome::completed;
   std::string final_text{};
   std::string error_kind{};  ///< failed: authentication_failed, rate_limit, server_error, ...

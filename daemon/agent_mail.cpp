@@ -40,10 +40,8 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     events.append(spec_.id, "session.changed", {{"sessionId", changed->session_id}});
   } else if (std::get_if<adapters::TurnStarted>(&event)) {
     queue_.on_turn_started();
-    (void)apply(AgentInput::turn_started, "a turn runs");
   } else if (auto const* end = std::get_if<adapters::TurnEnded>(&event)) {
     queue_.on_turn_ended(*end);
-    (void)apply(AgentInput::turn_ended, end->error.empty() ? "turn ended" : "turn ended: " + end->error);
   } else if (auto const* accepted = std::get_if<adapters::Accepted>(&event)) {
     queue_.on_accepted(accepted->nonce, accepted->proof);
   } else if (auto const* waiting = std::get_if<adapters::WaitingForPerson>(&event)) {
@@ -104,13 +102,15 @@ void Agent::on_ready(adapters::Ready const& ready) {
   }
   save();
   (void)apply(AgentInput::ready, "ready");
-  if (!std::exchange(adopted_, false)) {
-    queue_.on_ready();
-    return;
-  }
-  bool const turn_runs = ready.turn_runs || (!session_->gate(false).empty() && session_->gate(true).empty());
-  queue_.on_adopted(turn_runs);
-  if (turn_runs) (void)apply(AgentInput::turn_started, "a turn runs");
+  if (queue_.turn_open()) turn_changed("a turn runs");
+  if (!std::exchange(adopted_, false)) return queue_.on_ready();
+  queue_.on_adopted(ready.turn_runs || (!session_->gate(false).empty() && session_->gate(true).empty()));
+}
+
+/// Of a process that starts or ends, its start or end says more.
+void Agent::turn_changed(std::string reason) {
+  if (!session_ || ending_ || !provider_ready_) return;
+  (void)apply(queue_.turn_open() ? AgentInput::turn_started : AgentInput::turn_ended, std::move(reason));
 }
 
 Result<void> Agent::check_hook(std::string const& event, std::string const& provider_session) const {

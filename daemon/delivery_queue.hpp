@@ -39,6 +39,8 @@ class DeliveryHost {
   virtual void wanted() = 0;
   virtual Work& work() = 0;
   virtual void work_changed() = 0;
+  /// A turn has been opened or closed: it is busy, or idle.
+  virtual void turn_changed(std::string reason) = 0;
   virtual std::int64_t next_turn_number() = 0;
   virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it
 };

@@ -131,12 +131,15 @@ void DeliveryQueue::start_turn() {
   services_.events.append(agent_id_, "turn.started", {{"turn", turn_->number}});
   host_.work().start({"provider-turn", "provider-turn"});
   host_.work_changed();
+  host_.turn_changed("a turn runs");
 }
 
 void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
   // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
   if (auto before = std::exchange(early_end_, std::nullopt)) close_turn(*before);
-  if (in_hand_)
+  if (end.outcome == TurnEnded::Outcome::unseen)
+    end_unseen_ = ask_record_ = overdue_ = turn_.has_value();
+  else if (in_hand_)
     early_end_ = end;
   else
     close_turn(end);
@@ -166,6 +169,7 @@ void DeliveryQueue::close_turn(TurnEnded const& end) {
   }
   host_.work().clear({"provider-turn"});
   host_.work_changed();
+  host_.turn_changed(end.error.empty() ? "turn ended" : "turn ended: " + end.error);
   changed_.notify_all();
 }
 
@@ -274,6 +278,7 @@ void DeliveryQueue::on_adopted(bool turn_runs) {
   if (turn_) {
     end_unseen_ = ask_record_ = true;
     another_runs_ = turn_runs;
+    host_.turn_changed("a turn runs");
   } else if (turn_runs) {
     on_turn_started();
   }

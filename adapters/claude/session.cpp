@@ -102,8 +102,12 @@ void ClaudeSession::become_ready(std::string session_id, std::string transcript,
   ready_ = true;
   ended_ = false;
   if (first) waiting_for({});
+  if (first && ctx_.adopted && live_ && !live_->at_rest() && !turn_running_) {  // it waits for a permission, too
+    turn_running_ = true;
+    ++turns_;
+  }
   Ready ready{session_id_, std::move(transcript), std::move(model), resumed};
-  ready.turn_runs = turn_running_ || (live_ && !live_->at_rest());  // one that waits for a permission, too
+  ready.turn_runs = turn_running_;
   emit(std::move(ready));
   if (live_ && !live_->waiting()) end_asks();
   tell_asked();
@@ -190,7 +194,7 @@ awaitable<void> ClaudeSession::settle(std::uint64_t change, std::uint64_t turn) 
 void ClaudeSession::end_by_grace() {
   read_transcript();
   TurnEnded ended;
-  ended.outcome = TurnEnded::Outcome::interrupted;
+  ended.outcome = interrupted_ ? TurnEnded::Outcome::interrupted : TurnEnded::Outcome::unseen;
   ended.final_text = last_text_;
   ended.error = interrupted_ ? "interrupted by a person" : "the turn ended without saying how";
   turn_ended(std::move(ended));

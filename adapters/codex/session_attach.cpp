@@ -250,7 +250,7 @@ awaitable<void> CodexSession::catch_up(json const& thread) {
   }
   if (!turn_.empty() && turn_ != running) {
     TurnEnded end;
-    end.outcome = TurnEnded::Outcome::interrupted;
+    end.outcome = TurnEnded::Outcome::unseen;
     end.error = "the turn ended while the connection to Codex was lost";
     turn_ended(turn_, std::move(end));
   }

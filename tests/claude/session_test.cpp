@@ -258,6 +258,22 @@ TEST_CASE("AnAdoptedOneThatWentOnWithAnotherSessionIsProvedByThatSessionsRecord"
   CHECK(room.cli->enters == 1);
 }
 
+TEST_CASE("ATurnThatRanAtTheAdoptionEndsEvenAtOnce") {
+  for (bool const hooked : {true, false}) {
+    Room room(true, {{"pid", 4711}, {"sessionId", "s"}, {"status", "busy"}});
+    room.pass(20ms);
+    REQUIRE(room.all<Ready>().size() == 1);
+    CHECK(room.all<Ready>()[0].turn_runs);
+    if (hooked) REQUIRE(room.session->hook("Stop", {{"session_id", "s"}}).has_value());
+    std::ofstream(room.dir.path() / "sessions" / "4711.json")
+        << json{{"pid", 4711}, {"sessionId", "s"}, {"status", "idle"}}.dump();
+    room.pass(20ms);  // it is seen
+    room.pass(1s);    // whoever is late has had the time to speak
+    REQUIRE(room.all<TurnEnded>().size() == 1);
+    CHECK(room.all<TurnEnded>()[0].outcome == (hooked ? TurnEnded::Outcome::completed : TurnEnded::Outcome::unseen));
+  }
+}
+
 TEST_CASE("AnyHookTellsWhichSessionAndRecordItIs") {
   Room room;
   auto const fresh = room.dir.path() / "projects" / "p" / "s2.jsonl";

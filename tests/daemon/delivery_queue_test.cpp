@@ -167,6 +167,7 @@ class World final : public DeliveryHost {
   void wanted() override {}
   Work& work() override { return work_; }
   void work_changed() override {}
+  void turn_changed(std::string) override { turns_told.push_back(queue->turn_open()); }
   std::int64_t next_turn_number() override { return ++turns; }
   std::filesystem::path files_dir() const override { return dir_ / "files"; }
 
@@ -180,6 +181,7 @@ class World final : public DeliveryHost {
   std::optional<TurnEnded> record_says{};
   std::vector<std::string> asked_record{};
   std::int64_t turns = 0;
+  std::vector<bool> turns_told{};  ///< opened (true) and closed
   std::unique_ptr<relay::EmbeddedBus> bus;
   std::optional<DeliveryQueue> queue;
 
@@ -551,6 +553,30 @@ TEST_CASE("AnUrgentMessageThatStartsATurnOfItsOwnBelongsToThatOne") {
   with_world(story);
 }
 
+TEST_CASE("AnEndThatTheProviderCannotExplainIsLookedUpInItsRecord") {
+  for (bool const known : {true, false}) {
+    auto story = [known](World& w) -> awaitable<void> {
+      auto const id = co_await w.send([](relay::NewMessage& m) {
+        m.claimable = true;
+        m.payload["taskId"] = 9;
+      });
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+      if (known) w.record_says = TurnEnded{TurnEnded::Outcome::failed, {}, "rate_limit", "too many"};
+      TurnEnded end;
+      end.outcome = TurnEnded::Outcome::unseen;
+      w.queue->on_turn_ended(end);
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      CHECK(w.asked_record.size() == 1);
+      auto const task = co_await w.bus->task(9);
+      REQUIRE(task.has_value());
+      CHECK(task->status == relay::TaskStatus::failed);
+      CHECK(task->body.find(known ? "too many" : "how it ended nobody saw") != std::string::npos);
+      CHECK(w.turns_told == std::vector<bool>{true, false});
+    };
+    with_world(story);
+  }
+}
+
 TEST_CASE("ATurnWhoseEndWasLostEndsWhenTheProviderIsAtRest") {
   auto story = [](World& w) -> awaitable<void> {
     w.session.before_proof = [&] { w.session.closed_unless_urgent = "a turn is running"; };
@@ -561,6 +587,7 @@ TEST_CASE("ATurnWhoseEndWasLostEndsWhenTheProviderIsAtRest") {
     w.session.closed_unless_urgent.clear();
     w.queue->on_gate_changed();
     CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(w.turns_told == std::vector<bool>{true, false});
   };
   with_world(story);
 }
