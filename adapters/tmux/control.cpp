@@ -122,6 +122,7 @@ struct TmuxControl::Connection {
   std::string out{};
   Notifier wake;
   bool open = true;
+  bool attached = false;
   bool reaped = false;
   std::string last_words{};  ///< what the client said outside of our calls: the reason of a failure
 };
@@ -225,6 +226,11 @@ awaitable<Result<void>> TmuxControl::attach(bool may_start) {
 }
 
 awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_start) {
+  // A server that is just starting may run what is said before the command line that makes our session.
+  auto const deadline = Clock::now() + kPatience;
+  while (connection->open && !connection->attached && Clock::now() < deadline) co_await connection->wake.wait(deadline);
+  if (connection->open && !connection->attached)
+    co_return timed_out("the tmux server at " + options_.socket.string() + " does not answer; is it stopped?");
   auto hello = co_await run(connection, "display-message -p '#{pid}'");
   if (!hello) {
     auto words = connection->last_words;
@@ -364,6 +370,9 @@ void TmuxControl::handle(Connection& connection, ControlEvent event) {
           sink->second(decode_output(text.substr(std::min(space + 1, text.size()))));
         else if (paused_.insert(pane).second)
           send("refresh-client -A '" + pane + ":pause'");  // or the server would keep this output for us for ever
+      } else if (text.starts_with("%session-changed ")) {
+        connection.attached = true;
+        connection.wake.notify_all();
       } else if (text.starts_with("%exit ")) {
         connection.last_words = text.substr(6);
       } else if (text.starts_with("%pane-mode-changed ")) {
