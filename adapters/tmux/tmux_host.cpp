@@ -35,8 +35,8 @@ struct Listed {
   bool dead = false;
   ExitStatus exit{};
 };
-constexpr char kListCommand[] =
-    "list-panes -a -f '#{&&:#{@agent-runner},#{!=:#{session_name},_ctl}}' -F '#{@agent-runner} #{session_id} "
+constexpr char kListFormat[] =
+    " -f '#{&&:#{@agent-runner},#{!=:#{session_name},_ctl}}' -F '#{@agent-runner} #{session_id} "
     "#{window_id} #{pane_id} #{pane_pid} #{pane_dead} code:#{pane_dead_status} signal:#{pane_dead_signal}'";
 
 std::vector<Listed> parse_list(std::string const& body) {
@@ -141,7 +141,9 @@ class Host final : public TmuxHost {
   }
 
   awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) override {
-    auto present = co_await listed();
+    // Not all of them: a hundred adoptions would have tmux describe ten thousand.
+    auto present = co_await listed("-s -t '=" + tmux_name(found.session) + "'");
+    if (!present) present = co_await listed();  // somebody has renamed its session
     if (!present) co_return present.error();
     for (auto& pane : *present) {
       if (pane.ids.pane != found.pane || pane.ids.pid != found.pid) continue;
@@ -233,11 +235,12 @@ class Host final : public TmuxHost {
     return events;
   }
 
-  awaitable<Result<std::vector<Listed>>> listed() {
+  /// `which` panes, in tmux's words.
+  awaitable<Result<std::vector<Listed>>> listed(std::string which = "-a") {
     auto connected = co_await control_->connect();
     if (!connected) co_return connected.error();
     for (int asked = 0;; ++asked) {
-      auto bodies = co_await control_->call(kListCommand);
+      auto bodies = co_await control_->call("list-panes " + which + kListFormat);
       if (!bodies) co_return bodies.error();
       auto panes = parse_list(bodies->empty() ? std::string() : bodies->front());
       bool const complete = std::ranges::none_of(panes, [](Listed const& l) { return l.dead && !l.exit.known; });

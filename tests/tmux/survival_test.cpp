@@ -29,6 +29,9 @@ std::string ask_tmux(Lab& lab, std::string const& arguments) {
 }  // namespace
 
 TEST_CASE("ProgramsOutliveTheHostAndAreAdopted") {
+  bool renamed = false;
+  SUBCASE("as they were") {}
+  SUBCASE("by another name of their session") { renamed = true; }
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
     Lab::Exit unheard(lab.io.get_executor());
@@ -42,6 +45,7 @@ TEST_CASE("ProgramsOutliveTheHostAndAreAdopted") {
     CHECK(closed.error().code == "tmux_gone");
     first.reset();
     ask_tmux(lab, "send-keys -t =dies: Enter");
+    if (renamed) ask_tmux(lab, "rename-session -t =lives mine");
 
     co_await lab.open();
     auto list = co_await lab.host->list();
