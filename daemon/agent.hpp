@@ -86,7 +86,6 @@ class Agent final : private DeliveryHost {
   adapters::ProviderSession* taker() override;
   std::string why_not() const override;
   bool at_rest() const override { return is_at_rest(state_); }
-  bool caught_up() const override { return caught_up_; }
   std::string no_bus() const override;
   adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
   awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override;
@@ -168,7 +167,6 @@ class Agent final : private DeliveryHost {
   std::string launched_as_;                             ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
   bool adopted_ = false;        ///< the process ran before this daemon did, and has not been heard of yet
-  bool caught_up_ = false;      ///< the unread messages have been fetched once
   std::uint64_t decision_ = 0;  ///< number of the last action; what an earlier one left for later is void
   bool launching_ = false;      ///< from the decision on; a start waits until what was before it is cleared away
   int settling_ = 0;

@@ -137,6 +137,10 @@ awaitable<void> Agent::face_the_bus() {
         news = !registered_;  // else the bus is away: at the next change or tick
     }
     if (!news) co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
+    if (registered_ && queue_.wants_more()) {
+      auto const told = co_await queue_.fetch_unread(identity());
+      note(told, "fetch the unread messages");
+    }
     if (Clock::now() >= heartbeat_at) {
       heartbeat_at = next_multiple_of(kHeartbeat);
       if (registered_) {
@@ -153,11 +157,8 @@ awaitable<void> Agent::face_the_bus() {
 }
 
 awaitable<Result<void>> Agent::fetch_unread() {
-  auto const who = identity();
-  auto unread = co_await services_.bus.unread(who, 1000);
-  if (!unread) co_return unread.error();
-  for (auto& message : *unread) queue_.offer(std::move(message));
-  if (!std::exchange(caught_up_, true)) queue_.on_gate_changed();
+  auto const fetched = co_await queue_.fetch_unread(identity());
+  if (!fetched) co_return fetched.error();
   std::vector<std::string> targets{spec_.id};
   auto commands = co_await services_.bus.commands_for(std::move(targets));
   if (!commands) co_return commands.error();

@@ -1,11 +1,24 @@
 #include "daemon/delivery_queue.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
 using adapters::Prompt;
 using State = DeliveryState;
+
+namespace {
+
+constexpr int kUnreadAtOnce = 200;
+constexpr std::size_t kFew = 100;  ///< messages that wait: enough for a while, and no burden even if all are large
+constexpr auto kAll = std::numeric_limits<relay::MessageId>::max();
+
+bool is_waiting(Delivery const& d) {
+  return d.state == State::queued || d.state == State::claimed || d.state == State::handed || d.state == State::unknown;
+}
+
+}  // namespace
 
 DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host)
     : services_(services),
@@ -63,6 +76,26 @@ void DeliveryQueue::offer(relay::Message message) {
   announce(d, "message.queued");
   host_.wanted();
   changed_.notify_all();
+}
+
+awaitable<Result<void>> DeliveryQueue::fetch_unread(relay::Identity who) {
+  // From the first again, though most are known: some may have been missed, or given back.
+  for (relay::MessageId after = 0; after != kAll;) {
+    auto unread = co_await services_.bus.unread(who, kUnreadAtOnce, after);
+    if (!unread) co_return unread.error();
+    after = unread->empty() ? kAll : unread->back().id;
+    for (auto& message : *unread) offer(std::move(message));
+    fetched_to_ = after;
+    changed_.notify_all();
+    if (!wants_more()) break;
+  }
+  co_return Result<void>();
+}
+
+bool DeliveryQueue::wants_more() const {
+  if (fetched_to_ == kAll) return false;
+  auto const waits = [this](auto const& entry) { return entry.first <= fetched_to_ && is_waiting(entry.second); };
+  return static_cast<std::size_t>(std::ranges::count_if(open_, waits)) < kFew;
 }
 
 void DeliveryQueue::offer_local(relay::MessageId id, std::string from, std::string kind, std::string body) {
@@ -161,7 +194,7 @@ Delivery* DeliveryQueue::next_to_hand() {
       hold(*d, none, true);
     } else if (!taker) {
       hold(*d, host_.why_not(), false);
-    } else if (!d->is_local() && !host_.caught_up()) {
+    } else if (!d->is_local() && d->message > fetched_to_ && (!d->urgent || fetched_to_ == 0)) {
       hold(*d, "the messages before it are being fetched", false);
     } else if (blocked) {
       hold(*d, "an earlier message is unknown; see `agent-runner ps` and `message show`", true);
@@ -205,10 +238,8 @@ void DeliveryQueue::forget(relay::MessageId id) {
 // ---- small ones ----
 
 std::size_t DeliveryQueue::waiting() const {
-  return static_cast<std::size_t>(std::ranges::count_if(open_, [](auto const& entry) {
-    auto const state = entry.second.state;
-    return state == State::queued || state == State::claimed || state == State::handed || state == State::unknown;
-  }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(open_, [](auto const& entry) { return is_waiting(entry.second); }));
 }
 
 std::string DeliveryQueue::held_reason() const {

@@ -27,8 +27,6 @@ class DeliveryHost {
   virtual std::string why_not() const = 0;
   /// Nobody starts a provider before somebody asks for it.
   virtual bool at_rest() const { return false; }
-  /// False until the unread messages have been fetched once: those that come in meanwhile are younger, and wait.
-  virtual bool caught_up() const { return true; }
   /// Why the bus's messages are not for this agent now; empty: they are.
   virtual std::string no_bus() const { return {}; }
   /// The record of a provider that has ended.
@@ -55,8 +53,13 @@ class DeliveryQueue {
   /// After its tasks have been stopped: cuts an attempt short. What it was about stays `handed` in the journal.
   awaitable<void> stop();
 
-  /// A message from the bus that is for this agent; a repeat changes nothing.
+  /// A message from the bus that is for this agent; a repeat changes nothing. It waits until what is older has been
+  /// fetched.
   void offer(relay::Message message);
+  /// What the bus holds for it and it has not got yet; of many, as many as soon can be handed over.
+  awaitable<Result<void>> fetch_unread(relay::Identity who);
+  /// There is more to be fetched, and few wait.
+  bool wants_more() const;
   /// Something that never was on the bus.
   void offer_local(relay::MessageId id, std::string from, std::string kind, std::string body);
   relay::MessageId next_local_id();
@@ -132,6 +135,7 @@ class DeliveryQueue {
 
   std::map<relay::MessageId, Delivery> open_;
   std::unordered_set<relay::MessageId> known_;       ///< every id ever taken up: none is taken up twice
+  relay::MessageId fetched_to_ = 0;                  ///< of younger ones, others before them may be missing
   std::unordered_set<relay::MessageId> in_process_;  ///< handed to the process that runs now
   std::unordered_set<relay::MessageId> ask_witness_;
   std::optional<Turn> turn_;

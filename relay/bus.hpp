@@ -71,12 +71,12 @@ class Bus {
   virtual awaitable<Result<Sent>> send(NewMessage message) = 0;
   virtual awaitable<Result<Message>> message(MessageId id) = 0;
   virtual awaitable<Result<std::vector<Message>>> messages(MessageFilter filter) = 0;
-  /// What `who` has not read, oldest first. A claimable message is listed while nobody holds or has finished it (or
-  /// while `who` itself holds it). A group message (label, tag, cap, broadcast) reaches the agents that were known
-  /// when it was sent; one that nobody has read yet reaches the first that comes. A plain one does not come back to
-  /// its sender; work does, since it is for whoever takes it. Large ones may come fewer at a time than `limit`: the
-  /// rest when those are read.
-  virtual awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) = 0;
+  /// What `who` has not read, oldest first, from the first message after `after`. A claimable message is listed while
+  /// nobody holds or has finished it (or while `who` itself holds it). A group message (label, tag, cap, broadcast)
+  /// reaches the agents that were known when it was sent; one that nobody has read yet reaches the first that comes. A
+  /// plain one does not come back to its sender; work does, since it is for whoever takes it. Large ones may come fewer
+  /// at a time than `limit`: only an empty answer is the end.
+  virtual awaitable<Result<std::vector<Message>>> unread(Identity who, int limit, MessageId after = 0) = 0;
   /// Idempotent.
   virtual awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) = 0;
   virtual awaitable<Result<void>> react(MessageId id, std::string by, std::string word) = 0;

@@ -132,9 +132,10 @@ class Implementation final : public EmbeddedBus {
     return call<std::vector<Message>>(
         [filter = std::move(filter)](Core& core) { return embedded::messages(core.db(), filter); });
   }
-  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) override {
-    return call<std::vector<Message>>(
-        [who = std::move(who), limit](Core& core) { return embedded::unread(core.db(), core.now, who, limit); });
+  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit, MessageId after) override {
+    return call<std::vector<Message>>([who = std::move(who), limit, after](Core& core) {
+      return embedded::unread(core.db(), core.now, who, limit, after);
+    });
   }
   awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) override {
     return call<void>([id, agent_id = std::move(agent_id)](Core& core) {

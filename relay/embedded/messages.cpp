@@ -203,7 +203,7 @@ Result<std::vector<Message>> messages(Database& db, MessageFilter const& filter)
   return load_all(db, ids);
 }
 
-Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& who, int limit) {
+Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& who, int limit, MessageId after) {
   if (auto const good = check_limit(limit); !good) return good.error();
   if (auto const good = check_identity(who); !good) return good.error();
   std::vector<MessageId> ids;
@@ -211,15 +211,15 @@ Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& wh
   // itself.
   Query row(db,
             "SELECT i.message_id FROM inbox i JOIN messages m ON m.id = i.message_id"
-            " WHERE i.agent_id = ?1 AND m.recipient IN (SELECT value FROM json_each(?2))"
+            " WHERE i.agent_id = ?1 AND i.message_id > ?5 AND m.recipient IN (SELECT value FROM json_each(?2))"
             " UNION SELECT m.id FROM json_each(?2) a JOIN messages m ON m.recipient = a.value"
-            " WHERE m.claimable = 0 AND m.seen = 0 AND m.state = 'live' AND m.sender <> ?1"
+            " WHERE m.claimable = 0 AND m.seen = 0 AND m.state = 'live' AND m.sender <> ?1 AND m.id > ?5"
             " UNION SELECT m.id FROM json_each(?2) a JOIN messages m ON m.recipient = a.value"
-            " WHERE m.claimable = 1 AND m.state IN ('live', 'claimed')"
+            " WHERE m.claimable = 1 AND m.state IN ('live', 'claimed') AND m.id > ?5"
             " AND (m.state = 'live' OR m.holder = ?1) AND (m.not_before IS NULL OR m.not_before <= ?3)"
             " AND NOT EXISTS(SELECT 1 FROM reads r WHERE r.message_id = m.id AND r.agent_id = ?1)"
             " ORDER BY 1 LIMIT ?4",
-            who.agent_id, json(addresses_of(who)).dump(), to_millis(now.steady), limit);
+            who.agent_id, json(addresses_of(who)).dump(), to_millis(now.steady), limit, after);
   while (row.step()) ids.push_back(row.integer(0));
   return load_all(db, ids);
 }

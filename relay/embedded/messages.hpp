@@ -19,7 +19,7 @@ struct Changes {
 Result<Sent> send(Database& db, BusLimits const& limits, Moment now, NewMessage const& message, Changes& changes);
 Result<Message> message(Database& db, MessageId id);
 Result<std::vector<Message>> messages(Database& db, MessageFilter const& filter);
-Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& who, int limit);
+Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& who, int limit, MessageId after);
 Result<void> mark_read(Database& db, Moment now, MessageId id, std::string const& agent_id);
 /// Whether a message that one of the agents sent or has read, or that went to one of the addresses, carries the
 /// attachment or is about the task.

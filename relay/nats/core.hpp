@@ -64,7 +64,7 @@ Error unknown_message(MessageId id);
 awaitable<Result<Sent>> send(Core& core, NewMessage message);
 awaitable<Result<Message>> message(Core& core, MessageId id);
 awaitable<Result<std::vector<Message>>> messages(Core& core, MessageFilter filter);
-awaitable<Result<std::vector<Message>>> unread(Core& core, Identity who, int limit);
+awaitable<Result<std::vector<Message>>> unread(Core& core, Identity who, int limit, MessageId after);
 awaitable<Result<void>> mark_read(Core& core, MessageId id, std::string agent_id);
 awaitable<Result<void>> react(Core& core, MessageId id, std::string by, std::string word);
 awaitable<Result<std::vector<Reaction>>> reactions(Core& core, MessageId id);

@@ -248,16 +248,16 @@ void MessageView::merge(std::vector<MessageId>& ids, int limit) {
   if (ids.size() > static_cast<std::size_t>(limit)) ids.resize(static_cast<std::size_t>(limit));
 }
 
-std::vector<MessageId> MessageView::unread(Identity const& who, int limit, WallTime now) const {
+std::vector<MessageId> MessageView::unread(Identity const& who, int limit, MessageId after, WallTime now) const {
   std::vector<MessageId> ids;
   for (auto const& address : addresses_of(who)) {
     auto const open = open_.find(address);
     if (open == open_.end()) continue;
     int found = 0;
-    for (auto const id : open->second) {
-      if (!listed(entries_.at(id), who, now)) continue;
-      ids.push_back(id);
-      if (++found == limit) break;
+    for (auto id = open->second.upper_bound(after); id != open->second.end() && found < limit; ++id) {
+      if (!listed(entries_.at(*id), who, now)) continue;
+      ids.push_back(*id);
+      ++found;
     }
   }
   merge(ids, limit);

@@ -62,7 +62,7 @@ class MessageView {
   /// With its readers; its body only when `body_kept`.
   Message shown(MessageId id, Entry const& entry, WallTime now) const;
 
-  std::vector<MessageId> unread(Identity const& who, int limit, WallTime now) const;
+  std::vector<MessageId> unread(Identity const& who, int limit, MessageId after, WallTime now) const;
   std::vector<MessageId> list(MessageFilter const& filter, WallTime now) const;
   std::vector<MessageId> owed_by(std::string const& agent, WallTime now) const;
   std::vector<MessageId> dead(WallTime now) const;

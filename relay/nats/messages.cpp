@@ -149,13 +149,13 @@ awaitable<Result<std::vector<Message>>> messages(Core& core, MessageFilter filte
   co_return co_await load_all(core, core.messages.list(filter, core.time.now()));
 }
 
-awaitable<Result<std::vector<Message>>> unread(Core& core, Identity who, int limit) {
+awaitable<Result<std::vector<Message>>> unread(Core& core, Identity who, int limit, MessageId after) {
   if (auto const good = check_limit(limit); !good) co_return good.error();
   if (auto const good = check_identity(who); !good) co_return good.error();
   if (auto const there = co_await caught_up(core, {&core.message_feed, &core.state_feed}); !there)
     co_return there.error();
   if (auto const tidied = co_await tidy(core); !tidied) co_return tidied.error();
-  co_return co_await load_all(core, core.messages.unread(who, limit, core.time.now()));
+  co_return co_await load_all(core, core.messages.unread(who, limit, after, core.time.now()));
 }
 
 awaitable<Result<void>> mark_read(Core& core, MessageId id, std::string agent_id) {

@@ -32,8 +32,8 @@ class Implementation final : public NatsBus {
   awaitable<Result<std::vector<Message>>> messages(MessageFilter filter) override {
     return call<std::vector<Message>>(nats::messages(core_, std::move(filter)));
   }
-  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) override {
-    return call<std::vector<Message>>(nats::unread(core_, std::move(who), limit));
+  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit, MessageId after) override {
+    return call<std::vector<Message>>(nats::unread(core_, std::move(who), limit, after));
   }
   awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) override {
     return call<void>(nats::mark_read(core_, id, std::move(agent_id)));

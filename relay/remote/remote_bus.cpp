@@ -127,9 +127,9 @@ class Implementation final : public RemoteBus {
       (filter.after ? filter.after : filter.before) = all.back().id;
     }
   }
-  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit) override {
+  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit, MessageId after) override {
     if (auto const may = agents_.check(who.agent_id); !may) co_return may.error();
-    json body = {{"identity", to_json(who)}, {"limit", limit}};
+    json body = {{"identity", to_json(who)}, {"limit", limit}, {"after", after}};
     co_return read_list(co_await calls_.post("/api/unread", std::move(body), true), "messages", message_from);
   }
   awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) override {

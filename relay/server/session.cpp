@@ -169,12 +169,10 @@ awaitable<Result<void>> Session::hello(json const& frame) {
 }
 
 awaitable<Result<void>> Session::send_unread(Identity who, MessageId after) {
-  auto const unread = co_await sessions_.bus_.unread(who, kUnreadAtOnce);
+  auto const unread = co_await sessions_.bus_.unread(who, kUnreadAtOnce, after);
   if (!unread) co_return unread.error();
   for (auto const& message : *unread)
-    if (message.id > after &&
-        !hint({{"type", "message.new"}, {"agentId", who.agent_id}, {"message", to_json(message)}}))
-      break;
+    if (!hint({{"type", "message.new"}, {"agentId", who.agent_id}, {"message", to_json(message)}})) break;
   co_return Result<void>();
 }
 

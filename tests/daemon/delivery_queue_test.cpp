@@ -103,8 +103,7 @@ class World final : public DeliveryHost {
     relay::BusHints hints;
     hints.message = [this](relay::Message const& m) { queue->offer(m); };
     subscription_ = bus->subscribe(who, "a", std::move(hints));
-    auto unread = co_await bus->unread(who, 100);
-    for (auto& m : *unread) queue->offer(m);
+    if (fetches) co_await queue->fetch_unread(who);
     if (provider == Provider::gone) co_await queue->on_process_gone();
     if (provider == Provider::fresh || provider == Provider::gone)
       queue->on_ready();
@@ -157,7 +156,6 @@ class World final : public DeliveryHost {
     return has_process ? &session : nullptr;
   }
   bool at_rest() const override { return resting; }
-  bool caught_up() const override { return has_unread; }
   std::string why_not() const override { return "no process"; }
   Witness witness_offline(Prompt const&) override { return offline_says; }
   awaitable<std::optional<TurnEnded>> turn_end(std::vector<std::string> nonces) override {
@@ -176,7 +174,7 @@ class World final : public DeliveryHost {
   bool has_process = true;
   int goes_after = -1;  ///< the process goes after so many more looks at it; -1: it stays
   bool resting = false;
-  bool has_unread = true;
+  bool fetches = true;
   Witness offline_says = Witness::absent;
   std::optional<TurnEnded> record_says{};
   std::vector<std::string> asked_record{};
@@ -334,19 +332,48 @@ TEST_CASE("AClaimLostToAnotherIsDroppedSilently") {
 }
 
 TEST_CASE("WhatComesWhileTheUnreadAreFetchedWaitsForThem") {
-  auto story = [](World& w) -> awaitable<void> {
-    w.has_unread = false;
+  test::TempDir temp;
+  net::io_context io(1);
+  World w(io, temp.path());
+  w.fetches = false;
+  test::run(io, [&]() -> awaitable<void> {
+    co_await w.load();
     auto const young = co_await w.send();
     CHECK(co_await w.until([&] { return w.queue->held_reason().find("being fetched") != std::string::npos; }));
     CHECK(w.session.handed.empty());
     w.queue->offer_local(-1, "operator", "prompt", "never was on the bus");
     CHECK(co_await w.until([&] { return w.session.handed.size() == 1; }));
     w.end_turn();
-    w.has_unread = true;
-    w.queue->on_gate_changed();
+    co_await w.queue->fetch_unread(w.who);
     CHECK(co_await w.until([&] { return w.state(young) == DeliveryState::running; }));
-  };
-  with_world(story);
+    co_await w.end();
+  });
+}
+
+TEST_CASE("ThousandsOfUnreadMessagesAreFetchedAsTheyAreNeededAndComeInOrder") {
+  test::TempDir temp;
+  net::io_context io(1);
+  World w(io, temp.path());
+  w.fetches = false;
+  test::run(io, [&]() -> awaitable<void> {
+    std::vector<relay::MessageId> ids;
+    for (int i = 0; i < 500; ++i) ids.push_back(co_await w.send());
+    co_await w.load();
+    co_await w.queue->fetch_unread(w.who);
+    CHECK(w.queue->waiting() == 200);
+    ids.push_back(co_await w.send());  // told at once, while 300 before it have not been fetched
+    while (w.session.handed.size() < ids.size()) {
+      auto const already = w.session.handed.size();
+      if (w.queue->turn_open()) w.end_turn();
+      if (w.queue->wants_more()) co_await w.queue->fetch_unread(w.who);
+      REQUIRE(co_await w.until([&] { return w.session.handed.size() > already && w.queue->turn_open(); }));
+    }
+    std::vector<relay::MessageId> handed;
+    for (auto const& prompt : w.session.handed) handed.push_back(prompt.message_id);
+    CHECK(handed == ids);
+    CHECK_FALSE(w.queue->wants_more());
+    co_await w.end();
+  });
 }
 
 TEST_CASE("ClaimedWorkWhoseProcessGoesBeforeItIsHandedIsHandedToTheNext") {

@@ -36,8 +36,9 @@ class FaultyBus final : public relay::Bus {
   awaitable<Result<relay::IssuedToken>> renew_token(std::string token) override {
     return through("renew_token", real_.renew_token(std::move(token)));
   }
-  awaitable<Result<std::vector<relay::Message>>> unread(relay::Identity who, int limit) override {
-    return through("unread", real_.unread(std::move(who), limit));
+  awaitable<Result<std::vector<relay::Message>>> unread(relay::Identity who, int limit,
+                                                        relay::MessageId after) override {
+    return through("unread", real_.unread(std::move(who), limit, after));
   }
 
   awaitable<Result<relay::Sent>> send(relay::NewMessage m) override { return real_.send(std::move(m)); }

@@ -112,7 +112,7 @@ TEST_CASE("FullDiskRefusesASendAndLeavesNothingOfIt") {
   auto const sent = embedded::send(s.db(), s.limits, s.now, big, s.changes);
   REQUIRE(sent.has_value());
   CHECK_FALSE(sent->repeated);
-  auto const unread = embedded::unread(s.db(), s.now, agent("worker"), 10);
+  auto const unread = embedded::unread(s.db(), s.now, agent("worker"), 10, 0);
   REQUIRE(unread.has_value());
   CHECK(unread->size() == 2);
 }

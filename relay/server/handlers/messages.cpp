@@ -70,6 +70,7 @@ awaitable<Result<Response>> unread(Call& call) {
   if (!body) co_return body.error();
   FieldReader in(*body);
   int const limit = static_cast<int>(in.integer("limit", 100, INT32_MIN, INT32_MAX));
+  MessageId const after = in.integer("after", 0, 0, INT64_MAX);
   auto const identity = in.object("identity");
   if (auto error = in.finish()) co_return *error;
   auto who = identity_from(identity);
@@ -77,7 +78,7 @@ awaitable<Result<Response>> unread(Call& call) {
   if (auto may = call.check_agent(who->agent_id); !may) co_return may.error();
   who = co_await trusted_identity(call.bus, call.who, std::move(*who));
   if (!who) co_return who.error();
-  auto found = co_await call.bus.unread(std::move(*who), limit);
+  auto found = co_await call.bus.unread(std::move(*who), limit, after);
   if (found) (void)keep_some(*found);
   co_return listed("messages", found);
 }

@@ -189,6 +189,21 @@ TEST_CASE("MessagesAreListedByAgentAndPage") {
   }
 }
 
+TEST_CASE("UnreadMessagesComeInPortions") {
+  Contract t;
+  auto const plain = t.send(message_to("worker")).id;
+  auto work = message_to("tag:team");
+  work.claimable = true;
+  auto const free = t.send(work).id;
+  auto const to_group = t.send(message_to("tag:team")).id;
+  auto const worker = agent("worker", "", {"team"});
+  auto const after = [&](MessageId id, int limit) { return ids_of(t.good(t.bus().unread(worker, limit, id))); };
+  CHECK(after(0, 2) == std::vector{plain, free});
+  CHECK(after(free, 2) == std::vector{to_group});
+  CHECK(after(plain, 100) == std::vector{free, to_group});
+  CHECK(after(to_group, 2).empty());
+}
+
 TEST_CASE("AnswersAreFoundByTheMessageTheyAnswer") {
   Contract t;
   auto const question = t.send(message_to("worker")).id;

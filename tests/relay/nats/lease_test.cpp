@@ -101,7 +101,7 @@ TEST_CASE("StateMayComeBeforeItsMessage") {
   view.take_message(7, to_text(envelope));
   Identity worker;
   worker.agent_id = "worker";
-  CHECK(view.unread(worker, 10, kNow).empty());
+  CHECK(view.unread(worker, 10, 0, kNow).empty());
   REQUIRE(view.find(7) != nullptr);
   CHECK(view.read_by(*view.find(7), "worker", kNow));
 }
