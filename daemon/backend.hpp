@@ -71,6 +71,7 @@ class DaemonBackend final : public control::Backend {
   /// The message, if `who` may see it: the operator all, an agent what it sent or what is for it.
   awaitable<Result<relay::Message>> visible_message(control::Principal const& who, std::int64_t id);
   awaitable<Result<std::vector<json>>> deliveries_of(std::int64_t message);
+  awaitable<void> note_reading(control::Principal const& who, relay::Message const& message);
   awaitable<bool> reached_elsewhere(std::int64_t id, std::string until);
   int matching_agents(relay::Message const& message) const;
 

@@ -29,6 +29,9 @@ Progress progress(std::vector<json> const& deliveries, std::string const& until)
   return all ? Progress::reached : Progress::waiting;
 }
 
+/// The name that people have on the bus.
+constexpr char kOperator[] = "operator";
+
 /// A bus tells nobody of read marks: while somebody waits for a message that another daemon has, it is asked so often.
 constexpr milliseconds kLookElsewhere(500);
 
@@ -63,7 +66,7 @@ awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
                       "from"};
     fresh->from = who.agent_id;
   } else if (fresh->from.empty()) {
-    fresh->from = "operator";
+    fresh->from = kOperator;
   }
   auto const cursor = services_.events.last();
   auto sent = co_await services_.bus.send(std::move(*fresh));
@@ -150,9 +153,20 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   answers.reply_to = id;
   auto replies = co_await services_.bus.messages(answers);
   if (!replies) co_return replies.error();
-  for (auto const& reply : *replies)
-    if (reader.empty() || reply.from == reader || reply.to == reader) shown["replies"].push_back(relay::to_json(reply));
+  for (auto const& reply : *replies) {
+    if (!reader.empty() && reply.from != reader && reply.to != reader) continue;
+    shown["replies"].push_back(relay::to_json(reply));
+    co_await note_reading(who, reply);
+  }
+  co_await note_reading(who, *message);
   co_return ok(std::move(shown));
+}
+
+/// What a person has been shown is read. Or it would expire one day as unread, and its sender be told.
+awaitable<void> DaemonBackend::note_reading(Principal const& who, relay::Message const& message) {
+  bool const for_them = who.kind == Principal::Kind::operator_ && message.to == kOperator;
+  if (!for_them || std::ranges::find(message.read_by, kOperator) != message.read_by.end()) co_return;
+  (void)co_await services_.bus.mark_read(message.id, kOperator);  // next time, if the bus is away
 }
 
 /// Of a message that no agent of this daemon has the bus knows this much: read is accepted, and a reply is its end.
@@ -203,7 +217,7 @@ awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t 
 awaitable<Result<json>> DaemonBackend::react(Principal who, std::int64_t id, std::string word) {
   auto message = co_await visible_message(who, id);
   if (!message) co_return message.error();
-  auto const by = who.kind == Principal::Kind::agent ? who.agent_id : std::string("operator");
+  auto const by = who.kind == Principal::Kind::agent ? who.agent_id : std::string(kOperator);
   auto done = co_await services_.bus.react(id, by, word);
   if (!done) co_return done.error();
   json answer = {{"message", id}, {"by", by}, {"word", word}};
@@ -217,12 +231,14 @@ awaitable<Result<json>> DaemonBackend::read(Principal who, std::int64_t id) {
     auto marked = co_await services_.bus.mark_read(id, who.agent_id);
     if (!marked) co_return marked.error();
   }
+  co_await note_reading(who, *message);
   co_return ok(relay::to_json(*message));
 }
 
 awaitable<Result<std::string>> DaemonBackend::body(Principal who, std::int64_t id) {
   auto message = co_await visible_message(who, id);
   if (!message) co_return message.error();
+  co_await note_reading(who, *message);
   co_return message->body;
 }
 
