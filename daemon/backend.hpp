@@ -46,6 +46,7 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<json>> read(control::Principal who, std::int64_t id) override;
   awaitable<Result<std::string>> body(control::Principal who, std::int64_t id) override;
   awaitable<Result<json>> dead_letters() override;
+  awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
   awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) override;
   awaitable<Result<std::string>> attachment(control::Principal who, std::string id, std::int64_t message) override;

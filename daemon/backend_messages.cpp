@@ -224,6 +224,24 @@ awaitable<Result<json>> DaemonBackend::react(Principal who, std::int64_t id, std
   co_return ok(std::move(answer));
 }
 
+awaitable<Result<json>> DaemonBackend::settle(std::int64_t id, std::string agent, bool taken) {
+  std::vector<std::shared_ptr<Agent>> unsure;
+  for (auto const& [name, one] : supervisor_.agents()) {
+    auto const& open = one->queue().open();
+    auto const delivery = open.find(id);
+    bool const unknown = delivery != open.end() && delivery->second.state == DeliveryState::unknown;
+    if (unknown && (agent.empty() || name == agent)) unsure.push_back(one);
+  }
+  auto const number = std::to_string(id);
+  if (unsure.empty())
+    co_return conflict("not_unknown",
+                       "message " + number + " is not unknown" + (agent.empty() ? " anywhere" : " at agent " + agent) +
+                           ", so there is nothing to settle; see `agent-runner message show " + number + "`");
+  if (unsure.size() > 1) co_return invalid("agent", "message " + number + " is unknown at several agents; name one");
+  unsure.front()->queue().settle(id, taken);
+  co_return co_await message({Principal::Kind::operator_, {}}, id);
+}
+
 awaitable<Result<json>> DaemonBackend::read(Principal who, std::int64_t id) {
   auto message = co_await visible_message(who, id);
   if (!message) co_return message.error();

@@ -174,11 +174,11 @@ Delivery* DeliveryQueue::next_to_give_back() {
 
 Delivery* DeliveryQueue::next_to_hand() {
   std::vector<Delivery*> waiting;
-  bool blocked = false;
+  std::optional<relay::MessageId> blocking;
   for (auto& [id, d] : open_) {
     if (d.state == State::queued) waiting.push_back(&d);
     // Its text may still be in the provider's input: whatever is typed now could become one prompt with it.
-    if (d.state == State::unknown && in_process_.contains(id)) blocked = true;
+    if (d.state == State::unknown && in_process_.contains(id)) blocking = id;
   }
   // What never was on the bus comes first, in the order it was given; then the bus's messages by id.
   std::ranges::sort(waiting, {}, [](Delivery const* d) { return std::pair(!d->is_local(), std::abs(d->message)); });
@@ -196,8 +196,12 @@ Delivery* DeliveryQueue::next_to_hand() {
       hold(*d, host_.why_not(), false);
     } else if (!d->is_local() && d->message > fetched_to_ && (!d->urgent || fetched_to_ == 0)) {
       hold(*d, "the messages before it are being fetched", false);
-    } else if (blocked) {
-      hold(*d, "an earlier message is unknown; see `agent-runner ps` and `message show`", true);
+    } else if (blocking) {
+      auto const id = std::to_string(*blocking);
+      hold(*d,
+           "message " + id + " is unknown; look at the terminal, then say `agent-runner message taken " + id +
+               "` or `message again " + id + "`",
+           true);
     } else if (auto const gate = taker->gate(d->urgent); !gate.empty()) {
       hold(*d, gate, !turn_);  // that a running turn ends first is no news
     } else if (end_unseen_ && taker->gate(false).empty()) {

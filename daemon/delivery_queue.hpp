@@ -63,6 +63,8 @@ class DeliveryQueue {
   /// Something that never was on the bus.
   void offer_local(relay::MessageId id, std::string from, std::string kind, std::string body);
   relay::MessageId next_local_id();
+  /// A person has seen whether the provider took it; nothing happens unless it is unknown.
+  void settle(relay::MessageId id, bool taken);
   /// The agent is on the bus again: what waits may have been read for it elsewhere meanwhile.
   void look_again();
 
@@ -112,6 +114,7 @@ class DeliveryQueue {
 
   void settle_outcome(Delivery& d, adapters::Handing const& handing);
   void accept(Delivery& d, std::string const& proof);
+  void hand_again(Delivery& d);
   void start_turn();
   void take_up_turn();
   void close_turn(adapters::TurnEnded const& end);

@@ -76,14 +76,29 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
       end_unseen_ = true;
     }
   } else if (witness == Witness::absent) {
-    in_process_.erase(d.message);
-    d.state = State::queued;
-    d.reason.clear();
-    d.screen.clear();
-    d.retry_at = Clock::now();
-    save(d);
-    announce(d, "message.queued");
+    hand_again(d);
   }
+}
+
+/// It was not taken: nobody has seen it yet.
+void DeliveryQueue::hand_again(Delivery& d) {
+  in_process_.erase(d.message);
+  ask_witness_.erase(d.message);
+  d.state = State::queued;
+  d.reason.clear();
+  d.screen.clear();
+  d.retry_at = Clock::now();
+  save(d);
+  announce(d, "message.queued");
+  changed_.notify_all();
+}
+
+void DeliveryQueue::settle(relay::MessageId id, bool taken) {
+  auto const it = open_.find(id);
+  if (it == open_.end() || it->second.state != State::unknown) return;
+  if (!taken) return hand_again(it->second);
+  end_unseen_ = end_unseen_ || !turn_;
+  accept(it->second, "person");
 }
 
 void DeliveryQueue::on_accepted(std::string const& nonce, std::string const& proof) {

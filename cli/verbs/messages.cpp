@@ -193,6 +193,21 @@ Result<int> save(Context& context, Save const& options) {
   return exit_done;
 }
 
+struct Settle {
+  std::string id;
+  std::optional<std::string> agent;
+};
+
+/// A person has looked at the terminal, and knows better than the daemon can.
+Result<int> settle(Context& context, Settle const& options, bool taken) {
+  auto const id = message_id(options.id);
+  if (!id) return id.error();
+  json body = {{"taken", taken}};
+  if (options.agent) body["agent"] = *options.agent;
+  return act(context, "/v1/messages/" + *id + "/settle", body,
+             "message " + *id + (taken ? " counts as taken" : " will be handed over again"));
+}
+
 Result<int> react(Context& context, Word const& options) {
   auto const id = message_id(options.id);
   if (!id) return id.error();
@@ -237,11 +252,22 @@ Result<int> read(Context& context, Read const& options) {
 }
 
 void add(Program& program) {
-  auto message = program.verb("Messages", "message", "Look at one message", "message show 42");
+  auto message =
+      program.verb("Messages", "message", "Look at one message, or settle an unknown one", "message show 42");
   auto const shown = std::make_shared<std::string>();
   message.command("show", "Its whole life with times", "message show 42")
       .argument("ID", *shown, "The message's number")
       .runs([shown](Context& context) { return show(context, *shown); });
+
+  auto const settled = std::make_shared<Settle>();
+  auto const add_settle = [&](char const* word, char const* help, char const* example, bool taken) {
+    message.command(word, help, example)
+        .argument("ID", settled->id, "The message's number")
+        .option("--agent", settled->agent, "AGENT", "Where it is unknown, if at several", Words::agent)
+        .runs([settled, taken](Context& context) { return settle(context, *settled, taken); });
+  };
+  add_settle("taken", "Say that the agent has taken an unknown one", "message taken 42", true);
+  add_settle("again", "Say that the agent has not: it is handed over again", "message again 42", false);
 
   auto const listed = std::make_shared<Messages>();
   program.verb("Messages", "messages", "List messages, newest first", "messages alice --limit 20")

@@ -114,6 +114,17 @@ awaitable<Result<Response>> react(Call& call) {
   co_return respond(co_await call.backend.react(call.who, call.number, std::move(word)));
 }
 
+awaitable<Result<Response>> settle(Call& call) {
+  auto const body = call.object();
+  if (!body) co_return body.error();
+  FieldReader in(*body);
+  in.require("taken");
+  bool const taken = in.boolean("taken", false);
+  std::string agent = in.string("agent");
+  if (auto error = in.finish()) co_return *error;
+  co_return respond(co_await call.backend.settle(call.number, std::move(agent), taken));
+}
+
 awaitable<Result<Response>> read(Call& call) { co_return respond(co_await call.backend.read(call.who, call.number)); }
 
 Result<Response> bytes(Result<std::string> content) {
@@ -152,6 +163,8 @@ constexpr Route rows[] = {
     {"POST", "/v1/messages/{message}/replies", Right::agent, Body::message, "wait timeoutMs",
      "answer the sender (Idempotency-Key header)", reply},
     {"POST", "/v1/messages/{message}/reactions", Right::agent, Body::json, "", "react with a word", react},
+    {"POST", "/v1/messages/{message}/settle", Right::operator_, Body::json, "", "say whether an unknown one was taken",
+     settle},
     {"POST", "/v1/messages/{message}/read", Right::agent, Body::none, "", "mark it read by the caller", read},
     {"GET", "/v1/messages/{message}/body", Right::agent, Body::none, "", "the body's exact bytes", body},
     {"GET", "/v1/dead", Right::operator_, Body::none, "", "dead letters", dead},

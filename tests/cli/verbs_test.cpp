@@ -67,7 +67,8 @@ FakeReply sensible(FakeRequest const& request) {
     return {201, sent};
   }
   if (is("GET", "/v1/messages")) return json{{"messages", {message_document()}}};
-  if (is("GET", "/v1/messages/42") || is("POST", "/v1/messages/42/read")) return message_document();
+  if (is("GET", "/v1/messages/42") || is("POST", "/v1/messages/42/read") || is("POST", "/v1/messages/42/settle"))
+    return message_document();
   if (is("GET", "/v1/messages/42/body")) {
     FakeReply reply;
     reply.content_type = "application/octet-stream";
@@ -480,6 +481,10 @@ TEST_CASE("ListsOfMessages") {
   CHECK(scene.run({"inbox"}).status == 2);
   CHECK(scene.run({"dead"}).out.find("max_deliveries") != std::string::npos);
   CHECK(json_lines(scene.run({"dead", "--json"}).out)[0]["deliveryCount"] == 5);
+  CHECK(scene.run({"message", "taken", "42"}).status == 0);
+  CHECK(scene.daemon->last("/v1/messages/42/settle").object() == json{{"taken", true}});
+  CHECK(scene.run({"message", "again", "42", "--agent", "alice"}).status == 0);
+  CHECK(scene.daemon->last("/v1/messages/42/settle").object() == json{{"taken", false}, {"agent", "alice"}});
   CHECK(scene.run({"dead", "requeue", "42"}).status == 0);
   CHECK(scene.daemon->last("/v1/dead/42/requeue").method == "POST");
 }

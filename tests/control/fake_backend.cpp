@@ -171,6 +171,10 @@ awaitable<Result<json>> FakeBackend::dead_letters() {
   record("dead");
   co_return ok(json{{"dead", json::array()}});
 }
+awaitable<Result<json>> FakeBackend::settle(std::int64_t id, std::string agent, bool taken) {
+  record("settle " + text(id) + " " + agent + (taken ? " taken" : " again"));
+  co_return ok(json::object());
+}
 awaitable<Result<json>> FakeBackend::requeue(std::int64_t id) {
   record("requeue " + text(id));
   co_return ok(json::object());

@@ -261,6 +261,33 @@ TEST_CASE("AnUnknownDeliveryIsNotAcknowledgedNorTypedAgainAndHoldsTheNext") {
   with_world(story);
 }
 
+TEST_CASE("APersonSettlesWhatNoWitnessCan") {
+  for (bool const taken : {true, false}) {
+    auto story = [taken](World& w) -> awaitable<void> {
+      w.session.says = Witness::blind;
+      w.session.on_hand = [](Prompt const&) {
+        Handing unknown;
+        unknown.outcome = HandOutcome::unknown;
+        return unknown;
+      };
+      auto const id = co_await w.send();
+      auto const next = co_await w.send();
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
+      CHECK(co_await w.until([&] { return w.queue->open().at(next).held.find("message again") != std::string::npos; }));
+      w.session.on_hand = {};
+      w.queue->settle(id, taken);
+      w.queue->settle(next, taken);  // it is not unknown: nothing happens
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+      CHECK(w.queue->open().at(id).proof == (taken ? "person" : "transcript"));
+      CHECK(w.session.handed.size() == (taken ? 1 : 2));
+      w.end_turn();
+      CHECK(co_await w.until([&] { return w.state(next) == DeliveryState::running; }));
+      CHECK(w.session.handed.back().message_id == next);
+    };
+    with_world(story);
+  }
+}
+
 TEST_CASE("AnAbsentWitnessHandsItAgainWithTheSameNonce") {
   auto story = [](World& w) -> awaitable<void> {
     int tries = 0;
