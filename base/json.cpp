@@ -55,6 +55,19 @@ std::string text_at(json const& value, std::initializer_list<char const*> keys) 
   return at->is_string() ? at->get<std::string>() : std::string();
 }
 
+json const& object_at(json const& value, char const* key) {
+  static json const none = json::object();
+  if (!value.is_object()) return none;
+  auto const found = value.find(key);
+  return found != value.end() && found->is_object() ? *found : none;
+}
+
+bool truth_at(json const& value, char const* key) {
+  if (!value.is_object()) return false;
+  auto const found = value.find(key);
+  return found != value.end() && *found == true;
+}
+
 bool is_utf8(std::string_view s) {
   std::size_t i = 0;
   auto const continuation = [&](std::size_t at) {

@@ -28,6 +28,10 @@ std::string to_text(json const& value);
 /// The text at a path of object keys; empty when there is none.
 std::string text_at(json const& value, std::initializer_list<char const*> keys);
 inline std::string text_at(json const& value, char const* key) { return text_at(value, {key}); }
+/// The object at a key; an empty one when there is none.
+json const& object_at(json const& value, char const* key);
+/// Whether it is an object that has `true` there.
+bool truth_at(json const& value, char const* key);
 
 /// Reads one object field by field and remembers the first error, so that a reader lists its fields and checks once:
 ///

@@ -30,8 +30,7 @@ std::vector<Question> questions_of(json const& input) {
     question.header = text_at(asked, "header");
     for (auto const& option : array_at(asked, "options"))
       question.options.push_back({text_at(option, "label"), text_at(option, "description")});
-    auto const multiple = asked.is_object() ? asked.find("multiSelect") : asked.end();
-    question.multiple = asked.is_object() && multiple != asked.end() && multiple->is_boolean() && multiple->get<bool>();
+    question.multiple = truth_at(asked, "multiSelect");
     question.free_text = true;  // the dialog's "Type something"
     if (question.text.empty()) return {};
     questions.push_back(std::move(question));

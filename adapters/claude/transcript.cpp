@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::size_t kLongestLine = 64U << 20;
 
-bool flag(json const& object, char const* name) {
-  auto const it = object.find(name);
-  return it != object.end() && it->is_boolean() && it->get<bool>();
-}
-
 /// The text a person or we typed: the content itself, or its text blocks. Tool results are not: a tool may
 /// print an envelope that it read elsewhere.
 std::vector<std::string> texts_of(json const& content) {
@@ -39,7 +34,7 @@ void consumed(std::string text, std::vector<TranscriptFact>& facts) {
 
 void read_user(json const& record, std::vector<TranscriptFact>& facts) {
   // A compaction's summary may quote envelopes; a subagent's prompts are not ours.
-  if (flag(record, "isCompactSummary") || flag(record, "isSidechain")) return;
+  if (truth_at(record, "isCompactSummary") || truth_at(record, "isSidechain")) return;
   auto const message = record.find("message");
   if (message == record.end() || !message->is_object() || !message->contains("content")) return;
   if (auto source = text_at(record, "promptSource"); !source.empty())
@@ -53,12 +48,12 @@ void read_user(json const& record, std::vector<TranscriptFact>& facts) {
 }
 
 void read_assistant(json const& record, std::vector<TranscriptFact>& facts) {
-  if (flag(record, "isSidechain")) return;
+  if (truth_at(record, "isSidechain")) return;
   auto const message = record.find("message");
   if (message == record.end() || !message->is_object() || !message->contains("content")) return;
   TranscriptFact fact{.kind = TranscriptFact::Kind::assistant};
   for (auto const& text : texts_of((*message)["content"])) fact.text += text;
-  if (flag(record, "isApiErrorMessage")) {
+  if (truth_at(record, "isApiErrorMessage")) {
     fact.kind = TranscriptFact::Kind::failed;
     fact.error_kind = text_at(record, "error");
   } else if (text_at(*message, "model") == "<synthetic>") {
@@ -147,7 +142,7 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
   else if (type == "attachment")
     read_attachment(record, facts);
   else if (auto const subtype = text_at(record, "subtype");
-           type == "system" && !flag(record, "isSidechain") &&
+           type == "system" && !truth_at(record, "isSidechain") &&
            (subtype == "turn_duration" || subtype == "stop_hook_summary"))
     facts.push_back({.kind = TranscriptFact::Kind::turn_ended});
 }

@@ -45,9 +45,10 @@ class WebSocketConnection final : public Connection, public std::enable_shared_f
     while (!*answer && open_ && Clock::now() < deadline) co_await changed_.wait(deadline);
     if (*answer) {
       auto& frame = **answer;
-      if (auto const error = frame.find("error"); error != frame.end())
-        co_return conflict("codex_error",
-                           error->is_object() ? error->value("message", to_text(*error)) : to_text(*error));
+      if (auto const error = frame.find("error"); error != frame.end()) {
+        auto message = text_at(*error, "message");
+        co_return conflict("codex_error", message.empty() ? to_text(*error) : std::move(message));
+      }
       co_return ok(frame.contains("result") ? std::move(frame["result"]) : json());
     }
     if (!open_) co_return lost(why_closed_);
@@ -105,7 +106,11 @@ class WebSocketConnection final : public Connection, public std::enable_shared_f
         close("it sent " + std::to_string(text->size()) + " bytes that are not a JSON object");
         co_return;
       }
-      take(frame);
+      try {
+        take(frame);
+      } catch (json::exception const& fault) {  // of another shape than we know: rather start again than be deaf
+        close(std::string("it sent what cannot be read (") + fault.what() + ")");
+      }
     }
   }
 

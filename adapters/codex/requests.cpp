@@ -20,11 +20,6 @@ json member(json const& object, char const* name) {
   return it == object.end() ? json() : *it;
 }
 
-bool flag(json const& object, char const* name) {
-  auto const value = member(object, name);
-  return value.is_boolean() && value.get<bool>();
-}
-
 /// What people should see of the parameters: all but the ids.
 json shown_input(json const& params) {
   json shown = params.is_object() ? params : json::object();
@@ -45,8 +40,8 @@ std::vector<Question> user_input_questions(json const& params) {
     if (auto const options = member(asked, "options"); options.is_array())
       for (auto const& option : options)
         question.options.push_back({text_at(option, {"label"}), text_at(option, {"description"})});
-    question.free_text = flag(asked, "isOther") || question.options.empty();
-    question.secret = flag(asked, "isSecret");
+    question.free_text = truth_at(asked, "isOther") || question.options.empty();
+    question.secret = truth_at(asked, "isSecret");
     questions.push_back(std::move(question));
   }
   return questions;

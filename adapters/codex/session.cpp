@@ -12,13 +12,6 @@ namespace {
 constexpr std::size_t kTakenKept = 500;
 constexpr std::size_t kTurnsKept = 50;
 
-json const& object_at(json const& value, char const* name) {
-  static json const none = json::object();
-  if (!value.is_object()) return none;
-  auto const found = value.find(name);
-  return found != value.end() && found->is_object() ? *found : none;
-}
-
 }  // namespace
 
 CodexSession::CodexSession(SessionContext context, Options options)
@@ -139,7 +132,7 @@ void CodexSession::on_notification(std::string const& method, json const& params
     auto const& error = object_at(params, "error");
     auto const info = error.find("codexErrorInfo");
     emit(Noted{
-        params.value("willRetry", false) ? "provider.retrying" : "provider.error",
+        truth_at(params, "willRetry") ? "provider.retrying" : "provider.error",
         json{{"message", text_at(error, {"message"})}, {"kind", error_kind(info == error.end() ? json() : *info)}}});
   }
 }
@@ -197,7 +190,7 @@ void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
 void CodexSession::on_other_thread(json const& thread) {
   auto const id = text_at(thread, {"id"});
   if (id.empty() || id == thread_ || starting_thread_ || !ready_) return;
-  if (thread.value("ephemeral", false) || !text_at(thread, {"parentThreadId"}).empty() ||
+  if (truth_at(thread, "ephemeral") || !text_at(thread, {"parentThreadId"}).empty() ||
       !text_at(thread, {"attachedToThreadId"}).empty() || object_at(thread, "source").contains("subAgent"))
     return;
   emit(Noted{"view.returned", json{{"thread", id}, {"reason", "a person began another thread at the terminal"}}});

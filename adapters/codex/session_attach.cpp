@@ -105,7 +105,7 @@ awaitable<Result<void>> CodexSession::check_login() {
     if (account.error().code == "codex_error") co_return Result<void>();  // it knows no accounts: nothing to check
     co_return account.error();
   }
-  bool const needed = account->is_object() && account->value("requiresOpenaiAuth", false);
+  bool const needed = truth_at(*account, "requiresOpenaiAuth");
   bool const there = account->is_object() && account->contains("account") && !(*account)["account"].is_null();
   if (needed && !there)
     co_return conflict("not_logged_in", "Codex is not logged in: run `CODEX_HOME=" + home_.string() +
@@ -148,11 +148,9 @@ awaitable<Result<json>> CodexSession::thread_params() {
     auto const read = co_await connection->call("config/read", std::move(where));
     if (!read) co_return read.error();
     auto const provider = text_at(*read, {"config", "model_provider"});
-    auto const known = read->is_object() && read->contains("config")
-                           ? (*read)["config"].value("model_providers", json::object())
-                           : json::object();
+    auto const& known = object_at(object_at(*read, "config"), "model_providers");
     // Codex's built-in providers cannot be changed; those that the operator has defined can.
-    if (!provider.empty() && known.is_object() && known.contains(provider)) {
+    if (!provider.empty() && known.contains(provider)) {
       auto const key = "model_providers." + provider + ".";
       if (options_.request_retries) config[key + "request_max_retries"] = *options_.request_retries;
       if (options_.stream_retries) config[key + "stream_max_retries"] = *options_.stream_retries;

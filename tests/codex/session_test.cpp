@@ -307,6 +307,8 @@ TEST_CASE("MalformedFramesEndTheConnectionAndNotTheSession") {
     room.server->send(R"({"id":999999,"result":{}})");
     room.server->send(R"({"method":"something/new","params":[1,2]})");
     room.server->send(R"({"method":"item/completed","params":{"threadId":"thread-1","item":7}})");
+    room.server->send(R"({"method":"error","params":{"threadId":"thread-1","willRetry":null,"error":[]}})");
+    room.server->send(R"({"method":"thread/started","params":{"thread":{"id":"t9","ephemeral":"no"}}})");
     room.server->send(R"({"method":"turn/completed","params":{"threadId":"thread-1","turn":{"id":5}}})");
     room.server->send(
         R"({"method":"thread/tokenUsage/updated","params":{"threadId":"thread-1","tokenUsage":{"last":"x"}}})");
