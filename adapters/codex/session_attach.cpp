@@ -237,6 +237,7 @@ awaitable<void> CodexSession::catch_up(json const& thread) {
   flag_ = status.waits_for_approval ? "an approval" : status.waits_for_input ? "an answer" : "";
   json params{{"threadId", thread_}, {"limit", 20}, {"itemsView", "summary"}};
   auto const listed = co_await connection_->call("thread/turns/list", std::move(params));
+  if (!listed && status.active) co_return;  // the next connection will tell
   auto const turns = listed && listed->is_object() ? listed->value("data", json::array()) : json::array();
   auto const before = turn_;
   std::string running;

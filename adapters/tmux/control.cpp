@@ -158,7 +158,13 @@ awaitable<Result<void>> TmuxControl::connect() {
     auto started = co_await start_server_in_scope(executor_, std::move(scope));
     if (!started) spdlog::warn("the agents' terminals share the daemon's control group: {}", started.error().message);
   }
-  co_return co_await attach(true);
+  // A server that is being killed still takes clients for a moment, and nothing tells when it has gone.
+  for (auto const until = Clock::now() + kFarewell;;) {
+    auto attached = co_await attach(true);
+    if (attached || attached.error().code != "tmux_gone" || Clock::now() >= until) co_return attached;
+    auto const slept = co_await sleep_for(20ms);
+    if (!slept || state_ == State::stopped) co_return gone("the connection to tmux was closed");
+  }
 }
 
 awaitable<void> TmuxControl::stop() {
@@ -235,6 +241,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   if (!hello) {
     auto words = connection->last_words;
     if (words.empty()) words = hello.error().message;
+    if (words.find("server exited") != std::string::npos) co_return gone("the tmux server was just ending");
     co_return unavailable("tmux_failed", "cannot use the tmux server at " + options_.socket.string() + ": " + words +
                                              "; if it is of another version, end its agents and remove the socket");
   }

@@ -141,14 +141,16 @@ class Host final : public TmuxHost {
   }
 
   awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) override {
-    // Not all of them: a hundred adoptions would have tmux describe ten thousand.
-    auto present = co_await listed("-s -t '=" + tmux_name(found.session) + "'");
-    if (!present) present = co_await listed();  // somebody has renamed its session
-    if (!present) co_return present.error();
-    for (auto& pane : *present) {
-      if (pane.ids.pane != found.pane || pane.ids.pid != found.pid) continue;
-      if (pane.dead) break;
-      co_return take(std::move(pane.name), std::move(pane.ids), std::move(on_exit));
+    // By its session: a hundred adoptions would have tmux describe ten thousand panes. Somebody may have renamed it.
+    for (std::string const& which : {"-s -t '=" + tmux_name(found.session) + ":'", std::string("-a")}) {
+      auto present = co_await listed(which);
+      if (!present && which == "-a") co_return present.error();
+      if (!present) continue;
+      auto const pane = std::ranges::find_if(
+          *present, [&](Listed const& l) { return l.ids.pane == found.pane && l.ids.pid == found.pid; });
+      if (pane == present->end()) continue;
+      if (pane->dead) break;
+      co_return take(std::move(pane->name), std::move(pane->ids), std::move(on_exit));
     }
     co_return conflict("terminal_gone", "the program in session " + found.session + " has ended");
   }

@@ -116,7 +116,8 @@ TEST_CASE("ServersOfAClusterDieOneAfterTheOtherAndNothingIsLost") {
   // Consumers that were placed on dead servers are given up, and not left behind.
   auto const consumers = [&] {
     int most = 0;
-    for (auto const& stream : sender.status().at("streams")) most = std::max(most, stream.at("consumers").get<int>());
+    auto const status = sender.status();
+    for (auto const& stream : status.at("streams")) most = std::max(most, stream.at("consumers").get<int>());
     return most;
   };
   for (auto const end = std::chrono::steady_clock::now() + 30s;
