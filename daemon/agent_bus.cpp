@@ -138,7 +138,7 @@ awaitable<void> Agent::face_the_bus() {
     }
     if (!news) co_await status_changed_.wait(std::min(heartbeat_at, liveness_at));
     if (registered_ && queue_.wants_more()) {
-      auto const told = co_await queue_.fetch_unread(identity());
+      auto const told = co_await queue_.fetch_more(identity());
       note(told, "fetch the unread messages");
     }
     if (Clock::now() >= heartbeat_at) {

@@ -24,6 +24,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   if (d.claimable && d.claim_token.empty()) ours = co_await take_claim(d);
   if (!ours) co_return;
   auto prompt = co_await prepare(d);
+  if (d.is_taken()) co_return;  // its late proof came, from an attempt before this one
   if (!prompt && prompt.error().code == kReadElsewhere) {
     forget(id);
     co_return;
@@ -47,6 +48,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   ++d.attempts;
   save(d);
   auto const safe = co_await services_.journal.committed();
+  if (d.is_taken()) co_return;
   if (!safe || host_.taker() != session) {  // nothing has been typed
     d.state = State::queued;
     save(d);
@@ -70,24 +72,27 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   } else {
     settle_outcome(d, handing);
   }
-  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);
+  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);
   host_.work_changed();
 }
 
 awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
   auto claim = co_await services_.bus.claim(d.message, agent_id_);
   if (!claim) {
-    if (claim.error().kind == ErrorKind::unavailable) {
-      d.held = claim.error().message;
+    bool const elsewhere = claim.error().kind == ErrorKind::conflict || claim.error().kind == ErrorKind::not_found;
+    if (elsewhere) {
+      // Somebody else has it: not ours any more. Should it become free again, the bus offers it again.
+      forget(d.message);
+    } else {  // the bus is away, or this daemon's token has no right to it
+      if (std::exchange(d.held, claim.error().message) != d.held)
+        services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
       d.retry_at = Clock::now() + retry_wait(++d.attempts);
-      co_return false;
+      services_.deliveries_changed.notify_all();
     }
-    // Somebody else has it: not ours any more. Should it become free again, the bus offers it again.
-    forget(d.message);
     co_return false;
   }
   d.claim_token = claim->token;
-  d.state = State::claimed;
+  if (!d.is_taken()) d.state = State::claimed;
   d.step("claimed");
   leases_.hold(*claim);
   save(d);

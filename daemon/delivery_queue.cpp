@@ -78,11 +78,17 @@ void DeliveryQueue::offer(relay::Message message) {
   changed_.notify_all();
 }
 
-awaitable<Result<void>> DeliveryQueue::fetch_unread(relay::Identity who) {
-  // From the first again, though most are known: some may have been missed, or given back.
-  for (relay::MessageId after = 0; after != kAll;) {
+awaitable<Result<void>> DeliveryQueue::fetch_unread(relay::Identity who) { return fetch(std::move(who), 0); }
+awaitable<Result<void>> DeliveryQueue::fetch_more(relay::Identity who) { return fetch(std::move(who), fetched_to_); }
+
+awaitable<Result<void>> DeliveryQueue::fetch(relay::Identity who, relay::MessageId after) {
+  bool const had_all = fetched_to_ == kAll;
+  while (after != kAll) {
     auto unread = co_await services_.bus.unread(who, kUnreadAtOnce, after);
-    if (!unread) co_return unread.error();
+    if (!unread) {
+      if (had_all) fetched_to_ = kAll;  // what came since was told
+      co_return unread.error();
+    }
     after = unread->empty() ? kAll : unread->back().id;
     for (auto& message : *unread) offer(std::move(message));
     fetched_to_ = after;
@@ -94,7 +100,11 @@ awaitable<Result<void>> DeliveryQueue::fetch_unread(relay::Identity who) {
 
 bool DeliveryQueue::wants_more() const {
   if (fetched_to_ == kAll) return false;
-  auto const waits = [this](auto const& entry) { return entry.first <= fetched_to_ && is_waiting(entry.second); };
+  auto const waits = [this](auto const& entry) {
+    auto const& [id, d] = entry;
+    bool const stuck = d.state == State::unknown && !in_process_.contains(id);  // its process is gone: it holds up none
+    return id <= fetched_to_ && is_waiting(d) && !stuck;
+  };
   return static_cast<std::size_t>(std::ranges::count_if(open_, waits)) < kFew;
 }
 
@@ -131,6 +141,8 @@ awaitable<void> DeliveryQueue::run() {
     forget_settled();  // only here, where nothing refers to a delivery
     if (auto* d = next_to_report())
       co_await report(*d);
+    else if (!over_.empty())
+      co_await look_up();
     else if (ask_record_ && turn_)
       co_await ask_record();
     else if (auto* unknown = next_to_resolve())
@@ -198,10 +210,13 @@ Delivery* DeliveryQueue::next_to_hand() {
       hold(*d, "the messages before it are being fetched", false);
     } else if (blocking) {
       auto const id = std::to_string(*blocking);
-      hold(*d,
-           "message " + id + " is unknown; look at the terminal, then say `agent-runner message taken " + id +
-               "` or `message again " + id + "`",
-           true);
+      if (*blocking < 0)
+        hold(*d, "what it was given before is unknown; `agent-runner restart " + agent_id_ + "` lets it go on", true);
+      else
+        hold(*d,
+             "message " + id + " is unknown; look at the terminal, then say `agent-runner message taken " + id +
+                 "` or `message again " + id + "`",
+             true);
     } else if (auto const gate = taker->gate(d->urgent); !gate.empty()) {
       hold(*d, gate, !turn_);  // that a running turn ends first is no news
     } else if (end_unseen_ && taker->gate(false).empty()) {
@@ -233,6 +248,7 @@ void DeliveryQueue::forget(relay::MessageId id) {
   known_.erase(id);
   open_.erase(it);
   services_.deliveries_changed.notify_all();
+  host_.work_changed();
   if (!journalled) return;
   services_.journal.write([agent = agent_id_, id](Database& db) {
     db.prepare("DELETE FROM deliveries WHERE agent = ?1 AND message = ?2").bind(agent, id).run();
@@ -276,7 +292,9 @@ void DeliveryQueue::save(Delivery const& d) {
         .bind(agent, id, state, nonce, record, open)
         .run();
   };
-  services_.journal.write(std::move(change), [this] { services_.deliveries_changed.notify_all(); });
+  // The agent may be gone when the journal has it.
+  auto tell = [&changed = services_.deliveries_changed] { changed.notify_all(); };
+  services_.journal.write(std::move(change), std::move(tell));
 }
 
 void DeliveryQueue::save(Turn const& turn) {

@@ -56,10 +56,12 @@ class DeliveryQueue {
   /// A message from the bus that is for this agent; a repeat changes nothing. It waits until what is older has been
   /// fetched.
   void offer(relay::Message message);
-  /// What the bus holds for it and it has not got yet; of many, as many as soon can be handed over.
+  /// What the bus holds for it and it has not got yet; of many, as many as soon can be handed over. From the first
+  /// again, though most may be known: some may have been missed, or given back.
   awaitable<Result<void>> fetch_unread(relay::Identity who);
   /// There is more to be fetched, and few wait.
   bool wants_more() const;
+  awaitable<Result<void>> fetch_more(relay::Identity who);
   /// Something that never was on the bus.
   void offer_local(relay::MessageId id, std::string from, std::string kind, std::string body);
   relay::MessageId next_local_id();
@@ -99,7 +101,9 @@ class DeliveryQueue {
   Delivery* next_to_hand();
   Clock::time_point next_retry() const;
   Clock::time_point watch_for_orphaned_turn();
+  awaitable<Result<void>> fetch(relay::Identity who, relay::MessageId after);
   awaitable<void> ask_record();
+  awaitable<void> look_up();
 
   awaitable<void> report(Delivery& d);
   awaitable<void> resolve(Delivery& d);
@@ -114,10 +118,13 @@ class DeliveryQueue {
 
   void settle_outcome(Delivery& d, adapters::Handing const& handing);
   void accept(Delivery& d, std::string const& proof);
+  void accept_late(Delivery& d, std::string const& proof, std::optional<adapters::TurnEnded> const& end);
   void hand_again(Delivery& d);
   void start_turn();
   void take_up_turn();
-  void close_turn(adapters::TurnEnded const& end);
+  void end_turn(adapters::TurnEnded const& end);
+  void close_turn(adapters::TurnEnded const& end, bool another_follows = false);
+  void close(Turn turn, adapters::TurnEnded const& end);
   void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
   void ask_to_go_on();
   std::vector<std::string> nonces_of(Turn const& turn) const;
@@ -144,8 +151,8 @@ class DeliveryQueue {
   std::optional<Turn> turn_;
   bool end_unseen_ = false;    ///< it may have ended while nobody watched: before the next message, the record is asked
   bool ask_record_ = false;    ///< ... now
-  bool overdue_ = false;       ///< the provider is at rest: it has ended, whatever the record says
   bool another_runs_ = false;  ///< if it has ended, another one is running
+  std::vector<Turn> over_;     ///< ended; how, the record is asked
   std::optional<relay::MessageId> in_hand_;           ///< the delivery being handed over
   std::optional<adapters::TurnEnded> early_end_;      ///< the end of a turn that came while a message was in hand
   std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open

@@ -9,6 +9,18 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 using State = DeliveryState;
 
+namespace {
+
+constexpr Clock::duration kRefusedPause = 30s;  ///< somebody has to change a token first
+
+/// The bus is away, or does not know this daemon's token (any more): both pass, and then it must be told.
+bool may_pass(Error const& error) {
+  return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout ||
+         error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::forbidden;
+}
+
+}  // namespace
+
 awaitable<void> DeliveryQueue::report(Delivery& d) {
   auto const safe = co_await services_.journal.committed();
   if (!safe) {
@@ -20,7 +32,8 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
   auto& bus = services_.bus;
   auto const later = [&](Error const& error) {
     spdlog::debug("agent {}: message {} cannot be reported: {}", agent_id_, d.message, error.message);
-    d.retry_at = Clock::now() + retry_wait(d.attempts);
+    bool const refused = error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::forbidden;
+    d.retry_at = Clock::now() + (refused ? kRefusedPause : retry_wait(d.attempts));
   };
   if (!d.acknowledged) {
     Result<void> told;
@@ -33,7 +46,7 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
     } else {
       told = co_await bus.mark_read(d.message, agent_id_);
     }
-    if (!told && told.error().kind == ErrorKind::unavailable) {
+    if (!told && may_pass(told.error())) {
       later(told.error());
       co_return;
     }
@@ -48,7 +61,7 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
   }
   if (ended) {
     auto reported = co_await report_end(d);
-    if (!reported && reported.error().kind == ErrorKind::unavailable) {
+    if (!reported && may_pass(reported.error())) {
       later(reported.error());
       co_return;
     }
@@ -63,11 +76,11 @@ awaitable<Result<bool>> DeliveryQueue::still_ours(Delivery& d) {
   auto& bus = services_.bus;
   auto const held = co_await bus.renew(d.message, d.claim_token);
   if (held) co_return true;
-  if (held.error().kind == ErrorKind::unavailable) co_return held.error();
+  if (may_pass(held.error())) co_return held.error();
   // Finished by this very claim, before the daemon's end: finishing again is fine.
   auto const finished = co_await bus.finish(d.message, d.claim_token);
   if (finished) co_return true;
-  if (finished.error().kind == ErrorKind::unavailable) co_return finished.error();
+  if (may_pass(finished.error())) co_return finished.error();
   services_.events.append(agent_id_, "claim.lost", {{"message", d.message}, {"reason", finished.error().message}});
   co_return false;
 }
@@ -86,9 +99,9 @@ awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
       task.metadata["messageId"] = d.message;
       task.metadata["completedBy"] = "runner";
       auto set = co_await bus.set_task(std::move(task));
-      if (!set && set.error().kind == ErrorKind::unavailable) co_return set.error();
+      if (!set && may_pass(set.error())) co_return set.error();
       auto finished = co_await bus.finish(d.message, d.claim_token);
-      if (!finished && finished.error().kind == ErrorKind::unavailable) co_return finished.error();
+      if (!finished && may_pass(finished.error())) co_return finished.error();
     }
     leases_.drop(d.message);
     d.claim_token.clear();
@@ -109,7 +122,7 @@ awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
       reply.idempotency_key = "final-text:" + agent_id_ + ":" + std::to_string(d.message);
       auto sent = co_await bus.send(std::move(reply));
       if (!sent) {
-        if (sent.error().kind == ErrorKind::unavailable) co_return sent.error();
+        if (may_pass(sent.error())) co_return sent.error();
         spdlog::warn("agent {}: the reply to message {} was refused: {}", agent_id_, d.message, sent.error().message);
       }
     }

@@ -56,7 +56,8 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
     changed_.notify_all();
     if (!end && !running) end = unseen("the provider ended during this turn");
   }
-  if (d.state != State::unknown) co_return;
+  bool const proved = witness == Witness::accepted && d.state == State::queued;  // though a person said otherwise
+  if (d.state != State::unknown && !proved) co_return;
   services_.events.append(agent_id_, "message.witness",
                           {{"message", d.message},
                            {"says", witness == Witness::accepted  ? "accepted"
@@ -64,19 +65,24 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
                                     : witness == Witness::pending ? "pending"
                                                                   : "blind"}});
   if (witness == Witness::accepted) {
-    bool const of_its_own = !turn_;
-    accept(d, "transcript");
-    if (end && of_its_own) {
-      close_turn(*end);
-    } else if (end) {  // another one runs by now
-      std::erase(turn_->messages, d.message);
-      save(*turn_);
-      end_with_turn(d, *end);
-    } else if (of_its_own) {
-      end_unseen_ = true;
-    }
+    accept_late(d, "transcript", end);
   } else if (witness == Witness::absent) {
     hand_again(d);
+  }
+}
+
+/// `end`: how its turn ended, when that is over and known.
+void DeliveryQueue::accept_late(Delivery& d, std::string const& proof, std::optional<TurnEnded> const& end) {
+  bool const of_its_own = !turn_;
+  accept(d, proof);
+  if (end && of_its_own) {
+    close_turn(*end);
+  } else if (end) {  // another one runs by now
+    std::erase(turn_->messages, d.message);
+    save(*turn_);
+    end_with_turn(d, *end);
+  } else if (of_its_own) {
+    end_unseen_ = true;
   }
 }
 
@@ -90,6 +96,7 @@ void DeliveryQueue::hand_again(Delivery& d) {
   d.retry_at = Clock::now();
   save(d);
   announce(d, "message.queued");
+  host_.wanted();
   changed_.notify_all();
 }
 
@@ -97,13 +104,14 @@ void DeliveryQueue::settle(relay::MessageId id, bool taken) {
   auto const it = open_.find(id);
   if (it == open_.end() || it->second.state != State::unknown) return;
   if (!taken) return hand_again(it->second);
-  end_unseen_ = end_unseen_ || !turn_;
-  accept(it->second, "person");
+  std::optional<TurnEnded> end;
+  if (!in_process_.contains(id)) end = unseen("the provider ended during this turn");
+  accept_late(it->second, "person", end);
 }
 
 void DeliveryQueue::on_accepted(std::string const& nonce, std::string const& proof) {
   for (auto& [id, d] : open_)
-    if (d.nonce == nonce && (d.state == State::unknown || (d.state == State::handed && in_hand_ != id))) {
+    if (d.nonce == nonce && in_hand_ != id && !d.is_taken() && !d.is_settled()) {
       accept(d, proof);
       break;
     }
@@ -132,7 +140,7 @@ void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
 }
 
 void DeliveryQueue::on_turn_started() {
-  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);  // what is in hand belongs to the new one
+  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);  // what is in hand belongs to the new one
   if (turn_ && end_unseen_) ask_record_ = another_runs_ = true;
   if (!turn_) start_turn();
   changed_.notify_all();
@@ -151,22 +159,45 @@ void DeliveryQueue::start_turn() {
 
 void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
   // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
-  if (auto before = std::exchange(early_end_, std::nullopt)) close_turn(*before);
-  if (end.outcome == TurnEnded::Outcome::unseen)
-    end_unseen_ = ask_record_ = overdue_ = turn_.has_value();
-  else if (in_hand_)
+  if (auto before = std::exchange(early_end_, std::nullopt)) end_turn(*before);
+  if (in_hand_)
     early_end_ = end;
   else
-    close_turn(end);
+    end_turn(end);
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) ask_witness_.insert(id);
   changed_.notify_all();
 }
 
-void DeliveryQueue::close_turn(TurnEnded const& end) {
+void DeliveryQueue::end_turn(TurnEnded const& end) {
   if (!turn_) return;
-  Turn turn = *std::exchange(turn_, std::nullopt);
-  end_unseen_ = ask_record_ = overdue_ = another_runs_ = false;
+  if (end.outcome != TurnEnded::Outcome::unseen) return close_turn(end);
+  over_.push_back(*std::exchange(turn_, std::nullopt));
+  end_unseen_ = ask_record_ = another_runs_ = false;
+  host_.turn_changed("turn ended: " + end.error);
+  changed_.notify_all();
+}
+
+/// How a turn ended that is over, by the provider's record.
+awaitable<void> DeliveryQueue::look_up() {
+  auto turn = std::move(over_.front());
+  over_.erase(over_.begin());
+  auto nonces = nonces_of(turn);
+  session_in_use_ = true;  // nothing changes under this
+  auto end = co_await host_.turn_end(std::move(nonces));
+  session_in_use_ = false;
+  close(std::move(turn), end ? *end : unseen("how it ended nobody saw, and the provider's record does not say"));
+  changed_.notify_all();
+}
+
+void DeliveryQueue::close_turn(TurnEnded const& end, bool another_follows) {
+  if (!turn_) return;
+  end_unseen_ = ask_record_ = another_runs_ = false;
+  close(*std::exchange(turn_, std::nullopt), end);
+  if (!another_follows) host_.turn_changed(end.error.empty() ? "turn ended" : "turn ended: " + end.error);
+}
+
+void DeliveryQueue::close(Turn turn, TurnEnded const& end) {
   turn.ended_at = wall_now();
   turn.final_text = end.final_text;
   turn.error_kind = end.error_kind;
@@ -182,9 +213,8 @@ void DeliveryQueue::close_turn(TurnEnded const& end) {
   for (auto& [id, d] : open_) {
     if (d.turn == turn.number && d.state == State::running) end_with_turn(d, end);
   }
-  host_.work().clear({"provider-turn"});
+  if (!turn_) host_.work().clear({"provider-turn"});
   host_.work_changed();
-  host_.turn_changed(end.error.empty() ? "turn ended" : "turn ended: " + end.error);
   changed_.notify_all();
 }
 
@@ -293,6 +323,8 @@ void DeliveryQueue::on_adopted(bool turn_runs) {
   if (turn_) {
     end_unseen_ = ask_record_ = true;
     another_runs_ = turn_runs;
+    host_.work().start({"provider-turn", "provider-turn"});
+    host_.work_changed();
     host_.turn_changed("a turn runs");
   } else if (turn_runs) {
     on_turn_started();
@@ -305,15 +337,12 @@ void DeliveryQueue::on_adopted(bool turn_runs) {
 
 /// Whether the open turn has ended while nobody watched, and how: as far as the provider's own record says.
 awaitable<void> DeliveryQueue::ask_record() {
-  bool const overdue = std::exchange(overdue_, false);
   ask_record_ = false;
   auto const number = turn_->number;
-  auto end = co_await host_.turn_end(nonces_of(*turn_));
-  if (!turn_ || turn_->number != number) co_return;
-  if (!end && overdue) end = unseen("how it ended nobody saw, and the provider's record does not say");
-  if (!end) co_return;
+  auto const end = co_await host_.turn_end(nonces_of(*turn_));
+  if (!end || !turn_ || turn_->number != number) co_return;
   bool const another_runs = another_runs_;
-  close_turn(*end);
+  close_turn(*end, another_runs);
   if (another_runs) on_turn_started();
 }
 
@@ -321,7 +350,9 @@ awaitable<void> DeliveryQueue::on_process_gone() {
   process_gone_ = true;
   changed_.notify_all();
   while (session_in_use_) co_await changed_.wait();
-  if (auto end = std::exchange(early_end_, std::nullopt)) close_turn(*end);
+  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);
+  while (!over_.empty()) co_await look_up();
+  while (session_in_use_) co_await changed_.wait();
   // Its turn may have ended before it did, with nobody there to see it.
   take_up_turn();
   if (turn_) {
@@ -370,7 +401,10 @@ Clock::time_point DeliveryQueue::watch_for_orphaned_turn() {
   auto const due = *at_rest_since_ + kTurnEndPatience;
   if (Clock::now() < due) return due;
   at_rest_since_.reset();
-  end_unseen_ = ask_record_ = overdue_ = true;
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::unseen;
+  end.error = "the provider is at rest";
+  end_turn(end);
   return Clock::now();
 }
 

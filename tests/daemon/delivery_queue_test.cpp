@@ -1,5 +1,6 @@
 #include "daemon/delivery_queue.hpp"
 
+#include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
@@ -73,10 +74,12 @@ class World final : public DeliveryHost {
       : dir_(dir), changed_(io.get_executor()) {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
     bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits);
+    faulty.emplace(*bus);
     events_.emplace(io.get_executor(), *journal_);
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
-    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
-                               changed_, files_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *faulty,
+                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, "instance",
+                               [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     queue.emplace(*services_, "a", *this);
     tasks_.emplace(io.get_executor(), "test");
@@ -181,6 +184,7 @@ class World final : public DeliveryHost {
   std::int64_t turns = 0;
   std::vector<bool> turns_told{};  ///< opened (true) and closed
   std::unique_ptr<relay::EmbeddedBus> bus;
+  std::optional<test::FaultyBus> faulty;  ///< the same, as the queue sees it
   std::optional<DeliveryQueue> queue;
 
  private:
@@ -200,6 +204,15 @@ class World final : public DeliveryHost {
   std::unique_ptr<relay::Subscription> subscription_;
   std::optional<TaskGroup> tasks_;
 };
+
+awaitable<std::vector<std::string>> replies_to(World& w, relay::MessageId id) {
+  relay::MessageFilter answers;
+  answers.reply_to = id;
+  auto found = co_await w.bus->messages(answers);
+  std::vector<std::string> bodies;
+  for (auto const& reply : *found) bodies.push_back(reply.body);
+  co_return bodies;
+}
 
 template <class Story>
 void with_world(Story story, relay::BusLimits limits = {}) {
@@ -286,6 +299,80 @@ TEST_CASE("APersonSettlesWhatNoWitnessCan") {
     };
     with_world(story);
   }
+}
+
+TEST_CASE("AProofThatComesAfterAPersonSaidOtherwiseCounts") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.session.on_hand = [](Prompt const&) {
+      Handing unknown;
+      unknown.outcome = HandOutcome::unknown;
+      return unknown;
+    };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
+    w.session.closed = "a dialog";
+    w.queue->settle(id, false);
+    CHECK(w.state(id) == DeliveryState::queued);
+    w.queue->on_accepted(w.session.handed[0].nonce, "hook");
+    CHECK(w.state(id) == DeliveryState::running);
+    w.session.closed.clear();
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(w.session.handed.size() == 1);
+  };
+  with_world(story);
+}
+
+TEST_CASE("WhatAPersonCallsTakenAfterItsProcessHasGoneWasCutOff") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.offline_says = w.session.says = Witness::blind;
+    w.session.on_hand = [](Prompt const&) {
+      Handing unknown;
+      unknown.outcome = HandOutcome::unknown;
+      return unknown;
+    };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    CHECK(w.state(id) == DeliveryState::unknown);
+    w.queue->settle(id, true);
+    CHECK_FALSE(w.queue->turn_open());
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(co_await w.unread_count() == 0);
+  };
+  with_world(story);
+}
+
+TEST_CASE("WhatTheBusRefusesForNowIsHeldAndToldLater") {
+  auto story = [](World& w) -> awaitable<void> {
+    Error const forbidden{ErrorKind::forbidden, "no_right", "this token may not claim"};
+    w.faulty->faults["claim"] = forbidden;
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 9;
+    });
+    CHECK(co_await w.until([&] { return w.queue->held_reason() == forbidden.message; }));
+    w.faulty->faults.clear();
+    CHECK(co_await w.until([&] { return w.queue->open().at(id).acknowledged; }));
+
+    // The bus goes between the proof and its news, and between the end and its own.
+    w.faulty->faults["set_task"] = w.faulty->faults["finish"] = w.faulty->faults["renew"] =
+        w.faulty->faults["mark_read"] = unavailable("bus_away", "the bus is away");
+    auto const plain = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    CHECK(co_await w.until([&] { return w.state(plain) == DeliveryState::running; }));
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.faulty->calls["renew"] > 0 && w.faulty->calls["mark_read"] > 0; }));
+    CHECK(w.state(id) == DeliveryState::done);
+    CHECK_FALSE(w.gone(plain));
+    w.faulty->faults.clear();
+    CHECK(co_await w.until([&] { return w.gone(id) && w.gone(plain); }));
+    CHECK(co_await w.unread_count() == 0);
+    CHECK(w.session.handed.size() == 2);
+    auto const task = co_await w.bus->task(9);
+    CHECK(task->status == relay::TaskStatus::done);
+  };
+  with_world(story);
 }
 
 TEST_CASE("AnAbsentWitnessHandsItAgainWithTheSameNonce") {
@@ -631,6 +718,29 @@ TEST_CASE("AnEndThatTheProviderCannotExplainIsLookedUpInItsRecord") {
   }
 }
 
+TEST_CASE("AnUnexplainedEndIsOfTheTurnBeforeAndNotOfTheOneThatFollowsAtOnce") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const first = co_await w.send([](relay::NewMessage& m) { m.payload["replyRequested"] = true; });
+    CHECK(co_await w.until([&] { return w.state(first) == DeliveryState::running; }));
+    w.record_says = TurnEnded{TurnEnded::Outcome::completed, "the first answer", {}, {}};
+    w.session.before_proof = [&] {
+      TurnEnded end;
+      end.outcome = TurnEnded::Outcome::unseen;
+      w.queue->on_turn_ended(end);
+      w.queue->on_turn_started();
+    };
+    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    CHECK(co_await w.until([&] { return w.gone(first) && w.state(urgent) == DeliveryState::running; }));
+    CHECK((co_await replies_to(w, first)) == std::vector<std::string>{"the first answer"});
+    CHECK(w.asked_record.size() == 1);
+    CHECK(w.queue->open().at(urgent).turn == 2);
+    w.end_turn("the second");
+    CHECK(co_await w.until([&] { return w.gone(urgent); }));
+    CHECK(w.turns == 2);
+  };
+  with_world(story);
+}
+
 TEST_CASE("ATurnWhoseEndWasLostEndsWhenTheProviderIsAtRest") {
   auto story = [](World& w) -> awaitable<void> {
     w.session.before_proof = [&] { w.session.closed_unless_urgent = "a turn is running"; };
@@ -802,15 +912,6 @@ void after_a_kill_mid_turn(Next next) {
 TurnEnded ended(TurnEnded::Outcome outcome, std::string text, std::string error = {}) {
   return {outcome, std::move(text), {}, std::move(error)};
 }
-awaitable<std::vector<std::string>> replies_to(World& w, relay::MessageId id) {
-  relay::MessageFilter answers;
-  answers.reply_to = id;
-  auto found = co_await w.bus->messages(answers);
-  std::vector<std::string> bodies;
-  for (auto const& reply : *found) bodies.push_back(reply.body);
-  co_return bodies;
-}
-
 }  // namespace
 
 TEST_CASE("ATurnThatEndedWhileNoDaemonRanEndsAsTheProvidersRecordSays") {

@@ -47,7 +47,7 @@ class FaultyBus final : public relay::Bus {
     return real_.messages(std::move(f));
   }
   awaitable<Result<void>> mark_read(relay::MessageId id, std::string agent) override {
-    return real_.mark_read(id, std::move(agent));
+    return through("mark_read", real_.mark_read(id, std::move(agent)));
   }
   awaitable<Result<void>> react(relay::MessageId id, std::string by, std::string word) override {
     return real_.react(id, std::move(by), std::move(word));
@@ -62,21 +62,23 @@ class FaultyBus final : public relay::Bus {
     return real_.waive_reply(id, std::move(agent));
   }
   awaitable<Result<relay::Claim>> claim(relay::MessageId id, std::string agent) override {
-    return real_.claim(id, std::move(agent));
+    return through("claim", real_.claim(id, std::move(agent)));
   }
   awaitable<Result<relay::Claim>> renew(relay::MessageId id, std::string token) override {
-    return real_.renew(id, std::move(token));
+    return through("renew", real_.renew(id, std::move(token)));
   }
   awaitable<Result<void>> release(relay::MessageId id, std::string token, milliseconds delay) override {
     return real_.release(id, std::move(token), delay);
   }
   awaitable<Result<void>> finish(relay::MessageId id, std::string token) override {
-    return real_.finish(id, std::move(token));
+    return through("finish", real_.finish(id, std::move(token)));
   }
   awaitable<Result<std::vector<relay::DeadLetter>>> dead_letters() override { return real_.dead_letters(); }
   awaitable<Result<void>> requeue(relay::MessageId id) override { return real_.requeue(id); }
   awaitable<Result<relay::Task>> task(std::int64_t id) override { return real_.task(id); }
-  awaitable<Result<relay::Task>> set_task(relay::Task task) override { return real_.set_task(std::move(task)); }
+  awaitable<Result<relay::Task>> set_task(relay::Task task) override {
+    return through("set_task", real_.set_task(std::move(task)));
+  }
   awaitable<Result<relay::Command>> send_command(std::string type, std::string target, json params,
                                                  std::optional<milliseconds> expires) override {
     return real_.send_command(std::move(type), std::move(target), std::move(params), expires);
