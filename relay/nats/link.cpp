@@ -1,6 +1,7 @@
 #include "relay/nats/link.hpp"
 
 #include "relay/nats/setup.hpp"
+#include "relay/reconnect.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -133,8 +134,15 @@ bool Link::any_broken() const {
 
 awaitable<void> Link::stay() {
   auto look_at = Clock::now() + kClockCheck;
+  auto lasted_at = Clock::now() + kLasted;
   auto const connection = core_.js.connection();
   while (connection->alive()) {
+    if (Clock::now() >= lasted_at) {
+      lasted_at = Clock::time_point::max();
+      attempts_ = 0;
+      if (core_.failures.recovered("connection") && connections_ > 1)
+        spdlog::info("nats: connected again to {}", connection->facts().url);
+    }
     for (auto* const feed : {&core_.message_feed, &core_.state_feed, &core_.command_feed, &core_.presence_feed}) {
       if (!feed->is_broken()) continue;
       spdlog::info("nats: feed of {} goes on anew after {}", feed->stream(), feed->applied());
@@ -150,7 +158,8 @@ awaitable<void> Link::stay() {
         if (known.error().code == "nats_away") co_return;
       }
     }
-    if (connection->alive() && !any_broken()) (void)co_await changed_.wait(Clock::now() + kFeedHeartbeat);
+    if (connection->alive() && !any_broken())
+      (void)co_await changed_.wait(std::min<Clock::time_point>(lasted_at, Clock::now() + kFeedHeartbeat));
   }
 }
 
@@ -183,15 +192,14 @@ awaitable<void> Link::run() {
   for (;;) {
     auto const connected = co_await connect();
     if (connected) {
-      attempts_ = 0;
       ++connections_;
       state_ = State::connected;
       first_ = false;
       core_.replaying = false;
       auto const& facts = core_.js.connection()->facts();
-      if (core_.failures.recovered("connection") || connections_ == 1)
-        spdlog::info("nats: connected to {} (nats-server {})", facts.url, facts.version);
-      if (auto const ahead = core_.time.ahead(); ahead > std::chrono::minutes(1) || ahead < -std::chrono::minutes(1))
+      if (connections_ == 1) spdlog::info("nats: connected to {} (nats-server {})", facts.url, facts.version);
+      if (auto const ahead = core_.time.ahead();
+          std::chrono::abs(ahead) > std::chrono::minutes(1) && core_.failures.should_log("clock", "ahead"))
         spdlog::warn("nats: this machine's clock is {} s ahead of the server's; leases go by the server's",
                      ahead.count() / 1000);
       problem_ = {};
