@@ -64,6 +64,7 @@ json Link::describe() const {
   json out = {{"transport", state()}, {"connections", connections_}, {"made", made_}};
   if (state_ != State::connected && !problem_.message.empty())
     out["lastError"] = {{"code", problem_.code}, {"message", problem_.message}};
+  core_.js.storage().show(out);
   auto const& connection = core_.js.connection();
   if (!connection) return out;
   auto const& facts = connection->facts();

@@ -157,3 +157,39 @@ TEST_CASE("ARelayOfAnotherProtocolIsRefusedWithBothVersions") {
   });
   CHECK(relay.status()["connections"] == 1);
 }
+
+TEST_CASE("ARelayWithoutRoomIsInTheStatusUntilItTakesSomethingAgain") {
+  FakeRelay relay;
+  relay.await_state([](std::string const& state) { return state == "connected"; });
+  bool full = true;
+  relay.answer = [&](http::Request const& request) {
+    if (request.target == "/api/unread") return http::json_response({{"messages", json::array()}});
+    if (full) return http::problem(unavailable("disk_full", "the relay's disk is full"));
+    return http::json_response(json::object());
+  };
+  auto const storage = [&] { return relay.status().value("storage", json()); };
+  auto const heartbeat = [&] {
+    std::string code;
+    ar::test::run(relay.io, [&]() -> awaitable<void> {
+      auto const told = co_await relay.bus->heartbeat("a", json::object());
+      if (!told) code = told.error().code;
+    });
+    return code;
+  };
+  CHECK(storage().is_null());
+  CHECK(heartbeat() == "disk_full");
+  CHECK(storage()["error"]["code"] == "disk_full");
+  CHECK(storage()["error"]["message"] == "the relay's disk is full");
+  CHECK(storage()["at"] == to_iso8601(wall_now()));
+  CHECK(relay.status()["transport"] == "connected");
+  // What only asks says nothing about it.
+  ar::test::run(relay.io, [&]() -> awaitable<void> {
+    Identity who;
+    who.agent_id = "a";
+    CHECK((co_await relay.bus->unread(who, 10)).has_value());
+  });
+  CHECK(storage().is_object());
+  full = false;
+  CHECK(heartbeat().empty());
+  CHECK(storage().is_null());
+}
