@@ -14,6 +14,7 @@ namespace {
 constexpr auto kLeastPause = std::chrono::milliseconds(250);
 constexpr auto kLongestPause = std::chrono::seconds(30);
 constexpr auto kClockCheck = std::chrono::minutes(10);
+constexpr auto kClockRetry = std::chrono::seconds(30);
 
 /// Full jitter: daemons that lost the same server do not come back at the same moment.
 milliseconds pause_before(int attempt) {
@@ -74,21 +75,24 @@ json Link::describe() const {
   return out;
 }
 
-awaitable<Result<void>> Link::look_at_the_clock(bool jump) {
+awaitable<Result<void>> Link::look_at_the_clock() {
   if (core_.options.time == NatsOptions::Time::machine) co_return Result<void>();
   Publication probe;
   probe.subject = core_.subject(Store::state, "clock");
   auto const before = Clock::now();
   auto const written = co_await core_.js.publish(std::move(probe));
   auto const after = Clock::now();
+  // Full: the bus has to come back all the same, since tidying up is what makes room.
+  if (!written && written.error().code == "disk_full") co_return Result<void>();
   if (!written) co_return written.error();
   auto const stored = co_await core_.js.at(core_.stream(Store::state), written->sequence);
   if (!stored) co_return stored.error();
   if (!*stored) co_return Result<void>();  // somebody else's probe came right after it; the next look will do
   auto const server = time_from((*stored)->stored_at);
   if (!server) co_return unavailable("nats_refused", "NATS tells no time for what it stored: " + (*stored)->stored_at);
-  if (!core_.time.set(*server, before + (after - before) / 2, jump))
+  if (!core_.time.set(*server, before + (after - before) / 2, !clock_known_))
     spdlog::warn("nats: the server's clock was set; leases go by its old time until the next connection");
+  clock_known_ = true;
   co_return Result<void>();
 }
 
@@ -103,7 +107,8 @@ awaitable<Result<void>> Link::connect() {
     spdlog::info("nats: made {} on {}", name, core_.js.connection()->facts().url);
     made_.push_back(name);
   }
-  if (auto const known = co_await look_at_the_clock(true); !known) co_return known;
+  clock_known_ = false;
+  if (auto const known = co_await look_at_the_clock(); !known) co_return known;
   Feed* const feeds[] = {&core_.message_feed, &core_.state_feed, &core_.command_feed, &core_.presence_feed};
   for (auto* const feed : feeds)
     if (auto const begun = co_await feed->start(core_.js, ++last_feed_); !begun) co_return begun;
@@ -134,7 +139,8 @@ bool Link::any_broken() const {
 }
 
 awaitable<void> Link::stay() {
-  auto look_at = Clock::now() + kClockCheck;
+  auto const next_look = [this] { return Clock::now() + (clock_known_ ? Clock::duration(kClockCheck) : kClockRetry); };
+  auto look_at = next_look();
   auto lasted_at = Clock::now() + kLasted;
   auto const connection = core_.js.connection();
   while (connection->alive()) {
@@ -153,11 +159,11 @@ awaitable<void> Link::stay() {
       }
     }
     if (Clock::now() >= look_at) {
-      look_at = Clock::now() + kClockCheck;
-      if (auto const known = co_await look_at_the_clock(false); !known) {
+      if (auto const known = co_await look_at_the_clock(); !known) {
         problem_ = known.error();
         if (known.error().code == "nats_away") co_return;
       }
+      look_at = next_look();
     }
     if (connection->alive() && !any_broken())
       (void)co_await changed_.wait(std::min<Clock::time_point>(lasted_at, Clock::now() + kFeedHeartbeat));

@@ -249,11 +249,42 @@ TEST_CASE("BadOptionsAreRefusedWithTheFieldNamed") {
   SUBCASE("NKey without its seed") { bad.nkey = "U123", field = "relay.nkey_seed_file"; }
   SUBCASE("certificate without its key") { bad.tls_certificate = "/nonexistent", field = "relay.tls_key"; }
   SUBCASE("prefix with a dot") { bad.prefix = "a.b", field = "relay.prefix"; }
-  SUBCASE("a file that is not there") { bad.token_file = "/nonexistent", field = ""; }
   auto const opened = NatsBus::open(io.get_executor(), bad);
   REQUIRE_FALSE(opened.has_value());
   CHECK(opened.error().field == field);
   CHECK(opened.error().message.find("secret@") == std::string::npos);
+}
+
+TEST_CASE("AFileThatIsNotThereIsNamedAndReadOnceItIs") {
+  ar::test::TempDir files;
+  auto const file = files.path() / "secret";
+  net::io_context io;
+  NatsServer::Setup setup;
+  SUBCASE("token") {
+    setup.config = R"(authorization { token: "s3cret" })";
+    NatsServer server(setup);
+    auto options = server.options();
+    options.token_file = file;
+    LiveBus bus(io, options);
+    CHECK(problem_of(bus).starts_with("nats_auth_failed: "));
+    auto const sent = bus.get(bus->send(message_to("worker")));
+    REQUIRE_FALSE(sent.has_value());
+    CHECK(sent.error().kind == ErrorKind::unavailable);
+    auto const shown = bus.status();
+    CHECK(shown.at("transport") == "auth-failed");
+    CHECK(shown.at("lastError").at("message").get<std::string>().find(file.string()) != std::string::npos);
+    std::ofstream(file) << "s3cret\n";
+    bus.wait_state("connected");
+    CHECK(bus.get(bus->send(message_to("worker"))).has_value());
+  }
+  SUBCASE("authority") {
+    NatsServer server(setup);
+    auto options = server.options();
+    options.tls_ca = file;
+    LiveBus bus(io, options);
+    CHECK(problem_of(bus).find(file.string()) != std::string::npos);
+    CHECK(bus->transport_state() == "backoff");
+  }
 }
 
 TEST_CASE("StopLeavesNoThreadBehind") {

@@ -78,6 +78,39 @@ TEST_CASE("FullStoreRefusesAndKeepsWhatItHas") {
   CHECK_FALSE(bus.status().contains("storage"));
 }
 
+TEST_CASE("BusComesBackToAServerWhoseStateIsFull") {
+  NatsServer server;
+  net::io_context io;
+  auto options = server.options();
+  options.max_bytes = 64 << 10;
+  std::optional<LiveBus> bus(std::in_place, io, options);
+  auto const sent = bus->insist([&] { return (*bus)->send(work_for("worker")); });
+  ServerSide side(io, options);
+  // To the last byte, so that nothing fits in any more, however small.
+  int stored = 0;
+  for (std::size_t const size : {1000U, 100U, 0U})
+    for (bool full = false; !full;) {
+      REQUIRE(stored < 500);
+      ar::test::run(io, [&]() -> awaitable<void> {
+        auto const done = co_await side.js.publish(
+            {"$KV." + options.prefix + "-state.x" + std::to_string(stored), std::string(size, 'x')});
+        full = !done && done.error().code == "disk_full";
+      });
+      if (!full) ++stored;
+    }
+  bus.emplace(io, options);
+  auto const unread = bus->get((*bus)->unread(agent("worker"), 10));
+  REQUIRE(unread.has_value());
+  CHECK(unread->size() == 1);
+  CHECK((*bus)->transport_state() == "connected");
+  CHECK(bus->status().at("storage").at("error").at("code") == "disk_full");
+  // What is full refuses what goes there, and takes it once there is room.
+  CHECK(bus->get((*bus)->claim(sent->message.id, "worker")).error().code == "disk_full");
+  (void)side.ask([&] { return side.js.purge("KV_" + options.prefix + "-state", ""); });
+  CHECK(bus->get((*bus)->claim(sent->message.id, "worker")).has_value());
+  CHECK_FALSE(bus->status().contains("storage"));
+}
+
 TEST_CASE("WhatIsForgottenIsDeletedOnTheServer") {
   NatsServer server;
   net::io_context io;
