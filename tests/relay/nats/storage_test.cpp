@@ -111,6 +111,32 @@ TEST_CASE("BusComesBackToAServerWhoseStateIsFull") {
   CHECK_FALSE(bus->status().contains("storage"));
 }
 
+TEST_CASE("FullStoreOfMessagesThatNobodyReadHasRoomOnceTheyAreForgotten") {
+  ManualClock clock;
+  NatsServer server;
+  net::io_context io;
+  auto options = server.options();
+  options.time = NatsOptions::Time::machine;
+  options.max_bytes = 64 << 10;
+  LiveBus bus(io, options);
+  std::string refused;
+  for (std::size_t const size : {5000U, 0U})
+    for (refused.clear(); refused.empty();) {
+      auto const sent = bus.get(bus->send(message_to("worker", "x" + std::string(size, 'x'))));
+      if (!sent) refused = sent.error().code;
+    }
+  REQUIRE(refused == "disk_full");
+  // They expire, of which nobody can be told, and are forgotten.
+  auto const end = std::chrono::steady_clock::now() + 60s;
+  while (!refused.empty() && std::chrono::steady_clock::now() < end) {
+    ar::test::advance(io, clock, 24h);
+    bus.run_for(50ms);
+    auto const sent = bus.get(bus->send(message_to("worker")));
+    refused = sent ? std::string() : sent.error().code;
+  }
+  CHECK(refused.empty());
+}
+
 TEST_CASE("WhatIsForgottenIsDeletedOnTheServer") {
   NatsServer server;
   net::io_context io;
