@@ -11,6 +11,8 @@
 namespace ar::relay::nats {
 namespace {
 
+constexpr char kReadAgain[] = "; correct it, it is read again at every attempt to connect";
+
 std::vector<std::string> servers_of(std::string const& url) {
   std::vector<std::string> servers;
   for (std::size_t at = 0; at <= url.size();) {
@@ -86,7 +88,8 @@ Result<void> fill_tls(natsOptions* handle, NatsOptions const& options) {
   // The library says only that OpenSSL failed.
   for (auto const* file : {&options.tls_ca, &options.tls_certificate, &options.tls_key}) {
     if (file->empty()) continue;
-    if (auto const readable = read_file(*file, 1U << 20); !readable) return readable.error();
+    if (auto const readable = read_file(*file, 1U << 20); !readable)
+      return unavailable("nats_tls_file", readable.error().message + kReadAgain);
   }
   if (!options.tls_ca.empty())
     if (auto const set = good(natsOptions_LoadCATrustedCertificates(handle, options.tls_ca.c_str()), "tls_ca"); !set)
@@ -169,7 +172,7 @@ Result<void> fill(natsOptions* handle, NatsOptions const& options) {
   natsOptions_SetWriteDeadline(handle, options.request_timeout.count());
   natsOptions_SetSendAsap(handle, true);
   if (auto const identity = fill_identity(handle, options); !identity)
-    return unavailable("nats_auth_failed", identity.error().message);
+    return unavailable("nats_auth_failed", identity.error().message + kReadAgain);
   return fill_tls(handle, options);
 }
 
