@@ -216,6 +216,10 @@ Result<int> bus_status(Context& context) {
   line("bus", field(*bus, "kind"));
   auto const since = bus->contains("since") ? time_of((*bus)["since"]) : std::nullopt;
   line("transport", field(*bus, "transport") + (since ? ", for " + age(wall_now() - *since) : std::string()));
+  auto const ago = [](json const& fault) {
+    auto const at = fault.contains("at") ? time_of(fault["at"]) : std::nullopt;
+    return at ? " (" + age(wall_now() - *at) + " ago)" : std::string();
+  };
   auto const is_table = [](json const& value) {
     return value.is_array() && !value.empty() &&
            std::ranges::all_of(value, [](json const& row) { return row.is_object(); });
@@ -224,6 +228,8 @@ Result<int> bus_status(Context& context) {
     if (name == "kind" || name == "transport" || name == "since" || value.is_null() || is_table(value)) continue;
     if (name == "lastError")
       line("last error", field(value, "message"));
+    else if (name == "storage" && value.contains("error"))
+      line("storage", field(value["error"], "message") + ago(value));
     else
       line(words_of(name), in_a_line(value));
   }

@@ -15,6 +15,7 @@
 #include "relay/embedded/subscribers.hpp"
 #include "relay/embedded/tasks.hpp"
 #include "relay/embedded/tokens.hpp"
+#include "relay/storage_fault.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -116,6 +117,7 @@ class Implementation final : public EmbeddedBus {
       shown["messages"] = *counts;
     else
       shown["lastError"] = {{"code", counts.error().code}, {"message", counts.error().message}};
+    storage_.show(shown);
     co_return shown;
   }
 
@@ -348,6 +350,10 @@ class Implementation final : public EmbeddedBus {
       result->emplace(guarded([&]() -> Result<T> { return job(core); }));
     };
     co_await pass(passage);
+    if (!**result)
+      storage_.note((*result)->error());
+    else if (passage->wrote)
+      storage_.clear();
     co_return std::move(**result);
   }
 
@@ -359,8 +365,10 @@ class Implementation final : public EmbeddedBus {
     (void)co_await worker_.run(std::move(step));
     if (passage->clean_up_failed) {
       auto const& error = *passage->clean_up_failed;
+      storage_.note(error);
       if (failures_.should_log("clean-up", error.code)) spdlog::error("relay: clean-up failed: {}", error.message);
     } else if (failures_.recovered("clean-up")) {
+      storage_.clear();
       spdlog::info("relay: clean-up works again");
     }
     subscribers_->announce(passage->due);
@@ -398,6 +406,7 @@ class Implementation final : public EmbeddedBus {
   std::unordered_map<std::string, TokenInfo> known_tokens_;
   std::uint64_t token_round_ = 0;
   RepeatGate failures_;
+  StorageFault storage_;
   Clock::time_point due_at_ = Clock::time_point::max();
   bool look_again_ = false;  ///< something was written: what is due next may have changed
   Notifier due_changed_;

@@ -11,6 +11,8 @@
 namespace ar::relay::nats {
 namespace {
 
+constexpr char kReadAgain[] = "; correct it, it is read again at every attempt to connect";
+
 std::vector<std::string> servers_of(std::string const& url) {
   std::vector<std::string> servers;
   for (std::size_t at = 0; at <= url.size();) {
@@ -83,6 +85,12 @@ Result<void> fill_tls(natsOptions* handle, NatsOptions const& options) {
                       options.url.find("tls://") != std::string::npos;
   if (!wanted) return {};
   if (auto const set = good(natsOptions_SetSecure(handle, true), "TLS"); !set) return set;
+  // The library says only that OpenSSL failed.
+  for (auto const* file : {&options.tls_ca, &options.tls_certificate, &options.tls_key}) {
+    if (file->empty()) continue;
+    if (auto const readable = read_file(*file, 1U << 20); !readable)
+      return unavailable("nats_tls_file", readable.error().message + kReadAgain);
+  }
   if (!options.tls_ca.empty())
     if (auto const set = good(natsOptions_LoadCATrustedCertificates(handle, options.tls_ca.c_str()), "tls_ca"); !set)
       return set;
@@ -148,11 +156,6 @@ Result<void> check_options(NatsOptions const& options) {
       });
   if (!plain) return invalid("relay.prefix", "relay.prefix must be 1 to 64 letters, digits, - and _");
   if (options.replicas < 1 || options.replicas > 5) return invalid("relay.replicas", "relay.replicas must be 1 to 5");
-  for (auto const* file : {&options.password_file, &options.token_file, &options.nkey_seed_file,
-                           &options.credentials_file, &options.tls_ca, &options.tls_certificate, &options.tls_key}) {
-    if (file->empty()) continue;
-    if (auto const readable = read_file(*file, 1U << 20); !readable) return readable.error();
-  }
   return {};
 }
 
@@ -169,7 +172,7 @@ Result<void> fill(natsOptions* handle, NatsOptions const& options) {
   natsOptions_SetWriteDeadline(handle, options.request_timeout.count());
   natsOptions_SetSendAsap(handle, true);
   if (auto const identity = fill_identity(handle, options); !identity)
-    return unavailable("nats_auth_failed", identity.error().message);
+    return unavailable("nats_auth_failed", identity.error().message + kReadAgain);
   return fill_tls(handle, options);
 }
 

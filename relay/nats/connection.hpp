@@ -105,7 +105,7 @@ Error nats_away(std::string what);
 Error no_leader(std::string const& subject, std::string const& words);
 /// The first line of a file that holds a secret.
 Result<std::string> read_secret(std::filesystem::path const& file);
-/// What is wrong with options that no server has to be asked about.
+/// What contradicts itself in the options: no server and no file has to be asked about it.
 Result<void> check_options(NatsOptions const& options);
 
 }  // namespace ar::relay::nats

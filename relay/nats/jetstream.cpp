@@ -41,6 +41,11 @@ Error error_from(json const& error, std::string const& subject) {
                      "NATS refuses " + subject + ": " + words + " (error " + std::to_string(number) + ")");
 }
 
+/// What the subjects of one stream have in common: two words (names.hpp).
+std::string_view stream_of(std::string_view subject) {
+  return subject.substr(0, subject.find('.', subject.find('.') + 1));
+}
+
 Result<json> answer_in(Incoming const& in, std::string const& subject) {
   auto body = parse_object(in.data);
   if (!body) return unavailable("nats_refused", "NATS answers " + subject + " with what is not JSON");
@@ -68,7 +73,11 @@ awaitable<Result<Published>> JetStream::publish(Publication publication) {
   auto const in = co_await ask(std::move(out));
   if (!in) co_return in.error();
   auto const answer = answer_in(*in, subject);
-  if (!answer) co_return answer.error();
+  if (!answer) {
+    if (storage_.note(answer.error())) full_ = stream_of(subject);
+    co_return answer.error();
+  }
+  if (full_ == stream_of(subject)) storage_.clear();
   co_return Published{answer->value("seq", std::uint64_t{0}), answer->value("duplicate", false)};
 }
 

@@ -4,6 +4,7 @@
 // storage), `nats_not_found`, `nats_refused` with the server's own words.
 #pragma once
 #include "relay/nats/connection.hpp"
+#include "relay/storage_fault.hpp"
 
 #include <optional>
 
@@ -33,6 +34,7 @@ class JetStream {
   std::shared_ptr<Connection> const& connection() const { return connection_; }
 
   awaitable<Result<Published>> publish(Publication publication);
+  StorageFault const& storage() const { return storage_; }  ///< of what was published
   awaitable<Result<std::optional<Stored>>> last(std::string stream, std::string subject);
   awaitable<Result<std::optional<Stored>>> at(std::string stream, std::uint64_t sequence);
   /// `$JS.API.` + `what`.
@@ -48,6 +50,8 @@ class JetStream {
   awaitable<Result<std::optional<Stored>>> direct(std::string stream, json request);
   milliseconds limit_;
   std::shared_ptr<Connection> connection_;
+  StorageFault storage_;
+  std::string full_;  ///< where it was: each stream has a limit of its own, and only a write to this one clears it
 };
 
 }  // namespace ar::relay::nats

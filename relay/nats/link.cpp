@@ -1,6 +1,7 @@
 #include "relay/nats/link.hpp"
 
 #include "relay/nats/setup.hpp"
+#include "relay/reconnect.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -13,6 +14,7 @@ namespace {
 constexpr auto kLeastPause = std::chrono::milliseconds(250);
 constexpr auto kLongestPause = std::chrono::seconds(30);
 constexpr auto kClockCheck = std::chrono::minutes(10);
+constexpr auto kClockRetry = std::chrono::seconds(30);
 
 /// Full jitter: daemons that lost the same server do not come back at the same moment.
 milliseconds pause_before(int attempt) {
@@ -63,6 +65,7 @@ json Link::describe() const {
   json out = {{"transport", state()}, {"connections", connections_}, {"made", made_}};
   if (state_ != State::connected && !problem_.message.empty())
     out["lastError"] = {{"code", problem_.code}, {"message", problem_.message}};
+  core_.js.storage().show(out);
   auto const& connection = core_.js.connection();
   if (!connection) return out;
   auto const& facts = connection->facts();
@@ -72,21 +75,24 @@ json Link::describe() const {
   return out;
 }
 
-awaitable<Result<void>> Link::look_at_the_clock(bool jump) {
+awaitable<Result<void>> Link::look_at_the_clock() {
   if (core_.options.time == NatsOptions::Time::machine) co_return Result<void>();
   Publication probe;
   probe.subject = core_.subject(Store::state, "clock");
   auto const before = Clock::now();
   auto const written = co_await core_.js.publish(std::move(probe));
   auto const after = Clock::now();
+  // Full: the bus has to come back all the same, since tidying up is what makes room.
+  if (!written && written.error().code == "disk_full") co_return Result<void>();
   if (!written) co_return written.error();
   auto const stored = co_await core_.js.at(core_.stream(Store::state), written->sequence);
   if (!stored) co_return stored.error();
   if (!*stored) co_return Result<void>();  // somebody else's probe came right after it; the next look will do
   auto const server = time_from((*stored)->stored_at);
   if (!server) co_return unavailable("nats_refused", "NATS tells no time for what it stored: " + (*stored)->stored_at);
-  if (!core_.time.set(*server, before + (after - before) / 2, jump))
+  if (!core_.time.set(*server, before + (after - before) / 2, !clock_known_))
     spdlog::warn("nats: the server's clock was set; leases go by its old time until the next connection");
+  clock_known_ = true;
   co_return Result<void>();
 }
 
@@ -101,7 +107,8 @@ awaitable<Result<void>> Link::connect() {
     spdlog::info("nats: made {} on {}", name, core_.js.connection()->facts().url);
     made_.push_back(name);
   }
-  if (auto const known = co_await look_at_the_clock(true); !known) co_return known;
+  clock_known_ = false;
+  if (auto const known = co_await look_at_the_clock(); !known) co_return known;
   Feed* const feeds[] = {&core_.message_feed, &core_.state_feed, &core_.command_feed, &core_.presence_feed};
   for (auto* const feed : feeds)
     if (auto const begun = co_await feed->start(core_.js, ++last_feed_); !begun) co_return begun;
@@ -132,9 +139,17 @@ bool Link::any_broken() const {
 }
 
 awaitable<void> Link::stay() {
-  auto look_at = Clock::now() + kClockCheck;
+  auto const next_look = [this] { return Clock::now() + (clock_known_ ? Clock::duration(kClockCheck) : kClockRetry); };
+  auto look_at = next_look();
+  auto lasted_at = Clock::now() + kLasted;
   auto const connection = core_.js.connection();
   while (connection->alive()) {
+    if (Clock::now() >= lasted_at) {
+      lasted_at = Clock::time_point::max();
+      attempts_ = 0;
+      if (core_.failures.recovered("connection") && connections_ > 1)
+        spdlog::info("nats: connected again to {}", connection->facts().url);
+    }
     for (auto* const feed : {&core_.message_feed, &core_.state_feed, &core_.command_feed, &core_.presence_feed}) {
       if (!feed->is_broken()) continue;
       spdlog::info("nats: feed of {} goes on anew after {}", feed->stream(), feed->applied());
@@ -144,13 +159,14 @@ awaitable<void> Link::stay() {
       }
     }
     if (Clock::now() >= look_at) {
-      look_at = Clock::now() + kClockCheck;
-      if (auto const known = co_await look_at_the_clock(false); !known) {
+      if (auto const known = co_await look_at_the_clock(); !known) {
         problem_ = known.error();
         if (known.error().code == "nats_away") co_return;
       }
+      look_at = next_look();
     }
-    if (connection->alive() && !any_broken()) (void)co_await changed_.wait(Clock::now() + kFeedHeartbeat);
+    if (connection->alive() && !any_broken())
+      (void)co_await changed_.wait(std::min<Clock::time_point>(lasted_at, Clock::now() + kFeedHeartbeat));
   }
 }
 
@@ -183,15 +199,14 @@ awaitable<void> Link::run() {
   for (;;) {
     auto const connected = co_await connect();
     if (connected) {
-      attempts_ = 0;
       ++connections_;
       state_ = State::connected;
       first_ = false;
       core_.replaying = false;
       auto const& facts = core_.js.connection()->facts();
-      if (core_.failures.recovered("connection") || connections_ == 1)
-        spdlog::info("nats: connected to {} (nats-server {})", facts.url, facts.version);
-      if (auto const ahead = core_.time.ahead(); ahead > std::chrono::minutes(1) || ahead < -std::chrono::minutes(1))
+      if (connections_ == 1) spdlog::info("nats: connected to {} (nats-server {})", facts.url, facts.version);
+      if (auto const ahead = core_.time.ahead();
+          std::chrono::abs(ahead) > std::chrono::minutes(1) && core_.failures.should_log("clock", "ahead"))
         spdlog::warn("nats: this machine's clock is {} s ahead of the server's; leases go by the server's",
                      ahead.count() / 1000);
       problem_ = {};

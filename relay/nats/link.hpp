@@ -26,7 +26,8 @@ class Link {
  private:
   enum class State { connecting, connected, backoff, auth_failed, closed };
   awaitable<Result<void>> connect();
-  awaitable<Result<void>> look_at_the_clock(bool jump);
+  /// Nothing learned is no error, where the server stores nothing now.
+  awaitable<Result<void>> look_at_the_clock();
   /// Takes what a feed has missed, for as long as it comes nearer.
   awaitable<Result<void>> replay(Feed& feed);
   awaitable<void> stay();
@@ -47,6 +48,7 @@ class Link {
   std::vector<std::string> made_;
   std::uint64_t last_feed_ = 0;
   int attempts_ = 0, connections_ = 0;
+  bool clock_known_ = false;  ///< the server's, since this connection was made
   Notifier changed_;
   Worker thread_;
 };

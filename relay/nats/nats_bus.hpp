@@ -14,9 +14,9 @@ namespace ar::relay {
 
 class NatsBus : public Bus {
  public:
-  /// Checks the options and the files they name, and begins to connect. A server that is away is no error here; the
-  /// first calls wait until the first attempt has succeeded or failed. Await stop() before destroying the bus; calls in
-  /// flight must have returned by then.
+  /// Checks the options, and begins to connect. A server that is away or a file that cannot be read now is no error
+  /// here: status() says so, and it is tried again. The first calls wait until the first attempt has succeeded or
+  /// failed. Await stop() before destroying the bus; calls in flight must have returned by then.
   static Result<std::unique_ptr<NatsBus>> open(Executor executor, NatsOptions options, BusLimits limits = {});
   /// Disconnects; no thread of the NATS library's is left when the last bus has stopped. Calls fail from here on.
   virtual awaitable<void> stop() = 0;

@@ -1,6 +1,7 @@
 #include "relay/remote/agents.hpp"
 
 #include "relay/message_json.hpp"
+#include "relay/protocol.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -41,7 +42,7 @@ std::size_t Agents::untold() const {
 
 json Agents::hello_of_machine() const {
   return {{"type", "hello"},
-          {"protocol", 1},
+          {"protocol", kProtocol},
           {"role", "client"},
           {"componentId", config_.machine},
           {"instanceId", config_.instance_id},

@@ -29,31 +29,43 @@ Result<std::string> wire_text(json const& value) {
 awaitable<Result<json>> Calls::get(std::string target) {
   http::Call call{.method = "GET", .target = std::move(target)};
   call.repeatable = true;
-  co_return co_await object(std::move(call));
+  co_return co_await object(std::move(call), false);
+}
+
+awaitable<Result<json>> Calls::ask(std::string target, json body) {
+  return say("POST", std::move(target), std::move(body), true, false);
 }
 
 awaitable<Result<json>> Calls::send(char const* method, std::string target, json body, bool repeatable) {
+  return say(method, std::move(target), std::move(body), repeatable, true);
+}
+
+awaitable<Result<json>> Calls::say(char const* method, std::string target, json body, bool repeatable, bool writes) {
   auto text = wire_text(body);
   if (!text) co_return text.error();
   http::Call call{.method = method, .target = std::move(target), .body = std::move(*text)};
   call.repeatable = repeatable;
-  co_return co_await object(std::move(call));
+  co_return co_await object(std::move(call), writes);
 }
 
-awaitable<Result<json>> Calls::object(http::Call call) {
-  auto const answer = co_await bytes(std::move(call));
+awaitable<Result<json>> Calls::object(http::Call call, bool writes) {
+  auto const answer = co_await bytes(std::move(call), writes);
   if (!answer) co_return answer.error();
   auto parsed = parse_object(*answer);
   if (!parsed) co_return unavailable("bad_answer", "the relay's answer is no JSON object: " + parsed.error().message);
   co_return parsed;
 }
 
-awaitable<Result<std::string>> Calls::bytes(http::Call call) {
+awaitable<Result<std::string>> Calls::bytes(http::Call call, bool writes) {
   if (auto const there = co_await wait_for_relay(); !there) co_return there.error();
   call.headers.push_back(authorization());
   call.patience = config_.times.call;
   auto answer = co_await caller_.call(std::move(call));
-  if (!answer) co_return told_apart(answer.error());
+  if (!answer) {
+    storage_.note(answer.error());
+    co_return told_apart(answer.error());
+  }
+  if (writes) storage_.clear();
   co_return answer;
 }
 

@@ -4,6 +4,7 @@
 #include "base/http/caller.hpp"
 #include "base/json.hpp"
 #include "relay/remote/link.hpp"
+#include "relay/storage_fault.hpp"
 
 #include <string>
 
@@ -15,17 +16,22 @@ class Calls {
       : caller_(caller), link_(link), config_(config), token_(token) {}
 
   awaitable<Result<json>> get(std::string target);
+  /// A POST that changes nothing: what is asked does not fit into a target.
+  awaitable<Result<json>> ask(std::string target, json body);
   /// `repeatable`: doing it twice is as good as once.
   awaitable<Result<json>> post(std::string target, json body, bool repeatable) {
     return send("POST", std::move(target), std::move(body), repeatable);
   }
   awaitable<Result<json>> send(char const* method, std::string target, json body, bool repeatable);
-  awaitable<Result<std::string>> bytes(http::Call call);
+  /// `writes`: the relay keeps something of it when it answers well.
+  awaitable<Result<std::string>> bytes(http::Call call, bool writes);
 
+  StorageFault const& storage() const { return storage_; }  ///< the relay's
   http::Header authorization() const { return {"Authorization", "Bearer " + token_}; }
 
  private:
-  awaitable<Result<json>> object(http::Call call);
+  awaitable<Result<json>> say(char const* method, std::string target, json body, bool repeatable, bool writes);
+  awaitable<Result<json>> object(http::Call call, bool writes);
   awaitable<Result<void>> wait_for_relay();
   Error told_apart(Error error);
 
@@ -33,6 +39,7 @@ class Calls {
   Link& link_;
   RemoteConfig const& config_;
   std::string const& token_;  ///< the present one
+  StorageFault storage_;
 };
 
 }  // namespace ar::relay::remote

@@ -1,5 +1,8 @@
 #include "relay/remote/link.hpp"
 
+#include "relay/protocol.hpp"
+#include "relay/reconnect.hpp"
+
 #include <boost/asio/this_coro.hpp>
 #include <spdlog/spdlog.h>
 
@@ -11,8 +14,6 @@ namespace ar::relay::remote {
 namespace {
 using namespace std::chrono_literals;
 
-/// A connection that lasted so long was a good one: the next backoff starts small.
-constexpr auto kLasted = 10s;
 constexpr http::WebSocketLimits kLimits{16U << 20, 16U << 20};
 
 /// "Full jitter": anything up to a bound that doubles.
@@ -81,7 +82,7 @@ void Link::start_again() {
 }
 
 awaitable<void> Link::keep_up() {
-  for (int failures = 0;;) {
+  for (;;) {
     if (state_ == State::auth_failed && !again_) {
       (void)co_await changed_.wait();
       continue;
@@ -92,17 +93,15 @@ awaitable<void> Link::keep_up() {
     auto opened = co_await caller_.open_websocket("/bus", std::move(headers), kLimits, times_.connect);
     if (opened) {
       auto const socket = std::move(*opened);
-      auto const start = Clock::now();
       auto const error = co_await converse(*socket);
       if ((co_await net::this_coro::cancellation_state).cancelled() != net::cancellation_type::none) co_return;
-      if (Clock::now() - start >= kLasted) failures = 0;
       if (state_ != State::auth_failed && !again_) failed(error);
     } else {
       failed(opened.error());
     }
-    if (again_) failures = 0;
+    if (again_) failures_ = 0;
     if (again_ || state_ == State::auth_failed) continue;
-    auto const until = Clock::now() + backoff(times_, failures++, random_());
+    auto const until = Clock::now() + backoff(times_, failures_++, random_());
     while (!again_ && state_ != State::auth_failed && Clock::now() < until) (void)co_await changed_.wait(until);
   }
 }
@@ -110,7 +109,10 @@ awaitable<void> Link::keep_up() {
 awaitable<Error> Link::converse(http::WebSocket& socket) {
   struct Leave {
     Link& link;
-    ~Leave() { link.socket_ = nullptr; }
+    ~Leave() {
+      link.socket_ = nullptr;
+      link.lasted_at_ = Clock::time_point::max();
+    }
   } const leave{*this};
   socket_ = &socket;
   last_frame_ = Clock::now();
@@ -137,8 +139,16 @@ void Link::hear(json const& frame, bool& welcomed, std::optional<Error>& broken)
     changed_.notify_all();
   } else if (type == "welcome") {
     if (std::exchange(welcomed, true)) return;
+    auto const protocol = frame.find("protocol");
+    if (protocol == frame.end() || *protocol != kProtocol) {
+      auto const theirs = protocol == frame.end() ? std::string("no version of it") : to_text(*protocol).substr(0, 40);
+      broken = unavailable("unsupported_protocol", "the relay speaks protocol " + theirs + ", this program protocol " +
+                                                       std::to_string(kProtocol) +
+                                                       "; use programs of one version on both machines");
+      return;
+    }
     ++connections_;
-    if (gate_.recovered("connection")) spdlog::info("relay: connected again");
+    lasted_at_ = Clock::now() + kLasted;
     become(State::connected);
     events_.welcome(frame);
   } else if (type == "error") {
@@ -174,11 +184,16 @@ awaitable<void> Link::keep_alive() {
       socket_ = nullptr;
       continue;
     }
+    if (now >= lasted_at_) {
+      lasted_at_ = Clock::time_point::max();
+      failures_ = 0;
+      if (gate_.recovered("connection")) spdlog::info("relay: connected again");
+    }
     if (now >= ping_at) {
       (void)socket_->send(R"({"type":"ping"})");
       ping_at = now + times_.ping;
     }
-    (void)co_await changed_.wait(std::min(ping_at, last_frame_ + times_.dead));
+    (void)co_await changed_.wait(std::min({ping_at, last_frame_ + times_.dead, lasted_at_}));
   }
 }
 

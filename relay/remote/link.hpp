@@ -67,7 +67,9 @@ class Link {
   std::int64_t connections_ = 0, pongs_ = 0;
   http::WebSocket* socket_ = nullptr;  ///< of the connection under way
   Clock::time_point last_frame_{};
-  bool again_ = false;  ///< start_again() was called
+  Clock::time_point lasted_at_ = Clock::time_point::max();  ///< when the connection will have been a good one
+  int failures_ = 0;                                        ///< in a row
+  bool again_ = false;                                      ///< start_again() was called
   RepeatGate gate_;
   Notifier changed_;
 };

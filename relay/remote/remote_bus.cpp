@@ -88,6 +88,7 @@ class Implementation final : public RemoteBus {
                   {"token", token_.shown()}};
     if (auto const& error = link_.last_error())
       shown["lastError"] = {{"code", error->code}, {"message", error->message}};
+    calls_.storage().show(shown);
     for (auto const& [agent, why] : agents_.refusals()) shown["refused"][agent] = why;
     co_return shown;
   }
@@ -130,7 +131,7 @@ class Implementation final : public RemoteBus {
   awaitable<Result<std::vector<Message>>> unread(Identity who, int limit, MessageId after) override {
     if (auto const may = agents_.check(who.agent_id); !may) co_return may.error();
     json body = {{"identity", to_json(who)}, {"limit", limit}, {"after", after}};
-    co_return read_list(co_await calls_.post("/api/unread", std::move(body), true), "messages", message_from);
+    co_return read_list(co_await calls_.ask("/api/unread", std::move(body)), "messages", message_from);
   }
   awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) override {
     if (auto const may = agents_.check(agent_id); !may) co_return may.error();
@@ -212,8 +213,8 @@ class Implementation final : public RemoteBus {
     co_return read_as(co_await calls_.get("/api/commands/" + std::to_string(id)), command_from);
   }
   awaitable<Result<std::vector<Command>>> commands_for(std::vector<std::string> targets) override {
-    co_return read_list(co_await calls_.post("/api/commands/pending", {{"targets", std::move(targets)}}, true),
-                        "commands", command_from);
+    co_return read_list(co_await calls_.ask("/api/commands/pending", {{"targets", std::move(targets)}}), "commands",
+                        command_from);
   }
   awaitable<Result<Command>> update_command(std::int64_t id, CommandStatus status, json detail) override {
     json body = {{"status", to_string(status)}, {"detail", std::move(detail)}};
@@ -278,7 +279,7 @@ class Implementation final : public RemoteBus {
                       issued_from);
   }
   awaitable<Result<TokenInfo>> check_token(std::string token) override {
-    co_return read_as(co_await calls_.post("/api/tokens/check", {{"token", std::move(token)}}, true), token_info_from);
+    co_return read_as(co_await calls_.ask("/api/tokens/check", {{"token", std::move(token)}}), token_info_from);
   }
   awaitable<Result<void>> revoke_token(std::string jti) override {
     co_return nothing(co_await calls_.send("DELETE", "/api/tokens/" + percent_encode(jti), json::object(), true));
@@ -297,14 +298,14 @@ class Implementation final : public RemoteBus {
         .body = std::move(bytes),
         .content_type = "application/octet-stream"};
     call.repeatable = true;
-    auto const answer = co_await calls_.bytes(std::move(call));
+    auto const answer = co_await calls_.bytes(std::move(call), true);
     if (!answer) co_return answer.error();
     co_return read_as(parse_object(*answer), attachment_from);
   }
   awaitable<Result<std::string>> attachment_bytes(std::string id) override {
     http::Call call{.method = "GET", .target = "/api/attachments/" + percent_encode(id)};
     call.repeatable = true;
-    co_return co_await calls_.bytes(std::move(call));
+    co_return co_await calls_.bytes(std::move(call), false);
   }
 
   // ---- hints ----

@@ -1,5 +1,6 @@
 #include "relay/server/session.hpp"
 
+#include "relay/protocol.hpp"
 #include "relay/server/scope.hpp"
 
 #include <spdlog/spdlog.h>

@@ -13,9 +13,6 @@
 
 namespace ar::relay::server {
 
-/// Of the frames and routes; a client that says another is refused (unsupported_protocol).
-inline constexpr int kProtocol = 1;
-
 class Session;
 
 class Sessions {

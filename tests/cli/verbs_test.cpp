@@ -1,4 +1,5 @@
 // Each verb of the real binary against a fake daemon: what it asks, what it prints, what status it ends with.
+#include "base/clock.hpp"
 #include "cli_process.hpp"
 #include "fake_daemon.hpp"
 
@@ -378,15 +379,18 @@ TEST_CASE("TheBusesFactsAreInWordsAndItsListsAreTables") {
         {"messages", {{"live", 3}, {"dead", 1}}},
         {"made", {"one", "two"}},
         {"feeds", json::array()},
+        {"storage",
+         {{"error", {{"code", "disk_full"}, {"message", "no room; free some"}}},
+          {"at", to_iso8601(wall_now() - std::chrono::minutes(90))}}},
         {"streams",
          {{{"messages", 12}, {"lastSequence", 7}, {"name", "first"}}, {{"name", "second"}, {"problem", "gone"}}}}};
   });
   auto const ran = scene.run({"bus", "status"});
   CHECK(ran.status == 0);
-  for (auto const* text :
-       {"bus                 nats\n", "messages in memory  2\n", "messages            dead 1, live 3\n",
-        "made                one, two\n", "feeds               none\n",
-        "\nstreams\nNAME    LAST SEQUENCE  MESSAGES  PROBLEM\nfirst               7        12  -\n"})
+  for (auto const* text : {"bus                 nats\n", "messages in memory  2\n",
+                           "messages            dead 1, live 3\n", "made                one, two\n",
+                           "feeds               none\n", "storage             no room; free some (1h ago)\n",
+                           "\nstreams\nNAME    LAST SEQUENCE  MESSAGES  PROBLEM\nfirst               7        12  -\n"})
     CHECK_MESSAGE(ran.out.find(text) != std::string::npos, ran.out);
 }
 

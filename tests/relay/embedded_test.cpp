@@ -15,9 +15,11 @@
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
+#include <csignal>
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 using namespace ar;
@@ -93,6 +95,26 @@ struct LiveBus {
   }
 };
 
+/// While it lives, no file of this process grows beyond `bytes`: a disk on which nothing more can be written.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    rlimit const limit{bytes, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(FileSizeLimit const&) = delete;
+  FileSizeLimit& operator=(FileSizeLimit const&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int) = std::signal(SIGXFSZ, SIG_IGN);
+};
+
 }  // namespace
 
 TEST_CASE("FullDiskRefusesASendAndLeavesNothingOfIt") {
@@ -115,6 +137,42 @@ TEST_CASE("FullDiskRefusesASendAndLeavesNothingOfIt") {
   auto const unread = embedded::unread(s.db(), s.now, agent("worker"), 10, 0);
   REQUIRE(unread.has_value());
   CHECK(unread->size() == 2);
+}
+
+TEST_CASE("StorageThatRefusesIsInTheStatusUntilItTakesSomethingAgain") {
+  LiveBus live;
+  auto const storage = [&] {
+    json shown;
+    ar::test::run(live.io, [&]() -> awaitable<void> { shown = co_await live.bus->status(); });
+    CHECK(shown.at("transport") == "connected");
+    return shown.value("storage", json());
+  };
+  auto const send = [&] {
+    std::optional<Error> refused;
+    ar::test::run(live.io, [&]() -> awaitable<void> {
+      auto const sent = co_await live.bus->send(message_to("worker", std::string(900'000, 'x')));
+      if (!sent) refused = sent.error();
+    });
+    return refused;
+  };
+  CHECK_FALSE(send().has_value());
+  CHECK(storage().is_null());
+  {
+    FileSizeLimit const limit(1U << 20);
+    auto const refused = send();
+    REQUIRE(refused.has_value());
+    CHECK(refused->kind == ErrorKind::unavailable);
+    auto const fault = storage();
+    REQUIRE(fault.is_object());
+    CHECK(fault.at("error").at("code") == refused->code);
+    CHECK(fault.at("error").at("message") == refused->message);
+    CHECK(from_iso8601(fault.at("at").get<std::string>()).has_value());
+    // What only reads says nothing about it.
+    ar::test::run(live.io, [&]() -> awaitable<void> { CHECK((co_await live.bus->agents()).has_value()); });
+    CHECK(storage().is_object());
+  }
+  CHECK_FALSE(send().has_value());
+  CHECK(storage().is_null());
 }
 
 TEST_CASE("FullDiskRefusesAnAttachmentAndLeavesNoFile") {

@@ -1,5 +1,6 @@
 // The relay itself, and the way to the WebSocket.
 #include "base/version.hpp"
+#include "relay/protocol.hpp"
 #include "relay/server/route.hpp"
 #include "relay/server/sessions.hpp"
 

@@ -1,6 +1,11 @@
 // How the bus comes to its server, and goes: options, credentials, TLS, servers that are away or have no JetStream.
 #include "relay/nats/live.hpp"
+#include "support/log_lines.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -18,6 +23,60 @@ std::size_t threads_now() {
   for ([[maybe_unused]] auto const& task : std::filesystem::directory_iterator("/proc/self/task")) ++count;
   return count;
 }
+
+/// Between the bus and its server: can cut every connection, as a server that drops its clients does.
+class Proxy {
+ public:
+  Proxy(net::io_context& io, int server)
+      : io_(io), server_(static_cast<std::uint16_t>(server)), acceptor_(io, {kHost, 0}) {
+    tasks_.spawn("accept", accept());
+  }
+  ~Proxy() {
+    acceptor_.close();
+    cut();
+    ar::test::run(io_, [this] { return tasks_.stop(); });
+  }
+  std::string url() const { return "nats://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+  void cut() {
+    for (auto const& socket : sockets_) socket->close();
+    sockets_.clear();
+  }
+
+ private:
+  using Socket = std::shared_ptr<net::ip::tcp::socket>;
+  static inline auto const kHost = net::ip::make_address("127.0.0.1");
+
+  awaitable<void> accept() {
+    for (;;) {
+      auto [ec, accepted] = co_await acceptor_.async_accept(nothrow);
+      if (ec) co_return;
+      auto const near = std::make_shared<net::ip::tcp::socket>(std::move(accepted));
+      auto const far = std::make_shared<net::ip::tcp::socket>(io_);
+      auto const [refused] = co_await far->async_connect({kHost, server_}, nothrow);
+      if (refused) continue;
+      sockets_.insert(sockets_.end(), {near, far});
+      tasks_.spawn("there", carry(near, far));
+      tasks_.spawn("back", carry(far, near));
+    }
+  }
+  static awaitable<void> carry(Socket from, Socket to) {
+    std::array<char, 65536> block;
+    for (;;) {
+      auto const [ec, size] = co_await from->async_read_some(net::buffer(block), nothrow);
+      if (ec) break;
+      auto const [failed, written] = co_await net::async_write(*to, net::buffer(block.data(), size), nothrow);
+      if (failed) break;
+    }
+    error_code ignored;
+    (void)to->shutdown(net::ip::tcp::socket::shutdown_both, ignored);
+  }
+
+  net::io_context& io_;
+  std::uint16_t const server_;
+  net::ip::tcp::acceptor acceptor_;
+  std::vector<Socket> sockets_{};
+  TaskGroup tasks_{io_.get_executor(), "proxy"};
+};
 
 }  // namespace
 
@@ -44,6 +103,46 @@ TEST_CASE("ServerThatIsAwayAtTheStartIsWaitedFor") {
   server.start();
   bus.wait_state("connected");
   CHECK(bus.get(bus->send(message_to("worker"))).has_value());
+}
+
+TEST_CASE("AServerThatDropsEverybodyAfterTheConnectIsNotStormedAndLoggedOnce") {
+  ar::test::LogLines const log;
+  ManualClock clock;
+  NatsServer server;
+  net::io_context io;
+  Proxy proxy(io, server.port());
+  auto options = server.options();
+  options.url = proxy.url();
+  options.time = NatsOptions::Time::machine;
+  LiveBus bus(io, options);
+  bus.wait_state("connected");
+  auto const lost = [&] {
+    proxy.cut();
+    bus.wait_state("backoff");
+  };
+  lost();
+  int connects = 1;
+  // Time goes on by the clock of real time here, since a connect takes some of that.
+  for (auto passed = 0ms; passed < 3s; passed += 10ms) {
+    bus.run_for(10ms);
+    ar::test::advance(io, clock, 10ms);
+    if (bus->transport_state() != "connected") continue;
+    ++connects;
+    lost();
+  }
+  CHECK(connects >= 2);
+  CHECK(connects <= 8);  // of the pauses, each twice as long, the shortest that there may be
+  CHECK_MESSAGE(log.count("connected") == 1, log.text());
+  CHECK_MESSAGE(log.count("was lost") == 1, log.text());
+
+  while (bus->transport_state() != "connected") {
+    bus.run_for(10ms);
+    ar::test::advance(io, clock, 100ms);
+  }
+  ar::test::advance(io, clock, 9s);
+  CHECK(log.count("connected again") == 0);
+  ar::test::advance(io, clock, 2s);
+  CHECK_MESSAGE(log.count("connected again") == 1, log.text());
 }
 
 TEST_CASE("CredentialsAreTakenFromFilesAndWrongOnesAreNamed") {
@@ -150,11 +249,42 @@ TEST_CASE("BadOptionsAreRefusedWithTheFieldNamed") {
   SUBCASE("NKey without its seed") { bad.nkey = "U123", field = "relay.nkey_seed_file"; }
   SUBCASE("certificate without its key") { bad.tls_certificate = "/nonexistent", field = "relay.tls_key"; }
   SUBCASE("prefix with a dot") { bad.prefix = "a.b", field = "relay.prefix"; }
-  SUBCASE("a file that is not there") { bad.token_file = "/nonexistent", field = ""; }
   auto const opened = NatsBus::open(io.get_executor(), bad);
   REQUIRE_FALSE(opened.has_value());
   CHECK(opened.error().field == field);
   CHECK(opened.error().message.find("secret@") == std::string::npos);
+}
+
+TEST_CASE("AFileThatIsNotThereIsNamedAndReadOnceItIs") {
+  ar::test::TempDir files;
+  auto const file = files.path() / "secret";
+  net::io_context io;
+  NatsServer::Setup setup;
+  SUBCASE("token") {
+    setup.config = R"(authorization { token: "s3cret" })";
+    NatsServer server(setup);
+    auto options = server.options();
+    options.token_file = file;
+    LiveBus bus(io, options);
+    CHECK(problem_of(bus).starts_with("nats_auth_failed: "));
+    auto const sent = bus.get(bus->send(message_to("worker")));
+    REQUIRE_FALSE(sent.has_value());
+    CHECK(sent.error().kind == ErrorKind::unavailable);
+    auto const shown = bus.status();
+    CHECK(shown.at("transport") == "auth-failed");
+    CHECK(shown.at("lastError").at("message").get<std::string>().find(file.string()) != std::string::npos);
+    std::ofstream(file) << "s3cret\n";
+    bus.wait_state("connected");
+    CHECK(bus.get(bus->send(message_to("worker"))).has_value());
+  }
+  SUBCASE("authority") {
+    NatsServer server(setup);
+    auto options = server.options();
+    options.tls_ca = file;
+    LiveBus bus(io, options);
+    CHECK(problem_of(bus).find(file.string()) != std::string::npos);
+    CHECK(bus->transport_state() == "backoff");
+  }
 }
 
 TEST_CASE("StopLeavesNoThreadBehind") {

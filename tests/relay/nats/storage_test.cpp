@@ -10,6 +10,35 @@ using namespace ar::relay::test;
 using namespace std::chrono_literals;
 namespace nats = ar::relay::nats;
 
+namespace {
+
+/// A connection of its own, to look at and change what the server has.
+struct ServerSide {
+  ServerSide(net::io_context& context, NatsOptions const& options) : io(context) {
+    ar::test::run(io, [&]() -> awaitable<void> {
+      auto opened = co_await nats::Connection::open(io.get_executor(), thread, options, nullptr);
+      REQUIRE(opened.has_value());
+      js.use(*opened);
+    });
+  }
+  ~ServerSide() {
+    ar::test::run(io, [this] { return js.connection()->close(); });
+  }
+  /// What the call answers; it must be good.
+  template <class Make>
+  auto ask(Make make) {
+    std::optional<typename decltype(make())::value_type> answer;
+    ar::test::run(io, [&]() -> awaitable<void> { answer.emplace(co_await make()); });
+    REQUIRE(answer->has_value());
+    return *answer;
+  }
+  net::io_context& io;
+  Worker thread{};
+  nats::JetStream js{3s};
+};
+
+}  // namespace
+
 TEST_CASE("FullStoreRefusesAndKeepsWhatItHas") {
   NatsServer server;
   net::io_context io;
@@ -32,9 +61,80 @@ TEST_CASE("FullStoreRefusesAndKeepsWhatItHas") {
   CHECK(full->kind == ErrorKind::unavailable);
   CHECK(full->message.find("maximum bytes") != std::string::npos);
   CHECK(bus->transport_state() == "connected");
+  auto const fault = bus.status().at("storage");
+  CHECK(fault.at("error").at("code") == "disk_full");
+  CHECK(fault.at("error").at("message") == full->message);
+  CHECK(from_iso8601(fault.at("at").get<std::string>()).has_value());
   auto const unread = bus.insist([&] { return bus->unread(agent("worker"), 1000); });
   for (auto const& message : *unread) ++figures.got[message.body];
   figures.report("stream full (max_bytes)");
+
+  // A stream that has room says nothing about the one that has none; a message that is taken does.
+  (void)bus.insist([&] { return bus->register_agent({agent("worker"), "i-1", "idle"}); });
+  CHECK(bus.status().contains("storage"));
+  ServerSide side(io, options);
+  (void)side.ask([&] { return side.js.purge(options.prefix + "-messages", ""); });
+  (void)bus.insist([&] { return bus->send(numbered(1000)); });
+  CHECK_FALSE(bus.status().contains("storage"));
+}
+
+TEST_CASE("BusComesBackToAServerWhoseStateIsFull") {
+  NatsServer server;
+  net::io_context io;
+  auto options = server.options();
+  options.max_bytes = 64 << 10;
+  std::optional<LiveBus> bus(std::in_place, io, options);
+  auto const sent = bus->insist([&] { return (*bus)->send(work_for("worker")); });
+  ServerSide side(io, options);
+  // To the last byte, so that nothing fits in any more, however small.
+  int stored = 0;
+  for (std::size_t const size : {1000U, 100U, 0U})
+    for (bool full = false; !full;) {
+      REQUIRE(stored < 500);
+      ar::test::run(io, [&]() -> awaitable<void> {
+        auto const done = co_await side.js.publish(
+            {"$KV." + options.prefix + "-state.x" + std::to_string(stored), std::string(size, 'x')});
+        full = !done && done.error().code == "disk_full";
+      });
+      if (!full) ++stored;
+    }
+  bus.emplace(io, options);
+  auto const unread = bus->get((*bus)->unread(agent("worker"), 10));
+  REQUIRE(unread.has_value());
+  CHECK(unread->size() == 1);
+  CHECK((*bus)->transport_state() == "connected");
+  CHECK(bus->status().at("storage").at("error").at("code") == "disk_full");
+  // What is full refuses what goes there, and takes it once there is room.
+  CHECK(bus->get((*bus)->claim(sent->message.id, "worker")).error().code == "disk_full");
+  (void)side.ask([&] { return side.js.purge("KV_" + options.prefix + "-state", ""); });
+  CHECK(bus->get((*bus)->claim(sent->message.id, "worker")).has_value());
+  CHECK_FALSE(bus->status().contains("storage"));
+}
+
+TEST_CASE("FullStoreOfMessagesThatNobodyReadHasRoomOnceTheyAreForgotten") {
+  ManualClock clock;
+  NatsServer server;
+  net::io_context io;
+  auto options = server.options();
+  options.time = NatsOptions::Time::machine;
+  options.max_bytes = 64 << 10;
+  LiveBus bus(io, options);
+  std::string refused;
+  for (std::size_t const size : {5000U, 0U})
+    for (refused.clear(); refused.empty();) {
+      auto const sent = bus.get(bus->send(message_to("worker", "x" + std::string(size, 'x'))));
+      if (!sent) refused = sent.error().code;
+    }
+  REQUIRE(refused == "disk_full");
+  // They expire, of which nobody can be told, and are forgotten.
+  auto const end = std::chrono::steady_clock::now() + 60s;
+  while (!refused.empty() && std::chrono::steady_clock::now() < end) {
+    ar::test::advance(io, clock, 24h);
+    bus.run_for(50ms);
+    auto const sent = bus.get(bus->send(message_to("worker")));
+    refused = sent ? std::string() : sent.error().code;
+  }
+  CHECK(refused.empty());
 }
 
 TEST_CASE("WhatIsForgottenIsDeletedOnTheServer") {
@@ -91,32 +191,16 @@ TEST_CASE("StreamWithOtherSettingsIsNamedAndLeftAlone") {
     (void)bus.insist([&] { return bus->ready(); });
     CHECK(bus.status().at("made").size() == 7);
   }
-  Worker thread;
-  std::shared_ptr<nats::Connection> connection;
-  nats::JetStream js(3s);
-  json changed;
-  ar::test::run(io, [&]() -> awaitable<void> {
-    auto opened = co_await nats::Connection::open(io.get_executor(), thread, options, nullptr);
-    REQUIRE(opened.has_value());
-    connection = *opened;
-    js.use(connection);
-    auto const info = co_await js.stream_info(stream);
-    REQUIRE(info.has_value());
-    changed = info->at("config");
-    changed["max_age"] = 3'600'000'000'000;
-    auto const updated = co_await js.api("STREAM.UPDATE." + stream, changed);
-    REQUIRE(updated.has_value());
-  });
+  ServerSide side(io, options);
+  auto changed = side.ask([&] { return side.js.stream_info(stream); })->at("config");
+  changed["max_age"] = 3'600'000'000'000;
+  (void)side.ask([&] { return side.js.api("STREAM.UPDATE." + stream, changed); });
   LiveBus bus(io, options);
   auto const problem = problem_of(bus);
   CHECK(problem.starts_with("nats_settings: "));
   CHECK(problem.find("stream " + stream + ": max_age is 3600000000000 and must be 0") != std::string::npos);
-  ar::test::run(io, [&]() -> awaitable<void> {
-    auto const info = co_await js.stream_info(stream);
-    REQUIRE(info.has_value());
-    CHECK(info->at("config").at("max_age") == 3'600'000'000'000);
-    co_await connection->close();
-  });
+  auto const now = side.ask([&] { return side.js.stream_info(stream); });
+  CHECK(now->at("config").at("max_age") == 3'600'000'000'000);
 }
 
 TEST_CASE("LongBodiesAndManyPartsComeBackWhole") {

@@ -1,0 +1,195 @@
+// How the remote bus bears a relay that is none: of another version, out of storage, or one that drops everybody. A
+// relay of the test's own on loopback, in frozen time.
+#include "base/http/server.hpp"
+#include "base/http/websocket.hpp"
+#include "base/json.hpp"
+#include "base/paths.hpp"
+#include "relay/remote/remote_bus.hpp"
+#include "support/log_lines.hpp"
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace ar;
+using namespace ar::relay;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Welcomes whoever comes; its other answers are the test's.
+class FakeRelay : public http::Service {
+ public:
+  FakeRelay() {
+    auto const used = server_.open_tcp("127.0.0.1", 0);
+    REQUIRE(used.has_value());
+    RemoteConfig config;
+    config.url = "http://127.0.0.1:" + std::to_string(*used);
+    config.token_file = folder_.path() / "token";
+    config.times.dead = 24h;
+    config.random = [] { return 0.5; };
+    REQUIRE(write_file(config.token_file, "t\n").has_value());
+    auto opened = RemoteBus::open(io.get_executor(), config);
+    REQUIRE(opened.has_value());
+    bus = std::move(*opened);
+  }
+  ~FakeRelay() {
+    ar::test::run(io, [this]() -> awaitable<void> {
+      co_await bus->stop();
+      co_await server_.stop();
+    });
+  }
+
+  std::variant<http::Admission, http::Response> admit(http::Request const& head) override {
+    http::Admission admission;
+    admission.body_limit = 1U << 20;
+    if (head.target != "/bus") {
+      admission.handle = [this](http::Request request, http::Client&) -> awaitable<http::Response> {
+        co_return answer(request);
+      };
+      return admission;
+    }
+    admission.handle = [this](http::Request, http::Client&) -> awaitable<http::Response> {
+      ++connects;
+      http::Response response;
+      response.websocket = [this](http::WebSocket& socket) { return serve(socket); };
+      co_return response;
+    };
+    return admission;
+  }
+
+  /// Lets so much time pass, and what happens in it.
+  void pass(Clock::duration time) {
+    for (Clock::duration passed{}; passed < time; passed += 50ms) {
+      await_state([](std::string const& state) { return state != "connecting"; });
+      if (drops) await_state([](std::string const& state) { return state == "backoff"; });
+      ar::test::advance(io, clock, 50ms);
+    }
+  }
+  template <class Wanted>
+  void await_state(Wanted wanted) {
+    auto const end = std::chrono::steady_clock::now() + 30s;
+    while (!wanted(bus->transport_state()) && std::chrono::steady_clock::now() < end) io.run_one_for(10ms);
+    REQUIRE(wanted(bus->transport_state()));
+  }
+  void end() { socket_->finish(); }
+  json status() {
+    json shown;
+    ar::test::run(io, [&]() -> awaitable<void> { shown = co_await bus->status(); });
+    return shown;
+  }
+
+  ManualClock clock;
+  net::io_context io;
+  std::unique_ptr<RemoteBus> bus;
+  json welcome{{"type", "welcome"}, {"protocol", 1}};
+  bool drops = false;  ///< everybody, right after the welcome
+  int connects = 0;
+  std::function<http::Response(http::Request const&)> answer = [](http::Request const&) {
+    return http::json_response({{"token", nullptr}});
+  };
+
+ private:
+  awaitable<void> serve(http::WebSocket& socket) {
+    (void)socket.send(to_text(welcome));
+    if (drops) co_return co_await socket.close(1s);
+    socket_ = &socket;
+    while (co_await socket.read()) {
+    }
+    socket_ = nullptr;
+  }
+
+  http::WebSocket* socket_ = nullptr;  ///< the newest that is kept
+  ar::test::TempDir folder_;
+  http::Server server_{io.get_executor(), *this, {}, "fake relay"};
+};
+
+}  // namespace
+
+TEST_CASE("ARelayThatDropsEverybodyAfterItsWelcomeIsNotStormedAndLoggedOnce") {
+  ar::test::LogLines const log;
+  FakeRelay relay;
+  relay.drops = true;
+  relay.await_state([](std::string const& state) { return state == "backoff"; });
+  relay.pass(2min);
+  CHECK(relay.connects >= 10);
+  CHECK(relay.connects <= 16);
+  CHECK_MESSAGE(log.count("connection") + log.count("connected") == 1, log.text());
+
+  relay.drops = false;
+  relay.await_state([&](std::string const& state) {
+    if (state == "backoff") ar::test::advance(relay.io, relay.clock, 50ms);
+    return state == "connected";
+  });
+  relay.pass(9s);
+  CHECK(log.count("connected again") == 0);
+  relay.pass(2s);
+  CHECK_MESSAGE(log.count("connected again") == 1, log.text());
+
+  // That was a good one: the next failure is a new one, and the pauses before it are forgotten.
+  relay.drops = true;
+  auto const before = relay.connects;
+  relay.end();
+  relay.await_state([](std::string const& state) { return state == "backoff"; });
+  relay.pass(1s);
+  CHECK(relay.connects - before >= 3);
+  CHECK_MESSAGE(log.count("connection") == 2, log.text());
+}
+
+TEST_CASE("ARelayOfAnotherProtocolIsRefusedWithBothVersions") {
+  ar::test::LogLines const log;
+  FakeRelay relay;
+  relay.welcome["protocol"] = 2;
+  relay.await_state([](std::string const& state) { return state == "backoff"; });
+  auto shown = relay.status();
+  CHECK(shown["connections"] == 0);
+  CHECK(shown["lastError"]["code"] == "unsupported_protocol");
+  for (auto const* version : {"protocol 2", "protocol 1"}) {
+    CHECK(shown["lastError"]["message"].get<std::string>().find(version) != std::string::npos);
+    CHECK_MESSAGE(log.count(version) == 1, log.text());
+  }
+  relay.welcome.erase("protocol");
+  relay.pass(5s);
+  CHECK(relay.status()["connections"] == 0);
+  // The relay's machine has another version installed: found without anybody's doing.
+  relay.welcome["protocol"] = 1;
+  relay.await_state([&](std::string const& state) {
+    if (state == "backoff") ar::test::advance(relay.io, relay.clock, 50ms);
+    return state == "connected";
+  });
+  CHECK(relay.status()["connections"] == 1);
+}
+
+TEST_CASE("ARelayWithoutRoomIsInTheStatusUntilItTakesSomethingAgain") {
+  FakeRelay relay;
+  relay.await_state([](std::string const& state) { return state == "connected"; });
+  bool full = true;
+  relay.answer = [&](http::Request const& request) {
+    if (request.target == "/api/unread") return http::json_response({{"messages", json::array()}});
+    if (full) return http::problem(unavailable("disk_full", "the relay's disk is full"));
+    return http::json_response(json::object());
+  };
+  auto const storage = [&] { return relay.status().value("storage", json()); };
+  auto const heartbeat = [&] {
+    std::string code;
+    ar::test::run(relay.io, [&]() -> awaitable<void> {
+      auto const told = co_await relay.bus->heartbeat("a", json::object());
+      if (!told) code = told.error().code;
+    });
+    return code;
+  };
+  CHECK(storage().is_null());
+  CHECK(heartbeat() == "disk_full");
+  CHECK(storage()["error"]["code"] == "disk_full");
+  CHECK(storage()["error"]["message"] == "the relay's disk is full");
+  CHECK(storage()["at"] == to_iso8601(wall_now()));
+  CHECK(relay.status()["transport"] == "connected");
+  // What only asks says nothing about it.
+  ar::test::run(relay.io, [&]() -> awaitable<void> {
+    Identity who;
+    who.agent_id = "a";
+    CHECK((co_await relay.bus->unread(who, 10)).has_value());
+  });
+  CHECK(storage().is_object());
+  full = false;
+  CHECK(heartbeat().empty());
+  CHECK(storage().is_null());
+}
