@@ -58,7 +58,8 @@ Feed::Feed(Executor io, std::string stream, std::function<void(FeedItem const&)>
 awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
   auto const before = std::exchange(connection_, js.connection());
   if (before && listener_ != 0) before->forget(listener_);
-  if (before == connection_ && !consumer_.empty()) js.drop_consumer(stream_, consumer_);
+  // Also one of a connection that is gone, which the server would keep for a while.
+  if (!consumer_.empty()) js.drop_consumer(stream_, consumer_);
   auto const info = co_await js.stream_info(stream_);
   if (!info) co_return info.error();
   auto const created = info->value("created", std::string());
