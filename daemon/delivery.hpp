@@ -56,6 +56,7 @@ struct Delivery {
   // Not stored.
   std::optional<relay::Message> content{};  ///< the message, while it waits
   Clock::time_point retry_at = Clock::time_point::min();
+  bool claim_refused = false;  ///< this daemon may not claim it (now): it holds up no other
 
   bool is_local() const { return message < 0; }
   /// Its proof has been seen.

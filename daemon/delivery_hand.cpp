@@ -78,6 +78,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
 
 awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
   auto claim = co_await services_.bus.claim(d.message, agent_id_);
+  if (!claim && d.is_taken()) co_return false;  // its late proof came, from an attempt before this one
   if (!claim) {
     bool const elsewhere = claim.error().kind == ErrorKind::conflict || claim.error().kind == ErrorKind::not_found;
     if (elsewhere) {
@@ -86,6 +87,7 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
     } else {  // the bus is away, or this daemon's token has no right to it
       if (std::exchange(d.held, claim.error().message) != d.held)
         services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
+      d.claim_refused = claim.error().kind != ErrorKind::unavailable && claim.error().kind != ErrorKind::timeout;
       d.retry_at = Clock::now() + retry_wait(++d.attempts);
       services_.deliveries_changed.notify_all();
     }

@@ -141,7 +141,7 @@ awaitable<void> DeliveryQueue::run() {
     forget_settled();  // only here, where nothing refers to a delivery
     if (auto* d = next_to_report())
       co_await report(*d);
-    else if (!over_.empty())
+    else if (!over_.empty() && !session_in_use_)
       co_await look_up();
     else if (ask_record_ && turn_)
       co_await ask_record();
@@ -223,7 +223,7 @@ Delivery* DeliveryQueue::next_to_hand() {
       hold(*d, "how the turn before it ended is being looked up", false);
     } else if (d->retry_at <= Clock::now()) {
       return d;
-    } else if (!d->urgent) {
+    } else if (!d->urgent && !d->claim_refused) {
       return nullptr;  // in order: those behind it wait as well
     }
   }

@@ -16,7 +16,7 @@ constexpr Clock::duration kRefusedPause = 30s;  ///< somebody has to change a to
 /// The bus is away, or does not know this daemon's token (any more): both pass, and then it must be told.
 bool may_pass(Error const& error) {
   return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout ||
-         error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::forbidden;
+         error.kind == ErrorKind::unauthorized;
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
   auto& bus = services_.bus;
   auto const later = [&](Error const& error) {
     spdlog::debug("agent {}: message {} cannot be reported: {}", agent_id_, d.message, error.message);
-    bool const refused = error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::forbidden;
+    bool const refused = error.kind == ErrorKind::unauthorized;
     d.retry_at = Clock::now() + (refused ? kRefusedPause : retry_wait(d.attempts));
   };
   if (!d.acknowledged) {

@@ -57,7 +57,7 @@ class CodexSession final : public ProviderSession {
   awaitable<Result<json>> thread_params();
   awaitable<Result<void>> start_thread(bool clear);
   awaitable<Result<void>> resume_thread();
-  awaitable<void> catch_up(json const& thread);
+  awaitable<Result<void>> catch_up(json const& thread);
   void show_thread(bool again = false);
   void connection_lost();
   void attach_again();

@@ -224,7 +224,8 @@ awaitable<Result<void>> CodexSession::resume_thread() {
   model_ = text_at(*resumed, {"model"});
   show_thread();
   auto const thread = resumed->is_object() ? resumed->value("thread", json::object()) : json::object();
-  co_await catch_up(thread);
+  auto const caught_up = co_await catch_up(thread);
+  if (!caught_up) co_return caught_up.error();
   if (!std::exchange(ready_, true)) emit(Ready{thread_, record, model_, true, !turn_.empty()});
   if (flag_.empty()) flags_cleared();
   tell_waiting();
@@ -232,12 +233,12 @@ awaitable<Result<void>> CodexSession::resume_thread() {
 }
 
 /// What has become of the turn while nobody listened.
-awaitable<void> CodexSession::catch_up(json const& thread) {
+awaitable<Result<void>> CodexSession::catch_up(json const& thread) {
   auto const status = thread_status(thread.value("status", json::object()));
   flag_ = status.waits_for_approval ? "an approval" : status.waits_for_input ? "an answer" : "";
   json params{{"threadId", thread_}, {"limit", 20}, {"itemsView", "summary"}};
   auto const listed = co_await connection_->call("thread/turns/list", std::move(params));
-  if (!listed && status.active) co_return;  // the next connection will tell
+  if (!listed && listed.error().code != "codex_error") co_return listed.error();  // the next connection will tell
   auto const turns = listed && listed->is_object() ? listed->value("data", json::array()) : json::array();
   auto const before = turn_;
   std::string running;
@@ -257,6 +258,7 @@ awaitable<void> CodexSession::catch_up(json const& thread) {
     turn_ = running;
     if (ready_) emit(TurnStarted{});  // else Ready tells
   }
+  co_return Result<void>();
 }
 
 /// Tells the process in the terminal which thread people are to see; `again`: also when it shows that one

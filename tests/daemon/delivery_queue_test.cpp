@@ -353,6 +353,10 @@ TEST_CASE("WhatTheBusRefusesForNowIsHeldAndToldLater") {
       m.payload["taskId"] = 9;
     });
     CHECK(co_await w.until([&] { return w.queue->held_reason() == forbidden.message; }));
+    auto const younger = co_await w.send();  // what anybody may read does not wait for it
+    CHECK(co_await w.until([&] { return w.state(younger) == DeliveryState::running; }));
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(younger); }));
     w.faulty->faults.clear();
     CHECK(co_await w.until([&] { return w.queue->open().at(id).acknowledged; }));
 
@@ -368,7 +372,7 @@ TEST_CASE("WhatTheBusRefusesForNowIsHeldAndToldLater") {
     w.faulty->faults.clear();
     CHECK(co_await w.until([&] { return w.gone(id) && w.gone(plain); }));
     CHECK(co_await w.unread_count() == 0);
-    CHECK(w.session.handed.size() == 2);
+    CHECK(w.session.handed.size() == 3);
     auto const task = co_await w.bus->task(9);
     CHECK(task->status == relay::TaskStatus::done);
   };
