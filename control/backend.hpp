@@ -75,7 +75,8 @@ class Backend {
   virtual awaitable<Result<json>> wait_message(Principal who, std::int64_t id, std::string until,
                                                milliseconds patience) = 0;
   virtual awaitable<Result<json>> react(Principal who, std::int64_t id, std::string word) = 0;
-  /// A person says whether `agent` (empty: the only one it is unknown at) took it. Errors: not_unknown, agent_required.
+  /// A person says whether `agent` (empty: the only one it is unknown at) took it. Errors: not_unknown, invalid
+  /// (agent).
   virtual awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) = 0;
   /// Marks it read by the caller and returns it (operator: where it is for them).
   virtual awaitable<Result<json>> read(Principal who, std::int64_t id) = 0;

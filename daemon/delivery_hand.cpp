@@ -94,6 +94,7 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
     co_return false;
   }
   d.claim_token = claim->token;
+  d.claim_refused = false;
   if (!d.is_taken()) d.state = State::claimed;
   d.step("claimed");
   leases_.hold(*claim);

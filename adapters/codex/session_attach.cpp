@@ -223,8 +223,7 @@ awaitable<Result<void>> CodexSession::resume_thread() {
   if (!record.empty() && (!record_ || record_->file() != record)) record_.emplace(record);
   model_ = text_at(*resumed, {"model"});
   show_thread();
-  auto const thread = resumed->is_object() ? resumed->value("thread", json::object()) : json::object();
-  auto const caught_up = co_await catch_up(thread);
+  auto const caught_up = co_await catch_up(object_at(*resumed, "thread"));
   if (!caught_up) co_return caught_up.error();
   if (!std::exchange(ready_, true)) emit(Ready{thread_, record, model_, true, !turn_.empty()});
   if (flag_.empty()) flags_cleared();
@@ -234,7 +233,7 @@ awaitable<Result<void>> CodexSession::resume_thread() {
 
 /// What has become of the turn while nobody listened.
 awaitable<Result<void>> CodexSession::catch_up(json const& thread) {
-  auto const status = thread_status(thread.value("status", json::object()));
+  auto const status = thread_status(object_at(thread, "status"));
   flag_ = status.waits_for_approval ? "an approval" : status.waits_for_input ? "an answer" : "";
   json params{{"threadId", thread_}, {"limit", 20}, {"itemsView", "summary"}};
   auto const listed = co_await connection_->call("thread/turns/list", std::move(params));

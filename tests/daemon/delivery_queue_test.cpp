@@ -214,6 +214,13 @@ awaitable<std::vector<std::string>> replies_to(World& w, relay::MessageId id) {
   co_return bodies;
 }
 
+/// It was typed, and nothing shows whether it was taken.
+Handing without_proof(Prompt const&) {
+  Handing unknown;
+  unknown.outcome = HandOutcome::unknown;
+  return unknown;
+}
+
 template <class Story>
 void with_world(Story story, relay::BusLimits limits = {}) {
   test::TempDir temp;
@@ -278,11 +285,7 @@ TEST_CASE("APersonSettlesWhatNoWitnessCan") {
   for (bool const taken : {true, false}) {
     auto story = [taken](World& w) -> awaitable<void> {
       w.session.says = Witness::blind;
-      w.session.on_hand = [](Prompt const&) {
-        Handing unknown;
-        unknown.outcome = HandOutcome::unknown;
-        return unknown;
-      };
+      w.session.on_hand = without_proof;
       auto const id = co_await w.send();
       auto const next = co_await w.send();
       CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
@@ -303,11 +306,7 @@ TEST_CASE("APersonSettlesWhatNoWitnessCan") {
 
 TEST_CASE("AProofThatComesAfterAPersonSaidOtherwiseCounts") {
   auto story = [](World& w) -> awaitable<void> {
-    w.session.on_hand = [](Prompt const&) {
-      Handing unknown;
-      unknown.outcome = HandOutcome::unknown;
-      return unknown;
-    };
+    w.session.on_hand = without_proof;
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
     w.session.closed = "a dialog";
@@ -326,11 +325,7 @@ TEST_CASE("AProofThatComesAfterAPersonSaidOtherwiseCounts") {
 TEST_CASE("WhatAPersonCallsTakenAfterItsProcessHasGoneWasCutOff") {
   auto story = [](World& w) -> awaitable<void> {
     w.offline_says = w.session.says = Witness::blind;
-    w.session.on_hand = [](Prompt const&) {
-      Handing unknown;
-      unknown.outcome = HandOutcome::unknown;
-      return unknown;
-    };
+    w.session.on_hand = without_proof;
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
     w.has_process = false;
@@ -845,11 +840,7 @@ TEST_CASE("ADaemonKilledAfterHandingAsksTheWitnessAndDoesNotTypeAgain") {
       World before(io, temp.path());
       test::run(io, [&]() -> awaitable<void> {
         co_await before.load();
-        before.session.on_hand = [](Prompt const&) {
-          Handing unknown;
-          unknown.outcome = HandOutcome::unknown;
-          return unknown;
-        };
+        before.session.on_hand = without_proof;
         id = co_await before.send();
         CHECK(co_await before.until([&] { return before.state(id) == DeliveryState::unknown; }));
         co_await before.end();
