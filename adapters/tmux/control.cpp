@@ -22,7 +22,8 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kPatience = 10s;  ///< for an answer; a server that takes longer is stopped or drowning
-constexpr auto kFarewell = 1s;   ///< for the client to go by itself
+constexpr auto kFarewell = 1s;   ///< for the client or the server to go by itself
+constexpr auto kEnding = 20ms;   ///< for a server that is told to end, before the next look at it
 
 /// For the client, and through it for the server: nothing of the daemon's own environment.
 std::vector<std::string> clean_environment() {
@@ -152,19 +153,33 @@ awaitable<Result<void>> TmuxControl::connect() {
     program_ = *program;
   }
   if (auto dir = make_private_dir(options_.socket.parent_path()); !dir) co_return dir.error();
+  auto const begin = Clock::now();
+  for (;;) {
+    auto attached = co_await start_or_join();
+    if (attached || state_ == State::stopped) co_return attached;
+    auto const& code = attached.error().code;
+    if (code != "tmux_gone" && code != "tmux_ending") co_return attached;
+    // A server that is being killed takes clients until it has gone. When one of them has begun a session meanwhile, or
+    // never goes (see stop), it stays, and takes nobody.
+    bool const late = Clock::now() > begin + kFarewell;
+    if (late && (code == "tmux_gone" || Clock::now() > begin + 2 * kFarewell)) co_return attached;
+    Process ending(executor_, listener_at(options_.socket));
+    if (late)
+      spdlog::warn("the tmux server at {} (process {}) does not finish ending and is killed", options_.socket.string(),
+                   ending.pid());
+    if (code == "tmux_ending") ending.signal(late ? SIGKILL : SIGTERM);
+    co_await ending.wait(Clock::now() + kEnding);
+  }
+}
+
+awaitable<Result<void>> TmuxControl::start_or_join() {
   if (options_.own_scope) {
     ScopeSpec scope{options_.systemd_run, options_.socket, {program_.string()}, clean_environment()};
     for (auto& word : starter_arguments(options_.socket)) scope.starter.push_back(std::move(word));
     auto started = co_await start_server_in_scope(executor_, std::move(scope));
     if (!started) spdlog::warn("the agents' terminals share the daemon's control group: {}", started.error().message);
   }
-  // A server that is being killed still takes clients for a moment, and nothing tells when it has gone.
-  for (auto const until = Clock::now() + kFarewell;;) {
-    auto attached = co_await attach(true);
-    if (attached || attached.error().code != "tmux_gone" || Clock::now() >= until) co_return attached;
-    auto const slept = co_await sleep_for(20ms);
-    if (!slept || state_ == State::stopped) co_return gone("the connection to tmux was closed");
-  }
+  co_return co_await attach(true);
 }
 
 awaitable<void> TmuxControl::stop() {
@@ -174,10 +189,12 @@ awaitable<void> TmuxControl::stop() {
   if (connection) {
     connection->out.clear();
     error_code ignored;
-    connection->socket.shutdown(net::socket_base::shutdown_both,
-                                ignored);  // detaches the client, which then ends
+    // Detaches the client, which then ends. Only when all that the server has to say was read: it never lets go of a
+    // client that it cannot tell.
+    connection->socket.shutdown(net::socket_base::shutdown_send, ignored);
     auto const deadline = Clock::now() + kFarewell;
     while (!connection->reaped && Clock::now() < deadline) co_await connection->wake.wait(deadline);
+    lost(connection);
   }
   co_await tasks_.stop();
   sinks_.clear();
@@ -240,9 +257,14 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   auto hello = co_await run(connection, "display-message -p '#{pid}'");
   if (!hello) {
     auto words = connection->last_words;
+    auto const server = "the tmux server at " + options_.socket.string();
+    // It closed the door on us. Only one that was told to end does.
+    if (!connection->attached && words.find("server exited") != std::string::npos)
+      co_return unavailable("tmux_ending", server + " is just ending; try again");
+    if (!connection->open && (words.empty() || words.find("server exited") != std::string::npos))
+      co_return gone(server + " has just ended, or sent us away");
     if (words.empty()) words = hello.error().message;
-    if (words.find("server exited") != std::string::npos) co_return gone("the tmux server was just ending");
-    co_return unavailable("tmux_failed", "cannot use the tmux server at " + options_.socket.string() + ": " + words +
+    co_return unavailable("tmux_failed", "cannot use " + server + ": " + words +
                                              "; if it is of another version, end its agents and remove the socket");
   }
   auto const pid = static_cast<pid_t>(std::atol(hello->empty() ? "" : hello->front().c_str()));
@@ -251,10 +273,12 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
     server_process_.emplace(executor_, pid);
     ++server_;
   }
-  // A client before us may have left links and buffers behind.
+  // A client before us may have left links and buffers behind, and is still there itself if its daemon was killed
+  // while tmux had something to tell it.
   auto left = co_await run(connection,
                            "list-windows -t '=_ctl' -F 'unlink-window -k -t =_ctl:#{window_id} #{window_name}'\n"
-                           "list-buffers -F 'delete-buffer -b #{buffer_name}'");
+                           "list-buffers -F 'delete-buffer -b #{buffer_name}'\n"
+                           "list-clients -t '=_ctl' -F 'client #{client_pid}'");
   if (!left) co_return left.error();
   std::string clean_up;
   for (auto const& body : *left) {
@@ -262,6 +286,9 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
       if (line.ends_with(" _ctl")) continue;
       if (line.starts_with("unlink-window")) clean_up += std::string(line.substr(0, line.rfind(' '))) + "\n";
       if (line.starts_with("delete-buffer -b agent-runner-")) clean_up += std::string(line) + "\n";
+      if (!line.starts_with("client ")) continue;
+      auto const client = static_cast<pid_t>(std::atol(std::string(line.substr(7)).c_str()));
+      if (client != connection->client.id()) Process(executor_, client).signal(SIGKILL);
     }
   }
   paused_.clear();
@@ -318,7 +345,7 @@ awaitable<void> TmuxControl::read(ConnectionPtr connection) {
     auto const [ec, n] = co_await connection->socket.async_read_some(net::buffer(buffer), nothrow);
     if (ec) break;
     for (auto& event : connection->parser.feed(std::string_view(buffer).substr(0, n)))
-      handle(*connection, std::move(event));
+      if (state_ != State::stopped) handle(*connection, std::move(event));
   }
   lost(connection);
 }

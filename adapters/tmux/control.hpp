@@ -65,6 +65,7 @@ class TmuxControl {
   using ConnectionPtr = std::shared_ptr<Connection>;
   enum class State { idle, serving, reconnecting, stopped };
 
+  awaitable<Result<void>> start_or_join();
   awaitable<Result<void>> attach(bool may_start);
   awaitable<Result<void>> greet(ConnectionPtr connection, bool may_start);
   awaitable<void> read(ConnectionPtr connection);

@@ -1,16 +1,20 @@
 #include "adapters/tmux/process.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <poll.h>
 #include <set>
 #include <string>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace ar::adapters {
@@ -72,6 +76,25 @@ std::vector<Stat> all_processes() {
 }
 
 }  // namespace
+
+pid_t listener_at(std::filesystem::path const& socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  auto const path = socket.string();
+  if (path.size() >= sizeof address.sun_path) return 0;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  pid_t pid = -1;
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    pid = errno == ENOENT || errno == ECONNREFUSED ? 0 : -1;
+  else if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+    pid = peer.pid;
+  ::close(fd);
+  return pid;
+}
 
 bool was_started_with(pid_t pid, std::string const& variable) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);

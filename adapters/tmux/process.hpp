@@ -6,6 +6,7 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -30,6 +31,9 @@ class Process {
   pid_t pid_;
   std::shared_ptr<net::posix::stream_descriptor> fd_;
 };
+
+/// The process that listens at a Unix socket. 0: nobody does. -1: one that cannot be told, being too busy to be asked.
+pid_t listener_at(std::filesystem::path const& socket);
 
 /// Whether the process was started with `variable` ("K=V") in its environment. False for those of others.
 bool was_started_with(pid_t pid, std::string const& variable);

@@ -1,15 +1,11 @@
 #include "adapters/tmux/scope.hpp"
 
+#include "adapters/tmux/process.hpp"
 #include "adapters/tmux/run_program.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 namespace ar::adapters {
 namespace {
@@ -17,24 +13,10 @@ namespace {
 /// A bus that does not answer must not hold up the daemon's start.
 constexpr std::chrono::seconds kPatience{3};
 
-bool somebody_listens(std::filesystem::path const& socket) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  auto const path = socket.string();
-  if (path.size() >= sizeof address.sun_path) return false;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return false;
-  bool const refused = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&
-                       (errno == ENOENT || errno == ECONNREFUSED);
-  ::close(fd);
-  return !refused;
-}
-
 }  // namespace
 
 awaitable<Result<void>> start_server_in_scope(Executor executor, ScopeSpec scope) {
-  if (somebody_listens(scope.socket)) co_return Result<void>();
+  if (listener_at(scope.socket) != 0) co_return Result<void>();
   auto const program = find_executable(scope.systemd_run);
   if (!program) co_return program.error();
 

@@ -16,6 +16,22 @@ namespace {
 
 std::vector<std::string> const kEcho{"/bin/sh", "-c", "echo ready; while read x; do echo \"<$x>\"; done"};
 
+/// Returns the process that speaks to the server, on `terminal` if there is one.
+pid_t begin_tmux(Lab& lab, std::vector<char const*> command, int terminal = -1) {
+  auto const socket = lab.options().socket.string();
+  command.insert(command.begin(), {"tmux", "-S", socket.c_str()});
+  command.push_back(nullptr);
+  pid_t const client = ::fork();
+  REQUIRE(client >= 0);
+  if (client == 0) {
+    for (int fd : {0, 1, 2})
+      if (terminal >= 0) ::dup2(terminal, fd);
+    ::execvp("tmux", const_cast<char**>(command.data()));
+    ::_exit(127);
+  }
+  return client;
+}
+
 std::string ask_tmux(Lab& lab, std::string const& arguments) {
   auto* pipe = ::popen(("tmux -S " + lab.options().socket.string() + " " + arguments + " 2>&1").c_str(), "r");
   REQUIRE(pipe);
@@ -40,6 +56,7 @@ TEST_CASE("ProgramsOutliveTheHostAndAreAdopted") {
     co_await Lab::until(first, "ready");
     auto const pid = first->pid();
     co_await lab.close();
+    CHECK(ask_tmux(lab, "list-clients").empty());
     auto closed = co_await first->capture();
     REQUIRE(!closed.has_value());
     CHECK(closed.error().code == "tmux_gone");
@@ -186,7 +203,11 @@ TEST_CASE("ASessionKilledByAPersonIsReported") {
   });
 }
 
-TEST_CASE("AServerEndsThoughTheClientOfADeadDaemonClingsToIt") {
+TEST_CASE("TheClientOfAKilledDaemonClingsToTheServerUntilTheNextDaemonOrTheServersEnd") {
+  enum { next_daemon, our_order, persons_order } end = next_daemon;
+  SUBCASE("the next daemon") {}
+  SUBCASE("the server's end by our order") { end = our_order; }
+  SUBCASE("the server's end by a person's order, and the next start replaces it") { end = persons_order; }
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
     auto flood = co_await lab.start("flood", nullptr, "/bin/sh", "-c", "echo ready; read x; seq 1 300000; sleep 100");
@@ -194,14 +215,8 @@ TEST_CASE("AServerEndsThoughTheClientOfADeadDaemonClingsToIt") {
     // As a daemon that is killed while tmux has more to say than it has read.
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    auto const socket = lab.options().socket.string();
-    pid_t const client = ::fork();
-    REQUIRE(client >= 0);
-    if (client == 0) {
-      for (int fd : {0, 1, 2}) ::dup2(ends[1], fd);
-      ::execlp("tmux", "tmux", "-S", socket.c_str(), "-C", "attach", "-t", "=flood", nullptr);
-      ::_exit(127);
-    }
+    ask_tmux(lab, "link-window -s =flood: -t =_ctl:");
+    pid_t const client = begin_tmux(lab, {"-C", "attach", "-t", "=_ctl"}, ends[1]);
     ::close(ends[1]);
     char byte = 0;
     REQUIRE(::read(ends[0], &byte, 1) == 1);  // it is attached
@@ -216,10 +231,50 @@ TEST_CASE("AServerEndsThoughTheClientOfADeadDaemonClingsToIt") {
     }
     REQUIRE(steady == 20);
     ::close(ends[0]);
-    auto const ended = co_await lab.host->kill_server();
-    CHECK_MESSAGE(ended.has_value(), ended.error().message);
+    auto const server = listener_at(lab.options().socket);
+    Process clinging(lab.io.get_executor(), client);
+    CHECK_FALSE(clinging.exited());
+    if (end == our_order) {
+      auto const ended = co_await lab.host->kill_server();
+      CHECK_MESSAGE(ended.has_value(), ended.error().message);
+    } else {
+      co_await lab.close();
+      if (end == persons_order) {
+        ask_tmux(lab, "kill-server");
+        CHECK(listener_at(lab.options().socket) == server);
+      }
+      co_await lab.open();
+      auto const next = listener_at(lab.options().socket);
+      CHECK(next > 0);
+      CHECK((next == server) == (end == next_daemon));
+    }
+    CHECK(co_await clinging.wait(Clock::now() + 10s));
     ::kill(client, SIGKILL);
     ::waitpid(client, nullptr, 0);
+  });
+}
+
+TEST_CASE("AServerThatIsJustBeingKilledIsReplaced") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    for (int round = 0; round < 20; ++round) {
+      auto terminal = co_await lab.start("ends", nullptr, kEcho);
+      co_await lab.close();
+      // The order to end and our client both wait at its door when it wakes up, or one is through already.
+      auto const server = listener_at(lab.options().socket);
+      REQUIRE(server > 0);
+      REQUIRE(::kill(server, SIGSTOP) == 0);
+      auto const killing = begin_tmux(lab, {"kill-server"});
+      TaskGroup tasks(lab.io.get_executor(), "test");
+      tasks.spawn("wake", [](pid_t pid, int delay) -> awaitable<void> {
+        co_await sleep_for(delay * 3ms);
+        ::kill(pid, SIGCONT);
+      }(server, round));
+      co_await lab.open();
+      CHECK(listener_at(lab.options().socket) != server);
+      co_await tasks.join();
+      CHECK(::waitpid(killing, nullptr, 0) == killing);
+    }
   });
 }
 
