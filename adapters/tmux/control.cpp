@@ -161,9 +161,9 @@ awaitable<Result<void>> TmuxControl::connect() {
     if (code != "tmux_gone" && code != "tmux_ending") co_return attached;
     // A server that is being killed takes clients until it has gone. When one of them has begun a session meanwhile, or
     // never goes (see stop), it stays, and takes nobody.
-    bool const late = Clock::now() > begin + kFarewell;
-    if (late && (code == "tmux_gone" || Clock::now() > begin + 2 * kFarewell)) co_return attached;
+    if (Clock::now() > begin + kPatience) co_return attached;
     Process ending(executor_, listener_at(options_.socket));
+    bool const late = code == "tmux_ending" && Clock::now() > begin + kFarewell;
     if (late)
       spdlog::warn("the tmux server at {} (process {}) does not finish ending and is killed", options_.socket.string(),
                    ending.pid());
