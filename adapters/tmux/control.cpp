@@ -23,7 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kPatience = 10s;  ///< for an answer; a server that takes longer is stopped or drowning
 constexpr auto kFarewell = 1s;   ///< for the client or the server to go by itself
-constexpr auto kEnding = 20ms;   ///< for a server that is told to end, before the next look at it
+constexpr auto kEnding = 20ms;   ///< for a server that is told to end, before the next look, and for last words
 
 /// For the client, and through it for the server: nothing of the daemon's own environment.
 std::vector<std::string> clean_environment() {
@@ -369,8 +369,11 @@ awaitable<void> TmuxControl::reap(ConnectionPtr connection) {
   Process end(executor_, connection->client.id());
   while (!end.exited()) co_await end.wait();
   connection->reaped = true;
-  lost(connection);
   connection->wake.notify_all();
+  // Its last words are there already, and tell why.
+  auto const deadline = Clock::now() + kEnding;
+  while (connection->open && Clock::now() < deadline) co_await connection->wake.wait(deadline);
+  lost(connection);
 }
 
 void TmuxControl::handle(Connection& connection, ControlEvent event) {
