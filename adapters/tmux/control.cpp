@@ -1,5 +1,6 @@
 #include "adapters/tmux/control.hpp"
 
+#include "adapters/tmux/run_program.hpp"
 #include "adapters/tmux/scope.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
@@ -85,6 +86,10 @@ std::vector<std::string> starter_arguments(std::filesystem::path const& socket) 
   words.insert(words.end(), {";", "new-session", "-d", "-s", "_ctl", "-n", "_ctl", "-x", "120", "-y", "40", "--",
                              "/bin/sh", "-c", ":"});
   return words;
+}
+
+Error does_not_answer(std::filesystem::path const& socket) {
+  return timed_out("the tmux server at " + socket.string() + " does not answer; is it stopped?");
 }
 
 Error gone(std::string message) { return unavailable("tmux_gone", std::move(message)); }
@@ -217,7 +222,21 @@ awaitable<Result<void>> TmuxControl::kill_server() {
   co_return Result<void>();
 }
 
+/// tmux (3.3a to 3.5a) crashes when it has news for its control clients while one of them is connecting, such as that
+/// another one went (tmux pull request 4980). What has gone before us has no news any more when it has answered this.
+awaitable<Result<void>> TmuxControl::let_news_pass() {
+  SpawnSpec spec;
+  spec.executable = program_;
+  spec.arguments = {"-N", "-S", options_.socket.string(), "has-session", "-t", "=_ctl"};
+  spec.environment = clean_environment();
+  spec.directory = "/";
+  auto const answer = co_await run_program(executor_, std::move(spec), kPatience);
+  if (!answer && answer.error().code == "timeout") co_return does_not_answer(options_.socket);
+  co_return Result<void>();
+}
+
 awaitable<Result<void>> TmuxControl::attach(bool may_start) {
+  if (auto passed = co_await let_news_pass(); !passed) co_return passed.error();
   int ends[2];
   // A socket and not pipes: writing to a dead client must be an error, not a signal.
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -252,8 +271,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   // A server that is just starting may run what is said before the command line that makes our session.
   auto const deadline = Clock::now() + kPatience;
   while (connection->open && !connection->attached && Clock::now() < deadline) co_await connection->wake.wait(deadline);
-  if (connection->open && !connection->attached)
-    co_return timed_out("the tmux server at " + options_.socket.string() + " does not answer; is it stopped?");
+  if (connection->open && !connection->attached) co_return does_not_answer(options_.socket);
   auto hello = co_await run(connection, "display-message -p '#{pid}'");
   if (!hello) {
     auto words = connection->last_words;

@@ -66,6 +66,7 @@ class TmuxControl {
   enum class State { idle, serving, reconnecting, stopped };
 
   awaitable<Result<void>> start_or_join();
+  awaitable<Result<void>> let_news_pass();
   awaitable<Result<void>> attach(bool may_start);
   awaitable<Result<void>> greet(ConnectionPtr connection, bool may_start);
   awaitable<void> read(ConnectionPtr connection);
