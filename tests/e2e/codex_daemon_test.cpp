@@ -246,7 +246,7 @@ TEST_CASE("WhatKeepsCodexFromStartingIsToldAndNoMessageIsLost") {
     CHECK_MESSAGE(shown["reason"].get<std::string>().find("listens at " + socket.string()) != std::string::npos,
                   shown["reason"]);
     road.ask("while a stranger has the socket");
-    CHECK(home.delivery_state(road.ids.back()) == "queued");
+    CHECK(Installation::eventually([&] { return home.delivery_state(road.ids.back()) == "held"; }));
   }
   CHECK(road.all_taken());
 
@@ -259,7 +259,7 @@ TEST_CASE("WhatKeepsCodexFromStartingIsToldAndNoMessageIsLost") {
   auto const reason = home.agent("cx")["reason"].get<std::string>();
   CHECK_MESSAGE(reason.find("exit status 1, Codex's app server said \"Error: ") != std::string::npos, reason);
   CHECK_MESSAGE(reason.find("is not a socket: " + socket.string() + "\"") != std::string::npos, reason);
-  CHECK(home.good({"events", "cx"}).out.find("is not a socket") != std::string::npos);
+  CHECK(home.good({"events", "cx", "--json"}).out.find("is not a socket") != std::string::npos);
   road.ask("while something else lies there");
   std::filesystem::remove(socket);
   home.good({"restart", "cx"});
