@@ -132,10 +132,14 @@ class Adapter {
   virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;
   /// Why starting it again cannot help after this end, for people; empty: it may.
   virtual std::string hopeless(ExitStatus const& status) const {
-    if (status.code == 126) return "its program cannot be executed (exit status 126)";
-    if (status.code == 127) return "its program was not found (exit status 127)";
+    if (status.code == 126) return "its program cannot be executed";
+    if (status.code == 127) return "its program was not found";
     return {};
   }
+  /// What the provider said when it ended with an error, and to whom, where its terminal is not the place for it: one
+  /// line for people, of bounded length and without a secret. Empty: nothing. Reads a file, so it is called on a
+  /// Worker.
+  virtual std::string last_words(LaunchRequest const& /*request*/) const { return {}; }
   /// The witness after the provider's end, without a process: what does the record say?
   virtual Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
                                   Prompt const& prompt) const = 0;

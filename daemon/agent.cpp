@@ -79,7 +79,7 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
         wake_if_wanted();
         break;
       }
-      if (found) record_.last_exit = exit_text(found->exit);
+      if (found) record_.last_exit = co_await account_of(found->exit);
       (void)apply(AgentInput::exited, "it ended while no daemon ran");
   }
 }
@@ -246,7 +246,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   if (ending_ || !session_) co_return;
   ending_ = true;
   provider_ready_ = false;
-  record_.last_exit = exit_text(status);
+  record_.last_exit = co_await account_of(status);
   last_status_ = status;
   record_.pid = 0;
   services_.events.append(spec_.id, "agent.exited",
@@ -271,7 +271,7 @@ void Agent::recover() {
   bool const at_start = last_status_.known && lived < 30s;
   auto const hopeless = at_start ? adapter_->hopeless(last_status_) : std::string();
   if (!hopeless.empty()) {
-    give_up("not started again: " + hopeless);
+    give_up("not started again: " + hopeless + " (" + record_.last_exit + ")");
     return;
   }
   if (!decision.wait) {
@@ -337,10 +337,17 @@ awaitable<Result<void>> Agent::wait_until_started(milliseconds patience) {
                       "); see `agent-runner events " + spec_.id + "`");
 }
 
-std::string Agent::exit_text(ExitStatus const& status) const {
-  if (!status.known) return "ended unseen";
-  if (status.signal != 0) return "signal " + std::to_string(status.signal);
-  return "exit status " + std::to_string(status.code);
+/// "signal 9", "exit status 1, Codex's app server said ...".
+awaitable<std::string> Agent::account_of(ExitStatus status) const {
+  if (!status.known) co_return "ended unseen";
+  if (status.signal != 0) co_return "signal " + std::to_string(status.signal);
+  auto const text = "exit status " + std::to_string(status.code);
+  if (status.code == 0) co_return text;
+  auto request = launch_request();
+  if (!request) co_return text;
+  auto job = [adapter = adapter_, request = std::move(*request)] { return adapter->last_words(request); };
+  auto const words = co_await services_.files.run(std::move(job));
+  co_return words.empty() ? text : text + ", " + words;
 }
 
 void Agent::save() {

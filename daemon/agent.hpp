@@ -128,7 +128,7 @@ class Agent final : private DeliveryHost {
   /// The variable that all processes of its provider have in their environment.
   std::string process_mark() const { return "AGENT_RELAY_PROVIDER_SESSION_ID=" + record_.provider_session; }
   Result<void> write_info_file() const;
-  std::string exit_text(adapters::ExitStatus const& status) const;
+  awaitable<std::string> account_of(adapters::ExitStatus status) const;
 
   void take_command(relay::Command const& command);
   awaitable<void> run_command(relay::Command command);

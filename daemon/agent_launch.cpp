@@ -155,6 +155,7 @@ awaitable<void> Agent::launch() {
     co_return;
   }
   (void)launch_failures_.recovered("start");
+  policy_.on_launched();
   record_.pid = (*terminal)->pid();
   save();
   (void)write_info_file();
@@ -165,17 +166,30 @@ awaitable<void> Agent::launch() {
 }
 
 void Agent::launch_failed(Error const& error) {
-  // An agent that ran before is not given up because the disk is full or the tmux server has just been killed.
-  bool const may_pass = error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
+  // An agent that ran before is not given up because the disk is full, the tmux server has just been killed, or an
+  // update replaces its program.
+  bool const missing = error.code == "cli_missing";
+  bool const may_pass = missing || error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
   if (!may_pass || state_ != AgentState::restarting) {
     (void)apply(AgentInput::launch_failed, error.message);
     return;
   }
-  auto const reason = error.message + "; tried again every " + std::to_string(kLaunchAgain.count()) + " s";
-  if (launch_failures_.should_log("start", error.message))
+  milliseconds wait = kLaunchAgain;
+  if (missing) {
+    auto const decision = policy_.on_missing(Clock::now());
+    if (!decision.wait) {
+      give_up(error.message + "; gave up after " + std::to_string(decision.exits) + " tries in 2 min");
+      return;
+    }
+    wait = *decision.wait;
+  }
+  if (launch_failures_.should_log("start", error.message)) {
     spdlog::warn("agent {}: cannot start it now: {}", spec_.id, error.message);
+    services_.events.append(spec_.id, "agent.restarting", {{"reason", error.message}, {"waitMs", wait.count()}});
+  }
+  auto const reason = error.message + "; tried again in " + std::to_string(wait.count()) + " ms";
   if (std::exchange(record_.reason, reason) != reason) save();
-  tasks_.spawn("launch again", restart_later(kLaunchAgain, decision_));
+  tasks_.spawn("launch again", restart_later(wait, decision_));
 }
 
 void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {

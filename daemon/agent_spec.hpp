@@ -54,7 +54,7 @@ struct AgentRecord {
   std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start
   std::int64_t turns = 0;
   std::string reason{};           ///< why it is in its state, for people
-  std::string last_exit{};        ///< "exit status 1", "signal 9"
+  std::string last_exit{};        ///< "exit status 1", "signal 9"; with its last words where it left any
   bool prompt_given = false;      ///< the initial prompt has been queued
   std::vector<WallTime> exits{};  ///< unexpected ones that the restart policy still counts
   WallTime created_at{}, since{}, started_at{};

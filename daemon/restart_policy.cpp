@@ -7,14 +7,24 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr auto kCounts = 2min;
+
+milliseconds wait_after(int failures) {
+  return std::min<milliseconds>(10'000ms, std::max<milliseconds>(500ms, 500ms * failures));
 }
+}  // namespace
 
 RestartPolicy::Decision RestartPolicy::on_exit(Clock::time_point now, Clock::duration lived) {
   exits_.push_back(now);
   while (now - exits_.front() > kCounts) exits_.pop_front();
   int const n = static_cast<int>(exits_.size());
   if (lived < 30s && n > 3) return {n, std::nullopt};
-  return {n, std::min<milliseconds>(10'000ms, std::max<milliseconds>(500ms, 500ms * n))};
+  return {n, wait_after(n)};
+}
+
+RestartPolicy::Decision RestartPolicy::on_missing(Clock::time_point now) {
+  if (missing_++ == 0) missing_since_ = now;
+  if (now - missing_since_ >= kCounts) return {missing_, std::nullopt};
+  return {missing_, wait_after(missing_)};
 }
 
 std::vector<WallTime> RestartPolicy::history(Clock::time_point now, WallTime wall) const {

@@ -16,8 +16,15 @@ class RestartPolicy {
   };
   /// `lived`: how long the process that has ended just now had run.
   Decision on_exit(Clock::time_point now, Clock::duration lived);
+  /// The program of an agent that ran before is not there, as for the seconds that an update takes to replace it: the
+  /// same waits between the tries, and given up when it has not been there for 2 min. `exits`: the tries.
+  Decision on_missing(Clock::time_point now);
+  void on_launched() { missing_ = 0; }
   /// A person has intervened: the history no longer counts.
-  void forget() { exits_.clear(); }
+  void forget() {
+    exits_.clear();
+    missing_ = 0;
+  }
   /// The exits that still count, for the journal; `now` and `wall` are the same moment.
   std::vector<WallTime> history(Clock::time_point now, WallTime wall) const;
   /// What an earlier daemon had counted. A time that is not in the last 2 min (the clock was set) does not count.
@@ -25,6 +32,8 @@ class RestartPolicy {
 
  private:
   std::deque<Clock::time_point> exits_;
+  int missing_ = 0;  ///< tries in a row that did not find the program, the first of them at:
+  Clock::time_point missing_since_{};
 };
 
 /// For the whole fleet: when many agents die at once (their tmux server, memory), they are not all started at once.

@@ -3,6 +3,7 @@
 #include "adapters/cli_probe.hpp"
 #include "adapters/codex/profile.hpp"
 #include "adapters/codex/versions.hpp"
+#include "adapters/tmux/process.hpp"
 #include "base/paths.hpp"
 
 #include <algorithm>
@@ -33,6 +34,22 @@ Result<void> check_own_flags(std::vector<std::string> const& arguments) {
         return invalid("providerArgs", "providerArgs must not hold " + name + ": agent-runner sets it itself");
   }
   return {};
+}
+
+/// Codex replaces the socket that a dead app server left. From one that lives it turns away, and we would meanwhile
+/// talk to a stranger.
+Result<void> check_socket(LaunchRequest const& request, fs::path const& socket) {
+  auto const pid = listener_at(socket);
+  if (pid == 0) return {};
+  std::string who = "another process", remedy = "end it (`ss -xlp` may tell which it is)";
+  if (pid > 0) {
+    auto const number = std::to_string(pid);
+    auto const name = read_file("/proc/" + number + "/comm", 64);
+    who = "process " + number + (name ? " (" + name->substr(0, name->find('\n')) + ")" : "");
+    remedy = "end it (kill " + number + ")";
+  }
+  return unavailable("socket_taken", who + " listens at " + socket.string() + ", where the app server of agent " +
+                                         request.agent_id + " is to listen; " + remedy);
 }
 
 std::string search_path_of(std::map<std::string, std::string> const& environment) {
@@ -87,13 +104,16 @@ Result<std::string> cli_version(fs::path const& cli) {
 }
 
 Result<fs::path> find_cli(std::string const& command, std::string const& search_path) {
-  auto const found = find_executable(command, search_path);
-  if (!found)
+  auto const missing = [](std::string const& why) {
     return Error{ErrorKind::not_found, "cli_missing",
-                 "Codex is not installed: " + found.error().message +
-                     " (npm install -g @openai/codex, or set providers.codex.command)"};
+                 "Codex is not installed: " + why + " (npm install -g @openai/codex, or set providers.codex.command)"};
+  };
+  auto const found = find_executable(command, search_path);
+  if (!found) return missing(found.error().message);
   auto const cli = native_program(*found);
   auto const version = cli_version(cli);
+  std::error_code ec;
+  if (!version && !fs::exists(cli, ec)) return missing(version.error().message);  // an update has just taken it away
   if (!version) return version.error();
   if (compare_numbers(*version, kOldestVersion) < 0)
     return conflict("cli_too_old", "Codex " + *version + " at " + found->string() + " is too old; update it to " +
@@ -143,11 +163,14 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
                    "the path " + files.socket.string() +
                        " is too long for a unix socket; choose a shorter state directory or agent name");
   if (auto made = make_private_dir(files.dir); !made) return made.error();
+  if (auto checked = check_socket(request, files.socket); !checked) return checked.error();
   std::error_code ec;
   if (auto written = write_profile(request, options); !written) return written.error();
   fs::create_directories(codex_home(plan.environment), ec);
   // The session says which thread is to be shown, as soon as it has it.
   fs::remove(files.thread, ec);
+  // What an earlier app server said is not to be taken for this one's words.
+  fs::remove(files.log, ec);
 
   auto const host = request.hook_client.parent_path() / "agent-runner-codex";
   plan.argv = {host.string(), files.dir.string(), options.view ? "view" : "no-view", cli->string(), "app-server"};

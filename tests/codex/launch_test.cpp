@@ -3,8 +3,11 @@
 #include "adapters/codex/codex_adapter.hpp"
 #include "adapters/codex/profile.hpp"
 #include "support/launch_setup.hpp"
+#include "support/listener.hpp"
 
 #include <doctest/doctest.h>
+
+#include <unistd.h>
 
 using namespace ar;
 using namespace ar::adapters;
@@ -72,6 +75,26 @@ TEST_CASE("WhatCannotBeStartedIsRefusedWithTheRemedy") {
   setup.request.options.erase("request_retries");
   setup.request.agent_dir = setup.dir.path() / std::string(100, 'd');
   CHECK(setup.plan().error().message.find("too long for a unix socket") != std::string::npos);
+}
+
+TEST_CASE("ALivingListenerAtTheSocketIsNamedAndADeadOnesSocketIsNoMatter") {
+  Setup setup;
+  auto const socket = setup.request.agent_dir / "codex" / "app.sock";
+  setup.write("agent/codex/server.log", "Error: of an earlier one\n");
+  test::Listener stranger(socket);
+  auto const taken = setup.plan();
+  REQUIRE_FALSE(taken.has_value());
+  CHECK(taken.error().code == "socket_taken");
+  CHECK(taken.error().kind == ErrorKind::unavailable);  // tried again
+  auto const& why = taken.error().message;
+  CHECK_MESSAGE(why.find("process " + std::to_string(::getpid()) + " (codex_test) listens at " + socket.string()) == 0,
+                why);
+  CHECK(why.find("agent alice") != std::string::npos);
+  CHECK(why.find("kill " + std::to_string(::getpid())) != std::string::npos);
+  stranger.close();
+  CHECK(fs::exists(socket));
+  CHECK(setup.plan().has_value());
+  CHECK(setup.adapter->last_words(setup.request).empty());  // it has not said anything yet
 }
 
 TEST_CASE("ApprovalModesAreCodexsOwnPairs") {

@@ -185,3 +185,84 @@ TEST_CASE("OnlyExitsThatWereFollowedByAStartCountAsRestarts") {
   CHECK(world.script.starts == 4);
   CHECK(world.agent().view()["restarts"] == 3);
 }
+
+// ---- what keeps it from starting ----
+
+TEST_CASE("WhatItSaidAtItsEndIsTheReason") {
+  World world;
+  world.script.last_words = "it said \"the socket is taken\"";
+  world.script.dies_at_once = true;
+  world.begin_spawn();
+  world.until_state("failed");
+  auto const view = world.agent().view();
+  std::string const account = "exit status 1, it said \"the socket is taken\"";
+  CHECK(view["lastExit"] == account);
+  auto const reason = view["reason"].get<std::string>();
+  CHECK_MESSAGE(reason.find("gave up after 4 exits in 2 min (last: " + account + ")") == 0, reason);
+  CHECK(reason.find("agent-runner restart a") != std::string::npos);
+  CHECK(world.events("agent.exited").at(0)["data"]["status"] == account);
+  auto const restarting = world.events("agent.state").at(2)["data"];
+  CHECK(restarting["state"] == "restarting");
+  CHECK(restarting["reason"] == account);
+}
+
+TEST_CASE("OneThatWasKilledIsNotSaidToHaveSpoken") {
+  World world;
+  world.script.last_words = "it said \"a warning of an hour ago\"";
+  world.spawn();
+  world.script.end(ExitStatus{0, 9, true});
+  world.until([&] { return world.script.starts == 2 && world.state() == "idle"; }, "it runs again");
+  CHECK(world.agent().view()["lastExit"] == "signal 9");
+}
+
+TEST_CASE("AProgramThatAnUpdateTakesAwayForAMomentIsWaitedFor") {
+  World world;
+  world.spawn();
+  world.send("for later");
+  auto const missing = not_found("cli_missing", "the program is not installed (install it)");
+  // After an unexpected exit, and in a person's restart.
+  std::function<void()> const ways[] = {[&] { world.script.end(ExitStatus{1, 0, true}); },
+                                        [&] { world.begin(world.agent().act("restart", json::object())); }};
+  int starts = 1;
+  for (auto const& way : ways) {
+    world.script.start_fails = missing;
+    way();
+    world.pass(40s);
+    CHECK(world.state() == "restarting");
+    auto const reason = world.agent().view()["reason"].get<std::string>();
+    CHECK_MESSAGE(reason.find("the program is not installed (install it); tried again in ") == 0, reason);
+    world.script.start_fails.reset();
+    world.until_state("idle");
+    CHECK(world.script.starts == ++starts);
+  }
+  // Said once each time, not at every try.
+  auto const told = world.events("agent.restarting");
+  CHECK(std::ranges::count_if(told, [](json const& event) { return event["data"].contains("reason"); }) == 2);
+  CHECK(world.agent().view()["queue"] == 1);
+}
+
+TEST_CASE("AProgramThatStaysAwayIsGivenUpAfterTwoMinutes") {
+  World world;
+  world.spawn();
+  world.script.start_fails = not_found("cli_missing", "the program is not installed (install it)");
+  auto const begun = world.now();
+  world.script.end(ExitStatus{1, 0, true});
+  world.until([&] { return world.state() == "failed"; }, "it was given up", 200ms);
+  CHECK(world.now() - begun >= 120s);
+  CHECK(world.now() - begun < 140s);
+  auto const reason = world.agent().view()["reason"].get<std::string>();
+  CHECK_MESSAGE(reason.find("the program is not installed (install it); gave up after ") == 0, reason);
+  CHECK(reason.find("agent-runner restart a") != std::string::npos);
+  world.script.start_fails.reset();
+  CHECK(world.act("restart").has_value());
+}
+
+TEST_CASE("AFirstStartWithoutItsProgramFailsAtOnce") {
+  World world;
+  world.script.start_fails = not_found("cli_missing", "the program is not installed (install it)");
+  auto const begun = world.now();
+  world.begin_spawn();
+  world.until_state("failed");
+  CHECK(world.now() - begun < 1s);
+  CHECK(world.agent().view()["reason"] == "the program is not installed (install it)");
+}

@@ -44,6 +44,25 @@ TEST_CASE("ExitsOlderThanTwoMinutesNoLongerCount") {
   CHECK(policy.on_exit(at(122s), 1s).exits == 1);
 }
 
+TEST_CASE("AProgramThatIsMissingIsTriedForTwoMinutesWithTheSameWaits") {
+  RestartPolicy policy;
+  auto now = at(10s);
+  int tries = 0;
+  for (auto decision = policy.on_missing(now); decision.wait; decision = policy.on_missing(now)) {
+    CHECK(decision.exits == ++tries);
+    CHECK(*decision.wait == std::min(10'000ms, 500ms * tries));
+    now += *decision.wait;
+  }
+  CHECK(now - at(10s) >= 2min);
+  CHECK(now - at(10s) < 2min + 10s);
+  // A process that ran in between, and a person, begin it anew.
+  policy.forget();
+  CHECK(policy.on_missing(at(200s)).wait == 500ms);
+  CHECK(policy.on_missing(at(201s)).wait == 1000ms);
+  policy.on_launched();
+  CHECK(policy.on_missing(at(900s)).wait == 500ms);
+}
+
 TEST_CASE("TheHistoryCanBeKeptAndTakenUpAgain") {
   auto const wall = from_millis(1'700'000'000'000);
   RestartPolicy before;

@@ -30,6 +30,7 @@ struct Script {
   std::optional<Error> start_fails{};
   bool dies_at_once = false;  ///< the process, whenever it is started
   bool resumable = true;
+  std::string last_words{};
   int starts = 0, asked_to_quit = 0, killed = 0;
   int starting = 0;                                     ///< starts under way
   int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
@@ -160,6 +161,7 @@ class FakeAdapter final : public adapters::Adapter {
     return std::make_unique<FakeSession>(script_, std::move(context));
   }
   bool can_resume(adapters::LaunchRequest const&, std::string const&) const override { return script_.resumable; }
+  std::string last_words(adapters::LaunchRequest const&) const override { return script_.last_words; }
   adapters::Witness witness_offline(adapters::LaunchRequest const&, std::string const&,
                                     adapters::Prompt const&) const override {
     return adapters::Witness::absent;

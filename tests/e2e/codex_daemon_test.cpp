@@ -3,6 +3,7 @@
 // many deaths (default 9), E2E_SEED their moments.
 #include "e2e/offline.hpp"
 #include "e2e/openai_stub.hpp"
+#include "support/listener.hpp"
 #include "system/installation.hpp"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ pid_t child(pid_t agent, std::string const& word) {
 
 struct Road {
   std::string const codex = ar::test::codex_offline();
+  std::string command = codex;
   Installation home;
   OpenAiStub stub;
   std::vector<std::int64_t> ids{};
@@ -39,7 +41,7 @@ struct Road {
   void spawn(std::string const& approval_mode = "full") {
     auto const codex_home = home.work() / "codex-home";
     stub.configure(codex_home);
-    json const options = {{"command", codex}};
+    json const options = {{"command", command}};
     home.good({"spawn", "cx", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", approval_mode,
                "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
     home.wait_for_state("cx", "idle");
@@ -209,6 +211,69 @@ TEST_CASE("AnAgentAnswersByItsOwnCommand") {
   road.ask("[[exec:echo the answer | \"$AGENT_RUNNER_CLI\" reply " + std::to_string(first) + " -]]");
   CHECK(road.all_taken());
   CHECK(road.home.message(first)["replies"].dump().find("the answer") != std::string::npos);
+}
+
+TEST_CASE("WhatKeepsCodexFromStartingIsToldAndNoMessageIsLost") {
+  Road road;
+  auto& home = road.home;
+  auto const link = home.work() / "codex";
+  std::filesystem::create_symlink(road.codex, link);
+  road.command = link.string();
+  road.spawn();
+  auto const socket = home.state() / "agents" / "cx" / "codex" / "app.sock";
+  auto const kill_server = [&] {
+    auto const server = child(road.agent_pid(), "app-server");
+    REQUIRE(server > 0);
+    ::kill(server, SIGKILL);
+    REQUIRE(Installation::eventually([&] { return !Installation::runs(server); }));
+  };
+  auto const told = [&](std::string const& words) {
+    auto const there = [&] { return home.agent("cx").value("reason", "").find(words) != std::string::npos; };
+    CHECK_MESSAGE(Installation::eventually(there), home.agent("cx").dump(1));
+  };
+
+  kill_server();
+  CHECK(std::filesystem::exists(socket));  // it had no time to remove it
+  road.ask("after a dead one's socket");
+  CHECK(road.all_taken());
+
+  kill_server();
+  {
+    ar::test::Listener const stranger(socket);
+    told("process " + std::to_string(::getpid()));
+    auto const shown = home.agent("cx");
+    CHECK(shown["state"] == "restarting");
+    CHECK_MESSAGE(shown["reason"].get<std::string>().find("listens at " + socket.string()) != std::string::npos,
+                  shown["reason"]);
+    road.ask("while a stranger has the socket");
+    CHECK(Installation::eventually([&] { return home.delivery_state(road.ids.back()) == "held"; }));
+  }
+  CHECK(road.all_taken());
+
+  // Now Codex itself says what is in its way.
+  home.good({"stop", "cx"});
+  std::filesystem::remove(socket);
+  std::ofstream(socket) << "not a socket";
+  home.run({"restart", "cx"});
+  home.wait_for_state("cx", "failed");
+  auto const reason = home.agent("cx")["reason"].get<std::string>();
+  CHECK_MESSAGE(reason.find("exit status 1, Codex's app server said \"Error: ") != std::string::npos, reason);
+  CHECK_MESSAGE(reason.find("is not a socket: " + socket.string() + "\"") != std::string::npos, reason);
+  CHECK(home.good({"events", "cx", "--json"}).out.find("is not a socket") != std::string::npos);
+  road.ask("while something else lies there");
+  std::filesystem::remove(socket);
+  home.good({"restart", "cx"});
+  CHECK(road.all_taken());
+
+  // As while npm replaces it.
+  std::filesystem::remove(link);
+  kill_server();
+  told("npm install -g @openai/codex");
+  road.ask("while the program is away");
+  CHECK(home.agent("cx")["state"] == "restarting");
+  std::filesystem::create_symlink(road.codex, link);
+  CHECK(road.all_taken());
+  road.check_model_side();
 }
 
 TEST_CASE("AMissingAndATooOldCodexAreRefusedWithTheRemedy") {

@@ -165,3 +165,48 @@ TEST_CASE("ACliThatDoesNotAnswerKeepsNobodyElseWaiting") {
   CHECK(home.agent("x").empty());  // nobody sees it before it can be started
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(8));
 }
+
+TEST_CASE("ACodexThatCannotStartSaysWhyAndKeepsItsMessages") {
+  Installation home;
+  auto const cli = home.work() / "codex";
+  std::ofstream(cli) << "#!/bin/sh\n[ \"$1\" = --version ] && echo codex-cli 0.169.0 && exit\n"
+                        "echo 'Error: cannot bind: '$SOME_API_KEY >&2\nexit 1\n";
+  std::filesystem::permissions(cli, std::filesystem::perms::owner_all);
+  json const options = {{"command", cli.string()}};
+  home.good({"spawn", "x", "--provider", "codex", "--cwd", home.work().string(), "--env", "SOME_API_KEY=very-secret-7",
+             "--options", options.dump()});
+  auto const id = home.send("x", "for later");
+  home.wait_for_state("x", "failed");
+  std::string const account = "exit status 1, Codex's app server said \"Error: cannot bind: [hidden]\"";
+  auto const reason = home.agent("x")["reason"].get<std::string>();
+  CHECK_MESSAGE(reason.find("gave up after 4 exits in 2 min (last: " + account + ")") == 0, reason);
+  CHECK(home.agent("x")["lastExit"] == account);
+  CHECK(Installation::eventually([&] { return home.delivery_state(id) == "held"; }));  // for the next start
+  std::ifstream in(home.state() / "daemon.log");
+  std::string const log{std::istreambuf_iterator<char>(in), {}};
+  CHECK_MESSAGE(log.find(account) != std::string::npos, log);
+  CHECK(log.find("very-secret-7") == std::string::npos);
+  auto const events = home.good({"events", "x", "--json"}).out;
+  CHECK_MESSAGE(events.find("cannot bind: [hidden]") != std::string::npos, events);
+  CHECK(events.find("very-secret-7") == std::string::npos);
+}
+
+TEST_CASE("AProgramThatVanishesForAMomentComesBack") {
+  Installation home;
+  auto const program = home.work() / "program";
+  auto const away = home.work() / "away";
+  std::ofstream(program) << "#!/bin/sh\nexec sleep 1000\n";
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  home.spawn("a", {"--", program.string()});
+  auto const pid = home.agent("a")["pid"].get<int>();
+  std::filesystem::rename(program, away);
+  ::kill(pid, SIGKILL);
+  CHECK(Installation::eventually([&] {
+    auto const shown = home.agent("a");
+    return shown["state"] == "restarting" &&
+           shown["reason"].get<std::string>().find(program.string() + " is not an executable file") == 0;
+  }));
+  std::filesystem::rename(away, program);
+  home.wait_for_state("a", "idle");
+  CHECK(home.agent("a")["pid"] != pid);
+}

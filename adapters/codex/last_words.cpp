@@ -1,0 +1,68 @@
+#include "adapters/codex/last_words.hpp"
+
+#include "adapters/command/output_lines.hpp"
+#include "base/json.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace ar::adapters::codex {
+namespace {
+
+constexpr std::size_t kLongest = 300;
+constexpr std::size_t kShortestSecret = 9, kShortestKey = 12;
+constexpr std::string_view kHidden = "[hidden]";
+
+/// What Codex, its argument parser and Rust itself begin the account of their end with.
+bool is_error(std::string_view line) {
+  return line.starts_with("Error:") || line.starts_with("error:") || line.find(" panicked at ") != line.npos;
+}
+
+bool is_key_char(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~' || c == '+';
+}
+
+/// A message about a wrong setting may quote the setting.
+std::string without_keys(std::string_view text) {
+  std::string shown;
+  bool after_bearer = false;
+  while (!text.empty()) {
+    auto const word =
+        text.substr(0, static_cast<std::size_t>(std::ranges::find_if_not(text, is_key_char) - text.begin()));
+    if (word.empty()) {
+      shown += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    bool const key = after_bearer || word.starts_with("sk-") || word.starts_with("eyJ");
+    shown += key && word.size() >= kShortestKey ? kHidden : word;
+    after_bearer = word == "Bearer" || word == "bearer";
+    text.remove_prefix(word.size());
+  }
+  return shown;
+}
+
+}  // namespace
+
+std::string last_words(std::string_view log, std::vector<std::string> const& secrets) {
+  command::OutputLines reader;
+  auto lines = reader.feed(log);
+  if (!reader.partial().empty()) lines.push_back(reader.partial());
+  if (lines.empty()) return {};
+  auto const error = std::ranges::find_if(lines.rbegin(), lines.rend(), is_error);
+  std::string words;
+  for (auto line = error == lines.rend() ? lines.end() - 1 : error.base() - 1; line != lines.end(); ++line)
+    words += (words.empty() ? "" : " ") + *line;
+  std::ranges::replace(words, '\t', ' ');
+  for (auto const& secret : secrets)
+    for (auto at = words.find(secret); secret.size() >= kShortestSecret && at != words.npos; at = words.find(secret))
+      words.replace(at, secret.size(), kHidden);
+  words = without_keys(words);
+  if (!is_utf8(words)) words = json::parse(to_text(words)).get<std::string>();
+  if (words.size() <= kLongest) return words;
+  words.resize(kLongest - 3);
+  while (!is_utf8(words)) words.pop_back();
+  return words + "...";
+}
+
+}  // namespace ar::adapters::codex
