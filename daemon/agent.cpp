@@ -328,9 +328,11 @@ awaitable<bool> Agent::wait_until_ended(milliseconds patience) {
 
 awaitable<Result<void>> Agent::wait_until_started(milliseconds patience) {
   auto const deadline = Clock::now() + patience + kStartPatience;
-  while (!is_live(state_) && !is_at_rest(state_) && Clock::now() < deadline) co_await changed_.wait(deadline);
+  // Who asks should hear at once that the program is not there, though it is looked for again.
+  auto const not_now = [this] { return is_at_rest(state_) || policy_.program_missing(); };
+  while (!is_live(state_) && !not_now() && Clock::now() < deadline) co_await changed_.wait(deadline);
   if (is_live(state_)) co_return Result<void>();
-  if (is_at_rest(state_))
+  if (not_now())
     co_return conflict("start_failed", "agent " + spec_.id + " was not started: it is " +
                                            std::string(to_string(state_)) + " (" + record_.reason + ")");
   co_return timed_out("agent " + spec_.id + " is still " + std::string(to_string(state_)) + " (" + record_.reason +

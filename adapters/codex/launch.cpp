@@ -40,7 +40,8 @@ Result<void> check_own_flags(std::vector<std::string> const& arguments) {
 /// talk to a stranger.
 Result<void> check_socket(LaunchRequest const& request, fs::path const& socket) {
   auto const pid = listener_at(socket);
-  if (pid == 0) return {};
+  // The agent's own, of a start whose answer was lost, goes when its terminal is taken.
+  if (pid == 0 || was_started_with(pid, "AGENT_RELAY_ID=" + request.agent_id)) return {};
   std::string who = "another process", remedy = "end it (`ss -xlp` may tell which it is)";
   if (pid > 0) {
     auto const number = std::to_string(pid);

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace ar;
@@ -95,6 +97,34 @@ TEST_CASE("ALivingListenerAtTheSocketIsNamedAndADeadOnesSocketIsNoMatter") {
   CHECK(fs::exists(socket));
   CHECK(setup.plan().has_value());
   CHECK(setup.adapter->last_words(setup.request).empty());  // it has not said anything yet
+}
+
+TEST_CASE("TheAgentsOwnServerOfAStartWhoseAnswerWasLostIsNoStranger") {
+  Setup setup;
+  auto const dir = setup.request.agent_dir / "codex";
+  fs::create_directories(dir);
+  auto const socket = (dir / "app.sock").string();
+  int said[2];
+  REQUIRE(::pipe(said) == 0);
+  pid_t const server = ::fork();
+  REQUIRE(server >= 0);
+  if (server == 0) {
+    ::dup2(said[1], 1);
+    char const* const environment[] = {"AGENT_RELAY_ID=alice", nullptr};
+    ::execle("/usr/bin/perl", "perl", "-MIO::Socket::UNIX", "-e",
+             "$| = 1; $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 5) or die; print 1; sleep 100",
+             socket.c_str(), nullptr, environment);
+    ::_exit(127);
+  }
+  char byte = 0;
+  ::close(said[1]);
+  CHECK(::read(said[0], &byte, 1) == 1);  // it listens
+  CHECK(setup.plan().has_value());
+  setup.request.agent_id = "bob";
+  CHECK(setup.plan().error().code == "socket_taken");
+  ::close(said[0]);
+  ::kill(server, SIGKILL);
+  ::waitpid(server, nullptr, 0);
 }
 
 TEST_CASE("ApprovalModesAreCodexsOwnPairs") {

@@ -257,6 +257,21 @@ TEST_CASE("AProgramThatStaysAwayIsGivenUpAfterTwoMinutes") {
   CHECK(world.act("restart").has_value());
 }
 
+TEST_CASE("APersonWhoRestartsItHearsAtOnceThatItsProgramIsMissing") {
+  World world;
+  world.spawn();
+  world.script.start_fails = not_found("cli_missing", "the program is not installed (install it)");
+  auto const begun = world.now();
+  auto const restarted = world.act("restart");
+  REQUIRE_FALSE(restarted.has_value());
+  CHECK(restarted.error().code == "start_failed");
+  CHECK(restarted.error().message.find("the program is not installed (install it); tried again in ") !=
+        std::string::npos);
+  CHECK(world.now() - begun < 1s);
+  world.script.start_fails.reset();
+  world.until_state("idle");
+}
+
 TEST_CASE("AFirstStartWithoutItsProgramFailsAtOnce") {
   World world;
   world.script.start_fails = not_found("cli_missing", "the program is not installed (install it)");

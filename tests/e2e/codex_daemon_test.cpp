@@ -237,9 +237,9 @@ TEST_CASE("WhatKeepsCodexFromStartingIsToldAndNoMessageIsLost") {
   road.ask("after a dead one's socket");
   CHECK(road.all_taken());
 
-  kill_server();
   {
     ar::test::Listener const stranger(socket);
+    kill_server();
     told("process " + std::to_string(::getpid()));
     auto const shown = home.agent("cx");
     CHECK(shown["state"] == "restarting");
