@@ -375,6 +375,19 @@ TEST_CASE("CommandsGoToOnesOwnAgentsOnly") {
   CHECK(relay.by_eve("GET", "/api/commands/" + std::to_string(own)) == "");
 }
 
+TEST_CASE("AnAgentsOwnTokenDecidesNoPermissionRequestNotEvenItsOwn") {
+  OthersBusiness relay;
+  // The rights that the daemon gives an agent.
+  auto const agents = relay.issue({"send", "read", "claim", "presence", "tasks", "attachments"}, {"eve"}).token;
+  for (auto const* target : {"eve", "victim"}) {
+    json const decision = {{"type", "agent.permissionDecision"},
+                           {"target", target},
+                           {"params", {{"approvalId", 1}, {"decision", "approve"}}}};
+    CHECK(relay.ask("POST", "/api/commands", agents, decision.dump()) == "wrong_scope");
+    CHECK(relay.good("POST", "/api/commands/pending", relay.admin, {{"targets", {target}}})["commands"].empty());
+  }
+}
+
 TEST_CASE("AttachmentsAreThoseOfMessagesThatOneMaySee") {
   OthersBusiness relay;
   auto const upload = [&](char const* bytes) {
