@@ -193,6 +193,7 @@ awaitable<void> Agent::keep_token_fresh() {
     services_.events.append(spec_.id, "runtime-token-renewal-failed", {{"reason", why}});
     spdlog::warn("agent {}: its token could not be renewed: {}", spec_.id, why);
   };
+  auto soonest = kSoonestRenewal;
   for (;;) {
     auto const due = renewal_time(token_, wall_now(), jitter);
     if (!due) {  // it has no end, or has ended: the next process gets a new one
@@ -201,7 +202,7 @@ awaitable<void> Agent::keep_token_fresh() {
       continue;
     }
     // A long sleep would not notice that the clock was set.
-    auto const wait = std::clamp<milliseconds>(*due - wall_now(), kSoonestRenewal, kLongestSleep);
+    auto const wait = std::clamp<milliseconds>(*due - wall_now(), soonest, kLongestSleep);
     bool const slept = co_await sleep_for(wait);
     if (!slept) co_return;
     if (wall_now() < *due) continue;
@@ -220,12 +221,11 @@ awaitable<void> Agent::keep_token_fresh() {
            {"expiresAt", token_.expires_at ? json(to_iso8601(*token_.expires_at)) : json(nullptr)}});
       publish();
     }
-    if (kept) {
+    soonest = kept ? kSoonestRenewal : kRenewalRetry;
+    if (kept)
       (void)gate.recovered("renewal");
-    } else {
+    else
       tell(kept.error().message);
-      co_await sleep_for(kRenewalRetry);
-    }
   }
 }
 

@@ -139,7 +139,8 @@ Result<void> check_token_request(std::string const& profile, TokenScope const& s
   return {};
 }
 
-NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention) {
+NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention,
+                         bool kept) {
   auto const id = std::to_string(message.id);
   NewMessage notice;
   notice.from = "system";
@@ -150,7 +151,9 @@ NewMessage expiry_notice(Message const& message, std::vector<std::string> const&
   std::string const doing = message.claimable ? "finished" : "read";
   notice.body = "Your message " + id + " to " + message.to + " was not " + doing;
   for (std::size_t i = 0; i < unread_by.size(); ++i) notice.body += (i == 0 ? " by " : ", ") + unread_by[i];
-  notice.body += " within " + span_text(retention) + ". It is among the dead letters, from where it can be requeued.";
+  notice.body += " within " + span_text(retention) + ". " +
+                 (kept ? "It is among the dead letters, from where it can be requeued."
+                       : "It could not be told of before its time among the dead letters was over; it is deleted.");
   notice.payload["messageId"] = message.id;
   notice.payload["to"] = message.to;
   notice.payload["unreadBy"] = unread_by;

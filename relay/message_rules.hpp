@@ -30,8 +30,9 @@ Result<std::string> check_attachment(std::string const& name, std::string const&
                                      BusLimits const& limits);
 Result<void> check_token_request(std::string const& profile, TokenScope const& scope,
                                  std::optional<milliseconds> lifetime);
-/// What the bus tells a sender whose message nobody took in time.
-NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention);
+/// What the bus tells a sender whose message nobody took in time. Without `kept` it is no dead letter any more, either.
+NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention,
+                         bool kept = true);
 /// SHA-256 of everything a sender says but the key: what makes two sends the same.
 std::string canonical_hash(NewMessage const& message);
 

@@ -108,8 +108,11 @@ awaitable<Result<Attachment>> attachment(Core& core, std::string id);
 /// Purges those that no message needs and nobody has put within their retention time.
 awaitable<Result<void>> forget_old_attachments(Core& core);
 
-/// Tells senders what expired and deletes what is to be forgotten, as far as that is due.
-awaitable<Result<void>> tidy(Core& core);
+/// What time asks of one message: its sender is told that it expired; it is deleted when it is to be forgotten.
+awaitable<Result<void>> settle(Core& core, MessageId id);
+/// Tells senders what expired and deletes what is to be forgotten, as far as that is due. What fails is logged and done
+/// later.
+awaitable<void> tidy(Core& core);
 /// What time does by itself, with hints: for as long as the bus lives.
 awaitable<void> watch_time(Core& core);
 

@@ -13,6 +13,7 @@ enum : int {
   kNoMessage = 10037,
   kInsufficientStorage = 10047,
   kStorageExceeded = 10049,
+  kDeleteFailed = 10057,  // the words tell why, too
   kNoStream = 10059,
   kWrongSequence = 10071,
   kStoreFailed = 10077,  // the words tell why: maximum bytes exceeded, ...
@@ -25,7 +26,9 @@ Error error_from(json const& error, std::string const& subject) {
   auto const words = error.value("description", std::string("no description"));
   if (number == kWrongSequence || number == kWrongLastMessage)
     return conflict("wrong_revision", "another writer was quicker on " + subject);
-  if (number == kNoMessage || number == kNoStream || error.value("code", 0) == 404)
+  bool const gone =
+      number == kDeleteFailed && (words.find("no message") != std::string::npos || words == "deleted message");
+  if (number == kNoMessage || number == kNoStream || gone || error.value("code", 0) == 404)
     return not_found("nats_not_found", words);
   if (number == kClusterAway || number == kClusterNoLeader || number == kStreamOffline)
     return no_leader(subject, words);

@@ -16,11 +16,9 @@ constexpr auto kLongestPause = std::chrono::seconds(30);
 constexpr auto kClockCheck = std::chrono::minutes(10);
 constexpr auto kClockRetry = std::chrono::seconds(30);
 
-/// Full jitter: daemons that lost the same server do not come back at the same moment.
-milliseconds pause_before(int attempt) {
-  auto const most = std::min<milliseconds>(kLongestPause, kLeastPause * (1 << std::min(attempt, 7)));
-  static thread_local std::mt19937 random(std::random_device{}());
-  return milliseconds(std::uniform_int_distribution<std::int64_t>(most.count() / 10, most.count())(random));
+Clock::duration next_pause(int failures) {
+  static thread_local std::mt19937_64 random(std::random_device{}());
+  return pause_after(failures, kLeastPause, kLongestPause, std::uniform_real_distribution<>(0, 1)(random));
 }
 
 /// "2026-01-31T12:00:00.123456789Z", as the server writes it.
@@ -225,7 +223,7 @@ awaitable<void> Link::run() {
       co_await connection->close();  // should this be cancelled, our own close() still finds it
       core_.js.use(nullptr);
     }
-    (void)co_await sleep_for(pause_before(attempts_++));
+    (void)co_await sleep_for(next_pause(attempts_++));
   }
 }
 

@@ -77,6 +77,9 @@ void MessageView::take_state(std::string_view key, std::string_view data, std::u
                                             from_millis(in.at("at").get<std::int64_t>())});
     } else if (what.starts_with("waived.")) {
       entry.waived.insert(json::parse(data).at("agent").get<std::string>());
+    } else if (what == "outline") {
+      entry.outlined = true;
+      take_message(id, data);
     }
   } catch (json::exception const&) {
     return;  // not written by us
@@ -182,6 +185,7 @@ FateAt MessageView::fate(Entry const& entry, WallTime now) const {
   auto const lease = settled(entry.lease, now);
   auto const keep = entry.envelope.keep;
   auto const end = entry.lease.kept_since.value_or(entry.message().created_at) + keep;
+  if (entry.outlined) return {Fate::forgotten, true, end};  // whatever the clock says now
   switch (lease.state) {
     case LeaseState::held: return {Fate::held, false, {}};
     case LeaseState::finished: return {now < end ? Fate::finished : Fate::forgotten, false, {}};

@@ -21,6 +21,7 @@ struct ReadMark {
 struct Entry {
   bool known = false;  ///< false: its state was heard of first
   bool body_kept = false;
+  bool outlined = false;  ///< deleted; what is left is its outline, until its sender has been told (see tidy.cpp)
   Envelope envelope{};
   Lease lease{};
   std::uint64_t lease_revision = 0;         ///< 0: no document yet

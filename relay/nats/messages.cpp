@@ -21,7 +21,9 @@ awaitable<Result<std::optional<Sent>>> sent_before(Core& core, std::string subje
   (void)co_await core.message_feed.reached((*stored)->sequence, core.options.request_timeout);
   auto const* const entry = core.messages.find(id);
   if (entry && core.messages.fate(*entry, core.time.now()).fate == Fate::forgotten) {
-    // Its time is over, and with it its key's; it only has not been swept away yet.
+    // Its time is over, and with it its key's; it only has not been swept away yet, nor its sender told, perhaps.
+    auto const done = co_await settle(core, id);
+    if (!done) co_return done.error();
     auto const gone = co_await core.js.purge(core.stream(Store::messages), (*stored)->subject, (*stored)->sequence + 1);
     if (!gone) co_return gone.error();
     co_return std::optional<Sent>();
@@ -145,7 +147,7 @@ awaitable<Result<std::vector<Message>>> messages(Core& core, MessageFilter filte
   if (auto const good = check_limit(filter.limit); !good) co_return good.error();
   if (auto const there = co_await caught_up(core, {&core.message_feed, &core.state_feed}); !there)
     co_return there.error();
-  if (auto const tidied = co_await tidy(core); !tidied) co_return tidied.error();
+  co_await tidy(core);
   co_return co_await load_all(core, core.messages.list(filter, core.time.now()));
 }
 
@@ -154,7 +156,7 @@ awaitable<Result<std::vector<Message>>> unread(Core& core, Identity who, int lim
   if (auto const good = check_identity(who); !good) co_return good.error();
   if (auto const there = co_await caught_up(core, {&core.message_feed, &core.state_feed}); !there)
     co_return there.error();
-  if (auto const tidied = co_await tidy(core); !tidied) co_return tidied.error();
+  co_await tidy(core);
   co_return co_await load_all(core, core.messages.unread(who, limit, after, core.time.now()));
 }
 

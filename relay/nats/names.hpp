@@ -5,6 +5,7 @@
 //   stream PREFIX-commands      PREFIX.commands.NONCE         a command, then its steps; its id is the first's sequence
 //   stream PREFIX-attachments   PREFIX.attachments.SHA.PART   bytes in parts; PART "about" describes them, written last
 //   bucket PREFIX-state         ID.lease, ID.read.AGENT, ID.reaction.HASH, ID.waived.AGENT   what became of message ID
+//                               ID.outline                    of a deleted one whose sender is still to be told
 //   bucket PREFIX-presence      AGENT                         forgotten by the server after kPresenceTtl of silence
 //   bucket PREFIX-tasks         ID
 //   bucket PREFIX-tokens        token.SHA, jti.JTI, revoked.JTI

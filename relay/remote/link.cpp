@@ -7,7 +7,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace ar::relay::remote {
@@ -15,13 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr http::WebSocketLimits kLimits{16U << 20, 16U << 20};
-
-/// "Full jitter": anything up to a bound that doubles.
-Clock::duration backoff(RemoteTimes const& times, int failures, double random) {
-  auto const bound = std::chrono::duration<double>(times.least_backoff) * std::exp2(std::min(failures, 30));
-  auto const most = std::min(bound, std::chrono::duration<double>(times.most_backoff));
-  return std::chrono::duration_cast<Clock::duration>(most * random);
-}
 
 }  // namespace
 
@@ -101,7 +93,7 @@ awaitable<void> Link::keep_up() {
     }
     if (again_) failures_ = 0;
     if (again_ || state_ == State::auth_failed) continue;
-    auto const until = Clock::now() + backoff(times_, failures_++, random_());
+    auto const until = Clock::now() + pause_after(failures_++, times_.least_backoff, times_.most_backoff, random_());
     while (!again_ && state_ != State::auth_failed && Clock::now() < until) (void)co_await changed_.wait(until);
   }
 }

@@ -16,7 +16,8 @@ constexpr milliseconds kSoonest = 1s, kRetry = 60s, kLongestSleep = 1h;
 WallTime renewal_due(WallTime now, WallTime end, double random) {
   auto const lead = std::clamp<milliseconds>((end - now) / 5, 60s, 1h);
   auto const most = std::min<milliseconds>(30s, lead / 2);
-  return end - lead - milliseconds(static_cast<std::int64_t>(random * static_cast<double>(most.count())));
+  auto const due = end - lead - milliseconds(static_cast<std::int64_t>(random * static_cast<double>(most.count())));
+  return std::max(due, now + kSoonest);
 }
 
 OwnToken::OwnToken(Executor executor, std::filesystem::path file, std::function<double()> random, Actions actions)

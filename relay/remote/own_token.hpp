@@ -51,7 +51,8 @@ class OwnToken {
 };
 
 /// When a renewal of a token with this end is due, counted from `now` on: the end minus a lead (20 % of what is left,
-/// held within 60 s and 1 h), minus a jitter of up to min(30 s, lead / 2); `random` in [0, 1) chooses it.
+/// held within 60 s and 1 h), minus a jitter of up to min(30 s, lead / 2); `random` in [0, 1) chooses it. Never sooner
+/// than in 1 s.
 WallTime renewal_due(WallTime now, WallTime end, double random);
 
 }  // namespace ar::relay::remote

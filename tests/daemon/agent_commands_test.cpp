@@ -6,12 +6,6 @@ using namespace ar::test;
 
 namespace {
 
-std::vector<CommandStatus> statuses(relay::Command const& command) {
-  std::vector<CommandStatus> all;
-  for (auto const& step : command.history) all.push_back(step.status);
-  return all;
-}
-
 json error_of(relay::Command const& command) {
   REQUIRE(command.status == CommandStatus::failed);
   return command.history.back().detail["error"];
@@ -23,8 +17,8 @@ TEST_CASE("ACommandGoesThroughItsStatusesAndTellsItsResult") {
   World world;
   world.spawn();
   auto const command = world.ended(world.command("agent.compact", {{"reason", "it is full"}}));
-  CHECK(statuses(command) == std::vector<CommandStatus>{CommandStatus::pending, CommandStatus::accepted,
-                                                        CommandStatus::running, CommandStatus::succeeded});
+  CHECK(statuses_of(command) == std::vector<CommandStatus>{CommandStatus::pending, CommandStatus::accepted,
+                                                           CommandStatus::running, CommandStatus::succeeded});
   auto const result = command.history.back().detail["result"];
   CHECK(result["action"] == "agent.compact");
   CHECK(result["agentId"] == "a");
@@ -114,6 +108,49 @@ TEST_CASE("InjectedContextIsQueuedAndCounted") {
   CHECK(result["injectedMemoryCount"] == 2);
   CHECK(result["memoryIds"] == json::array({"m1", "m2"}));
   CHECK(world.agent().queue().waiting() == 1);
+}
+
+TEST_CASE("AReconnectFromTheBusTellsAndFetchesEverythingAnew") {
+  World world;
+  world.spawn();
+  world.until([&] { return world.on_bus(); }, "it is on the bus");
+  world.settle();
+  auto const registered = world.bus->calls["register_agent"], unread = world.bus->calls["unread"];
+  auto const looks = world.script.captures;
+  auto const command = world.ended(world.command("agent.reconnect", {{"reason", "it is silent"}}));
+  CHECK(statuses_of(command) == std::vector<CommandStatus>{CommandStatus::pending, CommandStatus::accepted,
+                                                           CommandStatus::running, CommandStatus::succeeded});
+  auto const result = command.history.back().detail["result"];
+  CHECK(result["action"] == "agent.reconnect");
+  CHECK(result["reason"] == "it is silent");
+  CHECK(result["providerResult"]["state"] == "idle");
+  CHECK(world.bus->calls["register_agent"] == registered + 1);
+  CHECK(world.bus->calls["unread"] >= unread + 1);
+  CHECK(world.script.captures == looks + 1);
+  CHECK(world.script.starts == 1);
+}
+
+TEST_CASE("AReconnectThatFailsSaysWhyAndTheAgentGoesOn") {
+  World world;
+  world.spawn();
+  world.until([&] { return world.on_bus(); }, "it is on the bus");
+  auto const failed = [&](char const* code) {
+    auto const command = world.ended(world.command("agent.reconnect"));
+    CHECK(statuses_of(command) == std::vector<CommandStatus>{CommandStatus::pending, CommandStatus::accepted,
+                                                             CommandStatus::running, CommandStatus::failed});
+    CHECK(error_of(command)["code"] == code);
+    CHECK(error_of(command)["action"] == "agent.reconnect");
+  };
+  for (auto const* call : {"register_agent", "unread"}) {
+    world.bus->faults[call] = unavailable("away", "the bus is away");
+    failed("away");
+    world.bus->faults.clear();
+  }
+  CHECK(world.ended(world.command("agent.reconnect")).status == CommandStatus::succeeded);
+  CHECK(world.state() == "idle");
+  world.ended(world.command("agent.shutdown"));
+  failed("agent_not_running");
+  CHECK_FALSE(world.on_bus());
 }
 
 TEST_CASE("ACommandCutOffByTheEndOfTheDaemonIsToldToHaveBeen") {

@@ -12,8 +12,10 @@ class FaultyBus final : public relay::Bus {
  public:
   explicit FaultyBus(relay::Bus& real) : real_(real) {}
 
-  std::map<std::string, Error> faults{};  ///< by the name of the call
-  std::map<std::string, int> calls{};     ///< made so far, of those that can fail
+  std::map<std::string, Error> faults{};   ///< by the name of the call
+  std::map<std::string, int> calls{};      ///< made so far, of those that can fail
+  std::map<std::string, WallTime> last{};  ///< the newest of them
+  int asked = 0;                           ///< how many of those it has not answered yet
 
   std::string_view name() const override { return real_.name(); }
   relay::BusLimits const& limits() const override { return real_.limits(); }
@@ -85,7 +87,7 @@ class FaultyBus final : public relay::Bus {
   }
   awaitable<Result<relay::Command>> command(std::int64_t id) override { return real_.command(id); }
   awaitable<Result<std::vector<relay::Command>>> commands_for(std::vector<std::string> targets) override {
-    return real_.commands_for(std::move(targets));
+    return through("commands_for", real_.commands_for(std::move(targets)));
   }
   awaitable<Result<relay::Command>> update_command(std::int64_t id, relay::CommandStatus s, json detail) override {
     return real_.update_command(id, s, std::move(detail));
@@ -114,6 +116,12 @@ class FaultyBus final : public relay::Bus {
   template <class T>
   awaitable<Result<T>> through(std::string call, awaitable<Result<T>> real) {
     ++calls[call];
+    last[call] = wall_now();
+    struct Asked {
+      int& count;
+      explicit Asked(int& asked) : count(asked) { ++count; }
+      ~Asked() { --count; }
+    } const here(asked);
     if (auto const fault = faults.find(call); fault != faults.end()) co_return fault->second;
     co_return co_await std::move(real);
   }

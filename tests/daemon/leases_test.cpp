@@ -77,6 +77,16 @@ TEST_CASE("LeasesAreRenewedEveryFiveMinutesAndAlwaysBeforeHalfIsGone") {
   CHECK(Leases::renew_after(-1s) == 100ms);
 }
 
+TEST_CASE("ALeaseIsRenewedAfterFiveMinutesAndNoEarlier") {
+  Room room;
+  for (int renewals = 0; renewals < 3; ++renewals) {
+    room.pass(5min - 1ms);
+    REQUIRE(room.renewals() == renewals);
+    room.pass(1ms);
+    REQUIRE(room.renewals() == renewals + 1);
+  }
+}
+
 TEST_CASE("WorkThatOutlastsItsLeaseStaysWithItsHolder") {
   Room room;
   for (int minute = 0; minute < 120; ++minute) {

@@ -21,6 +21,12 @@ using namespace std::chrono_literals;
 using adapters::ExitStatus;
 using relay::CommandStatus;
 
+inline std::vector<CommandStatus> statuses_of(relay::Command const& command) {
+  std::vector<CommandStatus> all;
+  for (auto const& step : command.history) all.push_back(step.status);
+  return all;
+}
+
 /// What the test decides about the provider, and what it sees of it. Outlives every daemon.
 struct Script {
   bool quits = true;             ///< ends when asked to
@@ -192,8 +198,9 @@ class World {
     journal_ = *Journal::open(io_.get_executor(), dir_.path() / "journal.db");
     events_.emplace(io_.get_executor(), *journal_);
     REQUIRE(await(events_->load(30)).has_value());
-    approvals_.emplace(io_.get_executor(), *journal_, *events_, ApprovalPolicy{});
+    approvals_.emplace(io_.get_executor(), *journal_, *events_, approval_policy);
     REQUIRE(await(approvals_->load(30)).has_value());
+    approvals_->start([](Approval const&) {});
     services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
                                changed_, files_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
     supervisor_.emplace(*services_);
@@ -262,12 +269,27 @@ class World {
       if (auto shown = json::parse(event.json_text); shown["type"] == type) found.push_back(std::move(shown));
     return found;
   }
+  /// Lets the bus answer all that it is asked, in no time.
+  void settle() {
+    auto const deadline = std::chrono::steady_clock::now() + 20s;
+    do {
+      REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "the bus did not answer");
+      io_.restart();
+    } while (io_.run_one_for(2ms) > 0 || bus->asked > 0);
+  }
+  /// To the nanosecond, and what is due then is done. (Only what the bus does is waited for.)
+  void step(Clock::duration time) {
+    settle();
+    test::advance(io_, clock_, time);
+    settle();
+  }
   /// Lets so much time pass.
   void pass(Clock::duration time) {
     auto const end = wall_now() + std::chrono::duration_cast<milliseconds>(time);
     until([&] { return wall_now() >= end; }, "the time has passed", std::max<Clock::duration>(20ms, time / 250));
   }
   Journal& journal() { return *journal_; }
+  Approvals& approvals() { return *approvals_; }
   Config& config() { return config_; }
   template <class T>
   void begin(awaitable<T> task) {
@@ -302,6 +324,7 @@ class World {
 
   Script script;
   std::optional<FaultyBus> bus;
+  ApprovalPolicy approval_policy{};  ///< of the next daemon
 
  private:
   ManualClock clock_;

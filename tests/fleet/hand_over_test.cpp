@@ -113,13 +113,6 @@ class Hub {
   Child server_;
 };
 
-/// False, and said, where the test cannot make namespaces.
-bool possible() {
-  if (ar::test::own_network()) return true;
-  MESSAGE("skipped: this test makes network namespaces, which the kernel refuses here");
-  return false;
-}
-
 void hand_over(char const* bus, RelaySection const& relay) {
   char const* const wanted = std::getenv("AR_HAND_OVERS");
   int const rounds = wanted ? std::atoi(wanted) : 2;
@@ -177,13 +170,13 @@ void hand_over(char const* bus, RelaySection const& relay) {
 }  // namespace
 
 TEST_CASE("WorkGoesToOneAndIsTakenOverWhenItsDaemonDies") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   Hub hub;
   hand_over("a relay", [&](std::string const& address) { return hub.section(address); });
 }
 
 TEST_CASE("WorkOverNatsGoesToOneAndIsTakenOverWhenItsDaemonDies") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   if (!ar::relay::test::NatsServer::installed()) {
     MESSAGE("skipped: nats-server is not installed");
     return;

@@ -4,6 +4,7 @@
 #include "base/http/websocket.hpp"
 #include "base/json.hpp"
 #include "base/paths.hpp"
+#include "relay/reconnect.hpp"
 #include "relay/remote/remote_bus.hpp"
 #include "support/log_lines.hpp"
 #include "support/run.hpp"
@@ -18,13 +19,14 @@ namespace {
 /// Welcomes whoever comes; its other answers are the test's.
 class FakeRelay : public http::Service {
  public:
-  FakeRelay() {
+  /// `dead`: without a frame for so long, a connection is given up.
+  explicit FakeRelay(Clock::duration dead = 24h) {
     auto const used = server_.open_tcp("127.0.0.1", 0);
     REQUIRE(used.has_value());
     RemoteConfig config;
     config.url = "http://127.0.0.1:" + std::to_string(*used);
     config.token_file = folder_.path() / "token";
-    config.times.dead = 24h;
+    config.times.dead = dead;
     config.random = [] { return 0.5; };
     REQUIRE(write_file(config.token_file, "t\n").has_value());
     auto opened = RemoteBus::open(io.get_executor(), config);
@@ -71,6 +73,17 @@ class FakeRelay : public http::Service {
     REQUIRE(wanted(bus->transport_state()));
   }
   void end() { socket_->finish(); }
+  /// Moves the clock at once, then lets arrive what was sent.
+  void jump(Clock::duration time) {
+    ar::test::advance(io, clock, time);
+    while (io.run_one_for(20ms) > 0) {
+    }
+  }
+  void await_pings(int count) {
+    auto const end = std::chrono::steady_clock::now() + 30s;
+    while (pings < count && std::chrono::steady_clock::now() < end) io.run_one_for(10ms);
+    REQUIRE(pings == count);
+  }
   json status() {
     json shown;
     ar::test::run(io, [&]() -> awaitable<void> { shown = co_await bus->status(); });
@@ -81,8 +94,9 @@ class FakeRelay : public http::Service {
   net::io_context io;
   std::unique_ptr<RemoteBus> bus;
   json welcome{{"type", "welcome"}, {"protocol", 1}};
-  bool drops = false;  ///< everybody, right after the welcome
-  int connects = 0;
+  bool drops = false;   ///< everybody, right after the welcome
+  bool answers = true;  ///< pings
+  int connects = 0, pings = 0;
   std::function<http::Response(http::Request const&)> answer = [](http::Request const&) {
     return http::json_response({{"token", nullptr}});
   };
@@ -92,7 +106,10 @@ class FakeRelay : public http::Service {
     (void)socket.send(to_text(welcome));
     if (drops) co_return co_await socket.close(1s);
     socket_ = &socket;
-    while (co_await socket.read()) {
+    while (auto const text = co_await socket.read()) {
+      if (text_at(json::parse(*text), "type") != "ping") continue;
+      ++pings;
+      if (answers) (void)socket.send(R"({"type":"pong"})");
     }
     socket_ = nullptr;
   }
@@ -192,4 +209,47 @@ TEST_CASE("ARelayWithoutRoomIsInTheStatusUntilItTakesSomethingAgain") {
   full = false;
   CHECK(heartbeat().empty());
   CHECK(storage().is_null());
+}
+
+TEST_CASE("APauseIsAnythingUpToABoundThatDoublesFromAQuarterSecondToHalfAMinute") {
+  RemoteTimes const times;
+  auto const pause = [&](int failures, double random) {
+    return pause_after(failures, times.least_backoff, times.most_backoff, random);
+  };
+  Clock::duration bound = 250ms;
+  for (int failures = 0; failures < 100; ++failures) {
+    CAPTURE(failures);
+    REQUIRE(pause(failures, 0) == 0s);
+    REQUIRE(pause(failures, 0.5) == bound / 2);
+    REQUIRE(pause(failures, 1) == bound);
+    bound = std::min<Clock::duration>(bound * 2, 30s);
+  }
+}
+
+TEST_CASE("AConnectionIsPingedEveryFifteenSecondsAndStaysWhileItIsAnswered") {
+  FakeRelay relay(RemoteTimes().dead);
+  relay.await_state([](std::string const& state) { return state == "connected"; });
+  relay.jump(0s);
+  auto const before = relay.pings;
+  for (int pings = before; pings < before + 5; ++pings) {
+    relay.jump(15s - 1ms);
+    REQUIRE(relay.pings == pings);
+    relay.jump(1ms);
+    relay.await_pings(pings + 1);
+    relay.jump(0s);  // its answer
+  }
+  CHECK(relay.bus->transport_state() == "connected");
+  CHECK(relay.connects == 1);
+}
+
+TEST_CASE("AConnectionWithoutAFrameForFortyFiveSecondsIsDead") {
+  FakeRelay relay(RemoteTimes().dead);
+  relay.answers = false;
+  relay.await_state([](std::string const& state) { return state == "connected"; });
+  relay.jump(0s);
+  relay.jump(45s - 1ms);
+  CHECK(relay.bus->transport_state() == "connected");
+  relay.jump(1ms);
+  relay.await_state([](std::string const& state) { return state == "backoff"; });
+  CHECK(relay.status()["lastError"]["message"].get<std::string>().find("45 s") != std::string::npos);
 }

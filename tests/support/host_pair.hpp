@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -63,13 +65,16 @@ class Child {
 
 inline int run_words(std::vector<std::string> words) { return Child(std::move(words)).wait(); }
 
-/// The network namespace of this process: call once, before any thread. False: not possible here.
-inline bool own_network() {
-  static bool const entered = [] {
-    if (!enter_namespace(CLONE_NEWNET) || !share_namespace_rights()) return false;
-    return run_words({"ip", "link", "set", "lo", "up"}) == 0;
-  }();
-  return entered;
+/// A network namespace for this process, once: call before any thread. Where that is not possible, the program ends as
+/// skipped and says why: it is for programs whose every case needs one.
+inline void need_own_network() {
+  static bool entered = false;
+  if (entered) return;
+  if (!enter_namespace(CLONE_NEWNET) || !share_namespace_rights())
+    skip_all(std::string("no network namespace of its own (run as root, or allow unprivileged user namespaces): ") +
+             std::strerror(errno));
+  if (run_words({"ip", "link", "set", "lo", "up"}) != 0) skip_all("no loopback interface (it needs iproute2)");
+  entered = true;
 }
 
 /// Another host, reached at `address()`; `number` (1 to 250) makes the addresses.

@@ -1,5 +1,7 @@
 // Moves the test's own process into kernel namespaces of its own, as root or, where that is allowed, without rights.
 #pragma once
+#include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -9,6 +11,13 @@
 #include <unistd.h>
 
 namespace ar::test {
+
+/// Ends the program as "skipped" for CTest (its SKIP_RETURN_CODE): only where none of its cases can be run here.
+[[noreturn]] inline void skip_all(std::string const& why) {
+  std::printf("SKIPPED: %s\n", why.c_str());
+  std::fflush(stdout);
+  std::_Exit(77);
+}
 
 inline bool write_proc(char const* file, std::string const& text) {
   int const fd = ::open(file, O_WRONLY | O_CLOEXEC);

@@ -14,13 +14,6 @@ namespace {
 
 constexpr int kMessages = 300;
 
-/// False, and said, where the test cannot make namespaces.
-bool possible() {
-  if (ar::test::own_network()) return true;
-  MESSAGE("skipped: this test makes network namespaces, which the kernel refuses here");
-  return false;
-}
-
 NewMessage work(std::string body) {
   NewMessage message;
   message.from = "sender";
@@ -33,7 +26,7 @@ NewMessage work(std::string body) {
 }  // namespace
 
 TEST_CASE("ServerKilledAndRestarted") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   RelayHost relay(1);
   Load load(relay, kMessages);
   load.run("server killed, restarted", [&]() -> awaitable<void> {
@@ -47,7 +40,7 @@ TEST_CASE("ServerKilledAndRestarted") {
 }
 
 TEST_CASE("ServerStoppedForAWhile") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   RelayHost relay(2);
   Load load(relay, kMessages);
   load.run("server stopped 3 s (SIGSTOP)", [&]() -> awaitable<void> {
@@ -58,7 +51,7 @@ TEST_CASE("ServerStoppedForAWhile") {
 }
 
 TEST_CASE("ConnectionCut") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   RelayHost relay(3);
   Load load(relay, kMessages);
   load.run("connection cut 2 s", [&]() -> awaitable<void> {
@@ -69,7 +62,7 @@ TEST_CASE("ConnectionCut") {
 }
 
 TEST_CASE("HalfOpenConnection") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   RelayHost relay(4);
   Load load(relay, kMessages);
   load.run("half-open 3 s (answers lost)", [&]() -> awaitable<void> {
@@ -80,7 +73,7 @@ TEST_CASE("HalfOpenConnection") {
 }
 
 TEST_CASE("ManyReconnectsReorderAndDoubleThePushes") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   RelayHost relay(5);
   Load load(relay, kMessages);
   load.run("5 short cuts (reordering)", [&]() -> awaitable<void> {
@@ -96,14 +89,14 @@ TEST_CASE("ManyReconnectsReorderAndDoubleThePushes") {
 }
 
 TEST_CASE("RelaysClockAnHourAhead") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   RelayHost relay(6, 60, AR_SKEWED_CLOCK);
   Load load(relay, kMessages);
   load.run("clock skew of an hour", []() -> awaitable<void> { co_return; });
 }
 
 TEST_CASE("LeaseLostWhileATurnRuns") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   RelayHost relay(7, 1);
   net::io_context io;
   auto first = RemoteBus::open(io.get_executor(), relay.client());
@@ -144,7 +137,7 @@ TEST_CASE("LeaseLostWhileATurnRuns") {
 }
 
 TEST_CASE("SlowConsumerMissesHintsAndTheOthersDoNotNotice") {
-  if (!possible()) return;
+  ar::test::need_own_network();
   RelayHost relay(8);
   net::io_context io;
   auto bus = RemoteBus::open(io.get_executor(), relay.client());

@@ -4,7 +4,6 @@
 #include "support/host_pair.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <sys/mount.h>
 
@@ -19,16 +18,9 @@ namespace {
 void isolate() {
   static bool done = false;
   if (done) return;
-  char const* failed = nullptr;
   if (!ar::test::enter_namespace(CLONE_NEWNS) || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    failed = "no mount namespace of its own";
-  else if (!ar::test::own_network())
-    failed = "no network namespace of its own (it needs iproute2)";
-  if (failed) {
-    std::printf("SKIPPED: %s: %s\n", failed, std::strerror(errno));
-    std::fflush(stdout);
-    std::_Exit(77);
-  }
+    ar::test::skip_all(std::string("no mount namespace of its own: ") + std::strerror(errno));
+  ar::test::need_own_network();
   done = true;
 }
 

@@ -137,6 +137,44 @@ TEST_CASE("FullStoreOfMessagesThatNobodyReadHasRoomOnceTheyAreForgotten") {
   CHECK(refused.empty());
 }
 
+TEST_CASE("FullStoreTellsOfEveryMessageThatItForgets") {
+  // Such as weigh more than the notices about them, and such as weigh less, for which no room can be made at once.
+  std::vector<std::size_t> sizes;
+  SUBCASE("Large") { sizes = {5000, 0}; }
+  SUBCASE("Small") { sizes = {0}; }
+  ManualClock clock;
+  NatsServer server;
+  net::io_context io;
+  auto options = server.options();
+  options.time = NatsOptions::Time::machine;
+  options.max_bytes = 64 << 10;
+  std::optional<LiveBus> bus(std::in_place, io, options);
+  std::set<MessageId> sent, told;
+  for (auto const size : sizes)
+    for (bool full = false; !full;) {
+      auto const done = bus->get((*bus)->send(message_to("worker", "x" + std::string(size, 'x'))));
+      if (done) sent.insert(done->message.id);
+      if (!done) REQUIRE(done.error().code == "disk_full");
+      full = !done;
+    }
+  auto const end = std::chrono::steady_clock::now() + 120s;
+  int days = 0;
+  for (; told.size() < sent.size() && std::chrono::steady_clock::now() < end; ++days) {
+    ar::test::advance(io, clock, 24h);
+    bus->run_for(20ms);
+    if (days % 10 == 9) bus.emplace(io, options);  // what is owed is not only in memory
+    auto const notices = bus->get((*bus)->unread(agent("alice"), 1000));
+    if (!notices) continue;
+    for (auto const& notice : *notices) {
+      CHECK(notice.kind == "expired");
+      told.insert(notice.payload.at("messageId").get<MessageId>());
+      (void)bus->get((*bus)->mark_read(notice.id, "alice"));
+    }
+  }
+  CHECK(told == sent);
+  std::printf("store full of %zu messages: senders told of %zu, after %d days\n", sent.size(), told.size(), days);
+}
+
 TEST_CASE("WhatIsForgottenIsDeletedOnTheServer") {
   NatsServer server;
   net::io_context io;

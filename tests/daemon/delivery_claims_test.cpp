@@ -1,0 +1,177 @@
+// Claimed work and its tasks (spec 1.4).
+#include "delivery_world.hpp"
+
+using namespace ar;
+using namespace ar::test::delivery;
+
+TEST_CASE("AClaimLostToAnotherIsDroppedSilently") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.has_process = false;
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.to = "broadcast";
+    });
+    auto claim = co_await w.bus->claim(id, "other");
+    REQUIRE(claim.has_value());
+    w.has_process = true;
+    w.queue->on_gate_changed();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(w.session.handed.empty());
+  };
+  with_world(story);
+}
+
+TEST_CASE("ClaimedWorkWhoseProcessGoesBeforeItIsHandedIsHandedToTheNext") {
+  auto story = [](World& w) -> awaitable<void> {
+    w.goes_after = 1;
+    auto const id = co_await w.send([](relay::NewMessage& m) { m.claimable = true; });
+    CHECK(co_await w.until([&] { return !w.has_process; }));
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
+    CHECK(w.session.handed.empty());
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+  };
+  with_world(story);
+}
+
+TEST_CASE("ClaimedWorkOfAnAgentThatWasStoppedIsFreeForOthersAndForgottenOnceTheyHaveIt") {
+  test::TempDir temp;
+  {
+    net::io_context io(1);
+    World w(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await w.load();
+      w.goes_after = 1;
+      w.resting = true;
+      auto const id = co_await w.send([](relay::NewMessage& m) { m.claimable = true; });
+      CHECK(co_await w.until([&] { return !w.queue->held_reason().empty(); }));
+      auto const claim = co_await w.bus->claim(id, "other");
+      REQUIRE_MESSAGE(claim.has_value(), claim.error().message);
+      w.resting = false;
+      w.goes_after = -1;
+      w.has_process = true;
+      w.queue->on_ready();
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      CHECK(w.session.handed.empty());
+      co_await w.end();
+    });
+  }
+  net::io_context io(1);
+  World w(io, temp.path());
+  test::run(io, [&]() -> awaitable<void> {
+    co_await w.load();
+    CHECK(w.queue->open().empty());
+    co_await w.end();
+  });
+}
+
+TEST_CASE("ATaskIsInProgressFromTheClaimAndDoneWithItsTurn") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 7;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    auto task = co_await w.bus->task(7);
+    REQUIRE(task.has_value());
+    CHECK(task->status == relay::TaskStatus::in_progress);
+    CHECK(task->metadata["messageId"] == id);
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    task = co_await w.bus->task(7);
+    CHECK(task->status == relay::TaskStatus::done);
+    CHECK(task->metadata["completedBy"] == "runner");
+    auto again = co_await w.bus->claim(id, "other");
+    CHECK_FALSE(again.has_value());
+  };
+  with_world(story);
+}
+
+TEST_CASE("ATaskThatSomebodyElseHasGotMeanwhileIsNotReportedDone") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 11;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    // Its lease ends without anybody here noticing, and another agent takes the work.
+    auto const token = w.queue->open().at(id).claim_token;
+    REQUIRE((co_await w.bus->release(id, token, 0ms)).has_value());
+    auto const other = co_await w.bus->claim(id, "b");
+    REQUIRE(other.has_value());
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto const task = co_await w.bus->task(11);
+    CHECK(task->status == relay::TaskStatus::in_progress);
+    CHECK((co_await w.bus->finish(id, other->token)).has_value());
+  });
+}
+
+TEST_CASE("ATaskOfAnAgentThatWasStoppedInTheMiddleHasFailed") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 12;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    CHECK(w.state(id) == DeliveryState::running);  // a restart would go on with it
+    w.resting = true;
+    w.queue->on_rest();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto const task = co_await w.bus->task(12);
+    CHECK(task->status == relay::TaskStatus::failed);
+    CHECK(task->body == "interrupted: no process");
+    CHECK_FALSE((co_await w.bus->claim(id, "other")).has_value());
+  });
+}
+
+TEST_CASE("WorkThatCannotBeProvedKeepsNobodyBusyAndNoLease") {
+  relay::BusLimits limits;
+  limits.lease = 300ms;
+  auto story = [](World& w) -> awaitable<void> {
+    for (auto const outcome : {HandOutcome::unverified, HandOutcome::refused}) {
+      w.session.on_hand = [&](Prompt const&) {
+        Handing handing;
+        handing.outcome = outcome;
+        return handing;
+      };
+      auto const id = co_await w.send([](relay::NewMessage& m) {
+        m.claimable = true;
+        m.payload["taskId"] = 13;
+      });
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      w.work().clear_terminal();
+      CHECK(w.work().status() == "idle");
+      auto const begun = Clock::now();
+      bool free = false;
+      while (!free && Clock::now() - begun < 10s) {
+        free = (co_await w.bus->claim(id, "other")).has_value();
+        co_await sleep_for(20ms);
+      }
+      CHECK(free);
+    }
+  };
+  with_world(story, limits);
+}
+
+TEST_CASE("AFailedTurnFailsItsTaskWithTheProvidersError") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 8;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    TurnEnded end;
+    end.outcome = TurnEnded::Outcome::failed;
+    end.error = "rate limited";
+    w.queue->on_turn_ended(end);
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto task = co_await w.bus->task(8);
+    CHECK(task->status == relay::TaskStatus::failed);
+    CHECK(task->body.find("rate limited") != std::string::npos);
+  };
+  with_world(story);
+}

@@ -1,0 +1,200 @@
+// Deliveries over the death of the provider and of the daemon (spec 2.4).
+#include "delivery_world.hpp"
+
+using namespace ar;
+using namespace ar::test::delivery;
+
+TEST_CASE("ProcessDeathDuringHandingAsksTheRecordAndHandsAgain") {
+  auto story = [](World& w) -> awaitable<void> {
+    bool first = true;
+    w.session.on_hand = [&](Prompt const&) {
+      Handing handing;
+      handing.outcome = std::exchange(first, false) ? HandOutcome::unknown : HandOutcome::accepted;
+      return handing;
+    };
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    CHECK(w.session.handed.size() == 2);
+  };
+  with_world(story);
+}
+
+TEST_CASE("ATurnCutOffByACrashIsInterruptedAndNotRepeated") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK(w.session.handed.size() == 1);
+    CHECK(co_await w.unread_count() == 0);
+  };
+  with_world(story);
+}
+
+TEST_CASE("ACutOffTaskGoesOnInTheResumedSession") {
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 9;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.queue->turn_open(); }));
+    CHECK(w.session.handed[1].kind == "resume");
+    CHECK(w.session.handed[1].message_id == 0);
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto task = co_await w.bus->task(9);
+    CHECK(task->status == relay::TaskStatus::done);
+  };
+  with_world(story);
+}
+
+TEST_CASE("ADaemonKilledAfterHandingAsksTheWitnessAndDoesNotTypeAgain") {
+  for (bool was_taken : {true, false}) {
+    test::TempDir temp;
+    net::io_context io(1);
+    relay::MessageId id = 0;
+    {
+      World before(io, temp.path());
+      test::run(io, [&]() -> awaitable<void> {
+        co_await before.load();
+        before.session.on_hand = without_proof;
+        id = co_await before.send();
+        CHECK(co_await before.until([&] { return before.state(id) == DeliveryState::unknown; }));
+        co_await before.end();
+      });
+    }
+    World after(io, temp.path());
+    after.session.says = was_taken ? Witness::accepted : Witness::absent;
+    test::run(io, [&]() -> awaitable<void> {
+      co_await after.load();
+      if (was_taken) {
+        CHECK(co_await after.until([&] { return after.gone(id); }));
+        CHECK(after.session.handed.empty());
+      } else {
+        CHECK(co_await after.until([&] { return after.state(id) == DeliveryState::running; }));
+        CHECK(after.session.handed.size() == 1);
+      }
+      CHECK(co_await after.until([&] { return after.gone(id) || after.queue->open().at(id).acknowledged; }));
+      CHECK(co_await after.unread_count() == 0);
+      co_await after.end();
+    });
+  }
+}
+
+namespace {
+
+/// A message with task 9 that wants a reply is running when the daemon is killed. What the next one makes of it: the
+/// outcome, the task and the reply.
+struct Next {
+  World::Provider provider = World::Provider::adopted_at_rest;
+  std::optional<TurnEnded> record{};
+  std::function<awaitable<void>(World&, relay::MessageId)> then{};
+};
+void after_a_kill_mid_turn(Next next) {
+  test::TempDir temp;
+  relay::MessageId id = 0;
+  std::string nonce;
+  {
+    net::io_context io(1);
+    World before(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await before.load();
+      id = co_await before.send([](relay::NewMessage& m) {
+        m.claimable = true;
+        m.payload["taskId"] = 9;
+        m.payload["replyRequested"] = true;
+      });
+      CHECK(co_await before.until([&] { return before.state(id) == DeliveryState::running; }));
+      nonce = before.session.handed[0].nonce;
+      co_await before.end();
+    });
+  }
+  net::io_context io(1);
+  World after(io, temp.path());
+  after.turns = 1;
+  after.record_says = next.record;
+  if (next.provider == World::Provider::adopted_busy) after.session.closed_unless_urgent = "a turn is running";
+  test::run(io, [&]() -> awaitable<void> {
+    co_await after.load(next.provider);
+    co_await next.then(after, id);
+    CHECK(after.asked_record == std::vector<std::string>{nonce});
+    co_await after.end();
+  });
+}
+TurnEnded ended(TurnEnded::Outcome outcome, std::string text, std::string error = {}) {
+  return {outcome, std::move(text), {}, std::move(error)};
+}
+}  // namespace
+
+TEST_CASE("ATurnThatEndedWhileNoDaemonRanEndsAsTheProvidersRecordSays") {
+  for (auto const provider : {World::Provider::adopted_at_rest, World::Provider::gone}) {
+    after_a_kill_mid_turn(
+        {provider, ended(TurnEnded::Outcome::completed, "42"), [](World& w, relay::MessageId id) -> awaitable<void> {
+           CHECK(co_await w.until([&] { return w.gone(id); }));
+           auto const task = co_await w.bus->task(9);
+           CHECK(task->status == relay::TaskStatus::done);
+           CHECK(co_await replies_to(w, id) == std::vector<std::string>{"42"});
+           CHECK(w.session.handed.empty());
+         }});
+    after_a_kill_mid_turn({provider, ended(TurnEnded::Outcome::failed, "", "rate limited"),
+                           [](World& w, relay::MessageId id) -> awaitable<void> {
+                             CHECK(co_await w.until([&] { return w.gone(id); }));
+                             auto const task = co_await w.bus->task(9);
+                             CHECK(task->status == relay::TaskStatus::failed);
+                             CHECK(task->body.find("rate limited") != std::string::npos);
+                             CHECK((co_await replies_to(w, id)).empty());
+                           }});
+  }
+}
+
+TEST_CASE("ATurnWhoseEndNobodyKnowsIsNeverDone") {
+  after_a_kill_mid_turn(
+      {World::Provider::adopted_at_rest, std::nullopt, [](World& w, relay::MessageId id) -> awaitable<void> {
+         auto const next = co_await w.send();
+         CHECK(co_await w.until([&] { return w.queue->held_reason().find("looked up") != std::string::npos; }));
+         CHECK(w.state(id) == DeliveryState::running);
+         CHECK(co_await w.until([&] { return w.gone(id); }));
+         auto const task = co_await w.bus->task(9);
+         CHECK(task->status == relay::TaskStatus::failed);
+         CHECK(task->body.find("nobody saw") != std::string::npos);
+         CHECK(co_await w.until([&] { return w.state(next) == DeliveryState::running; }));
+       }});
+}
+
+TEST_CASE("ATurnThatRunsOnOverTheDaemonsDeathIsAwaited") {
+  after_a_kill_mid_turn(
+      {World::Provider::adopted_busy, std::nullopt, [](World& w, relay::MessageId id) -> awaitable<void> {
+         co_await sleep_for(3500ms);  // longer than the patience with a provider at rest
+         CHECK(w.state(id) == DeliveryState::running);
+         w.end_turn("43");
+         CHECK(co_await w.until([&] { return w.gone(id); }));
+         auto const task = co_await w.bus->task(9);
+         CHECK(task->status == relay::TaskStatus::done);
+         CHECK(co_await replies_to(w, id) == std::vector<std::string>{"43"});
+       }});
+}
+
+TEST_CASE("ATurnThatAPersonBeganMeanwhileDoesNotAnswerForTheOneBefore") {
+  after_a_kill_mid_turn({World::Provider::adopted_busy, ended(TurnEnded::Outcome::completed, "42"),
+                         [](World& w, relay::MessageId id) -> awaitable<void> {
+                           CHECK(co_await w.until([&] { return w.gone(id); }));
+                           CHECK(w.queue->turn_open());
+                           w.end_turn("the person's");
+                           CHECK_FALSE(w.queue->turn_open());
+                           CHECK(co_await replies_to(w, id) == std::vector<std::string>{"42"});
+                         }});
+}

@@ -1,0 +1,238 @@
+// A delivery queue with a scripted provider, a real bus and a real journal.
+#pragma once
+#include "daemon/delivery_queue.hpp"
+#include "faulty_bus.hpp"
+#include "relay/embedded/embedded_bus.hpp"
+#include "support/run.hpp"
+#include "support/temp_dir.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ar::test::delivery {
+using namespace ar::daemon;
+using namespace std::chrono_literals;
+using adapters::Handing;
+using adapters::HandOutcome;
+using adapters::Prompt;
+using adapters::TurnEnded;
+using adapters::Witness;
+
+/// A provider that does what the test says, and remembers what it was given.
+class ScriptedSession final : public adapters::ProviderSession {
+ public:
+  std::string closed;  ///< gate for all; empty: open
+  std::string closed_unless_urgent;
+  std::function<Handing(Prompt const&)> on_hand;  ///< default: accepted
+  Witness says = Witness::pending;
+  std::vector<Prompt> handed;
+  std::function<void()> before_proof;
+
+  void start() override {}
+  awaitable<void> stop() override { co_return; }
+  Result<json> hook(std::string const&, json const&) override { return ok(json::object()); }
+  std::string gate(bool urgent) const override { return !closed.empty() ? closed : urgent ? "" : closed_unless_urgent; }
+  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override {
+    handed.push_back(prompt);
+    on_step("typed");
+    if (before_proof) before_proof();
+    co_await sleep_for(1ms);
+    Handing handing;
+    handing.outcome = HandOutcome::accepted;
+    handing.proof = "transcript";
+    if (on_hand) handing = on_hand(prompt);
+    co_return handing;
+  }
+  awaitable<Witness> witness(Prompt, bool) override { co_return says; }
+  awaitable<Result<void>> interrupt() override { co_return Result<void>(); }
+  awaitable<Result<void>> compact() override { co_return Result<void>(); }
+  awaitable<Result<void>> clear() override { co_return Result<void>(); }
+  awaitable<Result<void>> quit() override { co_return Result<void>(); }
+};
+
+class NoTerminals final : public adapters::TerminalHost {
+ public:
+  awaitable<Result<std::shared_ptr<adapters::Terminal>>> start(adapters::TerminalSpec, OnExit) override {
+    co_return unavailable("none", "no terminals in this test");
+  }
+  awaitable<Result<std::shared_ptr<adapters::Terminal>>> adopt(adapters::FoundTerminal, OnExit) override {
+    co_return unavailable("none", "no terminals in this test");
+  }
+  awaitable<Result<std::vector<adapters::FoundTerminal>>> list() override {
+    co_return std::vector<adapters::FoundTerminal>();
+  }
+  awaitable<Result<void>> remove(std::string, std::string) override { co_return Result<void>(); }
+  std::vector<std::string> attach_command(std::string const&, bool) const override { return {}; }
+};
+
+/// A bus, a journal and one queue for agent "a", as one start of the daemon would have them.
+class World final : public DeliveryHost {
+ public:
+  explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
+      : dir_(dir), changed_(io.get_executor()) {
+    journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
+    bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits);
+    faulty.emplace(*bus);
+    events_.emplace(io.get_executor(), *journal_);
+    approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
+    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *faulty,
+                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, "instance",
+                               [] { return 0; }});
+    std::filesystem::create_directories(dir / "files");
+    queue.emplace(*services_, "a", *this);
+    tasks_.emplace(io.get_executor(), "test");
+  }
+  /// As after a crash: what the journal holds is all there is. `adopted`: the provider has lived on.
+  enum class Provider { fresh, adopted_busy, adopted_at_rest, gone };
+  awaitable<void> load(Provider provider = Provider::fresh) {
+    co_await events_->load(30);
+    auto query = [](Database& db) -> Result<std::vector<Delivery>> {
+      std::vector<Delivery> open;
+      auto& rows = db.prepare("SELECT record FROM deliveries WHERE open = 1").bind();
+      while (rows.step()) open.push_back(delivery_from_journal(json::parse(rows.text(0))));
+      return open;
+    };
+    auto open = co_await journal_->read(std::move(query));
+    REQUIRE(open.has_value());
+    std::vector<relay::MessageId> known;
+    queue->load(std::move(*open), std::move(known));
+    queue->start(*tasks_);
+    relay::Presence presence;
+    presence.identity = who;
+    presence.status = "idle";
+    co_await bus->register_agent(presence);
+    relay::BusHints hints;
+    hints.message = [this](relay::Message const& m) { queue->offer(m); };
+    subscription_ = bus->subscribe(who, "a", std::move(hints));
+    if (fetches) co_await queue->fetch_unread(who);
+    if (provider == Provider::gone) co_await queue->on_process_gone();
+    if (provider == Provider::fresh || provider == Provider::gone)
+      queue->on_ready();
+    else
+      queue->on_adopted(provider == Provider::adopted_busy);
+  }
+  awaitable<void> end() {
+    subscription_.reset();
+    co_await tasks_->stop();
+    co_await queue->stop();
+    co_await bus->stop();
+    co_await journal_->stop();
+  }
+  awaitable<relay::MessageId> send(std::function<void(relay::NewMessage&)> change = {}) {
+    relay::NewMessage message;
+    message.from = "bob";
+    message.to = "a";
+    message.body = "hello";
+    if (change) change(message);
+    auto sent = co_await bus->send(std::move(message));
+    REQUIRE(sent.has_value());
+    co_return sent->message.id;
+  }
+  awaitable<bool> until(std::function<bool()> condition) {
+    auto const deadline = Clock::now() + 10s;
+    while (!condition()) {
+      if (Clock::now() > deadline) co_return false;
+      co_await changed_.wait(Clock::now() + 20ms);
+    }
+    co_return true;
+  }
+  DeliveryState state(relay::MessageId id) const {
+    auto const it = queue->open().find(id);
+    return it == queue->open().end() ? DeliveryState::done : it->second.state;
+  }
+  bool gone(relay::MessageId id) const { return !queue->open().contains(id); }
+  awaitable<std::size_t> unread_count() {
+    auto unread = co_await bus->unread(who, 100);
+    co_return unread->size();
+  }
+  void end_turn(std::string text = "answer") {
+    TurnEnded end;
+    end.final_text = std::move(text);
+    queue->on_turn_ended(end);
+  }
+
+  adapters::ProviderSession* taker() override {
+    if (goes_after == 0) has_process = false;
+    if (goes_after >= 0) --goes_after;
+    return has_process ? &session : nullptr;
+  }
+  bool at_rest() const override { return resting; }
+  std::string why_not() const override { return "no process"; }
+  Witness witness_offline(Prompt const&) override { return offline_says; }
+  awaitable<std::optional<TurnEnded>> turn_end(std::vector<std::string> nonces) override {
+    asked_record = std::move(nonces);
+    co_return record_says;
+  }
+  void wanted() override {}
+  Work& work() override { return work_; }
+  void work_changed() override {}
+  void turn_changed(std::string) override { turns_told.push_back(queue->turn_open()); }
+  std::int64_t next_turn_number() override { return ++turns; }
+  std::filesystem::path files_dir() const override { return dir_ / "files"; }
+
+  relay::Identity who{"a"};
+  ScriptedSession session;
+  bool has_process = true;
+  int goes_after = -1;  ///< the process goes after so many more looks at it; -1: it stays
+  bool resting = false;
+  bool fetches = true;
+  Witness offline_says = Witness::absent;
+  std::optional<TurnEnded> record_says{};
+  std::vector<std::string> asked_record{};
+  std::int64_t turns = 0;
+  std::vector<bool> turns_told{};  ///< opened (true) and closed
+  std::unique_ptr<relay::EmbeddedBus> bus;
+  std::optional<test::FaultyBus> faulty;  ///< the same, as the queue sees it
+  std::optional<DeliveryQueue> queue;
+
+ private:
+  std::filesystem::path const dir_;
+  Config config_;
+  Paths paths_;
+  FleetBrake brake_;
+  NoTerminals terminals_;
+  Worker files_;
+  std::map<std::string, std::shared_ptr<adapters::Adapter const>> const adapters_;
+  Notifier changed_;
+  Work work_;
+  std::unique_ptr<Journal> journal_;
+  std::optional<EventLog> events_;
+  std::optional<Approvals> approvals_;
+  std::optional<Services> services_;
+  std::unique_ptr<relay::Subscription> subscription_;
+  std::optional<TaskGroup> tasks_;
+};
+
+inline awaitable<std::vector<std::string>> replies_to(World& w, relay::MessageId id) {
+  relay::MessageFilter answers;
+  answers.reply_to = id;
+  auto found = co_await w.bus->messages(answers);
+  std::vector<std::string> bodies;
+  for (auto const& reply : *found) bodies.push_back(reply.body);
+  co_return bodies;
+}
+
+/// It was typed, and nothing shows whether it was taken.
+inline Handing without_proof(Prompt const&) {
+  Handing unknown;
+  unknown.outcome = HandOutcome::unknown;
+  return unknown;
+}
+
+template <class Story>
+void with_world(Story story, relay::BusLimits limits = {}) {
+  test::TempDir temp;
+  net::io_context io(1);
+  World world(io, temp.path(), limits);
+  test::run(io, [&]() -> awaitable<void> {
+    co_await world.load();
+    co_await story(world);
+    co_await world.end();
+  });
+}
+
+}  // namespace ar::test::delivery

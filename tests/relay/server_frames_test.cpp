@@ -1,0 +1,169 @@
+// The WebSocket, frame by frame: what is told, what is refused, who takes whom over.
+#include "relay/server_lab.hpp"
+
+using namespace ar;
+using namespace ar::relay;
+using namespace ar::relay::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("FramesTellAndAreTold") {
+  Relay relay;
+  auto const admin = relay.issue({"*"}).token;
+  Wire wire(relay, admin);
+  wire.say(Wire::hello("a", "i-1"));
+  auto const welcome = wire.hear();
+  CHECK(welcome["type"] == "welcome");
+  CHECK(welcome["heartbeatIntervalMs"] == 30'000);
+  CHECK(from_iso8601(welcome["serverTime"].get<std::string>()).has_value());
+  wire.say(json{{"type", "ping"}});
+  CHECK(wire.hear()["type"] == "pong");
+  CHECK(relay.ask("POST", "/api/messages", admin, R"({"from":"x","to":"tag:team","body":"hi"})").empty());
+  auto const pushed = wire.hear();
+  CHECK(pushed["type"] == "message.new");
+  CHECK(pushed["message"]["body"] == "hi");
+  CHECK(relay.ask("POST", "/api/commands", admin, R"({"type":"agent.kill","target":"a"})").empty());
+  auto const command = wire.hear();
+  CHECK(command["type"] == "command");
+  wire.say({{"type", "command.update"}, {"commandId", command["command"]["commandId"]}, {"status", "accepted"}});
+  wire.say({{"type", "status"}, {"status", "busy"}, {"ready", true}, {"meta", {{"k", 1}}}});
+  wire.say({{"type", "heartbeat"}, {"meta", {{"l", 2}}}});
+  wire.say(json{{"type", "ping"}});
+  CHECK(wire.hear()["type"] == "pong");
+  std::string agents;
+  CHECK(relay.ask("GET", "/api/agents", admin, "", &agents).empty());
+  auto const shown = json::parse(agents)["agents"][0];
+  CHECK(shown["status"] == "busy");
+  CHECK(shown["meta"] == json{{"k", 1}, {"l", 2}});
+}
+
+TEST_CASE("BadFramesAreAnsweredAndNeverTheEndOfTheRelay") {
+  ServerLimits limits;
+  limits.frame_bytes = 10'000;
+  limits.frames_at_once = 50;
+  limits.frames_per_second = 1;
+  Relay relay(limits);
+  auto const token = relay.issue({"*"}).token;
+  std::string expected;
+  {
+    Wire wire(relay, token);
+    SUBCASE("no JSON") { wire.say(std::string("hello?")), expected = "malformed_frame"; }
+    SUBCASE("unknown protocol") {
+      auto hello = Wire::hello("a", "i");
+      hello["protocol"] = 2;
+      wire.say(hello), expected = "unsupported_protocol";
+    }
+    SUBCASE("no hello") { wire.say(json{{"type", "status"}, {"status", "idle"}}), expected = "no_hello"; }
+    SUBCASE("unknown type") { wire.say(json{{"type", "dance"}}), expected = "invalid_argument"; }
+    SUBCASE("bad role") {
+      wire.say(json{{"type", "hello"}, {"protocol", 1}, {"role", 7}}), expected = "invalid_argument";
+    }
+    SUBCASE("too large") { wire.say(json{{"type", std::string(20'000, 'x')}}), expected = "connection"; }
+    SUBCASE("flood") {
+      for (int i = 0; i < 100; ++i) wire.say(json{{"type", "pong?"}});
+      expected = "flood";
+    }
+    json last = wire.hear();
+    for (int i = 0; i < 100 && last["code"] != expected && last["type"] != "end"; ++i) last = wire.hear();
+    if (expected == "connection")
+      CHECK(last["type"] == "end");
+    else
+      CHECK(last["code"] == expected);
+  }
+  CHECK(relay.ask("GET", "/healthz", "").empty());
+}
+
+TEST_CASE("ANewerInstanceTakesOverAndTheOlderDoesNotComeBack") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  Wire older(relay, token), newer(relay, token);
+  older.say(Wire::hello("a", "i-1"));
+  CHECK(older.hear()["type"] == "welcome");
+  newer.say(Wire::hello("a", "i-2"));
+  CHECK(newer.hear()["type"] == "welcome");
+  CHECK(older.hear()["code"] == "superseded");
+  Wire again(relay, token);
+  again.say(Wire::hello("a", "i-1"));
+  CHECK(again.hear()["code"] == "superseded");
+}
+
+TEST_CASE("OnlyAProviderWithAStatusTakesAnAgentOver") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  Wire provider(relay, token), other(relay, token);
+  provider.say(Wire::hello("a", "i-1"));
+  CHECK(provider.hear()["type"] == "welcome");
+  auto hello = Wire::hello("a", "i-2");
+  SUBCASE("observer") { hello["role"] = "observer"; }
+  SUBCASE("client") { hello["role"] = "client"; }
+  SUBCASE("listener") { hello.erase("status"); }
+  other.say(hello);
+  CHECK(other.hear()["type"] == "welcome");
+  CHECK(relay.ask("POST", "/api/messages", token, R"({"from":"x","to":"a","body":"hi"})").empty());
+  CHECK(provider.hear()["type"] == "message.new");
+  CHECK(other.hear()["type"] == "message.new");
+}
+
+TEST_CASE("AnAgentTakenWhileItsHelloIsUnderWayIsHeardOfNoMore") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  Wire older(relay, token), newer(relay, token);
+  older.say(Wire::hello("other", "i-1"));
+  CHECK(older.hear()["type"] == "welcome");
+  for (int i = 0; i < 20; ++i) {
+    auto const agent = "a" + std::to_string(i);
+    older.say(Wire::hello(agent, "i-1"));
+    newer.say(Wire::hello(agent, "i-2"));
+    json taken;
+    while (taken["type"] != "welcome" && taken["code"] != "superseded") taken = newer.hear();
+    auto const& loser = taken["type"] == "welcome" ? older : newer;
+    auto const body = json{{"from", "x"}, {"to", agent}, {"body", "hi"}}.dump();
+    CHECK(relay.ask("POST", "/api/messages", token, body).empty());
+    int heard = 0;
+    for (auto* const wire : {&older, &newer}) {
+      wire->say(json{{"type", "ping"}});
+      for (json frame; frame["type"] != "pong";) {
+        frame = wire->hear();
+        REQUIRE(frame["type"] != "end");
+        if (frame["type"] != "message.new" || frame["agentId"] != agent) continue;
+        ++heard;
+        CHECK(wire != &loser);
+      }
+    }
+    CHECK(heard == 1);
+  }
+}
+
+TEST_CASE("WhatDoesNotFitIntoAConnectionIsLeftOutAndTheConnectionStays") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  constexpr int kLarge = 30;
+  auto const send_all = [&] {
+    relay.run([&]() -> awaitable<void> {
+      for (int i = 0; i < kLarge; ++i) {
+        CHECK((co_await relay.bus->send(to_a(std::string(1'000'000, 'x')))).has_value());
+      }
+    });
+  };
+  Wire wire(relay, token);
+  auto hello = Wire::hello("a", "i-1");
+  hello["lastSeenId"] = 0;
+  SUBCASE("unread") {
+    send_all();
+    wire.say(hello);
+  }
+  SUBCASE("hints") {
+    wire.say(hello);
+    CHECK(wire.hear()["type"] == "welcome");
+    send_all();
+  }
+  wire.say(json{{"type", "ping"}});
+  int pushed = 0;
+  json frame;
+  while (frame["type"] != "pong" && frame["type"] != "end") {
+    frame = wire.hear();
+    pushed += frame["type"] == "message.new";
+  }
+  CHECK(frame["type"] == "pong");
+  CHECK(pushed > 0);
+  CHECK(pushed < kLarge);
+}
