@@ -143,7 +143,8 @@ TEST_CASE("ATurnOfCodexThatEndsWhileNoDaemonRunsIsReportedAsItEnded") {
   };
   for (std::string const end : {"[[say:the answer]]", "[[fail:400]]"}) {
     auto const id = road.ask("[[sleep:3000]]" + end);
-    CHECK(Installation::eventually([&] { return home.delivery_state(id) == "running"; }));
+    CHECK_MESSAGE(Installation::eventually([&] { return home.delivery_state(id) == "running"; }),
+                  home.message(id).dump(1));
     home.kill_daemon();
     auto const last = end.starts_with("[[say") ? "\"last_agent_message\":\"the answer\"" : "stub failure 400";
     CHECK(Installation::eventually([&] { return record_has(last); }));

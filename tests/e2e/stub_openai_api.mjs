@@ -38,14 +38,15 @@ async function respond(res, body) {
   const { delay = 0 } = mode;
   if (delay) await sleep(delay);
   const status = mode.mode === "fail" ? (mode.status ?? 503) : Number(directive(text, "fail") ?? 0);
+  const pause = directive(text, "sleep");
   if (status) {
+    if (pause) await sleep(Number(pause));
     res.writeHead(status, { "content-type": "application/json" });
     return res.end(JSON.stringify({ error: { type: status === 429 ? "rate_limit_exceeded" : "stub_error", message: `stub failure ${status}` } }));
   }
   res.writeHead(200, { "content-type": "text/event-stream" });
   const id = `resp_${number}`;
   sse(res, { type: "response.created", response: { id } });
-  const pause = directive(text, "sleep");
   if (pause) await sleep(Number(pause));
 
   const items = [];
