@@ -69,6 +69,7 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
   // is asked.
   if (!found && record_.pid > 0) co_await services_.terminals.end_lost(static_cast<pid_t>(record_.pid), process_mark());
   services_.approvals.withdraw(spec_.id);
+  if (found) record_.last_exit = co_await account_of(found->exit);
   co_await queue_.on_process_gone();
   switch (state_) {
     case AgentState::creating: (void)apply(AgentInput::start, "first start"); break;
@@ -79,7 +80,6 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
         wake_if_wanted();
         break;
       }
-      if (found) record_.last_exit = co_await account_of(found->exit);
       (void)apply(AgentInput::exited, "it ended while no daemon ran");
   }
 }
@@ -347,7 +347,13 @@ awaitable<std::string> Agent::account_of(ExitStatus status) const {
   if (status.code == 0) co_return text;
   auto request = launch_request();
   if (!request) co_return text;
-  auto job = [adapter = adapter_, request = std::move(*request)] { return adapter->last_words(request); };
+  auto job = [adapter = adapter_, request = std::move(*request)]() -> std::string {
+    try {
+      return adapter->last_words(request);
+    } catch (std::exception const&) {  // a file that cannot be read
+      return {};
+    }
+  };
   auto const words = co_await services_.files.run(std::move(job));
   co_return words.empty() ? text : text + ", " + words;
 }

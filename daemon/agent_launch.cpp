@@ -155,7 +155,7 @@ awaitable<void> Agent::launch() {
     co_return;
   }
   (void)launch_failures_.recovered("start");
-  policy_.on_launched();
+  policy_.on_found();
   record_.pid = (*terminal)->pid();
   save();
   (void)write_info_file();
@@ -169,6 +169,7 @@ void Agent::launch_failed(Error const& error) {
   // An agent that ran before is not given up because the disk is full, the tmux server has just been killed, or an
   // update replaces its program.
   bool const missing = error.code == "cli_missing";
+  if (!missing) policy_.on_found();
   bool const may_pass = missing || error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
   if (!may_pass || state_ != AgentState::restarting) {
     (void)apply(AgentInput::launch_failed, error.message);

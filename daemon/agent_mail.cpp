@@ -98,7 +98,7 @@ void Agent::on_ready(adapters::Ready const& ready) {
   if (!ready.model.empty()) record_.model = ready.model;
   if (!record_.prompt_given && !spec_.prompt.empty()) {
     record_.prompt_given = true;
-    queue_.offer_local(kInitialPrompt, "operator", "prompt", spec_.prompt);
+    queue_.offer_local(kInitialPrompt, kOperator, "prompt", spec_.prompt);
   }
   save();
   (void)apply(AgentInput::ready, "ready");

@@ -31,7 +31,7 @@ awaitable<Result<json>> DaemonBackend::approval(std::int64_t id) {
 
 awaitable<Result<json>> DaemonBackend::decide(std::int64_t id, json decision, std::string where) {
   if (auto open = check_open(); !open) co_return open.error();
-  Decider decider{std::move(where), "operator"};
+  Decider decider{std::move(where), kOperator};
   co_return co_await services_.approvals.decide(id, std::move(decision), std::move(decider));
 }
 

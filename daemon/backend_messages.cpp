@@ -29,9 +29,6 @@ Progress progress(std::vector<json> const& deliveries, std::string const& until)
   return all ? Progress::reached : Progress::waiting;
 }
 
-/// The name that people have on the bus.
-constexpr char kOperator[] = "operator";
-
 /// A bus tells nobody of read marks: while somebody waits for a message that another daemon has, it is asked so often.
 constexpr milliseconds kLookElsewhere(500);
 

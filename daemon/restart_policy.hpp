@@ -19,7 +19,7 @@ class RestartPolicy {
   /// The program of an agent that ran before is not there, as for the seconds that an update takes to replace it: the
   /// same waits between the tries, and given up when it has not been there for 2 min. `exits`: the tries.
   Decision on_missing(Clock::time_point now);
-  void on_launched() { missing_ = 0; }
+  void on_found() { missing_ = 0; }
   bool program_missing() const { return missing_ > 0; }
   /// A person has intervened: the history no longer counts.
   void forget() {

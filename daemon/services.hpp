@@ -19,6 +19,9 @@
 
 namespace ar::daemon {
 
+/// The name of who speaks to this daemon with the operator's right, as a sender, a reader and a decider.
+inline constexpr char kOperator[] = "operator";
+
 struct Services {
   Executor executor;
   Config const& config;

@@ -42,6 +42,17 @@ std::string without_keys(std::string_view text) {
   return shown;
 }
 
+/// "https://name:password@host" without the name and the password.
+std::string without_credentials(std::string text) {
+  for (auto at = text.find("://"); at != text.npos; at = text.find("://", at)) {
+    at += 3;
+    auto const end = text.find_first_of("/ \"'", at);
+    auto const sign = text.rfind('@', end);
+    if (sign != text.npos && sign > at) text.replace(at, sign - at, kHidden);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string last_words(std::string_view log, std::vector<std::string> const& secrets) {
@@ -57,7 +68,7 @@ std::string last_words(std::string_view log, std::vector<std::string> const& sec
   for (auto const& secret : secrets)
     for (auto at = words.find(secret); secret.size() >= kShortestSecret && at != words.npos; at = words.find(secret))
       words.replace(at, secret.size(), kHidden);
-  words = without_keys(words);
+  words = without_credentials(without_keys(words));
   if (!is_utf8(words)) words = json::parse(to_text(words)).get<std::string>();
   if (words.size() <= kLongest) return words;
   words.resize(kLongest - 3);

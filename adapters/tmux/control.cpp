@@ -92,6 +92,11 @@ Error does_not_answer(std::filesystem::path const& socket) {
   return timed_out("the tmux server at " + socket.string() + " does not answer; is it stopped?");
 }
 
+Error cannot_use(std::filesystem::path const& socket, std::string const& why) {
+  return unavailable("tmux_failed", "cannot use the tmux server at " + socket.string() + ": " + why +
+                                        "; if it is of another version, end its agents and remove the socket");
+}
+
 Error gone(std::string message) { return unavailable("tmux_gone", std::move(message)); }
 
 std::vector<std::string_view> lines_of(std::string_view text) {
@@ -158,21 +163,32 @@ awaitable<Result<void>> TmuxControl::connect() {
     program_ = *program;
   }
   if (auto dir = make_private_dir(options_.socket.parent_path()); !dir) co_return dir.error();
-  auto const begin = Clock::now();
-  for (;;) {
+  std::optional<Clock::time_point> asked_to_end;
+  for (auto const until = Clock::now() + kPatience;;) {
+    auto const listener = listener_at(options_.socket);
     auto attached = co_await start_or_join();
-    if (attached || state_ == State::stopped) co_return attached;
+    if (state_ == State::stopped) co_return gone("the connection to tmux was closed");
+    if (attached || Clock::now() > until) co_return attached;
     auto const& code = attached.error().code;
     if (code != "tmux_gone" && code != "tmux_ending") co_return attached;
     // A server that is being killed takes clients until it has gone. When one of them has begun a session meanwhile, or
     // never goes (see stop), it stays, and takes nobody.
-    if (Clock::now() > begin + kPatience) co_return attached;
-    Process ending(executor_, listener_at(options_.socket));
-    bool const late = code == "tmux_ending" && Clock::now() > begin + kFarewell;
-    if (late)
-      spdlog::warn("the tmux server at {} (process {}) does not finish ending and is killed", options_.socket.string(),
-                   ending.pid());
-    if (code == "tmux_ending") ending.signal(late ? SIGKILL : SIGTERM);
+    Process ending(executor_, listener);
+    if (ending.exited() || listener_at(options_.socket) != listener) {
+      asked_to_end.reset();
+      (void)co_await sleep_for(kEnding);
+      continue;
+    }
+    if (code == "tmux_ending") {
+      // Others have reasons of their own to send us away.
+      if (!runs_program(listener, program_)) co_return cannot_use(options_.socket, attached.error().message);
+      bool const late = asked_to_end && Clock::now() > *asked_to_end + kFarewell;
+      if (late)
+        spdlog::warn("the tmux server at {} (process {}) does not finish ending and is killed",
+                     options_.socket.string(), listener);
+      if (!asked_to_end) asked_to_end = Clock::now();
+      ending.signal(late ? SIGKILL : SIGTERM);
+    }
     co_await ending.wait(Clock::now() + kEnding);
   }
 }
@@ -237,6 +253,7 @@ awaitable<Result<void>> TmuxControl::let_news_pass() {
 
 awaitable<Result<void>> TmuxControl::attach(bool may_start) {
   if (auto passed = co_await let_news_pass(); !passed) co_return passed.error();
+  if (state_ == State::stopped) co_return gone("the connection to tmux was closed");
   int ends[2];
   // A socket and not pipes: writing to a dead client must be an error, not a signal.
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -276,14 +293,13 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   if (!hello) {
     auto words = connection->last_words;
     auto const server = "the tmux server at " + options_.socket.string();
-    // It closed the door on us. Only one that was told to end does.
+    // It closed the door on us, as one does that was told to end.
     if (!connection->attached && words.find("server exited") != std::string::npos)
       co_return unavailable("tmux_ending", server + " is just ending; try again");
     if (!connection->open && (words.empty() || words.find("server exited") != std::string::npos))
       co_return gone(server + " has just ended, or sent us away");
     if (words.empty()) words = hello.error().message;
-    co_return unavailable("tmux_failed", "cannot use " + server + ": " + words +
-                                             "; if it is of another version, end its agents and remove the socket");
+    co_return cannot_use(options_.socket, words);
   }
   auto const pid = static_cast<pid_t>(std::atol(hello->empty() ? "" : hello->front().c_str()));
   if (!server_process_ || server_process_->pid() != pid || server_process_->exited()) {
@@ -296,7 +312,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   auto left = co_await run(connection,
                            "list-windows -t '=_ctl' -F 'unlink-window -k -t =_ctl:#{window_id} #{window_name}'\n"
                            "list-buffers -F 'delete-buffer -b #{buffer_name}'\n"
-                           "list-clients -t '=_ctl' -F 'client #{client_pid}'");
+                           "list-clients -t '=_ctl' -F '#{?client_control_mode,client,person} #{client_pid}'");
   if (!left) co_return left.error();
   std::string clean_up;
   for (auto const& body : *left) {

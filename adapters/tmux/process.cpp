@@ -84,7 +84,7 @@ pid_t listener_at(std::filesystem::path const& socket) {
   if (path.size() >= sizeof address.sun_path) return 0;
   std::memcpy(address.sun_path, path.data(), path.size());
   int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -1;
+  if (fd < 0) return 0;
   ucred peer{};
   socklen_t size = sizeof peer;
   pid_t pid = -1;
@@ -94,6 +94,11 @@ pid_t listener_at(std::filesystem::path const& socket) {
     pid = peer.pid;
   ::close(fd);
   return pid;
+}
+
+bool runs_program(pid_t pid, std::filesystem::path const& program) {
+  std::error_code ec;
+  return std::filesystem::equivalent("/proc/" + std::to_string(pid) + "/exe", program, ec) && !ec;
 }
 
 bool was_started_with(pid_t pid, std::string const& variable) {

@@ -32,8 +32,11 @@ class Process {
   std::shared_ptr<net::posix::stream_descriptor> fd_;
 };
 
-/// The process that listens at a Unix socket. 0: nobody does. -1: one that cannot be told, being too busy to be asked.
+/// The process that listens at a Unix socket. 0: nobody does, as far as we see. -1: one that does not let us ask.
 pid_t listener_at(std::filesystem::path const& socket);
+
+/// Whether the process runs this very file: false for one whose file an update has replaced.
+bool runs_program(pid_t pid, std::filesystem::path const& program);
 
 /// Whether the process was started with `variable` ("K=V") in its environment. False for those of others.
 bool was_started_with(pid_t pid, std::string const& variable);

@@ -11,6 +11,7 @@ enum : int {
   kInsufficientResources = 10023,
   kMemoryExceeded = 10028,
   kNoMessage = 10037,
+  kSequenceNotFound = 10043,  // to delete
   kInsufficientStorage = 10047,
   kStorageExceeded = 10049,
   kDeleteFailed = 10057,  // the words tell why, too
@@ -28,7 +29,8 @@ Error error_from(json const& error, std::string const& subject) {
     return conflict("wrong_revision", "another writer was quicker on " + subject);
   bool const gone =
       number == kDeleteFailed && (words.find("no message") != std::string::npos || words == "deleted message");
-  if (number == kNoMessage || number == kNoStream || gone || error.value("code", 0) == 404)
+  if (number == kNoMessage || number == kSequenceNotFound || number == kNoStream || gone ||
+      error.value("code", 0) == 404)
     return not_found("nats_not_found", words);
   if (number == kClusterAway || number == kClusterNoLeader || number == kStreamOffline)
     return no_leader(subject, words);

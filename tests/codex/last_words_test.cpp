@@ -45,6 +45,8 @@ TEST_CASE("LastWordsHoldNoSecret") {
         "Error: invalid type: string \"[hidden]\", expected a map");
   CHECK(last_words("Error: Authorization: Bearer abcdef.ghijkl-123 refused", {}) ==
         "Error: Authorization: Bearer [hidden] refused");
+  CHECK(last_words("Error: no answer of http://me:pass@proxy:80/ (it is http://proxy:80)", {}) ==
+        "Error: no answer of http://[hidden]@proxy:80/ (it is http://proxy:80)");
   CHECK(last_words("Error: missing Bearer token", {}) == "Error: missing Bearer token");
   CHECK(last_words("Error: p4ssw0rd!! twice p4ssw0rd!! and 1", {"p4ssw0rd!!", "1", ""}) ==
         "Error: [hidden] twice [hidden] and 1");

@@ -100,7 +100,7 @@ TEST_CASE("ATokenIsRenewedWithinItsJitterAndTriedAgainEveryMinute") {
 
 TEST_CASE("ATokenThatLastsLessThanItsLeadIsRenewedASecondLaterAndNoSooner") {
   World world;
-  world.config().agent_token_lifetime_s = 40;
+  world.config().agent_token_lifetime_s = 59;
   world.spawn();
   world.until([&] { return world.bus->calls["renew_token"] > 0; }, "it is renewed");
   world.settle();

@@ -59,7 +59,7 @@ TEST_CASE("AProgramThatIsMissingIsTriedForTwoMinutesWithTheSameWaits") {
   policy.forget();
   CHECK(policy.on_missing(at(200s)).wait == 500ms);
   CHECK(policy.on_missing(at(201s)).wait == 1000ms);
-  policy.on_launched();
+  policy.on_found();
   CHECK(policy.on_missing(at(900s)).wait == 500ms);
 }
 

@@ -85,6 +85,10 @@ class Asking {
     home_.run_program("/usr/bin/tmux", {"-S", socket, "send-keys", "-t", "=ar-" + agent_ + ":", key}, "");
   }
   std::string screen() { return home_.run({"screen", agent_}).out; }
+  /// Once nothing is asked, so that the next dialog is the next request's.
+  bool no_longer_shows(std::string const& text) {
+    return Installation::eventually([&] { return screen().find(text) == std::string::npos; });
+  }
   bool shows(std::string const& text) {
     return Installation::eventually([&] { return screen().find(text) != std::string::npos; });
   }

@@ -29,6 +29,7 @@ struct Road {
   }
 };
 
+char const* const kDialog = "Do you want to proceed?";
 char const* const kQuestion =
     R"([[tool:AskUserQuestion:{"questions":[{"question":"Which color?","header":"Color","multiSelect":false,)"
     R"("options":[{"label":"Blue","description":"b"},{"label":"Red","description":"r"}]},)"
@@ -64,12 +65,12 @@ TEST_CASE("APermissionOfClaudeIsAnsweredFromEachOfTheFourPlaces") {
 
   // Over HTTP, with a reason that the model sees; the dialog goes away.
   id = cc.asks("[[bash:touch two]]")["id"];
-  CHECK(cc.shows("Do you want to proceed?"));
+  CHECK(cc.shows(kDialog));
   CHECK(cc.decide_over_http(id, {{"decision", "deny"}, {"reason", "not on a Friday"}})["status"] == "denied");
   cc.wait_done();
   CHECK(!road.made("two"));
   CHECK(road.result() == "not on a Friday");
-  CHECK(cc.screen().find("Do you want to proceed?") == std::string::npos);
+  CHECK(cc.no_longer_shows(kDialog));
   CHECK(cc.decide_over_http(id, {{"decision", "approve"}})["status"] == 409);
 
   // Over the bus.
@@ -80,8 +81,9 @@ TEST_CASE("APermissionOfClaudeIsAnsweredFromEachOfTheFourPlaces") {
   CHECK(cc.approval(id)["where"] == "bus");
 
   // At the terminal: yes, and no.
+  CHECK(cc.no_longer_shows(kDialog));
   id = cc.asks("[[bash:touch four]]")["id"];
-  CHECK(cc.shows("Do you want to proceed?"));
+  CHECK(cc.shows(kDialog));
   cc.press("1");
   CHECK(cc.ended(id)["where"] == "terminal");
   cc.wait_done();
@@ -89,8 +91,9 @@ TEST_CASE("APermissionOfClaudeIsAnsweredFromEachOfTheFourPlaces") {
   auto const too_late = cc.decide_over_http(id, {{"decision", "deny"}});
   CHECK(too_late["code"] == "already_decided");
   CHECK(too_late["detail"].get<std::string>().find("at the terminal") != std::string::npos);
+  CHECK(cc.no_longer_shows(kDialog));
   id = cc.asks("[[bash:touch five]]")["id"];
-  CHECK(cc.shows("Do you want to proceed?"));
+  CHECK(cc.shows(kDialog));
   cc.press("Escape");
   CHECK(cc.ended(id)["status"] == "answered");
   home.wait_for_state("cc", "idle");
@@ -151,8 +154,9 @@ TEST_CASE("APendingPermissionOfClaudeOutlivesTheDaemon") {
   CHECK(road.made("kept"));
 
   // Stopped in good order, it is the same; and a person may answer while no daemon runs.
+  CHECK(cc.no_longer_shows(kDialog));
   id = cc.asks("[[bash:touch alone]]")["id"];
-  CHECK(cc.shows("Do you want to proceed?"));
+  CHECK(cc.shows(kDialog));
   home.good({"down"});
   cc.press("1");
   CHECK(Installation::eventually([&] { return road.made("alone"); }));
@@ -167,13 +171,14 @@ TEST_CASE("APendingPermissionOfClaudeOutlivesTheDaemon") {
   home.good({"down"});
   std::ofstream(home.state() / "config.toml") << "[approvals]\ndeadline_s = 1\n";
   home.good({"up"});
+  CHECK(cc.no_longer_shows(kDialog));
   cc.message = home.send("cc", "[[bash:touch late]]");
   auto const expired = cc.ended(3);
   CHECK(expired["status"] == "expired");
   CHECK(expired["where"] == "deadline");
   CHECK(cc.decide_over_http(3, {{"decision", "approve"}})["code"] == "already_decided");
   home.wait_for_state("cc", "waiting");
-  CHECK(cc.shows("Do you want to proceed?"));
+  CHECK(cc.shows(kDialog));
   cc.press("1");
   cc.wait_done();
   CHECK(road.made("late"));

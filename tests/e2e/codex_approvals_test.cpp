@@ -64,7 +64,7 @@ TEST_CASE("AnApprovalOfCodexIsAnsweredFromEachOfTheFourPlaces") {
   cx.wait_done();
   CHECK(!road.made("two"));
   CHECK(road.said_to_model().find("not on a Friday") != std::string::npos);
-  CHECK(Installation::eventually([&] { return cx.screen().find(kDialog) == std::string::npos; }));
+  CHECK(cx.no_longer_shows(kDialog));
 
   id = cx.asks("[[exec:touch three]]")["id"];
   CHECK(cx.decide_over_bus(id, "approve").status == relay::CommandStatus::succeeded);
@@ -72,6 +72,7 @@ TEST_CASE("AnApprovalOfCodexIsAnsweredFromEachOfTheFourPlaces") {
   CHECK(road.made("three"));
   CHECK(cx.approval(id)["where"] == "bus");
 
+  CHECK(cx.no_longer_shows(kDialog));
   id = cx.asks("[[exec:touch four]]")["id"];
   CHECK(cx.shows(kDialog));
   cx.press("y");
@@ -132,6 +133,7 @@ TEST_CASE("APendingApprovalOfCodexOutlivesTheDaemon") {
   cx.wait_done();
   CHECK(road.made("kept"));
 
+  CHECK(cx.no_longer_shows(kDialog));
   id = cx.asks("[[exec:touch alone]]")["id"];
   CHECK(cx.shows(kDialog));
   home.good({"down"});

@@ -231,7 +231,7 @@ TEST_CASE("TheClientOfAKilledDaemonClingsToTheServerUntilTheNextDaemonOrTheServe
     ask_tmux(lab, "send-keys -t =flood: Enter");
     // Until tmux has it all, and the socket cannot take it.
     int unread = 0;
-    for (auto const deadline = Clock::now() + 20s; Clock::now() < deadline && unread < 10'000;) {
+    for (auto const deadline = Clock::now() + kPatience * 20s; Clock::now() < deadline && unread < 10'000;) {
       co_await Lab::until(flood, "300000");
       ::ioctl(ends[0], FIONREAD, &unread);
     }
@@ -251,7 +251,7 @@ TEST_CASE("TheClientOfAKilledDaemonClingsToTheServerUntilTheNextDaemonOrTheServe
       CHECK(next > 0);
       CHECK((next == server) == (end == next_daemon));
     }
-    CHECK(co_await clinging.wait(Clock::now() + 10s));
+    CHECK(co_await clinging.wait(Clock::now() + kPatience * 10s));
     ::kill(client, SIGKILL);
     ::waitpid(client, nullptr, 0);
   });
@@ -259,36 +259,40 @@ TEST_CASE("TheClientOfAKilledDaemonClingsToTheServerUntilTheNextDaemonOrTheServe
 
 TEST_CASE("AServerThatIsJustBeingKilledIsReplaced") {
   Lab lab;
-  lab.with_host([&]() -> awaitable<void> {
-    auto const socket = lab.options().socket;
-    for (int round = 0; round < 20; ++round) {
-      co_await lab.close();
-      // The order to end waits at its door when it wakes up, and then our client does, or comes a little later.
-      auto const server = listener_at(socket);
-      REQUIRE(server > 0);
-      REQUIRE(::kill(server, SIGSTOP) == 0);
-      auto const deadline = Clock::now() + 20s;
-      auto const before = clients_of(socket);
-      auto const killing = begin_tmux(lab, {"kill-server"});
-      while (clients_of(socket) == before && Clock::now() < deadline) co_await sleep_for(1ms);
-      TaskGroup tasks(lab.io.get_executor(), "test");
-      tasks.spawn("wake", [](pid_t pid, int delay) -> awaitable<void> {
-        co_await sleep_for(delay * 3ms);
-        ::kill(pid, SIGCONT);
-      }(server, round));
-      co_await lab.open();
-      co_await tasks.join();
-      CHECK(::waitpid(killing, nullptr, 0) == killing);
-      Process ended(lab.io.get_executor(), server);
-      CHECK(co_await ended.wait(deadline));
-      // Our client may have overtaken the order: then it is another server that has ended under us.
-      auto started = co_await lab.try_start("ends", kEcho);
-      while (!started && started.error().code == "tmux_gone" && Clock::now() < deadline)
-        started = co_await lab.try_start("ends", kEcho);
-      REQUIRE_MESSAGE(started.has_value(), started.error().message);
-      CHECK(listener_at(socket) != server);
-    }
-  });
+  lab.with_host(
+      [&]() -> awaitable<void> {
+        auto const socket = lab.options().socket;
+        for (int round = 0; round < 20; ++round) {
+          co_await lab.close();
+          // The order to end waits at its door when it wakes up, and then our client does, or comes a little later.
+          auto const server = listener_at(socket);
+          REQUIRE(server > 0);
+          REQUIRE(::kill(server, SIGSTOP) == 0);
+          auto const deadline = Clock::now() + kPatience * 20s;
+          auto const before = clients_of(socket);
+          auto const killing = begin_tmux(lab, {"kill-server"});
+          while (clients_of(socket) == before && Clock::now() < deadline) co_await sleep_for(1ms);
+          TaskGroup tasks(lab.io.get_executor(), "test");
+          tasks.spawn("wake", [](pid_t pid, int delay) -> awaitable<void> {
+            co_await sleep_for(delay * 3ms);
+            ::kill(pid, SIGCONT);
+          }(server, round));
+          co_await lab.open();
+          co_await tasks.join();
+          Process order(lab.io.get_executor(), killing);
+          REQUIRE(co_await order.wait(deadline));
+          ::waitpid(killing, nullptr, 0);
+          Process ended(lab.io.get_executor(), server);
+          CHECK(co_await ended.wait(deadline));
+          // Our client may have overtaken the order: then it is another server that has ended under us.
+          auto started = co_await lab.try_start("ends", kEcho);
+          while (!started && started.error().code == "tmux_gone" && Clock::now() < deadline)
+            started = co_await lab.try_start("ends", kEcho);
+          REQUIRE_MESSAGE(started.has_value(), started.error().message);
+          CHECK(listener_at(socket) != server);
+        }
+      },
+      180s);
 }
 
 TEST_CASE("TwoHostsDoNotMeet") {
