@@ -22,6 +22,14 @@ enum : int {
   kWrongLastMessage = 10164
 };
 
+/// What every write leaves free: other daemons write at the same time, and every record has more around it.
+constexpr std::int64_t kSpare = 4096;
+
+Error full_error(std::string const& subject, std::string const& words) {
+  return unavailable("disk_full", "NATS stores no more on " + subject + ": " + words +
+                                      "; raise the stream's limits or free space on the server");
+}
+
 Error error_from(json const& error, std::string const& subject) {
   auto const number = error.value("err_code", 0);
   auto const words = error.value("description", std::string("no description"));
@@ -39,9 +47,7 @@ Error error_from(json const& error, std::string const& subject) {
                     words.find("maximum bytes") != std::string::npos ||
                     words.find("maximum messages") != std::string::npos ||
                     words.find("no space left") != std::string::npos;
-  if (full)
-    return unavailable("disk_full", "NATS stores no more on " + subject + ": " + words +
-                                        "; raise the stream's limits or free space on the server");
+  if (full) return full_error(subject, words);
   return unavailable("nats_refused",
                      "NATS refuses " + subject + ": " + words + " (error " + std::to_string(number) + ")");
 }
@@ -75,6 +81,13 @@ awaitable<Result<Published>> JetStream::publish(Publication publication) {
     out.headers.emplace_back("Nats-Expected-Last-Subject-Sequence", std::to_string(*publication.expected));
   if (!publication.message_id.empty()) out.headers.emplace_back("Nats-Msg-Id", std::move(publication.message_id));
   if (publication.tombstone) out.headers.emplace_back("KV-Operation", "DEL");
+  if (auto const bound = bounds_.find(stream_of(subject)); bound != bounds_.end()) {
+    auto const room = co_await check_room(bound->second, subject, out.data.size());
+    if (!room) {
+      if (storage_.note(room.error())) full_ = stream_of(subject);
+      co_return room.error();
+    }
+  }
   auto const in = co_await ask(std::move(out));
   if (!in) co_return in.error();
   auto const answer = answer_in(*in, subject);
@@ -84,6 +97,23 @@ awaitable<Result<Published>> JetStream::publish(Publication publication) {
   }
   if (full_ == stream_of(subject)) storage_.clear();
   co_return Published{answer->value("seq", std::uint64_t{0}), answer->value("duplicate", false)};
+}
+
+void JetStream::bound(std::string const& stream, std::string const& subject, std::int64_t max_bytes) {
+  if (max_bytes > 0)
+    bounds_[std::string(stream_of(subject))] = {stream, max_bytes};
+  else
+    bounds_.erase(std::string(stream_of(subject)));
+}
+
+awaitable<Result<void>> JetStream::check_room(Bound bound, std::string const& subject, std::size_t size) {
+  auto const info = co_await stream_info(bound.stream);
+  if (!info) co_return info.error();
+  auto const used = object_at(*info, "state").value("bytes", std::int64_t{0});
+  if (used + static_cast<std::int64_t>(size) + kSpare > bound.max_bytes)
+    co_return full_error(subject, "maximum bytes reached (" + std::to_string(used) + " of " +
+                                      std::to_string(bound.max_bytes) + ", " + std::to_string(kSpare) + " stay free)");
+  co_return Result<void>();
 }
 
 awaitable<Result<std::optional<Stored>>> JetStream::direct(std::string stream, json request) {

@@ -6,6 +6,8 @@
 #include "relay/nats/connection.hpp"
 #include "relay/storage_fault.hpp"
 
+#include <functional>
+#include <map>
 #include <optional>
 
 namespace ar::relay::nats {
@@ -33,7 +35,11 @@ class JetStream {
   void use(std::shared_ptr<Connection> connection) { connection_ = std::move(connection); }
   std::shared_ptr<Connection> const& connection() const { return connection_; }
 
+  /// Into a bounded stream only with room to spare: nats-server 2.9 lets in what just fits without its own overhead,
+  /// and drops the stream's oldest message for it, whatever was asked of it.
   awaitable<Result<Published>> publish(Publication publication);
+  /// The stream takes at most so many bytes; none when not positive. `subject`: its subjects'.
+  void bound(std::string const& stream, std::string const& subject, std::int64_t max_bytes);
   StorageFault const& storage() const { return storage_; }  ///< of what was published
   awaitable<Result<std::optional<Stored>>> last(std::string stream, std::string subject);
   awaitable<Result<std::optional<Stored>>> at(std::string stream, std::uint64_t sequence);
@@ -47,9 +53,15 @@ class JetStream {
 
  private:
   awaitable<Result<Incoming>> ask(Outgoing message, std::optional<milliseconds> limit = std::nullopt);
+  struct Bound {
+    std::string stream;
+    std::int64_t max_bytes = 0;
+  };
+  awaitable<Result<void>> check_room(Bound bound, std::string const& subject, std::size_t size);
   awaitable<Result<std::optional<Stored>>> direct(std::string stream, json request);
   milliseconds limit_;
   std::shared_ptr<Connection> connection_;
+  std::map<std::string, Bound, std::less<>> bounds_;  ///< by what its subjects have in common
   StorageFault storage_;
   std::string full_;  ///< where it was: each stream has a limit of its own, and only a write to this one clears it
 };

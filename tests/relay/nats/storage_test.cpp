@@ -137,6 +137,26 @@ TEST_CASE("FullStoreOfMessagesThatNobodyReadHasRoomOnceTheyAreForgotten") {
   CHECK(refused.empty());
 }
 
+TEST_CASE("FullStoreDropsNothingForWhatAlmostFits") {
+  NatsServer server;
+  net::io_context io;
+  auto options = server.options();
+  options.max_bytes = 64 << 10;
+  LiveBus bus(io, options);
+  std::size_t sent = 0;
+  for (std::size_t size = 4000; size > 0; size = size * 9 / 10)
+    for (bool full = false; !full;) {
+      auto const done = bus.get(bus->send(message_to("worker", std::string(size, 'x'))));
+      if (!done) REQUIRE(done.error().code == "disk_full");
+      full = !done;
+      sent += full ? 0 : 1;
+    }
+  ServerSide side(io, options);
+  auto const info = side.ask([&] { return side.js.stream_info(options.prefix + "-messages"); });
+  CHECK(info->at("state").at("messages") == sent);
+  CHECK(info->at("state").at("first_seq") == 1);
+}
+
 TEST_CASE("FullStoreTellsOfEveryMessageThatItForgets") {
   // Such as weigh more than the notices about them, and such as weigh less, for which no room can be made at once.
   std::vector<std::size_t> sizes;
