@@ -176,12 +176,13 @@ awaitable<Result<void>> TmuxControl::connect() {
     Process ending(executor_, listener);
     if (ending.exited() || listener_at(options_.socket) != listener) {
       asked_to_end.reset();
-      (void)co_await sleep_for(kEnding);
+      bool const slept = co_await sleep_for(kEnding);
+      if (!slept) co_return attached;
       continue;
     }
     if (code == "tmux_ending") {
       // Others have reasons of their own to send us away.
-      if (!runs_program(listener, program_)) co_return cannot_use(options_.socket, attached.error().message);
+      if (runs_another(listener, program_)) co_return cannot_use(options_.socket, attached.error().message);
       bool const late = asked_to_end && Clock::now() > *asked_to_end + kFarewell;
       if (late)
         spdlog::warn("the tmux server at {} (process {}) does not finish ending and is killed",

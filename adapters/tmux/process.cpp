@@ -96,9 +96,10 @@ pid_t listener_at(std::filesystem::path const& socket) {
   return pid;
 }
 
-bool runs_program(pid_t pid, std::filesystem::path const& program) {
+bool runs_another(pid_t pid, std::filesystem::path const& program) {
   std::error_code ec;
-  return std::filesystem::equivalent("/proc/" + std::to_string(pid) + "/exe", program, ec) && !ec;
+  bool const same = std::filesystem::equivalent("/proc/" + std::to_string(pid) + "/exe", program, ec);
+  return !ec && !same;
 }
 
 bool was_started_with(pid_t pid, std::string const& variable) {

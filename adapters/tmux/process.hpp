@@ -35,8 +35,9 @@ class Process {
 /// The process that listens at a Unix socket. 0: nobody does, as far as we see. -1: one that does not let us ask.
 pid_t listener_at(std::filesystem::path const& socket);
 
-/// Whether the process runs this very file: false for one whose file an update has replaced.
-bool runs_program(pid_t pid, std::filesystem::path const& program);
+/// Whether the process is known to run another file than this one; an update may have replaced its own. False for one
+/// that is just ending.
+bool runs_another(pid_t pid, std::filesystem::path const& program);
 
 /// Whether the process was started with `variable` ("K=V") in its environment. False for those of others.
 bool was_started_with(pid_t pid, std::string const& variable);
