@@ -186,11 +186,12 @@ awaitable<void> Link::tell_statuses() {
   }
 }
 
-void Link::failed(Error const& error) {
+/// `as`: what it is to the log's gate; a loss is one, in whatever words the sockets put it.
+void Link::failed(Error const& error, std::string const& as) {
   problem_ = error;
   problem_.kind = ErrorKind::unavailable;
   state_ = error.code == "nats_auth_failed" ? State::auth_failed : State::backoff;
-  if (core_.failures.should_log("connection", error.message)) spdlog::warn("nats: {}", error.message);
+  if (core_.failures.should_log("connection", as)) spdlog::warn("nats: {}", error.message);
 }
 
 awaitable<void> Link::run() {
@@ -213,9 +214,10 @@ awaitable<void> Link::run() {
       co_await tell_statuses();
       co_await stay();
       failed(nats_away("the connection to NATS was lost, and is made anew: " +
-                       (problem_.message.empty() ? core_.js.connection()->why_lost() : problem_.message)));
+                       (problem_.message.empty() ? core_.js.connection()->why_lost() : problem_.message)),
+             "lost");
     } else {
-      failed(connected.error());
+      failed(connected.error(), connected.error().message);
     }
     first_ = false;
     changed_.notify_all();

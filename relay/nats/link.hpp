@@ -32,7 +32,7 @@ class Link {
   awaitable<Result<void>> replay(Feed& feed);
   awaitable<void> stay();
   bool any_broken() const;
-  void failed(Error const& error);
+  void failed(Error const& error, std::string const& as);
   awaitable<void> tell_statuses();
   struct KeptStatus {
     std::string status;
