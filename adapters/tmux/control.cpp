@@ -182,7 +182,7 @@ awaitable<Result<void>> TmuxControl::connect() {
     }
     if (code == "tmux_ending") {
       // Others have reasons of their own to send us away.
-      if (runs_another(listener, program_)) co_return cannot_use(options_.socket, attached.error().message);
+      if (runs_another(listener, program_)) co_return cannot_use(options_.socket, "it hangs up on us");
       bool const late = asked_to_end && Clock::now() > *asked_to_end + kFarewell;
       if (late)
         spdlog::warn("the tmux server at {} (process {}) does not finish ending and is killed",

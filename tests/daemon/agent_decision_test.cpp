@@ -1,21 +1,11 @@
 // Answers to permission requests that come as commands from the bus (spec 1.5): who may decide what, and when not.
+#include "approval_request.hpp"
 #include "world.hpp"
 
 using namespace ar;
 using namespace ar::test;
-using adapters::ApprovalRequest;
-using adapters::Decision;
 
 namespace {
-
-ApprovalRequest request(std::string key = "k") {
-  ApprovalRequest request;
-  request.key = std::move(key);
-  request.tool = "Bash";
-  request.summary = "Bash: touch x";
-  request.choices = {Decision::approve, Decision::deny, Decision::abort};
-  return request;
-}
 
 /// One agent that asks, and the commands that answer.
 struct Desk {
@@ -27,7 +17,7 @@ struct Desk {
     ask();
   }
   void ask() {
-    world.script.emit(adapters::Asked{request()});
+    world.script.emit(adapters::Asked{touch_request("k")});
     world.until([&] { return !world.approvals().pending_of("a").empty(); }, "it asks");
   }
   std::int64_t send(json params) { return world.command("agent.permissionDecision", std::move(params)); }
@@ -165,7 +155,7 @@ TEST_CASE("ADecisionAfterTheDeadlineIsTooLate") {
 
 TEST_CASE("AnAgentsCommandDecidesNoRequestOfAnotherAgent") {
   Desk desk;
-  desk.world.approvals().asked("b", "p", request("of b"), true);
+  desk.world.approvals().asked("b", "p", touch_request("of b"), true);
   auto const error = desk.refusal(desk.send({{"approvalId", 2}, {"decision", "approve"}}));
   CHECK(error["code"] == "not_its_approval");
   CHECK(desk.status(2) == "pending");

@@ -1,6 +1,7 @@
 // The book of approvals on a frozen clock: who was first, deadlines, and what a restart leaves.
 #include "daemon/approvals.hpp"
 
+#include "approval_request.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
@@ -9,19 +10,10 @@
 using namespace ar;
 using namespace ar::daemon;
 using namespace std::chrono_literals;
-using adapters::ApprovalRequest;
 using adapters::Decision;
+using ar::test::touch_request;
 
 namespace {
-
-ApprovalRequest request(std::string key) {
-  ApprovalRequest request;
-  request.key = std::move(key);
-  request.tool = "Bash";
-  request.summary = "Bash: touch x";
-  request.choices = {Decision::approve, Decision::deny, Decision::abort};
-  return request;
-}
 
 /// One life of the daemon, as far as approvals go.
 struct Life {
@@ -77,7 +69,7 @@ TEST_CASE("TheFirstDecisionWinsAndTheOthersAreToldWho") {
   Life life(room.io, room.file);
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    life.book->asked("a", "p", request("k"), true);
+    life.book->asked("a", "p", touch_request("k"), true);
     CHECK(life.book->pending_of("a").size() == 1);
     auto const first = co_await life.decide(1, "approve");
     REQUIRE(first.has_value());
@@ -103,9 +95,9 @@ TEST_CASE("ThePersonAtTheTerminalMayBeFirst") {
   Life life(room.io, room.file);
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    life.book->asked("a", "p", request("k1"), true);
-    life.book->asked("a", "p", request("k2"), true);
-    life.book->asked("b", "p", request("k3"), true);
+    life.book->asked("a", "p", touch_request("k1"), true);
+    life.book->asked("a", "p", touch_request("k2"), true);
+    life.book->asked("b", "p", touch_request("k3"), true);
     life.book->ended("a", "k1", true);
     auto const late = co_await life.decide(1, "deny");
     REQUIRE(!late.has_value());
@@ -125,7 +117,7 @@ TEST_CASE("OnlyWhatIsThereAndOnesOwnCanBeDecided") {
   Life life(room.io, room.file);
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    life.book->asked("a", "p", request("k"), true);
+    life.book->asked("a", "p", touch_request("k"), true);
     CHECK((co_await life.decide(9, "approve")).error().code == "no_such_approval");
     CHECK((co_await life.decide(1, "approve", "b")).error().kind == ErrorKind::forbidden);
     CHECK((co_await life.decide(1, "approve-session")).error().code == "wrong_decision");
@@ -142,7 +134,7 @@ TEST_CASE("ADeadlineDeniesOrLeavesItToTheTerminal") {
     Life life(room.io, room.file, {60s, deny});
     test::run(room.io, [&]() -> awaitable<void> {
       co_await life.begin();
-      life.book->asked("a", "p", request("k"), true);
+      life.book->asked("a", "p", touch_request("k"), true);
       (void)co_await life.journal->committed();
     });
     test::advance(room.io, room.clock, 59s);
@@ -168,7 +160,7 @@ TEST_CASE("WithoutAnybodyToAskItIsDeniedAtOnce") {
   Life life(room.io, room.file, {60s, false});
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    life.book->asked("a", "p", request("k"), false);
+    life.book->asked("a", "p", touch_request("k"), false);
     (void)co_await life.journal->committed();
     CHECK(co_await life.status(1) == "denied");
     REQUIRE(life.told.size() == 1);
@@ -184,9 +176,9 @@ TEST_CASE("APendingOneSurvivesTheDaemonAndIsFoundAgainUnderItsKey") {
     Life life(room.io, room.file, {600s, false});
     test::run(room.io, [&]() -> awaitable<void> {
       co_await life.begin();
-      life.book->asked("a", "p", request("k1"), true);
-      life.book->asked("a", "p", request("k2"), true);
-      life.book->asked("a", "p", request("k3"), true);
+      life.book->asked("a", "p", touch_request("k1"), true);
+      life.book->asked("a", "p", touch_request("k2"), true);
+      life.book->asked("a", "p", touch_request("k3"), true);
       (void)co_await life.decide(2, "deny");
       co_await life.end();
     });
@@ -202,17 +194,17 @@ TEST_CASE("APendingOneSurvivesTheDaemonAndIsFoundAgainUnderItsKey") {
     tasks.spawn("early", early());
     co_await net::post(room.io, net::use_awaitable);
     CHECK(!decided);
-    life.book->asked("a", "p", request("k1"), true);
+    life.book->asked("a", "p", touch_request("k1"), true);
     co_await tasks.join();
     CHECK(decided);
     CHECK(life.book->pending_of("a").size() == 1);
     REQUIRE(life.told.size() == 1);
     // Asked again although it was decided: the provider has not heard of it.
-    life.book->asked("a", "p", request("k2"), true);
+    life.book->asked("a", "p", touch_request("k2"), true);
     REQUIRE(life.told.size() == 2);
     CHECK(life.told[1].answer.decision == Decision::deny);
     // The same key of another process is another request.
-    life.book->asked("a", "p2", request("k1"), true);
+    life.book->asked("a", "p2", touch_request("k1"), true);
     CHECK(co_await life.status(4) == "pending");
     life.book->withdraw("a");
     CHECK(co_await life.status(3) == "withdrawn");
@@ -227,7 +219,7 @@ TEST_CASE("OneThatIsNotAskedAgainCannotBeDecidedFromHere") {
     Life life(room.io, room.file);
     test::run(room.io, [&]() -> awaitable<void> {
       co_await life.begin();
-      life.book->asked("a", "p", request("k"), true);
+      life.book->asked("a", "p", touch_request("k"), true);
       co_await life.end();
     });
   }
@@ -257,7 +249,7 @@ TEST_CASE("ListsComeNewestFirstInPagesByAgentAndStatus") {
   Life life(room.io, room.file);
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    for (int i = 1; i <= 5; ++i) life.book->asked(i % 2 ? "a" : "b", "p", request("k" + std::to_string(i)), true);
+    for (int i = 1; i <= 5; ++i) life.book->asked(i % 2 ? "a" : "b", "p", touch_request("k" + std::to_string(i)), true);
     (void)co_await life.decide(3, "approve");
     Approvals::Filter filter;
     filter.limit = 2;
