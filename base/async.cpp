@@ -70,22 +70,35 @@ TaskGroup::~TaskGroup() {
   if (!tasks_.empty()) spdlog::critical("bug: task group {} destroyed with {} running tasks", name_, tasks_.size());
 }
 
-void TaskGroup::spawn(std::string name, awaitable<void> task) {
+namespace {
+
+/// What ended a task; empty: it returned, or its group has stopped it.
+std::string cause_of(std::exception_ptr const& error) {
+  if (!error) return {};
+  try {
+    std::rethrow_exception(error);
+  } catch (boost::system::system_error const& e) {
+    return e.code() == net::error::operation_aborted ? std::string() : e.what();
+  } catch (std::exception const& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception of an unknown type";
+  }
+}
+
+}  // namespace
+
+void TaskGroup::spawn(std::string name, awaitable<void> task) { spawn_vital(std::move(name), std::move(task), {}); }
+
+void TaskGroup::spawn_vital(std::string name, awaitable<void> task, OnDeath on_death) {
   auto const place = tasks_.emplace(tasks_.end());
   place->name = std::move(name);
-  auto done = [this, place](std::exception_ptr error) {
-    if (error) {
-      try {
-        std::rethrow_exception(error);
-      } catch (boost::system::system_error const& e) {
-        if (e.code() != net::error::operation_aborted)  // stopped by us: the normal end
-          spdlog::error("task {}/{} ended by an exception: {}", name_, place->name, e.what());
-      } catch (std::exception const& e) {
-        spdlog::error("task {}/{} ended by an exception: {}", name_, place->name, e.what());
-      }
-    }
+  auto done = [this, place, on_death = std::move(on_death)](std::exception_ptr error) {
+    auto const why = cause_of(error);
+    if (!why.empty()) spdlog::error("task {}/{} ended by an exception: {}", name_, place->name, why);
     tasks_.erase(place);
     ended_.notify_all();
+    if (!why.empty() && on_death) on_death(why);
   };
   net::co_spawn(executor_, std::move(task), net::bind_cancellation_slot(place->cancel.slot(), std::move(done)));
 }

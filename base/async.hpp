@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <string>
 #include <utility>
@@ -74,12 +75,18 @@ class AsyncMutex {
 /// outlives its owner: await stop() before destroying the group. io thread only.
 class TaskGroup {
  public:
+  /// Told what the exception said, after the task has left the group.
+  using OnDeath = std::function<void(std::string const& why)>;
+
   TaskGroup(Executor executor, std::string name);
   ~TaskGroup();
   TaskGroup(TaskGroup const&) = delete;
   TaskGroup& operator=(TaskGroup const&) = delete;
 
   void spawn(std::string name, awaitable<void> task);
+  /// A task without which its owner cannot do its work. An exception that ends it is the owner's to act on: `on_death`
+  /// makes the fault visible, since nothing restarts the task.
+  void spawn_vital(std::string name, awaitable<void> task, OnDeath on_death);
   /// Cancels all tasks and waits until each has ended.
   awaitable<void> stop();
   /// Waits until each task has ended by itself.

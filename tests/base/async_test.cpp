@@ -50,6 +50,34 @@ TEST_CASE("MutexServesInOrderAndSurvivesACancelledWaiter") {
   CHECK(order == std::vector<int>{1, 3});
 }
 
+TEST_CASE("AVitalTaskThatThrowsTellsItsOwner") {
+  net::io_context io;
+  TaskGroup group(io.get_executor(), "test");
+  std::vector<std::string> deaths;
+  auto const tell = [&](std::string const& why) { deaths.push_back(why); };
+  auto throws = []() -> awaitable<void> {
+    (void)co_await sleep_for(1ms);
+    throw std::runtime_error("a damaged row");
+  };
+  auto throws_something = []() -> awaitable<void> {
+    (void)co_await sleep_for(1ms);
+    throw 7;
+  };
+  auto returns = []() -> awaitable<void> { co_return; };
+  auto waits = []() -> awaitable<void> { (void)co_await sleep_for(1h); };
+  group.spawn_vital("throws", throws(), tell);
+  group.spawn_vital("something", throws_something(), tell);
+  group.spawn_vital("returns", returns(), tell);
+  group.spawn_vital("waits", waits(), tell);
+  auto stop = [&]() -> awaitable<void> {
+    while (group.size() > 1) (void)co_await sleep_for(1ms);
+    co_await group.stop();
+  };
+  test::run(io, stop);
+  io.run();
+  CHECK(deaths == std::vector<std::string>{"a damaged row", "an exception of an unknown type"});
+}
+
 TEST_CASE("TaskGroupStopsWhatRunsAndReportsWhatThrows") {
   net::io_context io(1);
   TaskGroup group(io.get_executor(), "test");
