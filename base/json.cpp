@@ -29,19 +29,25 @@ int depth_of(std::string_view text) {
 }
 }  // namespace
 
-Result<json> parse_object(std::string_view text) {
+Result<json> parse_json(std::string_view text) {
   if (depth_of(text) > 64)
     return Error{ErrorKind::invalid, "invalid_json", "the JSON is nested deeper than 64 levels; send it flatter"};
   try {
-    json value = json::parse(text);
-    if (!value.is_object())
-      return Error{ErrorKind::invalid, "invalid_json",
-                   std::string("expected a JSON object, got ") + value.type_name() + "; send {...}"};
-    return ok(std::move(value));
+    return ok(json::parse(text));
   } catch (json::parse_error const& e) {
     return Error{ErrorKind::invalid, "invalid_json",
                  "malformed JSON at byte " + std::to_string(e.byte) + "; check quotes, commas and that it is whole"};
+  } catch (json::out_of_range const&) {
+    return Error{ErrorKind::invalid, "invalid_json", "a number in the JSON is too large; send one below 1e308"};
   }
+}
+
+Result<json> parse_object(std::string_view text) {
+  auto value = parse_json(text);
+  if (value && !value->is_object())
+    return Error{ErrorKind::invalid, "invalid_json",
+                 std::string("expected a JSON object, got ") + value->type_name() + "; send {...}"};
+  return value;
 }
 
 std::string text_at(json const& value, std::initializer_list<char const*> keys) {

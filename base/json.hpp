@@ -19,7 +19,10 @@ using nlohmann::json;
 /// A Result that holds `value`. (Written out because json converts to and from nearly everything, an Error included.)
 inline Result<json> ok(json value) { return Result<json>(boost::system::in_place_value, std::move(value)); }
 
-/// Refuses anything but one JSON object, at most 64 levels deep; the message says where it stopped.
+/// JSON that somebody else wrote: at most 64 levels deep, with numbers that can be held. Never throws; the message
+/// says where it stopped. The one place that parses what a sender, a provider or a file says.
+Result<json> parse_json(std::string_view text);
+/// Refuses anything but one object.
 Result<json> parse_object(std::string_view text);
 /// True for well-formed UTF-8: bodies that are not cannot be stored or sent as JSON.
 bool is_utf8(std::string_view text);

@@ -13,6 +13,16 @@ TEST_CASE("ParseErrorsSayWhere") {
   CHECK_FALSE(parse_object("").has_value());
 }
 
+TEST_CASE("WhatSomebodyElseWroteNeverThrows") {
+  CHECK(parse_json("[1]")->size() == 1);
+  CHECK(parse_json(std::string(64, '[') + std::string(64, ']')).has_value());
+  CHECK_FALSE(parse_json(std::string(65, '[') + std::string(65, ']')).has_value());
+  CHECK_FALSE(parse_json(std::string(100'000, '{')).has_value());
+  CHECK(parse_json("{\"at\":1e400}").error().message.find("too large") != std::string::npos);
+  CHECK(parse_object("{\"at\":-1e400}").error().code == "invalid_json");
+  CHECK_FALSE(parse_json("\xff").has_value());
+}
+
 TEST_CASE("FieldReaderNamesTheFirstWrongField") {
   json const body = {{"name", "a"}, {"count", "three"}, {"tags", {"x", "y"}}};
   FieldReader in(body);
