@@ -34,6 +34,10 @@ struct MessageFilter {
   int limit = 100;                      ///< 1 to 1000
 };
 
+/// What a lease that is given back counts as: one of the message's deliveries, or, where nobody has tried the work,
+/// none.
+enum class Tried { yes, no };
+
 /// The code of the refusal of a token that was good once, so that nobody replaces it by himself.
 inline constexpr char kRevokedToken[] = "token_revoked";
 
@@ -93,8 +97,9 @@ class Bus {
   /// Errors for these three: claim_lost when the token is not the present one.
   virtual awaitable<Result<Claim>> renew(MessageId id, std::string token) = 0;
   /// A lease that ends without finish, by time or by release, takes the holder's read mark back; the last of
-  /// max_deliveries makes the message a dead letter.
-  virtual awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay) = 0;
+  /// max_deliveries makes the message a dead letter. `Tried::no`: the count is as before the claim.
+  virtual awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay,
+                                          Tried tried = Tried::yes) = 0;
   /// Finishing marks it read by the holder as well. Finishing twice with the same token is fine.
   virtual awaitable<Result<void>> finish(MessageId id, std::string token) = 0;
   virtual awaitable<Result<std::vector<DeadLetter>>> dead_letters() = 0;

@@ -53,7 +53,7 @@ Result<Lease> held_lease(Database& db, Moment now, MessageId id, std::string con
   return *lease;
 }
 
-/// Back to the others, or to the dead letters when that was the last delivery. True: claimable (again, at
+/// Back to the others, or to the dead letters when that was the last of its `deliveries`. True: claimable (again, at
 /// `not_before`).
 bool end_lease(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& holder,
                int deliveries, std::optional<WallTime> not_before) {
@@ -66,9 +66,9 @@ bool end_lease(Database& db, BusLimits const& limits, Moment now, MessageId id, 
   std::optional<std::int64_t> later;
   if (not_before) later = to_millis(*not_before);
   run(db,
-      "UPDATE messages SET state = 'live', holder = NULL, token = NULL, lease_until = NULL, not_before = ?2"
-      " WHERE id = ?1",
-      id, later);
+      "UPDATE messages SET state = 'live', holder = NULL, token = NULL, lease_until = NULL, not_before = ?2,"
+      " deliveries = ?3 WHERE id = ?1",
+      id, later, deliveries);
   return true;
 }
 
@@ -115,7 +115,7 @@ Result<Claim> renew(Database& db, BusLimits const& limits, Moment now, MessageId
 }
 
 Result<void> release(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& token,
-                     milliseconds delay, Changes& changes) {
+                     milliseconds delay, Tried tried, Changes& changes) {
   if (delay < milliseconds(0) || delay > limits.retention)
     return invalid("delay", "delay must be from 0 to the retention time of messages");
   Transaction transaction(db);
@@ -123,7 +123,8 @@ Result<void> release(Database& db, BusLimits const& limits, Moment now, MessageI
   if (!lease) return lease.error();
   std::optional<WallTime> not_before;
   if (delay > milliseconds(0)) not_before = now.steady + delay;
-  bool const claimable = end_lease(db, limits, now, id, lease->holder, lease->deliveries, not_before);
+  int const deliveries = lease->deliveries - (tried == Tried::no ? 1 : 0);
+  bool const claimable = end_lease(db, limits, now, id, lease->holder, deliveries, not_before);
   std::optional<Message> again;
   if (claimable && !not_before) again = load_message(db, id);
   transaction.commit();

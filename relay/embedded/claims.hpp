@@ -7,7 +7,7 @@ namespace ar::relay::embedded {
 Result<Claim> claim(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& agent_id);
 Result<Claim> renew(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& token);
 Result<void> release(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& token,
-                     milliseconds delay, Changes& changes);
+                     milliseconds delay, Tried tried, Changes& changes);
 Result<void> finish(Database& db, Moment now, MessageId id, std::string const& token);
 Result<std::vector<DeadLetter>> dead_letters(Database& db);
 Result<void> requeue(Database& db, Moment now, MessageId id, Changes& changes);

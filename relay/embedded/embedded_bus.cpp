@@ -172,9 +172,9 @@ class Implementation final : public EmbeddedBus {
       return embedded::renew(core.db(), core.limits, core.now, id, token);
     });
   }
-  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay) override {
-    return call<void>([id, token = std::move(token), delay](Core& core) {
-      return embedded::release(core.db(), core.limits, core.now, id, token, delay, core.changes);
+  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay, Tried tried) override {
+    return call<void>([id, token = std::move(token), delay, tried](Core& core) {
+      return embedded::release(core.db(), core.limits, core.now, id, token, delay, tried, core.changes);
     });
   }
   awaitable<Result<void>> finish(MessageId id, std::string token) override {

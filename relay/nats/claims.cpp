@@ -70,11 +70,16 @@ awaitable<Result<Claim>> renew(Core& core, MessageId id, std::string token) {
   co_return claim;
 }
 
-awaitable<Result<void>> release(Core& core, MessageId id, std::string token, milliseconds delay) {
+awaitable<Result<void>> release(Core& core, MessageId id, std::string token, milliseconds delay, Tried tried) {
   if (delay < milliseconds(0) || delay > core.limits.retention)
     co_return invalid("delay", "delay must be from 0 to the retention time of messages");
-  LeaseChange change = [id, delay, hash = sha256_hex(token)](Entry const&, Lease& lease, WallTime now) -> Result<bool> {
+  LeaseChange change = [id, delay, tried, hash = sha256_hex(token)](Entry const&, Lease& lease,
+                                                                    WallTime now) -> Result<bool> {
     if (lease.state != LeaseState::held || !proves(lease, hash)) return claim_lost(id, lease);
+    if (tried == Tried::no) {
+      --lease.deliveries;
+      lease.last = false;
+    }
     lease.until = now;  // let go: what ends by time ends now
     lease = settled(std::move(lease), now);
     if (lease.state == LeaseState::free && delay > milliseconds(0)) lease.not_before = now + delay;

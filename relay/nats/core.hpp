@@ -73,7 +73,7 @@ awaitable<Result<void>> waive_reply(Core& core, MessageId id, std::string agent_
 
 awaitable<Result<Claim>> claim(Core& core, MessageId id, std::string agent_id);
 awaitable<Result<Claim>> renew(Core& core, MessageId id, std::string token);
-awaitable<Result<void>> release(Core& core, MessageId id, std::string token, milliseconds delay);
+awaitable<Result<void>> release(Core& core, MessageId id, std::string token, milliseconds delay, Tried tried);
 awaitable<Result<void>> finish(Core& core, MessageId id, std::string token);
 awaitable<Result<std::vector<DeadLetter>>> dead_letters(Core& core);
 awaitable<Result<void>> requeue(Core& core, MessageId id);

@@ -58,8 +58,8 @@ class Implementation final : public NatsBus {
   awaitable<Result<Claim>> renew(MessageId id, std::string token) override {
     return call<Claim>(nats::renew(core_, id, std::move(token)));
   }
-  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay) override {
-    return call<void>(nats::release(core_, id, std::move(token), delay));
+  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay, Tried tried) override {
+    return call<void>(nats::release(core_, id, std::move(token), delay, tried));
   }
   awaitable<Result<void>> finish(MessageId id, std::string token) override {
     return call<void>(nats::finish(core_, id, std::move(token)));

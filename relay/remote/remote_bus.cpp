@@ -173,9 +173,10 @@ class Implementation final : public RemoteBus {
       forget_unless_away(id, token, claim.error());
     co_return claim;
   }
-  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay) override {
-    auto done =
-        nothing(co_await calls_.post(of(id, "/release"), {{"token", token}, {"delayMs", delay.count()}}, false));
+  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay, Tried tried) override {
+    json body = {{"token", token}, {"delayMs", delay.count()}};
+    if (tried == Tried::no) body["untried"] = true;
+    auto done = nothing(co_await calls_.post(of(id, "/release"), std::move(body), false));
     forget_unless_away(id, token, done);
     co_return done;
   }

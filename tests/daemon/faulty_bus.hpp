@@ -43,7 +43,9 @@ class FaultyBus final : public relay::Bus {
     return through("unread", real_.unread(std::move(who), limit, after));
   }
 
-  awaitable<Result<relay::Sent>> send(relay::NewMessage m) override { return real_.send(std::move(m)); }
+  awaitable<Result<relay::Sent>> send(relay::NewMessage m) override {
+    return through("send", real_.send(std::move(m)));
+  }
   awaitable<Result<relay::Message>> message(relay::MessageId id) override { return real_.message(id); }
   awaitable<Result<std::vector<relay::Message>>> messages(relay::MessageFilter f) override {
     return real_.messages(std::move(f));
@@ -58,7 +60,7 @@ class FaultyBus final : public relay::Bus {
     return real_.reactions(id);
   }
   awaitable<Result<std::vector<relay::Message>>> reply_obligations(std::string agent) override {
-    return real_.reply_obligations(std::move(agent));
+    return through("reply_obligations", real_.reply_obligations(std::move(agent)));
   }
   awaitable<Result<void>> waive_reply(relay::MessageId id, std::string agent) override {
     return real_.waive_reply(id, std::move(agent));
@@ -69,8 +71,9 @@ class FaultyBus final : public relay::Bus {
   awaitable<Result<relay::Claim>> renew(relay::MessageId id, std::string token) override {
     return through("renew", real_.renew(id, std::move(token)));
   }
-  awaitable<Result<void>> release(relay::MessageId id, std::string token, milliseconds delay) override {
-    return real_.release(id, std::move(token), delay);
+  awaitable<Result<void>> release(relay::MessageId id, std::string token, milliseconds delay,
+                                  relay::Tried tried) override {
+    return through("release", real_.release(id, std::move(token), delay, tried));
   }
   awaitable<Result<void>> finish(relay::MessageId id, std::string token) override {
     return through("finish", real_.finish(id, std::move(token)));
@@ -105,7 +108,7 @@ class FaultyBus final : public relay::Bus {
     return real_.put_attachment(std::move(name), std::move(type), std::move(bytes));
   }
   awaitable<Result<std::string>> attachment_bytes(std::string id) override {
-    return real_.attachment_bytes(std::move(id));
+    return through("attachment_bytes", real_.attachment_bytes(std::move(id)));
   }
   std::unique_ptr<relay::Subscription> subscribe(relay::Identity who, std::string runner,
                                                  relay::BusHints hints) override {

@@ -70,7 +70,7 @@ std::string content_of(fs::path const& file) {
   return text.str();
 }
 mode_t mode_of(fs::path const& file) {
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   return info.st_mode & 0777;
 }
@@ -247,7 +247,7 @@ TEST_CASE("NextDueIsTheEarliestOfWhatTimeDoes") {
   auto const claim = embedded::claim(s.db(), s.limits, s.now, id, "worker");
   REQUIRE(claim.has_value());
   CHECK(embedded::next_due(s.db(), s.limits, s.now) == s.now.steady + s.limits.lease);
-  REQUIRE(embedded::release(s.db(), s.limits, s.now, id, claim->token, minutes(2), s.changes).has_value());
+  REQUIRE(embedded::release(s.db(), s.limits, s.now, id, claim->token, minutes(2), Tried::yes, s.changes).has_value());
   CHECK(embedded::next_due(s.db(), s.limits, s.now) == s.now.steady + minutes(2));
 }
 

@@ -40,10 +40,11 @@ awaitable<Result<Response>> release(Call& call) {
   FieldReader in(*body);
   auto token = in.string("token");
   milliseconds const delay(in.integer("delayMs", 0, INT64_MIN, INT64_MAX));
+  auto const tried = in.boolean("untried") ? Tried::no : Tried::yes;
   if (auto error = in.finish()) co_return *error;
   auto const may = co_await check_may_take(call, {});
   if (!may) co_return may.error();
-  co_return done(co_await call.bus.release(call.number, std::move(token), delay));
+  co_return done(co_await call.bus.release(call.number, std::move(token), delay, tried));
 }
 
 awaitable<Result<Response>> finish(Call& call) {

@@ -187,6 +187,33 @@ TEST_CASE("LastDeliveryEndsAmongTheDeadLettersAndCanBeRequeued") {
   CHECK(t.code(t.bus().requeue(id)) == "not_a_dead_letter");
 }
 
+TEST_CASE("WorkThatGoesBackUntriedKeepsItsCountAndNeverDiesOfIt") {
+  BusLimits limits;
+  limits.max_deliveries = 2;
+  Contract t(limits);
+  auto const team = agent("b", "", {"team"});
+  auto const id = t.send(work_for("tag:team")).id;
+  t.good(t.bus().release(id, t.good(t.bus().claim(id, "a")).token, kNow));
+  // The delivery that may be the last one, again and again.
+  for (auto const& delay : {kNow, milliseconds(minutes(5)), kNow}) {
+    auto const claim = t.good(t.bus().claim(id, "a"));
+    CHECK(claim.delivery_count == 2);
+    t.good(t.bus().mark_read(id, "a"));
+    t.good(t.bus().release(id, claim.token, delay, Tried::no));
+    CHECK(t.code(t.bus().release(id, claim.token, kNow, Tried::no)) == "claim_lost");
+    CHECK(t.good(t.bus().message(id)).read_by.empty());
+    CHECK(t.unread(team).empty() == (delay > kNow));
+    t.advance(delay);
+    t.restart();
+    CHECK(t.unread(team) == std::vector{id});
+  }
+  CHECK(t.good(t.bus().dead_letters()).empty());
+  auto const last = t.good(t.bus().claim(id, "b"));
+  CHECK(last.delivery_count == 2);
+  t.good(t.bus().release(id, last.token, kNow));
+  CHECK(t.good(t.bus().dead_letters()).size() == 1);
+}
+
 TEST_CASE("HolderOfTheLastDeliveryMayStillFinish") {
   BusLimits limits;
   limits.max_deliveries = 1;
