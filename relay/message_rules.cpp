@@ -160,6 +160,22 @@ NewMessage expiry_notice(Message const& message, std::vector<std::string> const&
   return notice;
 }
 
+NewMessage dead_letter_notice(Message const& message, int deliveries) {
+  auto const id = std::to_string(message.id);
+  NewMessage notice;
+  notice.from = "system";
+  notice.to = message.from;
+  notice.kind = "dead-letter";
+  notice.reply_to = message.id;
+  notice.subject = "Message " + id + " is a dead letter";
+  notice.body = "Your message " + id + " to " + message.to + " was taken up " + std::to_string(deliveries) +
+                " times and never finished. It is among the dead letters, from where it can be requeued.";
+  notice.payload["messageId"] = message.id;
+  notice.payload["to"] = message.to;
+  notice.payload["outcome"] = "dead";
+  return notice;
+}
+
 std::string canonical_hash(NewMessage const& message) {
   json canonical = json::object();  // keys are sorted, so the order in which a sender wrote them does not matter
   canonical["from"] = message.from;

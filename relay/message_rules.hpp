@@ -33,6 +33,8 @@ Result<void> check_token_request(std::string const& profile, TokenScope const& s
 /// What the bus tells a sender whose message nobody took in time. Without `kept` it is no dead letter any more, either.
 NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention,
                          bool kept = true);
+/// What the bus tells the sender of work that was taken up so many times and never finished.
+NewMessage dead_letter_notice(Message const& message, int deliveries);
 /// SHA-256 of everything a sender says but the key: what makes two sends the same.
 std::string canonical_hash(NewMessage const& message);
 

@@ -53,14 +53,18 @@ Result<Lease> held_lease(Database& db, Moment now, MessageId id, std::string con
   return *lease;
 }
 
-/// Back to the others, or to the dead letters when that was the last of its `deliveries`. True: claimable (again, at
-/// `not_before`).
+/// Back to the others, or to the dead letters when that was the last of its `deliveries`; then its sender is told.
+/// True: claimable (again, at `not_before`).
 bool end_lease(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& holder,
-               int deliveries, std::optional<WallTime> not_before) {
+               int deliveries, std::optional<WallTime> not_before, Changes& changes) {
   // The work goes back unfinished, so its former holder has to see it again as well.
   run(db, "DELETE FROM reads WHERE message_id = ?1 AND agent_id = ?2", id, holder);
   if (deliveries >= limits.max_deliveries) {
     make_dead(db, now, id, "max_deliveries");
+    auto const message = load_message(db, id);
+    if (message.from == "system") return false;  // a notice that nobody takes is not worth another one
+    auto const notice = insert_message(db, now, dead_letter_notice(message, deliveries), {});
+    changes.messages.push_back(load_message(db, notice));
     return false;
   }
   std::optional<std::int64_t> later;
@@ -124,11 +128,11 @@ Result<void> release(Database& db, BusLimits const& limits, Moment now, MessageI
   std::optional<WallTime> not_before;
   if (delay > milliseconds(0)) not_before = now.steady + delay;
   int const deliveries = lease->deliveries - (tried == Tried::no ? 1 : 0);
-  bool const claimable = end_lease(db, limits, now, id, lease->holder, deliveries, not_before);
-  std::optional<Message> again;
-  if (claimable && !not_before) again = load_message(db, id);
+  Changes done;
+  bool const claimable = end_lease(db, limits, now, id, lease->holder, deliveries, not_before, done);
+  if (claimable && !not_before) done.messages.push_back(load_message(db, id));
   transaction.commit();
-  if (again) changes.messages.push_back(std::move(*again));
+  changes = std::move(done);
   return {};
 }
 
@@ -189,7 +193,7 @@ void end_due_leases(Database& db, BusLimits const& limits, Moment now, Changes& 
     while (later.step()) delays.push_back(later.integer(0));
   }
   for (auto const& due : leases)
-    if (end_lease(db, limits, now, due.id, due.holder, due.deliveries, std::nullopt))
+    if (end_lease(db, limits, now, due.id, due.holder, due.deliveries, std::nullopt, changes))
       changes.messages.push_back(load_message(db, due.id));
   for (auto const id : delays) {
     run(db, "UPDATE messages SET not_before = NULL WHERE id = ?1", id);

@@ -56,7 +56,7 @@ void MessageView::take_state(std::string_view key, std::string_view data, std::u
       entry.lease_revision = sequence;
       if (entry.lease.state == LeaseState::held) lease_ends_.emplace(entry.lease.until, id);
       if (entry.lease.not_before) lease_ends_.emplace(*entry.lease.not_before, id);
-      if (entry.lease.state == LeaseState::dead) watch(id, entry.lease.dead_at + entry.envelope.keep);
+      if (entry.lease.state == LeaseState::dead) watch(id, entry.lease.dead_at);
       if (requeued && entry.lease.kept_since) watch(id, *entry.lease.kept_since + entry.envelope.keep);
       index(id, entry);
       auto const now_free = settled(entry.lease, now);
@@ -369,7 +369,7 @@ std::vector<MessageId> MessageView::pop_ended(WallTime now) {
     auto const lease = settled(entry->lease, now);
     if (lease.state == LeaseState::free && !lease.not_before && fate(*entry, now).fate == Fate::live)
       ended.push_back(id);
-    if (lease.state == LeaseState::dead) watch(id, lease.dead_at + entry->envelope.keep);
+    if (lease.state == LeaseState::dead) watch(id, lease.dead_at);
   }
   return ended;
 }

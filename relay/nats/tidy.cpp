@@ -31,6 +31,17 @@ awaitable<Result<void>> tell_sender(Core& core, MessageId id, Entry const& entry
   co_return Result<void>();
 }
 
+awaitable<Result<void>> tell_of_death(Core& core, MessageId id, Entry const& entry, FateAt fate) {
+  if (entry.message().from == "system") co_return Result<void>();
+  auto message = entry.message();
+  message.id = id;
+  auto notice = dead_letter_notice(message, entry.lease.deliveries);
+  notice.idempotency_key = "dead-" + std::to_string(id) + "-" + std::to_string(to_millis(fate.since));
+  auto const sent = co_await send(core, std::move(notice));
+  if (!sent) co_return sent.error();
+  co_return Result<void>();
+}
+
 /// False: it is the newest of its stream, which stays: its sequence is what feeds wait for.
 awaitable<Result<bool>> delete_message(Core& core, MessageId id) {
   if (static_cast<std::uint64_t>(id) >= core.message_feed.applied()) co_return false;
@@ -113,6 +124,11 @@ awaitable<Result<void>> settle(Core& core, MessageId id) {
       if (entry = core.messages.find(id); !entry) co_return Result<void>();
       told = co_await tell_sender(core, id, *entry, fate);
     }
+    if (!told) co_return told;
+    if (entry = core.messages.find(id); !entry) co_return Result<void>();
+  }
+  if (fate.fate == Fate::dead && !fate.expired) {
+    auto const told = co_await tell_of_death(core, id, *entry, fate);
     if (!told) co_return told;
     if (entry = core.messages.find(id); !entry) co_return Result<void>();
   }

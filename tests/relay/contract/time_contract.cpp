@@ -200,6 +200,32 @@ TEST_CASE("SenderIsHintedAtTheExpiryOfItsMessage") {
   CHECK(t.unread(agent("alice")) == sender.messages);
 }
 
+TEST_CASE("SenderOfWorkThatBecomesADeadLetterIsToldOnce") {
+  BusLimits limits;
+  limits.max_deliveries = 1;
+  Contract t(limits);
+  auto const id = t.send(work_for("tag:team")).id;
+  auto const claim = t.good(t.bus().claim(id, "a"));
+  std::vector<MessageId> told;
+  {
+    Listener sender(t, agent("alice"));
+    SUBCASE("by a release") { t.good(t.bus().release(id, claim.token, milliseconds(0))); }
+    SUBCASE("by the end of its lease, without anybody asking") { t.advance(limits.lease); }
+    t.wait_until([&] { return !sender.messages.empty(); });
+    told = sender.messages;
+  }
+  CHECK(t.unread(agent("alice")) == told);
+  auto const notice = t.good(t.bus().message(told.at(0)));
+  CHECK(notice.from == "system");
+  CHECK(notice.kind == "dead-letter");
+  CHECK(notice.reply_to == id);
+  CHECK(notice.payload["outcome"] == "dead");
+  CHECK(t.good(t.bus().dead_letters()).size() == 1);
+  t.restart();
+  t.advance(minutes(1));
+  CHECK(t.unread(agent("alice")) == told);
+}
+
 TEST_CASE("RequeuedDeadLetterIsHinted") {
   BusLimits limits;
   limits.max_deliveries = 1;
