@@ -176,6 +176,8 @@ NewMessage dead_letter_notice(Message const& message, int deliveries) {
   return notice;
 }
 
+std::size_t content_bytes(Message const& message) { return message.body.size() + to_text(message.payload).size(); }
+
 std::string canonical_hash(NewMessage const& message) {
   json canonical = json::object();  // keys are sorted, so the order in which a sender wrote them does not matter
   canonical["from"] = message.from;

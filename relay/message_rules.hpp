@@ -35,6 +35,9 @@ NewMessage expiry_notice(Message const& message, std::vector<std::string> const&
                          bool kept = true);
 /// What the bus tells the sender of work that was taken up so many times and never finished.
 NewMessage dead_letter_notice(Message const& message, int deliveries);
+/// Of bodies and payloads in one answer of `unread`, and always one message.
+inline constexpr std::size_t kContentAtOnce = 8U << 20;
+std::size_t content_bytes(Message const& message);
 /// SHA-256 of everything a sender says but the key: what makes two sends the same.
 std::string canonical_hash(NewMessage const& message);
 

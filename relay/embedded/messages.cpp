@@ -221,7 +221,14 @@ Result<std::vector<Message>> unread(Database& db, Moment now, Identity const& wh
             " ORDER BY 1 LIMIT ?4",
             who.agent_id, json(addresses_of(who)).dump(), to_millis(now.steady), limit, after);
   while (row.step()) ids.push_back(row.integer(0));
-  return load_all(db, ids);
+  std::vector<Message> found;
+  for (std::size_t bytes = 0; auto const id : ids) {
+    auto message = load_message(db, id);
+    bytes += content_bytes(message);
+    if (bytes > kContentAtOnce && !found.empty()) break;
+    found.push_back(std::move(message));
+  }
+  return found;
 }
 
 bool carries_attachment(Database& db, std::vector<std::string> const& agents, std::vector<std::string> const& addresses,

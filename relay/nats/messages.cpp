@@ -157,7 +157,17 @@ awaitable<Result<std::vector<Message>>> unread(Core& core, Identity who, int lim
   if (auto const there = co_await caught_up(core, {&core.message_feed, &core.state_feed}); !there)
     co_return there.error();
   co_await tidy(core);
-  co_return co_await load_all(core, core.messages.unread(who, limit, after, core.time.now()));
+  std::vector<Message> found;
+  std::size_t bytes = 0;
+  for (auto const id : core.messages.unread(who, limit, after, core.time.now())) {
+    auto one = co_await load(core, id);
+    if (!one && one.error().kind == ErrorKind::not_found) continue;
+    if (!one) co_return one.error();
+    bytes += content_bytes(*one);
+    if (bytes > kContentAtOnce && !found.empty()) break;
+    found.push_back(std::move(*one));
+  }
+  co_return found;
 }
 
 awaitable<Result<void>> mark_read(Core& core, MessageId id, std::string agent_id) {

@@ -1,4 +1,5 @@
 // Messages: sending, reading, reactions, replies that are owed.
+#include "relay/message_rules.hpp"
 #include "relay/server/route.hpp"
 #include "relay/server/scope.hpp"
 
@@ -47,16 +48,10 @@ awaitable<Result<Response>> show(Call& call) {
   co_return shown(co_await call.bus.message(call.number));
 }
 
-/// Bytes of bodies and payloads in one answer, and always one message: six times as many when all of it must be
-/// escaped.
-constexpr std::size_t kContentAtOnce = 8U << 20;
-
 /// True when some had to be left out: the last ones.
 bool keep_some(std::vector<Message>& messages) {
   std::size_t bytes = 0;
-  auto const too_much = [&](Message const& message) {
-    return (bytes += message.body.size() + to_text(message.payload).size()) > kContentAtOnce;
-  };
+  auto const too_much = [&](Message const& message) { return (bytes += content_bytes(message)) > kContentAtOnce; };
   auto const end = std::ranges::find_if(messages, too_much);
   if (end == messages.end()) return false;
   auto const kept = std::max(end, messages.begin() + 1);
