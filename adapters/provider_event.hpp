@@ -1,6 +1,7 @@
 // What a provider tells the daemon about itself: facts seen in hooks, transcripts and state files, as values.
 #pragma once
 #include "adapters/approval.hpp"
+#include "base/clock.hpp"
 #include "base/json.hpp"
 
 #include <optional>
@@ -34,6 +35,8 @@ struct TurnEnded {
   std::string final_text{};
   std::string error_kind{};  ///< failed: authentication_failed, rate_limit, server_error, ...
   std::string error{};
+  bool did_nothing = false;             ///< failed before the model said anything or a tool was called
+  std::optional<WallTime> resets_at{};  ///< failed for a limit: when that ends, where the provider says so
 };
 /// Proof that a message was taken, whenever it shows (also late, after `unknown`).
 struct Accepted {

@@ -1,6 +1,7 @@
 #include "adapters/claude/session.hpp"
 
 #include "adapters/claude/launch.hpp"
+#include "adapters/claude/turn_record.hpp"
 #include "base/paths.hpp"
 
 #include <spdlog/spdlog.h>
@@ -104,6 +105,7 @@ void ClaudeSession::become_ready(std::string session_id, std::string transcript,
   if (first) waiting_for({});
   if (first && ctx_.adopted && live_ && !live_->at_rest() && !turn_running_) {  // it waits for a permission, too
     turn_running_ = true;
+    tool_called_ = true;  // for all that is known
     ++turns_;
   }
   Ready ready{session_id_, std::move(transcript), std::move(model), resumed};
@@ -136,6 +138,7 @@ void ClaudeSession::turn_started(std::vector<std::string> nonces) {
 void ClaudeSession::turn_ended(TurnEnded ended) {
   if (!turn_running_) return;
   turn_running_ = false;
+  tool_called_ = model_spoke_ = false;
   interrupted_ = false;
   compacting_ = false;
   emit(std::move(ended));
@@ -224,6 +227,9 @@ void ClaudeSession::on_fact(TranscriptFact const& fact) {
     else
       altered_ = fact.text.find(in_hand_text_) == std::string::npos;
   }
+  // Until the line of its prompt, what comes is of the turn before.
+  if (fact.kind == TranscriptFact::Kind::prompted) model_spoke_ = false;
+  if (fact.kind == TranscriptFact::Kind::assistant) model_spoke_ = true;
   if (fact.kind == TranscriptFact::Kind::assistant && !fact.text.empty()) last_text_ = fact.text;
   if (fact.kind == TranscriptFact::Kind::interrupted && turn_running_) {
     interrupted_ = true;
@@ -277,6 +283,7 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
     auto nonces = whole_envelopes(text_at(payload, "prompt"));
     for (auto const& nonce : nonces) early_.try_emplace(nonce, wall_now());
     submitted_.insert(nonces.begin(), nonces.end());
+    if (!turn_running_) tool_called_ = model_spoke_ = false;
     turn_started(std::move(nonces));
   } else if (event == "Stop" && !of_subagent) {
     turn_ended({TurnEnded::Outcome::completed, text_at(payload, "last_assistant_message"), {}, {}});
@@ -338,15 +345,16 @@ void ClaudeSession::go_on_with(std::string const& id, std::string const& transcr
 }
 
 void ClaudeSession::hook_stop_failure(json const& payload) {
-  TurnEnded ended;
-  ended.outcome = TurnEnded::Outcome::failed;
-  ended.error_kind = text_at(payload, "error");
-  ended.error = text_at(payload, "last_assistant_message");
+  read_transcript();  // what it said before has its line by now, or soon
+  auto ended = failed_turn(text_at(payload, "error"), text_at(payload, "last_assistant_message"));
+  ended.did_nothing = !tool_called_ && !model_spoke_;
+  if (!ended.resets_at) ended.resets_at = limit_ends_;
   if (auto const details = text_at(payload, "error_details"); !details.empty()) ended.error += " (" + details + ")";
   turn_ended(std::move(ended));
 }
 
 void ClaudeSession::hook_tool(std::string const& event, json const& payload) {
+  tool_called_ = true;
   follow_tool_call(event, payload);
   json data{{"tool", text_at(payload, "tool_name")}, {"id", text_at(payload, "tool_use_id")}};
   if (auto const agent = text_at(payload, "agent_id"); !agent.empty()) data["subagent"] = agent;
@@ -366,6 +374,14 @@ void ClaudeSession::hook_tool(std::string const& event, json const& payload) {
 }
 
 void ClaudeSession::hook_status_line(json const& payload) {
+  limit_ends_.reset();
+  for (auto const* window : {"five_hour", "seven_day"}) {
+    auto const resets = number_at(payload, {"rate_limits", window, "resets_at"});
+    bool const used_up = number_at(payload, {"rate_limits", window, "used_percentage"}) >= 100;
+    if (!used_up || resets <= 0 || resets >= 1e11) continue;  // no time in seconds
+    auto const at = from_millis(static_cast<std::int64_t>(resets) * 1000);
+    limit_ends_ = std::max(limit_ends_.value_or(at), at);
+  }
   auto const window = number_at(payload, {"context_window", "context_window_size"});
   if (window <= 0) return;
   ContextUse use;

@@ -124,12 +124,15 @@ class ClaudeSession final : public ProviderSession {
   std::optional<LiveState> live_{};
   std::uint64_t live_changes_ = 0;
   std::string session_id_;
-  std::string last_text_{};            ///< the model's last text, for turns that end without a hook
-  bool interrupted_ = false;           ///< the transcript shows it for the running turn
-  std::string waiting_{};              ///< what a person is asked for
-  std::map<std::string, Ask> asks_{};  ///< by the calls of their hooks
-  Clock::time_point settled_at_{};     ///< until then, hooks of before our time may still come back
-  bool asked_ = false;                 ///< something was asked, and that nothing is any more has not been said
+  bool tool_called_ = false;              ///< in the running turn, as far as known
+  bool model_spoke_ = false;              ///< ... by the transcript, which comes later than the hooks
+  std::optional<WallTime> limit_ends_{};  ///< of the account, as far as the status line says that one is used up
+  std::string last_text_{};               ///< the model's last text, for turns that end without a hook
+  bool interrupted_ = false;              ///< the transcript shows it for the running turn
+  std::string waiting_{};                 ///< what a person is asked for
+  std::map<std::string, Ask> asks_{};     ///< by the calls of their hooks
+  Clock::time_point settled_at_{};        ///< until then, hooks of before our time may still come back
+  bool asked_ = false;                    ///< something was asked, and that nothing is any more has not been said
   std::deque<std::pair<std::string, std::size_t>> calls_{};  ///< the newest tool calls: id, and a hash of what they are
   std::string blocked_{};                    ///< what the screen showed in place of an empty composer, until it is gone
   std::string resting_draft_{};              ///< a draft nobody has touched for a while: it may be set aside

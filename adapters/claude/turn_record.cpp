@@ -1,13 +1,27 @@
 #include "adapters/claude/turn_record.hpp"
 
+#include "adapters/reset_time.hpp"
+
 #include <algorithm>
 
 namespace ar::adapters::claude {
+
+TurnEnded failed_turn(std::string kind, std::string text) {
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::failed;
+  // It has no word of its own for "payment required".
+  bool const unpaid = kind == "unknown" && text.find("API Error: 402") != std::string::npos;
+  end.error_kind = unpaid ? "billing_error" : std::move(kind);
+  end.resets_at = reset_time_in(text, wall_now());
+  end.error = std::move(text);
+  return end;
+}
 
 void TurnRecord::add(TranscriptFact const& fact) {
   using Kind = TranscriptFact::Kind;
   if (fact.kind == Kind::consumed &&
       std::ranges::any_of(fact.nonces, [&](auto const& nonce) { return nonces_.contains(nonce); })) {
+    if (!in_turn_ || end_) did_nothing_ = true;  // else it was given more in the middle
     in_turn_ = true;
     text_.clear();
     end_.reset();
@@ -15,13 +29,18 @@ void TurnRecord::add(TranscriptFact const& fact) {
   if (!in_turn_) return;
   switch (fact.kind) {
     case Kind::assistant:
+      did_nothing_ = false;
       end_.reset();  // a hook had it go on
       if (!fact.text.empty()) text_ = fact.text;
       break;
     case Kind::turn_ended:
       if (!end_) end_ = TurnEnded{TurnEnded::Outcome::completed, text_, {}, {}};
       break;
-    case Kind::failed: end_ = TurnEnded{TurnEnded::Outcome::failed, text_, fact.error_kind, fact.text}; break;
+    case Kind::failed:
+      end_ = failed_turn(fact.error_kind, fact.text);
+      end_->final_text = text_;
+      end_->did_nothing = did_nothing_;
+      break;
     case Kind::interrupted:
       end_ = TurnEnded{TurnEnded::Outcome::interrupted, text_, {}, "interrupted by a person"};
       break;

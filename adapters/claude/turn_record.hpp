@@ -13,6 +13,9 @@
 
 namespace ar::adapters::claude {
 
+/// The end of a turn that the API's refusal ended: StopFailure's `error` and text, or the transcript's.
+TurnEnded failed_turn(std::string kind, std::string text);
+
 /// Of the turn that took the last of these messages.
 class TurnRecord {
  public:
@@ -23,8 +26,9 @@ class TurnRecord {
 
  private:
   std::set<std::string> const nonces_;
-  bool in_turn_ = false;  ///< what comes is part of it, or follows its end
-  std::string text_{};    ///< the model's last one
+  bool in_turn_ = false;     ///< what comes is part of it, or follows its end
+  bool did_nothing_ = true;  ///< the model has said and called nothing in it
+  std::string text_{};       ///< the model's last one
   std::optional<TurnEnded> end_{};
 };
 

@@ -1,5 +1,7 @@
 #include "adapters/codex/protocol.hpp"
 
+#include "adapters/reset_time.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -78,6 +80,23 @@ std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text
   }
   if (end.error.empty()) end.error = "the turn failed without saying why";
   if (end.error_kind.empty()) end.error_kind = "unknown";
+  end.resets_at = reset_time_in(end.error, wall_now());
+  return end;
+}
+
+std::optional<WallTime> limit_end(json const& rate_limits) {
+  std::optional<WallTime> end;
+  for (auto const* name : {"primary", "secondary"}) {
+    auto const& window = object_at(rate_limits, name);
+    auto const used = window.find("usedPercent");
+    auto const resets = window.find("resetsAt");
+    if (used == window.end() || !used->is_number() || used->get<double>() < 100) continue;
+    if (resets == window.end() || !resets->is_number_integer()) continue;
+    auto const seconds = resets->get<std::int64_t>();
+    if (seconds <= 0 || seconds >= 100'000'000'000) continue;  // no time in seconds
+    auto const at = from_millis(seconds * 1000);
+    end = std::max(end.value_or(at), at);
+  }
   return end;
 }
 

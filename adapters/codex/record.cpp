@@ -2,6 +2,7 @@
 
 #include "adapters/codex/protocol.hpp"
 #include "adapters/envelope.hpp"
+#include "adapters/reset_time.hpp"
 #include "base/json.hpp"
 
 #include <algorithm>
@@ -33,7 +34,16 @@ TurnEnded end_of(json const& task_complete) {
   end.error = text_at(*error, {"message"});
   auto const info = error->find("codex_error_info");
   end.error_kind = info == error->end() ? "unknown" : error_kind(*info);
+  end.resets_at = reset_time_in(end.error, wall_now());
   return end;
+}
+
+/// Something that the model said or called, as a line of the record; told without parsing megabytes of tool output. (A
+/// quoted one has its quotes escaped.)
+bool is_deed(std::string_view line) {
+  auto const has = [&](std::string_view word) { return line.find(word) != std::string_view::npos; };
+  return has("\"type\":\"response_item\"") && !has("\"role\":\"user\"") && !has("\"role\":\"developer\"") &&
+         !has("\"type\":\"reasoning\"");
 }
 
 /// Reads on from `offset`; `rest` keeps a line that is not whole yet. False: it could not be read to its end. A file
@@ -93,10 +103,12 @@ void Record::read() {
 
 std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file, std::vector<std::string> const& nonces) {
   std::string running, wanted;  // turns, by their ids
+  bool did_nothing = true;      // the running one
   std::optional<TurnEnded> end;
   auto const line = [&](std::string_view text) {
     bool const ours = std::ranges::find(nonces, taken_nonce(text)) != nonces.end();
     auto const has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
+    if (is_deed(text)) did_nothing = false;
     if (!ours && !has("\"task_started\"") && !has("\"task_complete\"") && !has("\"turn_aborted\"")) return;
     auto const record = json::parse(text, nullptr, false);
     auto const turn = text_at(record, {"payload", "turn_id"});
@@ -108,8 +120,10 @@ std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file, std::vec
       return;
     } else if (type == "task_started") {
       running = turn;
+      did_nothing = true;
     } else if (auto const whose = turn.empty() ? running : turn; !wanted.empty() && whose == wanted) {
       if (type == "task_complete") end = end_of(record.at("payload"));
+      if (end) end->did_nothing = did_nothing && whose == running;
       if (type == "turn_aborted") end = TurnEnded{TurnEnded::Outcome::interrupted, {}, {}, "the turn was interrupted"};
     }
   };

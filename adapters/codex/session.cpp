@@ -12,6 +12,11 @@ namespace {
 constexpr std::size_t kTakenKept = 500;
 constexpr std::size_t kTurnsKept = 50;
 
+/// What a turn holds before the model has given anything.
+bool is_no_deed(std::string_view item_type) {
+  return item_type == "userMessage" || item_type == "reasoning" || item_type == "contextCompaction";
+}
+
 }  // namespace
 
 CodexSession::CodexSession(SessionContext context, Options options)
@@ -103,6 +108,10 @@ void CodexSession::on_frame(json const& frame) {
 
 void CodexSession::on_notification(std::string const& method, json const& params) {
   if (method == "thread/started") return on_other_thread(object_at(params, "thread"));
+  if (method == "account/rateLimits/updated") {
+    limit_ends_ = limit_end(object_at(params, "rateLimits"));
+    return;
+  }
   if (text_at(params, {"threadId"}) != thread_ || thread_.empty()) return;
   if (method == "item/completed" || method == "item/started") return on_item(method == "item/completed", params);
   if (method == "turn/started") return turn_started(text_at(params, {"turn", "id"}));
@@ -140,6 +149,7 @@ void CodexSession::on_notification(std::string const& method, json const& params
 void CodexSession::on_item(bool finished, json const& params) {
   auto const& item = object_at(params, "item");
   auto const type = text_at(item, {"type"});
+  did_nothing_ = did_nothing_ && is_no_deed(type);
   if (type == "userMessage") {
     auto nonce = nonce_of(text_at(item, {"clientId"}));
     if (!finished || nonce.empty() || proven(nonce)) return;
@@ -164,6 +174,7 @@ void CodexSession::turn_started(std::string const& id) {
   if (id.empty() || id == turn_ || turn_is_over(id)) return;
   turn_ = id;
   last_text_.clear();
+  did_nothing_ = true;
   emit(TurnStarted{});
   announce_gate();
 }
@@ -180,6 +191,8 @@ void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
   compacting_ = false;
   end_asks();
   flag_.clear();
+  end.did_nothing = std::exchange(did_nothing_, false);
+  if (end.outcome == TurnEnded::Outcome::failed && !end.resets_at) end.resets_at = limit_ends_;
   emit(std::move(end));
   tell_waiting();
   announce_gate();

@@ -116,6 +116,8 @@ class CodexSession final : public ProviderSession {
   std::string model_{};
   std::string turn_{};                     ///< the running one
   std::string last_text_{};                ///< the model's last words in it
+  bool did_nothing_ = false;               ///< and all of it was seen: the model has said and called nothing in it
+  std::optional<WallTime> limit_ends_{};   ///< of the account, as far as a limit is known to be used up
   std::deque<std::string> ended_turns_{};  ///< the newest few dozen
   std::deque<std::string> taken_{};        ///< nonces of completed user messages, the newest few hundred
   std::map<std::string, Ask> asks_{};      ///< open requests to a person, by the server's ids

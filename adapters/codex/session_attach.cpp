@@ -57,6 +57,7 @@ awaitable<void> CodexSession::run() {
 
 void CodexSession::connection_lost() {
   connection_.reset();
+  did_nothing_ = false;  // what the turn does from here on is not seen
   // Open requests are sent again by a server that lives, and void with one that does not.
   asks_.clear();
   flag_.clear();

@@ -478,6 +478,50 @@ TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {
   CHECK(session.gate(true) == "Claude Code has ended");
 }
 
+TEST_CASE("AFailedTurnSaysWhetherItDidAnythingAndWhenItsLimitEnds") {
+  Room room;
+  auto& session = *room.session;
+  auto const fails = [&] {
+    (void)session.hook("StopFailure", {{"error", "rate_limit"}, {"last_assistant_message", "API Error: 429"}});
+    return room.all<TurnEnded>().back();
+  };
+  auto const begin = [&] { (void)session.hook("UserPromptSubmit", {{"prompt", "work"}}); };
+  json const answer = {{"type", "assistant"}, {"message", {{"content", {{{"type", "text"}, {"text", "so"}}}}}}};
+  json const prompted = {{"type", "user"}, {"promptSource", "typed"}, {"message", {{"content", "work"}}}};
+
+  begin();
+  auto end = fails();
+  CHECK(end.did_nothing);
+  CHECK(end.error_kind == "rate_limit");
+  CHECK_FALSE(end.resets_at.has_value());
+  begin();
+  (void)session.hook("PreToolUse", {{"tool_name", "Bash"}});
+  CHECK_FALSE(fails().did_nothing);
+  begin();
+  room.append(prompted);
+  room.append(answer);
+  CHECK_FALSE(fails().did_nothing);
+  // The lines of the turn before may come after the next one has begun.
+  begin();
+  room.append(answer);
+  room.append(prompted);
+  CHECK(fails().did_nothing);
+
+  auto const limit = [&](json used) {
+    json const week = {{"used_percentage", 10}, {"resets_at", 1'780'000'000}};
+    (void)session.hook(
+        "StatusLine",
+        {{"rate_limits",
+          {{"five_hour", {{"used_percentage", used}, {"resets_at", 1'770'000'000}}}, {"seven_day", week}}}});
+  };
+  begin();
+  limit(100);
+  CHECK(fails().resets_at == from_millis(1'770'000'000'000));
+  begin();
+  limit(99);
+  CHECK_FALSE(fails().resets_at.has_value());
+}
+
 TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
   Room room;
   for (auto const* event : {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",

@@ -106,6 +106,19 @@ TEST_CASE("AFailedAnInterruptedAndACutOffTurnAreToldApart") {
   CHECK(end->outcome == Outcome::failed);
   CHECK(end->error_kind == "rate_limit");
   CHECK(end->error == "API Error: 429");
+  CHECK(end->did_nothing);
+  // What the model did before counts for the whole turn, also when another message was given in the middle of it.
+  auto const more = envelope("aaaaaaaaaa");
+  for (auto const& did : {says("let me see"), calls_a_tool()}) {
+    CHECK_FALSE(end_of({prompt, did, refused, over})->did_nothing);
+    CHECK_FALSE(end_of({prompt, did, typed(more, "queued"), refused, over}, {kNonce, "aaaaaaaaaa"})->did_nothing);
+    CHECK(end_of({typed("before"), did, over, prompt, refused, over})->did_nothing);
+  }
+  refused["error"] = "unknown";
+  refused["message"]["content"][0]["text"] = "API Error: 402 {}; resets 3pm (UTC)";
+  end = end_of({prompt, refused, over});
+  CHECK(end->error_kind == "billing_error");
+  CHECK(end->resets_at.has_value());
 
   end = end_of({prompt, says("half"), user("[Request interrupted by user]")});
   REQUIRE(end.has_value());

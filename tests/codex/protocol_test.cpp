@@ -44,6 +44,24 @@ TEST_CASE("ATurnsEndIsReadFromWhatTheServerShows") {
   CHECK(turn_end(turn, "")->error_kind == "other");
 }
 
+TEST_CASE("TheEndOfALimitIsThatOfTheWindowsThatAreUsedUp") {
+  auto const window = [](json used, json resets_at) {
+    return json{{"usedPercent", std::move(used)}, {"windowDurationMins", 300}, {"resetsAt", std::move(resets_at)}};
+  };
+  auto const at = [](std::int64_t seconds) { return from_millis(seconds * 1000); };
+  json limits{{"primary", window(100, 1'770'000'000)}, {"secondary", window(40.5, 1'780'000'000)}};
+  CHECK(limit_end(limits) == at(1'770'000'000));
+  limits["secondary"]["usedPercent"] = 100.0;
+  CHECK(limit_end(limits) == at(1'780'000'000));
+  limits = {{"primary", window(99, 1'770'000'000)}, {"secondary", nullptr}};
+  CHECK_FALSE(limit_end(limits).has_value());
+  for (json const& bad : {json(nullptr), json("soon"), json(-1), json(1'770'000'000'000)}) {
+    limits["primary"] = window(100, bad);
+    CHECK_FALSE(limit_end(limits).has_value());
+  }
+  CHECK_FALSE(limit_end(nullptr).has_value());
+}
+
 TEST_CASE("ContextUseNeedsAWindow") {
   json usage{{"last", {{"totalTokens", 50}}}, {"modelContextWindow", 200}};
   CHECK(context_use(usage)->utilization == doctest::Approx(0.25));

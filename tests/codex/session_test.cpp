@@ -193,6 +193,59 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
   });
 }
 
+TEST_CASE("AFailedTurnSaysWhetherItDidAnythingAndWhenItsLimitEnds") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    int turns = 0;
+    std::string const limited = "You've hit your usage limit.";
+    auto const turn_with = [&](std::string const& type, std::string const& words) -> awaitable<TurnEnded> {
+      auto const turn = "t" + std::to_string(++turns);
+      room.server->turn_started(turn);
+      room.server->item(true, "ar-" + turn, turn);
+      if (!type.empty())
+        room.server->notify("item/started",
+                            {{"threadId", room.server->thread}, {"turnId", turn}, {"item", {{"type", type}}}});
+      room.server->turn_completed(turn, "failed", {{"message", words}, {"codexErrorInfo", "usageLimitExceeded"}});
+      auto const before = room.all<TurnEnded>().size();
+      std::function<bool()> const ended = [&] { return room.all<TurnEnded>().size() > before; };
+      co_await room.until(ended);
+      co_return room.all<TurnEnded>().back();
+    };
+    auto end = co_await turn_with("reasoning", limited);
+    CHECK(end.did_nothing);
+    CHECK(end.error_kind == "usage_limit");
+    CHECK_FALSE(end.resets_at.has_value());
+    for (std::string const deed : {"agentMessage", "commandExecution", "mcpToolCall", "somethingNew"}) {
+      end = co_await turn_with(deed, limited);
+      CHECK_FALSE(end.did_nothing);
+    }
+    end = co_await turn_with("", limited + " Try again at Feb 9th, 2099 9:15 AM.");
+    CHECK(end.did_nothing);
+    CHECK(end.resets_at.has_value());
+    json const used{{"usedPercent", 100}, {"resetsAt", 1'770'000'000}};
+    room.server->notify("account/rateLimits/updated", {{"rateLimits", {{"primary", used}}}});
+    end = co_await turn_with("", limited);
+    CHECK(end.resets_at == from_millis(1'770'000'000'000));
+
+    // What it does while nobody listens is not known to be nothing.
+    room.server->turn_started("unheard");
+    std::function<bool()> const runs = [&] { return room.session->gate(false) == "a turn is running"; };
+    co_await room.until(runs);
+    room.server->drop();
+    json const failed{{"id", "unheard"},
+                      {"status", "failed"},
+                      {"error", {{"message", limited}, {"codexErrorInfo", "usageLimitExceeded"}}}};
+    room.server->answers["thread/turns/list"] = [failed](json const&) {
+      return AppServer::result({{"data", json::array({failed})}});
+    };
+    auto const before = room.all<TurnEnded>().size();
+    std::function<bool()> const ended = [&] { return room.all<TurnEnded>().size() > before; };
+    co_await room.until(ended);
+    CHECK_FALSE(room.all<TurnEnded>().back().did_nothing);
+  });
+}
+
 TEST_CASE("ARecordThatCannotBeReadIsNoProofOfAbsence") {
   Room room;
   room.run([&]() -> awaitable<void> {
@@ -258,11 +311,30 @@ TEST_CASE("ATurnsEndIsReadFromTheRecord") {
   CHECK(end->outcome == Outcome::failed);
   CHECK(end->error == "no");
   CHECK(end->error_kind == "authentication_failed");
+  CHECK(end->did_nothing);
   end = codex::turn_end_in(file, {"n3"});
   REQUIRE(end.has_value());
   CHECK(end->outcome == Outcome::interrupted);
   CHECK_FALSE(codex::turn_end_in(file, {"n4"}).has_value());
   CHECK_FALSE(codex::turn_end_in(dir.path(), {"n1"}).has_value());
+
+  // One that a limit ends, before or after the model has done something.
+  int number = 10;
+  for (auto const* did : {"reasoning", "message", "function_call"}) {
+    auto const turn = "t" + std::to_string(++number), nonce = "n" + std::to_string(number);
+    told("task_started", turn);
+    taken(nonce, turn);
+    json item{{"type", did}};
+    if (did == std::string("message")) item["role"] = "assistant";
+    std::ofstream(file, std::ios::app) << json{{"type", "response_item"}, {"payload", item}}.dump() << "\n";
+    told("task_complete", turn,
+         {{"error", {{"message", "Try again at 3:04 PM."}, {"codex_error_info", "usage_limit_exceeded"}}}});
+    end = codex::turn_end_in(file, {nonce});
+    REQUIRE(end.has_value());
+    CHECK(end->error_kind == "usage_limit");
+    CHECK(end->resets_at.has_value());
+    CHECK(end->did_nothing == (did == std::string("reasoning")));
+  }
 }
 
 TEST_CASE("ALostConnectionLeavesTheMessageUnknownAndTheWitnessTells") {
