@@ -1,11 +1,29 @@
 #include "adapters/claude/prompt_text.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace ar::adapters::claude {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// So many different files are looked for on behalf of one text; what names more is taken for one that names some.
+constexpr std::size_t kLookUps = 64;
+/// "@notes.txt," means the file too: so many marks after a name are no part of it.
+constexpr int kMarksAfter = 4;
+constexpr std::size_t kLongestPath = 4096, kLongestName = 255;
+
+/// No file system has such a name.
+bool is_no_path(std::string_view word) {
+  if (word.size() > kLongestPath) return true;
+  for (std::size_t at = 0; at < word.size();) {
+    auto const end = std::min(word.find('/', at), word.size());
+    if (end - at > kLongestName) return true;
+    at = end + 1;
+  }
+  return false;
+}
 
 bool exists_for_the_cli(std::string_view word, fs::path const& cwd, fs::path const& home) {
   fs::path path;
@@ -31,6 +49,7 @@ InlineRules inline_rules() {
 
 bool has_mention(std::string_view text, fs::path const& cwd, fs::path const& home) {
   constexpr std::string_view kBlanks = " \n\t";
+  std::set<std::string_view> missing;
   for (auto at = text.find('@'); at != std::string_view::npos; at = text.find('@', at + 1)) {
     // The CLI asks for a blank before it (a Unicode one will do, hence no letter, digit or dot: an address is
     // none).
@@ -43,10 +62,10 @@ bool has_mention(std::string_view text, fs::path const& cwd, fs::path const& hom
     if (auto const colon = word.find(':'); colon != std::string_view::npos && colon + 1 < word.size())
       return true;                          // "@server:resource"; "@alice: hello" is none
     word = word.substr(0, word.find('#'));  // "@file#L10-20"
-    while (!word.empty()) {
-      if (word.size() > 4096) return true;
-      if (exists_for_the_cli(word, cwd, home)) return true;
-      // "@notes.txt," means the file too.
+    for (int marks = 0; !word.empty(); ++marks) {
+      if (marks > kMarksAfter || missing.size() >= kLookUps) return true;
+      bool const is_new = !is_no_path(word) && missing.insert(word).second;
+      if (is_new && exists_for_the_cli(word, cwd, home)) return true;
       if (std::string_view(".,;:!?)]}'\"").find(word.back()) == std::string_view::npos) break;
       word.remove_suffix(1);
     }
@@ -62,7 +81,8 @@ Result<Typed> typed_form(Prompt prompt, fs::path const& cwd, fs::path const& hom
     if (has_mention(attachment, cwd, home)) defuse(attachment);
 
   auto rules = inline_rules();
-  if (has_mention(prompt.body, cwd, home)) rules.max_bytes = 0;
+  bool const small = prompt.body.size() <= rules.max_bytes;  // else it goes as a file in any case
+  if (small && has_mention(prompt.body, cwd, home)) rules.max_bytes = 0;
   auto framed = frame(prompt, rules);
   if (!framed) return framed.error();
 

@@ -79,7 +79,7 @@ TEST_CASE("ANewSessionIsStartedUnderItsId") {
   CHECK(after(plan->argv, "--add-dir") == "/data");
   auto const file = after(plan->argv, "--append-system-prompt-file");
   CHECK(read_file(file, 10'000)->ends_with("\n\nBe brief."));  // after what every agent is told of the bus
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
   CHECK(settings_of(*plan)["statusLine"]["command"].get<std::string>().starts_with("agent-runner-hook StatusLine"));
@@ -246,6 +246,17 @@ TEST_CASE("AMentionThatTheCliWouldActOnGoesAsAFile") {
   for (auto const* text :
        {"@alice: hello", "@nobody", "a@notes.txt", "mail me@example.com", "@", "@ notes.txt", "(@notes.txt)"})
     CHECK_MESSAGE(!mentions(text), text);
+  // However a text is made, few files are looked for: one that names more, or none that could be, is settled without.
+  std::string many, same, marks(1U << 18, ','), names;
+  for (int i = 0; i < 100; ++i) many += " @nobody" + std::to_string(i);
+  for (int i = 0; i < 1000; ++i) same += " @param x";
+  for (int i = 0; i < 1000; ++i) names += " @" + std::string(256, 'n');
+  CHECK(mentions(many));
+  CHECK_FALSE(mentions(same));
+  CHECK(mentions("@nobody" + marks));
+  CHECK_FALSE(mentions(names));
+  CHECK_FALSE(mentions("@" + std::string(5000, 'n')));
+  CHECK(mentions(same + " @notes.txt"));
   auto prompt = prompt_with("see @notes.txt", dir.path());
   prompt.subject = "look at @notes.txt";
   auto const typed = typed_form(prompt, dir.path(), dir.path(), newest_row());
