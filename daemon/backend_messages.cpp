@@ -1,6 +1,7 @@
 // The backend's part about messages: who may see which, their life, and waiting for it.
 #include "daemon/backend.hpp"
 #include "relay/message_json.hpp"
+#include "relay/message_rules.hpp"
 
 #include <algorithm>
 #include <map>
@@ -42,9 +43,21 @@ awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
   if (!unread) co_return unread.error();
   auto owed = co_await services_.bus.reply_obligations(id);
   if (!owed) co_return owed.error();
+  bool more = false;
+  if (!unread->empty()) {
+    auto const rest = co_await services_.bus.unread(who, 1, unread->back().id);
+    more = rest && !rest->empty();
+  }
   json answer = {{"unread", json::array()}, {"replies", json::array()}};
   for (auto const& message : *unread) answer["unread"].push_back(relay::to_json(message));
-  for (auto const& message : *owed) answer["replies"].push_back(relay::to_json(message));
+  std::size_t bytes = 0;
+  for (auto const& message : *owed) {
+    bytes += relay::content_bytes(message);
+    more = more || bytes > relay::kContentAtOnce;
+    if (bytes > relay::kContentAtOnce && !answer["replies"].empty()) break;
+    answer["replies"].push_back(relay::to_json(message));
+  }
+  answer["more"] = more;
   co_return ok(std::move(answer));
 }
 
@@ -140,6 +153,9 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   // What other agents made of it is its sender's business.
   auto const reader = who.kind == Principal::Kind::agent && message->from != who.agent_id ? who.agent_id : "";
   if (!reader.empty()) std::erase_if(*deliveries, [&](json const& one) { return one.value("agent", "") != reader; });
+  // What stood on an agent's screen is between it and the operator.
+  if (who.kind == Principal::Kind::agent)
+    for (auto& one : *deliveries) one.erase("screen");
   shown["deliveries"] = *deliveries;
   shown["reactions"] = json::array();
   shown["replies"] = json::array();

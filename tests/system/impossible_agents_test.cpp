@@ -42,3 +42,24 @@ TEST_CASE("ImpossibleAgentsAreNeverAcknowledged") {
     for (auto const& step : delivery["steps"]) CHECK(step["step"] != "accepted");
   }
 }
+
+TEST_CASE("WhatStandsOnAnAgentsScreenIsShownToTheOperatorAndToNoSender") {
+  Installation home;
+  home.spawn("sender");
+  home.good({"spawn", "blind", "--provider", "command", "--cwd", home.work().string(), "--options", kProof, "--", "sh",
+             "-c", "echo the PIN is 4711; stty -echo; while :; do IFS= read -r line || exit; done"});
+  home.wait_for_state("blind", "idle");
+  auto const id = home.send("blind", "do you read me?", {"--from", "sender"});
+  CHECK(Installation::eventually([&] { return home.delivery_state(id) == "unknown"; }));
+  CHECK(home.message(id)["deliveries"][0].value("screen", "").find("4711") != std::string::npos);
+  std::ifstream file(home.state() / "agents" / "sender" / "token.json");
+  auto const token = json::parse(file)["token"].get<std::string>();
+  auto const socket = (home.state() / "run" / "control.sock").string();
+  for (std::string const query : {"", "?wait=accepted&timeoutMs=10"}) {
+    auto const path = "http://localhost/v1/messages/" + std::to_string(id) + query;
+    auto const shown = home.run_program(
+        "/usr/bin/curl", {"-s", "--unix-socket", socket, "-H", "Authorization: Bearer " + token, path}, "");
+    CHECK_MESSAGE(shown.out.find("unknown") != std::string::npos, shown.out, shown.err);
+    CHECK_MESSAGE(shown.out.find("4711") == std::string::npos, shown.out);
+  }
+}
