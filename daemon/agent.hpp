@@ -184,6 +184,7 @@ class Agent final : private DeliveryHost {
   std::string lifecycle_action_{};
 
   std::deque<Mail> mailbox_;
+  std::size_t notes_left_out_ = 0;
   Notifier mail_came_, changed_, status_changed_;
   DeliveryQueue queue_;
   std::unique_ptr<relay::Subscription> subscription_;

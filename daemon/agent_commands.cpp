@@ -11,6 +11,7 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 namespace {
 
+constexpr std::size_t kCommandsKept = 10'000;
 constexpr milliseconds kFirstRepeat = 1s, kLastRepeat = 30s;  ///< of what an absent bus has not heard
 
 /// The bus's command and the action it is here.
@@ -33,6 +34,7 @@ constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true, true}
 
 void Agent::take_command(relay::Command const& command) {
   if (!commands_.insert(command.id).second) return;
+  if (commands_.size() > kCommandsKept) commands_.erase(commands_.begin());  // long over
   tasks_.spawn("command", run_command(command));
 }
 

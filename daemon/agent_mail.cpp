@@ -7,13 +7,29 @@
 namespace ar::daemon {
 using namespace std::chrono_literals;
 
+namespace {
+
+constexpr std::size_t kMailKept = 10'000;
+
+bool is_note(adapters::ProviderEvent const& event) { return std::holds_alternative<adapters::Noted>(event); }
+
+}  // namespace
+
 void Agent::receive(Mail mail) {
+  // Of a provider that says more than is read, notes are left out first: they are for the event log only.
+  auto const* const event = std::get_if<adapters::ProviderEvent>(&mail);
+  if (mailbox_.size() >= kMailKept && event && is_note(*event)) {
+    ++notes_left_out_;
+    return;
+  }
   mailbox_.push_back(std::move(mail));
   mail_came_.notify_all();
 }
 
 awaitable<void> Agent::read_mail() {
   for (;;) {
+    if (mailbox_.empty() && notes_left_out_ > 0)
+      services_.events.append(spec_.id, "notes.left_out", {{"count", std::exchange(notes_left_out_, 0)}});
     while (mailbox_.empty()) co_await mail_came_.wait();
     Mail const mail = std::move(mailbox_.front());
     mailbox_.pop_front();
