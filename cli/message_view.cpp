@@ -112,9 +112,18 @@ void print_message(Context const& context, json const& message) {
                       indented(context.terminal() ? printable(text) : text, "  "));
 }
 
+bool says_why_not(json const& reply) {
+  auto const payload = reply.find("payload");
+  auto const outcome = payload == reply.end() ? std::string() : field(*payload, "outcome");
+  return !outcome.empty() && outcome != "cut";
+}
+
 Outcome outcome_of(json const& message, bool until_done) {
   auto const id = field(message, "id");
   auto const& deliveries = array(message, "deliveries");
+  if (deliveries.empty())  // an agent of another daemon has it
+    for (auto const& reply : array(message, "replies"))
+      if (says_why_not(reply)) return {exit_failed, single_line(field(reply, "body"))};
   if (deliveries.empty() && !array(message, "readBy").empty()) return {};  // by an agent of another daemon
   if (deliveries.empty())
     return {exit_done, "message " + id + " waits on the bus: no agent is there to take it; agent-runner ps -a"};

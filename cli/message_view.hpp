@@ -19,6 +19,8 @@ void print_message(Context const& context, json const& message);
 /// The deliveries' steps only: one line a step.
 std::string life_text(json const& message, bool colour);
 
+/// A reply in the agent's place: why there is none.
+bool says_why_not(json const& reply);
 /// What `send --wait` ends with: the first failure among the deliveries, or done.
 struct Outcome {
   int status = exit_done;

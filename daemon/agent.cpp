@@ -101,6 +101,8 @@ awaitable<Result<json>> Agent::erase() {
   co_await let_go();
   (void)co_await services_.terminals.remove(record_.tmux_session, process_mark());
   // A bus that is away cannot keep an agent here: it takes it for stale.
+  if (auto const told = co_await queue_.tell_of_removal(); !told)
+    spdlog::warn("agent {}: who waits for its replies is not told of its removal: {}", spec_.id, told.error().message);
   (void)co_await services_.bus.revoke_token(token_.jti);
   (void)co_await services_.bus.remove_agent(spec_.id);
   json answer = {{"removed", spec_.id}};

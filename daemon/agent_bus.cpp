@@ -285,6 +285,7 @@ json Agent::meta(bool registration) const {
   // What is over is told as well: the bus keeps a field until it hears it anew.
   meta["pendingApprovals"] = services_.approvals.pending_of(spec_.id);
   meta["transport"] = services_.bus.transport_state();
+  meta["limited"] = queue_.provider_hold().shown();
   meta["context"] = nullptr;
   if (!context_use_.is_null()) {
     meta["context"] = {{"utilization", context_use_["utilization"]},
@@ -328,6 +329,7 @@ json Agent::view() const {
   auto held = no_bus();
   if (held.empty()) held = queue_.held_reason();
   if (!held.empty() && held != mute) shown["held"] = held;
+  if (auto limited = queue_.provider_hold().shown(); !limited.is_null()) shown["limited"] = std::move(limited);
   if (auto pending = services_.approvals.pending_of(spec_.id); !pending.empty())
     shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;

@@ -190,6 +190,7 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
     if (action == "restart" || action == "resume") {
       policy_.forget();
       record_.exits.clear();
+      queue_.probe_now();
     }
     if (hard_ && state_ == AgentState::stopping)
       perform(Action::terminate);  // patience has run out

@@ -22,19 +22,26 @@ bool Delivery::is_taken() const {
          state == DeliveryState::failed;
 }
 
+bool is_definite(Error const& error) {
+  return error.kind == ErrorKind::conflict || error.kind == ErrorKind::not_found || error.kind == ErrorKind::invalid ||
+         error.kind == ErrorKind::too_large;
+}
+
 Clock::duration retry_wait(int attempts) {
   using namespace std::chrono_literals;
   return std::min<Clock::duration>(30s, 500ms * (1 << std::clamp(attempts - 1, 0, 6)));
 }
 
-bool Delivery::is_settled() const {
-  switch (state) {
-    case DeliveryState::done:
-    case DeliveryState::failed: return is_local() || (acknowledged && reported);
-    case DeliveryState::refused:
-    case DeliveryState::unverified: return true;
-    default: return false;
-  }
+bool Delivery::has_ended() const {
+  return state == DeliveryState::done || state == DeliveryState::failed || state == DeliveryState::refused ||
+         state == DeliveryState::unverified;
+}
+
+bool Delivery::must_report() const {
+  if (is_local()) return false;
+  // Work that this agent refuses may be another's; whoever waits for this one's reply must hear of it.
+  if (state == DeliveryState::refused) return reply_requested && !claimable && !reported;
+  return is_taken() && (!acknowledged || (has_ended() && !reported));
 }
 
 Delivery new_delivery(relay::Message message) {

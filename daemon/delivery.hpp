@@ -2,6 +2,7 @@
 #pragma once
 #include "adapters/prompt.hpp"
 #include "base/clock.hpp"
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "relay/message.hpp"
 
@@ -35,11 +36,11 @@ struct Delivery {
   relay::MessageId message = 0;
   DeliveryState state = DeliveryState::queued;
   std::string nonce{};
-  std::string held{};    ///< queued: why it is not handed now
-  std::string reason{};  ///< unknown, refused, failed: why
-  std::string proof{};   ///< accepted: what showed it
-  std::string screen{};  ///< unknown: what the terminal showed
-  int attempts = 0;
+  std::string held{};                                     ///< queued: why it is not handed now
+  std::string reason{};                                   ///< unknown, refused, failed: why
+  std::string proof{};                                    ///< accepted: what showed it
+  std::string screen{};                                   ///< unknown: what the terminal showed
+  int attempts = 0;                                       ///< it was handed to the provider so often
   std::vector<std::pair<std::string, WallTime>> steps{};  ///< queued, claimed, typed, submitted, accepted, ...
   bool acknowledged = false;                              ///< the bus knows that it was taken
   bool reported = false;                                  ///< ... and how its turn ended: task, claim, reply
@@ -55,18 +56,27 @@ struct Delivery {
 
   // Not stored.
   std::optional<relay::Message> content{};  ///< the message, while it waits
+  std::size_t content_size = 0;
   Clock::time_point retry_at = Clock::time_point::min();
-  bool claim_refused = false;  ///< this daemon may not claim it (now): it holds up no other
+  int claim_tries = 0, fetch_tries = 0, report_tries = 0;  ///< in a row, without success; each by itself
+  bool claim_refused = false;                              ///< this daemon may not claim it (now): it holds up no other
 
   bool is_local() const { return message < 0; }
   /// Its proof has been seen.
   bool is_taken() const;
+  /// It is over, in whatever way.
+  bool has_ended() const;
+  /// The bus, or who asked for a reply, has not been told all of it.
+  bool must_report() const;
   /// Nothing is left to be done about it.
-  bool is_settled() const;
+  bool is_settled() const { return has_ended() && !must_report(); }
   void step(std::string name) { steps.emplace_back(std::move(name), wall_now()); }
 };
 
 Delivery new_delivery(relay::Message message);
+/// The bus has decided. What is none of these may pass (it is away, it does not know this daemon's token now, its disk
+/// fails), and then it is to be asked again.
+bool is_definite(Error const& error);
 /// From a failed attempt to the next: 0.5 s, 1 s, 2 s ... 30 s.
 Clock::duration retry_wait(int attempts);
 json to_json(Delivery const& delivery, std::string const& agent);  ///< as the API shows it

@@ -60,11 +60,12 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   host_.work_changed();
   in_process_.insert(id);
   in_hand_ = id;
-  session_in_use_ = true;
-  auto const handing = co_await hand_over(*session, std::move(*prompt), d);
-  session_in_use_ = false;
-  in_hand_.reset();
-  changed_.notify_all();
+  Handing handing;
+  {
+    SessionUse const use(*this);
+    handing = co_await hand_over(*session, std::move(*prompt), d);
+    in_hand_.reset();
+  }
   host_.work().finish("message", std::to_string(id));
   if (handing.outcome == HandOutcome::held) {
     in_process_.erase(id);
@@ -88,13 +89,14 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
       if (std::exchange(d.held, claim.error().message) != d.held)
         services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
       d.claim_refused = claim.error().kind != ErrorKind::unavailable && claim.error().kind != ErrorKind::timeout;
-      d.retry_at = Clock::now() + retry_wait(++d.attempts);
+      d.retry_at = Clock::now() + retry_wait(++d.claim_tries);
       services_.deliveries_changed.notify_all();
     }
     co_return false;
   }
   d.claim_token = claim->token;
   d.claim_refused = false;
+  d.claim_tries = 0;
   if (!d.is_taken()) d.state = State::claimed;
   d.step("claimed");
   leases_.hold(*claim);
@@ -121,7 +123,7 @@ awaitable<Result<Prompt>> DeliveryQueue::prepare(Delivery& d) {
   if (!d.content) {
     auto message = co_await services_.bus.message(d.message);
     if (!message) co_return message.error();
-    if (!d.claimable && std::ranges::find(message->read_by, agent_id_) != message->read_by.end())
+    if (!d.claimable && !d.acknowledged && std::ranges::find(message->read_by, agent_id_) != message->read_by.end())
       co_return conflict(kReadElsewhere, "the agent has read it at another daemon");
     d.content = std::move(*message);
   }
@@ -146,10 +148,7 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
     if (attachment.size > static_cast<std::int64_t>(most)) problem = "larger than " + std::to_string(most) + " bytes";
     Result<std::string> bytes = std::string();
     if (problem.empty()) bytes = co_await services_.bus.attachment_bytes(attachment.id);
-    if (!bytes && bytes.error().kind == ErrorKind::unavailable && d.attempts + 1 < kTries) {
-      ++d.attempts;
-      co_return bytes.error();
-    }
+    if (!bytes && bytes.error().kind == ErrorKind::unavailable && ++d.fetch_tries < kTries) co_return bytes.error();
     if (!bytes) problem = bytes.error().message;
     if (bytes && bytes->size() > most) problem = "larger than " + std::to_string(most) + " bytes";
     // The sender's name for it may be anything; ours cannot leave the folder.
@@ -162,6 +161,7 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
     }
     lines.push_back(problem.empty() ? file.string() : attachment.name + " (missing: " + problem + ")");
   }
+  d.fetch_tries = 0;
   co_return lines;
 }
 
@@ -171,8 +171,12 @@ awaitable<Handing> DeliveryQueue::hand_over(adapters::ProviderSession& session, 
   auto attempt = [](DeliveryQueue* self, adapters::ProviderSession* to, Prompt what, Delivery* delivery,
                     std::shared_ptr<std::optional<Handing>> out) -> awaitable<void> {
     auto on_step = [delivery](std::string_view step) { delivery->step(std::string(step)); };
-    auto handing = co_await to->hand(std::move(what), std::move(on_step));
-    *out = std::move(handing);
+    Handing fault;
+    fault.outcome = HandOutcome::unknown;
+    fault.reason = "a fault of agent-runner's while it was handed over; see its log";
+    auto const whose = "agent " + self->agent_id_ + ": handing over message " + std::to_string(delivery->message);
+    auto attempt = to->hand(std::move(what), std::move(on_step));
+    *out = co_await guarded(whose, std::move(attempt), std::move(fault));
     self->changed_.notify_all();
   };
   handing_.spawn("hand", attempt(this, &session, std::move(prompt), &d, result));
@@ -211,19 +215,27 @@ void DeliveryQueue::settle_outcome(Delivery& d, Handing const& handing) {
   announce(d, "message.unknown");
 }
 
+/// Nobody has worked on it: it goes to the others as if it had never been here. An error: the bus is away.
+awaitable<Result<void>> DeliveryQueue::release_claim(Delivery& d) {
+  auto const token = d.claim_token;
+  auto const released = co_await services_.bus.release(d.message, token, 0ms, relay::Tried::no);
+  if (!released && !is_definite(released.error())) co_return released;
+  leases_.drop(d.message);
+  d.claim_token.clear();
+  d.acknowledged = false;  // the read mark has gone with the lease
+  if (d.task) host_.work().finish("task", std::to_string(*d.task));
+  co_return Result<void>();
+}
+
 awaitable<void> DeliveryQueue::give_back(Delivery& d, std::string reason) {
   d.state = State::queued;
   d.held = std::move(reason);
-  d.retry_at = Clock::now() + retry_wait(d.attempts);
-  // The lease goes back, so that another agent may take the work; but not while this one could take it at the next
-  // try: every lease that ends without finish counts toward the dead letters.
-  auto* const session = host_.taker();
-  bool const soon_again = session && session->gate(d.urgent).empty();
+  d.retry_at = Clock::now() + retry_wait(std::max(d.attempts, d.fetch_tries));
+  // The lease goes back, so that another agent may take the work; but not while this one could take it at the next try.
+  bool const soon_again = host_.taker() && why_not_now(d).empty();
   if (!d.claim_token.empty() && !soon_again) {
-    leases_.drop(d.message);
-    auto const token = std::exchange(d.claim_token, {});
-    (void)co_await services_.bus.release(d.message, token, 0ms);  // if this fails, the lease runs out by itself
-    if (d.task) host_.work().finish("task", std::to_string(*d.task));
+    auto const released = co_await release_claim(d);
+    if (!released) co_return;  // at the next try
   }
   save(d);
   services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});

@@ -1,7 +1,12 @@
 #include "daemon/delivery_queue.hpp"
 
+#include "relay/message_rules.hpp"
+
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <limits>
+#include <ranges>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -11,7 +16,9 @@ using State = DeliveryState;
 namespace {
 
 constexpr int kUnreadAtOnce = 200;
-constexpr std::size_t kFew = 100;  ///< messages that wait: enough for a while, and no burden even if all are large
+constexpr std::size_t kFew = 100;    ///< messages that wait: enough for a while
+constexpr std::size_t kMost = 1000;  ///< messages kept here: each is looked at whenever one is handed over
+constexpr std::size_t kContentKept = 8U << 20;
 constexpr auto kAll = std::numeric_limits<relay::MessageId>::max();
 
 bool is_waiting(Delivery const& d) {
@@ -19,6 +26,8 @@ bool is_waiting(Delivery const& d) {
 }
 
 }  // namespace
+
+void log_fault(std::string const& what, char const* why) { spdlog::error("{}: {}", what, why); }
 
 DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host)
     : services_(services),
@@ -70,12 +79,45 @@ void DeliveryQueue::start(TaskGroup& tasks) {
 awaitable<void> DeliveryQueue::stop() { co_await handing_.stop(); }
 
 void DeliveryQueue::offer(relay::Message message) {
-  if (!known_.insert(message.id).second) return;
+  if (known_.contains(message.id)) return;
+  // So many wait that the youngest are left on the bus; they are fetched when few do.
+  auto const most = message.urgent() ? 2 * kMost : kMost;
+  if (open_.size() >= most && message.id > open_.rbegin()->first) {
+    fetched_to_ = std::min(fetched_to_, message.id - 1);
+    return;
+  }
   auto const id = message.id;
+  auto const size = content_bytes(message);
+  bool const keep_content = content_kept() + size <= kContentKept;
+  known_.insert(id);
   auto& d = open_.emplace(id, new_delivery(std::move(message))).first->second;
+  d.content_size = size;
+  if (!keep_content) d.content.reset();  // asked of the bus when its turn comes
   announce(d, "message.queued");
   host_.wanted();
   changed_.notify_all();
+}
+
+/// The same for what was known before older ones were fetched.
+void DeliveryQueue::leave_the_youngest() {
+  auto const untouched = [](auto const& entry) {
+    auto const& d = entry.second;
+    return d.state == State::queued && d.attempts == 0 && d.claim_token.empty() && !d.urgent && !d.is_local();
+  };
+  while (open_.size() > kMost) {
+    auto const youngest = std::ranges::find_if(std::views::reverse(open_), untouched);
+    if (youngest == open_.rend()) return;
+    auto const id = youngest->first;
+    forget(id);
+    fetched_to_ = std::min(fetched_to_, id - 1);
+  }
+}
+
+std::size_t DeliveryQueue::content_kept() const {
+  std::size_t bytes = 0;
+  for (auto const& [id, d] : open_)
+    if (d.content) bytes += d.content_size;
+  return bytes;
 }
 
 awaitable<Result<void>> DeliveryQueue::fetch_unread(relay::Identity who) { return fetch(std::move(who), 0); }
@@ -84,16 +126,17 @@ awaitable<Result<void>> DeliveryQueue::fetch_more(relay::Identity who) { return 
 awaitable<Result<void>> DeliveryQueue::fetch(relay::Identity who, relay::MessageId after) {
   bool const had_all = fetched_to_ == kAll;
   while (after != kAll) {
+    auto const before = fetched_to_;
     auto unread = co_await services_.bus.unread(who, kUnreadAtOnce, after);
     if (!unread) {
       if (had_all) fetched_to_ = kAll;  // what came since was told
       co_return unread.error();
     }
-    after = unread->empty() ? kAll : unread->back().id;
+    if (fetched_to_ < before) break;  // for want of room: what was left comes later
+    fetched_to_ = after = unread->empty() ? kAll : unread->back().id;
     for (auto& message : *unread) offer(std::move(message));
-    fetched_to_ = after;
     changed_.notify_all();
-    if (!wants_more()) break;
+    if (fetched_to_ < after || !wants_more()) break;
   }
   co_return Result<void>();
 }
@@ -139,9 +182,10 @@ void DeliveryQueue::look_again() {
 awaitable<void> DeliveryQueue::run() {
   for (;;) {
     forget_settled();  // only here, where nothing refers to a delivery
+    leave_the_youngest();
     if (auto* d = next_to_report())
       co_await report(*d);
-    else if (!over_.empty() && !session_in_use_)
+    else if (!over_.empty() && session_users_ == 0)
       co_await look_up();
     else if (ask_record_ && turn_)
       co_await ask_record();
@@ -158,9 +202,7 @@ awaitable<void> DeliveryQueue::run() {
 
 Delivery* DeliveryQueue::next_to_report() {
   for (auto& [id, d] : open_)
-    if (d.is_taken() && !d.is_local() && d.retry_at <= Clock::now() &&
-        (!d.acknowledged || ((d.state == State::done || d.state == State::failed) && !d.reported)))
-      return &d;
+    if (d.must_report() && d.retry_at <= Clock::now()) return &d;
   return nullptr;
 }
 
@@ -170,9 +212,16 @@ Delivery* DeliveryQueue::next_to_resolve() {
   return nullptr;
 }
 
+/// What the model's refusal keeps back: everything until the next try is due, then all but that one.
+std::string DeliveryQueue::refused() const {
+  bool const probe = hold_.may_probe() && !turn_;
+  return probe ? std::string() : hold_.reason(agent_id_);
+}
+
 /// Empty also while the agent starts: that passes.
 std::string DeliveryQueue::why_not_now(Delivery const& d) const {
   if (host_.at_rest()) return host_.why_not();
+  if (auto why = refused(); !why.empty()) return why;
   auto* const taker = host_.taker();
   return taker ? taker->gate(d.urgent) : std::string();
 }
@@ -180,7 +229,8 @@ std::string DeliveryQueue::why_not_now(Delivery const& d) const {
 /// Work whose lease was kept for the next try, which will not come soon: others may be free for it.
 Delivery* DeliveryQueue::next_to_give_back() {
   for (auto& [id, d] : open_)
-    if (d.state == State::queued && !d.claim_token.empty() && !why_not_now(d).empty()) return &d;
+    if (d.state == State::queued && !d.claim_token.empty() && d.retry_at <= Clock::now() && !why_not_now(d).empty())
+      return &d;
   return nullptr;
 }
 
@@ -201,9 +251,12 @@ Delivery* DeliveryQueue::next_to_hand() {
     services_.deliveries_changed.notify_all();
   };
   auto* const taker = host_.taker();
+  auto const refusal = refused();
   for (Delivery* d : waiting) {
     if (auto const none = d->is_local() ? std::string() : host_.no_bus(); !none.empty()) {
       hold(*d, none, true);
+    } else if (!refusal.empty()) {
+      hold(*d, refusal, false);  // agent.limited has told it for all
     } else if (!taker) {
       hold(*d, host_.why_not(), false);
     } else if (!d->is_local() && d->message > fetched_to_ && (!d->urgent || fetched_to_ == 0)) {
@@ -231,7 +284,7 @@ Delivery* DeliveryQueue::next_to_hand() {
 }
 
 Clock::time_point DeliveryQueue::next_retry() const {
-  auto next = Clock::time_point::max();
+  auto next = hold_.next_look();
   for (auto const& [id, d] : open_)
     if (d.retry_at > Clock::now()) next = std::min(next, d.retry_at);
   return next;
@@ -263,10 +316,11 @@ std::size_t DeliveryQueue::waiting() const {
 }
 
 std::string DeliveryQueue::held_reason() const {
-  for (auto const& [id, d] : open_) {
+  for (auto const& [id, d] : open_)
     if (d.state == State::unknown) return "message " + std::to_string(id) + " is unknown: " + d.reason;
+  if (hold_.is_on()) return hold_.reason(agent_id_);
+  for (auto const& [id, d] : open_)
     if (d.state == State::queued && !d.held.empty()) return d.held;
-  }
   return {};
 }
 

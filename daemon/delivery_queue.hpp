@@ -5,6 +5,7 @@
 #include "base/async.hpp"
 #include "daemon/delivery.hpp"
 #include "daemon/leases.hpp"
+#include "daemon/provider_hold.hpp"
 #include "daemon/services.hpp"
 #include "daemon/turn.hpp"
 #include "daemon/work.hpp"
@@ -12,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -42,6 +44,8 @@ class DeliveryHost {
   virtual std::int64_t next_turn_number() = 0;
   virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it
 };
+
+void log_fault(std::string const& what, char const* why);
 
 class DeliveryQueue {
  public:
@@ -82,6 +86,11 @@ class DeliveryQueue {
   /// The process has ended (or the session is being let go of). Returns when nothing of it is in use any more.
   awaitable<void> on_process_gone();
 
+  /// The agent is to be removed: whoever waits for a reply of its will get none. After stop().
+  awaitable<Result<void>> tell_of_removal();
+  /// A person wants it to take work again, whatever its provider said: the next message shows whether it does.
+  void probe_now();
+
   /// Stopped, or given up: nobody starts a provider before somebody asks for it. Ends the tasks that were under way.
   void on_rest();
 
@@ -90,17 +99,21 @@ class DeliveryQueue {
   std::vector<adapters::Prompt> open_turn() const;
   std::size_t waiting() const;      ///< messages not yet accepted
   std::string held_reason() const;  ///< why the first of them waits; empty: nothing holds it
+  ProviderHold const& provider_hold() const { return hold_; }
   std::map<relay::MessageId, Delivery> const& open() const { return open_; }
 
  private:
   awaitable<void> run();
   Delivery* next_to_report();
   Delivery* next_to_resolve();
+  std::string refused() const;
   std::string why_not_now(Delivery const& d) const;
   Delivery* next_to_give_back();
   Delivery* next_to_hand();
   Clock::time_point next_retry() const;
   Clock::time_point watch_for_orphaned_turn();
+  void leave_the_youngest();
+  std::size_t content_kept() const;
   awaitable<Result<void>> fetch(relay::Identity who, relay::MessageId after);
   awaitable<void> ask_record();
   awaitable<void> look_up();
@@ -113,8 +126,12 @@ class DeliveryQueue {
   awaitable<Result<std::vector<std::string>>> fetch_attachments(Delivery& d);
   awaitable<adapters::Handing> hand_over(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
   awaitable<void> give_back(Delivery& d, std::string reason);
+  awaitable<Result<void>> release_claim(Delivery& d);
   awaitable<Result<bool>> still_ours(Delivery& d);
+  awaitable<Result<void>> finish_claim(Delivery& d);
   awaitable<Result<void>> report_end(Delivery& d);
+  awaitable<Result<void>> tell_asker(Delivery& d);
+  awaitable<Result<void>> reply(relay::NewMessage reply);
 
   void settle_outcome(Delivery& d, adapters::Handing const& handing);
   void accept(Delivery& d, std::string const& proof);
@@ -125,7 +142,10 @@ class DeliveryQueue {
   void end_turn(adapters::TurnEnded const& end);
   void close_turn(adapters::TurnEnded const& end, bool another_follows = false);
   void close(Turn turn, adapters::TurnEnded const& end);
+  awaitable<std::optional<adapters::TurnEnded>> recorded_end(std::vector<std::string> nonces);
+  void take_note(adapters::TurnEnded const& end);
   void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
+  void go_back(Delivery& d);
   void ask_to_go_on();
   std::vector<std::string> nonces_of(Turn const& turn) const;
   void end_delivery(Delivery& d, DeliveryState state, std::string reason);
@@ -140,6 +160,8 @@ class DeliveryQueue {
   std::string const agent_id_;
   DeliveryHost& host_;
   Leases leases_;
+  ProviderHold hold_;
+  std::minstd_rand random_{std::random_device{}()};
   Notifier changed_;
   TaskGroup handing_;  ///< the one attempt under way, so that it can be cut short when its process ends
 
@@ -157,7 +179,34 @@ class DeliveryQueue {
   std::optional<adapters::TurnEnded> early_end_;      ///< the end of a turn that came while a message was in hand
   std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open
   bool process_gone_ = false;
-  bool session_in_use_ = false;
+  int session_users_ = 0;
+
+  /// While one is there, what is in use of the session, and the turns, stay as they are.
+  struct SessionUse {
+    explicit SessionUse(DeliveryQueue& of) : queue(of) { ++queue.session_users_; }
+    ~SessionUse() {
+      --queue.session_users_;
+      queue.changed_.notify_all();
+    }
+    SessionUse(SessionUse const&) = delete;
+    SessionUse& operator=(SessionUse const&) = delete;
+    DeliveryQueue& queue;
+  };
 };
+
+/// What `call` gives, or `on_fault` when it throws: a fault in an adapter costs this one answer, and nothing waits for
+/// ever. That it is cancelled is no fault.
+template <class T>
+awaitable<T> guarded(std::string what, awaitable<T> call, T on_fault) {
+  try {
+    co_return co_await std::move(call);
+  } catch (boost::system::system_error const& error) {
+    if (error.code() == net::error::operation_aborted) throw;
+    log_fault(what, error.what());
+  } catch (std::exception const& error) {
+    log_fault(what, error.what());
+  }
+  co_return on_fault;
+}
 
 }  // namespace ar::daemon

@@ -12,11 +12,36 @@ using State = DeliveryState;
 namespace {
 
 constexpr Clock::duration kRefusedPause = 30s;  ///< somebody has to change a token first
+constexpr std::size_t kLeastReply = 2048;       ///< a bus that takes less than this takes no reply
 
-/// The bus is away, or does not know this daemon's token (any more): both pass, and then it must be told.
-bool may_pass(Error const& error) {
-  return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout ||
-         error.kind == ErrorKind::unauthorized;
+/// What a person or program that waits for a reply gets in its place. The same for the same end, however often it is
+/// said.
+relay::NewMessage no_answer(std::string const& agent, relay::MessageId message, std::string const& to,
+                            std::string_view outcome, std::string const& why) {
+  auto const number = std::to_string(message);
+  relay::NewMessage reply;
+  reply.from = agent;
+  reply.to = to;
+  reply.kind = "reply";
+  reply.reply_to = message;
+  reply.subject = "Message " + number + " is not answered";
+  reply.body = "Agent " + agent + " does not answer message " + number + ": " + why;
+  reply.payload["outcome"] = outcome;
+  reply.idempotency_key = "no-answer:" + agent + ":" + number;
+  return reply;
+}
+
+/// `whole` in at most so many bytes, with a word about what is missing.
+relay::NewMessage cut_reply(relay::NewMessage reply, std::string const& whole, std::size_t most) {
+  auto const note = "\n\n[agent-runner: this is the beginning of " + std::to_string(whole.size()) +
+                    " bytes, more than the bus takes; `agent-runner message show " +
+                    std::to_string(reply.reply_to.value_or(0)) + " --json` shows all of it on the machine of agent " +
+                    reply.from + "]";
+  auto end = most > note.size() ? std::min(most - note.size(), whole.size()) : 0;
+  while (end > 0 && end < whole.size() && (static_cast<unsigned char>(whole[end]) & 0xC0) == 0x80) --end;
+  reply.body = whole.substr(0, end) + note;
+  reply.payload["outcome"] = "cut";
+  return reply;
 }
 
 }  // namespace
@@ -28,40 +53,27 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
     co_return;
   }
   services_.deliveries_changed.notify_all();  // "accepted" is the journal's word: its waiters need not wait for the bus
-  bool const ended = d.state == State::done || d.state == State::failed;
-  auto& bus = services_.bus;
+  bool const ended = d.has_ended();
   auto const later = [&](Error const& error) {
     spdlog::debug("agent {}: message {} cannot be reported: {}", agent_id_, d.message, error.message);
-    bool const refused = error.kind == ErrorKind::unauthorized;
-    d.retry_at = Clock::now() + (refused ? kRefusedPause : retry_wait(d.attempts));
+    bool const refused = error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::forbidden;
+    d.retry_at = Clock::now() + (refused ? kRefusedPause : retry_wait(++d.report_tries));
   };
-  if (!d.acknowledged) {
-    Result<void> told;
-    if (!d.claim_token.empty() && !d.task) {
-      told = co_await bus.finish(d.message, d.claim_token);
-      if (told) {
-        leases_.drop(d.message);
-        d.claim_token.clear();
-      }
-    } else {
-      told = co_await bus.mark_read(d.message, agent_id_);
-    }
-    if (!told && may_pass(told.error())) {
+  if (d.is_taken() && !d.acknowledged) {
+    auto const told = co_await services_.bus.mark_read(d.message, agent_id_);
+    if (!told && !is_definite(told.error())) {
       later(told.error());
       co_return;
     }
-    if (!told && told.error().kind != ErrorKind::not_found) {
-      services_.events.append(agent_id_, "claim.lost", {{"message", d.message}, {"reason", told.error().message}});
-      d.claim_token.clear();
-      (void)co_await bus.mark_read(d.message, agent_id_);
-    }
+    if (!told) spdlog::warn("agent {}: message {} is not marked read: {}", agent_id_, d.message, told.error().message);
     d.acknowledged = true;
+    d.report_tries = 0;
     d.step("acknowledged");
     save(d);
   }
   if (ended) {
-    auto reported = co_await report_end(d);
-    if (!reported && may_pass(reported.error())) {
+    auto const reported = co_await report_end(d);
+    if (!reported && !is_definite(reported.error())) {
       later(reported.error());
       co_return;
     }
@@ -76,18 +88,19 @@ awaitable<Result<bool>> DeliveryQueue::still_ours(Delivery& d) {
   auto& bus = services_.bus;
   auto const held = co_await bus.renew(d.message, d.claim_token);
   if (held) co_return true;
-  if (may_pass(held.error())) co_return held.error();
+  if (!is_definite(held.error())) co_return held.error();
   // Finished by this very claim, before the daemon's end: finishing again is fine.
   auto const finished = co_await bus.finish(d.message, d.claim_token);
   if (finished) co_return true;
-  if (may_pass(finished.error())) co_return finished.error();
-  services_.events.append(agent_id_, "claim.lost", {{"message", d.message}, {"reason", finished.error().message}});
+  if (!is_definite(finished.error())) co_return finished.error();
   co_return false;
 }
 
-awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
+/// The claim ends with the turn: its task is set, and nobody else gets the work. An error: the bus is to be asked
+/// again.
+awaitable<Result<void>> DeliveryQueue::finish_claim(Delivery& d) {
   auto& bus = services_.bus;
-  if (d.task && !d.claim_token.empty()) {
+  if (d.task) {
     auto const ours = co_await still_ours(d);
     if (!ours) co_return ours.error();
     if (*ours) {
@@ -98,36 +111,79 @@ awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
       task.body = done ? "message " + std::to_string(d.message) : d.reason;
       task.metadata["messageId"] = d.message;
       task.metadata["completedBy"] = "runner";
-      auto set = co_await bus.set_task(std::move(task));
-      if (!set && may_pass(set.error())) co_return set.error();
-      auto finished = co_await bus.finish(d.message, d.claim_token);
-      if (!finished && may_pass(finished.error())) co_return finished.error();
+      auto const set = co_await bus.set_task(std::move(task));
+      if (!set && !is_definite(set.error())) co_return set.error();
     }
-    leases_.drop(d.message);
-    d.claim_token.clear();
+  }
+  auto const finished = co_await bus.finish(d.message, d.claim_token);
+  if (!finished && !is_definite(finished.error())) co_return finished.error();
+  if (!finished)
+    services_.events.append(agent_id_, "claim.lost", {{"message", d.message}, {"reason", finished.error().message}});
+  leases_.drop(d.message);
+  d.claim_token.clear();
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
+  if (!d.claim_token.empty()) {
+    auto const finished = co_await finish_claim(d);
+    if (!finished) co_return finished.error();
   }
   if (d.task) host_.work().finish("task", std::to_string(*d.task));
-  if (d.reply_requested && d.state == State::done && !d.reason.empty()) {
-    auto owed = co_await bus.reply_obligations(agent_id_);
-    if (!owed) co_return owed.error();
-    bool const open = std::ranges::any_of(*owed, [&](auto const& m) { return m.id == d.message; });
-    if (open) {
-      relay::NewMessage reply;
-      reply.from = agent_id_;
-      reply.to = d.from;
-      reply.kind = "reply";
-      reply.body = d.reason;
-      reply.reply_to = d.message;
-      reply.payload["finalText"] = true;
-      reply.idempotency_key = "final-text:" + agent_id_ + ":" + std::to_string(d.message);
-      auto sent = co_await bus.send(std::move(reply));
-      if (!sent) {
-        if (may_pass(sent.error())) co_return sent.error();
-        spdlog::warn("agent {}: the reply to message {} was refused: {}", agent_id_, d.message, sent.error().message);
-      }
-    }
+  if (d.reply_requested) {
+    auto const told = co_await tell_asker(d);
+    if (!told) co_return told.error();
   }
   host_.work_changed();
+  co_return Result<void>();
+}
+
+/// The final text of the turn, where the agent has not answered by itself; else why there is none.
+awaitable<Result<void>> DeliveryQueue::tell_asker(Delivery& d) {
+  auto const owed = co_await services_.bus.reply_obligations(agent_id_);
+  if (!owed) co_return owed.error();
+  if (std::ranges::none_of(*owed, [&](auto const& m) { return m.id == d.message; })) co_return Result<void>();
+  bool const answered = d.state == State::done && !d.reason.empty();
+  if (!answered) {
+    auto const why = d.state == State::done ? std::string("its turn ended without a text") : d.reason;
+    co_return co_await reply(no_answer(agent_id_, d.message, d.from, to_string(d.state), why));
+  }
+  relay::NewMessage answer;
+  answer.from = agent_id_;
+  answer.to = d.from;
+  answer.kind = "reply";
+  answer.body = d.reason;
+  answer.reply_to = d.message;
+  answer.payload["finalText"] = true;
+  answer.idempotency_key = "final-text:" + agent_id_ + ":" + std::to_string(d.message);
+  co_return co_await reply(std::move(answer));
+}
+
+/// With as much of its body as the bus takes.
+awaitable<Result<void>> DeliveryQueue::reply(relay::NewMessage reply) {
+  auto const whole = reply.body;
+  auto const number = std::to_string(reply.reply_to.value_or(0));
+  auto most = services_.bus.limits().max_body_bytes;
+  if (whole.size() > most) reply = cut_reply(std::move(reply), whole, most);
+  auto sent = co_await services_.bus.send(reply);
+  // A bus in between, or its server, may take less than ours.
+  for (; !sent && sent.error().kind == ErrorKind::too_large && most > kLeastReply; most /= 2) {
+    reply = cut_reply(std::move(reply), whole, most / 2);
+    sent = co_await services_.bus.send(reply);
+  }
+  if (sent) co_return Result<void>();
+  if (!is_definite(sent.error())) co_return sent.error();
+  spdlog::warn("agent {}: the reply to message {} was refused: {}", agent_id_, number, sent.error().message);
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> DeliveryQueue::tell_of_removal() {
+  auto const owed = co_await services_.bus.reply_obligations(agent_id_);
+  if (!owed) co_return owed.error();
+  for (auto const& message : *owed) {
+    auto const told = co_await reply(no_answer(agent_id_, message.id, message.from, "removed", "it was removed"));
+    if (!told) co_return told.error();
+  }
   co_return Result<void>();
 }
 

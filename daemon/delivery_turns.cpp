@@ -1,6 +1,8 @@
 // What becomes of a delivery inside the provider: its proof, the witness's word, and the turns that work on it.
 #include "daemon/delivery_queue.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 namespace ar::daemon {
@@ -39,21 +41,21 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
   auto const prompt = prompt_of(d);
   bool const running = in_process_.contains(d.message);
   Witness witness = Witness::pending;
-  if (!running)
-    witness = host_.witness_offline(prompt);
-  else if (auto* session = host_.taker()) {
-    session_in_use_ = true;
-    witness = co_await session->witness(prompt, false);
-    session_in_use_ = false;
-    changed_.notify_all();
+  auto const what = "agent " + agent_id_ + ": looking for message " + std::to_string(d.message) + " in the record";
+  if (!running) {
+    try {
+      witness = host_.witness_offline(prompt);
+    } catch (std::exception const& error) {
+      log_fault(what, error.what());
+    }
+  } else if (auto* session = host_.taker()) {
+    SessionUse const use(*this);
+    witness = co_await guarded(what, session->witness(prompt, false), Witness::pending);
   }
   std::optional<TurnEnded> end;
   if (witness == Witness::accepted) {
     std::vector<std::string> nonces{d.nonce};
-    session_in_use_ = true;  // nothing changes under this
-    end = co_await host_.turn_end(std::move(nonces));
-    session_in_use_ = false;
-    changed_.notify_all();
+    end = co_await recorded_end(std::move(nonces));
     if (!end && !running) end = unseen("the provider ended during this turn");
   }
   bool const proved = witness == Witness::accepted && d.state == State::queued;  // though a person said otherwise
@@ -178,14 +180,18 @@ void DeliveryQueue::end_turn(TurnEnded const& end) {
   changed_.notify_all();
 }
 
+awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(std::vector<std::string> nonces) {
+  SessionUse const use(*this);
+  auto const what = "agent " + agent_id_ + ": looking for a turn's end in the record";
+  auto asked = host_.turn_end(std::move(nonces));
+  co_return co_await guarded(what, std::move(asked), std::optional<TurnEnded>());
+}
+
 /// How a turn ended that is over, by the provider's record.
 awaitable<void> DeliveryQueue::look_up() {
   auto turn = std::move(over_.front());
   over_.erase(over_.begin());
-  auto nonces = nonces_of(turn);
-  session_in_use_ = true;  // nothing changes under this
-  auto end = co_await host_.turn_end(std::move(nonces));
-  session_in_use_ = false;
+  auto end = co_await recorded_end(nonces_of(turn));
   close(std::move(turn), end ? *end : unseen("how it ended nobody saw, and the provider's record does not say"));
   changed_.notify_all();
 }
@@ -210,6 +216,7 @@ void DeliveryQueue::close(Turn turn, TurnEnded const& end) {
                            {"messages", turn.messages},
                            {"errorKind", turn.error_kind},
                            {"error", turn.error}});
+  take_note(end);
   for (auto& [id, d] : open_) {
     if (d.turn == turn.number && d.state == State::running) end_with_turn(d, end);
   }
@@ -218,11 +225,47 @@ void DeliveryQueue::close(Turn turn, TurnEnded const& end) {
   changed_.notify_all();
 }
 
+/// What the end says about the provider: whether it takes work at all.
+void DeliveryQueue::take_note(TurnEnded const& end) {
+  if (auto const refusal = refusal_in(end)) {
+    hold_.refuse(*refusal, end, std::uniform_real_distribution<>(0, 1)(random_));
+    services_.events.append(agent_id_, "agent.limited", hold_.shown());
+    spdlog::warn("agent {}: {}", agent_id_, hold_.reason(agent_id_));
+  } else if (end.outcome == TurnEnded::Outcome::completed || end.outcome == TurnEnded::Outcome::failed) {
+    if (hold_.lift()) services_.events.append(agent_id_, "agent.released");
+  }
+}
+
+void DeliveryQueue::probe_now() {
+  hold_.probe_now();
+  changed_.notify_all();
+}
+
 void DeliveryQueue::end_with_turn(Delivery& d, TurnEnded const& end) {
+  if (end.did_nothing && refusal_in(end)) return go_back(d);
   if (end.outcome == TurnEnded::Outcome::completed)
     end_delivery(d, State::done, end.final_text);
   else
     end_delivery(d, State::failed, status_of(end) + (end.error.empty() ? "" : ": " + end.error));
+}
+
+/// The model refused its turn before anything was done about it. It waits here; what was claimed, for anybody.
+void DeliveryQueue::go_back(Delivery& d) {
+  d.state = State::queued;
+  d.turn = 0;
+  d.nonce.clear();  // the record shows this one as taken: the next time is proved by another
+  d.proof.clear();
+  d.retry_at = Clock::now();
+  d.step("refused by the model");
+  // Those that it was a note about had their work begun before: they wait for it.
+  for (auto id : d.continues)
+    if (auto it = open_.find(id); it != open_.end()) {
+      it->second.turn = 0;
+      save(it->second);
+    }
+  save(d);
+  announce(d, "message.returned");
+  changed_.notify_all();
 }
 
 void DeliveryQueue::end_delivery(Delivery& d, State state, std::string reason) {
@@ -256,6 +299,7 @@ void DeliveryQueue::on_gate_changed() {
 void DeliveryQueue::on_ready() {
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) ask_witness_.insert(id);
+  hold_.process_started();
   ask_to_go_on();
   on_gate_changed();
 }
@@ -339,7 +383,7 @@ void DeliveryQueue::on_adopted(bool turn_runs) {
 awaitable<void> DeliveryQueue::ask_record() {
   ask_record_ = false;
   auto const number = turn_->number;
-  auto const end = co_await host_.turn_end(nonces_of(*turn_));
+  auto const end = co_await recorded_end(nonces_of(*turn_));
   if (!end || !turn_ || turn_->number != number) co_return;
   bool const another_runs = another_runs_;
   close_turn(*end, another_runs);
@@ -349,15 +393,15 @@ awaitable<void> DeliveryQueue::ask_record() {
 awaitable<void> DeliveryQueue::on_process_gone() {
   process_gone_ = true;
   changed_.notify_all();
-  while (session_in_use_) co_await changed_.wait();
+  while (session_users_ > 0) co_await changed_.wait();
   if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);
   while (!over_.empty()) co_await look_up();
-  while (session_in_use_) co_await changed_.wait();
+  while (session_users_ > 0) co_await changed_.wait();
   // Its turn may have ended before it did, with nobody there to see it.
   take_up_turn();
   if (turn_) {
     auto const number = turn_->number;
-    auto const end = co_await host_.turn_end(nonces_of(*turn_));
+    auto const end = co_await recorded_end(nonces_of(*turn_));
     if (end && turn_ && turn_->number == number) close_turn(*end);
   }
   for (auto id : in_process_) ask_witness_.insert(id);

@@ -59,6 +59,7 @@ Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& 
 void print_replies(Context const& context, json const& message) {
   bool any = false;
   for (auto const& reply : array(message, "replies")) {
+    if (says_why_not(reply)) continue;  // the remark does
     auto const text = field(reply, "body");
     context.print_foreign(text);
     if (!text.ends_with('\n')) context.print("\n");

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,8 @@ class ScriptedSession final : public adapters::ProviderSession {
   std::string closed_unless_urgent;
   std::function<Handing(Prompt const&)> on_hand;  ///< default: accepted
   Witness says = Witness::pending;
+  bool witness_throws = false;
+  int witnesses = 0;  ///< it was asked so often
   std::vector<Prompt> handed;
   std::function<void()> before_proof;
 
@@ -47,7 +50,11 @@ class ScriptedSession final : public adapters::ProviderSession {
     if (on_hand) handing = on_hand(prompt);
     co_return handing;
   }
-  awaitable<Witness> witness(Prompt, bool) override { co_return says; }
+  awaitable<Witness> witness(Prompt, bool) override {
+    ++witnesses;
+    if (witness_throws) throw std::runtime_error("a bug");
+    co_return says;
+  }
   awaitable<Result<void>> interrupt() override { co_return Result<void>(); }
   awaitable<Result<void>> compact() override { co_return Result<void>(); }
   awaitable<Result<void>> clear() override { co_return Result<void>(); }
@@ -73,9 +80,11 @@ class NoTerminals final : public adapters::TerminalHost {
 class World final : public DeliveryHost {
  public:
   explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
-      : dir_(dir), changed_(io.get_executor()) {
+      : World(io, dir, *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits), {"a"}) {}
+  World(net::io_context& io, std::filesystem::path const& dir, std::shared_ptr<relay::Bus> on_bus,
+        relay::Identity identity)
+      : who(std::move(identity)), bus(std::move(on_bus)), dir_(dir), changed_(io.get_executor()) {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
-    bus = *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits);
     faulty.emplace(*bus);
     events_.emplace(io.get_executor(), *journal_);
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
@@ -83,7 +92,7 @@ class World final : public DeliveryHost {
                                terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, "instance",
                                [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
-    queue.emplace(*services_, "a", *this);
+    queue.emplace(*services_, who.agent_id, *this);
     tasks_.emplace(io.get_executor(), "test");
   }
   /// As after a crash: what the journal holds is all there is. `adopted`: the provider has lived on.
@@ -103,11 +112,12 @@ class World final : public DeliveryHost {
     queue->start(*tasks_);
     relay::Presence presence;
     presence.identity = who;
+    presence.instance_id = "of a test";
     presence.status = "idle";
-    co_await bus->register_agent(presence);
+    REQUIRE((co_await bus->register_agent(presence)).has_value());
     relay::BusHints hints;
     hints.message = [this](relay::Message const& m) { queue->offer(m); };
-    subscription_ = bus->subscribe(who, "a", std::move(hints));
+    subscription_ = bus->subscribe(who, who.agent_id, std::move(hints));
     if (fetches) co_await queue->fetch_unread(who);
     if (provider == Provider::gone) co_await queue->on_process_gone();
     if (provider == Provider::fresh || provider == Provider::gone)
@@ -132,8 +142,8 @@ class World final : public DeliveryHost {
     REQUIRE(sent.has_value());
     co_return sent->message.id;
   }
-  awaitable<bool> until(std::function<bool()> condition) {
-    auto const deadline = Clock::now() + 10s;
+  awaitable<bool> until(std::function<bool()> condition, Clock::duration limit = 10s) {
+    auto const deadline = Clock::now() + limit;
     while (!condition()) {
       if (Clock::now() > deadline) co_return false;
       co_await changed_.wait(Clock::now() + 20ms);
@@ -144,6 +154,7 @@ class World final : public DeliveryHost {
     auto const it = queue->open().find(id);
     return it == queue->open().end() ? DeliveryState::done : it->second.state;
   }
+  Journal& journal() { return *journal_; }
   bool gone(relay::MessageId id) const { return !queue->open().contains(id); }
   awaitable<std::size_t> unread_count() {
     auto unread = co_await bus->unread(who, 100);
@@ -162,9 +173,13 @@ class World final : public DeliveryHost {
   }
   bool at_rest() const override { return resting; }
   std::string why_not() const override { return "no process"; }
-  Witness witness_offline(Prompt const&) override { return offline_says; }
+  Witness witness_offline(Prompt const&) override {
+    if (offline_throws) throw std::runtime_error("a bug");
+    return offline_says;
+  }
   awaitable<std::optional<TurnEnded>> turn_end(std::vector<std::string> nonces) override {
     asked_record = std::move(nonces);
+    if (record_throws) throw std::runtime_error("a bug");
     co_return record_says;
   }
   void wanted() override {}
@@ -174,18 +189,19 @@ class World final : public DeliveryHost {
   std::int64_t next_turn_number() override { return ++turns; }
   std::filesystem::path files_dir() const override { return dir_ / "files"; }
 
-  relay::Identity who{"a"};
+  relay::Identity const who;
   ScriptedSession session;
   bool has_process = true;
   int goes_after = -1;  ///< the process goes after so many more looks at it; -1: it stays
   bool resting = false;
   bool fetches = true;
   Witness offline_says = Witness::absent;
+  bool offline_throws = false, record_throws = false;
   std::optional<TurnEnded> record_says{};
   std::vector<std::string> asked_record{};
   std::int64_t turns = 0;
   std::vector<bool> turns_told{};  ///< opened (true) and closed
-  std::unique_ptr<relay::EmbeddedBus> bus;
+  std::shared_ptr<relay::Bus> const bus;
   std::optional<test::FaultyBus> faulty;  ///< the same, as the queue sees it
   std::optional<DeliveryQueue> queue;
 

@@ -5,7 +5,8 @@
 // GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__latest: of the newest one;
 // GET /__calls: how often it was asked; GET /__outputs: what the tools gave back in the newest one; GET /__last: the
 // last request as it came.
-// POST /__mode {"mode":"ok"|"fail","status":503,"delay":MS}: an outage; every answer so much later.
+// POST /__mode {"mode":"ok"|"fail","status":503,"error":{...},"delay":MS}: an outage, with these
+// fields in its error; every answer so much later.
 import http from "node:http";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -42,7 +43,8 @@ async function respond(res, body) {
   if (status) {
     if (pause) await sleep(Number(pause));
     res.writeHead(status, { "content-type": "application/json" });
-    return res.end(JSON.stringify({ error: { type: status === 429 ? "rate_limit_exceeded" : "stub_error", message: `stub failure ${status}` } }));
+    const error = mode.error ?? { type: status === 429 ? "rate_limit_exceeded" : "stub_error" };
+    return res.end(JSON.stringify({ error: { message: `stub failure ${status}`, ...error } }));
   }
   res.writeHead(200, { "content-type": "text/event-stream" });
   const id = `resp_${number}`;

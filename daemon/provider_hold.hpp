@@ -1,0 +1,56 @@
+// Keeps an agent from taking work while the model behind its provider refuses it (spec 8.1, 8.2): until the limit's
+// end where that is known, else for longer and longer; then one message goes first and shows whether the others may
+// follow. Pure: ends of turns and times in, decisions out.
+#pragma once
+#include "adapters/provider_event.hpp"
+#include "base/clock.hpp"
+#include "base/json.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ar::daemon {
+
+/// Why a turn was refused for what the provider is, not for what it was asked.
+enum class Refusal {
+  limit,  ///< a usage limit, or credits that are used up
+  login,  ///< it is not logged in, or not any more
+  away,   ///< the model's service is overloaded, failing or out of reach
+};
+std::string_view to_string(Refusal refusal);
+/// Nothing: the turn was not refused, or for its message's sake (too long, not allowed).
+std::optional<Refusal> refusal_in(adapters::TurnEnded const& end);
+
+class ProviderHold {
+ public:
+  /// `jitter`: 0..1, so that the agents of one account do not come back at once.
+  void refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter);
+  /// A turn got through. False: nothing was held.
+  bool lift();
+  /// The next one may go now: a person has done something about it. A failed login waits at least 30 s after the last.
+  void probe_now();
+  /// The same, for what a fresh process can mend; a limit is none of that.
+  void process_started();
+
+  bool is_on() const { return refusal_.has_value(); }
+  /// One message may go, to show whether the model takes work again.
+  bool may_probe() const;
+  /// When that should be looked at next.
+  Clock::time_point next_look() const;
+  /// For people, with what `agent` can do about it.
+  std::string reason(std::string const& agent) const;
+  /// {kind, reason, since, until, resetsAt}; null: nothing is held.
+  json shown() const;
+
+ private:
+  std::optional<Refusal> refusal_{};
+  std::string error_{};
+  int times_ = 0;  ///< refused in a row
+  WallTime since_{}, refused_at_{};
+  Clock::time_point probe_at_{};  ///< monotonic: a system clock that is set makes no wait longer
+  WallTime until_{};              ///< the same moment, for people, and by the limit's own clock
+  std::optional<WallTime> resets_at_{};
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,241 @@
+// A model that refuses work burns none: what it did not begin goes back, and the agent takes nothing until it may.
+#include "delivery_world.hpp"
+
+using namespace ar;
+using namespace ar::test::delivery;
+
+namespace {
+
+TurnEnded refusal(std::string kind = "usage_limit") {
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::failed;
+  end.error_kind = std::move(kind);
+  end.error = "not now";
+  end.did_nothing = true;
+  return end;
+}
+
+void claimable(relay::NewMessage& m) {
+  m.to = "broadcast";
+  m.claimable = true;
+}
+
+std::vector<std::string> steps_of(World const& w, relay::MessageId id) {
+  std::vector<std::string> names;
+  for (auto const& [name, at] : w.queue->open().at(id).steps) names.push_back(name);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("AnAddressedMessageThatTheModelRefusedWaitsAndIsHandedAgainWhenItMay") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) { m.payload["replyRequested"] = true; });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    auto const first = w.session.handed.at(0).nonce;
+    CHECK(co_await w.until([&] { return w.queue->open().at(id).acknowledged; }));
+    w.queue->on_turn_ended(refusal());
+    CHECK(w.state(id) == DeliveryState::queued);
+    CHECK(co_await w.until([&] { return !w.queue->open().at(id).held.empty(); }));
+    auto const& waiting = w.queue->open().at(id);
+    CHECK_MESSAGE(waiting.held.find("its usage limit is reached (not now); tried again at ") != std::string::npos,
+                  waiting.held);
+    CHECK(w.queue->held_reason() == waiting.held);
+    CHECK(to_json(waiting, "a")["state"] == "held");
+    auto const second = co_await w.send();
+    co_await sleep_for(100ms);
+    CHECK(w.session.handed.size() == 1);
+    CHECK((co_await replies_to(w, id)).empty());
+
+    w.queue->probe_now();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    co_await sleep_for(100ms);
+    CHECK(w.state(second) == DeliveryState::queued);  // one shows whether the others may follow
+    CHECK(w.session.handed.size() == 2);
+    CHECK(w.session.handed.at(1).nonce != first);
+    CHECK(w.session.handed.at(1).body == "hello");
+    w.end_turn("at last");
+    CHECK(co_await w.until([&] { return w.gone(id) && w.state(second) == DeliveryState::running; }));
+    CHECK_FALSE(w.queue->provider_hold().is_on());
+    CHECK((co_await replies_to(w, id)) == std::vector<std::string>{"at last"});
+    CHECK(co_await w.until([&] { return w.faulty->calls["mark_read"] == 2; }));  // once for each of the two
+  });
+}
+
+TEST_CASE("ARefusedClaimIsFreeForOthersWithItsCountUntouched") {
+  relay::BusLimits limits;
+  limits.max_deliveries = 1;
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      claimable(m);
+      m.payload["taskId"] = 5;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.queue->on_turn_ended(refusal("overloaded"));
+    auto const next = co_await w.send(claimable);
+    CHECK(co_await w.until([&] { return w.queue->open().at(id).claim_token.empty(); }));
+    CHECK(w.session.handed.size() == 1);
+    for (auto const work : {id, next}) {
+      auto const claim = co_await w.bus->claim(work, "other");
+      REQUIRE_MESSAGE(claim.has_value(), claim.error().message);
+      CHECK(claim->delivery_count == 1);
+      REQUIRE((co_await w.bus->finish(work, claim->token)).has_value());
+    }
+    CHECK((co_await w.bus->message(id))->read_by == std::vector<std::string>{"other"});
+    CHECK((co_await w.bus->dead_letters())->empty());
+    CHECK((co_await w.bus->task(5))->status == relay::TaskStatus::in_progress);
+    w.work().clear_terminal();
+    CHECK(w.work().status() == "idle");
+    // When it may again, it finds that others have done it.
+    w.queue->probe_now();
+    CHECK(co_await w.until([&] { return w.gone(id) && w.gone(next); }));
+    CHECK(w.session.handed.size() == 1);
+  };
+  with_world(story, limits);
+}
+
+TEST_CASE("ARefusedClaimIsReleasedOnceTheBusIsBack") {
+  relay::BusLimits limits;
+  limits.max_deliveries = 1;
+  auto story = [](World& w) -> awaitable<void> {
+    auto const id = co_await w.send(claimable);
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.faulty->faults["release"] = unavailable("away", "the bus is away");
+    w.queue->on_turn_ended(refusal());
+    CHECK(co_await w.until([&] { return w.faulty->calls["release"] > 1; }));
+    CHECK((co_await w.bus->claim(id, "other")).error().code == "already_claimed");
+    w.faulty->faults.clear();
+    CHECK(co_await w.until([&] { return w.queue->open().at(id).claim_token.empty(); }));
+    CHECK((co_await w.bus->claim(id, "other"))->delivery_count == 1);
+  };
+  with_world(story, limits);
+}
+
+TEST_CASE("WhatTheModelBeganIsNotRepeatedButTheAgentTakesNothingMore") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    auto end = refusal();
+    end.did_nothing = false;
+    w.queue->on_turn_ended(end);
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto const next = co_await w.send();
+    CHECK(co_await w.until([&] { return !w.queue->open().at(next).held.empty(); }));
+    CHECK(w.session.handed.size() == 1);
+  });
+}
+
+TEST_CASE("AMessageThatIsTheProblemFailsAndTheNextIsTaken") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.queue->on_turn_ended(refusal("context_window"));
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto const next = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(next) == DeliveryState::running; }));
+  });
+}
+
+TEST_CASE("ARefusalThatOnlyTheRecordTellsIsOneAllTheSame") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send(claimable);
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.record_says = refusal();
+    SUBCASE("its end was not seen") {
+      TurnEnded end;
+      end.outcome = TurnEnded::Outcome::unseen;
+      w.queue->on_turn_ended(end);
+    }
+    SUBCASE("its process ended with it") { co_await w.queue->on_process_gone(); }
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
+    CHECK(co_await w.until([&] { return w.queue->open().at(id).claim_token.empty(); }));
+    CHECK((co_await w.bus->claim(id, "other")).has_value());
+  });
+}
+
+TEST_CASE("ADaemonThatEndsWithARefusedMessageLosesNoneAndTellsTheBusOnce") {
+  test::TempDir temp;
+  net::io_context io(1);
+  relay::MessageId addressed = 0, claimed = 0;
+  {
+    World before(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await before.load();
+      addressed = co_await before.send();
+      CHECK(co_await before.until([&] { return before.state(addressed) == DeliveryState::running; }));
+      CHECK(co_await before.until([&] { return before.queue->open().at(addressed).acknowledged; }));
+      // Both are given in one turn.
+      claimed = co_await before.send(claimable);
+      CHECK(co_await before.until([&] { return before.state(claimed) == DeliveryState::running; }));
+      before.faulty->faults["release"] = unavailable("away", "the bus is away");
+      before.queue->on_turn_ended(refusal());
+      co_await before.end();
+    });
+  }
+  World after(io, temp.path());
+  test::run(io, [&]() -> awaitable<void> {
+    co_await after.load();
+    CHECK(co_await after.until([&] { return after.state(addressed) == DeliveryState::running; }));
+    CHECK(co_await after.until([&] { return after.state(claimed) == DeliveryState::running; }));
+    CHECK(after.faulty->calls["mark_read"] == 0);
+    auto const steps = steps_of(after, addressed);
+    CHECK(std::ranges::count(steps, "refused by the model") == 1);
+    CHECK(std::ranges::count(steps, "accepted") == 2);
+    after.end_turn();
+    CHECK(co_await after.until([&] { return after.gone(addressed) && after.gone(claimed); }));
+    CHECK((co_await after.bus->claim(claimed, "other")).error().code == "finished");
+    co_await after.end();
+  });
+}
+
+TEST_CASE("ARefusedNoteLeavesTheWorkThatItIsAboutUnderWay") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send([](relay::NewMessage& m) {
+      claimable(m);
+      m.payload["taskId"] = 9;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.has_process = false;
+    co_await w.queue->on_process_gone();
+    w.has_process = true;
+    w.queue->on_ready();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.queue->turn_open(); }));
+    w.queue->on_turn_ended(refusal());
+    CHECK(w.state(id) == DeliveryState::running);
+    CHECK(w.queue->waiting() == 1);
+    CHECK((co_await w.bus->claim(id, "other")).error().code == "already_claimed");
+    w.queue->probe_now();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 3 && w.queue->turn_open(); }));
+    CHECK(w.session.handed.at(2).kind == "resume");
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK((co_await w.bus->task(9))->status == relay::TaskStatus::done);
+  });
+}
+
+TEST_CASE("AClaimEndsWithItsTurnAndNotBefore") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await w.send(claimable);
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    CHECK(co_await w.until([&] { return w.queue->open().at(id).acknowledged; }));
+    CHECK((co_await w.bus->message(id))->read_by == std::vector<std::string>{"a"});
+    CHECK((co_await w.bus->claim(id, "other")).error().code == "already_claimed");
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK((co_await w.bus->claim(id, "other")).error().code == "finished");
+    CHECK(w.faulty->calls["finish"] == 1);
+  });
+}
+
+TEST_CASE("APersonsOwnTurnAtTheTerminalTellsOfTheProviderToo") {
+  with_world([](World& w) -> awaitable<void> {
+    w.queue->on_turn_started();
+    w.queue->on_turn_ended(refusal("authentication_failed"));
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return !w.queue->open().at(id).held.empty(); }));
+    CHECK(w.queue->held_reason().find("it is not logged in") != std::string::npos);
+    w.queue->on_turn_started();
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+  });
+}

@@ -1,0 +1,125 @@
+// When an agent whose provider refuses work may try again.
+#include "daemon/provider_hold.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace ar;
+using namespace ar::daemon;
+using namespace std::chrono_literals;
+using adapters::TurnEnded;
+
+namespace {
+
+TurnEnded refused(std::string kind, std::optional<WallTime> resets_at = std::nullopt) {
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::failed;
+  end.error_kind = std::move(kind);
+  end.error = "no";
+  end.did_nothing = true;
+  end.resets_at = resets_at;
+  return end;
+}
+
+/// How long it holds after each of so many refusals in a row, in seconds.
+std::vector<long> waits(std::string const& kind, int times, double jitter = 0) {
+  ManualClock clock;
+  ProviderHold hold;
+  std::vector<long> all;
+  for (int i = 0; i < times; ++i) {
+    auto const end = refused(kind);
+    hold.refuse(*refusal_in(end), end, jitter);
+    auto const wait = hold.next_look() - Clock::now();
+    clock.advance(wait - 1ms);
+    CHECK_FALSE(hold.may_probe());
+    clock.advance(1ms);
+    CHECK(hold.may_probe());
+    all.push_back(std::chrono::duration_cast<std::chrono::seconds>(wait).count());
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("ARefusalIsToldFromAFailureOfTheMessage") {
+  for (auto const* kind : {"usage_limit", "rate_limit", "billing_error"})
+    CHECK(refusal_in(refused(kind)) == Refusal::limit);
+  for (auto const* kind : {"authentication_failed", "oauth_org_not_allowed"})
+    CHECK(refusal_in(refused(kind)) == Refusal::login);
+  for (auto const* kind : {"overloaded", "server_error", "connection_failed", "http_error", "model_not_found"})
+    CHECK(refusal_in(refused(kind)) == Refusal::away);
+  for (auto const* kind : {"context_window", "invalid_request", "max_output_tokens", "unknown", "other", ""})
+    CHECK_FALSE(refusal_in(refused(kind)).has_value());
+  auto end = refused("usage_limit");
+  end.outcome = TurnEnded::Outcome::interrupted;
+  CHECK_FALSE(refusal_in(end).has_value());
+}
+
+TEST_CASE("WithoutAKnownEndItIsTriedLessAndLessOften") {
+  CHECK(waits("usage_limit", 5) == std::vector<long>{900, 1800, 3600, 7200, 7200});
+  CHECK(waits("rate_limit", 3) == std::vector<long>{60, 120, 240});
+  CHECK(waits("overloaded", 7) == std::vector<long>{30, 60, 120, 240, 480, 900, 900});
+  CHECK(waits("authentication_failed", 4) == std::vector<long>{300, 600, 1200, 1800});
+  CHECK(waits("overloaded", 40).back() == 900);
+  CHECK(waits("overloaded", 2, 1.0) == std::vector<long>{37, 75});
+}
+
+TEST_CASE("AKnownEndIsWaitedForWithAMargin") {
+  for (auto const& [jitter, margin] : {std::pair{0.0, 30s}, std::pair{1.0, 90s}}) {
+    ManualClock clock;
+    ProviderHold hold;
+    auto const resets_at = wall_now() + 3h;
+    hold.refuse(Refusal::limit, refused("usage_limit", resets_at), jitter);
+    CHECK(hold.shown()["kind"] == "limit");
+    CHECK(hold.shown()["resetsAt"] == to_iso8601(resets_at));
+    CHECK(hold.shown()["until"] == to_iso8601(resets_at + margin));
+    CHECK(hold.reason("a").find(to_iso8601(resets_at + margin)) != std::string::npos);
+    CHECK(hold.reason("a").find("`agent-runner restart a`") != std::string::npos);
+    clock.advance(3h + margin - 1ms);
+    CHECK_FALSE(hold.may_probe());
+    clock.advance(1ms);
+    CHECK(hold.may_probe());
+    CHECK(hold.is_on());
+  }
+}
+
+TEST_CASE("AnEndThatCannotBeRightIsAsGoodAsNone") {
+  for (auto const wrong : {-1h, 0h, 24h * 400}) {
+    ManualClock clock;
+    ProviderHold hold;
+    hold.refuse(Refusal::limit, refused("usage_limit", wall_now() + wrong), 0);
+    CHECK(hold.next_look() - Clock::now() == 15min);
+  }
+}
+
+TEST_CASE("ATurnThatGoesThroughLiftsItAndTheCountBeginsAnew") {
+  ManualClock clock;
+  ProviderHold hold;
+  CHECK_FALSE(hold.lift());
+  CHECK(hold.shown().is_null());
+  CHECK_FALSE(hold.may_probe());
+  for (int i = 0; i < 3; ++i) hold.refuse(Refusal::away, refused("overloaded"), 0);
+  CHECK(hold.lift());
+  CHECK_FALSE(hold.is_on());
+  hold.refuse(Refusal::away, refused("overloaded"), 0);
+  CHECK(hold.next_look() - Clock::now() == 30s);
+}
+
+TEST_CASE("APersonOrAFreshProcessMayHaveMendedIt") {
+  ManualClock clock;
+  ProviderHold hold;
+  hold.probe_now();
+  CHECK_FALSE(hold.may_probe());
+  hold.refuse(Refusal::limit, refused("usage_limit", wall_now() + 3h), 0);
+  hold.process_started();
+  CHECK_FALSE(hold.may_probe());
+  hold.probe_now();
+  CHECK(hold.may_probe());
+  hold.lift();
+  hold.refuse(Refusal::login, refused("authentication_failed"), 0);
+  hold.process_started();
+  CHECK_FALSE(hold.may_probe());  // not at once: a process that comes again and again would ask as often
+  clock.advance(30s);
+  CHECK(hold.may_probe());
+}
