@@ -1,5 +1,7 @@
 #include "daemon/leases.hpp"
 
+#include "daemon/delivery.hpp"
+
 #include <algorithm>
 
 namespace ar::daemon {
@@ -42,8 +44,8 @@ awaitable<void> Leases::run() {
     if (renewed) {
       still->second = {renewed->token, renewal_of(*renewed)};
       on_renewed_(id, renewed->token);
-    } else if (renewed.error().kind == ErrorKind::unavailable) {
-      still->second.renew_at = Clock::now() + 5s;  // the bus is away; the lease may still be ours
+    } else if (!is_definite(renewed.error())) {
+      still->second.renew_at = Clock::now() + 5s;  // the lease may still be ours
     } else {
       held_.erase(still);
       on_lost_(id, renewed.error());

@@ -99,6 +99,15 @@ TEST_CASE("WorkThatOutlastsItsLeaseStaysWithItsHolder") {
 
 TEST_CASE("ALeaseIsAskedForAgainWhileTheBusIsAwayAndGivenUpWhenItIsLost") {
   Room room;
+  for (auto const& passing : {timed_out("no answer"), internal("disk", "the disk fails"),
+                              Error{ErrorKind::unauthorized, "unauthorized", "a token to be changed"}}) {
+    room.bus.faults["renew"] = passing;
+    room.pass(5min);
+    CHECK(room.lost == 0);
+    room.bus.faults.clear();
+    room.pass(5s);
+  }
+  room.bus.calls["renew"] = 0;
   room.bus.faults["renew"] = unavailable("bus_away", "the bus is away");
   room.pass(5min);
   CHECK(room.renewals() == 1);
