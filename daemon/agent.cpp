@@ -31,6 +31,7 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       instance_id_(new_uuid()),
       tasks_(services.executor, "agent " + spec_.id) {
   policy_.remember(record_.exits, Clock::now(), wall_now());
+  queue_.restore(ProviderHold::from_stored(record_.hold));
 }
 
 Agent::~Agent() = default;

@@ -93,6 +93,7 @@ class Agent final : private DeliveryHost {
   Work& work() override { return work_; }
   void work_changed() override { publish(); }
   void turn_changed(std::string reason) override;
+  void hold_changed() override;
   std::int64_t next_turn_number() override { return ++record_.turns; }
   std::filesystem::path files_dir() const override;
 

@@ -401,6 +401,12 @@ void Agent::wanted() {
   if (state_ == AgentState::suspended) (void)apply(AgentInput::wake, "a message came");
 }
 
+void Agent::hold_changed() {
+  record_.hold = queue_.provider_hold().stored();
+  save();
+  publish();
+}
+
 std::filesystem::path Agent::files_dir() const { return services_.paths.agent_dir(spec_.id) / "messages"; }
 
 }  // namespace ar::daemon

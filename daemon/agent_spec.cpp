@@ -139,6 +139,7 @@ json to_json(AgentRecord const& r) {
           {"reason", r.reason},
           {"lastExit", r.last_exit},
           {"promptGiven", r.prompt_given},
+          {"hold", r.hold},
           {"exits", std::move(exits)},
           {"createdAt", to_millis(r.created_at)},
           {"since", to_millis(r.since)},
@@ -160,6 +161,7 @@ AgentRecord agent_record_from(json const& s) {
   r.reason = s.value("reason", "");
   r.last_exit = s.value("lastExit", "");
   r.prompt_given = s.value("promptGiven", false);
+  r.hold = s.value("hold", json());
   for (auto const& exit : s.value("exits", json::array())) r.exits.push_back(from_millis(exit.get<std::int64_t>()));
   r.created_at = from_millis(s.value("createdAt", std::int64_t{0}));
   r.since = from_millis(s.value("since", std::int64_t{0}));

@@ -56,6 +56,7 @@ struct AgentRecord {
   std::string reason{};           ///< why it is in its state, for people
   std::string last_exit{};        ///< "exit status 1", "signal 9"; with its last words where it left any
   bool prompt_given = false;      ///< the initial prompt has been queued
+  json hold = nullptr;            ///< a ProviderHold, while its provider refuses work
   std::vector<WallTime> exits{};  ///< unexpected ones that the restart policy still counts
   WallTime created_at{}, since{}, started_at{};
 

@@ -41,6 +41,8 @@ class DeliveryHost {
   virtual void work_changed() = 0;
   /// A turn has been opened or closed: it is busy, or idle.
   virtual void turn_changed(std::string reason) = 0;
+  /// The provider refuses work, or takes it again: the next daemon is to know.
+  virtual void hold_changed() = 0;
   virtual std::int64_t next_turn_number() = 0;
   virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it
 };
@@ -53,6 +55,7 @@ class DeliveryQueue {
 
   /// What the journal holds: open deliveries, and the ids of all that were ever taken up.
   void load(std::vector<Delivery> open, std::vector<relay::MessageId> known);
+  void restore(ProviderHold hold) { hold_ = std::move(hold); }
   void start(TaskGroup& tasks);
   /// After its tasks have been stopped: cuts an attempt short. What it was about stays `handed` in the journal.
   awaitable<void> stop();

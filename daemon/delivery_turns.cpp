@@ -231,13 +231,17 @@ void DeliveryQueue::take_note(TurnEnded const& end) {
     hold_.refuse(*refusal, end, std::uniform_real_distribution<>(0, 1)(random_));
     services_.events.append(agent_id_, "agent.limited", hold_.shown());
     spdlog::warn("agent {}: {}", agent_id_, hold_.reason(agent_id_));
-  } else if (end.outcome == TurnEnded::Outcome::completed || end.outcome == TurnEnded::Outcome::failed) {
-    if (hold_.lift()) services_.events.append(agent_id_, "agent.released");
+  } else if (end.outcome == TurnEnded::Outcome::interrupted || !hold_.lift()) {
+    return;
+  } else {
+    services_.events.append(agent_id_, "agent.released");
   }
+  host_.hold_changed();
 }
 
 void DeliveryQueue::probe_now() {
   hold_.probe_now();
+  host_.hold_changed();
   changed_.notify_all();
 }
 

@@ -102,6 +102,39 @@ std::string ProviderHold::reason(std::string const& agent) const {
          ", or now by `agent-runner restart " + agent + "`";
 }
 
+json ProviderHold::stored() const {
+  if (!refusal_) return nullptr;
+  json out = {{"kind", to_string(*refusal_)},
+              {"error", error_},
+              {"times", times_},
+              {"since", to_millis(since_)},
+              {"refusedAt", to_millis(refused_at_)},
+              {"until", to_millis(until_)}};
+  if (resets_at_) out["resetsAt"] = to_millis(*resets_at_);
+  return out;
+}
+
+ProviderHold ProviderHold::from_stored(json const& stored) {
+  ProviderHold hold;
+  if (!stored.is_object()) return hold;
+  auto const kind = std::ranges::find(kNames, stored.value("kind", ""));
+  if (kind == kNames.end()) return hold;
+  hold.refusal_ = static_cast<Refusal>(kind - kNames.begin());
+  hold.error_ = stored.value("error", "");
+  hold.times_ = stored.value("times", 0);
+  auto const time = [&](char const* name) { return from_millis(stored.value(name, std::int64_t{0})); };
+  hold.since_ = time("since");
+  hold.refused_at_ = time("refusedAt");
+  hold.until_ = time("until");
+  if (stored.contains("resetsAt")) hold.resets_at_ = time("resetsAt");
+  // No longer than it was to be, whatever has been done to the clock meanwhile.
+  auto const whole = hold.until_ - hold.refused_at_;
+  auto const left = std::clamp<milliseconds>(hold.until_ - wall_now(), 0ms, std::max(whole, 0ms));
+  hold.probe_at_ = Clock::now() + left;
+  hold.until_ = wall_now() + left;
+  return hold;
+}
+
 json ProviderHold::shown() const {
   if (!refusal_) return nullptr;
   json out = {

@@ -6,6 +6,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,8 +41,11 @@ class ProviderHold {
   Clock::time_point next_look() const;
   /// For people, with what `agent` can do about it.
   std::string reason(std::string const& agent) const;
-  /// {kind, reason, since, until, resetsAt}; null: nothing is held.
+  /// {kind, error, since, until, resetsAt}; null: nothing is held.
   json shown() const;
+  /// For the next daemon, and back.
+  json stored() const;
+  static ProviderHold from_stored(json const& stored);
 
  private:
   std::optional<Refusal> refusal_{};

@@ -157,6 +157,7 @@ TEST_CASE("ADaemonThatEndsWithARefusedMessageLosesNoneAndTellsTheBusOnce") {
   test::TempDir temp;
   net::io_context io(1);
   relay::MessageId addressed = 0, claimed = 0;
+  json hold;
   {
     World before(io, temp.path());
     test::run(io, [&]() -> awaitable<void> {
@@ -169,20 +170,29 @@ TEST_CASE("ADaemonThatEndsWithARefusedMessageLosesNoneAndTellsTheBusOnce") {
       CHECK(co_await before.until([&] { return before.state(claimed) == DeliveryState::running; }));
       before.faulty->faults["release"] = unavailable("away", "the bus is away");
       before.queue->on_turn_ended(refusal());
+      hold = before.hold;
       co_await before.end();
     });
   }
   World after(io, temp.path());
+  after.queue->restore(ProviderHold::from_stored(hold));
   test::run(io, [&]() -> awaitable<void> {
     co_await after.load();
+    co_await sleep_for(100ms);
+    CHECK(after.session.handed.empty());
+    CHECK(after.queue->provider_hold().is_on());
+    CHECK(after.queue->open().at(claimed).claim_token.empty());
+    after.queue->probe_now();
     CHECK(co_await after.until([&] { return after.state(addressed) == DeliveryState::running; }));
-    CHECK(co_await after.until([&] { return after.state(claimed) == DeliveryState::running; }));
     CHECK(after.faulty->calls["mark_read"] == 0);
     auto const steps = steps_of(after, addressed);
     CHECK(std::ranges::count(steps, "refused by the model") == 1);
     CHECK(std::ranges::count(steps, "accepted") == 2);
     after.end_turn();
-    CHECK(co_await after.until([&] { return after.gone(addressed) && after.gone(claimed); }));
+    CHECK(
+        co_await after.until([&] { return after.gone(addressed) && after.state(claimed) == DeliveryState::running; }));
+    after.end_turn();
+    CHECK(co_await after.until([&] { return after.gone(claimed); }));
     CHECK((co_await after.bus->claim(claimed, "other")).error().code == "finished");
     co_await after.end();
   });

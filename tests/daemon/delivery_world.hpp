@@ -186,6 +186,7 @@ class World final : public DeliveryHost {
   Work& work() override { return work_; }
   void work_changed() override {}
   void turn_changed(std::string) override { turns_told.push_back(queue->turn_open()); }
+  void hold_changed() override { hold = queue->provider_hold().stored(); }
   std::int64_t next_turn_number() override { return ++turns; }
   std::filesystem::path files_dir() const override { return dir_ / "files"; }
 
@@ -199,6 +200,7 @@ class World final : public DeliveryHost {
   bool offline_throws = false, record_throws = false;
   std::optional<TurnEnded> record_says{};
   std::vector<std::string> asked_record{};
+  json hold = nullptr;  ///< as the agent keeps it
   std::int64_t turns = 0;
   std::vector<bool> turns_told{};  ///< opened (true) and closed
   std::shared_ptr<relay::Bus> const bus;

@@ -106,6 +106,32 @@ TEST_CASE("ATurnThatGoesThroughLiftsItAndTheCountBeginsAnew") {
   CHECK(hold.next_look() - Clock::now() == 30s);
 }
 
+TEST_CASE("TheNextDaemonGoesOnWithItWhateverTheClockSays") {
+  ManualClock clock;
+  ProviderHold before;
+  CHECK_FALSE(ProviderHold::from_stored(before.stored()).is_on());
+  for (auto const& nothing : {json(), json("x"), json::object(), json{{"kind", "unheard of"}}})
+    CHECK_FALSE(ProviderHold::from_stored(nothing).is_on());
+  for (int i = 0; i < 2; ++i) before.refuse(Refusal::away, refused("overloaded"), 0);
+  auto const stored = json::parse(before.stored().dump());
+  clock.advance(20s);
+  auto after = ProviderHold::from_stored(stored);
+  CHECK(after.shown() == before.shown());
+  CHECK(after.next_look() - Clock::now() == 40s);
+  after.refuse(Refusal::away, refused("overloaded"), 0);
+  CHECK(after.next_look() - Clock::now() == 120s);  // it counts on
+  clock.advance(1h);
+  CHECK(ProviderHold::from_stored(stored).may_probe());
+  auto set_back = stored;
+  for (auto const* name : {"until", "refusedAt"})
+    set_back[name] = set_back[name].get<std::int64_t>() + 1'000'000'000;  // stored on a day that is to come
+  CHECK(ProviderHold::from_stored(set_back).next_look() - Clock::now() == 60s);
+
+  ProviderHold limit;
+  limit.refuse(Refusal::limit, refused("usage_limit", wall_now() + 3h), 0.5);
+  CHECK(ProviderHold::from_stored(limit.stored()).shown() == limit.shown());
+}
+
 TEST_CASE("APersonOrAFreshProcessMayHaveMendedIt") {
   ManualClock clock;
   ProviderHold hold;

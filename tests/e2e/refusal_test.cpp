@@ -62,6 +62,21 @@ void black_hole(Installation& home, std::string const& kind, std::function<void(
   CHECK_MESSAGE(shown.find("the provider refuses work") != std::string::npos, shown);
 }
 
+/// The next daemon knows of it, and asks the model nothing.
+void outlasts_the_daemon(Installation& home, ar::test::OpenAiStub const& refusing) {
+  auto const before = home.agent("limited")["limited"];
+  auto const asked = refusing.get("/__calls");
+  home.kill_daemon();
+  home.good({"up"});
+  home.wait_for_state("limited", "idle");
+  home.send("limited", "and for you again");
+  auto const after = home.agent("limited")["limited"];
+  CHECK(after["kind"] == before["kind"]);
+  CHECK(after["since"] == before["since"]);
+  CHECK(after["until"].get<std::string>().substr(0, 16) == before["until"].get<std::string>().substr(0, 16));
+  CHECK(refusing.get("/__calls") == asked);
+}
+
 /// A person says that it may try again, and the model does take work: what waited goes on by itself.
 void goes_on(Installation& home) {
   home.good({"restart", "limited"});
@@ -86,6 +101,7 @@ void with_codex(json const& mode, std::string const& kind) {
     auto const resets_at = home.agent("limited")["limited"]["resetsAt"];
     CHECK_MESSAGE(resets_at.is_string(), home.agent("limited")["limited"].dump(1));
   }
+  if (kind != "away") outlasts_the_daemon(home, refusing);
   refusing.post("/__mode", {{"mode", "ok"}});
   if (kind != "login") goes_on(home);
 }
