@@ -30,7 +30,8 @@ Progress progress(std::vector<json> const& deliveries, std::string const& until)
   return all ? Progress::reached : Progress::waiting;
 }
 
-/// A bus tells nobody of read marks: while somebody waits for a message that another daemon has, it is asked so often.
+/// A bus tells nobody of read marks or replies: while somebody waits for a message that no agent here has, it is asked
+/// so often.
 constexpr milliseconds kLookElsewhere(500);
 
 }  // namespace
@@ -182,15 +183,17 @@ awaitable<void> DaemonBackend::note_reading(Principal const& who, relay::Message
   (void)co_await services_.bus.mark_read(message.id, kOperator);  // next time, if the bus is away
 }
 
-/// Of a message that no agent of this daemon has the bus knows this much: read is accepted, and a reply is its end.
+/// Of a message that no agent of this daemon has the bus knows this much: a reply is its end, be it one that says why
+/// there is none, and read is accepted, if another daemon may have it.
 awaitable<bool> DaemonBackend::reached_elsewhere(std::int64_t id, std::string until) {
-  auto const message = co_await services_.bus.message(id);
-  if (!message || message->read_by.empty()) co_return false;
-  if (until == "accepted") co_return true;
   relay::MessageFilter answers;
   answers.reply_to = id;
   auto const replies = co_await services_.bus.messages(answers);
-  co_return replies && !replies->empty();
+  auto const why_not = [](auto const& reply) { return reply.payload.contains("outcome"); };
+  if (replies && std::ranges::any_of(*replies, why_not)) co_return true;
+  auto const message = co_await services_.bus.message(id);
+  if (services_.bus.name() == "embedded" || !message || message->read_by.empty()) co_return false;
+  co_return until == "accepted" || (replies && !replies->empty());
 }
 
 awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t id, std::string until,
@@ -203,7 +206,7 @@ awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t 
     auto deliveries = co_await deliveries_of(id);
     if (!deliveries) co_return deliveries.error();
     auto now = progress(*deliveries, until);
-    bool const elsewhere = shared && now == Progress::none;
+    bool const elsewhere = now == Progress::none;
     if (elsewhere) {
       bool const reached = co_await reached_elsewhere(id, until);
       if (reached) now = Progress::reached;
@@ -212,7 +215,7 @@ awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t 
     auto const look_again = elsewhere ? std::min(deadline, Clock::now() + kLookElsewhere) : deadline;
     bool const changed = co_await services_.deliveries_changed.wait(look_again);
     if (!changed && Clock::now() >= deadline) {
-      std::string where = elsewhere
+      std::string where = elsewhere && shared
                               ? "no agent of this daemon has it; of others' the bus knows reading and replies only"
                               : "no agent has it yet; is one with the address " + visible->to + " running?";
       if (now == Progress::waiting) {

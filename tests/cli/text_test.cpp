@@ -127,6 +127,18 @@ TEST_CASE("AFailedDeliveryIsNotASuccess") {
     CHECK_MESSAGE(status({{{"agent", "a"}, {"state", "done"}}, {{"agent", "b"}, {"state", state}}}) == exit_failed,
                   state);
   CHECK(status({{{"agent", "a"}, {"state", "done"}, {"outcome", "interrupted"}}}) == exit_failed);
+  // Of an agent that another daemon has, or that is gone, its reply tells.
+  auto const without_delivery = [](json const& payload) {
+    json const reply = {{"body", "its words"}, {"payload", payload}};
+    return outcome_of({{"id", 1}, {"deliveries", json::array()}, {"readBy", {"a"}}, {"replies", {reply}}}, true);
+  };
+  for (auto const* outcome : {"failed", "refused", "removed", "dead"}) {
+    auto const told = without_delivery({{"outcome", outcome}});
+    CHECK_MESSAGE(told.status == exit_failed, outcome);
+    CHECK(told.remark == "its words");
+  }
+  CHECK(without_delivery({{"finalText", true}}).status == exit_done);
+  CHECK(without_delivery({{"finalText", true}, {"outcome", "cut"}}).status == exit_done);
 }
 
 TEST_CASE("ALifeShowsEachStepAndHowLongItTook") {

@@ -28,8 +28,9 @@ TEST_CASE("ADemoAgentTakesAMessageAndAnswersIt") {
   CHECK(reply["replyTo"] == id);
   // A person has been shown it: it will not expire as unread.
   CHECK(home.message(reply["id"].get<std::int64_t>())["readBy"] == json::array({"operator"}));
-  CHECK(Installation::eventually(
-      [&] { return home.good({"inbox", "demo", "--json"}).out.find("\"hello there") == std::string::npos; }));
+  CHECK(Installation::eventually([&] {
+    return home.good({"inbox", "demo", "--json"}).out.find("\"hello there") == std::string::npos;
+  }));
 }
 
 TEST_CASE("MessagesOfEveryShapeArriveOnceAndInOrder") {
@@ -170,4 +171,26 @@ TEST_CASE("SecretsShowUpNowhere") {
   CHECK(seen.find("ar-demo") != std::string::npos);
   CHECK(seen.find("top-secret-value") == std::string::npos);
   CHECK(seen.find(token) == std::string::npos);
+}
+
+TEST_CASE("WhoWaitsForTheReplyOfAnAgentThatIsRemovedIsTold") {
+  Installation home;
+  home.spawn("demo");
+  home.good({"stop", "demo"});
+  auto const waited =
+      home.run({"send", "demo", "are you there?", "--from", "w", "--wait=done", "--timeout", "1s", "--key", "k"});
+  CHECK(waited.status == 5);
+  home.good({"rm", "demo"});
+  auto const listed = home.good({"messages", "--json"}).out;
+  std::vector<json> replies;
+  for (auto const& line : Installation::lines(listed))
+    if (auto message = json::parse(line); message["to"] == "w") replies.push_back(std::move(message));
+  REQUIRE_MESSAGE(replies.size() == 1, listed);
+  CHECK(replies[0]["from"] == "demo");
+  CHECK(replies[0]["payload"]["outcome"] == "removed");
+  // Who waits on, or asks for it again, hears it at once.
+  auto const late = home.run(
+      {"send", "demo", "are you there?", "--from", "w", "--wait=done", "--timeout", "20s", "--key", "k", "--json"});
+  CHECK_MESSAGE(late.status == 1, late.out, late.err);
+  CHECK_MESSAGE(late.err.find("Agent demo does not answer message") != std::string::npos, late.err);
 }
