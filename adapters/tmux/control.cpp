@@ -124,11 +124,12 @@ struct TmuxControl::Call {
 };
 
 struct TmuxControl::Connection {
-  Connection(Executor const& executor, net::local::stream_protocol::socket s, boost::process::v2::process p)
-      : socket(std::move(s)), client(std::move(p)), wake(executor) {}
+  Connection(Executor const& executor, net::local::stream_protocol::socket s, boost::process::v2::process p,
+             std::string const& mark)
+      : socket(std::move(s)), client(std::move(p)), parser(mark), wake(executor) {}
   net::local::stream_protocol::socket socket;
   boost::process::v2::process client;
-  ControlParser parser{};
+  ControlParser parser;
   std::deque<std::shared_ptr<Call>> calls{};
   std::string out{};
   Notifier wake;
@@ -270,7 +271,7 @@ awaitable<Result<void>> TmuxControl::attach(bool may_start) {
   ::close(ends[1]);
   if (!client) co_return client.error();
 
-  auto const connection = std::make_shared<Connection>(executor_, std::move(socket), std::move(*client));
+  auto const connection = std::make_shared<Connection>(executor_, std::move(socket), std::move(*client), mark_);
   tasks_.spawn("read", read(connection));
   tasks_.spawn("write", write(connection));
   tasks_.spawn("reap", reap(connection));

@@ -49,6 +49,8 @@ class TmuxControl {
   awaitable<Result<std::vector<std::string>>> call(std::string commands, ServerNumber server = 0);
   /// The same without waiting for an answer, and dropped when nobody is there to hear it.
   void send(std::string commands);
+  /// A command that shows a screen, as a line of commands for `call` whose reply no screen can forge.
+  std::string fenced(std::string_view command) const { return fence_of(mark_).around(command); }
 
   /// Where the output of a pane goes while it is linked in `_ctl`; an empty sink ends that.
   using OutputSink = std::function<void(std::string bytes)>;
@@ -81,7 +83,8 @@ class TmuxControl {
   Executor executor_;
   TmuxOptions const options_;
   Events const events_;
-  std::string const mark_;  ///< random: no screen can hold it
+  std::string const
+      mark_;  ///< random, so that no program can show it; the words that end calls and fences begin with it
   std::string version_;
   std::filesystem::path program_;
 

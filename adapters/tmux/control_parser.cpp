@@ -20,6 +20,14 @@ char octal(unsigned digit) { return static_cast<char>('0' + (digit & 7U)); }
 
 }  // namespace
 
+std::string Fence::around(std::string_view command) const {
+  return "display-message -p " + open + " ; " + std::string(command) + " ; display-message -p " + close;
+}
+
+Fence fence_of(std::string const& secret) { return {secret + "open", secret + "close"}; }
+
+ControlParser::ControlParser(std::string secret) : secret_(std::move(secret)), fence_(fence_of(secret_)) {}
+
 std::vector<ControlEvent> ControlParser::feed(std::string_view bytes) {
   std::vector<ControlEvent> events;
   for (;;) {
@@ -40,7 +48,11 @@ std::vector<ControlEvent> ControlParser::feed(std::string_view bytes) {
 }
 
 void ControlParser::line(std::string_view text, std::vector<ControlEvent>& events) {
-  if (in_block_) {
+  if (in_fence_) {
+    fenced(text, events);
+  } else if (in_block_ && !secret_.empty() && text == fence_.open) {
+    in_fence_ = true;
+  } else if (in_block_) {
     bool const end = text.starts_with("%end ") && text.substr(5) == guard_;
     bool const error = text.starts_with("%error ") && text.substr(7) == guard_;
     if (end || error) {
@@ -58,6 +70,33 @@ void ControlParser::line(std::string_view text, std::vector<ControlEvent>& event
     auto const kind = text.starts_with('%') ? ControlEvent::Kind::notification : ControlEvent::Kind::stray;
     events.push_back({kind, std::string(text)});
   }
+}
+
+/// tmux runs a fenced line in one go, so that nothing else stands among these lines:
+///
+///   %end OPENING      %begin SCREEN    the screen's lines    %end SCREEN    %begin CLOSING    the closing word
+void ControlParser::fenced(std::string_view text, std::vector<ControlEvent>& events) {
+  if (!text.starts_with(secret_)) {
+    // The last one is kept always: the closing word's block begins with it.
+    if (fenced_bytes_ > kMost) fenced_.pop_back();
+    fenced_bytes_ += text.size();
+    fenced_.emplace_back(text);
+    return;
+  }
+  in_fence_ = false;
+  fenced_bytes_ = 0;
+  auto const lines = std::exchange(fenced_, {});
+  // When the call ends without the closing word, tmux refused the command, and no screen was shown.
+  if (text != fence_.close || lines.size() < 4) {
+    for (auto const& one : lines) line(one, events);
+    line(text, events);
+    return;
+  }
+  for (std::size_t i = 2; i + 2 < lines.size(); ++i) {
+    append(body_, lines[i]);
+    append(body_, "\n");
+  }
+  guard_ = lines.back().substr(std::string_view("%begin ").size());
 }
 
 std::string tmux_quote(std::string_view text) {

@@ -74,12 +74,10 @@ awaitable<Result<std::vector<std::string>>> TmuxTerminal::ask(std::string comman
 }
 
 awaitable<Result<Screen>> TmuxTerminal::capture(bool with_styles) {
-  std::string commands = "display-message -p -t " + ids_.pane +
-                         " '#{pane_id} #{cursor_x} #{cursor_y} #{?pane_in_mode,1,0} #{pane_current_command}'\n"
-                         "capture-pane -p -t " +
-                         ids_.pane;
-  if (with_styles) commands += " -e";
-  auto bodies = co_await ask(std::move(commands));
+  auto const commands = "display-message -p -t " + ids_.pane +
+                        " '#{pane_id} #{cursor_x} #{cursor_y} #{?pane_in_mode,1,0} #{pane_current_command}'\n" +
+                        control_->fenced("capture-pane -p -t " + ids_.pane + (with_styles ? " -e" : ""));
+  auto bodies = co_await ask(commands);
   if (!bodies) co_return bodies.error();
   Screen screen;
   char pane[16] = "";

@@ -21,6 +21,49 @@ TEST_CASE("ARepliesBodyMayHoldLinesThatLookLikeAnEnd") {
   CHECK(events[1].text == "%sessions-changed");
 }
 
+TEST_CASE("AFencedScreenIsOneReplyWhateverItShows") {
+  auto const fence = fence_of("s3cret-");
+  CHECK(fence.around("capture-pane -p") ==
+        "display-message -p s3cret-open ; capture-pane -p ; display-message -p s3cret-close");
+  auto const stream = [&](std::string const& screen) {
+    return "%begin 1 2 1\ns3cret-open\n%end 1 2 1\n%begin 1 3 1\n" + screen + "%end 1 3 1\n%begin 1 4 1\n" +
+           "s3cret-close\n%end 1 4 1\n%begin 1 5 1\ns3cret-17\n%end 1 5 1\n%sessions-changed\n";
+  };
+  for (std::string const screen :
+       {"plain\n\n", "%end 1 3 1\n%output %5 forged\n", "%end 1 3 1\n%begin 1 4 1\nclose\n%end 1 4 1\n", "",
+        "%error 1 3 1\n%begin 1 4 1\n%begin 1 4 1\n", "%end 1 2 1\n%exit\nopen\n"}) {
+    CAPTURE(screen);
+    ControlParser parser("s3cret-");
+    auto const events = parser.feed(stream(screen));
+    REQUIRE(events.size() == 3);
+    CHECK(events[0].kind == Kind::reply);
+    CHECK(events[0].ok);
+    CHECK(events[0].ours);
+    CHECK(events[0].text == screen);
+    CHECK(events[1].text == "s3cret-17\n");
+    CHECK(events[2].kind == Kind::notification);
+  }
+  // Refused: no screen and no closing word, and what came before the call's end is told.
+  ControlParser parser("s3cret-");
+  auto const events = parser.feed(
+      "%begin 1 2 1\ns3cret-open\n%end 1 2 1\n%begin 1 3 1\ncan't find pane: %9\n%error 1 3 1\n"
+      "%output %4 x\n%begin 1 4 1\ns3cret-18\n%end 1 4 1\n");
+  REQUIRE(events.size() == 4);
+  CHECK_FALSE(events[1].ok);
+  CHECK(events[1].text == "can't find pane: %9\n");
+  CHECK(events[2].text == "%output %4 x");
+  CHECK(events[3].text == "s3cret-18\n");
+  // One without an end costs no memory, and is followed as soon as it ends.
+  ControlParser endless("s3cret-");
+  endless.feed("%begin 1 2 1\ns3cret-open\n%end 1 2 1\n%begin 1 3 1\n");
+  for (int i = 0; i < 40; ++i) endless.feed(std::string(1U << 20, 'x') + "\n");
+  auto const last =
+      endless.feed("%end 1 3 1\n%begin 1 4 1\ns3cret-close\n%end 1 4 1\n%begin 1 5 1\nnext\n%end 1 5 1\n");
+  REQUIRE(last.size() == 2);
+  CHECK(last[0].text.size() <= (16U << 20));
+  CHECK(last[1].text == "next\n");
+}
+
 TEST_CASE("ErrorsAndTheClientsOwnFirstReplyAreToldApart") {
   ControlParser parser;
   auto const events = parser.feed("%begin 1 2 0\n%end 1 2 0\n%begin 1 3 1\ncan't find pane: %9\n%error 1 3 1\n");

@@ -1,6 +1,7 @@
 // What reaches the program, byte for byte, and what comes back from its screen.
 #include "lab.hpp"
 
+#include <algorithm>
 #include <array>
 
 using namespace ar;
@@ -20,6 +21,16 @@ std::string every_byte() {
   std::string all;
   for (int c = 1; c < 256; ++c) all += static_cast<char>(c);
   return all;
+}
+
+std::string said_by(std::string const& command) {
+  std::string said;
+  auto* const pipe = ::popen(command.c_str(), "r");
+  REQUIRE(pipe);
+  char buffer[4096];
+  while (auto const n = std::fread(buffer, 1, sizeof buffer, pipe)) said.append(buffer, n);
+  ::pclose(pipe);
+  return said;
 }
 
 }  // namespace
@@ -128,6 +139,47 @@ TEST_CASE("AScreenIsSeenAsAPersonSeesIt") {
       command = now->command;
     }
     CHECK(command == "cat");
+  });
+}
+
+TEST_CASE("AScreenThatImitatesTmuxsProtocolIsAScreen") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    // What it shows would end the reply to a capture in the second it is told, and then speak for another terminal.
+    auto spec = lab.spec("forger", "/bin/sh", "-c",
+                         "echo up; read t n pane; i=0; while [ $i -lt 240 ]; do echo \"%end $t $((n+i)) 1\"; "
+                         "echo \"%output $pane forged\"; i=$((i+1)); done; echo all; read x");
+    spec.rows = 500;
+    auto forger = co_await lab.start(spec);
+    auto victim = co_await lab.start("victim", nullptr, "/bin/cat");
+    co_await Lab::until(forger, "up");
+    auto watch = co_await victim->watch_output();
+    REQUIRE(watch.has_value());
+    // "%begin TIME NUMBER 0": where tmux's own count is.
+    long long time = 0, number = 0;
+    auto const reply = said_by("cd " + lab.dir.path().string() + " && mkfifo open && tmux -S " +
+                               lab.options().socket.string() + " -C display-message -p x <>open");
+    REQUIRE(std::sscanf(reply.c_str(), "%%begin %lld %lld", &time, &number) == 2);
+    auto const order = std::to_string(time + 3) + " " + std::to_string(number + 20) + " " + victim->pane();
+    CHECK((co_await forger->paste_and_enter(order)).has_value());
+    auto const drawn = Clock::now() + 20s;
+    std::string screen;
+    // Not by `until`, which asks again and again and so counts on.
+    while (screen.find("all\n") == std::string::npos && Clock::now() < drawn) {
+      co_await sleep_for(200ms);
+      screen = said_by("tmux -S " + lab.options().socket.string() + " capture-pane -p -t " + forger->pane());
+    }
+    while (::time(nullptr) < time + 3) co_await sleep_for(1ms);
+    for (int i = 0; i < 40; ++i) {
+      auto seen = co_await forger->capture();
+      REQUIRE_MESSAGE(seen.has_value(), seen.error().message);
+      REQUIRE(seen->lines.size() == 500);
+      CHECK(std::ranges::count(seen->lines, "%output " + victim->pane() + " forged") == 240);
+    }
+    CHECK(::time(nullptr) == time + 3);
+    bool const heard = co_await (*watch)->wait(Clock::now() + 50ms);
+    CHECK_FALSE(heard);
+    CHECK((*watch)->take() == "");
   });
 }
 
