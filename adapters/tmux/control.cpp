@@ -14,6 +14,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -291,7 +292,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   auto const deadline = Clock::now() + kPatience;
   while (connection->open && !connection->attached && Clock::now() < deadline) co_await connection->wake.wait(deadline);
   if (connection->open && !connection->attached) co_return does_not_answer(options_.socket);
-  auto hello = co_await run(connection, "display-message -p '#{pid}'");
+  auto hello = co_await run(connection, "display-message -p '#{pid} #{session_id}'");
   if (!hello) {
     auto words = connection->last_words;
     auto const server = "the tmux server at " + options_.socket.string();
@@ -303,7 +304,9 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
     if (words.empty()) words = hello.error().message;
     co_return cannot_use(options_.socket, words);
   }
-  auto const pid = static_cast<pid_t>(std::atol(hello->empty() ? "" : hello->front().c_str()));
+  std::istringstream words(hello->empty() ? std::string() : hello->front());
+  pid_t pid = 0;
+  words >> pid >> own_session_;
   if (!server_process_ || server_process_->pid() != pid || server_process_->exited()) {
     if (!may_start) co_return gone("another tmux server took over the socket " + options_.socket.string());
     server_process_.emplace(executor_, pid);
@@ -311,10 +314,10 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   }
   // A client before us may have left links and buffers behind, and is still there itself if its daemon was killed
   // while tmux had something to tell it.
-  auto left = co_await run(connection,
-                           "list-windows -t '=_ctl' -F 'unlink-window -k -t =_ctl:#{window_id} #{window_name}'\n"
-                           "list-buffers -F 'delete-buffer -b #{buffer_name}'\n"
-                           "list-clients -t '=_ctl' -F '#{?client_control_mode,client,person} #{client_pid}'");
+  auto left = co_await run(connection, "list-windows -t '" + own_session_ +
+                                           "' -F 'unlink-window -k -t \"#{session_id}:#{window_id}\" #{window_name}'\n"
+                                           "list-clients -t '" +
+                                           own_session_ + "' -F '#{?client_control_mode,client,person} #{client_pid}'");
   if (!left) co_return left.error();
   std::string clean_up;
   for (auto const& body : *left) {
@@ -446,6 +449,8 @@ void TmuxControl::handle(Connection& connection, ControlEvent event) {
       } else if (text.starts_with("%session-changed ")) {
         connection.attached = true;
         connection.wake.notify_all();
+      } else if (text == "%sessions-changed") {
+        if (events_.sessions_changed) events_.sessions_changed();
       } else if (text.starts_with("%exit ")) {
         connection.last_words = text.substr(6);
       } else if (text.starts_with("%pane-mode-changed ")) {

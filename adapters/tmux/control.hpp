@@ -1,7 +1,7 @@
 // One control-mode client of a tmux server of our own, replaced when it dies. Commands of all callers go down
 // one stream in the order of the calls; answers and notifications come back up it.
 //
-// The client sits in a session of its own, `_ctl`, whose one pane is dead: it holds no process, and the
+// The client sits in a session of its own, made as `_ctl`, whose one pane is dead: it holds no process, and the
 // output of an agent reaches us only while its window is linked in there (route/link, see terminal.cpp).
 #pragma once
 #include "adapters/tmux/control_parser.hpp"
@@ -32,7 +32,8 @@ class TmuxControl {
     std::function<void()> reconnected;  ///< a new client serves; output since the old one's end was missed
     std::function<void()> server_gone;  ///< and every program on it has lost its terminal
     std::function<void(std::string_view)> mode_changed;   ///< "%4" entered or left copy mode
-    std::function<void(std::string_view)> window_closed;  ///< "@4" may have ended, or only left `_ctl`
+    std::function<void(std::string_view)> window_closed;  ///< "@4" may have ended, or only left our session
+    std::function<void()> sessions_changed;               ///< one has begun or ended
   };
   TmuxControl(Executor executor, TmuxOptions options, Events events);
 
@@ -57,6 +58,8 @@ class TmuxControl {
   void route(std::string const& pane, OutputSink sink);
 
   ServerNumber server() const { return server_; }
+  /// "$0": the session of ours, whose name anybody may change.
+  std::string const& own_session() const { return own_session_; }
   /// Makes the server collect its dead children: tmux 3.3a sometimes misses the signal that tells it to.
   void nudge_server() const;
   std::string const& version() const { return version_; }
@@ -86,6 +89,7 @@ class TmuxControl {
   std::string const
       mark_;  ///< random, so that no program can show it; the words that end calls and fences begin with it
   std::string version_;
+  std::string own_session_;
   std::filesystem::path program_;
 
   State state_ = State::idle;

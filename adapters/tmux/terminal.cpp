@@ -198,13 +198,14 @@ awaitable<bool> TmuxTerminal::copy_mode_over(Clock::time_point deadline) {
 
 // tmux sends a control client the output of the windows of its own session only. So a watched window is
 // linked into
-// `_ctl`: an event, no process, nothing for panes that nobody watches, no change of size (our client has
+// our own session: an event, no process, nothing for panes that nobody watches, no change of size (our client has
 // `ignore-size`), and nothing that a person's client would notice. `pause` when the watch ends is essential:
 // tmux keeps a pane's output for a client that once heard it, also after the unlinking. (`off` would be
 // worse: with no other client, tmux then stops reading from the program.)
 
 std::string TmuxTerminal::link_commands() const {
-  return "link-window -d -s " + ids_.window + " -t '=_ctl:'\nrefresh-client -A '" + ids_.pane + ":continue'";
+  return "link-window -d -s " + ids_.window + " -t '" + control_->own_session() + ":'\nrefresh-client -A '" +
+         ids_.pane + ":continue'";
 }
 
 void TmuxTerminal::listen() {
@@ -242,7 +243,8 @@ void TmuxTerminal::unwatch(std::shared_ptr<Output> const& output) {
   // -k ends the window only if it is nowhere else any more, that is, when its own session was killed
   // meanwhile.
   if (server_ == control_->server())
-    control_->send("refresh-client -A '" + ids_.pane + ":pause'\nunlink-window -k -t '=_ctl:" + ids_.window + "'");
+    control_->send("refresh-client -A '" + ids_.pane + ":pause'\nunlink-window -k -t '" + control_->own_session() +
+                   ":" + ids_.window + "'");
 }
 
 void TmuxTerminal::link_again() {

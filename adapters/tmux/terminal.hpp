@@ -17,6 +17,7 @@ struct PaneIds {
   std::string window;   ///< "@3"
   std::string pane;     ///< "%3"
   pid_t pid = 0;
+  std::string tty{};  ///< "/dev/pts/3"
 };
 
 class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<TmuxTerminal> {
@@ -51,6 +52,8 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   awaitable<bool> pane_exists();
   /// After a new control client took over: watches see output again.
   void link_again();
+  /// Somebody hears its output, for which its window is in our own session too.
+  bool watched() const { return !watched_.empty(); }
   /// It may have entered or left copy mode.
   void look_at_mode() {
     ++mode_changes_;

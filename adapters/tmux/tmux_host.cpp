@@ -36,8 +36,8 @@ struct Listed {
   ExitStatus exit{};
 };
 constexpr char kListFormat[] =
-    " -f '#{&&:#{@agent-runner},#{!=:#{session_name},_ctl}}' -F '#{@agent-runner} #{session_id} "
-    "#{window_id} #{pane_id} #{pane_pid} #{pane_dead} code:#{pane_dead_status} signal:#{pane_dead_signal}'";
+    " -F '#{@agent-runner} #{session_id} "
+    "#{window_id} #{pane_id} #{pane_pid} #{pane_tty} #{pane_dead} code:#{pane_dead_status} signal:#{pane_dead_signal}'";
 
 std::vector<Listed> parse_list(std::string const& body) {
   std::vector<Listed> panes;
@@ -47,8 +47,8 @@ std::vector<Listed> parse_list(std::string const& body) {
     Listed pane;
     std::string code, signal;
     std::istringstream words(line);
-    words >> pane.name >> pane.ids.session >> pane.ids.window >> pane.ids.pane >> pane.ids.pid >> pane.dead >> code >>
-        signal;
+    words >> pane.name >> pane.ids.session >> pane.ids.window >> pane.ids.pane >> pane.ids.pid >> pane.ids.tty >>
+        pane.dead >> code >> signal;
     if (!words) continue;
     code.erase(0, 5);
     signal.erase(0, 7);
@@ -112,16 +112,15 @@ class Host final : public TmuxHost {
     auto directory = spec.directory.string();  // a format to tmux
     for (auto at = directory.find('#'); at != std::string::npos; at = directory.find('#', at + 2))
       directory.insert(at, "#");
-    commands += "new-session -d -s " + name + " -n " + name + " -x " + std::to_string(spec.columns) + " -y " +
-                std::to_string(spec.rows) + " -c " + tmux_quote(directory) +
-                " -P -F 'started #{session_id} #{window_id} #{pane_id} #{pane_pid}' -- " +
-                tmux_quote(options_.launcher.string()) + " " + tmux_quote(file->string()) +
-                " ; set-option -p -t '=" + name + ":' @agent-runner " + spec.session + "\n" +
-                // Who looked from a small screen must not leave the agent with it.
-                "set-hook -t '=" + name +
-                ":' client-detached \"if-shell -F '#{==:#{session_attached},0}' { resize-window -t '=" + name +
-                ":' -x " + std::to_string(spec.columns) + " -y " + std::to_string(spec.rows) +
-                " ; set-option -w -u -t '=" + name + ":' window-size }\"";
+    commands +=
+        "new-session -d -s " + name + " -n " + name + " -x " + std::to_string(spec.columns) + " -y " +
+        std::to_string(spec.rows) + " -c " + tmux_quote(directory) +
+        " -P -F 'started #{session_id} #{window_id} #{pane_id} #{pane_pid} #{pane_tty}' -- " +
+        tmux_quote(options_.launcher.string()) + " " + tmux_quote(file->string()) + " ; set-option -p -t '=" + name +
+        ":' @agent-runner " + spec.session + "\n" +
+        // Who looked from a small screen must not leave the agent with it.
+        "set-hook -t '=" + name + ":' client-detached \"if-shell -F '#{==:#{session_attached},0}' { resize-window -x " +
+        std::to_string(spec.columns) + " -y " + std::to_string(spec.rows) + " ; set-option -w -u window-size }\"";
     auto bodies = co_await control_->call(std::move(commands), control_->server());
     if (!bodies) {
       ::unlink(file->c_str());
@@ -134,7 +133,8 @@ class Host final : public TmuxHost {
       PaneIds ids;
       std::string word;
       std::istringstream words(body);
-      if (words >> word >> ids.session >> ids.window >> ids.pane >> ids.pid; !words || word != "started") continue;
+      if (words >> word >> ids.session >> ids.window >> ids.pane >> ids.pid >> ids.tty; !words || word != "started")
+        continue;
       co_return take(std::move(spec.session), std::move(ids), std::move(on_exit));
     }
     co_return internal("tmux_error", "tmux did not say what it started for " + name);
@@ -207,8 +207,10 @@ class Host final : public TmuxHost {
   }
 
   std::vector<std::string> attach_command(std::string const& session, bool read_only) const override {
-    std::vector<std::string> argv{options_.tmux,           "-u", "-S", options_.socket.string(), "attach-session", "-t",
-                                  "=" + tmux_name(session)};
+    auto target = "=" + tmux_name(session);
+    for (auto const& [pane, terminal] : terminals_)  // a person may have renamed it
+      if (terminal->session() == session) target = terminal->ids().session;
+    std::vector<std::string> argv{options_.tmux, "-u", "-S", options_.socket.string(), "attach-session", "-t", target};
     if (read_only) argv.push_back("-r");
     return argv;
   }
@@ -234,6 +236,10 @@ class Host final : public TmuxHost {
       for (auto const& [pane, terminal] : terminals_)
         if (terminal->ids().window == window) tasks_.spawn("look " + pane, look_for(terminal));
     };
+    events.sessions_changed = [this] {
+      bool const watched = std::ranges::any_of(terminals_, [](auto const& entry) { return entry.second->watched(); });
+      if (watched) tasks_.spawn("closed windows", look_for_closed());
+    };
     return events;
   }
 
@@ -242,7 +248,8 @@ class Host final : public TmuxHost {
     auto connected = co_await control_->connect();
     if (!connected) co_return connected.error();
     for (int asked = 0;; ++asked) {
-      auto bodies = co_await control_->call("list-panes " + which + kListFormat);
+      auto bodies = co_await control_->call("list-panes " + which + " -f '#{&&:#{@agent-runner},#{!=:#{session_id}," +
+                                            control_->own_session() + "}}'" + kListFormat);
       if (!bodies) co_return bodies.error();
       auto panes = parse_list(bodies->empty() ? std::string() : bodies->front());
       bool const complete = std::ranges::none_of(panes, [](Listed const& l) { return l.dead && !l.exit.known; });
@@ -270,6 +277,17 @@ class Host final : public TmuxHost {
     if (!exists) co_await terminal->end_program();
   }
   awaitable<void> end_program(std::shared_ptr<TmuxTerminal> terminal) { co_await terminal->end_program(); }
+  /// A window that only our own session holds any more, since it is watched, was closed by somebody.
+  awaitable<void> look_for_closed() {
+    auto const living = terminals_;
+    auto open = co_await control_->call("list-windows -a -f '#{!=:#{session_id}," + control_->own_session() +
+                                        "}' -F '#{window_id}'");
+    if (!open) co_return;
+    std::string const windows = "\n" + (open->empty() ? std::string() : open->front());
+    for (auto const& [pane, terminal] : living)
+      if (terminal->watched() && windows.find("\n" + terminal->ids().window + "\n") == std::string::npos)
+        tasks_.spawn("closed " + pane, end_program(terminal));
+  }
 
   Executor executor_;
   TmuxOptions const options_;

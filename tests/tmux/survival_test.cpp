@@ -319,6 +319,33 @@ TEST_CASE("TwoHostsDoNotMeet") {
   });
 }
 
+TEST_CASE("ASessionThatAPersonEndsIsOverAlsoWhileItIsWatched") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    for (std::string const name : {"a", "renamed"}) {
+      Lab::Exit exit(lab.io.get_executor());
+      auto a =
+          co_await lab.start("a", exit.callback(), "/bin/sh", "-c", "echo ready; sleep 3" + unique_seconds() + "; :");
+      auto b = co_await lab.start("b", nullptr, kEcho);
+      co_await Lab::until(a, "ready");
+      auto watch = co_await a->watch_output();
+      auto other = co_await b->watch_output();
+      REQUIRE((watch.has_value() && other.has_value()));
+      if (name != "a") ask_tmux(lab, "rename-session -t =a " + name);
+      ask_tmux(lab, "kill-session -t =" + name);
+      co_await exit.wait();
+      CHECK(exit.reports() == 1);
+      CHECK(all_gone("3" + unique_seconds()));
+      CHECK(b->alive());
+      CHECK((co_await b->paste_and_enter("still there")).has_value());
+      co_await Lab::until(b, "<still there>");
+      watch->reset();
+      other->reset();
+      co_await lab.host->remove("b");
+    }
+  });
+}
+
 TEST_CASE("SizesStayAndAttachingIsOneCommand") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
@@ -331,6 +358,7 @@ TEST_CASE("SizesStayAndAttachingIsOneCommand") {
     auto const sizes = [&] { return ask_tmux(lab, "list-panes -a -F '#{session_name} #{pane_width}x#{pane_height}'"); };
     CHECK(sizes() == "_ctl 120x40\n_ctl 120x40\na 120x40\nwide 150x50\n");
 
+    ask_tmux(lab, "rename-session -t =a renamed");
     // A person looks from a small screen, from inside another tmux even, and leaves: `script` gives the
     // terminal.
     std::string person;
@@ -346,21 +374,21 @@ TEST_CASE("SizesStayAndAttachingIsOneCommand") {
     REQUIRE(script.has_value());
     auto const wait_clients = [&](std::string wanted) -> awaitable<void> {
       auto const deadline = Clock::now() + 20s;
-      while (ask_tmux(lab, "display-message -p -t =a: '#{session_attached}'") != wanted + "\n" &&
+      while (ask_tmux(lab, "display-message -p -t =renamed: '#{session_attached}'") != wanted + "\n" &&
              Clock::now() < deadline)
         co_await sleep_for(5ms);
-      CHECK(ask_tmux(lab, "display-message -p -t =a: '#{session_attached}'") == wanted + "\n");
+      CHECK(ask_tmux(lab, "display-message -p -t =renamed: '#{session_attached}'") == wanted + "\n");
     };
     co_await wait_clients("1");
     co_await a->paste_and_enter("while watched");
     co_await Lab::until(a, "<while watched>");
-    ask_tmux(lab, "detach-client -s =a");
+    ask_tmux(lab, "detach-client -s =renamed");
     co_await wait_clients("0");
     ::close(ends[1]);
     ::close(ends[0]);
     Process gone(lab.io.get_executor(), script->id());
     CHECK(co_await gone.wait(Clock::now() + 20s));
-    CHECK(sizes() == "_ctl 120x40\n_ctl 120x40\na 120x40\nwide 150x50\n");
+    CHECK(sizes() == "_ctl 120x40\n_ctl 120x40\nrenamed 120x40\nwide 150x50\n");
     CHECK(b->alive());
   });
 }
