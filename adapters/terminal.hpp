@@ -42,6 +42,8 @@ class Terminal {
   virtual std::string const& session() const = 0;  ///< tmux session name, for attaching
   virtual pid_t pid() const = 0;                   ///< of the program; also after its end
   virtual bool alive() const = 0;
+  /// To the program, and to nothing that may have its number later.
+  virtual void signal(int number) = 0;
 
   virtual awaitable<Result<Screen>> capture(bool with_styles = false) = 0;
   /// Puts text into the program's input as one paste; bracketed when the program asked for that. Any bytes but NUL.

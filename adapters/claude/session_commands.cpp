@@ -91,8 +91,7 @@ awaitable<Result<void>> ClaudeSession::quit() {
     if (typed || !ctx_.terminal->alive()) co_return Result<void>();
   }
   // A dialog, a person's draft, a start that hangs: the signal ends it just as cleanly.
-  if (::kill(ctx_.terminal->pid(), SIGTERM) != 0 && errno != ESRCH)
-    co_return from_errno("cannot end Claude Code", errno);
+  ctx_.terminal->signal(SIGTERM);
   co_return Result<void>();
 }
 

@@ -66,8 +66,7 @@ awaitable<Result<void>> CodexSession::quit() {
   // SIGTERM lets a running turn end first, and a second one does not; the caller's patience decides which.
   // While a person is asked something the turn would never end.
   int const signal = waiting_.empty() ? SIGTERM : SIGHUP;
-  if (ctx_.terminal->alive() && ::kill(ctx_.terminal->pid(), signal) != 0 && errno != ESRCH)
-    co_return from_errno("cannot end Codex", errno);
+  ctx_.terminal->signal(signal);
   co_return Result<void>();
 }
 

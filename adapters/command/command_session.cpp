@@ -468,8 +468,8 @@ awaitable<Result<void>> CommandSession::clear() {
 
 awaitable<Result<void>> CommandSession::quit() {
   if (!options_.quit_keys.empty()) co_return co_await context_.terminal->keys(options_.quit_keys);
-  // As when its terminal is closed; interactive shells ignore SIGTERM.
-  if (::kill(-context_.terminal->pid(), SIGHUP) != 0) ::kill(context_.terminal->pid(), SIGHUP);
+  // As when its terminal is closed; interactive shells ignore SIGTERM. When it ends, the kernel tells the others there.
+  context_.terminal->signal(SIGHUP);
   co_return Result<void>();
 }
 

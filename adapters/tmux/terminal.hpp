@@ -28,6 +28,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   std::string const& session() const override { return name_; }
   pid_t pid() const override { return ids_.pid; }
   bool alive() const override { return alive_; }
+  void signal(int number) override { program_.signal(number); }
   awaitable<Result<Screen>> capture(bool with_styles) override;
   awaitable<Result<void>> paste(std::string text) override;
   awaitable<Result<void>> keys(std::vector<std::string> names) override;

@@ -41,6 +41,7 @@ class FakeCli final : public Terminal {
   std::string const& session() const override { return name_; }
   pid_t pid() const override { return 4711; }
   bool alive() const override { return living; }
+  void signal(int /*number*/) override {}
   awaitable<Result<Screen>> capture(bool /*with_styles*/) override {
     Screen screen;
     screen.command = "claude";

@@ -25,6 +25,7 @@ class NoTerminal final : public Terminal {
   std::string const& session() const override { return name_; }
   pid_t pid() const override { return 0; }
   bool alive() const override { return true; }
+  void signal(int /*number*/) override {}
   awaitable<Result<Screen>> capture(bool /*with_styles*/) override { co_return Screen(); }
   awaitable<Result<void>> paste(std::string /*text*/) override { co_return no(); }
   awaitable<Result<void>> keys(std::vector<std::string> /*names*/) override { co_return no(); }

@@ -52,6 +52,7 @@ class FakeTerminal final : public adapters::Terminal {
   std::string const& session() const override { return session_; }
   pid_t pid() const override { return 0; }
   bool alive() const override { return true; }
+  void signal(int /*number*/) override {}
   awaitable<Result<adapters::Screen>> capture(bool) override {
     ++script_.captures;
     co_return adapters::Screen{};
