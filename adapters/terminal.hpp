@@ -73,6 +73,13 @@ class Terminal {
   virtual awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() = 0;
 };
 
+/// Whether this error of paste, keys or paste_and_enter says that certainly nothing was typed: the program has ended
+/// (`terminal_gone`), a person scrolls (`copy_mode`), or the host did not take the text as it is (`not_typed`), nor
+/// ever will.
+inline bool nothing_typed(Error const& error) {
+  return error.code == "terminal_gone" || error.code == "copy_mode" || error.code == "not_typed";
+}
+
 struct TerminalSpec {
   std::string session;                   ///< safe name; one session per agent
   std::vector<std::string> argv;         ///< no shell in between

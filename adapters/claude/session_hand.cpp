@@ -271,9 +271,11 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
   if (handed_.size() > kRemembered) handed_.pop_front();
   if (auto pasted = co_await ctx_.terminal->paste(typed.paste); !pasted) {
     auto reason = "the paste failed: " + pasted.error().message;
-    if (pasted.error().code == "copy_mode" || pasted.error().code == "terminal_gone") {
+    if (nothing_typed(pasted.error())) {
       if (obstacle.draft_set_aside) co_await press(row_->stash_key);  // in an empty composer it brings the draft back
-      co_return held(std::move(reason));
+      handing = held(std::move(reason));
+      if (pasted.error().code == "not_typed") handing.outcome = HandOutcome::refused;
+      co_return handing;
     }
     co_await mark_unknown(handing, std::move(reason));
     co_return handing;

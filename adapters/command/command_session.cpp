@@ -168,12 +168,13 @@ awaitable<bool> CommandSession::send(std::string text, std::function<void(std::s
   if (!sent) {
     handing.reason = sent.error().message;
     auto const& code = sent.error().code;
-    if (code == "copy_mode" || code == "terminal_gone") {  // nothing was typed
-      typed_.pop_back();
-      if (code == "copy_mode") hold_for_copy_mode(handing.reason);
-    } else {
+    if (!nothing_typed(sent.error())) {
       handing.outcome = HandOutcome::unknown;
+      co_return false;
     }
+    typed_.pop_back();
+    if (code == "copy_mode") hold_for_copy_mode(handing.reason);
+    if (code == "not_typed") handing.outcome = HandOutcome::refused;
     co_return false;
   }
   handing.typed_at = wall_now();

@@ -312,7 +312,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
     server_process_.emplace(executor_, pid);
     ++server_;
   }
-  // A client before us may have left links and buffers behind, and is still there itself if its daemon was killed
+  // A client before us may have left links behind, and is still there itself if its daemon was killed
   // while tmux had something to tell it.
   auto left = co_await run(connection, "list-windows -t '" + own_session_ +
                                            "' -F 'unlink-window -k -t \"#{session_id}:#{window_id}\" #{window_name}'\n"
@@ -324,7 +324,6 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
     for (auto const line : lines_of(body)) {
       if (line.ends_with(" _ctl")) continue;
       if (line.starts_with("unlink-window")) clean_up += std::string(line.substr(0, line.rfind(' '))) + "\n";
-      if (line.starts_with("delete-buffer -b agent-runner-")) clean_up += std::string(line) + "\n";
       if (!line.starts_with("client ")) continue;
       auto const client = static_cast<pid_t>(std::atol(std::string(line.substr(7)).c_str()));
       if (client != connection->client.id()) Process(executor_, client).signal(SIGKILL);

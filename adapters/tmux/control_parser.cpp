@@ -103,8 +103,9 @@ std::string tmux_quote(std::string_view text) {
   std::string quoted = "\"";
   for (char const c : text) {
     auto const u = static_cast<unsigned char>(c);
-    // tmux reads input through a signed char: a raw 0xFF would be the end of the file to it.
-    if (u < 0x20 || u == 0x7f || u >= 0xf8) {
+    // tmux reads input through a signed char: a raw 0xFF would be the end of the file to it. It takes a tilde for a
+    // home folder, between quotes too.
+    if (u < 0x20 || u == 0x7f || u >= 0xf8 || c == '~') {
       quoted += '\\';
       quoted += octal(u >> 6U);
       quoted += octal(u >> 3U);

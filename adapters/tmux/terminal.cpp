@@ -1,7 +1,6 @@
 #include "adapters/tmux/terminal.hpp"
 
 #include "adapters/envelope.hpp"
-#include "base/ids.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -14,7 +13,6 @@ namespace ar::adapters {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::size_t kChunk = 64U << 10;  ///< of text in one set-buffer line
 constexpr std::size_t kKeptOutput = 64U << 10;
 constexpr auto kStatusPatience = 500ms;  ///< for tmux to learn what the kernel told us
 constexpr auto kGrace = 1s;              ///< between asking a program to end and ending it
@@ -99,71 +97,58 @@ awaitable<Result<Screen>> TmuxTerminal::capture(bool with_styles) {
   co_return screen;
 }
 
-/// Runs `before`, and then `commands` only if what they type reaches the living program, else `otherwise`:
-/// decided inside tmux, in one step with the typing. (Pasting into a dead pane crashes tmux 3.3a.)
-awaitable<Result<void>> TmuxTerminal::type(std::string before, std::string commands, std::string otherwise) {
+/// One command list: tmux does all of it at once, and nothing of what follows a command that fails. Whether the input
+/// reaches the program it is meant for is decided in it, too. (Pasting into a dead pane crashes tmux 3.3a.)
+awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string const& keys) {
+  if (text.find('\0') != std::string_view::npos) co_return invalid("text", "a paste cannot hold a NUL byte");
+  std::string const to_pane = " -t " + ids_.pane;
+  std::string fill, drop, act;
+  if (!text.empty()) {
+    // The newest buffer, which has no name: formats know the size of no other. It is gone again when the list is done.
+    fill = "set-buffer -- " + tmux_quote(text) + " ; ";
+    if (auto const nonces = nonces_in(text); !nonces.empty())
+      act = "set-option -p" + to_pane + " @agent-runner-typed " + nonces.front() + " ; ";
+    // -p: bracketed when the program asked for it; -r: newlines stay newlines; -d: the buffer goes with the paste.
+    act += "paste-buffer -p -r -d" + to_pane;
+    drop = " ; delete-buffer";
+  }
+  if (!keys.empty()) act += (act.empty() ? "" : " ; ") + ("send-keys" + to_pane + " -- " + keys);
+
   if (!alive_) co_return terminal_gone(name_);
-  if (!before.empty()) before += "\n";
-  auto bodies = co_await call(before + "if-shell -F -t " + ids_.pane + " '#{||:#{pane_dead},#{pane_in_mode}}' { " +
-                              otherwise + "display-message -p -t " + ids_.pane +
-                              " '#{?pane_dead,not typed: dead,not typed: mode}' } { " + commands + " }");
+  std::string obstacle = "#{?pane_dead,dead,#{?pane_in_mode,mode,";
+  if (!text.empty()) obstacle += "#{?#{!=:#{buffer_size}," + std::to_string(text.size()) + "},size,}";
+  obstacle += "}}";
+  auto bodies = co_await call(fill + "if-shell -F" + to_pane + " '" + obstacle + "' { display-message -p" + to_pane +
+                              " 'not typed: " + obstacle + "'" + drop + " } { " + act + " }");
   if (!bodies) co_return bodies.error();
   for (auto const& body : *bodies) {
     if (body == "not typed: dead\n") co_return terminal_gone(name_);
     if (body == "not typed: mode\n")
       co_return conflict("copy_mode", "a person is scrolling in terminal " + name_ + "; nothing was typed");
+    if (body == "not typed: size\n")
+      co_return internal("not_typed", "tmux did not take the text as it is for terminal " + name_ +
+                                          "; nothing was typed. Please report this, with tmux's version");
   }
   co_return Result<void>();
 }
 
-namespace {
-struct PasteCommands {
-  std::string fill, paste, drop;
-};
-/// -p: bracketed when the program asked for it; -r: newlines stay newlines; -d: the buffer goes with the
-/// paste.
-PasteCommands paste_commands(std::string_view text, std::string const& pane) {
-  auto const buffer = "agent-runner-" + random_hex(8);
-  PasteCommands commands;
-  auto const whole = text;
-  bool first = true;
-  do {
-    auto const chunk = text.substr(0, kChunk);
-    text.remove_prefix(chunk.size());
-    commands.fill += std::string(first ? "" : "\n") + "set-buffer " + (first ? "" : "-a ") + "-b " + buffer + " " +
-                     tmux_quote(chunk);
-    first = false;
-  } while (!text.empty());
-  commands.paste = "paste-buffer -p -r -d -b " + buffer + " -t " + pane;
-  if (auto const nonces = nonces_in(whole); !nonces.empty())
-    commands.paste = "set-option -p -t " + pane + " @agent-runner-typed " + nonces.front() + " ; " + commands.paste;
-  commands.drop = "delete-buffer -b " + buffer + " ; ";
-  return commands;
-}
-}  // namespace
-
 awaitable<Result<void>> TmuxTerminal::paste(std::string text) {
+  std::string const no_keys;
   if (text.empty()) co_return Result<void>();
-  if (text.find('\0') != std::string::npos) co_return invalid("text", "a paste cannot hold a NUL byte");
-  auto const commands = paste_commands(text, ids_.pane);
-  co_return co_await type(commands.fill, commands.paste, commands.drop);
+  co_return co_await type(text, no_keys);
 }
 
 awaitable<Result<void>> TmuxTerminal::paste_and_enter(std::string text) {
-  std::string const enter = "send-keys -t " + ids_.pane + " Enter";
-  std::string const nothing;
-  if (text.empty()) co_return co_await type(nothing, enter, nothing);
-  if (text.find('\0') != std::string::npos) co_return invalid("text", "a paste cannot hold a NUL byte");
-  auto const commands = paste_commands(text, ids_.pane);
-  co_return co_await type(commands.fill, commands.paste + " ; " + enter, commands.drop);
+  std::string const enter = "Enter";
+  co_return co_await type(text, enter);
 }
 
 awaitable<Result<void>> TmuxTerminal::keys(std::vector<std::string> names) {
   if (names.empty()) co_return Result<void>();
-  std::string commands = "send-keys -t " + ids_.pane + " --";
-  for (auto const& name : names) commands += " " + tmux_quote(name);
-  std::string const nothing;
-  co_return co_await type(nothing, std::move(commands), nothing);
+  std::string words;
+  for (auto const& name : names) words += " " + tmux_quote(name);
+  std::string const no_text;
+  co_return co_await type(no_text, words);
 }
 
 awaitable<Result<std::string>> TmuxTerminal::last_typed() {

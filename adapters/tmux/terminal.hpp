@@ -65,7 +65,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   class Watch;
   struct Output;
   awaitable<Result<std::vector<std::string>>> call(std::string commands);
-  awaitable<Result<void>> type(std::string before, std::string commands, std::string otherwise);
+  awaitable<Result<void>> type(std::string_view text, std::string const& keys);
   /// For what changes nothing: asked again when the client dies under it.
   awaitable<Result<std::vector<std::string>>> ask(std::string commands);
   struct Status {

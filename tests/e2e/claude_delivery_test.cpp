@@ -1,12 +1,13 @@
 // The promise of spec 2 at the level of the adapter, against the real Claude Code CLI: every message reaches
 // the model exactly once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many
-// (default 40).
+// (default 40), E2E_GENERATED that all bodies are made at random (AR_SEED), of 250 kB (inline) and 400 kB (as a file).
 #include "adapters/claude/prompt_text.hpp"
 #include "adapters/claude/screen.hpp"
 #include "adapters/claude/transcript.hpp"
 #include "base/paths.hpp"
 #include "e2e/bodies.hpp"
 #include "e2e/claude_lab.hpp"
+#include "support/hostile_text.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -62,7 +63,13 @@ struct Run {
   std::vector<std::string> bare_nonces{};
   std::size_t next_body = 0;
 
-  std::string body() { return test::bodies()[next_body++ % test::bodies().size()]; }
+  std::optional<test::HostileText> generated = test::generated_on_demand();
+
+  std::string body() {
+    auto const number = next_body++;
+    if (generated) return generated->make(test::HostileText::Kind::text, number % 2 == 0 ? 250'000 : 400'000);
+    return test::bodies()[number % test::bodies().size()];
+  }
 
   awaitable<void> deliver(std::string text, bool urgent, bool timed) {
     if (!urgent) co_await lab.until_free();

@@ -1,9 +1,10 @@
 // The promise of spec 2 at the level of the adapter, against the real Codex CLI: every message reaches the
 // model exactly once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many (default
-// 40).
+// 40), E2E_GENERATED that all bodies are made at random (AR_SEED), of 400 kB.
 #include "base/paths.hpp"
 #include "e2e/codex_bare.hpp"
 #include "e2e/codex_lab.hpp"
+#include "support/hostile_text.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -67,7 +68,12 @@ struct Run {
   std::vector<double> idle{}, steered{}, bare{};
   std::size_t next_body = 0;
 
-  std::string body() { return bodies()[next_body++ % bodies().size()]; }
+  std::optional<test::HostileText> generated = test::generated_on_demand();
+
+  std::string body() {
+    if (generated) return generated->make(test::HostileText::Kind::text, 400'000);
+    return bodies()[next_body++ % bodies().size()];
+  }
 
   awaitable<void> deliver(std::string text, bool urgent, std::vector<double>* times) {
     if (!urgent) co_await lab.until_free();

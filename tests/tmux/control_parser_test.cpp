@@ -116,8 +116,9 @@ TEST_CASE("JunkAndHugeLinesAreSurvivedAndTheNextReplyIsUnderstood") {
 TEST_CASE("QuotingKeepsACommandOnOneLineAndNothingIsExpanded") {
   CHECK(tmux_quote("plain 'text'") == "\"plain 'text'\"");
   CHECK(tmux_quote("a\"b\\c$HOME") == "\"a\\\"b\\\\c\\$HOME\"");
-  CHECK(tmux_quote("l1\nl2\t\x1b[201~\x7f") == "\"l1\\012l2\\011\\033[201~\\177\"");
+  CHECK(tmux_quote("l1\nl2\t\x1b[201~\x7f") == "\"l1\\012l2\\011\\033[201\\176\\177\"");
   CHECK(tmux_quote("é\xff") == "\"é\\377\"");
+  CHECK(tmux_quote("~/x") == "\"\\176/x\"");
 }
 
 TEST_CASE("OutputIsDecodedByteByByte") {

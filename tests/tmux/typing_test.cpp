@@ -1,5 +1,6 @@
 // What reaches the program, byte for byte, and what comes back from its screen.
 #include "lab.hpp"
+#include "support/hostile_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -63,6 +64,67 @@ TEST_CASE("PastesArriveByteForByteWhateverTheyHold") {
     auto nul = co_await lab.start("nul", nullptr, "/bin/cat");
     auto refused = co_await nul->paste(std::string("a\0b", 3));
     CHECK(!refused.has_value());
+  });
+}
+
+TEST_CASE("EveryByteAtEveryBorderArrives") {
+  using Kind = HostileText::Kind;
+  HostileText hostile;
+  std::vector<std::string> texts;
+  for (int c = 1; c < 256; ++c)
+    for (std::string const& text : {std::string(1, static_cast<char>(c)), static_cast<char>(c) + std::string("/x"),
+                                    "x" + std::string(1, static_cast<char>(c))})
+      texts.push_back(text);
+  for (std::size_t const size : {4'096, 65'535, 65'536, 65'537, 400'000}) {
+    texts.push_back(hostile.make(Kind::bytes, size));
+    texts.push_back(hostile.make(Kind::text, size));
+  }
+  std::string wanted;
+  for (auto const& text : texts) wanted += text;
+  std::vector<std::string> const keys{"~.", "~", "~/x", "-l", "--", ";", "#{pid}", "$HOME", "{", "}", "\\", "\""};
+  for (auto const& key : keys) wanted += key;
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto terminal = co_await lab.start("borders", nullptr, reader(wanted.size(), false));
+    co_await Lab::until(terminal, "ready");
+    for (auto const& text : texts) {
+      auto pasted = co_await terminal->paste(text);
+      REQUIRE_MESSAGE(pasted.has_value(), pasted.error().message);
+    }
+    for (auto const& key : keys) {
+      std::vector<std::string> const one{key};
+      auto pressed = co_await terminal->keys(one);
+      REQUIRE_MESSAGE(pressed.has_value(), pressed.error().message);
+    }
+    co_await Lab::until(terminal, "done");
+    auto const got = slurp(lab.dir.path() / "got");
+    auto const differs = std::ranges::mismatch(got, wanted).in1 - got.begin();
+    CHECK_MESSAGE((got == wanted), "differs at " << differs);
+    CHECK(said_by("tmux -S " + lab.options().socket.string() + " list-buffers") == "");
+  });
+}
+
+TEST_CASE("NothingIsPastedThatIsNotWhatWasSent") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto terminal = co_await lab.start("changed", nullptr, reader(3, false));
+    co_await Lab::until(terminal, "ready");
+    std::string const tmux = "tmux -S " + lab.options().socket.string();
+    // Stands for whatever could come between our words and tmux's buffer.
+    REQUIRE(std::system((tmux + " set-hook -g after-set-buffer 'set-buffer -- another'").c_str()) == 0);
+    for (bool const enter : {false, true}) {
+      Result<void> typed;
+      if (enter)
+        typed = co_await terminal->paste_and_enter("wanted text");
+      else
+        typed = co_await terminal->paste("wanted text");
+      REQUIRE(!typed.has_value());
+      CHECK(typed.error().code == "not_typed");
+    }
+    REQUIRE(std::system((tmux + " set-hook -gu after-set-buffer").c_str()) == 0);
+    CHECK((co_await terminal->paste_and_enter("ok")).has_value());
+    co_await Lab::until(terminal, "done");
+    CHECK(slurp(lab.dir.path() / "got") == "ok\r");
   });
 }
 
