@@ -1,5 +1,7 @@
 // Where an agent's provider lives: a terminal that outlives the daemon. Adapters drive this, never tmux itself.
 //
+// Text and keys reach the program that they are meant for, or nothing is typed at all (`nothing_typed`).
+//
 // Interface because adapters are tested against a scripted terminal; the product has one implementation,
 // adapters/tmux. All calls on the io thread. A terminal that is gone answers with code `terminal_gone`; a tmux server
 // that is gone with `tmux_gone`.
@@ -35,6 +37,16 @@ struct Screen {
   std::string command{};        ///< the foreground command's name
 };
 
+/// What has a terminal's input.
+struct Foreground {
+  pid_t group = 0;          ///< its process group
+  unsigned long image = 0;  ///< of the group's leader: another one after each exec; 0: not told
+  bool asleep = false;      ///< that leader waits for something
+  bool raw = false;         ///< it reads keys; else lines, which the kernel edits
+  char reprint = 0;         ///< the key that makes the kernel show the line being typed once more; 0: none does
+  bool reads_line = false;  ///< it waits for a line at this moment
+};
+
 class Terminal {
  public:
   virtual ~Terminal() = default;
@@ -44,6 +56,12 @@ class Terminal {
   virtual bool alive() const = 0;
   /// To the program, and to nothing that may have its number later.
   virtual void signal(int number) = 0;
+  /// Nothing when the system does not tell.
+  virtual std::optional<Foreground> foreground() const { return std::nullopt; }
+  /// From now on text and keys go to what has the input now, and to nothing else: `another_program`. A name that the
+  /// same program gives itself is no other program. `again`: what was kept to before a restart of the daemon, if noted.
+  virtual awaitable<void> keep_to_program(bool /*again*/ = false) { co_return; }
+  virtual bool program_has_input() const { return true; }
 
   virtual awaitable<Result<Screen>> capture(bool with_styles = false) = 0;
   /// Puts text into the program's input as one paste; bracketed when the program asked for that. Any bytes but NUL.
@@ -74,10 +92,11 @@ class Terminal {
 };
 
 /// Whether this error of paste, keys or paste_and_enter says that certainly nothing was typed: the program has ended
-/// (`terminal_gone`), a person scrolls (`copy_mode`), or the host did not take the text as it is (`not_typed`), nor
-/// ever will.
+/// (`terminal_gone`), a person scrolls (`copy_mode`), another program has the input (`another_program`), or the host
+/// did not take the text as it is (`not_typed`), nor ever will.
 inline bool nothing_typed(Error const& error) {
-  return error.code == "terminal_gone" || error.code == "copy_mode" || error.code == "not_typed";
+  return error.code == "terminal_gone" || error.code == "copy_mode" || error.code == "another_program" ||
+         error.code == "not_typed";
 }
 
 struct TerminalSpec {

@@ -1,8 +1,10 @@
 // How a `command` agent is described: the [providers.command] table, overridden per agent.
 //
 //   command           list of strings: the program and its arguments; none: what follows `--`, else the demo
-//   agent ready.pattern     regular expression on a line of its screen; none: ready as soon as it runs paste
-//   how it takes text. "plain": one line per message, for it reads line by line; a body of several
+//                     agent
+//   ready.pattern     regular expression on a line of its screen; none: ready when it reads keys and is silent, or
+//                     waits for a line, or has been silent for 10 s
+//   paste             how it takes text. "plain": one line per message, for it reads line by line; a body of several
 //                     lines goes as a file (default). "lines": it reads line by line and knows our frame,
 //                     which spans lines. "bracketed": it asks its terminal for bracketed paste
 //   enter             the key that submits (Enter); "": none

@@ -42,6 +42,7 @@ CommandSession::CommandSession(SessionContext context, Options options, std::fil
     : context_(std::move(context)),
       options_(std::move(options)),
       receipts_(std::move(receipts)),
+      guard_(context_.terminal, options_.inline_rules.newlines),
       changed_(context_.executor),
       tasks_(context_.executor, "command " + context_.request.agent_id) {}
 
@@ -61,7 +62,11 @@ awaitable<void> CommandSession::become_ready() {
       if (!watch || !context_.terminal->alive()) co_return;
       co_await (*watch)->wait(Clock::time_point::max());
     }
+    co_await guard_.settle();
+  } else if (!context_.adopted) {
+    co_await guard_.until_it_reads();
   }
+  co_await guard_.keep(context_.adopted);
   ready_ = true;
   for (auto const& prompt : context_.open_turn)
     typed_.push_back(
@@ -122,6 +127,11 @@ awaitable<Handing> CommandSession::hand(Prompt prompt, std::function<void(std::s
     bool& handing;
     ~Done() { handing = false; }
   } done{handing_};
+  handing.reason = co_await guard_.obstacle();
+  if (!handing.reason.empty()) {
+    hold(handing.reason, guard_.until_line_is_gone());
+    co_return handing;
+  }
   auto followed = co_await follow();
   if (!followed) {
     handing.reason = followed.error().message;
@@ -173,7 +183,8 @@ awaitable<bool> CommandSession::send(std::string text, std::function<void(std::s
       co_return false;
     }
     typed_.pop_back();
-    if (code == "copy_mode") hold_for_copy_mode(handing.reason);
+    if (code == "copy_mode") hold(handing.reason, until_nobody_scrolls());
+    if (code == "another_program") hold(handing.reason, guard_.until_program_is_back());
     if (code == "not_typed") handing.outcome = HandOutcome::refused;
     co_return false;
   }
@@ -236,18 +247,24 @@ awaitable<void> CommandSession::look_at_screen(std::string nonce, Handing& handi
     handing.reason += "; its text stands on the screen: the program may not have taken Enter";
 }
 
-void CommandSession::hold_for_copy_mode(std::string why) {
+void CommandSession::hold(std::string why, awaitable<void> over) {
   if (!closed_because_.empty()) return;
   closed_because_ = std::move(why);
   GateChanged closed{closed_because_};
   context_.emit(std::move(closed));
-  tasks_.spawn("copy mode", wait_for_copy_mode());
+  tasks_.spawn("gate", open_after(std::move(over)));
 }
 
-awaitable<void> CommandSession::wait_for_copy_mode() {
-  co_await context_.terminal->copy_mode_over(Clock::time_point::max());
+awaitable<void> CommandSession::open_after(awaitable<void> over) {
+  co_await std::move(over);
+  auto const state = co_await net::this_coro::cancellation_state;
+  if (state.cancelled() != net::cancellation_type::none) co_return;
   closed_because_.clear();
   context_.emit(GateChanged{});
+}
+
+awaitable<void> CommandSession::until_nobody_scrolls() {
+  co_await context_.terminal->copy_mode_over(Clock::time_point::max());
 }
 
 // ---- what the program shows ----
@@ -468,7 +485,10 @@ awaitable<Result<void>> CommandSession::clear() {
 }
 
 awaitable<Result<void>> CommandSession::quit() {
-  if (!options_.quit_keys.empty()) co_return co_await context_.terminal->keys(options_.quit_keys);
+  if (!options_.quit_keys.empty()) {
+    auto pressed = co_await context_.terminal->keys(options_.quit_keys);
+    if (pressed || pressed.error().code != "another_program") co_return pressed;
+  }
   // As when its terminal is closed; interactive shells ignore SIGTERM. When it ends, the kernel tells the others there.
   context_.terminal->signal(SIGHUP);
   co_return Result<void>();

@@ -3,6 +3,7 @@
 #pragma once
 #include "adapters/adapter.hpp"
 #include "adapters/command/command_options.hpp"
+#include "adapters/command/input_guard.hpp"
 #include "adapters/command/output_lines.hpp"
 
 #include <deque>
@@ -44,8 +45,10 @@ class CommandSession final : public ProviderSession {
   awaitable<void> type_and_prove(std::string text, std::function<void(std::string_view)> on_step, Handing& handing);
   awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step, Handing& handing);
   awaitable<void> look_at_screen(std::string nonce, Handing& handing);
-  void hold_for_copy_mode(std::string why);
-  awaitable<void> wait_for_copy_mode();
+  /// Keeps the gate closed until `over` returns.
+  void hold(std::string why, awaitable<void> over);
+  awaitable<void> open_after(awaitable<void> over);
+  awaitable<void> until_nobody_scrolls();
 
   /// Makes sure that the output is read as long as anything in it matters.
   awaitable<Result<void>> follow();
@@ -68,10 +71,11 @@ class CommandSession final : public ProviderSession {
   bool turn_open_ = false;
   bool looking_back_ = false;     ///< for that end, on the screen
   bool end_unseen_ = false;       ///< of the open turn: it may have come while nobody listened
-  std::string closed_because_{};  ///< copy mode
+  std::string closed_because_{};  ///< of what stands in the way of typing
   std::string turn_text_{};
   std::deque<Typed> typed_{};
   OutputLines lines_{};
+  InputGuard guard_;
   Notifier changed_;
   TaskGroup tasks_;
 };

@@ -1,12 +1,14 @@
 #include "adapters/tmux/terminal.hpp"
 
 #include "adapters/envelope.hpp"
+#include "adapters/tmux/foreground.hpp"
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 namespace ar::adapters {
@@ -97,39 +99,100 @@ awaitable<Result<Screen>> TmuxTerminal::capture(bool with_styles) {
   co_return screen;
 }
 
+namespace {
+
+/// As one side of a comparison in a format.
+std::string in_format(std::string_view text) {
+  std::string escaped;
+  for (char const c : text) {
+    if (c == '#' || c == ',' || c == '}') escaped += '#';
+    escaped += c;
+  }
+  return escaped;
+}
+
+}  // namespace
+
+std::optional<Foreground> TmuxTerminal::foreground() const {
+  return program_.exited() ? std::nullopt : foreground_of(ids_.pid, ids_.tty);
+}
+
+awaitable<void> TmuxTerminal::keep_to_program(bool again) {
+  kept_.reset();
+  Kept kept;
+  if (again) {
+    auto noted = co_await ask("display-message -p" + to_pane() + " '#{@agent-runner-program}'");
+    std::istringstream words(noted && !noted->empty() ? noted->front() : std::string());
+    if (words >> kept.group >> kept.image && std::getline(words >> std::ws, kept.command)) kept_ = kept;
+    if (kept_) co_return;
+  }
+  auto screen = co_await capture(false);
+  auto const now = foreground();
+  if (!screen || !now || now->image == 0) co_return;
+  kept = {now->group, now->image, std::move(screen->command), command_line_of(now->group)};
+  co_await ask("set-option -p" + to_pane() + " @agent-runner-program " +
+               tmux_quote(std::to_string(kept.group) + " " + std::to_string(kept.image) + " " + kept.command));
+  kept_ = std::move(kept);
+}
+
+/// By the kernel's words, and not by a name that a program may give itself. One that begins anew is the same.
+bool TmuxTerminal::program_has_input() const {
+  if (!kept_) return true;
+  auto const now = foreground();
+  return !now || (now->group == kept_->group &&
+                  (now->image == kept_->image || command_line_of(now->group) == kept_->command_line));
+}
+
 /// One command list: tmux does all of it at once, and nothing of what follows a command that fails. Whether the input
 /// reaches the program it is meant for is decided in it, too. (Pasting into a dead pane crashes tmux 3.3a.)
 awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string const& keys) {
   if (text.find('\0') != std::string_view::npos) co_return invalid("text", "a paste cannot hold a NUL byte");
-  std::string const to_pane = " -t " + ids_.pane;
   std::string fill, drop, act;
   if (!text.empty()) {
     // The newest buffer, which has no name: formats know the size of no other. It is gone again when the list is done.
     fill = "set-buffer -- " + tmux_quote(text) + " ; ";
     if (auto const nonces = nonces_in(text); !nonces.empty())
-      act = "set-option -p" + to_pane + " @agent-runner-typed " + nonces.front() + " ; ";
+      act = "set-option -p" + to_pane() + " @agent-runner-typed " + nonces.front() + " ; ";
     // -p: bracketed when the program asked for it; -r: newlines stay newlines; -d: the buffer goes with the paste.
-    act += "paste-buffer -p -r -d" + to_pane;
+    act += "paste-buffer -p -r -d" + to_pane();
     drop = " ; delete-buffer";
   }
-  if (!keys.empty()) act += (act.empty() ? "" : " ; ") + ("send-keys" + to_pane + " -- " + keys);
+  if (!keys.empty()) act += (act.empty() ? "" : " ; ") + ("send-keys" + to_pane() + " -- " + keys);
 
-  if (!alive_) co_return terminal_gone(name_);
-  std::string obstacle = "#{?pane_dead,dead,#{?pane_in_mode,mode,";
-  if (!text.empty()) obstacle += "#{?#{!=:#{buffer_size}," + std::to_string(text.size()) + "},size,}";
-  obstacle += "}}";
-  auto bodies = co_await call(fill + "if-shell -F" + to_pane + " '" + obstacle + "' { display-message -p" + to_pane +
-                              " 'not typed: " + obstacle + "'" + drop + " } { " + act + " }");
-  if (!bodies) co_return bodies.error();
-  for (auto const& body : *bodies) {
-    if (body == "not typed: dead\n") co_return terminal_gone(name_);
-    if (body == "not typed: mode\n")
+  std::string command_now;
+  for (int tries = 0; tries < 3; ++tries) {
+    if (!alive_) co_return terminal_gone(name_);
+    if (!program_has_input()) break;
+    if (kept_ && !command_now.empty()) kept_->command = std::exchange(command_now, {});  // it calls itself another name now
+    std::string obstacle = "#{?pane_dead,dead,#{?pane_in_mode,mode,", end = "}}";
+    auto const add = [&](std::string const& is, std::string const& must_be, std::string const& word) {
+      obstacle += "#{?#{!=:" + is + "," + must_be + "}," + word + ",";
+      end += '}';
+    };
+    if (!text.empty()) add("#{buffer_size}", std::to_string(text.size()), "size");
+    if (kept_) add("#{pane_current_command}", in_format(kept_->command), "program");
+    obstacle += end;
+    auto bodies = co_await call(
+        fill + "if-shell -F" + to_pane() + " " + tmux_quote(obstacle) + " { display-message -p" + to_pane() + " " +
+        tmux_quote("not typed: " + obstacle + " #{pane_current_command}") + drop + " } { " + act + " }");
+    if (!bodies) co_return bodies.error();
+    std::string why;
+    for (auto const& body : *bodies)
+      if (body.starts_with("not typed: ")) why = body.substr(std::string_view("not typed: ").size());
+    if (why.empty()) co_return Result<void>();
+    if (why.starts_with("dead ")) co_return terminal_gone(name_);
+    if (why.starts_with("mode "))
       co_return conflict("copy_mode", "a person is scrolling in terminal " + name_ + "; nothing was typed");
-    if (body == "not typed: size\n")
+    if (why.starts_with("size "))
       co_return internal("not_typed", "tmux did not take the text as it is for terminal " + name_ +
                                           "; nothing was typed. Please report this, with tmux's version");
+    command_now = why.substr(why.find(' ') + 1);
+    command_now.erase(command_now.find_last_not_of('\n') + 1);
   }
-  co_return Result<void>();
+  auto const now = foreground();
+  auto const which = now ? command_line_of(now->group) : std::string();
+  co_return conflict("another_program", "another program has the input of terminal " + name_ +
+                                            (which.empty() ? "" : " (" + which + ")") + "; nothing was typed");
 }
 
 awaitable<Result<void>> TmuxTerminal::paste(std::string text) {

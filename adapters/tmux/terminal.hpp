@@ -29,6 +29,9 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   pid_t pid() const override { return ids_.pid; }
   bool alive() const override { return alive_; }
   void signal(int number) override { program_.signal(number); }
+  std::optional<Foreground> foreground() const override;
+  awaitable<void> keep_to_program(bool again) override;
+  bool program_has_input() const override;
   awaitable<Result<Screen>> capture(bool with_styles) override;
   awaitable<Result<void>> paste(std::string text) override;
   awaitable<Result<void>> keys(std::vector<std::string> names) override;
@@ -64,8 +67,16 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
  private:
   class Watch;
   struct Output;
+  std::string to_pane() const { return " -t " + ids_.pane; }
   awaitable<Result<std::vector<std::string>>> call(std::string commands);
   awaitable<Result<void>> type(std::string_view text, std::string const& keys);
+  /// Only what has the input at this moment is typed to; `command`: what tmux calls it.
+  struct Kept {
+    pid_t group = 0;
+    unsigned long image = 0;
+    std::string command{};
+    std::string command_line{};
+  };
   /// For what changes nothing: asked again when the client dies under it.
   awaitable<Result<std::vector<std::string>>> ask(std::string commands);
   struct Status {
@@ -83,6 +94,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   PaneIds const ids_;
   ServerNumber const server_;
   Process program_;
+  std::optional<Kept> kept_{};
   bool alive_ = true;
   Notifier exited_;
   Notifier mode_changed_;

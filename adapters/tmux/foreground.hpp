@@ -1,0 +1,17 @@
+// What has a terminal's input at this moment, as the kernel tells it.
+#pragma once
+#include "adapters/terminal.hpp"
+
+#include <optional>
+#include <string>
+#include <sys/types.h>
+
+namespace ar::adapters {
+
+/// `program` leads the process session of the terminal `tty` ("/dev/pts/3"). Nothing when the kernel does not say.
+std::optional<Foreground> foreground_of(pid_t program, std::string const& tty);
+
+/// Its words with blanks between them; empty when it has ended. A busy process may keep us waiting.
+std::string command_line_of(pid_t pid);
+
+}  // namespace ar::adapters

@@ -1,0 +1,187 @@
+// Who gets what is typed: the program that is meant, when it takes input, and nobody's begun line with it.
+#include "command/command_lab.hpp"
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+json program(std::vector<std::string> command, std::string const& options) {
+  auto all = json::parse(options);
+  all["command"] = std::move(command);
+  return all;
+}
+
+json shell(std::string script, std::string const& options) {
+  return program({"/bin/sh", "-c", std::move(script)}, options);
+}
+
+/// As a person at the terminal does.
+void person(Lab& lab, std::string const& keys) {
+  REQUIRE(std::system(("tmux -S " + lab.options().socket.string() + " send-keys " + keys).c_str()) == 0);
+}
+
+std::string shown(Screen const& screen) {
+  std::string all;
+  for (auto const& line : screen.lines) all += line + "\n";
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("NothingIsTypedIntoAShellThatAProgramLeftBehind") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    for (bool const at_once : {true, false}) {
+      std::string const name = at_once ? "at-once" : "later";
+      Agent agent(lab, name, shell("echo READY; sleep 0.7; exec sh", R"({"ready":{"pattern":"^READY"}})"));
+      co_await agent.start();
+      if (!at_once) co_await sleep_for(1200ms);
+      auto const trap = lab.dir.path() / "executed";
+      auto const prompt = agent.prompt("$(touch " + trap.string() + ")");
+      Handing handing;
+      co_await agent.hand(prompt, handing);
+      CHECK(handing.outcome == HandOutcome::held);
+      CHECK_MESSAGE(handing.reason.find("another program has the input") != std::string::npos, handing.reason);
+      CHECK_FALSE(handing.typed_at.has_value());
+      CHECK(agent.session().gate(true) == handing.reason);
+      auto const screen = co_await agent.terminal().capture();
+      REQUIRE(screen.has_value());
+      CHECK(shown(*screen).find(prompt.nonce) == std::string::npos);
+      CHECK_FALSE(std::filesystem::exists(trap));
+      co_await agent.stop();
+    }
+  });
+}
+
+TEST_CASE("AProgramThatTakesTheTerminalForAWhileHoldsWhatIsNotForIt") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(
+        lab, "editor",
+        program({"/bin/bash", "-c",
+                 "set -m; echo up; while read -r line; do case $line in edit) sh -c 'echo open; read -r x; echo "
+                 "closed';; *runner*) n=${line#*runner }; echo took ${n%% *};; esac; done"},
+                R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"}})"));
+    co_await agent.start();
+    person(lab, "-t =editor: edit Enter");
+    co_await Lab::until(agent.terminal_ptr(), "open");
+    auto const prompt = agent.prompt("not for the editor");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::held);
+    CHECK_MESSAGE(handing.reason.find("(sh -c echo open") != std::string::npos, handing.reason);
+    co_await agent.until_event<GateChanged>(1);
+    // The next daemon knows it, too.
+    co_await agent.session().stop();
+    agent.open(true);
+    co_await agent.until_event<Ready>(2);
+    co_await agent.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::held);
+    co_await agent.until_event<GateChanged>(2);
+    person(lab, "-t =editor: x Enter");
+    auto const open = co_await agent.until_event<GateChanged>(3);
+    CHECK(open.closed_because.empty());
+    co_await agent.hand(prompt, handing);
+    CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+    co_await agent.stop();
+  });
+}
+
+TEST_CASE("AProgramMayGiveItselfAnotherNameAndMayBeginAnew") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(lab, "names",
+                program({"/usr/bin/perl", "-e",
+                         "$| = 1; print \"up\\n\"; while (<STDIN>) { $0 = \"it's, title #$. }\"; "
+                         "print \"took $1\\n\" if /runner (\\w+)/; }"},
+                        R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"}})"));
+    Agent again(lab, "again",
+                program({"/bin/bash", "-c",
+                         "echo up; read -r line; n=${line#*runner }; echo took ${n%% *}; exec \"$BASH\" -c "
+                         "\"$BASH_EXECUTION_STRING\""},
+                        R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"}})"));
+    for (auto* one : {&agent, &again}) {
+      co_await one->start();
+      for (int i = 0; i < 3; ++i) {
+        auto const prompt = one->prompt("message " + std::to_string(i));
+        Handing handing;
+        co_await one->hand(prompt, handing);
+        CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+      }
+      co_await one->stop();
+    }
+  });
+}
+
+TEST_CASE("ALineThatAPersonHasBegunIsNotSentWithAMessage") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    std::string const loop =
+        "while read -r line; do echo \"got <$line>\"; case $line in *runner*) n=${line#*runner }; echo took ${n%% "
+        "*};; esac; i=$((i+1)); printf \"$i> \"; done";
+    for (std::string const name : {"kernel", "own-editor"}) {
+      CAPTURE(name);
+      auto const command = name == "kernel"
+                               ? std::vector<std::string>{"/bin/sh", "-c", "echo up; i=1; printf '1> '; " + loop}
+                               : std::vector<std::string>{"/bin/bash", "-c",
+                                                          "echo up; while read -e -p '> ' -r line; do echo \"got "
+                                                          "<$line>\"; case $line in *runner*) n=${line#*runner }; echo "
+                                                          "took ${n%% *};; esac; done"};
+      Agent agent(lab, name, program(command, R"({"proof":{"pattern":"^took {nonce}"}})"));
+      co_await agent.start();
+      auto const terminal = agent.terminal_ptr();
+      co_await Lab::until(terminal, ">");
+      // A prompt that is another one each time is no begun line.
+      for (int i = 0; i < 2; ++i) {
+        auto const prompt = agent.prompt("message " + std::to_string(i));
+        Handing handing;
+        co_await agent.hand(prompt, handing);
+        CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+      }
+      person(lab, "-t =" + name + ": -l 'half a line'");
+      co_await Lab::until(terminal, "half a line");
+      auto const prompt = agent.prompt("whole");
+      Handing handing;
+      co_await agent.hand(prompt, handing);
+      CHECK(handing.outcome == HandOutcome::held);
+      CHECK_MESSAGE(handing.reason.find("half a line") != std::string::npos, handing.reason);
+      co_await agent.until_event<GateChanged>(agent.count<GateChanged>());
+      auto const changes = agent.count<GateChanged>();
+      person(lab, "-t =" + name + ": Enter");
+      co_await agent.until_event<GateChanged>(changes + 1);
+      CHECK(agent.session().gate(false).empty());
+      co_await Lab::until(terminal, "got <half a line>");
+      co_await agent.hand(prompt, handing);
+      CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+      co_await agent.stop();
+    }
+  });
+}
+
+TEST_CASE("WithoutASignTheFirstMessageWaitsUntilTheProgramTakesInput") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto const folder = lab.dir.path() / "late";
+    std::filesystem::create_directory(folder);
+    Agent agent(lab, "late",
+                program({AR_RECORDER, folder.string(), "late"},
+                        R"({"paste":"bracketed","proof":{"pattern":"took {nonce}"},"proof_timeout_ms":2000})"));
+    co_await agent.start(false);
+    CHECK(agent.session().gate(true).find("not ready") != std::string::npos);
+    co_await agent.until_event<Ready>();
+    auto const prompt = agent.prompt("the first message");
+    Handing handing;
+    co_await agent.hand(prompt, handing);
+    CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+    CHECK(slurp(folder / prompt.nonce) == "the first message");
+    co_await agent.stop();
+
+    auto const began = Clock::now();
+    Agent reader(lab, "reader", shell("sleep 0.5; while read -r line; do echo ok; done", "{}"));
+    co_await reader.start();
+    CHECK(Clock::now() - began >= 500ms);
+    CHECK(Clock::now() - began < 9s);
+    co_await reader.stop();
+  });
+}
