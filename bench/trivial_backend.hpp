@@ -64,7 +64,7 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> approval(std::int64_t) override { return none(); }
   awaitable<Result<json>> decide(std::int64_t, json, std::string) override { return none(); }
   awaitable<Result<std::vector<control::Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
-  std::int64_t last_event() const override { return 0; }
+  std::int64_t last_event(std::string const&) const override { return 0; }
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }
 
  private:

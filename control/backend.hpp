@@ -62,11 +62,13 @@ class Backend {
   virtual awaitable<Result<json>> act(std::string id, std::string action, json params) = 0;
   virtual awaitable<Result<json>> screen(std::string id) = 0;                  ///< {lines, cursorX, cursorY, text}
   virtual awaitable<Result<json>> attach(std::string id, bool read_only) = 0;  ///< {argv, detachKey}
-  virtual awaitable<Result<json>> inbox(std::string id) = 0;                   ///< {unread: [...], replies: [...]}
+  virtual awaitable<Result<json>> inbox(std::string id) = 0;  ///< an agent's or "operator"'s: {unread: [...], replies: [...]}
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;
 
   // ---- messages ----
+  /// With `mustReach: true` it is refused (no_receiver) where no agent of the bus has its address.
   virtual awaitable<Result<json>> send(Principal who, json message) = 0;
+  /// Each with its deliveries in short: {agent, state, reason?}.
   virtual awaitable<Result<json>> messages(Principal who, Page page) = 0;
   /// The message with each delivery's life and times, its reactions and replies.
   virtual awaitable<Result<json>> message(Principal who, std::int64_t id) = 0;
@@ -108,7 +110,8 @@ class Backend {
   /// At most `limit` events after `cursor`, oldest first; `agent` empty: all. For one agent the cursor and order are
   /// its own numbers. Not found: an unknown agent.
   virtual awaitable<Result<std::vector<Event>>> events(std::string agent, std::int64_t cursor, int limit) = 0;
-  virtual std::int64_t last_event() const = 0;
+  /// The number of the last event; of one agent its own number, 0 when it has none.
+  virtual std::int64_t last_event(std::string const& agent) const = 0;
   /// Returns when events after `cursor` exist (true) or at the deadline (false).
   virtual awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) = 0;
 };

@@ -16,7 +16,6 @@ using http::while_present;
 struct EventCursor {
   std::string agent{};     ///< empty: the log of all
   std::int64_t after = 0;  ///< of the agent's own numbers when `agent` is set
-  bool latest = false;     ///< from now on; `after` is unused
 };
 
 /// Runs until the client has gone, is too slow, or the log fails.

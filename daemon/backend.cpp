@@ -1,6 +1,7 @@
 #include "daemon/backend.hpp"
 
 #include "base/ids.hpp"
+#include "base/suggest.hpp"
 #include "base/version.hpp"
 
 #include <algorithm>
@@ -94,8 +95,31 @@ awaitable<Result<control::Spawned>> DaemonBackend::spawn(json spec, std::string 
   co_return answer;
 }
 
+namespace {
+
+/// States between commas; a misspelt one would look like "there are none".
+Result<void> check_states(std::string const& list) {
+  std::vector<std::string> known;
+  for (int state = 0; state < kAgentStates; ++state) known.emplace_back(to_string(static_cast<AgentState>(state)));
+  for (std::size_t at = 0; at <= list.size();) {
+    auto const end = std::min(list.find(',', at), list.size());
+    auto const word = list.substr(at, end - at);
+    at = end + 1;
+    if (std::ranges::find(known, word) != known.end()) continue;
+    std::string names;
+    for (auto const& name : known) names += (names.empty() ? "" : ", ") + name;
+    return invalid("status", "\"" + word.substr(0, 80) + "\" is no state of an agent" + suggestion(word, known) +
+                                 "; the states are " + names);
+  }
+  return {};
+}
+
+}  // namespace
+
 awaitable<Result<json>> DaemonBackend::agents(Page page) {
   if (auto open = check_open(); !open) co_return open.error();
+  if (page.status)
+    if (auto good = check_states(*page.status); !good) co_return good.error();
   json list = json::array();
   std::int64_t position = 0;
   json next = nullptr;

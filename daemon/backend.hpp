@@ -6,7 +6,9 @@
 #include "daemon/supervisor.hpp"
 
 #include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
 namespace ar::daemon {
 
@@ -62,7 +64,7 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<json>> decide(std::int64_t id, json decision, std::string where) override;
 
   awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
-  std::int64_t last_event() const override { return services_.events.last(); }
+  std::int64_t last_event(std::string const& agent) const override { return services_.events.last(agent); }
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
 
  private:
@@ -72,6 +74,8 @@ class DaemonBackend final : public control::Backend {
   /// The message, if `who` may see it: the operator all, an agent what it sent or what is for it.
   awaitable<Result<relay::Message>> visible_message(control::Principal const& who, std::int64_t id);
   awaitable<Result<std::vector<json>>> deliveries_of(std::int64_t message);
+  awaitable<Result<std::map<std::int64_t, std::vector<json>>>> deliveries_of(std::vector<std::int64_t> messages);
+  awaitable<Result<void>> check_reach(std::string to);
   awaitable<void> note_reading(control::Principal const& who, relay::Message const& message);
   awaitable<bool> reached_elsewhere(std::int64_t id, std::string until);
   int matching_agents(relay::Message const& message) const;

@@ -1,10 +1,11 @@
 // The backend's part about messages: who may see which, their life, and waiting for it.
+#include "base/suggest.hpp"
 #include "daemon/backend.hpp"
 #include "relay/message_json.hpp"
 #include "relay/message_rules.hpp"
 
 #include <algorithm>
-#include <map>
+#include <iterator>
 
 namespace ar::daemon {
 using control::Page;
@@ -30,6 +31,13 @@ Progress progress(std::vector<json> const& deliveries, std::string const& until)
   return all ? Progress::reached : Progress::waiting;
 }
 
+/// Of a delivery, what a list of messages shows.
+json in_short(json const& delivery) {
+  json shown = {{"agent", delivery["agent"]}, {"state", delivery["state"]}};
+  if (delivery.contains("reason")) shown["reason"] = delivery["reason"];
+  return shown;
+}
+
 /// A bus tells nobody of read marks or replies: while somebody waits for a message that no agent here has, it is asked
 /// so often.
 constexpr milliseconds kLookElsewhere(500);
@@ -37,9 +45,12 @@ constexpr milliseconds kLookElsewhere(500);
 }  // namespace
 
 awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
-  auto agent = supervisor_.get(id);
-  if (!agent) co_return agent.error();
-  auto const who = (*agent)->identity();
+  relay::Identity who{.agent_id = id};
+  if (id != kOperator) {
+    auto agent = supervisor_.get(id);
+    if (!agent) co_return agent.error();
+    who = (*agent)->identity();
+  }
   auto unread = co_await services_.bus.unread(who, 1000);
   if (!unread) co_return unread.error();
   auto owed = co_await services_.bus.reply_obligations(id);
@@ -67,10 +78,38 @@ int DaemonBackend::matching_agents(relay::Message const& message) const {
       supervisor_.agents(), [&](auto const& entry) { return relay::addressed_to(message, entry.second->identity()); }));
 }
 
+/// Whether an agent of the bus has this address: a typo would wait for its receiver until it expires.
+awaitable<Result<void>> DaemonBackend::check_reach(std::string to) {
+  if (to == kOperator) co_return Result<void>();
+  relay::Message probe;
+  probe.to = to;
+  if (matching_agents(probe) > 0) co_return Result<void>();
+  auto const known = co_await services_.bus.agents();
+  if (!known) co_return known.error();
+  std::vector<std::string> addresses;
+  for (auto const& presence : *known) {
+    if (relay::addressed_to(probe, presence.identity)) co_return Result<void>();
+    std::ranges::copy(relay::addresses_of(presence.identity), std::back_inserter(addresses));
+  }
+  for (auto const& [name, agent] : supervisor_.agents())
+    std::ranges::copy(relay::addresses_of(agent->identity()), std::back_inserter(addresses));
+  co_return not_found("no_receiver", "no agent has the address \"" + to.substr(0, 80) + "\"" +
+                                         suggestion(to, addresses) +
+                                         "; `agent-runner ps -a` lists agents, and `send --later` leaves the message "
+                                         "for one that comes");
+}
+
 awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
   if (auto open = check_open(); !open) co_return open.error();
+  bool const must_reach = truth_at(message, "mustReach");
+  if (auto const it = message.find("mustReach"); it != message.end()) {
+    if (!it->is_boolean()) co_return invalid("mustReach", "mustReach must be true or false");
+    message.erase(it);
+  }
   auto fresh = relay::new_message_from(message);
   if (!fresh) co_return fresh.error();
+  if (must_reach)
+    if (auto reached = co_await check_reach(fresh->to); !reached) co_return reached.error();
   if (who.kind == Principal::Kind::agent) {
     if (!fresh->from.empty() && fresh->from != who.agent_id)
       co_return Error{ErrorKind::forbidden, "not_your_name", "an agent speaks under its own name, " + who.agent_id,
@@ -96,8 +135,20 @@ awaitable<Result<json>> DaemonBackend::messages(Principal who, Page page) {
   filter.limit = page.limit;
   auto found = co_await services_.bus.messages(filter);
   if (!found) co_return found.error();
+  std::vector<std::int64_t> ids;
+  for (auto const& message : *found) ids.push_back(message.id);
+  auto const deliveries = co_await deliveries_of(std::move(ids));
+  if (!deliveries) co_return deliveries.error();
   json answer = {{"messages", json::array()}};
-  for (auto const& message : *found) answer["messages"].push_back(relay::to_json(message));
+  for (auto const& message : *found) {
+    json shown = relay::to_json(message);
+    shown["deliveries"] = json::array();
+    if (auto const it = deliveries->find(message.id); it != deliveries->end())
+      for (auto const& delivery : it->second)
+        if (who.kind != Principal::Kind::agent || message.from == who.agent_id || delivery["agent"] == who.agent_id)
+          shown["deliveries"].push_back(in_short(delivery));
+    answer["messages"].push_back(std::move(shown));
+  }
   if (static_cast<int>(found->size()) == page.limit) answer["nextCursor"] = found->back().id;
   co_return ok(std::move(answer));
 }
@@ -112,28 +163,45 @@ awaitable<Result<relay::Message>> DaemonBackend::visible_message(Principal const
 }
 
 awaitable<Result<std::vector<json>>> DaemonBackend::deliveries_of(std::int64_t message) {
-  auto query = [message](Database& db) -> Result<std::vector<std::pair<std::string, std::string>>> {
-    auto& rows = db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 ORDER BY agent").bind(message);
-    std::vector<std::pair<std::string, std::string>> found;
-    while (rows.step()) found.emplace_back(rows.text(0), rows.text(1));
+  std::vector<std::int64_t> ids{message};
+  auto found = co_await deliveries_of(std::move(ids));
+  if (!found) co_return found.error();
+  co_return std::move((*found)[message]);
+}
+
+awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DaemonBackend::deliveries_of(
+    std::vector<std::int64_t> messages) {
+  struct Row {
+    std::int64_t message;
+    std::string agent, record;
+  };
+  auto query = [messages](Database& db) -> Result<std::vector<Row>> {
+    std::vector<Row> found;
+    for (auto const id : messages) {
+      auto& rows = db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1").bind(id);
+      while (rows.step()) found.push_back({id, rows.text(0), rows.text(1)});
+    }
     return found;
   };
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();
-  std::map<std::string, Delivery> found;
-  for (auto const& [id, record] : *rows) found.emplace(id, delivery_from_journal(json::parse(record)));
+  std::map<std::int64_t, std::map<std::string, Delivery>> found;
+  for (auto const& [id, agent, record] : *rows)
+    found[id].insert_or_assign(agent, delivery_from_journal(json::parse(record)));
   // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
-  for (auto const& [id, agent] : supervisor_.agents()) {
-    auto const& open = agent->queue().open();
-    if (auto it = open.find(message); it != open.end()) found.insert_or_assign(id, it->second);
-  }
+  for (auto const& [name, agent] : supervisor_.agents())
+    for (auto const id : messages)
+      if (auto const it = agent->queue().open().find(id); it != agent->queue().open().end())
+        found[id].insert_or_assign(name, it->second);
   // Work that one agent has is none for the others; they find out when they try to claim it.
   auto const waits = [](auto const& entry) { return entry.second.state == DeliveryState::queued; };
-  bool const taken =
-      std::ranges::any_of(found, [&](auto const& entry) { return entry.second.claimable && !waits(entry); });
-  if (taken) std::erase_if(found, waits);
-  std::vector<json> shown;
-  for (auto const& [id, delivery] : found) shown.push_back(to_json(delivery, id));
+  std::map<std::int64_t, std::vector<json>> shown;
+  for (auto& [id, deliveries] : found) {
+    bool const taken =
+        std::ranges::any_of(deliveries, [&](auto const& entry) { return entry.second.claimable && !waits(entry); });
+    if (taken) std::erase_if(deliveries, waits);
+    for (auto const& [agent, delivery] : deliveries) shown[id].push_back(to_json(delivery, agent));
+  }
   co_return shown;
 }
 

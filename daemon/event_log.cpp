@@ -90,12 +90,14 @@ awaitable<Result<std::vector<control::Event>>> EventLog::page(std::string agent,
   co_return co_await journal_.read(std::move(query));
 }
 
+std::int64_t EventLog::last(std::string const& agent) const {
+  if (agent.empty()) return visible_;
+  auto const it = agents_.find(agent);
+  return it == agents_.end() ? 0 : it->second.visible;
+}
+
 awaitable<bool> EventLog::wait(std::string agent, std::int64_t cursor, Clock::time_point deadline) {
-  auto const there = [&] {
-    if (agent.empty()) return visible_ > cursor;
-    auto const it = agents_.find(agent);
-    return it != agents_.end() && it->second.visible > cursor;
-  };
+  auto const there = [&] { return last(agent) > cursor; };
   bool in_time = true;
   while (in_time && !there()) in_time = co_await grown_.wait(deadline);
   co_return there();

@@ -25,6 +25,7 @@ class EventLog {
   awaitable<Result<std::vector<control::Event>>> page(std::string agent, std::int64_t cursor, int limit);
   awaitable<bool> wait(std::string agent, std::int64_t cursor, Clock::time_point deadline);
   std::int64_t last() const { return visible_; }
+  std::int64_t last(std::string const& agent) const;  ///< its own number; `agent` empty: of all
   bool knows(std::string const& agent) const { return agents_.contains(agent); }
 
  private:

@@ -1,6 +1,7 @@
 #include "daemon/supervisor.hpp"
 
 #include "base/ids.hpp"
+#include "base/suggest.hpp"
 #include "daemon/memory_watch.hpp"
 #include "daemon/profile.hpp"
 
@@ -336,9 +337,15 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   auto spec = co_await check(body);
   if (!spec) co_return spec.error();
   if (spec->id.empty()) spec->id = free_name(spec->provider);
-  if (agents_.contains(spec->id))
-    co_return conflict("name_taken", "there is an agent named " + spec->id +
-                                         " already; choose another name, or remove it: agent-runner rm " + spec->id);
+  if (auto const namesake = find(spec->id)) {
+    auto const there = "there is an agent named " + spec->id + " already, " + std::string(to_string(namesake->state())) +
+                       "; choose another name, ";
+    co_return conflict("name_taken", is_at_rest(namesake->state())
+                                         ? there + "start it again (agent-runner start " + spec->id +
+                                               ") or remove it (agent-runner rm " + spec->id + ")"
+                                         : there + "or end and remove it: agent-runner stop " + spec->id +
+                                               ", then agent-runner rm " + spec->id);
+  }
 
   auto placed = co_await add_workspace(*spec);
   if (!placed) co_return placed.error();
@@ -390,8 +397,10 @@ std::shared_ptr<Agent> Supervisor::find(std::string_view id) const {
 
 Result<std::shared_ptr<Agent>> Supervisor::get(std::string_view id) const {
   if (auto agent = find(id)) return agent;
-  return not_found("no_such_agent",
-                   "there is no agent \"" + std::string(id.substr(0, 80)) + "\"; `agent-runner ps -a` lists them");
+  std::vector<std::string> names;
+  for (auto const& [name, agent] : agents_) names.push_back(name);
+  return not_found("no_such_agent", "there is no agent \"" + std::string(id.substr(0, 80)) + "\"" +
+                                        suggestion(id, names) + "; `agent-runner ps -a` lists them");
 }
 
 std::shared_ptr<Agent> Supervisor::find_by_token(std::string_view token) const {

@@ -2,6 +2,8 @@
 #include "control/event_stream.hpp"
 #include "control/route.hpp"
 
+#include <algorithm>
+
 namespace ar::control {
 namespace {
 
@@ -13,9 +15,13 @@ bool wants_stream(Request const& request) {
 Result<EventCursor> read_cursor(Call& call, bool stream) {
   EventCursor from{.agent = call.name};
   if (call.query.text("cursor") == "latest")
-    from.latest = true;
+    from.after = call.backend.last_event(from.agent);
   else
     from.after = call.query.integer("cursor", 0, 0, INT64_MAX);
+  if (auto const newest = call.query.integer("last", 0, 1, INT64_MAX); newest > 0) {
+    if (call.query.text("cursor")) call.query.fail("last", "goes without cursor: it counts from the end");
+    from.after = std::max<std::int64_t>(0, call.backend.last_event(from.agent) - newest);
+  }
   if (call.query.error()) return *call.query.error();
   auto const last_id = call.request.header("last-event-id");
   if (stream && last_id && !last_id->empty()) {
@@ -23,11 +29,10 @@ Result<EventCursor> read_cursor(Call& call, bool stream) {
     auto const number = parse_number(*last_id);
     if (!number) return invalid("Last-Event-ID", "Last-Event-ID must be the number of an event");
     from.after = *number;
-    from.latest = false;
   }
-  if (from.agent.empty() && from.after > call.backend.last_event())
+  if (from.agent.empty() && from.after > call.backend.last_event(""))
     return invalid("cursor", "cursor " + std::to_string(from.after) + " is beyond the last event, " +
-                                 std::to_string(call.backend.last_event()) +
+                                 std::to_string(call.backend.last_event("")) +
                                  "; the log may be a new one: start from 0");
   return from;
 }
@@ -35,9 +40,6 @@ Result<EventCursor> read_cursor(Call& call, bool stream) {
 awaitable<Result<Response>> page(Call& call, EventCursor from) {
   int const limit = static_cast<int>(call.query.integer("limit", 100, 1, 1000));
   if (call.query.error()) co_return *call.query.error();
-  if (from.latest && !from.agent.empty())
-    co_return invalid("cursor", "cursor=latest of one agent needs a stream (Accept: text/event-stream)");
-  if (from.latest) from.after = call.backend.last_event();
   auto const events = co_await call.backend.events(from.agent, from.after, limit);
   if (!events) co_return events.error();
   std::int64_t next = from.after;
@@ -66,8 +68,8 @@ awaitable<Result<Response>> events(Call& call) {
 }
 
 constexpr Route rows[] = {
-    {"GET", "/v1/events", Right::operator_, Body::none, "cursor limit", "the log of all events", events},
-    {"GET", "/v1/agents/{agent}/events", Right::operator_, Body::none, "cursor limit", "one agent's log", events},
+    {"GET", "/v1/events", Right::operator_, Body::none, "cursor last limit", "the log of all events", events},
+    {"GET", "/v1/agents/{agent}/events", Right::operator_, Body::none, "cursor last limit", "one agent's log", events},
 };
 
 }  // namespace

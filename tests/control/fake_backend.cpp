@@ -42,9 +42,9 @@ void FakeBackend::record(std::string line) {
 
 void FakeBackend::append(std::string const& agent, std::size_t padding) {
   Event event;
-  event.number = last_event() + 1;
+  event.number = last_event("") + 1;
   event.agent = agent;
-  if (!agent.empty()) event.agent_number = last_of(agent) + 1;
+  if (!agent.empty()) event.agent_number = last_event(agent) + 1;
   json const shown_event{{"number", event.number},
                          {"agentNumber", event.agent_number},
                          {"agent", agent},
@@ -54,8 +54,8 @@ void FakeBackend::append(std::string const& agent, std::size_t padding) {
   log_.push_back(std::move(event));
   events_.notify_all();
 }
-std::int64_t FakeBackend::last_of(std::string const& agent) const {
-  return std::ranges::count(log_, agent, &Event::agent);
+std::int64_t FakeBackend::last_event(std::string const& agent) const {
+  return agent.empty() ? std::ssize(log_) : std::ranges::count(log_, agent, &Event::agent);
 }
 void FakeBackend::release_waits() { waits_.notify_all(); }
 
@@ -232,7 +232,7 @@ awaitable<Result<std::vector<Event>>> FakeBackend::events(std::string agent, std
   co_return page;
 }
 awaitable<bool> FakeBackend::wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) {
-  while ((agent.empty() ? last_event() : last_of(agent)) <= cursor) {
+  while (last_event(agent) <= cursor) {
     bool const notified = co_await events_.wait(deadline);
     if (!notified) co_return false;
   }

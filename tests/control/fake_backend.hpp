@@ -64,13 +64,12 @@ class FakeBackend final : public control::Backend {
   awaitable<Result<json>> approval(std::int64_t id) override;
   awaitable<Result<json>> decide(std::int64_t id, json decision, std::string where) override;
   awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
-  std::int64_t last_event() const override { return static_cast<std::int64_t>(log_.size()); }
+  std::int64_t last_event(std::string const& agent) const override;
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
 
  private:
   void record(std::string line);
   awaitable<bool> wait_for_release(milliseconds patience);
-  std::int64_t last_of(std::string const& agent) const;
 
   mutable std::mutex mutex_;
   std::vector<std::string> calls_;  ///< under mutex_
