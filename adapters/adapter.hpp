@@ -122,6 +122,8 @@ class Adapter {
   virtual AdapterFacts const& facts() const = 0;
   /// Looks at the machine: is the CLI there, is its version known? Never starts a session, never reads a secret.
   virtual std::vector<Check> doctor(json const& options) const = 0;
+  /// Whether a [providers.NAME] table is right: every key known, every value of its kind. The error names the key.
+  virtual Result<void> check_options(json const& options) const = 0;
   /// Writes what the provider needs into agent_dir and says how to start it. Errors name the remedy: cli_missing,
   /// cli_too_old, bad options. Blocks (it may run the CLI to ask for its version), so it is called on a Worker.
   virtual Result<LaunchPlan> prepare(LaunchRequest const& request) const = 0;

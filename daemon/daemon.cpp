@@ -5,6 +5,7 @@
 #include "adapters/command/command_adapter.hpp"
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/ids.hpp"
+#include "base/suggest.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
 #include "daemon/backend.hpp"
@@ -269,6 +270,24 @@ Result<void> run_daemon(Paths const& paths, Config const& config, std::function<
   io.run();
   if (error) std::rethrow_exception(error);
   return daemon.result;
+}
+
+Result<void> check_providers(Config const& config) {
+  auto const adapters = make_adapters();
+  std::vector<std::string> names;
+  for (auto const& [name, adapter] : adapters) names.push_back(name);
+  for (auto const& [name, table] : config.providers) {
+    auto const key = "providers." + name;
+    auto const entry = std::ranges::find(config.explained, key, &Config::Explained::key);
+    auto const place = entry == config.explained.end() ? std::string() : entry->origin + ": ";
+    auto const adapter = adapters.find(name);
+    if (adapter == adapters.end())
+      return invalid(key, place + "there is no provider \"" + name + "\"" + suggestion(name, names) +
+                              "; there are claude, codex and command");
+    auto const good = adapter->second->check_options(table);
+    if (!good) return invalid(good.error().field, place + "[" + key + "] " + good.error().message);
+  }
+  return {};
 }
 
 json diagnose(Paths const& paths, Config const& config) {

@@ -15,6 +15,9 @@ namespace ar::daemon {
 /// database_*, what the sockets say.
 Result<void> run_daemon(Paths const& paths, Config const& config, std::function<void()> on_ready);
 
+/// Whether the providers' tables of the configuration are right; the error names file, line and key.
+Result<void> check_providers(Config const& config);
+
 /// What `agent-runner doctor` shows of this machine: {checks: [{level, subject, finding, remedy}]}.
 json diagnose(Paths const& paths, Config const& config);
 

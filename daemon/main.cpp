@@ -89,7 +89,11 @@ int main(int argc, char** argv) {
   // Helper programs and agents find this installation by it.
   if (!state_dir.empty()) ::setenv("AGENT_RUNNER_STATE_DIR", paths->state_dir.c_str(), 1);
   auto const config = daemon::Config::load(paths->config_file);
-  if (config_verb->parsed()) return show_config(config, *paths, check->parsed(), as_json);
+  if (config_verb->parsed()) {
+    auto const right = config ? daemon::check_providers(*config) : Result<void>();
+    bool const refused = check->parsed() && !right;
+    return show_config(refused ? Result<daemon::Config>(right.error()) : config, *paths, check->parsed(), as_json);
+  }
   if (!config) return fail(config.error(), ready_fd);
   if (doctor->parsed()) {
     std::cout << daemon::diagnose(*paths, *config).dump() << "\n";

@@ -45,6 +45,11 @@ class CodexAdapter final : public Adapter {
  public:
   AdapterFacts const& facts() const override { return facts_; }
 
+  Result<void> check_options(json const& table) const override {
+    auto const options = read_options(table);
+    return options ? Result<void>() : Result<void>(options.error());
+  }
+
   std::vector<Check> doctor(json const& table) const override {
     auto const options = read_options(table);
     if (!options) return {{Check::Level::error, "codex", options.error().message, "correct the configuration"}};

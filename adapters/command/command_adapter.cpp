@@ -54,6 +54,11 @@ json demo_agent_options(std::filesystem::path const& plugin_dir) {
 
 CommandAdapter::CommandAdapter() : facts_{"command", capabilities()} {}
 
+Result<void> CommandAdapter::check_options(json const& table) const {
+  auto const options = command::read_options(table);
+  return options ? Result<void>() : Result<void>(options.error());
+}
+
 std::vector<Check> CommandAdapter::doctor(json const& table) const {
   auto const options = command::read_options(table);
   if (!options) return {{Check::Level::error, "command", options.error().message, "correct [providers.command]"}};

@@ -10,6 +10,7 @@ class CommandAdapter final : public Adapter {
   CommandAdapter();
   AdapterFacts const& facts() const override { return facts_; }
   std::vector<Check> doctor(json const& options) const override;
+  Result<void> check_options(json const& options) const override;
   Result<LaunchPlan> prepare(LaunchRequest const& request) const override;
   ProjectionReport projection(LaunchRequest const& request) const override;
   std::unique_ptr<ProviderSession> open(SessionContext context) const override;

@@ -161,6 +161,7 @@ class FakeAdapter final : public adapters::Adapter {
   explicit FakeAdapter(Script& script) : script_(script) { facts_.name = "fake"; }
   adapters::AdapterFacts const& facts() const override { return facts_; }
   std::vector<adapters::Check> doctor(json const&) const override { return {}; }
+  Result<void> check_options(json const&) const override { return {}; }
   Result<adapters::LaunchPlan> prepare(adapters::LaunchRequest const&) const override {
     return adapters::LaunchPlan{{"fake"}, {}, "session", false};
   }
