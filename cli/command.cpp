@@ -1,5 +1,6 @@
 #include "cli/command.hpp"
 
+#include "base/suggest.hpp"
 #include "cli/context.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/text.hpp"
@@ -62,6 +63,39 @@ std::string stray_option(CommandInfo const& verb, CommandInfo const& program, st
 bool takes_text(CommandInfo const& verb) {
   return std::any_of(verb.arguments.begin(), verb.arguments.end(),
                      [](OptionInfo const& word) { return word.names[0].starts_with("TEXT"); });
+}
+
+std::vector<std::string> names_of(std::vector<std::unique_ptr<CommandInfo>> const& commands) {
+  std::vector<std::string> names;
+  for (auto const& command : commands)
+    if (!command->name.starts_with("__")) names.push_back(command->name);
+  return names;
+}
+
+std::vector<std::string> names_of(std::vector<OptionInfo> const& options) {
+  std::vector<std::string> names;
+  for (auto const& option : options) names.insert(names.end(), option.names.begin(), option.names.end());
+  return names;
+}
+
+/// Where the first word stands that is neither a global option nor its value; `words.size()`: there is none.
+std::size_t place_of_verb(std::vector<std::string> const& words) {
+  std::size_t at = 0;
+  while (at < words.size() && words[at].starts_with('-') && words[at] != "--version")
+    at += words[at] == "--state-dir" ? 2 : 1;
+  return std::min(at, words.size());
+}
+
+/// What people type out of habit, in this program's words: `ls` is `ps`, `help send` is `send --help`.
+std::vector<std::string> in_our_words(std::vector<std::string> words) {
+  auto const at = place_of_verb(words);
+  if (at == words.size()) return words;
+  if (words[at] == "--version") words[at] = "version";
+  if (words[at] == "ls") words[at] = "ps";
+  if (words[at] != "help") return words;
+  words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));
+  words.emplace_back("--help");
+  return words;
 }
 
 class Layout : public CLI::Formatter {
@@ -209,17 +243,12 @@ struct Program::Impl {
   std::shared_ptr<Command::Impl> root = std::make_shared<Command::Impl>();
   Globals globals;
 
-  /// The verb that these words ask for, as far as it can be told before parsing.
-  /// The first word that is neither an option nor its value; empty: there is none.
   static std::string first_word(std::vector<std::string> const& words) {
-    for (std::size_t i = 0; i < words.size(); ++i)
-      if (words[i] == "--state-dir")
-        ++i;
-      else if (!words[i].starts_with('-'))
-        return words[i];
-    return {};
+    auto const at = place_of_verb(words);
+    return at < words.size() ? words[at] : std::string();
   }
 
+  /// The verb that these words ask for, as far as it can be told before parsing.
   Command::Impl* verb_of(std::vector<std::string> const& words) {
     auto const found = std::find_if(root->below.begin(), root->below.end(),
                                     [name = first_word(words)](auto const& verb) { return verb->info->name == name; });
@@ -228,7 +257,17 @@ struct Program::Impl {
 
   std::string unknown_verb(std::vector<std::string> const& words) const {
     auto const word = first_word(words);
-    return word.empty() ? "name a verb: what is to be done" : "there is no verb \"" + word + "\"";
+    return word.empty() ? "name a verb: what is to be done"
+                        : "there is no verb \"" + word + "\"" + suggestion(word, names_of(info.commands));
+  }
+
+  /// Of `message sho 3`: that there is no such word below `message`; empty: the verb has none, or knows it.
+  static std::string unknown_word_below(CommandInfo const& verb, std::vector<std::string> const& words) {
+    auto const at = place_of_verb(words) + 1;
+    if (verb.commands.empty() || !verb.arguments.empty() || at >= words.size() || words[at].starts_with('-')) return {};
+    auto const names = names_of(verb.commands);
+    if (std::find(names.begin(), names.end(), words[at]) != names.end()) return {};
+    return "there is no \"" + verb.name + " " + words[at] + "\"" + suggestion(words[at], names);
   }
 
   /// "agent-runner message" for show: CLI11 adds the last name by itself.
@@ -249,7 +288,7 @@ Program::Program() : impl_(std::make_shared<Impl>()) {
   app.formatter(layout());
   app.require_subcommand(1);
   app.footer(
-      "Each verb has an example: agent-runner VERB --help\n"
+      "Each verb has an example: agent-runner help VERB\n"
       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such agent or message, 4 refused, 5 timed out");
   Command top(root);
   top.flag("--json", globals.json, "Print JSON: one object a line in lists and streams");
@@ -268,6 +307,7 @@ CommandInfo const& Program::info() const { return impl_->info; }
 
 int Program::run(std::vector<std::string> words) {
   auto& [app, info, root, globals] = *impl_;
+  words = in_our_words(std::move(words));
   auto* const verb = impl_->verb_of(words);
   if (verb && verb->rest) {
     auto const marker = std::find(words.begin(), words.end(), "--");
@@ -287,8 +327,10 @@ int Program::run(std::vector<std::string> words) {
     if (!verb)
       message = impl_->unknown_verb(given_words);
     else if (auto const stray = stray_option(*verb->info, info, given_words); !stray.empty())
-      message = "no option \"" + stray + "\" here" +
+      message = "no option \"" + stray + "\" here" + suggestion(stray, names_of(verb->info->options)) +
                 (takes_text(*verb->info) ? "; text that begins with a dash goes after --" : "");
+    else if (auto const unknown = impl_->unknown_word_below(*verb->info, given_words); !unknown.empty())
+      message = unknown;
     std::fprintf(stderr, "agent-runner: %s\nSee: agent-runner %s--help\n", printable(message).c_str(),
                  verb ? (verb->info->name + " ").c_str() : "");
     return exit_usage;

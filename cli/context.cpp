@@ -3,6 +3,7 @@
 #include "cli/daemon_process.hpp"
 #include "cli/text.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <sys/ioctl.h>
@@ -92,12 +93,26 @@ void Context::print_foreign(std::string_view text) const {
   else
     print(text);
 }
-void Context::note(std::string const& text) const { std::fprintf(stderr, "%s\n", printable(text).c_str()); }
+void Context::note(std::string const& text) const { std::fprintf(stderr, "%s\n", printable(hints(text)).c_str()); }
+
+std::string Context::hints(std::string text) const {
+  if (!globals_.state_dir) return text;
+  static constexpr std::string_view program = "agent-runner ";
+  auto const option = "--state-dir " + shell_word(*globals_.state_dir) + " ";
+  for (auto at = text.find(program); at != std::string::npos; at = text.find(program, at)) {
+    at += program.size();
+    auto const word = text.substr(at, text.find_first_not_of("abcdefghijklmnopqrstuvwxyz", at) - at);
+    bool const is_command =
+        std::ranges::any_of(commands_.commands, [&](auto const& verb) { return verb->name == word; });
+    if (is_command) text.insert(at, option);
+  }
+  return text;
+}
 
 void Context::print_error(Error const& error) const {
   std::fflush(stdout);
   bool const colour = ::isatty(STDERR_FILENO) == 1 && env("NO_COLOR").empty() && env("TERM") != "dumb";
-  auto message = printable(error.message);
+  auto message = printable(hints(error.message));
   if (!error.field.empty() && message.find(error.field) == std::string::npos) message = error.field + ": " + message;
   std::fprintf(stderr, "%s %s\n", paint("agent-runner:", Colour::red, colour).c_str(), message.c_str());
 }

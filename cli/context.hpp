@@ -40,6 +40,10 @@ class Context {
   /// The connected daemon, or `daemon_away`: for verbs that look at a daemon but never start it.
   Result<ApiClient*> running_api();
 
+  /// The commands named in a text, with the --state-dir that this one was given: what people are told to type reaches
+  /// the installation that it is about.
+  std::string hints(std::string text) const;
+
   // ---- output ----
   bool terminal() const { return terminal_; }
   bool colour() const { return colour_; }

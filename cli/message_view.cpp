@@ -153,12 +153,14 @@ std::string summary_of(json const& message) {
   if (deliveries.empty())
     for (auto const& reader : array(message, "readBy"))
       out +=
-          (out.empty() ? "read at another daemon by " : ", ") + (reader.is_string() ? reader.get<std::string>() : "");
+          (out.empty() ? "read by " : ", ") + (reader.is_string() ? reader.get<std::string>() : "");
   for (auto const& delivery : deliveries) {
     if (!out.empty()) out += ", ";
     if (deliveries.size() > 1) out += field(delivery, "agent") + " ";
-    auto const held = field(delivery, "held");
-    out += held.empty() ? field(delivery, "state") : "held: " + held;
+    auto const state = field(delivery, "state");
+    auto const reason = reason_of(delivery);
+    bool const has_why = state == "held" || state == "failed" || state == "refused" || state == "unknown";
+    out += state + (has_why && !reason.empty() ? ": " + reason : "");
   }
   return out;
 }

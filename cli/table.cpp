@@ -3,6 +3,7 @@
 #include "cli/text.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace ar::cli {
 
@@ -21,25 +22,52 @@ void Table::add(std::vector<Cell> row) {
   rows_.push_back(std::move(row));
 }
 
+namespace {
+
+constexpr std::size_t kGap = 2;
+/// What the last column, in which the words for people stand, should have before others are left out.
+constexpr std::size_t kRoomForWords = 30;
+/// Narrower than this a column says nothing; let the terminal wrap instead.
+constexpr std::size_t kLeast = 8;
+
+std::size_t width_before_last(std::vector<std::size_t> const& shown, std::vector<std::size_t> const& widths) {
+  std::size_t width = 0;
+  for (std::size_t i = 0; i + 1 < shown.size(); ++i) width += widths[shown[i]] + kGap;
+  return width;
+}
+
+}  // namespace
+
+/// The columns that are shown, by their numbers.
+std::vector<std::size_t> Table::fitting(std::vector<std::size_t> const& widths, std::size_t terminal) const {
+  std::vector<std::size_t> shown(columns_.size());
+  std::iota(shown.begin(), shown.end(), std::size_t{0});
+  auto const wanted = std::min(widths.back(), kRoomForWords);
+  while (terminal && width_before_last(shown, widths) + wanted > terminal) {
+    auto const dearest = std::ranges::max_element(shown, {}, [&](std::size_t i) { return columns_[i].rank; });
+    if (columns_[*dearest].rank == 0) break;
+    shown.erase(dearest);
+  }
+  return shown;
+}
+
 std::string Table::text(std::size_t terminal, bool colour) const {
-  constexpr std::size_t gap = 2;
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     std::size_t width = display_width(columns_[i].header);
     for (auto const& row : rows_) width = std::max(width, display_width(row[i].text));
     widths.push_back(width);
   }
-  std::size_t const last = columns_.size() - 1;
+  auto const shown = fitting(widths, terminal);
+  auto const last = columns_.size() - 1;
   if (terminal) {
-    std::size_t before = 0;
-    for (std::size_t i = 0; i < last; ++i) before += widths[i] + gap;
-    std::size_t const least = 8;  // narrower than this the column says nothing; let the terminal wrap instead
-    widths[last] = std::min(widths[last], std::max(least, terminal > before ? terminal - before : 0));
+    auto const before = width_before_last(shown, widths);
+    widths[last] = std::min(widths[last], std::max(kLeast, terminal > before ? terminal - before : 0));
   }
 
   std::string out;
   auto const line = [&](auto const& text_of, auto const& colour_of) {
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
+    for (auto const i : shown) {
       auto const text = cut_to_width(text_of(i), widths[i]);
       std::string const fill(widths[i] - display_width(text), ' ');
       auto const painted = paint(text, colour_of(i), colour);
@@ -47,7 +75,7 @@ std::string Table::text(std::size_t terminal, bool colour) const {
         out += fill + painted;
       else
         out += i == last ? painted : painted + fill;
-      if (i != last) out.append(gap, ' ');
+      if (i != last) out.append(kGap, ' ');
     }
     out += '\n';
   };

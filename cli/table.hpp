@@ -20,6 +20,7 @@ struct Column {
   std::string header;
   bool right = false;      ///< numbers
   std::size_t widest = 0;  ///< longer cells are cut; 0: no limit
+  int rank = 0;            ///< where the terminal is too narrow, columns are left out, the highest rank first; 0: never
 };
 
 class Table {
@@ -33,6 +34,8 @@ class Table {
   std::string text(std::size_t columns, bool colour) const;
 
  private:
+  std::vector<std::size_t> fitting(std::vector<std::size_t> const& widths, std::size_t terminal) const;
+
   std::vector<Column> columns_;
   std::string absent_;
   std::vector<std::vector<Cell>> rows_;

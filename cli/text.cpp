@@ -103,6 +103,16 @@ std::string single_line(std::string_view text) {
   return line.substr(first, line.find_last_not_of(' ') - first + 1);
 }
 
+std::string shell_word(std::string const& text) {
+  auto const harmless = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
+  };
+  if (!text.empty() && std::ranges::all_of(text, harmless)) return text;
+  std::string quoted = "'";
+  for (char const c : text) c == '\'' ? quoted += "'\\''" : quoted += c;
+  return quoted + "'";
+}
+
 std::string age(milliseconds span) {
   auto const seconds = std::max<std::int64_t>(0, span.count() / 1000);
   if (seconds < 60) return std::to_string(seconds) + "s";

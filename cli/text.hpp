@@ -25,6 +25,9 @@ std::string printable(std::string_view text);
 /// printable(), with newlines and tabs as single blanks and blanks at both ends gone.
 std::string single_line(std::string_view text);
 
+/// As a word for a POSIX shell, quoted where it must be.
+std::string shell_word(std::string const& text);
+
 /// "12s", "3m", "5h", "9d".
 std::string age(milliseconds span);
 /// "45 ms", "3.2 s", "2m 05s", "1h 03m".

@@ -17,14 +17,17 @@ struct Control {
 constexpr Control controls[] = {
     {"interrupt", "Interrupt the turn that runs", "interrupt alice", "interrupted"},
     {"restart", "Start its process again, with the same session", "restart alice", nullptr},
-    {"suspend", "End its process and keep its session: frees memory", "suspend alice", "suspending"},
+    {"suspend", "End its process and keep its session: frees memory", "suspend alice", "suspended"},
     {"resume", "Start a suspended agent again", "resume alice", nullptr},
-    {"stop", "Let it end by itself", "stop alice bob", "stopping"},
+    {"stop", "Let it end by itself", "stop alice bob", "stopped"},
     {"kill", "End it at once", "kill alice", "killed"},
     {"rm", "Forget a stopped agent", "rm alice", "removed"},
     {"compact", "Have it compact its conversation", "compact alice", "compacting"},
     {"clear", "Have it forget its conversation", "clear alice", "cleared"},
 };
+
+/// A restart has up to 60 s for the process to end by itself, then its start.
+constexpr milliseconds kControlPatience{120'000};
 
 /// What was kept of a removed agent's worktree, and where.
 void tell_of_workspace(Context const& context, json const& answer) {
@@ -46,7 +49,7 @@ Result<int> control(Context& context, Control const& what, std::vector<std::stri
     auto const path = "/v1/agents/" + encoded(agent);
     Call call{.method = verb == "rm" ? "DELETE" : "POST", .target = verb == "rm" ? path : path + "/" + verb};
     if (verb != "rm") call.body = "{}";
-    call.patience = milliseconds(120'000);  // of a restart: up to 60 s to end by itself, then its start
+    call.patience = kControlPatience;
     auto const answer = (*api)->call(call);
     if (!answer) {
       context.print_error(answer.error());
@@ -56,6 +59,33 @@ Result<int> control(Context& context, Control const& what, std::vector<std::stri
     } else {
       context.print(single_line(agent) + ": " + (what.done ? what.done : field(*answer, "state")) + "\n");
       if (verb == "rm") tell_of_workspace(context, *answer);
+    }
+  }
+  return status;
+}
+
+/// What is at rest is started, with its session; what runs is left alone.
+Result<int> start(Context& context, std::vector<std::string> const& agents) {
+  auto const api = context.api();
+  if (!api) return api.error();
+  int status = exit_done;
+  for (auto const& agent : agents) {
+    auto const path = "/v1/agents/" + encoded(agent);
+    auto answer = (*api)->get(path);
+    auto const state = answer ? field(*answer, "state") : std::string();
+    bool const at_rest = state == "stopped" || state == "suspended" || state == "failed";
+    if (at_rest) {
+      Call call{.method = "POST", .target = path + (state == "suspended" ? "/resume" : "/restart"), .body = "{}"};
+      call.patience = kControlPatience;
+      answer = (*api)->call(call);
+    }
+    if (!answer) {
+      context.print_error(answer.error());
+      if (status == exit_done) status = exit_status(answer.error().kind);
+    } else if (context.json_output()) {
+      context.print_json(*answer);
+    } else {
+      context.print(single_line(agent) + ": " + (at_rest ? "" : "runs already, ") + field(*answer, "state") + "\n");
     }
   }
   return status;
@@ -87,6 +117,10 @@ void add(Program& program) {
         .argument("AGENT", *agents, "One or more agents", Words::agent)
         .runs([agents, &what](Context& context) { return control(context, what, *agents); });
   }
+  auto const started = std::make_shared<std::vector<std::string>>();
+  program.verb("Control", "start", "Start agents that are stopped, suspended or given up", "start alice")
+      .argument("AGENT", *started, "One or more agents", Words::agent)
+      .runs([started](Context& context) { return start(context, *started); });
   auto const o = std::make_shared<Inject>();
   program
       .verb("Control", "inject", "Give it context as a system message",

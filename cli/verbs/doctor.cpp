@@ -36,6 +36,14 @@ json rights_of(std::filesystem::path const& path, mode_t mode, char const* subje
   return check("ok", subject, path.string() + " (" + octal + ")");
 }
 
+json bus_check(json const& info) {
+  auto const relay = info.contains("relay") ? info["relay"] : json::object();
+  auto const finding = field(relay, "kind") + ", " + field(relay, "transport");
+  if (field(relay, "transport") == "connected") return check("ok", "bus", finding);
+  return check("error", "bus", finding + ": messages wait until it is there again",
+               "agent-runner bus status says where it should be and why it is not");
+}
+
 /// What can only be seen from outside the daemon.
 void own_checks(Context& context, json& checks) {
   auto const paths = context.paths();
@@ -62,6 +70,7 @@ void own_checks(Context& context, json& checks) {
                            "agent-runner down, then agent-runner up; if that does not help: agent-runner logs"));
     return;
   }
+  checks.push_back(bus_check(*info));
   if (auto const version = field(*info, "version"); version != kVersion)
     checks.push_back(check("error", "version", "the daemon is " + version + ", this command is " + kVersion,
                            "agent-runner down, then agent-runner up (agents stay)"));
@@ -100,22 +109,10 @@ Result<int> doctor(Context& context) {
   return errors ? exit_failed : exit_done;
 }
 
-Result<int> config(Context& context, std::string const& what) {
-  std::vector<std::string> arguments{"config", what};
-  if (context.json_output()) arguments.emplace_back("--json");
-  return become("agent-runnerd", arguments);
-}
-
 void add(Program& program) {
   program
       .verb("More", "doctor", "Check tmux, providers, sockets, rights, disk; says the fix for each finding", "doctor")
       .runs(doctor);
-  auto configuration = program.verb("More", "config", "The configuration", "config show");
-  configuration.command("check", "Is it right? Says file, line and column where not", "config check")
-      .runs([](Context& context) { return config(context, "check"); });
-  configuration.command("show", "Every value and where it came from", "config show").runs([](Context& context) {
-    return config(context, "show");
-  });
 }
 Family const family(50, add);
 

@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/event_follower.hpp"
+#include "cli/event_view.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/input.hpp"
 #include "cli/paging.hpp"
@@ -12,22 +13,9 @@ namespace ar::cli {
 namespace {
 
 struct Events {
-  std::optional<std::string> agent, from;
+  std::optional<std::string> agent, from, count;
   bool follow = false;
 };
-
-/// The interesting part of the data in few words; --json has all of it.
-std::string detail_of(json const& event) {
-  if (!event.contains("data") || !event["data"].is_object()) return {};
-  std::string text;
-  for (auto const& [name, value] : event["data"].items()) {
-    if (value.is_null() || value.is_object() || value.is_array()) continue;
-    auto const shown = value.is_string() ? value.get<std::string>() : to_text(value);
-    if (shown.empty()) continue;
-    text += (text.empty() ? "" : " ") + name + "=" + cut_to_width(single_line(shown), 60);
-  }
-  return text;
-}
 
 void print_event(Context const& context, json const& event, bool own_numbers) {
   if (context.json_output()) {
@@ -39,42 +27,51 @@ void print_event(Context const& context, json const& event, bool own_numbers) {
   if (number_text.size() < 6) number_text.insert(0, 6 - number_text.size(), ' ');
   std::string line = paint(number_text, Colour::dim, context.colour()) + "  " + (at ? date_text(*at) : "") + "  ";
   if (auto const agent = field(event, "agent"); !agent.empty()) line += single_line(agent) + "  ";
-  line += paint(single_line(field(event, "type")), Colour::bold, context.colour()) + "  " + detail_of(event);
-  context.print(cut_to_width(line, context.columns() ? context.columns() + (context.colour() ? 15 : 0) : line.size()) +
-                "\n");
+  line += paint(single_line(field(event, "type")), Colour::bold, context.colour()) + "  " + event_detail(event, context.terminal() ? 60 : 0);
+  // Whole in pipes and files, which have no width.
+  if (context.terminal()) line = cut_to_width(line, context.columns() + (context.colour() ? 15 : 0));
+  context.print(line + "\n");
 }
 
-Result<int> follow(Context& context, ApiClient& api, std::string const& path, Events const& options) {
+Result<int> follow(Context& context, std::string const& path, Events const& options) {
   auto const endpoint = context.endpoint();
   if (!endpoint) return endpoint.error();
-  // From now on, one agent's events are picked from the log of all: only that one tells where "now" is, so
-  // that a stream that breaks before the first event loses nothing.
-  bool const pick = options.agent && !options.from;
-  if (pick)
-    if (auto const known = api.get("/v1/agents/" + encoded(*options.agent)); !known) return known.error();
-  EventFollower events(*endpoint, pick ? "/v1/events" : path, options.from.value_or("latest"));
+  EventFollower events(*endpoint, path, options.from.value_or("latest"));
   for (;;) {
     auto const event = events.next();
     if (!event) return event.error();
     if (!*event) continue;
     auto const parsed = parse_object((*event)->data);
-    if (!parsed || (pick && field(*parsed, "agent") != *options.agent)) continue;
+    if (!parsed) continue;
     print_event(context, *parsed, options.agent.has_value());
     std::fflush(stdout);
   }
 }
 
+/// More is seldom what somebody wants to read; --from 0 is everything.
+constexpr auto kNewest = "50";
+
 Result<int> events(Context& context, Events const& options) {
+  if (options.count)
+    if (auto const count = message_id(*options.count); !count)
+      return invalid("-n", "\"" + *options.count + "\" is not a number of events; use one from 1 on");
   if (options.from)
     if (auto const cursor = message_id(*options.from); !cursor)
       return invalid("--from", "\"" + *options.from + "\" is not a cursor; it is the number of the last event seen");
   auto const api = context.api();
   if (!api) return api.error();
   std::string const path = options.agent ? "/v1/agents/" + encoded(*options.agent) + "/events" : "/v1/events";
-  if (options.follow) return follow(context, **api, path, options);
-  auto const listed = for_each_row(
-      **api, path, "events", 0, [&](json const& event) { print_event(context, event, options.agent.has_value()); },
-      options.from.value_or(""));
+  if (options.follow) return follow(context, path, options);
+  auto const print = [&](json const& event) { print_event(context, event, options.agent.has_value()); };
+  auto cursor = options.from.value_or("");
+  std::size_t const most = options.from && options.count ? std::stoull(*options.count) : 0;
+  if (!options.from) {
+    auto const newest = (*api)->get(path + "?limit=1000&last=" + options.count.value_or(kNewest));
+    if (!newest) return newest.error();
+    for (auto const& event : array(*newest, "events")) print(event);
+    cursor = field(*newest, "nextCursor");
+  }
+  auto const listed = for_each_row(**api, path, "events", most, print, std::move(cursor));
   if (!listed) return listed.error();
   return exit_done;
 }
@@ -84,7 +81,8 @@ void add(Program& program) {
   program.verb("Events", "events", "What happened: states, turns, messages, restarts", "events alice -f")
       .argument("AGENT", o->agent, "Only this agent's, with its own numbers", Words::agent)
       .flag("-f,--follow", o->follow, "Go on with what happens from now, or from --from, on")
-      .option("--from", o->from, "CURSOR", "After this event's number")
+      .option("-n,--count", o->count, "N", "At most so many: the newest, or the first after --from (default: the newest 50)")
+      .option("--from", o->from, "CURSOR", "After this event's number; 0: from the beginning")
       .runs([o](Context& context) { return events(context, *o); });
 }
 Family const family(40, add);

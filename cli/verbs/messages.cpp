@@ -26,16 +26,19 @@ Result<int> show(Context& context, std::string const& word) {
 }
 
 Table message_table() {
-  return Table({{"ID", true}, {"AGE", true}, {"FROM", false, 24}, {"TO", false, 24}, {"READ BY", false, 24}, {"TEXT"}});
+  return Table({{"ID", true},
+                {"AGE", true},
+                {"FROM", false, 24},
+                {"TO", false, 24},
+                {.header = "STATE", .widest = 40},
+                {"TEXT"}});
 }
 void add_row(Table& table, json const& message) {
   auto const created = message.contains("createdAt") ? time_of(message["createdAt"]) : std::nullopt;
   auto const subject = field(message, "subject");
-  std::string readers;
-  for (auto const& reader : array(message, "readBy"))
-    if (reader.is_string()) readers += (readers.empty() ? "" : " ") + reader.get<std::string>();
+  auto const state = summary_of(message);
   table.add({field(message, "id"), created ? age(wall_now() - *created) : "", field(message, "from"),
-             field(message, "to"), readers,
+             field(message, "to"), state.empty() ? "waits on the bus" : state,
              (subject.empty() ? "" : subject + ": ") + field(message, "body").substr(0, 400)});
 }
 
@@ -69,12 +72,15 @@ Result<int> list(Context& context, Messages const& options) {
   return exit_done;
 }
 
+/// A person's own is the operator's: what agents have sent them.
+constexpr auto kPerson = "operator";
+
 Result<int> inbox(Context& context, std::optional<std::string> const& named) {
-  auto const agent = context.agent_or_self(named);
-  if (!agent) return agent.error();
+  auto const self = context.agent_or_self(named);
+  auto const owner = self ? *self : kPerson;
   auto const api = context.api();
   if (!api) return api.error();
-  auto const answer = (*api)->get("/v1/agents/" + encoded(*agent) + "/inbox");
+  auto const answer = (*api)->get("/v1/agents/" + encoded(owner) + "/inbox");
   if (!answer) return answer.error();
   if (context.json_output()) {
     context.print_json(*answer);
@@ -276,8 +282,8 @@ void add(Program& program) {
       .runs([listed](Context& context) { return list(context, *listed); });
 
   auto const owner = std::make_shared<std::optional<std::string>>();
-  program.verb("Messages", "inbox", "What an agent has not read or answered", "inbox alice")
-      .argument("AGENT", *owner, "The agent; inside an agent itself when left out", Words::agent)
+  program.verb("Messages", "inbox", "What is unread or waits for an answer: yours, or an agent's", "inbox alice")
+      .argument("AGENT", *owner, "The agent; when left out your own, inside an agent its own", Words::agent)
       .runs([owner](Context& context) { return inbox(context, *owner); });
 
   auto dead_letters = program.verb("Messages", "dead", "List dead letters, or send one again", "dead");

@@ -16,6 +16,8 @@ struct Ps {
   bool all = false, watch = false;
 };
 
+constexpr milliseconds kTick{1000};
+
 Colour colour_of(std::string const& state) {
   if (state == "idle") return Colour::green;
   if (state == "busy") return Colour::blue;
@@ -52,12 +54,12 @@ Table table_of(std::vector<json> const& agents) {
   Table table({{"AGENT", false, 32},
                {"STATE"},
                {"SINCE", true},
-               {"PROVIDER"},
-               {"SESSION"},
+               {.header = "PROVIDER", .rank = 3},
+               {.header = "SESSION", .rank = 6},
                {"QUEUE", true},
-               {"CONTEXT", true},
-               {"MEMORY", true},
-               {"RESTARTS", true},
+               {.header = "CONTEXT", .right = true, .rank = 2},
+               {.header = "MEMORY", .right = true, .rank = 4},
+               {.header = "RESTARTS", .right = true, .rank = 5},
                {"WHY"}});
   auto const now = wall_now();
   for (auto const& agent : agents) {
@@ -112,7 +114,9 @@ Result<int> watch(Context& context, ApiClient& api, Ps const& options) {
       show(context, *agents, options.all);
     }
     std::fflush(stdout);
-    auto event = events.next();
+    // What people look at ticks: how long a state lasts is half of what it says.
+    bool const ticks = context.terminal() && !context.json_output();
+    auto event = events.next(ticks ? std::optional(kTick) : std::nullopt);
     if (!event) return event.error();
     // One redraw for a burst of events.
     while (*event) {

@@ -19,7 +19,7 @@ using SteadyClock = std::chrono::steady_clock;
 struct Send {
   std::string to, text, wait;
   std::optional<std::string> from, subject, task, reply_to, key, timeout;
-  bool claimable = false, urgent = false;
+  bool claimable = false, urgent = false, later = false;
   std::vector<std::string> files;
 };
 
@@ -96,6 +96,7 @@ Result<int> send(Context& context, Send const& options) {
   if (options.claimable) message["claimable"] = true;
   if (options.urgent) message["urgent"] = true;
   if (options.wait == "done") message["replyRequested"] = true;
+  if (!options.later) message["mustReach"] = true;
   // Saying it twice after a broken connection must not send it twice.
   message["idempotencyKey"] = options.key ? *options.key : new_uuid();
 
@@ -140,12 +141,13 @@ Result<int> send(Context& context, Send const& options) {
 void add(Program& program) {
   auto const o = std::make_shared<Send>();
   program.verb("Messages", "send", "Send a message", "send alice \"Please review src/\" --wait --timeout 10m")
-      .argument("TO", o->to, "An agent, label:L, tag:T, cap:C or broadcast", Words::agent)
+      .argument("TO", o->to, "An agent, label:L, tag:T, cap:C or broadcast", Words::address)
       .argument("TEXT|-", o->text, "What to say; - reads stdin")
       .option("--from", o->from, "NAME", "Who says it (default: you, or the agent this runs in)")
       .option("--subject", o->subject, "TEXT", "A subject")
       .flag("--claimable", o->claimable, "One of those it reaches takes it, not all")
       .option("--task", o->task, "ID", "It carries this task")
+      .flag("--later", o->later, "Also when no agent has this address yet: it waits for one")
       .flag("--urgent", o->urgent, "Do not wait for the turn's end where the provider can take it sooner")
       .option("--attach", o->files, "FILE", "Send a file with it", Words::file)
       .option("--reply-to", o->reply_to, "ID", "It answers this message")

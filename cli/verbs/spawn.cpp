@@ -93,9 +93,9 @@ Result<int> spawn_agent(Context& context, Spawn const& options) {
   if (answer->contains("workspace"))
     context.print("  works in   " + single_line(field((*answer)["workspace"], "path")) + " on branch " +
                   single_line(field((*answer)["workspace"], "branch")) + "\n");
-  context.print("  watch it   agent-runner attach " + id + "\n");
-  context.print("  ask it     agent-runner send " + id + " \"...\" --wait\n");
-  context.print("  end it     agent-runner stop " + id + "\n");
+  context.print(context.hints("  watch it   agent-runner attach " + id + "\n"));
+  context.print(context.hints("  ask it     agent-runner send " + id + " \"...\" --wait\n"));
+  context.print(context.hints("  end it     agent-runner stop " + id + "\n"));
   return exit_done;
 }
 
@@ -109,8 +109,10 @@ void add(Program& program) {
       .option("--cwd", o->cwd, "DIR", "Where it works (default: here)", Words::directory)
       .option("--model", o->model, "MODEL", "The provider's model")
       .option("--effort", o->effort, "EFFORT", "The model's effort")
-      .option("--approval-mode", o->approval_mode, "MODE", "read-only, guarded, auto, full, or the provider's own name")
-      .option("--profile", o->profile, "NAME", "A profile of the configuration: what it may see, and what it gets")
+      .option("--approval-mode", o->approval_mode, "MODE", "read-only, guarded, auto, full, or the provider's own name",
+              Words::approval_mode)
+      .option("--profile", o->profile, "NAME", "A profile of the configuration: what it may see, and what it gets",
+              Words::profile)
       .flag_or_value("--worktree", o->worktree, kOwnBranch, "BRANCH",
                      "Give it a git worktree and branch of its own (agent-runner/NAME unless named)")
       .option("--label", o->label, "LABEL", "Reached by messages to label:LABEL")

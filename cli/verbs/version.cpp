@@ -7,6 +7,10 @@
 #include "cli/exit_status.hpp"
 #include "cli/text.hpp"
 
+#include <set>
+#include <string_view>
+#include <utility>
+
 namespace ar::cli {
 namespace {
 
@@ -37,23 +41,56 @@ Result<int> version(Context& context) {
   return exit_done;
 }
 
+/// Those that every provider understands (spec 4.3).
+constexpr std::pair<char const*, char const*> kApprovalModes[] = {
+    {"read-only", "may look, not change"},
+    {"guarded", "asks before it changes or runs something"},
+    {"auto", "edits files unasked"},
+    {"full", "is never asked"},
+};
+
 /// Lines of WORD<tab>HELP; ":files" and ":directories" leave those to the shell.
 Result<int> complete_words(Context& context, std::vector<std::string> const& words) {
   auto const found = complete(context.commands(), words);
   for (auto const& candidate : found.candidates) context.print(candidate.word + "\t" + candidate.help + "\n");
   if (found.words == Words::file) context.print(":files\n");
   if (found.words == Words::directory) context.print(":directories\n");
-  auto const offer = [&](char const* target, char const* list, char const* help) {
-    auto const running = context.running_api();
-    if (!running) return;
-    auto const answer = (*running)->get(target, milliseconds(1000));
-    if (!answer) return;
-    for (auto const& row : array(*answer, list))
-      if (auto const id = field(row, "id"); id.starts_with(words.back()))
-        context.print(single_line(id) + "\t" + single_line(field(row, help)) + "\n");
+  auto const print = [&](std::string const& word, std::string const& help) {
+    if (word.starts_with(words.back())) context.print(single_line(word) + "\t" + single_line(help) + "\n");
   };
-  if (found.words == Words::agent) offer("/v1/agents?limit=1000", "agents", "state");
-  if (found.words == Words::approval) offer("/v1/approvals?status=pending", "approvals", "summary");
+  auto const ask = [&](char const* target) {
+    auto const running = context.running_api();
+    auto answer = running ? (*running)->get(target, milliseconds(1000)) : Result<json>(running.error());
+    return answer ? std::move(*answer) : json::object();
+  };
+  if (found.words == Words::agent || found.words == Words::address) {
+    auto const agents = ask("/v1/agents?limit=1000");
+    std::set<std::string> groups;
+    for (auto const& agent : array(agents, "agents")) {
+      print(field(agent, "id"), field(agent, "state"));
+      if (auto const label = field(agent, "label"); !label.empty()) groups.insert("label:" + label);
+      for (auto const& [list, prefix] : {std::pair{"tags", "tag:"}, std::pair{"capabilities", "cap:"}})
+        for (auto const& one : array(agent, list))
+          if (one.is_string()) groups.insert(prefix + one.get<std::string>());
+    }
+    if (found.words == Words::address) {
+      for (auto const& group : groups) print(group, "all agents that have it");
+      print("broadcast", "all agents");
+    }
+  }
+  if (found.words == Words::approval) {
+    auto const pending = ask("/v1/approvals?status=pending");
+    for (auto const& approval : array(pending, "approvals")) print(field(approval, "id"), field(approval, "summary"));
+  }
+  if (found.words == Words::profile) {
+    constexpr std::string_view prefix = "profiles.";
+    auto const configuration = ask("/v1/config");
+    for (auto const& setting : array(configuration, "settings"))
+      if (auto const key = field(setting, "key"); key.starts_with(prefix))
+        print(key.substr(prefix.size()), field(setting, "help"));
+  }
+  if (found.words == Words::approval_mode)
+    for (auto const& [mode, help] : kApprovalModes) print(mode, help);
   return exit_done;
 }
 

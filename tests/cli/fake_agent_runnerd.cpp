@@ -44,7 +44,12 @@ int run_daemon(int ready_fd, std::filesystem::path const& state) {
       };
       return reply;
     }
-    if (request.path == "/v1/info") return json{{"version", "0.0.1-other"}, {"lastEvent", 0}};
+    if (request.path == "/v1/info")
+      return json{{"version", "0.0.1-other"}, {"lastEvent", 0}, {"relay", {{"kind", "nats"}, {"transport", "backoff"}}}};
+    if (request.path == "/v1/config") {
+      json const level{{"key", "log.level"}, {"value", "info"}}, most{{"key", "agents.max"}, {"value", 5}};
+      return json{{"settings", {level, most}}};
+    }
     return json{{"agents", json::array()}};
   });
   ::chmod((state / "run" / "control.sock").c_str(), 0600);
@@ -70,6 +75,11 @@ int main(int argc, char** argv) {
   if (first == "config") {
     std::string line;
     for (auto const& word : words) line += word + " ";
+    if (line == "config show --json ") {
+      std::puts(R"({"ok":true,"file":"F","settings":[{"key":"log.level","value":"debug","origin":"F:3","help":"how much"},)"
+                R"({"key":"agents.max","value":5,"origin":"default","help":"how many"}]})");
+      return 0;
+    }
     std::puts(line.c_str());
     return line.find("check") != std::string::npos ? 1 : 0;
   }

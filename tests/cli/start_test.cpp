@@ -118,11 +118,26 @@ TEST_CASE("DoctorAddsItsOwnChecksAndFailsOnErrors") {
   CHECK(running.out.find("0.0.1-other") != std::string::npos);
   CHECK(running.out.find("control.sock (0600)") != std::string::npos);
   CHECK(running.out.find("→ apt install tmux") != std::string::npos);
+  CHECK(running.out.find("nats, backoff: messages wait") != std::string::npos);
+}
+
+TEST_CASE("ConfigShowTellsWhatIsNotInForceYet") {
+  Installed const here;
+  auto const alone = here.home.run({"config", "show"});
+  CHECK(alone.out == "log.level = \"debug\"   # F:3; how much\nagents.max = 5   # default; how many\n");
+  CHECK(alone.err.empty());
+  CHECK(here.starts() == 0);
+  REQUIRE(here.home.run({"up"}).status == 0);
+  auto const beside = here.home.run({"config", "show"});
+  CHECK(beside.out.find("# changed since the daemon's start, which goes by \"info\"") != std::string::npos);
+  CHECK(beside.err.find("1 value is not in force yet") != std::string::npos);
+  auto const shown = json::parse(here.home.run({"config", "show", "--json"}).out);
+  CHECK(shown["settings"][0]["inForce"] == "info");
+  CHECK_FALSE(shown["settings"][1].contains("inForce"));
 }
 
 TEST_CASE("OtherProgramsAreRunAsThemselves") {
   Installed const here;
-  CHECK(here.home.run({"config", "show", "--json"}).out == "config show --json \n");
   CHECK(here.home.run({"config", "check"}).status == 1);
   CHECK(here.home.run({"daemon", "--foreground"}).status == 7);
   CHECK(here.home.run({"hook", "Stop"}, "{}").out == "hook Stop\n{}");

@@ -1,4 +1,5 @@
 // What goes on: events that are followed, lists that redraw, logs that grow.
+#include "base/clock.hpp"
 #include "cli_process.hpp"
 #include "fake_daemon.hpp"
 
@@ -7,6 +8,7 @@
 #include <atomic>
 #include <fstream>
 #include <memory>
+#include <set>
 
 using namespace ar;
 using namespace ar::test;
@@ -75,13 +77,12 @@ TEST_CASE("FollowedEventsOutliveTheDaemon") {
   CHECK(daemon->requests().front().headers.at("last-event-id") == "4");
 }
 
-TEST_CASE("OneAgentsEventsFromNowOnArePicked") {
+TEST_CASE("OneAgentsEventsFromNowOnAreFollowed") {
   CliHome const home;
   FakeDaemon daemon(home.socket(), [](FakeRequest const& request) -> FakeReply {
-    if (request.path != "/v1/events") return json{{"id", "alice"}};
-    return streamed([](FakeStream& stream) {
-      stream.write(block(1, "bob") + block(2) + block(3, "bob") + block(4)), stream.hold();
-    });
+    if (request.path != "/v1/agents/alice/events") return problem(404, "not_found", "no such route");
+    CHECK(request.query == "cursor=latest");
+    return streamed([](FakeStream& stream) { stream.write(block(2) + block(4)), stream.hold(); });
   });
   CliProcess events(home.program, {"events", "alice", "-f", "--json"}, home.environment(), home.dir());
   CHECK(number_of(events.read_line()) == 2);
@@ -112,6 +113,21 @@ TEST_CASE("PsRedrawsOnEvents") {
   CHECK(changed["id"] == "alice");
   CHECK(changed["state"] == "busy");
   CHECK(daemon.last("/v1/events").query == "cursor=9");
+}
+
+TEST_CASE("PsTicksOnATerminalThoughNothingHappens") {
+  CliHome const home;
+  auto const since = to_iso8601(wall_now());
+  FakeDaemon daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
+    if (request.path == "/v1/info") return json{{"lastEvent", 9}};
+    if (request.path == "/v1/events") return streamed([](FakeStream& stream) { stream.hold(); });
+    return json{{"agents", {{{"id", "alice"}, {"state", "busy"}, {"since", since}}}}};
+  });
+  CliProcess ps(home.program, {"ps", "-w"}, home.environment({"TERM=xterm-256color", "NO_COLOR=1"}), home.dir(), true);
+  std::set<std::string> ages;
+  for (int line = 0; line < 12 && ages.size() < 2; ++line)
+    if (auto const shown = ps.read_line(); shown.starts_with("alice")) ages.insert(shown);
+  CHECK(ages.size() == 2);
 }
 
 TEST_CASE("LogsArePrintedFilteredAndFollowedWithoutADaemon") {

@@ -88,6 +88,27 @@ TEST_CASE("TablesAreAligned") {
   CHECK(narrow.text(14, false) == "A  B\nx  a long tex…\n");
 }
 
+TEST_CASE("NarrowTerminalsKeepTheWordsAndLeaveOutNumbers") {
+  Table table({{"NAME"}, {.header = "MEMORY", .right = true, .rank = 1}, {.header = "ID", .rank = 2}, {"WHY"}});
+  table.add({"alice", "300M", "0123456789", "a person is typing at the terminal"});
+  CHECK(table.text(70, false).find("0123456789") != std::string::npos);
+  CHECK(table.text(50, false) ==
+        "NAME   MEMORY  WHY\n"
+        "alice    300M  a person is typing at the terminal\n");
+  CHECK(table.text(41, false) ==
+        "NAME   WHY\n"
+        "alice  a person is typing at the terminal\n");
+  CHECK(table.text(20, false) == "NAME   WHY\nalice  a person is …\n");
+  CHECK(table.text(0, false).find("0123456789") != std::string::npos);
+}
+
+TEST_CASE("WordsForAShellAreQuotedWhereTheyMustBe") {
+  CHECK(shell_word("/tmp/state-1") == "/tmp/state-1");
+  CHECK(shell_word("/tmp/my state") == "'/tmp/my state'");
+  CHECK(shell_word("it's") == "'it'\\''s'");
+  CHECK(shell_word("") == "''");
+}
+
 TEST_CASE("ColourStandsAroundThePaddedText") {
   Table table({{"A"}, {"B"}});
   table.add({{"x", Colour::red}, "y"});

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <memory>
@@ -103,6 +104,11 @@ FakeReply sensible(FakeRequest const& request) {
     return json{{"events", {event}}, {"nextCursor", 2}};
   }
   if (path == "/v1/info") return json{{"version", "0.1.0"}, {"lastEvent", 2}};
+  if (is("GET", "/v1/agents/alice")) return agent_document("alice", "busy");
+  if (is("GET", "/v1/agents/bob")) return agent_document("bob", "stopped");
+  if (is("GET", "/v1/agents/alice/turns"))
+    return json{{"turns", {{{"number", 3}, {"status", "failed"}, {"durationMs", 1200}, {"error", "the model is away"}}}}};
+  if (path == "/v1/config") return json{{"settings", {{{"key", "profiles.reviewer"}, {"help", "an agent profile"}}}}};
   if (path.find("nobody") != std::string::npos)
     return problem(404, "agent_not_found", "no agent nobody; agent-runner ps lists them");
   return json{{"done", path}};
@@ -147,6 +153,48 @@ TEST_CASE("PsShowsWhatAnAgentDoesAndWhy") {
   auto const lines = json_lines(scene.run({"ps", "-a", "--json"}).out);
   REQUIRE(lines.size() == 2);
   CHECK(lines[0]["id"] == "alice");
+}
+
+TEST_CASE("ShowIsEverythingAboutOneAgent") {
+  Scene const scene;
+  auto const shown = scene.run({"show", "alice"});
+  CHECK(shown.status == 0);
+  for (auto const* part : {"alice  busy for ", "why         turn 3", "held        a person is typing", "context     42% used",
+                           "last turns", "the model is away", "last messages", "done", "last events", "state=busy"})
+    CHECK_MESSAGE(shown.out.find(part) != std::string::npos, part);
+  auto const page = json_lines(scene.run({"show", "alice", "--json"}).out);
+  REQUIRE(page.size() == 1);
+  for (auto const* part : {"agent", "turns", "messages", "events"}) CHECK(page[0].contains(part));
+  CHECK(scene.run({"show", "nobody"}).status == 3);
+}
+
+TEST_CASE("StartLeavesAloneWhatRuns") {
+  Scene const scene;
+  CHECK(scene.run({"start", "alice"}).out == "alice: runs already, busy\n");
+  CHECK(scene.daemon->last("/v1/agents/alice/restart").method.empty());
+  CHECK(scene.run({"start", "bob"}).status == 0);
+  CHECK(scene.daemon->last("/v1/agents/bob/restart").method == "POST");
+}
+
+TEST_CASE("HabitsOfOtherProgramsAreUnderstood") {
+  Scene const scene;
+  CHECK(scene.run({"ls"}).out == scene.run({"ps"}).out);
+  CHECK(scene.run({"--version"}).out.find("agent-runner ") == 0);
+  CHECK(scene.run({"help"}).out == scene.run({"--help"}).out);
+  CHECK(scene.run({"help", "message", "show"}).out == scene.run({"message", "show", "--help"}).out);
+  auto const slip = scene.run({"spwan", "x"});
+  CHECK(slip.status == 2);
+  CHECK(slip.err.find("did you mean \"spawn\"?") != std::string::npos);
+  CHECK(scene.run({"message", "sohw", "3"}).err.find("did you mean \"show\"?") != std::string::npos);
+  CHECK(scene.run({"send", "a", "b", "--urgnet"}).err.find("did you mean \"--urgent\"?") != std::string::npos);
+}
+
+TEST_CASE("HintsNameTheInstallationThatWasNamed") {
+  Scene const scene;
+  auto const state = scene.home.state().string();
+  auto const refused = scene.run({"--state-dir", state, "show", "nobody"});
+  CHECK(refused.err.find("agent-runner --state-dir " + state + " ps lists them") != std::string::npos);
+  CHECK(scene.run({"show", "nobody"}).err.find("agent-runner ps lists them") != std::string::npos);
 }
 
 TEST_CASE("ColourIsForTerminalsOnly") {
@@ -291,6 +339,7 @@ TEST_CASE("SendCarriesEveryOption") {
                                                             {"subject", "S"},
                                                             {"claimable", true},
                                                             {"taskId", 9},
+                                                            {"mustReach", true},
                                                             {"urgent", true},
                                                             {"attachments", {"cafe"}},
                                                             {"replyTo", 7},
@@ -301,9 +350,10 @@ TEST_CASE("SendCarriesEveryOption") {
   CHECK(ran.err.empty());
   CHECK(scene.run({"send", "a", "x", "--attach", "missing"}).status == 2);
   CHECK(scene.run({"send", "a", "x", "--task", "many"}).status == 2);
-  auto const unheard = scene.run({"send", "tag:nobody", "hello"});
+  auto const unheard = scene.run({"send", "tag:nobody", "hello", "--later"});
   CHECK(unheard.status == 0);
   CHECK(unheard.out == "message 42\n");
+  CHECK_FALSE(scene.daemon->last("/v1/messages").object().contains("mustReach"));
   CHECK(unheard.err.find("no agent of this machine has the address tag:nobody") != std::string::npos);
 }
 
@@ -482,7 +532,8 @@ TEST_CASE("ListsOfMessages") {
   CHECK(scene.daemon->last("/v1/messages").query == "agent=alice&limit=5");
   CHECK(json_lines(scene.run({"messages", "--json"}).out).size() == 1);
   CHECK(scene.run({"inbox", "alice"}).out.find("unread:") == 0);
-  CHECK(scene.run({"inbox"}).status == 2);
+  (void)scene.run({"inbox"});
+  CHECK(scene.daemon->last("/v1/agents/operator/inbox").method == "GET");
   CHECK(scene.run({"dead"}).out.find("max_deliveries") != std::string::npos);
   CHECK(json_lines(scene.run({"dead", "--json"}).out)[0]["deliveryCount"] == 5);
   CHECK(scene.run({"message", "taken", "42"}).status == 0);
@@ -511,6 +562,14 @@ TEST_CASE("EventsAreListedFromACursor") {
   CHECK(ran.err.empty());
   CHECK(ran.out.find("alice  agent.state  state=busy") != std::string::npos);
   CHECK(json_lines(scene.run({"events", "alice", "--json"}).out)[0]["number"] == 2);
+  auto const asked = [&](std::string const& query) {
+    auto const all = scene.daemon->requests();
+    return std::ranges::any_of(all, [&](auto const& request) { return request.query == query; });
+  };
+  CHECK(asked("limit=1000&last=50"));
+  (void)scene.run({"events", "-n", "7"});
+  CHECK(asked("limit=1000&last=7"));
+  CHECK(scene.run({"events", "-n", "few"}).status == 2);
   CHECK(scene.run({"events", "--from", "2"}).out.empty());
   CHECK(scene.daemon->last("/v1/events").query == "limit=1000&cursor=2");
   CHECK(scene.run({"events", "--from", "soon"}).status == 2);
@@ -573,6 +632,9 @@ TEST_CASE("CompletionAsksTheDaemonForAgents") {
   Scene const scene;
   CHECK(scene.run({"__complete", "--", "stop", "al"}).out == "alice\tbusy\n");
   CHECK(scene.run({"__complete", "--", "send", "--attach", ""}).out == ":files\n");
+  CHECK(scene.run({"__complete", "--", "send", "br"}).out == "broadcast\tall agents\n");
+  CHECK(scene.run({"__complete", "--", "spawn", "--profile", ""}).out == "reviewer\tan agent profile\n");
+  CHECK(scene.run({"__complete", "--", "spawn", "--approval-mode", "gu"}).out.starts_with("guarded\t"));
   CliHome const nobody;
   CHECK(nobody.run({"__complete", "--", "stop", ""}).out.empty());
   CHECK(!std::filesystem::exists(nobody.state()));

@@ -91,7 +91,7 @@ TEST_CASE("AnIsolatedClaudeSeesTheRepositorysInstructionsAndItsProfileAndNothing
   // It goes on with its session in its own home.
   scene.home.good({"restart", "own"});
   CHECK(Installation::eventually([&] { return scene.home.agent("own")["reason"] == "ready"; }));
-  CHECK(scene.home.good({"events", "own", "--json"}).out.find("\"resumed\":true") != std::string::npos);
+  CHECK(scene.home.good({"events", "own", "--json", "--from", "0"}).out.find("\"resumed\":true") != std::string::npos);
 }
 
 TEST_CASE("ABareClaudeSeesItsOwnSystemPromptOnly") {

@@ -44,7 +44,7 @@ TEST_CASE("AgentsSuspendedForMemoryAreWokenByAMessageWithTheirSessionsIntact") {
   std::ofstream(home.state() / "config.toml") << "[agents]\nmemory_limit_mb = 1\n";
   home.good({"up"});
   CHECK(all([](json const& agent) { return agent["state"] == "suspended"; }));
-  CHECK(home.good({"events", name(0), "--json"}).out.find("more than the 1 MiB that are configured") !=
+  CHECK(home.good({"events", name(0), "--json", "--from", "0"}).out.find("more than the 1 MiB that are configured") !=
         std::string::npos);
   auto const after = memory();
 

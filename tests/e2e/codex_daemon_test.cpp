@@ -260,7 +260,7 @@ TEST_CASE("WhatKeepsCodexFromStartingIsToldAndNoMessageIsLost") {
   auto const reason = home.agent("cx")["reason"].get<std::string>();
   CHECK_MESSAGE(reason.find("exit status 1, Codex's app server said \"Error: ") != std::string::npos, reason);
   CHECK_MESSAGE(reason.find("is not a socket: " + socket.string() + "\"") != std::string::npos, reason);
-  CHECK(home.good({"events", "cx", "--json"}).out.find("is not a socket") != std::string::npos);
+  CHECK(home.good({"events", "cx", "--json", "--from", "0"}).out.find("is not a socket") != std::string::npos);
   road.ask("while something else lies there");
   std::filesystem::remove(socket);
   home.good({"restart", "cx"});

@@ -121,7 +121,7 @@ std::vector<State> states_of(ProviderRoad& road) {
 /// The numbers of the agent's first return to idle, and of the first handing of a message, after event `mark`.
 std::pair<std::int64_t, std::int64_t> ready_and_handed(ProviderRoad& road, std::int64_t mark) {
   std::int64_t ready = 0, handed = 0;
-  for (auto const& line : Installation::lines(road.home.good({"events", "m", "--json"}).out)) {
+  for (auto const& line : Installation::lines(road.home.good({"events", "m", "--json", "--from", "0"}).out)) {
     auto const event = json::parse(line);
     auto const number = event["agentNumber"].get<std::int64_t>();
     if (number <= mark) continue;

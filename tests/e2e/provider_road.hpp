@@ -61,7 +61,7 @@ class ProviderRoad {
   /// The number of the newest event of this type, or of all (empty); 0: there is none.
   std::int64_t last_event(std::string const& type) {
     std::int64_t last = 0;
-    for (auto const& line : Installation::lines(home.good({"events", "m", "--json"}).out)) {
+    for (auto const& line : Installation::lines(home.good({"events", "m", "--json", "--from", "0"}).out)) {
       auto const event = json::parse(line);
       if (type.empty() || event["type"] == type) last = event["agentNumber"].get<std::int64_t>();
     }

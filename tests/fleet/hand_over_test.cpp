@@ -75,7 +75,7 @@ class Worker {
            home_.run({"events", agent_}).out + home_.run({"logs"}).out + home_.run({"screen", agent_}).out;
   }
   bool said(std::string const& type, std::int64_t message) {
-    for (auto const& line : Installation::lines(home_.good({"events", agent_, "--json"}).out)) {
+    for (auto const& line : Installation::lines(home_.good({"events", agent_, "--json", "--from", "0"}).out)) {
       auto const event = json::parse(line);
       if (event.value("type", "") == type && event["data"].value("message", std::int64_t(0)) == message) return true;
     }

@@ -59,7 +59,7 @@ TEST_CASE("AMessageTooLargeOrNotTextIsRefusedAndOneAtTheLimitIsKept") {
   home.good({"up"});
   CHECK(home.run({"send", "later", "-"}, std::string((1 << 20) + 1, 'x')).status != 0);
   CHECK(home.run({"send", "later", "-"}, "broken \xff utf-8").status != 0);
-  auto const id = home.send("later", std::string(1 << 20, 'x'));
+  auto const id = home.send("later", std::string(1 << 20, 'x'), {"--later"});
   CHECK(home.message(id)["body"].get<std::string>().size() == 1 << 20);
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("ACodexThatCannotStartSaysWhyAndKeepsItsMessages") {
   std::string const log{std::istreambuf_iterator<char>(in), {}};
   CHECK_MESSAGE(log.find(account) != std::string::npos, log);
   CHECK(log.find("very-secret-7") == std::string::npos);
-  auto const events = home.good({"events", "x", "--json"}).out;
+  auto const events = home.good({"events", "x", "--json", "--from", "0"}).out;
   CHECK_MESSAGE(events.find("cannot bind: [hidden]") != std::string::npos, events);
   CHECK(events.find("very-secret-7") == std::string::npos);
 }

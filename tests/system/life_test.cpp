@@ -53,7 +53,7 @@ TEST_CASE("MessagesOfEveryShapeArriveOnceAndInOrder") {
     CHECK_MESSAGE(Installation::eventually([&] { return home.delivery_state(id) == "done"; }),
                   home.message(id).dump(1));
   std::vector<std::int64_t> accepted;
-  for (auto const& line : Installation::lines(home.good({"events", "demo", "--json"}).out)) {
+  for (auto const& line : Installation::lines(home.good({"events", "demo", "--json", "--from", "0"}).out)) {
     auto const event = json::parse(line);
     if (event["type"] == "message.accepted") accepted.push_back(event["data"]["message"]);
   }
@@ -142,7 +142,7 @@ TEST_CASE("AnAgentGoesOnWithTheTokenItWasStartedWithWhenItsTokenIsRenewed") {
   std::ofstream(home.state() / "config.toml") << "[agents]\ntoken_lifetime_s = 62\n";  // due a second after its issue
   home.spawn("demo");
   auto const renewed = [&] {
-    return home.good({"events", "demo"}).out.find("runtime-token-renewed") != std::string::npos;
+    return home.good({"events", "demo", "--from", "0"}).out.find("runtime-token-renewed") != std::string::npos;
   };
   CHECK(Installation::eventually(renewed));
   auto const answers = [&] {
@@ -165,7 +165,7 @@ TEST_CASE("SecretsShowUpNowhere") {
       home.run_program("/usr/bin/tmux", {"-S", socket, "show-environment", "-t", "=ar-demo"}, "").out +
       home.run_program("/usr/bin/tmux", {"-S", socket, "list-panes", "-a", "-F", "#{pane_start_command}"}, "").out +
       home.run_program("/bin/ps", {"-eo", "args"}, "").out + home.good({"ps", "-a", "--json"}).out +
-      home.good({"events", "--json"}).out + home.good({"logs"}).out;
+      home.good({"events", "--json", "--from", "0"}).out + home.good({"logs"}).out;
   std::ifstream token_file(home.state() / "agents" / "demo" / "token.json");
   auto const token = json::parse(token_file)["token"].get<std::string>();
   CHECK(seen.find("ar-demo") != std::string::npos);
@@ -190,7 +190,7 @@ TEST_CASE("WhoWaitsForTheReplyOfAnAgentThatIsRemovedIsTold") {
   CHECK(replies[0]["payload"]["outcome"] == "removed");
   // Who waits on, or asks for it again, hears it at once.
   auto const late = home.run(
-      {"send", "demo", "are you there?", "--from", "w", "--wait=done", "--timeout", "20s", "--key", "k", "--json"});
+      {"send", "demo", "are you there?", "--from", "w", "--later", "--wait", "--timeout", "20s", "--key", "k", "--json"});
   CHECK_MESSAGE(late.status == 1, late.out, late.err);
   CHECK_MESSAGE(late.err.find("Agent demo does not answer message") != std::string::npos, late.err);
 }

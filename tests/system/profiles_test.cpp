@@ -36,7 +36,7 @@ permissions = {mode = "read-only"}
     if (round == 0) home.kill_daemon();
   }
   // Narrow: reached by its own name, not by its tag.
-  auto const group = home.send("tag:t", "all of you");
+  auto const group = home.send("tag:t", "all of you", {"--later"});
   auto const own = home.send("a", "you", {"--wait=done"});
   (void)own;
   CHECK(home.message(group)["deliveries"].empty());

@@ -54,7 +54,7 @@ TEST_CASE("AnAgentWhoseTokenIsRevokedCannotSpeakUntilItIsStartedAnew") {
   home.good({"relay", "token", "revoke", token["jti"]});
   // It is shown once the journal has it.
   CHECK(Installation::eventually(
-      [&] { return home.good({"events", "demo"}).out.find("runtime-token-ended") != std::string::npos; }));
+      [&] { return home.good({"events", "demo", "--from", "0"}).out.find("runtime-token-ended") != std::string::npos; }));
   SUBCASE("at once") {}
   SUBCASE("with another daemon too") {
     home.kill_daemon();
