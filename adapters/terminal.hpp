@@ -58,6 +58,8 @@ class Terminal {
   virtual void signal(int number) = 0;
   /// Nothing when the system does not tell.
   virtual std::optional<Foreground> foreground() const { return std::nullopt; }
+  /// The command line of what has the input; empty when the system does not tell.
+  virtual std::string foreground_command() const { return {}; }
   /// From now on text and keys go to what has the input now, and to nothing else: `another_program`. A name that the
   /// same program gives itself is no other program. `again`: what was kept to before a restart of the daemon, if noted.
   virtual awaitable<void> keep_to_program(bool /*again*/ = false) { co_return; }

@@ -66,6 +66,7 @@ awaitable<void> CommandSession::become_ready() {
   } else if (!context_.adopted) {
     co_await guard_.until_it_reads();
   }
+  co_await guard_.until_no_shell(options_.command);
   co_await guard_.keep(context_.adopted);
   ready_ = true;
   for (auto const& prompt : context_.open_turn)
@@ -105,6 +106,7 @@ awaitable<void> CommandSession::look_for_end() {
 
 std::string CommandSession::gate(bool urgent) const {
   if (!context_.terminal->alive()) return "the program has ended";
+  if (guard_.left_to_a_shell()) return "a shell has its terminal, not the program";
   if (!ready_) return "the program is not ready yet";
   if (!closed_because_.empty()) return closed_because_;
   if (handing_) return "another message is being typed";

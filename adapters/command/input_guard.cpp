@@ -1,6 +1,9 @@
 #include "adapters/command/input_guard.hpp"
 
-#include <utility>
+#include <algorithm>
+#include <array>
+#include <sstream>
+#include <string_view>
 #include <vector>
 
 namespace ar::adapters::command {
@@ -14,6 +17,20 @@ constexpr auto kBusyPatience = 2s;    ///< for one that reads lines to come back
 constexpr auto kSettled = 50ms;       ///< after its sign; what it execs then comes at once
 constexpr auto kLook = 20ms;          ///< nothing tells when a process begins to wait
 constexpr auto kLookAgain = 5s;       ///< for what changes without output
+
+/// One that nobody has given a script to run.
+bool is_bare_shell(std::string const& command_line) {
+  static constexpr std::array<std::string_view, 9> kShells{"sh",  "bash", "dash", "ash", "ksh",
+                                                           "zsh", "fish", "csh",  "tcsh"};
+  std::istringstream words(command_line);
+  std::string name, option;
+  words >> name;
+  name.erase(0, std::min(name.find_first_not_of('-'), name.size()));  // "-bash": a login shell
+  name.erase(0, name.rfind('/') + 1);
+  while (words >> option)
+    if (!option.starts_with('-') || option == "-c") return false;
+  return std::ranges::find(kShells, name) != kShells.end();
+}
 
 bool takes_input(Foreground const& now) { return now.raw || now.reads_line; }
 
@@ -43,6 +60,18 @@ awaitable<void> InputGuard::settle() {
     image = now->asleep ? now->image : 0;
     co_await sleep_for(kSettled);
   }
+}
+
+awaitable<void> InputGuard::until_no_shell(std::vector<std::string> const& asked_for) {
+  std::string asked;
+  for (auto const& word : asked_for) asked += word + " ";
+  if (is_bare_shell(asked)) co_return;
+  auto watch = co_await terminal_->watch_output();
+  while (watch && terminal_->alive() && is_bare_shell(terminal_->foreground_command())) {
+    left_to_a_shell_ = true;
+    co_await (*watch)->wait(Clock::now() + kLookAgain);
+  }
+  left_to_a_shell_ = false;
 }
 
 awaitable<void> InputGuard::keep(bool adopted) {

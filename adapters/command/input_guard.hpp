@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace ar::adapters::command {
 
@@ -20,6 +21,9 @@ class InputGuard {
   awaitable<void> until_it_reads();
   /// For one that has given its sign: some say that they are ready and then exec what does the work.
   awaitable<void> settle();
+  /// Returns when what has the input is no shell that the program left behind; `asked_for`: the program's command.
+  awaitable<void> until_no_shell(std::vector<std::string> const& asked_for);
+  bool left_to_a_shell() const { return left_to_a_shell_; }
   /// It is ready: what has the input now is what messages are for, and what stands on its line now is its prompt.
   /// `adopted`: what was kept to before, and somebody may have begun a line since.
   awaitable<void> keep(bool adopted);
@@ -40,6 +44,7 @@ class InputGuard {
 
   std::shared_ptr<Terminal> terminal_;
   bool const takes_pastes_;
+  bool left_to_a_shell_ = false;
   Line prompt_{};  ///< the program's own
   Line half_typed_{};
 };

@@ -117,6 +117,11 @@ std::optional<Foreground> TmuxTerminal::foreground() const {
   return program_.exited() ? std::nullopt : foreground_of(ids_.pid, ids_.tty);
 }
 
+std::string TmuxTerminal::foreground_command() const {
+  auto const now = foreground();
+  return now ? command_line_of(now->group) : std::string();
+}
+
 awaitable<void> TmuxTerminal::keep_to_program(bool again) {
   kept_.reset();
   Kept kept;
@@ -163,7 +168,8 @@ awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string co
   for (int tries = 0; tries < 3; ++tries) {
     if (!alive_) co_return terminal_gone(name_);
     if (!program_has_input()) break;
-    if (kept_ && !command_now.empty()) kept_->command = std::exchange(command_now, {});  // it calls itself another name now
+    if (kept_ && !command_now.empty())
+      kept_->command = std::exchange(command_now, {});  // it calls itself another name now
     std::string obstacle = "#{?pane_dead,dead,#{?pane_in_mode,mode,", end = "}}";
     auto const add = [&](std::string const& is, std::string const& must_be, std::string const& word) {
       obstacle += "#{?#{!=:" + is + "," + must_be + "}," + word + ",";
@@ -189,8 +195,7 @@ awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string co
     command_now = why.substr(why.find(' ') + 1);
     command_now.erase(command_now.find_last_not_of('\n') + 1);
   }
-  auto const now = foreground();
-  auto const which = now ? command_line_of(now->group) : std::string();
+  auto const which = foreground_command();
   co_return conflict("another_program", "another program has the input of terminal " + name_ +
                                             (which.empty() ? "" : " (" + which + ")") + "; nothing was typed");
 }

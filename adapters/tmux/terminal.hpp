@@ -30,6 +30,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   bool alive() const override { return alive_; }
   void signal(int number) override { program_.signal(number); }
   std::optional<Foreground> foreground() const override;
+  std::string foreground_command() const override;
   awaitable<void> keep_to_program(bool again) override;
   bool program_has_input() const override;
   awaitable<Result<Screen>> capture(bool with_styles) override;

@@ -54,6 +54,37 @@ TEST_CASE("NothingIsTypedIntoAShellThatAProgramLeftBehind") {
   });
 }
 
+TEST_CASE("AShellIsReadyOnlyWhereItIsTheProgramThatWasAskedFor") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent left(lab, "left", shell("echo READY; sleep 0.3; exec sh", "{}"));
+    co_await left.start(false);
+    auto const deadline = Clock::now() + 20s;
+    while (left.session().gate(false).find("a shell") == std::string::npos && Clock::now() < deadline)
+      co_await sleep_for(5ms);
+    auto const trap = lab.dir.path() / "executed";
+    Handing handing;
+    auto const prompt = left.prompt("$(touch " + trap.string() + ")");
+    co_await left.hand(prompt, handing);
+    CHECK(handing.outcome == HandOutcome::held);
+    CHECK(handing.reason == "a shell has its terminal, not the program");
+    CHECK(left.count<Ready>() == 0);
+    // It may have been on the way to the program.
+    person(lab, "-t =left: 'exec cat' Enter");
+    co_await left.until_event<Ready>();
+    CHECK(left.session().gate(false).empty());
+    CHECK_FALSE(std::filesystem::exists(trap));
+    co_await left.stop();
+
+    Agent wanted(lab, "wanted", program({"/bin/sh"}, "{}"));
+    co_await wanted.start();
+    auto const hello = wanted.prompt("hello");
+    co_await wanted.hand(hello, handing);
+    CHECK(handing.outcome == HandOutcome::unverified);
+    co_await wanted.stop();
+  });
+}
+
 TEST_CASE("AProgramThatTakesTheTerminalForAWhileHoldsWhatIsNotForIt") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
