@@ -227,14 +227,19 @@ void DeliveryQueue::close(Turn turn, TurnEnded const& end) {
 
 /// What the end says about the provider: whether it takes work at all.
 void DeliveryQueue::take_note(TurnEnded const& end) {
-  if (auto const refusal = refusal_in(end)) {
-    hold_.refuse(*refusal, end, std::uniform_real_distribution<>(0, 1)(random_));
+  using Outcome = TurnEnded::Outcome;
+  auto const jitter = std::uniform_real_distribution<>(0, 1)(random_);
+  auto const refusal = refusal_in(end);
+  if (refusal) hold_.refuse(*refusal, end, jitter);
+  bool const held = refusal || (end.outcome == Outcome::failed && hold_.failed(end, jitter));
+  bool const works = end.outcome == Outcome::completed || (end.outcome == Outcome::failed && !end.did_nothing);
+  if (held) {
     services_.events.append(agent_id_, "agent.limited", hold_.shown());
     spdlog::warn("agent {}: {}", agent_id_, hold_.reason(agent_id_));
-  } else if (end.outcome == TurnEnded::Outcome::interrupted || !hold_.lift()) {
-    return;
-  } else {
+  } else if (works && hold_.lift()) {
     services_.events.append(agent_id_, "agent.released");
+  } else {
+    return;
   }
   host_.hold_changed();
 }

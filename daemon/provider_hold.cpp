@@ -7,15 +7,17 @@ namespace ar::daemon {
 namespace {
 using namespace std::chrono_literals;
 
-constexpr std::array<std::string_view, 3> kNames{"limit", "login", "away"};
-constexpr std::array<std::string_view, 3> kWords{"its usage limit is reached", "it is not logged in",
-                                                 "its model does not answer"};
+constexpr std::array<std::string_view, 4> kNames{"limit", "login", "away", "fails"};
+constexpr std::array<std::string_view, 4> kWords{"its usage limit is reached", "it is not logged in",
+                                                 "its model's service is overloaded or fails",
+                                                 "its last turns failed before they did anything"};
+constexpr int kFailures = 3;  ///< in a row: more than a message or two that cannot be worked on
 
 /// The first wait without a known end, and the longest; each is twice the one before.
 struct Waits {
   milliseconds first, longest;
 };
-constexpr std::array<Waits, 3> kWaits{{{15min, 2h}, {5min, 30min}, {30s, 15min}}};
+constexpr std::array<Waits, 4> kWaits{{{15min, 2h}, {5min, 30min}, {30s, 15min}, {30s, 15min}}};
 /// A rate limit that names no end is one of requests or tokens per minute.
 constexpr Waits kRateLimit{1min, 30min};
 
@@ -67,10 +69,16 @@ void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, doubl
   until_ = refused_at_ + wait;
 }
 
-bool ProviderHold::lift() {
-  if (!refusal_) return false;
-  *this = {};
+bool ProviderHold::failed(adapters::TurnEnded const& end, double jitter) {
+  if (!end.did_nothing || ++failures_ < kFailures) return false;
+  refuse(Refusal::fails, end, jitter);
   return true;
+}
+
+bool ProviderHold::lift() {
+  bool const was_on = is_on();
+  *this = {};
+  return was_on;
 }
 
 void ProviderHold::probe_now() {
@@ -107,6 +115,7 @@ json ProviderHold::stored() const {
   json out = {{"kind", to_string(*refusal_)},
               {"error", error_},
               {"times", times_},
+              {"failures", failures_},
               {"since", to_millis(since_)},
               {"refusedAt", to_millis(refused_at_)},
               {"until", to_millis(until_)}};
@@ -122,6 +131,7 @@ ProviderHold ProviderHold::from_stored(json const& stored) {
   hold.refusal_ = static_cast<Refusal>(kind - kNames.begin());
   hold.error_ = stored.value("error", "");
   hold.times_ = stored.value("times", 0);
+  hold.failures_ = stored.value("failures", 0);
   auto const time = [&](char const* name) { return from_millis(stored.value(name, std::int64_t{0})); };
   hold.since_ = time("since");
   hold.refused_at_ = time("refusedAt");

@@ -18,6 +18,7 @@ enum class Refusal {
   limit,  ///< a usage limit, or credits that are used up
   login,  ///< it is not logged in, or not any more
   away,   ///< the model's service is overloaded, failing or out of reach
+  fails,  ///< one turn after the other fails before it does anything, for reasons that are not known here
 };
 std::string_view to_string(Refusal refusal);
 /// Nothing: the turn was not refused, or for its message's sake (too long, not allowed).
@@ -27,6 +28,9 @@ class ProviderHold {
  public:
   /// `jitter`: 0..1, so that the agents of one account do not come back at once.
   void refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter);
+  /// A turn that failed for what else; true when it is one too many in a row, and holds back the next ones. The message
+  /// may be the cause, so it does not go back: while they fail, each costs one, less and less often.
+  bool failed(adapters::TurnEnded const& end, double jitter);
   /// A turn got through. False: nothing was held.
   bool lift();
   /// The next one may go now: a person has done something about it. A failed login waits at least 30 s after the last.
@@ -50,7 +54,8 @@ class ProviderHold {
  private:
   std::optional<Refusal> refusal_{};
   std::string error_{};
-  int times_ = 0;  ///< refused in a row
+  int times_ = 0;     ///< refused in a row
+  int failures_ = 0;  ///< turns in a row that failed before they did anything, for reasons not known here
   WallTime since_{}, refused_at_{};
   Clock::time_point probe_at_{};  ///< monotonic: a system clock that is set makes no wait longer
   WallTime until_{};              ///< the same moment, for people, and by the limit's own clock

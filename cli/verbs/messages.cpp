@@ -96,6 +96,7 @@ Result<int> inbox(Context& context, std::optional<std::string> const& named) {
     any = true;
   }
   if (!any) context.note("nothing unread, and no answer is waited for");
+  if (answer->value("more", false)) context.note("there is more; it is shown when these are read");
   return exit_done;
 }
 

@@ -136,6 +136,29 @@ TEST_CASE("AMessageThatIsTheProblemFailsAndTheNextIsTaken") {
   });
 }
 
+TEST_CASE("AProviderThatFailsEverythingForUnknownReasonsFailsThreeAndNotAll") {
+  with_world([](World& w) -> awaitable<void> {
+    w.session.before_proof = [&] {
+      w.queue->on_turn_started();
+      w.queue->on_turn_ended(refusal("something new"));
+    };
+    std::vector<relay::MessageId> ids;
+    for (int i = 0; i < 10; ++i) ids.push_back(co_await w.send());
+    CHECK(co_await w.until([&] { return w.queue->provider_hold().is_on(); }));
+    co_await sleep_for(200ms);
+    CHECK(w.session.handed.size() == 3);
+    CHECK(w.queue->waiting() == 7);
+    // While it goes on like this, each try costs one, and what cannot be worked on blocks nothing.
+    w.queue->probe_now();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 4 && w.queue->waiting() == 6; }));
+    w.session.before_proof = {};
+    w.queue->probe_now();
+    CHECK(co_await w.until([&] { return w.state(ids[4]) == DeliveryState::running; }));
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 6; }));
+  });
+}
+
 TEST_CASE("ARefusalThatOnlyTheRecordTellsIsOneAllTheSame") {
   with_world([](World& w) -> awaitable<void> {
     auto const id = co_await w.send(claimable);

@@ -106,6 +106,24 @@ TEST_CASE("ATurnThatGoesThroughLiftsItAndTheCountBeginsAnew") {
   CHECK(hold.next_look() - Clock::now() == 30s);
 }
 
+TEST_CASE("OneFailureAfterTheOtherBeforeAnythingIsDoneHoldsToo") {
+  ManualClock clock;
+  ProviderHold hold;
+  auto const end = refused("something new");
+  auto did = end;
+  did.did_nothing = false;
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(hold.failed(end, 0));
+  CHECK_FALSE(hold.failed(did, 0));
+  hold.lift();  // as that one says that it works
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(hold.failed(end, 0));
+  CHECK_FALSE(hold.is_on());
+  CHECK(hold.failed(end, 0));
+  CHECK(hold.shown()["kind"] == "fails");
+  CHECK(hold.next_look() - Clock::now() == 30s);
+  CHECK(hold.failed(end, 0));
+  CHECK(hold.next_look() - Clock::now() == 60s);
+}
+
 TEST_CASE("TheNextDaemonGoesOnWithItWhateverTheClockSays") {
   ManualClock clock;
   ProviderHold before;
