@@ -94,13 +94,14 @@ awaitable<std::string> InputGuard::obstacle() {
 }
 
 awaitable<bool> InputGuard::is_half_typed(Foreground const& now) {
+  // Where neither the program's prompt nor the kernel can tell, a look at the screen would be for nothing.
+  if (now.raw ? prompt_.column == 0 : now.reprint == 0 || !now.reads_line) co_return false;
   auto const standing = co_await line();
   if (standing.column == 0 || standing == prompt_) co_return false;
   if (now.raw) {  // its own editor: what goes on behind its prompt is a person's
     half_typed_ = standing;
-    co_return prompt_.column > 0 && standing.text.starts_with(prompt_.text) && standing.column > prompt_.column;
+    co_return standing.text.starts_with(prompt_.text) && standing.column > prompt_.column;
   }
-  if (now.reprint == 0 || !now.reads_line) co_return false;
   // The program's own words, or a line that the kernel keeps until Enter: it shows the latter alone once more.
   auto watch = co_await terminal_->watch_output();
   std::vector<std::string> const key{std::string("C-") + static_cast<char>(now.reprint | 0x60)};
