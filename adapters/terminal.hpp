@@ -9,6 +9,7 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -46,6 +47,10 @@ struct Foreground {
   char reprint = 0;         ///< the key that makes the kernel show the line being typed once more; 0: none does
   bool reads_line = false;  ///< it waits for a line at this moment
 };
+
+/// What everything that runs because of one agent's program is known by, whatever it is called and whoever its parent is.
+/// Unguessable, and the same at every start of the program. 0: none.
+using ProcessMark = std::uint64_t;
 
 class Terminal {
  public:
@@ -108,6 +113,7 @@ struct TerminalSpec {
   std::filesystem::path directory;
   int columns = 120;
   int rows = 40;
+  ProcessMark mark = 0;
 };
 
 /// What the host finds when it looks: after a daemon's restart, the terminals to adopt.
@@ -130,13 +136,9 @@ class TerminalHost {
   /// Takes over a living terminal found by `list`.
   virtual awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) = 0;
   virtual awaitable<Result<std::vector<FoundTerminal>>> list() = 0;
-  /// Ends the session and, with it, whatever still runs in it, and orphans that have `variable` ("K=V"; empty: none) in
-  /// their environment: what the program started and then let go of.
-  virtual awaitable<Result<void>> remove(std::string session, std::string variable = {}) = 0;
-  /// Ends a program that outlived its terminal, with what it has started, as remove: one whose host died while nobody
-  /// watched. Only if `pid` still is the process that has `variable` ("K=V") in its environment. Returns when it is
-  /// gone.
-  virtual awaitable<void> end_lost(pid_t /*pid*/, std::string /*variable*/) { co_return; }
+  /// Ends the session and whatever still runs in it, and everything that has the mark: what the program started and then
+  /// let go of, and a program that outlived its terminal. Of an error, the processes have been ended all the same.
+  virtual awaitable<Result<void>> remove(std::string session, ProcessMark mark = 0) = 0;
   /// The command that gives a person this terminal.
   virtual std::vector<std::string> attach_command(std::string const& session, bool read_only) const = 0;
 };

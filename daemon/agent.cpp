@@ -27,6 +27,7 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       mail_came_(services.executor),
       changed_(services.executor),
       status_changed_(services.executor),
+      clearing_(services.executor),
       queue_(services, spec_.id, *this),
       instance_id_(new_uuid()),
       tasks_(services.executor, "agent " + spec_.id) {
@@ -65,10 +66,8 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
     }
     spdlog::warn("agent {}: cannot adopt its terminal: {}", spec_.id, terminal.error().message);
   }
-  if (alive) (void)co_await services_.terminals.remove(found->session, process_mark());
-  // Its terminal may have died under it: what it still takes, and writes into its record, must come before the witness
-  // is asked.
-  if (!found && record_.pid > 0) co_await services_.terminals.end_lost(static_cast<pid_t>(record_.pid), process_mark());
+  // What it still takes, and writes into its record, must come before the witness is asked.
+  if (found || !is_at_rest(state_)) (void)co_await clear_away();
   services_.approvals.withdraw(spec_.id);
   if (found) record_.last_exit = co_await account_of(found->exit);
   co_await queue_.on_process_gone();
@@ -99,8 +98,13 @@ awaitable<Result<json>> Agent::erase() {
     co_return conflict("agent_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
                                             "; stop it first: agent-runner stop " + spec_.id);
   if (std::exchange(removing_, true)) co_return being_removed();
+  auto const cleared = co_await clear_away();
+  if (!cleared) {
+    removing_ = false;
+    co_return unavailable("not_removed", "agent " + spec_.id + " is not removed, since its terminal cannot be: " +
+                                             cleared.error().message);
+  }
   co_await let_go();
-  (void)co_await services_.terminals.remove(record_.tmux_session, process_mark());
   // A bus that is away cannot keep an agent here: it takes it for stale.
   if (auto const told = co_await queue_.tell_of_removal(); !told)
     spdlog::warn("agent {}: who waits for its replies is not told of its removal: {}", spec_.id, told.error().message);
@@ -201,8 +205,8 @@ void Agent::perform(Action action) {
       break;
     case Action::settle:
       ++decision_;
-      ++settling_;
-      tasks_.spawn("settle", settle());
+      queue_.on_rest();
+      wake_if_wanted();
       break;
   }
 }
@@ -225,7 +229,7 @@ awaitable<void> Agent::terminate(std::uint64_t decision) {
       co_await changed_.wait(deadline);
   }
   if (session_ != session || is_overtaken(decision)) co_return;
-  (void)co_await services_.terminals.remove(record_.tmux_session, process_mark());
+  (void)co_await clear_away();
   auto const seen_by = Clock::now() + 5s;
   while (session_ == session && Clock::now() < seen_by) co_await changed_.wait(seen_by);
   if (session_ == session && !ending_) {  // the terminal's host has lost sight of it
@@ -233,6 +237,15 @@ awaitable<void> Agent::terminate(std::uint64_t decision) {
     unknown.known = false;
     co_await process_ended(unknown);
   }
+}
+
+/// Ends everything that runs because of it, wherever that hides, and takes its terminal away. The next process has the
+/// same mark: a start clears away as well, and so comes after all that was begun before it.
+awaitable<Result<void>> Agent::clear_away() {
+  auto const lock = co_await clearing_.lock();
+  auto cleared = co_await services_.terminals.remove(record_.tmux_session, record_.mark);
+  if (!cleared) spdlog::warn("agent {}: cannot remove its terminal: {}", spec_.id, cleared.error().message);
+  co_return cleared;
 }
 
 /// By itself, since it may wait for a turn at the keyboard longer than the stop may take.
@@ -255,6 +268,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   services_.events.append(spec_.id, "agent.exited",
                           {{"status", record_.last_exit}, {"code", status.code}, {"signal", status.signal}});
   services_.approvals.withdraw(spec_.id);
+  (void)co_await clear_away();  // before its record is asked what it has taken
   co_await queue_.on_process_gone();
   co_await session_->stop();
   session_.reset();
@@ -299,16 +313,6 @@ void Agent::give_up(std::string const& why) {
 awaitable<void> Agent::restart_later(milliseconds wait, std::uint64_t decision) {
   bool const due = co_await sleep_for(wait);
   if (due && !is_overtaken(decision)) (void)apply(AgentInput::restart_due, "restart after " + record_.last_exit);
-}
-
-awaitable<void> Agent::settle() {
-  // A dead pane stays in tmux until somebody has looked at it; now nobody needs it any more.
-  if (state_ == AgentState::stopped || state_ == AgentState::suspended)
-    (void)co_await services_.terminals.remove(record_.tmux_session, process_mark());
-  --settling_;
-  changed_.notify_all();
-  queue_.on_rest();
-  wake_if_wanted();
 }
 
 bool Agent::is_wanted() const {

@@ -116,18 +116,16 @@ class Agent final : private DeliveryHost {
   awaitable<json> remove_workspace();
   void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
   awaitable<void> terminate(std::uint64_t decision);
+  awaitable<Result<void>> clear_away();
   awaitable<void> ask_to_quit(std::shared_ptr<adapters::ProviderSession> session);
   awaitable<void> process_ended(adapters::ExitStatus status);
   void recover();
   void give_up(std::string const& why);
   awaitable<void> restart_later(milliseconds wait, std::uint64_t decision);
-  awaitable<void> settle();
   bool is_wanted() const;  ///< a message waits to be handed over
   void wake_if_wanted();
   awaitable<bool> wait_until_ended(milliseconds patience);
   awaitable<Result<void>> wait_until_started(milliseconds patience);
-  /// The variable that all processes of its provider have in their environment.
-  std::string process_mark() const { return "AGENT_RELAY_PROVIDER_SESSION_ID=" + record_.provider_session; }
   Result<void> write_info_file() const;
   awaitable<std::string> account_of(adapters::ExitStatus status) const;
 
@@ -169,8 +167,7 @@ class Agent final : private DeliveryHost {
   bool provider_ready_ = false;
   bool adopted_ = false;        ///< the process ran before this daemon did, and has not been heard of yet
   std::uint64_t decision_ = 0;  ///< number of the last action; what an earlier one left for later is void
-  bool launching_ = false;      ///< from the decision on; a start waits until what was before it is cleared away
-  int settling_ = 0;
+  bool launching_ = false;      ///< from the decision on; what was before it is cleared away first
   adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
   bool quit_refused_ = false;
   int interrupting_ = 0;  ///< so many are ending its turn from here, and what it asked with it
@@ -187,6 +184,7 @@ class Agent final : private DeliveryHost {
   std::deque<Mail> mailbox_;
   std::size_t notes_left_out_ = 0;
   Notifier mail_came_, changed_, status_changed_;
+  AsyncMutex clearing_;
   DeliveryQueue queue_;
   std::unique_ptr<relay::Subscription> subscription_;
   std::set<std::int64_t> commands_;  ///< taken by this daemon

@@ -14,6 +14,9 @@ using adapters::ExitStatus;
 
 namespace {
 constexpr auto kLaunchAgain = 2s;  ///< after a failure that may pass by itself
+
+/// Nobody else's, and none that could be guessed.
+adapters::ProcessMark new_process_mark() { return std::stoull(random_hex(7), nullptr, 16) + 1; }
 }
 
 awaitable<Result<void>> Agent::check_launch() const {
@@ -96,8 +99,13 @@ awaitable<void> Agent::launch() {
       agent.changed_.notify_all();
     }
   } done{*this};
-  // What clears the last process away knows it by the name that the next one gets.
-  while (settling_ > 0) co_await changed_.wait();
+  // Of a start whose answer was lost, something may run.
+  auto const cleared = co_await clear_away();
+  if (!cleared) {
+    launch_failed(cleared.error());
+    co_return;
+  }
+  if (record_.mark == 0) record_.mark = new_process_mark();
   record_.provider_session = new_uuid();
   record_.started_at = wall_now();
   record_.pid = 0;
@@ -143,14 +151,11 @@ awaitable<void> Agent::launch() {
   terminal_spec.directory = spec_.cwd;
   terminal_spec.columns = static_cast<int>(services_.config.attach_columns);
   terminal_spec.rows = static_cast<int>(services_.config.attach_rows);
+  terminal_spec.mark = record_.mark;
   auto on_exit = [this, whose = record_.provider_session](ExitStatus status) { receive(Exit{status, whose}); };
-  auto terminal = co_await services_.terminals.start(terminal_spec, on_exit);
-  if (!terminal && terminal.error().code == "session_exists") {
-    // Left by a start whose answer was lost; nothing of ours drives it.
-    (void)co_await services_.terminals.remove(record_.tmux_session, "");
-    terminal = co_await services_.terminals.start(std::move(terminal_spec), std::move(on_exit));
-  }
+  auto terminal = co_await services_.terminals.start(std::move(terminal_spec), std::move(on_exit));
   if (!terminal) {
+    (void)co_await clear_away();  // it may have come about all the same
     launch_failed(terminal.error());
     co_return;
   }

@@ -132,6 +132,7 @@ json to_json(AgentRecord const& r) {
           {"earlierTranscript", r.earlier_transcript},
           {"model", r.model},
           {"tmuxSession", r.tmux_session},
+          {"mark", r.mark},
           {"processTokenHash", r.process_token_hash},
           {"pid", r.pid},
           {"restarts", r.restarts},
@@ -154,6 +155,7 @@ AgentRecord agent_record_from(json const& s) {
   r.earlier_transcript = s.value("earlierTranscript", "");
   r.model = s.value("model", "");
   r.tmux_session = s.value("tmuxSession", "");
+  r.mark = s.value("mark", adapters::ProcessMark{0});
   r.process_token_hash = s.value("processTokenHash", "");
   r.pid = s.value("pid", std::int64_t{0});
   r.restarts = s.value("restarts", std::int64_t{0});

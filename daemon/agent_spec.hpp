@@ -1,6 +1,7 @@
 // What a person or program asked for when it spawned an agent (spec 1.2): kept in the journal, shown by the API.
 #pragma once
 #include "adapters/profile.hpp"
+#include "adapters/terminal.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -49,6 +50,7 @@ struct AgentRecord {
   std::string earlier_transcript{};  ///< the record before that one: what was handed last may be in there
   std::string model{};               ///< as the provider reported it
   std::string tmux_session{};
+  adapters::ProcessMark mark = 0;    ///< on everything that runs because of it
   std::string process_token_hash{};  ///< SHA-256 of the token its process was started with
   std::int64_t pid = 0;
   std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start

@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 namespace ar::adapters {
 
 Result<fs::path> write_launch_file(fs::path const& folder, TerminalSpec const& spec) {
-  std::string content = spec.directory.string() + '\0' + std::to_string(spec.argv.size()) + '\0';
+  std::string content = spec.directory.string() + '\0' + std::to_string(spec.mark) + '\0' +
+                        std::to_string(spec.argv.size()) + '\0';
   for (auto const* words : {&spec.argv, &spec.environment}) {
     for (auto const& word : *words) {
       if (word.find('\0') != std::string::npos)

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -64,6 +65,14 @@ char* take(char const* path, std::size_t& size) {
   return data;
 }
 
+/// Leaves the mark (adapters/tmux/process.hpp) on us and on everything that we become and start.
+void put_on(char const* mark) {
+  rlimit64 limit{};
+  if (*mark == '0' || ::getrlimit64(RLIMIT_LOCKS, &limit) != 0) return;
+  limit.rlim_cur = std::strtoull(mark, nullptr, 10);
+  ::setrlimit64(RLIMIT_LOCKS, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -74,23 +83,24 @@ int main(int argc, char** argv) {
   std::size_t strings = 0;
   for (std::size_t i = 0; i < size; ++i) strings += data[i] == 0;
   auto** const words = static_cast<char**>(std::calloc(strings + 4, sizeof(char*)));
-  if (!words || strings < 3 || data[size - 1] != 0) fail("cannot use", argv[1], "not a launch file");
+  if (!words || strings < 4 || data[size - 1] != 0) fail("cannot use", argv[1], "not a launch file");
   char* at = data;
   for (std::size_t i = 0; i < strings; ++i) {
     words[i] = at;
     at += std::strlen(at) + 1;
   }
-  // words: directory, count, arguments..., environment...; a null goes between the last two, a TERM to the
+  // words: directory, mark, count, arguments..., environment...; a null goes between the last two, a TERM to the
   // end.
-  auto const count = static_cast<std::size_t>(std::atol(words[1]));
-  if (count == 0 || count + 2 > strings) fail("cannot use", argv[1], "not a launch file");
+  auto const count = static_cast<std::size_t>(std::atol(words[2]));
+  if (count == 0 || count + 3 > strings) fail("cannot use", argv[1], "not a launch file");
   char const* const directory = words[0];
-  char** const arguments = words + 2;
+  put_on(words[1]);
+  char** const arguments = words + 3;
   char** const environment = arguments + count + 1;
-  std::memmove(environment, arguments + count, (strings - 2 - count) * sizeof(char*));
+  std::memmove(environment, arguments + count, (strings - 3 - count) * sizeof(char*));
   arguments[count] = nullptr;
   char const* const term = std::getenv("TERM");
-  if (term && !value_of(environment, "TERM")) environment[strings - 2 - count] = const_cast<char*>(term - 5);
+  if (term && !value_of(environment, "TERM")) environment[strings - 3 - count] = const_cast<char*>(term - 5);
 
   if (*directory && ::chdir(directory) != 0) fail("cannot enter the directory", directory, std::strerror(errno));
   char const* const path = value_of(environment, "PATH");

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <set>
 #include <string>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -51,31 +52,57 @@ void Process::signal(int number) const {
 
 namespace {
 
-struct Stat {
+struct Seen {
   pid_t pid = 0, parent = 0, session = 0;
+  unsigned long long started = 0;  ///< with the pid, the name of one process only
   char state = 0;
+  bool marked = false;
 };
 
-std::vector<Stat> all_processes() {
-  std::vector<Stat> all;
+/// State 0: there is none of that number.
+Seen look_at(pid_t pid) {
+  Seen seen;
+  seen.pid = pid;
+  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat;
+  std::getline(in, stat);
+  auto const name_end = stat.rfind(')');  // the name may hold anything
+  int group = 0;
+  // The 22nd of proc(5); the 3rd comes first here.
+  if (name_end == std::string::npos ||
+      std::sscanf(stat.c_str() + name_end + 1,
+                  " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &seen.state,
+                  &seen.parent, &group, &seen.session, &seen.started) != 5)
+    seen.state = 0;
+  return seen;
+}
+
+bool has_mark(pid_t pid, ProcessMark mark) {
+  rlimit64 limit{};
+  return mark != 0 && ::prlimit64(pid, RLIMIT_LOCKS, nullptr, &limit) == 0 && limit.rlim_cur == mark;
+}
+
+std::vector<Seen> all_processes(ProcessMark mark) {
+  std::vector<Seen> all;
   std::error_code ec;
   for (auto const& entry : std::filesystem::directory_iterator("/proc", ec)) {
-    Stat one;
-    one.pid = static_cast<pid_t>(std::atol(entry.path().filename().c_str()));
-    if (one.pid <= 0) continue;
-    std::ifstream in(entry.path() / "stat");
-    std::string stat;
-    std::getline(in, stat);
-    auto const name_end = stat.rfind(')');  // the name may hold anything
-    int group = 0;
-    if (name_end != std::string::npos &&
-        std::sscanf(stat.c_str() + name_end + 1, " %c %d %d %d", &one.state, &one.parent, &group, &one.session) == 4)
-      all.push_back(one);
+    auto const pid = static_cast<pid_t>(std::atol(entry.path().filename().c_str()));
+    auto seen = pid > 0 ? look_at(pid) : Seen();
+    if (seen.state == 0) continue;
+    seen.marked = has_mark(pid, mark);
+    all.push_back(seen);
   }
   return all;
 }
 
 }  // namespace
+
+void take_mark_off() {
+  rlimit64 limit{};
+  if (::getrlimit64(RLIMIT_LOCKS, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit64(RLIMIT_LOCKS, &limit);
+}
 
 pid_t listener_at(std::filesystem::path const& socket) {
   sockaddr_un address{};
@@ -109,65 +136,46 @@ bool was_started_with(pid_t pid, std::string const& variable) {
   return false;
 }
 
-ProcessTree::ProcessTree(Executor executor, pid_t root, bool ended, std::string mark)
-    : executor_(std::move(executor)), root_(root), mark_(std::move(mark)) {
+ProcessTree::ProcessTree(Executor executor, Worker& worker, pid_t root, bool ended, ProcessMark mark)
+    : executor_(std::move(executor)), worker_(worker), root_(root), mark_(mark) {
   if (!ended) members_.emplace_back(executor_, root);
-  grow();
 }
 
 /// Adds what is new; false: nothing is.
-bool ProcessTree::grow() {
-  auto const running = all_processes();
-  std::set<pid_t> known, found;
+awaitable<bool> ProcessTree::grow() {
+  auto look = [mark = mark_] { return all_processes(mark); };
+  auto const running = co_await worker_.run(std::move(look));
+  std::set<pid_t> known;
   for (auto const& member : members_)
     if (!member.exited()) known.insert(member.pid());
   // While the root's process session has members, its pid cannot be given away: a stranger that has it now tells that
   // there are none.
   bool const session_is_ours =
-      root_ > 0 && (known.contains(root_) || std::ranges::none_of(running, [&](Stat const& one) {
+      root_ > 0 && (known.contains(root_) || std::ranges::none_of(running, [&](Seen const& one) {
                       return one.pid == root_ && one.state != 'Z';
                     }));
-  std::map<pid_t, pid_t> parents;
-  for (auto const& one : running) parents.emplace(one.pid, one.parent);
-  find_adopters(parents);
-  std::multimap<pid_t, pid_t> children;
+  std::map<pid_t, Seen const*> found;
+  std::multimap<pid_t, Seen const*> children;
   std::vector<pid_t> todo(known.begin(), known.end());
+  auto const add = [&](Seen const& one) {
+    if (one.pid != ::getpid() && !known.contains(one.pid) && found.emplace(one.pid, &one).second)
+      todo.push_back(one.pid);
+  };
   for (auto const& one : running) {
     if (one.state == 'Z') continue;
-    children.emplace(one.parent, one.pid);
-    if (known.contains(one.pid) || one.pid == ::getpid()) continue;
-    if ((session_is_ours && one.session == root_) || is_marked_orphan(one.pid, one.parent)) {
-      found.insert(one.pid);
-      todo.push_back(one.pid);
-    }
+    children.emplace(one.parent, &one);
+    if (one.marked || (session_is_ours && one.session == root_)) add(one);
   }
   while (!todo.empty()) {
     auto const [first, last] = children.equal_range(todo.back());
     todo.pop_back();
-    for (auto it = first; it != last; ++it)
-      if (it->second != ::getpid() && !known.contains(it->second) && found.insert(it->second).second)
-        todo.push_back(it->second);
+    for (auto it = first; it != last; ++it) add(*it->second);
   }
-  for (pid_t const pid : found) members_.emplace_back(executor_, pid);
-  return !found.empty();
-}
-
-/// init, and what may stand in for it (a subreaper, such as a user's systemd): above us, or above the root's terminal.
-void ProcessTree::find_adopters(std::map<pid_t, pid_t> const& parents) {
-  auto const parent_of = [&](pid_t pid) {
-    auto const it = parents.find(pid);
-    return it == parents.end() ? 0 : it->second;
-  };
-  for (pid_t pid = parent_of(::getpid()); pid > 1; pid = parent_of(pid)) adopters_.insert(pid);
-  for (pid_t pid = parent_of(parent_of(root_)); pid > 1; pid = parent_of(pid)) adopters_.insert(pid);
-}
-
-/// Looks at orphans only: to read a busy process's environment may take seconds, since it waits for its memory's lock.
-bool ProcessTree::is_marked_orphan(pid_t pid, pid_t parent) {
-  if (mark_.empty() || !adopters_.contains(parent) || unmarked_.contains(pid)) return false;
-  bool const marked = was_started_with(pid, mark_);
-  if (!marked) unmarked_.insert(pid);
-  return marked;
+  for (auto const& [pid, seen] : found) {
+    Process const handle(executor_, pid);
+    if (look_at(pid).started == seen->started) members_.push_back(handle);  // else another one has the number now
+  }
+  co_return !found.empty();
 }
 
 awaitable<void> ProcessTree::wait_for_all(Clock::time_point deadline) {
@@ -175,20 +183,24 @@ awaitable<void> ProcessTree::wait_for_all(Clock::time_point deadline) {
 }
 
 awaitable<void> ProcessTree::end(Clock::duration grace) {
+  if (root_ == 0 && mark_ == 0) co_return;
+  (void)co_await grow();
+  if (members_.empty()) co_return;
   for (auto const& member : members_) {
     member.signal(SIGHUP);
     member.signal(SIGCONT);
   }
   co_await wait_for_all(Clock::now() + grace);
   constexpr int kRounds = 10;  // against one that starts others faster than they can be found
-  for (int round = 0; round < kRounds && (round == 0 || grow()); ++round) {
+  bool more = true;
+  for (int round = 0; more && round < kRounds; ++round) {
     // Held still, so that none of them starts another one between the look and the kill.
-    do {
+    for (bool grown = true; grown; grown = co_await grow())
       for (auto const& member : members_) member.signal(SIGSTOP);
-    } while (grow());
     // The root last: its end is what others hear of.
     std::ranges::for_each(members_.rbegin(), members_.rend(), [](Process const& one) { one.signal(SIGKILL); });
     co_await wait_for_all(Clock::now() + grace);
+    more = co_await grow();
   }
 }
 

@@ -1,15 +1,15 @@
 // Processes that are not our children, by pidfd: an event when one ends, signals that cannot reach a reused
 // pid.
 #pragma once
+#include "adapters/terminal.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "base/worker.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -43,26 +43,30 @@ bool runs_another(pid_t pid, std::filesystem::path const& program);
 bool was_started_with(pid_t pid, std::string const& variable);
 
 /// A program and everything that runs because of it: its descendants, the members of the process session that it leads
-/// or led, and orphans that have its mark in their environment. This process itself is never part of it.
+/// or led, and whatever has its mark. This process itself is never part of it.
+///
+/// The mark is the soft limit RLIMIT_LOCKS, which Linux hands on and has not enforced since 2.4: a new parent, session,
+/// name, program or environment does not take it off. What does: setting that limit, and having the work done by a
+/// process that is none of ours (systemd-run, cron, a container's daemon).
 class ProcessTree {
  public:
-  /// `ended`: the root has, and only what it left behind is looked for. `mark`: "K=V"; empty: there is none.
-  ProcessTree(Executor executor, pid_t root, bool ended, std::string mark = {});
+  /// `root` 0: not known. `ended`: the root has, and only what it left behind is looked for. The worker reads /proc.
+  ProcessTree(Executor executor, Worker& worker, pid_t root, bool ended, ProcessMark mark);
   /// Asks all of them to end (SIGHUP, as when a terminal closes), and after `grace` kills what is left, children
   /// included that are being started meanwhile.
   awaitable<void> end(Clock::duration grace);
 
  private:
-  bool grow();
-  void find_adopters(std::map<pid_t, pid_t> const& parents);
-  bool is_marked_orphan(pid_t pid, pid_t parent);
+  awaitable<bool> grow();
   awaitable<void> wait_for_all(Clock::time_point deadline);
   Executor executor_;
+  Worker& worker_;
   pid_t root_;
-  std::string mark_;
-  std::set<pid_t> adopters_{1};     ///< the parents that orphans may have
-  std::set<pid_t> unmarked_{};      ///< orphans that were looked at
+  ProcessMark mark_;
   std::vector<Process> members_{};  ///< the root first, unless it has ended
 };
+
+/// This process, and what it starts from here on, is nobody's: an agent may have started it.
+void take_mark_off();
 
 }  // namespace ar::adapters

@@ -49,9 +49,11 @@ class TmuxTerminal::Watch final : public OutputWatch {
   std::shared_ptr<Output> output_;
 };
 
-TmuxTerminal::TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::string name, PaneIds ids)
+TmuxTerminal::TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::shared_ptr<Worker> worker,
+                           std::string name, PaneIds ids)
     : executor_(executor),
       control_(std::move(control)),
+      worker_(std::move(worker)),
       name_(std::move(name)),
       ids_(std::move(ids)),
       server_(control_->server()),
@@ -368,8 +370,8 @@ awaitable<bool> TmuxTerminal::pane_exists() {
   co_return !bodies->empty() && bodies->front() == ids_.pane + "\n";
 }
 
-awaitable<void> TmuxTerminal::end_program(bool ended, std::string mark) {
-  ProcessTree tree(executor_, ids_.pid, ended || program_.exited(), std::move(mark));
+awaitable<void> TmuxTerminal::end_program(bool ended, ProcessMark mark) {
+  ProcessTree tree(executor_, *worker_, ids_.pid, ended || program_.exited(), mark);
   co_await tree.end(kGrace);
 }
 

@@ -22,7 +22,8 @@ struct PaneIds {
 
 class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<TmuxTerminal> {
  public:
-  TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::string name, PaneIds ids);
+  TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::shared_ptr<Worker> worker, std::string name,
+               PaneIds ids);
 
   std::string const& pane() const override { return ids_.pane; }
   std::string const& session() const override { return name_; }
@@ -52,7 +53,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   /// Ends the program and what it has started: SIGHUP, and after a second's grace SIGKILL. Also for a pane
   /// that no longer exists, whose program nobody could drive and nobody would see.
   /// `ended`: tmux has already seen its end; then only what it left behind.
-  awaitable<void> end_program(bool ended = false, std::string mark = {});
+  awaitable<void> end_program(bool ended = false, ProcessMark mark = 0);
   /// False when tmux certainly has no such pane any more.
   awaitable<bool> pane_exists();
   /// After a new control client took over: watches see output again.
@@ -91,6 +92,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
 
   Executor executor_;
   std::shared_ptr<TmuxControl> control_;
+  std::shared_ptr<Worker> worker_;
   std::string const name_;
   PaneIds const ids_;
   ServerNumber const server_;

@@ -68,6 +68,7 @@ class Host final : public TmuxHost {
         tasks_(executor, "terminals") {}
 
   awaitable<Result<void>> begin() {
+    take_mark_off();
     if (auto dir = make_private_dir(launch_dir_); !dir) co_return dir.error();
     remove_stale_launch_files(launch_dir_);
     co_return co_await control_->connect();
@@ -171,39 +172,30 @@ class Host final : public TmuxHost {
     co_return found;
   }
 
-  awaitable<Result<void>> remove(std::string session, std::string variable) override {
+  awaitable<Result<void>> remove(std::string session, ProcessMark mark) override {
     auto present = co_await listed();
-    if (!present) co_return present.error();
     std::string commands;
-    for (auto const& pane : *present) {
+    for (auto const& pane : present ? *present : std::vector<Listed>()) {
       if (pane.name != session) continue;
       auto const entry = terminals_.find(pane.ids.pane);
       auto const known = entry == terminals_.end() ? nullptr : entry->second;
-      auto const terminal = known ? known : std::make_shared<TmuxTerminal>(executor_, control_, pane.name, pane.ids);
+      auto const terminal = known ? known : std::make_shared<TmuxTerminal>(executor_, control_, worker_, pane.name, pane.ids);
       // The program first and the pane after it, so that its exit status can still be read.
-      co_await terminal->end_program(pane.dead, variable);
+      co_await terminal->end_program(pane.dead, mark);
       if (known) co_await known->wait_reported(Clock::now() + kReportPatience);
       commands += "kill-session -t '" + pane.ids.session + "'\n" + "if-shell -F -t " + pane.ids.window +
                   " '#{==:#{window_id}," + pane.ids.window + "}' { kill-window -t " + pane.ids.window + " }\n";
     }
-    if (commands.empty() && !variable.empty()) {
-      ProcessTree left(executor_, 0, true, std::move(variable));
+    if (commands.empty()) {
+      ProcessTree left(executor_, *worker_, 0, true, mark);
       co_await left.end(kLostGrace);
     }
+    if (!present) co_return present.error();
     if (commands.empty()) co_return Result<void>();
     commands.pop_back();
     auto killed = co_await control_->call(std::move(commands));
     if (!killed && killed.error().message.find("can't find") == std::string::npos) co_return killed.error();
     co_return Result<void>();
-  }
-
-  awaitable<void> end_lost(pid_t pid, std::string variable) override {
-    Process const handle(executor_,
-                         pid);  // before the look: from here on the number cannot change its meaning
-    if (handle.exited()) co_return;
-    if (!was_started_with(pid, variable)) co_return;
-    ProcessTree tree(executor_, pid, false, std::move(variable));
-    co_await tree.end(kLostGrace);
   }
 
   std::vector<std::string> attach_command(std::string const& session, bool read_only) const override {
@@ -259,7 +251,7 @@ class Host final : public TmuxHost {
   }
 
   std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit) {
-    auto const terminal = std::make_shared<TmuxTerminal>(executor_, control_, std::move(name), std::move(ids));
+    auto const terminal = std::make_shared<TmuxTerminal>(executor_, control_, worker_, std::move(name), std::move(ids));
     terminals_[terminal->pane()] = terminal;
     tasks_.spawn("exit " + terminal->pane(), report_exit(terminal, std::move(on_exit)));
     return terminal;
@@ -293,6 +285,7 @@ class Host final : public TmuxHost {
   TmuxOptions const options_;
   std::filesystem::path const launch_dir_;
   std::shared_ptr<TmuxControl> control_;
+  std::shared_ptr<Worker> const worker_ = std::make_shared<Worker>();  ///< looks at /proc
   std::map<std::string, std::shared_ptr<TmuxTerminal>> terminals_;  ///< by pane; until their exit is reported
   TaskGroup tasks_;
 };

@@ -104,7 +104,7 @@ class FakeTerminals final : public adapters::TerminalHost {
     if (script_.end) found.push_back({"ar-a", "ar-a", 0, true, {}});
     co_return found;
   }
-  awaitable<Result<void>> remove(std::string, std::string) override {
+  awaitable<Result<void>> remove(std::string, adapters::ProcessMark) override {
     if (script_.remove_takes > 0s) co_await sleep_for(script_.remove_takes);
     if (auto const end = script_.end) {
       ++script_.killed;

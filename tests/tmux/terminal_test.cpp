@@ -186,22 +186,22 @@ TEST_CASE("RemoveEndsTheProgramAndEverythingItStarted") {
 TEST_CASE("RemoveFindsByTheirMarkWhatHasLeftTheTreeAlsoWhenTheProgramHasEnded") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
-    std::string const mark = "AR_TEST_MARK=" + unique_seconds();
+    ProcessMark const mark = 4'711;
     for (auto const* then : {"read x", "exit 3"}) {
       CAPTURE(then);
       std::string const seconds = std::string(then == std::string("exit 3") ? "5" : "4") + unique_seconds();
       // Its parent has ended, and it leads a process session of its own.
-      std::string const script = "(setsid /bin/sh -c 'sleep " + seconds + " & sleep 0.1'); echo ready; " + then;
+      std::string const script = "(env -i setsid /bin/sh -c 'sleep " + seconds + " & sleep 0.1'); echo ready; " + then;
       Lab::Exit exit(lab.io.get_executor());
       auto spec = lab.spec("tree", "/bin/sh", "-c", script);
-      spec.environment.push_back(mark);
+      spec.mark = mark;
       auto terminal = co_await lab.start(spec, exit.callback());
       if (then == std::string("exit 3"))
         co_await exit.wait();
       else
         co_await Lab::until(terminal, "ready");
       REQUIRE(processes_with("sleep" + std::string(1, '\0') + seconds).size() == 1);
-      auto removed = co_await lab.host->remove("tree", "AR_TEST_MARK=another");
+      auto removed = co_await lab.host->remove("tree", mark + 1);
       CHECK(removed.has_value());
       CHECK(processes_with(seconds).size() == 1);
       removed = co_await lab.host->remove("tree", mark);  // its pane is gone by now, the mark is enough
