@@ -9,7 +9,7 @@ struct ControlServer::Impl {
   Impl(Executor executor, Backend& backend, ServerConfig settings)
       : config(std::move(settings)),
         dispatcher(backend, config.limits),
-        server(std::move(executor), dispatcher, config.limits, "control") {}
+        server(std::move(executor), dispatcher, config.limits, "control", config.on_death) {}
 
   ServerConfig config;
   Dispatcher dispatcher;

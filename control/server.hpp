@@ -18,6 +18,7 @@ struct ServerConfig {
   bool tcp = true;               ///< on 127.0.0.1 as well
   std::uint16_t port = 0;        ///< TCP port; 0, or one that is taken: any free one
   Limits limits{};
+  TaskGroup::OnDeath on_death{};  ///< no more connections are taken
 };
 
 /// io thread only. `backend` must outlive the server. Await stop() before destroying a started server.

@@ -44,7 +44,7 @@ awaitable<Result<void>> Approvals::load(int retention_days) {
   auto const oldest = to_millis(wall_now()) - std::int64_t{retention_days} * 86'400'000;
   struct Found {
     std::int64_t last = 0;
-    std::vector<std::string> records;
+    std::vector<std::pair<std::int64_t, std::string>> records;
   };
   auto query = [oldest](Database& db) -> Result<Found> {
     Found found;
@@ -55,25 +55,23 @@ awaitable<Result<void>> Approvals::load(int retention_days) {
     db.prepare("DELETE FROM approvals WHERE created_at < ?1 AND status <> 'pending' AND id < ?2")
         .bind(oldest, found.last)
         .run();
-    auto& rows = db.prepare("SELECT record FROM approvals WHERE status = 'pending' OR id > ?1 ORDER BY id")
+    auto& rows = db.prepare("SELECT id, record FROM approvals WHERE status = 'pending' OR id > ?1 ORDER BY id")
                      .bind(found.last - static_cast<std::int64_t>(kDecidedKept));
-    while (rows.step()) found.records.push_back(rows.text(0));
+    while (rows.step()) found.records.emplace_back(rows.integer(0), rows.text(1));
     return found;
   };
   auto found = co_await journal_.read(std::move(query));
   if (!found) co_return found.error();
   last_id_ = found->last;
-  for (auto const& record : found->records) {
-    auto approval = approval_from_journal(json::parse(record));
-    auto const id = approval.id;
-    entries_.emplace(id, Entry{std::move(approval)});
-  }
+  for (auto const& [id, record] : found->records)
+    read_row("approval " + std::to_string(id),
+             [&] { entries_.emplace(id, Entry{approval_from_journal(json::parse(record))}); });
   co_return Result<void>();
 }
 
-void Approvals::start(std::function<void(Approval const&)> tell) {
+void Approvals::start(std::function<void(Approval const&)> tell, TaskGroup::OnDeath on_death) {
   tell_ = std::move(tell);
-  tasks_.spawn("deadlines", watch_deadlines());
+  tasks_.spawn_vital("deadlines", watch_deadlines(), std::move(on_death));
 }
 
 awaitable<void> Approvals::stop() {

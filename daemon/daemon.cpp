@@ -12,6 +12,7 @@
 #include "daemon/bus_config.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/launch_environment.hpp"
+#include "daemon/program.hpp"
 #include "daemon/serve_relay.hpp"
 #include "daemon/service_manager.hpp"
 #include "relay/first_token.hpp"
@@ -19,11 +20,9 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <csignal>
 #include <optional>
 #include <unistd.h>
 
@@ -59,46 +58,54 @@ awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
   co_return static_cast<std::uint16_t>(port && *port > 0 && *port < 65536 ? *port : 0);
 }
 
+/// Besides the agents' own time, when they are to stop.
+constexpr auto kLongestEnd = std::chrono::seconds(20);
+
 /// Everything that lives as long as the daemon runs; the io_context outlives it.
-class Daemon {
+class Daemon final : public Program {
  public:
   Daemon(net::io_context& io, Paths const& paths, Config const& config, std::function<void()> on_ready)
-      : io_(io),
+      : Program(io.get_executor()),
+        io_(io),
         paths_(paths),
         config_(config),
         on_ready_(std::move(on_ready)),
-        stop_wanted_(io.get_executor()),
         service_manager_(io.get_executor(), own_environment()),
         tasks_(io.get_executor(), "daemon") {}
 
-  awaitable<void> run() {
-    result = co_await start();
-    if (result) {
-      if (service_manager_.present()) tasks_.spawn("status", show_status());
-      service_manager_.ready();
-      on_ready_();
-      while (!stopping_) co_await stop_wanted_.wait();
-      service_manager_.stopping();
-    } else {
-      service_manager_.status(result.error().message);
+  awaitable<Result<void>> serve() override {
+    auto started = co_await start();
+    if (!started) {
+      service_manager_.status(started.error().message);
+      co_return started.error();
     }
-    co_await stop();
+    if (service_manager_.present()) tasks_.spawn("status", show_status());
+    service_manager_.ready();
+    on_ready_();
+    auto ended = co_await until_stopped();
+    service_manager_.stopping();
+    co_return ended;
+  }
+
+  awaitable<void> end(bool served_well) override {
+    co_await stop(served_well);
     co_await service_manager_.stop();
   }
 
-  void ask_to_stop(bool stop_agents) {
-    stop_agents_ = stop_agents_ || stop_agents;
-    stopping_ = true;
-    stop_wanted_.notify_all();
+  Clock::duration longest_end() const override {
+    return kLongestEnd + std::chrono::milliseconds(stop_agents_ ? config_.shutdown_timeout_ms : 0);
   }
 
-  Result<void> result;
+  void stop_with(bool agents) {
+    stop_agents_ = stop_agents_ || agents;
+    ask_to_stop();
+  }
 
  private:
   awaitable<Result<void>> start() {
     auto const executor = io_.get_executor();
     if (auto made = make_private_dir(paths_.runtime_dir); !made) co_return made.error();
-    auto journal = Journal::open(executor, paths_.state_dir / "journal.db");
+    auto journal = Journal::open(executor, paths_.state_dir / "journal.db", on_death_of("journal"));
     if (!journal) co_return journal.error();
     journal_ = std::move(*journal);
     auto const instance_id = new_uuid();
@@ -106,7 +113,7 @@ class Daemon {
     if (!bus) co_return bus.error();
     bus_ = std::move(bus->bus);
     if (bus->embedded) {
-      auto served = co_await serve_relay(*bus->embedded, paths_, served_relay(config_));
+      auto served = co_await serve_relay(*bus->embedded, paths_, served_relay(config_), on_death_of("relay"));
       if (!served) co_return served.error();
       relay_server_ = std::move(*served);
     }
@@ -132,12 +139,14 @@ class Daemon {
     services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *host_,
                                *deliveries_changed_, files_, launches_, adapters_, executable_dir(), share_dir(),
                                brake_, instance_id,
-                               [this] { return server_ ? static_cast<int>(server_->port()) : 0; }});
+                               [this] { return server_ ? static_cast<int>(server_->port()) : 0; },
+                               on_death_of("watch over the agents' memory")});
     supervisor_.emplace(*services_);
-    approvals_->start([this](Approval const& approval) {
+    auto tell = [this](Approval const& approval) {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
-    });
-    backend_.emplace(*services_, *supervisor_, [this](bool agents) { ask_to_stop(agents); });
+    };
+    approvals_->start(std::move(tell), on_death_of("watch over approvals"));
+    backend_.emplace(*services_, *supervisor_, [this](bool agents) { stop_with(agents); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
     if (bus->embedded)
@@ -148,6 +157,7 @@ class Daemon {
     server_config.socket = paths_.control_socket();
     server_config.tcp = config_.tcp;
     server_config.port = port;
+    server_config.on_death = on_death_of("control server");
     server_ = std::make_unique<control::ControlServer>(executor, *backend_, std::move(server_config));
     auto served = server_->start();
     if (!served) co_return served.error();
@@ -202,18 +212,18 @@ class Daemon {
     }
   }
 
-  awaitable<void> stop() {
+  awaitable<void> stop(bool served_well) {
     co_await tasks_.stop();
     if (server_) co_await server_->stop();
     if (approvals_) co_await approvals_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
     if (host_ && stop_agents_) co_await end_empty_server();
     if (host_) co_await host_->stop();
-    if (events_ && result) events_->append("", "daemon.stopped");
+    if (events_ && served_well) events_->append("", "daemon.stopped");
     if (relay_server_) co_await relay_server_->stop();
     if (bus_) co_await bus_->stop();
     if (journal_) co_await journal_->stop();
-    if (result) spdlog::info("stopped");
+    if (served_well) spdlog::info("stopped");
   }
 
   /// With all agents stopped, the tmux server has nothing left to keep.
@@ -227,8 +237,7 @@ class Daemon {
   Paths const& paths_;
   Config const& config_;
   std::function<void()> on_ready_;
-  Notifier stop_wanted_;
-  bool stopping_ = false, stop_agents_ = false;
+  bool stop_agents_ = false;
   ServiceManager service_manager_;
   TaskGroup tasks_;
   Worker files_, launches_;
@@ -250,26 +259,12 @@ class Daemon {
 
 }  // namespace
 
-Result<void> run_daemon(Paths const& paths, Config const& config, std::function<void()> on_ready) {
+Result<void> run_daemon(Paths const& paths, Config const& config, std::function<void()> on_ready,
+                        std::function<void(Error const&)> const& last_words) {
   auto lock = InstanceLock::take(paths.state_dir);
   if (!lock) return lock.error();
-  ::signal(SIGPIPE, SIG_IGN);
-  net::io_context io(1);
-  Daemon daemon(io, paths, config, std::move(on_ready));
-  net::signal_set signals(io, SIGTERM, SIGINT);
-  signals.async_wait([&](error_code ec, int signal) {
-    if (ec) return;
-    spdlog::info("signal {}: stopping, agents stay", signal);
-    daemon.ask_to_stop(false);
-  });
-  std::exception_ptr error;
-  net::co_spawn(io, daemon.run(), [&](std::exception_ptr e) {
-    error = e;
-    signals.cancel();
-  });
-  io.run();
-  if (error) std::rethrow_exception(error);
-  return daemon.result;
+  auto const make = [&](net::io_context& io) { return std::make_unique<Daemon>(io, paths, config, on_ready); };
+  return live(make, last_words);
 }
 
 Result<void> check_providers(Config const& config) {

@@ -71,11 +71,27 @@ bool is_bug(Error const& error) { return error.code == "database_error"; }
 
 }  // namespace
 
-Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesystem::path const& file) {
+bool read_row(std::string const& row, std::function<void()> const& read) {
+  try {
+    read();
+    return true;
+  } catch (std::exception const& e) {
+    spdlog::error("the journal's row of {} cannot be read and is left as it is: {}", row, e.what());
+    return false;
+  }
+}
+
+Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesystem::path const& file,
+                                               TaskGroup::OnDeath on_death) {
   auto database = Database::open(file, kMigrations, true);
   if (!database) return database.error();
   std::unique_ptr<Journal> journal(new Journal(std::move(executor), std::move(*database)));
-  journal->tasks_.spawn("commit", journal->run());
+  auto died = [raw = journal.get(), on_death = std::move(on_death)](std::string const& why) {
+    raw->failing_ = internal("journal_died", "the journal writes no more: " + why);
+    raw->changed_.notify_all();
+    if (on_death) on_death(why);
+  };
+  journal->tasks_.spawn_vital("commit", journal->run(), std::move(died));
   return journal;
 }
 

@@ -10,6 +10,7 @@
 #include "base/sqlite.hpp"
 #include "base/worker.hpp"
 
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -19,10 +20,15 @@
 
 namespace ar::daemon {
 
+/// Runs `read`, which turns a row's text into what it stands for. A row that cannot be read is named in the log and left
+/// as it is: the others do not suffer for it. False then.
+bool read_row(std::string const& row, std::function<void()> const& read);
+
 class Journal {
  public:
-  /// Errors: as Database::open.
-  static Result<std::unique_ptr<Journal>> open(Executor executor, std::filesystem::path const& file);
+  /// Errors: as Database::open. `on_death`: nothing is written any more.
+  static Result<std::unique_ptr<Journal>> open(Executor executor, std::filesystem::path const& file,
+                                               TaskGroup::OnDeath on_death = {});
   ~Journal();
 
   using Change = std::function<void(Database&)>;
@@ -40,6 +46,8 @@ class Journal {
         return query(*database_);
       } catch (SqliteError const& e) {
         return e.error;
+      } catch (std::exception const& e) {
+        return internal("journal_unreadable", std::string("the journal holds what cannot be read: ") + e.what());
       }
     };
     co_return co_await worker_.run(std::move(job));

@@ -108,10 +108,10 @@ int main(int argc, char** argv) {
     ready_fd = -1;
   };
   try {
-    auto const result = relay_verb->parsed() ? daemon::run_relay(*paths, *config, served, on_ready)
-                                             : daemon::run_daemon(*paths, *config, on_ready);
+    auto const last_words = [&](Error const& why) { (void)fail(why, ready_fd); };
+    auto const result = relay_verb->parsed() ? daemon::run_relay(*paths, *config, served, on_ready, last_words)
+                                             : daemon::run_daemon(*paths, *config, on_ready, last_words);
     if (result) return 0;
-    spdlog::error("{}", result.error().message);
     return fail(result.error(), ready_fd);
   } catch (std::exception const& e) {
     spdlog::critical("bug: {}", e.what());

@@ -1,40 +1,43 @@
 #include "daemon/serve_relay.hpp"
 
 #include "daemon/instance_lock.hpp"
+#include "daemon/program.hpp"
 #include "relay/first_token.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <spdlog/spdlog.h>
 
-#include <csignal>
-#include <exception>
+#include <chrono>
+#include <utility>
 
 namespace ar::daemon {
 namespace {
 
-/// Everything of a lone relay; the io_context outlives it.
-class LoneRelay {
- public:
-  LoneRelay(Executor executor, Paths const& paths, Config const& config, ServedRelay const& served)
-      : executor_(std::move(executor)), paths_(paths), config_(config), served_(served), stop_wanted_(executor_) {}
+constexpr auto kLongestEnd = std::chrono::seconds(20);
 
-  void ask_to_stop() {
-    stopping_ = true;
-    stop_wanted_.notify_all();
+/// Everything of a lone relay; the io_context outlives it.
+class LoneRelay final : public Program {
+ public:
+  LoneRelay(Executor executor, Paths const& paths, Config const& config, ServedRelay const& served,
+            std::function<void()> on_ready)
+      : Program(executor),
+        executor_(std::move(executor)),
+        paths_(paths),
+        config_(config),
+        served_(served),
+        on_ready_(std::move(on_ready)) {}
+
+  awaitable<Result<void>> serve() override {
+    auto started = co_await start();
+    if (!started) co_return started.error();
+    on_ready_();
+    co_return co_await until_stopped();
   }
-  awaitable<Result<void>> run(std::function<void()> on_ready) {
-    auto result = co_await start();
-    if (result) {
-      on_ready();
-      while (!stopping_) (void)co_await stop_wanted_.wait();
-    }
+  awaitable<void> end(bool) override {
     if (server_) co_await server_->stop();
     if (bus_) co_await bus_->stop();
-    co_return result;
   }
+  Clock::duration longest_end() const override { return kLongestEnd; }
 
  private:
   awaitable<Result<void>> start() {
@@ -44,7 +47,7 @@ class LoneRelay {
     bus_ = std::move(*bus);
     auto const token = co_await relay::first_token(*bus_, paths_.operator_token(), "operator");
     if (!token) co_return token.error();
-    auto served = co_await serve_relay(*bus_, paths_, served_);
+    auto served = co_await serve_relay(*bus_, paths_, served_, on_death_of("relay"));
     if (!served) co_return served.error();
     server_ = std::move(*served);
     co_return Result<void>();
@@ -54,8 +57,7 @@ class LoneRelay {
   Paths const& paths_;
   Config const& config_;
   ServedRelay const& served_;
-  Notifier stop_wanted_;
-  bool stopping_ = false;
+  std::function<void()> const on_ready_;
   std::unique_ptr<relay::EmbeddedBus> bus_;
   std::unique_ptr<relay::RelayServer> server_;
 };
@@ -67,7 +69,8 @@ ServedRelay served_relay(Config const& config) {
 }
 
 awaitable<Result<std::unique_ptr<relay::RelayServer>>> serve_relay(relay::EmbeddedBus& bus, Paths const& paths,
-                                                                   ServedRelay const& served) {
+                                                                   ServedRelay const& served,
+                                                                   TaskGroup::OnDeath on_death) {
   // Everything that can be wrong is looked at before a door opens.
   relay::ListenAddress address;
   http::Tls tls;
@@ -85,7 +88,8 @@ awaitable<Result<std::unique_ptr<relay::RelayServer>>> serve_relay(relay::Embedd
     if (auto allowed = relay::RelayServer::check_exposure(address.host, tls != nullptr, served.insecure); !allowed)
       co_return allowed.error();
   }
-  auto server = std::make_unique<relay::RelayServer>(co_await net::this_coro::executor, bus);
+  auto server = std::make_unique<relay::RelayServer>(co_await net::this_coro::executor, bus,
+                                                     relay::ServerLimits(), std::move(on_death));
   auto opened = server->open_unix(paths.relay_socket());
   if (opened && !served.listen.empty()) {
     bool const secure = tls != nullptr;
@@ -101,26 +105,13 @@ awaitable<Result<std::unique_ptr<relay::RelayServer>>> serve_relay(relay::Embedd
 }
 
 Result<void> run_relay(Paths const& paths, Config const& config, ServedRelay const& served,
-                       std::function<void()> on_ready) {
+                       std::function<void()> on_ready, std::function<void(Error const&)> const& last_words) {
   auto lock = InstanceLock::take(paths.state_dir);
   if (!lock) return lock.error();
-  ::signal(SIGPIPE, SIG_IGN);
-  net::io_context io(1);
-  LoneRelay relay(io.get_executor(), paths, config, served);
-  net::signal_set signals(io, SIGTERM, SIGINT);
-  signals.async_wait([&](error_code ec, int) {
-    if (!ec) relay.ask_to_stop();
-  });
-  Result<void> result;
-  std::exception_ptr error;
-  net::co_spawn(io, relay.run(std::move(on_ready)), [&](std::exception_ptr e, Result<void> ended) {
-    error = e;
-    if (!e) result = std::move(ended);
-    signals.cancel();
-  });
-  io.run();
-  if (error) std::rethrow_exception(error);
-  return result;
+  auto const make = [&](net::io_context& io) {
+    return std::make_unique<LoneRelay>(io.get_executor(), paths, config, served, on_ready);
+  };
+  return live(make, last_words);
 }
 
 }  // namespace ar::daemon

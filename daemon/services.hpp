@@ -40,6 +40,7 @@ struct Services {
   FleetBrake& brake;
   std::string instance_id;        ///< this start of the daemon
   std::function<int()> tcp_port;  ///< of the control server; 0: none
+  TaskGroup::OnDeath on_memory_watch_death{};
 };
 
 }  // namespace ar::daemon

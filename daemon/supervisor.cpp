@@ -41,18 +41,23 @@ void add_usual(char const* variable, std::vector<std::string>& list) {
 
 Result<std::vector<StoredAgent>> read_agents(Database& db) {
   std::vector<StoredAgent> stored;
-  auto& rows = db.prepare("SELECT spec, state, record FROM agents ORDER BY id").bind();
+  auto& rows = db.prepare("SELECT id, spec, state, record FROM agents ORDER BY id").bind();
   while (rows.step())
-    stored.push_back({spec_from_journal(json::parse(rows.text(0))),
-                      agent_state_from(rows.text(1)).value_or(AgentState::stopped),
-                      agent_record_from(json::parse(rows.text(2))),
-                      {},
-                      {}});
+    read_row("agent " + rows.text(0), [&] {
+      stored.push_back({spec_from_journal(json::parse(rows.text(1))),
+                        agent_state_from(rows.text(2)).value_or(AgentState::stopped),
+                        agent_record_from(json::parse(rows.text(3))),
+                        {},
+                        {}});
+    });
   for (auto& agent : stored) {
     auto& deliveries = db.prepare("SELECT message, open, record FROM deliveries WHERE agent = ?1").bind(agent.spec.id);
     while (deliveries.step()) {
-      agent.known.push_back(deliveries.integer(0));
-      if (deliveries.integer(1) != 0) agent.open.push_back(delivery_from_journal(json::parse(deliveries.text(2))));
+      auto const message = deliveries.integer(0);
+      agent.known.push_back(message);
+      if (deliveries.integer(1) == 0) continue;
+      read_row("message " + std::to_string(message) + "'s delivery to " + agent.spec.id,
+               [&] { agent.open.push_back(delivery_from_journal(json::parse(deliveries.text(2)))); });
     }
   }
   return stored;
@@ -95,7 +100,7 @@ awaitable<Result<void>> Supervisor::take_over() {
   }
   co_await tasks_.join();
   if (failed) co_return *failed;
-  watching_.spawn("memory", free_memory());
+  watching_.spawn_vital("memory", free_memory(), services_.on_memory_watch_death);
   co_return Result<void>();
 }
 

@@ -4,6 +4,7 @@
 #include "base/http/listener.hpp"
 #include "base/log.hpp"
 
+#include <boost/system/system_error.hpp>
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
@@ -34,8 +35,14 @@ void turn_away(int fd, bool secure) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(Executor ex, Service& asked, Limits most, std::string title)
-      : executor(ex), service(asked), limits(most), name(std::move(title)), changed(ex), tasks(ex, name) {}
+  Impl(Executor ex, Service& asked, Limits most, std::string title, TaskGroup::OnDeath told)
+      : executor(ex),
+        service(asked),
+        limits(most),
+        name(std::move(title)),
+        on_death(std::move(told)),
+        changed(ex),
+        tasks(ex, name) {}
 
   struct Door {
     Listener listener;
@@ -46,13 +53,14 @@ struct Server::Impl {
 
   void open_door(Door door) {
     doors.push_back(std::move(door));
-    tasks.spawn("accept", accept_from(doors.back()));
+    tasks.spawn_vital("accept", accept_from(doors.back()), on_death);
   }
 
   awaitable<void> accept_from(Door& door) {
     for (;;) {
       auto const [ec] = co_await door.listener.socket.async_wait(Socket::wait_read, nothrow);
-      if (ec || stopping) co_return;
+      if (stopping) co_return;
+      if (ec) throw boost::system::system_error(ec);
       for (int i = 0; i < most_accepted_at_once; ++i) {
         int const fd = ::accept4(door.listener.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
@@ -113,6 +121,7 @@ struct Server::Impl {
   Service& service;
   Limits const limits;
   std::string const name;
+  TaskGroup::OnDeath const on_death;
   std::list<Door> doors;
   bool stopping = false;
   RepeatGate gate;
@@ -120,8 +129,8 @@ struct Server::Impl {
   TaskGroup tasks;
 };
 
-Server::Server(Executor executor, Service& service, Limits limits, std::string name)
-    : impl_(std::make_unique<Impl>(std::move(executor), service, limits, std::move(name))) {}
+Server::Server(Executor executor, Service& service, Limits limits, std::string name, TaskGroup::OnDeath on_death)
+    : impl_(std::make_unique<Impl>(std::move(executor), service, limits, std::move(name), std::move(on_death))) {}
 
 Server::~Server() = default;
 

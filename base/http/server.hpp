@@ -16,8 +16,8 @@ namespace ar::http {
 /// io thread only. `service` must outlive the server. Await stop() before destroying a server with open doors.
 class Server {
  public:
-  /// `name`: in the log.
-  Server(Executor executor, Service& service, Limits limits, std::string name);
+  /// `name`: in the log. `on_death`: a door takes no more connections.
+  Server(Executor executor, Service& service, Limits limits, std::string name, TaskGroup::OnDeath on_death = {});
   ~Server();
   Server(Server const&) = delete;
   Server& operator=(Server const&) = delete;

@@ -10,13 +10,13 @@
 namespace ar::relay {
 
 struct RelayServer::Impl {
-  Impl(Executor executor, EmbeddedBus& bus, ServerLimits most)
+  Impl(Executor executor, EmbeddedBus& bus, ServerLimits most, TaskGroup::OnDeath const& on_death)
       : limits(most),
         sessions(executor, bus, limits),
         service(bus, sessions, limits),
-        server(executor, service, limits, "relay"),
+        server(executor, service, limits, "relay", on_death),
         tasks(executor, "relay sessions") {
-    tasks.spawn("watch", sessions.watch());
+    tasks.spawn_vital("watch", sessions.watch(), on_death);
   }
 
   ServerLimits const limits;
@@ -26,8 +26,8 @@ struct RelayServer::Impl {
   TaskGroup tasks;
 };
 
-RelayServer::RelayServer(Executor executor, EmbeddedBus& bus, ServerLimits limits)
-    : impl_(std::make_unique<Impl>(std::move(executor), bus, limits)) {}
+RelayServer::RelayServer(Executor executor, EmbeddedBus& bus, ServerLimits limits, TaskGroup::OnDeath on_death)
+    : impl_(std::make_unique<Impl>(std::move(executor), bus, limits, on_death)) {}
 
 RelayServer::~RelayServer() = default;
 

@@ -23,7 +23,8 @@ struct ServerLimits : http::Limits {
 /// io thread only. The bus must outlive the server. Await stop() before destroying a server with open doors.
 class RelayServer {
  public:
-  RelayServer(Executor executor, EmbeddedBus& bus, ServerLimits limits = {});
+  /// `on_death`: no more connections are taken, or what comes over those that are open is not heard.
+  RelayServer(Executor executor, EmbeddedBus& bus, ServerLimits limits = {}, TaskGroup::OnDeath on_death = {});
   ~RelayServer();
   RelayServer(RelayServer const&) = delete;
   RelayServer& operator=(RelayServer const&) = delete;
