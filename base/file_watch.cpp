@@ -31,7 +31,17 @@ void read_events(std::string_view bytes, FileWatch::Changes& changes) {
 
 }  // namespace
 
+namespace {
+constexpr std::uint32_t kNames = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+}
+
 Result<void> FileWatch::add(std::filesystem::path const& folder) {
+  return add(folder, kNames | IN_MODIFY | IN_CLOSE_WRITE);
+}
+
+Result<void> FileWatch::add_names_of(std::filesystem::path const& folder) { return add(folder, kNames); }
+
+Result<void> FileWatch::add(std::filesystem::path const& folder, std::uint32_t events) {
   if (folders_.contains(folder)) return {};
   std::error_code ec;
   if (!std::filesystem::is_directory(folder, ec)) {
@@ -42,8 +52,7 @@ Result<void> FileWatch::add(std::filesystem::path const& folder) {
     if (fd < 0) return from_errno("cannot watch files (inotify)", errno);
     stream_.assign(fd);
   }
-  constexpr std::uint32_t kMask = IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
-  if (::inotify_add_watch(stream_.native_handle(), folder.c_str(), kMask) < 0) {
+  if (::inotify_add_watch(stream_.native_handle(), folder.c_str(), events) < 0) {
     if (errno == ENOSPC)
       return unavailable("inotify_limit",
                          "cannot watch " + folder.string() +

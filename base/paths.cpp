@@ -1,6 +1,7 @@
 #include "base/paths.hpp"
 
 #include "base/ids.hpp"
+#include "base/instance.hpp"
 
 #include <cerrno>
 #include <cstdlib>
@@ -30,6 +31,26 @@ struct FileDescriptor {
   }
 };
 
+bool has_room_for_sockets(fs::path const& dir) { return (dir / "control.sock").native().size() <= 100; }
+
+bool is_own_dir(fs::path const& dir) {
+  struct stat info{};
+  return dir.is_absolute() && ::stat(dir.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid();
+}
+
+/// Below the state directory, so that whoever knows that one finds the sockets, from whatever environment, and no
+/// logout takes them away. Where its path is too long for them: in the user's runtime folder, by a name that belongs to
+/// this state directory alone; the last daemon's, if one has recorded it. Empty: there is no place.
+fs::path runtime_dir_of(fs::path const& state_dir) {
+  if (auto const usual = state_dir / "run"; has_room_for_sockets(usual)) return usual;
+  auto const name = "agent-runner-" + sha256_hex(state_dir.string()).substr(0, 12);
+  if (auto const last = recorded_instance(state_dir))
+    if (auto const dir = last->socket.parent_path(); dir.filename() == name && is_own_dir(dir.parent_path())) return dir;
+  fs::path const runtime = env("XDG_RUNTIME_DIR");
+  if (!is_own_dir(runtime) || !has_room_for_sockets(runtime / name)) return {};
+  return runtime / name;
+}
+
 }  // namespace
 
 Result<Paths> Paths::resolve(std::string const& state) {
@@ -37,7 +58,7 @@ Result<Paths> Paths::resolve(std::string const& state) {
   std::string const own = state.empty() ? env("AGENT_RUNNER_STATE_DIR") : state;
   if (!own.empty()) {
     auto const root = fs::absolute(own).lexically_normal();
-    paths = {root / "config.toml", root, root / "run"};
+    paths = {root / "config.toml", root, {}};
   } else {
     auto const home = home_dir();
     auto const base = [&](char const* variable, char const* fallback) {
@@ -48,12 +69,12 @@ Result<Paths> Paths::resolve(std::string const& state) {
       return unavailable("no_home", "HOME is not set and the user has no home; set HOME or AGENT_RUNNER_STATE_DIR");
     paths.config_file = base("XDG_CONFIG_HOME", ".config") / "config.toml";
     paths.state_dir = base("XDG_STATE_HOME", ".local/state");
-    auto const runtime = env("XDG_RUNTIME_DIR");
-    paths.runtime_dir = runtime.empty() ? paths.state_dir / "run" : fs::path(runtime) / "agent-runner";
   }
-  if (auto const length = paths.control_socket().string().size(); length > 100)
-    return invalid("state directory", "the path " + paths.runtime_dir.string() +
-                                          " is too long for a unix socket; choose one of at most 85 characters");
+  paths.runtime_dir = runtime_dir_of(paths.state_dir);
+  if (paths.runtime_dir.empty())
+    return invalid("state directory", "the path " + paths.state_dir.string() +
+                                          " is too long for unix sockets below it; choose one of at most 85 characters, "
+                                          "or set XDG_RUNTIME_DIR to a shorter folder of yours");
   return paths;
 }
 

@@ -11,7 +11,7 @@ namespace ar {
 /// The directories of one installation. By XDG, each overridable:
 ///   config   $XDG_CONFIG_HOME/agent-runner   (config.toml)
 ///   state    $XDG_STATE_HOME/agent-runner    (databases, tokens, logs, attachments, agents' folders)
-///   runtime  $XDG_RUNTIME_DIR/agent-runner   (sockets); without XDG_RUNTIME_DIR: STATE/run
+///   runtime  STATE/run (sockets); where that is too long for them: a folder of its own in $XDG_RUNTIME_DIR
 /// AGENT_RUNNER_STATE_DIR moves all three under one folder: a whole installation of its own (quickstart, tests).
 struct Paths {
   std::filesystem::path config_file;

@@ -2,6 +2,7 @@
 
 #include "base/http_error.hpp"
 #include "base/version.hpp"
+#include "cli/daemon_process.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -47,6 +48,8 @@ class Socket {
     std::memcpy(address.sun_path, path.c_str(), path.native().size() + 1);
     fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd_ < 0) return from_errno("cannot create a socket", errno);
+    timeval const patience{reach_patience.count() / 1000, 0};  // a daemon that hangs lets callers queue up
+    (void)::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (::connect(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0) return {};
     int const reason = errno;
     close();
@@ -57,6 +60,7 @@ class Socket {
                    "no right to use " + path.string() +
                        "; it belongs to another user: run as that user, or choose "
                        "another --state-dir"};
+    if (reason == EAGAIN) return timed_out("the daemon takes no connections at " + path.string() + "; it may hang");
     return from_errno("cannot connect to " + path.string(), reason);
   }
   void close() {
@@ -185,8 +189,10 @@ pid_t ApiClient::server_pid() const {
 
 Result<void> ApiClient::reach() {
   if (auto connected = connect(); !connected) return connected;
-  auto const healthy = get("/healthz");
+  auto const pid = server_pid();
+  auto const healthy = get("/healthz", reach_patience);
   if (healthy) return {};
+  if (healthy.error().kind == ErrorKind::timeout) return no_answer(pid, endpoint_.socket);
   if (healthy.error().code != "daemon_lost") return healthy.error();
   return unavailable("daemon_away", "the daemon behind " + endpoint_.socket.string() + " is just ending; try again");
 }

@@ -21,6 +21,7 @@ namespace ar::cli {
 
 using std::chrono::milliseconds;
 inline constexpr milliseconds call_patience{30'000};
+inline constexpr milliseconds reach_patience{5'000};  ///< for a sign of life
 
 /// Where the daemon is and as whom one speaks to it. An empty token is the operator.
 struct Endpoint {

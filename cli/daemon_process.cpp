@@ -1,5 +1,6 @@
 #include "cli/daemon_process.hpp"
 
+#include "base/instance.hpp"
 #include "base/spawn.hpp"
 #include "cli/api_client.hpp"
 
@@ -23,6 +24,9 @@ using SteadyClock = std::chrono::steady_clock;
 // Reconciling hundreds of agents on a busy machine takes a while; a hung daemon must not hang its caller for
 // good.
 constexpr std::chrono::seconds start_patience{60};
+// For a daemon that we have not started to answer or to be gone.
+constexpr std::chrono::seconds other_patience{10};
+constexpr std::chrono::milliseconds look_again{50};
 constexpr std::size_t longest_line = 64U << 10;
 
 class Fd {
@@ -142,14 +146,57 @@ bool start_service() {
   return starting->wait(failed) == 0 && !failed;
 }
 
+/// True: one answers. False: there is none, or none any more. One that was started by somebody else, is just ending, or
+/// has lost its socket and makes it again, is waited for.
+Result<bool> await_other_daemon(Paths const& paths) {
+  for (auto const deadline = SteadyClock::now() + other_patience;;) {
+    auto const reached = ApiClient({paths.control_socket()}).reach();
+    if (reached) return true;
+    if (reached.error().code != "daemon_away") return reached.error();
+    auto const holder = living_instance(paths.state_dir);
+    if (!holder) return false;
+    if (!holder->socket.empty() && holder->socket != paths.control_socket())
+      return conflict("already_running", "process " + std::to_string(holder->pid) + " serves " +
+                                             paths.state_dir.string() + " at " + holder->socket.string() +
+                                             "; end it, or choose another --state-dir");
+    if (SteadyClock::now() > deadline) return no_answer(holder->pid, paths.control_socket());
+    if (Fd const process(open_pidfd(holder->pid)); process.get() >= 0) (void)wait_for_exit(process.get(), look_again);
+  }
+}
+
 }  // namespace
+
+Error no_answer(pid_t pid, std::filesystem::path const& socket) {
+  auto const number = std::to_string(pid);
+  auto const who = "the daemon (process " + number + ") does not answer at " + socket.string();
+  auto const stat = read_file("/proc/" + number + "/stat", 4096);
+  auto const state = stat ? stat->rfind(") ") : std::string::npos;  // the name may hold anything
+  if (state != std::string::npos && (stat->at(state + 2) == 'T' || stat->at(state + 2) == 't'))
+    return Error{ErrorKind::timeout, "daemon_hangs", who + ": it is stopped; let it go on with: kill -CONT " + number};
+  return Error{ErrorKind::timeout, "daemon_hangs",
+               who + "; agent-runner logs may say why. End it with: kill -KILL " + number +
+                   " (the agents go on, and the next command starts another daemon)"};
+}
+
+Result<void> end_unreachable(Paths const& paths, pid_t pid, std::chrono::milliseconds patience) {
+  // Opened before the second look, so that the number cannot have gone to another process.
+  Fd const process(open_pidfd(pid));
+  auto const holder = living_instance(paths.state_dir);
+  if (process.get() < 0 || !holder || holder->pid != pid) return {};
+  if (::syscall(SYS_pidfd_send_signal, process.get(), SIGTERM, nullptr, 0) != 0)
+    return from_errno("cannot end the daemon (process " + std::to_string(pid) + ")", errno);
+  if (!wait_for_exit(process.get(), patience)) return no_answer(pid, paths.control_socket());
+  return {};
+}
 
 Result<void> start_daemon(Paths const& paths) {
   auto const program = beside("agent-runnerd");
   if (!program) return program.error();
   StartLock lock;
   if (auto taken = lock.take(paths); !taken) return taken.error();
-  if (ApiClient probe({paths.control_socket()}); probe.reach()) return {};
+  auto const there = await_other_daemon(paths);
+  if (!there) return there.error();
+  if (*there) return {};
   if (!std::getenv("AGENT_RUNNER_STATE_DIR") && start_service()) return {};
 
   int ends[2];

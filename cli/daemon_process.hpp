@@ -18,11 +18,16 @@ namespace ar::cli {
 /// agent-runner.service, that is started.
 Result<void> start_daemon(Paths const& paths);
 
+/// A daemon that is there and does not answer: which process, and what to do about it.
+Error no_answer(pid_t pid, std::filesystem::path const& socket);
+
 /// Waits for the end of a process that is not our child. False at the deadline.
 bool wait_for_exit(int pidfd, std::chrono::milliseconds patience);
 /// A descriptor that becomes readable when the process ends; -1 when it is gone already. The caller closes
 /// it.
 int open_pidfd(pid_t pid);
+/// Ends, by SIGTERM, the daemon of this installation that has no socket at which one could ask it to.
+Result<void> end_unreachable(Paths const& paths, pid_t pid, std::chrono::milliseconds patience);
 
 /// Becomes the program beside this one; returns only when that fails.
 Error become(std::string const& program, std::vector<std::string> const& arguments);

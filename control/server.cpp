@@ -34,6 +34,8 @@ Result<void> ControlServer::start() {
   return {};
 }
 
+void ControlServer::restore_sockets() { impl_->server.restore_sockets(); }
+
 std::uint16_t ControlServer::port() const { return impl_->port; }
 
 std::size_t ControlServer::connections() const { return impl_->server.connections(); }

@@ -32,6 +32,8 @@ class ControlServer {
   /// Listens on the socket, and on TCP if configured. A socket file that nobody serves any more is replaced; one that
   /// is served is the error `already_running`.
   Result<void> start();
+  /// Makes the socket anew if somebody has removed its file.
+  void restore_sockets();
   /// The TCP port in use, once started; 0: none.
   std::uint16_t port() const;
   /// Connections that are open now.

@@ -10,6 +10,7 @@
 #include "control/server.hpp"
 #include "daemon/backend.hpp"
 #include "daemon/bus_config.hpp"
+#include "daemon/folder_keeper.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/launch_environment.hpp"
 #include "daemon/program.hpp"
@@ -64,9 +65,11 @@ constexpr auto kLongestEnd = std::chrono::seconds(20);
 /// Everything that lives as long as the daemon runs; the io_context outlives it.
 class Daemon final : public Program {
  public:
-  Daemon(net::io_context& io, Paths const& paths, Config const& config, std::function<void()> on_ready)
+  Daemon(net::io_context& io, InstanceLock const& lock, Paths const& paths, Config const& config,
+         std::function<void()> on_ready)
       : Program(io.get_executor()),
         io_(io),
+        lock_(lock),
         paths_(paths),
         config_(config),
         on_ready_(std::move(on_ready)),
@@ -128,6 +131,7 @@ class Daemon final : public Program {
 
     adapters::TmuxOptions options;
     options.socket = paths_.tmux_socket();
+    options.record = paths_.state_dir / "tmux-server";
     options.launcher = executable_dir() / "agent-runner-launch";
     options.own_scope = service_manager_.present();
     auto host = co_await adapters::TmuxHost::open(executor, std::move(options));
@@ -165,6 +169,9 @@ class Daemon final : public Program {
       journal_->write([port_text = std::to_string(server_->port())](Database& db) {
         db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES('control_port', ?1)").bind(port_text).run();
       });
+    if (auto told = lock_.announce(paths_.control_socket()); !told) co_return told.error();
+    tasks_.spawn_vital("sockets", keep_folder(paths_.runtime_dir, [this] { return restore_sockets(); }),
+                       on_death_of("watch over the sockets"));
     events_->append("", "daemon.started", {{"version", kVersion}, {"pid", ::getpid()}});
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
@@ -197,6 +204,19 @@ class Daemon final : public Program {
       spdlog::warn("the operator's token was revoked; a new one is in {}", paths_.operator_token().string());
     else
       spdlog::error("the operator's token was revoked, and there is no new one: {}", known.error().message);
+  }
+
+  /// Somebody may have removed them.
+  /// False: the whole installation has gone.
+  bool restore_sockets() {
+    if (!lock_.is_held()) {
+      fail(unavailable("installation_gone", paths_.state_dir.string() + " was removed or moved away"));
+      return false;
+    }
+    server_->restore_sockets();
+    if (relay_server_) relay_server_->restore_sockets();
+    host_->restore_socket();
+    return true;
   }
 
   /// Keeps the service manager's line about us true.
@@ -234,6 +254,7 @@ class Daemon final : public Program {
   }
 
   net::io_context& io_;
+  InstanceLock const& lock_;
   Paths const& paths_;
   Config const& config_;
   std::function<void()> on_ready_;
@@ -263,7 +284,7 @@ Result<void> run_daemon(Paths const& paths, Config const& config, std::function<
                         std::function<void(Error const&)> const& last_words) {
   auto lock = InstanceLock::take(paths.state_dir);
   if (!lock) return lock.error();
-  auto const make = [&](net::io_context& io) { return std::make_unique<Daemon>(io, paths, config, on_ready); };
+  auto const make = [&](net::io_context& io) { return std::make_unique<Daemon>(io, *lock, paths, config, on_ready); };
   return live(make, last_words);
 }
 

@@ -1,13 +1,14 @@
 #include "daemon/instance_lock.hpp"
 
+#include "base/instance.hpp"
 #include "base/paths.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
 #include <string>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,26 +29,34 @@ bool ends_soon(pid_t pid) {
 
 Result<InstanceLock> InstanceLock::take(std::filesystem::path const& state_dir) {
   if (auto made = make_private_dir(state_dir); !made) return made.error();
-  auto const file = state_dir / "daemon.lock";
+  auto const file = instance_file(state_dir);
   int const fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return from_errno("cannot open " + file.string(), errno);
-  InstanceLock lock(fd);
+  InstanceLock lock(fd, file);
   bool locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
-  if (!locked) {
-    auto const holder = read_file(file, 64);
-    if (holder && ends_soon(std::atoi(holder->c_str()))) locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
-  }
-  if (!locked) {
-    auto const holder = read_file(file, 64);
-    return conflict("already_running",
-                    "a daemon (pid " + (holder && !holder->empty() ? *holder : std::string("unknown")) + ") uses " +
-                        state_dir.string() +
-                        " already; use it, stop it with `agent-runner down`, or choose another --state-dir");
-  }
-  auto const pid = std::to_string(::getpid());
-  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
-    return from_errno("cannot write " + file.string(), errno);
+  auto const holder = locked ? std::nullopt : recorded_instance(state_dir);
+  if (holder && ends_soon(holder->pid)) locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+  if (!locked)
+    return conflict("already_running", "a daemon (pid " + (holder ? std::to_string(holder->pid) : "unknown") +
+                                           ") uses " + state_dir.string() +
+                                           " already; use it, stop it with `agent-runner down`, or choose another "
+                                           "--state-dir");
+  if (auto written = lock.announce({}); !written) return written.error();
   return lock;
+}
+
+Result<void> InstanceLock::announce(std::filesystem::path const& socket) const {
+  auto const text = to_text(Instance{::getpid(), socket});
+  if (::pwrite(fd_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
+      ::ftruncate(fd_, static_cast<off_t>(text.size())) != 0)
+    return from_errno("cannot write " + file_.string(), errno);
+  return {};
+}
+
+bool InstanceLock::is_held() const {
+  struct stat file{}, held{};
+  return ::stat(file_.c_str(), &file) == 0 && ::fstat(fd_, &held) == 0 && file.st_dev == held.st_dev &&
+         file.st_ino == held.st_ino;
 }
 
 InstanceLock::~InstanceLock() {

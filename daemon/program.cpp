@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace ar::daemon {
 namespace {
@@ -62,13 +63,15 @@ void Program::ask_to_stop() {
   changed_.notify_all();
 }
 
-void Program::fail(std::string const& part, std::string const& why) {
-  if (fault_) fault_ = internal("bug", "the " + part + " ended by an internal error: " + why);
+void Program::fail(Error why) {
+  if (fault_) fault_ = std::move(why);
   ask_to_stop();
 }
 
 TaskGroup::OnDeath Program::on_death_of(std::string part) {
-  return [this, part = std::move(part)](std::string const& why) { fail(part, why); };
+  return [this, part = std::move(part)](std::string const& why) {
+    fail(internal("bug", "the " + part + " ended by an internal error: " + why));
+  };
 }
 
 awaitable<Result<void>> Program::until_stopped() {
@@ -118,7 +121,7 @@ Result<void> live(MakeProgram const& make, std::function<void(Error const&)> con
     try {
       io.run();
     } catch (...) {  // out of a handler that is no coroutine: that one is over, the others go on
-      program->fail("main loop", words_of(std::current_exception()));
+      program->fail(internal("bug", "stopped by an internal error: " + words_of(std::current_exception())));
     }
   }
   io.restart();

@@ -26,9 +26,9 @@ class Program {
   virtual Clock::duration longest_end() const = 0;
 
   void ask_to_stop();
-  /// A part without which it is of no use has died: it stops, and that is the reason.
-  void fail(std::string const& part, std::string const& why);
-  /// The same, for a part's TaskGroup::spawn_vital.
+  /// It cannot go on: it stops, and the first such reason is the one that counts.
+  void fail(Error why);
+  /// For TaskGroup::spawn_vital: without that part it cannot go on.
   TaskGroup::OnDeath on_death_of(std::string part);
 
  protected:

@@ -1,5 +1,6 @@
 #include "daemon/serve_relay.hpp"
 
+#include "daemon/folder_keeper.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/program.hpp"
 #include "relay/first_token.hpp"
@@ -18,14 +19,16 @@ constexpr auto kLongestEnd = std::chrono::seconds(20);
 /// Everything of a lone relay; the io_context outlives it.
 class LoneRelay final : public Program {
  public:
-  LoneRelay(Executor executor, Paths const& paths, Config const& config, ServedRelay const& served,
+  LoneRelay(Executor executor, InstanceLock const& lock, Paths const& paths, Config const& config, ServedRelay const& served,
             std::function<void()> on_ready)
       : Program(executor),
         executor_(std::move(executor)),
+        lock_(lock),
         paths_(paths),
         config_(config),
         served_(served),
-        on_ready_(std::move(on_ready)) {}
+        on_ready_(std::move(on_ready)),
+        tasks_(executor_, "relay") {}
 
   awaitable<Result<void>> serve() override {
     auto started = co_await start();
@@ -34,6 +37,7 @@ class LoneRelay final : public Program {
     co_return co_await until_stopped();
   }
   awaitable<void> end(bool) override {
+    co_await tasks_.stop();
     if (server_) co_await server_->stop();
     if (bus_) co_await bus_->stop();
   }
@@ -50,14 +54,22 @@ class LoneRelay final : public Program {
     auto served = co_await serve_relay(*bus_, paths_, served_, on_death_of("relay"));
     if (!served) co_return served.error();
     server_ = std::move(*served);
+    if (auto told = lock_.announce(paths_.relay_socket()); !told) co_return told.error();
+    tasks_.spawn_vital("sockets", keep_folder(paths_.runtime_dir, [this] {
+                         server_->restore_sockets();
+                         return true;
+                       }),
+                       on_death_of("watch over the sockets"));
     co_return Result<void>();
   }
 
   Executor executor_;
+  InstanceLock const& lock_;
   Paths const& paths_;
   Config const& config_;
   ServedRelay const& served_;
   std::function<void()> const on_ready_;
+  TaskGroup tasks_;
   std::unique_ptr<relay::EmbeddedBus> bus_;
   std::unique_ptr<relay::RelayServer> server_;
 };
@@ -109,7 +121,7 @@ Result<void> run_relay(Paths const& paths, Config const& config, ServedRelay con
   auto lock = InstanceLock::take(paths.state_dir);
   if (!lock) return lock.error();
   auto const make = [&](net::io_context& io) {
-    return std::make_unique<LoneRelay>(io.get_executor(), paths, config, served, on_ready);
+    return std::make_unique<LoneRelay>(io.get_executor(), *lock, paths, config, served, on_ready);
   };
   return live(make, last_words);
 }

@@ -25,6 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kPatience = 10s;  ///< for an answer; a server that takes longer is stopped or drowning
 constexpr auto kFarewell = 1s;   ///< for the client or the server to go by itself
+constexpr std::size_t kLongestRecord = 8192;
 constexpr auto kEnding = 20ms;   ///< for a server that is told to end, before the next look, and for last words
 
 /// For the client, and through it for the server: nothing of the daemon's own environment.
@@ -165,6 +166,7 @@ awaitable<Result<void>> TmuxControl::connect() {
     program_ = *program;
   }
   if (auto dir = make_private_dir(options_.socket.parent_path()); !dir) co_return dir.error();
+  if (auto recalled = co_await recall_server(); !recalled) co_return recalled.error();
   std::optional<Clock::time_point> asked_to_end;
   for (auto const until = Clock::now() + kPatience;;) {
     auto const listener = listener_at(options_.socket);
@@ -194,6 +196,51 @@ awaitable<Result<void>> TmuxControl::connect() {
     }
     co_await ending.wait(Clock::now() + kEnding);
   }
+}
+
+/// A server whose socket has gone holds agents that nobody reaches; it makes the socket again when it is told to. Another
+/// one beside it would start them a second time.
+awaitable<Result<void>> TmuxControl::recall_server() {
+  if (options_.record.empty() || listener_at(options_.socket) != 0) co_return Result<void>();
+  auto const text = read_file(options_.record, kLongestRecord);
+  if (!text) co_return Result<void>();
+  pid_t pid = 0;
+  std::uint64_t started = 0;
+  std::string socket;
+  std::istringstream record(*text);
+  if (!(record >> pid >> started && std::getline(record >> std::ws, socket))) co_return Result<void>();
+  Process server(executor_, pid);
+  if (server.exited() || start_time_of(pid) != started) co_return Result<void>();
+  auto const who = "the tmux server that holds the agents (process " + std::to_string(pid) + ")";
+  auto const otherwise = "; end it, and its agents, with: kill " + std::to_string(pid);
+  if (socket != options_.socket.string())
+    co_return unavailable("tmux_lost", who + " has its socket at " + socket + ", not at " + options_.socket.string() +
+                                           ": bring the state directory back to where it was" + otherwise);
+  auto const deadline = Clock::now() + kPatience;
+  server.signal(SIGUSR1);
+  while (listener_at(options_.socket) != pid) {
+    bool const ended = co_await server.wait(Clock::now() + kEnding);
+    if (ended) co_return Result<void>();
+    if (Clock::now() > deadline)
+      co_return unavailable("tmux_lost", who + " does not make its lost socket " + socket + " again" + otherwise);
+  }
+  spdlog::warn("{} had lost its socket {} and has made it again", who, socket);
+  co_return Result<void>();
+}
+
+/// For recall_server() of the next daemon.
+void TmuxControl::remember_server() const {
+  if (options_.record.empty()) return;
+  auto const pid = server_process_->pid();
+  auto const text = std::to_string(pid) + " " + std::to_string(start_time_of(pid)) + "\n" + options_.socket.string() + "\n";
+  if (auto written = write_file(options_.record, text); !written) spdlog::warn("{}", written.error().message);
+}
+
+void TmuxControl::restore_socket() const {
+  std::error_code ec;
+  if (state_ != State::serving || killed_ || std::filesystem::exists(options_.socket, ec)) return;
+  spdlog::warn("somebody removed the tmux server's socket {}; it is told to make it again", options_.socket.string());
+  server_process_->signal(SIGUSR1);
 }
 
 awaitable<Result<void>> TmuxControl::start_or_join() {
@@ -311,6 +358,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
     if (!may_start) co_return gone("another tmux server took over the socket " + options_.socket.string());
     server_process_.emplace(executor_, pid);
     ++server_;
+    remember_server();
   }
   // A client before us may have left links behind, and is still there itself if its daemon was killed
   // while tmux had something to tell it.

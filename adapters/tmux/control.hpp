@@ -60,6 +60,8 @@ class TmuxControl {
   ServerNumber server() const { return server_; }
   /// "$0": the session of ours, whose name anybody may change.
   std::string const& own_session() const { return own_session_; }
+  /// Has the server make its socket again if it has gone.
+  void restore_socket() const;
   /// Makes the server collect its dead children: tmux 3.3a sometimes misses the signal that tells it to.
   void nudge_server() const;
   std::string const& version() const { return version_; }
@@ -70,6 +72,8 @@ class TmuxControl {
   using ConnectionPtr = std::shared_ptr<Connection>;
   enum class State { idle, serving, reconnecting, stopped };
 
+  awaitable<Result<void>> recall_server();
+  void remember_server() const;
   awaitable<Result<void>> start_or_join();
   awaitable<Result<void>> let_news_pass();
   awaitable<Result<void>> attach(bool may_start);

@@ -123,6 +123,8 @@ pid_t listener_at(std::filesystem::path const& socket) {
   return pid;
 }
 
+std::uint64_t start_time_of(pid_t pid) { return look_at(pid).started; }
+
 bool runs_another(pid_t pid, std::filesystem::path const& program) {
   std::error_code ec;
   bool const same = std::filesystem::equivalent("/proc/" + std::to_string(pid) + "/exe", program, ec);

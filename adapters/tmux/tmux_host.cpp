@@ -69,7 +69,6 @@ class Host final : public TmuxHost {
 
   awaitable<Result<void>> begin() {
     take_mark_off();
-    if (auto dir = make_private_dir(launch_dir_); !dir) co_return dir.error();
     remove_stale_launch_files(launch_dir_);
     co_return co_await control_->connect();
   }
@@ -88,6 +87,7 @@ class Host final : public TmuxHost {
     co_return Result<void>();
   }
 
+  void restore_socket() override { control_->restore_socket(); }
   std::string const& version() const override { return control_->version(); }
 
   awaitable<Result<std::shared_ptr<Terminal>>> start(TerminalSpec spec, OnExit on_exit) override {
@@ -107,6 +107,7 @@ class Host final : public TmuxHost {
     std::string commands;
     if (old != present->end()) commands = "kill-session -t '" + old->ids.session + "'\n";
 
+    if (auto dir = make_private_dir(launch_dir_); !dir) co_return dir.error();
     auto file = write_launch_file(launch_dir_, spec);
     if (!file) co_return file.error();
     auto const name = tmux_name(spec.session);

@@ -27,6 +27,7 @@ namespace ar::adapters {
 
 struct TmuxOptions {
   std::filesystem::path socket;    ///< the server's own socket; its folder is made private
+  std::filesystem::path record{};  ///< a file that remembers which process the server is; none: it is not remembered
   std::filesystem::path launcher;  ///< agent-runner-launch
   std::string tmux = "tmux";       ///< name or path of the program
   /// The daemon is a service of a user's systemd: a server that has to be started gets a scope of its own there, where
@@ -37,7 +38,8 @@ struct TmuxOptions {
 
 class TmuxHost : public TerminalHost {
  public:
-  /// Connects to the server at `socket`, or starts one. Errors: tmux_missing, tmux_too_old, tmux_failed.
+  /// Connects to the server at `socket`, or starts one. The one that `record` names is told to make its socket again
+  /// where that has gone. Errors: tmux_missing, tmux_too_old, tmux_failed.
   static awaitable<Result<std::unique_ptr<TmuxHost>>> open(Executor executor, TmuxOptions options);
 
   /// Lets go of everything and leaves the agents running; on_exit is not called any more. Await it before
@@ -45,6 +47,8 @@ class TmuxHost : public TerminalHost {
   virtual awaitable<void> stop() = 0;
   /// Ends the server and with it every session on it; the exits are reported (`known` false).
   virtual awaitable<Result<void>> kill_server() = 0;
+  /// Has the server make its socket again if somebody has removed it. Agents are not touched.
+  virtual void restore_socket() = 0;
   /// "3.3a".
   virtual std::string const& version() const = 0;
 };

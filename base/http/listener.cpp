@@ -53,9 +53,13 @@ Result<void> make_room(sockaddr_un const& address, std::filesystem::path const& 
 
 }  // namespace
 
-void Listener::remove_file() const {
+bool Listener::has_its_file() const {
   struct ::stat info{};
-  if (!file.empty() && ::lstat(file.c_str(), &info) == 0 && info.st_ino == inode) ::unlink(file.c_str());
+  return file.empty() || (::lstat(file.c_str(), &info) == 0 && info.st_ino == inode);
+}
+
+void Listener::remove_file() const {
+  if (!file.empty() && has_its_file()) ::unlink(file.c_str());
 }
 
 Result<Listener> listen_unix(Executor executor, std::filesystem::path const& file) {

@@ -20,6 +20,8 @@ struct Listener {
   std::filesystem::path file{};                  ///< unix
   ino_t inode = 0;
 
+  /// Whether the unix socket's file is the one that was made here; always, for TCP.
+  bool has_its_file() const;
   /// Removes the unix socket's file unless a successor has put its own there.
   void remove_file() const;
 };

@@ -4,6 +4,7 @@
 #include "base/http/listener.hpp"
 #include "base/log.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <spdlog/spdlog.h>
 
@@ -60,6 +61,7 @@ struct Server::Impl {
     for (;;) {
       auto const [ec] = co_await door.listener.socket.async_wait(Socket::wait_read, nothrow);
       if (stopping) co_return;
+      if (ec == net::error::operation_aborted) continue;  // the socket was made anew
       if (ec) throw boost::system::system_error(ec);
       for (int i = 0; i < most_accepted_at_once; ++i) {
         int const fd = ::accept4(door.listener.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -139,6 +141,21 @@ Result<void> Server::open_unix(std::filesystem::path const& file) {
   if (!listener) return listener.error();
   impl_->open_door({std::move(*listener), true});
   return {};
+}
+
+void Server::restore_sockets() {
+  for (auto& door : impl_->doors) {
+    auto const file = door.listener.file;
+    if (door.listener.has_its_file()) continue;
+    auto listener = listen_unix(impl_->executor, file);
+    if (listener) {
+      spdlog::warn("somebody removed the socket {}; it is there again", file.string());
+      door.listener = std::move(*listener);
+    } else if (impl_->gate.should_log("socket", listener.error().message)) {
+      spdlog::error("somebody removed the socket {}, and it cannot be made again: {}", file.string(),
+                    listener.error().message);
+    }
+  }
 }
 
 Result<std::uint16_t> Server::open_tcp(std::string const& host, std::uint16_t port, Tls tls) {

@@ -25,6 +25,8 @@ class Server {
   /// A unix socket, in a private folder that exists. A file that nobody serves any more is replaced; one that is
   /// served is the error `already_running`.
   Result<void> open_unix(std::filesystem::path const& file);
+  /// Makes the unix sockets anew whose files somebody has removed; connections that are open stay.
+  void restore_sockets();
   /// The port in use. `host`: an address of this machine, empty for all; `port` 0: any free one; `tls`: none, plain.
   Result<std::uint16_t> open_tcp(std::string const& host, std::uint16_t port, Tls tls = {});
   /// Connections that are open now.

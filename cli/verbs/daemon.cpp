@@ -1,4 +1,5 @@
 // The daemon itself: run it here, start it, stop it; and the hook client, which is another program too.
+#include "base/instance.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/daemon_process.hpp"
@@ -11,6 +12,9 @@
 
 namespace ar::cli {
 namespace {
+
+/// A daemon is cut off before: it takes 20 s at most, and 60 s more to stop its agents.
+constexpr std::chrono::seconds end_patience{85};
 
 Result<int> run_here(Context& context, bool foreground) {
   if (context.inside_agent())
@@ -46,15 +50,40 @@ Result<int> up(Context& context) {
   return exit_done;
 }
 
-Result<int> down(Context& context, bool agents) {
-  auto const running = context.running_api();
-  if (!running) {
-    if (running.error().code != "daemon_away") return running.error();
+int say_ended(Context& context, bool agents) {
+  if (context.json_output())
+    context.print_json(json{{"stopped", true}, {"agents", agents}});
+  else
+    context.print(agents ? "the daemon and its agents have ended\n"
+                         : "the daemon has ended; its agents go on in their terminals\n");
+  return exit_done;
+}
+
+/// No socket answers. There may be a daemon all the same, which its lock names.
+Result<int> down_unreachable(Context& context, bool agents) {
+  auto const paths = context.paths();
+  if (!paths) return paths.error();
+  auto const holder = context.inside_agent() ? std::nullopt : living_instance(paths->state_dir);
+  if (!holder || (!holder->socket.empty() && holder->socket != paths->control_socket())) {
     if (context.json_output())
       context.print_json(json{{"stopped", false}});
     else
       context.note("no daemon runs");
     return exit_done;
+  }
+  if (agents)
+    return conflict("unreachable", "the daemon (process " + std::to_string(holder->pid) + ") has no socket at " +
+                                       paths->control_socket().string() +
+                                       " to be told to stop its agents; first: agent-runner down, agent-runner up");
+  if (auto ended = end_unreachable(*paths, holder->pid, end_patience); !ended) return ended.error();
+  return say_ended(context, agents);
+}
+
+Result<int> down(Context& context, bool agents) {
+  auto const running = context.running_api();
+  if (!running) {
+    if (running.error().code != "daemon_away") return running.error();
+    return down_unreachable(context, agents);
   }
   // Opened before the daemon is told, so that the number cannot have gone to another process.
   auto const pid = (*running)->server_pid();
@@ -65,17 +94,12 @@ Result<int> down(Context& context, bool agents) {
     if (process >= 0) ::close(process);
     return answer.error();
   }
-  bool const gone = process < 0 || wait_for_exit(process, std::chrono::seconds(60));
+  bool const gone = process < 0 || wait_for_exit(process, end_patience);
   if (process >= 0) ::close(process);
   if (!gone)
     return timed_out("the daemon (process " + std::to_string(pid) +
-                     ") has not ended within 60 s; see agent-runner logs");
-  if (context.json_output())
-    context.print_json(json{{"stopped", true}, {"agents", agents}});
-  else
-    context.print(agents ? "the daemon and its agents have ended\n"
-                         : "the daemon has ended; its agents go on in their terminals\n");
-  return exit_done;
+                     ") has not ended within " + std::to_string(end_patience.count()) + " s; see agent-runner logs");
+  return say_ended(context, agents);
 }
 
 /// Never stops a provider: without the client, or without a daemon, a hook says nothing and succeeds.

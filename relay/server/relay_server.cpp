@@ -33,6 +33,8 @@ RelayServer::~RelayServer() = default;
 
 Result<void> RelayServer::open_unix(std::filesystem::path const& socket) { return impl_->server.open_unix(socket); }
 
+void RelayServer::restore_sockets() { impl_->server.restore_sockets(); }
+
 Result<std::uint16_t> RelayServer::open_tcp(std::string const& host, std::uint16_t port, http::Tls tls) {
   return impl_->server.open_tcp(host, port, std::move(tls));
 }

@@ -31,6 +31,8 @@ class RelayServer {
 
   /// For this machine's operator: requests without a token may do everything.
   Result<void> open_unix(std::filesystem::path const& socket);
+  /// Makes the unix socket anew if somebody has removed its file.
+  void restore_sockets();
   /// The port in use; `port` 0: any free one.
   Result<std::uint16_t> open_tcp(std::string const& host, std::uint16_t port, http::Tls tls);
   /// Without TLS only a loopback address is good, unless the user says otherwise: tokens and messages could be read on

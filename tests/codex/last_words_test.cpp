@@ -37,7 +37,7 @@ TEST_CASE("LastWordsAreOneBoundedLineOfText") {
   CHECK(last_words("Error: a\tb\x01\x7f\x1b[31mc\rd\n", {}) == "Error: a bc d");
   for (std::size_t length = 280; length < 300; ++length)  // a character is never cut in two
     CHECK(is_utf8(last_words("Error: " + std::string(length, 'x') + "€€€€€€€€€€", {})));
-  CHECK(last_words("Error: \xff\xfe", {}) == "Error: \xef\xbf\xbd\xef\xbf\xbd");
+  CHECK(last_words("Error: \xff\xfe gone", {}) == "Error:  gone");  // as a terminal, which leaves such bytes out
 }
 
 TEST_CASE("LastWordsHoldNoSecret") {

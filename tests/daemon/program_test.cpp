@@ -120,7 +120,7 @@ awaitable<void> hang() {
 }  // namespace
 
 TEST_CASE("AProgramThatIsToldToStopEndsWell") {
-  auto const lived = live_here({.serve = stop_at_once});
+  auto const lived = live_here({.serve = stop_at_once, .end = {}});
   CHECK(lived.error.empty());
   CHECK(lived.ended);
 }
@@ -148,7 +148,10 @@ TEST_CASE("TheDeathOfAVitalTaskEndsItInOrderAndIsTheReason") {
   Script script;
   script.serve = [](Program& program, net::io_context& io) -> awaitable<Result<void>> {
     TaskGroup tasks(io.get_executor(), "test");
-    auto dies = []() -> awaitable<void> { throw std::runtime_error("out of order"); };
+    auto dies = []() -> awaitable<void> {
+      (void)co_await sleep_for(1ms);
+      throw std::runtime_error("out of order");
+    };
     tasks.spawn_vital("part", dies(), program.on_death_of("journal"));
     auto ended = co_await static_cast<Scripted&>(program).until_stopped();
     co_await tasks.stop();
