@@ -91,6 +91,7 @@ awaitable<void> CommandSession::look_for_end() {
   (void)co_await follow();
   if (options_.turn_end) co_await look_back();
   looking_back_ = false;
+  if (std::exchange(end_came_, false) && turn_open_) end_with_text();
   changed_.notify_all();
   while (watch && turn_open_ && end_unseen_ && context_.terminal->alive()) {
     auto const deadline = Clock::now() + kUnseenEndPatience;
@@ -295,7 +296,7 @@ awaitable<void> CommandSession::follow_output(std::unique_ptr<Terminal::OutputWa
     for (auto const& line : lines_.feed(bytes)) {
       bool const in_turn = turn_open_;
       look_at(line);
-      if (in_turn && turn_open_ && turn_text_.size() < kLongestTurnText) turn_text_ += line + "\n";
+      if (in_turn && turn_open_ && !end_came_ && turn_text_.size() < kLongestTurnText) turn_text_ += line + "\n";
     }
     if (!lines_.partial().empty()) look_at(lines_.partial());
     changed_.notify_all();
@@ -340,11 +341,18 @@ void CommandSession::look_at(std::string const& line) {
     proved(typed, "pattern");
     return;
   }
-  if (turn_open_ && options_.turn_end && options_.turn_end->matches(line)) {
-    TurnEnded end;
-    end.final_text = turn_text_;
-    end_turn(std::move(end));
-  }
+  if (!turn_open_ || !options_.turn_end || !options_.turn_end->matches(line)) return;
+  // What came before it may have been written before anybody listened: the screen, which is being read, has both.
+  if (looking_back_)
+    end_came_ = true;
+  else
+    end_with_text();
+}
+
+void CommandSession::end_with_text() {
+  TurnEnded end;
+  end.final_text = turn_text_;
+  end_turn(std::move(end));
 }
 
 void CommandSession::proved(Typed& typed, std::string proof) {

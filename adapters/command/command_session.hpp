@@ -58,6 +58,7 @@ class CommandSession final : public ProviderSession {
   awaitable<void> look_for_end();
   bool output_matters() const;
   void look_at(std::string const& line);
+  void end_with_text();
   void proved(Typed& typed, std::string proof);
   void begin_turn(std::string nonce);
   void end_turn(TurnEnded end);
@@ -70,6 +71,7 @@ class CommandSession final : public ProviderSession {
   bool following_ = false;
   bool turn_open_ = false;
   bool looking_back_ = false;     ///< for that end, on the screen
+  bool end_came_ = false;         ///< meanwhile, in the output
   bool end_unseen_ = false;       ///< of the open turn: it may have come while nobody listened
   std::string closed_because_{};  ///< of what stands in the way of typing
   std::string turn_text_{};
