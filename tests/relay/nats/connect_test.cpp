@@ -1,6 +1,7 @@
 // How the bus comes to its server, and goes: options, credentials, TLS, servers that are away or have no JetStream.
 #include "relay/nats/live.hpp"
 #include "support/log_lines.hpp"
+#include "support/patience.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
@@ -8,6 +9,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 using namespace ar;
 using namespace ar::relay;
@@ -297,5 +299,8 @@ TEST_CASE("StopLeavesNoThreadBehind") {
     (void)other.insist([&] { return other->ready(); });
     CHECK(threads_now() > before);
   }
+  // A joined thread stands in /proc for a moment more, and nothing tells when it has gone.
+  auto const deadline = std::chrono::steady_clock::now() + ar::test::kPatience * std::chrono::seconds(5);
+  while (threads_now() != before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   CHECK(threads_now() == before);
 }
