@@ -140,7 +140,7 @@ void ClaudeSession::turn_ended(TurnEnded ended) {
   turn_running_ = false;
   tool_called_ = model_spoke_ = false;
   interrupted_ = false;
-  compacting_ = false;
+  compaction_over();
   emit(std::move(ended));
   if (!live_ || !live_->waiting()) end_asks();
   tell_asked();
@@ -189,9 +189,14 @@ awaitable<void> ClaudeSession::settle(std::uint64_t change, std::uint64_t turn) 
   if (!waited || change != live_changes_ || turn != turns_ || !live_) co_return;
   if (live_->busy() && !turn_running_ && !compacting_) turn_started({});
   if (!live_->at_rest()) co_return;
-  compacting_ = false;  // one that was cancelled fires no PostCompact
+  compaction_over();
   if (turn_running_) end_by_grace();
   announce_gate();
+}
+
+/// One that failed or was cancelled fires no PostCompact.
+void ClaudeSession::compaction_over() {
+  if (std::exchange(compacting_, false)) emit(Noted{"compaction.failed"});
 }
 
 void ClaudeSession::end_by_grace() {

@@ -69,6 +69,7 @@ class ClaudeSession final : public ProviderSession {
   void on_fact(TranscriptFact const& fact);
   void read_live_state();
   void read_transcript();
+  void compaction_over();
   void end_by_grace();
   void hook_session_start(json const& payload);
   void follow_session(json const& payload);

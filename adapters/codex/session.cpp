@@ -188,7 +188,7 @@ void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
   else if (turn_ != id)
     return announce_gate();
   turn_.clear();
-  compacting_ = false;
+  if (std::exchange(compacting_, false)) emit(Noted{"compaction.failed"});
   end_asks();
   flag_.clear();
   end.did_nothing = std::exchange(did_nothing_, false);

@@ -1,6 +1,7 @@
 // Verbs that do one thing to agents: each is one POST (or DELETE).
 #include "cli/command.hpp"
 #include "cli/context.hpp"
+#include "cli/event_follower.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/input.hpp"
 #include "cli/text.hpp"
@@ -22,12 +23,13 @@ constexpr Control controls[] = {
     {"stop", "Let it end by itself", "stop alice bob", "stopped"},
     {"kill", "End it at once", "kill alice", "killed"},
     {"rm", "Forget a stopped agent", "rm alice", "removed"},
-    {"compact", "Have it compact its conversation", "compact alice", "compacting"},
     {"clear", "Have it forget its conversation", "clear alice", "cleared"},
 };
 
 /// A restart has up to 60 s for the process to end by itself, then its start.
 constexpr milliseconds kControlPatience{120'000};
+/// Without a word from an agent that compacts a long conversation.
+constexpr milliseconds kCompactPatience{600'000};
 
 /// What was kept of a removed agent's worktree, and where.
 void tell_of_workspace(Context const& context, json const& answer) {
@@ -62,6 +64,41 @@ Result<int> control(Context& context, Control const& what, std::vector<std::stri
     }
   }
   return status;
+}
+
+/// Asks for it, and waits until it has come about: a compaction is a call of the model, and may fail.
+Result<int> compact(Context& context, std::string const& agent) {
+  auto const api = context.api();
+  if (!api) return api.error();
+  auto const path = "/v1/agents/" + encoded(agent);
+  auto const now = (*api)->get(path + "/events?cursor=latest");
+  if (!now) return now.error();
+  Call call{.method = "POST", .target = path + "/compact", .body = "{}"};
+  call.patience = kControlPatience;
+  auto const answer = (*api)->call(call);
+  if (!answer) return answer.error();
+  auto const endpoint = context.endpoint();
+  if (!endpoint) return endpoint.error();
+  EventFollower events(*endpoint, path + "/events", field(*now, "nextCursor"));
+  for (;;) {
+    auto const event = events.next(kCompactPatience);
+    if (!event) return event.error();
+    if (!*event)
+      return timed_out("agent " + agent + " has been compacting for " + duration(kCompactPatience) +
+                       "; it goes on: agent-runner screen " + agent);
+    auto const parsed = parse_object((*event)->data);
+    auto const type = parsed ? field(*parsed, "type") : std::string();
+    bool const ended = type == "agent.exited";
+    if (type == "compaction.failed" || ended)
+      return internal("compaction_failed", "agent " + agent + (ended ? " ended while it compacted" : " could not compact") +
+                                               " its conversation; look: agent-runner screen " + agent);
+    if (type == "compaction.finished") break;
+  }
+  if (context.json_output())
+    context.print_json(*answer);
+  else
+    context.print(single_line(agent) + ": compacted\n");
+  return exit_done;
 }
 
 /// What is at rest is started, with its session; what runs is left alone.
@@ -117,6 +154,10 @@ void add(Program& program) {
         .argument("AGENT", *agents, "One or more agents", Words::agent)
         .runs([agents, &what](Context& context) { return control(context, what, *agents); });
   }
+  auto const compacted = std::make_shared<std::string>();
+  program.verb("Control", "compact", "Have it compact its conversation, and wait until it has", "compact alice")
+      .argument("AGENT", *compacted, "The agent", Words::agent)
+      .runs([compacted](Context& context) { return compact(context, *compacted); });
   auto const started = std::make_shared<std::vector<std::string>>();
   program.verb("Control", "start", "Start agents that are stopped, suspended or given up", "start alice")
       .argument("AGENT", *started, "One or more agents", Words::agent)

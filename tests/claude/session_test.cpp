@@ -471,6 +471,17 @@ TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {
   CHECK(session.gate(true) == "the context is being compacted");
   (void)session.hook("PostCompact", {{"trigger", "manual"}});
   CHECK(session.gate(false).empty());
+  // One that fails ends without a hook.
+  (void)session.hook("PreCompact", {{"trigger", "manual"}});
+  room.live("busy");
+  room.live("idle");
+  room.pass(2s);
+  CHECK(session.gate(false).empty());
+  std::vector<std::string> notes;
+  for (auto const& note : room.all<Noted>())
+    if (note.type.starts_with("compaction.")) notes.push_back(note.type);
+  CHECK(notes == std::vector<std::string>{"compaction.started", "compaction.finished", "compaction.started",
+                                          "compaction.failed"});
   (void)session.hook("Stop", {{"agent_id", "sub"}, {"last_assistant_message", "a subagent's"}});
   auto const ends =
       std::ranges::count_if(room.events, [](auto const& e) { return std::holds_alternative<TurnEnded>(e); });

@@ -96,6 +96,26 @@ TEST_CASE("FollowingAnUnknownAgentFails") {
   CHECK(home.run({"events", "x", "-f", "--from", "1"}).status == 3);
 }
 
+TEST_CASE("ACompactionIsWaitedForAndItsFailureTold") {
+  CliHome const home;
+  std::string outcome = "compaction.finished";
+  FakeDaemon daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
+    if (request.path == "/v1/agents/a/compact") return json{{"id", "a"}, {"state", "idle"}};
+    if (request.query == "cursor=latest") return json{{"events", json::array()}, {"nextCursor", 7}};
+    CHECK(request.query == "cursor=7");
+    return streamed([&](FakeStream& stream) {
+      for (auto const& type : {std::string("compaction.started"), outcome})
+        stream.write("id: 8\ndata: " + json{{"number", 8}, {"type", type}}.dump() + "\n\n");
+      stream.hold();
+    });
+  });
+  CHECK(home.run({"compact", "a"}).out == "a: compacted\n");
+  outcome = "compaction.failed";
+  auto const failed = home.run({"compact", "a"});
+  CHECK(failed.status == 1);
+  CHECK(failed.err.find("could not compact its conversation") != std::string::npos);
+}
+
 TEST_CASE("PsRedrawsOnEvents") {
   CliHome const home;
   std::atomic<int> listed{0};

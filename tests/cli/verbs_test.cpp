@@ -284,7 +284,7 @@ TEST_CASE("SpawnSendsWhatWasAskedForAndSaysHowToAttach") {
 
 TEST_CASE("ControlVerbsReachEachAgentAndKeepTheFirstFailure") {
   Scene const scene;
-  for (auto const* verb : {"interrupt", "restart", "suspend", "resume", "stop", "kill", "compact", "clear"}) {
+  for (auto const* verb : {"interrupt", "restart", "suspend", "resume", "stop", "kill", "clear"}) {
     CAPTURE(verb);
     CHECK(scene.run({verb, "alice"}).status == 0);
     CHECK(scene.daemon->last(std::string("/v1/agents/alice/") + verb).method == "POST");
