@@ -9,7 +9,10 @@
 #include <charconv>
 #include <cstdlib>
 #include <fcntl.h>
+#include <map>
+#include <mutex>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace ar::adapters {
@@ -69,6 +72,33 @@ std::string version_in(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return {};
+}
+
+Result<std::string> program_version(std::filesystem::path const& program, std::vector<std::string> environment,
+                                    int limit_ms) {
+  struct Known {
+    std::int64_t size = 0, changed = 0;
+    std::string version;
+  };
+  static std::mutex mutex;
+  static std::map<std::string, Known> all;
+  struct stat info{};
+  if (::stat(program.c_str(), &info) != 0) return from_errno("cannot look at " + program.string(), errno);
+  std::int64_t const changed = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
+  {
+    std::lock_guard const lock(mutex);
+    if (auto const it = all.find(program.string());
+        it != all.end() && it->second.size == info.st_size && it->second.changed == changed)
+      return it->second.version;
+  }
+  auto const output = program_output(program, {"--version"}, std::move(environment), limit_ms);
+  if (!output) return output.error();
+  auto version = version_in(*output);
+  if (version.empty())
+    return unavailable("cli_broken", program.string() + " --version printed no version; run it by hand to see why");
+  std::lock_guard const lock(mutex);
+  all[program.string()] = {info.st_size, changed, version};
+  return version;
 }
 
 int compare_numbers(std::string_view a, std::string_view b) {

@@ -19,6 +19,11 @@ Result<std::string> program_output(std::filesystem::path const& program, std::ve
 /// none.
 std::string version_in(std::string_view text);
 
+/// The version in what `PROGRAM --version` prints. The program is run once for each state of its file. Any thread;
+/// blocks. Error `cli_broken`: it prints none.
+Result<std::string> program_version(std::filesystem::path const& program, std::vector<std::string> environment = {},
+                                    int limit_ms = 10'000);
+
 /// Negative, zero or positive, comparing the numbers between dots.
 int compare_numbers(std::string_view a, std::string_view b);
 

@@ -51,7 +51,7 @@ class ClaudeAdapter final : public Adapter {
     if (compare_numbers(*version, kOldestVersion) < 0) {
       check.level = Check::Level::error;
       check.remedy = "update Claude Code to " + std::string(kOldestVersion) + " or newer";
-    } else if (compare_numbers(*version, newest_row().seen_in) != 0) {
+    } else if (compare_numbers(*version, newest_row().seen_in) > 0) {
       check.level = Check::Level::warning;
       check.finding += "; this agent-runner was measured against " + std::string(newest_row().seen_in);
       check.remedy = "it should work; if prompts are held without a reason you can see, install that version";

@@ -2,6 +2,7 @@
 
 #include "adapters/claude/live_state.hpp"
 #include "adapters/claude/profile.hpp"
+#include "adapters/claude/versions.hpp"
 #include "adapters/cli_probe.hpp"
 #include "adapters/relay_note.hpp"
 #include "base/ids.hpp"
@@ -19,12 +20,34 @@ namespace fs = std::filesystem;
 /// transcript off. (Claude Code's settings, CLAUDE_CODE_*, are a person's to give; the daemon hands on none of its
 /// own.)
 bool marks_a_session(std::string const& name) {
-  return name == "CLAUDECODE" || name == "AI_AGENT" || name == "TMUX" || name == "TMUX_PANE" ||
-         name == "CLAUDE_CODE_CHILD_SESSION" || name == "CLAUDE_CODE_SESSION_ID" || name == "CLAUDE_CODE_ENTRYPOINT" ||
-         name.starts_with("CLAUDE_BG_");
+  constexpr std::array<std::string_view, 17> kMarks{"CLAUDECODE",
+                                                    "AI_AGENT",
+                                                    "TMUX",
+                                                    "TMUX_PANE",
+                                                    "TRACEPARENT",
+                                                    "CLAUDE_PID",
+                                                    "CLAUDE_EFFORT",
+                                                    "CLAUDE_PROJECT_DIR",
+                                                    "CLAUDE_CODE_CHILD_SESSION",
+                                                    "CLAUDE_CODE_SESSION_ID",
+                                                    "CLAUDE_CODE_ENTRYPOINT",
+                                                    "CLAUDE_CODE_EXECPATH",
+                                                    "CLAUDE_CODE_CHILD_NOTES_DIR",
+                                                    "CLAUDE_CODE_SESSION_ATTENDED",
+                                                    "CLAUDE_CODE_LAUNCHED_BY_SESSION_IDS",
+                                                    "CLAUDE_CODE_MESSAGING_SOCKET",
+                                                    "CLAUDE_CODE_MESSAGING_TOKEN"};
+  return std::ranges::find(kMarks, name) != kMarks.end() || name.starts_with("CLAUDE_BG_");
 }
 
-json settings_for(LaunchRequest const& request, Options const& options, json settings, std::string const& mode) {
+/// What an agent gets unless the operator says otherwise: the renderer that leaves the scrollback to who attaches, and
+/// no messages of other sessions, which would come past the bus (docs/claude-code.md).
+json default_settings() { return {{"tui", "default"}, {"crossSessionInbound", "refuse"}}; }
+
+json settings_for(LaunchRequest const& request, Options const& options, json const& of_profile,
+                  std::string const& mode) {
+  auto settings = default_settings();
+  settings.merge_patch(of_profile);
   settings.merge_patch(options.settings);
   // What comes with a message may be read, and a message be answered, without asking anybody: the agent's own
   // token reaches nothing but its own messages.
@@ -75,6 +98,8 @@ std::map<std::string, std::string> launch_environment(LaunchRequest const& reque
   // id.
   environment["CLAUDE_CODE_DISABLE_AGENT_VIEW"] = "1";
   environment["CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION"] = "false";
+  // Without a socket of its own the session can neither be written to past the bus, nor write to other sessions.
+  environment["CLAUDE_CODE_HARBOR_KITE"] = "0";
   // The CLI reads it for one thing: whether to ask if the folder can be trusted.
   if (options.trust_workspace) environment["CLAUDE_CODE_SANDBOXED"] = "1";
   if (options.sandboxed_root && ::geteuid() == 0) environment["IS_SANDBOX"] = "1";
@@ -86,15 +111,26 @@ std::map<std::string, std::string> launch_environment(LaunchRequest const& reque
 Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& options) {
   auto const path = request.environment.find("PATH");
   auto const cli = find_executable(options.command, path == request.environment.end() ? std::string() : path->second);
-  if (!cli)
+  auto const missing = [](std::string const& why) {
     return Error{ErrorKind::not_found, "cli_missing",
-                 "Claude Code is not installed: " + cli.error().message +
+                 "Claude Code is not installed: " + why +
                      " (npm install -g @anthropic-ai/claude-code, or set providers.claude.command)"};
-  auto const mode = permission_mode(request.approval_mode);
+  };
+  if (!cli) return missing(cli.error().message);
+  auto mode = permission_mode(request.approval_mode);
+  if (mode && mode->empty()) mode = "default";  // the CLI's own choice may be one that asks nobody
   if (!mode)
     return invalid("approvalMode", "approvalMode \"" + request.approval_mode +
                                        "\" is neither read-only, guarded, auto, full nor a mode of Claude Code");
   if (auto checked = check_own_flags(request.provider_args); !checked) return checked.error();
+  auto const version = cli_version(*cli);
+  std::error_code ec;
+  if (!version && !fs::exists(*cli, ec)) return missing(version.error().message);  // an update has just taken it away
+  if (!version) return version.error();
+  if (compare_numbers(*version, kOldestVersion) < 0)
+    return conflict("cli_too_old", "Claude Code " + *version + " at " + cli->string() + " is too old; update it to " +
+                                       std::string(kOldestVersion) +
+                                       " or newer (npm install -g @anthropic-ai/claude-code)");
 
   auto const own = request.agent_dir / "claude";
   if (auto made = make_private_dir(own); !made) return made.error();
@@ -115,6 +151,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   add("--model", request.model);
   add("--effort", request.effort);
   add("--permission-mode", *mode);
+  if (row_for(*version).snapshots_instructions) add("--system-prompt-snapshot", "off");
   plan.argv.insert(plan.argv.end(), projection.arguments.begin(), projection.arguments.end());
   auto const add_text = [&](char const* flag, fs::path const& file, std::string const& text) -> Result<void> {
     if (text.empty()) return {};
@@ -131,7 +168,6 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   auto const record = request.resume_session.empty() ? fs::path()
                                                      : transcript_file(config_dir(launch_environment(request, options)),
                                                                        request.cwd, request.resume_session);
-  std::error_code ec;
   plan.resumes = !record.empty() && fs::exists(record, ec);
   plan.session_id = !request.resume_session.empty()  ? request.resume_session
                     : request.new_session_id.empty() ? new_uuid()
@@ -144,12 +180,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
 }
 
 Result<std::string> cli_version(fs::path const& cli, int limit_ms) {
-  auto const output = program_output(cli, {"--version"}, {"DISABLE_AUTOUPDATER=1"}, limit_ms);
-  if (!output) return output.error();
-  auto version = output->substr(0, output->find_first_of(" \n"));
-  if (version.empty() || version.front() < '0' || version.front() > '9')
-    return unavailable("cli_broken", cli.string() + " --version printed no version; run it by hand to see why");
-  return version;
+  return program_version(cli, {"DISABLE_AUTOUPDATER=1"}, limit_ms);
 }
 
 }  // namespace ar::adapters::claude

@@ -15,7 +15,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
 /// and the operator set.
 std::map<std::string, std::string> launch_environment(LaunchRequest const& request, Options const& options);
 
-/// What `--version` prints, without " (Claude Code)". Runs the CLI, for at most `limit_ms`.
+/// "2.1.197". Runs the CLI, once for each state of the file, for at most `limit_ms`; blocks while it does. Any thread.
 Result<std::string> cli_version(std::filesystem::path const& cli, int limit_ms = 10'000);
 
 }  // namespace ar::adapters::claude

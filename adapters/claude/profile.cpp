@@ -16,8 +16,9 @@ namespace fs = std::filesystem;
 struct Mode {
   std::string_view ours, cli;
 };
+// "manual" is the later name of the CLI's "default", which all versions take.
 constexpr std::array kModes{Mode{"read-only", "plan"}, Mode{"guarded", "default"}, Mode{"auto", "acceptEdits"},
-                            Mode{"full", "bypassPermissions"}};
+                            Mode{"full", "bypassPermissions"}, Mode{"manual", "default"}};
 constexpr std::array<std::string_view, 5> kOwnModes{"acceptEdits", "bypassPermissions", "default", "dontAsk", "plan"};
 
 constexpr std::size_t kMostSettings = 4U << 20;

@@ -154,6 +154,7 @@ View read_view(Screen const& screen, VersionRow const& row) {
     for (std::size_t i = 0; i + 1 < top; ++i) view.above += lines[i].text + "\n";
     for (std::size_t i = bottom; i < lines.size(); ++i)
       if (lines[i].text.find(row.stashed) != std::string::npos) view.stashed = true;
+    if (row.stashed_above && top >= 2 && trim_end(lines[top - 2].text).ends_with(row.stashed)) view.stashed = true;
     return view;
   }
   auto const& program = screen.command;

@@ -288,8 +288,13 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
     auto nonces = whole_envelopes(text_at(payload, "prompt"));
     for (auto const& nonce : nonces) early_.try_emplace(nonce, wall_now());
     submitted_.insert(nonces.begin(), nonces.end());
-    if (!turn_running_) tool_called_ = model_spoke_ = false;
-    turn_started(std::move(nonces));
+    read_transcript();
+    if (turn_running_ && interrupted_) end_by_grace();  // the CLI goes on with what waited in its own queue
+    // Newer versions also say it of a prompt that goes into the running turn.
+    if (!turn_running_) {
+      tool_called_ = model_spoke_ = false;
+      turn_started(std::move(nonces));
+    }
   } else if (event == "Stop" && !of_subagent) {
     turn_ended({TurnEnded::Outcome::completed, text_at(payload, "last_assistant_message"), {}, {}});
   } else if (event == "StopFailure" && !of_subagent) {

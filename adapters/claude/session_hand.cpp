@@ -103,6 +103,7 @@ awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(Terminal::OutputWatch
       }
     }
     found.reason = obstacle_of(*view);
+    if (view->kind == View::Kind::composer && view->stashed) found.reason += ", and has set another draft aside already";
     if (view->kind != View::Kind::unclear || Clock::now() >= deadline) co_return found;
     co_await watch.wait(deadline);
   }

@@ -19,32 +19,52 @@ constexpr std::array kScreens{
     KnownScreen{"WARNING: Loading development channels", Kind::dialog, "load development channels"},
     KnownScreen{"Settings Error", Kind::dialog, "settings error"},
     KnownScreen{"Unable to connect to Anthropic services", Kind::dialog, "onboarding without a connection"},
+    KnownScreen{"Choose the text style", Kind::dialog, "onboarding"},
     KnownScreen{"Showing detailed transcript", Kind::transcript, "transcript view"},
     KnownScreen{"search prompts:", Kind::search, "prompt search"},
+    KnownScreen{"Search prompts", Kind::dialog, "prompt search"},
     KnownScreen{"Restore the code and/or conversation to the point before", Kind::rewind, "rewind menu"},
     KnownScreen{"describe a task for a new session", Kind::agents, "agents view"},
+    KnownScreen{"Held message from another session", Kind::dialog, "message of another session"},
+    KnownScreen{"Session paused", Kind::dialog, "paused session"},
+    KnownScreen{"This session belongs to another account", Kind::dialog, "session of another account"},
     KnownScreen{"Do you want to ", Kind::dialog, "permission prompt"},
     KnownScreen{"Enter to select", Kind::dialog, "question"},
     KnownScreen{"Select model", Kind::dialog, "model menu"},
     KnownScreen{"Enter to confirm", Kind::dialog, "dialog"},
     KnownScreen{"Esc to cancel", Kind::dialog, "dialog"},
+    KnownScreen{"Esc to go back", Kind::dialog, "settings"},
+    KnownScreen{"Esc to close", Kind::dialog, "settings"},
 };
 
-constexpr std::array kRows{
-    VersionRow{.seen_in = "2.1.197",
-               .prompt_glyph = "\u276f\u00a0",
-               .shell_glyph = "!\u00a0",
-               .collapsed = "[Pasted text #",
-               .collapse_newlines = 3,
-               .stashed = "\u203a stashed",
-               .screens = kScreens,
-               .stash_key = "C-s",
-               .clear_line_key = "C-u",
-               .interrupt_key = "Escape",
-               .max_enters = 3,
-               .enter_patience = milliseconds(500),
-               .stuck_start = milliseconds(10'000)},
-};
+constexpr VersionRow kMeasuredFirst{.seen_in = "2.1.197",
+                                   .prompt_glyph = "\u276f\u00a0",
+                                   .shell_glyph = "!\u00a0",
+                                   .collapsed = "[Pasted text #",
+                                   .collapse_newlines = 3,
+                                   .stashed = "\u203a stashed",
+                                   .stashed_above = false,
+                                   .screens = kScreens,
+                                   .stash_key = "C-s",
+                                   .clear_line_key = "C-u",
+                                   .interrupt_key = "Escape",
+                                   .max_enters = 3,
+                                   .enter_patience = milliseconds(500),
+                                   .stuck_start = milliseconds(10'000),
+                                   .snapshots_instructions = false};
+
+/// Each row is the one before it and what has changed since.
+constexpr auto kRows = [] {
+  std::array<VersionRow, 3> rows{kMeasuredFirst, {}, {}};
+  rows[1] = rows[0];
+  rows[1].seen_in = "2.1.265";
+  rows[1].stashed_above = true;
+  rows[1].snapshots_instructions = true;
+  rows[2] = rows[1];
+  rows[2].seen_in = "2.1.332";
+  rows[2].stashed = "draft stashed";
+  return rows;
+}();
 
 }  // namespace
 

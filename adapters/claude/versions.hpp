@@ -24,7 +24,8 @@ struct VersionRow {
   std::string_view shell_glyph;   ///< the same place in shell mode, where a paste would run as a command
   std::string_view collapsed;     ///< how the composer shows a long paste, before its number
   int collapse_newlines;          ///< a paste with this many newlines is always collapsed
-  std::string_view stashed;       ///< footer while a draft is set aside
+  std::string_view stashed;       ///< shown while a draft is set aside: in the footer,
+  bool stashed_above;             ///< or at the end of the line above the composer's upper rule
   std::span<KnownScreen const> screens;
 
   std::string_view stash_key;       ///< sets a draft aside; it comes back by itself after the next submit
@@ -33,12 +34,15 @@ struct VersionRow {
   int max_enters;               ///< how often Enter is pressed for one prompt, while the composer still shows it
   milliseconds enter_patience;  ///< from an Enter to looking whether it was swallowed
   milliseconds stuck_start;     ///< no sign of life this long after the start: look at the screen
+
+  /// A resumed session sends the instructions of its first start, unless `--system-prompt-snapshot off` is said.
+  bool snapshots_instructions;
 };
 
 /// The row for a version as the CLI prints it ("2.1.197"); empty or unknown: the newest row.
 VersionRow const& row_for(std::string_view version);
 VersionRow const& newest_row();
-/// Older CLIs lack the live state files or the hooks this adapter stands on.
-inline constexpr std::string_view kOldestVersion = "2.1.0";
+/// The oldest with which all of the adapter's tests against the real CLI passed; none before it was tried.
+inline constexpr std::string_view kOldestVersion = "2.1.197";
 
 }  // namespace ar::adapters::claude

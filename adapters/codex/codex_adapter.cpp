@@ -59,7 +59,7 @@ class CodexAdapter final : public Adapter {
                "npm install -g @openai/codex, or set providers.codex.command"}};
     auto const version = cli_version(*cli);
     Check check{Check::Level::ok, "codex", (version ? *version : "?") + " at " + cli->string(), {}};
-    if (version && compare_numbers(*version, newest_row().seen_in) != 0) {
+    if (version && compare_numbers(*version, newest_row().seen_in) > 0) {
       check.level = Check::Level::warning;
       check.finding += "; this agent-runner was measured against " + std::string(newest_row().seen_in);
       check.remedy = "it should work; if messages are held without a reason you can see, install that version";

@@ -8,8 +8,6 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 namespace ar::adapters::codex {
@@ -78,31 +76,7 @@ fs::path native_program(fs::path const& found) {
   return found;
 }
 
-Result<std::string> cli_version(fs::path const& cli) {
-  struct Known {
-    std::int64_t size = 0, changed = 0;
-    std::string version;
-  };
-  static std::mutex mutex;
-  static std::map<std::string, Known> all;
-  struct stat info{};
-  if (::stat(cli.c_str(), &info) != 0) return from_errno("cannot look at " + cli.string(), errno);
-  std::int64_t const changed = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
-  {
-    std::lock_guard const lock(mutex);
-    if (auto const it = all.find(cli.string());
-        it != all.end() && it->second.size == info.st_size && it->second.changed == changed)
-      return it->second.version;
-  }
-  auto const output = program_output(cli, {"--version"});
-  if (!output) return output.error();
-  auto version = version_in(*output);
-  if (version.empty())
-    return unavailable("cli_broken", cli.string() + " --version printed no version; run it by hand to see why");
-  std::lock_guard const lock(mutex);
-  all[cli.string()] = {info.st_size, changed, version};
-  return version;
-}
+Result<std::string> cli_version(fs::path const& cli) { return program_version(cli); }
 
 Result<fs::path> find_cli(std::string const& command, std::string const& search_path) {
   auto const missing = [](std::string const& why) {

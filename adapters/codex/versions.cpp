@@ -7,7 +7,9 @@
 namespace ar::adapters::codex {
 namespace {
 
-constexpr std::array kRows{
+// 0.171.0 behaves in all of this as 0.169.0 does: it is a row for `doctor`.
+constexpr auto kRows = [] {
+  std::array rows{
     VersionRow{.seen_in = "0.169.0",
                .max_input_chars = 1'048'576,
                .no_record = "no rollout found",
@@ -17,7 +19,11 @@ constexpr std::array kRows{
                .too_large = "exceeds the maximum length",
                .no_active_turn = "no active turn",
                .another_turn = "expected active turn"},
-};
+      VersionRow{}};
+  rows[1] = rows[0];
+  rows[1].seen_in = "0.171.0";
+  return rows;
+}();
 
 }  // namespace
 

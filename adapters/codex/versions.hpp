@@ -36,6 +36,7 @@ VersionRow const& newest_row();
 ///   0.162.0            both passed
 ///   0.164.0, 0.166.0   delivery passed
 ///   0.169.0            both passed; all facts of the table were measured with it
+///   0.171.0            all end-to-end tests passed
 inline constexpr std::string_view kOldestVersion = "0.162.0";
 
 }  // namespace ar::adapters::codex

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <sys/stat.h>
 
@@ -77,6 +78,8 @@ TEST_CASE("ANewSessionIsStartedUnderItsId") {
   CHECK(after(plan->argv, "--effort") == "high");
   CHECK(after(plan->argv, "--plugin-dir") == "/opt/ar/plugins/claude");
   CHECK(after(plan->argv, "--add-dir") == "/data");
+  CHECK(after(plan->argv, "--permission-mode") == "default");  // never the CLI's own choice
+  CHECK(settings_of(*plan)["tui"] == "default");
   auto const file = after(plan->argv, "--append-system-prompt-file");
   CHECK(read_file(file, 10'000)->ends_with("\n\nBe brief."));  // after what every agent is told of the bus
   struct stat info {};
@@ -107,17 +110,29 @@ TEST_CASE("ASessionIsResumedOnlyWhenItsRecordExists") {
 TEST_CASE("TheEnvironmentOfAnEnclosingSessionDoesNotLeak") {
   Machine machine;
   auto request = machine.request();
-  for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT", "TMUX",
-                           "TMUX_PANE", "CLAUDE_BG_X"})
-    request.environment[name] = "1";
+  constexpr std::array kMarks{"CLAUDECODE",
+                              "CLAUDE_CODE_CHILD_SESSION",
+                              "CLAUDE_CODE_SESSION_ID",
+                              "AI_AGENT",
+                              "TMUX",
+                              "TMUX_PANE",
+                              "CLAUDE_BG_X",
+                              "CLAUDE_PID",
+                              "CLAUDE_EFFORT",
+                              "CLAUDE_CODE_EXECPATH",
+                              "CLAUDE_CODE_CHILD_NOTES_DIR",
+                              "CLAUDE_CODE_SESSION_ATTENDED",
+                              "CLAUDE_CODE_LAUNCHED_BY_SESSION_IDS",
+                              "CLAUDE_CODE_MESSAGING_SOCKET",
+                              "CLAUDE_CODE_MESSAGING_TOKEN",
+                              "TRACEPARENT"};
+  for (auto const* name : kMarks) request.environment[name] = "1";
   request.environment["AGENT_RELAY_TOKEN"] = "secret";
   request.environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = "100";  // a person's own wish (spawn --env)
   Options options;
   options.environment = {{"CLAUDE_CODE_MAX_RETRIES", "3"}};
   auto const plan = plan_launch(request, options);
-  for (auto const* name : {"CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CLAUDE_CODE_SESSION_ID", "AI_AGENT", "TMUX",
-                           "TMUX_PANE", "CLAUDE_BG_X"})
-    CHECK_FALSE(plan->environment.contains(name));
+  for (auto const* name : kMarks) CHECK_FALSE(plan->environment.contains(name));
   CHECK(plan->environment.at("CLAUDE_CODE_MAX_OUTPUT_TOKENS") == "100");
   CHECK(plan->environment.at("CLAUDE_CODE_MAX_RETRIES") == "3");
   CHECK(plan->environment.at("CLAUDE_CODE_DISABLE_AGENT_VIEW") == "1");
@@ -134,6 +149,7 @@ TEST_CASE("ApprovalModesBecomePermissionModes") {
   CHECK(permission_mode("auto") == "acceptEdits");
   CHECK(permission_mode("full") == "bypassPermissions");
   CHECK(permission_mode("dontAsk") == "dontAsk");
+  CHECK(permission_mode("manual") == "default");
   CHECK(permission_mode("") == "");
   CHECK_FALSE(permission_mode("yolo").has_value());
 }
@@ -157,6 +173,29 @@ TEST_CASE("StartDialogsAreAnsweredOnlyWhereTheOperatorAllowedIt") {
   CHECK(settings_of(*allowed)["enableAllProjectMcpServers"] == true);
   CHECK(settings_of(*allowed)["model"] == "x");
   CHECK_FALSE(allowed->environment.contains("CLAUDE_CODE_SANDBOXED"));
+}
+
+TEST_CASE("OtherSessionsReachAnAgentOnlyWhereTheOperatorSaysSo") {
+  Machine machine;
+  Options options;
+  auto const closed = plan_launch(machine.request(), options);
+  CHECK(settings_of(*closed)["crossSessionInbound"] == "refuse");
+  CHECK(closed->environment.at("CLAUDE_CODE_HARBOR_KITE") == "0");
+  options.settings = {{"crossSessionInbound", "accept"}, {"tui", "fullscreen"}};
+  options.environment = {{"CLAUDE_CODE_HARBOR_KITE", "1"}};
+  auto const open = plan_launch(machine.request(), options);
+  CHECK(settings_of(*open)["crossSessionInbound"] == "accept");
+  CHECK(settings_of(*open)["tui"] == "fullscreen");
+  CHECK(open->environment.at("CLAUDE_CODE_HARBOR_KITE") == "1");
+}
+
+TEST_CASE("ChangedInstructionsReachAResumedSessionOfAVersionThatKeepsTheOld") {
+  Machine machine;
+  CHECK(after(plan_launch(machine.request(), {})->argv, "--system-prompt-snapshot") == "absent");
+  machine.install("echo '2.1.264 (Claude Code)'  # 1");
+  CHECK(after(plan_launch(machine.request(), {})->argv, "--system-prompt-snapshot") == "absent");
+  machine.install("echo '2.1.265 (Claude Code)'  # 22");
+  CHECK(after(plan_launch(machine.request(), {})->argv, "--system-prompt-snapshot") == "off");
 }
 
 TEST_CASE("AnsweringAndReadingMessagesNeedsNoPermissionBesideTheOperatorsOwn") {
@@ -186,6 +225,11 @@ TEST_CASE("WhatCannotBeStartedSaysWhatToDo") {
   request.approval_mode = "";
   request.provider_args = {"--resume=x"};
   CHECK(adapter->prepare(request).error().field == "providerArgs");
+  request.provider_args.clear();
+  machine.install("echo '2.1.196 (Claude Code)'  # older");
+  CHECK(adapter->prepare(request).error().code == "cli_too_old");
+  machine.install("exit 1");
+  CHECK(adapter->prepare(request).error().code == "cli_broken");
 }
 
 TEST_CASE("DoctorKnowsTheVersion") {
@@ -196,6 +240,8 @@ TEST_CASE("DoctorKnowsTheVersion") {
   REQUIRE(checks.size() == 1);
   CHECK(checks[0].level == Check::Level::ok);
   CHECK(checks[0].finding.starts_with("2.1.197 at "));
+  machine.install("echo '2.1.332 (Claude Code)'  # the newest known");
+  CHECK(adapter->doctor(options)[0].level == Check::Level::ok);
   machine.install("echo '9.0.0 (Claude Code)'");
   CHECK(adapter->doctor(options)[0].level == Check::Level::warning);
   machine.install("echo '1.0.3 (Claude Code)'");

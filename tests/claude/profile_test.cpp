@@ -19,7 +19,7 @@ namespace {
 struct Setup : test::LaunchSetup {
   Setup() : LaunchSetup(make_claude_adapter(), "home/src/project/sub") {
     fs::create_directories(request.cwd.parent_path() / ".git");
-    command("bin/claude", "");
+    command("bin/claude", "echo '2.1.197 (Claude Code)'");
     write("home/.claude/CLAUDE.md", "the person's");
     write("home/.claude/settings.json",
           R"({"model":"m","env":{"A":"1"},"hooks":{"Stop":[]},"enabledPlugins":{"x":true},"apiKeyHelper":"k"})");

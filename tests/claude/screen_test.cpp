@@ -1,4 +1,5 @@
-// The screens in screens/ were captured from the real CLI (2.1.197, 120x40, `tmux capture-pane -p -e`).
+// The screens in screens/ were captured from the real CLI (2.1.197 or as their names say, 120x40,
+// `tmux capture-pane -p -e`).
 #include "adapters/claude/screen.hpp"
 
 #include "adapters/cli_probe.hpp"
@@ -24,7 +25,11 @@ Screen recorded(std::string const& name) {
   return screen;
 }
 
-View view_of(std::string const& name) { return read_view(recorded(name), newest_row()); }
+/// A screen whose name starts with a version is read by that version's row.
+View view_of(std::string const& name) {
+  auto const version = name.starts_with("2.") ? name.substr(0, name.find('_')) : "2.1.197";
+  return read_view(recorded(name), row_for(version));
+}
 
 }  // namespace
 
@@ -37,6 +42,24 @@ TEST_CASE("AnEmptyComposerIsRecognisedWhateverIsAround") {
     CHECK(view.text.empty());
     CHECK(view.stashed == (std::string_view(name) == "composer_stashed_empty"));
   }
+}
+
+TEST_CASE("ADraftThatWasSetAsideIsSeenWhereverTheVersionAndItsRendererShowIt") {
+  for (auto const* name : {"2.1.265_stashed_fullscreen", "2.1.332_stashed_default", "2.1.332_stashed_fullscreen"}) {
+    CAPTURE(name);
+    auto const view = view_of(name);
+    CHECK(view.kind == View::Kind::composer);
+    CHECK(view.text.empty());
+    CHECK(view.stashed);
+  }
+  auto const draft = view_of("2.1.332_stashed_draft_fullscreen");
+  CHECK(draft.text == "more");
+  CHECK(draft.stashed);
+  // The words elsewhere in that line are the conversation's.
+  auto screen = recorded("2.1.332_stashed_fullscreen");
+  for (auto& line : screen.lines)
+    if (line.find("draft stashed") != std::string::npos) line += "  I said";
+  CHECK_FALSE(read_view(screen, newest_row()).stashed);
 }
 
 TEST_CASE("AHintInDimLettersIsNoText") {
@@ -94,7 +117,12 @@ TEST_CASE("WhatStandsInTheComposersPlaceIsNamed") {
                                    {"start_settings_error", "settings error"},
                                    {"start_mcp", "use the project's MCP server"},
                                    {"start_imports", "allow CLAUDE.md imports"},
-                                   {"start_onboarding", "onboarding without a connection"}}) {
+                                   {"start_onboarding", "onboarding without a connection"},
+                                   {"2.1.332_start_trust", "trust this folder"},
+                                   {"2.1.332_start_onboarding", "onboarding"},
+                                   {"2.1.332_permission", "permission prompt"},
+                                   {"2.1.332_search_fullscreen", "prompt search"},
+                                   {"2.1.332_settings", "settings"}}) {
     CAPTURE(file);
     auto const view = view_of(file);
     CHECK(view.kind == View::Kind::overlay);
@@ -124,6 +152,21 @@ TEST_CASE("AShellLeftBehindAndAnUnknownScreenAreNotTypedInto") {
   CHECK(read_view(blank, newest_row()).kind == View::Kind::unclear);
 }
 
+TEST_CASE("TheQuestionsOfNewerVersionsAreNamed") {
+  struct Expected {
+    char const* text;
+    char const* name;
+  };
+  for (auto const& [text, name] : {Expected{"Held message from another session", "message of another session"},
+                                   {"Session paused", "paused session"},
+                                   {"This session belongs to another account", "session of another account"}}) {
+    Screen screen;
+    screen.command = "claude";
+    screen.lines = {std::string("  ") + text, "  Do you want to go on?", "  Esc to cancel"};
+    CHECK(obstacle_of(read_view(screen, newest_row())) == "the " + std::string(name) + " is open");
+  }
+}
+
 TEST_CASE("BrokenEscapeSequencesDoNotBreakTheReader") {
   Screen screen;
   screen.lines = {"\033", "\033[", "\033[38;5", "\033[38;5;246m", "\033[999;;;m\u276f\u00a0", "\u2500\u2500\033[2"};
@@ -136,5 +179,8 @@ TEST_CASE("VersionsAreComparedByNumberAndUnknownOnesUseTheNearestRow") {
   CHECK(compare_numbers("10.0", "9.9.9") > 0);
   CHECK(&row_for("") == &newest_row());
   CHECK(&row_for("99.0.0") == &newest_row());
-  CHECK(row_for("1.0").seen_in.size() > 0);
+  CHECK(row_for("1.0").seen_in == "2.1.197");
+  CHECK(row_for("2.1.264").seen_in == "2.1.197");
+  CHECK(row_for("2.1.300").seen_in == "2.1.265");
+  CHECK(newest_row().seen_in == "2.1.332");
 }

@@ -534,6 +534,24 @@ TEST_CASE("AFailedTurnSaysWhetherItDidAnythingAndWhenItsLimitEnds") {
   CHECK_FALSE(fails().resets_at.has_value());
 }
 
+TEST_CASE("APromptIntoARunningTurnBeginsNoOther") {
+  Room room;
+  auto& session = *room.session;
+  (void)session.hook("UserPromptSubmit", {{"prompt", "first"}});
+  (void)session.hook("UserPromptSubmit", {{"prompt", "queued while a tool runs"}});
+  CHECK(room.all<TurnStarted>().size() == 1);
+  (void)session.hook("Stop", {{"last_assistant_message", "done"}});
+  CHECK(room.all<TurnEnded>().size() == 1);
+  // After an Escape the CLI goes on with what waited in its queue.
+  (void)session.hook("UserPromptSubmit", {{"prompt", "second"}});
+  room.append({{"type", "user"}, {"message", {{"role", "user"}, {"content", "[Request interrupted by user]"}}}});
+  room.live("busy");
+  (void)session.hook("UserPromptSubmit", {{"prompt", "third"}});
+  REQUIRE(room.all<TurnEnded>().size() == 2);
+  CHECK(room.all<TurnEnded>()[1].outcome == TurnEnded::Outcome::interrupted);
+  CHECK(room.all<TurnStarted>().size() == 3);
+}
+
 TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
   Room room;
   for (auto const* event : {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",

@@ -143,6 +143,14 @@ TEST_CASE("APromptInAUserRecordIsConsumedHoweverTheBytesArrive") {
   }
 }
 
+TEST_CASE("OnlyALineFeedEndsALine") {
+  // The CLI writes these as they are.
+  auto const body = std::string("a\u2028b\u2029c\u0085d");
+  auto const facts = read_all(line(user(envelope(kNonce, body))), 3);
+  REQUIRE(facts.size() == 1);
+  CHECK(facts[0].text.find(body) != std::string::npos);
+}
+
 TEST_CASE("ALineWithoutItsEndIsNotReadYet") {
   auto const whole = line(user(envelope(kNonce)));
   CHECK(read_all(whole.substr(0, whole.size() - 1)).empty());

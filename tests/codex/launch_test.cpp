@@ -176,7 +176,7 @@ TEST_CASE("DoctorSaysWhatIsThereAndWhatIsMissing") {
   CHECK(checks[0].level == Check::Level::ok);
   CHECK(checks[0].finding.starts_with("0.169.0 at "));
   CHECK(checks[1].level == Check::Level::warning);
-  setup.version("newer", "0.170.0");
+  setup.version("newer", "0.172.0");
   CHECK(adapter->doctor(setup.request.options)[0].level == Check::Level::warning);
   options["command"] = "/nowhere/codex";
   CHECK(adapter->doctor(options)[0].level == Check::Level::error);
