@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <unistd.h>
 
 namespace ar::cli {
@@ -32,9 +33,16 @@ Result<std::string> text_input(std::string const& word) {
   return text;
 }
 
+Result<std::int64_t> number_input(char const* option, std::string const& word) {
+  std::int64_t number = 0;
+  auto const [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (error != std::errc() || end != word.data() + word.size() || word.starts_with('-'))
+    return invalid(option, "\"" + word + "\" is not a number");
+  return number;
+}
+
 Result<std::string> message_id(std::string const& word) {
-  if (word.empty() || word.size() > 19 ||
-      !std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; }))
+  if (!number_input("ID", word))
     return invalid("ID", "\"" + word + "\" is not a message's number; agent-runner messages lists them");
   return word;
 }

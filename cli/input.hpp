@@ -14,6 +14,8 @@ namespace ar::cli {
 Result<std::string> text_input(std::string const& word);
 /// "42" for a message.
 Result<std::string> message_id(std::string const& word);
+/// Digits alone, up to 2^63 - 1; the error names the option.
+Result<std::int64_t> number_input(char const* option, std::string const& word);
 /// {"K": "V"} from K=V words.
 Result<json> environment_input(std::vector<std::string> const& words);
 /// Sets object[name] when there is a value.

@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <charconv>
 #include <utility>
 
 namespace ar::daemon {
@@ -16,7 +17,12 @@ namespace {
 constexpr auto kLaunchAgain = 2s;  ///< after a failure that may pass by itself
 
 /// Nobody else's, and none that could be guessed.
-adapters::ProcessMark new_process_mark() { return std::stoull(random_hex(7), nullptr, 16) + 1; }
+adapters::ProcessMark new_process_mark() {
+  auto const digits = random_hex(7);
+  adapters::ProcessMark mark = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), mark, 16);
+  return mark + 1;
+}
 }
 
 awaitable<Result<void>> Agent::check_launch() const {

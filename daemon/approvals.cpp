@@ -1,5 +1,7 @@
 #include "daemon/approvals.hpp"
 
+#include "daemon/journal_row.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -33,6 +35,14 @@ Error no_such_approval(std::int64_t id) {
                    "there is no approval " + std::to_string(id) + "; `agent-runner approvals` lists the pending ones");
 }
 
+/// Rows of the journal: id and record.
+using Records = std::vector<std::pair<std::int64_t, std::string>>;
+std::optional<Approval> read_approval(std::int64_t id, std::string const& record) {
+  auto approval = read_row(record, "approval " + std::to_string(id), approval_from_journal);
+  if (approval) approval->id = id;
+  return approval;
+}
+
 Error already_decided(Approval const& approval) { return conflict("already_decided", outcome_text(approval)); }
 
 }  // namespace
@@ -44,7 +54,7 @@ awaitable<Result<void>> Approvals::load(int retention_days) {
   auto const oldest = to_millis(wall_now()) - std::int64_t{retention_days} * 86'400'000;
   struct Found {
     std::int64_t last = 0;
-    std::vector<std::pair<std::int64_t, std::string>> records;
+    Records records;
   };
   auto query = [oldest](Database& db) -> Result<Found> {
     Found found;
@@ -64,8 +74,8 @@ awaitable<Result<void>> Approvals::load(int retention_days) {
   if (!found) co_return found.error();
   last_id_ = found->last;
   for (auto const& [id, record] : found->records)
-    read_row("approval " + std::to_string(id),
-             [&] { entries_.emplace(id, Entry{approval_from_journal(json::parse(record))}); });
+    if (auto approval = read_approval(id, record))
+      entries_.emplace(id, Entry{std::move(*approval)});
   co_return Result<void>();
 }
 
@@ -109,6 +119,7 @@ void Approvals::asked(std::string const& agent, std::string const& provider_sess
   approval.agent = agent;
   approval.provider_session = provider_session;
   approval.request = std::move(request);
+  if (auto& input = approval.request.input; deeper_than(input, kMostInside)) input = {{"text", to_text(input)}};
   approval.created_at = wall_now();
   if (may_ask && policy_.deadline.count() > 0) approval.deadline = approval.created_at + policy_.deadline;
   json data = {{"id", approval.id},
@@ -222,7 +233,9 @@ awaitable<Result<Approval>> Approvals::stored(std::int64_t id) {
   };
   auto record = co_await journal_.read(std::move(query));
   if (!record) co_return record.error();
-  co_return approval_from_journal(json::parse(*record));
+  auto approval = read_approval(id, *record);
+  if (!approval) co_return internal("approval_damaged", "the record of approval " + std::to_string(id) + " is damaged");
+  co_return std::move(*approval);
 }
 
 awaitable<Result<json>> Approvals::show(std::int64_t id) {
@@ -236,23 +249,22 @@ awaitable<Result<json>> Approvals::list(Filter filter) {
     co_return invalid("status", "there is no status \"" + adapters::one_line(*filter.status) +
                                     "\"; use pending, approved, approved-session, denied, aborted, answered, expired "
                                     "or withdrawn");
-  auto query = [filter](Database& db) -> Result<std::vector<std::string>> {
+  auto query = [filter](Database& db) -> Result<Records> {
     auto& rows = db.prepare(
-                       "SELECT record FROM approvals WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR status = ?2) AND "
+                       "SELECT id, record FROM approvals WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR status = ?2) AND "
                        "(?3 = '' OR agent = ?3) ORDER BY id DESC LIMIT ?4")
                      .bind(filter.before, filter.status.value_or(""), filter.agent.value_or(""), filter.limit);
-    std::vector<std::string> records;
-    while (rows.step()) records.push_back(rows.text(0));
+    Records records;
+    while (rows.step()) records.emplace_back(rows.integer(0), rows.text(1));
     return records;
   };
   auto records = co_await journal_.read(std::move(query));
   if (!records) co_return records.error();
   json answer = {{"approvals", json::array()}};
-  for (auto const& record : *records) {
-    auto const approval = approval_from_journal(json::parse(record));
-    answer["approvals"].push_back(to_json(approval));
-    if (static_cast<int>(records->size()) == filter.limit) answer["nextCursor"] = approval.id;
-  }
+  for (auto const& [id, record] : *records)
+    if (auto const approval = read_approval(id, record))
+      answer["approvals"].push_back(to_json(*approval));
+  if (static_cast<int>(records->size()) == filter.limit) answer["nextCursor"] = records->back().first;
   co_return ok(std::move(answer));
 }
 

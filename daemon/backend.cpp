@@ -1,4 +1,5 @@
 #include "daemon/backend.hpp"
+#include "daemon/journal_row.hpp"
 
 #include "base/ids.hpp"
 #include "base/suggest.hpp"
@@ -187,19 +188,21 @@ awaitable<Result<json>> DaemonBackend::attach(std::string id, bool read_only) {
 awaitable<Result<json>> DaemonBackend::turns(std::string id, Page page) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  auto query = [id, page](Database& db) -> Result<std::vector<std::string>> {
+  auto query = [id, page](Database& db) -> Result<std::vector<std::pair<std::int64_t, std::string>>> {
     auto& rows =
         db.prepare(
-              "SELECT record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number DESC LIMIT ?3")
+              "SELECT number, record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number DESC LIMIT ?3")
             .bind(id, page.cursor, page.limit);
-    std::vector<std::string> found;
-    while (rows.step()) found.push_back(rows.text(0));
+    std::vector<std::pair<std::int64_t, std::string>> found;
+    while (rows.step()) found.emplace_back(rows.integer(0), rows.text(1));
     return found;
   };
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();
   json list = json::array();
-  for (auto const& row : *rows) list.push_back(json::parse(row));
+  for (auto const& [number, record] : *rows)
+    if (auto turn = read_row(record, "turn " + std::to_string(number) + " of agent " + id, [](json const& t) { return t; }))
+      list.push_back(std::move(*turn));
   json answer = {{"turns", std::move(list)}};
   co_return ok(std::move(answer));
 }

@@ -1,6 +1,7 @@
 // The backend's part about messages: who may see which, their life, and waiting for it.
 #include "base/suggest.hpp"
 #include "daemon/backend.hpp"
+#include "daemon/journal_row.hpp"
 #include "relay/message_json.hpp"
 #include "relay/message_rules.hpp"
 
@@ -186,8 +187,11 @@ awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DaemonBackend::deli
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();
   std::map<std::int64_t, std::map<std::string, Delivery>> found;
-  for (auto const& [id, agent, record] : *rows)
-    found[id].insert_or_assign(agent, delivery_from_journal(json::parse(record)));
+  for (auto const& [id, agent, record] : *rows) {
+    auto const whose = "message " + std::to_string(id) + " at agent " + agent;
+    if (auto delivery = read_row(record, whose, delivery_from_journal))
+      found[id].insert_or_assign(agent, std::move(*delivery));
+  }
   // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
   for (auto const& [name, agent] : supervisor_.agents())
     for (auto const id : messages)

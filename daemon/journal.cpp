@@ -71,16 +71,6 @@ bool is_bug(Error const& error) { return error.code == "database_error"; }
 
 }  // namespace
 
-bool read_row(std::string const& row, std::function<void()> const& read) {
-  try {
-    read();
-    return true;
-  } catch (std::exception const& e) {
-    spdlog::error("the journal's row of {} cannot be read and is left as it is: {}", row, e.what());
-    return false;
-  }
-}
-
 Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesystem::path const& file,
                                                TaskGroup::OnDeath on_death) {
   auto database = Database::open(file, kMigrations, true);

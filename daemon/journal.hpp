@@ -20,10 +20,6 @@
 
 namespace ar::daemon {
 
-/// Runs `read`, which turns a row's text into what it stands for. A row that cannot be read is named in the log and left
-/// as it is: the others do not suffer for it. False then.
-bool read_row(std::string const& row, std::function<void()> const& read);
-
 class Journal {
  public:
   /// Errors: as Database::open. `on_death`: nothing is written any more.

@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/suggest.hpp"
+#include "daemon/journal_row.hpp"
 #include "daemon/memory_watch.hpp"
 #include "daemon/profile.hpp"
 
@@ -42,22 +43,22 @@ void add_usual(char const* variable, std::vector<std::string>& list) {
 Result<std::vector<StoredAgent>> read_agents(Database& db) {
   std::vector<StoredAgent> stored;
   auto& rows = db.prepare("SELECT id, spec, state, record FROM agents ORDER BY id").bind();
-  while (rows.step())
-    read_row("agent " + rows.text(0), [&] {
-      stored.push_back({spec_from_journal(json::parse(rows.text(1))),
-                        agent_state_from(rows.text(2)).value_or(AgentState::stopped),
-                        agent_record_from(json::parse(rows.text(3))),
-                        {},
-                        {}});
-    });
+  while (rows.step()) {
+    auto const id = rows.text(0);
+    auto spec = read_row(rows.text(1), "agent " + id, spec_from_journal);
+    auto record = read_row(rows.text(3), "agent " + id, agent_record_from);
+    if (!spec || !record) continue;
+    spec->id = id;
+    auto const state = agent_state_from(rows.text(2)).value_or(AgentState::stopped);
+    stored.push_back({std::move(*spec), state, std::move(*record), {}, {}});
+  }
   for (auto& agent : stored) {
     auto& deliveries = db.prepare("SELECT message, open, record FROM deliveries WHERE agent = ?1").bind(agent.spec.id);
     while (deliveries.step()) {
-      auto const message = deliveries.integer(0);
-      agent.known.push_back(message);
+      agent.known.push_back(deliveries.integer(0));
       if (deliveries.integer(1) == 0) continue;
-      read_row("message " + std::to_string(message) + "'s delivery to " + agent.spec.id,
-               [&] { agent.open.push_back(delivery_from_journal(json::parse(deliveries.text(2)))); });
+      auto const whose = "message " + std::to_string(deliveries.integer(0)) + " at agent " + agent.spec.id;
+      if (auto open = read_row(deliveries.text(2), whose, delivery_from_journal)) agent.open.push_back(std::move(*open));
     }
   }
   return stored;
@@ -288,7 +289,8 @@ awaitable<void> Supervisor::discard_cut_off() {
     Cut cut;
     auto& rows = db.prepare("SELECT name, value FROM facts WHERE name LIKE ?1 || '%'").bind(kWorktreeFact);
     while (rows.step())
-      cut.emplace_back(rows.text(0).substr(kWorktreeFact.size()), workspace_from(json::parse(rows.text(1))));
+      if (auto workspace = read_row(rows.text(1), rows.text(0), workspace_from))
+        cut.emplace_back(rows.text(0).substr(kWorktreeFact.size()), std::move(*workspace));
     return cut;
   };
   auto cut = co_await services_.journal.read(std::move(query));

@@ -1,6 +1,7 @@
 #include "relay/message_rules.hpp"
 
 #include "base/ids.hpp"
+#include "base/read_json.hpp"
 
 #include <algorithm>
 #include <array>
@@ -55,6 +56,9 @@ Result<void> check_word(char const* field, std::string_view text, std::size_t mo
 
 Result<std::string> object_text(char const* field, json const& value, std::size_t most) {
   if (!value.is_object()) return invalid(field, std::string(field) + " must be an object, not " + value.type_name());
+  if (deeper_than(value, kMostInside))
+    return invalid(field, std::string(field) + " is nested deeper than " + std::to_string(kMostInside) +
+                              " levels; send it flatter, or as an attachment");
   std::string text;
   try {
     text = value.dump();

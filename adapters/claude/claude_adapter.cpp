@@ -18,14 +18,14 @@ AdapterFacts make_facts() {
   AdapterFacts facts;
   facts.name = "claude";
   facts.default_tags = {"claude"};
-  facts.capabilities = json::parse(R"({
+  facts.capabilities = R"({
     "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
     "model": {"provider": "anthropic", "source": "provider", "confidence": "unknown"},
     "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
     "context": {"stats": {"source": "statusline", "confidence": "reported"}, "compact": true, "clear": true, "inject": true},
     "approvals": {"permission": true, "question": true},
     "terminal": {"attach": {"create": false, "read": true, "write": true, "detach": true}}
-  })");
+  })"_json;
   return facts;
 }
 

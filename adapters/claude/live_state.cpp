@@ -50,10 +50,10 @@ std::string project_folder(std::string const& path) {
 }  // namespace
 
 std::optional<LiveState> parse_live_state(std::string_view text) {
-  auto const record = json::parse(text, nullptr, false);
-  if (!record.is_object()) return std::nullopt;
+  auto const record = parse_object(text);
+  if (!record) return std::nullopt;
   LiveState state;
-  auto const status = text_at(record, "status");
+  auto const status = text_at(*record, "status");
   if (status.empty()) return std::nullopt;
   if (status == "idle")
     state.status = LiveState::Status::idle;
@@ -63,9 +63,9 @@ std::optional<LiveState> parse_live_state(std::string_view text) {
     state.status = LiveState::Status::waiting;
   else if (status == "shell")
     state.status = LiveState::Status::shell;
-  state.waiting_for = text_at(record, "waitingFor");
-  state.session_id = text_at(record, "sessionId");
-  state.version = text_at(record, "version");
+  state.waiting_for = text_at(*record, "waitingFor");
+  state.session_id = text_at(*record, "sessionId");
+  state.version = text_at(*record, "version");
   return state;
 }
 

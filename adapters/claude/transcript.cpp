@@ -127,11 +127,12 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
       !has("[Request interrupted by user") && !has("\"turn_duration\"") && !has("\"stop_hook_summary\"") &&
       !has("\"promptSource\""))
     return;
-  auto record = json::parse(text, nullptr, false);
-  if (!record.is_object()) {
+  auto const parsed = parse_object(text);
+  if (!parsed) {
     ++junk_;
     return;
   }
+  auto const& record = *parsed;
   auto const type = text_at(record, "type");
   if (type == "user")
     read_user(record, facts);

@@ -30,14 +30,14 @@ AdapterFacts make_facts() {
   AdapterFacts facts;
   facts.name = "codex";
   facts.default_tags = {"codex"};
-  facts.capabilities = json::parse(R"({
+  facts.capabilities = R"({
     "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
     "model": {"provider": "openai", "source": "provider", "confidence": "reported"},
     "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
     "context": {"stats": {"source": "api", "confidence": "reported"}, "compact": true, "clear": true, "inject": true},
     "approvals": {"permission": true, "question": true},
     "terminal": {"attach": {"create": false, "read": true, "write": true, "detach": true}}
-  })");
+  })"_json;
   return facts;
 }
 

@@ -100,14 +100,14 @@ class WebSocketConnection final : public Connection, public std::enable_shared_f
         close(socket_->why());
         co_return;
       }
-      auto const frame = json::parse(*text, nullptr, false);
+      auto const frame = parse_object(*text);
       // It might have been an answer or a proof: start again and look, rather than go on without it.
-      if (!frame.is_object()) {
+      if (!frame) {
         close("it sent " + std::to_string(text->size()) + " bytes that are not a JSON object");
         co_return;
       }
       try {
-        take(frame);
+        take(*frame);
       } catch (json::exception const& fault) {  // of another shape than we know: rather start again than be deaf
         close(std::string("it sent what cannot be read (") + fault.what() + ")");
       }

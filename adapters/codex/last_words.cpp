@@ -69,7 +69,8 @@ std::string last_words(std::string_view log, std::vector<std::string> const& sec
     for (auto at = words.find(secret); secret.size() >= kShortestSecret && at != words.npos; at = words.find(secret))
       words.replace(at, secret.size(), kHidden);
   words = without_credentials(without_keys(words));
-  if (!is_utf8(words)) words = json::parse(to_text(words)).get<std::string>();
+  if (!is_utf8(words))
+    if (auto const clean = parse_json(to_text(words))) words = clean->get<std::string>();
   if (words.size() <= kLongest) return words;
   words.resize(kLongest - 3);
   while (!is_utf8(words)) words.pop_back();

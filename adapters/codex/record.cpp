@@ -76,17 +76,15 @@ std::string taken_nonce(std::string_view line) {
   // Most lines are neither: looked through as text, without parsing megabytes of tool output.
   bool const item = line.find("\"client_id\":\"ar-") != std::string_view::npos;
   if (!item && line.find("[agent-runner ") == std::string_view::npos) return {};
-  auto const record = json::parse(line, nullptr, false);
-  if (!record.is_object()) return {};
-  auto const payload = record.find("payload");
-  if (payload == record.end() || !payload->is_object()) return {};
-  auto const type = text_at(record, {"type"});
-  if (type == "event_msg" && text_at(*payload, {"type"}) == "item_completed" &&
-      text_at(*payload, {"item", "type"}) == "UserMessage")
-    return nonce_of(text_at(*payload, {"item", "client_id"}));
-  if (type != "response_item" || text_at(*payload, {"type"}) != "message" || text_at(*payload, {"role"}) != "user")
-    return {};
-  auto const words = words_of(*payload);
+  auto const record = parse_object(line);
+  if (!record) return {};
+  auto const& payload = object_at(*record, "payload");
+  auto const type = text_at(*record, "type");
+  if (type == "event_msg" && text_at(payload, "type") == "item_completed" &&
+      text_at(payload, {"item", "type"}) == "UserMessage")
+    return nonce_of(text_at(payload, {"item", "client_id"}));
+  if (type != "response_item" || text_at(payload, "type") != "message" || text_at(payload, "role") != "user") return {};
+  auto const words = words_of(payload);
   auto const nonces = nonces_in(std::string_view(words).substr(0, 64));
   if (nonces.empty() || !words.starts_with(envelope_mark(nonces.front())) ||
       !words.ends_with("[end " + nonces.front() + "]"))
@@ -110,19 +108,21 @@ std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file, std::vec
     auto const has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
     if (is_deed(text)) did_nothing = false;
     if (!ours && !has("\"task_started\"") && !has("\"task_complete\"") && !has("\"turn_aborted\"")) return;
-    auto const record = json::parse(text, nullptr, false);
-    auto const turn = text_at(record, {"payload", "turn_id"});
-    auto const type = text_at(record, {"payload", "type"});
+    auto const record = parse_object(text);
+    if (!record) return;
+    auto const& payload = object_at(*record, "payload");
+    auto const turn = text_at(payload, "turn_id");
+    auto const type = text_at(payload, "type");
     if (ours) {
       wanted = turn.empty() ? running : turn;
       end.reset();
-    } else if (text_at(record, {"type"}) != "event_msg") {
+    } else if (text_at(*record, "type") != "event_msg") {
       return;
     } else if (type == "task_started") {
       running = turn;
       did_nothing = true;
     } else if (auto const whose = turn.empty() ? running : turn; !wanted.empty() && whose == wanted) {
-      if (type == "task_complete") end = end_of(record.at("payload"));
+      if (type == "task_complete") end = end_of(payload);
       if (end) end->did_nothing = did_nothing && whose == running;
       if (type == "turn_aborted") end = TurnEnded{TurnEnded::Outcome::interrupted, {}, {}, "the turn was interrupted"};
     }

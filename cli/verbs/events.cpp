@@ -52,9 +52,13 @@ Result<int> follow(Context& context, std::string const& path, Events const& opti
 constexpr auto kNewest = "50";
 
 Result<int> events(Context& context, Events const& options) {
-  if (options.count)
-    if (auto const count = message_id(*options.count); !count)
+  std::size_t count = 0;
+  if (options.count) {
+    auto const given = number_input("-n", *options.count);
+    if (!given)
       return invalid("-n", "\"" + *options.count + "\" is not a number of events; use one from 1 on");
+    count = static_cast<std::size_t>(*given);
+  }
   if (options.from)
     if (auto const cursor = message_id(*options.from); !cursor)
       return invalid("--from", "\"" + *options.from + "\" is not a cursor; it is the number of the last event seen");
@@ -64,7 +68,7 @@ Result<int> events(Context& context, Events const& options) {
   if (options.follow) return follow(context, path, options);
   auto const print = [&](json const& event) { print_event(context, event, options.agent.has_value()); };
   auto cursor = options.from.value_or("");
-  std::size_t const most = options.from && options.count ? std::stoull(*options.count) : 0;
+  std::size_t const most = options.from ? count : 0;
   if (!options.from) {
     auto const newest = (*api)->get(path + "?limit=1000&last=" + options.count.value_or(kNewest));
     if (!newest) return newest.error();

@@ -34,9 +34,9 @@ Result<int> logs(Context& context, Logs const& options) {
   if (!paths) return paths.error();
   std::size_t most = 0;
   if (options.lines) {
-    auto const given = message_id(*options.lines);
-    if (!given) return invalid("--lines", "\"" + *options.lines + "\" is not a number");
-    most = std::stoull(*given);
+    auto const given = number_input("--lines", *options.lines);
+    if (!given) return given.error();
+    most = static_cast<std::size_t>(*given);
   }
   if (options.agent && !is_safe_name(*options.agent))
     return not_found("agent_not_found",

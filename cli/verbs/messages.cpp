@@ -49,9 +49,9 @@ struct Messages {
 Result<int> list(Context& context, Messages const& options) {
   std::size_t limit = 50;
   if (options.limit) {
-    auto const given = message_id(*options.limit);
-    if (!given) return invalid("--limit", "\"" + *options.limit + "\" is not a number");
-    limit = std::stoull(*given);
+    auto const given = number_input("--limit", *options.limit);
+    if (!given) return given.error();
+    limit = static_cast<std::size_t>(*given);
   }
   auto const api = context.api();
   if (!api) return api.error();

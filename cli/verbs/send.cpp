@@ -88,10 +88,9 @@ Result<int> send(Context& context, Send const& options) {
   set_if(message, "subject", options.subject);
   for (auto const& [name, value] : {std::pair{"taskId", &options.task}, std::pair{"replyTo", &options.reply_to}}) {
     if (!*value) continue;
-    auto const id = message_id(**value);
-    if (!id)
-      return invalid(name == std::string("taskId") ? "--task" : "--reply-to", "\"" + **value + "\" is not a number");
-    message[name] = std::stoll(*id);
+    auto const id = number_input(name == std::string("taskId") ? "--task" : "--reply-to", **value);
+    if (!id) return id.error();
+    message[name] = *id;
   }
   if (options.claimable) message["claimable"] = true;
   if (options.urgent) message["urgent"] = true;

@@ -15,14 +15,17 @@ std::optional<Command> find_command(Database& db, std::int64_t id) {
   command.id = id;
   command.type = row.text(0);
   command.target = row.text(1);
-  command.params = json::parse(row.text(2));
+  auto const whose = "command " + std::to_string(id);
+  auto params = row.object(2, whose);
+  if (!params) return std::nullopt;  // to do it without them would be to do something else
+  command.params = std::move(*params);
   command.status = command_status_from(row.text(3)).value_or(CommandStatus::pending);
   command.created_at = row.time(4);
   command.expires_at = row.maybe_time(5);
   Query step(db, "SELECT status, at, detail FROM command_steps WHERE command_id = ?1 ORDER BY position", id);
   while (step.step())
-    command.history.push_back(
-        {command_status_from(step.text(0)).value_or(CommandStatus::pending), step.time(1), json::parse(step.text(2))});
+    command.history.push_back({command_status_from(step.text(0)).value_or(CommandStatus::pending), step.time(1),
+                               step.object(2, whose).value_or(json::object())});
   return command;
 }
 
@@ -76,7 +79,8 @@ Result<std::vector<Command>> commands_for(Database& db, std::vector<std::string>
   std::vector<Command> open;
   Query row(db, "SELECT id FROM commands WHERE ended = 0 AND target IN (SELECT value FROM json_each(?1)) ORDER BY id",
             json(targets).dump());
-  while (row.step()) open.push_back(*find_command(db, row.integer(0)));
+  while (row.step())
+    if (auto command = find_command(db, row.integer(0))) open.push_back(std::move(*command));
   return open;
 }
 
@@ -86,7 +90,7 @@ Result<Command> update_command(Database& db, Moment now, std::int64_t id, Comman
   Transaction transaction(db);
   auto before = find_command(db, id);
   if (!before) return unknown_command(id);
-  bool const repeated = before->status == status && (is_end(status) || before->history.back().detail == detail);
+  bool const repeated = before->status == status && (is_end(status) || (!before->history.empty() && before->history.back().detail == detail));
   if (repeated) return std::move(*before);
   if (is_end(before->status) || status < before->status)
     return conflict("command_backwards", "command " + std::to_string(id) + " is " +

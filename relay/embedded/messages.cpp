@@ -69,7 +69,7 @@ Message load_message(Database& db, MessageId id) {
     message.kind = row.text(2);
     message.subject = row.maybe_text(3);
     message.body = row.text(4);
-    message.payload = json::parse(row.text(5));
+    message.payload = row.object(5, "message " + std::to_string(id)).value_or(json::object());
     message.claimable = row.boolean(6);
     message.reply_to = row.maybe_integer(7);
     message.created_at = row.time(8);
@@ -246,7 +246,8 @@ bool names_task(Database& db, std::vector<std::string> const& agents, std::vecto
                 std::int64_t id) {
   return Query(
              db,
-             "SELECT 1 FROM messages m WHERE json_extract(m.payload, '$.taskId') = ?3"
+             "SELECT 1 FROM messages m"
+             " WHERE CASE WHEN json_valid(m.payload) THEN json_extract(m.payload, '$.taskId') END = ?3"
              " AND (m.sender IN (SELECT value FROM json_each(?1)) OR m.recipient IN (SELECT value FROM json_each(?2))"
              " OR m.id IN (SELECT message_id FROM reads WHERE agent_id IN (SELECT value FROM json_each(?1)))) LIMIT 1",
              json(agents).dump(), json(addresses).dump(), id)

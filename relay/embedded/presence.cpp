@@ -17,7 +17,7 @@ Result<std::string> merged_meta(Database& db, std::string const& agent_id, json 
   if (auto const good = object_text("meta", fresh, kMaxMetaBytes); !good) return good.error();
   Query row(db, "SELECT meta FROM agents WHERE id = ?1", agent_id);
   if (!row.step()) return not_found("unknown_agent", "agent \"" + agent_id + "\" is not on the bus; register it first");
-  auto meta = json::parse(row.text(0));
+  auto meta = row.object(0, "agent " + agent_id).value_or(json::object());
   meta.update(fresh);
   return object_text("meta", meta, kMaxMetaBytes);
 }
@@ -80,14 +80,18 @@ Result<std::vector<Presence>> agents(Database& db, Moment now) {
   while (row.step()) {
     Presence one;
     one.identity.agent_id = row.text(0);
+    auto const whose = "agent " + one.identity.agent_id;
+    auto tags = row.texts(2, whose);
+    auto capabilities = row.texts(3, whose);
+    if (!tags || !capabilities) continue;  // until it registers again
     one.identity.label = row.text(1);
-    one.identity.tags = json::parse(row.text(2)).get<std::vector<std::string>>();
-    one.identity.capabilities = json::parse(row.text(3)).get<std::vector<std::string>>();
+    one.identity.tags = std::move(*tags);
+    one.identity.capabilities = std::move(*capabilities);
     one.identity.narrow = row.boolean(4);
     one.instance_id = row.text(5);
     one.status = row.text(6);
     one.ready = row.boolean(7);
-    one.meta = json::parse(row.text(8));
+    one.meta = row.object(8, whose).value_or(json::object());
     one.registered_at = row.time(9);
     one.last_heartbeat = row.time(10);
     one.stale = now.steady - one.last_heartbeat > kMissedUntilStale * kHeartbeat;

@@ -16,7 +16,7 @@ std::optional<Task> find_task(Database& db, std::int64_t id) {
   task.id = id;
   task.status = task_status_from(row.text(0)).value_or(TaskStatus::open);
   task.body = row.text(1);
-  task.metadata = json::parse(row.text(2));
+  task.metadata = row.object(2, "task " + std::to_string(id)).value_or(json::object());
   task.set_by = row.text(3);
   task.updated_at = row.time(4);
   return task;

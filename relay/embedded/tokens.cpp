@@ -17,12 +17,15 @@ struct Stored {
   std::optional<milliseconds> lifetime;
 };
 
-Stored stored_in(Query& row) {
+/// Nothing for a damaged one: without its list of agents it would be good for any.
+std::optional<Stored> stored_in(Query& row) {
   Stored stored;
   stored.info.jti = row.text(0);
   stored.info.profile = row.text(1);
-  stored.info.scope.agent_ids = json::parse(row.text(2)).get<std::vector<std::string>>();
-  stored.info.scope.rights = json::parse(row.text(3)).get<std::vector<std::string>>();
+  auto agents = row.texts(2, "token " + stored.info.jti);
+  auto rights = row.texts(3, "token " + stored.info.jti);
+  if (!agents || !rights) return std::nullopt;
+  stored.info.scope = {std::move(*agents), std::move(*rights)};
   if (auto const lifetime = row.maybe_integer(4)) stored.lifetime = milliseconds(*lifetime);
   stored.info.expires_at = row.maybe_time(5);
   stored.info.revoked = row.boolean(6);
@@ -36,7 +39,9 @@ Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
             "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked, family FROM tokens WHERE hash = ?1",
             sha256_hex(token));
   if (!row.step()) return unauthorized("the token is not known here; get a new one");
-  auto stored = stored_in(row);
+  auto const read = stored_in(row);
+  if (!read) return unauthorized("what the token may do is damaged on the disk; get a new one");
+  auto const& stored = *read;
   if (stored.info.revoked) {
     auto error = unauthorized("token " + stored.info.jti + " has been revoked; get a new one");
     error.code = kRevokedToken;
@@ -108,7 +113,8 @@ Result<std::vector<TokenInfo>> tokens(Database& db) {
   Query row(db,
             "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked, family FROM tokens"
             " ORDER BY revoked, expires_at, jti");
-  while (row.step()) all.push_back(stored_in(row).info);
+  while (row.step())
+    if (auto stored = stored_in(row)) all.push_back(std::move(stored->info));
   return all;
 }
 

@@ -1,6 +1,7 @@
 // Attached bytes in parts on subjects of their own, named by their SHA-256; long bodies of messages are kept so too.
 // (The client library has no object store.) What describes them is written last: who finds it finds every part.
 #include "base/ids.hpp"
+#include "base/read_json.hpp"
 #include "relay/message_rules.hpp"
 #include "relay/nats/core.hpp"
 
@@ -21,22 +22,20 @@ Error unknown_attachment(std::string const& id) {
 bool is_digest(std::string_view id) {
   return id.size() == 64 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
+std::size_t parts_of(std::size_t size) { return (size + kPartBytes - 1) / kPartBytes; }
 std::string part_key(std::string const& id, std::string const& part) { return id + "." + part; }
 
 std::optional<About> about_from(std::string const& id, Stored const& stored) {
-  try {
-    auto const in = json::parse(stored.data);
+  return maybe_json(stored.data, [&](json const& in) {
     About about;
     about.attachment = {id, in.at("name").get<std::string>(), in.at("size").get<std::int64_t>(),
                         in.at("type").get<std::string>()};
-    about.parts = in.at("parts").get<std::size_t>();
-    about.at = from_millis(in.at("at").get<std::int64_t>());
-    about.keep = milliseconds(in.at("keep").get<std::int64_t>());
+    about.parts = parts_of(static_cast<std::size_t>(std::max<std::int64_t>(0, about.attachment.size)));
+    about.at = time_in(in.at("at"));
+    about.keep = millis_in(in.at("keep"));
     about.sequence = stored.sequence;
     return about;
-  } catch (json::exception const&) {
-    return std::nullopt;
-  }
+  });
 }
 
 awaitable<Result<About>> find_about(Core& core, std::string id) {
@@ -68,7 +67,7 @@ awaitable<Result<Attachment>> put_attachment(Core& core, std::string name, std::
   Attachment attachment{sha256_hex(bytes), std::move(*good), static_cast<std::int64_t>(bytes.size()), media_type};
   auto const known = co_await find_about(core, attachment.id);
   if (!known && known.error().kind != ErrorKind::not_found) co_return known.error();
-  std::size_t const parts = (bytes.size() + kPartBytes - 1) / kPartBytes;
+  auto const parts = parts_of(bytes.size());
   if (!known)
     for (std::size_t part = 0; part < parts; ++part) {
       auto const done = co_await put(core, part_key(attachment.id, std::to_string(part)),
@@ -110,7 +109,7 @@ awaitable<Result<void>> forget_old_attachments(Core& core) {
   auto const info =
       co_await core.js.api("STREAM.INFO." + stream, {{"subjects_filter", core.subject(Store::attachments, "*.about")}});
   if (!info) co_return info.error();
-  auto const subjects = info->value("/state/subjects"_json_pointer, json::object());
+  auto const& subjects = object_at(object_at(*info, "state"), "subjects");
   for (auto const& [subject, count] : subjects.items()) {
     auto const id = std::string(core.names.key(Store::attachments, subject)).substr(0, 64);
     auto const stored = co_await core.js.last(stream, subject);

@@ -170,10 +170,10 @@ Result<void> Connection::connect(NatsOptions const& options) {
   if (natsConnection_GetConnectedUrl(mail_->nats, url, sizeof url) == NATS_OK) facts_.url = url;
   facts_.max_payload = natsConnection_GetMaxPayload(mail_->nats);
   auto const greeting = server_greeting(facts_.url, options.connect_timeout);
-  facts_.version = greeting.value("version", "");
-  facts_.name = greeting.value("server_name", "");
-  facts_.id = greeting.value("server_id", "");
-  facts_.tls = greeting.value("tls_required", false);
+  facts_.version = text_at(greeting, "version");
+  facts_.name = text_at(greeting, "server_name");
+  facts_.id = text_at(greeting, "server_id");
+  facts_.tls = truth_at(greeting, "tls_required");
   return {};
 }
 

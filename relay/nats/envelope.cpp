@@ -1,5 +1,7 @@
 #include "relay/nats/envelope.hpp"
 
+#include "base/read_json.hpp"
+
 namespace ar::relay::nats {
 
 std::string to_text(Envelope const& envelope) {
@@ -27,16 +29,15 @@ std::string to_text(Envelope const& envelope) {
 std::optional<Envelope> envelope_from(std::string_view text) {
   auto const line = text.find('\n');
   if (line == std::string_view::npos) return std::nullopt;
-  try {
-    auto const head = json::parse(text.substr(0, line));
+  return maybe_json(text.substr(0, line), [&](json const& head) {
     Envelope envelope;
     auto& message = envelope.message;
     message.from = head.at("from").get<std::string>();
     message.to = head.at("to").get<std::string>();
     message.kind = head.at("kind").get<std::string>();
     message.payload = head.at("payload");
-    message.created_at = from_millis(head.at("at").get<std::int64_t>());
-    envelope.keep = milliseconds(head.at("keep").get<std::int64_t>());
+    message.created_at = time_in(head.at("at"));
+    envelope.keep = millis_in(head.at("keep"));
     message.claimable = head.value("claimable", false);
     if (head.contains("subject")) message.subject = head.at("subject").get<std::string>();
     if (head.contains("replyTo")) message.reply_to = head.at("replyTo").get<MessageId>();
@@ -50,9 +51,7 @@ std::optional<Envelope> envelope_from(std::string_view text) {
     envelope.body_id = head.value("bodyId", "");
     message.body = text.substr(line + 1);
     return envelope;
-  } catch (json::exception const&) {
-    return std::nullopt;
-  }
+  });
 }
 
 }  // namespace ar::relay::nats

@@ -1,6 +1,7 @@
 #include "relay/nats/feed.hpp"
 
 #include "base/ids.hpp"
+#include "base/read_json.hpp"
 #include "relay/nats/names.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -62,8 +63,8 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
   if (!consumer_.empty()) js.drop_consumer(stream_, consumer_);
   auto const info = co_await js.stream_info(stream_);
   if (!info) co_return info.error();
-  auto const created = info->value("created", std::string());
-  auto const last = info->value("/state/last_seq"_json_pointer, std::uint64_t{0});
+  auto const created = text_at(*info, "created");
+  auto const last = static_cast<std::uint64_t>(integer_at(object_at(*info, "state"), "last_seq"));
   if ((!created_.empty() && created != created_) || last < applied_) {
     applied_ = 0;
     start_over_();
@@ -186,7 +187,7 @@ awaitable<Result<void>> Feed::catch_up(JetStream& js, milliseconds limit) {
     next_question_.reset();
     auto const info = co_await js.stream_info(stream_);
     if (info)
-      mine->last = info->value("/state/last_seq"_json_pointer, std::uint64_t{0});
+      mine->last = static_cast<std::uint64_t>(integer_at(object_at(*info, "state"), "last_seq"));
     else
       mine->last = info.error();
   } else {

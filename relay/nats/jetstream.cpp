@@ -1,5 +1,7 @@
 #include "relay/nats/jetstream.hpp"
 
+#include "base/read_json.hpp"
+
 namespace ar::relay::nats {
 namespace {
 
@@ -31,14 +33,15 @@ Error full_error(std::string const& subject, std::string const& words) {
 }
 
 Error error_from(json const& error, std::string const& subject) {
-  auto const number = error.value("err_code", 0);
-  auto const words = error.value("description", std::string("no description"));
+  auto const number = integer_at(error, "err_code");
+  auto const said = text_at(error, "description");
+  auto const words = said.empty() ? std::string("no description") : said;
   if (number == kWrongSequence || number == kWrongLastMessage)
     return conflict("wrong_revision", "another writer was quicker on " + subject);
   bool const gone =
       number == kDeleteFailed && (words.find("no message") != std::string::npos || words == "deleted message");
   if (number == kNoMessage || number == kSequenceNotFound || number == kNoStream || gone ||
-      error.value("code", 0) == 404)
+      integer_at(error, "code") == 404)
     return not_found("nats_not_found", words);
   if (number == kClusterAway || number == kClusterNoLeader || number == kStreamOffline)
     return no_leader(subject, words);
@@ -96,7 +99,7 @@ awaitable<Result<Published>> JetStream::publish(Publication publication) {
     co_return answer.error();
   }
   if (full_ == stream_of(subject)) storage_.clear();
-  co_return Published{answer->value("seq", std::uint64_t{0}), answer->value("duplicate", false)};
+  co_return Published{static_cast<std::uint64_t>(integer_at(*answer, "seq")), truth_at(*answer, "duplicate")};
 }
 
 void JetStream::bound(std::string const& stream, std::string const& subject, std::int64_t max_bytes) {
@@ -109,7 +112,7 @@ void JetStream::bound(std::string const& stream, std::string const& subject, std
 awaitable<Result<void>> JetStream::check_room(Bound bound, std::string const& subject, std::size_t size) {
   auto const info = co_await stream_info(bound.stream);
   if (!info) co_return info.error();
-  auto const used = object_at(*info, "state").value("bytes", std::int64_t{0});
+  auto const used = integer_at(object_at(*info, "state"), "bytes");
   if (used + static_cast<std::int64_t>(size) + kSpare > bound.max_bytes)
     co_return full_error(subject, "maximum bytes reached (" + std::to_string(used) + " of " +
                                       std::to_string(bound.max_bytes) + ", " + std::to_string(kSpare) + " stay free)");

@@ -1,5 +1,7 @@
 #include "relay/nats/lease.hpp"
 
+#include "base/read_json.hpp"
+
 #include <array>
 
 namespace ar::relay::nats {
@@ -35,8 +37,7 @@ json to_json(Lease const& lease) {
 }
 
 std::optional<Lease> lease_from(std::string_view text) {
-  try {
-    auto const in = json::parse(text);
+  auto const read = [](json const& in) -> std::optional<Lease> {
     Lease lease;
     auto const state = std::ranges::find(kStates, in.at("state").get<std::string>());
     if (state == kStates.end()) return std::nullopt;
@@ -44,18 +45,17 @@ std::optional<Lease> lease_from(std::string_view text) {
     lease.deliveries = in.at("deliveries").get<int>();
     lease.holder = in.value("holder", "");
     lease.token_hash = in.value("token", "");
-    lease.until = from_millis(in.value("until", std::int64_t{0}));
-    if (in.contains("notBefore")) lease.not_before = from_millis(in.at("notBefore").get<std::int64_t>());
+    lease.until = time_in(in.value("until", json(0)));
+    if (in.contains("notBefore")) lease.not_before = time_in(in.at("notBefore"));
     lease.last = in.value("last", false);
-    lease.dead_at = from_millis(in.value("deadAt", std::int64_t{0}));
-    if (in.contains("keptSince")) lease.kept_since = from_millis(in.at("keptSince").get<std::int64_t>());
+    lease.dead_at = time_in(in.value("deadAt", json(0)));
+    if (in.contains("keptSince")) lease.kept_since = time_in(in.at("keptSince"));
     lease.recipients = in.value("recipients", std::vector<std::string>{});
     if (in.contains("reads"))
-      for (auto const& [agent, at] : in.at("reads").items()) lease.reads[agent] = from_millis(at.get<std::int64_t>());
+      for (auto const& [agent, at] : in.at("reads").get_ref<json::object_t const&>()) lease.reads[agent] = time_in(at);
     return lease;
-  } catch (json::exception const&) {
-    return std::nullopt;
-  }
+  };
+  return maybe_json(text, read).value_or(std::nullopt);
 }
 
 }  // namespace ar::relay::nats

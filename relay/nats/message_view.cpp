@@ -1,5 +1,6 @@
 #include "relay/nats/message_view.hpp"
 
+#include "base/read_json.hpp"
 #include "relay/nats/names.hpp"
 
 #include <algorithm>
@@ -41,8 +42,8 @@ void MessageView::take_state(std::string_view key, std::string_view data, std::u
   auto& entry = entries_[id];
   bool const fresh = sequence > entry.last_state;
   entry.last_state = std::max(entry.last_state, sequence);
-  try {
-    if (what == "lease") {
+  // What cannot be read was not written by us.
+  if (what == "lease") {
       if (sequence <= entry.lease_revision) return;
       auto lease = lease_from(data);
       if (!lease) return;
@@ -61,28 +62,28 @@ void MessageView::take_state(std::string_view key, std::string_view data, std::u
       index(id, entry);
       auto const now_free = settled(entry.lease, now);
       if (now_free.state == LeaseState::free && !now_free.not_before && (!was_free || requeued)) announce_(id);
-    } else if (what.starts_with("read.")) {
-      if (!fresh) return;
-      auto const in = json::parse(data);
-      auto const agent = in.at("agent").get<std::string>();
-      entry.reads.try_emplace(agent, ReadMark{from_millis(in.at("at").get<std::int64_t>()), sequence});
-      of_agent_[agent].insert(id);
-      asking_[agent].insert(id);
-      index(id, entry);
-    } else if (what.starts_with("reaction.")) {
-      if (!fresh) return;
-      auto const in = json::parse(data);
-      entry.reactions.emplace_back(sequence,
-                                   Reaction{id, in.at("by").get<std::string>(), in.at("word").get<std::string>(),
-                                            from_millis(in.at("at").get<std::int64_t>())});
-    } else if (what.starts_with("waived.")) {
-      entry.waived.insert(json::parse(data).at("agent").get<std::string>());
-    } else if (what == "outline") {
-      entry.outlined = true;
-      take_message(id, data);
-    }
-  } catch (json::exception const&) {
-    return;  // not written by us
+  } else if (what.starts_with("read.")) {
+    if (!fresh) return;
+    auto const read = [](json const& in) { return std::pair(in.at("agent").get<std::string>(), time_in(in.at("at"))); };
+    auto const mark = maybe_json(data, read);
+    if (!mark) return;
+    auto const& [agent, at] = *mark;
+    entry.reads.try_emplace(agent, ReadMark{at, sequence});
+    of_agent_[agent].insert(id);
+    asking_[agent].insert(id);
+    index(id, entry);
+  } else if (what.starts_with("reaction.")) {
+    if (!fresh) return;
+    auto reaction = maybe_json(data, [id](json const& in) {
+      return Reaction{id, in.at("by").get<std::string>(), in.at("word").get<std::string>(), time_in(in.at("at"))};
+    });
+    if (reaction) entry.reactions.emplace_back(sequence, std::move(*reaction));
+  } else if (what.starts_with("waived.")) {
+    auto agent = maybe_json(data, [](json const& in) { return in.at("agent").get<std::string>(); });
+    if (agent) entry.waived.insert(std::move(*agent));
+  } else if (what == "outline") {
+    entry.outlined = true;
+    take_message(id, data);
   }
 }
 

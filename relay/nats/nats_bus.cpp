@@ -1,5 +1,6 @@
 #include "relay/nats/nats_bus.hpp"
 
+#include "base/read_json.hpp"
 #include "relay/nats/link.hpp"
 
 #include <utility>
@@ -151,21 +152,21 @@ class Implementation final : public NatsBus {
         out["streams"].push_back({{"name", stream}, {"problem", info.error().message}});
         continue;
       }
-      auto const state = info->value("state", json::object());
-      auto const config = info->value("config", json::object());
-      auto const last = state.value("last_seq", std::uint64_t{0});
+      auto const& state = object_at(*info, "state");
+      auto const& config = object_at(*info, "config");
+      auto const last = static_cast<std::uint64_t>(integer_at(state, "last_seq"));
       out["streams"].push_back({{"name", stream},
-                                {"messages", state.value("messages", 0)},
-                                {"bytes", state.value("bytes", std::int64_t{0})},
-                                {"maxBytes", config.value("max_bytes", std::int64_t{-1})},
-                                {"firstSequence", state.value("first_seq", std::uint64_t{0})},
+                                {"messages", integer_at(state, "messages")},
+                                {"bytes", integer_at(state, "bytes")},
+                                {"maxBytes", integer_at(config, "max_bytes", -1)},
+                                {"firstSequence", integer_at(state, "first_seq")},
                                 {"lastSequence", last},
-                                {"consumers", state.value("consumer_count", 0)},
-                                {"replicas", config.value("num_replicas", 1)}});
-      auto const cluster = info->value("cluster", json::object());
+                                {"consumers", integer_at(state, "consumer_count")},
+                                {"replicas", integer_at(config, "num_replicas", 1)}});
+      auto const& cluster = object_at(*info, "cluster");
       if (cluster.contains("leader")) out["streams"].back()["leader"] = cluster.at("leader");
       for (auto const& replica : cluster.value("replicas", json::array()))
-        if (!replica.value("current", false)) out["streams"].back()["behind"].push_back(replica.value("name", ""));
+        if (!truth_at(replica, "current")) out["streams"].back()["behind"].push_back(text_at(replica, "name"));
       for (auto const* const feed : {&core_.message_feed, &core_.state_feed, &core_.command_feed, &core_.presence_feed})
         if (feed->stream() == stream)
           out["feeds"].push_back({{"stream", stream},

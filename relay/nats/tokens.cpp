@@ -3,6 +3,7 @@
 // that, whoever renews one at the same moment. NATS's own credentials say who may use the bus at all; these say what an
 // agent may do through its daemon.
 #include "base/ids.hpp"
+#include "base/read_json.hpp"
 #include "relay/message_rules.hpp"
 #include "relay/nats/core.hpp"
 
@@ -36,8 +37,7 @@ json document_of(StoredToken const& token) {
 }
 
 std::optional<StoredToken> token_from(Stored const& stored) {
-  try {
-    auto const in = json::parse(stored.data);
+  return maybe_json(stored.data, [&](json const& in) {
     StoredToken token;
     token.revision = stored.sequence;
     token.info.jti = in.at("jti").get<std::string>();
@@ -45,12 +45,10 @@ std::optional<StoredToken> token_from(Stored const& stored) {
     token.info.scope.agent_ids = in.at("agentIds").get<std::vector<std::string>>();
     token.info.scope.rights = in.at("rights").get<std::vector<std::string>>();
     token.family = in.at("family").get<std::string>();
-    if (in.contains("lifetime")) token.lifetime = milliseconds(in.at("lifetime").get<std::int64_t>());
-    if (in.contains("expiresAt")) token.info.expires_at = from_millis(in.at("expiresAt").get<std::int64_t>());
+    if (in.contains("lifetime")) token.lifetime = millis_in(in.at("lifetime"));
+    if (in.contains("expiresAt")) token.info.expires_at = time_in(in.at("expiresAt"));
     return token;
-  } catch (json::exception const&) {
-    return std::nullopt;
-  }
+  });
 }
 
 awaitable<Result<StoredToken>> find_token(Core& core, std::string hash) {
@@ -195,7 +193,7 @@ awaitable<Result<void>> forget_old_tokens(Core& core) {
     auto const info =
         co_await core.js.api("STREAM.INFO." + stream, {{"subjects_filter", core.subject(Store::tokens, keys)}});
     if (!info) co_return info.error();
-    auto const subjects = info->value("/state/subjects"_json_pointer, json::object());
+    auto const& subjects = object_at(object_at(*info, "state"), "subjects");
     for (auto const& [subject, count] : subjects.items()) {
       auto const stored = co_await core.js.last(stream, subject);
       if (!stored) co_return stored.error();

@@ -1,5 +1,6 @@
 // Tasks and commands.
 #include "base/ids.hpp"
+#include "base/read_json.hpp"
 #include "relay/message_rules.hpp"
 #include "relay/nats/core.hpp"
 
@@ -20,18 +21,18 @@ awaitable<Result<StoredTask>> find_task(Core& core, std::int64_t id) {
   StoredTask found;
   if (!*stored) co_return found;
   found.revision = (*stored)->sequence;
-  try {
-    auto const in = json::parse((*stored)->data);
+  auto const read = [&](json const& in) {
     found.task.id = id;
     found.task.status = task_status_from(in.at("status").get<std::string>()).value_or(TaskStatus::open);
     found.task.body = in.at("body").get<std::string>();
     found.task.metadata = in.at("metadata");
     found.task.set_by = in.at("setBy").get<std::string>();
-    found.task.updated_at = from_millis(in.at("at").get<std::int64_t>());
-  } catch (json::exception const& e) {
-    co_return internal("task_damaged",
-                       "the document of task " + std::to_string(id) + " on NATS is not ours: " + e.what());
-  }
+    found.task.updated_at = time_in(in.at("at"));
+    return true;
+  };
+  if (auto const good = read_json((*stored)->data, read); !good)
+    co_return internal("task_damaged", "the document of task " + std::to_string(id) +
+                                           " on NATS is not ours: " + good.error().message);
   co_return found;
 }
 

@@ -1,5 +1,6 @@
 #include "relay/nats/work_view.hpp"
 
+#include "base/read_json.hpp"
 #include "relay/nats/names.hpp"
 
 #include <algorithm>
@@ -10,8 +11,7 @@ namespace {
 constexpr auto kStale = std::chrono::seconds(90);  // three heartbeats
 
 std::optional<Presence> presence_from(std::string_view text) {
-  try {
-    auto const in = json::parse(text);
+  return maybe_json(text, [](json const& in) {
     Presence one;
     one.identity.agent_id = in.at("agent").get<std::string>();
     one.identity.label = in.value("label", "");
@@ -22,12 +22,10 @@ std::optional<Presence> presence_from(std::string_view text) {
     one.status = in.at("status").get<std::string>();
     one.ready = in.value("ready", false);
     one.meta = in.at("meta");
-    one.registered_at = from_millis(in.at("registeredAt").get<std::int64_t>());
-    one.last_heartbeat = from_millis(in.at("heartbeatAt").get<std::int64_t>());
+    one.registered_at = time_in(in.at("registeredAt"));
+    one.last_heartbeat = time_in(in.at("heartbeatAt"));
     return one;
-  } catch (json::exception const&) {
-    return std::nullopt;
-  }
+  });
 }
 
 }  // namespace
@@ -56,8 +54,7 @@ std::string step_text(CommandStep const& step) {
 }
 
 bool CommandView::take(std::string_view nonce, std::string_view data, std::uint64_t sequence) {
-  try {
-    auto const in = json::parse(data);
+  auto const take = [&](json const& in) {
     auto const known = by_nonce_.find(nonce);
     if (known == by_nonce_.end()) {
       Command command;
@@ -65,8 +62,8 @@ bool CommandView::take(std::string_view nonce, std::string_view data, std::uint6
       command.type = in.at("type").get<std::string>();
       command.target = in.at("target").get<std::string>();
       command.params = in.at("params");
-      command.created_at = from_millis(in.at("at").get<std::int64_t>());
-      if (in.contains("expiresAt")) command.expires_at = from_millis(in.at("expiresAt").get<std::int64_t>());
+      command.created_at = time_in(in.at("at"));
+      if (in.contains("expiresAt")) command.expires_at = time_in(in.at("expiresAt"));
       command.history.push_back({CommandStatus::pending, command.created_at, json::object()});
       nonces_[command.id] = nonce;
       by_nonce_.emplace(nonce, Entry{std::move(command), sequence});
@@ -78,11 +75,10 @@ bool CommandView::take(std::string_view nonce, std::string_view data, std::uint6
     if (!status) return false;
     entry.last = sequence;
     entry.command.status = *status;
-    entry.command.history.push_back({*status, from_millis(in.at("at").get<std::int64_t>()), in.at("detail")});
-  } catch (json::exception const&) {
-    return false;  // not written by us
-  }
-  return false;
+    entry.command.history.push_back({*status, time_in(in.at("at")), in.at("detail")});
+    return false;
+  };
+  return maybe_json(data, take).value_or(false);  // what cannot be read was not written by us
 }
 
 void CommandView::clear() {

@@ -1,6 +1,11 @@
 #include "base/json.hpp"
 
+#include "base/read_json.hpp"
+
 #include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
 
 using namespace ar;
 
@@ -21,6 +26,42 @@ TEST_CASE("WhatSomebodyElseWroteNeverThrows") {
   CHECK(parse_json("{\"at\":1e400}").error().message.find("too large") != std::string::npos);
   CHECK(parse_object("{\"at\":-1e400}").error().code == "invalid_json");
   CHECK_FALSE(parse_json("\xff").has_value());
+}
+
+TEST_CASE("AFieldOfAnotherShapeIsAnErrorToo") {
+  auto const read = [](json const& in) { return in.at("at").get<std::string>() + in.value("more", ""); };
+  CHECK(*read_json(R"({"at":"x","more":"y"})", read) == "xy");
+  for (auto const* strange : {"", "[]", "7", "{}", R"({"at":7})", R"({"at":"x","more":[]})", R"({"at":1e400})"})
+    CHECK_MESSAGE(read_json(strange, read).error().code == "invalid_json", strange);
+  CHECK_FALSE(maybe_json(std::string(100'000, '['), read).has_value());
+  CHECK(integer_at({{"n", 7}}, "n") == 7);
+  CHECK(integer_at({{"n", "7"}}, "n", -1) == -1);
+  CHECK(integer_at(json::array(), "n") == 0);
+}
+
+TEST_CASE("TimesAtTheEdgeCanStillBeAddedTo") {
+  for (auto const* most : {"9223372036854775807", "18446744073709551615", "1e300"}) {
+    auto const time = time_in(*parse_json(most));
+    CHECK(time + milliseconds(INT64_MAX / 2) > time);
+    CHECK(to_iso8601(time).size() > 20);
+  }
+  CHECK(time_in(json(1'700'000'000'000)) == from_millis(1'700'000'000'000));
+  CHECK(millis_in(*parse_json("-1e300")) < milliseconds(0));
+}
+
+TEST_CASE("NoSourceParsesJsonButBaseJson") {
+  namespace fs = std::filesystem;
+  std::string found;
+  for (auto const* room : {"adapters", "base", "cli", "control", "daemon", "hooks", "plugins", "relay"})
+    for (auto const& entry : fs::recursive_directory_iterator(fs::path(AR_SOURCE_DIR) / room)) {
+      auto const extension = entry.path().extension();
+      if ((extension != ".cpp" && extension != ".hpp") || entry.path().filename() == "json.cpp") continue;
+      std::ifstream in(entry.path());
+      std::string const text(std::istreambuf_iterator<char>(in), {});
+      for (auto const* word : {"json::parse(", "json::accept(", "std::sto", "json::from_"})
+        if (text.find(word) != std::string::npos) found += entry.path().string() + ": " + word + "\n";
+    }
+  CHECK_MESSAGE(found.empty(), "use parse_json, read_json or std::from_chars, which do not throw: " << found);
 }
 
 TEST_CASE("FieldReaderNamesTheFirstWrongField") {

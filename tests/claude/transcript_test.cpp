@@ -225,6 +225,29 @@ TEST_CASE("JunkIsSkippedAndCounted") {
   CHECK(facts.back().kind == Kind::consumed);
 }
 
+TEST_CASE("ALineThatCannotBeHeldIsJunkAndThoseBehindItAreRead") {
+  auto const deep = "{\"type\":\"assistant\",\"x\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}\n";
+  auto const huge = R"({"type":"assistant","message":{"usage":1e400}})" "\n";
+  for (auto const& bad : {deep, std::string(huge)}) {
+    TranscriptReader reader;
+    std::vector<TranscriptFact> facts;
+    reader.feed(bad + line(user(envelope(kNonce))), facts);
+    CHECK(reader.junk() == 1);
+    REQUIRE(facts.size() == 1);
+    CHECK(facts.front().kind == Kind::consumed);
+  }
+}
+
+TEST_CASE("ARecordOfOtherTypesSaysNothingAndHurtsNobody") {
+  for (auto const* strange :
+       {R"({"type":"assistant","message":{"content":7,"usage":"x","model":[]}})", R"({"type":"assistant","message":[]})",
+        R"({"type":"user","promptSource":"typed","message":{"content":[7,[],{"type":"text","text":{}}]}})",
+        R"({"type":"attachment","attachment":7,"x":"\"type\":\"assistant\""})",
+        R"({"type":"attachment","attachment":{"type":"queued_command","prompt":{}},"x":"[agent-runner "})",
+        R"({"type":["assistant"],"x":"\"turn_duration\""})", R"({"type":"system","subtype":7,"y":"stop_hook_summary"})"})
+    for (auto const& fact : read_all(std::string(strange) + "\n")) CHECK(fact.nonces.empty());
+}
+
 TEST_CASE("ALineTooLongIsSkippedWithoutKeepingIt") {
   TranscriptReader reader;
   std::vector<TranscriptFact> facts;
@@ -280,8 +303,9 @@ TEST_CASE("TheLiveStateIsReadAndAHalfWrittenOneIgnored") {
   CHECK(parse_live_state(R"({"status":"busy"})")->busy());
   CHECK(parse_live_state(R"({"status":"shell"})")->at_rest());
   CHECK_FALSE(parse_live_state(R"({"status":"unheard of"})")->at_rest());
-  for (auto const* broken : {"", "{", R"({"status":)", "[]", R"({"status":7})", "{}"})
+  for (auto const* broken : {"", "{", R"({"status":)", "[]", R"({"status":7})", "{}", R"({"status":"idle","x":1e400})"})
     CHECK_FALSE(parse_live_state(broken).has_value());
+  CHECK_FALSE(parse_live_state("{\"status\":\"idle\",\"x\":" + std::string(100'000, '[')).has_value());
 }
 
 TEST_CASE("TheTranscriptsPlaceIsTheOneTheCliComputes") {

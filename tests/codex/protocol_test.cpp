@@ -90,6 +90,9 @@ TEST_CASE("ALineOfTheRecordProvesOnlyAWholeMessage") {
           R"({"type":"event_msg","payload":{"type":"item_started","item":{"type":"UserMessage","client_id":"ar-0123456789"}}})")
           .empty());
   CHECK(taken_nonce("garbage [agent-runner 0123456789").empty());
+  CHECK(taken_nonce(R"({"x":1e400,"y":"[agent-runner 0123456789"})").empty());
+  CHECK(taken_nonce("{\"y\":\"[agent-runner 0123456789\",\"x\":" + std::string(100'000, '[')).empty());
+  CHECK(taken_nonce(R"({"payload":[],"type":7,"y":"[agent-runner 0123456789"})").empty());
 }
 
 TEST_CASE("ARecordIsReadAsItGrowsAndItsTornEndIsNoProof") {

@@ -90,6 +90,24 @@ TEST_CASE("TheFirstDecisionWinsAndTheOthersAreToldWho") {
   });
 }
 
+TEST_CASE("WhatAToolIsGivenHoweverDeepNeverHidesTheOtherApprovals") {
+  Room room;
+  Life life(room.io, room.file);
+  test::run(room.io, [&]() -> awaitable<void> {
+    co_await life.begin();
+    auto request = touch_request("k1");
+    request.input = *parse_json("{\"a\":" + std::string(62, '[') + std::string(62, ']') + "}");
+    life.book->asked("a", "p", std::move(request), true);
+    life.book->asked("a", "p", touch_request("k2"), true);
+    auto const listed = co_await life.book->list({});
+    REQUIRE(listed.has_value());
+    CHECK(parse_object(to_text(*listed)).has_value());
+    CHECK(listed->at("approvals").size() == 2);
+    CHECK(listed->at("approvals")[1]["input"]["text"].get<std::string>().starts_with("{\"a\":[["));
+    co_await life.end();
+  });
+}
+
 TEST_CASE("ThePersonAtTheTerminalMayBeFirst") {
   Room room;
   Life life(room.io, room.file);

@@ -5,6 +5,7 @@
 #include "relay/contract/contract.hpp"
 #include "relay/embedded/attachments.hpp"
 #include "relay/embedded/claims.hpp"
+#include "relay/embedded/commands.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "relay/embedded/presence.hpp"
 #include "relay/embedded/retention.hpp"
@@ -15,6 +16,7 @@
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <set>
@@ -116,6 +118,57 @@ class FileSizeLimit {
 };
 
 }  // namespace
+
+TEST_CASE("ADamagedRowCostsItselfAndNoMore") {
+  Store store;
+  auto& db = store.db();
+  std::vector<std::string> const damages{"", "{", "7", "[7]", R"({"x":1e400})", std::string(100'000, '[')};
+  Presence worker;
+  worker.identity = {"worker", "", {"t"}, {"c"}};
+  worker.instance_id = "i";
+  worker.status = "idle";
+  Task task;
+  task.id = 3;
+  task.set_by = "worker";
+  for (auto const& damage : damages) {
+    CAPTURE(damage.substr(0, 20));
+    REQUIRE(embedded::register_agent(db, store.now, worker).has_value());
+    auto const issued = embedded::issue_token(db, store.now, "provider-agent", {{"worker"}, {"read"}}, std::nullopt);
+    REQUIRE(issued.has_value());
+    auto const hurt = store.send(message_to("worker", "hurt"));
+    auto whole = message_to("worker", "whole");
+    whole.payload["taskId"] = 3;
+    auto const other = store.send(whole);
+    REQUIRE(embedded::set_task(db, store.limits, store.now, task).has_value());
+    auto const command =
+        embedded::send_command(db, store.now, "agent.shutdown", "worker", {{"soft", true}}, std::nullopt, store.changes);
+    auto const later = embedded::send_command(db, store.now, "x", "worker", json::object(), std::nullopt, store.changes);
+
+    db.prepare("UPDATE messages SET payload = ?2 WHERE id = ?1").bind(hurt, damage).run();
+    db.prepare("UPDATE agents SET tags = ?1, meta = ?1").bind(damage).run();
+    db.prepare("UPDATE tokens SET agent_ids = ?2 WHERE jti = ?1").bind(issued->info.jti, damage).run();
+    db.prepare("UPDATE tasks SET metadata = ?1").bind(damage).run();
+    db.prepare("UPDATE commands SET params = ?2 WHERE id = ?1").bind(command->id, damage).run();
+    db.prepare("UPDATE command_steps SET detail = ?1").bind(damage).run();
+
+    auto const unread = embedded::unread(db, store.now, worker.identity, 1000, hurt - 1);
+    REQUIRE(unread->size() == 2);
+    CHECK(unread->front().body == "hurt");
+    CHECK(unread->back().task_id() == 3);
+    CHECK(embedded::names_task(db, {"worker"}, {"worker"}, 3));
+    CHECK(embedded::agents(db, store.now)->empty());
+    CHECK(embedded::heartbeat(db, store.now, "worker", json::object()).has_value());
+    // What it was for is lost, so it is good for nothing, and not for everything.
+    CHECK(embedded::check_token(db, store.now, issued->token).error().kind == ErrorKind::unauthorized);
+    CHECK(embedded::task(db, 3)->metadata.empty());
+    CHECK_FALSE(embedded::command(db, command->id).has_value());
+    auto const open = embedded::commands_for(db, {"worker"});
+    REQUIRE(open.has_value());
+    CHECK(std::ranges::count(*open, later->id, &Command::id) == 1);
+    CHECK(std::ranges::count(*open, command->id, &Command::id) == 0);
+    CHECK(embedded::message(db, other)->body == "whole");
+  }
+}
 
 TEST_CASE("FullDiskRefusesASendAndLeavesNothingOfIt") {
   Store s;

@@ -39,6 +39,24 @@ TEST_CASE("SentMessageIsKeptAsItWasSaid") {
   CHECK(found.read_by.empty());
 }
 
+TEST_CASE("APayloadAsDeepAsMayBeIsReadByEverybodyAndADeeperOneRefused") {
+  Contract t;
+  auto said = message_to("worker");
+  auto const nested = [](int levels) {
+    json inner = json::array();
+    while (--levels > 1) inner = json::array({std::move(inner)});
+    return inner;
+  };
+  said.payload["x"] = nested(32);
+  auto const id = t.send(said).id;
+  CHECK(t.good(t.bus().message(id)).payload == said.payload);
+  CHECK(t.unread(agent("worker")).size() == 1);
+  said.payload["x"] = nested(33);
+  auto const refused = t.get(t.bus().send(said));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().field == "payload");
+}
+
 TEST_CASE("IdsOnlyGrowAcrossRestarts") {
   Contract t;
   MessageId last = 0;

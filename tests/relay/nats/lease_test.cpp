@@ -41,6 +41,37 @@ TEST_CASE("LeaseEndsAtItsTimeAndTakesItsHoldersReadMarkBack") {
   CHECK(ended.reads.contains("b"));
 }
 
+TEST_CASE("ADocumentOfAnotherShapeIsNotOurs") {
+  auto const deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (auto const& lease : {std::string(R"({"state":"held","deliveries":1,"until":"soon"})"),
+                            std::string(R"({"state":"free","deliveries":1,"until":1e400})"),
+                            std::string(R"({"state":"free","deliveries":1,"recipients":[7]})"),
+                            std::string(R"({"state":"free","deliveries":1,"reads":[7]})"),
+                            R"({"state":"free","deliveries":1,"x":)" + deep + "}"})
+    CHECK_FALSE(lease_from(lease).has_value());
+  auto const head = [](std::string const& more) {
+    return R"({"from":"a","to":"b","kind":"chat","payload":{},"at":1,"keep":1)" + more + "}\nbody";
+  };
+  REQUIRE(envelope_from(head("")).has_value());
+  for (auto const& more : {std::string(R"(,"subject":7)"), std::string(R"(,"replyTo":"1")"), std::string(",\"x\":1e400"),
+                           std::string(R"(,"attachments":[7])"), std::string(R"(,"recipients":"a")"), ",\"x\":" + deep})
+    CHECK_FALSE(envelope_from(head(more)).has_value());
+  // Times at the edge of the numbers: what is reckoned with them does not overflow.
+  auto const far = lease_from(R"({"state":"held","deliveries":1,"holder":"a","until":9223372036854775807})");
+  REQUIRE(far.has_value());
+  CHECK(settled(*far, kNow).state == LeaseState::held);
+  CHECK(far->until + milliseconds(INT64_MAX / 2) > far->until);
+
+  MessageView view([](MessageId) {});
+  view.take_message(1, head(""));
+  std::uint64_t revision = 1;
+  for (auto const& state : {std::string("7"), std::string("[]"), std::string(R"({"agent":7,"at":[]})"),
+                            std::string(R"({"by":"a","word":7,"at":1e400})"), deep})
+    for (auto const* what : {"1.read.x", "1.reaction.x", "1.waived.x", "1.lease", "1.outline"})
+      view.take_state(what, state, ++revision, kNow);
+  CHECK(view.size() == 1);
+}
+
 TEST_CASE("LastLeaseEndsAmongTheDeadWhoeverLooks") {
   auto lease = held_until(kNow);
   lease.last = true;
