@@ -28,6 +28,7 @@ void MessageView::take_message(MessageId id, std::string_view data) {
   if (message.reply_requested()) {
     if (!entry.group()) asking_[message.to].insert(id);
     for (auto const& agent : entry.envelope.recipients) asking_[agent].insert(id);
+    for (auto const& [agent, at] : entry.lease.reads) asking_[agent].insert(id);
   }
   watch(id, message.created_at + entry.envelope.keep);
   index(id, entry);
@@ -53,6 +54,8 @@ void MessageView::take_state(std::string_view key, std::string_view data, std::u
         of_agent_[agent].insert(id);
         if (entry.known && entry.message().reply_requested()) asking_[agent].insert(id);
       }
+      for (auto const& [agent, at] : entry.lease.reads)
+        if (!lease->reads.contains(agent)) entry.former_readers.insert(agent);
       entry.lease = std::move(*lease);
       entry.lease_revision = sequence;
       if (entry.lease.state == LeaseState::held) lease_ends_.emplace(entry.lease.until, id);
@@ -128,22 +131,21 @@ void MessageView::forget(MessageId id) {
     place->second.erase(id);
     if (place->second.empty()) map.erase(place);
   };
-  if (entry.known) {
-    auto const& message = entry.message();
-    if (entry.body_kept) kept_bytes_ -= message.body.size();
-    std::set<std::string> agents{message.from, message.to};
-    for (auto const& [agent, mark] : entry.reads) agents.insert(agent);
-    for (auto const& [agent, at] : entry.lease.reads) agents.insert(agent);
-    for (auto const& agent : entry.envelope.recipients) agents.insert(agent);
-    for (auto const& agent : agents) {
-      drop(of_agent_, agent);
-      drop(asking_, agent);
-    }
-    drop(open_, message.to);
-    if (message.reply_to) drop(answers_, *message.reply_to);
-    for (auto const& attachment : message.attachments) drop(attached_, attachment.id);
-    drop(attached_, entry.envelope.body_id);
+  auto const& message = entry.message();
+  if (entry.body_kept) kept_bytes_ -= message.body.size();
+  auto agents = entry.former_readers;
+  agents.insert({message.from, message.to});
+  for (auto const& [agent, mark] : entry.reads) agents.insert(agent);
+  for (auto const& [agent, at] : entry.lease.reads) agents.insert(agent);
+  for (auto const& agent : entry.envelope.recipients) agents.insert(agent);
+  for (auto const& agent : agents) {
+    drop(of_agent_, agent);
+    drop(asking_, agent);
   }
+  drop(open_, message.to);
+  if (message.reply_to) drop(answers_, *message.reply_to);
+  for (auto const& attachment : message.attachments) drop(attached_, attachment.id);
+  drop(attached_, entry.envelope.body_id);
   entries_.erase(found);
   while (!kept_bodies_.empty() && !entries_.contains(kept_bodies_.front())) kept_bodies_.pop_front();
 }
@@ -315,8 +317,9 @@ std::vector<MessageId> MessageView::owed_by(std::string const& agent, WallTime n
   auto const asking = asking_.find(agent);
   if (asking == asking_.end()) return ids;
   for (auto const id : asking->second) {
-    auto const& entry = entries_.at(id);
-    if (!entry.known || !entry.message().reply_requested() || entry.waived.contains(agent)) continue;
+    auto const* const found = find(id);
+    if (!found || !found->message().reply_requested() || found->waived.contains(agent)) continue;
+    auto const& entry = *found;
     auto const fate = this->fate(entry, now);
     bool const has_read = read_by(entry, agent, now);
     if (fate.fate == Fate::forgotten || (fate.expired && !has_read)) continue;

@@ -29,6 +29,7 @@ struct Entry {
   std::map<std::string, ReadMark> reads{};  ///< of a plain message; claimable ones have theirs in the lease
   std::vector<std::pair<std::uint64_t, Reaction>> reactions{};
   std::set<std::string> waived{};
+  std::set<std::string> former_readers{};  ///< whose read mark went with their lease; the view still lists it for them
 
   Message const& message() const { return envelope.message; }
   bool group() const { return is_group_address(message().to); }

@@ -163,3 +163,44 @@ TEST_CASE("BusTimeGoesByTheServerAndIsToldInOurs") {
   CHECK(time.now() == kNow + 10min);
   CHECK(time.set(kNow + 10min + 1s, Clock::now(), false));
 }
+
+TEST_CASE("AMessageThatIsForgottenIsOwedByNobodyNotEvenByAFormerHolder") {
+  auto const envelope = [] {
+    Envelope asking;
+    asking.message.from = "c";
+    asking.message.to = "tag:q";
+    asking.message.kind = "task";
+    asking.message.payload = {{"replyRequested", true}};
+    asking.message.claimable = true;
+    asking.message.created_at = kNow;
+    asking.keep = 1h;
+    return to_text(asking);
+  }();
+  MessageView view([](MessageId) {});
+  using Owed = std::vector<MessageId>;
+  SUBCASE("TheMessageIsHeardOfFirst") {
+    view.take_message(7, envelope);
+    view.take_state("7.lease", to_json(held_until(kNow + 1s)).dump(), 1, kNow);
+  }
+  SUBCASE("TheLeaseIsHeardOfFirst") {
+    view.take_state("7.lease", to_json(held_until(kNow + 1s)).dump(), 1, kNow);
+    view.take_message(7, envelope);
+  }
+  CHECK(view.owed_by("a", kNow) == Owed{7});
+  // The lease ends, and with it the read mark of its holder.
+  view.take_state("7.lease", to_json(settled(held_until(kNow + 1s), kNow + 1s)).dump(), 2, kNow + 1s);
+  CHECK(view.owed_by("a", kNow + 1s).empty());
+  CHECK(view.owed_by("b", kNow + 1s) == Owed{7});
+  view.forget(7);
+  for (auto const* agent : {"a", "b", "c"}) CHECK(view.owed_by(agent, kNow + 2s).empty());
+}
+
+TEST_CASE("StateOfAMessageThatNeverCameIsForgottenWhole") {
+  MessageView view([](MessageId) {});
+  view.take_state("7.read.a", R"({"agent":"a","at":1700000000000})", 1, kNow);
+  view.forget(7);
+  CHECK(view.owed_by("a", kNow).empty());
+  MessageFilter of_a;
+  of_a.agent = "a";
+  CHECK(view.list(of_a, kNow).empty());
+}
