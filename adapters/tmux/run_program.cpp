@@ -5,6 +5,7 @@
 #include <boost/asio/readable_pipe.hpp>
 
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <memory>
 #include <unistd.h>
@@ -38,7 +39,7 @@ awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec,
     if (ec || !slow) return;
     slow->late = true;
     error_code ignored;
-    slow->process.terminate(ignored);
+    ::kill(-slow->process.id(), SIGKILL);  // and what it has started, such as a hook of git's
     slow->from.close(ignored);  // a child of it may hold the other end
   });
   ProgramOutcome outcome;

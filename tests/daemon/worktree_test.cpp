@@ -49,8 +49,9 @@ struct Repository {
     REQUIRE(value.has_value());
     return std::move(*value);
   }
-  Result<NewWorktree> make(fs::path const& cwd, std::string const& branch = "agent-runner/alice") {
-    return wait(make_worktree(io.get_executor(), cwd.string(), tree, branch));
+  Result<NewWorktree> make(fs::path const& cwd, std::string const& branch = "agent-runner/alice",
+                           Clock::duration patience = kCheckoutPatience) {
+    return wait(make_worktree(io.get_executor(), cwd.string(), tree, branch, {}, patience));
   }
   Removal remove(Workspace const& workspace) {
     auto removal = wait(remove_worktree(io.get_executor(), workspace));
@@ -156,4 +157,112 @@ TEST_CASE("WhatCannotBecomeAWorktreeIsRefusedAndLeavesNothing") {
   ::setenv("PATH", path.c_str(), 1);
   CHECK(missing.error().code == "git_missing");
   CHECK_FALSE(fs::exists(repo.tree));
+}
+
+TEST_CASE("ABranchThatWasThereBeforeIsNeverDeleted") {
+  Repository repo;
+  repo.git("checkout -q -b precious && git commit -q --allow-empty -m own && git checkout -q main");
+  for (auto const* name : {"@{-1}", "@{-2}", "@", "-", "HEAD", "main@{0}"}) {
+    CAPTURE(name);
+    auto const made = repo.make(repo.root, name);
+    if (made) repo.remove(made->workspace);
+    else CHECK(made.error().field == "workspace.branch");
+    CHECK(repo.has_branch("precious"));
+    CHECK(repo.has_branch("main"));
+    CHECK_FALSE(fs::exists(repo.tree));
+  }
+  // Made by somebody else after the look, and moved on since the agent's was made.
+  auto announce = [&](Workspace const&) -> awaitable<Result<void>> {
+    repo.git("branch agent-runner/alice precious");
+    co_return Result<void>();
+  };
+  auto const late = repo.wait(
+      make_worktree(repo.io.get_executor(), repo.root.string(), repo.tree, "agent-runner/alice", announce));
+  CHECK(late.error().code == "git_failed");
+  CHECK(repo.has_branch("agent-runner/alice"));
+  auto const main = Workspace{"worktree", "worktree", repo.tree.string(), "agent-runner/alice", repo.root.string(),
+                              "0123456789012345678901234567890123456789"};
+  CHECK(repo.wait(discard_worktree(repo.io.get_executor(), main)));
+  CHECK(repo.has_branch("agent-runner/alice"));
+}
+
+TEST_CASE("AFolderThatAppearsInTheMeantimeIsNotRemoved") {
+  Repository repo;
+  auto announce = [&](Workspace const&) -> awaitable<Result<void>> {
+    repo.git("worktree add -q '" + repo.tree.string() + "' -b other");
+    co_return Result<void>();
+  };
+  auto const made = repo.wait(make_worktree(repo.io.get_executor(), repo.root.string(), repo.tree, "mine", announce));
+  CHECK(made.error().code == "path_taken");
+  CHECK(fs::exists(repo.tree / "sub" / "file"));
+  CHECK(repo.has_branch("other"));
+  CHECK_FALSE(repo.has_branch("mine"));
+}
+
+TEST_CASE("ABranchThatIsCheckedOutElsewhereIsKept") {
+  Repository repo;
+  auto const made = repo.make(repo.root);
+  REQUIRE(made.has_value());
+  repo.git("-C '" + repo.tree.string() + "' checkout -q --detach");
+  repo.git("checkout -q agent-runner/alice");
+  auto const removal = repo.remove(made->workspace);
+  CHECK(removal.removed);
+  CHECK_FALSE(removal.branch_deleted);
+  CHECK(removal.kept.find("checked out") != std::string::npos);
+  CHECK(repo.has_branch("agent-runner/alice"));
+}
+
+TEST_CASE("AHookThatHangsIsEndedAndLeavesNothing") {
+  Repository repo;
+  auto const hook = repo.root / ".git" / "hooks" / "post-checkout", pid_file = repo.dir.path() / "pid";
+  fs::create_directories(hook.parent_path());
+  REQUIRE(write_file(hook, "#!/bin/sh\necho $$ > '" + pid_file.string() + "'\nexec sleep 1000\n").has_value());
+  fs::permissions(hook, fs::perms::owner_all);
+  auto const made = repo.make(repo.root, "agent-runner/alice", std::chrono::seconds(2));
+  CHECK(made.error().code == "git_slow");
+  CHECK(made.error().message.find("post-checkout") != std::string::npos);
+  CHECK_FALSE(fs::exists(repo.tree));
+  CHECK_FALSE(repo.has_branch("agent-runner/alice"));
+  auto const pid = std::stoi(*read_file(pid_file, 100));
+  // Its new parent may not have waited for it yet.
+  auto const state = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+  CHECK((!state || state->find(") Z") != std::string::npos));
+  fs::remove(hook);
+  CHECK(repo.make(repo.root).has_value());
+}
+
+TEST_CASE("ACleanWorktreeWithASubmoduleIsRemoved") {
+  Repository repo;
+  auto const library = repo.dir.path() / "library";
+  repo.shell("git init -q -b main '" + library.string() + "' && cd '" + library.string() +
+             "' && git -c user.name=T -c user.email=t@localhost commit -q --allow-empty -m x");
+  repo.git("-c protocol.file.allow=always submodule --quiet add '" + library.string() + "' lib && git commit -qm lib");
+  auto const made = repo.make(repo.root);
+  REQUIRE(made.has_value());
+  auto const in_tree = "-C '" + repo.tree.string() + "' ";
+  SUBCASE("never initialised") {
+    CHECK(repo.remove(made->workspace).removed);
+    return;
+  }
+  repo.git(in_tree + "-c protocol.file.allow=always submodule --quiet update --init");
+  auto const in_lib = "-C '" + (repo.tree / "lib").string() + "' -c user.name=T -c user.email=t@localhost ";
+  SUBCASE("clean") {
+    auto const removal = repo.remove(made->workspace);
+    CHECK(removal.removed);
+    CHECK(removal.branch_deleted);
+    CHECK_FALSE(fs::exists(repo.tree));
+  }
+  SUBCASE("with a file of its own") {
+    REQUIRE(write_file(repo.tree / "lib" / "new", "n").has_value());
+    CHECK_FALSE(repo.remove(made->workspace).removed);
+    CHECK(fs::exists(repo.tree / "lib" / "new"));
+  }
+  SUBCASE("with a commit that is nowhere else") {
+    repo.git(in_lib + "commit -q --allow-empty -m own");
+    repo.git(in_tree + "-c user.name=T -c user.email=t@localhost commit -qam moved");
+    repo.git("merge -q --ff-only agent-runner/alice");
+    auto const removal = repo.remove(made->workspace);
+    CHECK_FALSE(removal.removed);
+    CHECK(removal.kept.find("submodule") != std::string::npos);
+  }
 }

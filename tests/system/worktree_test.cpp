@@ -18,6 +18,9 @@ struct World {
     words.insert(words.begin(), {"-C", home.work().string()});
     return home.run_program("/usr/bin/git", words, "").status;
   }
+  std::string head() {
+    return home.run_program("/usr/bin/git", {"-C", home.work().string(), "rev-parse", "main"}, "").out.substr(0, 40);
+  }
   bool has_branch(std::string const& name) {
     return git({"show-ref", "--verify", "--quiet", "refs/heads/" + name}) == 0;
   }
@@ -36,7 +39,8 @@ TEST_CASE("AnAgentWorksInItsOwnWorktreeOverADaemonsDeathAndItGoesWithTheAgent") 
                                    {"mode", "worktree"},
                                    {"path", tree.string()},
                                    {"branch", "agent-runner/builder"},
-                                   {"repository", home.work().string()}});
+                                   {"repository", home.work().string()},
+                                   {"commit", world.head()}});
   CHECK(shown["cwd"] == tree.string());
   CHECK(Installation::eventually([&] {
     auto const screen = home.run({"screen", "builder"}).out;
