@@ -42,11 +42,19 @@ void RestartPolicy::remember(std::vector<WallTime> const& exits, Clock::time_poi
 
 milliseconds FleetBrake::slot(Clock::time_point now, milliseconds wait) {
   constexpr std::size_t kTogether = 5;
-  auto start = now + wait;
-  if (starts_.size() == kTogether) {
-    start = std::max(start, starts_.front() + 1s);
-    starts_.pop_front();
-  }
+  while (!starts_.empty() && starts_.front() + 1s <= now) starts_.pop_front();
+  // Whether one more at that time makes more than 5 within a second.
+  auto const is_too_many = [this](Clock::time_point start) {
+    auto with = starts_;
+    with.insert(std::ranges::upper_bound(with, start), start);
+    for (std::size_t i = kTogether; i < with.size(); ++i)
+      if (with[i] - with[i - kTogether] < 1s) return true;
+    return false;
+  };
+  auto const earliest = now + wait;
+  auto start = earliest;
+  // The first moment that is free comes a second after some other start.
+  for (std::size_t i = 0; is_too_many(start); ++i) start = std::max(earliest, starts_.at(i) + 1s);
   starts_.insert(std::ranges::upper_bound(starts_, start), start);
   return std::chrono::ceil<milliseconds>(start - now);
 }

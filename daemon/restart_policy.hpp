@@ -45,7 +45,7 @@ class FleetBrake {
   milliseconds slot(Clock::time_point now, milliseconds wait);
 
  private:
-  std::deque<Clock::time_point> starts_;  ///< the last ones given out, rising
+  std::deque<Clock::time_point> starts_;  ///< given out for the last second and the time to come, rising
 };
 
 }  // namespace ar::daemon

@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <random>
 #include <vector>
 
 using namespace ar;
@@ -87,8 +89,26 @@ TEST_CASE("AFleetThatDiesAtOnceIsStartedFiveASecond") {
   CHECK(brake.slot(at(200s), 500ms) == 500ms);
   // A longer wait of one agent does not hold up the others by more than its own second.
   FleetBrake mixed;
-  CHECK(mixed.slot(at(0s), 10'000ms) == 10'000ms);
-  CHECK(mixed.slot(at(0s), 500ms) == 500ms);
+  for (int i = 0; i < 5; ++i) CHECK(mixed.slot(at(0s), 10'000ms) == 10'000ms);
+  for (int i = 0; i < 5; ++i) CHECK(mixed.slot(at(0s), 500ms) == 500ms);
+  CHECK(mixed.slot(at(0s), 500ms) == 1500ms);
+  CHECK(mixed.slot(at(0s), 9'500ms) == 11'000ms);
+}
+
+TEST_CASE("WhateverTheWaitsNoSecondHasMoreThanFiveStarts") {
+  std::mt19937 random(7);
+  FleetBrake brake;
+  std::vector<Clock::time_point> starts;
+  auto now = at(0s);
+  for (int i = 0; i < 300; ++i) {
+    now += milliseconds(random() % 200);
+    milliseconds const wait(random() % 10'000);
+    auto const given = brake.slot(now, wait);
+    CHECK(given >= wait);
+    starts.push_back(now + given);
+  }
+  std::ranges::sort(starts);
+  for (std::size_t i = 5; i < starts.size(); ++i) CHECK(starts[i] - starts[i - 5] >= 1s);
 }
 
 // The time line of a provider that lives for a given time after each start, until it is given up or has been started
