@@ -15,7 +15,8 @@ bool is_nonce(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-/// A header field: one line, no brackets, cut between characters when longer than `most` bytes.
+/// A header field: one line, no brackets, nothing that separates fields, cut between characters when longer than `most`
+/// bytes.
 std::string field(std::string_view value, std::size_t most = 80) {
   std::string out;
   for (char c : value) {
@@ -26,6 +27,10 @@ std::string field(std::string_view value, std::size_t most = 80) {
   for (std::size_t i = 0; i + 1 < out.size(); ++i)
     if (static_cast<unsigned char>(out[i]) == 0xC2 && static_cast<unsigned char>(out[i + 1]) < 0xA0)
       out.replace(i, 2, "_");
+  // The dot between fields, and what would break or turn the line that a person sees.
+  for (std::string_view const other : {"·", "\u2028", "\u2029", "\u200E", "\u200F", "\u202A", "\u202B", "\u202C",
+                                       "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"})
+    for (auto at = out.find(other); at != out.npos; at = out.find(other)) out.replace(at, other.size(), "_");
   if (out.size() > most) {
     std::size_t end = most;
     while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;

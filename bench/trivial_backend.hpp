@@ -54,7 +54,9 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> dead_letters() override { return none(); }
   awaitable<Result<json>> settle(std::int64_t, std::string, bool) override { return none(); }
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
-  awaitable<Result<json>> put_attachment(std::string, std::string, std::string) override { return none(); }
+  awaitable<Result<json>> put_attachment(control::Principal, std::string, std::string, std::string) override {
+    return none();
+  }
   awaitable<Result<std::string>> attachment(control::Principal, std::string, std::int64_t) override {
     co_return absent();
   }

@@ -112,6 +112,14 @@ void print_message(Context const& context, json const& message) {
                       indented(context.terminal() ? printable(text) : text, "  "));
 }
 
+bool is_answer(json const& message, json const& reply) {
+  auto const from = field(reply, "from");
+  auto const& readers = array(message, "readBy");
+  return from == field(message, "to") || std::ranges::find(readers, json(from)) != readers.end() ||
+         std::ranges::any_of(array(message, "deliveries"),
+                             [&](json const& delivery) { return field(delivery, "agent") == from; });
+}
+
 bool says_why_not(json const& reply) {
   auto const payload = reply.find("payload");
   auto const outcome = payload == reply.end() ? std::string() : field(*payload, "outcome");

@@ -19,6 +19,8 @@ void print_message(Context const& context, json const& message);
 /// The deliveries' steps only: one line a step.
 std::string life_text(json const& message, bool colour);
 
+/// From one that the message was for, not from a third that answers in its place.
+bool is_answer(json const& message, json const& reply);
 /// A reply in the agent's place: why there is none.
 bool says_why_not(json const& reply);
 /// What `send --wait` ends with: the first failure among the deliveries, or done.

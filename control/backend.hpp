@@ -85,7 +85,8 @@ class Backend {
   virtual awaitable<Result<std::string>> body(Principal who, std::int64_t id) = 0;
   virtual awaitable<Result<json>> dead_letters() = 0;
   virtual awaitable<Result<json>> requeue(std::int64_t id) = 0;
-  virtual awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) = 0;
+  virtual awaitable<Result<json>> put_attachment(Principal who, std::string name, std::string media_type,
+                                                 std::string bytes) = 0;
   /// An agent names the message that carries it, which it must be allowed to read; 0: none named.
   virtual awaitable<Result<std::string>> attachment(Principal who, std::string id, std::int64_t message) = 0;
 

@@ -1,7 +1,9 @@
 #include "daemon/agent_spec.hpp"
 
 #include "base/ids.hpp"
+#include "relay/message_rules.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace fs = std::filesystem;
@@ -50,6 +52,8 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   if (!spec.id.empty() && !is_agent_id(spec.id))
     in.fail("id", "\"" + spec.id.substr(0, 80) +
                       "\" is not a usable name; use 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit");
+  if (std::ranges::find(relay::kReservedNames, spec.id) != relay::kReservedNames.end())
+    in.fail("id", "\"" + spec.id + "\" means somebody else; choose another name");
   for (auto const& words : {spec.tags, spec.capabilities})
     for (auto const& word : words)
       if (word.empty() || word.size() > 128) in.fail("tags", "and capabilities must be 1 to 128 characters each");

@@ -4,6 +4,7 @@
 #include "control/backend.hpp"
 #include "daemon/services.hpp"
 #include "daemon/supervisor.hpp"
+#include "relay/uploads.hpp"
 
 #include <functional>
 #include <map>
@@ -50,7 +51,8 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<json>> dead_letters() override;
   awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
-  awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) override;
+  awaitable<Result<json>> put_attachment(control::Principal who, std::string name, std::string media_type,
+                                         std::string bytes) override;
   awaitable<Result<std::string>> attachment(control::Principal who, std::string id, std::int64_t message) override;
 
   awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
@@ -73,6 +75,9 @@ class DaemonBackend final : public control::Backend {
   Result<std::shared_ptr<Agent>> hook_agent(control::Principal const& who) const;
   /// The message, if `who` may see it: the operator all, an agent what it sent or what is for it.
   awaitable<Result<relay::Message>> visible_message(control::Principal const& who, std::int64_t id);
+  /// What an agent's message refers to gives rights, and makes its receiver act: the agent may only refer to what it has
+  /// to do with.
+  awaitable<Result<void>> check_references(std::string agent, relay::NewMessage message);
   awaitable<Result<std::vector<json>>> deliveries_of(std::int64_t message);
   awaitable<Result<std::map<std::int64_t, std::vector<json>>>> deliveries_of(std::vector<std::int64_t> messages);
   awaitable<Result<void>> check_reach(std::string to);
@@ -82,6 +87,7 @@ class DaemonBackend final : public control::Backend {
 
   Services& services_;
   Supervisor& supervisor_;
+  relay::Uploads uploads_;
   std::string operator_token_;  ///< empty: there is none now
   std::optional<WallTime> operator_token_end_;
   std::function<void(bool)> on_shut_down_;

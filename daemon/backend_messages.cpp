@@ -1,4 +1,5 @@
 // The backend's part about messages: who may see which, their life, and waiting for it.
+#include "base/read_json.hpp"
 #include "base/suggest.hpp"
 #include "daemon/backend.hpp"
 #include "daemon/journal_row.hpp"
@@ -100,6 +101,51 @@ awaitable<Result<void>> DaemonBackend::check_reach(std::string to) {
                                          "for one that comes");
 }
 
+awaitable<Result<void>> DaemonBackend::check_references(std::string agent, relay::NewMessage message) {
+  if (!message.reply_to && !message.payload.contains("taskId") && message.attachments.empty()) co_return Result<void>();
+  std::vector<relay::Message> known;
+  if (message.reply_to) {
+    auto answered = co_await visible_message({Principal::Kind::agent, agent}, *message.reply_to);
+    if (!answered) {
+      auto error = answered.error();
+      error.field = "replyTo";
+      co_return error;
+    }
+    known.push_back(std::move(*answered));
+  }
+  auto const number = integer_at(message.payload, "taskId");
+  if (number <= 0 && message.attachments.empty()) co_return Result<void>();
+  relay::MessageFilter filter;
+  filter.agent = agent;
+  auto own = co_await services_.bus.messages(filter);
+  if (!own) co_return own.error();
+  std::ranges::move(*own, std::back_inserter(known));
+  for (auto const& id : message.attachments) {
+    auto const carries = [&](relay::Message const& one) {
+      return std::ranges::find(one.attachments, id, &relay::Attachment::id) != one.attachments.end();
+    };
+    if (!uploads_.has({agent}, id) && std::ranges::none_of(known, carries))
+      co_return Error{ErrorKind::not_found, "unknown_attachment",
+                      "agent " + agent + " has no attachment \"" + id.substr(0, 80) + "\"; upload it first",
+                      "attachments"};
+  }
+  if (number <= 0) co_return Result<void>();
+  auto const task = co_await services_.bus.task(number);
+  if (!task && task.error().code == "unknown_task") co_return Result<void>();
+  if (!task) co_return task.error();
+  auto const names_it = [&](relay::Message const& one) {
+    if (one.task_id() != number) return false;
+    // One's own may have been sent before somebody else made a task of that number.
+    return one.from != agent || one.to == task->set_by ||
+           std::ranges::find(one.read_by, task->set_by) != one.read_by.end();
+  };
+  if (task->set_by == agent || std::ranges::any_of(known, names_it)) co_return Result<void>();
+  co_return Error{ErrorKind::forbidden, "not_your_task",
+                  "task " + std::to_string(number) + " is " + task->set_by + "'s; agent " + agent +
+                      " has been told nothing of it and may not send it on",
+                  "taskId"};
+}
+
 awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
   if (auto open = check_open(); !open) co_return open.error();
   bool const must_reach = truth_at(message, "mustReach");
@@ -116,6 +162,8 @@ awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
       co_return Error{ErrorKind::forbidden, "not_your_name", "an agent speaks under its own name, " + who.agent_id,
                       "from"};
     fresh->from = who.agent_id;
+    auto const may_refer = co_await check_references(who.agent_id, *fresh);
+    if (!may_refer) co_return may_refer.error();
   } else if (fresh->from.empty()) {
     fresh->from = kOperator;
   }
@@ -363,9 +411,15 @@ awaitable<Result<json>> DaemonBackend::requeue(std::int64_t id) {
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<json>> DaemonBackend::put_attachment(std::string name, std::string media_type, std::string bytes) {
+awaitable<Result<json>> DaemonBackend::put_attachment(Principal who, std::string name, std::string media_type,
+                                                      std::string bytes) {
+  std::vector<std::string> uploader;
+  if (who.kind == Principal::Kind::agent) uploader.push_back(who.agent_id);
+  auto const size = bytes.size();
+  if (auto room = uploads_.check_room(uploader, size); !room) co_return room.error();
   auto stored = co_await services_.bus.put_attachment(std::move(name), std::move(media_type), std::move(bytes));
   if (!stored) co_return stored.error();
+  uploads_.note(uploader, stored->id, size);
   co_return ok(relay::to_json(*stored));
 }
 

@@ -9,14 +9,36 @@
 namespace ar::relay {
 namespace {
 
-constexpr std::array<std::string_view, 9> kRights{"*",     "send",     "read",        "claim", "presence",
-                                                  "tasks", "commands", "attachments", "tokens"};
+constexpr std::array<std::string_view, 10> kRights{"*",     "send",     "read",        "claim",  "presence",
+                                                   "tasks", "commands", "attachments", "tokens", "groups"};
 
 Error too_large(std::string field, std::size_t size, std::size_t most) {
   std::string message = field + " has " + std::to_string(size) + " bytes, at most " + std::to_string(most) +
                         " are taken; shorten it or send an attachment";
   return {ErrorKind::too_large, "too_large", std::move(message), std::move(field)};
 }
+/// Of two or three bytes of UTF-8: the C1 controls, the separators of lines, and what turns the direction of writing.
+constexpr std::array<std::string_view, 11> kUnseen{"\u061C", "\u200E", "\u200F", "\u2028", "\u2029", "\u202A",
+                                                   "\u202B", "\u202C", "\u202D", "\u202E", "\uFEFF"};
+bool holds_unseen(std::string_view text) {
+  for (std::size_t at = 0; at + 1 < text.size(); ++at) {
+    auto const first = static_cast<unsigned char>(text[at]), next = static_cast<unsigned char>(text[at + 1]);
+    if (first == 0xC2 && next < 0xA0) return true;
+    auto const last = at + 2 < text.size() ? static_cast<unsigned char>(text[at + 2]) : 0;
+    if (first == 0xE2 && next == 0x81 && last >= 0xA6 && last <= 0xA9) return true;  // U+2066 to U+2069
+  }
+  return std::ranges::any_of(kUnseen, [&](auto unseen) { return text.find(unseen) != text.npos; });
+}
+
+Result<void> check_kind(std::string_view kind) {
+  if (auto const good = check_word("kind", kind, kMaxKindBytes); !good) return good;
+  auto const plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  };
+  if (std::ranges::all_of(kind, plain)) return {};
+  return invalid("kind", "kind holds another character than a-z 0-9 . _ -");
+}
+
 Result<void> check_payload(json const& payload) {
   if (auto const text = object_text("payload", payload, kMaxPayloadBytes); !text) return text.error();
   if (auto const id = payload.find("taskId"); id != payload.end()) {
@@ -45,6 +67,7 @@ std::string line_problem(std::string_view text) {
   if (!is_utf8(text)) return "is not UTF-8; encode it so";
   auto const is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
   if (std::ranges::any_of(text, is_control)) return "holds a control character; leave line breaks and escapes out";
+  if (holds_unseen(text)) return "holds a character that nobody sees; leave out what ends lines or turns the writing";
   return {};
 }
 
@@ -75,7 +98,7 @@ Result<void> check_message(NewMessage const& message, BusLimits const& limits) {
     return invalid("from", "from names one sender: no colon, and not \"broadcast\"");
   if (message.to.size() > kMaxNameBytes) return too_large("to", message.to.size(), kMaxNameBytes);
   if (auto const problem = address_problem(message.to); !problem.empty()) return invalid("to", "to " + problem);
-  if (auto const good = check_word("kind", message.kind, kMaxKindBytes); !good) return good;
+  if (auto const good = check_kind(message.kind); !good) return good;
   if (message.subject) {
     if (message.subject->size() > kMaxSubjectBytes)
       return too_large("subject", message.subject->size(), kMaxSubjectBytes);
@@ -102,6 +125,11 @@ Result<void> check_identity(Identity const& who) {
     return invalid("agentId", "agentId \"" + who.agent_id + "\" is a group's address; choose a plain name");
   if (!who.label.empty())
     if (auto const label = good("label", "label:" + who.label); !label) return label;
+  if (std::ranges::find(kReservedNames, who.agent_id) != kReservedNames.end())
+    return invalid("agentId", "agentId \"" + who.agent_id + "\" means somebody else; choose another name");
+  if (who.tags.size() > kMaxGroups || who.capabilities.size() > kMaxGroups)
+    return invalid(who.tags.size() > kMaxGroups ? "tags" : "capabilities",
+                   "an agent has at most " + std::to_string(kMaxGroups) + " tags and as many capabilities");
   for (auto const& name : who.tags)
     if (auto const tag = good("tags", "tag:" + name); !tag) return tag;
   for (auto const& name : who.capabilities)

@@ -2,6 +2,9 @@
 #pragma once
 #include "relay/bus.hpp"
 
+#include <array>
+#include <string_view>
+
 namespace ar::relay {
 
 inline constexpr std::size_t kMaxNameBytes = 200;  ///< from, to, idempotency key, agent ids
@@ -10,6 +13,10 @@ inline constexpr std::size_t kMaxSubjectBytes = 500;
 inline constexpr std::size_t kMaxPayloadBytes = 64U << 10;
 inline constexpr std::size_t kMaxMetaBytes = 256U << 10;
 inline constexpr std::size_t kMaxAttachments = 32;
+inline constexpr std::size_t kMaxGroups = 64;  ///< tags of one agent, and capabilities
+/// No agent's names: they mean people, everybody, or the runner itself.
+inline constexpr std::array<std::string_view, 5> kReservedNames{"operator", "system", "broadcast", "all",
+                                                                "agent-runner"};
 
 /// Error `too_large` or `invalid_argument` with the field, or nothing. What only a store can know (does the
 /// attachment exist?) is not asked here.

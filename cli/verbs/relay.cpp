@@ -84,7 +84,7 @@ Result<int> issue(Context& context, Issue const& options) {
                {"agentIds", options.agents},
                {"rights", options.rights}};
   if (options.rights.empty())
-    body["rights"] = {"send", "read", "claim", "presence", "tasks", "commands", "attachments"};
+    body["rights"] = {"send", "read", "claim", "presence", "tasks", "commands", "attachments", "groups"};
   if (options.lifetime) {
     auto const time = parse_duration(*options.lifetime);
     if (!time) return time.error();
@@ -257,7 +257,7 @@ void add(Program& program) {
   token.command("issue", "Make a token and print it", "relay token issue --lifetime 30d --out host-b.token")
       .option("--agent", i->agents, "ID", "An agent it may speak for; none: any")
       .option("--right", i->rights, "RIGHT",
-              "send, read, claim, presence, tasks, commands, attachments, tokens or *; none: what a daemon needs")
+              "send, read, claim, presence, tasks, commands, attachments, tokens, groups or *; none: what a daemon needs")
       .option("--profile", i->profile, "NAME", "Default: provider-agent, which is renewed in time")
       .option("--lifetime", i->lifetime, "TIME", "30d, 12h; none: no end")
       .option("--out", i->out, "FILE", "Into a file (0600) instead of stdout", Words::file)

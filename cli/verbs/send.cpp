@@ -58,8 +58,11 @@ Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& 
 /// The answers, or where there are none what the turn ended with.
 void print_replies(Context const& context, json const& message) {
   bool any = false;
+  auto const to = field(message, "to");
+  bool const for_several = to.find(':') != to.npos || to == "broadcast";
   for (auto const& reply : array(message, "replies")) {
-    if (says_why_not(reply)) continue;  // the remark does
+    if (says_why_not(reply) || !is_answer(message, reply)) continue;  // the remark does; or it is a third's
+    if (for_several) context.print(single_line(field(reply, "from")) + ":\n");
     auto const text = field(reply, "body");
     context.print_foreign(text);
     if (!text.ends_with('\n')) context.print("\n");

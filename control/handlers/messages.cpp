@@ -146,7 +146,9 @@ awaitable<Result<Response>> put_attachment(Call& call) {
     co_return invalid("name", "name must be a file's name of 1 to 255 bytes without '/' or control characters");
   std::string media_type(call.request.header("content-type").value_or("application/octet-stream"));
   co_return respond(
-      co_await call.backend.put_attachment(std::move(name), std::move(media_type), std::move(call.request.body)), 201);
+      co_await call.backend.put_attachment(call.who, std::move(name), std::move(media_type),
+                                                   std::move(call.request.body)),
+      201);
 }
 
 awaitable<Result<Response>> attachment(Call& call) {

@@ -13,11 +13,18 @@
 namespace ar::relay {
 
 struct ServerLimits : http::Limits {
-  ServerLimits() { connections = 1024; }
+  ServerLimits() {
+    connections = 1024;
+    frame_bytes = 1U << 20;  // the largest that a client has to say is a status with its meta
+  }
   std::size_t request_bytes = 8U << 20;  ///< of a JSON body: a 1 MiB message of control characters once escaped
   Clock::duration session_idle = std::chrono::seconds(60);  ///< a WebSocket without a frame for so long is cut
   double frames_per_second = 50;                            ///< of one WebSocket, on average
   double frames_at_once = 500;
+  std::size_t all_unsent_bytes = 128U << 20;  ///< over all WebSockets: past it, hints are left out
+  std::size_t components = 16;                ///< of one agent on one WebSocket
+  std::size_t guests = 10'000;                ///< agents and components of one WebSocket
+  std::size_t sockets_per_token = 16;         ///< WebSockets of a token for some agents
 };
 
 /// io thread only. The bus must outlive the server. Await stop() before destroying a server with open doors.

@@ -5,6 +5,7 @@
 #include "base/http/url.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "relay/message_json.hpp"
+#include "relay/uploads.hpp"
 
 #include <cstdint>
 #include <span>
@@ -27,6 +28,7 @@ enum class Body { none, json, bytes };
 struct Call {
   EmbeddedBus& bus;
   Sessions& sessions;
+  Uploads& uploads;
   TokenInfo who;
   http::Request request;
   http::Query query;

@@ -1,5 +1,7 @@
 #include "relay/server/scope.hpp"
 
+#include "base/read_json.hpp"
+
 #include <algorithm>
 
 namespace ar::relay::server {
@@ -49,15 +51,62 @@ awaitable<Result<Identity>> trusted_identity(EmbeddedBus& bus, TokenInfo const& 
   co_return *known;
 }
 
-awaitable<Result<void>> check_may_see(Call& call) {
+awaitable<Result<void>> check_groups(EmbeddedBus& bus, TokenInfo const& who, Identity said) {
+  if (!is_limited(who) || has_right(who, "groups")) co_return Result<void>();
+  auto const known = co_await trusted_identity(bus, who, said);
+  if (!known) co_return known.error();
+  auto const own = addresses_of(*known);
+  for (auto const& address : addresses_of(said))
+    if (std::ranges::find(own, address) == own.end())
+      co_return forbidden("token " + who.jti + " may not put " + said.agent_id.substr(0, 80) + " into the group \"" +
+                          address.substr(0, 80) + "\"; that takes the right \"groups\"");
+  co_return Result<void>();
+}
+
+namespace {
+awaitable<Result<void>> check_may_see_message(Call& call, MessageId id) {
   if (!is_limited(call.who)) co_return Result<void>();
-  auto const message = co_await call.bus.message(call.number);
+  auto const message = co_await call.bus.message(id);
   if (!message) co_return message.error();
   auto const agents = co_await agents_of(call.bus, call.who);
   if (!agents) co_return agents.error();
   if (std::ranges::any_of(*agents, [&](Identity const& agent) { return sees(agent, *message); }))
     co_return Result<void>();
-  co_return not_for(call, "message " + std::to_string(call.number), "is neither from nor for one of them");
+  co_return not_for(call, "message " + std::to_string(id), "is neither from nor for one of them");
+}
+
+awaitable<Result<void>> check_may_see_attachment(Call& call, std::string id) {
+  if (!is_limited(call.who)) co_return Result<void>();
+  auto const agents = co_await agents_of(call.bus, call.who);
+  if (!agents) co_return agents.error();
+  auto const carried = co_await call.bus.carries_attachment(parties_of(*agents), id);
+  if (!carried) co_return carried.error();
+  if (*carried) co_return Result<void>();
+  co_return not_for(call, "attachment " + id.substr(0, 80), "is in no message from or for one of them");
+}
+}  // namespace
+
+awaitable<Result<void>> check_may_see(Call& call) { return check_may_see_message(call, call.number); }
+awaitable<Result<void>> check_may_see_attachment(Call& call) { return check_may_see_attachment(call, call.name); }
+
+awaitable<Result<void>> check_may_refer(Call& call, NewMessage const& message) {
+  if (!is_limited(call.who)) co_return Result<void>();
+  auto const in_field = [](Error error, char const* field) {
+    error.field = field;
+    return error;
+  };
+  if (message.reply_to)
+    if (auto const may = co_await check_may_see_message(call, *message.reply_to); !may)
+      co_return in_field(may.error(), "replyTo");
+  if (auto const task = integer_at(message.payload, "taskId"); task > 0)
+    if (auto const may = co_await check_may_see_task(call, task); !may)
+      co_return in_field(may.error(), "payload.taskId");
+  for (auto const& id : message.attachments) {
+    if (call.uploads.has(call.who.scope.agent_ids, id)) continue;
+    if (auto const may = co_await check_may_see_attachment(call, id); !may)
+      co_return in_field(may.error(), "attachments");
+  }
+  co_return Result<void>();
 }
 
 awaitable<Result<void>> check_may_take(Call& call, std::string agent_id) {
@@ -72,16 +121,6 @@ awaitable<Result<void>> check_may_take(Call& call, std::string agent_id) {
   if (std::ranges::any_of(*agents, takes)) co_return Result<void>();
   co_return not_for(call, "message " + std::to_string(call.number),
                     agent_id.empty() ? "is addressed to none of them" : "is not addressed to " + agent_id);
-}
-
-awaitable<Result<void>> check_may_see_attachment(Call& call) {
-  if (!is_limited(call.who)) co_return Result<void>();
-  auto const agents = co_await agents_of(call.bus, call.who);
-  if (!agents) co_return agents.error();
-  auto const carried = co_await call.bus.carries_attachment(parties_of(*agents), call.name);
-  if (!carried) co_return carried.error();
-  if (*carried) co_return Result<void>();
-  co_return not_for(call, "attachment " + call.name.substr(0, 80), "is in no message from or for one of them");
 }
 
 awaitable<Result<void>> check_may_see_task(Call& call, std::int64_t id) {

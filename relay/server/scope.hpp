@@ -10,12 +10,19 @@ namespace ar::relay::server {
 /// True: the token is for some agents only.
 bool is_limited(TokenInfo const& who);
 
+/// A token for some agents may put them on the bus in those groups in which they are registered, unless it has the right
+/// "groups". Error: `wrong_scope`.
+awaitable<Result<void>> check_groups(EmbeddedBus& bus, TokenInfo const& who, Identity said);
+
 /// `said` for a token that is for any agent; else the agent as it is registered.
 awaitable<Result<Identity>> trusted_identity(EmbeddedBus& bus, TokenInfo const& who, Identity said);
 
 /// Of all these the error is `wrong_scope`, or that of a look-up that failed. {message} and {attachment} are the
 /// call's.
 awaitable<Result<void>> check_may_see(Call& call);
+/// What a new message refers to gives its sender rights, and makes its receivers act: it may only refer to messages,
+/// attachments and tasks that the token may see (or, attachments, has uploaded).
+awaitable<Result<void>> check_may_refer(Call& call, NewMessage const& message);
 /// As that agent, for which the token must be good; "": as any of the token's.
 awaitable<Result<void>> check_may_take(Call& call, std::string agent_id);
 awaitable<Result<void>> check_may_see_attachment(Call& call);

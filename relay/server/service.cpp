@@ -108,6 +108,7 @@ awaitable<Response> Service::handle(std::shared_ptr<Admitted> admitted, Request 
   Route const& route = *admitted->route;
   Call call{.bus = bus_,
             .sessions = sessions_,
+            .uploads = *uploads_,
             .who = std::move(admitted->who),
             .request = std::move(request),
             .query = std::move(admitted->query),

@@ -33,6 +33,7 @@ class Service final : public http::Service {
 
   EmbeddedBus& bus_;
   Sessions& sessions_;
+  std::unique_ptr<Uploads> uploads_ = std::make_unique<Uploads>();
   ServerLimits const& limits_;
   http::Router const router_;
 };

@@ -1,5 +1,6 @@
 #include "relay/server/session.hpp"
 
+#include "relay/message_rules.hpp"
 #include "relay/protocol.hpp"
 #include "relay/server/scope.hpp"
 
@@ -24,6 +25,11 @@ json object_of(json const& frame, char const* name) {
 std::int64_t number_of(json const& frame, char const* name, std::int64_t otherwise) {
   auto const found = frame.find(name);
   return found != frame.end() && found->is_number_integer() ? found->get<std::int64_t>() : otherwise;
+}
+
+/// What is said back of a frame that was refused.
+bool is_short(json const& value) {
+  return value.is_number() || (value.is_string() && value.get_ref<std::string const&>().size() <= kMaxNameBytes);
 }
 
 }  // namespace
@@ -134,6 +140,9 @@ awaitable<Result<void>> Session::hello(json const& frame) {
   }
   // Only a provider that says how the agent is has it, and takes it over; others listen, and change nothing.
   bool const provides = role == "provider" && !text_at(frame, "status").empty();
+  auto const component = text_at(frame, "componentId");
+  if (!component.empty())
+    if (auto const good = check_word("componentId", component, kMaxNameBytes); !good) co_return good.error();
   auto presence = frame;
   presence["narrow"] = frame.value("narrow", json(false));
   if (!provides) presence["status"] = "idle";
@@ -141,11 +150,15 @@ awaitable<Result<void>> Session::hello(json const& frame) {
   if (!read) co_return read.error();
   if (!may_be(who_, agent_id))
     co_return forbidden("token " + who_.jti + " may not speak for \"" + agent_id.substr(0, 80) + "\"");
-  auto const component = text_at(frame, "componentId");
   auto const said = read->identity;
+  if (auto const good = check_identity(said); !good) co_return good.error();
+  if (auto const room = check_room_for({agent_id, component}); !room) co_return room.error();
   auto const taken = conflict("superseded", "a newer instance of " + agent_id + " is connected");
   if (provides) {
     if (!has_right(who_, "presence")) co_return forbidden("token " + who_.jti + " has no right \"presence\"");
+    if (auto const good = check_word("instanceId", read->instance_id, kMaxNameBytes); !good) co_return good.error();
+    auto const may_join = co_await check_groups(sessions_.bus_, who_, said);
+    if (!may_join) co_return may_join.error();
     if (!sessions_.take_over(agent_id, read->instance_id, *this)) co_return taken;
     auto registered = co_await sessions_.bus_.register_agent(std::move(*read));
     if (!registered) co_return registered.error();
@@ -156,7 +169,7 @@ awaitable<Result<void>> Session::hello(json const& frame) {
   if (provides && !sessions_.holds(agent_id, *this)) co_return taken;
   BusHints hints;
   hints.message = [this, agent_id, component](Message const& message) {
-    hint({{"type", "message.new"}, {"agentId", agent_id}, {"componentId", component}, {"message", to_json(message)}});
+    hint_of({{"agentId", agent_id}, {"componentId", component}}, message);
   };
   hints.command = [this, agent_id, component](Command const& command) {
     hint({{"type", "command"}, {"agentId", agent_id}, {"componentId", component}, {"command", to_json(command)}});
@@ -172,9 +185,23 @@ awaitable<Result<void>> Session::hello(json const& frame) {
 awaitable<Result<void>> Session::send_unread(Identity who, MessageId after) {
   auto const unread = co_await sessions_.bus_.unread(who, kUnreadAtOnce, after);
   if (!unread) co_return unread.error();
-  for (auto const& message : *unread)
-    if (!hint({{"type", "message.new"}, {"agentId", who.agent_id}, {"message", to_json(message)}})) break;
+  for (auto const& message : *unread) {
+    if (!hint_of({{"agentId", who.agent_id}}, message)) break;
+    co_await net::post(co_await net::this_coro::executor, nothrow);  // others have their turn between two large ones
+  }
   co_return Result<void>();
+}
+
+Result<void> Session::check_room_for(Key const& guest) const {
+  if (guests_.contains(guest)) return {};
+  auto const& limits = sessions_.limits_;
+  auto const of_agent = static_cast<std::size_t>(
+      std::ranges::count_if(guests_, [&](auto const& other) { return other.first.first == guest.first; }));
+  if (of_agent < limits.components && guests_.size() < limits.guests) return {};
+  return Error{ErrorKind::too_large, "too_many_components",
+               "one connection has at most " + std::to_string(limits.components) + " components of an agent and " +
+                   std::to_string(limits.guests) + " in all; open another",
+               "componentId"};
 }
 
 void Session::supersede(std::string const& agent_id) {
@@ -200,11 +227,24 @@ void Session::end(Error const& error) {
   socket_.finish();
 }
 
-bool Session::hint(json const& frame) {
-  auto text = to_text(frame);
-  if (socket_.unsent() + text.size() > sessions_.limits_.unsent_bytes / 2) return false;
+bool Session::has_room(std::size_t bytes) const {
+  auto const& limits = sessions_.limits_;
+  return socket_.unsent() + bytes <= limits.unsent_bytes / 2 && sessions_.unsent() + bytes <= limits.all_unsent_bytes;
+}
+
+bool Session::hint(std::string text) {
+  if (!has_room(text.size())) return false;
   send(std::move(text));
   return true;
+}
+
+bool Session::hint_of(json guest, Message const& message) {
+  auto const& body = sessions_.text_of(message);
+  if (!has_room(body.size())) return false;
+  guest["type"] = "message.new";
+  auto text = to_text(guest);
+  text.back() = ',';
+  return hint(text + "\"message\":" + body + "}");
 }
 
 void Session::send(std::string text) {
@@ -215,7 +255,7 @@ void Session::send(std::string text) {
 void Session::complain(json const& frame, Error const& error) {
   json out = {{"type", "error"}, {"code", error.code}, {"message", error.message}};
   for (char const* name : {"agentId", "componentId", "commandId"})
-    if (auto const found = frame.find(name); found != frame.end()) out[name] = *found;
+    if (auto const found = frame.find(name); found != frame.end() && is_short(*found)) out[name] = *found;
   if (!error.field.empty()) out["field"] = error.field;
   say(out);
 }

@@ -27,6 +27,7 @@ class Session {
 
   std::string const& token() const { return token_; }
   Clock::time_point last_frame() const { return last_frame_; }
+  std::size_t unsent() const { return socket_.unsent(); }
   void cut(std::string reason) { socket_.cut(std::move(reason)); }
 
  private:
@@ -42,8 +43,13 @@ class Session {
   awaitable<Result<void>> hello(json const& frame);
   awaitable<Result<void>> send_unread(Identity who, MessageId after);
   void say(json const& frame) { send(to_text(frame)); }
-  /// Left out (false) when the client has too much to take already: whoever misses it asks for what is unread.
-  bool hint(json const& frame);
+  Result<void> check_room_for(Key const& guest) const;
+  /// Hints are left out (false) when the client, or all together, have too much to take already: whoever misses one
+  /// asks for what is unread.
+  bool hint(json const& frame) { return hint(to_text(frame)); }
+  bool hint(std::string text);
+  bool hint_of(json guest, Message const& message);
+  bool has_room(std::size_t bytes) const;
   void send(std::string text);
   void complain(json const& frame, Error const& error);
 

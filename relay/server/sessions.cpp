@@ -1,10 +1,12 @@
 #include "relay/server/sessions.hpp"
 
+#include "relay/server/scope.hpp"
 #include "relay/server/session.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace ar::relay::server {
@@ -12,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 /// A token may end while its connection is open.
 constexpr auto kTokenCheck = 30s;
+constexpr auto kGoodbye = 5s;
 constexpr std::size_t kMostRemembered = 100;
 /// An agent without a connection: longer than any outage after which its older daemon could come back.
 constexpr auto kRemembered = 24h * 14;
@@ -27,6 +30,16 @@ Sessions::Sessions(Executor executor, EmbeddedBus& bus, ServerLimits const& limi
 Sessions::~Sessions() { bus_.watch_presence({}); }
 
 awaitable<void> Sessions::serve(http::WebSocket& socket, TokenInfo who, std::string token) {
+  auto const same = [&](Session const* other) { return other->token() == token; };
+  if (is_limited(who) && std::cmp_greater_equal(std::ranges::count_if(sessions_, same), limits_.sockets_per_token)) {
+    spdlog::warn("relay: token {} has {} connections already; another is refused", who.jti, limits_.sockets_per_token);
+    json const refusal = {{"type", "error"},
+                          {"code", "too_many_connections"},
+                          {"message", "this token has as many connections as it may; close one"}};
+    (void)socket.send(to_text(refusal));
+    co_await socket.close(kGoodbye);
+    co_return;
+  }
   Session session(*this, socket, std::move(who), std::move(token));
   look_.notify_all();  // the watch sleeps while there is nobody to watch
   co_await session.run();
@@ -71,6 +84,18 @@ awaitable<void> Sessions::watch() {
     }
     (void)co_await look_.wait(next);
   }
+}
+
+std::size_t Sessions::unsent() const {
+  std::size_t bytes = 0;
+  for (auto const* const session : sessions_) bytes += session->unsent();
+  return bytes;
+}
+
+std::string const& Sessions::text_of(Message const& message) {
+  if (last_text_.id != message.id || last_text_.readers != message.read_by.size())
+    last_text_ = {message.id, message.read_by.size(), to_text(to_json(message))};
+  return last_text_.text;
 }
 
 std::size_t Sessions::agents() const {

@@ -38,6 +38,10 @@ class Sessions {
   bool take_over(std::string const& agent_id, std::string const& instance_id, Session& session);
   bool holds(std::string const& agent_id, Session& session) const;
   void leave(Session& session);
+  /// Bytes that the clients of all connections have not taken yet.
+  std::size_t unsent() const;
+  /// The message as JSON: many hear of one at the same time, and it is put into words once.
+  std::string const& text_of(Message const& message);
 
   EmbeddedBus& bus_;
   ServerLimits const& limits_;
@@ -51,6 +55,11 @@ class Sessions {
   /// By agent id. Kept for a while when the connections have gone, or an instance that was superseded could come back
   /// then.
   std::map<std::string, Holder> holders_;
+  struct Text {
+    MessageId id = 0;
+    std::size_t readers = 0;
+    std::string text{};
+  } last_text_;
   bool check_tokens_ = false;
   Notifier look_;
 };

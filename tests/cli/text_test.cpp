@@ -182,3 +182,12 @@ TEST_CASE("ALifeShowsEachStepAndHowLongItTook") {
   CHECK(life.find("+3.5 s  handed       after 3.5 s\n") != std::string::npos);
   CHECK(life.find("  | ␛[1mprompt>\n  | second\n") != std::string::npos);
 }
+
+TEST_CASE("AnAnswerIsFromWhomTheMessageWasFor") {
+  json const plain = {{"to", "bob"}, {"deliveries", json::array()}};
+  CHECK(is_answer(plain, {{"from", "bob"}}));
+  CHECK_FALSE(is_answer(plain, {{"from", "alice"}}));
+  json const group = {{"to", "tag:t"}, {"readBy", {"carol"}}, {"deliveries", {{{"agent", "bob"}}}}};
+  for (auto const* member : {"bob", "carol"}) CHECK(is_answer(group, {{"from", member}}));
+  for (auto const* other : {"alice", "", "tag:t2"}) CHECK_FALSE(is_answer(group, {{"from", other}}));
+}

@@ -50,7 +50,8 @@ class FakeBackend final : public control::Backend {
   awaitable<Result<json>> dead_letters() override;
   awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
-  awaitable<Result<json>> put_attachment(std::string name, std::string media_type, std::string bytes) override;
+  awaitable<Result<json>> put_attachment(control::Principal who, std::string name, std::string media_type,
+                                         std::string bytes) override;
   awaitable<Result<std::string>> attachment(control::Principal who, std::string id, std::int64_t message) override;
   /// Event "Silent" never answers, "Stop" has nothing to say.
   awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,

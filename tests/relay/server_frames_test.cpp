@@ -167,3 +167,76 @@ TEST_CASE("WhatDoesNotFitIntoAConnectionIsLeftOutAndTheConnectionStays") {
   CHECK(pushed > 0);
   CHECK(pushed < kLarge);
 }
+
+TEST_CASE("WhatAConnectionLeavesBehindIsBounded") {
+  ServerLimits limits;
+  limits.components = 3;
+  limits.guests = 5;
+  limits.sockets_per_token = 2;
+  Relay relay(limits);
+  auto const token = relay.issue({"read", "presence", "send", "groups"}, {"a", "b"}).token;
+  Wire wire(relay, token);
+  auto const hello = [&](char const* agent, std::string const& component) {
+    auto frame = Wire::hello(agent, "i");
+    frame["componentId"] = component;
+    wire.say(frame);
+    return wire.hear();
+  };
+  auto const refused = hello("a", std::string(500'000, 'x'));
+  CHECK(refused["code"] == "too_large");
+  CHECK_FALSE(refused.contains("componentId"));  // nothing long is said back
+  auto strange = Wire::hello("a", std::string(500'000, 'i'));
+  wire.say(strange);
+  CHECK(wire.hear()["code"] == "too_large");
+  auto grouped = Wire::hello("a", "i");
+  for (int i = 0; i < 65; ++i) grouped["tags"].push_back("t" + std::to_string(i));
+  wire.say(grouped);
+  CHECK(wire.hear()["code"] == "invalid_argument");
+  for (auto const* component : {"1", "2", "3", "1"}) CHECK(hello("a", component)["type"] == "welcome");
+  CHECK(hello("a", "4")["code"] == "too_many_components");
+  CHECK(hello("b", "1")["type"] == "welcome");
+  CHECK(hello("b", "2")["type"] == "welcome");
+  CHECK(hello("b", "3")["code"] == "too_many_components");
+
+  Wire second(relay, token), third(relay, token);
+  CHECK(third.hear()["code"] == "too_many_connections");
+  CHECK(third.hear()["type"] == "end");
+  second.say(json{{"type", "ping"}});
+  CHECK(second.hear()["type"] == "pong");
+}
+
+TEST_CASE("OneMessageToManyComponentsIsToldToEachAndStopsNobody") {
+  Relay relay;
+  auto const token = relay.issue({"*"}, {"a"}).token;
+  Wire wire(relay, token);
+  for (int i = 0; i < 16; ++i) {
+    auto frame = Wire::hello("a", "i");
+    frame["componentId"] = "c" + std::to_string(i);
+    wire.say(frame);
+    CHECK(wire.hear()["type"] == "welcome");
+  }
+  json const message = {{"from", "a"}, {"to", "a"}, {"body", std::string(170'000, 'x')}};
+  CHECK(relay.ask("POST", "/api/messages", token, message.dump()) == "");
+  for (int i = 0; i < 16; ++i) {
+    auto const told = wire.hear();
+    CHECK(told["type"] == "message.new");
+    CHECK(told["agentId"] == "a");
+    CHECK(told["componentId"] == "c" + std::to_string(i));
+    CHECK(told["message"]["body"] == message["body"]);
+  }
+}
+
+TEST_CASE("HintsThatNobodyTakesAreLeftOutNotKept") {
+  ServerLimits limits;
+  limits.all_unsent_bytes = 100'000;
+  Relay relay(limits);
+  auto const token = relay.issue({"*"}).token;
+  Wire wire(relay, token);
+  wire.say(Wire::hello("a", "i"));
+  CHECK(wire.hear()["type"] == "welcome");
+  json message = {{"from", "x"}, {"to", "a"}, {"body", std::string(150'000, 'x')}};
+  CHECK(relay.ask("POST", "/api/messages", token, message.dump()) == "");
+  message["body"] = "short";
+  CHECK(relay.ask("POST", "/api/messages", token, message.dump()) == "");
+  CHECK(wire.hear()["message"]["body"] == "short");
+}

@@ -207,6 +207,75 @@ TEST_CASE("AttachmentsAreThoseOfMessagesThatOneMaySee") {
   CHECK(relay.ask("GET", "/api/attachments/" + others, relay.admin) == "");
 }
 
+TEST_CASE("AReferenceInOnesOwnMessageGivesNoRight") {
+  OthersBusiness relay;
+  auto const task = [](int id, char const* by, char const* status) -> json {
+    return {{"id", id}, {"status", status}, {"body", "b"}, {"metadata", json::object()}, {"setBy", by}};
+  };
+  auto const say = [&](json more) {
+    json message = {{"from", "eve"}, {"to", "eve"}, {"body", "x"}};
+    message.update(more);
+    return relay.by_eve("POST", "/api/messages", message);
+  };
+  relay.good("PUT", "/api/tasks", relay.admin, task(7, "victim", "open"));
+  CHECK(say({{"payload", {{"taskId", 7}}}}) == "wrong_scope");
+  CHECK(say({{"taskId", 7}}) == "wrong_scope");
+  // Said before the task was there: of no use, either.
+  CHECK(say({{"taskId", 8}}) == "");
+  relay.good("PUT", "/api/tasks", relay.admin, task(8, "victim", "open"));
+  for (int const id : {7, 8}) CHECK(relay.by_eve("PUT", "/api/tasks", task(id, "eve", "done")) == "wrong_scope");
+  // Given to somebody who takes it up, it stays one's own business.
+  CHECK(relay.by_eve("PUT", "/api/tasks", task(9, "eve", "open")) == "");
+  CHECK(say({{"to", "victim"}, {"taskId", 9}}) == "");
+  relay.good("PUT", "/api/tasks", relay.admin, task(9, "victim", "in_progress"));
+  CHECK(relay.by_eve("GET", "/api/tasks/9") == "");
+  CHECK(say({{"to", "victim"}, {"taskId", 9}}) == "");
+
+  auto const secret = relay.send({{"to", "victim"}}), own = relay.send({{"to", "eve"}});
+  CHECK(say({{"to", "operator"}, {"replyTo", secret}}) == "wrong_scope");
+  CHECK(say({{"to", "operator"}, {"replyTo", own}}) == "");
+  CHECK(say({{"to", "operator"}, {"replyTo", 999'999}}) == "unknown_message");
+
+  auto const upload = [&](std::string const& token, char const* bytes) {
+    std::string answer;
+    CHECK(relay.ask("POST", "/api/attachments?name=f", token, bytes, &answer) == "");
+    return json::parse(answer)["id"].get<std::string>();
+  };
+  auto const theirs = upload(relay.admin, "theirs"), mine = upload(relay.eve, "mine");
+  CHECK(say({{"attachments", {theirs}}}) == "wrong_scope");
+  CHECK(relay.by_eve("GET", "/api/attachments/" + theirs) == "wrong_scope");
+  CHECK(say({{"attachments", {mine}}}) == "");
+  CHECK(relay.by_eve("GET", "/api/attachments/" + mine) == "");
+}
+
+TEST_CASE("NoAgentPutsItselfIntoAGroup") {
+  OthersBusiness relay;
+  auto const late = relay.send({{"to", "tag:late"}});
+  CHECK(relay.by_eve("POST", "/api/agents", OthersBusiness::presence("eve", {"late"})) == "wrong_scope");
+  auto labelled = OthersBusiness::presence("eve", {"early"});
+  labelled["label"] = "victim";
+  CHECK(relay.by_eve("POST", "/api/agents", labelled) == "wrong_scope");
+  auto capable = OthersBusiness::presence("eve", {"early"});
+  capable["capabilities"] = {"review"};
+  CHECK(relay.by_eve("POST", "/api/agents", capable) == "wrong_scope");
+  Wire wire(relay, relay.eve);
+  auto hello = Wire::hello("eve", "j");
+  hello["tags"] = {"late"};
+  wire.say(hello);
+  CHECK(wire.hear()["code"] == "wrong_scope");
+  CHECK(relay.by_eve("GET", OthersBusiness::of(late)) == "wrong_scope");
+  CHECK(relay.by_eve("POST", "/api/agents", OthersBusiness::presence("eve", {"early"})) == "");
+  auto const with_groups = relay.issue({"presence", "groups"}, {"eve"}).token;
+  CHECK(relay.ask("POST", "/api/agents", with_groups, OthersBusiness::presence("eve", {"late"}).dump()) == "");
+}
+
+TEST_CASE("NoAgentTakesANameThatMeansSomebodyElse") {
+  OthersBusiness relay;
+  for (auto const* name : {"operator", "system", "broadcast", "all", "agent-runner"})
+    CHECK(relay.ask("POST", "/api/agents", relay.admin, OthersBusiness::presence(name, {}).dump()) ==
+          "invalid_argument");
+}
+
 TEST_CASE("NoTokenIsShownOrRevokedByANarrowerOne") {
   OthersBusiness relay;
   auto const keeper = relay.issue({"tokens", "send"});

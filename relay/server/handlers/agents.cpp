@@ -1,5 +1,6 @@
 // Who is on the bus.
 #include "relay/server/route.hpp"
+#include "relay/server/scope.hpp"
 
 namespace ar::relay::server {
 namespace {
@@ -14,6 +15,8 @@ awaitable<Result<Response>> add(Call& call) {
   auto presence = presence_from(*body);
   if (!presence) co_return presence.error();
   if (auto may = call.check_agent(presence->identity.agent_id); !may) co_return may.error();
+  auto const may_join = co_await check_groups(call.bus, call.who, presence->identity);
+  if (!may_join) co_return may_join.error();
   co_return done(co_await call.bus.register_agent(std::move(*presence)));
 }
 

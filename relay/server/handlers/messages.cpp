@@ -16,6 +16,8 @@ awaitable<Result<Response>> send(Call& call) {
   auto message = new_message_from(*body);
   if (!message) co_return message.error();
   if (auto may = call.check_agent(message->from); !may) co_return may.error();
+  auto const may_refer = co_await check_may_refer(call, *message);
+  if (!may_refer) co_return may_refer.error();
   auto const sent = co_await call.bus.send(std::move(*message));
   if (!sent) co_return sent.error();
   json const answer = {{"message", to_json(sent->message)}, {"repeated", sent->repeated}};

@@ -77,8 +77,12 @@ awaitable<Result<Response>> renew(Call& call) {
 awaitable<Result<Response>> put_attachment(Call& call) {
   auto name = call.query.text("name").value_or("");
   auto type = call.query.text("mediaType").value_or("");
-  co_return shown(co_await call.bus.put_attachment(std::move(name), std::move(type), std::move(call.request.body)),
-                  201);
+  auto const& agents = call.who.scope.agent_ids;
+  auto const bytes = call.request.body.size();
+  if (auto room = call.uploads.check_room(agents, bytes); !room) co_return room.error();
+  auto const stored = co_await call.bus.put_attachment(std::move(name), std::move(type), std::move(call.request.body));
+  if (stored) call.uploads.note(agents, stored->id, bytes);
+  co_return shown(stored, 201);
 }
 
 awaitable<Result<Response>> attachment(Call& call) {
