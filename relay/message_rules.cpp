@@ -125,8 +125,6 @@ Result<void> check_identity(Identity const& who) {
     return invalid("agentId", "agentId \"" + who.agent_id + "\" is a group's address; choose a plain name");
   if (!who.label.empty())
     if (auto const label = good("label", "label:" + who.label); !label) return label;
-  if (std::ranges::find(kReservedNames, who.agent_id) != kReservedNames.end())
-    return invalid("agentId", "agentId \"" + who.agent_id + "\" means somebody else; choose another name");
   if (who.tags.size() > kMaxGroups || who.capabilities.size() > kMaxGroups)
     return invalid(who.tags.size() > kMaxGroups ? "tags" : "capabilities",
                    "an agent has at most " + std::to_string(kMaxGroups) + " tags and as many capabilities");
@@ -135,6 +133,12 @@ Result<void> check_identity(Identity const& who) {
   for (auto const& name : who.capabilities)
     if (auto const capability = good("capabilities", "cap:" + name); !capability) return capability;
   return {};
+}
+
+Result<void> check_agent(Identity const& who) {
+  if (std::ranges::find(kReservedNames, who.agent_id) != kReservedNames.end())
+    return invalid("agentId", "agentId \"" + who.agent_id + "\" means somebody else; choose another name");
+  return check_identity(who);
 }
 
 Result<void> check_limit(int limit) {

@@ -21,8 +21,10 @@ inline constexpr std::array<std::string_view, 5> kReservedNames{"operator", "sys
 /// Error `too_large` or `invalid_argument` with the field, or nothing. What only a store can know (does the
 /// attachment exist?) is not asked here.
 Result<void> check_message(NewMessage const& message, BusLimits const& limits);
-/// Also its label, tags and capabilities: each must be part of a good address.
+/// Whoever reads or listens, a person too. Also its label, tags and capabilities: each must be part of a good address.
 Result<void> check_identity(Identity const& who);
+/// Who is to be on the bus as an agent: by no name that means somebody else.
+Result<void> check_agent(Identity const& who);
 /// Empty when `text` may stand in one line of a header (some UTF-8, no control characters), else what is
 /// wrong with it.
 std::string line_problem(std::string_view text);

@@ -26,7 +26,7 @@ Result<std::string> merged_meta(Database& db, std::string const& agent_id, json 
 
 Result<void> register_agent(Database& db, Moment now, Presence const& presence) {
   auto const& who = presence.identity;
-  if (auto const good = check_identity(who); !good) return good;
+  if (auto const good = check_agent(who); !good) return good;
   if (auto const good = check_word("instanceId", presence.instance_id, kMaxNameBytes); !good) return good;
   if (auto const good = check_word("status", presence.status, kMaxKindBytes); !good) return good;
   auto const meta = object_text("meta", presence.meta, kMaxMetaBytes);

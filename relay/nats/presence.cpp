@@ -36,7 +36,7 @@ awaitable<Result<void>> change_presence(Core& core, std::string agent_id, json m
 }  // namespace
 
 awaitable<Result<void>> register_agent(Core& core, Presence presence) {
-  if (auto const good = check_identity(presence.identity); !good) co_return good;
+  if (auto const good = check_agent(presence.identity); !good) co_return good;
   if (auto const good = check_word("instanceId", presence.instance_id, kMaxNameBytes); !good) co_return good;
   if (auto const good = check_word("status", presence.status, kMaxKindBytes); !good) co_return good;
   if (auto const good = object_text("meta", presence.meta, kMaxMetaBytes); !good) co_return good.error();

@@ -227,6 +227,12 @@ TEST_CASE("UnreadMessagesComeInPortions") {
   CHECK(after(to_group, 2).empty());
 }
 
+TEST_CASE("APersonReadsThoughNoAgentMayHaveThatName") {
+  Contract t;
+  auto const id = t.send(message_to("operator")).id;
+  CHECK(t.unread(agent("operator")) == std::vector{id});
+}
+
 TEST_CASE("AnswersAreFoundByTheMessageTheyAnswer") {
   Contract t;
   auto const question = t.send(message_to("worker")).id;

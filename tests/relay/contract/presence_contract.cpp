@@ -111,6 +111,7 @@ TEST_CASE("BadRegistrationsAreRefused") {
   std::string expected;
   SUBCASE("no id") { bad.identity.agent_id = "", expected = "invalid agentId"; }
   SUBCASE("a group's id") { bad.identity.agent_id = "broadcast", expected = "invalid agentId"; }
+  SUBCASE("a person's name") { bad.identity.agent_id = "operator", expected = "invalid agentId"; }
   SUBCASE("a colon") { bad.identity.agent_id = "a:b", expected = "invalid agentId"; }
   SUBCASE("bad label") { bad.identity.label = "a\nb", expected = "invalid label"; }
   SUBCASE("empty tag") { bad.identity.tags = {""}, expected = "invalid tags"; }
