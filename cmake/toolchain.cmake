@@ -17,6 +17,12 @@ endif()
 set(AR_SANITIZE "" CACHE STRING "address (with undefined behaviour) or thread; empty: none")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+# What makes an overrun end the process instead of an attacker's way in. Clang makes position independent programs by
+# itself. (Not with a sanitizer: it sees more.)
+if(NOT AR_SANITIZE)
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2>)
+  add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
+endif()
 
 add_library(ar_options INTERFACE)
 target_compile_options(ar_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
