@@ -69,13 +69,20 @@ std::vector<Setting> const& settings() {
        "ms an agent may take to stop before it is killed"},
       {"agents.columns", &Config::attach_columns, 40, 500, {}, nullptr, "columns of a terminal nobody is attached to"},
       {"agents.rows", &Config::attach_rows, 10, 200, {}, nullptr, "rows of a terminal nobody is attached to"},
+      {"agents.memory_pressure",
+       &Config::memory_pressure,
+       0,
+       0,
+       {},
+       "AGENT_RUNNER_MEMORY_PRESSURE",
+       "suspend the longest idle agents while programs of this machine wait for memory, as the kernel tells"},
       {"agents.memory_limit_mb",
        &Config::memory_limit_mb,
        0,
        1 << 24,
        {},
        nullptr,
-       "MiB that all agents together may use before the longest idle are suspended; 0: only when the machine is tight"},
+       "MiB that all agents together may use before the longest idle are suspended; 0: no limit"},
       {"agents.token_lifetime_s",
        &Config::agent_token_lifetime_s,
        0,
@@ -348,7 +355,9 @@ Result<void> apply_environment(Config& config, std::map<std::string, std::string
     char const* const text = std::getenv(setting.variable);
     if (!text) continue;
     json value = std::string(text);
-    if (!std::holds_alternative<std::string Config::*>(setting.target)) {
+    if (std::holds_alternative<bool Config::*>(setting.target)) {
+      if (value == "true" || value == "false") value = value == "true";
+    } else if (!std::holds_alternative<std::string Config::*>(setting.target)) {
       std::int64_t number = 0;
       auto const* const end = text + std::char_traits<char>::length(text);
       auto const [stop, ec] = std::from_chars(text, end, number);

@@ -22,6 +22,7 @@ struct Config {
   std::int64_t shutdown_timeout_ms = 10'000;            ///< how long an agent may take to stop by itself
   std::int64_t attach_columns = 120, attach_rows = 40;  ///< a terminal's size while nobody is attached
   std::int64_t event_retention_days = 30;
+  bool memory_pressure = true;       ///< they are suspended as well when the kernel says that programs wait for memory
   std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none
   std::int64_t agent_token_lifetime_s = 0;        ///< 0: no end; else renewed in time
   std::int64_t approval_deadline_s = 0;           ///< after a provider asked a person; 0: none

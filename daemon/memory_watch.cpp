@@ -14,8 +14,9 @@ constexpr auto kLook = 10s;  ///< at the agents' use, when it has a limit
 
 }  // namespace
 
-MemoryWatch::MemoryWatch(Executor executor, std::int64_t limit, std::function<std::int64_t()> used)
+MemoryWatch::MemoryWatch(Executor executor, bool pressure, std::int64_t limit, std::function<std::int64_t()> used)
     : limit_(limit), used_(std::move(used)) {
+  if (!pressure) return;
   int const fd = ::open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
   // The kernel wants the terminating zero as well.
@@ -34,12 +35,12 @@ awaitable<std::string> MemoryWatch::tight() {
             std::to_string(limit_ >> 20) + " MiB that are configured";
     }
     auto const deadline = limit_ > 0 ? Clock::now() + kLook : Clock::time_point::max();
-    bool const pressed = co_await pressure(deadline);
-    if (pressed) co_return "programs wait for memory";
+    bool const waiting = co_await pressed(deadline);
+    if (waiting) co_return "programs wait for memory";
   }
 }
 
-awaitable<bool> MemoryWatch::pressure(Clock::time_point deadline) {
+awaitable<bool> MemoryWatch::pressed(Clock::time_point deadline) {
   if (!kernel_) {
     Timer timer(co_await net::this_coro::executor, deadline);
     auto [ec] = co_await timer.async_wait(nothrow);

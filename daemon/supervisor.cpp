@@ -137,7 +137,7 @@ awaitable<void> Supervisor::free_memory() {
     for (auto const& [id, agent] : agents_) total += agent->memory_bytes();
     return total;
   };
-  MemoryWatch watch(services_.executor, services_.config.memory_limit_mb << 20, used);
+  MemoryWatch watch(services_.executor, services_.config.memory_pressure, services_.config.memory_limit_mb << 20, used);
   for (;;) {
     auto const why = co_await watch.tight();
     auto const agent = longest_idle();

@@ -78,7 +78,7 @@ Outcome run_program(std::vector<std::string> const& words, std::string const& ho
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return {};
   std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + home, "LANG=C.UTF-8",
-                                       "TERM=xterm-256color"};
+                                       "TERM=xterm-256color", "AGENT_RUNNER_MEMORY_PRESSURE=false"};
   std::vector<char*> argv, envp;
   for (auto const& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   for (auto& entry : environment) envp.push_back(entry.data());

@@ -73,6 +73,13 @@ TEST_CASE("WhateverIsAskedAtWhateverMomentOneProcessRunsAtATime") {
 
 // ---- suspended ----
 
+TEST_CASE("WithoutMemoryPressureTheKernelIsNotAsked") {
+  World world;  // has agents.memory_pressure off
+  std::error_code ec;
+  for (auto const& fd : std::filesystem::directory_iterator("/proc/self/fd"))
+    CHECK(std::filesystem::read_symlink(fd.path(), ec) != "/proc/pressure/memory");
+}
+
 TEST_CASE("AMessageThatComesWhileItIsBeingSuspendedWakesIt") {
   World world;
   world.script.quits = false;

@@ -31,6 +31,19 @@ TEST_CASE("NoFileMeansDefaults") {
   CHECK(explained(*config, "log.level").origin == "default");
 }
 
+TEST_CASE("AFlagIsSetByItsVariable") {
+  ::setenv("AGENT_RUNNER_MEMORY_PRESSURE", "false", 1);
+  auto const off = Config::load("/does/not/exist/config.toml");
+  ::setenv("AGENT_RUNNER_MEMORY_PRESSURE", "0", 1);
+  auto const neither = Config::load("/does/not/exist/config.toml");
+  ::unsetenv("AGENT_RUNNER_MEMORY_PRESSURE");
+  REQUIRE(off.has_value());
+  CHECK_FALSE(off->memory_pressure);
+  CHECK(explained(*off, "agents.memory_pressure").origin == "environment AGENT_RUNNER_MEMORY_PRESSURE");
+  REQUIRE_FALSE(neither.has_value());
+  CHECK(neither.error().message.find("AGENT_RUNNER_MEMORY_PRESSURE must be true or false") != std::string::npos);
+}
+
 TEST_CASE("ValuesRememberWhereTheyCameFrom") {
   ::setenv("AGENT_RUNNER_CONTROL_PORT", "4711", 1);
   auto const config = load(

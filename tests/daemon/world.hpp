@@ -186,6 +186,7 @@ class World {
   World() {
     config_.default_provider = "fake";
     config_.tcp = false;
+    config_.memory_pressure = false;  // the machine's own has no place here
     paths_ = {dir_.path() / "config.toml", dir_.path(), dir_.path()};
     adapters_["fake"] = std::make_shared<FakeAdapter>(script);
     real_bus_ = *relay::EmbeddedBus::open(io_.get_executor(), dir_.path() / "relay.db", {});
