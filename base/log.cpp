@@ -1,16 +1,32 @@
 #include "base/log.hpp"
 
 #include "base/paths.hpp"
+#include "base/unicode.hpp"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <fcntl.h>
+#include <memory>
 #include <unistd.h>
 
 namespace ar {
+namespace {
+
+/// The record's text, as `%*` in the pattern.
+class OneLine final : public spdlog::custom_flag_formatter {
+ public:
+  void format(spdlog::details::log_msg const& record, std::tm const&, spdlog::memory_buf_t& out) override {
+    auto const line = log_line({record.payload.data(), record.payload.size()});
+    out.append(line.data(), line.data() + line.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<OneLine>(); }
+};
+
+}  // namespace
 
 Result<void> start_logging(std::filesystem::path const& file, std::string_view level, bool also_stderr) {
   auto const parsed = spdlog::level::from_str(std::string(level));
@@ -27,7 +43,9 @@ Result<void> start_logging(std::filesystem::path const& file, std::string_view l
     if (also_stderr) sinks.push_back(std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     auto logger = std::make_shared<spdlog::logger>("agent-runner", sinks.begin(), sinks.end());
     logger->set_level(parsed);
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %L %v");
+    auto formatter = std::make_unique<spdlog::pattern_formatter>();
+    formatter->add_flag<OneLine>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%e %L %*");
+    logger->set_formatter(std::move(formatter));
     logger->flush_on(spdlog::level::info);
     spdlog::set_default_logger(std::move(logger));
   } catch (spdlog::spdlog_ex const& e) {

@@ -10,7 +10,8 @@
 
 namespace ar {
 
-/// Sends spdlog's default logger to `file` (0600, rotated at 5 MiB, 3 kept), and to stderr too when `also_stderr`.
+/// Sends spdlog's default logger to `file` (0600, rotated at 5 MiB, 3 kept), and to stderr too when `also_stderr`. Each
+/// record is one line, whatever names and texts of others it holds.
 /// `level`: trace, debug, info, warn or error.
 Result<void> start_logging(std::filesystem::path const& file, std::string_view level, bool also_stderr);
 

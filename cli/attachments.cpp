@@ -5,6 +5,7 @@
 #include "cli/message_view.hpp"
 #include "cli/text.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <fstream>
@@ -27,6 +28,14 @@ Result<std::string> upload_one(ApiClient& api, std::string const& file) {
   auto const answer = api.call(call);
   if (!answer) return answer.error();
   return field(*answer, "id");
+}
+
+/// "log.txt" as "log-2.txt".
+std::filesystem::path numbered(std::filesystem::path const& name, int number) {
+  auto text = name.stem();
+  text += "-" + std::to_string(number);
+  text += name.extension();
+  return text;
 }
 
 /// A new file: one that is there already, or a link in its place, is not touched.
@@ -75,6 +84,9 @@ Result<std::vector<std::filesystem::path>> save_attachments(ApiClient& api, json
                    .patience = kPatience});
     if (!bytes) return bytes.error();
     auto file = folder / safe_file_name(field(attachment, "name"));
+    // Two of one message may have the same name.
+    for (int number = 2; std::ranges::find(saved, file) != saved.end(); ++number)
+      file = folder / numbered(safe_file_name(field(attachment, "name")), number);
     if (auto written = write_new(file, *bytes); !written) return written.error();
     saved.push_back(std::move(file));
   }

@@ -1,5 +1,6 @@
 #include "cli/context.hpp"
 
+#include "base/unicode.hpp"
 #include "cli/daemon_process.hpp"
 #include "cli/text.hpp"
 
@@ -84,7 +85,7 @@ Result<ApiClient*> Context::api() {
   return running_api();
 }
 
-void Context::print_json(json const& value) const { print(to_text(value) + "\n"); }
+void Context::print_json(json const& value) const { print(shown_json(to_text(value)) + "\n"); }
 void Context::print(Table const& table) const { print(table.text(columns_, colour_)); }
 void Context::print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), stdout); }
 void Context::print_foreign(std::string_view text) const {

@@ -48,7 +48,7 @@ class Context {
   bool terminal() const { return terminal_; }
   bool colour() const { return colour_; }
   std::size_t columns() const { return columns_; }  ///< 0 when not a terminal
-  /// One JSON value on one line.
+  /// One JSON value on one line; nothing in it steers a terminal.
   void print_json(json const& value) const;
   void print(Table const& table) const;
   void print(std::string_view text) const;

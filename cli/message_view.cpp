@@ -27,11 +27,12 @@ std::string padded(std::string text, std::size_t width, bool right = false) {
   return right ? fill + text : text + fill;
 }
 
-std::string indented(std::string const& text, std::string const& by) {
+/// Text of others, every line of it marked, so that none can pass for one of ours.
+std::string quoted(std::string const& shown) {
   std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    auto const end = std::min(text.find('\n', at), text.size());
-    out += by + text.substr(at, end - at) + "\n";
+  for (std::size_t at = 0; at < shown.size();) {
+    auto const end = std::min(shown.find('\n', at), shown.size());
+    out += "  | " + shown.substr(at, end - at) + "\n";
     at = end + 1;
   }
   return out;
@@ -70,18 +71,17 @@ std::string life_text(json const& message, bool colour) {
     if (auto const outcome = field(delivery, "outcome"); !outcome.empty())
       out += "  outcome: " + single_line(outcome) + "\n";
     if (auto const screen = field(delivery, "screen"); !screen.empty() && state == "unknown")
-      out += "  the terminal's screen at that time:\n" + indented(printable(screen), "  | ");
+      out += "  the terminal's screen at that time:\n" + quoted(printable(screen));
   }
   if (out.empty()) out = "no agent has it yet: it waits on the bus\n";
   return out;
 }
 
 void print_message(Context const& context, json const& message) {
-  bool const colour = context.colour();
   auto const created = message.contains("createdAt") ? time_of(message["createdAt"]) : std::nullopt;
   std::string head = "message " + field(message, "id") + " from " + single_line(field(message, "from")) + " to " +
                      single_line(field(message, "to"));
-  context.print(paint(head, Colour::bold, colour));
+  context.print(paint(head, Colour::bold, context.colour()));
   if (created) context.print("  " + date_text(*created) + " (" + age(wall_now() - *created) + " ago)");
   context.print("\n");
   auto const line = [&](char const* name, std::string const& value) {
@@ -93,13 +93,11 @@ void print_message(Context const& context, json const& message) {
   for (auto const& attachment : array(message, "attachments"))
     line("file", field(attachment, "name") + " (" + size_text(number(attachment, "size")) + ")");
   context.print("\n");
-  auto const body = field(message, "body");
-  context.print_foreign(body);
-  if (!body.ends_with('\n')) context.print("\n");
-  context.print("\n" + life_text(message, colour));
+  auto const foreign = [&](std::string const& text) { return quoted(context.terminal() ? printable(text) : text); };
+  context.print(foreign(field(message, "body")) + "\n" + life_text(message, context.colour()));
   for (auto const& reply : array(message, "replies")) {
     context.print("reply " + field(reply, "id") + " from " + single_line(field(reply, "from")) + ":\n");
-    context.print(indented(context.terminal() ? printable(field(reply, "body")) : field(reply, "body"), "  "));
+    context.print(foreign(field(reply, "body")));
   }
   for (auto const& reaction : array(message, "reactions"))
     context.print("reaction from " + single_line(field(reaction, "by")) + ": " + single_line(field(reaction, "word")) +
@@ -109,7 +107,7 @@ void print_message(Context const& context, json const& message) {
     for (auto const& delivery : array(message, "deliveries"))
       if (auto const text = field(delivery, "finalText"); !text.empty())
         context.print("answer of " + single_line(field(delivery, "agent")) + ":\n" +
-                      indented(context.terminal() ? printable(text) : text, "  "));
+                      foreign(text));
 }
 
 bool is_answer(json const& message, json const& reply) {

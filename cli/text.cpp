@@ -1,5 +1,7 @@
 #include "cli/text.hpp"
 
+#include "base/unicode.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <clocale>
@@ -10,32 +12,10 @@
 namespace ar::cli {
 namespace {
 
-struct Symbol {
-  char32_t code;
-  std::size_t bytes;
-  bool well_formed;
-};
-
-/// The first character of a text that is not empty.
-Symbol first_symbol(std::string_view text) {
-  auto const lead = static_cast<unsigned char>(text[0]);
-  std::size_t const length = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 0;
-  if (length == 0 || length > text.size() || !is_utf8(text.substr(0, length))) return {0xFFFD, 1, false};
-  if (length == 1) return {lead, 1, true};
-  char32_t code = lead & (0xFFU >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) code = (code << 6) | (static_cast<unsigned char>(text[i]) & 0x3FU);
-  return {code, length, true};
-}
-
 std::size_t width_of(char32_t code) {
   if (code < 0x20 || code == 0x7F) return 1;
   int const width = ::wcwidth(static_cast<wchar_t>(code));
   return width < 0 ? 1 : static_cast<std::size_t>(width);
-}
-
-/// C1 controls begin escape sequences; the others turn the writing direction around.
-bool acts_on_terminals(char32_t code) {
-  return (code >= 0x80 && code < 0xA0) || (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
 std::string with_unit(double value, char const* unit) {
@@ -85,7 +65,7 @@ std::string printable(std::string_view text) {
       char const last = static_cast<char>(code == 0x7F ? 0xA1 : 0x80 + code);
       clean += "\xE2\x90";
       clean += last;
-    } else if (!well_formed || acts_on_terminals(code)) {
+    } else if (!well_formed || steers_display(code)) {
       clean += "\uFFFD";
     } else {
       clean += text.substr(0, bytes);

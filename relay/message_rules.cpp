@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/read_json.hpp"
+#include "base/unicode.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,17 +18,16 @@ Error too_large(std::string field, std::size_t size, std::size_t most) {
                         " are taken; shorten it or send an attachment";
   return {ErrorKind::too_large, "too_large", std::move(message), std::move(field)};
 }
-/// Of two or three bytes of UTF-8: the C1 controls, the separators of lines, and what turns the direction of writing.
-constexpr std::array<std::string_view, 11> kUnseen{"\u061C", "\u200E", "\u200F", "\u2028", "\u2029", "\u202A",
-                                                   "\u202B", "\u202C", "\u202D", "\u202E", "\uFEFF"};
+
+/// Nobody sees it, and it changes how the rest is read.
+bool is_unseen(char32_t code) {
+  return steers_display(code) || code == 0x061C || code == 0x200E || code == 0x200F || code == 0xFEFF;
+}
+
 bool holds_unseen(std::string_view text) {
-  for (std::size_t at = 0; at + 1 < text.size(); ++at) {
-    auto const first = static_cast<unsigned char>(text[at]), next = static_cast<unsigned char>(text[at + 1]);
-    if (first == 0xC2 && next < 0xA0) return true;
-    auto const last = at + 2 < text.size() ? static_cast<unsigned char>(text[at + 2]) : 0;
-    if (first == 0xE2 && next == 0x81 && last >= 0xA6 && last <= 0xA9) return true;  // U+2066 to U+2069
-  }
-  return std::ranges::any_of(kUnseen, [&](auto unseen) { return text.find(unseen) != text.npos; });
+  for (Symbol symbol; !text.empty(); text.remove_prefix(symbol.bytes))
+    if (symbol = first_symbol(text); is_unseen(symbol.code)) return true;
+  return false;
 }
 
 Result<void> check_kind(std::string_view kind) {

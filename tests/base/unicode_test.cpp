@@ -1,0 +1,26 @@
+#include "base/unicode.hpp"
+
+#include "base/json.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ar;
+
+TEST_CASE("CharactersAreReadOneByOne") {
+  std::u32string codes;
+  std::string_view text = "a\u00E9\u20AC\U0001F680\xFF\xE2\x82";
+  for (Symbol symbol; !text.empty(); text.remove_prefix(symbol.bytes)) codes += (symbol = first_symbol(text)).code;
+  CHECK(codes == U"a\u00E9\u20AC\U0001F680\uFFFD\uFFFD\uFFFD");
+}
+
+TEST_CASE("WhatSteersATerminalIsKnownAtItsBorders") {
+  for (char32_t const code : {0x7F, 0x80, 0x9B, 0x9F, 0x2028, 0x202E, 0x2066, 0x2069}) CHECK_MESSAGE(steers_display(code), code);
+  for (char32_t const code : {0x7E, 0xA0, 0x2027, 0x202F, 0x2065, 0x206A, 0x200D}) CHECK_MESSAGE(!steers_display(code), code);
+}
+
+TEST_CASE("JsonIsShownWithoutWhatSteersATerminal") {
+  json const value = {{"text", "a\x7F\u009B31m \u202E \u2028 \u00E9 \033"}};
+  auto const shown = shown_json(to_text(value));
+  CHECK(shown == "{\"text\":\"a\\u007f\\u009b31m \\u202e \\u2028 \u00E9 \\u001b\"}");
+  CHECK(*parse_json(shown) == value);
+}
