@@ -47,12 +47,18 @@ bool is_session_mark(std::string const& name) {
 
 }  // namespace
 
-std::map<std::string, std::string> launch_environment(std::map<std::string, std::string> const& own,
-                                                      std::vector<std::string> const& pass, LaunchFacts const& facts,
-                                                      std::map<std::string, std::string> const& extra) {
+std::map<std::string, std::string> passed_environment(std::map<std::string, std::string> const& own,
+                                                      std::vector<std::string> const& pass) {
   std::map<std::string, std::string> env;
   for (auto const& [name, value] : own)
     if (is_passed(name, pass) && !is_session_mark(name)) env[name] = value;
+  return env;
+}
+
+std::map<std::string, std::string> launch_environment(std::map<std::string, std::string> const& own,
+                                                      std::vector<std::string> const& pass, LaunchFacts const& facts,
+                                                      std::map<std::string, std::string> const& extra) {
+  auto env = passed_environment(own, pass);
   for (auto const& [name, value] : extra) env[name] = value;
   // The agent's own tools first: its skills call `agent-runner`, its hooks `agent-runner-hook`.
   auto& path = env["PATH"];

@@ -21,7 +21,8 @@ Error git_failed(std::string const& what, ProgramOutcome const& outcome) {
                                                           : outcome.said.substr(0, 600)));
 }
 
-/// git in `where`, without what a caller's own git may have left in the environment, and asking nobody anything.
+/// git in `where`, asking nobody anything. It runs the repository's hooks, so it gets no more of the daemon's environment
+/// than an agent does.
 awaitable<Result<ProgramOutcome>> git(Executor executor, std::string where, std::vector<std::string> words,
                                       Clock::duration patience = kPatience) {
   SpawnSpec spec;
@@ -32,8 +33,8 @@ awaitable<Result<ProgramOutcome>> git(Executor executor, std::string where, std:
   spec.executable = *found;
   spec.arguments = {"-C", std::move(where)};
   spec.arguments.insert(spec.arguments.end(), words.begin(), words.end());
-  for (auto const& [name, value] : own_environment())
-    if (!name.starts_with("GIT_") && name != "LC_ALL") spec.environment.push_back(name + "=" + value);
+  for (auto const& [name, value] : passed_environment(own_environment()))
+    if (name != "LC_ALL") spec.environment.push_back(name + "=" + value);
   spec.environment.emplace_back("LC_ALL=C");
   spec.environment.emplace_back("GIT_TERMINAL_PROMPT=0");
   co_return co_await adapters::run_program(std::move(executor), std::move(spec), patience);

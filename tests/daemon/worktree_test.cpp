@@ -231,6 +231,21 @@ TEST_CASE("AHookThatHangsIsEndedAndLeavesNothing") {
   CHECK(repo.make(repo.root).has_value());
 }
 
+TEST_CASE("AHookSeesNothingOfTheDaemonsEnvironmentThatAnAgentWouldNot") {
+  Repository repo;
+  auto const hook = repo.root / ".git" / "hooks" / "post-checkout", seen = repo.dir.path() / "environment";
+  fs::create_directories(hook.parent_path());
+  REQUIRE(write_file(hook, "#!/bin/sh\nexport -p > '" + seen.string() + "'\n").has_value());
+  fs::permissions(hook, fs::perms::owner_all);
+  ::setenv("SOME_API_KEY", "secret", 1);
+  auto const made = repo.make(repo.root);
+  ::unsetenv("SOME_API_KEY");
+  REQUIRE(made.has_value());
+  auto const text = *read_file(seen, 1 << 20);
+  CHECK(text.find(" PATH=") != text.npos);
+  CHECK(text.find("SOME_API_KEY") == text.npos);
+}
+
 TEST_CASE("ACleanWorktreeWithASubmoduleIsRemoved") {
   Repository repo;
   auto const library = repo.dir.path() / "library";
