@@ -61,9 +61,14 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   if (spec.prompt.size() > kMaxText)
     in.fail("prompt", "is larger than 256 KiB; send it as a message with an attachment");
   if (spec.system_prompt_append.size() > kMaxText) in.fail("systemPromptAppend", "is larger than 256 KiB");
-  for (auto const& text : {spec.prompt, spec.system_prompt_append, spec.label, spec.cwd})
-    if (!is_utf8(text) || text.find('\0') != std::string::npos)
-      in.fail("prompt", "and other texts must be UTF-8 without NUL");
+  auto const check_text = [&](char const* name, std::string const& text) {
+    if (!is_utf8(text) || text.find('\0') != std::string::npos) in.fail(name, "must be UTF-8 without NUL");
+  };
+  text_fields([&](char const* name, std::string const& text) { check_text(name, text); }, spec);
+  for (auto const& word : spec.provider_args) check_text("providerArgs", word);
+  check_text("workspace.branch", spec.workspace.branch);
+  if (!spec.cwd.empty() && !fs::path(spec.cwd).is_absolute())
+    in.fail("cwd", "is relative, and the daemon does not know to what; name it from / on");
   for (auto const& [name, value] : spec.environment)
     if (name.empty() || name.find('=') != std::string::npos || (name + value).find('\0') != std::string::npos)
       in.fail("env", "has a name that is empty or holds '=', or a NUL");

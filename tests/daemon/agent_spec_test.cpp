@@ -36,6 +36,12 @@ TEST_CASE("WrongSpecsNameTheField") {
   CHECK(field_of({{"nmae", "x"}}) == "nmae");
   CHECK(field_of({{"idleTtlMs", -1}}) == "idleTtlMs");
   CHECK(field_of({{"prompt", std::string(300 << 10, 'x')}}) == "prompt");
+  CHECK(field_of({{"cwd", "."}}) == "cwd");
+  std::string const nul(1, '\0');
+  for (auto const* name : {"cwd", "prompt", "model", "effort", "label", "systemPromptAppend"})
+    CHECK_MESSAGE(field_of({{name, "/" + nul}}) == name, name);
+  CHECK(field_of({{"providerArgs", {"--flag", nul}}}) == "providerArgs");
+  CHECK(field_of({{"workspace", {{"branch", nul}}}}) == "workspace.branch");
   CHECK(field_of({{"id", "good"}}) == "accepted");
 }
 
