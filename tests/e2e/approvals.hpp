@@ -79,7 +79,13 @@ class Asking {
     });
     return command;
   }
-  /// A person at the terminal.
+  /// A person at the terminal, who has read the dialog: it ignores keys in its first moments (Claude Code since 2.1.332
+  /// for 150 ms and in some cases for a second), and nothing tells when they are over.
+  void answer(std::string const& key) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'200));
+    press(key);
+  }
+  /// A key that acts at any time.
   void press(std::string const& key) {
     auto const socket = (home_.state() / "run" / "tmux.sock").string();
     home_.run_program("/usr/bin/tmux", {"-S", socket, "send-keys", "-t", "=ar-" + agent_ + ":", key}, "");

@@ -84,7 +84,7 @@ TEST_CASE("APermissionOfClaudeIsAnsweredFromEachOfTheFourPlaces") {
   CHECK(cc.no_longer_shows(kDialog));
   id = cc.asks("[[bash:touch four]]")["id"];
   CHECK(cc.shows(kDialog));
-  cc.press("1");
+  cc.answer("1");
   CHECK(cc.ended(id)["where"] == "terminal");
   cc.wait_done();
   CHECK(road.made("four"));
@@ -158,7 +158,7 @@ TEST_CASE("APendingPermissionOfClaudeOutlivesTheDaemon") {
   id = cc.asks("[[bash:touch alone]]")["id"];
   CHECK(cc.shows(kDialog));
   home.good({"down"});
-  cc.press("1");
+  cc.answer("1");
   CHECK(Installation::eventually([&] { return road.made("alone"); }));
   home.good({"up"});
   auto const ended = cc.ended(id);
@@ -179,7 +179,7 @@ TEST_CASE("APendingPermissionOfClaudeOutlivesTheDaemon") {
   CHECK(cc.decide_over_http(3, {{"decision", "approve"}})["code"] == "already_decided");
   home.wait_for_state("cc", "waiting");
   CHECK(cc.shows(kDialog));
-  cc.press("1");
+  cc.answer("1");
   cc.wait_done();
   CHECK(road.made("late"));
 }

@@ -75,7 +75,7 @@ TEST_CASE("AnApprovalOfCodexIsAnsweredFromEachOfTheFourPlaces") {
   CHECK(cx.no_longer_shows(kDialog));
   id = cx.asks("[[exec:touch four]]")["id"];
   CHECK(cx.shows(kDialog));
-  cx.press("y");
+  cx.answer("y");
   CHECK(cx.ended(id)["where"] == "terminal");
   cx.wait_done();
   CHECK(road.made("four"));
@@ -137,7 +137,7 @@ TEST_CASE("APendingApprovalOfCodexOutlivesTheDaemon") {
   id = cx.asks("[[exec:touch alone]]")["id"];
   CHECK(cx.shows(kDialog));
   home.good({"down"});
-  cx.press("y");
+  cx.answer("y");
   CHECK(Installation::eventually([&] { return road.made("alone"); }));
   home.good({"up"});
   CHECK(cx.ended(id)["where"] == "terminal");

@@ -2,8 +2,8 @@
 // CLIs. Each message is accepted exactly once and byte for byte, as the prompt or as a file beside it, and not before
 // its time.
 //
-// How each cell came out is compared with what was recorded for that version of the CLI (matrix/NAME-VERSION.json). For
-// a version without a record, what differs from the newest one is printed; AR_MATRIX_RECORD=1 writes its record.
+// How each cell came out is compared with what was recorded for that version of the CLI (matrix/NAME-VERSION.json), or
+// printed where it differs from the newest record of another one. AR_MATRIX_RECORD=FOLDER records it there first.
 #include "base/paths.hpp"
 #include "e2e/bodies.hpp"
 #include "e2e/offline.hpp"
@@ -216,9 +216,8 @@ void compare(std::string const& provider, std::string const& version, json const
   auto const file = folder / (provider + "-" + version + ".json");
   json const record = {{"provider", provider}, {"version", version}, {"states", states}};
   if (auto const* const wanted = std::getenv("AR_MATRIX_RECORD"); wanted && *wanted) {
-    fs::create_directories(folder);
-    std::ofstream(file) << record.dump(1) << "\n";
-    return;
+    fs::create_directories(wanted);
+    std::ofstream(fs::path(wanted) / file.filename()) << record.dump(1) << "\n";
   }
   bool const known = fs::exists(file);
   auto other = file;
@@ -233,8 +232,8 @@ void compare(std::string const& provider, std::string const& version, json const
   if (known)
     CHECK_MESSAGE(changes.empty(), "not as recorded for ", version, ": ", changes.dump(1));
   else
-    std::printf("no record of %s %s; against %s it differs in: %s\nAR_MATRIX_RECORD=1 records it\n", provider.c_str(),
-                version.c_str(), before["version"].dump().c_str(), changes.dump(1).c_str());
+    std::printf("no record of %s %s; against %s it differs in: %s\nAR_MATRIX_RECORD=%s records it\n", provider.c_str(),
+                version.c_str(), before["version"].dump().c_str(), changes.dump(1).c_str(), folder.c_str());
 }
 
 void run_matrix(ProviderRoad& road) {
