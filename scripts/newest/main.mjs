@@ -127,7 +127,7 @@ async function main() {
     let result = await runTest(test, programs, log);
     if (result.status === 'FAIL') {  // a busy machine is not the CLI's fault
       process.stderr.write(`fails after ${result.seconds.toFixed(0)} s, once more ... `);
-      result = {...await runTest(test, programs, log), again: true};
+      result = {...await runTest(test, programs, `${log}_again`), first: result};
     }
     results.set(key, result);
     say(`${result.status} (${result.seconds.toFixed(1)} s)`);

@@ -35,7 +35,7 @@ function changedCells(test, measured, newest) {
   return found;
 }
 
-const cellOf = (result) => result.status + (result.again && result.status === 'pass' ? '*' : '') +
+const cellOf = (result) => result.status + (result.first && result.status === 'pass' ? '*' : '') +
     (result.status === 'skip' ? '' : ` ${result.seconds.toFixed(1)} s`);
 
 const shortened = (list) => list.length < 6 ? list.join(' ') || 'nobody knows' :
@@ -52,15 +52,17 @@ export function printReport({columns, compared, rows, differences}) {
     line('', names);
     line('test', names.map(versions));
     for (const row of rows) line(row.test, names.map((name) => cellOf(row.columns[name])));
-    if (rows.some((row) => names.some((name) => row.columns[name].again && row.columns[name].status === 'pass')))
-      out.push('* failed once before, then passed alone');
+    if (rows.some((row) => names.some((name) => row.columns[name].first && row.columns[name].status === 'pass')))
+      out.push('* failed the first time');
     for (const row of rows)
       for (const name of names) {
-        const result = row.columns[name];
-        const failed = result.cases.filter((one) => !one.ok);
-        if (result.status !== 'FAIL') continue;
-        out.push('', `${row.test} with ${versions(name)}: ${result.log}`);
-        for (const one of failed) out.push(`  ${one.name}`, ...one.failures.slice(0, 3).map((text) => `    ${text}`));
+        const {first, ...result} = row.columns[name];
+        for (const {status, cases, log} of first ? [first, result] : [result]) {
+          if (status !== 'FAIL') continue;
+          out.push('', `${row.test} with ${versions(name)}: ${log}`);
+          for (const one of cases.filter((one) => !one.ok))
+            out.push(`  ${one.name}`, ...one.failures.slice(0, 3).map((text) => `    ${text}`));
+        }
       }
   }
   for (const [provider, {from, to, releases, changes: list}] of Object.entries(compared)) {
