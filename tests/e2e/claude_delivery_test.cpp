@@ -167,6 +167,12 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
           co_await run.begin("[[sleep:1500]] [[say:slept]]", nullptr);
           co_await run.deliver(run.body(), true, false);
         }
+        // The last one waited in the CLI's queue: accepted, its turn may not have begun yet.
+        std::function<bool()> const shown = [&] {
+          auto const texts = lab.stub().get("/__prompts").get<std::vector<std::string>>();
+          return occurrences(texts, envelope_mark(run.sent.back().prompt.nonce)) > 0;
+        };
+        co_await lab.until(shown, "the model has the last message");
         co_await lab.until_free();
         run.check_model_side();
         CHECK_FALSE(std::filesystem::exists(lab.request.cwd / "must-not-exist"));
