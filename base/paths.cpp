@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "base/instance.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -117,12 +118,25 @@ Result<void> write_file(fs::path const& file, std::string_view content, unsigned
   return {};
 }
 
-Result<std::string> read_file(fs::path const& file, std::size_t limit) {
-  FileDescriptor const in{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+namespace {
+
+/// Opened without waiting for whoever has the other end of a pipe. `in` is set as soon as it is open.
+Result<void> open_regular(fs::path const& file, FileDescriptor& in) {
+  in.fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (in.fd < 0) {
     if (errno == ENOENT) return not_found("file_not_found", file.string() + " does not exist");
     return from_errno("cannot read " + file.string(), errno);
   }
+  struct stat info{};
+  if (::fstat(in.fd, &info) != 0) return from_errno("cannot look at " + file.string(), errno);
+  if (!S_ISREG(info.st_mode))
+    return conflict("not_a_file", file.string() + " is " +
+                                      (S_ISDIR(info.st_mode) ? "a folder" : "a pipe, a socket or a device") +
+                                      ", and no regular file");
+  return {};
+}
+
+Result<std::string> read_to_end(FileDescriptor const& in, fs::path const& file, std::size_t limit) {
   std::string content;
   char buffer[65536];
   for (;;) {
@@ -135,6 +149,34 @@ Result<std::string> read_file(fs::path const& file, std::size_t limit) {
       return Error{ErrorKind::too_large, "too_large",
                    file.string() + " is larger than " + std::to_string(limit) + " bytes"};
   }
+}
+
+bool is_below(fs::path const& folder, fs::path const& file) {
+  return std::ranges::mismatch(folder, file).in1 == folder.end();
+}
+
+}  // namespace
+
+Result<std::string> read_file(fs::path const& file, std::size_t limit) {
+  FileDescriptor in{-1};
+  if (auto opened = open_regular(file, in); !opened) return opened.error();
+  return read_to_end(in, file, limit);
+}
+
+Result<std::string> read_file_below(std::vector<fs::path> const& folders, fs::path const& file, std::size_t limit) {
+  FileDescriptor in{-1};
+  if (auto opened = open_regular(file, in); !opened) return opened.error();
+  // Of what is open, so that no link can be changed between the look and the reading.
+  std::error_code ec;
+  auto const place = fs::read_symlink("/proc/self/fd/" + std::to_string(in.fd), ec);
+  if (ec) return from_errno("cannot tell where " + file.string() + " lies", ec.value());
+  std::string names;
+  for (auto const& folder : folders) {
+    if (auto const real = fs::canonical(folder, ec); !ec && is_below(real, place))
+      return read_to_end(in, file, limit);
+    names += (names.empty() ? "" : " nor ") + folder.string();
+  }
+  return Error{ErrorKind::forbidden, "outside_folders", place.string() + " lies neither below " + names};
 }
 
 Result<fs::path> find_executable(std::string const& name, std::string const& search_path) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ar {
 
@@ -33,8 +34,12 @@ struct Paths {
 Result<void> make_private_dir(std::filesystem::path const& dir);
 /// Writes beside and renames: readers see the old or the new file, whole. Mode 0600 unless said otherwise.
 Result<void> write_file(std::filesystem::path const& file, std::string_view content, unsigned mode = 0600);
-/// Fails with code `too_large` past `limit` bytes, `file_not_found` when absent.
+/// Fails with code `too_large` past `limit` bytes, `file_not_found` when absent, `not_a_file` for what is no regular
+/// file: reading a pipe or a device might never end.
 Result<std::string> read_file(std::filesystem::path const& file, std::size_t limit);
+/// The same of a file that lies, all links followed, below one of `folders`; else `outside_folders`.
+Result<std::string> read_file_below(std::vector<std::filesystem::path> const& folders,
+                                    std::filesystem::path const& file, std::size_t limit);
 /// The absolute path of an executable: itself if it has a slash, else found in `search_path` ($PATH when empty).
 Result<std::filesystem::path> find_executable(std::string const& name, std::string const& search_path = {});
 /// The folder that holds this program's own installed files (plugins/, hooks/): beside the binary or ../share.

@@ -42,6 +42,7 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> attach(std::string, bool) override { return none(); }
   awaitable<Result<json>> inbox(std::string) override { return none(); }
   awaitable<Result<json>> turns(std::string, control::Page) override { return none(); }
+  awaitable<Result<json>> workspace(std::string) override { return none(); }
   awaitable<Result<json>> send(control::Principal, json) override { return none(); }
   awaitable<Result<json>> messages(control::Principal, control::Page) override { return none(); }
   awaitable<Result<json>> message(control::Principal, std::int64_t) override { return none(); }

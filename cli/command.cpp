@@ -125,6 +125,7 @@ struct Command::Impl {
   CommandInfo* info = nullptr;
   Action action{};
   std::vector<std::string>* rest = nullptr;
+  bool people_only = false;
   std::vector<std::shared_ptr<Impl>> below{};
 
   Command add(std::optional<std::string> group, std::string name, std::string help, std::string const& example) {
@@ -140,6 +141,7 @@ struct Command::Impl {
     described->name = std::move(name);
     described->help = std::move(help);
     child->info = described.get();
+    child->people_only = people_only;
     info->commands.push_back(std::move(described));
     below.push_back(child);
     return Command(child);
@@ -232,6 +234,11 @@ Command& Command::rest(std::vector<std::string>& target, std::string name, std::
   impl_->rest = &target;
   impl_->info->takes_rest = true;
   impl_->app->footer("After --, " + name + ": " + help + "\n\n" + impl_->app->get_footer());
+  return *this;
+}
+
+Command& Command::people_only() {
+  impl_->people_only = true;
   return *this;
 }
 
@@ -343,7 +350,8 @@ int Program::run(std::vector<std::string> words) {
     return exit_usage;
   }
   int status = exit_done;
-  if (auto result = given.action(context); result) {
+  auto const may = context.check(given.people_only, verb ? verb->info->name : given.info->name);
+  if (auto result = may ? given.action(context) : Result<int>(may.error()); result) {
     status = *result;
   } else {
     context.print_error(result.error());

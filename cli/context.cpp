@@ -27,15 +27,13 @@ std::size_t terminal_columns() {
 }  // namespace
 
 Context::Context(Globals const& globals, CommandInfo const& commands) : globals_(globals), commands_(commands) {
-  if (globals.state_dir) {
-    // Absolute, because the daemon it may start runs in another directory. Programs started from here see it
-    // too.
+  // Any of an agent's variables will do: to leave one of them out makes nobody a person.
+  agent_id_ = env("AGENT_RELAY_ID");
+  Endpoint const own{env("AGENT_RUNNER_SOCKET"), env("AGENT_RELAY_TOKEN")};
+  if (!agent_id_.empty() || !own.socket.empty() || !own.token.empty()) agent_ = own;
+  // Absolute, because the daemon it may start runs in another directory. Programs started from here see it too.
+  if (globals.state_dir && !agent_)
     ::setenv("AGENT_RUNNER_STATE_DIR", std::filesystem::absolute(*globals.state_dir).c_str(), 1);
-  } else if (auto const token = env("AGENT_RELAY_TOKEN"), socket = env("AGENT_RUNNER_SOCKET");
-             !token.empty() && !socket.empty()) {
-    agent_ = Endpoint{socket, token};
-    agent_id_ = env("AGENT_RELAY_ID");
-  }
   terminal_ = ::isatty(STDOUT_FILENO) == 1;
   colour_ = terminal_ && env("NO_COLOR").empty() && env("TERM") != "dumb";
   columns_ = terminal_ ? terminal_columns() : 0;
@@ -47,9 +45,26 @@ Result<std::string> Context::agent_or_self(std::optional<std::string> const& nam
   return invalid("AGENT", "name the agent; agent-runner ps lists them");
 }
 
+Result<void> Context::check(bool people_only, std::string const& verb) const {
+  if (!agent_) return {};
+  auto const here = "this runs inside " + (agent_id_.empty() ? std::string("an agent") : "agent " + agent_id_);
+  if (people_only)
+    return Error{ErrorKind::forbidden, "inside_agent", here + ", and `agent-runner " + verb + "` is for people"};
+  if (globals_.state_dir)
+    return Error{ErrorKind::forbidden, "inside_agent",
+                 here + ", which speaks to its own daemon as itself; leave out --state-dir"};
+  return {};
+}
+
 Result<Paths> Context::paths() const { return Paths::resolve(); }
 
 Result<Endpoint> Context::endpoint() const {
+  if (agent_ && (agent_->token.empty() || agent_->socket.empty()))
+    return Error{ErrorKind::unauthorized, "token_required",
+                 std::string("this runs inside an agent, but without ") +
+                     (agent_->token.empty() ? "AGENT_RELAY_TOKEN" : "AGENT_RUNNER_SOCKET") +
+                     ", and an agent says nothing without its token; run it with the environment that the agent was "
+                     "started with"};
   if (agent_) return *agent_;
   auto const found = paths();
   if (!found) return found.error();
@@ -68,9 +83,9 @@ Result<ApiClient*> Context::running_api() {
 
 Result<ApiClient*> Context::api() {
   auto api = running_api();
-  if (api || api.error().code != "daemon_away" || agent_) return api;
   // Never from inside an agent: its sandbox may let this program out, and a daemon would start what its state names.
-  if (globals_.no_start || !env("AGENT_RELAY_TOKEN").empty()) return api;
+  if (api || api.error().code != "daemon_away" || agent_) return api;
+  if (globals_.no_start) return api;
   auto const where = paths();
   if (!where) return where.error();
   bool const tell = ::isatty(STDERR_FILENO) == 1;

@@ -27,13 +27,16 @@ class Context {
   bool json_output() const { return globals_.json; }
   CommandInfo const& commands() const { return commands_; }
 
-  /// Set when this command runs inside an agent and acts as it: AGENT_RELAY_TOKEN and AGENT_RUNNER_SOCKET are
-  /// in the environment. An explicit --state-dir speaks to that installation instead, as its operator.
+  /// This command runs inside an agent, whose variables are in the environment (AGENT_RELAY_TOKEN, AGENT_RUNNER_SOCKET,
+  /// AGENT_RELAY_ID): it acts as that agent, by its token, and says nothing without it.
   bool inside_agent() const { return agent_.has_value(); }
+  /// Refuses (inside_agent) what an agent may not even try: a verb for people, another installation.
+  Result<void> check(bool people_only, std::string const& verb) const;
   /// AGENT: the one named, else the agent this runs in.
   Result<std::string> agent_or_self(std::optional<std::string> const& named) const;
 
   Result<Paths> paths() const;
+  /// Error: token_required, inside an agent that has not all of its variables.
   Result<Endpoint> endpoint() const;
   /// The connected daemon; started when none runs, unless --no-start or inside an agent.
   Result<ApiClient*> api();

@@ -64,6 +64,7 @@ class Backend {
   virtual awaitable<Result<json>> attach(std::string id, bool read_only) = 0;  ///< {argv, detachKey}
   virtual awaitable<Result<json>> inbox(std::string id) = 0;  ///< an agent's or "operator"'s: {unread: [...], replies: [...]}
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;
+  virtual awaitable<Result<json>> workspace(std::string id) = 0;  ///< {cwd, messages}: where its files lie
 
   // ---- messages ----
   /// With `mustReach: true` it is refused (no_receiver) where no agent of the bus has its address.

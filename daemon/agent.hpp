@@ -39,6 +39,7 @@ class Agent final : private DeliveryHost {
   AgentState state() const { return state_; }
   DeliveryQueue& queue() { return queue_; }
   relay::Identity identity() const;
+  std::filesystem::path files_dir() const override;
 
   /// Whether its provider could be started on this machine: CLI there, options right, profile possible if it is strict.
   awaitable<Result<void>> check_launch() const;
@@ -95,7 +96,6 @@ class Agent final : private DeliveryHost {
   void turn_changed(std::string reason) override;
   void hold_changed() override;
   std::int64_t next_turn_number() override { return ++record_.turns; }
-  std::filesystem::path files_dir() const override;
 
   void receive(Mail mail);
   awaitable<void> read_mail();

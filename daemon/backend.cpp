@@ -207,6 +207,14 @@ awaitable<Result<json>> DaemonBackend::turns(std::string id, Page page) {
   co_return ok(std::move(answer));
 }
 
+awaitable<Result<json>> DaemonBackend::workspace(std::string id) {
+  if (auto open = check_open(); !open) co_return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  json answer = {{"cwd", (*agent)->spec().cwd}, {"messages", (*agent)->files_dir().string()}};
+  co_return ok(std::move(answer));
+}
+
 // ---- hooks and events ----
 
 Result<std::shared_ptr<Agent>> DaemonBackend::hook_agent(Principal const& who) const {

@@ -39,6 +39,7 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<json>> attach(std::string id, bool read_only) override;
   awaitable<Result<json>> inbox(std::string id) override;
   awaitable<Result<json>> turns(std::string id, control::Page page) override;
+  awaitable<Result<json>> workspace(std::string id) override;
 
   awaitable<Result<json>> send(control::Principal who, json message) override;
   awaitable<Result<json>> messages(control::Principal who, control::Page page) override;

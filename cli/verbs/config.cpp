@@ -65,6 +65,7 @@ Result<int> show(Context& context) {
 
 void add(Program& program) {
   auto configuration = program.verb("More", "config", "The configuration", "config show");
+  configuration.people_only();
   configuration.command("check", "Is it right? Says file, line and column where not", "config check").runs(check);
   configuration.command("show", "Every value, where it came from, and what is not in force yet", "config show")
       .runs(show);

@@ -16,10 +16,7 @@ namespace {
 /// A daemon is cut off before: it takes 20 s at most, and 60 s more to stop its agents.
 constexpr std::chrono::seconds end_patience{85};
 
-Result<int> run_here(Context& context, bool foreground) {
-  if (context.inside_agent())
-    return Error{ErrorKind::forbidden, "inside_agent",
-                 "an agent does not run daemons; use --state-dir for another installation"};
+Result<int> run_here(bool foreground) {
   std::vector<std::string> arguments;
   if (char const* const state = std::getenv("AGENT_RUNNER_STATE_DIR")) arguments = {"--state-dir", state};
   if (foreground) arguments.emplace_back("--foreground");
@@ -27,9 +24,6 @@ Result<int> run_here(Context& context, bool foreground) {
 }
 
 Result<int> up(Context& context) {
-  if (context.inside_agent())
-    return Error{ErrorKind::forbidden, "inside_agent",
-                 "an agent does not start daemons; use --state-dir for another installation"};
   auto const paths = context.paths();
   if (!paths) return paths.error();
   auto running = context.running_api();
@@ -63,7 +57,7 @@ int say_ended(Context& context, bool agents) {
 Result<int> down_unreachable(Context& context, bool agents) {
   auto const paths = context.paths();
   if (!paths) return paths.error();
-  auto const holder = context.inside_agent() ? std::nullopt : living_instance(paths->state_dir);
+  auto const holder = living_instance(paths->state_dir);
   if (!holder || (!holder->socket.empty() && holder->socket != paths->control_socket())) {
     if (context.json_output())
       context.print_json(json{{"stopped", false}});
@@ -112,11 +106,13 @@ void add(Program& program) {
   auto const foreground = std::make_shared<bool>(false);
   program.verb("Daemon", "daemon", "Run the daemon here, until it is told to stop", "daemon --foreground")
       .flag("--foreground", *foreground, "Its log goes to stderr as well")
-      .runs([foreground](Context& context) { return run_here(context, *foreground); });
-  program.verb("Daemon", "up", "Start the daemon in the background", "up").runs(up);
+      .people_only()
+      .runs([foreground](Context&) { return run_here(*foreground); });
+  program.verb("Daemon", "up", "Start the daemon in the background", "up").people_only().runs(up);
   auto const agents = std::make_shared<bool>(false);
   program.verb("Daemon", "down", "Stop the daemon; agents stay and are found again", "down --agents")
       .flag("--agents", *agents, "Stop the agents too")
+      .people_only()
       .runs([agents](Context& context) { return down(context, *agents); });
 }
 

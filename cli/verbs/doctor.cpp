@@ -60,10 +60,8 @@ void own_checks(Context& context, json& checks) {
     return;
   }
   checks.push_back(check("ok", "daemon", "runs as process " + std::to_string((*running)->server_pid())));
-  if (!context.inside_agent()) {
-    checks.push_back(rights_of(paths->runtime_dir, 0700, "socket directory"));
-    checks.push_back(rights_of(paths->control_socket(), 0600, "socket"));
-  }
+  checks.push_back(rights_of(paths->runtime_dir, 0700, "socket directory"));
+  checks.push_back(rights_of(paths->control_socket(), 0600, "socket"));
   auto const info = (*running)->get("/v1/info", milliseconds(5000));
   if (!info) {
     checks.push_back(check("error", "daemon", info.error().message,
@@ -112,6 +110,7 @@ Result<int> doctor(Context& context) {
 void add(Program& program) {
   program
       .verb("More", "doctor", "Check tmux, providers, sockets, rights, disk; says the fix for each finding", "doctor")
+      .people_only()
       .runs(doctor);
 }
 Family const family(50, add);

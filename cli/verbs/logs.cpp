@@ -93,6 +93,7 @@ void add(Program& program) {
       .argument("AGENT", o->agent, "Only what concerns this agent", Words::agent)
       .flag("-f,--follow", o->follow, "Go on as it grows")
       .option("-n,--lines", o->lines, "N", "Only the last N lines")
+      .people_only()
       .runs([o](Context& context) { return logs(context, *o); });
 }
 Family const family(41, add);

@@ -167,7 +167,7 @@ Result<int> reply(Context& context, Reply const& options) {
   if (!options.files.empty()) {
     auto const api = context.api();
     if (!api) return api.error();
-    auto ids = upload(**api, options.files);
+    auto ids = upload(context, **api, options.files);
     if (!ids) return ids.error();
     body["attachments"] = std::move(*ids);
   }

@@ -20,9 +20,7 @@ struct Serve {
   bool insecure = false;
 };
 
-Result<int> serve(Context& context, Serve const& options) {
-  if (context.inside_agent())
-    return Error{ErrorKind::forbidden, "inside_agent", "an agent does not serve relays; use --state-dir for another"};
+Result<int> serve(Serve const& options) {
   if (!options.listen) return invalid("--listen", "--listen HOST:PORT is needed: where other machines reach the relay");
   std::vector<std::string> arguments;
   if (char const* const state = std::getenv("AGENT_RUNNER_STATE_DIR")) arguments = {"--state-dir", state};
@@ -35,8 +33,6 @@ Result<int> serve(Context& context, Serve const& options) {
 
 /// The relay of this installation: the daemon's, or one that serves alone.
 Result<std::unique_ptr<ApiClient>> relay_api(Context& context) {
-  if (context.inside_agent())
-    return Error{ErrorKind::forbidden, "inside_agent", "tokens of the relay are the operator's, not an agent's"};
   auto const paths = context.paths();
   if (!paths) return paths.error();
   auto client = std::make_unique<ApiClient>(Endpoint{paths->relay_socket()});
@@ -244,13 +240,14 @@ Result<int> bus_status(Context& context) {
 void add(Program& program) {
   auto relay = program.verb("Fleet", "relay", "Serve this machine's relay to others; its tokens",
                             "relay serve --listen 0.0.0.0:7077 --tls-cert relay.pem --tls-key relay.key");
+  relay.people_only();
   auto const s = std::make_shared<Serve>();
   relay.command("serve", "Serve it here, without agents, until told to stop", "relay serve --listen 127.0.0.1:7077")
       .option("--listen", s->listen, "HOST:PORT", "Where others reach it")
       .option("--tls-cert", s->tls_cert, "FILE", "PEM file of the certificate, with its chain", Words::file)
       .option("--tls-key", s->tls_key, "FILE", "PEM file of its key", Words::file)
       .flag("--insecure", s->insecure, "Beyond this machine without TLS: tokens and messages can be read on the way")
-      .runs([s](Context& context) { return serve(context, *s); });
+      .runs([s](Context&) { return serve(*s); });
   relay.command("status", "Who is connected to it", "relay status").runs(status);
   auto token = relay.command("token", "The tokens by which other machines are known", "relay token list");
   auto const i = std::make_shared<Issue>();

@@ -106,7 +106,7 @@ Result<int> send(Context& context, Send const& options) {
   if (!connected) return connected.error();
   auto& api = **connected;
   if (!options.files.empty()) {
-    auto ids = upload(api, options.files);
+    auto ids = upload(context, api, options.files);
     if (!ids) return ids.error();
     message["attachments"] = std::move(*ids);
   }

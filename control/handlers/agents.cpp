@@ -62,6 +62,8 @@ awaitable<Result<Response>> turns(Call& call) {
   co_return respond(co_await call.backend.turns(call.name, std::move(page)));
 }
 
+awaitable<Result<Response>> workspace(Call& call) { co_return respond(co_await call.backend.workspace(call.name)); }
+
 constexpr auto operator_ = Right::operator_;
 constexpr Route rows[] = {
     {"POST", "/v1/agents", operator_, Body::json, "", "spawn an agent (Idempotency-Key header)", spawn},
@@ -84,6 +86,8 @@ constexpr Route rows[] = {
     {"GET", "/v1/agents/{agent}/attach", operator_, Body::none, "readOnly", "the command that attaches to it", attach},
     {"GET", "/v1/agents/{agent}/inbox", Right::agent, Body::none, "", "unread messages and replies", inbox},
     {"GET", "/v1/agents/{agent}/turns", operator_, Body::none, "limit cursor", "its turns", turns},
+    {"GET", "/v1/agents/{agent}/workspace", Right::agent, Body::none, "", "the folders that it attaches files from",
+     workspace},
 };
 
 }  // namespace

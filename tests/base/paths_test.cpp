@@ -34,6 +34,29 @@ TEST_CASE("FilesAreWrittenWholePrivateAndReadWithALimit") {
   CHECK(std::distance(std::filesystem::directory_iterator(temp.path()), {}) == 1);
 }
 
+TEST_CASE("OnlyRegularFilesAreRead") {
+  test::TempDir temp;
+  auto const pipe = temp.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  for (auto const& what : {pipe, temp.path(), std::filesystem::path("/dev/zero")})
+    CHECK_MESSAGE(read_file(what, 10).error().code == "not_a_file", what.string());
+}
+
+TEST_CASE("AFileIsReadFromItsFoldersOnlyWhateverLinksSay") {
+  test::TempDir temp;
+  auto const ours = temp.path() / "ours", beside = temp.path() / "ours-too";
+  for (auto const& folder : {ours / "deep", beside}) std::filesystem::create_directories(folder);
+  for (auto const& folder : {ours / "deep", beside}) std::ofstream(folder / "f") << "x";
+  std::filesystem::create_symlink(beside / "f", ours / "link");
+  std::filesystem::create_symlink(beside, ours / "folder");
+  std::filesystem::create_symlink(ours, beside / "back");
+  auto const read = [&](std::filesystem::path const& file) { return read_file_below({temp.path() / "gone", ours}, file, 9); };
+  for (auto const& inside : {ours / "deep" / "f", beside / "back" / "deep" / "f", ours / "deep" / ".." / "deep" / "f"})
+    CHECK_MESSAGE(read(inside).has_value(), inside.string());
+  for (auto const& outside : {beside / "f", ours / "link", ours / "folder" / "f", ours / ".." / "ours-too" / "f"})
+    CHECK_MESSAGE(read(outside).error().code == "outside_folders", outside.string());
+}
+
 TEST_CASE("ExecutablesAreFoundOnThePathOrNamed") {
   CHECK(find_executable("sh").has_value());
   CHECK(find_executable("no-such-program").error().code == "command_not_found");

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <fstream>
 #include <memory>
+#include <sys/stat.h>
 
 using namespace ar;
 using namespace ar::test;
@@ -604,10 +605,67 @@ TEST_CASE("InsideAnAgentTheCommandActsAsThatAgent") {
   CHECK(elsewhere.run({"inbox"}, {}, environment).status == 0);
   auto const request = scene.daemon->last("/v1/agents/alice/inbox");
   CHECK(request.headers.at("authorization") == "Bearer secret-7");
-  // An installation named explicitly is spoken to as its operator.
-  CHECK(elsewhere.run({"ps", "--state-dir", scene.home.state().string()}, {}, environment).status == 0);
-  CHECK(scene.daemon->last("/v1/agents").headers.count("authorization") == 0);
-  for (auto const* verb : {"up", "daemon"}) CHECK(elsewhere.run({verb}, {}, environment).status == 4);
+}
+
+TEST_CASE("NothingIsSaidFromInsideAnAgentWithoutItsToken") {
+  Scene const scene;
+  auto const socket = "AGENT_RUNNER_SOCKET=" + scene.home.socket().string();
+  std::vector<std::string> const whole{socket, "AGENT_RELAY_TOKEN=secret-7", "AGENT_RELAY_ID=alice"};
+  auto const state = scene.home.state().string();
+  for (auto const& words : std::vector<std::vector<std::string>>{{"read", "42", "--state-dir", state},
+                                                                 {"--state-dir", state, "reply", "42", "x"},
+                                                                 {"react", "42", "seen", "--state-dir=" + state},
+                                                                 {"up"},
+                                                                 {"daemon"},
+                                                                 {"down"},
+                                                                 {"logs"},
+                                                                 {"doctor"},
+                                                                 {"config", "show"},
+                                                                 {"relay", "token", "list"},
+                                                                 {"relay", "serve", "--listen", "127.0.0.1:0"}}) {
+    auto const ran = scene.run(words, {}, whole);
+    CHECK_MESSAGE(ran.status == 4, words[0], ran.err);
+    CHECK_MESSAGE(ran.err.find("inside agent alice") != std::string::npos, ran.err);
+  }
+  // One of its variables is enough to be inside.
+  for (auto const& some : std::vector<std::vector<std::string>>{
+           {socket}, {"AGENT_RELAY_TOKEN=t"}, {"AGENT_RELAY_ID=alice"}, {socket, "AGENT_RELAY_ID=alice", "AGENT_RELAY_TOKEN="}}) {
+    auto const ran = scene.run({"read", "42"}, {}, some);
+    CHECK_MESSAGE(ran.status == 4, some[0], ran.err);
+  }
+  CHECK(scene.daemon->requests().empty());
+}
+
+TEST_CASE("AnAgentAttachesOnlyFilesOfItsWorkspace") {
+  CliHome const home;
+  auto const work = home.dir() / "work";
+  std::filesystem::create_directory(work);
+  FakeDaemon const daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
+    if (request.path == "/v1/agents/alice/workspace") return json{{"cwd", work.string()}, {"messages", "/nowhere"}};
+    return sensible(request);
+  });
+  std::vector<std::string> const inside{"AGENT_RUNNER_SOCKET=" + home.socket().string(), "AGENT_RELAY_TOKEN=secret-7",
+                                        "AGENT_RELAY_ID=alice"};
+  std::ofstream(work / "report") << "all well";
+  std::ofstream(home.dir() / "secret") << "key";
+  std::filesystem::create_symlink(home.dir() / "secret", work / "link");
+  REQUIRE(::mkfifo((work / "pipe").c_str(), 0600) == 0);
+  auto const attach = [&](std::filesystem::path const& file) {
+    return home.run({"reply", "42", "x", "--attach", file.string()}, {}, inside);
+  };
+  CHECK(attach(work / "report").status == 0);
+  CHECK(daemon.last("/v1/attachments").body == "all well");
+  for (auto const& file : {home.dir() / "secret", work / "link", std::filesystem::path("/etc/passwd")}) {
+    auto const ran = attach(file);
+    CHECK(ran.status == 4);
+    CHECK_MESSAGE(ran.err.find("of its workspace only") != std::string::npos, ran.err);
+  }
+  CHECK(attach(work / "pipe").status == 2);
+  CHECK(attach("/dev/zero").status == 2);
+  CHECK(home.run({"send", "bob", "x", "--attach", (home.dir() / "secret").string()}, {}, inside).status == 4);
+  CHECK(daemon.last("/v1/attachments").body == "all well");
+  CHECK(home.run({"reply", "42", "x", "--attach", (home.dir() / "secret").string()}).status == 0);  // a person may
+  CHECK(home.run({"reply", "42", "x", "--attach", (work / "pipe").string()}).status == 2);
 }
 
 TEST_CASE("AnAgentNeverStartsADaemon") {

@@ -118,6 +118,10 @@ awaitable<Result<json>> FakeBackend::inbox(std::string id) {
   record("inbox " + id);
   co_return ok(json{{"unread", json::array()}});
 }
+awaitable<Result<json>> FakeBackend::workspace(std::string id) {
+  record("workspace " + id);
+  co_return ok(json{{"cwd", "/w"}, {"messages", "/m"}});
+}
 awaitable<Result<json>> FakeBackend::turns(std::string id, Page page) {
   record("turns " + id + " " + page_text(page));
   co_return ok(json{{"turns", json::array()}});

@@ -48,6 +48,7 @@ Example const examples[] = {
     {"GET", "/v1/agents/a/attach?readOnly=true", "", 200, "attach a read-only"},
     {"GET", "/v1/agents/a/inbox", "", 200, "inbox a"},
     {"GET", "/v1/agents/a/turns?limit=3", "", 200, "turns a - - 0 0 3"},
+    {"GET", "/v1/agents/a/workspace", "", 200, "workspace a"},
     {"GET", "/v1/events", "", 200, ""},
     {"GET", "/v1/agents/a/events", "", 200, ""},
     {"GET", "/v1/agents/nobody/events", "", 404, ""},
