@@ -32,7 +32,10 @@ struct FileDescriptor {
   }
 };
 
-bool has_room_for_sockets(fs::path const& dir) { return (dir / "control.sock").native().size() <= 100; }
+bool has_room_for_sockets(fs::path const& dir) {
+  Paths const paths{{}, {}, dir};
+  return paths.agents_socket().native().size() <= 106;
+}
 
 bool is_own_dir(fs::path const& dir) {
   struct stat info{};

@@ -20,6 +20,9 @@ struct Paths {
   std::filesystem::path runtime_dir;
 
   std::filesystem::path control_socket() const { return runtime_dir / "control.sock"; }
+  /// Where agents' own programs reach the daemon: in a folder of its own, for a sandbox to be given just that.
+  std::filesystem::path agents_dir() const { return runtime_dir / "agents"; }
+  std::filesystem::path agents_socket() const { return agents_dir() / "agents.sock"; }
   std::filesystem::path relay_socket() const { return runtime_dir / "relay.sock"; }
   std::filesystem::path tmux_socket() const { return runtime_dir / "tmux.sock"; }
   std::filesystem::path operator_token() const { return state_dir / "operator-token"; }

@@ -47,10 +47,10 @@ Result<Principal> Dispatcher::authenticate(Request const& head) const {
   auto const token = http::bearer_token(head);
   if (!token) return token.error();
   if (*token) return backend_.authenticate(**token);
-  if (head.over_unix) return Principal{Principal::Kind::operator_};
+  if (!head.token_needed) return Principal{Principal::Kind::operator_};
   return Error{ErrorKind::unauthorized, "token_required",
-               "over TCP every request needs \"Authorization: Bearer TOKEN\"; the operator's token is in the state "
-               "directory"};
+               "over TCP and at the agents' socket every request needs \"Authorization: Bearer TOKEN\"; the operator's "
+               "token is in the state directory, an agent's in its environment"};
 }
 
 Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& refusal) const {
@@ -64,7 +64,8 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
 
   Admitted admitted{};
   // Strangers learn nothing of what exists: who asks comes before what was asked for.
-  if (!route || route->right != Right::none) {
+  bool const agents_door = head.over_unix && head.token_needed;
+  if (!route || route->right != Right::none || agents_door) {
     auto who = authenticate(head);
     if (!who) return who.error();
     admitted.who = std::move(*who);

@@ -24,7 +24,10 @@ ControlServer::~ControlServer() = default;
 
 Result<void> ControlServer::start() {
   auto& server = impl_->server;
-  if (auto opened = server.open_unix(impl_->config.socket); !opened) return opened;
+  auto const& config = impl_->config;
+  if (auto opened = server.open_unix(config.socket); !opened) return opened;
+  if (!config.agents_socket.empty())
+    if (auto opened = server.open_unix(config.agents_socket, true); !opened) return opened;
   if (!impl_->config.tcp) return {};
   auto port = server.open_tcp("127.0.0.1", impl_->config.port);
   if (!port && impl_->config.port != 0) port = server.open_tcp("127.0.0.1", 0);

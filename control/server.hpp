@@ -1,6 +1,6 @@
 // The control server (spec 4): HTTP/1.1 with server-sent events for people, programs and the providers'
-// hooks, the same routes on a unix socket (no token: the operator) and on 127.0.0.1 (every request with its
-// token).
+// hooks, the same routes on a unix socket (no token: the operator), on another one for agents' programs and on
+// 127.0.0.1 (every request with its token).
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
@@ -14,7 +14,8 @@
 namespace ar::control {
 
 struct ServerConfig {
-  std::filesystem::path socket;  ///< in a private folder (0700) that exists
+  std::filesystem::path socket;           ///< in a private folder (0700) that exists
+  std::filesystem::path agents_socket{};  ///< in another one; without a token nothing is answered there; empty: none
   bool tcp = true;               ///< on 127.0.0.1 as well
   std::uint16_t port = 0;        ///< TCP port; 0, or one that is taken: any free one
   Limits limits{};
@@ -32,7 +33,7 @@ class ControlServer {
   /// Listens on the socket, and on TCP if configured. A socket file that nobody serves any more is replaced; one that
   /// is served is the error `already_running`.
   Result<void> start();
-  /// Makes the socket anew if somebody has removed its file.
+  /// Makes the sockets anew whose files somebody has removed.
   void restore_sockets();
   /// The TCP port in use, once started; 0: none.
   std::uint16_t port() const;

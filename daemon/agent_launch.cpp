@@ -83,7 +83,7 @@ Result<adapters::LaunchRequest> Agent::launch_request() const {
   if (token_.expires_at) facts.token_expires_at = std::to_string(to_millis(*token_.expires_at) / 1000);
   facts.tcp_port = services_.tcp_port();
   facts.relay_url = facts.tcp_port > 0 ? "http://127.0.0.1:" + std::to_string(facts.tcp_port) : "";
-  facts.control_socket = services_.paths.control_socket();
+  facts.control_socket = services_.paths.agents_socket();
   facts.info_file = request.agent_dir / "runner.json";
   facts.bin_dir = services_.bin_dir;
   auto extra = spec_.environment;
@@ -230,7 +230,7 @@ Result<void> Agent::write_info_file() const {
                      {"runnerId", spec_.id},
                      {"provider", spec_.provider},
                      {"controlUrl", port > 0 ? json("http://127.0.0.1:" + std::to_string(port)) : json()},
-                     {"controlSocket", services_.paths.control_socket().string()},
+                     {"controlSocket", services_.paths.agents_socket().string()},
                      {"pid", record_.pid},
                      {"tmuxSession", record_.tmux_session},
                      {"tmuxSocket", services_.paths.tmux_socket().string()},

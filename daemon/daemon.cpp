@@ -107,7 +107,7 @@ class Daemon final : public Program {
  private:
   awaitable<Result<void>> start() {
     auto const executor = io_.get_executor();
-    if (auto made = make_private_dir(paths_.runtime_dir); !made) co_return made.error();
+    if (auto made = make_socket_folders(); !made) co_return made.error();
     auto journal = Journal::open(executor, paths_.state_dir / "journal.db", on_death_of("journal"));
     if (!journal) co_return journal.error();
     journal_ = std::move(*journal);
@@ -159,6 +159,7 @@ class Daemon final : public Program {
       });
     control::ServerConfig server_config;
     server_config.socket = paths_.control_socket();
+    server_config.agents_socket = paths_.agents_socket();
     server_config.tcp = config_.tcp;
     server_config.port = port;
     server_config.on_death = on_death_of("control server");
@@ -170,7 +171,8 @@ class Daemon final : public Program {
         db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES('control_port', ?1)").bind(port_text).run();
       });
     if (auto told = lock_.announce(paths_.control_socket()); !told) co_return told.error();
-    tasks_.spawn_vital("sockets", keep_folder(paths_.runtime_dir, [this] { return restore_sockets(); }),
+    tasks_.spawn_vital("sockets",
+                       keep_folders({paths_.runtime_dir, paths_.agents_dir()}, [this] { return restore_sockets(); }),
                        on_death_of("watch over the sockets"));
     events_->append("", "daemon.started", {{"version", kVersion}, {"pid", ::getpid()}});
     auto taken = co_await supervisor_->take_over();
@@ -206,6 +208,11 @@ class Daemon final : public Program {
       spdlog::error("the operator's token was revoked, and there is no new one: {}", known.error().message);
   }
 
+  Result<void> make_socket_folders() {
+    auto made = make_private_dir(paths_.runtime_dir);
+    return made ? make_private_dir(paths_.agents_dir()) : made;
+  }
+
   /// Somebody may have removed them.
   /// False: the whole installation has gone.
   bool restore_sockets() {
@@ -213,6 +220,7 @@ class Daemon final : public Program {
       fail(unavailable("installation_gone", paths_.state_dir.string() + " was removed or moved away"));
       return false;
     }
+    (void)make_socket_folders();  // what is wrong with them the sockets will say
     server_->restore_sockets();
     if (relay_server_) relay_server_->restore_sockets();
     host_->restore_socket();

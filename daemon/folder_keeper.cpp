@@ -6,6 +6,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
 #include <sys/stat.h>
 
 namespace fs = std::filesystem;
@@ -13,10 +15,17 @@ namespace fs = std::filesystem;
 namespace ar::daemon {
 namespace {
 
-/// What tells a folder from another one that has been made in its place; 0: there is none.
-ino_t identity_of(fs::path const& folder) {
-  struct stat info{};
-  return ::lstat(folder.c_str(), &info) == 0 ? info.st_ino : 0;
+constexpr int kTries = 20;
+constexpr auto kPause = std::chrono::milliseconds(100);
+
+/// What tells folders from others that have been made in their place; 0: there is none.
+std::vector<ino_t> identities_of(std::vector<fs::path> const& folders) {
+  std::vector<ino_t> identities;
+  for (auto const& folder : folders) {
+    struct stat info{};
+    identities.push_back(::lstat(folder.c_str(), &info) == 0 ? info.st_ino : 0);
+  }
+  return identities;
 }
 
 Result<void> watch(FileWatch& files, fs::path const& folder) {
@@ -29,16 +38,24 @@ Result<void> watch(FileWatch& files, fs::path const& folder) {
 
 }  // namespace
 
-awaitable<void> keep_folder(fs::path folder, std::function<bool()> restore) {
-  while (restore()) {
+awaitable<void> keep_folders(std::vector<fs::path> folders, std::function<bool()> restore) {
+  for (int failures = 0; restore();) {
     FileWatch files(co_await net::this_coro::executor);
-    if (auto watching = watch(files, folder); !watching) {
-      spdlog::warn("a socket that is removed from {} stays away until the daemon starts again: {}", folder.string(),
-                   watching.error().message);
+    Result<void> watching;
+    for (auto const& folder : folders)
+      if (watching) watching = watch(files, folder);
+    if (!watching && ++failures < kTries) {  // it may have been removed again meanwhile
+      (void)co_await sleep_for(kPause);
+      continue;
+    }
+    if (!watching) {
+      spdlog::warn("a socket that is removed from {} stays away until the daemon starts again: {}",
+                   folders.front().string(), watching.error().message);
       co_return;
     }
-    auto const watched = identity_of(folder);
-    while (watched != 0 && identity_of(folder) == watched && !files.broken()) {
+    failures = 0;
+    auto const watched = identities_of(folders);
+    while (std::ranges::find(watched, 0U) == watched.end() && identities_of(folders) == watched && !files.broken()) {
       if (!restore()) co_return;
       (void)co_await files.next();
     }

@@ -14,7 +14,8 @@ struct LaunchFacts {
   std::string workspace_mode{};
   std::string token{}, token_jti{}, token_profile{}, token_expires_at{};
   int tcp_port = 0;
-  std::filesystem::path control_socket{}, info_file{}, bin_dir{};
+  std::filesystem::path control_socket{};  ///< the agents' one; the operator's is not named to them
+  std::filesystem::path info_file{}, bin_dir{};
 };
 
 /// What of the daemon's environment `own` a program gets that a repository or an agent has a say in: what it needs to be

@@ -55,7 +55,7 @@ class LoneRelay final : public Program {
     if (!served) co_return served.error();
     server_ = std::move(*served);
     if (auto told = lock_.announce(paths_.relay_socket()); !told) co_return told.error();
-    tasks_.spawn_vital("sockets", keep_folder(paths_.runtime_dir, [this] {
+    tasks_.spawn_vital("sockets", keep_folders({paths_.runtime_dir}, [this] {
                          server_->restore_sockets();
                          return true;
                        }),

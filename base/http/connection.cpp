@@ -37,12 +37,13 @@ Error bad_request(std::string message) {
   return {ErrorKind::invalid, "malformed_request", std::move(message) + "; send plain HTTP/1.1"};
 }
 
-Request to_request(Parser const& parser, bool over_unix) {
+Request to_request(Parser const& parser, Entrance entrance) {
   auto const& message = parser.get();
   Request request;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
-  request.over_unix = over_unix;
+  request.over_unix = entrance.over_unix;
+  request.token_needed = entrance.token_needed;
   request.headers.reserve(8);
   for (auto const& field : message)
     request.headers.push_back({lower_case(field.name_string()), std::string(field.value())});
@@ -51,10 +52,10 @@ Request to_request(Parser const& parser, bool over_unix) {
 
 class HttpConnection final : public Connection, public Client, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(Stream stream, bool over_unix, Service& service, Limits const& limits)
+  HttpConnection(Stream stream, Entrance entrance, Service& service, Limits const& limits)
       : service_(service),
         limits_(limits),
-        over_unix_(over_unix),
+        entrance_(entrance),
         stream_(std::move(stream)),
         socket_(stream_.socket()),
         timer_(stream_.get_executor()),
@@ -155,7 +156,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       co_return co_await refuse(refusal);
     }
 
-    Request request = to_request(parser, over_unix_);
+    Request request = to_request(parser, entrance_);
     auto decision = service_.admit(request);
     bool const keep = parser.keep_alive() && parser.get().version() == 11;
     bool const head_only = request.method == "HEAD";
@@ -343,7 +344,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
   // constant
   Service& service_;
   Limits const& limits_;
-  bool const over_unix_;
+  Entrance const entrance_;
   // io thread
   Stream stream_;
   Socket& socket_;             ///< the stream's
@@ -362,8 +363,8 @@ class HttpConnection final : public Connection, public Client, public std::enabl
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(Stream stream, bool over_unix, Service& service, Limits const& limits) {
-  return std::make_shared<HttpConnection>(std::move(stream), over_unix, service, limits);
+std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, Service& service, Limits const& limits) {
+  return std::make_shared<HttpConnection>(std::move(stream), entrance, service, limits);
 }
 
 }  // namespace ar::http

@@ -19,7 +19,13 @@ class Connection {
   virtual void finish() = 0;
 };
 
+/// What its requests know of the door they came in by.
+struct Entrance {
+  bool over_unix = false;
+  bool token_needed = true;
+};
+
 /// `service` and `limits` must outlive the connection.
-std::shared_ptr<Connection> make_connection(Stream stream, bool over_unix, Service& service, Limits const& limits);
+std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, Service& service, Limits const& limits);
 
 }  // namespace ar::http

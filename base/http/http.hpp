@@ -26,6 +26,7 @@ struct Request {
   std::vector<Header> headers;
   std::string body;
   bool over_unix = false;
+  bool token_needed = true;  ///< by the door it came in: without a token it is nobody's
 
   /// The first header of that lower-case name.
   std::optional<std::string_view> header(std::string_view name) const;

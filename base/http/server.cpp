@@ -47,7 +47,7 @@ struct Server::Impl {
 
   struct Door {
     Listener listener;
-    bool over_unix;
+    Entrance entrance;
     Tls tls{};
     std::list<std::shared_ptr<Connection>> open{};
   };
@@ -94,9 +94,9 @@ struct Server::Impl {
       ::close(fd);
       return;
     }
-    if (!door.over_unix) socket.set_option(net::ip::tcp::no_delay(true), ec);
+    if (!door.entrance.over_unix) socket.set_option(net::ip::tcp::no_delay(true), ec);
     auto const place = door.open.insert(
-        door.open.end(), make_connection(Stream(std::move(socket), door.tls), door.over_unix, service, limits));
+        door.open.end(), make_connection(Stream(std::move(socket), door.tls), door.entrance, service, limits));
     tasks.spawn("connection", serve(door, place));
   }
 
@@ -136,10 +136,10 @@ Server::Server(Executor executor, Service& service, Limits limits, std::string n
 
 Server::~Server() = default;
 
-Result<void> Server::open_unix(std::filesystem::path const& file) {
+Result<void> Server::open_unix(std::filesystem::path const& file, bool token_needed) {
   auto listener = listen_unix(impl_->executor, file);
   if (!listener) return listener.error();
-  impl_->open_door({std::move(*listener), true});
+  impl_->open_door({std::move(*listener), {true, token_needed}});
   return {};
 }
 
@@ -162,7 +162,7 @@ Result<std::uint16_t> Server::open_tcp(std::string const& host, std::uint16_t po
   auto listener = listen_tcp(impl_->executor, host, port);
   if (!listener) return listener.error();
   auto const used = listener->port;
-  impl_->open_door({std::move(*listener), false, std::move(tls)});
+  impl_->open_door({std::move(*listener), {}, std::move(tls)});
   return used;
 }
 

@@ -23,8 +23,8 @@ class Server {
   Server& operator=(Server const&) = delete;
 
   /// A unix socket, in a private folder that exists. A file that nobody serves any more is replaced; one that is
-  /// served is the error `already_running`.
-  Result<void> open_unix(std::filesystem::path const& file);
+  /// served is the error `already_running`. `token_needed`: to reach it makes nobody the operator.
+  Result<void> open_unix(std::filesystem::path const& file, bool token_needed = false);
   /// Makes the unix sockets anew whose files somebody has removed; connections that are open stay.
   void restore_sockets();
   /// The port in use. `host`: an address of this machine, empty for all; `port` 0: any free one; `tls`: none, plain.

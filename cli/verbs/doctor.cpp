@@ -62,6 +62,8 @@ void own_checks(Context& context, json& checks) {
   checks.push_back(check("ok", "daemon", "runs as process " + std::to_string((*running)->server_pid())));
   checks.push_back(rights_of(paths->runtime_dir, 0700, "socket directory"));
   checks.push_back(rights_of(paths->control_socket(), 0600, "socket"));
+  checks.push_back(rights_of(paths->agents_dir(), 0700, "agents' socket directory"));
+  checks.push_back(rights_of(paths->agents_socket(), 0600, "agents' socket"));
   auto const info = (*running)->get("/v1/info", milliseconds(5000));
   if (!info) {
     checks.push_back(check("error", "daemon", info.error().message,

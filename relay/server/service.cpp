@@ -50,7 +50,7 @@ Result<Service::Admitted> Service::check(Request const& head, Response& refusal)
     if (!token) return token.error();
     if (*token)
       admitted.token = std::string(**token);
-    else if (!head.over_unix)
+    else if (head.token_needed)
       return Error{ErrorKind::unauthorized, "token_required",
                    "every request needs \"Authorization: Bearer TOKEN\"; `agent-runner relay token issue` makes one"};
   }

@@ -30,6 +30,7 @@ TEST_CASE("EachPrincipalReachesExactlyItsRoutes") {
   TestServer server;
   RawClient over_unix(server.socket());
   RawClient over_tcp(server.port());
+  RawClient at_agents(server.agents_socket());
   for (auto const& route : control::routes()) {
     CAPTURE(route.method);
     CAPTURE(route.pattern);
@@ -41,11 +42,13 @@ TEST_CASE("EachPrincipalReachesExactlyItsRoutes") {
     };
     CHECK(admitted(status(over_unix, {}, "a")));
     CHECK((status(over_tcp, {}, "a") == 401) == (route.right != Right::none));
+    CHECK(status(at_agents, {}, "a") == 401);
     std::vector<std::string> const wrong{"Authorization: Bearer wrong"}, basic{"Authorization: Basic b3A6b3A="};
-    for (auto* client : {&over_unix, &over_tcp}) {
+    for (auto* client : {&over_unix, &over_tcp, &at_agents}) {
       CHECK(admitted(status(*client, as_operator, "a")));
-      CHECK((status(*client, wrong, "a") == 401) == (route.right != Right::none));
-      CHECK((status(*client, basic, "a") == 401) == (route.right != Right::none));
+      bool const asked = route.right != Right::none || client == &at_agents;
+      CHECK((status(*client, wrong, "a") == 401) == asked);
+      CHECK((status(*client, basic, "a") == 401) == asked);
       CHECK(admitted(status(*client, as_agent_a, "a")) == (route.right != Right::operator_));
       if (names_agent) CHECK(status(*client, as_agent_a, "b") == 403);
     }

@@ -11,6 +11,7 @@ TestServer::TestServer(control::Limits limits) {
   backend_ = std::make_unique<FakeBackend>(io_.get_executor());
   control::ServerConfig config;
   config.socket = socket();
+  config.agents_socket = agents_socket();
   config.limits = limits;
   server_ = std::make_unique<control::ControlServer>(io_.get_executor(), *backend_, config);
   if (auto started = server_->start(); !started) throw std::runtime_error(started.error().message);

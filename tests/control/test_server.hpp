@@ -23,6 +23,7 @@ class TestServer {
 
   FakeBackend& backend() { return *backend_; }
   std::filesystem::path socket() const { return dir_.path() / "control.sock"; }
+  std::filesystem::path agents_socket() const { return dir_.path() / "agents.sock"; }
   std::uint16_t port() const { return port_; }
   std::filesystem::path const& dir() const { return dir_.path(); }
 

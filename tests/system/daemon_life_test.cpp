@@ -95,7 +95,7 @@ TEST_CASE("SocketsThatSomebodyRemovesAreThereAgain") {
   auto const daemon = home.daemon_pid();
   auto const agent = home.agent("a")["pid"];
   auto const all_there = [&] {
-    for (char const* name : {"control.sock", "relay.sock", "tmux.sock"})
+    for (char const* name : {"control.sock", "relay.sock", "tmux.sock", "agents/agents.sock"})
       if (!std::filesystem::exists(run_dir(home) / name)) return false;
     return true;
   };
@@ -113,6 +113,10 @@ TEST_CASE("SocketsThatSomebodyRemovesAreThereAgain") {
   }
   std::filesystem::rename(run_dir(home), home.state() / "moved");
   CHECK(Installation::eventually(all_there));
+  for (auto const& gone : {run_dir(home) / "agents" / "agents.sock", run_dir(home) / "agents"}) {
+    std::filesystem::remove_all(gone);
+    CHECK(Installation::eventually(all_there));
+  }
   home.good({"send", "a", "hello", "--wait=done", "--timeout", "30s"});
   home.spawn("b");  // the folder for what agents are started with has gone, too
   CHECK(home.daemon_pid() == daemon);
