@@ -139,8 +139,8 @@ class TerminalHost {
   /// Ends the session and whatever still runs in it, and everything that has the mark: what the program started and then
   /// let go of, and a program that outlived its terminal. Of an error, the processes have been ended all the same.
   virtual awaitable<Result<void>> remove(std::string session, ProcessMark mark = 0) = 0;
-  /// The command that gives a person this terminal.
-  virtual std::vector<std::string> attach_command(std::string const& session, bool read_only) const = 0;
+  /// What tmux calls this terminal's session, for a person to attach to: `=NAME`, or `$NUMBER`.
+  virtual std::string attach_target(std::string const& session) const = 0;
 };
 
 }  // namespace ar::adapters

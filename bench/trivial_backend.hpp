@@ -39,7 +39,7 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> remove_agent(std::string) override { return none(); }
   awaitable<Result<json>> act(std::string, std::string, json) override { return none(); }
   awaitable<Result<json>> screen(std::string) override { return none(); }
-  awaitable<Result<json>> attach(std::string, bool) override { return none(); }
+  awaitable<Result<json>> attach(std::string) override { return none(); }
   awaitable<Result<json>> inbox(std::string) override { return none(); }
   awaitable<Result<json>> turns(std::string, control::Page) override { return none(); }
   awaitable<Result<json>> workspace(std::string) override { return none(); }

@@ -1,6 +1,7 @@
 #include "cli/api_client.hpp"
 
 #include "base/http_error.hpp"
+#include "base/peer.hpp"
 #include "base/version.hpp"
 #include "cli/daemon_process.hpp"
 
@@ -50,7 +51,11 @@ class Socket {
     if (fd_ < 0) return from_errno("cannot create a socket", errno);
     timeval const patience{reach_patience.count() / 1000, 0};  // a daemon that hangs lets callers queue up
     (void)::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (::connect(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0) return {};
+    if (::connect(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0) {
+      auto trusted = check_peer(fd_, path);
+      if (!trusted) close();
+      return trusted;
+    }
     int const reason = errno;
     close();
     if (reason == ENOENT || reason == ECONNREFUSED || reason == ENOTDIR)

@@ -61,7 +61,7 @@ class Backend {
   /// `action`: restart, stop, kill, interrupt, compact, clear, inject, reconnect.
   virtual awaitable<Result<json>> act(std::string id, std::string action, json params) = 0;
   virtual awaitable<Result<json>> screen(std::string id) = 0;                  ///< {lines, cursorX, cursorY, text}
-  virtual awaitable<Result<json>> attach(std::string id, bool read_only) = 0;  ///< {argv, detachKey}
+  virtual awaitable<Result<json>> attach(std::string id) = 0;  ///< {tmuxSocket, target, detachKey}
   virtual awaitable<Result<json>> inbox(std::string id) = 0;  ///< an agent's or "operator"'s: {unread: [...], replies: [...]}
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;
   virtual awaitable<Result<json>> workspace(std::string id) = 0;  ///< {cwd, messages}: where its files lie

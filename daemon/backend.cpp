@@ -172,7 +172,7 @@ awaitable<Result<json>> DaemonBackend::screen(std::string id) {
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<json>> DaemonBackend::attach(std::string id, bool read_only) {
+awaitable<Result<json>> DaemonBackend::attach(std::string id) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   auto const state = (*agent)->state();
@@ -180,7 +180,8 @@ awaitable<Result<json>> DaemonBackend::attach(std::string id, bool read_only) {
     co_return conflict("agent_not_running", "agent " + id + " is " + std::string(to_string(state)) +
                                                 " and has no terminal; start it with `agent-runner restart " + id +
                                                 "`");
-  json answer = {{"argv", services_.terminals.attach_command((*agent)->view().value("tmuxSession", ""), read_only)},
+  json answer = {{"tmuxSocket", services_.paths.tmux_socket().string()},
+                 {"target", services_.terminals.attach_target((*agent)->view().value("tmuxSession", ""))},
                  {"detachKey", "C-b d"}};
   co_return ok(std::move(answer));
 }

@@ -36,7 +36,7 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<json>> remove_agent(std::string id) override;
   awaitable<Result<json>> act(std::string id, std::string action, json params) override;
   awaitable<Result<json>> screen(std::string id) override;
-  awaitable<Result<json>> attach(std::string id, bool read_only) override;
+  awaitable<Result<json>> attach(std::string id) override;
   awaitable<Result<json>> inbox(std::string id) override;
   awaitable<Result<json>> turns(std::string id, control::Page page) override;
   awaitable<Result<json>> workspace(std::string id) override;

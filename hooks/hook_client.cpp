@@ -133,7 +133,15 @@ int connect_to(char const* path) {
   int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   limit_sending(fd, connect_ms);  // connect waits as long when the daemon's backlog is full
-  if (connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0) return fd;
+  if (connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0) {
+    // The token, and what the provider said, are for our own user's daemon (or root's) alone.
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0))
+      return fd;
+    if (strcmp(variable("AGENT_RUNNER_HOOK_DEBUG"), "1") == 0)
+      dprintf(2, "agent-runner-hook: %s is served by another user (uid %u); nothing is said to it\n", path, peer.uid);
+  }
   close(fd);
   return -1;
 }

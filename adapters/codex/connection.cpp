@@ -146,7 +146,8 @@ awaitable<Result<std::shared_ptr<Connection>>> Connection::open(Executor executo
   auto opened = co_await http::open_websocket(std::move(socket), "/", limits, kHandshakePatience);
   if (!opened && opened.error().code == "server_unreachable")
     co_return unavailable("no_server", opened.error().message);
-  if (!opened && opened.error().kind == ErrorKind::invalid) co_return opened.error();
+  bool const plain = !opened && (opened.error().kind == ErrorKind::invalid || opened.error().code == "foreign_server");
+  if (plain) co_return opened.error();
   if (!opened)
     co_return unavailable("not_codex", "no WebSocket handshake with Codex's app server: " + opened.error().message);
   std::shared_ptr<Connection> connection =

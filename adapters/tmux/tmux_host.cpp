@@ -199,13 +199,10 @@ class Host final : public TmuxHost {
     co_return Result<void>();
   }
 
-  std::vector<std::string> attach_command(std::string const& session, bool read_only) const override {
-    auto target = "=" + tmux_name(session);
+  std::string attach_target(std::string const& session) const override {
     for (auto const& [pane, terminal] : terminals_)  // a person may have renamed it
-      if (terminal->session() == session) target = terminal->ids().session;
-    std::vector<std::string> argv{options_.tmux, "-u", "-S", options_.socket.string(), "attach-session", "-t", target};
-    if (read_only) argv.push_back("-r");
-    return argv;
+      if (terminal->session() == session) return terminal->ids().session;
+    return "=" + tmux_name(session);
   }
 
  private:

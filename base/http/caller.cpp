@@ -5,6 +5,7 @@
 #include "base/http/url.hpp"
 #include "base/http/within.hpp"
 #include "base/http_error.hpp"
+#include "base/peer.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
@@ -63,6 +64,7 @@ awaitable<Result<std::unique_ptr<WebSocket>>> open_over_unix(std::filesystem::pa
   net::local::stream_protocol::endpoint const endpoint(path);
   auto [ec] = co_await socket.async_connect(endpoint, nothrow);
   if (ec) co_return unavailable("server_unreachable", "nobody listens at " + path + ": " + ec.message());
+  if (auto trusted = check_peer(socket.native_handle(), file); !trusted) co_return trusted.error();
   co_return co_await open_websocket(Stream(Socket(std::move(socket))), "localhost", std::move(target), {}, limits);
 }
 

@@ -40,7 +40,8 @@ struct Call {
   bool repeatable = false;  ///< may be sent again when a kept connection turns out to be dead
 };
 
-/// Over a unix socket. Errors: server_unreachable, connection_lost, timeout, what the server's refusal says.
+/// Over a unix socket. Errors: server_unreachable, foreign_server, connection_lost, timeout, what the server's refusal
+/// says.
 awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::filesystem::path socket, std::string target,
                                                              WebSocketLimits limits, Clock::duration patience);
 

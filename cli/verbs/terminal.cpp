@@ -1,4 +1,5 @@
 // The agent's terminal: look at it, or take it.
+#include "base/peer.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/exit_status.hpp"
@@ -42,19 +43,21 @@ Result<int> attach(Context& context, Attach const& options) {
     return invalid("attach", "attach needs a terminal; look with: agent-runner screen " + options.agent);
   auto const api = context.api();
   if (!api) return api.error();
-  auto const answer = (*api)->get("/v1/agents/" + encoded(options.agent) +
-                                  "/attach?readOnly=" + (options.read_only ? "true" : "false"));
+  auto const answer = (*api)->get("/v1/agents/" + encoded(options.agent) + "/attach");
   if (!answer) return answer.error();
   if (context.json_output()) {
     context.print_json(*answer);
     return exit_done;
   }
-  std::vector<std::string> words;
-  for (auto const& word : array(*answer, "argv"))
-    if (word.is_string()) words.push_back(word.get<std::string>());
-  if (words.empty()) return internal("bad_answer", "the daemon did not say how to attach; see agent-runner version");
+  // What runs here is not for the daemon to say.
+  auto const socket = field(*answer, "tmuxSocket"), target = field(*answer, "target");
+  if (!socket.starts_with('/') || !(target.starts_with('=') || target.starts_with('$')))
+    return internal("bad_answer", "the daemon did not say how to attach; see agent-runner version");
+  if (auto trusted = check_server(socket); !trusted) return trusted.error();
+  std::vector<std::string> words{"tmux", "-u", "-S", socket, "attach-session", "-t", target};
+  if (options.read_only) words.emplace_back("-r");
   if (auto const key = field(*answer, "detachKey"); !key.empty())
-    context.print("attached to " + single_line(options.agent) + "; detach with " + single_line(key) + "\n");
+    context.print("attaching to " + single_line(options.agent) + "; detach with " + single_line(key) + "\n");
   std::fflush(stdout);
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());

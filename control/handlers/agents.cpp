@@ -48,11 +48,7 @@ awaitable<Result<Response>> act(Call& call) {
 
 awaitable<Result<Response>> screen(Call& call) { co_return respond(co_await call.backend.screen(call.name)); }
 
-awaitable<Result<Response>> attach(Call& call) {
-  bool const read_only = call.query.boolean("readOnly");
-  if (call.query.error()) co_return *call.query.error();
-  co_return respond(co_await call.backend.attach(call.name, read_only));
-}
+awaitable<Result<Response>> attach(Call& call) { co_return respond(co_await call.backend.attach(call.name)); }
 
 awaitable<Result<Response>> inbox(Call& call) { co_return respond(co_await call.backend.inbox(call.name)); }
 
@@ -83,7 +79,7 @@ constexpr Route rows[] = {
     {"POST", "/v1/agents/{agent}/suspend", operator_, Body::json, "", "stop the process, keep the session", act},
     {"POST", "/v1/agents/{agent}/resume", operator_, Body::json, "", "go on with a suspended session", act},
     {"GET", "/v1/agents/{agent}/screen", operator_, Body::none, "", "the terminal's present screen", screen},
-    {"GET", "/v1/agents/{agent}/attach", operator_, Body::none, "readOnly", "the command that attaches to it", attach},
+    {"GET", "/v1/agents/{agent}/attach", operator_, Body::none, "", "where its terminal is, for tmux", attach},
     {"GET", "/v1/agents/{agent}/inbox", Right::agent, Body::none, "", "unread messages and replies", inbox},
     {"GET", "/v1/agents/{agent}/turns", operator_, Body::none, "limit cursor", "its turns", turns},
     {"GET", "/v1/agents/{agent}/workspace", Right::agent, Body::none, "", "the folders that it attaches files from",

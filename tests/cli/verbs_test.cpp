@@ -62,7 +62,7 @@ FakeReply sensible(FakeRequest const& request) {
   if (is("GET", "/v1/agents/alice/screen")) return json{{"lines", {"one", "two"}}, {"text", "one\ntwo\n\n\n"}};
   if (is("POST", "/v1/agents/alice/restart")) return json{{"id", "alice"}, {"state", "idle"}};
   if (is("GET", "/v1/agents/alice/attach"))
-    return json{{"argv", {"/bin/sh", "-c", "echo \"TMUX=[$TMUX]\""}}, {"detachKey", "C-b d"}};
+    return json{{"tmuxSocket", "/none/tmux.sock"}, {"target", "$3"}, {"detachKey", "C-b d"}};
   if (is("GET", "/v1/agents/alice/inbox")) return json{{"unread", {message_document()}}, {"replies", json::array()}};
   if (is("POST", "/v1/messages")) {
     auto sent = message_document();
@@ -314,17 +314,46 @@ TEST_CASE("ScreenIsPrintedAsText") {
   CHECK(json_lines(scene.run({"screen", "alice", "--json"}).out)[0]["lines"].size() == 2);
 }
 
-TEST_CASE("AttachBecomesTheTerminalsCommandOutsideOfTmux") {
-  Scene const scene;
-  auto const ran = scene.home.run_on_terminal({"attach", "alice", "--read-only"}, {"TMUX=/tmp/x,1,0"});
-  CHECK(ran.status == 0);
-  CHECK(ran.out.find("detach with C-b d") < ran.out.find("TMUX=[]"));
-  CHECK(ran.out.find("TMUX=[]") != std::string::npos);
-  CHECK(scene.daemon->last("/v1/agents/alice/attach").query == "readOnly=true");
+TEST_CASE("AttachBecomesTmuxOutsideOfTmux") {
+  json answer;
+  Scene const scene([&](FakeRequest const& request) -> FakeReply {
+    return request.path == "/v1/agents/alice/attach" ? FakeReply(answer) : sensible(request);
+  });
+  auto const& home = scene.home;
+  std::filesystem::create_directory(home.dir() / "bin");
+  std::ofstream(home.dir() / "bin" / "tmux") << "#!/bin/sh\necho \"TMUX=[$TMUX] $*.\"\n";
+  ::chmod((home.dir() / "bin" / "tmux").c_str(), 0700);
+  auto environment = home.environment({"TMUX=/tmp/x,1,0", "TERM=xterm-256color"});
+  for (auto& entry : environment)
+    if (entry.starts_with("PATH=")) entry = "PATH=" + (home.dir() / "bin").string() + ":/usr/bin:/bin";
+  auto const attach = [&](std::vector<std::string> const& more) {
+    std::vector<std::string> words{"attach", "alice"};
+    words.insert(words.end(), more.begin(), more.end());
+    return CliProcess(home.program, words, environment, home.dir(), true).finish();
+  };
+  auto const socket = home.socket().string();  // of a server of ours, which is all that is asked of it
+  answer = {{"tmuxSocket", socket}, {"target", "$3"}, {"detachKey", "C-b d"}};
+  auto const looked = attach({"--read-only"});
+  CHECK(looked.status == 0);
+  auto const ran = "TMUX=[] -u -S " + socket + " attach-session -t $3 -r.";
+  CHECK_MESSAGE(looked.out.find(ran) != std::string::npos, looked.out);
+  CHECK(looked.out.find("detach with C-b d") < looked.out.find(ran));
+  CHECK(attach({}).out.find("attach-session -t $3.") != std::string::npos);
+  // What runs is not for the daemon to say.
+  for (auto const& other : {json{{"argv", {"/bin/sh", "-c", "echo evil"}}},
+                            json{{"tmuxSocket", socket}, {"target", "-r"}},
+                            json{{"tmuxSocket", "relative"}, {"target", "$3"}},
+                            json{{"tmuxSocket", "/none/tmux.sock"}, {"target", "$3"}}}) {
+    answer = other;
+    auto const refused = attach({});
+    CHECK(refused.status == 1);
+    CHECK(refused.out.find("evil") == std::string::npos);
+    CHECK(refused.out.find("TMUX=") == std::string::npos);
+  }
   auto const refused = scene.run({"attach", "alice"});
   CHECK(refused.status == 2);
   CHECK(refused.err.find("agent-runner screen alice") != std::string::npos);
-  CHECK(json_lines(scene.run({"attach", "alice", "--json"}).out)[0]["argv"].size() == 3);
+  CHECK(json_lines(scene.run({"attach", "alice", "--json"}).out)[0] == answer);
 }
 
 TEST_CASE("SendCarriesEveryOption") {

@@ -110,9 +110,9 @@ awaitable<Result<json>> FakeBackend::screen(std::string id) {
   if (id == "b") co_await wait_for_release(std::chrono::hours(1));
   co_return ok(json{{"lines", json::array()}});
 }
-awaitable<Result<json>> FakeBackend::attach(std::string id, bool read_only) {
-  record("attach " + id + (read_only ? " read-only" : ""));
-  co_return ok(json{{"argv", json::array()}});
+awaitable<Result<json>> FakeBackend::attach(std::string id) {
+  record("attach " + id);
+  co_return ok(json{{"tmuxSocket", "/t"}, {"target", "$1"}});
 }
 awaitable<Result<json>> FakeBackend::inbox(std::string id) {
   record("inbox " + id);

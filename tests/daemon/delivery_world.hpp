@@ -73,7 +73,7 @@ class NoTerminals final : public adapters::TerminalHost {
     co_return std::vector<adapters::FoundTerminal>();
   }
   awaitable<Result<void>> remove(std::string, adapters::ProcessMark) override { co_return Result<void>(); }
-  std::vector<std::string> attach_command(std::string const&, bool) const override { return {}; }
+  std::string attach_target(std::string const&) const override { return {}; }
 };
 
 /// A bus, a journal and one queue for agent "a", as one start of the daemon would have them.

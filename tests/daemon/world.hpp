@@ -112,7 +112,7 @@ class FakeTerminals final : public adapters::TerminalHost {
     }
     co_return Result<void>();
   }
-  std::vector<std::string> attach_command(std::string const&, bool) const override { return {}; }
+  std::string attach_target(std::string const&) const override { return {}; }
 
  private:
   Script& script_;

@@ -361,8 +361,8 @@ TEST_CASE("SizesStayAndAttachingIsOneCommand") {
     ask_tmux(lab, "rename-session -t =a renamed");
     // A person looks from a small screen, from inside another tmux even, and leaves: `script` gives the
     // terminal.
-    std::string person;
-    for (auto const& word : lab.host->attach_command("a", true)) person += "'" + word + "' ";
+    auto const person = "tmux -u -S '" + lab.options().socket.string() + "' attach-session -r -t '" +
+                        lab.host->attach_target("a") + "'";
     SpawnSpec attach;
     attach.executable = "/usr/bin/script";
     attach.arguments = {"-qc", "stty cols 60 rows 15; " + person, "/dev/null"};
