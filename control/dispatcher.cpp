@@ -43,6 +43,16 @@ std::size_t Dispatcher::body_limit(Body body) const {
   return limits_.body_bytes;
 }
 
+/// An agent's hooks are counted apart from what else it asks, and those that wait for a person by themselves: neither
+/// its own programs nor other agents can keep the hooks of one, or the people who are to answer them, from the door.
+http::Share Dispatcher::share_of(Admitted const& admitted) const {
+  if (admitted.who.kind == Principal::Kind::operator_) return {};
+  auto const name = name_of(admitted.who);
+  if (admitted.route->body != Body::hook) return {name, limits_.agent_requests};
+  bool const waits = admitted.argument == "PermissionRequest";
+  return {"hooks of " + name, waits ? limits_.agent_waits : limits_.agent_requests, waits};
+}
+
 Result<Principal> Dispatcher::authenticate(Request const& head) const {
   auto const token = http::bearer_token(head);
   if (!token) return token.error();
@@ -101,9 +111,11 @@ std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
   }();
   if (admitted) {
     auto const limit = body_limit(admitted->route->body);
+    auto share = share_of(*admitted);
     return http::Admission{limit, {}, [this, admitted = std::move(*admitted)](Request request, Client& client) mutable {
                              return handle(std::move(admitted), std::move(request), client);
-                           }};
+                           },
+                           [share = std::move(share)] { return share; }};
   }
   Response response = problem(admitted.error(), refusal.status);
   std::ranges::move(refusal.headers, std::back_inserter(response.headers));

@@ -35,6 +35,7 @@ class Dispatcher final : public http::Service {
   Result<Principal> authenticate(Request const& head) const;
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
+  http::Share share_of(Admitted const& admitted) const;
   void log(Request const& request, Principal const& who, Response const& response, Clock::time_point start) const;
 
   Backend& backend_;

@@ -5,6 +5,8 @@
 namespace ar::control {
 
 struct Limits : http::Limits {
+  std::size_t agent_requests = 32;  ///< of one agent under way at a door; of its hooks as many again
+  std::size_t agent_waits = 64;     ///< hooks of one agent that wait for a person
   std::size_t body_bytes = 1U << 20;
   std::size_t message_bytes = 8U << 20;  ///< a 1 MiB message of control characters is 6 MiB once escaped
   std::size_t hook_bytes = 32U << 20;    ///< a hook's input holds whole files and outputs of tools

@@ -52,14 +52,16 @@ Request to_request(Parser const& parser, Entrance entrance) {
 
 class HttpConnection final : public Connection, public Client, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(Stream stream, Entrance entrance, Service& service, Limits const& limits)
+  HttpConnection(Stream stream, Entrance entrance, Service& service, Limits const& limits, Seats& seats,
+                 std::string address)
       : service_(service),
         limits_(limits),
         entrance_(entrance),
         stream_(std::move(stream)),
         socket_(stream_.socket()),
         timer_(stream_.get_executor()),
-        finishing_(stream_.get_executor()) {}
+        finishing_(stream_.get_executor()),
+        seat_(seats, std::move(address), [this] { finish(); }) {}
 
   awaitable<void> serve() override {
     auto const self = shared_from_this();
@@ -171,6 +173,15 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       co_return co_await answer(*refusal, keep, head_only);
     }
     auto& admitted = std::get<Admission>(decision);
+    if (auto const taken = seat_.take(admitted.share ? admitted.share() : Share()); !taken) {
+      Response const refusal = problem(taken.error());
+      if (!parser.is_done()) co_return co_await refuse(refusal);
+      co_return co_await answer(refusal, keep, head_only);
+    }
+    struct Release {
+      Seats::Seat& seat;
+      ~Release() { seat.release(); }
+    } const release{seat_};
     if (!parser.is_done()) {
       if (parser.content_length().value_or(0) > admitted.body_limit) {
         Response const refusal = problem(too_large(admitted.body_limit));
@@ -359,12 +370,14 @@ class HttpConnection final : public Connection, public Client, public std::enabl
   bool expired_ = false;
   std::uint64_t round_ = 0;
   Notifier finishing_;
+  Seats::Seat seat_;
 };
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, Service& service, Limits const& limits) {
-  return std::make_shared<HttpConnection>(std::move(stream), entrance, service, limits);
+std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, Service& service, Limits const& limits,
+                                            Seats& seats, std::string address) {
+  return std::make_shared<HttpConnection>(std::move(stream), entrance, service, limits, seats, std::move(address));
 }
 
 }  // namespace ar::http

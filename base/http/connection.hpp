@@ -3,10 +3,12 @@
 // while and nothing else.
 #pragma once
 #include "base/http/limits.hpp"
+#include "base/http/seats.hpp"
 #include "base/http/service.hpp"
 #include "base/http/stream.hpp"
 
 #include <memory>
+#include <string>
 
 namespace ar::http {
 
@@ -25,7 +27,8 @@ struct Entrance {
   bool token_needed = true;
 };
 
-/// `service` and `limits` must outlive the connection.
-std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, Service& service, Limits const& limits);
+/// `service`, `limits` and `seats` must outlive the connection. `address`: as Seats wants it.
+std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, Service& service, Limits const& limits,
+                                            Seats& seats, std::string address);
 
 }  // namespace ar::http

@@ -9,8 +9,12 @@ namespace ar::http {
 
 struct Limits {
   std::uint32_t header_bytes = 16U << 10;
-  /// Each door has as many, so that strangers on TCP cannot lock the operator out of the unix socket.
+  /// Each door has as many, so that strangers on TCP cannot lock the operator out of the unix socket. An address of
+  /// another machine has at most half of them.
   std::size_t connections = 256;
+  std::size_t reserve = 64;    ///< of them, only for those whose share has no bounds (a quarter of them at most)
+  std::size_t waiting = 2048;  ///< beside them, at each door: requests that wait for a person; never more
+                               ///< than a quarter of the process's descriptors
 
   Clock::duration request_time = std::chrono::seconds(30);  ///< from a request's first byte to its last
   Clock::duration keep_alive_time = std::chrono::seconds(60);

@@ -8,9 +8,13 @@
 #include <boost/system/system_error.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
 #include <list>
+#include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,13 +37,37 @@ void turn_away(int fd, bool secure) {
   ::close(fd);
 }
 
+/// Each that waits holds a descriptor, which others need as well.
+Limits within_descriptors(Limits limits) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) limits.waiting = std::min<std::size_t>(limits.waiting, files.rlim_cur / 4);
+  return limits;
+}
+
+/// As Seats wants it. Of IPv6 the network, which is what one client has.
+std::string address_of(sockaddr_storage const& client) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (client.ss_family == AF_INET) {
+    auto const& address = reinterpret_cast<sockaddr_in const&>(client).sin_addr;
+    if (ntohl(address.s_addr) >> 24 == 127) return {};
+    ::inet_ntop(AF_INET, &address, text, sizeof text);
+  } else if (client.ss_family == AF_INET6) {
+    auto address = reinterpret_cast<sockaddr_in6 const&>(client).sin6_addr;
+    bool const mapped = IN6_IS_ADDR_V4MAPPED(&address);
+    if (IN6_IS_ADDR_LOOPBACK(&address) || (mapped && address.s6_addr[12] == 127)) return {};
+    if (!mapped) std::memset(address.s6_addr + 8, 0, 8);
+    ::inet_ntop(AF_INET6, &address, text, sizeof text);
+  }
+  return text;
+}
+
 }  // namespace
 
 struct Server::Impl {
   Impl(Executor ex, Service& asked, Limits most, std::string title, TaskGroup::OnDeath told)
       : executor(ex),
         service(asked),
-        limits(most),
+        limits(within_descriptors(most)),
         name(std::move(title)),
         on_death(std::move(told)),
         changed(ex),
@@ -48,12 +76,13 @@ struct Server::Impl {
   struct Door {
     Listener listener;
     Entrance entrance;
-    Tls tls{};
+    Tls tls;
+    Seats seats;
     std::list<std::shared_ptr<Connection>> open{};
   };
 
-  void open_door(Door door) {
-    doors.push_back(std::move(door));
+  void open_door(Listener listener, Entrance entrance, Tls tls = {}) {
+    doors.push_back({std::move(listener), entrance, std::move(tls), Seats(limits)});
     tasks.spawn_vital("accept", accept_from(doors.back()), on_death);
   }
 
@@ -64,9 +93,12 @@ struct Server::Impl {
       if (ec == net::error::operation_aborted) continue;  // the socket was made anew
       if (ec) throw boost::system::system_error(ec);
       for (int i = 0; i < most_accepted_at_once; ++i) {
-        int const fd = ::accept4(door.listener.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        sockaddr_storage client{};
+        socklen_t size = sizeof client;
+        int const fd = ::accept4(door.listener.socket.native_handle(), reinterpret_cast<sockaddr*>(&client), &size,
+                                 SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-          take(door, fd);
+          take(door, fd, address_of(client));
           continue;
         }
         if (errno == EAGAIN) break;
@@ -81,10 +113,10 @@ struct Server::Impl {
     }
   }
 
-  void take(Door& door, int fd) {
-    if (door.open.size() >= limits.connections) {
+  void take(Door& door, int fd, std::string address) {
+    if (!door.seats.make_room(address)) {
       if (gate.should_log("connections", "full"))
-        spdlog::warn("{}: {} connections are open, further ones are turned away", name, door.open.size());
+        spdlog::warn("{}: {} connections are in use, further ones are turned away", name, door.open.size());
       return turn_away(fd, door.tls != nullptr);
     }
     Socket socket(executor);
@@ -95,8 +127,9 @@ struct Server::Impl {
       return;
     }
     if (!door.entrance.over_unix) socket.set_option(net::ip::tcp::no_delay(true), ec);
-    auto const place = door.open.insert(
-        door.open.end(), make_connection(Stream(std::move(socket), door.tls), door.entrance, service, limits));
+    auto connection = make_connection(Stream(std::move(socket), door.tls), door.entrance, service, limits, door.seats,
+                                      std::move(address));
+    auto const place = door.open.insert(door.open.end(), std::move(connection));
     tasks.spawn("connection", serve(door, place));
   }
 
@@ -139,7 +172,7 @@ Server::~Server() = default;
 Result<void> Server::open_unix(std::filesystem::path const& file, bool token_needed) {
   auto listener = listen_unix(impl_->executor, file);
   if (!listener) return listener.error();
-  impl_->open_door({std::move(*listener), {true, token_needed}});
+  impl_->open_door(std::move(*listener), {true, token_needed});
   return {};
 }
 
@@ -162,7 +195,7 @@ Result<std::uint16_t> Server::open_tcp(std::string const& host, std::uint16_t po
   auto listener = listen_tcp(impl_->executor, host, port);
   if (!listener) return listener.error();
   auto const used = listener->port;
-  impl_->open_door({std::move(*listener), {}, std::move(tls)});
+  impl_->open_door(std::move(*listener), {}, std::move(tls));
   return used;
 }
 

@@ -24,6 +24,8 @@ struct ServerLimits : http::Limits {
   std::size_t all_unsent_bytes = 128U << 20;  ///< over all WebSockets: past it, hints are left out
   std::size_t components = 16;                ///< of one agent on one WebSocket
   std::size_t guests = 10'000;                ///< agents and components of one WebSocket
+  std::size_t requests = 32;                  ///< under way of a token for some agents; its WebSockets are among them
+  std::size_t daemon_requests = 512;          ///< of any other token
   std::size_t sockets_per_token = 16;         ///< WebSockets of a token for some agents
 };
 

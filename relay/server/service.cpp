@@ -81,7 +81,14 @@ std::variant<http::Admission, Response> Service::admit(Request const& head) {
   auto const limit = admitted->route->body == Body::bytes ? bus_.limits().max_attachment_bytes : limits_.request_bytes;
   auto const shared = std::make_shared<Admitted>(std::move(*admitted));
   return http::Admission{limit, [this, shared] { return identify(shared); },
-                         [this, shared](Request request, http::Client&) { return handle(shared, std::move(request)); }};
+                         [this, shared](Request request, http::Client&) { return handle(shared, std::move(request)); },
+                         [this, shared] { return share_of(*shared); }};
+}
+
+http::Share Service::share_of(Admitted const& admitted) const {
+  if (!admitted.token) return admitted.route->right == "none" ? http::Share{"nobody", limits_.requests} : http::Share();
+  bool const some = !admitted.who.scope.agent_ids.empty();
+  return {"token " + admitted.who.jti, some ? limits_.requests : limits_.daemon_requests};
 }
 
 awaitable<std::optional<Response>> Service::identify(std::shared_ptr<Admitted> admitted) const {

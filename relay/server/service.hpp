@@ -29,6 +29,7 @@ class Service final : public http::Service {
   Result<Admitted> check(http::Request const& head, http::Response& refusal) const;
   /// Who asks, and whether it may.
   awaitable<std::optional<http::Response>> identify(std::shared_ptr<Admitted> admitted) const;
+  http::Share share_of(Admitted const& admitted) const;
   awaitable<http::Response> handle(std::shared_ptr<Admitted> admitted, http::Request request) const;
 
   EmbeddedBus& bus_;

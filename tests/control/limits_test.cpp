@@ -180,8 +180,9 @@ TEST_CASE("ConnectionsAreBoundedOnEachDoorByItself") {
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; i < 4; ++i) {
     clients.push_back(std::make_unique<RawClient>(server.port()));
-    CHECK(clients.back()->request("GET", "/healthz").status == 200);
+    clients.back()->send(request_text("GET", "/v1/messages/8?wait=accepted", as_operator));
   }
+  CHECK(server.eventually([&] { return server.backend().waiting == 4; }));
   RawClient fifth(server.port());
   Reply const reply = fifth.reply();
   CHECK(reply.status == 503);
@@ -192,6 +193,93 @@ TEST_CASE("ConnectionsAreBoundedOnEachDoorByItself") {
   CHECK(server.connections_become(3));
   RawClient next(server.port());
   CHECK(next.request("GET", "/healthz").status == 200);
+}
+
+TEST_CASE("AConnectionThatAsksNothingGivesWay") {
+  control::Limits limits;
+  limits.connections = 4;
+  TestServer server(limits);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(std::make_unique<RawClient>(server.socket()));
+  CHECK(server.connections_become(4));
+  for (int i = 1; i < 4; ++i) CHECK(clients[static_cast<std::size_t>(i)]->request("GET", "/healthz").status == 200);
+  clients[1]->send("GET /heal");
+  RawClient fifth(server.socket()), sixth(server.socket());
+  CHECK(fifth.request("GET", "/healthz").status == 200);
+  CHECK(sixth.request("GET", "/healthz").status == 200);
+  CHECK(clients[0]->at_end());
+  CHECK(clients[1]->at_end());
+  CHECK(clients[3]->request("GET", "/healthz").status == 200);
+}
+
+TEST_CASE("NoAgentFillsADoor") {
+  TestServer server;
+  auto const try_door = [&](auto const& door) {
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 256; ++i) {
+      clients.push_back(std::make_unique<RawClient>(door));
+      clients.back()->send(request_text("GET", "/v1/messages/8?wait=accepted", as_agent_a));
+    }
+    int const share = static_cast<int>(control::Limits().agent_requests);
+    CHECK(server.eventually([&] { return server.backend().waiting == share; }));
+    auto const refused = clients.back()->reply();
+    CHECK(refused.status == 503);
+    CHECK(refused.document()["detail"].get<std::string>().starts_with("agent a has 32 requests under way"));
+    std::vector<std::string> const as_agent_b{"Authorization: Bearer token-of-b"};
+    RawClient person(door), other(door), hook(door);
+    CHECK(person.request("GET", "/v1/info", as_operator).status == 200);
+    CHECK(other.request("GET", "/v1/messages/7", as_agent_b).status == 200);
+    CHECK(hook.request("POST", "/v1/hooks/Stop", as_agent_a, "{}").status == 204);
+    clients.clear();
+    CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+  };
+  try_door(server.agents_socket());
+  try_door(server.socket());
+  try_door(server.port());
+}
+
+TEST_CASE("HooksThatWaitForAPersonTakeNobodysPlace") {
+  control::Limits limits;
+  limits.connections = 8;
+  TestServer server(limits);
+  auto const as_agent_b = std::vector<std::string>{"Authorization: Bearer token-of-b"};
+  std::vector<std::unique_ptr<RawClient>> hooks;
+  auto const ask = [&](std::vector<std::string> const& who) {
+    hooks.push_back(std::make_unique<RawClient>(server.agents_socket()));
+    hooks.back()->send(request_text("POST", "/v1/hooks/PermissionRequest", who, "{}"));
+  };
+  int const most = static_cast<int>(limits.agent_waits);
+  for (int i = 1; i <= most; ++i) {
+    ask(as_agent_a);
+    CHECK(server.eventually([&] { return server.backend().waiting == i; }));
+  }
+  ask(as_agent_a);
+  CHECK(hooks.back()->reply().status == 503);
+  for (int i = 1; i <= most; ++i) {
+    ask(as_agent_b);
+    CHECK(server.eventually([&] { return server.backend().waiting == most + i; }));
+  }
+  RawClient person(server.agents_socket()), agent(server.agents_socket());
+  CHECK(person.request("GET", "/v1/info", as_operator).status == 200);
+  CHECK(agent.request("GET", "/v1/messages/7", as_agent_a).status == 200);
+  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(hooks.front()->reply().status == 200);
+}
+
+TEST_CASE("AShareIsGivenBackWithItsAnswer") {
+  control::Limits limits;
+  limits.agent_requests = 1;
+  TestServer server(limits);
+  RawClient client(server.agents_socket());
+  for (int i = 0; i < 5; ++i) CHECK(client.request("GET", "/v1/messages/7", as_agent_a).status == 200);
+  client.send(request_text("GET", "/v1/messages/8?wait=accepted", as_agent_a));
+  CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+  RawClient second(server.agents_socket());
+  CHECK(second.request("GET", "/v1/messages/7", as_agent_a).status == 503);
+  CHECK(second.request("GET", "/v1/info", as_operator).status == 200);
+  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(client.reply().status == 200);
+  CHECK(second.request("GET", "/v1/messages/7", as_agent_a).status == 200);
 }
 
 TEST_CASE("ClientsThatLeaveAtAnyByteLeaveNothingBehind") {
