@@ -1,91 +1,10 @@
 // What an agent tries that was talked into it, over the relay's door and the daemon's, with its own token.
-#include "system/installation.hpp"
+#include "security/attack.hpp"
 
 using ar::json;
-using ar::test::Installation;
-namespace fs = std::filesystem;
+using ar::test::Attack;
 
 namespace {
-
-/// An installation with the agents alice, who attacks, and bob, whose business it is.
-class Attack {
- public:
-  explicit Attack(std::string number) : number_(std::move(number)) {
-    json const quiet = {{"command", {"/bin/cat"}}};
-    home.spawn("alice", {"--options", quiet.dump()});
-    home.spawn("bob", {"--options", quiet.dump(), "--tag", "late"});
-    std::ifstream file(home.state() / "agents" / "alice" / "token.json");
-    token_ = json::parse(file)["token"].get<std::string>();
-    pid_ = home.daemon_pid();
-    REQUIRE(pid_.has_value());
-  }
-  ~Attack() {
-    CHECK(home.daemon_pid() == pid_);  // nothing of it has ended the daemon
-    std::cout << number_ << ": " << tries_ << " tries, " << held_ << " held" << std::endl;
-  }
-
-  struct Answer {
-    int status = 0;
-    json body;
-    std::string code() const { return body.is_object() ? body.value("code", "") : ""; }
-  };
-  /// `door`: relay or control. Without a token it is the operator who asks.
-  Answer ask(std::string const& door, char const* method, std::string const& path, std::string const& body,
-             bool as_alice) {
-    auto const file = (home.work() / "body").string();
-    std::ofstream(file, std::ios::binary) << body;
-    std::vector<std::string> words{"-s",
-                                   "--max-time",
-                                   "30",
-                                   "-w",
-                                   "\n%{http_code}",
-                                   "--unix-socket",
-                                   (home.state() / "run" / (door + ".sock")).string(),
-                                   "-X",
-                                   method};
-    if (as_alice) words.insert(words.end(), {"-H", "Authorization: Bearer " + token_});
-    if (!body.empty()) words.insert(words.end(), {"-H", "Content-Type: application/json", "--data-binary", "@" + file});
-    words.push_back("http://localhost" + path);
-    auto const got = home.run_program("/usr/bin/curl", words, "").out;
-    auto const line = got.rfind('\n');
-    REQUIRE(line != got.npos);
-    return {std::atoi(got.c_str() + line + 1), json::parse(got.substr(0, line), nullptr, false)};
-  }
-  /// The operator, who may.
-  json good(std::string const& door, char const* method, std::string const& path, json const& body = nullptr) {
-    auto const answer = ask(door, method, path, body.is_null() ? "" : body.dump(), false);
-    REQUIRE_MESSAGE(answer.status / 100 == 2, path, answer.body.dump());
-    return answer.body;
-  }
-  /// A try of alice's that has to be refused with that status.
-  void refused(int status, std::string const& door, char const* method, std::string const& path,
-               std::string const& body = "") {
-    auto const answer = ask(door, method, path, body, true);
-    ++tries_;
-    if (answer.status == status) ++held_;
-    CHECK_MESSAGE(answer.status == status, number_, " ", door, " ", method, " ", path, " ", body.substr(0, 200), ": ",
-                  answer.body.dump());
-  }
-  /// What she may do goes on.
-  Answer allowed(std::string const& door, char const* method, std::string const& path, std::string const& body = "") {
-    auto answer = ask(door, method, path, body, true);
-    CHECK_MESSAGE(answer.status / 100 == 2, path, answer.body.dump());
-    return answer;
-  }
-  std::string to(char const* name, json more) const {
-    json message = {{"from", "alice"}, {"to", name}, {"body", "x"}};
-    message.update(more);
-    return message.dump();
-  }
-
-  Installation home;
-
- private:
-  std::string number_;
-  std::string token_;
-  std::optional<pid_t> pid_;
-  int tries_ = 0, held_ = 0;
-};
 
 char const* messages_of(std::string const& door) { return door == "relay" ? "/api/messages" : "/v1/messages"; }
 constexpr char const* kDoors[] = {"relay", "control"};
