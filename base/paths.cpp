@@ -155,7 +155,7 @@ Result<std::string> read_to_end(FileDescriptor const& in, fs::path const& file, 
 }
 
 bool is_below(fs::path const& folder, fs::path const& file) {
-  return std::ranges::mismatch(folder, file).in1 == folder.end();
+  return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
 }
 
 }  // namespace

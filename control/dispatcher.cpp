@@ -77,6 +77,7 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   bool const agents_door = head.over_unix && head.token_needed;
   if (!route || route->right != Right::none || agents_door) {
     auto who = authenticate(head);
+    if (!who && head.header("authorization")) note_bad_token(head);
     if (!who) return who.error();
     admitted.who = std::move(*who);
   }
@@ -148,6 +149,16 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Clien
   }
   log(call.request, call.who, response, start);
   co_return response;
+}
+
+/// Who guesses leaves a trace, but does not fill the log.
+void Dispatcher::note_bad_token(Request const& head) const {
+  ++bad_tokens_;
+  char const* const door = head.over_unix ? "a unix socket" : "TCP";
+  if (!gate_.should_log(door, "bad token")) return;
+  spdlog::warn("control: a request over {} with a bad token was refused: {} {}; {} in all since the last such line", door,
+               head.method, path_of(head), bad_tokens_);
+  bad_tokens_ = 0;
 }
 
 void Dispatcher::log(Request const& request, Principal const& who, Response const& response,

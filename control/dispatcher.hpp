@@ -4,6 +4,7 @@
 #pragma once
 #include "base/http/router.hpp"
 #include "base/http/service.hpp"
+#include "base/log.hpp"
 #include "control/limits.hpp"
 #include "control/route.hpp"
 
@@ -36,12 +37,15 @@ class Dispatcher final : public http::Service {
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
   http::Share share_of(Admitted const& admitted) const;
+  void note_bad_token(Request const& head) const;
   void log(Request const& request, Principal const& who, Response const& response, Clock::time_point start) const;
 
   Backend& backend_;
   Limits const limits_;
   http::Router const router_;
   std::uint16_t port_ = 0;
+  mutable RepeatGate gate_;
+  mutable std::uint64_t bad_tokens_ = 0;  ///< since the last line about them
 };
 
 }  // namespace ar::control

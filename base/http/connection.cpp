@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <charconv>
 #include <limits>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace ar::http {
@@ -32,6 +33,8 @@ constexpr std::size_t most_unparsed = 64U << 10;
 /// our answer together with the connection.
 constexpr std::size_t most_dropped = 64U << 20;
 constexpr auto drop_time = std::chrono::seconds(2);
+/// Of a client that has sent its next request already, and waits for the answer to the present one.
+constexpr auto look_for_end = std::chrono::milliseconds(500);
 
 Error bad_request(std::string message) {
   return {ErrorKind::invalid, "malformed_request", std::move(message) + "; send plain HTTP/1.1"};
@@ -110,7 +113,9 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       auto const got = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), drop ? 0 : MSG_PEEK);
       if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return;
       if (got > 0 && !drop) {
-        co_await finishing_.wait();
+        // What may not be read hides the end behind it from a wait for reading.
+        pollfd end{socket_.native_handle(), POLLRDHUP, 0};
+        while (!finished_ && ::poll(&end, 1, 0) == 0) (void)co_await finishing_.wait(Clock::now() + look_for_end);
         co_return;
       }
     }
@@ -159,6 +164,11 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     }
 
     Request request = to_request(parser, entrance_);
+    if (auto const coding = request.header("transfer-encoding");
+        coding && (lower_case(*coding) != "chunked" || request.count("transfer-encoding") > 1)) {
+      Response const refusal = problem(bad_request("the only Transfer-Encoding understood here is chunked"));
+      co_return co_await refuse(refusal);
+    }
     auto decision = service_.admit(request);
     bool const keep = parser.keep_alive() && parser.get().version() == 11;
     bool const head_only = request.method == "HEAD";

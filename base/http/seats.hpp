@@ -6,6 +6,7 @@
 #include "base/http/limits.hpp"
 #include "base/http/service.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <list>
 #include <map>

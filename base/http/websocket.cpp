@@ -8,6 +8,7 @@
 #include <boost/beast/websocket/error.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
+#include <algorithm>
 #include <deque>
 
 namespace ar::http {
@@ -18,6 +19,7 @@ namespace websocket = beast::websocket;
 
 /// A buffer that one large frame has blown up is given back.
 constexpr std::size_t kKeptBuffer = 1U << 20;
+constexpr double kPingsAtOnce = 50, kPingsPerSecond = 2;
 
 /// Outlives the WebSocket for as long as a write is under way: the first frame queued starts it, and each one that has
 /// gone starts the next.
@@ -30,6 +32,9 @@ class Core : public std::enable_shared_from_this<Core> {
     none.keep_alive_pings = false;
     ws.set_option(none);
     ws.read_message_max(limits.frame_bytes);
+    ws.control_callback([this](websocket::frame_type, boost::beast::string_view) {
+      if (is_flood()) cut("it sent too many pings");
+    });
   }
 
   awaitable<Result<std::string>> read() {
@@ -100,6 +105,15 @@ class Core : public std::enable_shared_from_this<Core> {
                    [self = shared_from_this()](error_code) { self->cut("we have closed it"); });
   }
 
+  /// Frames that say nothing, which read() does not return for: a bucket that fills at a rate.
+  bool is_flood() {
+    auto const now = Clock::now();
+    std::chrono::duration<double> const passed = now - counted_;
+    counted_ = now;
+    allowance_ = std::min(kPingsAtOnce, allowance_ + passed.count() * kPingsPerSecond) - 1;
+    return allowance_ < 0;
+  }
+
   Error failure(error_code ec) {
     if (ec == websocket::error::closed) return end("connection_closed", "it was closed by the other side");
     if (ec == websocket::error::message_too_big)
@@ -117,6 +131,8 @@ class Core : public std::enable_shared_from_this<Core> {
   std::deque<std::string> queue_;  ///< the front is being written
   std::size_t unsent_ = 0;
   beast::flat_buffer buffer_;
+  Clock::time_point counted_ = Clock::now();
+  double allowance_ = kPingsAtOnce;
   Notifier drained_;
 };
 

@@ -178,3 +178,17 @@ TEST_CASE("AWaitGoesOnWhenTheNextRequestIsAlreadySent") {
   CHECK(client.reply().body == R"({"status":"ok"})");
   CHECK(server.on_io([&] { return server.backend().waits_cancelled; }) == 0);
 }
+
+TEST_CASE("AClientThatHasAskedAheadAndLeavesIsNoticed") {
+  TestServer server;
+  for (bool const over_unix : {true, false}) {
+    auto client = over_unix ? std::make_unique<RawClient>(server.socket()) : std::make_unique<RawClient>(server.port());
+    auto const waits = request_text("GET", "/v1/messages/8?wait=accepted&timeoutMs=3600000", as_operator);
+    client->send(waits);
+    CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+    client->send(waits);
+    client.reset();
+    CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+  }
+  CHECK(server.backend().waits_cancelled >= 2);  // the one asked ahead may have begun
+}

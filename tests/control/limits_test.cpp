@@ -312,6 +312,9 @@ TEST_CASE("MalformedRequestsAreToldAndClosed") {
            "POST /v1/agents HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
            "POST /v1/agents HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
            "POST /v1/agents HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+           "POST /v1/agents HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+           "POST /v1/agents HTTP/1.1\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}",
+           "POST /v1/agents HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
        }) {
     CAPTURE(text);
     RawClient client(server.socket());

@@ -1,6 +1,7 @@
 // Who reaches what: every route times every principal, host and origin.
 #include "control/route.hpp"
 #include "control/test_server.hpp"
+#include "support/log_lines.hpp"
 
 #include <doctest/doctest.h>
 
@@ -81,6 +82,20 @@ TEST_CASE("StrangersLearnNothingOfWhatExists") {
   for (auto const* target : {"/v1/agents/a", "/v1/agents/nobody", "/v1/nothing", "/v1/agents?limit=x"})
     CHECK_MESSAGE(client.request("GET", target).status == 401, target);
   CHECK(server.backend().calls().empty());
+}
+
+TEST_CASE("WhoGuessesTokensLeavesATraceWithoutThem") {
+  LogLines log;
+  {
+    TestServer server;
+    RawClient over_tcp(server.port()), at_agents(server.agents_socket());
+    for (int i = 0; i < 20; ++i)
+      for (auto* client : {&over_tcp, &at_agents})
+        CHECK(client->request("GET", "/v1/info", {"Authorization: Bearer guess-" + std::to_string(i)}).status == 401);
+    CHECK(over_tcp.request("GET", "/v1/info", {}).status == 401);
+  }
+  CHECK(log.count("with a bad token was refused: GET /v1/info") == 2);
+  CHECK(log.count("guess-") == 0);
 }
 
 TEST_CASE("ForeignHostsAndOriginsAreRefusedEvenWithAToken") {

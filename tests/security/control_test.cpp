@@ -336,3 +336,30 @@ TEST_CASE("AccessByTokenRightHostAndOrigin") {
     t.counts(answered == 403 || answered == 404, std::string(method) + " " + path + ": " + std::to_string(answered));
   }
 }
+
+TEST_CASE("LowKinds") {
+  Attack t("low kinds");
+  RawClient pings(t.home.state() / "run" / "relay.sock");
+  pings.send(
+      "GET /bus HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  REQUIRE(pings.head().status == 101);
+  std::string const ping("\x89\x80\0\0\0\0", 6);
+  std::string many;
+  for (int i = 0; i < 200; ++i) many += ping;
+  pings.send(many);
+  t.counts(Installation::eventually([&] { return !pings.send(ping); }), "pings without an end");
+
+  auto const count = [&] {
+    auto const log = text_of(t.home.state() / "daemon.log");
+    int lines = 0;
+    for (auto at = log.find("with a bad token"); at != log.npos; at = log.find("with a bad token", at + 1)) ++lines;
+    CHECK(log.find("guess-") == log.npos);
+    return lines;
+  };
+  for (int i = 0; i < 50; ++i) {
+    RawClient client(t.home.state() / "run" / "agents" / "agents.sock");
+    t.counts(client.request("GET", "/v1/info", {"Authorization: Bearer guess-" + std::to_string(i)}).status == 401, "guess");
+  }
+  t.counts(count() == 1, "a trace of guesses");
+}
