@@ -212,6 +212,12 @@ class HttpConnection final : public Connection, public Client, public std::enabl
           if (filled == Fill::expired) co_return co_await refuse_late();
         }
         if (auto refusal = parse(parser, need_more, admitted.body_limit)) co_return co_await refuse(*refusal);
+        if (auto const held = seat_.hold(parser.get().body().size()); !held) {
+          parser.get().body() = {};  // given back at once, not when the rest has been read away
+          (void)seat_.hold(0);
+          Response const refusal = problem(held.error());
+          co_return co_await refuse(refusal);
+        }
       }
       request.body = std::move(parser.get().body());
     }
@@ -226,6 +232,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       co_await stream(response, parser.get().version() == 10);
       co_return false;
     }
+    if (auto const held = seat_.hold(response.body.size()); !held) response = problem(held.error());
     co_return co_await answer(response, keep, head_only);
   }
 

@@ -16,6 +16,10 @@ struct Limits {
   std::size_t waiting = 2048;  ///< beside them, at each door: requests that wait for a person; never more
                                ///< than a quarter of the process's descriptors
 
+  /// Bodies and answers that the clients of one door make the server hold at a time. Those with bounds have three
+  /// quarters of it, and one of them half.
+  std::size_t held_bytes = 128U << 20;
+
   Clock::duration request_time = std::chrono::seconds(30);  ///< from a request's first byte to its last
   Clock::duration keep_alive_time = std::chrono::seconds(60);
   Clock::duration answer_time = std::chrono::seconds(30);  ///< for the client to take an answer

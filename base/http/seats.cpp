@@ -10,6 +10,11 @@ Error too_many(std::string who) {
   return unavailable("too_many_connections", std::move(who) + "; let some end and try again");
 }
 
+Error too_much(std::string who) {
+  return unavailable("too_many_bytes", std::move(who) + " as many bytes of requests and answers as this door keeps; take "
+                                                        "what is answered, let some end and try again");
+}
+
 }  // namespace
 
 Seats::Seat::Seat(Seats& seats, std::string address, std::function<void()> give_way)
@@ -67,8 +72,26 @@ Result<void> Seats::Seat::take(Share const& share) {
   return {};
 }
 
+Result<void> Seats::Seat::hold(std::size_t bytes) {
+  if (use_ != Use::busy && use_ != Use::waiting) return {};
+  auto const most = seats_.limits_.held_bytes;
+  auto const of_others = seats_.held_ - held_;
+  if (bytes > held_ && of_others + bytes > most) return too_much("clients have");
+  if (!holder_.empty()) {
+    auto& mine = seats_.holders_[holder_].held;
+    if (bytes > held_ && mine - held_ + bytes > most / 2) return too_much(holder_ + " has");
+    if (bytes > held_ && seats_.bounded_held_ - held_ + bytes > most / 4 * 3) return too_much("clients have");
+    mine += bytes - held_;
+    seats_.bounded_held_ += bytes - held_;
+  }
+  seats_.held_ = of_others + bytes;
+  held_ = bytes;
+  return {};
+}
+
 void Seats::Seat::release() {
   if (use_ != Use::busy && use_ != Use::waiting) return;
+  (void)hold(0);
   if (use_ == Use::waiting) {
     --seats_.waiting_;
     ++seats_.places_[address_];

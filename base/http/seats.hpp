@@ -1,4 +1,4 @@
-// Who has how much of one door: its connections, by whom they are used. Nobody fills a door alone: whose requests are many,
+// Who has how much of one door: its connections, and the bytes that their requests hold, by whom they are used. Nobody fills a door alone: whose requests are many,
 // or long, gets no more than a share; some places are kept for those who have no bounds; what waits for a person is counted
 // apart; and a connection that asks nothing gives way to one that comes. Only for this folder's .cpp files.
 #pragma once
@@ -31,6 +31,8 @@ class Seats {
 
     /// A request begins. Error: too_many_connections.
     Result<void> take(Share const& share);
+    /// For it `bytes` are held in all, of its body or its answer. Error: too_many_bytes; then it holds what it held.
+    Result<void> hold(std::size_t bytes);
     /// It is answered.
     void release();
 
@@ -45,6 +47,7 @@ class Seats {
     std::function<void()> const give_way_;
     Use use_ = Use::left;
     std::string holder_{};
+    std::size_t held_ = 0;
     std::list<Seat*>::iterator place_{};  ///< when idle
   };
 
@@ -53,7 +56,7 @@ class Seats {
 
  private:
   struct Used {
-    std::size_t busy = 0, waiting = 0;
+    std::size_t busy = 0, waiting = 0, held = 0;
   };
   std::size_t reserve() const { return std::min(limits_.reserve, limits_.connections / 4); }
   bool send_away(std::string const* address);
@@ -65,6 +68,8 @@ class Seats {
   std::size_t busy_ = 0;                       ///< of all
   std::size_t bounded_ = 0;                    ///< of those with bounds
   std::size_t waiting_ = 0;
+  std::size_t held_ = 0;          ///< bytes, of all
+  std::size_t bounded_held_ = 0;  ///< of those with bounds
 };
 
 }  // namespace ar::http

@@ -282,6 +282,38 @@ TEST_CASE("AShareIsGivenBackWithItsAnswer") {
   CHECK(second.request("GET", "/v1/messages/7", as_agent_a).status == 200);
 }
 
+TEST_CASE("BytesThatClientsMakeTheServerHoldAreBounded") {
+  control::Limits limits;
+  limits.held_bytes = 4U << 20;
+  TestServer server(limits);
+  auto const as_agent_b = std::vector<std::string>{"Authorization: Bearer token-of-b"};
+  std::string const large = "{\"input\":\"" + std::string(1'400'000, 'x') + "\"}";
+  std::vector<std::unique_ptr<RawClient>> hooks;
+  auto const ask = [&](std::vector<std::string> const& who) -> RawClient& {
+    hooks.push_back(std::make_unique<RawClient>(server.agents_socket()));
+    hooks.back()->send(request_text("POST", "/v1/hooks/PermissionRequest", who, large));
+    return *hooks.back();
+  };
+  ask(as_agent_a);
+  CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+  auto const refused = ask(as_agent_a).reply();
+  CHECK(refused.status == 503);
+  CHECK(refused.document()["code"] == "too_many_bytes");
+  CHECK(refused.document()["detail"].get<std::string>().starts_with("hooks of agent a has"));
+  ask(as_agent_b);
+  CHECK(server.eventually([&] { return server.backend().waiting == 2; }));
+  RawClient agent(server.agents_socket()), person(server.agents_socket());
+  CHECK(agent.request("GET", "/v1/messages/7", as_agent_a).status == 200);
+  CHECK(person.request("POST", "/v1/attachments?name=f", as_operator, std::string(1 << 20, 'x')).status == 201);
+  CHECK(person.request("GET", "/v1/attachments/large", as_operator).document()["code"] == "too_many_bytes");
+  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(hooks.front()->reply().status == 200);
+  auto& again = ask(as_agent_a);
+  CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(again.reply().status == 200);
+}
+
 TEST_CASE("ClientsThatLeaveAtAnyByteLeaveNothingBehind") {
   TestServer server;
   std::string const whole =
