@@ -141,7 +141,7 @@ class Adapter {
   /// What the provider said when it ended with an error, and to whom, where its terminal is not the place for it: one
   /// line for people, of bounded length and without a secret. Empty: nothing. Reads a file, so it is called on a
   /// Worker.
-  virtual std::string last_words(LaunchRequest const& /*request*/) const { return {}; }
+  virtual std::string exit_diagnostic(LaunchRequest const& /*request*/) const { return {}; }
   /// The witness after the provider's end, without a process: what does the record say?
   virtual Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
                                   Prompt const& prompt) const = 0;

@@ -136,6 +136,11 @@ class TerminalHost {
   /// Takes over a living terminal found by `list`.
   virtual awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) = 0;
   virtual awaitable<Result<std::vector<FoundTerminal>>> list() = 0;
+  /// What the program that has ended left on its screen and just above it; a line is whole, however narrow the screen is.
+  /// Empty: nothing, or it is not there any more.
+  virtual awaitable<std::vector<std::string>> left_by(std::string /*session*/, std::string /*pane*/) {
+    co_return std::vector<std::string>();
+  }
   /// Ends the session and whatever still runs in it, and everything that has the mark: what the program started and then
   /// let go of, and a program that outlived its terminal. Of an error, the processes have been ended all the same.
   virtual awaitable<Result<void>> remove(std::string session, ProcessMark mark = 0) = 0;

@@ -1,10 +1,12 @@
 #include "daemon/agent.hpp"
 
+#include "adapters/exit_diagnostic.hpp"
 #include "base/ids.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 
 namespace ar::daemon {
@@ -13,6 +15,17 @@ using adapters::ExitStatus;
 
 namespace {
 constexpr auto kStartPatience = 40s;  ///< for the restart policy's wait and the start itself
+
+std::string in_words(ExitStatus status) {
+  if (!status.known) return "ended unseen";
+  return status.signal != 0 ? "signal " + std::to_string(status.signal) : "exit status " + std::to_string(status.code);
+}
+
+/// What it said last is no account of an end that somebody else has made.
+bool may_explain_itself(ExitStatus status) {
+  constexpr std::array kFromOutside{SIGHUP, SIGINT, SIGKILL, SIGTERM};
+  return status.signal == 0 ? status.code != 0 : std::ranges::find(kFromOutside, status.signal) == kFromOutside.end();
+}
 }
 
 Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
@@ -66,10 +79,10 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
     }
     spdlog::warn("agent {}: cannot adopt its terminal: {}", spec_.id, terminal.error().message);
   }
+  if (found) co_await note_exit(found->exit, found->pane);
   // What it still takes, and writes into its record, must come before the witness is asked.
   if (found || !is_at_rest(state_)) (void)co_await clear_away();
   services_.approvals.withdraw(spec_.id);
-  if (found) record_.last_exit = co_await account_of(found->exit);
   co_await queue_.on_process_gone();
   switch (state_) {
     case AgentState::creating: (void)apply(AgentInput::start, "first start"); break;
@@ -262,11 +275,9 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   if (ending_ || !session_) co_return;
   ending_ = true;
   provider_ready_ = false;
-  record_.last_exit = co_await account_of(status);
+  co_await note_exit(status, terminal_->pane());
   last_status_ = status;
   record_.pid = 0;
-  services_.events.append(spec_.id, "agent.exited",
-                          {{"status", record_.last_exit}, {"code", status.code}, {"signal", status.signal}});
   services_.approvals.withdraw(spec_.id);
   (void)co_await clear_away();  // before its record is asked what it has taken
   co_await queue_.on_process_gone();
@@ -346,23 +357,37 @@ awaitable<Result<void>> Agent::wait_until_started(milliseconds patience) {
                       "); see `agent-runner events " + spec_.id + "`");
 }
 
-/// "signal 9", "exit status 1, Codex's app server said ...".
-awaitable<std::string> Agent::account_of(ExitStatus status) const {
-  if (!status.known) co_return "ended unseen";
-  if (status.signal != 0) co_return "signal " + std::to_string(status.signal);
-  auto const text = "exit status " + std::to_string(status.code);
-  if (status.code == 0) co_return text;
-  auto request = launch_request();
-  if (!request) co_return text;
-  auto job = [adapter = adapter_, request = std::move(*request)]() -> std::string {
-    try {
-      return adapter->last_words(request);
-    } catch (std::exception const&) {  // a file that cannot be read
-      return {};
+awaitable<void> Agent::note_exit(ExitStatus status, std::string pane) {
+  record_.last_exit = in_words(status);
+  record_.last_lines.clear();
+  if (status.known) {
+    auto left = co_await services_.terminals.left_by(record_.tmux_session, std::move(pane));
+    auto request = launch_request();
+    auto const secrets = request ? adapters::secrets_in(request->environment) : std::vector<std::string>();
+    record_.last_lines = adapters::last_lines(left, secrets);
+    if (request && may_explain_itself(status)) {
+      auto job = [adapter = adapter_, request = std::move(*request)]() -> std::string {
+        try {
+          return adapter->exit_diagnostic(request);
+        } catch (std::exception const&) {  // a file that cannot be read
+          return {};
+        }
+      };
+      auto said = co_await services_.files.run(std::move(job));
+      if (said.empty()) {
+        std::string text;
+        for (auto const& line : record_.last_lines) text += line + "\n";
+        said = adapters::exit_diagnostic(text, secrets);
+        if (!said.empty()) said = "it said \"" + said + "\"";
+      }
+      if (!said.empty()) record_.last_exit += ", " + said;
     }
-  };
-  auto const words = co_await services_.files.run(std::move(job));
-  co_return words.empty() ? text : text + ", " + words;
+  }
+  services_.events.append(spec_.id, "agent.exited",
+                          {{"status", record_.last_exit},
+                           {"code", status.code},
+                           {"signal", status.signal},
+                           {"lastLines", record_.last_lines}});
 }
 
 void Agent::save() {

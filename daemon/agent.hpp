@@ -64,7 +64,9 @@ class Agent final : private DeliveryHost {
   void ask_left(std::string const& provider_session, std::string const& call);
   /// A decision for its provider.
   void answer(Approval const& approval);
+  /// Without a terminal: what the last process left on its own.
   awaitable<Result<adapters::Screen>> screen();
+  bool has_terminal() const { return terminal_ != nullptr; }
   /// And the commands that are open for it.
   awaitable<Result<void>> fetch_unread();
 
@@ -127,7 +129,8 @@ class Agent final : private DeliveryHost {
   awaitable<bool> wait_until_ended(milliseconds patience);
   awaitable<Result<void>> wait_until_started(milliseconds patience);
   Result<void> write_info_file() const;
-  awaitable<std::string> account_of(adapters::ExitStatus status) const;
+  /// Keeps how its process ended and what it left on its terminal, and says so; before that is cleared away.
+  awaitable<void> note_exit(adapters::ExitStatus status, std::string pane);
 
   void take_command(relay::Command const& command);
   awaitable<void> run_command(relay::Command command);

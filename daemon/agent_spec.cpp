@@ -148,6 +148,7 @@ json to_json(AgentRecord const& r) {
           {"turns", r.turns},
           {"reason", r.reason},
           {"lastExit", r.last_exit},
+          {"lastLines", r.last_lines},
           {"promptGiven", r.prompt_given},
           {"hold", r.hold},
           {"exits", std::move(exits)},
@@ -171,6 +172,7 @@ AgentRecord agent_record_from(json const& s) {
   r.turns = s.value("turns", std::int64_t{0});
   r.reason = s.value("reason", "");
   r.last_exit = s.value("lastExit", "");
+  r.last_lines = s.value("lastLines", std::vector<std::string>());
   r.prompt_given = s.value("promptGiven", false);
   r.hold = s.value("hold", json());
   for (auto const& exit : s.value("exits", json::array())) r.exits.push_back(from_millis(exit.get<std::int64_t>()));

@@ -56,7 +56,8 @@ struct AgentRecord {
   std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start
   std::int64_t turns = 0;
   std::string reason{};           ///< why it is in its state, for people
-  std::string last_exit{};        ///< "exit status 1", "signal 9"; with its last words where it left any
+  std::string last_exit{};        ///< "exit status 1", "signal 9"; and what it said, where it said anything
+  std::vector<std::string> last_lines{};  ///< of its terminal, at that end; without secrets
   bool prompt_given = false;      ///< the initial prompt has been queued
   json hold = nullptr;            ///< a ProviderHold, while its provider refuses work
   std::vector<WallTime> exits{};  ///< unexpected ones that the restart policy still counts

@@ -163,12 +163,16 @@ awaitable<Result<json>> DaemonBackend::act(std::string id, std::string action, j
 awaitable<Result<json>> DaemonBackend::screen(std::string id) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
+  bool const ended = !(*agent)->has_terminal();
   auto screen = co_await (*agent)->screen();
   if (!screen) co_return screen.error();
   std::string text;
   for (auto const& line : screen->lines) text += line + "\n";
-  json answer = {
-      {"lines", screen->lines}, {"cursorX", screen->cursor_x}, {"cursorY", screen->cursor_y}, {"text", text}};
+  json answer = {{"lines", screen->lines},
+                 {"cursorX", screen->cursor_x},
+                 {"cursorY", screen->cursor_y},
+                 {"text", text},
+                 {"ended", ended}};
   co_return ok(std::move(answer));
 }
 

@@ -1,16 +1,15 @@
 #include "adapters/codex/codex_adapter.hpp"
 
 #include "adapters/cli_probe.hpp"
-#include "adapters/codex/last_words.hpp"
 #include "adapters/codex/launch.hpp"
 #include "adapters/codex/profile.hpp"
 #include "adapters/codex/record.hpp"
 #include "adapters/codex/session.hpp"
 #include "adapters/codex/versions.hpp"
+#include "adapters/exit_diagnostic.hpp"
 #include "base/paths.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -20,11 +19,6 @@ namespace codex {
 namespace {
 
 constexpr std::streamoff kLogRead = 16'384;  ///< bytes of the app server's log
-
-bool may_be_secret(std::string const& variable) {
-  constexpr std::array kMarks{"KEY", "TOKEN", "SECRET", "PASSWORD"};
-  return std::ranges::any_of(kMarks, [&](auto const* mark) { return variable.find(mark) != std::string::npos; });
-}
 
 AdapterFacts make_facts() {
   AdapterFacts facts;
@@ -99,16 +93,14 @@ class CodexAdapter final : public Adapter {
     return options && find_record(codex_home(launch_environment(request, *options)), session_id).has_value();
   }
 
-  std::string last_words(LaunchRequest const& request) const override {
+  std::string exit_diagnostic(LaunchRequest const& request) const override {
     std::ifstream in(files_of(request).log, std::ios::binary | std::ios::ate);
     if (!in) return {};
     in.seekg(std::max<std::streamoff>(in.tellg() - kLogRead, 0));
     std::string const log{std::istreambuf_iterator<char>(in), {}};
     auto const options = read_options(request.options);
-    std::vector<std::string> secrets;
-    for (auto const& [name, value] : launch_environment(request, options ? *options : Options()))
-      if (may_be_secret(name)) secrets.push_back(value);
-    auto const words = codex::last_words(log, secrets);
+    auto const words =
+        adapters::exit_diagnostic(log, secrets_in(launch_environment(request, options ? *options : Options())));
     return words.empty() ? words : "Codex's app server said \"" + words + "\"";
   }
 

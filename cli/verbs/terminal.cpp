@@ -26,6 +26,8 @@ Result<int> screen(Context& context, std::string const& agent) {
   if (text.empty())
     for (auto const& line : array(*answer, "lines"))
       if (line.is_string()) text += line.get<std::string>() + "\n";
+  if (truth_at(*answer, "ended"))
+    context.note("agent-runner: " + single_line(agent) + " has ended; this is what it left on its screen");
   // Blank lines below the last text are the rest of an empty screen.
   text.erase(text.find_last_not_of(" \n") + 1);
   context.print_foreign(text + "\n");

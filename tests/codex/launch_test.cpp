@@ -96,7 +96,7 @@ TEST_CASE("ALivingListenerAtTheSocketIsNamedAndADeadOnesSocketIsNoMatter") {
   stranger.close();
   CHECK(fs::exists(socket));
   CHECK(setup.plan().has_value());
-  CHECK(setup.adapter->last_words(setup.request).empty());  // it has not said anything yet
+  CHECK(setup.adapter->exit_diagnostic(setup.request).empty());  // it has not said anything yet
 }
 
 TEST_CASE("TheAgentsOwnServerOfAStartWhoseAnswerWasLostIsNoStranger") {

@@ -197,7 +197,7 @@ TEST_CASE("OnlyExitsThatWereFollowedByAStartCountAsRestarts") {
 
 TEST_CASE("WhatItSaidAtItsEndIsTheReason") {
   World world;
-  world.script.last_words = "it said \"the socket is taken\"";
+  world.script.exit_diagnostic = "it said \"the socket is taken\"";
   world.script.dies_at_once = true;
   world.begin_spawn();
   world.until_state("failed");
@@ -213,9 +213,33 @@ TEST_CASE("WhatItSaidAtItsEndIsTheReason") {
   CHECK(restarting["reason"] == account);
 }
 
+TEST_CASE("WhatItLeftOnItsScreenIsTheReasonAndCanBeRead") {
+  World world;
+  world.script.left = {"", "starting with s3cret-of-mine", "Error: no API key", "  at main:1"};
+  world.script.dies_at_once = true;
+  world.begin_spawn({{"env", {{"MY_TOKEN", "s3cret-of-mine"}}}});
+  world.until_state("failed");
+  std::string const account = "exit status 1, it said \"Error: no API key   at main:1\"";
+  CHECK(world.agent().view()["lastExit"] == account);
+  CHECK(world.agent().view()["reason"].get<std::string>().find(account) != std::string::npos);
+  json const lines = {"starting with [hidden]", "Error: no API key", "  at main:1"};
+  CHECK(world.events("agent.exited").at(0)["data"]["lastLines"] == lines);
+  auto const screen = world.await(world.agent().screen());
+  REQUIRE(screen.has_value());
+  CHECK(json(screen->lines) == lines);
+
+  world.crash();
+  world.start();
+  CHECK(world.await(world.agent().screen()).has_value());  // also of another daemon
+  world.script.dies_at_once = false;
+  REQUIRE(world.act("restart").has_value());
+  CHECK(world.await(world.agent().screen())->lines.empty());  // the new one's
+}
+
 TEST_CASE("OneThatWasKilledIsNotSaidToHaveSpoken") {
   World world;
-  world.script.last_words = "it said \"a warning of an hour ago\"";
+  world.script.exit_diagnostic = "it said \"a warning of an hour ago\"";
+  world.script.left = {"working on it"};
   world.spawn();
   world.script.end(ExitStatus{0, 9, true});
   world.until([&] { return world.script.starts == 2 && world.state() == "idle"; }, "it runs again");

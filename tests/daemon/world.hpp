@@ -36,7 +36,8 @@ struct Script {
   std::optional<Error> start_fails{};
   bool dies_at_once = false;  ///< the process, whenever it is started
   bool resumable = true;
-  std::string last_words{};
+  std::string exit_diagnostic{};    ///< of the adapter
+  std::vector<std::string> left{};  ///< on the screen of the process that has ended
   int starts = 0, asked_to_quit = 0, killed = 0;
   int starting = 0;                                     ///< starts under way
   int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
@@ -104,6 +105,7 @@ class FakeTerminals final : public adapters::TerminalHost {
     if (script_.end) found.push_back({"ar-a", "ar-a", 0, true, {}});
     co_return found;
   }
+  awaitable<std::vector<std::string>> left_by(std::string, std::string) override { co_return script_.left; }
   awaitable<Result<void>> remove(std::string, adapters::ProcessMark) override {
     if (script_.remove_takes > 0s) co_await sleep_for(script_.remove_takes);
     if (auto const end = script_.end) {
@@ -169,7 +171,7 @@ class FakeAdapter final : public adapters::Adapter {
     return std::make_unique<FakeSession>(script_, std::move(context));
   }
   bool can_resume(adapters::LaunchRequest const&, std::string const&) const override { return script_.resumable; }
-  std::string last_words(adapters::LaunchRequest const&) const override { return script_.last_words; }
+  std::string exit_diagnostic(adapters::LaunchRequest const&) const override { return script_.exit_diagnostic; }
   adapters::Witness witness_offline(adapters::LaunchRequest const&, std::string const&,
                                     adapters::Prompt const&) const override {
     return adapters::Witness::absent;

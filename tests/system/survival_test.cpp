@@ -117,10 +117,11 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
 
   auto arguments = std::vector<std::string>{"spawn", "dies", "--provider", "command", "--cwd", home.work().string()};
   arguments.insert(arguments.end(), kShell.begin(), kShell.end());
-  arguments.push_back("exit 3");
+  arguments.push_back("echo no API key >&2; exit 3");
   home.good(arguments);
   home.wait_for_state("dies", "failed");
-  CHECK(home.agent("dies")["lastExit"] == "exit status 3");
+  CHECK(home.agent("dies")["lastExit"] == "exit status 3, it said \"no API key\"");
+  CHECK(home.good({"screen", "dies"}).out == "no API key\n");
   CHECK(home.agent("dies")["restarts"] == 3);
   CHECK(home.agent("dies")["reason"].get<std::string>().find("gave up after 4 exits") != std::string::npos);
   // Nothing changes by starting this one again.
@@ -129,7 +130,7 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
   home.good(arguments);
   home.wait_for_state("absent", "failed");
   CHECK(home.agent("absent")["restarts"] == 0);
-  CHECK(home.agent("absent")["reason"].get<std::string>().find("was not found (exit status 127)") != std::string::npos);
+  CHECK(home.agent("absent")["reason"].get<std::string>().find("was not found (exit status 127, it said ") != std::string::npos);
 }
 
 TEST_CASE("AgentsComeBackWhenTheirTmuxServerIsKilled") {

@@ -130,6 +130,27 @@ TEST_CASE("AMissingProgramSaysSoOnItsScreenAndABadDirectoryIsRefused") {
   });
 }
 
+TEST_CASE("WhatAProgramLeftOnItsScreenCanBeReadWhole") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto const script = "i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); done; printf '%0300d\\nlast ' 7; exit 3";
+    Lab::Exit exit(lab.io.get_executor());
+    auto const terminal = co_await lab.start("x", exit.callback(), "/bin/sh", "-c", script);
+    auto const living = co_await lab.start("y", nullptr, "/bin/cat");
+    CHECK((co_await lab.host->left_by("y", living->pane())).empty());
+    co_await exit.wait();
+    auto const lines = co_await lab.host->left_by("x", terminal->pane());
+    REQUIRE(lines.size() == 62);  // those above the screen as well
+    CHECK(lines.front() == "line 0");
+    CHECK(lines[60] == std::string(299, '0') + "7");  // not as the screen's width cuts it
+    CHECK(lines[61] == "last");
+    auto const others = co_await lab.host->left_by("y", terminal->pane());
+    CHECK(others.empty());
+    auto const gone = co_await lab.host->left_by("x", "%99");
+    CHECK(gone.empty());
+  });
+}
+
 TEST_CASE("ALivingSessionIsAConflictAndADeadOneIsReplaced") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {

@@ -1,19 +1,20 @@
-#include "adapters/codex/last_words.hpp"
+#include "adapters/exit_diagnostic.hpp"
 
 #include "adapters/command/output_lines.hpp"
 #include "base/json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
-namespace ar::adapters::codex {
+namespace ar::adapters {
 namespace {
 
-constexpr std::size_t kLongest = 300;
+constexpr std::size_t kLongest = 300, kLines = 20;
 constexpr std::size_t kShortestSecret = 9, kShortestKey = 12;
 constexpr std::string_view kHidden = "[hidden]";
 
-/// What Codex, its argument parser and Rust itself begin the account of their end with.
+/// What programs, their argument parsers and Rust itself begin the account of their end with.
 bool is_error(std::string_view line) {
   return line.starts_with("Error:") || line.starts_with("error:") || line.find(" panicked at ") != line.npos;
 }
@@ -53,17 +54,8 @@ std::string without_credentials(std::string text) {
   return text;
 }
 
-}  // namespace
-
-std::string last_words(std::string_view log, std::vector<std::string> const& secrets) {
-  command::OutputLines reader;
-  auto lines = reader.feed(log);
-  if (!reader.partial().empty()) lines.push_back(reader.partial());
-  if (lines.empty()) return {};
-  auto const error = std::ranges::find_if(lines.rbegin(), lines.rend(), is_error);
-  std::string words;
-  for (auto line = error == lines.rend() ? lines.end() - 1 : error.base() - 1; line != lines.end(); ++line)
-    words += (words.empty() ? "" : " ") + *line;
+/// UTF-8, of bounded length.
+std::string fit(std::string words, std::vector<std::string> const& secrets) {
   std::ranges::replace(words, '\t', ' ');
   for (auto const& secret : secrets)
     for (auto at = words.find(secret); secret.size() >= kShortestSecret && at != words.npos; at = words.find(secret))
@@ -77,4 +69,40 @@ std::string last_words(std::string_view log, std::vector<std::string> const& sec
   return words + "...";
 }
 
-}  // namespace ar::adapters::codex
+}  // namespace
+
+std::vector<std::string> secrets_in(std::map<std::string, std::string> const& environment) {
+  constexpr std::array kMarks{"KEY", "TOKEN", "SECRET", "PASSWORD"};
+  std::vector<std::string> secrets;
+  for (auto const& [name, value] : environment) {
+    if (std::ranges::none_of(kMarks, [&](auto const* mark) { return name.find(mark) != std::string::npos; })) continue;
+    for (std::size_t at = 0; at < value.size();) {  // a key in PEM is shown line by line
+      auto const end = std::min(value.find('\n', at), value.size());
+      if (end > at) secrets.push_back(value.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+  return secrets;
+}
+
+std::string exit_diagnostic(std::string_view log, std::vector<std::string> const& secrets) {
+  command::OutputLines reader;
+  auto lines = reader.feed(log);
+  if (!reader.partial().empty()) lines.push_back(reader.partial());
+  if (lines.empty()) return {};
+  auto const error = std::ranges::find_if(lines.rbegin(), lines.rend(), is_error);
+  std::string words;
+  for (auto line = error == lines.rend() ? lines.end() - 1 : error.base() - 1; line != lines.end(); ++line)
+    words += (words.empty() ? "" : " ") + *line;
+  return fit(std::move(words), secrets);
+}
+
+std::vector<std::string> last_lines(std::vector<std::string> const& lines, std::vector<std::string> const& secrets) {
+  std::vector<std::string> last;
+  for (auto line = lines.rbegin(); line != lines.rend() && last.size() < kLines; ++line)
+    if (line->find_first_not_of(" \t") != std::string::npos) last.push_back(fit(*line, secrets));
+  std::ranges::reverse(last);
+  return last;
+}
+
+}  // namespace ar::adapters
