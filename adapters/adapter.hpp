@@ -134,9 +134,9 @@ class Adapter {
   virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;
   /// Why starting it again cannot help after this end, for people; empty: it may.
   virtual std::string hopeless(ExitStatus const& status) const {
-    if (status.code == 126) return "its program cannot be executed";
-    if (status.code == 127) return "its program was not found";
-    return {};
+    if (status.code != 126 && status.code != 127) return {};
+    if (!status.not_started.empty()) return status.not_started;
+    return status.code == 126 ? "its program cannot be executed" : "its program was not found";
   }
   /// What the provider said when it ended with an error, and to whom, where its terminal is not the place for it: one
   /// line for people, of bounded length and without a secret. Empty: nothing. Reads a file, so it is called on a

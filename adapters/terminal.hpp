@@ -26,6 +26,7 @@ struct ExitStatus {
   int code = 0;       ///< meaningless when `signal` is set
   int signal = 0;     ///< 0: it exited by itself
   bool known = true;  ///< false: it ended while nobody watched, or tmux itself is gone
+  std::string not_started{};  ///< why its program never ran, for people; empty: it did
 };
 
 /// What a person would see, and where the cursor is.

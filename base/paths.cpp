@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -180,6 +181,18 @@ Result<std::string> read_file_below(std::vector<fs::path> const& folders, fs::pa
     names += (names.empty() ? "" : " nor ") + folder.string();
   }
   return Error{ErrorKind::forbidden, "outside_folders", place.string() + " lies neither below " + names};
+}
+
+Result<void> check_directory(fs::path const& dir) {
+  auto const wrong = [&](std::string const& why) { return invalid("directory", "the directory " + dir.string() + why); };
+  struct stat info{};
+  int const reason = ::stat(dir.c_str(), &info) == 0 ? 0 : errno;
+  if (reason == ENOENT) return wrong(" does not exist; create it or name another");
+  if (reason == ENOTDIR || (reason == 0 && !S_ISDIR(info.st_mode))) return wrong(" is no directory; name another");
+  if (reason != 0) return wrong(" cannot be reached: " + std::string(std::strerror(reason)));
+  if (::faccessat(AT_FDCWD, dir.c_str(), X_OK, AT_EACCESS) != 0)
+    return wrong(" cannot be entered: " + std::string(std::strerror(errno)));
+  return {};
 }
 
 Result<fs::path> find_executable(std::string const& name, std::string const& search_path) {

@@ -35,6 +35,8 @@ struct Paths {
 
 /// Creates the folder and its parents; the folder itself is 0700. Refuses one that another user owns.
 Result<void> make_private_dir(std::filesystem::path const& dir);
+/// Whether a program of this user's can work in it; the error says what is wrong with it.
+Result<void> check_directory(std::filesystem::path const& dir);
 /// Writes beside and renames: readers see the old or the new file, whole. Mode 0600 unless said otherwise.
 Result<void> write_file(std::filesystem::path const& file, std::string_view content, unsigned mode = 0600);
 /// Fails with code `too_large` past `limit` bytes, `file_not_found` when absent, `not_a_file` for what is no regular

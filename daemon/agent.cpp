@@ -16,13 +16,15 @@ using adapters::ExitStatus;
 namespace {
 constexpr auto kStartPatience = 40s;  ///< for the restart policy's wait and the start itself
 
-std::string in_words(ExitStatus status) {
+std::string in_words(ExitStatus const& status) {
   if (!status.known) return "ended unseen";
+  if (!status.not_started.empty()) return status.not_started;
   return status.signal != 0 ? "signal " + std::to_string(status.signal) : "exit status " + std::to_string(status.code);
 }
 
 /// What it said last is no account of an end that somebody else has made.
-bool may_explain_itself(ExitStatus status) {
+bool may_explain_itself(ExitStatus const& status) {
+  if (!status.not_started.empty()) return false;
   constexpr std::array kFromOutside{SIGHUP, SIGINT, SIGKILL, SIGTERM};
   return status.signal == 0 ? status.code != 0 : std::ranges::find(kFromOutside, status.signal) == kFromOutside.end();
 }
@@ -299,7 +301,8 @@ void Agent::recover() {
   bool const at_start = last_status_.known && lived < 30s;
   auto const hopeless = at_start ? adapter_->hopeless(last_status_) : std::string();
   if (!hopeless.empty()) {
-    give_up("not started again: " + hopeless + " (" + record_.last_exit + ")");
+    give_up("not started again: " + hopeless +
+            (hopeless == record_.last_exit ? "" : " (" + record_.last_exit + ")"));
     return;
   }
   if (!decision.wait) {

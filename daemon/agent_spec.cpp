@@ -1,6 +1,7 @@
 #include "daemon/agent_spec.hpp"
 
 #include "base/ids.hpp"
+#include "base/paths.hpp"
 #include "relay/message_rules.hpp"
 
 #include <algorithm>
@@ -77,10 +78,10 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   // What a profile says counts only where the request says nothing.
   if (!body.contains("approvalMode") || body["approvalMode"].is_null()) spec.approval_mode.clear();
 
+  if (auto usable = check_directory(spec.cwd); !usable) return invalid("cwd", usable.error().message);
   std::error_code ec;
   auto const cwd = fs::canonical(spec.cwd, ec);
-  if (ec || !fs::is_directory(cwd, ec))
-    return invalid("cwd", "the directory " + spec.cwd + " does not exist; create it or name another with --cwd");
+  if (ec) return invalid("cwd", "the directory " + spec.cwd + " cannot be reached: " + ec.message());
   spec.cwd = cwd.string();
   return spec;
 }

@@ -1,6 +1,7 @@
 #include "adapters/tmux/launch_file.hpp"
 
 #include "base/ids.hpp"
+#include "base/paths.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -32,6 +33,15 @@ Result<fs::path> write_launch_file(fs::path const& folder, TerminalSpec const& s
   if (written == static_cast<ssize_t>(content.size())) return file;
   ::unlink(file.c_str());
   return from_errno("cannot write " + file.string(), reason);
+}
+
+std::string take_launch_failure(fs::path const& file) {
+  auto const report = file.string() + ".failed";
+  auto text = read_file(report, 4096);
+  if (!text) return {};
+  std::error_code ec;
+  fs::remove(report, ec);
+  return std::move(*text);
 }
 
 void remove_stale_launch_files(fs::path const& folder) {

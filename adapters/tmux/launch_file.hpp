@@ -12,6 +12,8 @@ namespace ar::adapters {
 
 /// Writes it (0600, exclusively created) and returns its path; the launcher removes it.
 Result<std::filesystem::path> write_launch_file(std::filesystem::path const& folder, TerminalSpec const& spec);
+/// Why the launcher could not start it, in its words; empty: it could. Asked once, after its end.
+std::string take_launch_failure(std::filesystem::path const& file);
 /// Removes what was written a minute ago or earlier: its launcher never ran.
 void remove_stale_launch_files(std::filesystem::path const& folder);
 

@@ -94,9 +94,8 @@ class Host final : public TmuxHost {
   awaitable<Result<std::shared_ptr<Terminal>>> start(TerminalSpec spec, OnExit on_exit) override {
     if (!is_safe_name(spec.session)) co_return invalid("session", "\"" + spec.session + "\" cannot name a session");
     if (spec.argv.empty()) co_return invalid("argv", "there is no program to start");
-    if (std::error_code ec; !spec.directory.empty() && !std::filesystem::is_directory(spec.directory, ec))
-      co_return invalid("cwd",
-                        "the directory " + spec.directory.string() + " does not exist; create it or choose another");
+    if (!spec.directory.empty())
+      if (auto usable = check_directory(spec.directory); !usable) co_return invalid("cwd", usable.error().message);
     auto connected = co_await control_->connect();
     if (!connected) co_return connected.error();
     auto present = co_await listed();
@@ -138,7 +137,7 @@ class Host final : public TmuxHost {
       std::istringstream words(body);
       if (words >> word >> ids.session >> ids.window >> ids.pane >> ids.pid >> ids.tty; !words || word != "started")
         continue;
-      co_return take(std::move(spec.session), std::move(ids), std::move(on_exit));
+      co_return take(std::move(spec.session), std::move(ids), std::move(on_exit), std::move(*file));
     }
     co_return internal("tmux_error", "tmux did not say what it started for " + name);
   }
@@ -264,15 +263,18 @@ class Host final : public TmuxHost {
     }
   }
 
-  std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit) {
+  /// `launch_file`: of one that has just been launched.
+  std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit, std::filesystem::path launch_file = {}) {
     auto const terminal = std::make_shared<TmuxTerminal>(executor_, control_, worker_, std::move(name), std::move(ids));
     terminals_[terminal->pane()] = terminal;
-    tasks_.spawn("exit " + terminal->pane(), report_exit(terminal, std::move(on_exit)));
+    tasks_.spawn("exit " + terminal->pane(), report_exit(terminal, std::move(on_exit), std::move(launch_file)));
     return terminal;
   }
 
-  awaitable<void> report_exit(std::shared_ptr<TmuxTerminal> terminal, OnExit on_exit) {
-    auto const status = co_await terminal->wait_exit();
+  awaitable<void> report_exit(std::shared_ptr<TmuxTerminal> terminal, OnExit on_exit, std::filesystem::path launch_file) {
+    auto status = co_await terminal->wait_exit();
+    if (!launch_file.empty() && status.signal == 0 && status.code != 0)
+      status.not_started = take_launch_failure(launch_file);
     if (auto const entry = terminals_.find(terminal->pane()); entry != terminals_.end() && entry->second == terminal)
       terminals_.erase(entry);
     terminal->mark_exited();

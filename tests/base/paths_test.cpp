@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace ar;
 
@@ -18,6 +19,31 @@ TEST_CASE("PrivateDirectoriesAreMadePrivate") {
   CHECK((info.st_mode & 0777) == 0700);
   std::ofstream(temp.path() / "file") << "x";
   CHECK(make_private_dir(temp.path() / "file").error().code == "not_a_directory");
+}
+
+TEST_CASE("ADirectoryInWhichNoProgramCanWorkIsExplained") {
+  test::TempDir temp;
+  auto const closed = temp.path() / "closed";
+  std::filesystem::create_directory(closed);
+  std::filesystem::permissions(closed, std::filesystem::perms::none);
+  std::ofstream(temp.path() / "file") << "x";
+  // Root may enter everything.
+  std::filesystem::permissions(temp.path(), static_cast<std::filesystem::perms>(0755));
+  bool const was_root = ::geteuid() == 0;
+  if (was_root) REQUIRE(::seteuid(65534) == 0);
+  auto const why = [&](std::filesystem::path const& dir) {
+    auto const usable = check_directory(dir);
+    return usable ? std::string() : usable.error().message;
+  };
+  auto const fine = why(temp.path()), barred = why(closed), below = why(closed / "x"), missing = why(temp.path() / "no"),
+             file = why(temp.path() / "file"), under_file = why(temp.path() / "file" / "x");
+  if (was_root) REQUIRE(::seteuid(0) == 0);
+  CHECK(fine.empty());
+  CHECK(barred.ends_with("closed cannot be entered: Permission denied"));
+  CHECK(below.ends_with("x cannot be reached: Permission denied"));
+  CHECK(missing.ends_with("no does not exist; create it or name another"));
+  CHECK(file.ends_with("file is no directory; name another"));
+  CHECK(under_file.ends_with("x is no directory; name another"));
 }
 
 TEST_CASE("FilesAreWrittenWholePrivateAndReadWithALimit") {

@@ -236,6 +236,20 @@ TEST_CASE("WhatItLeftOnItsScreenIsTheReasonAndCanBeRead") {
   CHECK(world.await(world.agent().screen())->lines.empty());  // the new one's
 }
 
+TEST_CASE("OneThatCouldNotBeStartedSaysWhyAndIsGivenUp") {
+  World world;
+  world.script.left = {"agent-runner: cannot start /x: the program was not found"};
+  world.begin_spawn();
+  world.until_state("idle");
+  ExitStatus status{127, 0, true};
+  status.not_started = "cannot start /x: the program was not found";
+  world.script.end(status);
+  world.until_state("failed");
+  CHECK(world.script.starts == 1);
+  CHECK(world.agent().view()["lastExit"] == status.not_started);
+  CHECK(world.agent().view()["reason"].get<std::string>().starts_with("not started again: " + status.not_started + ";"));
+}
+
 TEST_CASE("OneThatWasKilledIsNotSaidToHaveSpoken") {
   World world;
   world.script.exit_diagnostic = "it said \"a warning of an hour ago\"";

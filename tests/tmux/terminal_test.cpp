@@ -114,7 +114,8 @@ TEST_CASE("AMissingProgramSaysSoOnItsScreenAndABadDirectoryIsRefused") {
     REQUIRE(screen.has_value());
     std::string text;
     for (auto const& line : screen->lines) text += line;
-    CHECK(text.find("cannot start /no/such/program: No such file or directory") != std::string::npos);
+    CHECK(text.find("cannot start /no/such/program: the program was not found") != std::string::npos);
+    CHECK(status.not_started == "cannot start /no/such/program: the program was not found");
 
     auto bad = lab.spec("cwd", "/bin/true");
     bad.directory = "/no/such/folder";
@@ -127,6 +128,54 @@ TEST_CASE("AMissingProgramSaysSoOnItsScreenAndABadDirectoryIsRefused") {
     co_await lab.start(named, found.callback());
     auto const by_path = co_await found.wait();
     CHECK(by_path.code == 5);
+    CHECK(by_path.not_started.empty());
+  });
+}
+
+TEST_CASE("WhyTheKernelRefusesAProgramIsSaid") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    using std::filesystem::perms;
+    auto const file = [&](char const* name, std::string const& text, perms mode = perms::owner_all) {
+      auto const path = lab.dir.path() / name;
+      std::ofstream(path) << text;
+      std::filesystem::permissions(path, mode);
+      return path.string();
+    };
+    auto const no_interpreter = file("a", "#! /no/such/python -u\n"), not_executable = file("b", "echo", perms::owner_read);
+    auto const bad_interpreter = file("c", "#!" + not_executable + "\n"), no_loader = file("d", {});
+    // A program's head that names a loader which is not there.
+    std::ifstream shell("/bin/sh", std::ios::binary);
+    std::stringstream elf;
+    elf << shell.rdbuf();
+    auto image = elf.str();
+    auto const loader = image.find("/lib64/ld-");
+    if (loader != std::string::npos) image.replace(loader, 6, "/lib00");
+    std::ofstream(no_loader, std::ios::binary) << image;
+    struct Case {
+      std::string program, why;
+      int code;
+      bool large = false;
+    };
+    std::vector<Case> cases{
+        {no_interpreter, "its interpreter /no/such/python, which its first line names, is not there", 126},
+        {not_executable, "it may not be executed: Permission denied", 126},
+        {bad_interpreter, "its interpreter " + not_executable + ", which its first line names, may not be executed", 126},
+        {lab.dir.path().string(), "it may not be executed: Permission denied", 126},
+        {not_executable + "/x", "the program was not found", 127},
+        {"/bin/true", "the longest: the variable LARGE, 200007 bytes", 126, true}};
+    if (loader != std::string::npos) cases.push_back({no_loader, "the loader that it was built for is not", 126});
+    for (auto const& c : cases) {
+      auto spec = lab.spec("x", c.program.c_str());
+      if (c.large) spec.environment.push_back("LARGE=" + std::string(200'000, 'x'));
+      Lab::Exit exit(lab.io.get_executor());
+      co_await lab.start(spec, exit.callback());
+      auto const status = co_await exit.wait();
+      CHECK_MESSAGE(status.code == c.code, c.program);
+      CHECK_MESSAGE(status.not_started.find(c.why) != std::string::npos, status.not_started);
+      CHECK(status.not_started.find("xxx") == std::string::npos);
+    }
+    CHECK(std::filesystem::is_empty(lab.options().socket.string() + ".launch"));
   });
 }
 
