@@ -1,10 +1,13 @@
 #include "base/ids.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
+#include "cli/event_follower.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/input.hpp"
 #include "cli/text.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 namespace ar::cli {
@@ -12,13 +15,15 @@ namespace {
 
 /// --worktree without a name; git knows no branch that is called so.
 constexpr auto kOwnBranch = "-";
+constexpr milliseconds kReadyPatience = std::chrono::minutes(1);
+constexpr milliseconds kSilentPatience = std::chrono::seconds(3);  ///< then people are told what is waited for
 
 struct Spawn {
   std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt, system_prompt,
-      idle_ttl, parent, provider_options;
+      idle_ttl, parent, provider_options, timeout;
   std::string worktree;
   std::vector<std::string> tags, capabilities, environment, arguments;
-  bool no_input = false;
+  bool no_input = false, no_wait = false;
 };
 
 Result<json> request_of(Spawn const& options) {
@@ -69,7 +74,69 @@ Result<json> request_of(Spawn const& options) {
   return ok(std::move(spec));
 }
 
+/// Until it is ready, a person is needed, or it has failed: `agent` is as it stands then. An agent whose program ends is
+/// started again for some seconds before it counts as failed.
+Result<void> wait_until_ready(Context& context, ApiClient& api, json& agent, milliseconds patience) {
+  using SteadyClock = std::chrono::steady_clock;
+  auto const endpoint = context.endpoint();
+  if (!endpoint) return endpoint.error();
+  auto const id = field(agent, "id"), path = "/v1/agents/" + encoded(id);
+  std::optional<EventFollower> events;
+  auto const begun = SteadyClock::now(), deadline = begun + patience;
+  for (bool told = false;;) {
+    // A fresh client each time: the daemon may have been replaced while the events were followed.
+    auto const seen = ApiClient(*endpoint).get(path);
+    if (!seen && seen.error().kind != ErrorKind::unavailable) return seen.error();
+    if (seen) agent = *seen;
+    auto const state = field(agent, "state"), reason = field(agent, "reason");
+    if (seen && (state == "idle" || state == "busy")) return {};
+    if (seen && state == "waiting")
+      return conflict("person_needed", "agent " + id + " waits for a person: " + reason + "; agent-runner attach " + id);
+    if (seen && (state == "failed" || state == "stopped" || state == "suspended"))
+      return internal("start_failed", "agent " + id + (state == "failed" ? " has failed: " : " is " + state + ": ") + reason);
+    auto const left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
+    if (left <= milliseconds(0))
+      return timed_out("agent " + id + " is not ready after " + duration(patience) + ", but " + state +
+                       (reason.empty() ? "" : " (" + reason + ")") + "; it goes on: agent-runner show " + id +
+                       ", agent-runner screen " + id);
+    if (!told && SteadyClock::now() - begun >= kSilentPatience) {
+      told = true;
+      context.note("agent-runner: waiting until " + single_line(id) + " is ready; look: agent-runner screen " +
+                   single_line(id));
+    }
+    if (!events) {  // from before the next look: what changes in between is heard of
+      auto const now = api.get(path + "/events?cursor=latest");
+      if (!now) return now.error();
+      events.emplace(*endpoint, path + "/events", field(*now, "nextCursor"));
+      continue;
+    }
+    auto const event = events->next(told ? left : std::min(left, kSilentPatience));
+    if (!event) return event.error();
+  }
+}
+
+void print_spawned(Context const& context, json const& agent) {
+  auto const id = single_line(field(agent, "id"));
+  for (auto const& line : array(agent, "projection"))
+    if (field(line, "outcome") == "not possible")
+      context.note("agent-runner: the profile's " + field(line, "field") + " is not possible: " + field(line, "how"));
+  context.print("agent " + paint(id, Colour::bold, context.colour()) + ": " + single_line(field(agent, "provider")) +
+                ", " + single_line(field(agent, "state")) + "\n");
+  if (agent.contains("workspace"))
+    context.print("  works in   " + single_line(field(agent["workspace"], "path")) + " on branch " +
+                  single_line(field(agent["workspace"], "branch")) + "\n");
+  context.print(context.hints("  watch it   agent-runner attach " + id + "\n"));
+  context.print(context.hints("  ask it     agent-runner send " + id + " \"...\" --wait\n"));
+  context.print(context.hints("  end it     agent-runner stop " + id + "\n"));
+}
+
 Result<int> spawn_agent(Context& context, Spawn const& options) {
+  milliseconds patience = kReadyPatience;
+  if (options.timeout) {
+    auto const given = parse_duration(*options.timeout);
+    if (!given) return invalid("--timeout", given.error().message);
+    patience = *given;
+  }
   auto const spec = request_of(options);
   if (!spec) return spec.error();
   auto const api = context.api();
@@ -78,31 +145,19 @@ Result<int> spawn_agent(Context& context, Spawn const& options) {
   Call call{.method = "POST", .target = "/v1/agents", .body = to_text(*spec)};
   call.headers.emplace_back("Idempotency-Key", new_uuid());
   call.patience = milliseconds(120'000);
-  auto const answer = (*api)->call(call);
+  auto answer = (*api)->call(call);
   if (!answer) return answer.error();
-  if (context.json_output()) {
-    context.print_json(*answer);
-    return exit_done;
-  }
-  auto const id = single_line(field(*answer, "id"));
-  for (auto const& line : array(*answer, "projection"))
-    if (field(line, "outcome") == "not possible")
-      context.note("agent-runner: the profile's " + field(line, "field") + " is not possible: " + field(line, "how"));
-  context.print("agent " + paint(id, Colour::bold, context.colour()) + ": " + single_line(field(*answer, "provider")) +
-                ", " + single_line(field(*answer, "state")) + "\n");
-  if (answer->contains("workspace"))
-    context.print("  works in   " + single_line(field((*answer)["workspace"], "path")) + " on branch " +
-                  single_line(field((*answer)["workspace"], "branch")) + "\n");
-  context.print(context.hints("  watch it   agent-runner attach " + id + "\n"));
-  context.print(context.hints("  ask it     agent-runner send " + id + " \"...\" --wait\n"));
-  context.print(context.hints("  end it     agent-runner stop " + id + "\n"));
+  auto const ready = options.no_wait ? Result<void>() : wait_until_ready(context, **api, *answer, patience);
+  if (context.json_output()) context.print_json(*answer);
+  if (!ready) return ready.error();
+  if (!context.json_output()) print_spawned(context, *answer);
   return exit_done;
 }
 
 void add(Program& program) {
   auto const o = std::make_shared<Spawn>();
   program
-      .verb("Agents", "spawn", "Start an agent",
+      .verb("Agents", "spawn", "Start an agent, and wait until it is ready",
             "spawn alice --provider claude --cwd ~/project --label reviewer --prompt \"Read README.md\"")
       .argument("NAME", o->name, "Its name; a free one is found when left out")
       .choice("--provider", o->provider, {"claude", "codex", "command"}, "Which program it is")
@@ -126,6 +181,8 @@ void add(Program& program) {
       .flag("--no-input", o->no_input,
             "Nobody is there to ask: its permission requests and questions are denied at once")
       .option("--idle-ttl", o->idle_ttl, "30m", "Suspend it when it has been idle that long")
+      .flag("--no-wait", o->no_wait, "Return at once, not when it is ready or has failed")
+      .option("--timeout", o->timeout, "1m", "How long to wait until it is ready")
       .option("--parent", o->parent, "AGENT", "The agent it belongs to", Words::agent)
       .rest(o->arguments, "ARGS", "the provider's own arguments; for the provider command, the command")
       .runs([o](Context& context) { return spawn_agent(context, *o); });

@@ -77,6 +77,50 @@ TEST_CASE("FollowedEventsOutliveTheDaemon") {
   CHECK(daemon->requests().front().headers.at("last-event-id") == "4");
 }
 
+TEST_CASE("SpawnReturnsOnceTheAgentIsReadyOrHasFailed") {
+  struct Case {
+    std::vector<std::string> options;
+    std::string end;  ///< the state that the second event brings
+    int status;
+    std::string says;
+  };
+  for (auto const& c : {Case{{}, "idle", 0, "agent x: command, idle"},
+                        Case{{}, "failed", 1, "agent x has failed: no API key"},
+                        Case{{}, "waiting", 4, "agent x waits for a person: no API key"},
+                        Case{{}, "stopped", 1, "agent x is stopped: no API key"},
+                        Case{{"--no-wait"}, "failed", 0, "agent x: command, starting"},
+                        Case{{"--timeout", "1ms"}, "starting", 5, "agent x is not ready after 1 ms"}}) {
+    CAPTURE(c.says);
+    CliHome const home;
+    std::string const agent = "/v1/agents/x";
+    std::atomic<int> events{0};
+    FakeDaemon daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
+      json const shown = {{"id", "x"}, {"provider", "command"}, {"reason", "no API key"},
+                          {"state", events < 2 ? "starting" : c.end}};
+      if (request.path != agent + "/events") return {request.method == "POST" ? 201 : 200, shown};
+      if (request.query == "cursor=latest") return json{{"events", json::array()}, {"nextCursor", 7}};
+      return streamed([&](FakeStream& stream) {
+        for (int i = 0; i < 2; ++i) {
+          ++events;
+          stream.write(block(8 + i));
+        }
+        stream.hold();
+      });
+    });
+    std::vector<std::string> words{"spawn", "x", "--provider", "command"};
+    words.insert(words.end(), c.options.begin(), c.options.end());
+    auto const ran = home.run(words);
+    CHECK(ran.status == c.status);
+    CHECK_MESSAGE((ran.out + ran.err).find(c.says) != std::string::npos, ran.out, ran.err);
+    if (c.options.empty()) CHECK(daemon.last(agent + "/events").query == "cursor=7");
+    // Scripts get the agent as it is in every case.
+    events = 2;
+    words.push_back("--json");
+    auto const as_json = home.run(words);
+    CHECK(json::parse(as_json.out, nullptr, false).value("id", "") == "x");
+  }
+}
+
 TEST_CASE("OneAgentsEventsFromNowOnAreFollowed") {
   CliHome const home;
   FakeDaemon daemon(home.socket(), [](FakeRequest const& request) -> FakeReply {

@@ -273,10 +273,10 @@ TEST_CASE("SpawnSendsWhatWasAskedForAndSaysHowToAttach") {
                          {"parent", "root"},
                          {"providerArgs", {"--flag", "-x"}}};
   CHECK(request.object() == expected);
-  CHECK(scene.run({"spawn", "--worktree", "bob"}).status == 0);  // the flag leaves the next word alone
+  CHECK(scene.run({"spawn", "--no-wait", "--worktree", "bob"}).status == 0);  // the flag leaves the next word alone
   CHECK(scene.daemon->last("/v1/agents").object()["id"] == "bob");
   CHECK(scene.daemon->last("/v1/agents").object()["workspace"] == json{{"mode", "worktree"}});
-  CHECK(scene.run({"spawn", "bob", "--worktree=topic/x"}).status == 0);
+  CHECK(scene.run({"spawn", "bob", "--no-wait", "--worktree=topic/x"}).status == 0);
   CHECK(scene.daemon->last("/v1/agents").object()["workspace"] == json{{"mode", "worktree"}, {"branch", "topic/x"}});
   CHECK(scene.run({"spawn", "--env", "NOVALUE"}).status == 2);
   CHECK(scene.run({"spawn", "--idle-ttl", "soon"}).status == 2);

@@ -86,7 +86,7 @@ class ClaudeRoad final : public ProviderRoad {
     std::ofstream(config / ".claude.json") << R"({"hasCompletedOnboarding":true})";
     json options = {{"command", cli_}, {"trust_workspace", true}};
     options["settings"]["permissions"]["allow"] = json::array({"Bash(sleep:*)"});
-    home.good({"spawn", "m", "--provider", "claude", "--cwd", home.work().string(), "--env",
+    home.good({"spawn", "m", "--no-wait", "--provider", "claude", "--cwd", home.work().string(), "--env",
                "CLAUDE_CONFIG_DIR=" + config.string(), "--env", "ANTHROPIC_BASE_URL=" + stub_.url(), "--env",
                "ANTHROPIC_AUTH_TOKEN=stub", "--env", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "--env",
                "CLAUDE_CODE_MAX_RETRIES=1", "--options", options.dump()});
@@ -127,7 +127,7 @@ class CodexRoad final : public ProviderRoad {
     json options = {{"command", cli_}, {"request_retries", 1}, {"stream_retries", 1}};
     options["settings"]["features"]["default_mode_request_user_input"] = true;
     options["settings"]["model_context_window"] = 100'000'000;  // nothing is compacted away before it is counted
-    home.good({"spawn", "m", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", "auto", "--env",
+    home.good({"spawn", "m", "--no-wait", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", "auto", "--env",
                "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
   }
   json prompts() const override { return stub_.get("/__latest"); }

@@ -20,6 +20,7 @@ inline void spawn_claude(Installation& home, std::string const& name, std::strin
   json const options = {
       {"command", claude}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
   std::vector<std::string> words{"spawn",           name,
+                                 "--no-wait",
                                  "--provider",      "claude",
                                  "--cwd",           home.work().string(),
                                  "--approval-mode", approval_mode,

@@ -173,8 +173,8 @@ TEST_CASE("ACodexThatCannotStartSaysWhyAndKeepsItsMessages") {
                         "echo 'Error: cannot bind: '$SOME_API_KEY >&2\nexit 1\n";
   std::filesystem::permissions(cli, std::filesystem::perms::owner_all);
   json const options = {{"command", cli.string()}};
-  home.good({"spawn", "x", "--provider", "codex", "--cwd", home.work().string(), "--env", "SOME_API_KEY=very-secret-7",
-             "--options", options.dump()});
+  home.good({"spawn", "x", "--no-wait", "--provider", "codex", "--cwd", home.work().string(), "--env",
+             "SOME_API_KEY=very-secret-7", "--options", options.dump()});
   auto const id = home.send("x", "for later");
   home.wait_for_state("x", "failed");
   std::string const account = "exit status 1, Codex's app server said \"Error: cannot bind: [hidden]\"";

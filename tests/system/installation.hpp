@@ -68,7 +68,8 @@ class Installation {
 
   /// Starts an agent on the bundled demo program, or on `command`, and waits until it is idle.
   void spawn(std::string const& name, std::vector<std::string> const& more = {}) {
-    std::vector<std::string> arguments{"spawn", name, "--provider", "command", "--cwd", work().string()};
+    std::vector<std::string> arguments{"spawn",   name,    "--no-wait",    "--provider",
+                                       "command", "--cwd", work().string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     good(arguments);
     wait_for_state(name, "idle");

@@ -44,7 +44,7 @@ class Orphans {
   }
   void spawn() {
     json const options = {{"command", {"/bin/bash", "makers.sh"}}};
-    home.good({"spawn", "maker", "--provider", "command", "--cwd", home.work().string(), "--options", options.dump()});
+    home.good({"spawn", "maker", "--no-wait", "--provider", "command", "--cwd", home.work().string(), "--options", options.dump()});
   }
   /// How many processes of its `start`th process run.
   static int of(int start) {

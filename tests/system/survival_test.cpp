@@ -118,8 +118,10 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
   auto arguments = std::vector<std::string>{"spawn", "dies", "--provider", "command", "--cwd", home.work().string()};
   arguments.insert(arguments.end(), kShell.begin(), kShell.end());
   arguments.push_back("echo no API key >&2; exit 3");
-  home.good(arguments);
-  home.wait_for_state("dies", "failed");
+  auto const dies = home.run(arguments);
+  CHECK(dies.status == 1);
+  CHECK_MESSAGE(dies.err.find("(last: exit status 3, it said \"no API key\")") != std::string::npos, dies.err);
+  CHECK(home.agent("dies")["state"] == "failed");
   CHECK(home.agent("dies")["lastExit"] == "exit status 3, it said \"no API key\"");
   CHECK(home.good({"screen", "dies"}).out == "no API key\n");
   CHECK(home.agent("dies")["restarts"] == 3);
@@ -127,8 +129,8 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
   // Nothing changes by starting this one again.
   arguments[1] = "absent";
   arguments.back() = "exec not-a-program-that-exists";
-  home.good(arguments);
-  home.wait_for_state("absent", "failed");
+  CHECK(home.run(arguments).status == 1);
+  CHECK(home.agent("absent")["state"] == "failed");
   CHECK(home.agent("absent")["restarts"] == 0);
   CHECK(home.agent("absent")["reason"].get<std::string>().find("was not found (exit status 127, it said ") != std::string::npos);
 }
