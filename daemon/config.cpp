@@ -1,6 +1,7 @@
 #include "daemon/config.hpp"
 
 #include "base/ids.hpp"
+#include "daemon/launch_environment.hpp"
 #include "daemon/profile.hpp"
 
 #include <toml++/toml.h>
@@ -370,6 +371,14 @@ Result<void> apply_environment(Config& config, std::map<std::string, std::string
   return {};
 }
 
+/// A name that is never passed on would be left out in silence.
+Result<void> check_passed(Config const& config, std::string const& origin) {
+  for (auto const& name : config.pass_environment)
+    if (auto const why = why_never_passed(name); !why.empty())
+      return invalid("agents.pass_environment", origin + ": agents.pass_environment: \"" + name + "\" " + why);
+  return {};
+}
+
 /// The bus's settings, together.
 Result<void> check_relay(Config const& config) {
   auto const kind = "relay.kind is \"" + config.relay_kind + "\"";
@@ -413,6 +422,7 @@ Result<Config> Config::load(std::filesystem::path const& file) {
     auto const it = origins.find(key);
     return it == origins.end() ? std::string("default") : it->second;
   };
+  if (auto passed = check_passed(config, origin("agents.pass_environment")); !passed) return passed.error();
   if (auto consistent = check_relay(config); !consistent) return consistent.error();
   for (auto const& setting : settings())
     config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help});

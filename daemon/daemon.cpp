@@ -5,6 +5,7 @@
 #include "adapters/command/command_adapter.hpp"
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/ids.hpp"
+#include "base/instance.hpp"
 #include "base/suggest.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
@@ -357,8 +358,20 @@ json diagnose(Paths const& paths, Config const& config) {
   }
   if (!fs::is_directory(share_dir() / "plugins", ec))
     add({Level::error, "plugins", (share_dir() / "plugins").string() + " is missing", "install agent-runner again"});
+  // Started from another place, it may have another environment than this shell.
+  auto const holder = living_instance(paths.state_dir);
+  auto const shell = own_environment().contains("AGENT_RELAY_ID") ? std::map<std::string, std::string>()  // an agent's
+                                                                   : own_environment();
+  auto const daemons = holder ? environment_of(holder->pid).value_or(shell) : shell;
   for (auto const& [name, adapter] : make_adapters()) {
     auto const it = config.providers.find(name);
+    for (auto const& variable :
+         not_handed_on(shell, daemons, config.pass_environment, adapter->facts().variables)) {
+      auto const never = why_never_passed(variable);
+      add({Level::warning, name, variable + " is set in this shell, and agents do not get it from here",
+           never.empty() ? "name it in agents.pass_environment, then agent-runner down and agent-runner up in this shell"
+                         : "give it with spawn --env, or as env in [providers." + name + "]"});
+    }
     for (auto check : adapter->doctor(it == config.providers.end() ? json::object() : it->second)) {
       // A provider that is not there is only wrong for those who want it.
       if (check.level == Level::error && name != config.default_provider) check.level = Level::warning;

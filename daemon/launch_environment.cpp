@@ -1,5 +1,7 @@
 #include "daemon/launch_environment.hpp"
 
+#include "base/paths.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -45,13 +47,49 @@ bool is_session_mark(std::string const& name) {
          name == "TMUX_PANE" || name == "AI_AGENT";
 }
 
+/// Every agent gets its own, or none.
+bool is_agents_own(std::string const& name) {
+  return name.starts_with("AGENT_RELAY_") || name == "AGENT_RUNNER_SOCKET" || name == "AGENT_RUNNER_CLI";
+}
+
+void add_variable(std::map<std::string, std::string>& all, std::string_view text) {
+  if (auto const equals = text.find('='); equals != std::string_view::npos)
+    all.emplace(text.substr(0, equals), text.substr(equals + 1));
+}
+
+bool fits(std::string const& name, std::string const& pattern) {
+  return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
+}
+
 }  // namespace
+
+std::string why_never_passed(std::string const& name) {
+  if (name.empty() || name.find('=') != std::string::npos) return "is no name of a variable";
+  if (is_agents_own(name)) return "is set for each agent by agent-runner itself";
+  if (is_session_mark(name))
+    return "is never handed on, since it may mark a session around the daemon; give it with spawn --env, or as env in "
+           "[providers.NAME]";
+  return {};
+}
+
+std::vector<std::string> not_handed_on(std::map<std::string, std::string> const& shell,
+                                       std::map<std::string, std::string> const& daemons,
+                                       std::vector<std::string> const& pass, std::vector<std::string> const& wanted) {
+  std::vector<std::string> names;
+  for (auto const& [name, value] : shell) {
+    if (std::ranges::none_of(wanted, [&, &n = name](auto const& pattern) { return fits(n, pattern); })) continue;
+    auto const there = daemons.find(name);
+    bool const given = is_passed(name, pass) && why_never_passed(name).empty();
+    if (!given || there == daemons.end() || there->second != value) names.push_back(name);
+  }
+  return names;
+}
 
 std::map<std::string, std::string> passed_environment(std::map<std::string, std::string> const& own,
                                                       std::vector<std::string> const& pass) {
   std::map<std::string, std::string> env;
   for (auto const& [name, value] : own)
-    if (is_passed(name, pass) && !is_session_mark(name)) env[name] = value;
+    if (is_passed(name, pass) && why_never_passed(name).empty()) env[name] = value;
   return env;
 }
 
@@ -85,12 +123,20 @@ std::map<std::string, std::string> launch_environment(std::map<std::string, std:
 
 std::map<std::string, std::string> own_environment() {
   std::map<std::string, std::string> own;
-  for (char** entry = ::environ; entry && *entry; ++entry) {
-    std::string_view const text(*entry);
-    if (auto const equals = text.find('='); equals != std::string_view::npos)
-      own.emplace(text.substr(0, equals), text.substr(equals + 1));
-  }
+  for (char** entry = ::environ; entry && *entry; ++entry) add_variable(own, *entry);
   return own;
+}
+
+std::optional<std::map<std::string, std::string>> environment_of(pid_t process) {
+  auto const text = read_file("/proc/" + std::to_string(process) + "/environ", 4U << 20);
+  if (!text) return std::nullopt;
+  std::map<std::string, std::string> all;
+  for (std::size_t at = 0; at < text->size();) {
+    auto const end = std::min(text->find('\0', at), text->size());
+    add_variable(all, std::string_view(*text).substr(at, end - at));
+    at = end + 1;
+  }
+  return all;
 }
 
 }  // namespace ar::daemon

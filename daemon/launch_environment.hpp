@@ -5,7 +5,10 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <sys/types.h>
+#include <vector>
 
 namespace ar::daemon {
 
@@ -26,7 +29,16 @@ std::map<std::string, std::string> passed_environment(std::map<std::string, std:
 std::map<std::string, std::string> launch_environment(std::map<std::string, std::string> const& own,
                                                       std::vector<std::string> const& pass, LaunchFacts const& facts,
                                                       std::map<std::string, std::string> const& extra);
+/// Why agents never get the variable of that name from the daemon, for people; empty: they can.
+std::string why_never_passed(std::string const& name);
+/// The names of what is set in a shell, but does not reach the agents from there, the daemon's own environment being
+/// what it is. Of those that are `wanted`: names, or what they begin with and then `*`.
+std::vector<std::string> not_handed_on(std::map<std::string, std::string> const& shell,
+                                       std::map<std::string, std::string> const& daemons,
+                                       std::vector<std::string> const& pass, std::vector<std::string> const& wanted);
 /// This process's environment as a map.
 std::map<std::string, std::string> own_environment();
+/// What a process of this user was started with; nothing: it cannot be read.
+std::optional<std::map<std::string, std::string>> environment_of(pid_t process);
 
 }  // namespace ar::daemon

@@ -18,6 +18,7 @@ AdapterFacts make_facts() {
   AdapterFacts facts;
   facts.name = "claude";
   facts.default_tags = {"claude"};
+  facts.variables = {"ANTHROPIC_*", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_*", "CLAUDE_CONFIG_DIR"};
   facts.capabilities = R"({
     "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
     "model": {"provider": "anthropic", "source": "provider", "confidence": "unknown"},

@@ -24,6 +24,7 @@ AdapterFacts make_facts() {
   AdapterFacts facts;
   facts.name = "codex";
   facts.default_tags = {"codex"};
+  facts.variables = {"CODEX_API_KEY", "CODEX_HOME", "OPENAI_*"};
   facts.capabilities = R"({
     "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
     "model": {"provider": "openai", "source": "provider", "confidence": "reported"},

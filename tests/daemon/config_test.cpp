@@ -85,6 +85,19 @@ TEST_CASE("MistakesAreNamedWithLineAndColumn") {
   CHECK(message("[agents]\npass_environment = [1]\n").find("list of strings") != std::string::npos);
 }
 
+TEST_CASE("AVariableThatIsNeverPassedOnIsAMistake") {
+  for (std::string const name :
+       {"CLAUDE_CODE_OAUTH_TOKEN", "CLAUDECODE", "CODEX_HOME", "TMUX", "AI_AGENT", "AGENT_RELAY_TOKEN", "A=B", ""}) {
+    auto const config = load("[agents]\npass_environment = [\"PATH\", \"" + name + "\"]\n");
+    REQUIRE_MESSAGE(!config.has_value(), name);
+    CHECK(config.error().field == "agents.pass_environment");
+    CHECK_MESSAGE(config.error().message.find("config.toml:2: agents.pass_environment: \"" + name + "\" is ") !=
+                      std::string::npos,
+                  config.error().message);
+  }
+  CHECK(load("[agents]\npass_environment = [\"ANTHROPIC_API_KEY\", \"TERM\"]\n").has_value());
+}
+
 TEST_CASE("AWrongEnvironmentVariableIsNamed") {
   ::setenv("AGENT_RUNNER_LOG_LEVEL", "loud", 1);
   auto const config = Config::load("/none");

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 using namespace ar::daemon;
 
 TEST_CASE("OnlyListedVariablesAndNoSessionMarksReachAnAgent") {
@@ -27,6 +29,27 @@ TEST_CASE("OnlyListedVariablesAndNoSessionMarksReachAnAgent") {
   CHECK(env.at("AGENT_RELAY_PROVIDER_SESSION_ID") == "ps-1");
   for (auto const* name : {"AWS_SECRET_ACCESS_KEY", "CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION", "CODEX_HOME", "TMUX"})
     CHECK_MESSAGE(env.count(name) == 0, name);
+}
+
+TEST_CASE("WhatAShellHasAndAgentsDoNotGetIsNamed") {
+  std::vector<std::string> const wanted{"ANTHROPIC_*", "CLAUDE_CODE_OAUTH_TOKEN", "HTTPS_PROXY"};
+  std::map<std::string, std::string> const shell{{"ANTHROPIC_API_KEY", "x"},       {"ANTHROPIC_BASE_URL", "u"},
+                                                 {"CLAUDE_CODE_OAUTH_TOKEN", "t"}, {"CLAUDE_CODE_OTHER", "1"},
+                                                 {"HTTPS_PROXY", "p"},             {"EDITOR", "vi"}};
+  using Names = std::vector<std::string>;
+  CHECK(not_handed_on(shell, shell, {"ANTHROPIC_API_KEY"}, wanted) ==
+        Names{"ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN"});
+  // A daemon of another shell: it has none, or another one.
+  CHECK(not_handed_on(shell, {{"ANTHROPIC_API_KEY", "y"}}, {"ANTHROPIC_API_KEY"}, wanted) ==
+        Names{"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN", "HTTPS_PROXY"});
+  CHECK(not_handed_on({}, shell, {}, wanted).empty());
+}
+
+TEST_CASE("AProcessesEnvironmentIsRead") {
+  auto const own = environment_of(::getpid());
+  REQUIRE(own.has_value());
+  CHECK(own->contains("PATH"));
+  CHECK_FALSE(environment_of(0).has_value());
 }
 
 TEST_CASE("WithoutATokenNoTokenVariableIsSet") {

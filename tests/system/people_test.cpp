@@ -85,6 +85,35 @@ TEST_CASE("EventsAreTheNewestUnlessSaidOtherwise") {
   CHECK(json::parse(three[2])["agentNumber"].get<int>() - json::parse(three[0])["agentNumber"].get<int>() == 2);
 }
 
+TEST_CASE("DoctorNamesWhatOfThisShellAgentsDoNotGet") {
+  Installation home;
+  std::filesystem::create_directories(home.state());
+  std::ofstream(home.state() / "config.toml") << "[agents]\npass_environment = [\"ANTHROPIC_API_KEY\"]\n";
+  home.good({"up"});  // without it
+  home.environment = {"ANTHROPIC_API_KEY=very-secret-1", "CLAUDE_CODE_OAUTH_TOKEN=very-secret-2", "EDITOR=vi"};
+  auto const told = home.run({"doctor"}).out;
+  for (auto const* name : {"ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"})
+    CHECK_MESSAGE(told.find(std::string(name) + " is set in this shell") != std::string::npos, told);
+  CHECK(told.find("very-secret") == std::string::npos);
+  CHECK(told.find("EDITOR") == std::string::npos);
+  home.good({"down"});
+  home.good({"up"});  // with it
+  auto const now = home.run({"doctor"}).out;
+  CHECK_MESSAGE(now.find("ANTHROPIC_API_KEY") == std::string::npos, now);
+  CHECK_MESSAGE(now.find("CLAUDE_CODE_OAUTH_TOKEN") != std::string::npos, now);
+}
+
+TEST_CASE("AVariableThatAgentsNeverGetIsFoundByTheCheckAndAtTheStart") {
+  Installation home;
+  std::filesystem::create_directories(home.state());
+  std::ofstream(home.state() / "config.toml") << "[agents]\npass_environment = [\"CLAUDE_CODE_OAUTH_TOKEN\"]\n";
+  for (std::vector<std::string> const& verb : {std::vector<std::string>{"config", "check"}, {"up"}}) {
+    auto const ran = home.run(verb);
+    CHECK(ran.status == 1);
+    CHECK_MESSAGE(ran.err.find("\"CLAUDE_CODE_OAUTH_TOKEN\" is never handed on") != std::string::npos, ran.err);
+  }
+}
+
 TEST_CASE("AMisspeltKeyOfAProviderIsFoundByTheCheck") {
   Installation home;
   std::filesystem::create_directories(home.state());
