@@ -65,6 +65,9 @@ class CodexAdapter final : public Adapter {
     if (auto const* home = std::getenv("HOME")) environment["HOME"] = home;
     for (auto const& [name, value] : options->environment) environment[name] = value;
     auto const codex = codex_home(environment);
+    if (auto const wrong = fault_in_settings(codex); !wrong.empty())
+      checks.push_back({Check::Level::warning, "codex configuration", wrong + "; Codex would go on with its defaults",
+                        "correct it"});
     std::error_code ec;
     // Which files there are, not what is in them; a model provider of one's own needs no login.
     if (!std::filesystem::exists(codex / "auth.json", ec) && !std::filesystem::exists(codex / "config.toml", ec))

@@ -61,18 +61,24 @@ std::string rules_of(LaunchRequest const& request) {
   return rules;
 }
 
+/// An empty table when there is no file.
+Result<toml::table> read_settings(fs::path const& home) {
+  auto const file = home / "config.toml";
+  auto const text = read_file(file, kMostSettings);
+  if (!text) return text.error().code == "file_not_found" ? Result<toml::table>(toml::table()) : text.error();
+  try {
+    return toml::parse(*text);
+  } catch (toml::parse_error const& e) {
+    return invalid("host", file.string() + ":" + std::to_string(e.source().begin.line) + ":" +
+                               std::to_string(e.source().begin.column) + ": " + std::string(e.description()));
+  }
+}
+
 /// The person's settings without what a profile decides by itself.
 Result<std::string> settings_of(fs::path const& host, Profile const& profile) {
-  auto const file = host / "config.toml";
-  auto const text = read_file(file, kMostSettings);
-  if (!text) return text.error().code == "file_not_found" ? Result<std::string>(std::string()) : text.error();
-  toml::table table;
-  try {
-    table = toml::parse(*text);
-  } catch (toml::parse_error const& e) {
-    return invalid("host",
-                   file.string() + ":" + std::to_string(e.source().begin.line) + ": " + std::string(e.description()));
-  }
+  auto read = read_settings(host);
+  if (!read) return read.error();
+  auto& table = *read;
   for (auto const* key : {"projects", "notify", "plugins", "marketplaces", "skills", "tui", "instructions",
                           "developer_instructions", "model_instructions_file", "experimental_instructions_file"})
     table.erase(key);
@@ -302,6 +308,11 @@ Result<void> write_profile(LaunchRequest const& request, Options const& options)
   for (auto const& skill : request.profile->skills)
     if (auto linked = keep_link(true, skill, skills / fs::path(skill).filename()); !linked) return linked;
   return is_isolated(request) ? write_home(request, options) : Result<void>();
+}
+
+std::string fault_in_settings(fs::path const& home) {
+  auto const read = read_settings(home);
+  return read ? std::string() : read.error().message;
 }
 
 }  // namespace ar::adapters::codex

@@ -36,4 +36,7 @@ Result<void> write_profile(LaunchRequest const& request, Options const& options)
 /// out of the sandbox. "$AGENT_RUNNER_CLI" where the path is no plain word.
 std::string cli_command(LaunchRequest const& request);
 
+/// What is wrong with how a CODEX_HOME's config.toml is written; empty: nothing, or there is none.
+std::string fault_in_settings(std::filesystem::path const& home);
+
 }  // namespace ar::adapters::codex

@@ -1,6 +1,7 @@
 #include "adapters/codex/session.hpp"
 
 #include "adapters/codex/protocol.hpp"
+#include "adapters/exit_diagnostic.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -112,6 +113,7 @@ void CodexSession::on_notification(std::string const& method, json const& params
     limit_ends_ = limit_end(object_at(params, "rateLimits"));
     return;
   }
+  if (method == "configWarning") return on_config_warning(params);
   if (text_at(params, {"threadId"}) != thread_ || thread_.empty()) return;
   if (method == "item/completed" || method == "item/started") return on_item(method == "item/completed", params);
   if (method == "turn/started") return turn_started(text_at(params, {"turn", "id"}));
@@ -144,6 +146,16 @@ void CodexSession::on_notification(std::string const& method, json const& params
         truth_at(params, "willRetry") ? "provider.retrying" : "provider.error",
         json{{"message", text_at(error, {"message"})}, {"kind", error_kind(info == error.end() ? json() : *info)}}});
   }
+}
+
+/// It tells of missing programs as well; those have no place in a file.
+void CodexSession::on_config_warning(json const& params) {
+  if (text_at(params, {"path"}).empty()) return;
+  auto const details = text_at(params, {"details"}), summary = text_at(params, {"summary"});
+  auto fault = details.empty() ? summary : details;
+  std::ranges::replace(fault, '\n', ' ');
+  config_fault_ = exit_diagnostic(fault, {});
+  config_ignored_ = config_ignored_ || summary.find("using defaults") != std::string::npos;
 }
 
 void CodexSession::on_item(bool finished, json const& params) {

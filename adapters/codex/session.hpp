@@ -67,6 +67,7 @@ class CodexSession final : public ProviderSession {
   void announce_gate();
   void on_frame(json const& frame);
   void on_notification(std::string const& method, json const& params);
+  void on_config_warning(json const& params);
   void on_item(bool finished, json const& params);
   void turn_started(std::string const& id);
   void turn_ended(std::string const& id, TurnEnded end);
@@ -124,6 +125,8 @@ class CodexSession final : public ProviderSession {
   bool asked_ = false;                     ///< something was asked, and that nothing is any more has not been said
   std::deque<std::pair<std::string, json>> changes_{};  ///< of the newest fileChange items, by their ids
   std::string flag_{};                                  ///< what the thread's status says it waits for
+  std::string config_fault_{};                          ///< where its configuration is wrong, as the server says
+  bool config_ignored_ = false;                         ///< and so it goes on without it
   std::string problem_{};                               ///< why the thread cannot be used at all
   std::string waiting_{};                               ///< as announced
   std::string gate_{};                                  ///< as announced

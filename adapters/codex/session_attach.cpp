@@ -91,6 +91,8 @@ awaitable<Result<void>> CodexSession::attach() {
 awaitable<Result<void>> CodexSession::greet() {
   json params{{"clientInfo", {{"name", "agent-runner"}, {"title", "agent-runner"}, {"version", kVersion}}},
               {"capabilities", {{"experimentalApi", true}}}};
+  config_fault_.clear();
+  config_ignored_ = false;
   auto greeted = co_await connection_->call("initialize", std::move(params));
   if (!greeted) co_return greeted.error();
   auto const version = version_of(text_at(*greeted, {"userAgent"}));
@@ -108,6 +110,9 @@ awaitable<Result<void>> CodexSession::check_login() {
   }
   bool const needed = truth_at(*account, "requiresOpenaiAuth");
   bool const there = account->is_object() && account->contains("account") && !(*account)["account"].is_null();
+  if (!config_fault_.empty() && (config_ignored_ || (needed && !there)))
+    co_return conflict("bad_config", "Codex cannot read its configuration (" + config_fault_ + ") and goes on without " +
+                                         "it; correct it, then `agent-runner restart " + ctx_.request.agent_id + "`");
   if (needed && !there)
     co_return conflict("not_logged_in", "Codex is not logged in: run `CODEX_HOME=" + home_.string() +
                                             " codex login`, then `agent-runner restart " + ctx_.request.agent_id + "`");

@@ -31,6 +31,7 @@ struct Setup : test::LaunchSetup {
 
 TEST_CASE("AnIsolatedCodexHasAHomeOfItsOwnAndItsCommandsThePersons") {
   Setup setup;
+  fs::create_directory(setup.request.cwd / ".git");  // or one around it counts: Codex's sandbox makes some below /tmp
   auto const plan = setup.plan({{"instructions", {{"repoInstructions", false}}}});
   CHECK(plan.environment.at("CODEX_HOME") == setup.home().string());
   CHECK(plan.environment.at("HOME") != (setup.dir.path() / "home").string());
@@ -75,7 +76,7 @@ TEST_CASE("WhatOfTheHostsCodexIsAskedForComesAndNothingElse") {
   setup.write("home/.codex/config.toml", "model = \n");
   auto const profile = profile_from({{"host", {"settings"}}}, "p", "");
   setup.request.profile = std::make_shared<Profile>(*profile);
-  CHECK(make_codex_adapter()->prepare(setup.request).error().message.find("config.toml:1: ") != std::string::npos);
+  CHECK(make_codex_adapter()->prepare(setup.request).error().message.find("config.toml:1:9: ") != std::string::npos);
 }
 
 TEST_CASE("SkillsNameTheToolByAPathThatTheRulesLetOut") {

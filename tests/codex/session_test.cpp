@@ -646,6 +646,41 @@ TEST_CASE("WithoutALoginAPersonIsToldWhatToDo") {
   });
 }
 
+TEST_CASE("AConfigurationThatCodexCannotReadIsNamed") {
+  json const missing_program = {{"summary", "no bubblewrap"}, {"details", nullptr}};
+  json const ignored = {{"summary", "Invalid configuration; using defaults."},
+                        {"details", "/c/config.toml:2:19: unclosed table,\nexpected `]`"},
+                        {"path", "/c/config.toml"}};
+  json const doubtful = {{"summary", "unknown key"}, {"details", nullptr}, {"path", "/c/config.toml"}};
+  struct Case {
+    json warning;
+    bool logged_in;
+    std::string told;  ///< empty: nothing is in the way
+  };
+  for (auto const& c : {Case{ignored, false, "(/c/config.toml:2:19: unclosed table, expected `]`)"},
+                        Case{ignored, true, "(/c/config.toml:2:19: unclosed table, expected `]`)"},
+                        Case{doubtful, false, "(unknown key)"}, Case{doubtful, true, ""},
+                        Case{missing_program, false, "codex login"}, Case{missing_program, true, ""}}) {
+    CAPTURE(c.warning.dump());
+    Room room;
+    room.server->answers["account/read"] = [&](json const&) {
+      room.server->notify("configWarning", c.warning);  // it comes before the answer
+      json const account = {{"type", "apiKey"}};
+      return AppServer::result({{"account", c.logged_in ? account : json()}, {"requiresOpenaiAuth", true}});
+    };
+    room.run([&]() -> awaitable<void> {
+      if (c.told.empty()) {
+        co_await room.until_open();
+        co_return;
+      }
+      std::function<bool()> const told = [&] { return !room.all<WaitingForPerson>().empty(); };
+      co_await room.until(told);
+      auto const what = room.all<WaitingForPerson>().back().what;
+      CHECK_MESSAGE(what.find(c.told) != std::string::npos, what);
+    });
+  }
+}
+
 TEST_CASE("ALockedThreadIsSaidAndALostOneIsReplaced") {
   Room room;
   room.context.session_id = "thread-0";
