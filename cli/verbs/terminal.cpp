@@ -3,6 +3,7 @@
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/terminfo.hpp"
 #include "cli/text.hpp"
 
 #include <cerrno>
@@ -39,6 +40,16 @@ struct Attach {
   bool read_only = false;
 };
 
+/// tmux knows terminals by their names only.
+void name_known_terminal(Context const& context) {
+  char const* const given = std::getenv("TERM");
+  std::string const name = given ? given : "";
+  auto const known = known_terminal(name);
+  if (known.empty() || known == name) return;  // with none described in the usual places, tmux may know others
+  ::setenv("TERM", known.c_str(), 1);
+  context.note("agent-runner: this machine does not know the terminal \"" + name + "\"; it is treated as " + known);
+}
+
 Result<int> attach(Context& context, Attach const& options) {
   bool const terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   if (!terminal && !context.json_output())
@@ -64,6 +75,7 @@ Result<int> attach(Context& context, Attach const& options) {
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  name_known_terminal(context);
   ::unsetenv("TMUX");  // tmux refuses to run inside itself otherwise; ours is another server
   ::unsetenv("TMUX_PANE");
   ::execvp(argv[0], argv.data());

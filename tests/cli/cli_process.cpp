@@ -157,7 +157,8 @@ Ran CliHome::run(std::vector<std::string> const& arguments, std::string input,
 
 Ran CliHome::run_on_terminal(std::vector<std::string> const& arguments, std::vector<std::string> const& more) const {
   auto environment_list = environment(more);
-  environment_list.emplace_back("TERM=xterm-256color");
+  bool const named = std::ranges::any_of(more, [](auto const& entry) { return entry.starts_with("TERM="); });
+  if (!named) environment_list.emplace_back("TERM=xterm-256color");
   return CliProcess(program, arguments, environment_list, dir(), true).finish();
 }
 

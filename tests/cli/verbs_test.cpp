@@ -356,6 +356,25 @@ TEST_CASE("AttachBecomesTmuxOutsideOfTmux") {
   CHECK(json_lines(scene.run({"attach", "alice", "--json"}).out)[0] == answer);
 }
 
+TEST_CASE("ATerminalThatIsNotKnownHereIsTreatedAsOneThatIs") {
+  Scene const scene([](FakeRequest const&) -> FakeReply {
+    return json{{"argv", {"/bin/sh", "-c", "echo as=[$TERM]"}}, {"detachKey", "C-b d"}};
+  });
+  auto const described = scene.home.dir() / "terminfo";
+  std::filesystem::create_directories(described / "m");
+  std::ofstream(described / "m" / "my-terminal") << "";
+  struct Case {
+    std::string term, as;
+  };
+  for (auto const& c : {Case{"xterm-from-far-away", "xterm-256color"}, {"", "xterm-256color"}, {"../../x", "xterm-256color"},
+                        {"xterm-256color", "xterm-256color"}, {"my-terminal", "my-terminal"}}) {
+    auto const ran = scene.home.run_on_terminal({"attach", "alice"}, {"TERM=" + c.term, "TERMINFO=" + described.string()});
+    CHECK_MESSAGE(ran.out.find("as=[" + c.as + "]") != std::string::npos, ran.out);
+    bool const told = ran.out.find("does not know the terminal \"" + c.term + "\"") != std::string::npos;
+    CHECK(told == (c.term != c.as));
+  }
+}
+
 TEST_CASE("SendCarriesEveryOption") {
   Scene const scene;
   std::ofstream(scene.home.dir() / "a b.txt") << "content";
