@@ -1,5 +1,6 @@
 #include "cli/command.hpp"
 
+#include "base/kernel.hpp"
 #include "base/suggest.hpp"
 #include "cli/context.hpp"
 #include "cli/exit_status.hpp"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <utility>
 
 namespace ar::cli {
@@ -116,6 +118,16 @@ class Layout : public CLI::Formatter {
 std::shared_ptr<CLI::FormatterBase> layout() {
   static auto const one = std::make_shared<Layout>();
   return one;
+}
+
+/// What nobody has foreseen is most often what the kernel refuses.
+Result<int> carry_out(Action const& action, Context& context) {
+  try {
+    return action(context);
+  } catch (std::exception const& e) {
+    if (auto given = check_kernel(); !given) return given.error();
+    return internal("bug", std::string("stopped by an internal error: ") + e.what());
+  }
 }
 
 }  // namespace
@@ -351,7 +363,7 @@ int Program::run(std::vector<std::string> words) {
   }
   int status = exit_done;
   auto const may = context.check(given.people_only, verb ? verb->info->name : given.info->name);
-  if (auto result = may ? given.action(context) : Result<int>(may.error()); result) {
+  if (auto const result = may ? carry_out(given.action, context) : Result<int>(may.error()); result) {
     status = *result;
   } else {
     context.print_error(result.error());

@@ -1,6 +1,7 @@
 #include "cli/daemon_process.hpp"
 
 #include "base/instance.hpp"
+#include "base/kernel.hpp"
 #include "base/spawn.hpp"
 #include "cli/api_client.hpp"
 
@@ -190,6 +191,7 @@ Result<void> end_unreachable(Paths const& paths, pid_t pid, std::chrono::millise
 }
 
 Result<void> start_daemon(Paths const& paths) {
+  if (auto given = check_kernel(); !given) return given.error();
   auto const program = beside("agent-runnerd");
   if (!program) return program.error();
   StartLock lock;
@@ -250,6 +252,7 @@ Error become(std::string const& program, std::vector<std::string> const& argumen
 }
 
 Result<std::string> output_of(std::string const& program, std::vector<std::string> const& arguments, int& code) {
+  if (auto given = check_kernel(); !given) return given.error();
   auto const path = beside(program);
   if (!path) return path.error();
   int ends[2];

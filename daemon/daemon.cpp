@@ -6,6 +6,7 @@
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/ids.hpp"
 #include "base/instance.hpp"
+#include "base/kernel.hpp"
 #include "base/suggest.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
@@ -325,6 +326,11 @@ json diagnose(Paths const& paths, Config const& config) {
         {{"level", level}, {"subject", check.subject}, {"finding", check.finding}, {"remedy", check.remedy}});
   };
   using Level = adapters::Check::Level;
+  if (auto const given = check_kernel(); !given) {  // most of what follows needs it
+    add({Level::error, "kernel", given.error().message, ""});
+    return {{"checks", std::move(checks)}};
+  }
+  add({Level::ok, "kernel", "gives all that is needed", ""});
   net::io_context io(1);
   auto ask_tmux = [&]() -> awaitable<void> {
     auto version = co_await adapters::tmux_version(io.get_executor());

@@ -1,5 +1,6 @@
 // The daemon itself: run it here, start it, stop it; and the hook client, which is another program too.
 #include "base/instance.hpp"
+#include "base/kernel.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/daemon_process.hpp"
@@ -74,6 +75,7 @@ Result<int> down_unreachable(Context& context, bool agents) {
 }
 
 Result<int> down(Context& context, bool agents) {
+  if (auto given = check_kernel(); !given) return given.error();  // its end could not be waited for
   auto const running = context.running_api();
   if (!running) {
     if (running.error().code != "daemon_away") return running.error();

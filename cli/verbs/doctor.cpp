@@ -85,7 +85,7 @@ Result<int> doctor(Context& context) {
   auto const output = output_of("agent-runnerd", {"doctor", "--json"}, code);
   auto const answer = output ? parse_object(*output) : Result<json>(output.error());
   if (!output)
-    checks.push_back(check("error", "agent-runnerd", output.error().message));
+    checks.push_back(check("error", output.error().code == "kernel" ? "kernel" : "agent-runnerd", output.error().message));
   else if (!answer)
     checks.push_back(check("error", "agent-runnerd",
                            "its doctor ended with status " + std::to_string(code) + " and said nothing useful",
