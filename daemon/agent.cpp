@@ -286,6 +286,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   co_await session_->stop();
   session_.reset();
   terminal_.reset();
+  place_.reset();
   ending_ = false;
   changed_.notify_all();
   // An end that was asked for keeps its reason; how the process took it is in the event.

@@ -170,6 +170,7 @@ class Agent final : private DeliveryHost {
   bool provider_ready_ = false;
   bool adopted_ = false;        ///< the process ran before this daemon did, and has not been heard of yet
   std::uint64_t decision_ = 0;  ///< number of the last action; what an earlier one left for later is void
+  DescriptorBudget::Place place_{};  ///< from its start until it is ready, or has ended
   bool launching_ = false;      ///< from the decision on; what was before it is cleared away first
   adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
   bool quit_refused_ = false;

@@ -105,6 +105,11 @@ awaitable<void> Agent::launch() {
       agent.changed_.notify_all();
     }
   } done{*this};
+  auto place = services_.descriptors.take();
+  if (!place) {
+    launch_failed(place.error());
+    co_return;
+  }
   // Of a start whose answer was lost, something may run.
   auto const cleared = co_await clear_away();
   if (!cleared) {
@@ -173,6 +178,7 @@ awaitable<void> Agent::launch() {
   services_.events.append(spec_.id, "agent.launched",
                           {{"pid", record_.pid}, {"resumed", plan->resumes}, {"sessionId", record_.session_id}});
   (void)apply(AgentInput::launched, plan->resumes ? "started, session resumed" : "started");
+  place_ = std::move(*place);
   open_session(std::move(*terminal), false);
 }
 

@@ -108,6 +108,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
 }
 
 void Agent::on_ready(adapters::Ready const& ready) {
+  place_.reset();
   provider_ready_ = true;
   if (!ready.session_id.empty()) record_.session_id = ready.session_id;
   if (!ready.transcript.empty()) record_.set_transcript(ready.transcript);
@@ -187,6 +188,8 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
       co_return conflict(
           "wrong_state",
           "agent " + spec_.id + " has messages waiting, which would wake it at once; see " + "`agent-runner ps`");
+    if (!is_end && is_at_rest(state_))
+      if (auto room = services_.descriptors.check(); !room) co_return room.error();
     if (action == "restart" || action == "resume") {
       policy_.forget();
       record_.exits.clear();

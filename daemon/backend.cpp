@@ -65,6 +65,7 @@ awaitable<Result<json>> DaemonBackend::info() {
                {"tmuxSocket", services_.paths.tmux_socket().string()},
                {"relay", {{"kind", services_.bus.name()}, {"transport", services_.bus.transport_state()}}},
                {"agents", std::move(counts)},
+               {"descriptors", services_.descriptors.shown()},
                {"lastEvent", services_.events.last()},
                {"ready", open_}};
   co_return ok(std::move(info));

@@ -144,7 +144,7 @@ class Daemon final : public Program {
     deliveries_changed_.emplace(executor);
     services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *host_,
                                *deliveries_changed_, files_, launches_, adapters_, executable_dir(), share_dir(),
-                               brake_, instance_id,
+                               brake_, descriptors_, instance_id,
                                [this] { return server_ ? static_cast<int>(server_->port()) : 0; },
                                on_death_of("watch over the agents' memory")});
     supervisor_.emplace(*services_);
@@ -164,6 +164,9 @@ class Daemon final : public Program {
     server_config.agents_socket = paths_.agents_socket();
     server_config.tcp = config_.tcp;
     server_config.port = port;
+    if (auto const has = descriptors_of(::getpid()))
+      server_config.limits.connections =
+          DescriptorBudget::connections(has->limit, server_config.limits.connections);
     server_config.on_death = on_death_of("control server");
     server_ = std::make_unique<control::ControlServer>(executor, *backend_, std::move(server_config));
     auto served = server_->start();
@@ -282,6 +285,8 @@ class Daemon final : public Program {
   std::unique_ptr<adapters::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
   FleetBrake brake_;
+  DescriptorBudget descriptors_{[] { return descriptors_of(::getpid()); },
+                                [this] { return host_ ? host_->descriptors() : std::nullopt; }};
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
   std::optional<DaemonBackend> backend_;

@@ -1,4 +1,5 @@
 // agent-runnerd: the daemon's command line. People use `agent-runner`, which starts it.
+#include "base/descriptors.hpp"
 #include "base/kernel.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
@@ -101,6 +102,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (auto given = check_kernel(); !given) return fail(given.error(), ready_fd);
+  raise_descriptor_limit();
   if (auto logging = start_logging(paths->log_file(), config->log_level, foreground); !logging)
     return fail(logging.error(), ready_fd);
   auto const on_ready = [&] {

@@ -1,5 +1,6 @@
 #include "daemon/serve_relay.hpp"
 
+#include "daemon/descriptor_budget.hpp"
 #include "daemon/folder_keeper.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/program.hpp"
@@ -9,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <unistd.h>
 #include <utility>
 
 namespace ar::daemon {
@@ -100,8 +102,11 @@ awaitable<Result<std::unique_ptr<relay::RelayServer>>> serve_relay(relay::Embedd
     if (auto allowed = relay::RelayServer::check_exposure(address.host, tls != nullptr, served.insecure); !allowed)
       co_return allowed.error();
   }
-  auto server = std::make_unique<relay::RelayServer>(co_await net::this_coro::executor, bus,
-                                                     relay::ServerLimits(), std::move(on_death));
+  relay::ServerLimits limits;
+  if (auto const has = descriptors_of(::getpid()))
+    limits.connections = DescriptorBudget::connections(has->limit, limits.connections);
+  auto server =
+      std::make_unique<relay::RelayServer>(co_await net::this_coro::executor, bus, limits, std::move(on_death));
   auto opened = server->open_unix(paths.relay_socket());
   if (opened && !served.listen.empty()) {
     bool const secure = tls != nullptr;

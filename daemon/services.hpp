@@ -6,6 +6,7 @@
 #include "base/worker.hpp"
 #include "daemon/approvals.hpp"
 #include "daemon/config.hpp"
+#include "daemon/descriptor_budget.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/journal.hpp"
 #include "daemon/restart_policy.hpp"
@@ -38,6 +39,7 @@ struct Services {
   std::filesystem::path bin_dir;    ///< agent-runner, agent-runner-hook
   std::filesystem::path share_dir;  ///< plugins/
   FleetBrake& brake;
+  DescriptorBudget& descriptors;
   std::string instance_id;        ///< this start of the daemon
   std::function<int()> tcp_port;  ///< of the control server; 0: none
   TaskGroup::OnDeath on_memory_watch_death{};

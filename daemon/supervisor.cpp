@@ -341,6 +341,7 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
       }
     }
   }
+  if (auto room = services_.descriptors.check(); !room) co_return room.error();
   auto spec = co_await check(body);
   if (!spec) co_return spec.error();
   if (spec->id.empty()) spec->id = free_name(spec->provider);

@@ -2,6 +2,7 @@
 
 #include "adapters/tmux/run_program.hpp"
 #include "adapters/tmux/scope.hpp"
+#include "base/descriptors.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "base/spawn.hpp"
@@ -357,6 +358,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   if (!server_process_ || server_process_->pid() != pid || server_process_->exited()) {
     if (!may_start) co_return gone("another tmux server took over the socket " + options_.socket.string());
     server_process_.emplace(executor_, pid);
+    raise_descriptor_limit(pid);  // an earlier daemon may have started it with less
     ++server_;
     remember_server();
   }

@@ -58,6 +58,7 @@ class TmuxControl {
   void route(std::string const& pane, OutputSink sink);
 
   ServerNumber server() const { return server_; }
+  pid_t server_pid() const { return server_process_ ? server_process_->pid() : 0; }  ///< 0: none yet
   /// "$0": the session of ours, whose name anybody may change.
   std::string const& own_session() const { return own_session_; }
   /// Has the server make its socket again if it has gone.

@@ -1,5 +1,6 @@
 #include "adapters/tmux/launch_file.hpp"
 
+#include "base/descriptors.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 
@@ -16,7 +17,7 @@ namespace ar::adapters {
 
 Result<fs::path> write_launch_file(fs::path const& folder, TerminalSpec const& spec) {
   std::string content = spec.directory.string() + '\0' + std::to_string(spec.mark) + '\0' +
-                        std::to_string(spec.argv.size()) + '\0';
+                        std::to_string(inherited_descriptor_limit()) + '\0' + std::to_string(spec.argv.size()) + '\0';
   for (auto const* words : {&spec.argv, &spec.environment}) {
     for (auto const& word : *words) {
       if (word.find('\0') != std::string::npos)

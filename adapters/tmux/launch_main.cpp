@@ -103,6 +103,15 @@ void put_on(char const* mark) {
   ::setrlimit64(RLIMIT_LOCKS, &limit);
 }
 
+/// tmux's server has a higher limit, which not every program stands.
+void limit_files(char const* soft) {
+  rlimit64 limit{};
+  auto const wanted = std::strtoull(soft, nullptr, 10);
+  if (::getrlimit64(RLIMIT_NOFILE, &limit) != 0 || wanted == 0 || wanted > limit.rlim_max) return;
+  limit.rlim_cur = wanted;
+  ::setrlimit64(RLIMIT_NOFILE, &limit);
+}
+
 /// The interpreter that the file's first line names; empty: it names none.
 void read_interpreter(char const* program, char (&interpreter)[256]) {
   char line[256] = "";
@@ -167,24 +176,25 @@ int main(int argc, char** argv) {
   std::size_t strings = 0;
   for (std::size_t i = 0; i < size; ++i) strings += data[i] == 0;
   auto** const words = static_cast<char**>(std::calloc(strings + 4, sizeof(char*)));
-  if (!words || strings < 4 || data[size - 1] != 0) fail(kCannot, "cannot use %s: not a launch file", argv[1]);
+  if (!words || strings < 5 || data[size - 1] != 0) fail(kCannot, "cannot use %s: not a launch file", argv[1]);
   char* at = data;
   for (std::size_t i = 0; i < strings; ++i) {
     words[i] = at;
     at += std::strlen(at) + 1;
   }
-  // words: directory, mark, count, arguments..., environment...; a null goes between the last two, a TERM to the
-  // end.
-  auto const count = static_cast<std::size_t>(std::atol(words[2]));
-  if (count == 0 || count + 3 > strings) fail(kCannot, "cannot use %s: not a launch file", argv[1]);
+  // words: directory, mark, files, count, arguments..., environment...; a null goes between the last two, a TERM to
+  // the end.
+  auto const count = static_cast<std::size_t>(std::atol(words[3]));
+  if (count == 0 || count + 4 > strings) fail(kCannot, "cannot use %s: not a launch file", argv[1]);
   char const* const directory = words[0];
   put_on(words[1]);
-  char** const arguments = words + 3;
+  limit_files(words[2]);
+  char** const arguments = words + 4;
   char** const environment = arguments + count + 1;
-  std::memmove(environment, arguments + count, (strings - 3 - count) * sizeof(char*));
+  std::memmove(environment, arguments + count, (strings - 4 - count) * sizeof(char*));
   arguments[count] = nullptr;
   char const* const term = std::getenv("TERM");
-  if (term && !value_of(environment, "TERM")) environment[strings - 3 - count] = const_cast<char*>(term - 5);
+  if (term && !value_of(environment, "TERM")) environment[strings - 4 - count] = const_cast<char*>(term - 5);
 
   if (*directory && ::chdir(directory) != 0)
     fail(may_pass(errno) ? kMayPass : kCannot, "cannot enter the directory %s: %s", directory, std::strerror(errno));

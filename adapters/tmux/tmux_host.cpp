@@ -89,6 +89,10 @@ class Host final : public TmuxHost {
   }
 
   void restore_socket() override { control_->restore_socket(); }
+  std::optional<Descriptors> descriptors() const override {
+    auto const server = control_->server_pid();
+    return server > 0 ? descriptors_of(server) : std::nullopt;
+  }
   std::string const& version() const override { return control_->version(); }
 
   awaitable<Result<std::shared_ptr<Terminal>>> start(TerminalSpec spec, OnExit on_exit) override {

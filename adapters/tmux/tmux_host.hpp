@@ -18,9 +18,11 @@
 // - A session name's '.' is '_' in tmux, which reserves the dot; all names here are the callers' own.
 #pragma once
 #include "adapters/terminal.hpp"
+#include "base/descriptors.hpp"
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ar::adapters {
@@ -49,6 +51,8 @@ class TmuxHost : public TerminalHost {
   virtual awaitable<Result<void>> kill_server() = 0;
   /// Has the server make its socket again if somebody has removed it. Agents are not touched.
   virtual void restore_socket() = 0;
+  /// Of its server; nothing: there is none, or it cannot be told.
+  virtual std::optional<Descriptors> descriptors() const = 0;
   /// "3.3a".
   virtual std::string const& version() const = 0;
 };

@@ -44,6 +44,18 @@ json bus_check(json const& info) {
                "agent-runner bus status says where it should be and why it is not");
 }
 
+/// A daemon of few files holds few agents.
+json files_check(json const& files) {
+  constexpr std::int64_t kFew = 1024;
+  auto const limit = number(files, "limit");
+  auto const finding = "the daemon has " + std::to_string(number(files, "open")) + " of " + std::to_string(limit) +
+                       " files open, " + std::to_string(number(files, "reserved")) + " of them kept from agents";
+  if (limit >= kFew) return check("ok", "files", finding);
+  return check("warning", "files", finding,
+               "raise the limit for more agents (ulimit -Hn, or LimitNOFILE= of its service), then agent-runner down, "
+               "agent-runner up");
+}
+
 /// What can only be seen from outside the daemon.
 void own_checks(Context& context, json& checks) {
   auto const paths = context.paths();
@@ -71,6 +83,7 @@ void own_checks(Context& context, json& checks) {
     return;
   }
   checks.push_back(bus_check(*info));
+  if (info->contains("descriptors")) checks.push_back(files_check((*info)["descriptors"]));
   if (auto const version = field(*info, "version"); version != kVersion)
     checks.push_back(check("error", "version", "the daemon is " + version + ", this command is " + kVersion,
                            "agent-runner down, then agent-runner up (agents stay)"));

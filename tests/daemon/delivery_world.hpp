@@ -89,7 +89,7 @@ class World final : public DeliveryHost {
     events_.emplace(io.get_executor(), *journal_);
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
     services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *faulty,
-                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, "instance",
+                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors_, "instance",
                                [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     queue.emplace(*services_, who.agent_id, *this);
@@ -212,6 +212,7 @@ class World final : public DeliveryHost {
   Config config_;
   Paths paths_;
   FleetBrake brake_;
+  DescriptorBudget descriptors_{[] { return std::optional<Descriptors>(); }, [] { return std::optional<Descriptors>(); }};
   NoTerminals terminals_;
   Worker files_;
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const adapters_;

@@ -207,7 +207,7 @@ class World {
     REQUIRE(await(approvals_->load(30)).has_value());
     approvals_->start([](Approval const&) {});
     services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
-                               changed_, files_, files_, adapters_, "/", "/", brake_, "instance", [] { return 0; }});
+                               changed_, files_, files_, adapters_, "/", "/", brake_, descriptors, "instance", [] { return 0; }});
     supervisor_.emplace(*services_);
     REQUIRE(await(supervisor_->take_over()).has_value());
   }
@@ -234,6 +234,11 @@ class World {
     body.update(more);
     auto const spawned = await(supervisor_->spawn(body, ""));
     REQUIRE_MESSAGE(spawned.has_value(), spawned.error().message);
+  }
+  Result<Supervisor::Spawned> try_spawn(json const& more) {
+    json body = {{"cwd", dir_.path().string()}};
+    body.update(more);
+    return await(supervisor_->spawn(body, ""));
   }
   Result<json> act(std::string action, json params = json::object()) {
     return await(agent().act(std::move(action), std::move(params)));
@@ -338,6 +343,8 @@ class World {
   WallTime now() const { return wall_now(); }
 
   Script script;
+  std::optional<Descriptors> open_files{};  ///< of the daemon; nothing: it cannot be told
+  DescriptorBudget descriptors{[this] { return open_files; }, [] { return std::optional<Descriptors>(); }};
   std::optional<FaultyBus> bus;
   ApprovalPolicy approval_policy{};  ///< of the next daemon
 
