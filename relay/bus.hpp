@@ -38,6 +38,19 @@ struct MessageFilter {
 /// none.
 enum class Tried { yes, no };
 
+/// The store in which a bus keeps its messages: it gives them their numbers, and what anybody remembers by such a number
+/// he remembers of this store alone.
+struct BusStore {
+  std::string id{};                  ///< made with the store; empty: the bus has not been reached yet
+  std::string formerly{};            ///< what it is called for as long as its server names no store; empty: nothing
+  std::optional<MessageId> newest{};  ///< the highest number it had given when it was reached, or a later one. Of what is
+                                      ///< remembered with a higher one it knows nothing: it was restored from a copy
+};
+/// Of a call that was begun under one store, and would have reached another.
+inline Error other_store() {
+  return unavailable("other_store", "the bus has another store now, with other messages; ask again");
+}
+
 /// The code of the refusal of a token that was good once, so that nobody replaces it by himself.
 inline constexpr char kRevokedToken[] = "token_revoked";
 
@@ -66,6 +79,11 @@ class Bus {
     json shown = {{"kind", name()}, {"transport", transport_state()}};
     co_return shown;
   }
+  /// Whose numbers these are now. A call that another store would answer than the one that was here when it began fails
+  /// as `other_store`.
+  virtual BusStore const& store() const = 0;
+  /// One listener: told each time the bus has been reached, when `store` is the one reached and before any hint of it.
+  virtual void watch_store(std::function<void()> listener) = 0;
   /// Ends everything the bus does by itself: await it before destroying the bus.
   virtual awaitable<void> stop() = 0;
 

@@ -36,5 +36,7 @@ json to_json(NewMessage const& message);
 json to_json(Identity const& who);
 json to_json(BusLimits const& limits);
 Result<BusLimits> limits_from(json const& value);
+json to_json(BusStore const& store);
+Result<BusStore> store_from(json const& value);
 
 }  // namespace ar::relay

@@ -1,6 +1,8 @@
 // The readers of message_json.hpp.
 #include "relay/message_json.hpp"
 
+#include "relay/message_rules.hpp"
+
 #include <limits>
 
 namespace ar::relay {
@@ -294,6 +296,17 @@ Result<BusLimits> limits_from(json const& value) {
   limits.retention = milliseconds(in.integer("retentionMs", 1, 1, kMost));
   if (auto error = in.finish()) return *error;
   return limits;
+}
+
+json to_json(BusStore const& store) { return {{"id", store.id}, {"newest", store.newest.value_or(0)}}; }
+
+Result<BusStore> store_from(json const& value) {
+  Reader in(value);
+  BusStore store;
+  store.id = in.text("id");
+  store.newest = in.maybe_number("newest");
+  if (auto const good = check_word("id", store.id, kMaxNameBytes); !good) return good.error();
+  return in.done(std::move(store));
 }
 
 }  // namespace ar::relay

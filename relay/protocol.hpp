@@ -5,5 +5,7 @@
 namespace ar::relay {
 
 inline constexpr int kProtocol = 1;
+/// Which store a request means; another one does not answer it (other_store).
+inline constexpr char kStoreHeader[] = "relay-store";
 
 }  // namespace ar::relay

@@ -19,6 +19,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -95,14 +96,20 @@ struct Passage {
 
 class Implementation final : public EmbeddedBus {
  public:
-  Implementation(Executor executor, BusLimits limits, fs::path folder, std::unique_ptr<Database> database)
-      : core_{limits, std::move(folder), {}, std::move(database)}, due_changed_(executor), tasks_(executor, "relay") {
+  Implementation(Executor executor, BusLimits limits, fs::path folder, BusStore store,
+                 std::unique_ptr<Database> database)
+      : core_{limits, std::move(folder), {}, std::move(database)},
+        store_(std::move(store)),
+        due_changed_(executor),
+        tasks_(executor, "relay") {
     tasks_.spawn("due", watch_due());
   }
 
   std::string_view name() const override { return "embedded"; }
   BusLimits const& limits() const override { return core_.limits; }
   std::string transport_state() const override { return "connected"; }
+  BusStore const& store() const override { return store_; }
+  void watch_store(std::function<void()>) override {}  // it has been reached, and no other will be
   awaitable<void> stop() override { return tasks_.stop(); }
   awaitable<json> status() override {
     Job<json> job = [](Core& core) {
@@ -112,7 +119,10 @@ class Implementation final : public EmbeddedBus {
       return ok(std::move(counts));
     };
     auto const counts = co_await call<json>(std::move(job));
-    json shown = {{"kind", "embedded"}, {"transport", "connected"}, {"since", to_iso8601(opened_at_)}};
+    json shown = {{"kind", "embedded"},
+                  {"transport", "connected"},
+                  {"since", to_iso8601(opened_at_)},
+                  {"store", store_.id}};
     if (counts)
       shown["messages"] = *counts;
     else
@@ -371,6 +381,8 @@ class Implementation final : public EmbeddedBus {
       storage_.clear();
       spdlog::info("relay: clean-up works again");
     }
+    for (auto const* changes : {&passage->due, &passage->changes})
+      for (auto const& message : changes->messages) store_.newest = std::max(*store_.newest, message.id);
     subscribers_->announce(passage->due);
     subscribers_->announce(passage->changes);
     if (passage->wrote) {
@@ -398,6 +410,7 @@ class Implementation final : public EmbeddedBus {
   }
 
   Core core_;  // outlives the worker, whose destructor finishes every job
+  BusStore store_;
   std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
   std::function<void(PresenceChange const&)> presence_listener_{};
   std::function<void(std::vector<std::string> const&)> revocation_listener_{};
@@ -420,14 +433,14 @@ Result<std::unique_ptr<EmbeddedBus>> EmbeddedBus::open(Executor executor, fs::pa
   auto database = Database::open(file, embedded::migrations(), true);
   if (!database) return database.error();
   auto const folder = file.parent_path() / "attachments";
-  auto const prepared = guarded([&]() -> Result<void> {
+  auto store = guarded([&]() -> Result<BusStore> {
     embedded::shorten_leases(**database, limits, BusTime().now());
     embedded::sweep_folder(**database, folder);
-    return {};
+    return embedded::store(**database);
   });
-  if (!prepared) return prepared.error();
+  if (!store) return store.error();
   std::unique_ptr<EmbeddedBus> bus =
-      std::make_unique<Implementation>(std::move(executor), limits, folder, std::move(*database));
+      std::make_unique<Implementation>(std::move(executor), limits, folder, std::move(*store), std::move(*database));
   return bus;
 }
 

@@ -157,6 +157,15 @@ Result<Sent> send(Database& db, BusLimits const& limits, Moment now, NewMessage 
   return sent;
 }
 
+BusStore store(Database& db) {
+  BusStore store;
+  Query name(db, "SELECT id FROM store");
+  if (name.step()) store.id = name.text(0);
+  Query last(db, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'");  // also of those that are deleted
+  store.newest = last.step() ? last.integer(0) : 0;
+  return store;
+}
+
 Result<Message> message(Database& db, MessageId id) {
   auto found = load_message(db, id);
   if (found.id == 0) return unknown_message(id);

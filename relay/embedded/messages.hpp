@@ -16,6 +16,8 @@ struct Changes {
   std::vector<Command> commands{};
 };
 
+/// Its name, and how far its numbers go.
+BusStore store(Database& db);
 Result<Sent> send(Database& db, BusLimits const& limits, Moment now, NewMessage const& message, Changes& changes);
 Result<Message> message(Database& db, MessageId id);
 Result<std::vector<Message>> messages(Database& db, MessageFilter const& filter);

@@ -173,7 +173,13 @@ ALTER TABLE tokens DROP COLUMN replaced_by;
 CREATE INDEX tokens_family ON tokens(family);
 )sql";
 
-constexpr char const* kMigrations[] = {kFirst, kAges, kTokenFamilies};
+// The name of this store: message numbers are its own. A copy of the file has it as well.
+constexpr char kStoreName[] = R"sql(
+CREATE TABLE store(id TEXT NOT NULL) STRICT;
+INSERT INTO store(id) VALUES(lower(hex(randomblob(16))));
+)sql";
+
+constexpr char const* kMigrations[] = {kFirst, kAges, kTokenFamilies, kStoreName};
 
 }  // namespace
 

@@ -42,7 +42,14 @@ Core::Core(Executor executor, NatsOptions nats_options, BusLimits bus_limits)
           [this] { presence.clear(); }),
       due_changed(io),
       tidying(io),
-      tasks(io, "nats") {}
+      tasks(io, "nats") {
+  message_feed.on_found([this](std::string const& created, std::optional<std::uint64_t> last) {
+    numbering.id = "nats-" + created;
+    numbering.newest.reset();
+    if (last) numbering.newest = static_cast<MessageId>(*last);
+    if (store_listener) store_listener();
+  });
+}
 
 void Core::take_command(FeedItem const& item) {
   auto const nonce = names.key(Store::commands, item.subject);

@@ -24,6 +24,8 @@ struct Core {
   BusLimits const limits;
   Names const names;
   BusTime time{};
+  BusStore numbering{};  ///< the stream of messages, which numbers them
+  std::function<void()> store_listener{};
   JetStream js;
   std::shared_ptr<embedded::Subscribers> subscribers = std::make_shared<embedded::Subscribers>();
   bool replaying = true;  ///< what is heard is history, worth no hint

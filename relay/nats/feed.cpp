@@ -65,11 +65,14 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
   if (!info) co_return info.error();
   auto const created = text_at(*info, "created");
   auto const last = static_cast<std::uint64_t>(integer_at(object_at(*info, "state"), "last_seq"));
-  if ((!created_.empty() && created != created_) || last < applied_) {
+  bool const another = (!created_.empty() && created != created_) || last < applied_;
+  created_ = created;
+  bool const replicated = integer_at(object_at(*info, "config"), "num_replicas", 1) > 1;
+  if (found_) found_(created, replicated ? std::nullopt : std::optional(last));
+  if (another) {
     applied_ = 0;
     start_over_();
   }
-  created_ = created;
   gap_ = false;
   delivered_ = 0;
   listener_ = number;

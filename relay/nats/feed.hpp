@@ -30,6 +30,10 @@ class Feed {
   void rewind();
   /// Has heard nothing for too long, or has seen a gap: to be started anew.
   bool is_broken() const;
+  /// Told at each start which stream it is, by its creation, and how far that goes; before anything of it is taken. A new
+  /// leader of a cluster may not have all of it yet: then nobody knows how far.
+  using Found = std::function<void(std::string const& created, std::optional<std::uint64_t> last)>;
+  void on_found(Found found) { found_ = std::move(found); }
   /// Called when it has become so by what it heard; silence calls nobody.
   void on_broken(std::function<void()> alarm) { alarm_ = std::move(alarm); }
 
@@ -49,6 +53,7 @@ class Feed {
   std::string stream_;
   std::function<void(FeedItem const&)> take_;
   std::function<void()> start_over_, alarm_{};
+  Found found_{};
   std::shared_ptr<Connection> connection_;
   std::string consumer_, created_;
   std::uint64_t listener_ = 0, applied_ = 0, delivered_ = 0;

@@ -211,6 +211,7 @@ awaitable<void> Link::run() {
       problem_ = {};
       changed_.notify_all();
       core_.due_changed.notify_all();
+      if (core_.store_listener) core_.store_listener();  // what it asks now is answered
       co_await tell_statuses();
       co_await stay();
       failed(nats_away("the connection to NATS was lost, and is made anew: " +

@@ -19,6 +19,8 @@ class Implementation final : public NatsBus {
   std::string_view name() const override { return "nats"; }
   BusLimits const& limits() const override { return core_.limits; }
   std::string transport_state() const override { return link_.state(); }
+  BusStore const& store() const override { return core_.numbering; }
+  void watch_store(std::function<void()> listener) override { core_.store_listener = std::move(listener); }
   awaitable<Result<void>> ready() override { return link_.ready(); }
   awaitable<void> stop() override {
     co_await core_.tasks.stop();
@@ -140,6 +142,7 @@ class Implementation final : public NatsBus {
     auto out = link_.describe();
     out["kind"] = name();
     out["prefix"] = core_.options.prefix;
+    out["store"] = core_.numbering.id;
     out["clockAheadMs"] = core_.time.ahead().count();
     out["messagesInMemory"] = core_.messages.size();
     out["streams"] = json::array();
@@ -180,8 +183,10 @@ class Implementation final : public NatsBus {
  private:
   template <class T>
   awaitable<Result<T>> call(awaitable<Result<T>> job) {
+    auto const meant = core_.numbering.id;
     auto const there = co_await link_.ready();
     if (!there) co_return there.error();
+    if (!meant.empty() && meant != core_.numbering.id) co_return other_store();
     co_return co_await std::move(job);
   }
 

@@ -1,5 +1,7 @@
 #include "relay/remote/calls.hpp"
 
+#include "relay/protocol.hpp"
+
 namespace ar::relay::remote {
 namespace {
 
@@ -57,8 +59,11 @@ awaitable<Result<json>> Calls::object(http::Call call, bool writes) {
 }
 
 awaitable<Result<std::string>> Calls::bytes(http::Call call, bool writes) {
+  auto const meant = store_.id;
   if (auto const there = co_await wait_for_relay(); !there) co_return there.error();
+  if (!meant.empty() && meant != store_.id) co_return other_store();
   call.headers.push_back(authorization());
+  if (store_.id != store_.formerly) call.headers.push_back({kStoreHeader, store_.id});
   call.patience = config_.times.call;
   auto answer = co_await caller_.call(std::move(call));
   if (!answer) {
@@ -81,6 +86,7 @@ awaitable<Result<void>> Calls::wait_for_relay() {
 Error Calls::told_apart(Error error) {
   if (error.kind == ErrorKind::timeout)
     return unavailable("relay_silent", "the relay has not answered in time: " + error.message);
+  if (error.code == other_store().code) link_.cut("the relay answers with another store than it said");
   if (!is_refused_token(error)) return error;
   link_.refuse_token(error);
   // Nothing has been decided about what was asked: it may be asked again with the next token.

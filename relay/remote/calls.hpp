@@ -1,5 +1,6 @@
 // The relay's HTTP routes as calls: JSON in and out, with the token, and with every way to fail told apart. A call
-// waits a little for a relay that is away, and tells the link when its token is refused.
+// waits a little for a relay that is away, tells the link when its token is refused, and means the store that was there
+// when it began.
 #pragma once
 #include "base/http/caller.hpp"
 #include "base/json.hpp"
@@ -12,8 +13,8 @@ namespace ar::relay::remote {
 
 class Calls {
  public:
-  Calls(http::Caller& caller, Link& link, RemoteConfig const& config, std::string const& token)
-      : caller_(caller), link_(link), config_(config), token_(token) {}
+  Calls(http::Caller& caller, Link& link, RemoteConfig const& config, std::string const& token, BusStore const& store)
+      : caller_(caller), link_(link), config_(config), token_(token), store_(store) {}
 
   awaitable<Result<json>> get(std::string target);
   /// A POST that changes nothing: what is asked does not fit into a target.
@@ -39,6 +40,7 @@ class Calls {
   Link& link_;
   RemoteConfig const& config_;
   std::string const& token_;  ///< the present one
+  BusStore const& store_;     ///< as the link knows it
   StorageFault storage_;
 };
 

@@ -25,6 +25,8 @@ class Hints {
   awaitable<bool> catch_up(Bus& bus);
 
   MessageId last_seen() const { return last_seen_; }
+  /// The store is another one.
+  void forget_last_seen() { last_seen_ = 0; }
   std::int64_t count() const { return count_; }
 
  private:

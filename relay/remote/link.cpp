@@ -67,6 +67,10 @@ void Link::refuse_token(Error error) {
   if (socket_) socket_->cut("its token is refused");
 }
 
+void Link::cut(std::string const& why) {
+  if (socket_) socket_->cut(why);
+}
+
 void Link::start_again() {
   again_ = true;
   if (socket_) socket_->cut("there is a new token");

@@ -42,6 +42,8 @@ class Link {
   bool say(json const& frame);
   /// The token is no good: nothing is tried until it has changed.
   void refuse_token(Error error);
+  /// Ends the connection under way; another one follows as after any loss.
+  void cut(std::string const& why);
   /// There is a new token: connect again, at once.
   void start_again();
   /// Something went wrong beside the link: for the status and the log.

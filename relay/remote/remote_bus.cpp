@@ -51,7 +51,7 @@ class Implementation final : public RemoteBus {
         caller_(executor, std::move(endpoint), std::move(tls)),
         token_(executor, config_.token_file, config_.random, token_actions()),
         link_(executor, caller_, config_.times, config_.random, link_events()),
-        calls_(caller_, link_, config_, token_.secret()),
+        calls_(caller_, link_, config_, token_.secret(), store_),
         agents_(config_),
         changed_(executor),
         tasks_(executor, "remote relay") {
@@ -70,6 +70,8 @@ class Implementation final : public RemoteBus {
   std::string_view name() const override { return "remote"; }
   BusLimits const& limits() const override { return limits_; }
   std::string transport_state() const override { return std::string(remote::to_string(link_.state())); }
+  BusStore const& store() const override { return store_; }
+  void watch_store(std::function<void()> listener) override { store_listener_ = std::move(listener); }
   awaitable<bool> reach(Clock::duration patience) override { return link_.reach(patience); }
   awaitable<void> stop() override { return tasks_.stop(); }
 
@@ -77,6 +79,7 @@ class Implementation final : public RemoteBus {
     json shown = {{"kind", "remote"},
                   {"transport", transport_state()},
                   {"url", config_.url},
+                  {"store", store_.id},
                   {"since", to_iso8601(link_.since())},
                   {"instanceId", config_.instance_id},
                   {"connections", link_.connections()},
@@ -337,7 +340,27 @@ class Implementation final : public RemoteBus {
     return frames;
   }
 
+  void take_store(json const& welcome) {
+    BusStore store;
+    if (auto const said = welcome.find("store"); said != welcome.end()) {
+      auto named = store_from(*said);
+      if (named)
+        store = std::move(*named);
+      else
+        link_.note("store", named.error());
+    }
+    store.formerly = config_.url;
+    if (store.id.empty()) store.id = store.formerly;  // a relay from before stores had names
+    if (store.id != store_.id && store_.id != store_.formerly) {
+      claims_.clear();
+      hints_.forget_last_seen();
+    }
+    store_ = std::move(store);
+    if (store_listener_) store_listener_();
+  }
+
   void take_welcome(json const& welcome) {
+    take_store(welcome);
     if (auto const said = welcome.find("limits"); said != welcome.end())
       if (auto const limits = limits_from(*said)) limits_ = *limits;
     auto const time = welcome.find("serverTime");
@@ -435,6 +458,8 @@ class Implementation final : public RemoteBus {
   BusLimits limits_;
   http::Caller caller_;
   remote::OwnToken token_;
+  BusStore store_;  ///< as the relay's newest welcome says
+  std::function<void()> store_listener_;
   remote::Link link_;
   remote::Calls calls_;
   remote::Agents agents_;

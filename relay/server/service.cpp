@@ -1,6 +1,7 @@
 #include "relay/server/service.hpp"
 
 #include "base/ids.hpp"
+#include "relay/protocol.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -57,6 +58,8 @@ Result<Service::Admitted> Service::check(Request const& head, Response& refusal)
   if (auto const there = router_.check(head, *match, refusal); !there) return there.error();
   auto query = router_.query(*match);
   if (!query) return query.error();
+  // By the numbers of another store, the wrong message would be claimed, read or answered.
+  if (auto const meant = head.header(kStoreHeader); meant && *meant != bus_.store().id) return other_store();
   if (is_number(match->parameter)) {
     auto const number = http::parse_number(match->argument);
     std::string const field(match->parameter.substr(1, match->parameter.size() - 2));

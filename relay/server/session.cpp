@@ -132,7 +132,8 @@ awaitable<Result<void>> Session::hello(json const& frame) {
                   {"protocol", kProtocol},
                   {"heartbeatIntervalMs", 30'000},
                   {"serverTime", to_iso8601(wall_now())},
-                  {"limits", to_json(sessions_.bus_.limits())}};
+                  {"limits", to_json(sessions_.bus_.limits())},
+                  {"store", to_json(sessions_.bus_.store())}};
   auto const agent_id = text_at(frame, "agentId");
   if (agent_id.empty()) {
     say(welcome);

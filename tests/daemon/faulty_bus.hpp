@@ -2,6 +2,7 @@
 #pragma once
 #include "relay/bus.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -10,109 +11,117 @@ namespace ar::test {
 
 class FaultyBus final : public relay::Bus {
  public:
-  explicit FaultyBus(relay::Bus& real) : real_(real) {}
+  explicit FaultyBus(relay::Bus& real) : real_(&real) {}
 
   std::map<std::string, Error> faults{};   ///< by the name of the call
   std::map<std::string, int> calls{};      ///< made so far, of those that can fail
   std::map<std::string, WallTime> last{};  ///< the newest of them
   int asked = 0;                           ///< how many of those it has not answered yet
 
-  std::string_view name() const override { return real_.name(); }
-  relay::BusLimits const& limits() const override { return real_.limits(); }
-  std::string transport_state() const override { return real_.transport_state(); }
-  awaitable<void> stop() override { return real_.stop(); }
+  /// The bus is reached again, and is this one now.
+  void become(relay::Bus& other) {
+    real_ = &other;
+    if (store_listener_) store_listener_();
+  }
+
+  std::string_view name() const override { return real_->name(); }
+  relay::BusLimits const& limits() const override { return real_->limits(); }
+  std::string transport_state() const override { return real_->transport_state(); }
+  relay::BusStore const& store() const override { return real_->store(); }
+  void watch_store(std::function<void()> listener) override { store_listener_ = std::move(listener); }
+  awaitable<void> stop() override { return real_->stop(); }
 
   // What a test may have fail.
   awaitable<Result<void>> register_agent(relay::Presence p) override {
-    return through("register_agent", real_.register_agent(std::move(p)));
+    return through("register_agent", real_->register_agent(std::move(p)));
   }
   awaitable<Result<void>> publish_status(std::string id, std::string status, bool ready, json meta) override {
-    return through("publish_status", real_.publish_status(std::move(id), std::move(status), ready, std::move(meta)));
+    return through("publish_status", real_->publish_status(std::move(id), std::move(status), ready, std::move(meta)));
   }
   awaitable<Result<void>> heartbeat(std::string id, json meta) override {
-    return through("heartbeat", real_.heartbeat(std::move(id), std::move(meta)));
+    return through("heartbeat", real_->heartbeat(std::move(id), std::move(meta)));
   }
   awaitable<Result<void>> remove_agent(std::string id) override {
-    return through("remove_agent", real_.remove_agent(std::move(id)));
+    return through("remove_agent", real_->remove_agent(std::move(id)));
   }
   awaitable<Result<relay::IssuedToken>> renew_token(std::string token) override {
-    return through("renew_token", real_.renew_token(std::move(token)));
+    return through("renew_token", real_->renew_token(std::move(token)));
   }
   awaitable<Result<std::vector<relay::Message>>> unread(relay::Identity who, int limit,
                                                         relay::MessageId after) override {
-    return through("unread", real_.unread(std::move(who), limit, after));
+    return through("unread", real_->unread(std::move(who), limit, after));
   }
 
   awaitable<Result<relay::Sent>> send(relay::NewMessage m) override {
-    return through("send", real_.send(std::move(m)));
+    return through("send", real_->send(std::move(m)));
   }
-  awaitable<Result<relay::Message>> message(relay::MessageId id) override { return real_.message(id); }
+  awaitable<Result<relay::Message>> message(relay::MessageId id) override { return real_->message(id); }
   awaitable<Result<std::vector<relay::Message>>> messages(relay::MessageFilter f) override {
-    return real_.messages(std::move(f));
+    return real_->messages(std::move(f));
   }
   awaitable<Result<void>> mark_read(relay::MessageId id, std::string agent) override {
-    return through("mark_read", real_.mark_read(id, std::move(agent)));
+    return through("mark_read", real_->mark_read(id, std::move(agent)));
   }
   awaitable<Result<void>> react(relay::MessageId id, std::string by, std::string word) override {
-    return real_.react(id, std::move(by), std::move(word));
+    return real_->react(id, std::move(by), std::move(word));
   }
   awaitable<Result<std::vector<relay::Reaction>>> reactions(relay::MessageId id) override {
-    return real_.reactions(id);
+    return real_->reactions(id);
   }
   awaitable<Result<std::vector<relay::Message>>> reply_obligations(std::string agent) override {
-    return through("reply_obligations", real_.reply_obligations(std::move(agent)));
+    return through("reply_obligations", real_->reply_obligations(std::move(agent)));
   }
   awaitable<Result<void>> waive_reply(relay::MessageId id, std::string agent) override {
-    return real_.waive_reply(id, std::move(agent));
+    return real_->waive_reply(id, std::move(agent));
   }
   awaitable<Result<relay::Claim>> claim(relay::MessageId id, std::string agent) override {
-    return through("claim", real_.claim(id, std::move(agent)));
+    return through("claim", real_->claim(id, std::move(agent)));
   }
   awaitable<Result<relay::Claim>> renew(relay::MessageId id, std::string token) override {
-    return through("renew", real_.renew(id, std::move(token)));
+    return through("renew", real_->renew(id, std::move(token)));
   }
   awaitable<Result<void>> release(relay::MessageId id, std::string token, milliseconds delay,
                                   relay::Tried tried) override {
-    return through("release", real_.release(id, std::move(token), delay, tried));
+    return through("release", real_->release(id, std::move(token), delay, tried));
   }
   awaitable<Result<void>> finish(relay::MessageId id, std::string token) override {
-    return through("finish", real_.finish(id, std::move(token)));
+    return through("finish", real_->finish(id, std::move(token)));
   }
-  awaitable<Result<std::vector<relay::DeadLetter>>> dead_letters() override { return real_.dead_letters(); }
-  awaitable<Result<void>> requeue(relay::MessageId id) override { return real_.requeue(id); }
-  awaitable<Result<relay::Task>> task(std::int64_t id) override { return real_.task(id); }
+  awaitable<Result<std::vector<relay::DeadLetter>>> dead_letters() override { return real_->dead_letters(); }
+  awaitable<Result<void>> requeue(relay::MessageId id) override { return real_->requeue(id); }
+  awaitable<Result<relay::Task>> task(std::int64_t id) override { return real_->task(id); }
   awaitable<Result<relay::Task>> set_task(relay::Task task) override {
-    return through("set_task", real_.set_task(std::move(task)));
+    return through("set_task", real_->set_task(std::move(task)));
   }
   awaitable<Result<relay::Command>> send_command(std::string type, std::string target, json params,
                                                  std::optional<milliseconds> expires) override {
-    return real_.send_command(std::move(type), std::move(target), std::move(params), expires);
+    return real_->send_command(std::move(type), std::move(target), std::move(params), expires);
   }
-  awaitable<Result<relay::Command>> command(std::int64_t id) override { return real_.command(id); }
+  awaitable<Result<relay::Command>> command(std::int64_t id) override { return real_->command(id); }
   awaitable<Result<std::vector<relay::Command>>> commands_for(std::vector<std::string> targets) override {
-    return through("commands_for", real_.commands_for(std::move(targets)));
+    return through("commands_for", real_->commands_for(std::move(targets)));
   }
   awaitable<Result<relay::Command>> update_command(std::int64_t id, relay::CommandStatus s, json detail) override {
-    return real_.update_command(id, s, std::move(detail));
+    return real_->update_command(id, s, std::move(detail));
   }
-  awaitable<Result<std::vector<relay::Presence>>> agents() override { return real_.agents(); }
+  awaitable<Result<std::vector<relay::Presence>>> agents() override { return real_->agents(); }
   awaitable<Result<relay::IssuedToken>> issue_token(std::string profile, relay::TokenScope scope,
                                                     std::optional<milliseconds> lifetime) override {
-    return real_.issue_token(std::move(profile), std::move(scope), lifetime);
+    return real_->issue_token(std::move(profile), std::move(scope), lifetime);
   }
   awaitable<Result<relay::TokenInfo>> check_token(std::string token) override {
-    return real_.check_token(std::move(token));
+    return real_->check_token(std::move(token));
   }
-  awaitable<Result<void>> revoke_token(std::string jti) override { return real_.revoke_token(std::move(jti)); }
+  awaitable<Result<void>> revoke_token(std::string jti) override { return real_->revoke_token(std::move(jti)); }
   awaitable<Result<relay::Attachment>> put_attachment(std::string name, std::string type, std::string bytes) override {
-    return real_.put_attachment(std::move(name), std::move(type), std::move(bytes));
+    return real_->put_attachment(std::move(name), std::move(type), std::move(bytes));
   }
   awaitable<Result<std::string>> attachment_bytes(std::string id) override {
-    return through("attachment_bytes", real_.attachment_bytes(std::move(id)));
+    return through("attachment_bytes", real_->attachment_bytes(std::move(id)));
   }
   std::unique_ptr<relay::Subscription> subscribe(relay::Identity who, std::string runner,
                                                  relay::BusHints hints) override {
-    return real_.subscribe(std::move(who), std::move(runner), std::move(hints));
+    return real_->subscribe(std::move(who), std::move(runner), std::move(hints));
   }
 
  private:
@@ -128,7 +137,8 @@ class FaultyBus final : public relay::Bus {
     if (auto const fault = faults.find(call); fault != faults.end()) co_return fault->second;
     co_return co_await std::move(real);
   }
-  relay::Bus& real_;
+  relay::Bus* real_;
+  std::function<void()> store_listener_{};
 };
 
 }  // namespace ar::test

@@ -17,6 +17,11 @@ class EmbeddedFactory : public BusFactory {
     close();
     open();
   }
+  void replace_store() override {
+    close();
+    std::filesystem::remove_all(folder_.path() / "relay");
+    open();
+  }
   void advance(milliseconds by) override { ar::test::advance(io_, clock_, by); }
 
  private:

@@ -20,6 +20,11 @@ class RemoteFactory : public BusFactory {
     close();
     open();
   }
+  void replace_store() override {
+    close();
+    std::filesystem::remove_all(folder_.path() / "relay");
+    open();
+  }
   void advance(milliseconds by) override { ar::test::advance(io_, clock_, by); }
   void settle() override {
     bool reached = false;

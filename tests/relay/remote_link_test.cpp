@@ -4,6 +4,7 @@
 #include "base/http/websocket.hpp"
 #include "base/json.hpp"
 #include "base/paths.hpp"
+#include "relay/protocol.hpp"
 #include "relay/reconnect.hpp"
 #include "relay/remote/remote_bus.hpp"
 #include "support/log_lines.hpp"
@@ -173,6 +174,56 @@ TEST_CASE("ARelayOfAnotherProtocolIsRefusedWithBothVersions") {
     return state == "connected";
   });
   CHECK(relay.status()["connections"] == 1);
+}
+
+TEST_CASE("ARelayThatAnswersWithAnotherStoreIsGreetedAnew") {
+  FakeRelay relay;
+  relay.welcome["store"] = {{"id", "first"}, {"newest", 7}};
+  relay.await_state([](std::string const& state) { return state == "connected"; });
+  CHECK(relay.bus->store().id == "first");
+  CHECK(relay.bus->store().newest == 7);
+  std::vector<std::string> told;
+  relay.bus->watch_store([&] { told.push_back(relay.bus->store().id); });
+  relay.answer = [&](http::Request const& request) {
+    auto const meant = request.header(kStoreHeader);
+    if (!meant || *meant != relay.welcome["store"]["id"].get<std::string>()) return http::problem(other_store());
+    return http::json_response(json::object());
+  };
+  auto const mark = [&] {
+    std::string code;
+    ar::test::run(relay.io, [&]() -> awaitable<void> {
+      auto const done = co_await relay.bus->mark_read(3, "a");
+      if (!done) code = done.error().code;
+    });
+    return code;
+  };
+  CHECK(mark().empty());
+  // Its machine was set up anew before our connection has noticed.
+  relay.welcome["store"] = {{"id", "second"}, {"newest", 0}};
+  CHECK(mark() == "other_store");
+  relay.await_state([&](std::string const& state) {
+    if (state == "backoff") ar::test::advance(relay.io, relay.clock, 50ms);
+    return state == "connected" && !told.empty();
+  });
+  CHECK(told == std::vector<std::string>{"second"});
+  CHECK(mark().empty());
+}
+
+TEST_CASE("ARelayThatNamesNoStoreIsOneByItsUrl") {
+  FakeRelay relay;
+  relay.await_state([](std::string const& state) { return state == "connected"; });
+  CHECK(relay.bus->store().id.starts_with("http://127.0.0.1:"));
+  CHECK(relay.bus->store().id == relay.bus->store().formerly);
+  CHECK_FALSE(relay.bus->store().newest.has_value());
+  bool named = false;
+  relay.answer = [&](http::Request const& request) {
+    named = named || request.header(kStoreHeader).has_value();
+    return http::json_response(json::object());
+  };
+  ar::test::run(relay.io, [&]() -> awaitable<void> {
+    CHECK((co_await relay.bus->mark_read(3, "a")).has_value());
+  });
+  CHECK_FALSE(named);
 }
 
 TEST_CASE("ARelayWithoutRoomIsInTheStatusUntilItTakesSomethingAgain") {

@@ -14,6 +14,7 @@ TEST_CASE("FramesTellAndAreTold") {
   auto const welcome = wire.hear();
   CHECK(welcome["type"] == "welcome");
   CHECK(welcome["heartbeatIntervalMs"] == 30'000);
+  CHECK(welcome["store"] == json{{"id", relay.bus->store().id}, {"newest", 0}});
   CHECK(from_iso8601(welcome["serverTime"].get<std::string>()).has_value());
   wire.say(json{{"type", "ping"}});
   CHECK(wire.hear()["type"] == "pong");

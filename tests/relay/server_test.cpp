@@ -1,5 +1,6 @@
 // Who is let in, and to what: routes and rights, revoked tokens, addresses and TLS.
 #include "relay/server/route.hpp"
+#include "relay/protocol.hpp"
 #include "relay/server_lab.hpp"
 
 #include <fstream>
@@ -97,6 +98,30 @@ TEST_CASE("RevokedAndExpiredTokensAreRefusedAtOnceEverywhere") {
   CHECK(Wire(relay, token.token).refusal == "bad_token");
   relay.run([]() -> awaitable<void> { (void)co_await sleep_for(60ms); });
   CHECK(relay.ask("GET", "/api/agents", brief.token) == "bad_token");
+}
+
+TEST_CASE("ARequestThatMeansAnotherStoreIsNotAnswered") {
+  Relay relay;
+  auto const token = relay.issue({"*"}).token;
+  std::string info;
+  CHECK(relay.ask("GET", "/api/info", token, "", &info).empty());
+  auto const store = json::parse(info)["store"]["id"].get<std::string>();
+  CHECK(store == relay.bus->store().id);
+  auto const send = [&](std::string const& meant) {
+    http::Caller caller(relay.io.get_executor(), *http::parse_endpoint(relay.url()), {});
+    http::Call call{.method = "POST", .target = "/api/messages", .body = R"({"from":"x","to":"a","body":"hi"})"};
+    call.headers = {{"Authorization", "Bearer " + token}, {kStoreHeader, meant}};
+    std::string code;
+    relay.run([&]() -> awaitable<void> {
+      auto const got = co_await caller.call(call);
+      code = got ? std::string() : std::string(to_string(got.error().kind)) + " " + got.error().code;
+    });
+    return code;
+  };
+  CHECK(send("another") == "unavailable other_store");
+  CHECK(relay.bus->store().newest == 0);
+  CHECK(send(store).empty());
+  CHECK(relay.bus->store().newest == 1);
 }
 
 TEST_CASE("WithoutTlsOnlyLoopbackIsServed") {

@@ -17,6 +17,7 @@ awaitable<Result<Response>> info(Call& call) {
                        {"protocol", kProtocol},
                        {"serverTime", to_iso8601(wall_now())},
                        {"limits", to_json(call.bus.limits())},
+                       {"store", to_json(call.bus.store())},
                        {"sessions", call.sessions.count()},
                        {"connectedAgents", call.sessions.agents()},
                        {"token", to_json(call.who)}};

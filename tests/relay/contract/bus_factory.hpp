@@ -15,6 +15,8 @@ class BusFactory {
   virtual Bus& bus() = 0;
   /// Closes the bus and opens it again with its state; earlier references and subscriptions are void.
   virtual void restart() = 0;
+  /// The same, but all that it has stored is gone.
+  virtual void replace_store() = 0;
   /// Lets time pass for the bus, and runs what became due on the io thread.
   virtual void advance(milliseconds by) = 0;
   /// Returns when every hint of what has happened so far has been given, where they travel.

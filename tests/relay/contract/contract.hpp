@@ -26,6 +26,7 @@ class Contract {
 
   Bus& bus() { return factory_->bus(); }
   void restart() { factory_->restart(); }
+  void replace_store() { factory_->replace_store(); }
   void advance(milliseconds by) {
     factory_->advance(by);
     factory_->settle();

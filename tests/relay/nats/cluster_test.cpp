@@ -80,6 +80,8 @@ TEST_CASE("ServersOfAClusterDieOneAfterTheOtherAndNothingIsLost") {
   Cluster cluster;
   net::io_context io;
   LiveBus sender(io, cluster.options()), reader(io, cluster.options());
+  std::set<std::string> stores;
+  sender->watch_store([&] { stores.insert(sender->store().id); });
   std::map<MessageId, int> hinted;
   BusHints hints;
   hints.message = [&](Message const& message) { ++hinted[message.id]; };
@@ -113,6 +115,7 @@ TEST_CASE("ServersOfAClusterDieOneAfterTheOtherAndNothingIsLost") {
        hinted.size() < figures.sent.size() && std::chrono::steady_clock::now() < end;)
     reader.run_for(20ms);
   CHECK(hinted.size() == figures.sent.size());
+  CHECK(stores.size() == 1);  // whoever leads it, it is the same
   // Consumers that were placed on dead servers are given up, and not left behind.
   auto const consumers = [&] {
     int most = 0;

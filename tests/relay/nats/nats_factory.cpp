@@ -2,6 +2,8 @@
 // frozen clock (the bus goes by its machine's time here; the server's own time decides nothing of the contract).
 #include "base/ids.hpp"
 #include "relay/contract/bus_factory.hpp"
+#include "relay/nats/jetstream.hpp"
+#include "relay/nats/names.hpp"
 #include "relay/nats/nats_bus.hpp"
 #include "relay/nats/nats_server.hpp"
 #include "support/run.hpp"
@@ -23,6 +25,21 @@ class NatsFactory : public BusFactory {
   Bus& bus() override { return *bus_; }
   void restart() override {
     close();
+    open();
+  }
+  void replace_store() override {
+    close();
+    ar::test::run(io_, [this]() -> awaitable<void> {
+      Worker thread;
+      nats::JetStream js{options_.request_timeout};
+      auto connection = co_await nats::Connection::open(io_.get_executor(), thread, options_, nullptr);
+      REQUIRE(connection.has_value());
+      js.use(*connection);
+      nats::Names const names(options_.prefix);
+      for (auto const store : nats::kStores)
+        REQUIRE((co_await js.api("STREAM.DELETE." + names.stream(store), json::object())).has_value());
+      co_await js.connection()->close();
+    });
     open();
   }
   void advance(milliseconds by) override { ar::test::advance(io_, clock_, by); }
