@@ -45,6 +45,7 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> workspace(std::string) override { return none(); }
   awaitable<Result<json>> send(control::Principal, json) override { return none(); }
   awaitable<Result<json>> messages(control::Principal, control::Page) override { return none(); }
+  Result<void> check_store(std::string const&) const override { return {}; }
   awaitable<Result<json>> message(control::Principal, std::int64_t) override { return none(); }
   awaitable<Result<json>> wait_message(control::Principal, std::int64_t, std::string, milliseconds) override {
     return none();

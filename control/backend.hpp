@@ -73,8 +73,10 @@ class Backend {
   virtual awaitable<Result<json>> messages(Principal who, Page page) = 0;
   /// The message with each delivery's life and times, its reactions and replies.
   virtual awaitable<Result<json>> message(Principal who, std::int64_t id) = 0;
+  /// Error: bus_changed, where the bus has another store now than the one that numbered the message asked about.
+  virtual Result<void> check_store(std::string const& meant) const = 0;
   /// Waits until every present delivery of the message is accepted (or the turn done); then as message(). `until`:
-  /// accepted or done. Error `timeout` at the deadline.
+  /// accepted or done. Errors: `timeout` at the deadline, bus_changed.
   virtual awaitable<Result<json>> wait_message(Principal who, std::int64_t id, std::string until,
                                                milliseconds patience) = 0;
   virtual awaitable<Result<json>> react(Principal who, std::int64_t id, std::string word) = 0;

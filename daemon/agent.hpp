@@ -69,6 +69,7 @@ class Agent final : private DeliveryHost {
   bool has_terminal() const { return terminal_ != nullptr; }
   /// And the commands that are open for it.
   awaitable<Result<void>> fetch_unread();
+  void bus_reached();
 
   json view() const;
   std::int64_t memory_bytes() const;  ///< resident, of its process and all that it started
@@ -97,6 +98,7 @@ class Agent final : private DeliveryHost {
   void work_changed() override { publish(); }
   void turn_changed(std::string reason) override;
   void hold_changed() override;
+  void store_changed() override;
   std::int64_t next_turn_number() override { return ++record_.turns; }
 
   void receive(Mail mail);
@@ -133,12 +135,12 @@ class Agent final : private DeliveryHost {
   awaitable<void> note_exit(adapters::ExitStatus status, std::string pane);
 
   void take_command(relay::Command const& command);
-  awaitable<void> run_command(relay::Command command);
+  awaitable<void> run_command(relay::Command command, std::string store);
   awaitable<Result<json>> carry_out(relay::Command const& command, bool cut_off);
   awaitable<Result<json>> decide(relay::Command const& command);
   awaitable<Result<json>> reconnect();
   awaitable<void> leave_bus();
-  awaitable<bool> tell_command(std::int64_t id, relay::CommandStatus status, json detail);
+  awaitable<bool> tell_command(std::int64_t id, std::string store, relay::CommandStatus status, json detail);
   void join_bus();
   relay::Presence presence() const;
   awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats

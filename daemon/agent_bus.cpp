@@ -114,9 +114,10 @@ awaitable<void> Agent::face_the_bus() {
     else
       left_bus_ = false;
     if (!away && !registered_) {
-      auto const instance = instance_id_;
+      auto const instance = instance_id_, store = services_.bus.store().id;
       auto told = co_await services_.bus.register_agent(presence());
-      registered_ = told && instance == instance_id_;
+      bool const elsewhere = !store.empty() && store != services_.bus.store().id;
+      registered_ = told && instance == instance_id_ && !elsewhere;
       note(told, "register");
       published.clear();
       if (registered_) queue_.look_again();
@@ -404,6 +405,17 @@ void Agent::wanted() {
 void Agent::hold_changed() {
   record_.hold = queue_.provider_hold().stored();
   save();
+  publish();
+}
+
+void Agent::bus_reached() {
+  queue_.store_reached();
+  publish();
+}
+
+void Agent::store_changed() {
+  commands_.clear();
+  registered_ = false;
   publish();
 }
 

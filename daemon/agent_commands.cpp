@@ -35,18 +35,18 @@ constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true, true}
 void Agent::take_command(relay::Command const& command) {
   if (!commands_.insert(command.id).second) return;
   if (commands_.size() > kCommandsKept) commands_.erase(commands_.begin());  // long over
-  tasks_.spawn("command", run_command(command));
+  tasks_.spawn("command", run_command(command, services_.bus.store().id));
 }
 
-awaitable<void> Agent::run_command(relay::Command command) {
+awaitable<void> Agent::run_command(relay::Command command, std::string store) {
   // Of an earlier daemon, which ended in the midst of it.
   bool const cut_off = command.status == relay::CommandStatus::running;
   auto const work_id = std::to_string(command.id);
   work_.start({"command", work_id, command.type});
   publish();
   auto told = cut_off;
-  if (!told) told = co_await tell_command(command.id, relay::CommandStatus::accepted, json::object());
-  if (told && !cut_off) told = co_await tell_command(command.id, relay::CommandStatus::running, json::object());
+  if (!told) told = co_await tell_command(command.id, store, relay::CommandStatus::accepted, json::object());
+  if (told && !cut_off) told = co_await tell_command(command.id, store, relay::CommandStatus::running, json::object());
   if (told) {
     services_.events.append(spec_.id, "command.running", {{"command", command.id}, {"type", command.type}});
     auto const done = co_await carry_out(command, cut_off);
@@ -66,7 +66,7 @@ awaitable<void> Agent::run_command(relay::Command command) {
     services_.events.append(spec_.id, "command.ended",
                             {{"command", command.id}, {"type", command.type}, {"status", to_string(status)}});
     json const outcome = {{done ? "result" : "error", result}};
-    (void)co_await tell_command(command.id, status, outcome);
+    (void)co_await tell_command(command.id, store, status, outcome);
   }
   // Its id stays among those taken: a list of open commands that was asked for before may still name it.
   work_.finish("command", work_id);
@@ -124,9 +124,11 @@ awaitable<void> Agent::leave_bus() {
   }
 }
 
-/// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise).
-awaitable<bool> Agent::tell_command(std::int64_t id, relay::CommandStatus status, json detail) {
+/// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise), or it has another store,
+/// where that number is another command's.
+awaitable<bool> Agent::tell_command(std::int64_t id, std::string store, relay::CommandStatus status, json detail) {
   for (auto wait = kFirstRepeat;; wait = std::min(wait * 2, kLastRepeat)) {
+    if (services_.bus.store().id != store) co_return false;
     auto const told = co_await services_.bus.update_command(id, status, detail);
     if (told || told.error().kind != ErrorKind::unavailable) co_return told.has_value();
     bool const slept = co_await sleep_for(wait);

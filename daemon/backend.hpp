@@ -44,6 +44,7 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<json>> send(control::Principal who, json message) override;
   awaitable<Result<json>> messages(control::Principal who, control::Page page) override;
   awaitable<Result<json>> message(control::Principal who, std::int64_t id) override;
+  Result<void> check_store(std::string const& meant) const override;
   awaitable<Result<json>> wait_message(control::Principal who, std::int64_t id, std::string until,
                                        milliseconds patience) override;
   awaitable<Result<json>> react(control::Principal who, std::int64_t id, std::string word) override;
@@ -82,6 +83,7 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<std::vector<json>>> deliveries_of(std::int64_t message);
   awaitable<Result<std::map<std::int64_t, std::vector<json>>>> deliveries_of(std::vector<std::int64_t> messages);
   awaitable<Result<void>> check_reach(std::string to);
+  awaitable<std::string> of_stores_before(std::int64_t id);
   awaitable<void> note_reading(control::Principal const& who, relay::Message const& message);
   awaitable<bool> reached_elsewhere(std::int64_t id, std::string until);
   int matching_agents(relay::Message const& message) const;

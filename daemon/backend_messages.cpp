@@ -172,6 +172,7 @@ awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
   if (!sent) co_return sent.error();
   json answer = relay::to_json(sent->message);
   answer["repeated"] = sent->repeated;
+  answer["store"] = services_.bus.store().id;
   answer["eventCursor"] = cursor;
   answer["matchingAgents"] = matching_agents(sent->message);
   co_return ok(std::move(answer));
@@ -224,10 +225,11 @@ awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DaemonBackend::deli
     std::int64_t message;
     std::string agent, record;
   };
-  auto query = [messages](Database& db) -> Result<std::vector<Row>> {
+  auto query = [messages, store = services_.store.id()](Database& db) -> Result<std::vector<Row>> {
     std::vector<Row> found;
     for (auto const id : messages) {
-      auto& rows = db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1").bind(id);
+      auto& rows =
+          db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store IN (?2, '')").bind(id, store);
       while (rows.step()) found.push_back({id, rows.text(0), rows.text(1)});
     }
     return found;
@@ -242,7 +244,7 @@ awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DaemonBackend::deli
   }
   // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
   for (auto const& [name, agent] : supervisor_.agents())
-    for (auto const id : messages)
+    for (auto const id : agent->queue().knows_store() ? messages : std::vector<std::int64_t>())
       if (auto const it = agent->queue().open().find(id); it != agent->queue().open().end())
         found[id].insert_or_assign(name, it->second);
   // Work that one agent has is none for the others; they find out when they try to claim it.
@@ -259,7 +261,12 @@ awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DaemonBackend::deli
 
 awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   auto message = co_await visible_message(who, id);
-  if (!message) co_return message.error();
+  if (!message) {
+    auto error = message.error();
+    if (error.code == "unknown_message" && who.kind == Principal::Kind::operator_)
+      error.message += co_await of_stores_before(id);
+    co_return error;
+  }
   json shown = relay::to_json(*message);
   auto deliveries = co_await deliveries_of(id);
   if (!deliveries) co_return deliveries.error();
@@ -296,6 +303,34 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   co_return ok(std::move(shown));
 }
 
+/// Whether a bus that this daemon had before gave that number to a message of its agents.
+awaitable<std::string> DaemonBackend::of_stores_before(std::int64_t id) {
+  using Rows = std::vector<std::pair<std::string, std::string>>;
+  auto query = [id, store = services_.store.id()](Database& db) -> Result<Rows> {
+    Rows found;
+    auto& rows =
+        db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store NOT IN (?2, '')").bind(id, store);
+    while (rows.step()) found.emplace_back(rows.text(0), rows.text(1));
+    return found;
+  };
+  auto const rows = co_await services_.journal.read(std::move(query));
+  std::string text;
+  if (!rows) co_return text;
+  for (auto const& [agent, record] : *rows)
+    if (auto const d = read_row(record, "message " + std::to_string(id) + " at agent " + agent, delivery_from_journal))
+      text += "; a message of that number on a bus before, from " + d->from + ", ended " +
+              std::string(to_string(d->state)) + " at agent " + agent +
+              (d->state == DeliveryState::failed ? ": " + d->reason : std::string());
+  co_return text;
+}
+
+Result<void> DaemonBackend::check_store(std::string const& meant) const {
+  auto const& store = services_.store.id();
+  if (meant.empty() || store.empty() || meant == store) return {};
+  return conflict("bus_changed", "the bus has another store now, and this message was in the one before: what became of it "
+                                 "cannot be told; see `agent-runner events`");
+}
+
 /// What a person has been shown is read. Or it would expire one day as unread, and its sender be told.
 awaitable<void> DaemonBackend::note_reading(Principal const& who, relay::Message const& message) {
   bool const for_them = who.kind == Principal::Kind::operator_ && message.to == kOperator;
@@ -322,7 +357,9 @@ awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t 
   if (!visible) co_return visible.error();
   bool const shared = services_.bus.name() != "embedded";
   auto const deadline = Clock::now() + patience;
+  auto const store = services_.store.id();
   for (;;) {
+    if (auto same = check_store(store); !same) co_return same.error();
     auto deliveries = co_await deliveries_of(id);
     if (!deliveries) co_return deliveries.error();
     auto now = progress(*deliveries, until);

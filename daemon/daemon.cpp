@@ -142,7 +142,9 @@ class Daemon final : public Program {
 
     auto const port = co_await last_port(*journal_, config_);
     deliveries_changed_.emplace(executor);
-    services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *host_,
+    store_.emplace(*bus_, *journal_, *events_);
+    if (auto read = co_await store_->load(); !read) co_return read.error();
+    services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *store_, *host_,
                                *deliveries_changed_, files_, launches_, adapters_, executable_dir(), share_dir(),
                                brake_, descriptors_, instance_id,
                                [this] { return server_ ? static_cast<int>(server_->port()) : 0; },
@@ -281,6 +283,7 @@ class Daemon final : public Program {
   std::unique_ptr<relay::Bus> bus_;
   std::unique_ptr<relay::RelayServer> relay_server_;
   std::optional<EventLog> events_;
+  std::optional<KnownStore> store_;
   std::optional<Approvals> approvals_;
   std::unique_ptr<adapters::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;

@@ -34,6 +34,7 @@ inline constexpr relay::MessageId kInitialPrompt = -1;
 
 struct Delivery {
   relay::MessageId message = 0;
+  std::string store{};  ///< whose number that is; empty: of none, or nobody could tell yet. Not in the record
   DeliveryState state = DeliveryState::queued;
   std::string nonce{};
   std::string held{};                                     ///< queued: why it is not handed now

@@ -23,6 +23,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   bool ours = true;
   if (d.claimable && d.claim_token.empty()) ours = co_await take_claim(d);
   if (!ours) co_return;
+  if (!d.is_local() && !knows_store()) co_return;
   auto prompt = co_await prepare(d);
   if (d.is_taken()) co_return;  // its late proof came, from an attempt before this one
   if (!prompt && prompt.error().code == kReadElsewhere) {
@@ -49,7 +50,8 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   save(d);
   auto const safe = co_await services_.journal.committed();
   if (d.is_taken()) co_return;
-  if (!safe || host_.taker() != session) {  // nothing has been typed
+  bool const void_now = !d.is_local() && !knows_store();
+  if (!safe || void_now || host_.taker() != session) {  // nothing has been typed
     d.state = State::queued;
     save(d);
     if (!safe) co_await give_back(d, safe.error().message);
@@ -102,6 +104,7 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
   leases_.hold(*claim);
   save(d);
   announce(d, "message.claimed");
+  if (!knows_store()) co_return false;
   if (d.task) {
     relay::Task task{*d.task, relay::TaskStatus::in_progress, {}, json::object(), agent_id_, wall_now()};
     task.metadata["messageId"] = d.message;

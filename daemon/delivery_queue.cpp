@@ -49,11 +49,13 @@ DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryH
             }
           }),
       changed_(services.executor),
-      handing_(services.executor, "hand " + agent_id_) {}
+      handing_(services.executor, "hand " + agent_id_),
+      store_(services.store.id()) {}
 
-void DeliveryQueue::load(std::vector<Delivery> open, std::vector<relay::MessageId> known) {
-  known_.insert(known.begin(), known.end());
-  for (auto& d : open) {
+void DeliveryQueue::load(Stored stored) {
+  store_ = std::move(stored.store);
+  known_.insert(stored.known.begin(), stored.known.end());
+  for (auto& d : stored.open) {
     known_.insert(d.message);
     // Handed by a daemon that is no more: whether it was typed, only the witness can tell.
     if (d.state == State::handed) d.state = State::unknown;
@@ -62,13 +64,11 @@ void DeliveryQueue::load(std::vector<Delivery> open, std::vector<relay::MessageI
       in_process_.insert(d.message);
       d.reason = "the daemon was restarted while it was handed over";
     }
-    if (!d.claim_token.empty()) {
-      relay::Claim const claim{d.message, agent_id_, d.claim_token, wall_now(), 1};  // ended now: renewed at once
-      leases_.hold(claim);
-    }
     auto const id = d.message;
     open_.emplace(id, std::move(d));
   }
+  for (auto& d : stored.left) end_with_store(std::move(d), false);
+  store_reached();
 }
 
 void DeliveryQueue::start(TaskGroup& tasks) {
@@ -79,7 +79,7 @@ void DeliveryQueue::start(TaskGroup& tasks) {
 awaitable<void> DeliveryQueue::stop() { co_await handing_.stop(); }
 
 void DeliveryQueue::offer(relay::Message message) {
-  if (known_.contains(message.id)) return;
+  if (!knows_store() || known_.contains(message.id)) return;
   // So many wait that the youngest are left on the bus; they are fetched when few do.
   auto const most = message.urgent() ? 2 * kMost : kMost;
   if (open_.size() >= most && message.id > open_.rbegin()->first) {
@@ -91,6 +91,7 @@ void DeliveryQueue::offer(relay::Message message) {
   bool const keep_content = content_kept() + size <= kContentKept;
   known_.insert(id);
   auto& d = open_.emplace(id, new_delivery(std::move(message))).first->second;
+  d.store = store_;
   d.content_size = size;
   if (!keep_content) d.content.reset();  // asked of the bus when its turn comes
   announce(d, "message.queued");
@@ -127,11 +128,13 @@ awaitable<Result<void>> DeliveryQueue::fetch(relay::Identity who, relay::Message
   bool const had_all = fetched_to_ == kAll;
   while (after != kAll) {
     auto const before = fetched_to_;
+    if (store_has_changed()) co_return relay::other_store();
     auto unread = co_await services_.bus.unread(who, kUnreadAtOnce, after);
     if (!unread) {
       if (had_all) fetched_to_ = kAll;  // what came since was told
       co_return unread.error();
     }
+    if (!knows_store()) co_return relay::other_store();
     if (fetched_to_ < before) break;  // for want of room: what was left comes later
     fetched_to_ = after = unread->empty() ? kAll : unread->back().id;
     for (auto& message : *unread) offer(std::move(message));
@@ -183,8 +186,12 @@ awaitable<void> DeliveryQueue::run() {
   for (;;) {
     forget_settled();  // only here, where nothing refers to a delivery
     leave_the_youngest();
-    if (auto* d = next_to_report())
+    if (store_has_changed())
+      co_await change_store();
+    else if (auto* d = next_to_report())
       co_await report(*d);
+    else if (!to_tell_.empty() && knows_store() && tell_at_ <= Clock::now())
+      co_await tell_of_store();
     else if (!over_.empty() && session_users_ == 0)
       co_await look_up();
     else if (ask_record_ && turn_)
@@ -201,6 +208,7 @@ awaitable<void> DeliveryQueue::run() {
 }
 
 Delivery* DeliveryQueue::next_to_report() {
+  if (!knows_store()) return nullptr;
   for (auto& [id, d] : open_)
     if (d.must_report() && d.retry_at <= Clock::now()) return &d;
   return nullptr;
@@ -228,6 +236,7 @@ std::string DeliveryQueue::why_not_now(Delivery const& d) const {
 
 /// Work whose lease was kept for the next try, which will not come soon: others may be free for it.
 Delivery* DeliveryQueue::next_to_give_back() {
+  if (!knows_store()) return nullptr;
   for (auto& [id, d] : open_)
     if (d.state == State::queued && !d.claim_token.empty() && d.retry_at <= Clock::now() && !why_not_now(d).empty())
       return &d;
@@ -255,6 +264,8 @@ Delivery* DeliveryQueue::next_to_hand() {
   for (Delivery* d : waiting) {
     if (auto const none = d->is_local() ? std::string() : host_.no_bus(); !none.empty()) {
       hold(*d, none, true);
+    } else if (!d->is_local() && !knows_store()) {
+      hold(*d, "the bus has not been reached yet", false);
     } else if (!refusal.empty()) {
       hold(*d, refusal, false);  // agent.limited has told it for all
     } else if (!taker) {
@@ -285,6 +296,7 @@ Delivery* DeliveryQueue::next_to_hand() {
 
 Clock::time_point DeliveryQueue::next_retry() const {
   auto next = hold_.next_look();
+  if (!to_tell_.empty() && tell_at_ > Clock::now()) next = std::min(next, tell_at_);
   for (auto const& [id, d] : open_)
     if (d.retry_at > Clock::now()) next = std::min(next, d.retry_at);
   return next;
@@ -298,13 +310,18 @@ void DeliveryQueue::forget_settled() {
 void DeliveryQueue::forget(relay::MessageId id) {
   auto const it = open_.find(id);
   bool const journalled = it->second.steps.size() > 1;  // what only waited was never saved
+  auto const store = it->second.store;
   known_.erase(id);
   open_.erase(it);
   services_.deliveries_changed.notify_all();
   host_.work_changed();
   if (!journalled) return;
-  services_.journal.write([agent = agent_id_, id](Database& db) {
-    db.prepare("DELETE FROM deliveries WHERE agent = ?1 AND message = ?2").bind(agent, id).run();
+  erase(store, id);
+}
+
+void DeliveryQueue::erase(std::string const& store, relay::MessageId id) {
+  services_.journal.write([agent = agent_id_, store, id](Database& db) {
+    db.prepare("DELETE FROM deliveries WHERE agent = ?1 AND store = ?2 AND message = ?3").bind(agent, store, id).run();
   });
 }
 
@@ -338,12 +355,12 @@ Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
 }
 
 void DeliveryQueue::save(Delivery const& d) {
-  auto change = [agent = agent_id_, id = d.message, state = std::string(to_string(d.state)), nonce = d.nonce,
+  auto change = [agent = agent_id_, store = d.store, id = d.message, state = std::string(to_string(d.state)), nonce = d.nonce,
                  record = to_text(to_journal(d)), open = !d.is_settled()](Database& db) {
     db.prepare(
-          "INSERT INTO deliveries(agent, message, state, nonce, record, open) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
-          "ON CONFLICT(agent, message) DO UPDATE SET state = ?3, nonce = ?4, record = ?5, open = ?6")
-        .bind(agent, id, state, nonce, record, open)
+          "INSERT INTO deliveries(agent, store, message, state, nonce, record, open) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+          "ON CONFLICT(agent, store, message) DO UPDATE SET state = ?4, nonce = ?5, record = ?6, open = ?7")
+        .bind(agent, store, id, state, nonce, record, open)
         .run();
   };
   // The agent may be gone when the journal has it.

@@ -43,6 +43,8 @@ class DeliveryHost {
   virtual void turn_changed(std::string reason) = 0;
   /// The provider refuses work, or takes it again: the next daemon is to know.
   virtual void hold_changed() = 0;
+  /// It has let go of the store that the bus had before: what the present one holds is to be fetched.
+  virtual void store_changed() = 0;
   virtual std::int64_t next_turn_number() = 0;
   virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it
 };
@@ -53,8 +55,15 @@ class DeliveryQueue {
  public:
   DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host);
 
-  /// What the journal holds: open deliveries, and the ids of all that were ever taken up.
-  void load(std::vector<Delivery> open, std::vector<relay::MessageId> known);
+  /// What the journal holds: open deliveries, and the ids of all that were ever taken up, of this `store` and of none.
+  struct Stored {
+    std::string store{};
+    std::vector<Delivery> open{};
+    std::vector<relay::MessageId> known{};
+    std::vector<Delivery> left{};  ///< still open of other stores: a daemon ended before it could end them
+  };
+  static Stored stored(Database& db, std::string const& agent);
+  void load(Stored stored);
   void restore(ProviderHold hold) { hold_ = std::move(hold); }
   void start(TaskGroup& tasks);
   /// After its tasks have been stopped: cuts an attempt short. What it was about stays `handed` in the journal.
@@ -74,6 +83,10 @@ class DeliveryQueue {
   relay::MessageId next_local_id();
   /// A person has seen whether the provider took it; nothing happens unless it is unknown.
   void settle(relay::MessageId id, bool taken);
+  /// The bus has been reached; perhaps it has another store, or has lost the end of this one.
+  void store_reached();
+  /// The bus's numbers are those that are known here.
+  bool knows_store() const;
   /// The agent is on the bus again: what waits may have been read for it elsewhere meanwhile.
   void look_again();
 
@@ -107,6 +120,11 @@ class DeliveryQueue {
 
  private:
   awaitable<void> run();
+  bool store_has_changed() const;
+  awaitable<void> change_store();
+  void end_with_store(Delivery d, bool restored);
+  awaitable<void> tell_of_store();
+  void hold_leases();
   Delivery* next_to_report();
   Delivery* next_to_resolve();
   std::string refused() const;
@@ -157,6 +175,7 @@ class DeliveryQueue {
   void announce(Delivery const& d, char const* type);
   void forget_settled();
   void forget(relay::MessageId id);
+  void erase(std::string const& store, relay::MessageId id);  ///< out of the journal
   adapters::Prompt prompt_of(Delivery const& d) const;
 
   Services& services_;
@@ -168,6 +187,12 @@ class DeliveryQueue {
   Notifier changed_;
   TaskGroup handing_;  ///< the one attempt under way, so that it can be cut short when its process ends
 
+  std::string store_;                               ///< whose numbers open_ and known_ hold, beside those of none
+  std::optional<relay::MessageId> lost_above_;      ///< the store was restored from a copy that ends with this one
+  bool changing_store_ = false;                     ///< what is known of the present one is being read
+  std::vector<relay::NewMessage> to_tell_{};        ///< to who asked for a reply on a bus that is gone
+  Clock::time_point tell_at_ = Clock::time_point::min();
+  int tell_tries_ = 0;
   std::map<relay::MessageId, Delivery> open_;
   std::unordered_set<relay::MessageId> known_;       ///< every id ever taken up: none is taken up twice
   relay::MessageId fetched_to_ = 0;                  ///< of younger ones, others before them may be missing

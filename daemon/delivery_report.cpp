@@ -52,6 +52,7 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
     d.retry_at = Clock::now() + 1s;
     co_return;
   }
+  if (!knows_store()) co_return;              // it ends with its own
   services_.deliveries_changed.notify_all();  // "accepted" is the journal's word: its waiters need not wait for the bus
   bool const ended = d.has_ended();
   auto const later = [&](Error const& error) {
@@ -71,7 +72,7 @@ awaitable<void> DeliveryQueue::report(Delivery& d) {
     d.step("acknowledged");
     save(d);
   }
-  if (ended) {
+  if (ended && knows_store()) {
     auto const reported = co_await report_end(d);
     if (!reported && !is_definite(reported.error())) {
       later(reported.error());
@@ -103,6 +104,7 @@ awaitable<Result<void>> DeliveryQueue::finish_claim(Delivery& d) {
   if (d.task) {
     auto const ours = co_await still_ours(d);
     if (!ours) co_return ours.error();
+    if (!knows_store()) co_return relay::other_store();
     if (*ours) {
       bool const done = d.state == State::done;
       relay::Task task{*d.task,   done ? relay::TaskStatus::done : relay::TaskStatus::failed,
@@ -115,6 +117,7 @@ awaitable<Result<void>> DeliveryQueue::finish_claim(Delivery& d) {
       if (!set && !is_definite(set.error())) co_return set.error();
     }
   }
+  if (!knows_store()) co_return relay::other_store();
   auto const finished = co_await bus.finish(d.message, d.claim_token);
   if (!finished && !is_definite(finished.error())) co_return finished.error();
   if (!finished)
@@ -131,6 +134,7 @@ awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
   }
   if (d.task) host_.work().finish("task", std::to_string(*d.task));
   if (d.reply_requested) {
+    if (!knows_store()) co_return relay::other_store();
     auto const told = co_await tell_asker(d);
     if (!told) co_return told.error();
   }
@@ -142,6 +146,7 @@ awaitable<Result<void>> DeliveryQueue::report_end(Delivery& d) {
 awaitable<Result<void>> DeliveryQueue::tell_asker(Delivery& d) {
   auto const owed = co_await services_.bus.reply_obligations(agent_id_);
   if (!owed) co_return owed.error();
+  if (!knows_store()) co_return relay::other_store();
   if (std::ranges::none_of(*owed, [&](auto const& m) { return m.id == d.message; })) co_return Result<void>();
   bool const answered = d.state == State::done && !d.reason.empty();
   if (!answered) {

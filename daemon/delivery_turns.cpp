@@ -152,6 +152,7 @@ void DeliveryQueue::start_turn() {
   turn_.emplace();
   turn_->number = host_.next_turn_number();
   turn_->started_at = wall_now();
+  turn_->store = store_;
   save(*turn_);
   services_.events.append(agent_id_, "turn.started", {{"turn", turn_->number}});
   host_.work().start({"provider-turn", "provider-turn"});

@@ -64,6 +64,25 @@ CREATE TABLE approvals(
 CREATE INDEX approvals_agent ON approvals(agent, id);
 CREATE INDEX approvals_pending ON approvals(status) WHERE status = 'pending';
 )sql",
+    // A message's number is its own in one store of the bus only.
+    R"sql(
+CREATE TABLE deliveries_of_stores(
+  agent TEXT NOT NULL,
+  store TEXT NOT NULL DEFAULT '',   -- whose number it is; empty: of none (negative), or nobody could tell
+  message INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  nonce TEXT NOT NULL,
+  record TEXT NOT NULL,
+  open INTEGER NOT NULL,
+  PRIMARY KEY(agent, store, message)
+) STRICT;
+INSERT INTO deliveries_of_stores(agent, message, state, nonce, record, open)
+  SELECT agent, message, state, nonce, record, open FROM deliveries;
+DROP TABLE deliveries;
+ALTER TABLE deliveries_of_stores RENAME TO deliveries;
+CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;
+CREATE INDEX deliveries_message ON deliveries(message);
+)sql",
 };
 
 /// The change itself is wrong, and would be for ever. Everything else is the database's trouble, and may pass.

@@ -17,6 +17,7 @@ class Leases {
   Leases(Executor executor, relay::Bus& bus, OnChange on_renewed, OnLost on_lost);
 
   void hold(relay::Claim const& claim);
+  bool holds(relay::MessageId id) const { return held_.contains(id); }
   void drop(relay::MessageId id) { held_.erase(id); }
   /// How long after a lease was given it is to be renewed; `left` is what the bus said that it lasts.
   static milliseconds renew_after(milliseconds left);

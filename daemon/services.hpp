@@ -9,6 +9,7 @@
 #include "daemon/descriptor_budget.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/journal.hpp"
+#include "daemon/known_store.hpp"
 #include "daemon/restart_policy.hpp"
 #include "relay/bus.hpp"
 
@@ -31,6 +32,7 @@ struct Services {
   EventLog& events;
   Approvals& approvals;
   relay::Bus& bus;
+  KnownStore& store;  ///< whose the numbers of the bus's messages are
   adapters::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   Worker& files;                 ///< attachments and other file work

@@ -20,8 +20,7 @@ struct StoredAgent {
   AgentSpec spec;
   AgentState state;
   AgentRecord record;
-  std::vector<Delivery> open;
-  std::vector<relay::MessageId> known;
+  DeliveryQueue::Stored deliveries{};
 };
 
 namespace {
@@ -50,17 +49,9 @@ Result<std::vector<StoredAgent>> read_agents(Database& db) {
     if (!spec || !record) continue;
     spec->id = id;
     auto const state = agent_state_from(rows.text(2)).value_or(AgentState::stopped);
-    stored.push_back({std::move(*spec), state, std::move(*record), {}, {}});
+    stored.push_back({std::move(*spec), state, std::move(*record)});
   }
-  for (auto& agent : stored) {
-    auto& deliveries = db.prepare("SELECT message, open, record FROM deliveries WHERE agent = ?1").bind(agent.spec.id);
-    while (deliveries.step()) {
-      agent.known.push_back(deliveries.integer(0));
-      if (deliveries.integer(1) == 0) continue;
-      auto const whose = "message " + std::to_string(deliveries.integer(0)) + " at agent " + agent.spec.id;
-      if (auto open = read_row(deliveries.text(2), whose, delivery_from_journal)) agent.open.push_back(std::move(*open));
-    }
-  }
+  for (auto& agent : stored) agent.deliveries = DeliveryQueue::stored(db, agent.spec.id);
   return stored;
 }
 
@@ -74,6 +65,9 @@ Supervisor::Supervisor(Services& services)
 Supervisor::~Supervisor() = default;
 
 awaitable<Result<void>> Supervisor::take_over() {
+  services_.store.on_reached([this] {
+    for (auto const& [id, agent] : agents_) agent->bus_reached();
+  });
   auto query = [](Database& db) { return read_agents(db); };
   auto stored = co_await services_.journal.read(std::move(query));
   if (!stored) co_return stored.error();
@@ -126,7 +120,7 @@ awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<adapt
   }
   auto const agent = make(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
   add(agent);
-  agent->queue().load(std::move(entry.open), std::move(entry.known));
+  agent->queue().load(std::move(entry.deliveries));
   co_await agent->take_over(std::move(terminal));
 }
 
@@ -161,6 +155,7 @@ std::shared_ptr<Agent> Supervisor::longest_idle() const {
 }
 
 awaitable<void> Supervisor::shut_down(bool stop_agents) {
+  services_.store.on_reached({});
   co_await watching_.stop();
   if (stop_agents) {
     auto stop = [](Agent* agent) -> awaitable<void> {

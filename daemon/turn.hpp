@@ -12,6 +12,7 @@ namespace ar::daemon {
 struct Turn {
   std::int64_t number = 0;                   ///< 1, 2, ... within its agent
   std::vector<relay::MessageId> messages{};  ///< empty: a person at the terminal, or the provider itself
+  std::string store{};                       ///< whose numbers those are
   std::string status = "running";            ///< running, done, failed, interrupted
   WallTime started_at{}, ended_at{};
   std::string final_text{}, error_kind{}, error{};
@@ -23,6 +24,7 @@ inline json to_json(Turn const& t) {
                 {"startedBy", t.messages.empty() ? "human" : "message"},
                 {"status", t.status},
                 {"startedAt", to_iso8601(t.started_at)}};
+  if (!t.store.empty()) shown["store"] = t.store;
   if (t.status != "running") {
     shown["endedAt"] = to_iso8601(t.ended_at);
     shown["durationMs"] = (t.ended_at - t.started_at).count();

@@ -25,14 +25,16 @@ struct Send {
 
 /// Waits in stretches, so that no connection idles for long and a daemon that restarts meanwhile is found
 /// again: the message is durable, only the waiting is ours.
-Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& until, milliseconds patience) {
+Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& store, std::string const& until,
+                      milliseconds patience) {
   auto const deadline = SteadyClock::now() + patience;
   constexpr milliseconds stretch{60'000};
   auto away_since = SteadyClock::time_point::max();
   for (;;) {
     auto const left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
     auto const now = std::clamp(left, milliseconds(1), stretch);
-    auto answer = api.get("/v1/messages/" + id + "?wait=" + until + "&timeoutMs=" + std::to_string(now.count()),
+    auto answer = api.get("/v1/messages/" + id + "?wait=" + until + "&store=" + encoded(store) +
+                              "&timeoutMs=" + std::to_string(now.count()),
                           now + milliseconds(10'000));
     if (answer) return answer;
     auto const kind = answer.error().kind;
@@ -126,7 +128,7 @@ Result<int> send(Context& context, Send const& options) {
   }
 
   if (context.terminal()) context.note("message " + id + " is sent; waiting until it is " + options.wait);
-  auto const ended = wait_for(api, id, options.wait, patience);
+  auto const ended = wait_for(api, id, field(message_in(*answer), "store"), options.wait, patience);
   if (!ended) return ended.error();
   auto const& final_state = message_in(*ended);
   auto const outcome = outcome_of(final_state, options.wait == "done");

@@ -98,7 +98,10 @@ awaitable<Result<Response>> list(Call& call) {
 
 awaitable<Result<Response>> show(Call& call) {
   Wait wait = read_wait(call.query);
+  auto const store = call.query.text("store");
   if (call.query.error()) co_return *call.query.error();
+  if (store)
+    if (auto same = call.backend.check_store(*store); !same) co_return same.error();
   if (!wait.until.empty()) co_return respond(co_await wait_for(call, call.number, std::move(wait)));
   co_return respond(co_await call.backend.message(call.who, call.number));
 }
@@ -161,7 +164,7 @@ constexpr Route rows[] = {
     {"POST", "/v1/messages", Right::agent, Body::message, "wait timeoutMs", "send a message (Idempotency-Key header)",
      send},
     {"GET", "/v1/messages", Right::agent, Body::none, "agent cursor limit", "list messages", list},
-    {"GET", "/v1/messages/{message}", Right::agent, Body::none, "wait timeoutMs", "one message's whole life", show},
+    {"GET", "/v1/messages/{message}", Right::agent, Body::none, "wait timeoutMs store", "one message's whole life", show},
     {"POST", "/v1/messages/{message}/replies", Right::agent, Body::message, "wait timeoutMs",
      "answer the sender (Idempotency-Key header)", reply},
     {"POST", "/v1/messages/{message}/reactions", Right::agent, Body::json, "", "react with a word", react},

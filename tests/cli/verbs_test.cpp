@@ -66,6 +66,7 @@ FakeReply sensible(FakeRequest const& request) {
   if (is("GET", "/v1/agents/alice/inbox")) return json{{"unread", {message_document()}}, {"replies", json::array()}};
   if (is("POST", "/v1/messages")) {
     auto sent = message_document();
+    sent["store"] = "s1";
     sent["matchingAgents"] = request.object().value("to", "") == "tag:nobody" ? 0 : 1;
     return {201, sent};
   }
@@ -357,10 +358,16 @@ TEST_CASE("AttachBecomesTmuxOutsideOfTmux") {
 }
 
 TEST_CASE("ATerminalThatIsNotKnownHereIsTreatedAsOneThatIs") {
-  Scene const scene([](FakeRequest const&) -> FakeReply {
-    return json{{"argv", {"/bin/sh", "-c", "echo as=[$TERM]"}}, {"detachKey", "C-b d"}};
+  std::string socket;
+  Scene const scene([&](FakeRequest const&) -> FakeReply {
+    return json{{"tmuxSocket", socket}, {"target", "$3"}, {"detachKey", "C-b d"}};
   });
-  auto const described = scene.home.dir() / "terminfo";
+  auto const& home = scene.home;
+  socket = home.socket().string();
+  std::filesystem::create_directory(home.dir() / "bin");
+  std::ofstream(home.dir() / "bin" / "tmux") << "#!/bin/sh\necho as=[$TERM]\n";
+  ::chmod((home.dir() / "bin" / "tmux").c_str(), 0700);
+  auto const described = home.dir() / "terminfo";
   std::filesystem::create_directories(described / "m");
   std::ofstream(described / "m" / "my-terminal") << "";
   struct Case {
@@ -368,7 +375,10 @@ TEST_CASE("ATerminalThatIsNotKnownHereIsTreatedAsOneThatIs") {
   };
   for (auto const& c : {Case{"xterm-from-far-away", "xterm-256color"}, {"", "xterm-256color"}, {"../../x", "xterm-256color"},
                         {"xterm-256color", "xterm-256color"}, {"my-terminal", "my-terminal"}}) {
-    auto const ran = scene.home.run_on_terminal({"attach", "alice"}, {"TERM=" + c.term, "TERMINFO=" + described.string()});
+    auto environment = home.environment({"TERM=" + c.term, "TERMINFO=" + described.string()});
+    for (auto& entry : environment)
+      if (entry.starts_with("PATH=")) entry = "PATH=" + (home.dir() / "bin").string() + ":/usr/bin:/bin";
+    auto const ran = CliProcess(home.program, {"attach", "alice"}, environment, home.dir(), true).finish();
     CHECK_MESSAGE(ran.out.find("as=[" + c.as + "]") != std::string::npos, ran.out);
     bool const told = ran.out.find("does not know the terminal \"" + c.term + "\"") != std::string::npos;
     CHECK(told == (c.term != c.as));
@@ -472,7 +482,7 @@ TEST_CASE("SendWaitsAndPrintsTheReply") {
   auto const ran = scene.run({"send", "alice", "hi", "--wait", "--timeout", "5s"});
   CHECK(ran.status == 0);
   CHECK(ran.out == "built\n");
-  CHECK(scene.daemon->last("/v1/messages/42").query == "wait=done&timeoutMs=5000");
+  CHECK(scene.daemon->last("/v1/messages/42").query == "wait=done&store=s1&timeoutMs=5000");
   CHECK(scene.daemon->last("/v1/messages").object()["replyRequested"] == true);
   auto const accepted = scene.run({"send", "alice", "hi", "--wait=accepted"});
   CHECK(accepted.out == "message 42: done\n");

@@ -42,6 +42,11 @@ class FakeBackend final : public control::Backend {
   awaitable<Result<json>> workspace(std::string id) override;
   awaitable<Result<json>> send(control::Principal who, json message) override;
   awaitable<Result<json>> messages(control::Principal who, control::Page page) override;
+  /// Its bus has store "present".
+  Result<void> check_store(std::string const& meant) const override {
+    if (meant == "present") return {};
+    return conflict("bus_changed", "the bus has another store");
+  }
   awaitable<Result<json>> message(control::Principal who, std::int64_t id) override;
   awaitable<Result<json>> wait_message(control::Principal who, std::int64_t id, std::string until,
                                        milliseconds patience) override;

@@ -69,6 +69,8 @@ Example const examples[] = {
     {"GET", "/v1/messages/9", "", 404, "message operator 9"},
     {"GET", "/v1/messages/7?wait=done&timeoutMs=50", "", 200, "wait operator 7 done 50"},
     {"GET", "/v1/messages/8?wait=done&timeoutMs=1", "", 504, "wait operator 8 done 1"},
+    {"GET", "/v1/messages/7?wait=done&timeoutMs=50&store=present", "", 200, "wait operator 7 done 50"},
+    {"GET", "/v1/messages/7?wait=done&timeoutMs=50&store=another", "", 409, ""},
     {"POST", "/v1/messages/7/replies", R"({"body":"hi"})", 201, "send operator b key= reply=7 bytes=2"},
     {"POST", "/v1/messages/9/replies", R"({"body":"hi"})", 404, ""},
     {"POST", "/v1/messages/7/reactions", R"({"word":"seen"})", 200, "react operator 7 seen"},

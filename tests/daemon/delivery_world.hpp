@@ -88,7 +88,8 @@ class World final : public DeliveryHost {
     faulty.emplace(*bus);
     events_.emplace(io.get_executor(), *journal_);
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
-    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *faulty,
+    store_.emplace(*faulty, *journal_, *events_);
+    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *faulty, *store_,
                                terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors_, "instance",
                                [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
@@ -99,31 +100,32 @@ class World final : public DeliveryHost {
   enum class Provider { fresh, adopted_busy, adopted_at_rest, gone };
   awaitable<void> load(Provider provider = Provider::fresh) {
     co_await events_->load(30);
-    auto query = [](Database& db) -> Result<std::vector<Delivery>> {
-      std::vector<Delivery> open;
-      auto& rows = db.prepare("SELECT record FROM deliveries WHERE open = 1").bind();
-      while (rows.step()) open.push_back(delivery_from_journal(json::parse(rows.text(0))));
-      return open;
+    CHECK((co_await store_->load()).has_value());
+    store_->on_reached([this] { queue->store_reached(); });
+    auto query = [agent = who.agent_id](Database& db) -> Result<DeliveryQueue::Stored> {
+      return DeliveryQueue::stored(db, agent);
     };
-    auto open = co_await journal_->read(std::move(query));
-    REQUIRE(open.has_value());
-    std::vector<relay::MessageId> known;
-    queue->load(std::move(*open), std::move(known));
+    auto stored = co_await journal_->read(std::move(query));
+    REQUIRE(stored.has_value());
+    queue->load(std::move(*stored));
     queue->start(*tasks_);
-    relay::Presence presence;
-    presence.identity = who;
-    presence.instance_id = "of a test";
-    presence.status = "idle";
-    REQUIRE((co_await bus->register_agent(presence)).has_value());
     relay::BusHints hints;
     hints.message = [this](relay::Message const& m) { queue->offer(m); };
     subscription_ = bus->subscribe(who, who.agent_id, std::move(hints));
-    if (fetches) co_await queue->fetch_unread(who);
+    co_await join();
     if (provider == Provider::gone) co_await queue->on_process_gone();
     if (provider == Provider::fresh || provider == Provider::gone)
       queue->on_ready();
     else
       queue->on_adopted(provider == Provider::adopted_busy);
+  }
+  awaitable<void> join() {
+    relay::Presence presence;
+    presence.identity = who;
+    presence.instance_id = "of a test";
+    presence.status = "idle";
+    REQUIRE((co_await faulty->register_agent(presence)).has_value());
+    if (fetches) co_await queue->fetch_unread(who);
   }
   awaitable<void> end() {
     subscription_.reset();
@@ -155,6 +157,7 @@ class World final : public DeliveryHost {
     return it == queue->open().end() ? DeliveryState::done : it->second.state;
   }
   Journal& journal() { return *journal_; }
+  EventLog& events() { return *events_; }
   bool gone(relay::MessageId id) const { return !queue->open().contains(id); }
   awaitable<std::size_t> unread_count() {
     auto unread = co_await bus->unread(who, 100);
@@ -186,6 +189,7 @@ class World final : public DeliveryHost {
   Work& work() override { return work_; }
   void work_changed() override {}
   void turn_changed(std::string) override { turns_told.push_back(queue->turn_open()); }
+  void store_changed() override { tasks_->spawn("join", join()); }
   void hold_changed() override { hold = queue->provider_hold().stored(); }
   std::int64_t next_turn_number() override { return ++turns; }
   std::filesystem::path files_dir() const override { return dir_ / "files"; }
@@ -220,6 +224,7 @@ class World final : public DeliveryHost {
   Work work_;
   std::unique_ptr<Journal> journal_;
   std::optional<EventLog> events_;
+  std::optional<KnownStore> store_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::unique_ptr<relay::Subscription> subscription_;

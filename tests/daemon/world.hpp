@@ -206,8 +206,11 @@ class World {
     approvals_.emplace(io_.get_executor(), *journal_, *events_, approval_policy);
     REQUIRE(await(approvals_->load(30)).has_value());
     approvals_->start([](Approval const&) {});
-    services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, terminals_,
-                               changed_, files_, files_, adapters_, "/", "/", brake_, descriptors, "instance", [] { return 0; }});
+    store_.emplace(*bus, *journal_, *events_);
+    REQUIRE(await(store_->load()).has_value());
+    services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, *store_,
+                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors, "instance",
+                               [] { return 0; }});
     supervisor_.emplace(*services_);
     REQUIRE(await(supervisor_->take_over()).has_value());
   }
@@ -220,6 +223,7 @@ class World {
     await(approvals_->stop());
     await(journal_->stop());
     services_.reset();
+    store_.reset();
     approvals_.reset();
     events_.reset();
     journal_.reset();
@@ -362,6 +366,7 @@ class World {
   Notifier changed_{io_.get_executor()};
   std::unique_ptr<Journal> journal_;
   std::optional<EventLog> events_;
+  std::optional<KnownStore> store_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;

@@ -1,0 +1,223 @@
+// A bus that has another store: its messages are others, whatever their numbers. Nothing of the one before is taken for
+// the answer, nothing is told to the one that is there now, and what was open ends once.
+#include "delivery_world.hpp"
+
+#include <filesystem>
+
+using namespace ar;
+using namespace ar::test::delivery;
+namespace fs = std::filesystem;
+
+namespace {
+
+void asks(relay::NewMessage& m) { m.payload["replyRequested"] = true; }
+
+std::unique_ptr<relay::EmbeddedBus> another_bus(net::io_context& io, fs::path const& dir) {
+  return *relay::EmbeddedBus::open(io.get_executor(), dir / "another" / "relay.db", {});
+}
+
+awaitable<relay::MessageId> send_to(relay::Bus& bus, std::string body) {
+  relay::NewMessage message;
+  message.from = "bob";
+  message.to = "a";
+  message.body = std::move(body);
+  auto const sent = co_await bus.send(std::move(message));
+  REQUIRE(sent.has_value());
+  co_return sent->message.id;
+}
+
+/// What bob has to read there.
+awaitable<std::vector<relay::Message>> told_to_bob(relay::Bus& bus) {
+  relay::Identity bob;
+  bob.agent_id = "bob";
+  auto const unread = co_await bus.unread(bob, 100);
+  REQUIRE(unread.has_value());
+  co_return *unread;
+}
+
+awaitable<std::vector<json>> events(World& w, std::string type) {
+  auto const page = co_await w.events().page("a", 0, 1000);
+  REQUIRE(page.has_value());
+  std::vector<json> found;
+  for (auto const& event : *page)
+    if (auto shown = json::parse(event.json_text); shown["type"] == type) found.push_back(shown["data"]);
+  co_return found;
+}
+
+std::vector<std::string> bodies(std::vector<Prompt> const& handed) {
+  std::vector<std::string> all;
+  for (auto const& prompt : handed) all.push_back(prompt.body);
+  return all;
+}
+
+awaitable<void> deliver_and_answer(World& w, std::function<void(relay::NewMessage&)> change = {}) {
+  auto const id = co_await w.send(std::move(change));
+  CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+  w.end_turn("old answer");
+  CHECK(co_await w.until([&] { return w.gone(id); }));
+}
+
+}  // namespace
+
+TEST_CASE("ABusWithAnotherStoreGivesItsOwnMessagesAndHearsNothingOfTheOld") {
+  with_world([](World& w) -> awaitable<void> {
+    test::TempDir temp;
+    net::io_context& io = static_cast<net::io_context&>((co_await net::this_coro::executor).context());
+    auto const other = another_bus(io, temp.path());
+    co_await deliver_and_answer(w);
+    auto const running = co_await w.send(asks);
+    CHECK(co_await w.until([&] { return w.state(running) == DeliveryState::running; }));
+    w.session.closed_unless_urgent = "its turn runs";
+    auto const waiting = co_await w.send(asks);
+    CHECK(co_await w.until([&] { return w.queue->waiting() == 1; }));
+
+    for (int i = 1; i <= 4; ++i) co_await send_to(*other, "new " + std::to_string(i));
+    w.faulty->become(*other);
+    CHECK(co_await w.until([&] { return w.queue->waiting() == 4; }));
+    // The turn that was about a message of the old one ends: nobody is told that a new one is answered.
+    w.end_turn("old answer");
+    w.session.closed_unless_urgent.clear();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 6; }));
+    CHECK(bodies(w.session.handed) ==
+          std::vector<std::string>{"hello", "hello", "new 1", "new 2", "new 3", "new 4"});
+    w.end_turn("new answer");
+    CHECK(co_await w.until([&] { return w.queue->open().empty(); }));
+    CHECK((co_await other->unread(w.who, 100))->empty());
+    relay::MessageFilter to_running;
+    to_running.reply_to = running;
+    CHECK((co_await other->messages(to_running))->empty());
+
+    // Said once: of what it had begun, and of what it had not.
+    auto const failed = co_await events(w, "message.failed");
+    REQUIRE(failed.size() == 2);
+    for (auto const& one : failed) CHECK(one["reason"].get<std::string>().find("its bus is gone") == 0);
+    CHECK((co_await events(w, "bus.changed")).size() == 1);
+    auto const told = co_await told_to_bob(*other);
+    REQUIRE(told.size() == 2);
+    for (auto const& word : told) {
+      CHECK(word.from == "a");
+      CHECK_FALSE(word.reply_to.has_value());
+      CHECK(word.payload["outcome"] == "bus_gone");
+      CHECK_MESSAGE(word.body.find("its bus is gone") != std::string::npos, word.body);
+    }
+
+    // The first one is back: what was done stays done, what nobody had begun is delivered.
+    w.faulty->become(*w.bus);
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 7; }));
+    CHECK(w.session.handed.back().message_id == waiting);
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.queue->open().empty(); }));
+    CHECK(co_await w.until([&] { return w.faulty->asked == 0; }));
+    CHECK(w.session.handed.size() == 7);
+    co_await other->stop();
+  });
+}
+
+TEST_CASE("WhatADaemonWasDoingForABusThatIsGoneEndsWithTheNextDaemon") {
+  test::TempDir temp;
+  net::io_context io(1);
+  relay::MessageId unsure = 0;
+  {
+    World w(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await w.load();
+      co_await deliver_and_answer(w);
+      w.session.on_hand = without_proof;
+      unsure = co_await w.send(asks);
+      CHECK(co_await w.until([&] { return w.state(unsure) == DeliveryState::unknown; }));
+      co_await w.end();
+    });
+  }
+  for (auto const* file : {"relay.db", "relay.db-wal", "relay.db-shm"}) fs::remove(temp.path() / file);
+  for (int daemon = 0; daemon < 2; ++daemon) {
+    World w(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await w.load();
+      auto const id = co_await w.send([&](auto& m) { m.body = "new " + std::to_string(daemon + 1); });
+      CHECK(id <= 3);  // a number that was given before
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+      CHECK(bodies(w.session.handed) == std::vector<std::string>{"new " + std::to_string(daemon + 1)});
+      w.end_turn();
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      CHECK((co_await events(w, "message.failed")).size() == 1);
+      auto const told = co_await told_to_bob(*w.bus);
+      REQUIRE(told.size() == 1);
+      CHECK(told[0].subject == "Message " + std::to_string(unsure) + " of the bus before is not answered");
+      co_await w.end();
+    });
+  }
+}
+
+TEST_CASE("AStoreThatWasRestoredFromACopyKeepsWhatItHasAndIsAskedAfreshForTheRest") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto const serve = [&](auto story) {
+    World w(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await w.load();
+      co_await story(w);
+      co_await w.end();
+    });
+  };
+  serve([](World& w) -> awaitable<void> { co_await deliver_and_answer(w); });
+  fs::copy_file(temp.path() / "relay.db", temp.path() / "copy.db");
+  serve([](World& w) -> awaitable<void> {
+    for (int i = 0; i < 2; ++i) co_await deliver_and_answer(w);
+  });
+  fs::rename(temp.path() / "copy.db", temp.path() / "relay.db");
+  serve([](World& w) -> awaitable<void> {
+    for (int i = 2; i <= 4; ++i) {
+      auto const id = co_await w.send([&](auto& m) { m.body = "new"; });
+      CHECK(id == i);
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+      w.end_turn();
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+    }
+    CHECK(bodies(w.session.handed) == std::vector<std::string>{"new", "new", "new"});
+    auto const changed = co_await events(w, "bus.changed");
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0]["restored"] == true);
+  });
+}
+
+TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
+  test::TempDir temp;
+  net::io_context io(1);
+  relay::MessageId running = 0;
+  {
+    World w(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await w.load();
+      co_await deliver_and_answer(w);
+      running = co_await w.send(asks);
+      CHECK(co_await w.until([&] { return w.state(running) == DeliveryState::running; }));
+      co_await w.end();
+    });
+  }
+  {
+    // As the version before has left it.
+    auto const none = std::vector<char const*>(3, "");
+    auto db = Database::open(temp.path() / "journal.db", none, true);
+    REQUIRE(db.has_value());
+    (*db)->execute(
+        "DELETE FROM facts WHERE name = 'store';"
+        "CREATE TABLE old(agent TEXT NOT NULL, message INTEGER NOT NULL, state TEXT NOT NULL, nonce TEXT NOT NULL,"
+        " record TEXT NOT NULL, open INTEGER NOT NULL, PRIMARY KEY(agent, message)) STRICT;"
+        "INSERT INTO old SELECT agent, message, state, nonce, record, open FROM deliveries;"
+        "DROP TABLE deliveries; ALTER TABLE old RENAME TO deliveries;"
+        "CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;"
+        "CREATE INDEX deliveries_message ON deliveries(message); PRAGMA user_version = 2");
+  }
+  World w(io, temp.path());
+  TurnEnded end;
+  end.final_text = "the answer";
+  w.record_says = end;
+  test::run(io, [&]() -> awaitable<void> {
+    co_await w.load(World::Provider::adopted_at_rest);
+    CHECK(co_await w.until([&] { return w.gone(running); }));
+    CHECK((co_await replies_to(w, running)) == std::vector<std::string>{"the answer"});
+    CHECK(w.session.handed.empty());
+    CHECK((co_await events(w, "message.failed")).empty());
+    co_await w.end();
+  });
+}
