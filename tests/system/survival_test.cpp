@@ -117,7 +117,7 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
 
   auto arguments = std::vector<std::string>{"spawn", "dies", "--provider", "command", "--cwd", home.work().string()};
   arguments.insert(arguments.end(), kShell.begin(), kShell.end());
-  arguments.push_back("echo no API key >&2; exit 3");
+  arguments.push_back("echo no API key >&2; sleep 0.3; exit 3");
   auto const dies = home.run(arguments);
   CHECK(dies.status == 1);
   CHECK_MESSAGE(dies.err.find("(last: exit status 3, it said \"no API key\")") != std::string::npos, dies.err);

@@ -182,7 +182,7 @@ TEST_CASE("WhyTheKernelRefusesAProgramIsSaid") {
 TEST_CASE("WhatAProgramLeftOnItsScreenCanBeReadWhole") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
-    auto const script = "i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); done; printf '%0300d\\nlast ' 7; exit 3";
+    auto const script = "i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); done; printf '%0300d\\nlast ' 7; sleep 0.3; exit 3";
     Lab::Exit exit(lab.io.get_executor());
     auto const terminal = co_await lab.start("x", exit.callback(), "/bin/sh", "-c", script);
     auto const living = co_await lab.start("y", nullptr, "/bin/cat");
