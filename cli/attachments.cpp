@@ -37,7 +37,7 @@ Result<std::string> upload_one(ApiClient& api, std::optional<Folders> const& fol
   if (!content && content.error().code == "outside_folders")
     return Error{ErrorKind::forbidden, "outside_workspace",
                  "an agent attaches files of its workspace only: " + content.error().message +
-                     "; copy it there if it is to be sent"};
+                     "; write what is to be sent into the workspace"};
   if (!content) return invalid("--attach", content.error().message);
   Call call{.method = "POST",
             .target = "/v1/attachments?name=" + encoded(std::filesystem::path(file).filename().string())};
