@@ -1,5 +1,7 @@
 #include "adapters/claude/prompt_text.hpp"
 
+#include "adapters/claude/kept_text.hpp"
+
 #include <algorithm>
 #include <set>
 
@@ -35,7 +37,8 @@ bool exists_for_the_cli(std::string_view word, fs::path const& cwd, fs::path con
   return fs::exists(path, ec);
 }
 
-void defuse(std::string& field) {
+void defuse(std::string& field, VersionRow const& row, std::string_view for_invisible) {
+  if (row.edits_prompts) field = kept_form(field, for_invisible);
   for (auto at = field.find('@'); at != std::string::npos; at = field.find('@', at)) field.replace(at, 1, "\uff20");
 }
 
@@ -74,15 +77,17 @@ bool has_mention(std::string_view text, fs::path const& cwd, fs::path const& hom
 }
 
 Result<Typed> typed_form(Prompt prompt, fs::path const& cwd, fs::path const& home, VersionRow const& row) {
-  defuse(prompt.from);
-  defuse(prompt.kind);
-  if (prompt.subject) defuse(*prompt.subject);
+  // Of a name every character counts.
+  defuse(prompt.from, row, "_");
+  defuse(prompt.kind, row, "_");
+  if (prompt.subject) defuse(*prompt.subject, row, "");
   for (auto& attachment : prompt.attachments)
-    if (has_mention(attachment, cwd, home)) defuse(attachment);
+    if (has_mention(attachment, cwd, home) || (row.edits_prompts && !is_kept(attachment))) defuse(attachment, row, "_");
 
   auto rules = inline_rules();
   bool const small = prompt.body.size() <= rules.max_bytes;  // else it goes as a file in any case
-  if (small && has_mention(prompt.body, cwd, home)) rules.max_bytes = 0;
+  if (small && (has_mention(prompt.body, cwd, home) || (row.edits_prompts && !is_kept(prompt.body))))
+    rules.max_bytes = 0;
   auto framed = frame(prompt, rules);
   if (!framed) return framed.error();
 

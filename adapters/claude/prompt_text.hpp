@@ -10,8 +10,8 @@
 
 namespace ar::adapters::claude {
 
-/// What the composer leaves alone, measured on 2.1.197: everything but tabs, CR, escape sequences and other
-/// control characters. Trailing blanks survive inside a paste, since the envelope's end line stands last.
+/// What the composer of every version leaves alone: everything but tabs, CR, escape sequences and other control
+/// characters. Trailing blanks survive inside a paste, since the envelope's end line stands last.
 InlineRules inline_rules();
 
 /// True when the CLI would act on an @ in `text`: attach an existing file, call an agent, or read an MCP
@@ -23,8 +23,9 @@ struct Typed {
   std::string paste;     ///< what is pasted: `text` and what makes the composer collapse it
   bool as_file = false;  ///< the body is in prompt.body_file
 };
-/// Frames the prompt. A body that the composer would change, or that mentions something with @, goes as a
-/// file; an @ in a header field (subject, attachment name) is replaced by its full-width form.
+/// Frames the prompt. A body that this version would change, or that mentions something with @, goes as a file. In a
+/// header field (subject, attachment name) an @ is replaced by its full-width form, and what would be changed is taken
+/// out before.
 Result<Typed> typed_form(Prompt prompt, std::filesystem::path const& cwd, std::filesystem::path const& home,
                          VersionRow const& row);
 

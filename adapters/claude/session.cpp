@@ -160,12 +160,14 @@ void ClaudeSession::waiting_for(std::string what) {
 void ClaudeSession::read_live_state() {
   auto const text = read_file(live_state_file(config_dir_, ctx_.terminal->pid()), 1U << 20);
   if (!text) return;  // not up yet, or gone: the terminal's exit tells
+  // At first it holds no status yet.
+  if (auto const record = parse_object(*text); record && !text_at(*record, "version").empty())
+    row_ = &row_for(text_at(*record, "version"));
   if (auto state = parse_live_state(*text)) on_live_state(std::move(*state));
 }
 
 void ClaudeSession::on_live_state(LiveState now) {
   auto const was = std::exchange(live_, std::move(now));
-  if (!live_->version.empty()) row_ = &row_for(live_->version);
   if (!was && !ready_) tasks_.spawn("ready", ready_without_hook());
   if (was && was->status == live_->status && was->waiting_for == live_->waiting_for) return;
   ++live_changes_;

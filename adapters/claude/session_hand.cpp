@@ -218,6 +218,7 @@ awaitable<Result<void>> ClaudeSession::press(std::string_view key) {
 
 awaitable<Handing> ClaudeSession::hand(Prompt prompt, std::function<void(std::string_view)> on_step) {
   if (auto reason = gate(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
+  read_live_state();  // for the version: SessionStart's hook may come before it
   auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
   if (!typed) co_return held(typed.error().message);  // the disk may have room again
   in_hand_ = prompt.nonce;

@@ -51,18 +51,25 @@ constexpr VersionRow kMeasuredFirst{.seen_in = "2.1.197",
                                    .max_enters = 3,
                                    .enter_patience = milliseconds(500),
                                    .stuck_start = milliseconds(10'000),
+                                   .edits_prompts = false,
                                    .snapshots_instructions = false};
 
 /// Each row is the one before it and what has changed since.
 constexpr auto kRows = [] {
-  std::array<VersionRow, 3> rows{kMeasuredFirst, {}, {}};
+  std::array<VersionRow, 5> rows{};
+  rows[0] = kMeasuredFirst;
   rows[1] = rows[0];
   rows[1].seen_in = "2.1.265";
   rows[1].stashed_above = true;
   rows[1].snapshots_instructions = true;
   rows[2] = rows[1];
-  rows[2].seen_in = "2.1.332";
-  rows[2].stashed = "draft stashed";
+  rows[2].seen_in = "2.1.277";
+  rows[2].edits_prompts = true;
+  rows[3] = rows[2];
+  rows[3].seen_in = "2.1.326";
+  rows[3].stashed = "draft stashed";
+  rows[4] = rows[3];
+  rows[4].seen_in = "2.1.332";
   return rows;
 }();
 

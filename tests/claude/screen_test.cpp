@@ -181,6 +181,7 @@ TEST_CASE("VersionsAreComparedByNumberAndUnknownOnesUseTheNearestRow") {
   CHECK(&row_for("99.0.0") == &newest_row());
   CHECK(row_for("1.0").seen_in == "2.1.197");
   CHECK(row_for("2.1.264").seen_in == "2.1.197");
-  CHECK(row_for("2.1.300").seen_in == "2.1.265");
+  CHECK(row_for("2.1.276").seen_in == "2.1.265");
+  CHECK(row_for("2.1.331").stashed == newest_row().stashed);
   CHECK(newest_row().seen_in == "2.1.332");
 }

@@ -35,7 +35,7 @@ std::size_t occurrences(std::vector<std::string> const& texts, std::string const
 /// The shortest protocol that works at all, for comparison: paste, composer no longer empty, Enter,
 /// transcript line.
 awaitable<double> bare_delivery(test::ClaudeLab& lab, Prompt prompt) {
-  auto const typed = claude::typed_form(prompt, lab.request.cwd, "/", claude::newest_row());
+  auto const typed = claude::typed_form(prompt, lab.request.cwd, "/", lab.row());
   auto watch = co_await lab.terminal->watch_output();
   REQUIRE(watch.has_value());
   auto const before = lab.count<Accepted>();
@@ -44,7 +44,7 @@ awaitable<double> bare_delivery(test::ClaudeLab& lab, Prompt prompt) {
   while (true) {
     auto const screen = co_await lab.terminal->capture(true);
     REQUIRE(screen.has_value());
-    if (!claude::read_view(*screen, claude::newest_row()).text.empty()) break;
+    if (!claude::read_view(*screen, lab.row()).text.empty()) break;
     REQUIRE(co_await (*watch)->wait(Clock::now() + 20s));
   }
   std::vector<std::string> const enter{"Enter"};
@@ -107,7 +107,7 @@ struct Run {
     auto const texts = lab.stub().get("/__prompts").get<std::vector<std::string>>();
     std::size_t exact = 0, as_files = 0;
     for (auto const& one : sent) {
-      auto const typed = claude::typed_form(one.prompt, lab.request.cwd, "/", claude::newest_row());
+      auto const typed = claude::typed_form(one.prompt, lab.request.cwd, "/", lab.row());
       REQUIRE(typed.has_value());
       CAPTURE(one.prompt.message_id);
       CAPTURE(one.prompt.body.substr(0, 60));

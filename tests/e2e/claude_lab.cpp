@@ -1,5 +1,6 @@
 #include "e2e/claude_lab.hpp"
 
+#include "adapters/claude/launch.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "base/spawn.hpp"
@@ -60,6 +61,9 @@ awaitable<void> ClaudeLab::open() {
   config["customApiKeyResponses"]["approved"] = json::array({std::string(kKey).substr(std::string(kKey).size() - 20)});
   REQUIRE(write_file(home_ / ".claude" / ".claude.json", config.dump()).has_value());
 
+  auto const version = claude::cli_version(claude_);
+  REQUIRE_MESSAGE(version.has_value(), version.error().message);
+  row_ = &claude::row_for(*version);
   stub_ = std::make_unique<StubApi>("stub_anthropic_api.mjs");
 
   TmuxOptions options;

@@ -2,6 +2,7 @@
 // everything around the adapter but the daemon. Owns its home, sockets, ports and processes.
 #pragma once
 #include "adapters/claude/claude_adapter.hpp"
+#include "adapters/claude/versions.hpp"
 #include "adapters/envelope.hpp"
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/async.hpp"
@@ -62,6 +63,8 @@ class ClaudeLab {
   bool noted(std::string const& type, std::size_t from) const;
 
   StubApi const& stub() const { return *stub_; }
+  /// Of the CLI that is tested.
+  adapters::claude::VersionRow const& row() const { return *row_; }
   adapters::Prompt prompt(std::string body, bool urgent = false);
   bool exited() const { return exited_; }
   adapters::Adapter const& adapter() const { return *adapter_; }
@@ -81,6 +84,7 @@ class ClaudeLab {
   TaskGroup tasks_;
   Notifier changed_;
   std::unique_ptr<StubApi> stub_;
+  adapters::claude::VersionRow const* row_ = nullptr;
   std::int64_t next_message_ = 0;
   bool exited_ = false;
 };
