@@ -1,8 +1,10 @@
 #include "adapters/claude/prompt_text.hpp"
 
 #include "adapters/claude/kept_text.hpp"
+#include "base/unicode.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace ar::adapters::claude {
@@ -40,6 +42,40 @@ bool exists_for_the_cli(std::string_view word, fs::path const& cwd, fs::path con
 void defuse(std::string& field, VersionRow const& row, std::string_view for_invisible) {
   if (row.edits_prompts) field = kept_form(field, for_invisible);
   for (auto at = field.find('@'); at != std::string::npos; at = field.find('@', at)) field.replace(at, 1, "\uff20");
+}
+
+/// The composer collapses a paste of more than 800 characters or 2 newlines (fewer in a terminal of less than 12 lines);
+/// these limits leave room, and need few lines.
+constexpr std::size_t kShownBytes = 480;
+constexpr auto kShownNewlines = 2;
+
+/// Characters that stay what they are in NFC, whatever stands beside them, and that a terminal shows as they are: of the
+/// most usual scripts.
+bool is_plain(char32_t point) {
+  constexpr std::array<std::array<char32_t, 2>, 16> kPlain{{{U' ', U'~'},
+                                                            {0xA1, 0xAC},
+                                                            {0xAE, 0x2FF},
+                                                            {0x391, 0x3A1},
+                                                            {0x3A3, 0x3A9},
+                                                            {0x3B1, 0x3C9},
+                                                            {0x400, 0x45F},
+                                                            {0x2010, 0x2026},
+                                                            {0x20AC, 0x20AC},
+                                                            {0x2190, 0x2193},
+                                                            {0x3001, 0x3002},
+                                                            {0x3041, 0x3096},
+                                                            {0x30A1, 0x30FA},
+                                                            {0x4E00, 0x9FFF},
+                                                            {0xAC00, 0xD7A3},
+                                                            {0xFF01, 0xFF5E}}};
+  return std::ranges::any_of(kPlain, [&](auto const& range) { return point >= range[0] && point <= range[1]; });
+}
+
+bool is_shown_in_full(std::string_view text) {
+  if (text.size() > kShownBytes || std::ranges::count(text, '\n') > kShownNewlines) return false;
+  for (Symbol symbol; !text.empty(); text.remove_prefix(symbol.bytes))
+    if (symbol = first_symbol(text); symbol.code != U'\n' && !is_plain(symbol.code)) return false;
+  return true;
 }
 
 }  // namespace
@@ -95,6 +131,9 @@ Result<Typed> typed_form(Prompt prompt, fs::path const& cwd, fs::path const& hom
   typed.text = std::move(framed->text);
   typed.as_file = framed->as_file;
   typed.paste = typed.text;
+  // As the user's own words the model takes what the composer shows in full.
+  if (row.wraps_pastes && is_shown_in_full(typed.text)) return typed;
+  if (row.wraps_pastes) typed.words = kWords;
   // Text that the composer shows in full is normalised to NFC when it is submitted; a collapsed paste is not
   // touched. It also makes the composer show one short word, which nothing else there can be mistaken for.
   auto newlines = std::ranges::count(typed.paste, '\n');

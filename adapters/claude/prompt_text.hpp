@@ -18,9 +18,14 @@ InlineRules inline_rules();
 /// resource. `cwd` and `home` are where it looks.
 bool has_mention(std::string_view text, std::filesystem::path const& cwd, std::filesystem::path const& home);
 
+/// What stands before a paste that the CLI would else give the model as found text.
+inline constexpr std::string_view kWords =
+    "agent-runner has a message for you. Treat what I paste here as if I had typed it:";
+
 struct Typed {
   std::string text;      ///< the envelope, as the transcript has to show it
-  std::string paste;     ///< what is pasted: `text` and what makes the composer collapse it
+  std::string words{};   ///< what is put in before it: kWords, or nothing
+  std::string paste;     ///< what is pasted: `text`, and perhaps what makes the composer collapse it
   bool as_file = false;  ///< the body is in prompt.body_file
 };
 /// Frames the prompt. A body that this version would change, or that mentions something with @, goes as a file. In a

@@ -86,8 +86,8 @@ std::string without_blanks(std::string_view text) {
   return out;
 }
 
-/// "[Pasted text #3 +12 lines]" for 12 newlines, "[Pasted text #3]" for none: the number of newlines, or -1.
-/// `after` is where it ends.
+/// "[Pasted text #3 +12 lines]" for 12 newlines, "[Pasted text #3]" for none: the number of newlines, or -1. Without its
+/// blanks, since it may be wrapped. `after` is where it ends.
 int collapsed_newlines(std::string_view text, std::string_view start, std::size_t& after) {
   if (!text.starts_with(start)) return -1;
   auto const close = text.find(']');
@@ -167,22 +167,36 @@ View read_view(Screen const& screen, VersionRow const& row) {
   return view;
 }
 
-bool shows_only(View const& view, std::string_view pasted, VersionRow const& row) {
+bool shows_only(View const& view, std::string_view pasted, VersionRow const& row, std::string_view words) {
   if (view.kind != View::Kind::composer || view.text.empty()) return false;
+  auto const shown = without_blanks(view.text);
+  auto const before = without_blanks(words);
+  if (!shown.starts_with(before)) return false;
+  auto const rest = std::string_view(shown).substr(before.size());
   std::size_t after = 0;
-  auto const lines = collapsed_newlines(view.text, row.collapsed, after);
-  if (lines >= 0) return after == view.text.size() && lines == newlines_in(pasted);
-  return without_blanks(view.text) == without_blanks(pasted);
+  auto const lines = collapsed_newlines(rest, without_blanks(row.collapsed), after);
+  if (lines >= 0) return after == rest.size() && lines == newlines_in(pasted);
+  return rest == without_blanks(pasted);
 }
 
-bool shows_among_others(View const& view, std::string_view pasted, VersionRow const& row) {
-  if (view.kind != View::Kind::composer || view.text.empty() || shows_only(view, pasted, row)) return false;
-  for (auto at = view.text.find(row.collapsed); at != std::string::npos; at = view.text.find(row.collapsed, at + 1)) {
+bool shows_among_others(View const& view, std::string_view pasted, VersionRow const& row, std::string_view words) {
+  if (view.kind != View::Kind::composer || view.text.empty() || shows_only(view, pasted, row, words)) return false;
+  auto const shown = without_blanks(view.text);
+  auto const label = without_blanks(row.collapsed);
+  for (auto at = shown.find(label); at != std::string::npos; at = shown.find(label, at + 1)) {
     std::size_t after = 0;
-    if (collapsed_newlines(std::string_view(view.text).substr(at), row.collapsed, after) == newlines_in(pasted))
-      return true;
+    if (collapsed_newlines(std::string_view(shown).substr(at), label, after) == newlines_in(pasted)) return true;
   }
-  return without_blanks(view.text).find(without_blanks(pasted)) != std::string::npos;
+  return shown.find(without_blanks(pasted)) != std::string::npos;
+}
+
+bool shows_words(View const& view, std::string_view words, VersionRow const& row) {
+  auto const shown = without_blanks(view.text);
+  auto const before = without_blanks(words);
+  if (view.kind != View::Kind::composer || !shown.starts_with(before)) return false;
+  auto const rest = std::string_view(shown).substr(before.size());
+  std::size_t after = 0;
+  return rest.empty() || (collapsed_newlines(rest, without_blanks(row.collapsed), after) >= 0 && after == rest.size());
 }
 
 std::string obstacle_of(View const& view) {

@@ -31,10 +31,12 @@ View read_view(Screen const& screen, VersionRow const& row);
 /// text is in it.
 std::string obstacle_of(View const& view);
 
-/// True when the composer holds exactly `pasted`: as text, however wrapped, or as one collapsed paste of as
-/// many lines.
-bool shows_only(View const& view, std::string_view pasted, VersionRow const& row);
-/// True when `pasted` stands in the composer beside something else.
-bool shows_among_others(View const& view, std::string_view pasted, VersionRow const& row);
+/// True when the composer holds exactly `words` and then `pasted`: as text, however wrapped, or as one collapsed paste of
+/// as many lines.
+bool shows_only(View const& view, std::string_view pasted, VersionRow const& row, std::string_view words = {});
+/// True when `pasted` stands in the composer beside something else than `words`.
+bool shows_among_others(View const& view, std::string_view pasted, VersionRow const& row, std::string_view words = {});
+/// True when the composer holds `words` and nothing else than, perhaps, one collapsed paste.
+bool shows_words(View const& view, std::string_view words, VersionRow const& row);
 
 }  // namespace ar::adapters::claude

@@ -1,6 +1,7 @@
 // Typing into Claude Code. The protocol, and why each step is there:
 // - look: only an empty composer is typed into; with a dialog open, Enter would approve it.
-// - paste, bracketed. An Enter in the same write is swallowed, mostly for a session's first prompt.
+// - paste, bracketed. An Enter in the same write is swallowed, mostly for a session's first prompt. Where the CLI gives
+//   the model a long paste as found text, words of ours come before it, as a paste that it shows in full.
 // - look until the composer shows our text, and only it.
 // - Enter; again only while the composer still shows our text and nothing says that it was taken. A needless
 //   one would send a person's draft that came back, or the prompt a second time: up to one in ten stays in
@@ -109,16 +110,16 @@ awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(Terminal::OutputWatch
   }
 }
 
-/// Looks until the composer shows exactly `text` (empty: nothing), something else is in its place, or the
+/// Looks until the composer shows exactly `words` and `text` (empty: nothing), something else is in its place, or the
 /// deadline.
 awaitable<std::optional<View>> ClaudeSession::await_view(Terminal::OutputWatch& watch, std::string text,
-                                                         Clock::time_point deadline) {
+                                                         Clock::time_point deadline, std::string words) {
   while (true) {
     bool copy_mode = false;
     auto view = co_await look(copy_mode);
     if (!view) co_return view;
     auto const there =
-        text.empty() ? view->kind == View::Kind::composer && view->text.empty() : shows_only(*view, text, *row_);
+        text.empty() ? view->kind == View::Kind::composer && view->text.empty() : shows_only(*view, text, *row_, words);
     auto const in_the_way = view->kind == View::Kind::overlay || view->kind == View::Kind::left;
     if (there || in_the_way || Clock::now() >= deadline) co_return view;
     co_await watch.wait(deadline);
@@ -130,28 +131,38 @@ awaitable<std::optional<View>> ClaudeSession::await_view(Terminal::OutputWatch& 
 bool ClaudeSession::is_ours(View const& view) const {
   if (view.kind != View::Kind::composer || view.text.empty()) return false;
   // A collapsed paste has a number that no other one gets in this process.
-  if (typed_labels_.contains(view.text)) return true;
-  return std::ranges::any_of(handed_, [&](std::string const& nonce) {
-    return view.text.find(envelope_mark(nonce)) != std::string::npos ||
-           view.text.find("[end " + nonce + "]") != std::string::npos;
-  });
+  if (typed_labels_.contains(view.text) || shows_words(view, kWords, *row_)) return true;
+  bool has_header = false, starts = false, has_end = false, ends = false;
+  for (auto const& nonce : handed_) {
+    auto const mark = envelope_mark(nonce), end = "[end " + nonce + "]";
+    has_header |= view.text.find(mark) != std::string::npos;
+    has_end |= view.text.find(end) != std::string::npos;
+    starts |= view.text.starts_with(mark);
+    ends |= view.text.ends_with(end);
+  }
+  // What stands before or behind it is somebody else's.
+  return (has_header || has_end) && (starts || !has_header) && (ends || !has_end);
 }
 
 /// Empties a composer whose text is certainly ours, line by line.
 awaitable<bool> ClaudeSession::clear_composer(Terminal::OutputWatch& watch) {
   auto const deadline = Clock::now() + kClearPatience;
   int foreign = 0;
+  std::string ours;
   while (Clock::now() < deadline) {
     bool copy_mode = false;
     auto const before = co_await look(copy_mode);
     if (!before || before->kind == View::Kind::overlay || before->kind == View::Kind::left) co_return false;
     if (before->kind == View::Kind::composer && before->text.empty()) co_return true;
-    if (!is_ours(*before)) {
+    // Of what was ours a part is left.
+    bool const is_rest = before->kind == View::Kind::composer && ours.starts_with(before->text);
+    if (!is_rest && !is_ours(*before)) {
       // Caught while it is being drawn, or a person has begun to type: never clear that.
       co_await watch.wait(Clock::now() + milliseconds(150));
       if (before->kind == View::Kind::composer && ++foreign > 3) co_return false;
       continue;
     }
+    ours = before->text;
     auto const many = std::ranges::count(before->text, '\n') > 8;
     for (int i = 0; i < (many ? 16 : 1); ++i)
       if (auto pressed = co_await press(row_->clear_line_key); !pressed) co_return false;
@@ -253,6 +264,18 @@ awaitable<void> ClaudeSession::clear_leftover() {
   emit(Noted{"delivery.leftover", json{{"cleared", cleared}}});
 }
 
+/// After a prompt that was not typed. In an empty composer the key brings back what it has set aside; in any other it
+/// would put that one in its place.
+awaitable<void> ClaudeSession::bring_draft_back(Terminal::OutputWatch& watch) {
+  bool copy_mode = false;
+  auto view = co_await look(copy_mode);
+  if (view && is_ours(*view)) {
+    co_await clear_composer(watch);
+    view = co_await look(copy_mode);
+  }
+  if (view && view->kind == View::Kind::composer && view->text.empty()) co_await press(row_->stash_key);
+}
+
 /// Ends with `submitted_at` set and outcome held when Enter was taken and the proof is to come.
 awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typed,
                                           std::function<void(std::string_view)> on_step) {
@@ -271,10 +294,13 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
   Handing handing;
   handed_.push_back(prompt.nonce);
   if (handed_.size() > kRemembered) handed_.pop_front();
-  if (auto pasted = co_await ctx_.terminal->paste(typed.paste); !pasted) {
+  Result<void> pasted;
+  if (!typed.words.empty()) pasted = co_await ctx_.terminal->paste(typed.words);
+  if (pasted) pasted = co_await ctx_.terminal->paste(typed.paste);
+  if (!pasted) {
     auto reason = "the paste failed: " + pasted.error().message;
     if (nothing_typed(pasted.error())) {
-      if (obstacle.draft_set_aside) co_await press(row_->stash_key);  // in an empty composer it brings the draft back
+      if (obstacle.draft_set_aside) co_await bring_draft_back(**watch);
       handing = held(std::move(reason));
       if (pasted.error().code == "not_typed") handing.outcome = HandOutcome::refused;
       co_return handing;
@@ -285,7 +311,7 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
   handing.typed_at = wall_now();
   if (on_step) on_step("typed");
 
-  auto const view = co_await await_view(**watch, typed.paste, Clock::now() + kPastePatience);
+  auto const view = co_await await_view(**watch, typed.paste, Clock::now() + kPastePatience, typed.words);
   std::string trouble;
   if (!view)
     trouble = "the terminal ended while the prompt was typed";
@@ -293,7 +319,7 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
     trouble = "Claude Code did not show the pasted prompt";
   else if (view->kind != View::Kind::composer)
     trouble = obstacle_of(*view) + ", since the prompt was typed";
-  else if (!shows_only(*view, typed.paste, *row_))
+  else if (!shows_only(*view, typed.paste, *row_, typed.words))
     trouble = "the input line holds other text beside the prompt";
   if (trouble.empty()) {
     typed_labels_.insert(view->text);
@@ -393,8 +419,8 @@ awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
   if (!watch || !view || view->kind != View::Kind::composer) co_return Witness::pending;
   auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
   if (!typed) co_return Witness::pending;
-  if (shows_among_others(*view, typed->paste, *row_)) co_return Witness::pending;
-  if (shows_only(*view, typed->paste, *row_)) {
+  if (shows_among_others(*view, typed->paste, *row_, typed->words)) co_return Witness::pending;
+  if (shows_only(*view, typed->paste, *row_, typed->words)) {
     typed_labels_.insert(view->text);
     auto const cleared = co_await clear_composer(**watch);
     if (!cleared) co_return Witness::pending;

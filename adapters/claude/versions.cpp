@@ -51,12 +51,13 @@ constexpr VersionRow kMeasuredFirst{.seen_in = "2.1.197",
                                    .max_enters = 3,
                                    .enter_patience = milliseconds(500),
                                    .stuck_start = milliseconds(10'000),
+                                   .wraps_pastes = false,
                                    .edits_prompts = false,
                                    .snapshots_instructions = false};
 
 /// Each row is the one before it and what has changed since.
 constexpr auto kRows = [] {
-  std::array<VersionRow, 5> rows{};
+  std::array<VersionRow, 6> rows{};
   rows[0] = kMeasuredFirst;
   rows[1] = rows[0];
   rows[1].seen_in = "2.1.265";
@@ -69,7 +70,10 @@ constexpr auto kRows = [] {
   rows[3].seen_in = "2.1.326";
   rows[3].stashed = "draft stashed";
   rows[4] = rows[3];
-  rows[4].seen_in = "2.1.332";
+  rows[4].seen_in = "2.1.328";
+  rows[4].wraps_pastes = true;
+  rows[5] = rows[4];
+  rows[5].seen_in = "2.1.332";
   return rows;
 }();
 

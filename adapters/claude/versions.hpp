@@ -35,6 +35,8 @@ struct VersionRow {
   milliseconds enter_patience;  ///< from an Enter to looking whether it was swallowed
   milliseconds stuck_start;     ///< no sign of life this long after the start: look at the screen
 
+  /// Hands the model a collapsed paste as one "from somewhere else": as something to read, not to obey.
+  bool wraps_pastes;
   /// Takes invisible characters out of prompts, and rewrites tags called pasted_content (kept_text.hpp).
   bool edits_prompts;
   /// A resumed session sends the instructions of its first start, unless `--system-prompt-snapshot off` is said.

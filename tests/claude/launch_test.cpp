@@ -258,15 +258,42 @@ TEST_CASE("AVersionThatNeverComesIsNotWaitedFor") {
   CHECK_FALSE(version.has_value());
 }
 
-TEST_CASE("EveryPasteIsLongEnoughToBeCollapsed") {
+TEST_CASE("EveryPasteIsLongEnoughToBeCollapsedWhereThatChangesNothingForTheModel") {
   test::TempDir dir;
-  auto const typed = typed_form(prompt_with("hi", dir.path()), dir.path(), dir.path(), newest_row());
+  auto const& old = row_for("2.1.327");
+  auto const typed = typed_form(prompt_with("hi", dir.path()), dir.path(), dir.path(), old);
   REQUIRE(typed.has_value());
   CHECK(std::ranges::count(typed->paste, '\n') == 3);
   CHECK(typed->paste.starts_with(typed->text));
   CHECK_FALSE(typed->as_file);
-  auto const longer = typed_form(prompt_with("a\nb\nc", dir.path()), dir.path(), dir.path(), newest_row());
+  auto const longer = typed_form(prompt_with("a\nb\nc", dir.path()), dir.path(), dir.path(), old);
   CHECK(longer->paste == longer->text);
+  CHECK(longer->words.empty());
+}
+
+TEST_CASE("WhereACollapsedPasteIsFoundTextShortOnesAreShownAndOthersIntroduced") {
+  test::TempDir dir;
+  auto const form = [&](std::string const& body) {
+    auto const typed = typed_form(prompt_with(body, dir.path()), dir.path(), dir.path(), row_for("2.1.328"));
+    REQUIRE(typed.has_value());
+    CHECK(typed->paste.starts_with(typed->text));
+    return *typed;
+  };
+  for (std::string const body : {"hi", "", "  grüße, \"日本語\" \u2013 привет  ", "a\tb"}) {
+    CAPTURE(body);
+    CHECK(form(body).words.empty());
+    CHECK(form(body).paste == form(body).text);
+  }
+  // Too many lines, too long, not in NFC, or shown as nobody knows.
+  for (std::string const& body : {std::string("a\nb"), std::string(500, 'x'), std::string("e\u0301 \u212b"),
+                                 std::string("\U0001F469\u200d\U0001F467"), std::string("\u05d0")}) {
+    CAPTURE(body);
+    CHECK(form(body).words == kWords);
+    CHECK(std::ranges::count(form(body).paste, '\n') >= 3);
+  }
+  // What stands in a file is short enough to be shown.
+  CHECK(form(std::string(300'000, 'x')).as_file);
+  CHECK(form(std::string(300'000, 'x')).words.empty());
 }
 
 TEST_CASE("WhatTheComposerWouldChangeGoesAsAFile") {

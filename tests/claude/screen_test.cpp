@@ -93,6 +93,25 @@ TEST_CASE("ACollapsedPasteIsOursOnlyAloneAndWithTheRightNumberOfLines") {
   CHECK(shows_among_others(mixed, std::string(1700, 'x'), newest_row()));
 }
 
+TEST_CASE("WordsBeforeACollapsedPasteAreOursHoweverTheyAreWrapped") {
+  View view{.kind = View::Kind::composer, .text = "Some words of ours:[Pasted\ntext #3 +4 lines]"};
+  std::string const pasted = "1\n2\n3\n4\n5", words = "Some words of ours:";
+  CHECK(shows_only(view, pasted, newest_row(), words));
+  CHECK_FALSE(shows_only(view, pasted, newest_row()));
+  CHECK_FALSE(shows_only(view, pasted + "\n", newest_row(), words));
+  CHECK_FALSE(shows_among_others(view, pasted, newest_row(), words));
+  CHECK(shows_among_others(view, pasted, newest_row()));
+  CHECK(shows_words(view, words, newest_row()));
+  CHECK_FALSE(shows_words(view, "Other words", newest_row()));
+  view.text += " and I say";
+  CHECK_FALSE(shows_only(view, pasted, newest_row(), words));
+  CHECK_FALSE(shows_words(view, words, newest_row()));
+  CHECK(shows_among_others(view, pasted, newest_row(), words));
+  view.text = words;
+  CHECK(shows_words(view, words, newest_row()));
+  CHECK_FALSE(shows_only(view, pasted, newest_row(), words));
+}
+
 TEST_CASE("ShellModeIsNoComposer") {
   for (auto const* name : {"composer_bash", "composer_bash_text"}) CHECK(view_of(name).kind == View::Kind::shell_mode);
 }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 
 using namespace ar;
 using namespace ar::adapters;
@@ -21,7 +22,7 @@ class FakeCli final : public Terminal {
  public:
   explicit FakeCli(Executor executor) : wrote_(std::move(executor)) {}
 
-  std::string composer{}, conversation{}, dialog{};
+  std::string composer{}, conversation{}, dialog{}, footer = "  ? for shortcuts";
   bool living = true;
   int enters = 0;
   std::vector<std::string> pressed{};
@@ -31,7 +32,7 @@ class FakeCli final : public Terminal {
     ++version_;
     wrote_.notify_all();
   }
-  /// How a paste of at least three newlines is shown.
+  /// How a long paste is shown, and in a small terminal any.
   static std::string label(int number, std::string const& text) {
     return "[Pasted text #" + std::to_string(number) + " +" + std::to_string(std::ranges::count(text, '\n')) +
            " lines]";
@@ -51,7 +52,7 @@ class FakeCli final : public Terminal {
     if (!dialog.empty())
       screen.lines.push_back(dialog);
     else
-      screen.lines.insert(screen.lines.end(), {"\u276f\u00a0" + composer, line, "  ? for shortcuts"});
+      show_composer(screen, line);
     co_return screen;
   }
   awaitable<Result<void>> paste(std::string text) override {
@@ -60,7 +61,7 @@ class FakeCli final : public Terminal {
     if (on_paste)
       on_paste();
     else
-      composer += label(pastes, text);
+      composer += std::ranges::count(text, '\n') > 2 || text.size() > 800 ? label(pastes, text) : text;
     draw();
     co_return Result<void>();
   }
@@ -86,6 +87,13 @@ class FakeCli final : public Terminal {
   int pastes = 0;
 
  private:
+  void show_composer(Screen& screen, std::string const& rule) const {
+    std::string glyph = "\u276f\u00a0";
+    std::istringstream in(composer + "\n");
+    for (std::string text; std::getline(in, text); glyph = "  ") screen.lines.push_back(glyph + text);
+    screen.lines.insert(screen.lines.end(), {rule, footer});
+  }
+
   class Watch final : public OutputWatch {
    public:
     explicit Watch(FakeCli& cli) : cli_(cli), seen_(cli.version_) {}
@@ -436,14 +444,45 @@ TEST_CASE("NoEnterIsPressedIntoADialogThatOpensMeanwhile") {
 }
 
 TEST_CASE("NoEnterIsPressedWhenAPersonTypesIntoThePrompt") {
+  for (bool const small : {true, false}) {
+    Room room;
+    room.cli->on_paste = [&] {
+      room.cli->composer = (small ? FakeCli::label(1, room.cli->pasted) : room.cli->pasted) + " and I say";
+    };
+    CHECK(room.hand().outcome == HandOutcome::unknown);
+    CHECK(room.cli->enters == 0);
+    CHECK(room.ask() == Witness::pending);
+    // Nor is it taken away for the next one.
+    auto next = room.prompt();
+    next.nonce = "9876543210";
+    CHECK(room.run(room.session->hand(next, {})).outcome == HandOutcome::held);
+    CHECK(std::ranges::count(room.cli->pressed, "C-u") == 0);
+    room.consume();  // the person sends both
+    CHECK(room.ask() == Witness::accepted);
+  }
+}
+
+TEST_CASE("WordsOfOursComeBeforeAPasteThatIsCollapsed") {
   Room room;
-  room.cli->on_paste = [&] { room.cli->composer = FakeCli::label(1, room.cli->pasted) + " and I say"; };
-  CHECK(room.hand().outcome == HandOutcome::unknown);
-  CHECK(room.cli->enters == 0);
-  CHECK(std::ranges::count(room.cli->pressed, "C-u") == 0);
-  CHECK(room.ask() == Witness::pending);
-  room.consume();  // the person sends both
-  CHECK(room.ask() == Witness::accepted);
+  auto prompt = room.prompt();
+  prompt.body = "1\n2\n3";
+  std::string shown;
+  room.cli->on_enter = [&] {
+    shown = room.cli->composer;
+    room.submit();
+  };
+  CHECK(room.run(room.session->hand(prompt, {})).outcome == HandOutcome::accepted);
+  CHECK(shown == std::string(claude::kWords) + "[Pasted text #2 +4 lines]");
+  CHECK(room.cli->enters == 1);
+}
+
+TEST_CASE("WordsThatAnEarlierDaemonLeftAloneAreTakenAway") {
+  Room room;
+  room.cli->composer = claude::kWords;
+  room.cli->on_enter = [&] { room.submit(); };
+  CHECK(room.ask() == Witness::absent);
+  CHECK(room.hand().outcome == HandOutcome::accepted);
+  CHECK(room.cli->conversation.find("Treat what I paste") == std::string::npos);
 }
 
 TEST_CASE("ALateProofIsTold") {

@@ -82,3 +82,35 @@ TEST_CASE("WhatNobodySeesReachesTheAgentAllTheSame") {
       },
       400s);
 }
+
+TEST_CASE("TheModelReadsAMessageAsItsUsersWords") {
+  Fidelity lab;
+  test::run(
+      lab.io,
+      [&]() -> awaitable<void> {
+        co_await lab.open();
+        co_await lab.launch();
+        co_await lab.deliver(lab.prompt("short"));
+        co_await lab.deliver(lab.prompt("of\nfour\nlines\nor more"));
+        co_await lab.deliver(lab.prompt(std::string(2000, 'x')));
+        co_await lab.deliver(lab.prompt(std::string(440, 'y')));
+        co_await lab.deliver(lab.prompt("a tab\tas a file"));
+        co_await lab.until_free();
+        lab.check_model_side();
+        auto const opens = std::string(claude::kWords) + "\n\n<pasted_content id=\"";
+        for (auto const& prompt : lab.sent) {
+          auto const typed = claude::typed_form(prompt, lab.request.cwd, "/", lab.row());
+          CAPTURE(prompt.body.substr(0, 60));
+          auto const text = lab.given(prompt).at(0);
+          bool const is_introduced = !typed->words.empty();
+          CHECK(text.starts_with(is_introduced ? opens : typed->text));
+          CHECK((text.find("pasted_content") != std::string::npos) == is_introduced);
+          CHECK(is_introduced == (lab.row().wraps_pastes && prompt.body.find('\t') == std::string::npos &&
+                                  prompt.body != "short"));
+        }
+        CHECK_FALSE(lab.noted("delivery.altered", 0));
+        CHECK_FALSE(lab.noted("delivery.leftover", 0));
+        co_await lab.close();
+      },
+      240s);
+}

@@ -1,5 +1,6 @@
 // What the adapter does when the real CLI is not simply idle: nothing is typed where Enter means something
 // else, nobody's draft is touched, and every message is taken in the end.
+#include "adapters/claude/prompt_text.hpp"
 #include "base/paths.hpp"
 #include "e2e/claude_lab.hpp"
 
@@ -245,10 +246,12 @@ TEST_CASE("InterruptEndsTheTurnAndLeavesACleanComposer") {
         CHECK(lab.last<TurnEnded>()->outcome == TurnEnded::Outcome::interrupted);
 
         // Before the first token Escape puts the prompt back into the composer.
-        co_await lab.must_accept("[[hang]]");
-        auto const again = co_await lab.session->interrupt();
-        CHECK_MESSAGE(again.has_value(), again.error().message);
-        co_await lab.until_free();
+        for (auto const* body : {"[[hang]]", "[[hang]]\nof\nfour\nlines"}) {
+          co_await lab.must_accept(body);
+          auto const again = co_await lab.session->interrupt();
+          CHECK_MESSAGE(again.has_value(), again.error().message);
+          co_await lab.until_free();
+        }
         co_await lab.must_accept("after the interrupts");
         co_await lab.until_free();
         auto const idle = co_await lab.session->interrupt();
@@ -371,14 +374,13 @@ TEST_CASE("AnAdoptedSessionKnowsWhereItStandsAndWhatItTook") {
 
         // The text of an earlier attempt stands in the composer: it is taken away, and may then be handed
         // again.
-        auto const text = envelope_mark(stuck.nonce) + " \u00b7 message " + std::to_string(stuck.message_id) +
-                          " \u00b7 from bob \u00b7 kind chat \u00b7 urgent]\npasted, never sent\n[end " + stuck.nonce +
-                          "]\n";
-        REQUIRE((co_await lab.terminal->paste(text)).has_value());
-        co_await lab.until_screen("[Pasted text");
+        auto const typed = claude::typed_form(stuck, lab.request.cwd, "/", lab.row());
+        REQUIRE((co_await lab.terminal->paste(typed->paste)).has_value());
+        auto const shown = lab.row().wraps_pastes ? "[end " + stuck.nonce : std::string("[Pasted text");
+        co_await lab.until_screen(shown);
         CHECK(co_await lab.session->witness(stuck, false) == Witness::absent);
         co_await lab.look();
-        CHECK(lab.screen.find("[Pasted text") == std::string::npos);
+        CHECK(lab.screen.find(shown) == std::string::npos);
         auto const again = co_await lab.session->hand(stuck, {});
         CHECK(again.outcome == HandOutcome::accepted);
         lab.nonces.push_back(stuck.nonce);
