@@ -100,6 +100,7 @@ class ClaudeSession final : public ProviderSession {
   awaitable<void> await_proof(Prompt const& prompt, Handing& handing);
   awaitable<bool> clear_composer(Terminal::OutputWatch& watch);
   bool is_ours(View const& view) const;
+  bool may_set_aside(View const& view) const;
   awaitable<void> bring_draft_back(Terminal::OutputWatch& watch);
   awaitable<void> clear_leftover();
   awaitable<void> mark_unknown(Handing& handing, std::string reason);

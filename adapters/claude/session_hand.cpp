@@ -92,8 +92,7 @@ awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(Terminal::OutputWatch
       auto const cleared = co_await clear_composer(watch);
       if (cleared) continue;
     }
-    if (view->kind == View::Kind::composer && !resting_draft_.empty() && view->text == resting_draft_ &&
-        !view->stashed) {
+    if (!resting_draft_.empty() && view->text == resting_draft_ && may_set_aside(*view)) {
       co_await press(row_->stash_key);
       auto const after = co_await await_view(watch, {}, Clock::now() + seconds(2));
       resting_draft_.clear();
@@ -171,6 +170,13 @@ awaitable<bool> ClaudeSession::clear_composer(Terminal::OutputWatch& watch) {
   co_return false;
 }
 
+/// There is room for one draft: a second one would take the first one's place. A version that nobody has looked at may
+/// say in other words that there is one.
+bool ClaudeSession::may_set_aside(View const& view) const {
+  return options_.set_drafts_aside && view.kind == View::Kind::composer && !view.stashed && live_ &&
+         is_measured(live_->version);
+}
+
 void ClaudeSession::block(std::string reason) {
   auto const watching = !blocked_.empty();
   blocked_ = std::move(reason);
@@ -192,7 +198,7 @@ awaitable<void> ClaudeSession::watch_obstacle() {
       if (view->text.empty() || is_ours(*view)) break;
       if (view->text != draft) since = Clock::now();
       draft = view->text;
-      if (options_.set_drafts_aside && !view->stashed) {
+      if (may_set_aside(*view)) {
         again = since + kDraftRest;
         if (Clock::now() >= again) {
           resting_draft_ = draft;

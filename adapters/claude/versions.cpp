@@ -81,6 +81,10 @@ constexpr auto kRows = [] {
 
 VersionRow const& newest_row() { return kRows.back(); }
 
+bool is_measured(std::string_view version) {
+  return !version.empty() && compare_numbers(version, newest_row().seen_in) <= 0;
+}
+
 VersionRow const& row_for(std::string_view version) { return row_of(kRows, version); }
 
 }  // namespace ar::adapters::claude

@@ -46,6 +46,8 @@ struct VersionRow {
 /// The row for a version as the CLI prints it ("2.1.197"); empty or unknown: the newest row.
 VersionRow const& row_for(std::string_view version);
 VersionRow const& newest_row();
+/// Whether the table says how it behaves: neither unknown nor newer than every row.
+bool is_measured(std::string_view version);
 /// The oldest with which all of the adapter's tests against the real CLI passed; none before it was tried.
 inline constexpr std::string_view kOldestVersion = "2.1.197";
 

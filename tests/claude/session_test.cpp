@@ -23,10 +23,11 @@ class FakeCli final : public Terminal {
   explicit FakeCli(Executor executor) : wrote_(std::move(executor)) {}
 
   std::string composer{}, conversation{}, dialog{}, footer = "  ? for shortcuts";
-  bool living = true;
+  bool living = true, refuses_pastes = false;
+  std::string set_aside{};  ///< there is room for one draft
   int enters = 0;
   std::vector<std::string> pressed{};
-  std::function<void()> on_paste{}, on_enter{};
+  std::function<void()> on_paste{}, on_enter{}, on_refusal{};
 
   void draw() {
     ++version_;
@@ -56,6 +57,10 @@ class FakeCli final : public Terminal {
     co_return screen;
   }
   awaitable<Result<void>> paste(std::string text) override {
+    if (refuses_pastes) {
+      if (on_refusal) on_refusal();
+      co_return conflict("not_typed", "too much");
+    }
     pasted = text;
     ++pastes;
     if (on_paste)
@@ -69,6 +74,7 @@ class FakeCli final : public Terminal {
     for (auto const& name : names) {
       pressed.push_back(name);
       if (name == "C-u") composer.clear();
+      if (name == "C-s") stash();
       if (name != "Enter") continue;
       ++enters;
       if (on_enter) on_enter();
@@ -81,6 +87,15 @@ class FakeCli final : public Terminal {
   awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override {
     std::unique_ptr<OutputWatch> watch = std::make_unique<Watch>(*this);
     co_return Result<std::unique_ptr<OutputWatch>>(std::move(watch));
+  }
+
+  void stash() {
+    auto const drafted = std::exchange(composer, {});
+    if (!drafted.empty())
+      set_aside = drafted;
+    else
+      composer = std::exchange(set_aside, {});
+    footer = set_aside.empty() ? "  ? for shortcuts" : "  ? for shortcuts \u00b7 draft stashed";
   }
 
   std::string pasted{};
@@ -204,9 +219,10 @@ struct Room {
     pass(1ms);
   }
   /// The CLI writes its live state.
-  void live(std::string const& status) {
+  void live(std::string const& status, std::string const& version = "2.1.332") {
     auto const file = dir.path() / "sessions" / (std::to_string(cli->pid()) + ".json");
-    json const state = {{"sessionId", "s"}, {"status", status}, {"waitingFor", "permission prompt"}};
+    json const state = {
+        {"sessionId", "s"}, {"status", status}, {"waitingFor", "permission prompt"}, {"version", version}};
     std::ofstream(file) << state.dump() << std::flush;
     pass(1ms);
   }
@@ -483,6 +499,50 @@ TEST_CASE("WordsThatAnEarlierDaemonLeftAloneAreTakenAway") {
   CHECK(room.ask() == Witness::absent);
   CHECK(room.hand().outcome == HandOutcome::accepted);
   CHECK(room.cli->conversation.find("Treat what I paste") == std::string::npos);
+}
+
+TEST_CASE("ADraftIsSetAsideOnlyWhereThereIsRoomForIt") {
+  enum class Place { free, taken, unknown };
+  for (auto const place : {Place::free, Place::taken, Place::unknown}) {
+    CAPTURE(int(place));
+    Room room;
+    room.live("idle", place == Place::unknown ? "99.0.0" : "2.1.332");
+    if (place == Place::taken) {
+      room.cli->composer = "A, set aside by the person";
+      room.cli->stash();
+    }
+    room.cli->composer = "B, half typed";
+    room.cli->on_enter = [&] {
+      room.submit();
+      room.cli->stash();
+    };
+    CHECK(room.hand().outcome == HandOutcome::held);
+    room.pass(6s);  // it rests
+    bool const is_free = place == Place::free;
+    CHECK(room.session->gate(false).empty() == is_free);
+    CHECK(room.hand().outcome == (is_free ? HandOutcome::accepted : HandOutcome::held));
+    CHECK(room.cli->composer == "B, half typed");
+    if (place == Place::taken) CHECK(room.cli->set_aside == "A, set aside by the person");
+    CHECK(std::ranges::count(room.cli->pressed, "C-s") == is_free);
+  }
+}
+
+TEST_CASE("ADraftComesBackWhenThePromptIsNotTypedUnlessAPersonHasBegunAnother") {
+  for (bool const another : {false, true}) {
+    Room room;
+    room.live("idle");
+    room.cli->composer = "A";
+    CHECK(room.hand().outcome == HandOutcome::held);
+    room.pass(6s);
+    REQUIRE(room.session->gate(false).empty());
+    room.cli->refuses_pastes = true;
+    room.cli->on_refusal = [&] {
+      if (another) room.cli->composer = "B";
+    };
+    CHECK(room.hand().outcome == HandOutcome::refused);
+    CHECK(room.cli->composer == (another ? "B" : "A"));
+    CHECK(room.cli->set_aside == (another ? "A" : ""));
+  }
 }
 
 TEST_CASE("ALateProofIsTold") {
