@@ -7,7 +7,7 @@
 using ar::json;
 using ar::test::Installation;
 using ar::test::Outcome;
-using namespace std::string_literals;
+using ar::test::tmux_servers;
 
 namespace {
 
@@ -20,20 +20,6 @@ std::filesystem::path run_dir(Installation const& home) { return home.state() / 
 
 std::string log_of(Installation const& home) {
   return ar::test::file_text(home.state() / "daemon.log");
-}
-
-/// The tmux servers that were started for a socket below `folder`.
-std::vector<pid_t> tmux_servers(std::filesystem::path const& folder) {
-  std::vector<pid_t> found;
-  auto const socket = "-S\0"s + folder.string() + "/";
-  for (auto const& entry : std::filesystem::directory_iterator("/proc")) {
-    auto const pid = static_cast<pid_t>(std::atol(entry.path().filename().c_str()));
-    if (pid <= 0) continue;
-    auto const words = ar::test::file_text(entry.path() / "cmdline");
-    auto const name = ar::test::file_text(entry.path() / "comm");
-    if (name.starts_with("tmux: server") && words.find(socket) != std::string::npos) found.push_back(pid);
-  }
-  return found;
 }
 
 /// A home whose programs are told nothing but HOME, as cron does.

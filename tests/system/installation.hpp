@@ -2,6 +2,7 @@
 // person would; the destructor ends everything it started.
 #pragma once
 #include "base/json.hpp"
+#include "support/file_text.hpp"
 #include "support/patience.hpp"
 #include "support/temp_dir.hpp"
 
@@ -35,15 +36,30 @@ struct Outcome {
   }
 };
 
+/// The tmux servers that were started for a socket below `folder`.
+inline std::vector<pid_t> tmux_servers(std::filesystem::path const& folder) {
+  std::vector<pid_t> found;
+  auto const socket = std::string("-S\0", 3) + folder.string() + "/";
+  for (auto const& entry : std::filesystem::directory_iterator("/proc")) {
+    auto const pid = static_cast<pid_t>(std::atol(entry.path().filename().c_str()));
+    if (pid <= 0) continue;
+    auto const words = file_text(entry.path() / "cmdline");
+    auto const name = file_text(entry.path() / "comm");
+    if (name.starts_with("tmux: server") && words.find(socket) != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
 class Installation {
  public:
   Installation() { std::filesystem::create_directories(work()); }
   ~Installation() {
     run({"--no-start", "down", "--agents"});
     if (auto pid = daemon_pid()) ::kill(*pid, SIGKILL);
-    // Whatever a failed test left behind runs in our own tmux server.
+    // Whatever a failed test left behind runs in our own tmux server, which may have no socket left.
     auto const socket = state() / "run" / "tmux.sock";
     if (std::filesystem::exists(socket)) run_program("/usr/bin/tmux", {"-S", socket.string(), "kill-server"}, "");
+    for (auto const pid : tmux_servers(state())) ::kill(pid, SIGKILL);
   }
 
   std::filesystem::path state() const { return dir_.path() / "s"; }
