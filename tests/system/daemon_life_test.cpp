@@ -85,22 +85,25 @@ TEST_CASE("SocketsThatSomebodyRemovesAreThereAgain") {
       if (!std::filesystem::exists(run_dir(home) / name)) return false;
     return true;
   };
+  // What the daemon makes again meanwhile is in the way of who removes a folder.
+  auto const take_away = [](std::filesystem::path const& folder) {
+    return Installation::eventually([&] {
+      std::error_code ec;
+      std::filesystem::remove_all(folder, ec);
+      return !ec;
+    });
+  };
   std::filesystem::remove(run_dir(home) / "control.sock");
   CHECK(home.agent("a")["pid"] == agent);
   for (int round = 0; round < 3; ++round) {
-    // What the daemon makes again meanwhile is in the way of who removes the folder.
-    CHECK(Installation::eventually([&] {
-      std::error_code ec;
-      std::filesystem::remove_all(run_dir(home), ec);
-      return !ec;
-    }));
+    CHECK(take_away(run_dir(home)));
     home.send("a", "still there?");
     CHECK(Installation::eventually(all_there));
   }
   std::filesystem::rename(run_dir(home), home.state() / "moved");
   CHECK(Installation::eventually(all_there));
   for (auto const& gone : {run_dir(home) / "agents" / "agents.sock", run_dir(home) / "agents"}) {
-    std::filesystem::remove_all(gone);
+    CHECK(take_away(gone));
     CHECK(Installation::eventually(all_there));
   }
   home.good({"send", "a", "hello", "--wait=done", "--timeout", "30s"});
