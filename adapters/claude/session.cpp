@@ -11,7 +11,7 @@
 namespace ar::adapters::claude {
 namespace {
 
-/// The CLI writes "idle" 16 to 43 ms after it starts the Stop hook; a turn that is over for this long without
+/// The CLI writes "idle" when its Stop hooks have ended, ours and others'; a turn that is over for this long without
 /// one was interrupted.
 constexpr auto kStopGrace = milliseconds(700);
 /// The state file is there a moment before SessionStart's hook; without that hook by then, it will not come.
@@ -131,11 +131,13 @@ void ClaudeSession::turn_started(std::vector<std::string> nonces) {
   turn_running_ = true;
   ++turns_;
   interrupted_ = false;
+  proposed_.reset();
   emit(TurnStarted{std::move(nonces)});
   announce_gate();
 }
 
 void ClaudeSession::turn_ended(TurnEnded ended) {
+  proposed_.reset();
   if (!turn_running_) return;
   turn_running_ = false;
   tool_called_ = model_spoke_ = false;
@@ -169,6 +171,10 @@ void ClaudeSession::read_live_state() {
 void ClaudeSession::on_live_state(LiveState now) {
   auto const was = std::exchange(live_, std::move(now));
   if (!was && !ready_) tasks_.spawn("ready", ready_without_hook());
+  if (proposed_ && live_->at_rest()) {
+    read_transcript();  // an Escape shows nowhere else
+    end_as_proposed();
+  }
   if (was && was->status == live_->status && was->waiting_for == live_->waiting_for) return;
   ++live_changes_;
   if (ready_ && !live_->waiting()) end_asks();
@@ -238,6 +244,8 @@ void ClaudeSession::on_fact(TranscriptFact const& fact) {
   if (fact.kind == TranscriptFact::Kind::prompted) model_spoke_ = false;
   if (fact.kind == TranscriptFact::Kind::assistant) model_spoke_ = true;
   if (fact.kind == TranscriptFact::Kind::assistant && !fact.text.empty()) last_text_ = fact.text;
+  // The live state may not say it: a person has a menu open, or the next turn began at once.
+  if (fact.kind == TranscriptFact::Kind::turn_ended && fact.text == "turn_duration") end_as_proposed();
   if (fact.kind == TranscriptFact::Kind::interrupted && turn_running_) {
     interrupted_ = true;
     // Without a live state file this line is the only sign of the turn's end.
@@ -291,14 +299,16 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
     for (auto const& nonce : nonces) early_.try_emplace(nonce, wall_now());
     submitted_.insert(nonces.begin(), nonces.end());
     read_transcript();
-    if (turn_running_ && interrupted_) end_by_grace();  // the CLI goes on with what waited in its own queue
+    // The CLI goes on with what waited in its own queue.
+    if (turn_running_ && interrupted_) end_by_grace();
+    if (proposed_) end_as_proposed();
     // Newer versions also say it of a prompt that goes into the running turn.
     if (!turn_running_) {
       tool_called_ = model_spoke_ = false;
       turn_started(std::move(nonces));
     }
   } else if (event == "Stop" && !of_subagent) {
-    turn_ended({TurnEnded::Outcome::completed, text_at(payload, "last_assistant_message"), {}, {}});
+    hook_stop(payload);
   } else if (event == "StopFailure" && !of_subagent) {
     hook_stop_failure(payload);
   } else if (event == "SubagentStart") {
@@ -356,6 +366,21 @@ void ClaudeSession::go_on_with(std::string const& id, std::string const& transcr
   emit(SessionChanged{id, transcript});
 }
 
+/// A hook of the person's own may answer that the model has to go on: then the CLI does not come to rest before another
+/// Stop, of which this is told again.
+void ClaudeSession::hook_stop(json const& payload) {
+  proposed_ = text_at(payload, "last_assistant_message");
+  read_live_state();
+  if (!live_ || live_->at_rest()) end_as_proposed();
+}
+
+void ClaudeSession::end_as_proposed() {
+  if (!proposed_) return;
+  TurnEnded ended{interrupted_ ? TurnEnded::Outcome::interrupted : TurnEnded::Outcome::completed, *proposed_, {}, {}};
+  if (interrupted_) ended.error = "interrupted by a person";
+  turn_ended(std::move(ended));
+}
+
 void ClaudeSession::hook_stop_failure(json const& payload) {
   read_transcript();  // what it said before has its line by now, or soon
   auto ended = failed_turn(text_at(payload, "error"), text_at(payload, "last_assistant_message"));
@@ -367,6 +392,7 @@ void ClaudeSession::hook_stop_failure(json const& payload) {
 
 void ClaudeSession::hook_tool(std::string const& event, json const& payload) {
   tool_called_ = true;
+  if (event == "PreToolUse" && text_at(payload, "agent_id").empty()) proposed_.reset();  // a hook has had it go on
   follow_tool_call(event, payload);
   json data{{"tool", text_at(payload, "tool_name")}, {"id", text_at(payload, "tool_use_id")}};
   if (auto const agent = text_at(payload, "agent_id"); !agent.empty()) data["subagent"] = agent;

@@ -74,6 +74,8 @@ class ClaudeSession final : public ProviderSession {
   void hook_session_start(json const& payload);
   void follow_session(json const& payload);
   void go_on_with(std::string const& id, std::string const& transcript, bool from_end);
+  void hook_stop(json const& payload);
+  void end_as_proposed();
   void hook_stop_failure(json const& payload);
   void hook_tool(std::string const& event, json const& payload);
   void hook_status_line(json const& payload);
@@ -132,6 +134,7 @@ class ClaudeSession final : public ProviderSession {
   bool model_spoke_ = false;              ///< ... by the transcript, which comes later than the hooks
   std::optional<WallTime> limit_ends_{};  ///< of the account, as far as the status line says that one is used up
   std::string last_text_{};               ///< the model's last text, for turns that end without a hook
+  std::optional<std::string> proposed_{}; ///< the text of a Stop: the turn's last one, unless a hook has it go on
   bool interrupted_ = false;              ///< the transcript shows it for the running turn
   std::string waiting_{};                 ///< what a person is asked for
   std::map<std::string, Ask> asks_{};     ///< by the calls of their hooks

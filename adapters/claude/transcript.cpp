@@ -145,7 +145,7 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
   else if (auto const subtype = text_at(record, "subtype");
            type == "system" && !truth_at(record, "isSidechain") &&
            (subtype == "turn_duration" || subtype == "stop_hook_summary"))
-    facts.push_back({.kind = TranscriptFact::Kind::turn_ended});
+    facts.push_back({.kind = TranscriptFact::Kind::turn_ended, .text = subtype});
 }
 
 void Ledger::add(TranscriptFact const& fact) {

@@ -26,7 +26,7 @@ struct TranscriptFact {
     interrupted,  ///< a person, or we, pressed Escape
     assistant,    ///< the model's text in `text`, its `usage`
     failed,       ///< the turn has failed: `text`, `error_kind`
-    turn_ended,   ///< by itself, unless the model goes on after it
+    turn_ended,   ///< by itself; unless the model goes on after it, where `text` is no "turn_duration"
   };
   Kind kind;
   std::vector<std::string> nonces{};

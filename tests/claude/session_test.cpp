@@ -651,6 +651,60 @@ TEST_CASE("APromptIntoARunningTurnBeginsNoOther") {
   CHECK(room.all<TurnStarted>().size() == 3);
 }
 
+TEST_CASE("AStopIsAProposalUntilTheCliIsAtRest") {
+  Room room;
+  auto const call = [&](char const* event, json const& payload = json::object()) {
+    REQUIRE(room.session->hook(event, payload).has_value());
+  };
+  room.live("busy");
+  call("UserPromptSubmit", {{"prompt", "x"}});
+  call("Stop", {{"last_assistant_message", "first"}});
+  room.pass(5s);  // the hook of a person's own takes its time, and has it go on
+  CHECK(room.all<TurnEnded>().empty());
+  call("PreToolUse", {{"tool_name", "Bash"}});
+  call("PostToolUse", {{"tool_name", "Bash"}});
+  call("UserPromptSubmit", {{"prompt", "into the turn"}});
+  CHECK(room.all<TurnEnded>().empty());
+  call("Stop", {{"last_assistant_message", "second"}});
+  room.live("idle");
+  REQUIRE(room.all<TurnEnded>().size() == 1);
+  CHECK(room.all<TurnEnded>()[0].outcome == TurnEnded::Outcome::completed);
+  CHECK(room.all<TurnEnded>()[0].final_text == "second");
+  CHECK(room.all<TurnStarted>().size() == 1);
+}
+
+TEST_CASE("AMenuThatAPersonOpensHidesNoTurnsEnd") {
+  Room room;
+  room.live("busy");
+  REQUIRE(room.session->hook("UserPromptSubmit", {{"prompt", "x"}}).has_value());
+  room.live("waiting");
+  REQUIRE(room.session->hook("Stop", {{"last_assistant_message", "done"}}).has_value());
+  room.append({{"type", "system"}, {"subtype", "stop_hook_summary"}});
+  room.pass(1ms);
+  CHECK(room.all<TurnEnded>().empty());
+  room.append({{"type", "system"}, {"subtype", "turn_duration"}});
+  room.pass(1ms);
+  REQUIRE(room.all<TurnEnded>().size() == 1);
+  CHECK(room.all<TurnEnded>()[0].final_text == "done");
+}
+
+TEST_CASE("WhatWaitedForStopHooksBeginsATurnOfItsOwn") {
+  Room room;
+  room.live("busy");
+  auto const call = [&](char const* event, json const& payload) {
+    REQUIRE(room.session->hook(event, payload).has_value());
+  };
+  call("UserPromptSubmit", {{"prompt", "x"}});
+  call("Stop", {{"last_assistant_message", "first"}});
+  call("UserPromptSubmit", {{"prompt", "y"}});
+  call("Stop", {{"last_assistant_message", "second"}});
+  room.live("idle");
+  REQUIRE(room.all<TurnEnded>().size() == 2);
+  CHECK(room.all<TurnEnded>()[0].final_text == "first");
+  CHECK(room.all<TurnEnded>()[1].final_text == "second");
+  CHECK(room.all<TurnStarted>().size() == 2);
+}
+
 TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
   Room room;
   for (auto const* event : {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",

@@ -435,3 +435,31 @@ TEST_CASE("AKilledProcessIsAskedThroughItsRecordAndResumed") {
       },
       240s);
 }
+
+TEST_CASE("ATurnThatAHookHasGoOnIsOverWithItsLastText") {
+  States lab;
+  // Where the hook's words are a prompt for the stub they say what is to come, else the prompt does.
+  std::string const rest = "[[bash:sleep 3]] [[say:the last text]]";
+  std::string const once = "cat > /dev/null; [ -e asked ] && exit 0; touch asked; sleep 2; echo '" +
+                           json{{"decision", "block"}, {"reason", "go on " + rest}}.dump() + "'";
+  json const hook = {{"type", "command"}, {"command", once}};
+  lab.request.options["settings"]["hooks"]["Stop"] = json::array({{{"hooks", json::array({hook})}}});
+  lab.request.options["settings"]["permissions"]["allow"] = json::array({"Bash(sleep:*)"});
+  test::run(
+      lab.io,
+      [&]() -> awaitable<void> {
+        co_await lab.begin();
+        co_await lab.must_accept("[[say:the first text]] " + rest);
+        co_await lab.until_note("tool.started", 0);
+        CHECK(lab.last<TurnEnded>() == nullptr);
+        CHECK_FALSE(lab.session->gate(false).empty());
+        co_await lab.until_free();
+        CHECK(lab.count<TurnEnded>() == 1);
+        REQUIRE(lab.last<TurnEnded>() != nullptr);
+        CHECK(lab.last<TurnEnded>()->outcome == TurnEnded::Outcome::completed);
+        CHECK(lab.last<TurnEnded>()->final_text == "the last text");
+        CHECK(lab.count<TurnStarted>() == 1);
+        co_await lab.close();
+      },
+      240s);
+}
