@@ -362,8 +362,12 @@ awaitable<Result<void>> Agent::wait_until_started(milliseconds patience) {
 }
 
 awaitable<void> Agent::note_exit(ExitStatus status, std::string pane) {
-  record_.last_exit = in_words(status);
-  record_.last_lines.clear();
+  auto const before = std::exchange(record_.last_exit, in_words(status));
+  auto const lines_before = std::exchange(record_.last_lines, {});
+  // tmux may not have read what was written in the very moment of the end. Of a start that is repeated, the one before
+  // said the same.
+  bool const repeated = !record_.exits.empty() && status.known && wall_now() - record_.started_at < 30s &&
+                        (before == record_.last_exit || before.starts_with(record_.last_exit + ", "));
   if (status.known) {
     auto left = co_await services_.terminals.left_by(record_.tmux_session, std::move(pane));
     auto request = launch_request();
@@ -386,6 +390,10 @@ awaitable<void> Agent::note_exit(ExitStatus status, std::string pane) {
       }
       if (!said.empty()) record_.last_exit += ", " + said;
     }
+  }
+  if (repeated && record_.last_lines.empty()) {
+    record_.last_lines = lines_before;
+    if (record_.last_exit.size() < before.size()) record_.last_exit = before;
   }
   services_.events.append(spec_.id, "agent.exited",
                           {{"status", record_.last_exit},

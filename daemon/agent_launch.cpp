@@ -225,7 +225,6 @@ void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adop
   context.earlier_transcript = record_.earlier_transcript;
   context.adopted = adopted;
   if (adopted) context.open_turn = queue_.open_turn();
-  record_.last_lines.clear();
   context.emit = [this](adapters::ProviderEvent event) { receive(std::move(event)); };
   session_ = adapter_->open(std::move(context));
   session_->start();

@@ -236,6 +236,24 @@ TEST_CASE("WhatItLeftOnItsScreenIsTheReasonAndCanBeRead") {
   CHECK(world.await(world.agent().screen())->lines.empty());  // the new one's
 }
 
+TEST_CASE("WhatTheStartBeforeSaidCountsWhenTheScreenOfThisOneIsEmpty") {
+  World world;
+  world.script.left = {"no API key"};
+  world.script.dies_at_once = true;
+  world.begin_spawn();
+  world.until([&] { return world.events("agent.exited").size() == 1; }, "it has ended once");
+  world.script.left.clear();
+  world.until_state("failed");
+  std::string const account = "exit status 1, it said \"no API key\"";
+  CHECK(world.agent().view()["lastExit"] == account);
+  world.until([&] { return world.events("agent.exited").size() == 4; }, "all ends are in the journal");
+  CHECK(world.events("agent.exited").at(3)["data"]["lastLines"] == json::array({"no API key"}));
+  // A person may have changed what it starts with.
+  REQUIRE(world.act("restart").has_value());
+  world.until([&] { return world.events("agent.exited").size() >= 5; }, "it has ended again");
+  CHECK(world.events("agent.exited").at(4)["data"]["status"] == "exit status 1");
+}
+
 TEST_CASE("OneThatCouldNotBeStartedSaysWhyAndIsGivenUp") {
   World world;
   world.script.left = {"agent-runner: cannot start /x: the program was not found"};
