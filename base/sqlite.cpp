@@ -146,23 +146,31 @@ void Database::execute(std::string const& sql) {
   if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(db_, "database");
 }
 std::int64_t Database::total_changes() const { return sqlite3_total_changes64(db_); }
+bool Database::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 int Database::changes() const { return sqlite3_changes(db_); }
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }
 
-Transaction::Transaction(Database& db, Durability durability) : db_(db), durability_(durability) {
+Transaction::Transaction(Database& db, Durability durability)
+    : db_(db), durability_(durability), inner_(db.in_transaction()) {
+  if (inner_) {
+    db_.prepare("SAVEPOINT part").run();
+    return;
+  }
   if (durability_ == Durability::later) db_.prepare("PRAGMA synchronous=NORMAL").run();
   db_.prepare("BEGIN IMMEDIATE").run();
 }
 Transaction::~Transaction() {
   try {
-    if (open_) db_.execute("ROLLBACK");
+    if (inner_ && open_ && db_.in_transaction()) db_.execute("ROLLBACK TO part; RELEASE part");
+    if (inner_) return;
+    if (open_ && db_.in_transaction()) db_.execute("ROLLBACK");
     if (durability_ == Durability::later) db_.prepare("PRAGMA synchronous=FULL").run();
   } catch (SqliteError const&) {
     // A full disk may have rolled it back already; the next BEGIN tells.
   }
 }
 void Transaction::commit() {
-  db_.prepare("COMMIT").run();
+  db_.prepare(inner_ ? "RELEASE part" : "COMMIT").run();
   open_ = false;
 }
 

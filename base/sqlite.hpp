@@ -89,6 +89,7 @@ class Database {
   /// The prepared statement for this SQL, kept for the next call. `sql` must be a string literal.
   Statement& prepare(char const* sql);
   void execute(std::string const& sql);
+  bool in_transaction() const;  ///< also false when an error of the disk has rolled it back
   int changes() const;
   std::int64_t total_changes() const;  ///< rows changed since the opening: moves with every write
   std::int64_t last_insert_id() const;
@@ -99,7 +100,7 @@ class Database {
   std::unordered_map<void const*, std::unique_ptr<Statement>> prepared_;
 };
 
-/// Rolls back unless committed.
+/// Rolls back unless committed. One inside another is a part of it: rolled back alone, on the disk with the other.
 class Transaction {
  public:
   /// `later`: in a durable database, this commit need not be on the disk before the next one is.
@@ -113,6 +114,7 @@ class Transaction {
  private:
   Database& db_;
   Durability const durability_;
+  bool const inner_;
   bool open_ = true;
 };
 

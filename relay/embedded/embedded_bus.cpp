@@ -20,6 +20,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <deque>
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 
@@ -34,6 +36,7 @@ using embedded::Moment;
 /// A clean-up that failed (a full disk) is tried again after this, or with the next call.
 constexpr auto kRetry = std::chrono::seconds(30);
 constexpr std::size_t kMostKnownTokens = 10'000;
+constexpr std::size_t kMostTogether = 64;  ///< calls in one commit: the first of them waits for the last
 /// A timer is never armed further ahead; nanoseconds overflow after 292 years of retention.
 constexpr auto kFarthest = std::chrono::hours(24 * 365);
 
@@ -55,25 +58,31 @@ using Job = std::function<Result<T>(Core&)>;
 
 /// One job's way through the worker.
 struct Passage {
-  std::function<void(Core&)> job;
+  std::function<void(Core&)> job;  ///< may be run again, when the commit that it was in has failed
+  Transaction::Durability durability = Transaction::Durability::at_once;
   Changes due{}, changes{};
   std::optional<Error> clean_up_failed{};
   std::optional<WallTime> next_due{};
   bool wrote = false;  ///< next_due is to be found anew: after the job's answer, which does not wait for it
+  bool done = false;   ///< worker thread only
 
-  void run(Core& core) {
+  void look_at_the_time(Core& core) {
+    core.now = core.time.now();
+    if (core.due_is_stale) find_next_due(core);
+    if (!core.next_due || *core.next_due > core.now.steady) return;
+    do_what_is_due(core);
+    find_next_due(core);
+  }
+  void do_job(Core& core) {
     core.now = core.time.now();
     core.changes = {};
-    if (core.due_is_stale) find_next_due(core);
-    if (core.next_due && *core.next_due <= core.now.steady) {
-      do_what_is_due(core);
-      find_next_due(core);
-    }
     auto const before = core.db().total_changes();
     job(core);
     changes = std::move(core.changes);
-    wrote = core.due_is_stale = core.db().total_changes() != before;
+    wrote = core.db().total_changes() != before;
+    core.due_is_stale = core.due_is_stale || wrote;
     next_due = clean_up_failed ? core.now.steady + kRetry : core.next_due;
+    done = true;
   }
 
  private:
@@ -93,6 +102,26 @@ struct Passage {
     }
   }
 };
+
+using Passages = std::vector<std::shared_ptr<Passage>>;
+
+/// In one transaction. False: it could not be committed, and nothing of it has happened.
+bool pass_together(Core& core, Passages const& passages) {
+  using Durability = Transaction::Durability;
+  bool const later = std::ranges::all_of(
+      passages, [](auto const& passage) { return passage->durability == Durability::later; });
+  try {
+    Transaction transaction(core.db(), later ? Durability::later : Durability::at_once);
+    for (auto const& passage : passages) {
+      passage->do_job(core);
+      if (!core.db().in_transaction()) return false;  // the disk is full, or fails: that has rolled all of it back
+    }
+    transaction.commit();
+    return true;
+  } catch (SqliteError const&) {
+    return false;
+  }
+}
 
 class Implementation final : public EmbeddedBus {
  public:
@@ -245,9 +274,10 @@ class Implementation final : public EmbeddedBus {
     co_return co_await tell(std::move(job), std::move(change));
   }
   awaitable<Result<void>> heartbeat(std::string agent_id, json meta) override {
-    return call<void>([agent_id = std::move(agent_id), meta = std::move(meta)](Core& core) {
+    Job<void> job = [agent_id = std::move(agent_id), meta = std::move(meta)](Core& core) {
       return embedded::heartbeat(core.db(), core.now, agent_id, meta);
-    });
+    };
+    return call<void>(std::move(job), Transaction::Durability::later);
   }
   awaitable<Result<void>> remove_agent(std::string agent_id) override {
     PresenceChange change{agent_id, "offline", false, true};
@@ -345,17 +375,18 @@ class Implementation final : public EmbeddedBus {
   }
 
   awaitable<Result<void>> tell(Job<void> job, PresenceChange change) {
-    auto result = co_await call<void>(std::move(job));
+    auto result = co_await call<void>(std::move(job), Transaction::Durability::later);
     if (result && presence_listener_) presence_listener_(change);
     co_return result;
   }
 
   /// Runs the job on the worker, then tells the subscribers what it and the time before it changed.
   template <class T>
-  awaitable<Result<T>> call(Job<T> job) {
+  awaitable<Result<T>> call(Job<T> job, Transaction::Durability durability = Transaction::Durability::at_once) {
     // Shared with the job, which runs to its end even when this coroutine is destroyed first.
     auto const result = std::make_shared<std::optional<Result<T>>>();
     auto const passage = std::make_shared<Passage>();
+    passage->durability = durability;
     passage->job = [result, job = std::move(job)](Core& core) {
       result->emplace(guarded([&]() -> Result<T> { return job(core); }));
     };
@@ -368,8 +399,12 @@ class Implementation final : public EmbeddedBus {
   }
 
   awaitable<void> pass(std::shared_ptr<Passage> passage) {
+    {
+      std::lock_guard const lock(gathered_mutex_);
+      gathered_.push_back(passage);
+    }
     std::function<bool()> step = [this, passage] {
-      passage->run(core_);
+      if (!passage->done) pass_gathered();
       return true;
     };
     (void)co_await worker_.run(std::move(step));
@@ -391,6 +426,20 @@ class Implementation final : public EmbeddedBus {
     } else {
       arm(passage->next_due);
     }
+  }
+
+  /// On the worker: all that have been given so far, in their order.
+  void pass_gathered() {
+    Passages passages;
+    {
+      std::lock_guard const lock(gathered_mutex_);
+      auto const count = std::min(gathered_.size(), kMostTogether);
+      passages.assign(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(count));
+      gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+    passages.front()->look_at_the_time(core_);
+    if (passages.size() > 1 && pass_together(core_, passages)) return;
+    for (auto const& passage : passages) passage->do_job(core_);
   }
 
   void arm(std::optional<WallTime> next) {
@@ -423,6 +472,8 @@ class Implementation final : public EmbeddedBus {
   Clock::time_point due_at_ = Clock::time_point::max();
   bool look_again_ = false;  ///< something was written: what is due next may have changed
   Notifier due_changed_;
+  std::mutex gathered_mutex_;
+  std::deque<std::shared_ptr<Passage>> gathered_;  ///< not passed yet
   Worker worker_;
   TaskGroup tasks_;
 };

@@ -1,7 +1,8 @@
 // The bus inside the daemon: one SQLite database, nothing to install.
 //
-// Every call is one job, mostly one transaction, on a thread of its own; but for presence it is on the disk
-// (synchronous=FULL) before the call returns, and hints follow the commit. What time does (leases and delays that end,
+// Every call is one job, mostly one transaction, on a thread of its own; those that have gathered meanwhile share one
+// commit, and one that is refused is rolled back alone. But for presence it is on the disk (synchronous=FULL) before the
+// call returns, and hints follow the commit. What time does (leases and delays that end,
 // expiry, retention) is done at the moment anything is asked, and by one timer armed for the earliest of it, so that
 // subscribers hear of it. Attachments lie as files in attachments/ beside the database.
 #pragma once

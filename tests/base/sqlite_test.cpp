@@ -76,6 +76,37 @@ TEST_CASE("TransactionRollsBackUnlessCommitted") {
   CHECK(count.text(1) == "b");
 }
 
+TEST_CASE("InnerTransactionIsRolledBackAloneAndKeptWithTheOuterOne") {
+  test::TempDir temp;
+  auto db = Database::open(temp.path() / "x.db", kOne, true);
+  REQUIRE(db.has_value());
+  auto const all = [&] {
+    auto& row = (*db)->prepare("SELECT group_concat(v, '') FROM (SELECT v FROM t ORDER BY v)").bind();
+    std::string text = row.step() ? row.text(0) : std::string();
+    row.reset();
+    return text;
+  };
+  auto const insert = [&](char const* value, bool commit) {
+    Transaction inner(**db, Transaction::Durability::later);
+    (*db)->prepare("INSERT INTO t(v) VALUES(?1)").bind(value).run();
+    if (commit) inner.commit();
+  };
+  {
+    Transaction outer(**db);
+    insert("a", true);
+    insert("b", false);
+    insert("c", true);
+    outer.commit();
+  }
+  CHECK(all() == "ac");
+  {
+    Transaction outer(**db);
+    insert("d", true);
+  }
+  CHECK(all() == "ac");
+  CHECK_FALSE((*db)->in_transaction());
+}
+
 TEST_CASE("FullDatabaseIsReportedAsDiskFull") {
   test::TempDir temp;
   auto db = Database::open(temp.path() / "x.db", kOne, false);

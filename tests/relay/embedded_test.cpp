@@ -228,6 +228,41 @@ TEST_CASE("StorageThatRefusesIsInTheStatusUntilItTakesSomethingAgain") {
   CHECK(storage().is_null());
 }
 
+TEST_CASE("CallsThatShareACommitSucceedAndFailEachByItself") {
+  LiveBus live;
+  constexpr int kCalls = 8;
+  int good = 0, conflicts = 0, full = 0;
+  auto const send = [&](int number) -> awaitable<void> {
+    bool const big = number == 3, repeats = number == 1 || number == 5;
+    auto message = message_to("worker", big ? std::string(900'000, 'x') : "body " + std::to_string(number));
+    if (repeats) message.idempotency_key = "the same of all";
+    auto const sent = co_await live.bus->send(std::move(message));
+    if (sent)
+      ++good;
+    else if (sent.error().code == "idempotency_conflict")
+      ++conflicts;
+    else if (sent.error().kind == ErrorKind::unavailable)
+      ++full;
+  };
+  {
+    FileSizeLimit const limit(512U << 10);
+    TaskGroup calls(live.io.get_executor(), "calls");
+    for (int i = 0; i < kCalls; ++i) calls.spawn("send", send(i));
+    ar::test::run(live.io, [&]() -> awaitable<void> {
+      while (calls.size() > 0) co_await net::post(live.io, net::use_awaitable);
+    });
+  }
+  CHECK(full == 1);
+  CHECK(conflicts == 1);
+  CHECK(good == kCalls - 2);
+  std::size_t unread = 0;
+  ar::test::run(live.io, [&]() -> awaitable<void> {
+    auto const found = co_await live.bus->unread(agent("worker"), 1000);
+    unread = found ? found->size() : 0;
+  });
+  CHECK(unread == kCalls - 2);
+}
+
 TEST_CASE("FullDiskRefusesAnAttachmentAndLeavesNoFile") {
   Store s;
   auto const put = [&](std::string const& name) {
