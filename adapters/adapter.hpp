@@ -58,6 +58,8 @@ struct SessionContext {
   /// Adopted: the messages of the turn that was running when the daemon before this one ended, the latest last.
   std::vector<Prompt> open_turn{};
   std::function<void(ProviderEvent)> emit;
+  /// Something in the session has ended by an exception: what it says of its provider is not to be relied on any more.
+  TaskGroup::OnDeath on_death{};
 };
 
 /// The live side of one provider process. Destroy only after `stop()` has completed.

@@ -15,6 +15,7 @@ using adapters::ExitStatus;
 
 namespace {
 constexpr auto kStartPatience = 40s;  ///< for the restart policy's wait and the start itself
+constexpr Clock::duration kFirstPause = 1s, kLongestPause = 5min;  ///< before what has failed is begun again
 
 std::string in_words(ExitStatus const& status) {
   if (!status.known) return "ended unseen";
@@ -100,6 +101,7 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
 }
 
 awaitable<void> Agent::let_go() {
+  letting_go_ = true;
   subscription_.reset();
   co_await tasks_.stop();
   co_await queue_.stop();
@@ -211,9 +213,9 @@ void Agent::perform(Action action) {
       if (launching_) return;
       launching_ = true;
       ++decision_;
-      tasks_.spawn("launch", launch());
+      spawn_vital("launch", launch());
       break;
-    case Action::terminate: tasks_.spawn("terminate", terminate(++decision_)); break;
+    case Action::terminate: spawn_vital("terminate", terminate(++decision_)); break;
     case Action::recover:
       ++decision_;
       recover();
@@ -226,6 +228,36 @@ void Agent::perform(Action action) {
   }
 }
 
+void Agent::spawn_vital(std::string name, awaitable<void> task) {
+  auto died = [this, name](std::string const& why) { fault(name, why); };
+  tasks_.spawn_vital(name, std::move(task), std::move(died));
+}
+
+void Agent::keep_up(DeliveryQueue::Loop loop) {
+  auto died = [this, loop](std::string const& why) {
+    fault(loop.first, why);
+    if (!letting_go_) tasks_.spawn(loop.first + " again", begin_again(loop, decision_));
+  };
+  tasks_.spawn_vital(loop.first, loop.second(), std::move(died));
+}
+
+awaitable<void> Agent::begin_again(DeliveryQueue::Loop loop, std::uint64_t decision) {
+  auto const pause = std::min(kFirstPause * (1 << std::min(faults_, 10)), kLongestPause);
+  auto const due = Clock::now() + pause;
+  while (Clock::now() < due && !is_overtaken(decision)) co_await changed_.wait(due);
+  keep_up(std::move(loop));
+}
+
+void Agent::fault(std::string const& part, std::string const& why) {
+  if (letting_go_) return;
+  ++faults_;
+  auto const text = "its part \"" + part + "\" ended by an internal error: " + why;
+  spdlog::error("agent {}: {}", spec_.id, text);
+  services_.events.append(spec_.id, "agent.fault", {{"part", part}, {"reason", why}});
+  (void)apply(AgentInput::faulted,
+              text + "; see the daemon's log, then `agent-runner restart " + spec_.id + "` starts it again");
+}
+
 awaitable<void> Agent::terminate(std::uint64_t decision) {
   bool const hard = std::exchange(hard_, false);
   auto const patience = std::exchange(patience_, milliseconds(shutdown_timeout_ms()));
@@ -233,7 +265,8 @@ awaitable<void> Agent::terminate(std::uint64_t decision) {
   while (launching_ && !is_overtaken(decision)) co_await changed_.wait();
   if (is_overtaken(decision)) co_return;
   if (!session_) {
-    if (!ending_) (void)apply(AgentInput::exited, record_.reason);
+    if (state_ == AgentState::failed) (void)co_await clear_away();  // what a start that failed half way has left
+    if (!ending_ && !is_overtaken(decision)) (void)apply(AgentInput::exited, record_.reason);
     co_return;
   }
   auto const session = session_;  // when another one has taken its place, this one has ended
@@ -245,9 +278,15 @@ awaitable<void> Agent::terminate(std::uint64_t decision) {
   }
   if (session_ != session || is_overtaken(decision)) co_return;
   (void)co_await clear_away();
+  co_await see_end();
+}
+
+/// Its process has been cleared away.
+awaitable<void> Agent::see_end() {
+  auto const session = session_;
   auto const seen_by = Clock::now() + 5s;
   while (session_ == session && Clock::now() < seen_by) co_await changed_.wait(seen_by);
-  if (session_ == session && !ending_) {  // the terminal's host has lost sight of it
+  if (session_ == session && !ending_) {  // the terminal's host has lost sight of it, or nobody reads the mail
     ExitStatus unknown;
     unknown.known = false;
     co_await process_ended(unknown);
@@ -275,7 +314,15 @@ awaitable<void> Agent::ask_to_quit(std::shared_ptr<adapters::ProviderSession> se
 
 awaitable<void> Agent::process_ended(ExitStatus status) {
   if (ending_ || !session_) co_return;
-  ending_ = true;
+  struct Ending {
+    Agent& agent;
+    explicit Ending(Agent& of) : agent(of) { agent.ending_ = true; }
+    ~Ending() {
+      agent.ending_ = false;
+      agent.changed_.notify_all();
+    }
+  };
+  std::optional<Ending> ending(*this);
   provider_ready_ = false;
   co_await note_exit(status, terminal_->pane());
   last_status_ = status;
@@ -287,8 +334,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   session_.reset();
   terminal_.reset();
   place_.reset();
-  ending_ = false;
-  changed_.notify_all();
+  ending.reset();
   // An end that was asked for keeps its reason; how the process took it is in the event.
   bool const asked_for = state_ == AgentState::stopping || state_ == AgentState::suspending;
   (void)apply(AgentInput::exited, asked_for ? record_.reason : record_.last_exit);
@@ -316,7 +362,7 @@ void Agent::recover() {
       record_.last_exit + ", restart " + std::to_string(decision.exits) + " in " + std::to_string(wait.count()) + " ms";
   services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", wait.count()}});
   save();
-  tasks_.spawn("restart", restart_later(wait, decision_));
+  spawn_vital("restart", restart_later(wait, decision_));
 }
 
 void Agent::give_up(std::string const& why) {

@@ -49,6 +49,9 @@ class Agent final : private DeliveryHost {
   awaitable<void> take_over(std::optional<adapters::FoundTerminal> found);
   /// The daemon ends: lets go of everything and leaves the provider running.
   awaitable<void> let_go();
+  /// A part of it has ended by an exception, so that it could be deaf: it goes to `failed`, with its process, and people
+  /// are told why.
+  void fault(std::string const& part, std::string const& why);
   /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}.
   awaitable<Result<json>> erase();
 
@@ -108,6 +111,11 @@ class Agent final : private DeliveryHost {
   void on_ready(adapters::Ready const& ready);
 
   Result<void> apply(AgentInput input, std::string reason);
+  /// For as long as the agent is here: what ends by an exception is begun again, after a while or when the agent is.
+  void keep_up(DeliveryQueue::Loop loop);
+  awaitable<void> begin_again(DeliveryQueue::Loop loop, std::uint64_t decision);
+  /// What the agent's state waits for.
+  void spawn_vital(std::string name, awaitable<void> task);
   void perform(Action action);
   /// Of what is done later: something else has been decided since.
   bool is_overtaken(std::uint64_t decision) const { return decision != decision_; }
@@ -121,6 +129,7 @@ class Agent final : private DeliveryHost {
   void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
   awaitable<void> terminate(std::uint64_t decision);
   awaitable<Result<void>> clear_away();
+  awaitable<void> see_end();
   awaitable<void> ask_to_quit(std::shared_ptr<adapters::ProviderSession> session);
   awaitable<void> process_ended(adapters::ExitStatus status);
   void recover();
@@ -183,6 +192,8 @@ class Agent final : private DeliveryHost {
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate
   RepeatGate launch_failures_;
+  bool letting_go_ = false;
+  int faults_ = 0;  ///< since it was started last
   json context_use_ = nullptr;
   mutable std::optional<adapters::ProjectionReport> projection_{};
   std::string lifecycle_action_{};

@@ -76,11 +76,11 @@ void Agent::join_bus() {
   hints.message = [this](relay::Message const& message) { queue_.offer(message); };
   hints.command = [this](relay::Command const& command) { take_command(command); };
   subscription_ = services_.bus.subscribe(identity(), spec_.id, std::move(hints));
-  tasks_.spawn("mail", read_mail());
-  tasks_.spawn("bus", face_the_bus());
-  tasks_.spawn("token", keep_token_fresh());
-  if (spec_.idle_ttl_ms > 0) tasks_.spawn("idle", idle_watch());
-  queue_.start(tasks_);
+  keep_up({"mail", [this] { return read_mail(); }});
+  keep_up({"bus", [this] { return face_the_bus(); }});
+  keep_up({"token", [this] { return keep_token_fresh(); }});
+  if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return idle_watch(); }});
+  for (auto& loop : queue_.loops()) keep_up(std::move(loop));
 }
 
 relay::Presence Agent::presence() const {

@@ -49,7 +49,9 @@ awaitable<void> Agent::run_command(relay::Command command, std::string store) {
   if (told && !cut_off) told = co_await tell_command(command.id, store, relay::CommandStatus::running, json::object());
   if (told) {
     services_.events.append(spec_.id, "command.running", {{"command", command.id}, {"type", command.type}});
-    auto const done = co_await carry_out(command, cut_off);
+    auto carried_out = carry_out(command, cut_off);
+    Result<json> fault = internal("bug", "a fault of agent-runner's; see its log");
+    auto const done = co_await guarded("agent " + spec_.id + ": " + command.type, std::move(carried_out), std::move(fault));
     auto const status = done ? relay::CommandStatus::succeeded : relay::CommandStatus::failed;
     json result = {{"action", command.type},
                    {"agentId", spec_.id},

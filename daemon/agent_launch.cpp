@@ -105,6 +105,7 @@ awaitable<void> Agent::launch() {
       agent.changed_.notify_all();
     }
   } done{*this};
+  faults_ = 0;
   auto place = services_.descriptors.take();
   if (!place) {
     launch_failed(place.error());
@@ -116,6 +117,7 @@ awaitable<void> Agent::launch() {
     launch_failed(cleared.error());
     co_return;
   }
+  while (session_) co_await see_end();  // of a fault, whose process was not ended before
   if (record_.mark == 0) record_.mark = new_process_mark();
   record_.provider_session = new_uuid();
   record_.started_at = wall_now();
@@ -207,7 +209,7 @@ void Agent::launch_failed(Error const& error) {
   }
   auto const reason = error.message + "; tried again in " + std::to_string(wait.count()) + " ms";
   if (std::exchange(record_.reason, reason) != reason) save();
-  tasks_.spawn("launch again", restart_later(wait, decision_));
+  spawn_vital("launch again", restart_later(wait, decision_));
 }
 
 void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {
@@ -226,6 +228,9 @@ void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adop
   context.adopted = adopted;
   if (adopted) context.open_turn = queue_.open_turn();
   context.emit = [this](adapters::ProviderEvent event) { receive(std::move(event)); };
+  context.on_death = [this, whose = launched_as_](std::string const& why) {
+    if (whose == launched_as_) fault("session", why);
+  };
   session_ = adapter_->open(std::move(context));
   session_->start();
 }

@@ -227,9 +227,12 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
   auto const session = session_;
   Result<void> done;
   if (action == "interrupt") {
-    ++interrupting_;
+    struct Interrupting {
+      int& count;
+      explicit Interrupting(int& of) : count(of) { ++count; }
+      ~Interrupting() { --count; }
+    } const interrupting(interrupting_);
     done = co_await session->interrupt();
-    --interrupting_;
     if (done) services_.approvals.withdraw(spec_.id);
   } else if (action == "compact")
     done = co_await session->compact();

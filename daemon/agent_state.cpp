@@ -13,8 +13,8 @@ constexpr std::array<std::string_view, kAgentStates> kStateNames = {"creating", 
                                                                     "stopping", "stopped",    "failed"};
 constexpr std::array<std::string_view, kAgentInputs> kInputNames = {
     "launched",      "launch_failed",    "ready",  "turn_started", "turn_ended",  "person_needed", "answered_at_start",
-    "answered_idle", "answered_in_turn", "exited", "gave_up",      "restart_due", "start",         "stop",
-    "restart",       "suspend",          "wake"};
+    "answered_idle", "answered_in_turn", "exited", "gave_up",      "restart_due", "faulted",       "start",
+    "stop",          "restart",          "suspend", "wake"};
 
 /// Short forms, so that the table below can be read as one: the next state, and with `!` names the action.
 constexpr Transition cr{S::creating, A::none}, st{S::starting, A::none}, id{S::idle, A::none}, bu{S::busy, A::none},
@@ -22,8 +22,8 @@ constexpr Transition cr{S::creating, A::none}, st{S::starting, A::none}, id{S::i
     pg{S::stopping, A::none}, pd{S::stopped, A::none}, fa{S::failed, A::none};
 constexpr Transition launch{S::restarting, A::launch}, first{S::creating, A::launch},
     recover{S::restarting, A::recover}, end_stop{S::stopping, A::terminate}, end_restart{S::restarting, A::terminate},
-    end_suspend{S::suspending, A::terminate}, stopped{S::stopped, A::settle}, suspended{S::suspended, A::settle},
-    failed{S::failed, A::settle};
+    end_suspend{S::suspending, A::terminate}, end_failed{S::failed, A::terminate},
+    stopped{S::stopped, A::settle}, suspended{S::suspended, A::settle}, failed{S::failed, A::settle};
 constexpr Transition no(S state) { return {state, A::refuse}; }
 
 constexpr Transition kTable[kAgentInputs][kAgentStates] = {
@@ -38,9 +38,11 @@ constexpr Transition kTable[kAgentInputs][kAgentStates] = {
     /* answered_start */ {cr, st, id, bu, st, sg, sd, rs, pg, pd, fa},
     /* answered_idle */ {cr, st, id, bu, id, sg, sd, rs, pg, pd, fa},
     /* answered_turn */ {cr, st, id, bu, bu, sg, sd, rs, pg, pd, fa},
-    /* exited */ {cr, recover, recover, recover, recover, suspended, sd, launch, stopped, pd, fa},
+    /* exited */ {cr, recover, recover, recover, recover, suspended, sd, launch, stopped, pd, failed},
     /* gave_up */ {cr, st, id, bu, wa, sg, sd, failed, pg, pd, fa},
     /* restart_due */ {cr, st, id, bu, wa, sg, sd, launch, pg, pd, fa},
+    /* faulted */
+    {end_failed, end_failed, end_failed, end_failed, end_failed, end_failed, failed, end_failed, end_failed, pd, fa},
     /* start */
     {first, no(S::starting), no(S::idle), no(S::busy), no(S::waiting), no(S::suspending), launch, no(S::restarting),
      no(S::stopping), launch, launch},

@@ -34,13 +34,14 @@ enum class AgentInput {
   exited,             ///< the process has ended, whoever wanted it
   gave_up,            ///< the restart policy says no
   restart_due,        ///< the restart policy's wait is over
+  faulted,            ///< a part of ours has ended by an exception: it could be deaf
   start,              ///< first start, or by a person
   stop,
   restart,
   suspend,
   wake,  ///< something for a suspended agent has come
 };
-inline constexpr int kAgentInputs = 17;
+inline constexpr int kAgentInputs = 18;
 
 enum class Action {
   none,

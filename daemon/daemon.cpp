@@ -75,7 +75,7 @@ class Daemon final : public Program {
         paths_(paths),
         config_(config),
         on_ready_(std::move(on_ready)),
-        service_manager_(io.get_executor(), own_environment()),
+        service_manager_(io.get_executor(), own_environment(), on_death_of("service manager's part")),
         tasks_(io.get_executor(), "daemon") {}
 
   awaitable<Result<void>> serve() override {
@@ -114,7 +114,9 @@ class Daemon final : public Program {
     if (!journal) co_return journal.error();
     journal_ = std::move(*journal);
     auto const instance_id = new_uuid();
-    auto bus = relay::open_bus(executor, bus_config(config_, paths_, instance_id));
+    auto bus_settings = bus_config(config_, paths_, instance_id);
+    bus_settings.on_death = on_death_of("bus");
+    auto bus = relay::open_bus(executor, bus_settings);
     if (!bus) co_return bus.error();
     bus_ = std::move(bus->bus);
     if (bus->embedded) {
@@ -136,6 +138,7 @@ class Daemon final : public Program {
     options.record = paths_.state_dir / "tmux-server";
     options.launcher = executable_dir() / "agent-runner-launch";
     options.own_scope = service_manager_.present();
+    options.on_death = on_death_of("watch over the terminals");
     auto host = co_await adapters::TmuxHost::open(executor, std::move(options));
     if (!host) co_return host.error();
     host_ = std::move(*host);

@@ -71,9 +71,8 @@ void DeliveryQueue::load(Stored stored) {
   store_reached();
 }
 
-void DeliveryQueue::start(TaskGroup& tasks) {
-  tasks.spawn("deliveries", run());
-  tasks.spawn("leases", leases_.run());
+std::vector<DeliveryQueue::Loop> DeliveryQueue::loops() {
+  return {{"deliveries", [this] { return run(); }}, {"leases", [this] { return leases_.run(); }}};
 }
 
 awaitable<void> DeliveryQueue::stop() { co_await handing_.stop(); }
@@ -182,7 +181,22 @@ void DeliveryQueue::look_again() {
 
 // ---- the loop ----
 
+/// What the loop before this one had in hand when it ended by an exception.
+void DeliveryQueue::take_back_in_hand() {
+  in_hand_.reset();
+  changing_store_ = false;
+  for (auto& [id, d] : open_) {
+    if (d.state == State::claimed) d.state = State::queued;
+    if (d.state != State::handed) continue;
+    d.state = State::unknown;
+    d.reason = "a fault of agent-runner's while it was handed over; see its log";
+    ask_witness_.insert(id);
+    save(d);
+  }
+}
+
 awaitable<void> DeliveryQueue::run() {
+  take_back_in_hand();
   for (;;) {
     forget_settled();  // only here, where nothing refers to a delivery
     leave_the_youngest();

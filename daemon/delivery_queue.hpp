@@ -65,7 +65,9 @@ class DeliveryQueue {
   static Stored stored(Database& db, std::string const& agent);
   void load(Stored stored);
   void restore(ProviderHold hold) { hold_ = std::move(hold); }
-  void start(TaskGroup& tasks);
+  /// What has to run for as long as it is to work, by name. Each can be begun again after it has ended by an exception.
+  using Loop = std::pair<std::string, std::function<awaitable<void>()>>;
+  std::vector<Loop> loops();
   /// After its tasks have been stopped: cuts an attempt short. What it was about stays `handed` in the journal.
   awaitable<void> stop();
 
@@ -125,6 +127,7 @@ class DeliveryQueue {
   void end_with_store(Delivery d, bool restored);
   awaitable<void> tell_of_store();
   void hold_leases();
+  void take_back_in_hand();
   Delivery* next_to_report();
   Delivery* next_to_resolve();
   std::string refused() const;

@@ -48,7 +48,8 @@ class LoneRelay final : public Program {
  private:
   awaitable<Result<void>> start() {
     if (auto made = make_private_dir(paths_.runtime_dir); !made) co_return made.error();
-    auto bus = relay::EmbeddedBus::open(executor_, paths_.state_dir / "relay" / "relay.db", config_.relay);
+    auto bus = relay::EmbeddedBus::open(executor_, paths_.state_dir / "relay" / "relay.db", config_.relay,
+                                       on_death_of("bus"));
     if (!bus) co_return bus.error();
     bus_ = std::move(*bus);
     auto const token = co_await relay::first_token(*bus_, paths_.operator_token(), "operator");

@@ -36,8 +36,9 @@ Clock::duration watchdog_time(std::map<std::string, std::string> const& environm
 
 }  // namespace
 
-ServiceManager::ServiceManager(Executor executor, std::map<std::string, std::string> const& environment)
-    : watchdog_(watchdog_time(environment)), more_(executor), told_(executor), tasks_(executor, "service manager") {
+ServiceManager::ServiceManager(Executor executor, std::map<std::string, std::string> const& environment,
+                               TaskGroup::OnDeath on_death)
+    : on_death_(std::move(on_death)), watchdog_(watchdog_time(environment)), more_(executor), told_(executor), tasks_(executor, "service manager") {
   auto address = value_of(environment, "NOTIFY_SOCKET");
   if (address.empty()) return;
   auto const shown = address;
@@ -53,12 +54,12 @@ ServiceManager::ServiceManager(Executor executor, std::map<std::string, std::str
     socket_.reset();
     return;
   }
-  tasks_.spawn("send", send());
+  tasks_.spawn_vital("send", send(), on_death_);
 }
 
 void ServiceManager::ready() {
   tell("READY", "1");
-  if (present() && watchdog_ > Clock::duration::zero()) tasks_.spawn("feed", feed());
+  if (present() && watchdog_ > Clock::duration::zero()) tasks_.spawn_vital("feed", feed(), on_death_);
 }
 
 void ServiceManager::status(std::string_view line) {

@@ -16,8 +16,9 @@ namespace ar::daemon {
 
 class ServiceManager {
  public:
-  /// Looks at NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID of the environment.
-  ServiceManager(Executor executor, std::map<std::string, std::string> const& environment);
+  /// Looks at NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID of the environment. `on_death`: it tells nothing any more.
+  ServiceManager(Executor executor, std::map<std::string, std::string> const& environment,
+                 TaskGroup::OnDeath on_death = {});
 
   /// There is one.
   bool present() const { return socket_.has_value(); }
@@ -35,6 +36,7 @@ class ServiceManager {
   awaitable<void> send();
   awaitable<void> feed();
 
+  TaskGroup::OnDeath const on_death_;
   std::optional<net::local::datagram_protocol::socket> socket_{};
   Clock::duration watchdog_{};                   ///< it wants to be fed within this; zero: there is none
   std::map<std::string, std::string> untold_{};  ///< a manager that is behind gets the last word only

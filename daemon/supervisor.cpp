@@ -91,7 +91,13 @@ awaitable<Result<void>> Supervisor::take_over() {
     if (auto it = found.find(entry.record.tmux_session); it != found.end()) terminal = it->second;
     // Side by side: a hundred adoptions must not wait for each other.
     auto const name = "take over " + id;
-    tasks_.spawn(name, take_over_one(std::move(entry), std::move(terminal), failed));
+    auto died = [this, id = entry.spec.id, &failed](std::string const& why) {
+      if (auto const agent = find(id))
+        agent->fault("take over", why);
+      else
+        failed = internal("bug", "agent " + id + " cannot be taken over: " + why);
+    };
+    tasks_.spawn_vital(name, take_over_one(std::move(entry), std::move(terminal), failed), std::move(died));
   }
   co_await tasks_.join();
   if (failed) co_return *failed;

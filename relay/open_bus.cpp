@@ -14,7 +14,7 @@ std::string machine_name() {
 }
 
 Result<OpenedBus> open_embedded(Executor executor, BusConfig const& config) {
-  auto bus = EmbeddedBus::open(std::move(executor), config.database, config.limits);
+  auto bus = EmbeddedBus::open(std::move(executor), config.database, config.limits, config.on_death);
   if (!bus) return bus.error();
   auto* const embedded = bus->get();
   return OpenedBus{std::move(*bus), embedded};
@@ -28,13 +28,14 @@ Result<OpenedBus> open_remote(Executor executor, BusConfig const& config) {
   remote.instance_id = config.instance_id;
   remote.machine = machine_name();
   remote.limits = config.limits;
+  remote.on_death = config.on_death;
   auto bus = RemoteBus::open(std::move(executor), std::move(remote));
   if (!bus) return bus.error();
   return OpenedBus{std::move(*bus)};
 }
 
 Result<OpenedBus> open_nats(Executor executor, BusConfig const& config) {
-  auto bus = NatsBus::open(std::move(executor), config.nats, config.limits);
+  auto bus = NatsBus::open(std::move(executor), config.nats, config.limits, config.on_death);
   if (!bus) return bus.error();
   return OpenedBus{std::move(*bus)};
 }

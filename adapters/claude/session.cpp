@@ -68,8 +68,8 @@ void ClaudeSession::start() {
   // What an adopted session did before is asked of the record as a whole (witness), not replayed as news.
   if (!transcript.empty()) follow(transcript, true);
   if (ctx_.adopted && live_ && !ready_) become_ready(session_id_, transcript.string(), {}, true);
-  tasks_.spawn("files", watch_files());
-  tasks_.spawn("start", watch_start());
+  tasks_.spawn_vital("files", watch_files(), ctx_.on_death);
+  tasks_.spawn_vital("start", watch_start(), ctx_.on_death);
 }
 
 awaitable<void> ClaudeSession::stop() {
@@ -170,7 +170,7 @@ void ClaudeSession::read_live_state() {
 
 void ClaudeSession::on_live_state(LiveState now) {
   auto const was = std::exchange(live_, std::move(now));
-  if (!was && !ready_) tasks_.spawn("ready", ready_without_hook());
+  if (!was && !ready_) tasks_.spawn_vital("ready", ready_without_hook(), ctx_.on_death);
   if (proposed_ && live_->at_rest()) {
     read_transcript();  // an Escape shows nowhere else
     end_as_proposed();
@@ -180,7 +180,7 @@ void ClaudeSession::on_live_state(LiveState now) {
   if (ready_ && !live_->waiting()) end_asks();
   if (ready_ || live_->waiting()) tell_asked();
   if ((live_->busy() != turn_running_ || compacting_) && !live_->waiting())
-    tasks_.spawn("settle", settle(live_changes_, turns_));
+    tasks_.spawn_vital("settle", settle(live_changes_, turns_), ctx_.on_death);
   announce_gate();
 }
 

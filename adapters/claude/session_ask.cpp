@@ -66,7 +66,7 @@ void ClaudeSession::answer(std::string const& key, Answer const& answer) {
 
 void ClaudeSession::ask_left(std::string const& call) {
   if (asks_.erase(call) == 0 || ended_) return;
-  tasks_.spawn("hook left", after_ask_left(call));
+  tasks_.spawn_vital("hook left", after_ask_left(call), ctx_.on_death);
 }
 
 /// The hook was ended by a no on the screen; or its own time was over, and the dialog is still there.
@@ -105,7 +105,7 @@ void ClaudeSession::end_asks() {
   }
   if (young) {
     asked_ = true;
-    tasks_.spawn("asked", end_young_asks());
+    tasks_.spawn_vital("asked", end_young_asks(), ctx_.on_death);
   } else {
     emit(NothingAsked{});
   }

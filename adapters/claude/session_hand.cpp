@@ -181,7 +181,7 @@ void ClaudeSession::block(std::string reason) {
   auto const watching = !blocked_.empty();
   blocked_ = std::move(reason);
   announce_gate();
-  if (!watching) tasks_.spawn("obstacle", watch_obstacle());
+  if (!watching) tasks_.spawn_vital("obstacle", watch_obstacle(), ctx_.on_death);
 }
 
 /// Opens the gate again when the composer is empty, or holds a draft at rest that may be set aside.
@@ -451,7 +451,7 @@ void ClaudeSession::look_again_later() {
     auto const waited = co_await sleep_for(kUnreadablePause);
     if (waited) self->emit(GateChanged{self->gate_});
   };
-  tasks_.spawn("look again", later(this));
+  tasks_.spawn_vital("look again", later(this), ctx_.on_death);
 }
 
 }  // namespace ar::adapters::claude

@@ -26,7 +26,7 @@ class WebSocketConnection final : public Connection, public std::enable_shared_f
         on_frame_(std::move(on_frame)),
         changed_(executor),
         tasks_(executor, "codex connection") {
-    tasks_.spawn("read", read());
+    tasks_.spawn_vital("read", read(), [this](std::string const& why) { close("it cannot be read: " + why); });
   }
 
   awaitable<Result<json>> call(std::string method, json params, Clock::duration limit) override {

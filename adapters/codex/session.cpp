@@ -36,7 +36,7 @@ CodexSession::CodexSession(SessionContext context, Options options)
 
 void CodexSession::start() {
   gate_ = gate(false);
-  tasks_.spawn("run", run());
+  tasks_.spawn_vital("run", run(), ctx_.on_death);
 }
 
 awaitable<void> CodexSession::stop() {

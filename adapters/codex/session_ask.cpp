@@ -61,7 +61,7 @@ void CodexSession::answer(std::string const& key, Answer const& answer) {
   for (auto& [number, ask] : asks_) {
     if (ask.key != key || ask.answered || !answer.decision) continue;
     ask.answered = true;
-    tasks_.spawn("answer", tell(ask, answer));
+    tasks_.spawn_vital("answer", tell(ask, answer), ctx_.on_death);
   }
 }
 

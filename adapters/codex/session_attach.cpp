@@ -68,7 +68,7 @@ void CodexSession::connection_lost() {
 /// The server has unloaded the thread: a new attachment resumes it.
 void CodexSession::attach_again() {
   auto const end = [](std::shared_ptr<Connection> connection) -> awaitable<void> { co_await connection->stop(); };
-  if (connection_) tasks_.spawn("attach again", end(connection_));
+  if (connection_) tasks_.spawn_vital("attach again", end(connection_), ctx_.on_death);
 }
 
 awaitable<Result<void>> CodexSession::attach() {

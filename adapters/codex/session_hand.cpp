@@ -171,7 +171,7 @@ void CodexSession::look_again_later() {
     auto const waited = co_await sleep_for(kUnreadablePause);
     if (waited) self->emit(GateChanged{self->gate_});
   };
-  tasks_.spawn("look again", later(this));
+  tasks_.spawn_vital("look again", later(this), ctx_.on_death);
 }
 
 }  // namespace ar::adapters::codex

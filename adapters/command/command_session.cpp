@@ -46,7 +46,7 @@ CommandSession::CommandSession(SessionContext context, Options options, std::fil
       changed_(context_.executor),
       tasks_(context_.executor, "command " + context_.request.agent_id) {}
 
-void CommandSession::start() { tasks_.spawn("ready", become_ready()); }
+void CommandSession::start() { tasks_.spawn_vital("ready", become_ready(), context_.on_death); }
 
 awaitable<void> CommandSession::stop() { co_await tasks_.stop(); }
 
@@ -83,7 +83,7 @@ awaitable<void> CommandSession::become_ready() {
 /// The open turn began while nobody watched: so may it have ended.
 void CommandSession::take_up_turn() {
   end_unseen_ = looking_back_ = true;
-  tasks_.spawn("turn", look_for_end());
+  tasks_.spawn_vital("turn", look_for_end(), context_.on_death);
 }
 
 awaitable<void> CommandSession::look_for_end() {
@@ -255,7 +255,7 @@ void CommandSession::hold(std::string why, awaitable<void> over) {
   closed_because_ = std::move(why);
   GateChanged closed{closed_because_};
   context_.emit(std::move(closed));
-  tasks_.spawn("gate", open_after(std::move(over)));
+  tasks_.spawn_vital("gate", open_after(std::move(over)), context_.on_death);
 }
 
 awaitable<void> CommandSession::open_after(awaitable<void> over) {
@@ -282,7 +282,7 @@ awaitable<Result<void>> CommandSession::follow() {
   auto watch = co_await context_.terminal->watch_output();
   if (!watch) co_return watch.error();
   following_ = true;
-  tasks_.spawn("follow", follow_output(std::move(*watch)));
+  tasks_.spawn_vital("follow", follow_output(std::move(*watch)), context_.on_death);
   co_return Result<void>();
 }
 

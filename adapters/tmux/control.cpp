@@ -321,9 +321,9 @@ awaitable<Result<void>> TmuxControl::attach(bool may_start) {
   if (!client) co_return client.error();
 
   auto const connection = std::make_shared<Connection>(executor_, std::move(socket), std::move(*client), mark_);
-  tasks_.spawn("read", read(connection));
-  tasks_.spawn("write", write(connection));
-  tasks_.spawn("reap", reap(connection));
+  tasks_.spawn_vital("read", read(connection), options_.on_death);
+  tasks_.spawn_vital("write", write(connection), options_.on_death);
+  tasks_.spawn_vital("reap", reap(connection), options_.on_death);
   auto greeted = co_await greet(connection, may_start);
   if (!greeted || !connection->open || state_ == State::stopped) {
     lost(connection);
@@ -523,7 +523,7 @@ void TmuxControl::lost(ConnectionPtr const& connection) {
   }
   if (connection_ == connection && state_ == State::serving) {
     state_ = State::reconnecting;
-    tasks_.spawn("reconnect", reconnect());
+    tasks_.spawn_vital("reconnect", reconnect(), options_.on_death);
   }
 }
 

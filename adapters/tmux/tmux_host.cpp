@@ -231,11 +231,12 @@ class Host final : public TmuxHost {
       for (auto const& [pane, terminal] : terminals_) {
         terminal->link_again();
         terminal->look_at_mode();
-        tasks_.spawn("look " + pane, look_for(terminal));
+        tasks_.spawn_vital("look " + pane, look_for(terminal), options_.on_death);
       }
     };
     events.server_gone = [this] {
-      for (auto const& [pane, terminal] : terminals_) tasks_.spawn("orphan " + pane, end_program(terminal));
+      for (auto const& [pane, terminal] : terminals_)
+        tasks_.spawn_vital("orphan " + pane, end_program(terminal), options_.on_death);
     };
     events.mode_changed = [this](std::string_view pane) {
       if (auto const found = terminals_.find(std::string(pane)); found != terminals_.end())
@@ -243,11 +244,12 @@ class Host final : public TmuxHost {
     };
     events.window_closed = [this](std::string_view window) {
       for (auto const& [pane, terminal] : terminals_)
-        if (terminal->ids().window == window) tasks_.spawn("look " + pane, look_for(terminal));
+        if (terminal->ids().window == window)
+          tasks_.spawn_vital("look " + pane, look_for(terminal), options_.on_death);
     };
     events.sessions_changed = [this] {
       bool const watched = std::ranges::any_of(terminals_, [](auto const& entry) { return entry.second->watched(); });
-      if (watched) tasks_.spawn("closed windows", look_for_closed());
+      if (watched) tasks_.spawn_vital("closed windows", look_for_closed(), options_.on_death);
     };
     return events;
   }
@@ -271,7 +273,8 @@ class Host final : public TmuxHost {
   std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit, std::filesystem::path launch_file = {}) {
     auto const terminal = std::make_shared<TmuxTerminal>(executor_, control_, worker_, std::move(name), std::move(ids));
     terminals_[terminal->pane()] = terminal;
-    tasks_.spawn("exit " + terminal->pane(), report_exit(terminal, std::move(on_exit), std::move(launch_file)));
+    auto report = report_exit(terminal, std::move(on_exit), std::move(launch_file));
+    tasks_.spawn_vital("exit " + terminal->pane(), std::move(report), options_.on_death);
     return terminal;
   }
 
@@ -298,7 +301,7 @@ class Host final : public TmuxHost {
     std::string const windows = "\n" + (open->empty() ? std::string() : open->front());
     for (auto const& [pane, terminal] : living)
       if (terminal->watched() && windows.find("\n" + terminal->ids().window + "\n") == std::string::npos)
-        tasks_.spawn("closed " + pane, end_program(terminal));
+        tasks_.spawn_vital("closed " + pane, end_program(terminal), options_.on_death);
   }
 
   Executor executor_;

@@ -36,6 +36,7 @@ struct TmuxOptions {
   /// that works. Not for others: a scope ends with the user's manager, which without lingering is at the last logout.
   bool own_scope = false;
   std::string systemd_run = "systemd-run";  ///< name or path of the program
+  TaskGroup::OnDeath on_death{};            ///< some of the terminals, or all, are not watched any more
 };
 
 class TmuxHost : public TerminalHost {

@@ -126,12 +126,12 @@ bool pass_together(Core& core, Passages const& passages) {
 class Implementation final : public EmbeddedBus {
  public:
   Implementation(Executor executor, BusLimits limits, fs::path folder, BusStore store,
-                 std::unique_ptr<Database> database)
+                 std::unique_ptr<Database> database, TaskGroup::OnDeath on_death)
       : core_{limits, std::move(folder), {}, std::move(database)},
         store_(std::move(store)),
         due_changed_(executor),
         tasks_(executor, "relay") {
-    tasks_.spawn("due", watch_due());
+    tasks_.spawn_vital("due", watch_due(), std::move(on_death));
   }
 
   std::string_view name() const override { return "embedded"; }
@@ -480,7 +480,8 @@ class Implementation final : public EmbeddedBus {
 
 }  // namespace
 
-Result<std::unique_ptr<EmbeddedBus>> EmbeddedBus::open(Executor executor, fs::path file, BusLimits limits) {
+Result<std::unique_ptr<EmbeddedBus>> EmbeddedBus::open(Executor executor, fs::path file, BusLimits limits,
+                                                        TaskGroup::OnDeath on_death) {
   auto database = Database::open(file, embedded::migrations(), true);
   if (!database) return database.error();
   auto const folder = file.parent_path() / "attachments";
@@ -491,7 +492,8 @@ Result<std::unique_ptr<EmbeddedBus>> EmbeddedBus::open(Executor executor, fs::pa
   });
   if (!store) return store.error();
   std::unique_ptr<EmbeddedBus> bus =
-      std::make_unique<Implementation>(std::move(executor), limits, folder, std::move(*store), std::move(*database));
+      std::make_unique<Implementation>(std::move(executor), limits, folder, std::move(*store), std::move(*database),
+                                       std::move(on_death));
   return bus;
 }
 

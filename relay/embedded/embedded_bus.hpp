@@ -15,9 +15,9 @@ namespace ar::relay {
 class EmbeddedBus : public Bus {
  public:
   /// Opens or creates `file`, which no other process may use meanwhile. Await stop(), which ends the timer, before
-  /// destroying the bus; calls in flight must have returned by then.
+  /// destroying the bus; calls in flight must have returned by then. `on_death`: of that timer.
   static Result<std::unique_ptr<EmbeddedBus>> open(Executor executor, std::filesystem::path file,
-                                                   BusLimits limits = {});
+                                                   BusLimits limits = {}, TaskGroup::OnDeath on_death = {});
   /// All tokens that are known, without their secrets.
   virtual awaitable<Result<std::vector<TokenInfo>>> tokens() = 0;
 

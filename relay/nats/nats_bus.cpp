@@ -10,10 +10,10 @@ namespace {
 
 class Implementation final : public NatsBus {
  public:
-  Implementation(Executor executor, NatsOptions options, BusLimits limits)
+  Implementation(Executor executor, NatsOptions options, BusLimits limits, TaskGroup::OnDeath const& on_death)
       : core_(std::move(executor), std::move(options), limits), link_(core_) {
-    core_.tasks.spawn("link", link_.run());
-    core_.tasks.spawn("time", nats::watch_time(core_));
+    core_.tasks.spawn_vital("link", link_.run(), on_death);
+    core_.tasks.spawn_vital("time", nats::watch_time(core_), on_death);
   }
 
   std::string_view name() const override { return "nats"; }
@@ -196,9 +196,10 @@ class Implementation final : public NatsBus {
 
 }  // namespace
 
-Result<std::unique_ptr<NatsBus>> NatsBus::open(Executor executor, NatsOptions options, BusLimits limits) {
+Result<std::unique_ptr<NatsBus>> NatsBus::open(Executor executor, NatsOptions options, BusLimits limits,
+                                                TaskGroup::OnDeath on_death) {
   if (auto const good = nats::check_options(options); !good) return good.error();
-  std::unique_ptr<NatsBus> bus = std::make_unique<Implementation>(std::move(executor), std::move(options), limits);
+  std::unique_ptr<NatsBus> bus = std::make_unique<Implementation>(std::move(executor), std::move(options), limits, on_death);
   return bus;
 }
 

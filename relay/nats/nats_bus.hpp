@@ -16,8 +16,10 @@ class NatsBus : public Bus {
  public:
   /// Checks the options, and begins to connect. A server that is away or a file that cannot be read now is no error
   /// here: status() says so, and it is tried again. The first calls wait until the first attempt has succeeded or
-  /// failed. Await stop() before destroying the bus; calls in flight must have returned by then.
-  static Result<std::unique_ptr<NatsBus>> open(Executor executor, NatsOptions options, BusLimits limits = {});
+  /// failed. Await stop() before destroying the bus; calls in flight must have returned by then. `on_death`:
+  /// it does not do all of its work any more.
+  static Result<std::unique_ptr<NatsBus>> open(Executor executor, NatsOptions options, BusLimits limits = {},
+                                               TaskGroup::OnDeath on_death = {});
   /// Disconnects; no thread of the NATS library's is left when the last bus has stopped. Calls fail from here on.
   virtual awaitable<void> stop() = 0;
   /// Waits for the outcome of the first attempt; then what calls would get.

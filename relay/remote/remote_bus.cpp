@@ -60,11 +60,11 @@ class Implementation final : public RemoteBus {
       error.message = "no token for the relay: " + error.message;
       link_.refuse_token(error);
     }
-    tasks_.spawn("link", link_.keep_up());
-    tasks_.spawn("alive", link_.keep_alive());
-    tasks_.spawn("token", token_.keep_fresh());
-    tasks_.spawn("token file", token_.follow_file());
-    tasks_.spawn("catch up", catch_up());
+    tasks_.spawn_vital("link", link_.keep_up(), config_.on_death);
+    tasks_.spawn_vital("alive", link_.keep_alive(), config_.on_death);
+    tasks_.spawn_vital("token", token_.keep_fresh(), config_.on_death);
+    tasks_.spawn_vital("token file", token_.follow_file(), config_.on_death);
+    tasks_.spawn_vital("catch up", catch_up(), config_.on_death);
   }
 
   std::string_view name() const override { return "remote"; }

@@ -30,6 +30,7 @@ struct RemoteConfig {
   std::string machine{};
   BusLimits limits{};  ///< until the relay has said its own
   RemoteTimes times{};
+  TaskGroup::OnDeath on_death{};    ///< it does not do all of its work any more
   std::function<double()> random{};  ///< in [0, 1), for the backoff; empty: a real one
 };
 

@@ -87,3 +87,14 @@ TEST_CASE("AMessageWakesASuspendedAgentAndNoOther") {
     if (i == I::wake) CHECK((next_state(s, i).action == Action::launch) == (s == S::suspended));
   });
 }
+
+TEST_CASE("AFaultFailsWhateverIsNotAtRestAndEndsItsProcess") {
+  for_every_cell([](S s, I i) {
+    if (i != I::faulted) return;
+    auto const t = next_state(s, i);
+    CHECK(t.next == (s == S::stopped ? S::stopped : S::failed));
+    CHECK((t.action == Action::terminate) == (s != S::stopped && s != S::failed && s != S::suspended));
+  });
+  CHECK(next_state(S::failed, I::exited).next == S::failed);
+  CHECK(next_state(S::failed, I::exited).action == Action::settle);  // its tasks are told how they ended
+}

@@ -108,7 +108,7 @@ class World final : public DeliveryHost {
     auto stored = co_await journal_->read(std::move(query));
     REQUIRE(stored.has_value());
     queue->load(std::move(*stored));
-    queue->start(*tasks_);
+    for (auto const& [name, loop] : queue->loops()) tasks_->spawn(name, loop());
     relay::BusHints hints;
     hints.message = [this](relay::Message const& m) { queue->offer(m); };
     subscription_ = bus->subscribe(who, who.agent_id, std::move(hints));

@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <map>
+#include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -14,6 +16,7 @@ class FaultyBus final : public relay::Bus {
   explicit FaultyBus(relay::Bus& real) : real_(&real) {}
 
   std::map<std::string, Error> faults{};   ///< by the name of the call
+  std::set<std::string> throws{};          ///< those that throw, as no bus should
   std::map<std::string, int> calls{};      ///< made so far, of those that can fail
   std::map<std::string, WallTime> last{};  ///< the newest of them
   int asked = 0;                           ///< how many of those it has not answered yet
@@ -134,6 +137,7 @@ class FaultyBus final : public relay::Bus {
       explicit Asked(int& asked) : count(asked) { ++count; }
       ~Asked() { --count; }
     } const here(asked);
+    if (throws.contains(call)) throw std::runtime_error("a bug in " + call);
     if (auto const fault = faults.find(call); fault != faults.end()) co_return fault->second;
     co_return co_await std::move(real);
   }

@@ -11,6 +11,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,12 +40,20 @@ struct Script {
   bool resumable = true;
   std::string exit_diagnostic{};    ///< of the adapter
   std::vector<std::string> left{};  ///< on the screen of the process that has ended
+  std::string gate = "it takes nothing in this test";
+  std::set<std::string> throws{};  ///< calls that throw, as none should
+  int handed = 0;
   int starts = 0, asked_to_quit = 0, killed = 0;
   int starting = 0;                                     ///< starts under way
   int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
   int captures = 0;                                     ///< looks at the screen
   std::function<void(ExitStatus)> end{};                ///< ends the running process; empty: none runs
   std::function<void(adapters::ProviderEvent)> emit{};  ///< as its session
+  std::function<void(std::string const&)> die{};        ///< a part of the session ends by an exception
+
+  void fault(char const* call) const {
+    if (throws.contains(call)) throw std::runtime_error(std::string("a bug in ") + call);
+  }
 };
 
 class FakeTerminal final : public adapters::Terminal {
@@ -94,6 +104,7 @@ class FakeTerminals final : public adapters::TerminalHost {
     co_return terminal;
   }
   awaitable<Result<std::shared_ptr<adapters::Terminal>>> adopt(adapters::FoundTerminal found, OnExit on_exit) override {
+    script_.fault("adopt");
     adapters::TerminalSpec spec;
     spec.session = found.session;
     --script_.starts;
@@ -107,6 +118,7 @@ class FakeTerminals final : public adapters::TerminalHost {
   }
   awaitable<std::vector<std::string>> left_by(std::string, std::string) override { co_return script_.left; }
   awaitable<Result<void>> remove(std::string, adapters::ProcessMark) override {
+    script_.fault("remove");
     if (script_.remove_takes > 0s) co_await sleep_for(script_.remove_takes);
     if (auto const end = script_.end) {
       ++script_.killed;
@@ -130,16 +142,24 @@ class FakeSession final : public adapters::ProviderSession {
     ready.session_id = "session";
     context_.emit(ready);
     script_.emit = context_.emit;
+    script_.die = context_.on_death;
   }
-  awaitable<void> stop() override { co_return; }
+  awaitable<void> stop() override {
+    script_.fault("stop");
+    co_return;
+  }
   Result<json> hook(std::string const&, json const&) override { return ok(json::object()); }
-  std::string gate(bool) const override { return "it takes nothing in this test"; }
+  std::string gate(bool) const override { return script_.gate; }
   awaitable<adapters::Handing> hand(adapters::Prompt, std::function<void(std::string_view)>) override {
-    co_return adapters::Handing{};
+    ++script_.handed;
+    adapters::Handing handing;
+    handing.outcome = adapters::HandOutcome::accepted;
+    co_return handing;
   }
   awaitable<adapters::Witness> witness(adapters::Prompt, bool) override { co_return adapters::Witness::absent; }
   awaitable<Result<void>> interrupt() override { co_return Result<void>(); }
   awaitable<Result<void>> compact() override {
+    script_.fault("compact");
     while (script_.compact_hangs) co_await sleep_for(1h);
     co_return Result<void>();
   }
@@ -165,12 +185,16 @@ class FakeAdapter final : public adapters::Adapter {
   std::vector<adapters::Check> doctor(json const&) const override { return {}; }
   Result<void> check_options(json const&) const override { return {}; }
   Result<adapters::LaunchPlan> prepare(adapters::LaunchRequest const&) const override {
+    script_.fault("prepare");
     return adapters::LaunchPlan{{"fake"}, {}, "session", false};
   }
   std::unique_ptr<adapters::ProviderSession> open(adapters::SessionContext context) const override {
     return std::make_unique<FakeSession>(script_, std::move(context));
   }
-  bool can_resume(adapters::LaunchRequest const&, std::string const&) const override { return script_.resumable; }
+  bool can_resume(adapters::LaunchRequest const&, std::string const&) const override {
+    script_.fault("can_resume");
+    return script_.resumable;
+  }
   std::string exit_diagnostic(adapters::LaunchRequest const&) const override { return script_.exit_diagnostic; }
   adapters::Witness witness_offline(adapters::LaunchRequest const&, std::string const&,
                                     adapters::Prompt const&) const override {
@@ -268,8 +292,9 @@ class World {
     return std::nullopt;
   }
   bool on_bus() { return presence().has_value(); }
-  void send(std::string text) {
+  void send(std::string text, bool claimable = false) {
     relay::NewMessage message;
+    message.claimable = claimable;
     message.from = "tester";
     message.to = "a";
     message.body = std::move(text);
