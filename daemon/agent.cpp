@@ -69,18 +69,9 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
   join_bus();
   bool const wants_process = !is_at_rest(state_) && state_ != AgentState::stopping && state_ != AgentState::suspending;
   if (alive && wants_process) {
-    auto const provider_session = record_.provider_session;
-    auto on_exit = [this, provider_session](ExitStatus status) { receive(Exit{status, provider_session}); };
-    auto terminal = co_await services_.terminals.adopt(*found, std::move(on_exit));
-    if (terminal) {
-      record_.pid = found->pid;
-      state_ = AgentState::starting;  // until the adapter has seen where it stands
-      services_.events.append(spec_.id, "agent.adopted", {{"pid", found->pid}});
-      open_session(std::move(*terminal), true);
-      save();
-      co_return;
-    }
-    spdlog::warn("agent {}: cannot adopt its terminal: {}", spec_.id, terminal.error().message);
+    auto const adopted = co_await adopt(*found);
+    if (adopted) co_return;
+    spdlog::warn("agent {}: cannot adopt its process: {}", spec_.id, adopted.error().message);
   }
   if (found) co_await note_exit(found->exit, found->pane);
   // What it still takes, and writes into its record, must come before the witness is asked.
@@ -98,6 +89,21 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
       }
       (void)apply(AgentInput::exited, "it ended while no daemon ran");
   }
+}
+
+awaitable<Result<void>> Agent::adopt(adapters::FoundTerminal found) {
+  auto request = launch_request();
+  if (!request) co_return request.error();
+  auto const pid = found.pid;
+  auto on_exit = [this, whose = record_.provider_session](ExitStatus status) { receive(Exit{status, whose}); };
+  auto terminal = co_await services_.terminals.adopt(std::move(found), std::move(on_exit));
+  if (!terminal) co_return terminal.error();
+  record_.pid = pid;
+  state_ = AgentState::starting;  // until the adapter has seen where it stands
+  services_.events.append(spec_.id, "agent.adopted", {{"pid", pid}});
+  open_session(std::move(*terminal), std::move(*request), true);
+  save();
+  co_return Result<void>();
 }
 
 awaitable<void> Agent::let_go() {

@@ -126,7 +126,8 @@ class Agent final : private DeliveryHost {
   /// What the provider makes of its profile; found out once.
   adapters::ProjectionReport const& projection() const;
   awaitable<json> remove_workspace();
-  void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
+  awaitable<Result<void>> adopt(adapters::FoundTerminal found);
+  void open_session(std::shared_ptr<adapters::Terminal> terminal, adapters::LaunchRequest request, bool adopted);
   awaitable<void> terminate(std::uint64_t decision);
   awaitable<Result<void>> clear_away();
   awaitable<void> see_end();

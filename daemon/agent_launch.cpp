@@ -156,6 +156,12 @@ awaitable<void> Agent::launch() {
     launch_failed(safe.error());
     co_return;
   }
+  // As it is now: the session's id and the token may be new.
+  auto for_session = launch_request();
+  if (!for_session) {
+    launch_failed(for_session.error());
+    co_return;
+  }
   (void)write_info_file();
   adapters::TerminalSpec terminal_spec;
   terminal_spec.session = record_.tmux_session;
@@ -181,7 +187,7 @@ awaitable<void> Agent::launch() {
                           {{"pid", record_.pid}, {"resumed", plan->resumes}, {"sessionId", record_.session_id}});
   (void)apply(AgentInput::launched, plan->resumes ? "started, session resumed" : "started");
   place_ = std::move(*place);
-  open_session(std::move(*terminal), false);
+  open_session(std::move(*terminal), std::move(*for_session), false);
 }
 
 void Agent::launch_failed(Error const& error) {
@@ -212,16 +218,15 @@ void Agent::launch_failed(Error const& error) {
   spawn_vital("launch again", restart_later(wait, decision_));
 }
 
-void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {
+void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, adapters::LaunchRequest request, bool adopted) {
   terminal_ = std::move(terminal);
   launched_as_ = record_.provider_session;
   provider_ready_ = false;
   adopted_ = adopted;
-  auto request = launch_request();
   adapters::SessionContext context;
   context.executor = services_.executor;
   context.terminal = terminal_;
-  if (request) context.request = std::move(*request);
+  context.request = std::move(request);
   context.session_id = record_.session_id;
   context.transcript = record_.transcript;
   context.earlier_transcript = record_.earlier_transcript;

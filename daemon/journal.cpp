@@ -85,6 +85,8 @@ CREATE INDEX deliveries_message ON deliveries(message);
 )sql",
 };
 
+constexpr std::size_t kRefusedKept = 1000;  ///< more than ever come while somebody waits for one
+
 /// The change itself is wrong, and would be for ever. Everything else is the database's trouble, and may pass.
 bool is_bug(Error const& error) { return error.code == "database_error"; }
 
@@ -115,11 +117,14 @@ void Journal::write(Change change, std::function<void()> after) {
 }
 
 awaitable<Result<void>> Journal::committed() {
+  auto const from = done_;
   auto const target = given_;
   while (done_ < target) {
     if (failing_) co_return *failing_;
     co_await changed_.wait();
   }
+  auto const refused = refused_.upper_bound(from);
+  if (refused != refused_.end() && refused->first <= target) co_return refused->second;
   co_return Result<void>();
 }
 
@@ -127,7 +132,8 @@ awaitable<Result<void>> Journal::commit(std::shared_ptr<std::vector<Entry>> batc
   auto job = [this, batch]() -> Result<void> {
     auto const all = [&]() -> Result<void> {
       Transaction transaction(*database_);
-      for (auto& entry : *batch) entry.change(*database_);
+      for (auto& entry : *batch)
+        if (!entry.settled) entry.change(*database_);
       transaction.commit();
       return {};
     };
@@ -135,6 +141,7 @@ awaitable<Result<void>> Journal::commit(std::shared_ptr<std::vector<Entry>> batc
     if (result || !is_bug(result.error())) return result;
     // One change is a bug of ours; the others must not suffer for it.
     for (auto& entry : *batch) {
+      if (entry.settled) continue;
       auto const one = [&]() -> Result<void> {
         Transaction transaction(*database_);
         entry.change(*database_);
@@ -144,7 +151,9 @@ awaitable<Result<void>> Journal::commit(std::shared_ptr<std::vector<Entry>> batc
       if (auto alone = guarded(one); !alone) {
         if (!is_bug(alone.error())) return alone;
         spdlog::critical("bug: the journal refuses a change: {}", alone.error().message);
+        entry.refused = alone.error();
       }
+      entry.settled = true;
     }
     return {};
   };
@@ -171,9 +180,13 @@ awaitable<void> Journal::run() {
     }
     if (gate.recovered("journal")) spdlog::info("the journal can write again");
     failing_.reset();
-    done_ += batch->size();
+    for (auto const& entry : *batch) {
+      ++done_;
+      if (entry.refused) refused_.emplace(done_, *entry.refused);
+      if (refused_.size() > kRefusedKept) refused_.erase(refused_.begin());
+    }
     for (auto& entry : *batch)
-      if (entry.after) entry.after();
+      if (entry.after && !entry.refused) entry.after();
     changed_.notify_all();
   }
 }

@@ -3,7 +3,8 @@
 // Writes are given on the io thread and committed by a worker in the order given, everything that has gathered in one
 // transaction (group commit). A write never fails for its giver: while the disk is full, the file locked by somebody
 // or the database otherwise out of order they wait, the journal tries again every second, and `committed()` tells those
-// who must not go on before their write is safe.
+// who must not go on before their write is safe. A change that is wrong itself, a bug of ours, is dropped alone: what
+// was to follow it does not happen, and who waits for it is told.
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
@@ -13,6 +14,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +33,7 @@ class Journal {
   /// Queues a change; `after` runs on the io thread once it is on the disk.
   void write(Change change, std::function<void()> after = {});
   /// Returns when everything written so far is on the disk, or with the disk's error while it cannot be (the writes
-  /// stay queued).
+  /// stay queued). An error as well when a change that it waited for was dropped.
   awaitable<Result<void>> committed();
   /// Runs a query behind all writes given so far (while the disk refuses them, on what is there).
   template <class Query, class Value = std::invoke_result_t<Query&, Database&>>
@@ -56,6 +58,8 @@ class Journal {
   struct Entry {
     Change change;
     std::function<void()> after;
+    bool settled = false;  ///< by itself, after a bug in one of its batch
+    std::optional<Error> refused{};
   };
   awaitable<void> run();
   awaitable<Result<void>> commit(std::shared_ptr<std::vector<Entry>> batch);
@@ -65,6 +69,7 @@ class Journal {
   // io thread only
   std::vector<Entry> queue_;
   std::size_t given_ = 0, done_ = 0;  ///< counts of entries
+  std::map<std::size_t, Error> refused_;  ///< the newest that were dropped, by their count
   std::optional<Error> failing_;
   bool stopping_ = false;
   Notifier changed_;

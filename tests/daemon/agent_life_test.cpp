@@ -344,3 +344,36 @@ TEST_CASE("AFirstStartWithoutItsProgramFailsAtOnce") {
   CHECK(world.now() - begun < 30s);  // what is waited for takes 40 s
   CHECK(world.agent().view()["reason"] == "the program is not installed (install it)");
 }
+
+// ---- what cannot be done ----
+
+TEST_CASE("AnAgentWhoseTerminalCannotBeRemovedStays") {
+  World world;
+  world.spawn();
+  REQUIRE(world.act("stop").has_value());
+  world.script.remove_fails = unavailable("tmux_gone", "there is no tmux");
+  auto const kept = world.await(world.supervisor().remove("a"));
+  REQUIRE_FALSE(kept.has_value());
+  CHECK(kept.error().code == "not_removed");
+  CHECK(kept.error().message.find("there is no tmux") != std::string::npos);
+  CHECK(world.state() == "stopped");
+  CHECK(world.events("agent.removed").empty());
+  world.script.remove_fails.reset();
+  CHECK(world.await(world.supervisor().remove("a")).has_value());
+}
+
+TEST_CASE("AProcessWhoseFoldersCannotBeUsedIsNotAdopted") {
+  World world;
+  world.spawn();
+  world.crash();
+  auto const messages = world.dir() / "agents" / "a" / "messages";
+  std::filesystem::remove_all(messages);
+  REQUIRE(write_file(messages, "in the way").has_value());
+  world.start();
+  world.until_state("failed");
+  CHECK(world.agent().view()["reason"].get<std::string>().find("is not a directory") != std::string::npos);
+  CHECK_FALSE(world.script.end);
+  std::filesystem::remove(messages);
+  CHECK(world.act("restart").has_value());
+  world.until_state("idle");
+}

@@ -19,9 +19,9 @@ awaitable<void> execute(Journal& journal, std::string sql) {
   REQUIRE_MESSAGE(done.has_value(), done.error().message);
 }
 
-void note(Journal& journal, char const* name) {
-  journal.write(
-      [name](Database& db) { db.prepare("INSERT INTO facts(name, value) VALUES(?1, 'x')").bind(name).run(); });
+void note(Journal& journal, char const* name, std::function<void()> after = {}) {
+  journal.write([name](Database& db) { db.prepare("INSERT INTO facts(name, value) VALUES(?1, 'x')").bind(name).run(); },
+                std::move(after));
 }
 
 awaitable<std::int64_t> notes(Journal& journal) {
@@ -62,16 +62,45 @@ TEST_CASE("AJournalThatCannotWriteKeepsItsChangesAndSaysThatTheyAreNotSafe") {
   });
 }
 
-TEST_CASE("AChangeThatIsWrongIsDroppedAloneAndTheOthersAreKept") {
+TEST_CASE("AChangeThatIsWrongIsDroppedAloneAndWhoWaitsForItIsTold") {
   test::TempDir temp;
   net::io_context io(1);
   auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
   test::run(io, [&]() -> awaitable<void> {
+    std::string followed;
+    note(*journal, "first", [&] { followed += "1"; });
+    note(*journal, "first", [&] { followed += "x"; });  // against the primary key
+    note(*journal, "second", [&] { followed += "2"; });
+    auto const refused = co_await journal->committed();
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == "database_error");
+    CHECK(followed == "12");
+    CHECK(co_await notes(*journal) == 2);
+    CHECK((co_await journal->committed()).has_value());  // who waits for nothing of it
+    note(*journal, "third");
+    CHECK((co_await journal->committed()).has_value());
+    co_await journal->stop();
+  });
+}
+
+TEST_CASE("ADiskThatFillsUpBetweenTheChangesOfABrokenBatchHasNoneMadeTwice") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
+  test::run(io, [&]() -> awaitable<void> {
+    std::string followed;
+    note(*journal, "first", [&] { followed += "1"; });
     note(*journal, "first");
-    note(*journal, "first");  // against the primary key
-    note(*journal, "second");
-    auto const safe = co_await journal->committed();
-    CHECK(safe.has_value());
+    bool full = true;
+    journal->write(
+        [&full](Database& db) {
+          if (std::exchange(full, false)) throw SqliteError(unavailable("disk_full", "the disk is full"));
+          db.prepare("INSERT INTO facts(name, value) VALUES('second', 'x')").bind().run();
+        },
+        [&] { followed += "2"; });
+    for (auto const end = Clock::now() + std::chrono::seconds(20); followed.size() < 2 && Clock::now() < end;)
+      co_await sleep_for(milliseconds(20));
+    CHECK(followed == "12");
     CHECK(co_await notes(*journal) == 2);
     co_await journal->stop();
   });

@@ -35,7 +35,7 @@ struct Script {
   bool compact_hangs = false;    ///< never answers
   Clock::duration quit_takes{};  ///< from the process's end to the answer
   Clock::duration start_takes{}, remove_takes{};
-  std::optional<Error> start_fails{};
+  std::optional<Error> start_fails{}, remove_fails{};
   bool dies_at_once = false;  ///< the process, whenever it is started
   bool resumable = true;
   std::string exit_diagnostic{};    ///< of the adapter
@@ -118,6 +118,7 @@ class FakeTerminals final : public adapters::TerminalHost {
   }
   awaitable<std::vector<std::string>> left_by(std::string, std::string) override { co_return script_.left; }
   awaitable<Result<void>> remove(std::string, adapters::ProcessMark) override {
+    if (script_.remove_fails) co_return *script_.remove_fails;
     script_.fault("remove");
     if (script_.remove_takes > 0s) co_await sleep_for(script_.remove_takes);
     if (auto const end = script_.end) {
@@ -338,6 +339,8 @@ class World {
     until([&] { return wall_now() >= end; }, "the time has passed", std::max<Clock::duration>(20ms, time / 250));
   }
   Journal& journal() { return *journal_; }
+  Supervisor& supervisor() { return *supervisor_; }
+  std::filesystem::path const& dir() const { return dir_.path(); }
   Approvals& approvals() { return *approvals_; }
   Config& config() { return config_; }
   template <class T>
