@@ -6,7 +6,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <fstream>
 #include <random>
 
 namespace ar::daemon {
@@ -20,18 +19,6 @@ constexpr milliseconds kSoonestRenewal = 1s, kRenewalRetry = 60s, kLongestSleep 
 /// All agents at the same moment, so that an idle machine is woken once for all of them.
 Clock::time_point next_multiple_of(Clock::duration period) {
   return Clock::time_point((Clock::now().time_since_epoch() / period + 1) * period);
-}
-
-/// Resident memory of a process and its descendants, bytes. 0: gone.
-std::int64_t resident_bytes(std::int64_t pid, int depth = 0) {
-  if (pid <= 0 || depth > 8) return 0;
-  std::string const proc = "/proc/" + std::to_string(pid);
-  std::int64_t pages = 0, skipped = 0;
-  std::ifstream(proc + "/statm") >> skipped >> pages;
-  std::int64_t total = pages * 4096;
-  std::ifstream children(proc + "/task/" + std::to_string(pid) + "/children");
-  for (std::int64_t child = 0; children >> child;) total += resident_bytes(child, depth + 1);
-  return total;
 }
 
 }  // namespace
@@ -345,7 +332,9 @@ json Agent::view() const {
   return shown;
 }
 
-std::int64_t Agent::memory_bytes() const { return resident_bytes(record_.pid); }
+std::int64_t Agent::memory_bytes() const {
+  return record_.pid > 0 ? services_.terminals.memory_bytes(static_cast<pid_t>(record_.pid), record_.mark) : 0;
+}
 
 bool Agent::may_be_suspended() const {
   if (state_ != AgentState::idle || queue_.waiting() > 0 || queue_.turn_open() || work_.status() != "idle")

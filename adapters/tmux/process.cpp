@@ -52,14 +52,6 @@ void Process::signal(int number) const {
 
 namespace {
 
-struct Seen {
-  pid_t pid = 0, parent = 0, session = 0;
-  unsigned long long started = 0;  ///< with the pid, the name of one process only
-  char state = 0;
-  bool marked = false;
-};
-
-/// State 0: there is none of that number.
 Seen look_at(pid_t pid) {
   Seen seen;
   seen.pid = pid;
@@ -68,34 +60,68 @@ Seen look_at(pid_t pid) {
   std::getline(in, stat);
   auto const name_end = stat.rfind(')');  // the name may hold anything
   int group = 0;
-  // The 22nd of proc(5); the 3rd comes first here.
+  unsigned long long started = 0;
+  long pages = 0;
+  // To the 24th of proc(5); the 3rd comes first here.
   if (name_end == std::string::npos ||
       std::sscanf(stat.c_str() + name_end + 1,
-                  " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &seen.state,
-                  &seen.parent, &group, &seen.session, &seen.started) != 5)
+                  " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu %*u %ld", &seen.state,
+                  &seen.parent, &group, &seen.session, &started, &pages) != 6)
     seen.state = 0;
+  seen.started = started;
+  seen.pages = pages;
   return seen;
 }
 
-bool has_mark(pid_t pid, ProcessMark mark) {
+ProcessMark mark_of(pid_t pid) {
   rlimit64 limit{};
-  return mark != 0 && ::prlimit64(pid, RLIMIT_LOCKS, nullptr, &limit) == 0 && limit.rlim_cur == mark;
+  bool const known = ::prlimit64(pid, RLIMIT_LOCKS, nullptr, &limit) == 0;
+  return known && limit.rlim_cur != RLIM64_INFINITY ? limit.rlim_cur : 0;
 }
 
-std::vector<Seen> all_processes(ProcessMark mark) {
+}  // namespace
+
+std::vector<Seen> all_processes() {
   std::vector<Seen> all;
   std::error_code ec;
   for (auto const& entry : std::filesystem::directory_iterator("/proc", ec)) {
     auto const pid = static_cast<pid_t>(std::atol(entry.path().filename().c_str()));
     auto seen = pid > 0 ? look_at(pid) : Seen();
     if (seen.state == 0) continue;
-    seen.marked = has_mark(pid, mark);
+    seen.mark = mark_of(pid);
     all.push_back(seen);
   }
   return all;
 }
 
-}  // namespace
+std::vector<Seen> members_among(std::vector<Seen> const& running, std::set<pid_t> const& known, pid_t root,
+                                ProcessMark mark) {
+  // While the root's process session has members, its pid cannot be given away: a stranger that has it now tells that
+  // there are none.
+  bool const session_is_ours = root > 0 && (known.contains(root) || std::ranges::none_of(running, [&](Seen const& one) {
+                                              return one.pid == root && one.state != 'Z';
+                                            }));
+  std::map<pid_t, Seen const*> found;
+  std::multimap<pid_t, Seen const*> children;
+  std::vector<pid_t> todo(known.begin(), known.end());
+  auto const add = [&](Seen const& one) {
+    if (one.pid != ::getpid() && !known.contains(one.pid) && found.emplace(one.pid, &one).second)
+      todo.push_back(one.pid);
+  };
+  for (auto const& one : running) {
+    if (one.state == 'Z') continue;
+    children.emplace(one.parent, &one);
+    if ((mark != 0 && one.mark == mark) || (session_is_ours && one.session == root)) add(one);
+  }
+  while (!todo.empty()) {
+    auto const [first, last] = children.equal_range(todo.back());
+    todo.pop_back();
+    for (auto it = first; it != last; ++it) add(*it->second);
+  }
+  std::vector<Seen> members;
+  for (auto const& [pid, seen] : found) members.push_back(*seen);
+  return members;
+}
 
 void take_mark_off() {
   rlimit64 limit{};
@@ -145,37 +171,15 @@ ProcessTree::ProcessTree(Executor executor, Worker& worker, pid_t root, bool end
 
 /// Adds what is new; false: nothing is.
 awaitable<bool> ProcessTree::grow() {
-  auto look = [mark = mark_] { return all_processes(mark); };
+  auto look = [] { return all_processes(); };
   auto const running = co_await worker_.run(std::move(look));
   std::set<pid_t> known;
   for (auto const& member : members_)
     if (!member.exited()) known.insert(member.pid());
-  // While the root's process session has members, its pid cannot be given away: a stranger that has it now tells that
-  // there are none.
-  bool const session_is_ours =
-      root_ > 0 && (known.contains(root_) || std::ranges::none_of(running, [&](Seen const& one) {
-                      return one.pid == root_ && one.state != 'Z';
-                    }));
-  std::map<pid_t, Seen const*> found;
-  std::multimap<pid_t, Seen const*> children;
-  std::vector<pid_t> todo(known.begin(), known.end());
-  auto const add = [&](Seen const& one) {
-    if (one.pid != ::getpid() && !known.contains(one.pid) && found.emplace(one.pid, &one).second)
-      todo.push_back(one.pid);
-  };
-  for (auto const& one : running) {
-    if (one.state == 'Z') continue;
-    children.emplace(one.parent, &one);
-    if (one.marked || (session_is_ours && one.session == root_)) add(one);
-  }
-  while (!todo.empty()) {
-    auto const [first, last] = children.equal_range(todo.back());
-    todo.pop_back();
-    for (auto it = first; it != last; ++it) add(*it->second);
-  }
-  for (auto const& [pid, seen] : found) {
-    Process const handle(executor_, pid);
-    if (look_at(pid).started == seen->started) members_.push_back(handle);  // else another one has the number now
+  auto const found = members_among(running, known, root_, mark_);
+  for (auto const& seen : found) {
+    Process const handle(executor_, seen.pid);
+    if (look_at(seen.pid).started == seen.started) members_.push_back(handle);  // else another one has the number now
   }
   co_return !found.empty();
 }

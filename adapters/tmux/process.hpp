@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -46,8 +47,23 @@ bool runs_another(pid_t pid, std::filesystem::path const& program);
 /// Whether the process was started with `variable` ("K=V") in its environment. False for those of others.
 bool was_started_with(pid_t pid, std::string const& variable);
 
-/// A program and everything that runs because of it: its descendants, the members of the process session that it leads
-/// or led, and whatever has its mark. This process itself is never part of it.
+/// One line of the kernel's list of processes.
+struct Seen {
+  pid_t pid = 0, parent = 0, session = 0;
+  std::uint64_t started = 0;  ///< with the pid, the name of one process only
+  std::int64_t pages = 0;     ///< resident
+  char state = 0;             ///< 'Z': it has ended; 0: there is none
+  ProcessMark mark = 0;
+};
+/// All that run or have just ended. Reads /proc.
+std::vector<Seen> all_processes();
+/// Of those that run, what belongs to a program with this process and this mark (0: not known), beside `known`, which
+/// are its own and run: their descendants, the members of the process session that it leads or led, whatever has its
+/// mark. This process itself never does.
+std::vector<Seen> members_among(std::vector<Seen> const& running, std::set<pid_t> const& known, pid_t root,
+                                ProcessMark mark);
+
+/// A program and everything that runs because of it: see members_among.
 ///
 /// The mark is the soft limit RLIMIT_LOCKS, which Linux hands on and has not enforced since 2.4: a new parent, session,
 /// name, program or environment does not take it off. What does: setting that limit, and having the work done by a

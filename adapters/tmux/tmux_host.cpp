@@ -3,6 +3,7 @@
 #include "adapters/tmux/control.hpp"
 #include "adapters/tmux/launch_file.hpp"
 #include "adapters/tmux/process.hpp"
+#include "adapters/tmux/process_memory.hpp"
 #include "adapters/tmux/terminal.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
@@ -218,6 +219,8 @@ class Host final : public TmuxHost {
     co_return Result<void>();
   }
 
+  std::int64_t memory_bytes(pid_t root, ProcessMark mark) override { return memory_.of(root, mark); }
+
   std::string attach_target(std::string const& session) const override {
     for (auto const& [pane, terminal] : terminals_)  // a person may have renamed it
       if (terminal->session() == session) return terminal->ids().session;
@@ -310,6 +313,7 @@ class Host final : public TmuxHost {
   std::shared_ptr<TmuxControl> control_;
   std::shared_ptr<Worker> const worker_ = std::make_shared<Worker>();  ///< looks at /proc
   std::map<std::string, std::shared_ptr<TmuxTerminal>> terminals_;  ///< by pane; until their exit is reported
+  ProcessMemory memory_{};
   TaskGroup tasks_;
 };
 

@@ -1,0 +1,24 @@
+#include "adapters/tmux/process_memory.hpp"
+
+#include <algorithm>
+#include <unistd.h>
+
+namespace ar::adapters {
+using namespace std::chrono_literals;
+
+std::int64_t ProcessMemory::of(pid_t root, ProcessMark mark) {
+  if (seen_.empty() || Clock::now() - seen_at_ > 1s) {
+    seen_ = all_processes();
+    seen_at_ = Clock::now();
+  }
+  std::int64_t pages = 0;
+  std::set<pid_t> known;
+  if (auto const first = std::ranges::find(seen_, root, &Seen::pid); root > 0 && first != seen_.end()) {
+    known.insert(root);
+    pages += first->pages;
+  }
+  for (auto const& member : members_among(seen_, known, root, mark)) pages += member.pages;
+  return pages * ::sysconf(_SC_PAGESIZE);
+}
+
+}  // namespace ar::adapters
