@@ -50,21 +50,17 @@ Error already_decided(Approval const& approval) { return conflict("already_decid
 Approvals::Approvals(Executor executor, Journal& journal, EventLog& events, ApprovalPolicy policy)
     : journal_(journal), events_(events), policy_(policy), changed_(executor), tasks_(executor, "approvals") {}
 
-awaitable<Result<void>> Approvals::load(int retention_days) {
-  auto const oldest = to_millis(wall_now()) - std::int64_t{retention_days} * 86'400'000;
+awaitable<Result<void>> Approvals::load() {
   struct Found {
     std::int64_t last = 0;
     Records records;
   };
-  auto query = [oldest](Database& db) -> Result<Found> {
+  auto query = [](Database& db) -> Result<Found> {
     Found found;
     auto& last = db.prepare("SELECT coalesce(max(id), 0) FROM approvals").bind();
     last.step();
     found.last = last.integer(0);
     last.reset();
-    db.prepare("DELETE FROM approvals WHERE created_at < ?1 AND status <> 'pending' AND id < ?2")
-        .bind(oldest, found.last)
-        .run();
     auto& rows = db.prepare("SELECT id, record FROM approvals WHERE status = 'pending' OR id > ?1 ORDER BY id")
                      .bind(found.last - static_cast<std::int64_t>(kDecidedKept));
     while (rows.step()) found.records.emplace_back(rows.integer(0), rows.text(1));

@@ -24,8 +24,8 @@ struct ApprovalPolicy {
 class Approvals {
  public:
   Approvals(Executor executor, Journal& journal, EventLog& events, ApprovalPolicy policy);
-  /// What was pending when the last daemon ended; drops what is older than the retention. Once, before anything else.
-  awaitable<Result<void>> load(int retention_days);
+  /// What was pending when the last daemon ended. Once, before anything else.
+  awaitable<Result<void>> load();
   /// `tell` gets every decision, once it is on the disk, to hand it to the agent's provider. `on_death`: nobody watches
   /// the deadlines any more.
   void start(std::function<void(Approval const&)> tell, TaskGroup::OnDeath on_death = {});

@@ -21,7 +21,8 @@ struct Config {
   std::vector<std::string> pass_environment{};          ///< names of variables agents get besides the built-in list
   std::int64_t shutdown_timeout_ms = 10'000;            ///< how long an agent may take to stop by itself
   std::int64_t attach_columns = 120, attach_rows = 40;  ///< a terminal's size while nobody is attached
-  std::int64_t event_retention_days = 30;
+  std::int64_t event_retention_days = 30, most_events = 1'000'000;
+  std::int64_t history_retention_days = 30, most_history = 10'000;  ///< an agent's turns and deliveries
   bool memory_pressure = true;       ///< they are suspended as well when the kernel says that programs wait for memory
   std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none
   std::int64_t agent_token_lifetime_s = 0;        ///< 0: no end; else renewed in time

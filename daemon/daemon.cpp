@@ -16,6 +16,7 @@
 #include "daemon/instance_lock.hpp"
 #include "daemon/launch_environment.hpp"
 #include "daemon/program.hpp"
+#include "daemon/retention.hpp"
 #include "daemon/serve_relay.hpp"
 #include "daemon/service_manager.hpp"
 #include "relay/first_token.hpp"
@@ -125,12 +126,12 @@ class Daemon final : public Program {
       relay_server_ = std::move(*served);
     }
     events_.emplace(executor, *journal_);
-    auto loaded = co_await events_->load(static_cast<int>(config_.event_retention_days));
+    auto loaded = co_await events_->load();
     if (!loaded) co_return loaded.error();
     ApprovalPolicy const policy{std::chrono::seconds(config_.approval_deadline_s),
                                 config_.approval_at_deadline == "deny"};
     approvals_.emplace(executor, *journal_, *events_, policy);
-    auto known = co_await approvals_->load(static_cast<int>(config_.event_retention_days));
+    auto known = co_await approvals_->load();
     if (!known) co_return known.error();
 
     adapters::TmuxOptions options;
@@ -188,6 +189,13 @@ class Daemon final : public Program {
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
     backend_->open();
+    RetentionLimits limits;
+    limits.events = std::chrono::days(config_.event_retention_days);
+    limits.most_events = config_.most_events;
+    limits.history = std::chrono::days(config_.history_retention_days);
+    limits.most_history = config_.most_history;
+    retention_.emplace(executor, *journal_, limits);
+    retention_->start(on_death_of("removal of what is old"));
     spdlog::info("ready: {} agents, control socket {}, {}", supervisor_->agents().size(),
                  paths_.control_socket().string(),
                  config_.tcp ? "port " + std::to_string(server_->port()) : std::string("no port"));
@@ -252,6 +260,7 @@ class Daemon final : public Program {
 
   awaitable<void> stop(bool served_well) {
     co_await tasks_.stop();
+    if (retention_) co_await retention_->stop();
     if (server_) co_await server_->stop();
     if (approvals_) co_await approvals_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
@@ -296,6 +305,7 @@ class Daemon final : public Program {
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
   std::optional<DaemonBackend> backend_;
+  std::optional<Retention> retention_;
   std::unique_ptr<control::ControlServer> server_;
 };
 

@@ -6,13 +6,12 @@ namespace ar::daemon {
 
 EventLog::EventLog(Executor executor, Journal& journal) : journal_(journal), grown_(std::move(executor)) {}
 
-awaitable<Result<void>> EventLog::load(int retention_days) {
-  auto const oldest = to_millis(wall_now()) - std::int64_t{retention_days} * 86'400'000;
+awaitable<Result<void>> EventLog::load() {
   struct Ends {
     std::int64_t last = 0;
     std::unordered_map<std::string, Numbers> agents;
   };
-  auto query = [oldest](Database& db) -> Result<Ends> {
+  auto query = [](Database& db) -> Result<Ends> {
     Ends ends;
     auto& all = db.prepare("SELECT coalesce(max(number), 0) FROM events").bind();
     all.step();
@@ -20,12 +19,6 @@ awaitable<Result<void>> EventLog::load(int retention_days) {
     all.reset();
     auto& each = db.prepare("SELECT agent, max(agent_number) FROM events WHERE agent_number > 0 GROUP BY agent").bind();
     while (each.step()) ends.agents[each.text(0)] = {each.integer(1), each.integer(1)};
-    // The newest of each agent stays, so that its numbers go on where they were.
-    db.prepare(
-          "DELETE FROM events WHERE at < ?1 AND number < (SELECT max(number) FROM events) AND number NOT IN "
-          "(SELECT max(number) FROM events WHERE agent_number > 0 GROUP BY agent)")
-        .bind(oldest)
-        .run();
     return ends;
   };
   auto ends = co_await journal_.read(std::move(query));

@@ -15,8 +15,8 @@ namespace ar::daemon {
 class EventLog {
  public:
   EventLog(Executor executor, Journal& journal);
-  /// Reads where the log ended last time and drops what is older than the retention. Call once, before append.
-  awaitable<Result<void>> load(int retention_days);
+  /// Reads where the log ended last time. Call once, before append.
+  awaitable<Result<void>> load();
 
   /// `agent` empty: about the daemon itself. `data` holds no secret.
   void append(std::string const& agent, std::string type, json data = json::object());

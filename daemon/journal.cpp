@@ -83,6 +83,10 @@ ALTER TABLE deliveries_of_stores RENAME TO deliveries;
 CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;
 CREATE INDEX deliveries_message ON deliveries(message);
 )sql",
+    // Settled ones that still hold more than their number: see Retention.
+    R"sql(
+CREATE INDEX deliveries_kept ON deliveries(agent) WHERE open = 0 AND nonce <> '';
+)sql",
 };
 
 constexpr std::size_t kRefusedKept = 1000;  ///< more than ever come while somebody waits for one

@@ -23,8 +23,8 @@ struct Life {
     book.emplace(io.get_executor(), *journal, *events, policy);
   }
   awaitable<void> begin() {
-    (void)co_await events->load(30);
-    auto loaded = co_await book->load(30);
+    (void)co_await events->load();
+    auto loaded = co_await book->load();
     REQUIRE(loaded.has_value());
     book->start([this](Approval const& approval) { told.push_back(approval); });
   }

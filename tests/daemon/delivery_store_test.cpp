@@ -196,7 +196,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
   }
   {
     // As the version before has left it.
-    auto const none = std::vector<char const*>(3, "");
+    auto const none = std::vector<char const*>(4, "");
     auto db = Database::open(temp.path() / "journal.db", none, true);
     REQUIRE(db.has_value());
     (*db)->execute(

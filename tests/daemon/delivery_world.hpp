@@ -99,7 +99,7 @@ class World final : public DeliveryHost {
   /// As after a crash: what the journal holds is all there is. `adopted`: the provider has lived on.
   enum class Provider { fresh, adopted_busy, adopted_at_rest, gone };
   awaitable<void> load(Provider provider = Provider::fresh) {
-    co_await events_->load(30);
+    co_await events_->load();
     CHECK((co_await store_->load()).has_value());
     store_->on_reached([this] { queue->store_reached(); });
     auto query = [agent = who.agent_id](Database& db) -> Result<DeliveryQueue::Stored> {

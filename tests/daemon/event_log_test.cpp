@@ -15,7 +15,7 @@ TEST_CASE("EventsAreNumberedWithoutGapsAlsoOverARestart") {
     REQUIRE(journal.has_value());
     EventLog log(io.get_executor(), **journal);
     test::run(io, [&]() -> awaitable<void> {
-      auto loaded = co_await log.load(30);
+      auto loaded = co_await log.load();
       CHECK(loaded.has_value());
       CHECK(log.last() == round * 3);
       json const data = {{"round", round}};

@@ -43,6 +43,7 @@ struct Script {
   std::string gate = "it takes nothing in this test";
   std::set<std::string> throws{};  ///< calls that throw, as none should
   int handed = 0;
+  adapters::HandOutcome outcome = adapters::HandOutcome::accepted;
   int starts = 0, asked_to_quit = 0, killed = 0;
   int starting = 0;                                     ///< starts under way
   int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
@@ -154,7 +155,7 @@ class FakeSession final : public adapters::ProviderSession {
   awaitable<adapters::Handing> hand(adapters::Prompt, std::function<void(std::string_view)>) override {
     ++script_.handed;
     adapters::Handing handing;
-    handing.outcome = adapters::HandOutcome::accepted;
+    handing.outcome = script_.outcome;
     co_return handing;
   }
   awaitable<adapters::Witness> witness(adapters::Prompt, bool) override { co_return adapters::Witness::absent; }
@@ -227,9 +228,9 @@ class World {
   void start() {
     journal_ = *Journal::open(io_.get_executor(), dir_.path() / "journal.db");
     events_.emplace(io_.get_executor(), *journal_);
-    REQUIRE(await(events_->load(30)).has_value());
+    REQUIRE(await(events_->load()).has_value());
     approvals_.emplace(io_.get_executor(), *journal_, *events_, approval_policy);
-    REQUIRE(await(approvals_->load(30)).has_value());
+    REQUIRE(await(approvals_->load()).has_value());
     approvals_->start([](Approval const&) {});
     store_.emplace(*bus, *journal_, *events_);
     REQUIRE(await(store_->load()).has_value());
@@ -339,6 +340,7 @@ class World {
     until([&] { return wall_now() >= end; }, "the time has passed", std::max<Clock::duration>(20ms, time / 250));
   }
   Journal& journal() { return *journal_; }
+  Executor executor() { return io_.get_executor(); }
   Supervisor& supervisor() { return *supervisor_; }
   std::filesystem::path const& dir() const { return dir_.path(); }
   Approvals& approvals() { return *approvals_; }

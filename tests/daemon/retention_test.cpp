@@ -1,0 +1,220 @@
+// What is old, or too much, goes while the daemon runs; what is not over stays, and no message comes twice.
+#include "daemon/retention.hpp"
+#include "world.hpp"
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+/// A journal with an agent "a", on a frozen clock.
+struct Book {
+  Book() {
+    journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
+    execute("INSERT INTO agents(id, spec, state, record) VALUES('a', '{}', 'idle', '{}')");
+  }
+  ~Book() {
+    run([this]() -> awaitable<void> { co_await journal->stop(); });
+  }
+  template <class Make>
+  void run(Make make) {
+    test::run(io, std::move(make));
+  }
+  void execute(std::string sql) {
+    run([this, sql = std::move(sql)]() -> awaitable<void> {
+      journal->write([sql](Database& db) { db.execute(sql); });
+      auto const done = co_await journal->committed();
+      REQUIRE_MESSAGE(done.has_value(), done.error().message);
+    });
+  }
+  /// The first column of all rows, with commas.
+  std::string ask(char const* sql) {
+    std::string answer;
+    run([&]() -> awaitable<void> {
+      auto query = [sql](Database& db) -> Result<std::string> {
+        std::string found;
+        auto& rows = db.prepare(sql).bind();
+        while (rows.step()) found += (found.empty() ? "" : ",") + rows.text(0);
+        return found;
+      };
+      auto const found = co_await journal->read(std::move(query));
+      REQUIRE_MESSAGE(found.has_value(), found.error().message);
+      answer = *found;
+    });
+    return answer;
+  }
+  void prune(RetentionLimits limits = {}) {
+    run([&]() -> awaitable<void> {
+      Retention retention(io.get_executor(), *journal, limits);
+      auto const done = co_await retention.prune();
+      REQUIRE_MESSAGE(done.has_value(), done.error().message);
+    });
+  }
+  void append(std::string agent) {
+    run([&]() -> awaitable<void> {
+      EventLog log(io.get_executor(), *journal);
+      REQUIRE((co_await log.load()).has_value());
+      log.append(agent, "thing");
+      REQUIRE((co_await journal->committed()).has_value());
+    });
+  }
+  void add_turn(int number, bool ended = true) {
+    json turn = {{"number", number}, {"startedAt", to_iso8601(wall_now())}, {"finalText", "a text"}};
+    if (ended) turn["endedAt"] = to_iso8601(wall_now());
+    execute("INSERT INTO turns(agent, number, record) VALUES('a', " + std::to_string(number) + ", '" + to_text(turn) +
+            "')");
+  }
+  void add_delivery(int message, bool open = false) {
+    Delivery d;
+    d.message = message;
+    d.state = open ? DeliveryState::running : DeliveryState::done;
+    d.nonce = "abc";
+    d.reason = "a final text";
+    d.step("done");
+    execute("INSERT INTO deliveries(agent, message, state, nonce, record, open) VALUES('a', " +
+            std::to_string(message) + ", '" + std::string(to_string(d.state)) + "', 'abc', '" + to_text(to_journal(d)) +
+            "', " + (open ? "1" : "0") + ")");
+  }
+  void add_approval(int id, std::string const& status) {
+    execute("INSERT INTO approvals(id, agent, status, created_at, record) VALUES(" + std::to_string(id) + ", 'a', '" +
+            status + "', " + std::to_string(to_millis(wall_now())) + ", '{}')");
+  }
+
+  ManualClock clock;
+  test::TempDir temp;
+  net::io_context io{1};
+  std::unique_ptr<Journal> journal;
+};
+
+constexpr std::chrono::days kLong{31};
+
+}  // namespace
+
+TEST_CASE("OldEventsGoAndTheNumbersGoOn") {
+  Book book;
+  for (auto const* agent : {"a", "a", "b", ""}) book.append(agent);
+  book.clock.advance(kLong);
+  book.append("a");
+  book.append("");
+  book.prune();
+  CHECK(book.ask("SELECT number FROM events ORDER BY number") == "3,5,6");  // 3 is b's newest
+  book.append("b");
+  CHECK(book.ask("SELECT agent_number FROM events WHERE number = 7") == "2");
+  book.clock.advance(kLong);
+  book.prune();
+  CHECK(book.ask("SELECT number FROM events ORDER BY number") == "5,7");
+}
+
+TEST_CASE("OfTooManyEventsTheOldestGo") {
+  Book book;
+  book.execute(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) "
+      "INSERT INTO events(number, agent, agent_number, at, text) SELECT i, '', 0, " +
+      std::to_string(to_millis(wall_now())) + ", '{}' FROM n");
+  RetentionLimits limits;
+  limits.most_events = 10;
+  book.prune(limits);
+  CHECK(book.ask("SELECT number FROM events ORDER BY number") == "991,992,993,994,995,996,997,998,999,1000");
+}
+
+TEST_CASE("OldTurnsGoButForTheNewest") {
+  Book book;
+  book.add_turn(1);
+  book.add_turn(2, false);  // whose daemon was killed
+  book.add_turn(3);
+  book.clock.advance(kLong);
+  SUBCASE("when others have followed") {
+    book.add_turn(4);
+    book.add_turn(5, false);
+    book.prune();
+    CHECK(book.ask("SELECT number FROM turns ORDER BY number") == "4,5");
+  }
+  SUBCASE("which stays") {
+    book.prune();
+    CHECK(book.ask("SELECT number FROM turns ORDER BY number") == "3");
+  }
+}
+
+TEST_CASE("OfAnOldDeliveryItsNumberAndItsEndStay") {
+  Book book;
+  book.add_delivery(1);
+  book.add_delivery(2, true);
+  book.clock.advance(kLong);
+  book.add_delivery(3);
+  book.prune();
+  CHECK(book.ask("SELECT message FROM deliveries WHERE record LIKE '%a final text%' ORDER BY message") == "2,3");
+  CHECK(book.ask("SELECT message FROM deliveries ORDER BY message") == "1,2,3");
+  auto const left = delivery_from_journal(json::parse(book.ask("SELECT record FROM deliveries WHERE message = 1")));
+  CHECK(left.message == 1);
+  CHECK(left.state == DeliveryState::done);
+  CHECK(left.is_settled());
+}
+
+TEST_CASE("OfTooMuchHistoryTheOldestGoes") {
+  Book book;
+  for (int i = 1; i <= 5; ++i) {
+    book.add_turn(i);
+    book.add_delivery(i, i == 1);
+  }
+  RetentionLimits limits;
+  limits.most_history = 2;
+  book.prune(limits);
+  CHECK(book.ask("SELECT number FROM turns ORDER BY number") == "4,5");
+  CHECK(book.ask("SELECT message FROM deliveries WHERE record LIKE '%a final text%' ORDER BY message") == "1,4,5");
+}
+
+TEST_CASE("OldDecidedApprovalsGoAndPendingOnesStay") {
+  Book book;
+  book.add_approval(1, "denied");
+  book.add_approval(2, "pending");
+  book.add_approval(3, "approved");
+  book.clock.advance(kLong);
+  book.add_approval(1000, "denied");
+  book.prune();
+  CHECK(book.ask("SELECT id FROM approvals ORDER BY id") == "2,1000");
+}
+
+TEST_CASE("ItIsDoneAMinuteAfterTheStartAndThenEveryHour") {
+  Book book;
+  Retention retention(book.io.get_executor(), *book.journal, {}, [] { return 0.5; });
+  retention.start({});
+  auto const pass = [&](Clock::duration time) {
+    test::advance(book.io, book.clock, time);
+    return book.ask("SELECT number FROM events ORDER BY number");
+  };
+  book.append("");
+  book.append("");
+  // A minute for each look, since the pause begins only when all is done.
+  auto const until = [&](std::string const& wanted) {
+    auto const deadline = std::chrono::steady_clock::now() + kPatience * 20s;
+    auto seen = pass(0s);
+    while (seen != wanted && std::chrono::steady_clock::now() < deadline) seen = pass(1min);
+    CHECK(seen == wanted);
+  };
+  CHECK(pass(59s) == "1,2");
+  book.clock.advance(kLong);
+  until("2");
+  book.append("");
+  book.clock.advance(kLong);
+  until("3");
+  book.run([&]() -> awaitable<void> { co_await retention.stop(); });
+}
+
+TEST_CASE("AMessageThatWasRefusedIsNotTakenUpAgainWhenItsDeliveryIsForgotten") {
+  World world;
+  world.script.outcome = adapters::HandOutcome::refused;
+  world.script.gate.clear();
+  world.spawn();
+  world.send("what it does not take");  // and so it stays unread
+  world.until([&] { return world.script.handed == 1 && world.agent().queue().open().empty(); }, "it is refused");
+  RetentionLimits limits;
+  limits.most_history = 0;
+  Retention retention(world.executor(), world.journal(), limits);
+  REQUIRE(world.await(retention.prune()).has_value());
+  world.crash();
+  world.start();
+  world.until_state("idle");
+  world.pass(2min);
+  CHECK(world.script.handed == 1);
+  CHECK(world.agent().queue().open().empty());
+}
