@@ -28,7 +28,7 @@ void Agent::receive(Mail mail) {
 
 awaitable<void> Agent::read_mail() {
   for (;;) {
-    if (mailbox_.empty() && notes_left_out_ > 0)
+    if (mailbox_.empty() && notes_left_out_ > 0 && !services_.journal.is_behind())
       services_.events.append(spec_.id, "notes.left_out", {{"count", std::exchange(notes_left_out_, 0)}});
     while (mailbox_.empty()) co_await mail_came_.wait();
     Mail const mail = std::move(mailbox_.front());
@@ -103,7 +103,10 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     events.append(spec_.id, finished->kind + ".finished", {{"id", finished->id}});
     publish();
   } else if (auto const* noted = std::get_if<adapters::Noted>(&event)) {
-    events.append(spec_.id, noted->type, noted->data);
+    if (services_.journal.is_behind())
+      ++notes_left_out_;
+    else
+      events.append(spec_.id, noted->type, noted->data);
   }
 }
 

@@ -50,6 +50,8 @@ class Journal {
     };
     co_return co_await worker_.run(std::move(job));
   }
+  /// So much waits, since the disk is full or the file locked, that what nobody needs should not be added.
+  bool is_behind() const { return queue_.size() >= 10'000; }
   /// Writes what is queued, then ends. Nothing may be written afterwards.
   awaitable<void> stop();
 

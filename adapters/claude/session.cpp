@@ -13,6 +13,7 @@ namespace {
 
 /// The CLI writes "idle" when its Stop hooks have ended, ours and others'; a turn that is over for this long without
 /// one was interrupted.
+constexpr std::size_t kSignsKept = 1000;
 constexpr auto kStopGrace = milliseconds(700);
 /// The state file is there a moment before SessionStart's hook; without that hook by then, it will not come.
 constexpr auto kReadyGrace = milliseconds(3'000);
@@ -225,6 +226,15 @@ void ClaudeSession::read_transcript() {
   if (!facts.empty()) announce_gate();
 }
 
+/// Whoever waits for its proof asks soon, if anybody does.
+void ClaudeSession::note_early(std::string const& nonce) {
+  early_.try_emplace(nonce, wall_now());
+  if (early_.size() <= kSignsKept) return;
+  auto const oldest = std::ranges::min_element(early_, {}, [](auto const& sign) { return sign.second; });
+  submitted_.erase(oldest->first);
+  early_.erase(oldest);
+}
+
 void ClaudeSession::on_fact(TranscriptFact const& fact) {
   std::vector<std::string> fresh;
   if (fact.kind == TranscriptFact::Kind::consumed)
@@ -233,7 +243,7 @@ void ClaudeSession::on_fact(TranscriptFact const& fact) {
   ledger_.add(fact);
   // Once in the CLI's own queue it needs no Enter any more.
   if (fact.kind == TranscriptFact::Kind::enqueued)
-    for (auto const& nonce : fact.nonces) early_.try_emplace(nonce, wall_now());
+    for (auto const& nonce : fact.nonces) note_early(nonce);
   for (auto const& nonce : fresh) {
     if (nonce != in_hand_)
       emit(Accepted{nonce, "transcript"});
@@ -296,7 +306,7 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
     hook_session_start(payload);
   } else if (event == "UserPromptSubmit") {
     auto nonces = whole_envelopes(text_at(payload, "prompt"));
-    for (auto const& nonce : nonces) early_.try_emplace(nonce, wall_now());
+    for (auto const& nonce : nonces) note_early(nonce);
     submitted_.insert(nonces.begin(), nonces.end());
     read_transcript();
     // The CLI goes on with what waited in its own queue.

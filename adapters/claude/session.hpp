@@ -62,6 +62,7 @@ class ClaudeSession final : public ProviderSession {
   void announce_gate();
   void become_ready(std::string session_id, std::string transcript, std::string model, bool resumed);
   void follow(std::filesystem::path transcript, bool from_end);
+  void note_early(std::string const& nonce);
   void turn_started(std::vector<std::string> nonces);
   void turn_ended(TurnEnded ended);
   void waiting_for(std::string what);
@@ -113,6 +114,7 @@ class ClaudeSession final : public ProviderSession {
   void block(std::string reason);
   bool signs_of(std::string const& nonce) const;
   void look_again_later();
+  void remember_label(std::string label);
 
   // Set once.
   SessionContext ctx_;
@@ -148,7 +150,7 @@ class ClaudeSession final : public ProviderSession {
   std::map<std::string, WallTime> early_{};  ///< nonces the CLI has taken from its composer, not yet shown to the model
   std::set<std::string> submitted_{};        ///< nonces of prompts that UserPromptSubmit has shown
   std::deque<std::string> handed_{};         ///< nonces typed by this session, the newest few dozen
-  std::set<std::string> typed_labels_{};     ///< how the composer showed our pastes: "[Pasted text #7 +3 lines]"
+  std::deque<std::string> typed_labels_{};   ///< how the composer showed our newest pastes: "[Pasted text #7 +3 lines]"
   std::string in_hand_{};                    ///< the nonce whose proof hand() waits for
   std::string in_hand_text_{};               ///< and what its record has to hold
   bool altered_ = false;                     ///< it holds something else

@@ -49,17 +49,17 @@ awaitable<Result<void>> ClaudeSession::run_command(std::string command) {
   if (!view || !shows_only(*view, command, *row_))
     co_return conflict("not_ready",
                        "cannot type " + command + ": " + (view ? obstacle_of(*view) : "the terminal is gone"));
-  typed_labels_.insert(view->text);
+  remember_label(view->text);
   for (int presses = 1; presses <= row_->max_enters; ++presses) {
     if (auto pressed = co_await press("Enter"); !pressed) co_return pressed.error();
     auto const after = co_await await_view(**watch, {}, Clock::now() + row_->enter_patience * presses);
     if (!after || !shows_only(*after, command, *row_)) {
-      typed_labels_.erase(command);
+      std::erase(typed_labels_, command);
       co_return Result<void>();
     }
   }
   co_await clear_composer(**watch);
-  typed_labels_.erase(command);
+  std::erase(typed_labels_, command);
   co_return timed_out("Claude Code did not take " + command);
 }
 

@@ -130,7 +130,8 @@ awaitable<std::optional<View>> ClaudeSession::await_view(Terminal::OutputWatch& 
 bool ClaudeSession::is_ours(View const& view) const {
   if (view.kind != View::Kind::composer || view.text.empty()) return false;
   // A collapsed paste has a number that no other one gets in this process.
-  if (typed_labels_.contains(view.text) || shows_words(view, kWords, *row_)) return true;
+  if (std::ranges::find(typed_labels_, view.text) != typed_labels_.end()) return true;
+  if (shows_words(view, kWords, *row_)) return true;
   bool has_header = false, starts = false, has_end = false, ends = false;
   for (auto const& nonce : handed_) {
     auto const mark = envelope_mark(nonce), end = "[end " + nonce + "]";
@@ -141,6 +142,11 @@ bool ClaudeSession::is_ours(View const& view) const {
   }
   // What stands before or behind it is somebody else's.
   return (has_header || has_end) && (starts || !has_header) && (ends || !has_end);
+}
+
+void ClaudeSession::remember_label(std::string label) {
+  typed_labels_.push_back(std::move(label));
+  if (typed_labels_.size() > kRemembered) typed_labels_.pop_front();
 }
 
 /// Empties a composer whose text is certainly ours, line by line.
@@ -328,7 +334,7 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
   else if (!shows_only(*view, typed.paste, *row_, typed.words))
     trouble = "the input line holds other text beside the prompt";
   if (trouble.empty()) {
-    typed_labels_.insert(view->text);
+    remember_label(view->text);
     auto const taken = co_await press_until_taken(prompt, view->text, **watch, handing);
     if (!taken) trouble = "Enter was pressed, and nothing shows that the prompt was taken";
   }
@@ -427,7 +433,7 @@ awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
   if (!typed) co_return Witness::pending;
   if (shows_among_others(*view, typed->paste, *row_, typed->words)) co_return Witness::pending;
   if (shows_only(*view, typed->paste, *row_, typed->words)) {
-    typed_labels_.insert(view->text);
+    remember_label(view->text);
     auto const cleared = co_await clear_composer(**watch);
     if (!cleared) co_return Witness::pending;
   }

@@ -24,6 +24,7 @@ namespace ar::adapters {
 namespace {
 
 using namespace std::chrono_literals;
+constexpr std::size_t kMostUnsent = 32U << 20;  ///< of a server that takes nothing: more can only be late
 constexpr auto kPatience = 10s;  ///< for an answer; a server that takes longer is stopped or drowning
 constexpr auto kFarewell = 1s;   ///< for the client or the server to go by itself
 constexpr std::size_t kLongestRecord = 8192;
@@ -392,7 +393,7 @@ awaitable<Result<std::vector<std::string>>> TmuxControl::call(std::string comman
 }
 
 void TmuxControl::send(std::string commands) {
-  if (state_ != State::serving) return;
+  if (state_ != State::serving || connection_->out.size() > kMostUnsent) return;
   enqueue(*connection_, std::move(commands));
 }
 
@@ -407,6 +408,7 @@ std::shared_ptr<TmuxControl::Call> TmuxControl::enqueue(Connection& connection, 
 
 awaitable<Result<std::vector<std::string>>> TmuxControl::run(ConnectionPtr connection, std::string commands) {
   if (!connection->open) co_return gone("the tmux client has ended");
+  if (connection->out.size() > kMostUnsent) co_return timed_out("tmux takes no more commands; is its server stopped?");
   auto const call = enqueue(*connection, std::move(commands));
   if (!call->done) (void)co_await call->timer.async_wait(nothrow);
   if (!call->done) co_return timed_out("tmux did not answer; is its server stopped?");

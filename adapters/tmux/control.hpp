@@ -46,9 +46,9 @@ class TmuxControl {
   /// Runs commands, one or more lines of tmux's language without a final newline, in one uninterrupted write,
   /// and returns the bodies of their replies. None may wait inside tmux (run-shell, wait-for). Errors:
   /// `tmux_error` with tmux's words when one fails, `timeout`, `tmux_gone` when there is no client or it died
-  /// meanwhile, or when `server` is not the one that serves.
+  /// meanwhile, or when `server` is not the one that serves. A server that takes nothing gets no more than 32 MiB.
   awaitable<Result<std::vector<std::string>>> call(std::string commands, ServerNumber server = 0);
-  /// The same without waiting for an answer, and dropped when nobody is there to hear it.
+  /// The same without waiting for an answer, and dropped when nobody is there to hear it, or does not listen.
   void send(std::string commands);
   /// A command that shows a screen, as a line of commands for `call` whose reply no screen can forge.
   std::string fenced(std::string_view command) const { return fence_of(mark_).around(command); }

@@ -377,3 +377,38 @@ TEST_CASE("AProcessWhoseFoldersCannotBeUsedIsNotAdopted") {
   CHECK(world.act("restart").has_value());
   world.until_state("idle");
 }
+
+TEST_CASE("WhileTheDiskIsFullAProviderThatTalksMuchFillsNoMemory") {
+  World world;
+  world.spawn();
+  auto const pragma = [&](char const* sql) {
+    auto job = [sql](Database& db) -> Result<void> {
+      db.execute(sql);
+      return {};
+    };
+    REQUIRE(world.await(world.journal().read(std::move(job))).has_value());
+  };
+  world.settle();
+  pragma("PRAGMA query_only = ON");
+  for (int i = 0; i < 25'000; ++i) {
+    world.script.emit(adapters::Noted{"chatter", json::object()});
+    if (i % 5'000 == 4'999) world.settle();
+  }
+  CHECK(world.journal().is_behind());
+  pragma("PRAGMA query_only = OFF");
+  world.until([&] { return !world.journal().is_behind(); }, "the journal has caught up");
+  world.script.emit(adapters::Noted{"chatter", json::object()});
+  auto const count = [&](std::string const& type) {
+    auto job = [type](Database& db) -> Result<std::int64_t> {
+      auto& row = db.prepare("SELECT count(*) FROM events WHERE text LIKE ?1").bind("%\"type\":\"" + type + "\"%");
+      row.step();
+      auto const found = row.integer(0);
+      row.reset();
+      return found;
+    };
+    return *world.await(world.journal().read(std::move(job)));
+  };
+  world.until([&] { return count("notes.left_out") == 1; }, "it is told what is missing");
+  CHECK(count("chatter") > 5'000);
+  CHECK(count("chatter") < 20'000);  // with those that were being written
+}

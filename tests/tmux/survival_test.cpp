@@ -1,4 +1,5 @@
 // What happens when the daemon, the control client, tmux itself or a session goes away.
+#include "adapters/tmux/control.hpp"
 #include "adapters/tmux/process.hpp"
 #include "base/spawn.hpp"
 #include "lab.hpp"
@@ -390,5 +391,31 @@ TEST_CASE("SizesStayAndAttachingIsOneCommand") {
     CHECK(co_await gone.wait(Clock::now() + 20s));
     CHECK(sizes() == "_ctl 120x40\n_ctl 120x40\nrenamed 120x40\nwide 150x50\n");
     CHECK(b->alive());
+  });
+}
+
+TEST_CASE("AServerThatTakesNothingIsNotSentMoreAndMore") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    auto const control = std::make_shared<TmuxControl>(lab.io.get_executor(), lab.options(), TmuxControl::Events());
+    REQUIRE((co_await control->connect()).has_value());
+    auto const server = listener_at(lab.options().socket);
+    REQUIRE(server > 0);
+    REQUIRE(::kill(server, SIGSTOP) == 0);
+    int refused = 0;
+    auto const ask = [&]() -> awaitable<void> {
+      auto const answer = co_await control->call("display-message -p '" + std::string(1U << 20, 'x') + "'");
+      if (!answer && answer.error().message.find("takes no more") != std::string::npos) ++refused;
+    };
+    TaskGroup tasks(lab.io.get_executor(), "test");
+    for (int i = 0; i < 64; ++i) tasks.spawn("ask", ask());
+    auto const deadline = Clock::now() + kPatience * 20s;
+    while (refused == 0 && Clock::now() < deadline) co_await sleep_for(5ms);
+    ::kill(server, SIGCONT);
+    co_await tasks.join();
+    CHECK(refused > 0);
+    CHECK(refused < 64);
+    CHECK((co_await control->call("display-message -p well")).has_value());
+    co_await control->stop();
   });
 }
