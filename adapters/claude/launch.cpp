@@ -40,9 +40,12 @@ bool marks_a_session(std::string const& name) {
   return std::ranges::find(kMarks, name) != kMarks.end() || name.starts_with("CLAUDE_BG_");
 }
 
-/// What an agent gets unless the operator says otherwise: the renderer that leaves the scrollback to who attaches, and
-/// no messages of other sessions, which would come past the bus (docs/claude-code.md).
-json default_settings() { return {{"tui", "default"}, {"crossSessionInbound", "refuse"}}; }
+/// What an agent gets unless the operator says otherwise: the renderer that leaves the scrollback to who attaches, no
+/// messages of other sessions, which would come past the bus, and no turn that goes on by itself after a usage limit:
+/// its message has gone back by then and comes again (docs/claude-code.md).
+json default_settings() {
+  return {{"tui", "default"}, {"crossSessionInbound", "refuse"}, {"autoContinueAtUsageLimit", false}};
+}
 
 json settings_for(LaunchRequest const& request, Options const& options, json const& of_profile,
                   std::string const& mode) {

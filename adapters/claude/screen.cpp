@@ -100,6 +100,24 @@ int collapsed_newlines(std::string_view text, std::string_view start, std::size_
   return lines;
 }
 
+/// A menu stands at the bottom and has this among its choices. (Whatever the conversation above it says.)
+bool offers(std::vector<StyledLine> const& lines, std::string_view choice) {
+  auto at = lines.rbegin();
+  auto const skip_blank = [&] {
+    while (at != lines.rend() && trim_end(at->text).empty()) ++at;
+  };
+  skip_blank();
+  if (at == lines.rend() || at->text.find("Enter to confirm") == std::string::npos) return false;
+  ++at;
+  skip_blank();
+  for (; at != lines.rend(); ++at) {
+    auto const digit = at->text.find_first_of("0123456789");
+    if (digit == std::string::npos || at->text.substr(digit + 1, 2) != ". ") return false;
+    if (at->text.compare(digit + 3, choice.size(), choice) == 0) return true;
+  }
+  return false;
+}
+
 int newlines_in(std::string_view text) { return static_cast<int>(std::ranges::count(text, '\n')); }
 
 }  // namespace
@@ -131,11 +149,13 @@ View read_view(Screen const& screen, VersionRow const& row) {
     // Below a composer only the search says that it is not one; any text may stand in the conversation above.
     if (composer_found && known.kind != KnownScreen::Kind::search) continue;
     auto const from = composer_found ? bottom : std::size_t{0};
-    auto const on_screen =
-        std::any_of(lines.begin() + static_cast<std::ptrdiff_t>(from), lines.end(),
-                    [&](StyledLine const& line) { return line.text.find(known.text) != std::string::npos; });
+    bool const is_menu = known.kind == KnownScreen::Kind::limit;
+    auto const has_text = [&](StyledLine const& line) { return line.text.find(known.text) != std::string::npos; };
+    bool const on_screen = is_menu
+                               ? offers(lines, known.text)
+                               : std::any_of(lines.begin() + static_cast<std::ptrdiff_t>(from), lines.end(), has_text);
     if (!on_screen) continue;
-    view.kind = View::Kind::overlay;
+    view.kind = is_menu ? View::Kind::limit : View::Kind::overlay;
     view.name = known.name;
     return view;
   }
@@ -199,10 +219,26 @@ bool shows_words(View const& view, std::string_view words, VersionRow const& row
   return rest.empty() || (collapsed_newlines(rest, without_blanks(row.collapsed), after) >= 0 && after == rest.size());
 }
 
+std::string plain_text(std::string_view captured) {
+  std::string text;
+  StyleReader reader;
+  for (std::size_t at = 0; at < captured.size();) {
+    auto const end = std::min(captured.find('\n', at), captured.size());
+    text += std::string(trim_end(reader.read(captured.substr(at, end - at)).text)) + "\n";
+    at = end + 1;
+  }
+  return text;
+}
+
+bool is_covered(View const& view) {
+  return view.kind == View::Kind::overlay || view.kind == View::Kind::limit || view.kind == View::Kind::left;
+}
+
 std::string obstacle_of(View const& view) {
   switch (view.kind) {
     case View::Kind::composer: return "a person is typing";
     case View::Kind::shell_mode: return "the input line is in shell mode";
+    case View::Kind::limit:
     case View::Kind::overlay: return "the " + view.name + " is open";
     case View::Kind::left: return "Claude Code has left " + view.name + " behind";
     case View::Kind::unclear: break;

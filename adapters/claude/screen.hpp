@@ -14,6 +14,7 @@ struct View {
     composer,    ///< the prompt's input line; `text` is what stands in it
     shell_mode,  ///< the composer in "!" mode: a paste would run as a command
     overlay,     ///< a dialog, menu or view in its place; `name` says which
+    limit,       ///< the menu of a used-up account: Escape closes it
     left,        ///< a shell, after the CLI's end
     unclear,     ///< nothing we know: still starting, or a new kind of screen
   };
@@ -27,6 +28,10 @@ struct View {
 /// `screen` should be captured with styles; without them a hint in the composer reads as text.
 View read_view(Screen const& screen, VersionRow const& row);
 
+/// A captured screen without its styles.
+std::string plain_text(std::string_view captured);
+/// Something else stands in the composer's place.
+bool is_covered(View const& view);
 /// Why nothing can be typed there, for people: "the permission prompt is open"; of a composer: somebody's
 /// text is in it.
 std::string obstacle_of(View const& view);

@@ -82,6 +82,7 @@ awaitable<void> ClaudeSession::stop() {
 std::string ClaudeSession::gate(bool urgent) const {
   if (ended_) return "Claude Code has ended";
   if (!waiting_.empty()) return "waiting for a person: " + waiting_;
+  if (live_ && live_->waiting() && !limit_menu_) return "waiting for a person: " + live_->waiting_for;
   if (!ready_) return "Claude Code is starting";
   if (compacting_) return "the context is being compacted";
   if (!blocked_.empty()) return blocked_;

@@ -17,6 +17,8 @@ constexpr auto kLookAgain = milliseconds(1'000);
 /// The live state follows the screen within this.
 constexpr auto kLiveStateGrace = milliseconds(1'500);
 constexpr std::size_t kCallsKept = 64;
+/// What the live state says of menus; it has other words for permissions and the model's questions.
+constexpr std::string_view kMenu = "dialog open";
 
 /// Which tool is called with what, by whom: inputs may be large, so only their hash is kept.
 std::size_t call_digest(json const& payload) {
@@ -84,8 +86,29 @@ void ClaudeSession::tell_asked() {
     if (!ask.output && (!oldest || ask.since < oldest->since)) oldest = &ask;
   changed_.notify_all();
   if (oldest && ctx_.request.request_input) return waiting_for(oldest->waiting_for);
-  if (!live_ || !live_->waiting()) return waiting_for({});
-  if (waiting_.empty()) waiting_for(live_->waiting_for.empty() ? "a dialog" : live_->waiting_for);
+  if (!live_ || !live_->waiting()) {
+    limit_menu_ = false;
+    return waiting_for({});
+  }
+  // A menu may be one that needs nobody: the screen says which.
+  bool const is_menu = live_->waiting_for == kMenu;
+  if (waiting_.empty() && !is_menu) waiting_for(live_->waiting_for.empty() ? "a dialog" : live_->waiting_for);
+  if (std::exchange(menu_looked_, live_changes_) == live_changes_) return;
+  limit_menu_ = false;
+  if (is_menu) tasks_.spawn_vital("menu", look_at_menu(live_changes_), ctx_.on_death);
+}
+
+awaitable<void> ClaudeSession::look_at_menu(std::uint64_t change) {
+  auto const is_there = [&] { return live_ && live_->waiting() && change == live_changes_ && !ended_; };
+  auto const waited = co_await sleep_for(kYoung);  // until it is painted
+  if (!waited || !is_there()) co_return;
+  bool copy_mode = false;
+  auto const view = co_await look(copy_mode);
+  if (!is_there()) co_return;
+  limit_menu_ = view && view->kind == View::Kind::limit;
+  if (!limit_menu_) co_return waiting_for(view && view->kind == View::Kind::overlay ? view->name : "a dialog");
+  if (turn_running_) end_by_grace();  // as an adopted session has to take it, which waits
+  announce_gate();
 }
 
 /// The live state waits for nobody: what was asked has been answered on the screen, or its turn is over.

@@ -88,6 +88,12 @@ awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(Terminal::OutputWatch
       found.reason.clear();
       co_return found;
     }
+    if (limit_menu_ && view->kind == View::Kind::limit && Clock::now() < deadline) {
+      // It stands past the end of the limit. Escape chooses nothing of it.
+      co_await press(row_->interrupt_key);
+      co_await watch.wait(Clock::now() + seconds(1));
+      continue;
+    }
     if (is_ours(*view)) {
       auto const cleared = co_await clear_composer(watch);
       if (cleared) continue;
@@ -119,8 +125,7 @@ awaitable<std::optional<View>> ClaudeSession::await_view(Terminal::OutputWatch& 
     if (!view) co_return view;
     auto const there =
         text.empty() ? view->kind == View::Kind::composer && view->text.empty() : shows_only(*view, text, *row_, words);
-    auto const in_the_way = view->kind == View::Kind::overlay || view->kind == View::Kind::left;
-    if (there || in_the_way || Clock::now() >= deadline) co_return view;
+    if (there || is_covered(*view) || Clock::now() >= deadline) co_return view;
     co_await watch.wait(deadline);
   }
 }
@@ -157,7 +162,7 @@ awaitable<bool> ClaudeSession::clear_composer(Terminal::OutputWatch& watch) {
   while (Clock::now() < deadline) {
     bool copy_mode = false;
     auto const before = co_await look(copy_mode);
-    if (!before || before->kind == View::Kind::overlay || before->kind == View::Kind::left) co_return false;
+    if (!before || is_covered(*before)) co_return false;
     if (before->kind == View::Kind::composer && before->text.empty()) co_return true;
     // Of what was ours a part is left.
     bool const is_rest = before->kind == View::Kind::composer && ours.starts_with(before->text);

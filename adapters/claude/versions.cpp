@@ -20,6 +20,7 @@ constexpr std::array kScreens{
     KnownScreen{"Settings Error", Kind::dialog, "settings error"},
     KnownScreen{"Unable to connect to Anthropic services", Kind::dialog, "onboarding without a connection"},
     KnownScreen{"Choose the text style", Kind::dialog, "onboarding"},
+    KnownScreen{"Stop and wait for limit to reset", Kind::limit, "usage limit menu"},
     KnownScreen{"Showing detailed transcript", Kind::transcript, "transcript view"},
     KnownScreen{"search prompts:", Kind::search, "prompt search"},
     KnownScreen{"Search prompts", Kind::dialog, "prompt search"},

@@ -9,9 +9,10 @@
 
 namespace ar::adapters::claude {
 
-/// A screen that stands where the composer should be, told by a text on it.
+/// A screen that stands where the composer should be, told by a text on it. `limit` is told by a choice that it offers:
+/// the menu of a used-up account, which Escape closes without choosing anything.
 struct KnownScreen {
-  enum class Kind { dialog, transcript, search, rewind, agents };
+  enum class Kind { dialog, transcript, search, rewind, agents, limit };
   std::string_view text;
   Kind kind;
   std::string_view name;  ///< for people: "trust this folder"

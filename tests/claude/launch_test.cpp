@@ -181,6 +181,7 @@ TEST_CASE("OtherSessionsReachAnAgentOnlyWhereTheOperatorSaysSo") {
   auto const closed = plan_launch(machine.request(), options);
   CHECK(settings_of(*closed)["crossSessionInbound"] == "refuse");
   CHECK(closed->environment.at("CLAUDE_CODE_HARBOR_KITE") == "0");
+  CHECK(settings_of(*closed)["autoContinueAtUsageLimit"] == false);
   options.settings = {{"crossSessionInbound", "accept"}, {"tui", "fullscreen"}};
   options.environment = {{"CLAUDE_CODE_HARBOR_KITE", "1"}};
   auto const open = plan_launch(machine.request(), options);

@@ -149,6 +149,23 @@ TEST_CASE("WhatStandsInTheComposersPlaceIsNamed") {
   }
 }
 
+TEST_CASE("TheMenuOfAUsedUpAccountIsKnownByWhatItOffers") {
+  for (auto const* file : {"limit", "2.1.332_limit", "2.1.332_limit_credits"}) {
+    CAPTURE(file);
+    auto const view = view_of(file);
+    CHECK(view.kind == View::Kind::limit);
+    CHECK(is_covered(view));
+    CHECK(obstacle_of(view) == "the usage limit menu is open");
+  }
+  // What stands in the conversation above another dialog is not offered.
+  for (auto const* file : {"2.1.332_permission", "dialog_model", "dialog_question"}) {
+    auto screen = recorded(file);
+    std::string const quoted[] = {"  \u276f 1. Stop and wait for limit to reset", "  Enter to confirm \u00b7 Esc to cancel"};
+    screen.lines.insert(screen.lines.begin(), std::begin(quoted), std::end(quoted));
+    CHECK(read_view(screen, newest_row()).kind == View::Kind::overlay);
+  }
+}
+
 TEST_CASE("AConversationCannotPoseAsAComposerOrADialog") {
   auto screen = recorded("idle_after_turn");
   // What a message or the model writes is indented, or has a plain blank behind the glyph.

@@ -27,7 +27,7 @@ class FakeCli final : public Terminal {
   std::string set_aside{};  ///< there is room for one draft
   int enters = 0;
   std::vector<std::string> pressed{};
-  std::function<void()> on_paste{}, on_enter{}, on_refusal{};
+  std::function<void()> on_paste{}, on_enter{}, on_escape{}, on_refusal{};
 
   void draw() {
     ++version_;
@@ -50,8 +50,9 @@ class FakeCli final : public Terminal {
     std::string line;
     for (int i = 0; i < 40; ++i) line += "\u2500";
     screen.lines = {conversation, line};
+    std::istringstream in(dialog);
     if (!dialog.empty())
-      screen.lines.push_back(dialog);
+      for (std::string text; std::getline(in, text);) screen.lines.push_back(text);
     else
       show_composer(screen, line);
     co_return screen;
@@ -75,6 +76,7 @@ class FakeCli final : public Terminal {
       pressed.push_back(name);
       if (name == "C-u") composer.clear();
       if (name == "C-s") stash();
+      if (name == "Escape" && on_escape) on_escape();
       if (name != "Enter") continue;
       ++enters;
       if (on_enter) on_enter();
@@ -219,11 +221,17 @@ struct Room {
     pass(1ms);
   }
   /// The CLI writes its live state.
-  void live(std::string const& status, std::string const& version = "2.1.332") {
+  void write_live(std::string const& status, std::string const& version = "2.1.332",
+                  std::string const& waiting_for = "permission prompt") {
     auto const file = dir.path() / "sessions" / (std::to_string(cli->pid()) + ".json");
     json const state = {
-        {"sessionId", "s"}, {"status", status}, {"waitingFor", "permission prompt"}, {"version", version}};
+        {"sessionId", "s"}, {"status", status}, {"waitingFor", waiting_for}, {"version", version}};
     std::ofstream(file) << state.dump() << std::flush;
+  }
+  /// ... and it is seen.
+  template <class... Words>
+  void live(Words const&... words) {
+    write_live(words...);
     pass(1ms);
   }
   void pass(Clock::duration time) { test::advance(io, clock, time); }
@@ -877,6 +885,42 @@ TEST_CASE("ANoAtTheTerminalEndsTheHook") {
   REQUIRE(room.all<AskEnded>().size() == 1);
   CHECK(room.all<AskEnded>()[0].answered);
   CHECK(room.session->gate(true).empty());
+}
+
+namespace {
+std::string const kLimitMenu =
+    "  What do you want to do?\n\n  \u276f 1. Stop and wait for limit to reset\n    2. Upgrade your plan\n\n"
+    "  Enter to confirm \u00b7 Esc to cancel";
+}  // namespace
+
+TEST_CASE("TheMenuOfAUsedUpAccountIsNoTurnForAnAdoptedSession") {
+  Room room(true, {{"sessionId", "s"}, {"status", "waiting"}, {"waitingFor", "dialog open"}, {"version", "2.1.332"}});
+  room.cli->dialog = kLimitMenu;
+  room.pass(20ms);  // it begins to wait
+  room.pass(1s);
+  CHECK(room.session->gate(false).empty());
+  REQUIRE(room.all<TurnEnded>().size() == 1);
+  CHECK(room.all<TurnEnded>()[0].outcome == TurnEnded::Outcome::unseen);
+}
+
+TEST_CASE("TheMenuOfAUsedUpAccountNeedsNobodyAndIsClosedForTheNextPrompt") {
+  for (std::string const waiting_for : {"dialog open", "permission prompt"}) {
+    Room room;
+    room.cli->dialog = kLimitMenu;
+    room.live("waiting", "2.1.332", waiting_for);
+    room.pass(5s);
+    bool const is_menu = waiting_for == "dialog open";
+    CHECK(room.all<WaitingForPerson>().empty() == is_menu);
+    CHECK(room.session->gate(false).empty() == is_menu);
+    CHECK(room.cli->pressed.empty());  // a person may choose something there
+    room.cli->on_escape = [&] {
+      room.cli->dialog.clear();
+      room.write_live("idle");
+    };
+    room.cli->on_enter = [&] { room.submit(); };
+    CHECK(room.hand().outcome == (is_menu ? HandOutcome::accepted : HandOutcome::held));
+    CHECK(std::ranges::count(room.cli->pressed, "Escape") == is_menu);
+  }
 }
 
 TEST_CASE("WhatIsNoRequestIsRefusedAndLeftToTheScreen") {

@@ -13,7 +13,8 @@
 // GET  /__results   what the tools gave back in it
 // GET  /__last      the newest conversation's last request as it came
 // GET  /__requests  how many requests came, for conversations and for other purposes
-// POST /__mode      {"mode":"ok"|"fail"|"hang","status":503,"delay":MS}: an outage; every answer so much later
+// POST /__mode      {"mode":"ok"|"fail"|"hang","status":503,"headers":{},"delay":MS}: an outage, with these headers;
+//                   every answer so much later
 import http from "node:http";
 
 const DIRECTIVE = /\[\[(say|long|sleep|fail|hang|bash|tool|stream|failn|usage)(?::((?:(?!\]\])[\s\S])*))?\]\]/g;
@@ -64,8 +65,8 @@ function nextStep({ steps, done }) {
   return { before: passed === done ? before : [], step: null };
 }
 
-function fail(response, status) {
-  response.writeHead(status, { "content-type": "application/json" });
+function fail(response, status, headers = {}) {
+  response.writeHead(status, { ...headers, "content-type": "application/json" });
   response.end(JSON.stringify({ type: "error", error: { type: ERROR_TYPES[status] ?? "api_error", message: `stub failure ${status}` } }));
 }
 
@@ -129,7 +130,7 @@ async function answerMessages(response, body) {
   ++requests[conversation ? "conversation" : "other"];
   ++answers;
   if (mode.delay) await sleep(mode.delay);
-  if (mode.mode === "fail") return fail(response, mode.status ?? 503);
+  if (mode.mode === "fail") return fail(response, mode.status ?? 503, mode.headers);
   if (mode.mode === "hang") return;
   const lastText = messages.length ? textsOf(messages.at(-1)).join("\n") : "";
   const summary = /create a detailed summary|Your task is to create/i.test(lastText);
