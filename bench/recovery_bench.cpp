@@ -68,12 +68,13 @@ int main(int argc, char** argv) {
   int const agents = argc > 1 ? std::atoi(argv[1]) : 100;
   auto const self = std::filesystem::read_symlink("/proc/self/exe");
   bench::DaemonProcess daemon(self.parent_path().parent_path() / "bin");
-  std::vector<std::string> const sleeper{"/bin/sleep", "1000000"};
+  std::vector<std::string> const sleeper{"/bin/sh", "-c", "echo ready; exec sleep 1000000"};
+  json const options = {{"ready", {{"pattern", "ready"}}}};  // without it, one that never reads a key is waited for
 
   std::vector<double> exits;
   for (int i = 0; i < 40; ++i) {
     auto const name = "exit-" + std::to_string(i);
-    daemon.spawn(name, sleeper, json::object());
+    daemon.spawn(name, sleeper, options);
     auto const pid = daemon.request("GET", "/v1/agents/" + name)["pid"].get<pid_t>();
     EventReader events((daemon.dir() / "run" / "control.sock").string());
     auto const from = now_ms();
@@ -85,7 +86,7 @@ int main(int argc, char** argv) {
   }
   print("exit of a process -> event at a reader", exits);
 
-  for (int i = 0; i < agents; ++i) daemon.spawn("sleeper-" + std::to_string(i), sleeper, json::object());
+  for (int i = 0; i < agents; ++i) daemon.spawn("sleeper-" + std::to_string(i), sleeper, options);
   std::vector<double> starts;
   for (int i = 0; i < 10; ++i) {
     daemon.kill();
