@@ -1,10 +1,12 @@
 #include "adapters/envelope.hpp"
 
 #include "base/paths.hpp"
+#include "base/unicode.hpp"
 
 #include <algorithm>
 
 namespace ar::adapters {
+using namespace std::string_view_literals;
 namespace {
 
 constexpr std::string_view kMark = "[agent-runner ";
@@ -19,18 +21,12 @@ bool is_nonce(std::string_view text) {
 /// bytes.
 std::string field(std::string_view value, std::size_t most = 80) {
   std::string out;
-  for (char c : value) {
-    auto const u = static_cast<unsigned char>(c);
-    out += (u < 0x20 || u == 0x7f || c == '[' || c == ']' || c == '"') ? '_' : c;
+  for (Symbol symbol; !value.empty(); value.remove_prefix(symbol.bytes)) {
+    symbol = first_symbol(value);
+    bool const separates = U"[]\"\u00B7"sv.find(symbol.code) != std::u32string_view::npos;
+    bool const breaks = symbol.code < 0x20 || is_unseen(symbol.code) || separates;
+    out += breaks ? "_" : value.substr(0, symbol.bytes);
   }
-  // C1 controls are two bytes in UTF-8 (C2 80..9F).
-  for (std::size_t i = 0; i + 1 < out.size(); ++i)
-    if (static_cast<unsigned char>(out[i]) == 0xC2 && static_cast<unsigned char>(out[i + 1]) < 0xA0)
-      out.replace(i, 2, "_");
-  // The dot between fields, and what would break or turn the line that a person sees.
-  for (std::string_view const other : {"·", "\u2028", "\u2029", "\u200E", "\u200F", "\u202A", "\u202B", "\u202C",
-                                       "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"})
-    for (auto at = out.find(other); at != out.npos; at = out.find(other)) out.replace(at, other.size(), "_");
   if (out.size() > most) {
     std::size_t end = most;
     while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;

@@ -41,6 +41,10 @@ bool steers_display(char32_t code) {
   return (code >= 0x7F && code < 0xA0) || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
+bool is_unseen(char32_t code) {
+  return steers_display(code) || code == 0x061C || code == 0x200E || code == 0x200F || code == 0xFEFF;
+}
+
 std::string log_line(std::string_view text) {
   return escaped(text, [](char32_t code) { return code < 0x20 || steers_display(code); });
 }

@@ -19,6 +19,9 @@ Symbol first_symbol(std::string_view text);
 /// U+2066 to U+2069. The C0 controls are not among them: whoever shows text knows which of these it takes.
 bool steers_display(char32_t code);
 
+/// Nobody sees it, and it changes how the rest is read: what steers a display, and the marks of direction and of byte order.
+bool is_unseen(char32_t code);
+
 /// One line of a log: nothing in it ends the line or steers a terminal.
 std::string log_line(std::string_view text);
 /// JSON text of the same value that steers no terminal. nlohmann has escaped the C0 controls already.

@@ -19,11 +19,6 @@ Error too_large(std::string field, std::size_t size, std::size_t most) {
   return {ErrorKind::too_large, "too_large", std::move(message), std::move(field)};
 }
 
-/// Nobody sees it, and it changes how the rest is read.
-bool is_unseen(char32_t code) {
-  return steers_display(code) || code == 0x061C || code == 0x200E || code == 0x200F || code == 0xFEFF;
-}
-
 bool holds_unseen(std::string_view text) {
   for (Symbol symbol; !text.empty(); text.remove_prefix(symbol.bytes))
     if (symbol = first_symbol(text); is_unseen(symbol.code)) return true;
