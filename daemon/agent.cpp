@@ -331,6 +331,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   std::optional<Ending> ending(*this);
   provider_ready_ = false;
   co_await note_exit(status, terminal_->pane());
+  (void)co_await services_.journal.committed();  // who listens hears of it before what it left is looked for in /proc
   last_status_ = status;
   record_.pid = 0;
   services_.approvals.withdraw(spec_.id);
