@@ -23,12 +23,22 @@ struct Send {
   std::vector<std::string> files;
 };
 
+/// "held: ...", or "" while the daemon does not say.
+std::string standing_of(ApiClient& api, std::string const& id) {
+  auto const now_at = api.get("/v1/messages/" + id);
+  if (!now_at) return {};
+  auto const standing = summary_of(message_in(*now_at));
+  return standing.empty() ? "no agent has it yet" : standing;
+}
+
 /// Waits in stretches, so that no connection idles for long and a daemon that restarts meanwhile is found
-/// again: the message is durable, only the waiting is ours.
-Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& store, std::string const& until,
-                      milliseconds patience) {
+/// again: the message is durable, only the waiting is ours. Between them a person is told what is new.
+Result<json> wait_for(Context const& context, ApiClient& api, std::string const& id, std::string const& store,
+                      std::string const& until, milliseconds patience) {
   auto const deadline = SteadyClock::now() + patience;
-  constexpr milliseconds stretch{60'000};
+  constexpr milliseconds longest{60'000};
+  milliseconds stretch{2'000};
+  std::string told;
   auto away_since = SteadyClock::time_point::max();
   for (;;) {
     auto const left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
@@ -47,10 +57,14 @@ Result<json> wait_for(ApiClient& api, std::string const& id, std::string const& 
     } else {
       away_since = SteadyClock::time_point::max();
     }
-    if (SteadyClock::now() < deadline) continue;
-    auto const now_at = api.get("/v1/messages/" + id);
-    auto standing = now_at ? summary_of(message_in(*now_at)) : std::string();
-    if (now_at && standing.empty()) standing = "no agent has it yet";
+    auto const standing = standing_of(api, id);
+    if (SteadyClock::now() < deadline) {
+      stretch = std::min(2 * stretch, longest);
+      if (context.terminal() && !standing.empty() && standing != told)
+        context.note("message " + id + " is " + single_line(standing));
+      told = standing;
+      continue;
+    }
     return timed_out("message " + id + " is sent, but not " + until + " within " + duration(patience) +
                      (standing.empty() ? "" : " (" + standing + ")") +
                      "; it stays on its way: agent-runner message show " + id);
@@ -128,7 +142,7 @@ Result<int> send(Context& context, Send const& options) {
   }
 
   if (context.terminal()) context.note("message " + id + " is sent; waiting until it is " + options.wait);
-  auto const ended = wait_for(api, id, field(message_in(*answer), "store"), options.wait, patience);
+  auto const ended = wait_for(context, api, id, field(message_in(*answer), "store"), options.wait, patience);
   if (!ended) return ended.error();
   auto const& final_state = message_in(*ended);
   auto const outcome = outcome_of(final_state, options.wait == "done");

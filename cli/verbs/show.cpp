@@ -53,8 +53,8 @@ void print_facts(Context const& context, json const& agent) {
   };
   context.print(paint(single_line(field(agent, "id")), Colour::bold, context.colour()) + "  " +
                 single_line(field(agent, "state")) + " for " + since_text(agent, "since") + "\n");
-  line("why", field(agent, "reason"));
-  line("held", field(agent, "held"));
+  line("why", context.hints(field(agent, "reason")));
+  line("held", context.hints(field(agent, "held")));
   for (auto const& approval : array(agent, "approvals"))
     line("asks", field(approval, "summary") + " (approval " + field(approval, "id") + ")");
   auto const model = field(agent, "reportedModel");

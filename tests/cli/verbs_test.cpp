@@ -482,7 +482,7 @@ TEST_CASE("SendWaitsAndPrintsTheReply") {
   auto const ran = scene.run({"send", "alice", "hi", "--wait", "--timeout", "5s"});
   CHECK(ran.status == 0);
   CHECK(ran.out == "built\n");
-  CHECK(scene.daemon->last("/v1/messages/42").query == "wait=done&store=s1&timeoutMs=5000");
+  CHECK(scene.daemon->last("/v1/messages/42").query == "wait=done&store=s1&timeoutMs=2000");
   CHECK(scene.daemon->last("/v1/messages").object()["replyRequested"] == true);
   auto const accepted = scene.run({"send", "alice", "hi", "--wait=accepted"});
   CHECK(accepted.out == "message 42: done\n");
@@ -560,6 +560,21 @@ TEST_CASE("AWaitThatEndsWithoutAnAnswerSaysHowItStands") {
   CHECK(ran.status == 5);
   CHECK(ran.err.find("held: a dialog is open") != std::string::npos);
   CHECK(ran.err.find("agent-runner message show 42") != std::string::npos);
+}
+
+TEST_CASE("APersonWhoWaitsIsToldOnceWhatHoldsTheMessage") {
+  std::atomic<int> waits{0};
+  Scene const scene([&waits](FakeRequest const& request) -> FakeReply {
+    if (request.method == "POST") return {201, {{"message", {{"id", 42}}}}};
+    if (!request.query.empty() && ++waits == 4) return message_document();
+    if (!request.query.empty()) return problem(504, "timeout", "not done");
+    return json{{"id", 42}, {"deliveries", {{{"agent", "alice"}, {"state", "held"}, {"held", "a dialog is open"}}}}};
+  });
+  auto const text = scene.home.run_on_terminal({"send", "alice", "hi", "--wait"}).out;
+  auto const told = text.find("message 42 is held: a dialog is open");
+  REQUIRE(told != std::string::npos);
+  CHECK(text.find("message 42 is held", told + 1) == std::string::npos);
+  CHECK(text.find("built") > told);
 }
 
 TEST_CASE("AWaitGoesOnThroughARestartOfTheDaemon") {
