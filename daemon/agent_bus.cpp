@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "daemon/agent.hpp"
+#include "daemon/message_files.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -408,6 +409,6 @@ void Agent::store_changed() {
   publish();
 }
 
-std::filesystem::path Agent::files_dir() const { return services_.paths.agent_dir(spec_.id) / "messages"; }
+std::filesystem::path Agent::files_dir() const { return message_files_dir(services_.paths, spec_.id); }
 
 }  // namespace ar::daemon

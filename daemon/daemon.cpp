@@ -15,6 +15,7 @@
 #include "daemon/folder_keeper.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/launch_environment.hpp"
+#include "daemon/message_files.hpp"
 #include "daemon/program.hpp"
 #include "daemon/retention.hpp"
 #include "daemon/serve_relay.hpp"
@@ -194,7 +195,8 @@ class Daemon final : public Program {
     limits.most_events = config_.most_events;
     limits.history = std::chrono::days(config_.history_retention_days);
     limits.most_history = config_.most_history;
-    retention_.emplace(executor, *journal_, limits);
+    auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
+    retention_.emplace(executor, *journal_, files_, messages_of, limits);
     retention_->start(on_death_of("removal of what is old"));
     spdlog::info("ready: {} agents, control socket {}, {}", supervisor_->agents().size(),
                  paths_.control_socket().string(),

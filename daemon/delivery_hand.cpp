@@ -2,6 +2,7 @@
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "daemon/delivery_queue.hpp"
+#include "daemon/message_files.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -155,8 +156,7 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
     if (!bytes) problem = bytes.error().message;
     if (bytes && bytes->size() > most) problem = "larger than " + std::to_string(most) + " bytes";
     // The sender's name for it may be anything; ours cannot leave the folder.
-    auto const file = host_.files_dir() / (std::to_string(message.id) + "-" + std::to_string(number) + "-" +
-                                           safe_file_name(attachment.name));
+    auto const file = host_.files_dir() / attachment_file_name(message.id, number, attachment.name);
     if (problem.empty()) {
       auto job = [file, content = std::move(*bytes)] { return write_file(file, content); };
       auto written = co_await services_.files.run(std::move(job));

@@ -1,5 +1,6 @@
 #include "daemon/delivery_queue.hpp"
 
+#include "daemon/message_files.hpp"
 #include "relay/message_rules.hpp"
 
 #include <spdlog/spdlog.h>
@@ -364,7 +365,7 @@ Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
   prompt.subject = d.subject;
   prompt.urgent = d.urgent;
   prompt.reply_requested = d.reply_requested;
-  prompt.body_file = host_.files_dir() / ("message-" + std::to_string(d.message) + ".txt");
+  prompt.body_file = host_.files_dir() / body_file_name(d.message);
   return prompt;
 }
 

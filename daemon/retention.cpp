@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "daemon/message_files.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -16,6 +17,8 @@ namespace {
 constexpr Clock::duration kFirst = 1min;  ///< the start has other things to do
 constexpr Clock::duration kPeriod = 1h;
 constexpr int kBatch = 200;
+constexpr std::size_t kFilesAtOnce = 1000;
+constexpr auto kFileLeft = 24h;  ///< since it was last written: nobody has to find its message in the journal yet
 /// The newest approvals are also in memory: see Approvals.
 constexpr std::int64_t kApprovalsKept = 200;
 
@@ -62,7 +65,8 @@ void prune_events(Database& db, Walk& walk, WallTime oldest, std::int64_t most) 
   for (auto const& row : over) {
     bool const newest_of_agent =
         row.agent_number > 0 &&
-        row.agent_number == number_in(db, "SELECT max(agent_number) FROM events WHERE agent = ?1", row.agent);
+        row.agent_number == number_in(db, "SELECT max(agent_number) FROM events WHERE agent = ?1", row.agent) &&
+        number_in(db, "SELECT count(*) FROM agents WHERE id = ?1", row.agent) > 0;
     if (!newest_of_agent) db.prepare("DELETE FROM events WHERE number = ?1").bind(row.number).run();
   }
 }
@@ -148,8 +152,11 @@ void prune_deliveries(Database& db, std::string const& agent, Walk& walk, WallTi
 
 }  // namespace
 
-Retention::Retention(Executor executor, Journal& journal, RetentionLimits limits, std::function<double()> random)
+Retention::Retention(Executor executor, Journal& journal, Worker& files, Folder folder, RetentionLimits limits,
+                     std::function<double()> random)
     : journal_(journal),
+      files_(files),
+      folder_(std::move(folder)),
       limits_(limits),
       random_(random ? std::move(random) : real_random()),
       tasks_(std::move(executor), "retention") {}
@@ -212,6 +219,25 @@ awaitable<Result<void>> Retention::prune() {
   for (auto& table : tables) {
     auto const done = co_await prune_all(std::move(table));
     if (!done) co_return done.error();
+  }
+  for (auto const& agent : *found) {
+    auto const done = co_await prune_files(agent);
+    if (!done) co_return done.error();
+  }
+  co_return Result<void>();
+}
+
+/// Also what a daemon before this one has left.
+awaitable<Result<void>> Retention::prune_files(std::string agent) {
+  auto query = [agent](Database& db) -> Result<std::set<relay::MessageId>> { return messages_with_files(db, agent); };
+  auto const kept = co_await journal_.read(std::move(query));
+  if (!kept) co_return kept.error();
+  auto const until = std::filesystem::file_time_type::clock::now() - kFileLeft;
+  for (bool more = true; more;) {
+    auto job = [folder = folder_(agent), kept = *kept, until] {
+      return remove_message_files(folder, kept, until, kFilesAtOnce);
+    };
+    more = co_await files_.run(std::move(job));
   }
   co_return Result<void>();
 }

@@ -1,16 +1,20 @@
 // Forgets what is over for long, or too much: events, decided approvals, ended turns, and what settled deliveries were
-// about. In small batches, between which the journal goes on with its other work.
+// about, with the files they came with. In small batches, between which the journal goes on with its other work.
 //
 // Of a delivery its number and how it ended stay, so that no message is ever taken up twice. What is still open,
-// pending or running stays whole, however old it is; so do the newest event, turn and approval, after which the numbers
-// go on.
+// pending or running stays whole, however old it is; so do the newest turn and approval, and the newest event of all
+// and of each agent that there is, after which the numbers go on.
 #pragma once
 #include "base/async.hpp"
 #include "base/log.hpp"
+#include "base/worker.hpp"
 #include "daemon/journal.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace ar::daemon {
 
@@ -23,8 +27,11 @@ struct RetentionLimits {
 /// io thread only.
 class Retention {
  public:
-  /// `random`: in [0, 1); empty: a real one.
-  Retention(Executor executor, Journal& journal, RetentionLimits limits, std::function<double()> random = {});
+  /// Where an agent's messages have their files.
+  using Folder = std::function<std::filesystem::path(std::string const& agent)>;
+  /// `files`: looks into these folders. `random`: in [0, 1); empty: a real one.
+  Retention(Executor executor, Journal& journal, Worker& files, Folder folder, RetentionLimits limits,
+            std::function<double()> random = {});
   /// From now on, about once an hour. `on_death`: no more.
   void start(TaskGroup::OnDeath on_death);
   awaitable<void> stop();
@@ -40,9 +47,12 @@ class Retention {
  private:
   using Batch = std::function<void(Database&, Walk&)>;
   awaitable<Result<void>> prune_all(Batch batch);
+  awaitable<Result<void>> prune_files(std::string agent);
   awaitable<void> run();
 
   Journal& journal_;
+  Worker& files_;
+  Folder const folder_;
   RetentionLimits const limits_;
   std::function<double()> const random_;
   RepeatGate failures_;

@@ -2,6 +2,10 @@
 #include "daemon/retention.hpp"
 #include "world.hpp"
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
 using namespace ar;
 using namespace ar::test;
 
@@ -45,7 +49,7 @@ struct Book {
   }
   void prune(RetentionLimits limits = {}) {
     run([&]() -> awaitable<void> {
-      Retention retention(io.get_executor(), *journal, limits);
+      Retention retention(io.get_executor(), *journal, files, folder(), limits);
       auto const done = co_await retention.prune();
       REQUIRE_MESSAGE(done.has_value(), done.error().message);
     });
@@ -80,8 +84,27 @@ struct Book {
             status + "', " + std::to_string(to_millis(wall_now())) + ", '{}')");
   }
 
+  Retention::Folder folder() {
+    return [this](std::string const& agent) { return temp.path() / agent; };
+  }
+  /// A file of agent a's messages, written two days ago.
+  void add_file(std::string const& name, std::chrono::hours age = std::chrono::hours(48)) {
+    auto const file = temp.path() / "a" / name;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << "a body";
+    std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - age);
+  }
+  std::vector<std::string> files_left() {
+    std::vector<std::string> names;
+    for (auto const& entry : std::filesystem::directory_iterator(temp.path() / "a"))
+      names.push_back(entry.path().filename().string());
+    std::ranges::sort(names);
+    return names;
+  }
+
   ManualClock clock;
   test::TempDir temp;
+  Worker files;
   net::io_context io{1};
   std::unique_ptr<Journal> journal;
 };
@@ -92,6 +115,7 @@ constexpr std::chrono::days kLong{31};
 
 TEST_CASE("OldEventsGoAndTheNumbersGoOn") {
   Book book;
+  book.execute("INSERT INTO agents(id, spec, state, record) VALUES('b', '{}', 'idle', '{}')");
   for (auto const* agent : {"a", "a", "b", ""}) book.append(agent);
   book.clock.advance(kLong);
   book.append("a");
@@ -103,6 +127,17 @@ TEST_CASE("OldEventsGoAndTheNumbersGoOn") {
   book.clock.advance(kLong);
   book.prune();
   CHECK(book.ask("SELECT number FROM events ORDER BY number") == "5,7");
+}
+
+TEST_CASE("OfAnAgentThatIsNoMoreNoEventStays") {
+  Book book;
+  for (auto const* agent : {"a", "b", "b", ""}) book.append(agent);
+  book.clock.advance(kLong);
+  book.append("");
+  book.prune();
+  CHECK(book.ask("SELECT number FROM events ORDER BY number") == "1,5");
+  book.append("b");  // another one of that name
+  CHECK(book.ask("SELECT agent_number FROM events WHERE number = 6") == "1");
 }
 
 TEST_CASE("OfTooManyEventsTheOldestGo") {
@@ -163,6 +198,31 @@ TEST_CASE("OfTooMuchHistoryTheOldestGoes") {
   CHECK(book.ask("SELECT message FROM deliveries WHERE record LIKE '%a final text%' ORDER BY message") == "1,4,5");
 }
 
+TEST_CASE("TheFilesOfAMessageGoWithItsRecord") {
+  Book book;
+  book.add_delivery(1);
+  book.add_delivery(2, true);
+  book.add_turn(1, false);
+  book.execute("UPDATE turns SET record = '{\"messages\":[4],\"status\":\"running\"}'");
+  book.clock.advance(kLong);
+  book.add_delivery(3);
+  for (auto const* name : {"message-1.txt", "1-1-photo.png", "message-2.txt", "2-1-photo.png", "message-3.txt",
+                           "message-4.txt", "message--1.txt", "99-1-left behind by an earlier daemon", "somebody's"})
+    book.add_file(name);
+  book.add_file("7-1-being fetched", std::chrono::hours(1));
+  book.prune();
+  CHECK(book.files_left() == std::vector<std::string>{"2-1-photo.png", "7-1-being fetched", "message-2.txt",
+                                                      "message-3.txt", "message-4.txt", "somebody's"});
+}
+
+TEST_CASE("ManyFilesGoAtOnceAndAFolderThatIsNotThereIsFine") {
+  Book book;
+  book.prune();
+  for (int i = 1; i <= 2100; ++i) book.add_file(std::to_string(i) + "-1-a");
+  book.prune();
+  CHECK(book.files_left().empty());
+}
+
 TEST_CASE("OldDecidedApprovalsGoAndPendingOnesStay") {
   Book book;
   book.add_approval(1, "denied");
@@ -176,7 +236,7 @@ TEST_CASE("OldDecidedApprovalsGoAndPendingOnesStay") {
 
 TEST_CASE("ItIsDoneAMinuteAfterTheStartAndThenEveryHour") {
   Book book;
-  Retention retention(book.io.get_executor(), *book.journal, {}, [] { return 0.5; });
+  Retention retention(book.io.get_executor(), *book.journal, book.files, book.folder(), {}, [] { return 0.5; });
   retention.start({});
   auto const pass = [&](Clock::duration time) {
     test::advance(book.io, book.clock, time);
@@ -209,7 +269,9 @@ TEST_CASE("AMessageThatWasRefusedIsNotTakenUpAgainWhenItsDeliveryIsForgotten") {
   world.until([&] { return world.script.handed == 1 && world.agent().queue().open().empty(); }, "it is refused");
   RetentionLimits limits;
   limits.most_history = 0;
-  Retention retention(world.executor(), world.journal(), limits);
+  Worker files;
+  test::TempDir none;
+  Retention retention(world.executor(), world.journal(), files, [&](auto const&) { return none.path(); }, limits);
   REQUIRE(world.await(retention.prune()).has_value());
   world.crash();
   world.start();

@@ -1,0 +1,33 @@
+// The files that an agent's messages came with, in one folder: bodies that are too long or odd to be typed, attachments.
+// Their names begin with the message's number. They go when what became of the message is forgotten.
+#pragma once
+#include "base/paths.hpp"
+#include "base/sqlite.hpp"
+#include "relay/message.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace ar::daemon {
+
+std::filesystem::path message_files_dir(Paths const& paths, std::string const& agent);
+std::string body_file_name(relay::MessageId message);
+/// `number`: of the attachment within its message. `name`: the sender's, of which only what is safe is taken.
+std::string attachment_file_name(relay::MessageId message, int number, std::string const& name);
+/// Whose file that is; nothing: none of these names.
+std::optional<relay::MessageId> message_of_file(std::string_view name);
+
+/// The messages whose files somebody may still read: those of deliveries that are open or whose record is whole, and of
+/// turns that run. A number may be of any store.
+std::set<relay::MessageId> messages_with_files(Database& db, std::string const& agent);
+
+/// Removes files of other messages, last written before `until`: what is just being fetched has no record yet. At most
+/// `most` of them; true: there may be more. Blocks.
+bool remove_message_files(std::filesystem::path const& folder, std::set<relay::MessageId> const& kept,
+                          std::filesystem::file_time_type until, std::size_t most);
+
+}  // namespace ar::daemon
