@@ -55,9 +55,10 @@ DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryH
 
 void DeliveryQueue::load(Stored stored) {
   store_ = std::move(stored.store);
-  known_.insert(stored.known.begin(), stored.known.end());
+  known_ = std::move(stored.known);
+  prompt_known_ = stored.prompt_known;
+  lowest_local_ = stored.lowest_local;
   for (auto& d : stored.open) {
-    known_.insert(d.message);
     // Handed by a daemon that is no more: whether it was typed, only the witness can tell.
     if (d.state == State::handed) d.state = State::unknown;
     if (d.state == State::claimed) d.state = State::queued;
@@ -79,7 +80,15 @@ std::vector<DeliveryQueue::Loop> DeliveryQueue::loops() {
 awaitable<void> DeliveryQueue::stop() { co_await handing_.stop(); }
 
 void DeliveryQueue::offer(relay::Message message) {
-  if (!knows_store() || known_.contains(message.id)) return;
+  if (!known_.is_below(message.id)) return take_up(std::move(message));
+  // It waited for long, or came free again: when it is fetched, the journal is asked.
+  if (!knows_store() || is_known(message.id)) return;
+  fetched_to_ = std::min(fetched_to_, message.id - 1);
+  host_.work_changed();
+}
+
+void DeliveryQueue::take_up(relay::Message message) {
+  if (!knows_store() || is_known(message.id)) return;
   // So many wait that the youngest are left on the bus; they are fetched when few do.
   auto const most = message.urgent() ? 2 * kMost : kMost;
   if (open_.size() >= most && message.id > open_.rbegin()->first) {
@@ -97,6 +106,23 @@ void DeliveryQueue::offer(relay::Message message) {
   announce(d, "message.queued");
   host_.wanted();
   changed_.notify_all();
+}
+
+/// Those below the mark that the journal knows. An error: it cannot tell now.
+awaitable<Result<void>> DeliveryQueue::leave_out_known(std::vector<relay::Message>& messages) {
+  std::vector<relay::MessageId> in_doubt;
+  for (auto const& message : messages)
+    if (known_.is_below(message.id) && !is_known(message.id)) in_doubt.push_back(message.id);
+  if (in_doubt.empty()) co_return Result<void>();
+  // What has ended may still wait to be written, while the disk is full.
+  if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
+  auto query = [agent = agent_id_, store = store_, in_doubt](Database& db) -> Result<std::vector<relay::MessageId>> {
+    return KnownMessages::in_journal(db, agent, store, in_doubt);
+  };
+  auto const known = co_await services_.journal.read(std::move(query));
+  if (!known) co_return known.error();
+  std::erase_if(messages, [&](auto const& message) { return std::ranges::find(*known, message.id) != known->end(); });
+  co_return Result<void>();
 }
 
 /// The same for what was known before older ones were fetched.
@@ -130,14 +156,17 @@ awaitable<Result<void>> DeliveryQueue::fetch(relay::Identity who, relay::Message
     auto const before = fetched_to_;
     if (store_has_changed()) co_return relay::other_store();
     auto unread = co_await services_.bus.unread(who, kUnreadAtOnce, after);
-    if (!unread) {
+    auto const last = !unread ? before : unread->empty() ? kAll : unread->back().id;
+    Result<void> sorted;
+    if (unread) sorted = co_await leave_out_known(*unread);
+    if (!unread || !sorted) {
       if (had_all) fetched_to_ = kAll;  // what came since was told
-      co_return unread.error();
+      co_return unread ? sorted.error() : unread.error();
     }
     if (!knows_store()) co_return relay::other_store();
     if (fetched_to_ < before) break;  // for want of room: what was left comes later
-    fetched_to_ = after = unread->empty() ? kAll : unread->back().id;
-    for (auto& message : *unread) offer(std::move(message));
+    fetched_to_ = after = last;
+    for (auto& message : *unread) take_up(std::move(message));
     changed_.notify_all();
     if (fetched_to_ < after || !wants_more()) break;
   }
@@ -155,7 +184,8 @@ bool DeliveryQueue::wants_more() const {
 }
 
 void DeliveryQueue::offer_local(relay::MessageId id, std::string from, std::string kind, std::string body) {
-  if (!known_.insert(id).second) return;
+  if (id == kInitialPrompt ? std::exchange(prompt_known_, true) : id >= lowest_local_) return;
+  lowest_local_ = std::min(lowest_local_, id);
   Delivery d;
   d.message = id;
   d.from = std::move(from);
@@ -167,12 +197,6 @@ void DeliveryQueue::offer_local(relay::MessageId id, std::string from, std::stri
   announce(stored, "message.queued");
   host_.wanted();
   changed_.notify_all();
-}
-
-relay::MessageId DeliveryQueue::next_local_id() {
-  relay::MessageId id = kInitialPrompt - 1;
-  while (known_.contains(id)) --id;
-  return id;
 }
 
 void DeliveryQueue::look_again() {

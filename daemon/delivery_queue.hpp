@@ -4,6 +4,7 @@
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
 #include "daemon/delivery.hpp"
+#include "daemon/known_messages.hpp"
 #include "daemon/leases.hpp"
 #include "daemon/provider_hold.hpp"
 #include "daemon/services.hpp"
@@ -55,14 +56,16 @@ class DeliveryQueue {
  public:
   DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host);
 
-  /// What the journal holds: open deliveries, and the ids of all that were ever taken up, of this `store` and of none.
+  /// What the journal holds: open deliveries, and which were ever taken up, of this `store` and of none.
   struct Stored {
     std::string store{};
     std::vector<Delivery> open{};
-    std::vector<relay::MessageId> known{};
+    KnownMessages known{};
+    bool prompt_known = false;
+    relay::MessageId lowest_local = kInitialPrompt;  ///< of what never was on the bus
     std::vector<Delivery> left{};  ///< still open of other stores: a daemon ended before it could end them
   };
-  static Stored stored(Database& db, std::string const& agent);
+  static Stored stored(Database& db, std::string const& agent, std::size_t known = KnownMessages::kKept);
   void load(Stored stored);
   void restore(ProviderHold hold) { hold_ = std::move(hold); }
   /// What has to run for as long as it is to work, by name. Each can be begun again after it has ended by an exception.
@@ -82,7 +85,7 @@ class DeliveryQueue {
   awaitable<Result<void>> fetch_more(relay::Identity who);
   /// Something that never was on the bus.
   void offer_local(relay::MessageId id, std::string from, std::string kind, std::string body);
-  relay::MessageId next_local_id();
+  relay::MessageId next_local_id() const { return lowest_local_ - 1; }
   /// A person has seen whether the provider took it; nothing happens unless it is unknown.
   void settle(relay::MessageId id, bool taken);
   /// The bus has been reached; perhaps it has another store, or has lost the end of this one.
@@ -138,6 +141,9 @@ class DeliveryQueue {
   Clock::time_point watch_for_orphaned_turn();
   void leave_the_youngest();
   std::size_t content_kept() const;
+  bool is_known(relay::MessageId id) const { return open_.contains(id) || known_.contains(id); }
+  void take_up(relay::Message message);
+  awaitable<Result<void>> leave_out_known(std::vector<relay::Message>& messages);
   awaitable<Result<void>> fetch(relay::Identity who, relay::MessageId after);
   awaitable<void> ask_record();
   awaitable<void> look_up();
@@ -197,7 +203,9 @@ class DeliveryQueue {
   Clock::time_point tell_at_ = Clock::time_point::min();
   int tell_tries_ = 0;
   std::map<relay::MessageId, Delivery> open_;
-  std::unordered_set<relay::MessageId> known_;       ///< every id ever taken up: none is taken up twice
+  KnownMessages known_;                              ///< beside open_: what waits only is not in the journal
+  bool prompt_known_ = false;
+  relay::MessageId lowest_local_ = kInitialPrompt;   ///< of what never was on the bus: the next is lower
   relay::MessageId fetched_to_ = 0;                  ///< of younger ones, others before them may be missing
   std::unordered_set<relay::MessageId> in_process_;  ///< handed to the process that runs now
   std::unordered_set<relay::MessageId> ask_witness_;

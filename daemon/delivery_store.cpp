@@ -32,18 +32,24 @@ relay::NewMessage word_about(Delivery const& d, std::string const& agent) {
 
 }  // namespace
 
-DeliveryQueue::Stored DeliveryQueue::stored(Database& db, std::string const& agent) {
+DeliveryQueue::Stored DeliveryQueue::stored(Database& db, std::string const& agent, std::size_t known) {
   Stored found;
   found.store = KnownStore::stored(db);
-  auto& rows = db.prepare("SELECT store, message, open, record FROM deliveries WHERE agent = ?1").bind(agent);
+  found.known = KnownMessages::read(db, agent, found.store, known);
+  auto& local = db.prepare("SELECT coalesce(min(message), 0), coalesce(max(message), 0) FROM deliveries "
+                           "WHERE agent = ?1 AND store = '' AND message < 0")
+                    .bind(agent);
+  local.step();
+  found.lowest_local = std::min(kInitialPrompt, local.integer(0));
+  found.prompt_known = local.integer(1) == kInitialPrompt;
+  local.reset();
+  auto& rows = db.prepare("SELECT store, message, record FROM deliveries WHERE agent = ?1 AND open = 1").bind(agent);
   while (rows.step()) {
     auto const store = rows.text(0);
     auto const id = rows.integer(1);
     bool const present = store.empty() || store == found.store;
-    if (present) found.known.push_back(id);
-    if (rows.integer(2) == 0) continue;
     auto const whose = "message " + std::to_string(id) + " at agent " + agent;
-    auto open = read_row(rows.text(3), whose, delivery_from_journal);
+    auto open = read_row(rows.text(2), whose, delivery_from_journal);
     if (!open) continue;
     open->store = id < 0 ? std::string() : present ? found.store : store;
     (present ? found.open : found.left).push_back(std::move(*open));
@@ -68,9 +74,7 @@ void DeliveryQueue::store_reached() {
     for (auto& [id, d] : open_)
       if (!d.is_local()) d.store = store_;
   }
-  relay::MessageId highest = 0;
-  for (auto const id : known_) highest = std::max(highest, id);
-  if (store_ == found.id && found.newest && highest > *found.newest) lost_above_ = *found.newest;
+  if (store_ == found.id && found.newest && known_.highest() > *found.newest) lost_above_ = *found.newest;
   if (knows_store()) hold_leases();
   changed_.notify_all();
 }
@@ -109,7 +113,7 @@ awaitable<void> DeliveryQueue::change_store() {
       if (d.state == State::queued) notes.push_back(local);
     }
   for (auto const note : notes) forget(note);
-  std::erase_if(known_, [kept](auto number) { return number > kept; });
+  known_.forget_above(kept);
   lost_above_.reset();
   fetched_to_ = 0;
   services_.events.append(
@@ -118,12 +122,8 @@ awaitable<void> DeliveryQueue::change_store() {
   if (!restored) {
     store_.clear();
     changing_store_ = true;
-    auto query = [agent = agent_id_, id](Database& db) -> Result<std::vector<relay::MessageId>> {
-      std::vector<relay::MessageId> known;
-      auto& rows =
-          db.prepare("SELECT message FROM deliveries WHERE agent = ?1 AND store = ?2 AND message > 0").bind(agent, id);
-      while (rows.step()) known.push_back(rows.integer(0));
-      return known;
+    auto query = [agent = agent_id_, id](Database& db) -> Result<KnownMessages> {
+      return KnownMessages::read(db, agent, id);
     };
     auto known = co_await services_.journal.read(std::move(query));
     changing_store_ = false;
@@ -132,7 +132,7 @@ awaitable<void> DeliveryQueue::change_store() {
       co_await changed_.wait(Clock::now() + 1s);
     }
     if (!known || services_.bus.store().id != id) co_return;  // once more
-    known_.insert(known->begin(), known->end());
+    known_ = std::move(*known);
     store_ = id;
     store_reached();
   }

@@ -102,8 +102,8 @@ class World final : public DeliveryHost {
     co_await events_->load();
     CHECK((co_await store_->load()).has_value());
     store_->on_reached([this] { queue->store_reached(); });
-    auto query = [agent = who.agent_id](Database& db) -> Result<DeliveryQueue::Stored> {
-      return DeliveryQueue::stored(db, agent);
+    auto query = [agent = who.agent_id, known = known_kept](Database& db) -> Result<DeliveryQueue::Stored> {
+      return DeliveryQueue::stored(db, agent, known);
     };
     auto stored = co_await journal_->read(std::move(query));
     REQUIRE(stored.has_value());
@@ -200,6 +200,7 @@ class World final : public DeliveryHost {
   int goes_after = -1;  ///< the process goes after so many more looks at it; -1: it stays
   bool resting = false;
   bool fetches = true;
+  std::size_t known_kept = KnownMessages::kKept;
   Witness offline_says = Witness::absent;
   bool offline_throws = false, record_throws = false;
   std::optional<TurnEnded> record_says{};
