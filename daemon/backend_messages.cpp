@@ -381,8 +381,8 @@ awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t 
                 (first.contains("reason") ? ": " + first.value("reason", "") : "");
       }
       co_return timed_out("message " + std::to_string(id) + " was not " + until + " within " +
-                          std::to_string(patience.count()) + " ms; " + where +
-                          ". It stays on the bus: agent-runner message show " + std::to_string(id));
+                          std::to_string(patience.count()) + " ms (" + where +
+                          "); it stays on the bus: agent-runner message show " + std::to_string(id));
     }
   }
 }
