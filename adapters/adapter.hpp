@@ -87,6 +87,9 @@ class ProviderSession {
   /// Empty: a prompt may be handed over. Else why not, for people ("permission prompt is open"). `urgent` prompts may
   /// pass while the provider is merely busy.
   virtual std::string gate(bool urgent) const = 0;
+  /// Asks the provider itself, now: what its end would cut off, for people ("a command in the background"). Empty: it
+  /// is at rest. Where there is nobody to ask, an open gate says so.
+  virtual awaitable<std::string> running_work() { co_return gate(false); }
   /// Types the prompt and sees it through to its outcome; one at a time. The caller has journalled `handed` before.
   /// `on_step` is told "typed" and "submitted" as they happen.
   virtual awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view step)> on_step) = 0;

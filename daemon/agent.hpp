@@ -155,6 +155,8 @@ class Agent final : private DeliveryHost {
   relay::Presence presence() const;
   awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
   awaitable<void> idle_watch();
+  /// Whether a suspension would cut something off: what is known here, and what the provider says when it is asked.
+  awaitable<Result<void>> check_at_rest();
   awaitable<void> keep_token_fresh();
   std::string why_mute() const;  ///< its process cannot speak any more: why, for people; empty: it can
   void note_mute();              ///< says so once, and keeps its messages back

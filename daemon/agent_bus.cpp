@@ -243,12 +243,16 @@ awaitable<void> Agent::idle_watch() {
       continue;
     }
     auto const due = std::max(rest_since, record_.since) + milliseconds(spec_.idle_ttl_ms);
-    if (wall_now() >= due) {
-      patience_ = milliseconds(shutdown_timeout_ms());
-      (void)apply(AgentInput::suspend, "idle for " + std::to_string(spec_.idle_ttl_ms / 1000) + " s");
-    } else {
+    if (wall_now() < due) {
       co_await status_changed_.wait(Clock::now() + (due - wall_now()));
+      continue;
     }
+    auto const at_rest = co_await check_at_rest();
+    rest_since = wall_now();
+    if (!at_rest) spdlog::info("not suspended: {}", at_rest.error().message);
+    if (!at_rest || !may_be_suspended()) continue;
+    patience_ = milliseconds(shutdown_timeout_ms());
+    (void)apply(AgentInput::suspend, "idle for " + std::to_string(spec_.idle_ttl_ms / 1000) + " s");
   }
 }
 
@@ -342,6 +346,20 @@ bool Agent::may_be_suspended() const {
     return false;
   auto const request = launch_request();
   return request && adapter_->can_resume(*request, record_.session_id);
+}
+
+awaitable<Result<void>> Agent::check_at_rest() {
+  std::string doing;
+  if (auto const session = session_; session && state_ == AgentState::idle) doing = co_await session->running_work();
+  // What is known here may have changed meanwhile.
+  if (auto known = work_.busy_with(); !known.empty()) doing = std::move(known);
+  if (state_ == AgentState::idle && !doing.empty())
+    co_return conflict("wrong_state", "agent " + spec_.id + " has work under way (" + doing +
+                                          ") and cannot suspend now; see `agent-runner ps`");
+  if (is_wanted())
+    co_return conflict("wrong_state", "agent " + spec_.id +
+                                          " has messages waiting, which would wake it at once; see `agent-runner ps`");
+  co_return Result<void>();
 }
 
 // ---- DeliveryHost ----

@@ -174,6 +174,8 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
   if (auto error = in.finish()) co_return *error;
 
   bool const is_end = action == "stop" || action == "kill" || action == "suspend";
+  if (action == "suspend")
+    if (auto at_rest = co_await check_at_rest(); !at_rest) co_return at_rest.error();
   if (is_end || action == "restart" || action == "resume") {
     hard_ = action == "kill";
     patience_ = milliseconds(timeout);
@@ -184,13 +186,6 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
     if (action == "resume" && state_ != AgentState::suspended)
       co_return conflict("wrong_state",
                          "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
-    if (auto const doing = work_.busy_with(); action == "suspend" && state_ == AgentState::idle && !doing.empty())
-      co_return conflict("wrong_state", "agent " + spec_.id + " has work under way (" + doing +
-                                            ") and cannot suspend now; see `agent-runner ps`");
-    if (action == "suspend" && is_wanted())
-      co_return conflict(
-          "wrong_state",
-          "agent " + spec_.id + " has messages waiting, which would wake it at once; see " + "`agent-runner ps`");
     if (!is_end && is_at_rest(state_))
       if (auto room = services_.descriptors.check(); !room) co_return room.error();
     if (action == "restart" || action == "resume") {

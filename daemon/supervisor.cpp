@@ -140,24 +140,31 @@ awaitable<void> Supervisor::free_memory() {
   MemoryWatch watch(services_.executor, services_.config.memory_pressure, services_.config.memory_limit_mb << 20, used);
   for (;;) {
     auto const why = co_await watch.tight();
-    auto const agent = longest_idle();
-    if (!agent) {  // all work, or could not go on after it
-      auto const until = Clock::now() + kLookAgain;
-      while (!longest_idle() && Clock::now() < until)
-        (void)co_await services_.events.wait({}, services_.events.last(), until);
-      continue;
+    auto const idle = suspendable();
+    bool freed = false;
+    for (auto at = idle.begin(); at != idle.end() && !freed; ++at) {
+      auto const agent = find(*at);
+      if (!agent) continue;
+      json params = {{"reason", "memory is tight: " + why}};
+      auto suspended = co_await agent->act("suspend", std::move(params));
+      freed = suspended.has_value();
+      if (!freed) spdlog::info("not suspended: {}", suspended.error().message);
     }
-    json params = {{"reason", "memory is tight: " + why}};
-    auto suspended = co_await agent->act("suspend", std::move(params));
-    if (!suspended) spdlog::warn("{}", suspended.error().message);
+    // All work, or could not go on after it.
+    auto const until = Clock::now() + kLookAgain;
+    while (!freed && suspendable() == idle && Clock::now() < until)
+      (void)co_await services_.events.wait({}, services_.events.last(), until);
   }
 }
 
-std::shared_ptr<Agent> Supervisor::longest_idle() const {
-  std::shared_ptr<Agent> found;
+std::vector<std::string> Supervisor::suspendable() const {
+  std::vector<std::pair<WallTime, std::string>> idle;
   for (auto const& [id, agent] : agents_)
-    if (agent->may_be_suspended() && (!found || agent->since() < found->since())) found = agent;
-  return found;
+    if (agent->may_be_suspended()) idle.emplace_back(agent->since(), id);
+  std::ranges::sort(idle);
+  std::vector<std::string> ids;
+  for (auto& [since, id] : idle) ids.push_back(std::move(id));
+  return ids;
 }
 
 awaitable<void> Supervisor::shut_down(bool stop_agents) {

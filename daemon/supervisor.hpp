@@ -53,7 +53,7 @@ class Supervisor {
   void forget_worktree_of(std::string const& id) const;
   std::string free_name(std::string const& provider) const;
   awaitable<void> free_memory();
-  std::shared_ptr<Agent> longest_idle() const;
+  std::vector<std::string> suspendable() const;  ///< agents, the longest idle first
   void know_tokens_of(Agent const& agent);
   void forget_tokens_of(std::string const& id);
   std::shared_ptr<Agent> make(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);

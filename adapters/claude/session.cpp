@@ -90,6 +90,17 @@ std::string ClaudeSession::gate(bool urgent) const {
   return {};
 }
 
+/// A view or a draft in the composer's place is no work.
+awaitable<std::string> ClaudeSession::running_work() {
+  read_live_state();
+  if (!ready_) co_return "its start";
+  if (compacting_) co_return "a compaction of its context";
+  if (turn_running_ || (live_ && live_->busy())) co_return "a turn";
+  if (live_ && live_->status == LiveState::Status::shell) co_return "a command in the background";
+  if (live_ && !live_->at_rest() && !limit_menu_) co_return "something that waits for a person";
+  co_return std::string();
+}
+
 void ClaudeSession::announce_gate() {
   changed_.notify_all();
   auto now = gate(false);

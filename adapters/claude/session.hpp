@@ -33,6 +33,7 @@ class ClaudeSession final : public ProviderSession {
   void ask_left(std::string const& call) override;
   void answer(std::string const& key, Answer const& answer) override;
   std::string gate(bool urgent) const override;
+  awaitable<std::string> running_work() override;
   awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
   awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
   awaitable<Result<void>> interrupt() override;

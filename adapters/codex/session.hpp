@@ -32,6 +32,7 @@ class CodexSession final : public ProviderSession {
   Result<json> hook(std::string const& event, json const& payload) override;
   void answer(std::string const& key, Answer const& answer) override;
   std::string gate(bool urgent) const override;
+  awaitable<std::string> running_work() override;
   awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
   awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
   awaitable<Result<void>> interrupt() override;

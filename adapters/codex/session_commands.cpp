@@ -1,4 +1,4 @@
-// What people want of a thread besides messages: interrupt, compact, clear, end.
+// What people want of a thread besides messages: interrupt, compact, clear, end, and whether it may end.
 #include "adapters/codex/protocol.hpp"
 #include "adapters/codex/session.hpp"
 
@@ -52,6 +52,21 @@ awaitable<Result<void>> CodexSession::clear() {
   auto started = co_await start_thread(true);
   if (!started) co_return started.error();
   co_return Result<void>();
+}
+
+awaitable<std::string> CodexSession::running_work() {
+  auto const connection = connection_;
+  if (!connection || !ready_ || !turn_.empty()) co_return gate(false);
+  json which{{"threadId", thread_}};
+  auto const read = co_await connection->call("thread/read", which);
+  if (!read) co_return "what Codex does not tell (" + read.error().message + ")";
+  if (thread_status(object_at(object_at(*read, "thread"), "status")).active) co_return "a turn";
+  auto const listed = co_await connection->call("thread/backgroundTerminals/list", std::move(which));
+  if (!listed && listed.error().code != "codex_error")  // a version may not know the question
+    co_return "what Codex does not tell (" + listed.error().message + ")";
+  auto const commands = listed && listed->is_object() ? listed->value("data", json::array()) : json::array();
+  if (commands.empty()) co_return gate(false);
+  co_return "a command in the background: " + one_line(text_at(commands.front(), {"command"}));
 }
 
 awaitable<Result<void>> CodexSession::quit() {

@@ -180,7 +180,7 @@ void add(Program& program) {
               "Overrides of [providers.NAME] for this agent, as a JSON object")
       .flag("--no-input", o->no_input,
             "Nobody is there to ask: its permission requests and questions are denied at once")
-      .option("--idle-ttl", o->idle_ttl, "30m", "Suspend it when it has been idle that long")
+      .option("--idle-ttl", o->idle_ttl, "30m", "Suspend it when it has been idle that long and nothing of it runs")
       .flag("--no-wait", o->no_wait, "Return at once, not when it is ready or has failed")
       .option("--timeout", o->timeout, "1m", "How long to wait until it is ready")
       .option("--parent", o->parent, "AGENT", "The agent it belongs to", Words::agent)

@@ -877,6 +877,23 @@ TEST_CASE("AHookThatGaveUpLeavesItToTheTerminal") {
   CHECK(!room.session->gate(true).empty());  // the dialog is still there
 }
 
+TEST_CASE("WhatRunsIsAskedOfTheLiveState") {
+  Room room;
+  auto const work = [&] { return room.run(room.session->running_work()); };
+  CHECK(work().empty());
+  // Nobody has told us of it yet.
+  room.write_live("shell");
+  CHECK(work() == "a command in the background");
+  room.write_live("busy");
+  CHECK(work() == "a turn");
+  room.write_live("waiting");
+  CHECK(work() == "something that waits for a person");
+  room.write_live("idle");
+  CHECK(work().empty());
+  (void)room.session->hook("UserPromptSubmit", {{"prompt", "x"}});
+  CHECK(work() == "a turn");
+}
+
 TEST_CASE("ANoAtTheTerminalEndsTheHook") {
   Room room;
   room.ask_person("c1", {{"tool_name", "Bash"}});

@@ -702,6 +702,38 @@ TEST_CASE("ALockedThreadIsSaidAndALostOneIsReplaced") {
   });
 }
 
+TEST_CASE("WhatRunsIsAskedOfTheServer") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    json status = {{"type", "idle"}};
+    json commands = json::array();
+    room.server->answers["thread/read"] = [&](json const& params) {
+      CHECK(params["threadId"] == room.server->thread);
+      return AppServer::result({{"thread", {{"status", status}}}});
+    };
+    room.server->answers["thread/backgroundTerminals/list"] = [&](json const&) {
+      return AppServer::result({{"data", commands}});
+    };
+    auto work = co_await room.session->running_work();
+    CHECK(work.empty());
+    status = {{"type", "active"}, {"activeFlags", json::array()}};
+    work = co_await room.session->running_work();
+    CHECK(work == "a turn");
+    status = {{"type", "idle"}};
+    commands.push_back({{"command", "make all"}, {"processId", "1"}});
+    work = co_await room.session->running_work();
+    CHECK(work == "a command in the background: make all");
+    // A version that cannot list them, and one that does not say how it is.
+    room.server->answers["thread/backgroundTerminals/list"] = [](json const&) { return AppServer::error("unknown"); };
+    work = co_await room.session->running_work();
+    CHECK(work.empty());
+    room.server->answers["thread/read"] = [](json const&) { return AppServer::error("broken"); };
+    work = co_await room.session->running_work();
+    CHECK(work.find("broken") != std::string::npos);
+  });
+}
+
 TEST_CASE("AnAdoptedSessionFindsItsThreadAndTheTurnThatRuns") {
   Room room;
   room.context.adopted = true;  // the daemon died before it had noted the thread

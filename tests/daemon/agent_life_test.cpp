@@ -125,6 +125,43 @@ TEST_CASE("AnAgentWithASubagentAtWorkIsNotSuspended") {
   world.until_state("suspended");
 }
 
+TEST_CASE("TheProviderIsAskedBeforeItIsSuspendedAndAnAgentThatWorksBeginsItsRestAnew") {
+  World world;
+  world.spawn({{"idleTtlMs", 3'000}});
+  world.script.running_work = "a command in the background";
+  world.step(2s);
+  CHECK(world.script.asked_for_work == 0);
+  world.until([&] { return world.script.asked_for_work == 1; }, "it is asked");
+  world.step(0ms);
+  CHECK(world.state() == "idle");
+  auto const refused = world.act("suspend");  // as people and the memory guard do
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == "wrong_state");
+  CHECK(refused.error().message.find("a command in the background") != std::string::npos);
+  world.script.running_work.clear();
+  world.step(2'900ms);
+  CHECK(world.state() == "idle");
+  CHECK(world.script.asked_to_quit == 0);
+  world.until_state("suspended");
+  CHECK(world.script.asked_for_work == 3);
+}
+
+TEST_CASE("WhileMemoryIsTightAnAgentThatWorksIsPassedOver") {
+  World world;
+  world.config().memory_limit_mb = 1;
+  world.script.memory = 2 << 20;
+  world.crash();
+  world.start();
+  world.spawn();
+  world.script.running_work = "a command in the background";
+  world.pass(60s);
+  CHECK(world.state() == "idle");
+  CHECK(world.script.asked_for_work > 1);
+  CHECK(world.script.asked_for_work < 20);
+  world.script.running_work.clear();
+  world.until_state("suspended");
+}
+
 TEST_CASE("AnAgentThatCouldNotGoOnLaterIsNotSuspendedByItself") {
   World world;
   world.script.resumable = false;

@@ -41,6 +41,9 @@ struct Script {
   std::string exit_diagnostic{};    ///< of the adapter
   std::vector<std::string> left{};  ///< on the screen of the process that has ended
   std::string gate = "it takes nothing in this test";
+  std::string running_work{};  ///< what the provider says when it is asked
+  int asked_for_work = 0;
+  std::int64_t memory = 0;  ///< that the process uses; 0: nobody can tell
   std::set<std::string> throws{};  ///< calls that throw, as none should
   int handed = 0;
   adapters::HandOutcome outcome = adapters::HandOutcome::accepted;
@@ -62,7 +65,7 @@ class FakeTerminal final : public adapters::Terminal {
   FakeTerminal(Script& script, std::string session) : script_(script), session_(std::move(session)) {}
   std::string const& pane() const override { return session_; }
   std::string const& session() const override { return session_; }
-  pid_t pid() const override { return 0; }
+  pid_t pid() const override { return script_.memory > 0 ? 4711 : 0; }
   bool alive() const override { return true; }
   void signal(int /*number*/) override {}
   awaitable<Result<adapters::Screen>> capture(bool) override {
@@ -129,6 +132,7 @@ class FakeTerminals final : public adapters::TerminalHost {
     co_return Result<void>();
   }
   std::string attach_target(std::string const&) const override { return {}; }
+  std::int64_t memory_bytes(pid_t, adapters::ProcessMark) override { return script_.end ? script_.memory : 0; }
 
  private:
   Script& script_;
@@ -152,6 +156,10 @@ class FakeSession final : public adapters::ProviderSession {
   }
   Result<json> hook(std::string const&, json const&) override { return ok(json::object()); }
   std::string gate(bool) const override { return script_.gate; }
+  awaitable<std::string> running_work() override {
+    ++script_.asked_for_work;
+    co_return script_.running_work;
+  }
   awaitable<adapters::Handing> hand(adapters::Prompt, std::function<void(std::string_view)>) override {
     ++script_.handed;
     adapters::Handing handing;

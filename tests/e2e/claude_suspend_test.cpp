@@ -1,5 +1,5 @@
-// Agents that are suspended because memory is tight, and woken by a message each: their sessions go on where they were,
-// and meanwhile their memory is free. E2E_AGENTS sets how many (default 2).
+// Agents that are suspended and woken by a message each: their sessions go on where they were, and meanwhile their memory
+// is free. None is suspended while something of it runs. E2E_AGENTS sets how many (default 2).
 #include "e2e/bodies.hpp"
 #include "e2e/offline.hpp"
 #include "e2e/stub.hpp"
@@ -66,4 +66,55 @@ TEST_CASE("AgentsSuspendedForMemoryAreWokenByAMessageWithTheirSessionsIntact") {
       "%d agents: %.0f MiB resident before, %.0f MiB suspended; %d sessions intact; message -> done with waking "
       "p50 %.0f ms, p95 %.0f ms\n",
       agents, before, after, intact, test::quantile(woken, 0.5), test::quantile(woken, 0.95));
+}
+
+TEST_CASE("AnIdleTimeCutsNeitherATurnThatAHookHasGoOnNorACommandInTheBackground") {
+  auto const claude = test::claude_offline();
+  Installation home;
+  test::Stub stub;
+  // A person's own hook, which has the model go on once. Where its words are a prompt for the stub they say what comes
+  // then, else the message does.
+  std::string const rest = "[[bash:true; sleep 6; touch in-turn]] [[say:the last text]]";
+  std::string const once = "cat > /dev/null; [ -e asked ] && exit 0; touch asked; sleep 3; echo '" +
+                           json{{"decision", "block"}, {"reason", "go on " + rest}}.dump() + "'";
+  json settings;
+  settings["hooks"]["Stop"] = json::array({{{"hooks", json::array({{{"type", "command"}, {"command", once}}})}}});
+  auto const config = home.work() / "config-cc";
+  std::filesystem::create_directories(config);
+  std::ofstream(config / "settings.json") << settings.dump();
+  std::vector<std::string> const idle_time{"--idle-ttl", "2s"};
+  test::spawn_claude(home, "cc", claude, stub, "full", idle_time);
+
+  auto const ask = [&](std::string const& text) {
+    return home.good({"send", "cc", "-", "--wait", "--timeout", "120s"}, text).out;
+  };
+  auto const answer = ask("[[say:the first text]] " + rest);
+  CHECK(answer.find("the last text") != std::string::npos);
+  CHECK(answer.find("the first text") == std::string::npos);
+  CHECK(std::filesystem::exists(home.work() / "asked"));
+  CHECK(std::filesystem::exists(home.work() / "in-turn"));
+  // What it was called, from the turn's beginning to its end.
+  bool in_turn = false;
+  int turns = 0;
+  for (auto const& line : Installation::lines(home.good({"events", "cc", "--json", "--from", "0"}).out)) {
+    auto const event = json::parse(line);
+    if (event["type"] == "turn.started") in_turn = true;
+    if (event["type"] == "turn.ended") in_turn = false, ++turns;
+    if (in_turn && event["type"] == "agent.state") CHECK(event["data"]["state"] == "busy");
+  }
+  CHECK(turns == 1);
+
+  auto const command = [](int seconds, std::string const& file) {
+    json const call = {{"command", "true; sleep " + std::to_string(seconds) + "; touch " + file},
+                       {"description", "scripted"},
+                       {"run_in_background", true}};
+    return "[[tool:Bash:" + call.dump() + "]] [[say:it runs]]";
+  };
+  CHECK(ask(command(10, "behind")).find("it runs") != std::string::npos);
+  auto const refused = home.run({"suspend", "cc"});
+  CHECK(refused.status != 0);
+  CHECK_MESSAGE(refused.err.find("a command in the background") != std::string::npos, refused.err);
+  CHECK(Installation::eventually([&] { return std::filesystem::exists(home.work() / "behind"); }));
+  // At rest it is, then.
+  home.wait_for_state("cc", "suspended");
 }
