@@ -16,7 +16,7 @@ struct Candidate {
 
 struct Completion {
   std::vector<Candidate> candidates{};  ///< those that begin with the word at the cursor
-  Words words = Words::any;             ///< what else fits here: agents, pending approvals, files, directories
+  Words words = Words::any;             ///< what else fits here: agents, approvals, relay tokens, files, directories
 };
 
 /// `words`: those after the program's name; the last one is the word at the cursor, perhaps empty.

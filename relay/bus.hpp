@@ -155,15 +155,16 @@ class Bus {
   }
 
   // ---- tokens ----
+  /// A `name` stands for one token (and what that is renewed into) until that is revoked or ends: name_taken.
   virtual awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
-                                                     std::optional<milliseconds> lifetime) = 0;
+                                                     std::optional<milliseconds> lifetime, std::string name = {}) = 0;
   /// For the profiles provider-agent and provider-interactive (spec 1.7), others: not_renewable. The new token replaces
   /// the old, which stops working after 60 s (requests under way, or a repeat of this one, may still carry it).
   virtual awaitable<Result<IssuedToken>> renew_token(std::string token) = 0;
   /// Errors: unauthorized for an unknown, expired or revoked (kRevokedToken) token.
   virtual awaitable<Result<TokenInfo>> check_token(std::string token) = 0;
-  /// With all it was renewed from and into.
-  virtual awaitable<Result<void>> revoke_token(std::string jti) = 0;
+  /// With all it was renewed from and into. By its jti or its name.
+  virtual awaitable<Result<void>> revoke_token(std::string which) = 0;
 
   // ---- attachments ----
   virtual awaitable<Result<Attachment>> put_attachment(std::string name, std::string media_type, std::string bytes) = 0;

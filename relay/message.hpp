@@ -148,8 +148,10 @@ struct TokenScope {
 };
 struct TokenInfo {
   std::string jti;
+  std::string name{};   ///< a person's word for it and all that it is renewed into; may be empty
   std::string profile;  ///< provider-agent, provider-interactive, operator, ...
   TokenScope scope{};
+  std::optional<WallTime> made_at{};  ///< none: before the store noted it
   std::optional<WallTime> expires_at{};
   bool revoked = false;
 };

@@ -93,6 +93,8 @@ json to_json(TokenInfo const& token) {
               {"profile", token.profile},
               {"scope", {{"agentIds", token.scope.agent_ids}, {"rights", token.scope.rights}}},
               {"revoked", token.revoked}};
+  if (!token.name.empty()) out["name"] = token.name;
+  if (token.made_at) out["madeAt"] = to_iso8601(*token.made_at);
   if (token.expires_at) out["expiresAt"] = to_iso8601(*token.expires_at);
   return out;
 }

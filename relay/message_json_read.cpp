@@ -255,7 +255,9 @@ Result<TokenInfo> token_info_from(json const& value) {
   TokenInfo info;
   info.jti = in.text("jti");
   info.profile = in.text("profile");
+  info.name = in.maybe_text("name").value_or("");
   info.scope = in.nested<TokenScope>("scope", scope_from);
+  info.made_at = in.maybe_time("madeAt");
   info.expires_at = in.maybe_time("expiresAt");
   info.revoked = in.flag("revoked");
   return in.done(std::move(info));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 namespace ar::relay {
 namespace {
@@ -159,7 +160,7 @@ Result<std::string> check_attachment(std::string const& name, std::string const&
 }
 
 Result<void> check_token_request(std::string const& profile, TokenScope const& scope,
-                                 std::optional<milliseconds> lifetime) {
+                                 std::optional<milliseconds> lifetime, std::string const& name) {
   if (auto const good = check_word("profile", profile, kMaxKindBytes); !good) return good;
   for (auto const& id : scope.agent_ids)
     if (auto const good = check_word("agentIds", id, kMaxNameBytes); !good) return good;
@@ -167,7 +168,16 @@ Result<void> check_token_request(std::string const& profile, TokenScope const& s
     if (std::ranges::find(kRights, right) == kRights.end())
       return invalid("rights", "there is no right \"" + right + "\"; see docs for the list");
   if (lifetime && *lifetime <= milliseconds(0)) return invalid("lifetime", "lifetime must be a positive time");
+  if (name.size() > kMaxTokenNameBytes) return too_large("name", name.size(), kMaxTokenNameBytes);
+  auto const plain = [](unsigned char c) { return (c < 0x80 && std::isalnum(c)) || c == '.' || c == '_' || c == '-'; };
+  if (!std::ranges::all_of(name, plain) || name.starts_with('-') || name.starts_with('.'))
+    return invalid("name", "name is made of letters, digits, . _ and -, and begins with none of . and -");
   return {};
+}
+
+Error token_name_taken(std::string const& name) {
+  return conflict("name_taken",
+                  "there is a token named \"" + name + "\"; choose another name, or revoke that one first");
 }
 
 NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention,

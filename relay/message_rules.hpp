@@ -10,6 +10,7 @@ namespace ar::relay {
 inline constexpr std::size_t kMaxNameBytes = 200;  ///< from, to, idempotency key, agent ids
 inline constexpr std::size_t kMaxKindBytes = 64;
 inline constexpr std::size_t kMaxSubjectBytes = 500;
+inline constexpr std::size_t kMaxTokenNameBytes = 32;  ///< less than a jti has: no name looks like one
 inline constexpr std::size_t kMaxPayloadBytes = 64U << 10;
 inline constexpr std::size_t kMaxMetaBytes = 256U << 10;
 inline constexpr std::size_t kMaxAttachments = 32;
@@ -38,7 +39,8 @@ Result<void> check_limit(int limit);
 Result<std::string> check_attachment(std::string const& name, std::string const& media_type, std::size_t size,
                                      BusLimits const& limits);
 Result<void> check_token_request(std::string const& profile, TokenScope const& scope,
-                                 std::optional<milliseconds> lifetime);
+                                 std::optional<milliseconds> lifetime, std::string const& name);
+Error token_name_taken(std::string const& name);
 /// What the bus tells a sender whose message nobody took in time. Without `kept` it is no dead letter any more, either.
 NewMessage expiry_notice(Message const& message, std::vector<std::string> const& unread_by, milliseconds retention,
                          bool kept = true);

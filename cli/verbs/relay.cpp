@@ -72,7 +72,7 @@ Result<int> status(Context& context) {
 
 struct Issue {
   std::vector<std::string> agents{}, rights{};
-  std::optional<std::string> profile{}, lifetime{}, out{};
+  std::optional<std::string> name{}, profile{}, lifetime{}, out{};
 };
 
 Result<int> issue(Context& context, Issue const& options) {
@@ -81,6 +81,7 @@ Result<int> issue(Context& context, Issue const& options) {
                {"rights", options.rights}};
   if (options.rights.empty())
     body["rights"] = {"send", "read", "claim", "presence", "tasks", "commands", "attachments", "groups"};
+  if (options.name) body["name"] = *options.name;
   if (options.lifetime) {
     auto const time = parse_duration(*options.lifetime);
     if (!time) return time.error();
@@ -117,7 +118,7 @@ Result<int> list(Context& context) {
     for (auto const& token : array(*found, "tokens")) context.print_json(token);
     return exit_done;
   }
-  Table table({{"JTI"}, {"PROFILE"}, {"EXPIRES"}, {"STATE"}, {"AGENTS", false, 40}, {"RIGHTS"}});
+  Table table({{"NAME"}, {"JTI"}, {"PROFILE"}, {"MADE"}, {"EXPIRES"}, {"STATE"}, {"AGENTS", false, 40}, {"RIGHTS"}});
   auto const joined = [](json const& values) {
     std::string text;
     for (auto const& value : values)
@@ -125,11 +126,13 @@ Result<int> list(Context& context) {
     return text;
   };
   for (auto const& token : array(*found, "tokens")) {
+    auto const made = token.contains("madeAt") ? time_of(token["madeAt"]) : std::nullopt;
     auto const end = token.contains("expiresAt") ? time_of(token["expiresAt"]) : std::nullopt;
     bool const revoked = field(token, "revoked") == "true";
     auto const scope = token.contains("scope") ? token["scope"] : json::object();
     auto const agents = joined(array(scope, "agentIds"));
-    table.add({field(token, "jti"), field(token, "profile"), end ? date_text(*end) : std::string("never"),
+    table.add({field(token, "name"), field(token, "jti"), field(token, "profile"),
+               made ? date_text(*made) : std::string(), end ? date_text(*end) : std::string("never"),
                revoked                     ? "revoked"
                : end && *end <= wall_now() ? "expired"
                                            : "good",
@@ -139,15 +142,15 @@ Result<int> list(Context& context) {
   return exit_done;
 }
 
-Result<int> revoke(Context& context, std::string const& jti) {
+Result<int> revoke(Context& context, std::string const& which) {
   auto const api = relay_api(context);
   if (!api) return api.error();
-  auto const gone = (*api)->remove("/api/tokens/" + encoded(jti));
+  auto const gone = (*api)->remove("/api/tokens/" + encoded(which));
   if (!gone) return gone.error();
   if (context.json_output())
-    context.print_json(json{{"revoked", jti}});
+    context.print_json(json{{"revoked", which}});
   else
-    context.print("token " + single_line(jti) + " is revoked\n");
+    context.print("token " + single_line(which) + " is revoked\n");
   return exit_done;
 }
 
@@ -251,7 +254,10 @@ void add(Program& program) {
   relay.command("status", "Who is connected to it", "relay status").runs(status);
   auto token = relay.command("token", "The tokens by which other machines are known", "relay token list");
   auto const i = std::make_shared<Issue>();
-  token.command("issue", "Make a token and print it", "relay token issue --lifetime 30d --out host-b.token")
+  token
+      .command("issue", "Make a token and print it",
+               "relay token issue --name host-b --lifetime 30d --out host-b.token")
+      .option("--name", i->name, "NAME", "To know it by, and to revoke it by")
       .option("--agent", i->agents, "ID", "An agent it may speak for; none: any")
       .option("--right", i->rights, "RIGHT",
               "send, read, claim, presence, tasks, commands, attachments, tokens, groups or *; none: what a daemon needs")
@@ -260,10 +266,10 @@ void add(Program& program) {
       .option("--out", i->out, "FILE", "Into a file (0600) instead of stdout", Words::file)
       .runs([i](Context& context) { return issue(context, *i); });
   token.command("list", "All tokens, without their secrets", "relay token list --json").runs(list);
-  auto const jti = std::make_shared<std::string>();
-  token.command("revoke", "Refuse a token from now on", "relay token revoke 1b9d6bcd-...")
-      .argument("JTI", *jti, "As `relay token list` shows it")
-      .runs([jti](Context& context) { return revoke(context, *jti); });
+  auto const which = std::make_shared<std::string>();
+  token.command("revoke", "Refuse a token from now on", "relay token revoke host-b")
+      .argument("NAME|JTI", *which, "As `relay token list` shows them", Words::relay_token)
+      .runs([which](Context& context) { return revoke(context, *which); });
   auto bus = program.verb("Fleet", "bus", "The bus that this daemon uses", "bus status");
   bus.command("status", "Which bus, and how it is", "bus status --json").runs(bus_status);
 }

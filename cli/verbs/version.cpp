@@ -89,6 +89,14 @@ Result<int> complete_words(Context& context, std::vector<std::string> const& wor
       if (auto const key = field(setting, "key"); key.starts_with(prefix))
         print(key.substr(prefix.size()), field(setting, "help"));
   }
+  if (found.words == Words::relay_token)
+    if (auto const paths = context.paths()) {
+      auto const tokens = ApiClient(Endpoint{paths->relay_socket()}).get("/api/tokens", milliseconds(1000));
+      if (tokens)
+        for (auto const& token : array(*tokens, "tokens"))
+          if (auto const name = field(token, "name"); !name.empty() && field(token, "revoked") != "true")
+            print(name, field(token, "profile"));
+    }
   if (found.words == Words::approval_mode)
     for (auto const& [mode, help] : kApprovalModes) print(mode, help);
   return exit_done;

@@ -292,10 +292,11 @@ class Implementation final : public EmbeddedBus {
 
   // ---- tokens ----
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
-                                             std::optional<milliseconds> lifetime) override {
-    return call<IssuedToken>([profile = std::move(profile), scope = std::move(scope), lifetime](Core& core) {
-      return embedded::issue_token(core.db(), core.now, profile, scope, lifetime);
-    });
+                                             std::optional<milliseconds> lifetime, std::string name) override {
+    return call<IssuedToken>(
+        [profile = std::move(profile), scope = std::move(scope), lifetime, name = std::move(name)](Core& core) {
+          return embedded::issue_token(core.db(), core.now, profile, scope, lifetime, name);
+        });
   }
   awaitable<Result<IssuedToken>> renew_token(std::string token) override {
     Job<IssuedToken> job = [token = std::move(token)](Core& core) {
@@ -318,9 +319,9 @@ class Implementation final : public EmbeddedBus {
     if (checked && round == token_round_) known_tokens_.insert_or_assign(hash, *checked);
     co_return checked;
   }
-  awaitable<Result<void>> revoke_token(std::string jti) override {
-    Job<std::vector<std::string>> job = [jti = std::move(jti)](Core& core) {
-      return embedded::revoke_token(core.db(), jti);
+  awaitable<Result<void>> revoke_token(std::string which) override {
+    Job<std::vector<std::string>> job = [which = std::move(which)](Core& core) {
+      return embedded::revoke_token(core.db(), which);
     };
     forget_known_tokens();
     auto const revoked = co_await call<std::vector<std::string>>(std::move(job));

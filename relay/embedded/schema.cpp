@@ -179,7 +179,14 @@ CREATE TABLE store(id TEXT NOT NULL) STRICT;
 INSERT INTO store(id) VALUES(lower(hex(randomblob(16))));
 )sql";
 
-constexpr char const* kMigrations[] = {kFirst, kAges, kTokenFamilies, kStoreName};
+// A name stands for one family at a time; whose tokens are all revoked or at their end has given it free.
+constexpr char kTokenNames[] = R"sql(
+ALTER TABLE tokens ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE tokens ADD COLUMN made_at INTEGER;
+CREATE INDEX tokens_name ON tokens(name) WHERE name <> '';
+)sql";
+
+constexpr char const* kMigrations[] = {kFirst, kAges, kTokenFamilies, kStoreName, kTokenNames};
 
 }  // namespace
 

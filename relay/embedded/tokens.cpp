@@ -30,13 +30,16 @@ std::optional<Stored> stored_in(Query& row) {
   stored.info.expires_at = row.maybe_time(5);
   stored.info.revoked = row.boolean(6);
   stored.family = row.text(7);
+  stored.info.name = row.text(8);
+  stored.info.made_at = row.maybe_time(9);
   return stored;
 }
 
 Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
   // Looked up by its hash, so the time a look-up takes tells nothing about a secret.
   Query row(db,
-            "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked, family FROM tokens WHERE hash = ?1",
+            "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked, family, name, made_at FROM tokens"
+            " WHERE hash = ?1",
             sha256_hex(token));
   if (!row.step()) return unauthorized("the token is not known here; get a new one");
   auto const read = stored_in(row);
@@ -53,14 +56,24 @@ Result<Stored> find_valid(Database& db, Moment now, std::string const& token) {
   return stored;
 }
 
+bool is_taken(Database& db, Moment now, std::string const& name) {
+  Query row(db,
+            "SELECT 1 FROM tokens WHERE name = ?1 AND name <> '' AND revoked = 0"
+            " AND (expires_at IS NULL OR expires_at > ?2) LIMIT 1",
+            name, to_millis(now.wall));
+  return row.step();
+}
+
 /// `family` empty: it begins one.
 IssuedToken insert_token(Database& db, Moment now, std::string const& profile, TokenScope const& scope,
-                         std::optional<milliseconds> lifetime, std::string const& family) {
+                         std::optional<milliseconds> lifetime, std::string const& name, std::string const& family) {
   IssuedToken issued;
   issued.token = "art_" + random_hex(32);
   issued.info.jti = new_uuid();
+  issued.info.name = name;
   issued.info.profile = profile;
   issued.info.scope = scope;
+  issued.info.made_at = now.wall;
   std::optional<std::int64_t> span, end;
   if (lifetime) {
     issued.info.expires_at = now.wall + *lifetime;
@@ -68,20 +81,21 @@ IssuedToken insert_token(Database& db, Moment now, std::string const& profile, T
     end = to_millis(*issued.info.expires_at);
   }
   run(db,
-      "INSERT INTO tokens(jti, hash, profile, agent_ids, rights, lifetime, expires_at, family)"
-      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+      "INSERT INTO tokens(jti, hash, profile, agent_ids, rights, lifetime, expires_at, family, name, made_at)"
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
       issued.info.jti, sha256_hex(issued.token), profile, json(scope.agent_ids).dump(), json(scope.rights).dump(), span,
-      end, family.empty() ? issued.info.jti : family);
+      end, family.empty() ? issued.info.jti : family, name, to_millis(now.wall));
   return issued;
 }
 
 }  // namespace
 
 Result<IssuedToken> issue_token(Database& db, Moment now, std::string const& profile, TokenScope const& scope,
-                                std::optional<milliseconds> lifetime) {
-  if (auto const good = check_token_request(profile, scope, lifetime); !good) return good.error();
+                                std::optional<milliseconds> lifetime, std::string const& name) {
+  if (auto const good = check_token_request(profile, scope, lifetime, name); !good) return good.error();
   Transaction transaction(db);
-  auto issued = insert_token(db, now, profile, scope, lifetime, {});
+  if (!name.empty() && is_taken(db, now, name)) return token_name_taken(name);
+  auto issued = insert_token(db, now, profile, scope, lifetime, name, {});
   transaction.commit();
   return issued;
 }
@@ -94,7 +108,7 @@ Result<IssuedToken> renew_token(Database& db, Moment now, std::string const& tok
   if (profile != "provider-agent" && profile != "provider-interactive")
     return Error{ErrorKind::forbidden, "not_renewable",
                  "a token of profile " + profile + " is not renewed; have a new one issued"};
-  auto issued = insert_token(db, now, profile, old->info.scope, old->lifetime, old->family);
+  auto issued = insert_token(db, now, profile, old->info.scope, old->lifetime, old->info.name, old->family);
   auto const end = now.wall + kOverlap;
   run(db, "UPDATE tokens SET expires_at = min(coalesce(expires_at, ?2), ?2) WHERE jti = ?1", old->info.jti,
       to_millis(end));
@@ -111,25 +125,27 @@ Result<TokenInfo> check_token(Database& db, Moment now, std::string const& token
 Result<std::vector<TokenInfo>> tokens(Database& db) {
   std::vector<TokenInfo> all;
   Query row(db,
-            "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked, family FROM tokens"
+            "SELECT jti, profile, agent_ids, rights, lifetime, expires_at, revoked, family, name, made_at FROM tokens"
             " ORDER BY revoked, expires_at, jti");
   while (row.step())
     if (auto stored = stored_in(row)) all.push_back(std::move(stored->info));
   return all;
 }
 
-Result<std::vector<std::string>> revoke_token(Database& db, std::string const& jti) {
+Result<std::vector<std::string>> revoke_token(Database& db, std::string const& which) {
   Transaction transaction(db);
   // The first of a family may be forgotten, its jti noted somewhere: it still names the family.
   std::vector<std::string> hashes;
   {
     Query row(db,
-              "UPDATE tokens SET revoked = 1 WHERE family = coalesce((SELECT family FROM tokens WHERE jti = ?1), ?1)"
+              "UPDATE tokens SET revoked = 1 WHERE family = coalesce((SELECT family FROM tokens WHERE jti = ?1),"
+              " (SELECT family FROM tokens WHERE name = ?1 AND name <> '' ORDER BY revoked, made_at DESC LIMIT 1), ?1)"
               " RETURNING hash",
-              jti);
+              which);
     while (row.step()) hashes.push_back(row.text(0));
   }
-  if (hashes.empty()) return not_found("unknown_token", "there is no token with the jti \"" + jti.substr(0, 80) + "\"");
+  if (hashes.empty())
+    return not_found("unknown_token", "there is no token with the jti or the name \"" + which.substr(0, 80) + "\"");
   transaction.commit();
   return hashes;
 }

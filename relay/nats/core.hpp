@@ -96,10 +96,10 @@ awaitable<Result<void>> remove_agent(Core& core, std::string agent_id);
 awaitable<Result<std::vector<Presence>>> agents(Core& core);
 
 awaitable<Result<IssuedToken>> issue_token(Core& core, std::string profile, TokenScope scope,
-                                           std::optional<milliseconds> lifetime);
+                                           std::optional<milliseconds> lifetime, std::string name);
 awaitable<Result<IssuedToken>> renew_token(Core& core, std::string token);
 awaitable<Result<TokenInfo>> check_token(Core& core, std::string token);
-awaitable<Result<void>> revoke_token(Core& core, std::string jti);
+awaitable<Result<void>> revoke_token(Core& core, std::string which);
 /// Purges those that ended longer ago than the retention time.
 awaitable<Result<void>> forget_old_tokens(Core& core);
 

@@ -112,8 +112,9 @@ class Implementation final : public NatsBus {
 
   // ---- tokens ----
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
-                                             std::optional<milliseconds> lifetime) override {
-    return call<IssuedToken>(nats::issue_token(core_, std::move(profile), std::move(scope), lifetime));
+                                             std::optional<milliseconds> lifetime, std::string name) override {
+    return call<IssuedToken>(
+        nats::issue_token(core_, std::move(profile), std::move(scope), lifetime, std::move(name)));
   }
   awaitable<Result<IssuedToken>> renew_token(std::string token) override {
     return call<IssuedToken>(nats::renew_token(core_, std::move(token)));
@@ -121,8 +122,8 @@ class Implementation final : public NatsBus {
   awaitable<Result<TokenInfo>> check_token(std::string token) override {
     return call<TokenInfo>(nats::check_token(core_, std::move(token)));
   }
-  awaitable<Result<void>> revoke_token(std::string jti) override {
-    return call<void>(nats::revoke_token(core_, std::move(jti)));
+  awaitable<Result<void>> revoke_token(std::string which) override {
+    return call<void>(nats::revoke_token(core_, std::move(which)));
   }
 
   // ---- attachments ----

@@ -272,10 +272,11 @@ class Implementation final : public RemoteBus {
 
   // ---- tokens ----
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
-                                             std::optional<milliseconds> lifetime) override {
+                                             std::optional<milliseconds> lifetime, std::string name) override {
     json body = {{"profile", std::move(profile)}, {"agentIds", std::move(scope.agent_ids)}};
     body["rights"] = std::move(scope.rights);
     if (lifetime) body["lifetimeMs"] = lifetime->count();
+    if (!name.empty()) body["name"] = std::move(name);
     co_return read_as(co_await calls_.post("/api/tokens", std::move(body), false), issued_from);
   }
   awaitable<Result<IssuedToken>> renew_token(std::string token) override {
@@ -285,8 +286,8 @@ class Implementation final : public RemoteBus {
   awaitable<Result<TokenInfo>> check_token(std::string token) override {
     co_return read_as(co_await calls_.ask("/api/tokens/check", {{"token", std::move(token)}}), token_info_from);
   }
-  awaitable<Result<void>> revoke_token(std::string jti) override {
-    co_return nothing(co_await calls_.send("DELETE", "/api/tokens/" + percent_encode(jti), json::object(), true));
+  awaitable<Result<void>> revoke_token(std::string which) override {
+    co_return nothing(co_await calls_.send("DELETE", "/api/tokens/" + percent_encode(which), json::object(), true));
   }
 
   // ---- attachments ----

@@ -109,8 +109,8 @@ class FaultyBus final : public relay::Bus {
   }
   awaitable<Result<std::vector<relay::Presence>>> agents() override { return real_->agents(); }
   awaitable<Result<relay::IssuedToken>> issue_token(std::string profile, relay::TokenScope scope,
-                                                    std::optional<milliseconds> lifetime) override {
-    return real_->issue_token(std::move(profile), std::move(scope), lifetime);
+                                                    std::optional<milliseconds> lifetime, std::string name) override {
+    return real_->issue_token(std::move(profile), std::move(scope), lifetime, std::move(name));
   }
   awaitable<Result<relay::TokenInfo>> check_token(std::string token) override {
     return real_->check_token(std::move(token));

@@ -488,6 +488,11 @@ TEST_CASE("TokensOfOlderDatabasesKeepTheirFamilies") {
   CHECK(std::set(revoked->begin(), revoked->end()) == std::set<std::string>{"h1", "h2", "h3"});
   for (auto const& one : *embedded::tokens(**opened)) CHECK(one.revoked == one.jti.starts_with("a"));
   CHECK(embedded::revoke_token(**opened, "c1")->size() == 1);
+  auto const named = embedded::issue_token(**opened, Store().now, "p", {}, std::nullopt, "new");
+  REQUIRE(named.has_value());
+  auto const all = embedded::tokens(**opened);
+  for (auto const& one : *all) CHECK(one.made_at.has_value() == (one.jti == named->info.jti));
+  CHECK(embedded::revoke_token(**opened, "").has_error());  // the older ones have no name, and none is ""
 }
 
 TEST_CASE("FirstTokenIsMadeOnceAndRemadeWhenItNoLongerWorks") {

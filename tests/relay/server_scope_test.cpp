@@ -297,4 +297,10 @@ TEST_CASE("NoTokenIsShownOrRevokedByANarrowerOne") {
   CHECK(revoke(others, keeper.token) == "");
   CHECK(revoke(any, keeper.token) == "");
   CHECK(relay.ask("DELETE", "/api/tokens/nothing", keeper.token) == "unknown_token");
+  json const named = {{"profile", "p"}, {"rights", {"*"}}, {"name", "wide"}};
+  CHECK(relay.ask("POST", "/api/tokens", relay.admin, named.dump()) == "");
+  CHECK(relay.ask("POST", "/api/tokens", relay.admin, named.dump()) == "name_taken");
+  CHECK(relay.ask("DELETE", "/api/tokens/wide", keeper.token) == "wrong_scope");
+  CHECK(relay.ask("DELETE", "/api/tokens/wide", relay.admin) == "");
+  CHECK(relay.ask("DELETE", "/api/tokens/wide", keeper.token) == "");  // of what is revoked anybody may say so again
 }

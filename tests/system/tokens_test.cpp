@@ -90,6 +90,31 @@ TEST_CASE("AnAgentWhoseTokenHasExpiredCannotSpeakUntilItIsStartedAnew") {
   check_mute(home, token["token"], "expired");
 }
 
+TEST_CASE("ARelayTokenIsKnownByItsName") {
+  Installation home;
+  home.good({"up"});
+  auto const issue = std::vector<std::string>{"relay", "token", "issue", "--name", "host-b"};
+  auto const secret = home.good(issue).out.substr(0, 68);
+  auto const again = home.run(issue);
+  CHECK(again.status == 4);
+  CHECK(again.err.find("host-b") != std::string::npos);
+  auto const table = home.good({"relay", "token", "list"}).out;
+  CHECK(table.find("host-b") != std::string::npos);
+  CHECK(table.find(secret) == std::string::npos);
+  int named = 0;
+  for (auto const& line : Installation::lines(home.good({"relay", "token", "list", "--json"}).out)) {
+    CHECK(line.find(secret) == std::string::npos);
+    auto const shown = json::parse(line);
+    CHECK(shown.contains("madeAt"));
+    named += shown.value("name", "") == "host-b";
+  }
+  CHECK(named == 1);
+  CHECK(home.good({"__complete", "--", "relay", "token", "revoke", ""}).out.find("host-b") != std::string::npos);
+  home.good({"relay", "token", "revoke", "host-b"});
+  CHECK(home.good({"__complete", "--", "relay", "token", "revoke", ""}).out.find("host-b") == std::string::npos);
+  home.good(issue);
+}
+
 TEST_CASE("TheOperatorsRevokedTokenIsRefusedAndItsFileHoldsAnother") {
   Installation home;
   home.good({"up"});

@@ -24,11 +24,12 @@ awaitable<Result<Response>> issue(Call& call) {
   scope.agent_ids = in.strings("agentIds");
   scope.rights = in.strings("rights");
   auto const lifetime = in.maybe_integer("lifetimeMs");
+  auto name = in.maybe_string("name").value_or("");
   if (auto error = in.finish()) co_return *error;
   if (auto may = check_no_wider(call.who, scope); !may) co_return may.error();
   std::optional<milliseconds> time;
   if (lifetime) time = milliseconds(*lifetime);
-  auto const token = co_await call.bus.issue_token(std::move(profile), std::move(scope), time);
+  auto const token = co_await call.bus.issue_token(std::move(profile), std::move(scope), time, std::move(name));
   if (!token) co_return token.error();
   co_return issued(*token, 201);
 }
@@ -51,8 +52,9 @@ awaitable<Result<Response>> check(Call& call) {
 awaitable<Result<Response>> revoke(Call& call) {
   auto const all = co_await call.bus.tokens();
   if (!all) co_return all.error();
-  if (auto const one = std::ranges::find(*all, call.name, &TokenInfo::jti); one != all->end())
-    if (auto may = check_no_wider(call.who, one->scope); !may) co_return may.error();
+  for (auto const& one : *all)
+    if (one.jti == call.name || (one.name == call.name && !one.revoked))
+      if (auto may = check_no_wider(call.who, one.scope); !may) co_return may.error();
   auto const revoked = co_await call.bus.revoke_token(call.name);
   if (revoked) call.sessions.check_tokens_now();
   co_return done(revoked);

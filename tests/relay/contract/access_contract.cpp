@@ -118,6 +118,39 @@ TEST_CASE("RevokingATokenEndsAllItWasRenewedInto") {
   t.good(t.bus().check_token(other.token));
 }
 
+TEST_CASE("ANameStandsForOneTokenUntilThatEnds") {
+  Contract t;
+  auto const issue = [&](std::optional<milliseconds> lifetime, std::string name) {
+    return t.bus().issue_token("provider-agent", scope_of_worker(), lifetime, std::move(name));
+  };
+  auto const first = t.good(issue(minutes(10), "host-b"));
+  CHECK(first.info.name == "host-b");
+  CHECK(first.info.made_at.has_value());
+  t.good(issue(minutes(10), "host-c"));
+  t.good(issue(minutes(10), ""));
+  t.good(issue(minutes(10), ""));
+  CHECK(t.code(issue(std::nullopt, "host-b")) == "name_taken");
+  auto const renewed = t.good(t.bus().renew_token(first.token));
+  CHECK(renewed.info.name == "host-b");
+  CHECK(t.good(t.bus().check_token(renewed.token)).name == "host-b");
+  t.advance(minutes(2));  // the first of them has ended, what it was renewed into has not
+  t.restart();
+  CHECK(t.code(issue(std::nullopt, "host-b")) == "name_taken");
+  SUBCASE("revoked by its name") {
+    t.good(t.bus().revoke_token("host-b"));
+    CHECK(t.code(t.bus().check_token(renewed.token)) == "token_revoked");
+  }
+  SUBCASE("revoked by its jti") { t.good(t.bus().revoke_token(first.info.jti)); }
+  SUBCASE("expired") { t.advance(minutes(10)); }
+  auto const second = t.good(issue(std::nullopt, "host-b"));
+  CHECK(t.code(issue(minutes(1), "host-b")) == "name_taken");
+  t.restart();
+  t.good(t.bus().check_token(second.token));
+  t.good(t.bus().revoke_token("host-b"));
+  CHECK(t.code(t.bus().check_token(second.token)) == "token_revoked");
+  CHECK(t.code(t.bus().revoke_token("host-d")) == "unknown_token");
+}
+
 TEST_CASE("OnlyProvidersTokensAreRenewable") {
   Contract t;
   auto const issued = t.good(t.bus().issue_token("operator", TokenScope(), minutes(10)));
@@ -130,6 +163,10 @@ TEST_CASE("BadTokenRequestsAreRefused") {
   TokenScope scope;
   CHECK(t.problem(t.bus().issue_token("", scope, std::nullopt)) == "invalid profile");
   CHECK(t.problem(t.bus().issue_token("operator", scope, milliseconds(0))) == "invalid lifetime");
+  std::string const jti = "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed";
+  for (std::string const name : {"-x", ".", "a b", "a/b", "a\nb", "\xC3\xA4"})
+    CHECK(t.problem(t.bus().issue_token("operator", scope, std::nullopt, name)) == "invalid name");
+  CHECK(t.code(t.bus().issue_token("operator", scope, std::nullopt, jti)) == "too_large");
   scope.rights = {"fly"};
   CHECK(t.problem(t.bus().issue_token("operator", scope, std::nullopt)) == "invalid rights");
   CHECK(t.code(t.bus().revoke_token("nothing")) == "unknown_token");
