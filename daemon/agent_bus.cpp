@@ -244,7 +244,7 @@ awaitable<void> Agent::idle_watch() {
     }
     auto const due = std::max(rest_since, record_.since) + milliseconds(spec_.idle_ttl_ms);
     if (wall_now() < due) {
-      co_await status_changed_.wait(Clock::now() + (due - wall_now()));
+      co_await status_changed_.wait(Clock::now() + std::min<milliseconds>(due - wall_now(), 1h));
       continue;
     }
     auto const at_rest = co_await check_at_rest();

@@ -293,9 +293,9 @@ Result<BusLimits> limits_from(json const& value) {
   BusLimits limits;
   limits.max_body_bytes = static_cast<std::size_t>(in.integer("maxBodyBytes", 1, 1, kMost));
   limits.max_attachment_bytes = static_cast<std::size_t>(in.integer("maxAttachmentBytes", 1, 1, kMost));
-  limits.lease = milliseconds(in.integer("leaseMs", 1, 1, kMost));
+  limits.lease = milliseconds(in.integer("leaseMs", 1, 1, kLongestSpan.count()));
   limits.max_deliveries = static_cast<int>(in.integer("maxDeliveries", 1, 1, 1'000'000));
-  limits.retention = milliseconds(in.integer("retentionMs", 1, 1, kMost));
+  limits.retention = milliseconds(in.integer("retentionMs", 1, 1, kLongestSpan.count()));
   if (auto error = in.finish()) return *error;
   return limits;
 }

@@ -142,6 +142,12 @@ Result<void> check_limit(int limit) {
   return invalid("limit", "limit must be from 1 to 1000");
 }
 
+Result<void> check_span(char const* field, milliseconds span, milliseconds least, milliseconds most) {
+  if (span >= least && span <= most) return {};
+  return invalid(field, std::string(field) + " must be from " + std::to_string(least.count()) + " to " +
+                            std::to_string(most.count()) + " milliseconds (" + span_text(most) + ")");
+}
+
 Result<std::string> check_attachment(std::string const& name, std::string const& media_type, std::size_t size,
                                      BusLimits const& limits) {
   if (!name.empty())
@@ -167,7 +173,8 @@ Result<void> check_token_request(std::string const& profile, TokenScope const& s
   for (auto const& right : scope.rights)
     if (std::ranges::find(kRights, right) == kRights.end())
       return invalid("rights", "there is no right \"" + right + "\"; see docs for the list");
-  if (lifetime && *lifetime <= milliseconds(0)) return invalid("lifetime", "lifetime must be a positive time");
+  if (lifetime)
+    if (auto const good = check_span("lifetime", *lifetime); !good) return good;
   if (name.size() > kMaxTokenNameBytes) return too_large("name", name.size(), kMaxTokenNameBytes);
   auto const plain = [](unsigned char c) { return (c < 0x80 && std::isalnum(c)) || c == '.' || c == '_' || c == '-'; };
   if (!std::ranges::all_of(name, plain) || name.starts_with('-') || name.starts_with('.'))

@@ -35,6 +35,11 @@ Result<void> check_word(char const* field, std::string_view text, std::size_t mo
 Result<std::string> object_text(char const* field, json const& value, std::size_t most);
 /// From 1 to 1000.
 Result<void> check_limit(int limit);
+/// Longer than anybody waits for anything, and far from where adding it to a time would overflow.
+inline constexpr milliseconds kLongestSpan = std::chrono::hours(24 * 365 * 100);
+/// A span that somebody else names, before it is added to any time: from `least` to `most`.
+Result<void> check_span(char const* field, milliseconds span, milliseconds least = milliseconds(1),
+                        milliseconds most = kLongestSpan);
 /// The name to keep: "attachment" where none was given, never a path.
 Result<std::string> check_attachment(std::string const& name, std::string const& media_type, std::size_t size,
                                      BusLimits const& limits);

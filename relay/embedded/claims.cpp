@@ -120,8 +120,7 @@ Result<Claim> renew(Database& db, BusLimits const& limits, Moment now, MessageId
 
 Result<void> release(Database& db, BusLimits const& limits, Moment now, MessageId id, std::string const& token,
                      milliseconds delay, Tried tried, Changes& changes) {
-  if (delay < milliseconds(0) || delay > limits.retention)
-    return invalid("delay", "delay must be from 0 to the retention time of messages");
+  if (auto const good = check_span("delay", delay, milliseconds(0), limits.retention); !good) return good.error();
   Transaction transaction(db);
   auto const lease = held_lease(db, now, id, token);
   if (!lease) return lease.error();

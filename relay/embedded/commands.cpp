@@ -50,8 +50,8 @@ Result<Command> send_command(Database& db, Moment now, std::string const& type, 
   if (auto const good = check_word("target", target, kMaxNameBytes); !good) return good.error();
   auto const text = object_text("params", params, kMaxMetaBytes);
   if (!text) return text.error();
-  if (expires_after && *expires_after <= milliseconds(0))
-    return invalid("expiresAfter", "expiresAfter must be a positive time");
+  if (expires_after)
+    if (auto const good = check_span("expiresAfter", *expires_after); !good) return good.error();
   std::optional<std::int64_t> expires_at;
   if (expires_after) expires_at = to_millis(now.steady + *expires_after);
   Transaction transaction(db);

@@ -26,7 +26,7 @@ std::optional<Stored> stored_in(Query& row) {
   auto rights = row.texts(3, "token " + stored.info.jti);
   if (!agents || !rights) return std::nullopt;
   stored.info.scope = {std::move(*agents), std::move(*rights)};
-  if (auto const lifetime = row.maybe_integer(4)) stored.lifetime = milliseconds(*lifetime);
+  if (auto const lifetime = row.maybe_integer(4)) stored.lifetime = millis_in(*lifetime);
   stored.info.expires_at = row.maybe_time(5);
   stored.info.revoked = row.boolean(6);
   stored.family = row.text(7);

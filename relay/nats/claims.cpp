@@ -71,8 +71,8 @@ awaitable<Result<Claim>> renew(Core& core, MessageId id, std::string token) {
 }
 
 awaitable<Result<void>> release(Core& core, MessageId id, std::string token, milliseconds delay, Tried tried) {
-  if (delay < milliseconds(0) || delay > core.limits.retention)
-    co_return invalid("delay", "delay must be from 0 to the retention time of messages");
+  if (auto const good = check_span("delay", delay, milliseconds(0), core.limits.retention); !good)
+    co_return good.error();
   LeaseChange change = [id, delay, tried, hash = sha256_hex(token)](Entry const&, Lease& lease,
                                                                     WallTime now) -> Result<bool> {
     if (lease.state != LeaseState::held || !proves(lease, hash)) return claim_lost(id, lease);

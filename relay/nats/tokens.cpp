@@ -104,7 +104,7 @@ awaitable<Result<void>> take_name(Core& core, std::string name, std::string fami
     if (!holder) co_return holder.error();
     auto const other = text_at(*holder, "family");
     auto const until = holder->find("until");
-    bool const over = until != holder->end() && time_in(*until) <= core.time.now();
+    bool const over = until != holder->end() && until->is_number() && time_in(*until) <= core.time.now();
     if (other != family && !over) {
       auto const revoked =
           co_await core.js.last(core.stream(Store::tokens), core.subject(Store::tokens, revoked_key(other)));
@@ -203,9 +203,8 @@ awaitable<Result<void>> revoke_token(Core& core, std::string which) {
   auto const index = parse_object((*stored)->data);
   if (!index) co_return index.error();
   json revocation = {{"at", to_millis(core.time.now())}};
-  if (auto const lifetime = index->find("lifetime"); lifetime != index->end())
-    revocation["until"] =
-        to_millis(core.time.now() + milliseconds(lifetime->get<std::int64_t>()));  // none lasts longer
+  if (auto const lifetime = index->find("lifetime"); lifetime != index->end() && lifetime->is_number())
+    revocation["until"] = to_millis(core.time.now() + millis_in(*lifetime));  // none lasts longer
   co_return co_await put(core, revoked_key(index->value("family", which)), std::move(revocation), std::nullopt);
 }
 
@@ -218,8 +217,9 @@ std::optional<WallTime> end_of(Stored const& stored, std::string_view key) {
     return token ? token->info.expires_at : std::nullopt;
   }
   auto const revocation = parse_object(stored.data);
-  if (!revocation || !revocation->contains("until")) return std::nullopt;
-  return from_millis(revocation->value("until", std::int64_t{0}));
+  if (!revocation) return std::nullopt;
+  auto const until = revocation->find("until");
+  return until != revocation->end() && until->is_number() ? std::optional(time_in(*until)) : std::nullopt;
 }
 
 }  // namespace

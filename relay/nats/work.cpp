@@ -112,8 +112,8 @@ awaitable<Result<Command>> send_command(Core& core, std::string type, std::strin
   if (auto const good = check_word("type", type, kMaxKindBytes); !good) co_return good.error();
   if (auto const good = check_word("target", target, kMaxNameBytes); !good) co_return good.error();
   if (auto const good = object_text("params", params, kMaxMetaBytes); !good) co_return good.error();
-  if (expires_after && *expires_after <= milliseconds(0))
-    co_return invalid("expiresAfter", "expiresAfter must be a positive time");
+  if (expires_after)
+    if (auto const good = check_span("expiresAfter", *expires_after); !good) co_return good.error();
   Command command;
   command.type = std::move(type);
   command.target = std::move(target);

@@ -58,8 +58,10 @@ TEST_CASE("DurationsAreReadStrictly") {
   CHECK(*parse_duration("30") == milliseconds(30'000));
   CHECK(*parse_duration("5m") == std::chrono::minutes(5));
   CHECK(*parse_duration("2h") == std::chrono::hours(2));
+  CHECK(*parse_duration("1000000000000ms") == milliseconds(1'000'000'000'000));
   CHECK(*parse_duration("1d") == std::chrono::hours(24));
-  for (auto const* wrong : {"", "m", "-5s", "5 m", "5mm", "1.5h", "99999999999999999999", "999999999999d"})
+  for (auto const* wrong : {"", "m", "-5s", "5 m", "5mm", "1.5h", "99999999999999999999", "999999999999d",
+                            "9223372036854775807", "9223372036854775807ms", "106751991168d", "1000000000001ms"})
     CHECK_MESSAGE(!parse_duration(wrong).has_value(), wrong);
 }
 

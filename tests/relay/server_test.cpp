@@ -81,6 +81,30 @@ TEST_CASE("ATokenSpeaksForItsAgentsOnly") {
   CHECK(ask("POST", "/api/tokens", {{"profile", "p"}, {"rights", {"send"}}, {"agentIds", {"a"}}}).empty());
 }
 
+TEST_CASE("NoSpanOverTheWireIsLongEnoughToOverflow") {
+  Relay relay;
+  auto const admin = relay.issue({"*"}).token;
+  for (std::string const span : {"0", "-1", "3153600000001", "9223372036854775806", "9223372036854775807",
+                                 "9223372036854775808", "18446744073709551615", "18446744073709551616",
+                                 "-9223372036854775807", "-9223372036854775808", "1e18", "1e300", "1.5", "\"1\""}) {
+    CAPTURE(span);
+    CHECK(relay.ask("POST", "/api/tokens", admin, R"({"profile":"p","rights":["*"],"lifetimeMs":)" + span + "}") ==
+          "invalid_argument");
+    CHECK(relay.ask("POST", "/api/commands", admin, R"({"type":"x","target":"a","expiresAfterMs":)" + span + "}") ==
+          "invalid_argument");
+    if (span == "0") continue;
+    CHECK(relay.ask("POST", "/api/messages/1/release", admin, R"({"token":"t","delayMs":)" + span + "}") ==
+          "invalid_argument");
+  }
+  CHECK(
+      relay.ask("POST", "/api/tokens", admin, R"({"profile":"p","rights":["*"],"lifetimeMs":3153600000000})").empty());
+  CHECK(
+      relay.ask("POST", "/api/commands", admin, R"({"type":"x","target":"a","expiresAfterMs":3153600000000})").empty());
+  std::string tokens;
+  CHECK(relay.ask("GET", "/api/tokens", admin, "", &tokens).empty());
+  CHECK(json::parse(tokens)["tokens"].size() == 2);
+}
+
 TEST_CASE("RevokedAndExpiredTokensAreRefusedAtOnceEverywhere") {
   Relay relay;
   auto const admin = relay.issue({"*"}).token;

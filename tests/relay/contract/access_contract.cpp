@@ -82,6 +82,17 @@ TEST_CASE("RenewalWhoseAnswerWasLostCanBeRepeated") {
   t.good(t.bus().check_token(again.token));
 }
 
+TEST_CASE("ATokenMayLastForLongerThanAnybodyLives") {
+  Contract t;
+  auto const old = t.good(t.bus().issue_token("provider-agent", scope_of_worker(), kLongestSpan));
+  t.restart();
+  CHECK(t.good(t.bus().check_token(old.token)).expires_at > wall_now() + kLongestSpan / 2);
+  auto const renewed = t.good(t.bus().renew_token(old.token));
+  CHECK(t.good(t.bus().check_token(renewed.token)).expires_at > wall_now() + kLongestSpan / 2);
+  t.good(t.bus().revoke_token(renewed.info.jti));
+  CHECK(t.code(t.bus().check_token(renewed.token)) == "token_revoked");
+}
+
 TEST_CASE("OverlapDoesNotLengthenAToken") {
   Contract t;
   auto const old = t.good(t.bus().issue_token("provider-agent", scope_of_worker(), seconds(30)));
@@ -162,7 +173,8 @@ TEST_CASE("BadTokenRequestsAreRefused") {
   Contract t;
   TokenScope scope;
   CHECK(t.problem(t.bus().issue_token("", scope, std::nullopt)) == "invalid profile");
-  CHECK(t.problem(t.bus().issue_token("operator", scope, milliseconds(0))) == "invalid lifetime");
+  for (auto const span : impossible_spans())
+    CHECK(t.problem(t.bus().issue_token("operator", scope, span)) == "invalid lifetime");
   std::string const jti = "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed";
   for (std::string const name : {"-x", ".", "a b", "a/b", "a\nb", "\xC3\xA4"})
     CHECK(t.problem(t.bus().issue_token("operator", scope, std::nullopt, name)) == "invalid name");

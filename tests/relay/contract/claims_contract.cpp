@@ -149,7 +149,8 @@ TEST_CASE("ReleasedMessageIsClaimableAtOnceOrAfterItsDelay") {
   t.advance(minutes(1));
   CHECK(t.unread(team) == std::vector{id});
   CHECK(t.good(t.bus().claim(id, "a")).delivery_count == 3);
-  CHECK(t.problem(t.bus().release(id, claim.token, milliseconds(-1))) == "invalid delay");
+  for (auto const span : impossible_spans())
+    if (span != milliseconds(0)) CHECK(t.problem(t.bus().release(id, claim.token, span)) == "invalid delay");
 }
 
 TEST_CASE("LastDeliveryEndsAmongTheDeadLettersAndCanBeRequeued") {

@@ -26,6 +26,11 @@ NewMessage work_for(std::string to, std::string body) {
   return message;
 }
 
+std::vector<milliseconds> impossible_spans() {
+  return {milliseconds::min(), milliseconds(-1),      milliseconds(0), kLongestSpan + milliseconds(1),
+          milliseconds::max(), milliseconds::max() - milliseconds(1)};
+}
+
 std::vector<MessageId> ids_of(std::vector<Message> const& messages) {
   std::vector<MessageId> ids;
   for (auto const& message : messages) ids.push_back(message.id);

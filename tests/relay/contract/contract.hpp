@@ -3,6 +3,7 @@
 #pragma once
 #include "base/json.hpp"
 #include "relay/contract/bus_factory.hpp"
+#include "relay/message_rules.hpp"
 
 #include <doctest/doctest.h>
 
@@ -19,6 +20,8 @@ Identity agent(std::string id, std::string label = {}, std::vector<std::string> 
 NewMessage message_to(std::string to, std::string body = "hello", std::string from = "alice");
 NewMessage work_for(std::string to, std::string body = "work");
 std::vector<MessageId> ids_of(std::vector<Message> const& messages);
+/// That no bus waits for, up to where adding one to a time would overflow.
+std::vector<milliseconds> impossible_spans();
 
 class Contract {
  public:

@@ -168,6 +168,10 @@ TEST_CASE("BadCommandsAreRefused") {
   CHECK(t.problem(t.bus().send_command("", "worker", json::object(), std::nullopt)) == "invalid type");
   CHECK(t.problem(t.bus().send_command("agent.kill", "", json::object(), std::nullopt)) == "invalid target");
   CHECK(t.problem(t.bus().send_command("agent.kill", "worker", json::array(), std::nullopt)) == "invalid params");
-  CHECK(t.problem(t.bus().send_command("agent.kill", "worker", json::object(), milliseconds(0))) ==
-        "invalid expiresAfter");
+  for (auto const span : impossible_spans())
+    CHECK(t.problem(t.bus().send_command("agent.kill", "worker", json::object(), span)) == "invalid expiresAfter");
+  auto const patient = t.good(t.bus().send_command("agent.kill", "worker", json::object(), kLongestSpan));
+  t.restart();
+  CHECK(t.good(t.bus().command(patient.id)).status == CommandStatus::pending);
+  CHECK(t.good(t.bus().command(patient.id)).expires_at > wall_now() + kLongestSpan / 2);
 }
