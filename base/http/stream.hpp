@@ -4,6 +4,10 @@
 #include "base/async.hpp"
 #include "base/http/tls.hpp"
 
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -11,6 +15,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/role.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +40,9 @@ class Stream {
     state_->socket.shutdown(what, ignored);
   }
 
+  /// Told of the bytes of each read before whoever asked for them is.
+  void watch_reads(std::function<void(std::size_t)> watcher) { state_->watcher = std::move(watcher); }
+
   /// Nothing to do on a plain stream.
   awaitable<error_code> handshake_as_server() {
     if (!state_->ssl) co_return error_code();
@@ -56,10 +64,10 @@ class Stream {
   template <class Buffers, class Token>
   auto async_read_some(Buffers const& buffers, Token&& token) {
     auto start = [state = state_.get()](auto handler, Buffers const& into) {
-      if (state->ssl)
-        state->ssl->async_read_some(into, std::move(handler));
+      if (state->watcher)
+        state->read(into, watched(state, std::move(handler)));
       else
-        state->socket.async_read_some(into, std::move(handler));
+        state->read(into, std::move(handler));
     };
     return net::async_initiate<Token, void(error_code, std::size_t)>(std::move(start), token, buffers);
   }
@@ -79,10 +87,29 @@ class Stream {
     State(Socket connected, Tls context) : socket(std::move(connected)), tls(std::move(context)) {
       if (tls) ssl.emplace(socket, *tls);
     }
+    template <class Buffers, class Handler>
+    void read(Buffers const& into, Handler&& handler) {
+      if (ssl)
+        ssl->async_read_some(into, std::forward<Handler>(handler));
+      else
+        socket.async_read_some(into, std::forward<Handler>(handler));
+    }
     Socket socket;
     Tls tls;
     std::optional<net::ssl::stream<Socket&>> ssl{};
+    std::function<void(std::size_t)> watcher{};
   };
+  /// Run where the handler is to run, and cancelled as it is.
+  template <class Handler>
+  static auto watched(State* state, Handler handler) {
+    auto const slot = net::get_associated_cancellation_slot(handler);
+    auto const executor = net::get_associated_executor(handler, state->socket.get_executor());
+    auto tell = [state, handler = std::move(handler)](error_code ec, std::size_t bytes) mutable {
+      state->watcher(bytes);
+      std::move(handler)(ec, bytes);
+    };
+    return net::bind_cancellation_slot(slot, net::bind_executor(executor, std::move(tell)));
+  }
   std::shared_ptr<State> state_;
 };
 

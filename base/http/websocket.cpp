@@ -19,6 +19,9 @@ namespace websocket = beast::websocket;
 
 /// A buffer that one large frame has blown up is given back.
 constexpr std::size_t kKeptBuffer = 1U << 20;
+/// What comes in for one message besides its text: masks and lengths of its frames, and frames that hold nothing, for
+/// which read() does not return.
+constexpr std::size_t kBytesAByte = 8, kBytesAMessage = 16U << 10;
 constexpr double kPingsAtOnce = 50, kPingsPerSecond = 2;
 
 /// Outlives the WebSocket for as long as a write is under way: the first frame queued starts it, and each one that has
@@ -33,12 +36,19 @@ class Core : public std::enable_shared_from_this<Core> {
     ws.set_option(none);
     ws.read_message_max(limits.frame_bytes);
     ws.control_callback([this](websocket::frame_type, boost::beast::string_view) {
+      received_ = 0;
       if (is_flood()) cut("it sent too many pings");
+    });
+    ws.next_layer().watch_reads([this](std::size_t bytes) {
+      // Of what was read before, the text is in the buffer by now.
+      if (received_ > kBytesAMessage + kBytesAByte * buffer_.size()) cut("it sent too many frames that hold nothing");
+      received_ += bytes;
     });
   }
 
   awaitable<Result<std::string>> read() {
     auto const self = shared_from_this();
+    received_ = 0;
     auto const [ec, size] = co_await ws.async_read(buffer_, nothrow);
     if (ec) co_return failure(ec);
     if (!ws.got_text()) co_return end("not_text", "it sent a binary frame");
@@ -131,6 +141,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::deque<std::string> queue_;  ///< the front is being written
   std::size_t unsent_ = 0;
   beast::flat_buffer buffer_;
+  std::size_t received_ = 0;  ///< bytes since the last message or ping
   Clock::time_point counted_ = Clock::now();
   double allowance_ = kPingsAtOnce;
   Notifier drained_;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -94,6 +95,7 @@ Reply RawClient::head() {
 }
 Reply RawClient::reply(bool head_only) {
   Reply reply = head();
+  while (reply.status == 100) reply = head();
   if (head_only) return reply;
   if (reply.headers.contains("content-length")) reply.body = exactly(std::stoul(reply.headers["content-length"]));
   return reply;
@@ -109,6 +111,10 @@ std::optional<std::string> RawClient::chunk() {
   std::string text = exactly(size);
   if (exactly(2) != "\r\n") fail("a chunk does not end");
   return text;
+}
+bool RawClient::has_answer() const {
+  pollfd one{fd_, POLLIN, 0};
+  return !buffer_.empty() || ::poll(&one, 1, 0) > 0;
 }
 bool RawClient::at_end() { return buffer_.empty() && !read_more(); }
 

@@ -35,8 +35,11 @@ class RawClient {
   Reply reply(bool head_only = false);
   /// Only the status line and headers.
   Reply head();
+  std::string exactly(std::size_t size);
   /// What one chunk of a chunked answer holds; nothing at the last chunk or the end of the connection.
   std::optional<std::string> chunk();
+  /// Whether something has come that nobody has read yet, or the connection has ended.
+  bool has_answer() const;
   /// True when the server closes without sending more (waits for it).
   bool at_end();
 
@@ -46,7 +49,6 @@ class RawClient {
  private:
   bool read_more();
   std::string line();
-  std::string exactly(std::size_t size);
   int fd_;
   std::string buffer_;
 };

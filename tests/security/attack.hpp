@@ -1,6 +1,9 @@
 // An installation that one of its own agents attacks. Each try is counted, and the sums are printed.
 #pragma once
+#include "control/raw_client.hpp"
 #include "system/installation.hpp"
+
+#include <sstream>
 
 namespace ar::test {
 
@@ -80,6 +83,49 @@ class Attack {
     json message = {{"from", "alice"}, {"to", name}, {"body", "x"}};
     message.update(more);
     return message.dump();
+  }
+
+  /// As a path's part.
+  static std::string encoded(std::string const& text) {
+    constexpr char digits[] = "0123456789ABCDEF";
+    std::string out;
+    for (unsigned char const c : text) out += {'%', digits[c >> 4], digits[c & 15]};
+    return out;
+  }
+  /// Hers, at a relay's door.
+  void open_websocket(RawClient& client) const {
+    client.send(
+        "GET /bus HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Authorization: Bearer " +
+        token_ + "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    REQUIRE(client.head().status == 101);
+  }
+  /// A text frame of a client, masked with nothing.
+  static std::string frame(std::string const& text) {
+    std::string head(1, '\x81');
+    auto const size = text.size();
+    int const bytes = size < 126 ? 0 : size < 65'536 ? 2 : 8;
+    head += static_cast<char>(0x80 | (bytes == 0 ? size : bytes == 2 ? 126 : 127));
+    for (int i = bytes - 1; i >= 0; --i) head += static_cast<char>(size >> (8 * i));
+    return head + std::string(4, '\0') + text;
+  }
+  /// What a server sends in one; the connection's end throws.
+  static std::string heard(RawClient& client) {
+    auto const head = client.exactly(2);
+    std::size_t size = static_cast<unsigned char>(head[1]) & 0x7F;
+    if (size >= 126) {
+      auto const bytes = client.exactly(size == 126 ? 2 : 8);
+      size = 0;
+      for (unsigned char const c : bytes) size = size << 8 | c;
+    }
+    return client.exactly(size);
+  }
+  /// Bytes of memory that the daemon has.
+  std::size_t memory() const {
+    std::istringstream statm(file_text("/proc/" + std::to_string(*pid_) + "/statm"));
+    std::size_t all = 0, resident = 0;
+    statm >> all >> resident;
+    return resident * static_cast<std::size_t>(::getpagesize());
   }
 
   Installation home;

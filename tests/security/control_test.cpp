@@ -3,6 +3,7 @@
 #include "control/raw_client.hpp"
 #include "security/attack.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <sys/resource.h>
@@ -339,16 +340,33 @@ TEST_CASE("AccessByTokenRightHostAndOrigin") {
 
 TEST_CASE("LowKinds") {
   Attack t("low kinds");
-  RawClient pings(t.home.state() / "run" / "relay.sock");
-  pings.send(
-      "GET /bus HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
-  REQUIRE(pings.head().status == 101);
+  auto const relay = t.home.state() / "run" / "relay.sock";
+  RawClient pings(relay);
+  t.open_websocket(pings);
   std::string const ping("\x89\x80\0\0\0\0", 6);
   std::string many;
   for (int i = 0; i < 200; ++i) many += ping;
   pings.send(many);
   t.counts(Installation::eventually([&] { return !pings.send(ping); }), "pings without an end");
+
+  std::string const begun("\x01\x81\0\0\0\0{", 7), nothing("\0\x80\0\0\0\0", 6);
+  std::string nothings;
+  for (int i = 0; i < 2000; ++i) nothings += nothing;
+  for (auto const& first : {begun, std::string("\x01\x80\0\0\0\0", 6), begun + nothings + ping}) {
+    RawClient empty(relay);
+    t.open_websocket(empty);
+    empty.send(first);
+    t.counts(Installation::eventually([&] { return !empty.send(nothings); }), "fragments of nothing without an end");
+  }
+  RawClient slow(relay);  // what says something in small pieces is heard
+  t.open_websocket(slow);
+  std::string frames;
+  for (char const c : std::string(R"({"type":"ping"})")) {
+    frames += std::string(frames.empty() ? "\x01\x81" : "\0\x81", 2) + std::string("\0\0\0\0", 4) + c;
+    for (int i = 0; i < 10; ++i) frames += nothing;
+  }
+  slow.send(frames + std::string("\x80\x80\0\0\0\0", 6));
+  CHECK(slow.exactly(2).starts_with('\x81'));
 
   auto const count = [&] {
     auto const log = text_of(t.home.state() / "daemon.log");
