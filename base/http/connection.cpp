@@ -15,7 +15,12 @@
 #include <cerrno>
 #include <charconv>
 #include <limits>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <string_view>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace ar::http {
@@ -25,6 +30,7 @@ namespace beast = boost::beast;
 using Parser = beast::http::request_parser<beast::http::string_body>;
 using ParseError = beast::http::error;
 
+constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t read_bytes = 16U << 10;
 constexpr std::size_t body_read_bytes = 256U << 10;
 /// What may stand unparsed: a header, or a chunk's head and trailer.
@@ -33,7 +39,7 @@ constexpr std::size_t most_unparsed = 64U << 10;
 /// our answer together with the connection.
 constexpr std::size_t most_dropped = 64U << 20;
 constexpr auto drop_time = std::chrono::seconds(2);
-/// Of a client that has sent its next request already, and waits for the answer to the present one.
+/// Of a client that has said all it has to say, or has sent its next request already, and waits for its answer.
 constexpr auto look_for_end = std::chrono::milliseconds(500);
 
 Error bad_request(std::string message) {
@@ -111,13 +117,8 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       // Under TLS nothing may be taken away from it.
       bool const drop = streaming_ && !stream_.secure();
       auto const got = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), drop ? 0 : MSG_PEEK);
-      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return;
-      if (got > 0 && !drop) {
-        // What may not be read hides the end behind it from a wait for reading.
-        pollfd end{socket_.native_handle(), POLLRDHUP, 0};
-        while (!finished_ && ::poll(&end, 1, 0) == 0) (void)co_await finishing_.wait(Clock::now() + look_for_end);
-        co_return;
-      }
+      if (got < 0 && errno != EAGAIN && errno != EINTR) co_return;
+      if (got == 0 || (got > 0 && !drop)) co_return co_await hung_up();
     }
   }
 
@@ -125,6 +126,34 @@ class HttpConnection final : public Connection, public Client, public std::enabl
 
  private:
   enum class Fill { bytes, ended, expired };
+
+  /// The end of both directions: a client that only sends no more still takes its answer, and neither that nor what may
+  /// not be read yet can be told from a hang-up by reading.
+  awaitable<void> hung_up() {
+    pollfd end{socket_.native_handle(), POLLRDHUP, 0};  // POLLHUP and POLLERR are always told
+    while (!finished_) {
+      if (::poll(&end, 1, 0) > 0) {
+        if ((end.revents & (POLLHUP | POLLERR)) != 0) co_return;
+        end.events = 0;
+        if (!entrance_.over_unix) probe_client();
+      }
+      (void)co_await finishing_.wait(Clock::now() + look_for_end);
+    }
+  }
+  /// TCP does not tell a client that sends no more from one that is gone. The latter's kernel refuses what it is sent:
+  /// an interim answer, which others ignore. Without one, or if the client goes later, its kernel knows of the
+  /// connection for a minute, and then no longer answers for it.
+  void probe_client() {
+    int const on = 1, seconds = 1, times = 3, fd = socket_.native_handle();
+    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof times);
+    int unsent = 0;
+    bool const empty = ::ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent == 0;  // so that it is sent as a whole
+    if (streaming_ || stream_.secure() || old_client_ || !empty) return;
+    (void)!::send(fd, kGoOn.data(), kGoOn.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
 
   /// TLS, where it is spoken.
   awaitable<bool> greet() {
@@ -163,6 +192,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       co_return co_await refuse(refusal);
     }
 
+    old_client_ = parser.get().version() == 10;
     Request request = to_request(parser, entrance_);
     if (auto const coding = request.header("transfer-encoding");
         coding && (lower_case(*coding) != "chunked" || request.count("transfer-encoding") > 1)) {
@@ -200,7 +230,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       parser.body_limit(admitted.body_limit);
       parser.eager(true);
       if (request.header("expect") == "100-continue" && buffer_.size() == 0) {
-        auto const go_on = net::buffer("HTTP/1.1 100 Continue\r\n\r\n", 25);
+        auto const go_on = net::buffer(kGoOn);
         auto const [ec, n] = co_await net::async_write(stream_, go_on, nothrow);
         if (ec) co_return false;
       }
@@ -229,7 +259,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       co_return false;
     }
     if (response.stream) {
-      co_await stream(response, parser.get().version() == 10);
+      co_await stream(response);
       co_return false;
     }
     if (auto const held = seat_.hold(response.body.size()); !held) response = problem(held.error());
@@ -306,8 +336,8 @@ class HttpConnection final : public Connection, public Client, public std::enabl
     co_return false;
   }
 
-  awaitable<void> stream(Response const& response, bool old_client) {
-    if (old_client) {
+  awaitable<void> stream(Response const& response) {
+    if (old_client_) {
       Response const refusal = problem(bad_request("a stream of events needs HTTP/1.1"), 505);
       co_await answer(refusal, false);
       co_return;
@@ -378,6 +408,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
   Socket& socket_;             ///< the stream's
   beast::flat_buffer buffer_;  ///< read and not yet parsed
   bool first_ = true;
+  bool old_client_ = false;    ///< of HTTP/1.0
   bool streaming_ = false;
   bool finished_ = false;
   Timer timer_;

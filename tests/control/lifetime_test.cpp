@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace ar;
@@ -156,14 +157,63 @@ TEST_CASE("StoppingEndsIdleConnectionsWaitsAndStreamsAtOnce") {
 
 TEST_CASE("AClientThatHangsUpEndsItsWaitOnly") {
   TestServer server;
-  {
-    RawClient client(server.socket());
-    client.send(request_text("POST", "/v1/messages?wait=done", {}, R"({"to":"a","body":"x","never":true})"));
+  for (bool const over_unix : {true, false}) {
+    auto client = over_unix ? std::make_unique<RawClient>(server.socket()) : std::make_unique<RawClient>(server.port());
+    client->send(request_text("POST", "/v1/messages?wait=done", as_operator, R"({"to":"a","body":"x","never":true})"));
     REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+    client.reset();
+    CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+    CHECK(server.connections_become(0));
   }
-  CHECK(server.eventually([&] { return server.backend().waits_cancelled == 1; }));
-  CHECK(server.connections_become(0));
+  CHECK(server.backend().waits_cancelled == 2);
   CHECK(server.backend().called("send operator a key= reply=0 bytes=1"));
+}
+
+TEST_CASE("AClientThatOnlySendsNoMoreGetsItsAnswer") {
+  TestServer server;
+  for (bool const over_unix : {true, false})
+    for (bool const ahead : {false, true}) {
+      auto client =
+          over_unix ? std::make_unique<RawClient>(server.socket()) : std::make_unique<RawClient>(server.port());
+      client->send(request_text("GET", "/v1/messages/8?wait=done", as_operator));
+      if (ahead) client->send(request_text("GET", "/healthz", as_operator));
+      client->end_sending();
+      REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+      // Longer than it takes to notice one that has hung up.
+      if (!ahead) std::this_thread::sleep_for(over_unix ? 1s : 5s);
+      CHECK(server.on_io([&] { return server.backend().waiting; }) == 1);
+      server.on_io([&] { server.backend().release_waits(); });
+      CHECK(client->reply().status == 200);
+      if (ahead) CHECK(client->reply().body == R"({"status":"ok"})");
+      CHECK(client->at_end());
+    }
+  CHECK(server.on_io([&] { return server.backend().waits_cancelled; }) == 0);
+}
+
+TEST_CASE("AStreamGoesOnToAClientThatOnlySendsNoMore") {
+  TestServer server;
+  RawClient client(server.socket());
+  client.send(request_text("GET", "/v1/events?cursor=0", {"Accept: text/event-stream"}));
+  client.end_sending();
+  CHECK(client.head().status == 200);
+  EventReader events(client);
+  for (int i = 0; i < 3; ++i) {
+    server.append(1);
+    CHECK(events.event().has_value());
+  }
+}
+
+TEST_CASE("AClientThatSendsNoMoreAndThenHangsUpIsNoticed") {
+  TestServer server;
+  for (bool const over_unix : {true, false}) {
+    auto client = over_unix ? std::make_unique<RawClient>(server.socket()) : std::make_unique<RawClient>(server.port());
+    client->send(request_text("GET", "/v1/messages/8?wait=accepted&timeoutMs=3600000", as_operator));
+    client->end_sending();
+    REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+    client.reset();
+    CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+  }
+  CHECK(server.backend().waits_cancelled == 2);
 }
 
 TEST_CASE("AWaitGoesOnWhenTheNextRequestIsAlreadySent") {
