@@ -70,7 +70,12 @@ class HttpConnection final : public Connection, public Client, public std::enabl
         socket_(stream_.socket()),
         timer_(stream_.get_executor()),
         finishing_(stream_.get_executor()),
-        seat_(seats, std::move(address), [this] { finish(); }) {}
+        seat_(
+            seats, std::move(address), [this] { finish(); },
+            [this] {
+              finish();
+              stream_.shut_down();
+            }) {}
 
   awaitable<void> serve() override {
     auto const self = shared_from_this();
@@ -242,9 +247,10 @@ class HttpConnection final : public Connection, public Client, public std::enabl
           if (filled == Fill::expired) co_return co_await refuse_late();
         }
         if (auto refusal = parse(parser, need_more, admitted.body_limit)) co_return co_await refuse(*refusal);
-        if (auto const held = seat_.hold(parser.get().body().size()); !held) {
+        auto const whole = parser.content_length().value_or(admitted.body_limit);
+        if (auto const held = seat_.hold(parser.get().body().size(), whole); !held) {
           parser.get().body() = {};  // given back at once, not when the rest has been read away
-          (void)seat_.hold(0);
+          (void)seat_.hold(0, 0);
           Response const refusal = problem(held.error());
           co_return co_await refuse(refusal);
         }
@@ -262,7 +268,8 @@ class HttpConnection final : public Connection, public Client, public std::enabl
       co_await stream(response);
       co_return false;
     }
-    if (auto const held = seat_.hold(response.body.size()); !held) response = problem(held.error());
+    auto const bytes = response.body.size();
+    if (auto const held = seat_.hold(bytes, bytes); !held) response = problem(held.error());
     co_return co_await answer(response, keep, head_only);
   }
 

@@ -238,6 +238,85 @@ TEST_CASE("NoAgentFillsADoor") {
   try_door(server.port());
 }
 
+TEST_CASE("AgentsThatActTogetherKeepNobodyFromADoor") {
+  control::Limits limits;
+  limits.connections = 8;  // of which 2 are the operator's
+  limits.agent_requests = 3;
+  limits.waiting = 4;
+  limits.agent_waits = 2;
+  TestServer server(limits);
+  auto const as = [](char agent) {
+    return std::vector<std::string>{std::string("Authorization: Bearer token-of-") + agent};
+  };
+  std::vector<std::unique_ptr<RawClient>> clients;
+  int waiting = 0;
+  auto const wait_as = [&](char agent) -> RawClient& {
+    clients.push_back(std::make_unique<RawClient>(server.agents_socket()));
+    clients.back()->send(request_text("GET", "/v1/messages/8?wait=accepted", as(agent)));
+    return *clients.back();
+  };
+  for (char const agent : {'a', 'b'})
+    for (int i = 0; i < 3; ++i) {
+      wait_as(agent);
+      CHECK(server.eventually([&] { return server.backend().waiting == waiting + 1; }));
+      ++waiting;
+    }
+  // Each that has none gets one, of those who have most.
+  for (char const agent : {'c', 'd', 'e'}) {
+    wait_as(agent);
+    CHECK(server.eventually([&] { return server.backend().waits_cancelled == agent - 'c' + 1; }));
+    CHECK(server.eventually([&] { return server.backend().waiting == 6; }));
+  }
+  CHECK(clients[2]->at_end());  // the newest of a's, when both had as many
+  CHECK(wait_as('c').reply().status == 503);  // it has one already
+  RawClient person(server.agents_socket());
+  CHECK(person.request("GET", "/v1/info", as_operator).status == 200);
+  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(clients[0]->reply().status == 200);
+  CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+
+  std::vector<std::unique_ptr<RawClient>> hooks;
+  auto const ask = [&](char agent) {
+    hooks.push_back(std::make_unique<RawClient>(server.agents_socket()));
+    hooks.back()->send(request_text("POST", "/v1/hooks/PermissionRequest", as(agent), "{}"));
+  };
+  int expected = 0;
+  for (char const agent : {'a', 'a', 'b', 'b'}) {
+    ask(agent);
+    ++expected;
+    CHECK(server.eventually([&] { return server.backend().waiting == expected; }));
+  }
+  ask('c');
+  CHECK(hooks[1]->at_end());
+  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(hooks.back()->reply().status == 200);
+}
+
+TEST_CASE("AFullDoorHasRoomForASmallBody") {
+  control::Limits limits;
+  limits.held_bytes = 4U << 20;  // 3 MiB of agents
+  TestServer server(limits);
+  auto const ask = [&](char agent, std::size_t bytes) {
+    auto client = std::make_unique<RawClient>(server.agents_socket());
+    client->send(request_text("POST", "/v1/hooks/PermissionRequest",
+                              {std::string("Authorization: Bearer token-of-") + agent},
+                              "{\"input\":\"" + std::string(bytes, 'x') + "\"}"));
+    return client;
+  };
+  auto const first = ask('a', 1'550'000);
+  CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+  auto const second = ask('b', 1'560'000);
+  CHECK(server.eventually([&] { return server.backend().waiting == 2; }));
+  CHECK(ask('c', 500'000)->reply().status == 503);  // large ones wait
+  auto const third = ask('c', 60'000);
+  CHECK(second->at_end());
+  CHECK(server.eventually([&] { return server.backend().waits_cancelled == 1; }));
+  CHECK(server.eventually([&] { return server.backend().waiting == 2; }));
+  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(first->reply().status == 200);
+  CHECK(third->reply().status == 200);
+}
+
 TEST_CASE("HooksThatWaitForAPersonTakeNobodysPlace") {
   control::Limits limits;
   limits.connections = 8;

@@ -292,6 +292,53 @@ TEST_CASE("M7NoAgentFillsADoor") {
   attack(static_cast<std::uint16_t>(std::atoi(value_of(environment, "AGENT_RELAY_RUNNER_PORT").c_str())), "TCP");
 }
 
+TEST_CASE("M7AgentsThatActTogetherKeepNobodyFromADoor") {
+  Attack t("M7, six together");
+  auto const as = [&](std::string const& agent) {
+    auto const token =
+        json::parse(text_of(t.home.state() / "agents" / agent / "token.json"))["token"].get<std::string>();
+    return Words{"Authorization: Bearer " + token};
+  };
+  Words together{"alice"};
+  for (int i = 1; i < 6; ++i) {
+    together.push_back("eve" + std::to_string(i));
+    t.home.spawn(together.back(), {"--options", json{{"command", {"/bin/cat"}}}.dump()});
+  }
+  auto const id = t.allowed("control", "POST", "/v1/messages", t.to("tag:nobody", json::object())).body["id"];
+  auto const wait = "/v1/messages/" + id.dump() + "?wait=done&timeoutMs=600000";
+  rlimit files{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &files) == 0);
+  files.rlim_cur = std::min<rlim_t>(files.rlim_max, 4096);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &files) == 0);
+  for (std::string const door : {"agents/agents", "control"}) {
+    auto const socket = t.home.state() / "run" / (door + ".sock");
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int round = 0; round < 2; ++round) {
+      for (auto const& agent : together)
+        for (int i = 0; i < 40; ++i) {
+          clients.push_back(std::make_unique<RawClient>(socket));
+          clients.back()->send(ar::test::request_text("GET", wait, as(agent)));
+        }
+      // By the answers to those that are too many, the others are known to have their places.
+      auto const refused = [&] {
+        return std::ranges::count_if(clients, [](auto const& one) { return one->has_answer(); });
+      };
+      CHECK(Installation::eventually([&] { return std::ssize(clients) - refused() <= 192; }));
+      for (int i = 0; i < 3; ++i) {
+        RawClient bob(socket), hook(socket), sender(socket);
+        auto const inbox = bob.request("GET", "/v1/agents/bob/inbox", as("bob"));
+        t.counts(inbox.status == 200, door + ", another agent: " + inbox.body);
+        auto const told = hook.request("POST", "/v1/hooks/Stop", as("bob"), "{}");
+        t.counts(told.status != 503, door + ", another agent's hook: " + told.body);
+        auto const sent = sender.request("POST", "/v1/messages", as("bob"), R"({"to":"operator","body":"x"})");
+        t.counts(sent.status == 201 || sent.status == 200, door + ", another agent's message: " + sent.body);
+        auto const ran = t.home.run({"ps"});
+        t.counts(ran.status == 0, door + ", ps: " + ran.err);
+      }
+    }
+  }
+}
+
 TEST_CASE("AccessByTokenRightHostAndOrigin") {
   Attack t("access");
   auto const port = value_of(environment_of(t, "alice"), "AGENT_RELAY_RUNNER_PORT");
