@@ -21,8 +21,11 @@ std::filesystem::path instance_file(std::filesystem::path const& state_dir);
 std::string to_text(Instance const& instance);
 /// What the last one that held the lock has written, whether it lives or not.
 std::optional<Instance> recorded_instance(std::filesystem::path const& state_dir);
-/// The one that holds it now. (Looks at what that process has open: to try the lock would be in the way of who wants
-/// it.)
+/// The one that holds it now: a process of our own user, for which the kernel says so. (To try the lock would be in the
+/// way of who wants it.)
 std::optional<Instance> living_instance(std::filesystem::path const& state_dir);
+/// What that record is worth nothing for: its process has the file open, and is not proved to hold the lock. Empty:
+/// nothing is wrong with it.
+std::string instance_problem(std::filesystem::path const& state_dir);
 
 }  // namespace ar

@@ -59,6 +59,8 @@ Result<int> down_unreachable(Context& context, bool agents) {
   auto const paths = context.paths();
   if (!paths) return paths.error();
   auto const holder = living_instance(paths->state_dir);
+  if (auto const wrong = holder ? std::string() : instance_problem(paths->state_dir); !wrong.empty())
+    return conflict("not_the_daemon", wrong + "; it is left alone");
   if (!holder || (!holder->socket.empty() && holder->socket != paths->control_socket())) {
     if (context.json_output())
       context.print_json(json{{"stopped", false}});

@@ -3,6 +3,7 @@
 #include "system/installation.hpp"
 
 #include <algorithm>
+#include <sys/file.h>
 
 using ar::json;
 using ar::test::Installation;
@@ -214,6 +215,52 @@ TEST_CASE("AStoppedDaemonIsNamedWithTheRemedy") {
   }
   ::kill(pid, SIGCONT);
   home.good({"ps"});
+}
+
+TEST_CASE("DownSignalsNobodyWhoIsNotProvedToHoldTheLock") {
+  Installation home;
+  std::filesystem::create_directory(home.state());
+  std::filesystem::permissions(home.state(), std::filesystem::perms::owner_all);
+  auto const file = home.state() / "daemon.lock";
+  // A process with the file open, which the file names as the daemon. `user`: its own, of whom the folder is too.
+  auto const with_process = [&](bool locks, uid_t user, auto&& check) {
+    int const fd = ::open(file.c_str(), O_RDWR | O_CREAT, 0600);
+    REQUIRE(fd >= 0);
+    int ready[2];
+    REQUIRE(::pipe2(ready, O_CLOEXEC) == 0);
+    pid_t const pid = ::fork();
+    if (pid == 0) {
+      int const own = ::open(file.c_str(), O_RDWR);
+      if (locks && ::flock(own, LOCK_EX) != 0) ::_exit(1);
+      if (user != ::getuid() && ::setresuid(user, user, user) != 0) ::_exit(1);
+      (void)!::write(ready[1], "!", 1);
+      for (;;) ::pause();
+    }
+    ::close(ready[1]);
+    char byte = 0;
+    CHECK(::read(ready[0], &byte, 1) == 1);
+    ::close(ready[0]);
+    std::ofstream(file) << pid << "\n" << (run_dir(home) / "control.sock").string() << "\n";
+    check(pid);
+    CHECK(::waitpid(pid, nullptr, WNOHANG) == 0);
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    ::close(fd);
+  };
+  with_process(false, ::getuid(), [&](pid_t pid) {
+    says(home.run({"down"}), 4, "process " + std::to_string(pid));
+    says(home.run({"down"}), 4, "does not hold the lock");
+    says(home.run({"ps"}), 0, "");  // a real one takes the folder all the same
+    CHECK(home.daemon_pid() != pid);
+    home.good({"down"});
+  });
+  std::ofstream(file) << ::getpid() << "\n";  // an old record, whose number another process has got
+  says(home.run({"down"}), 0, "no daemon runs");
+  if (::getuid() != 0) return;
+  with_process(true, 65534, [&](pid_t) { says(home.run({"down"}), 4, "runs as another user"); });
+  REQUIRE(::chown(home.state().c_str(), 65534, 65534) == 0);
+  with_process(true, ::getuid(), [&](pid_t) { says(home.run({"down"}), 4, "belongs to another user"); });
+  REQUIRE(::chown(home.state().c_str(), ::getuid(), ::getgid()) == 0);
 }
 
 TEST_CASE("DownEndsADaemonThatHasNoSocketLeft") {
