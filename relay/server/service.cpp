@@ -55,6 +55,7 @@ Result<Service::Admitted> Service::check(Request const& head, Response& refusal)
       return Error{ErrorKind::unauthorized, "token_required",
                    "every request needs \"Authorization: Bearer TOKEN\"; `agent-runner relay token issue` makes one"};
   }
+  admitted.stranger = !admitted.token && head.token_needed;
   if (auto const there = router_.check(head, *match, refusal); !there) return there.error();
   auto query = router_.query(*match);
   if (!query) return query.error();
@@ -89,7 +90,7 @@ std::variant<http::Admission, Response> Service::admit(Request const& head) {
 }
 
 http::Share Service::share_of(Admitted const& admitted) const {
-  if (!admitted.token) return admitted.route->right == "none" ? http::Share{"nobody", limits_.requests} : http::Share();
+  if (!admitted.token) return admitted.stranger ? http::Share{"nobody", limits_.requests} : http::Share();
   bool const some = !admitted.who.scope.agent_ids.empty();
   return {"token " + admitted.who.jti, some ? limits_.requests : limits_.daemon_requests};
 }

@@ -24,6 +24,7 @@ class Service final : public http::Service {
     std::string name;
     std::int64_t number = 0;
     std::optional<std::string> token;  ///< none: the operator on the unix socket, or a route that needs none
+    bool stranger = false;             ///< without a token where one is needed for the rest
     TokenInfo who{};                   ///< once identified
   };
   Result<Admitted> check(http::Request const& head, http::Response& refusal) const;

@@ -251,7 +251,7 @@ TEST_CASE("AgentsThatActTogetherKeepNobodyFromADoor") {
   std::vector<std::unique_ptr<RawClient>> clients;
   int waiting = 0;
   auto const wait_as = [&](char agent) -> RawClient& {
-    clients.push_back(std::make_unique<RawClient>(server.agents_socket()));
+    clients.push_back(std::make_unique<RawClient>(server.socket()));
     clients.back()->send(request_text("GET", "/v1/messages/8?wait=accepted", as(agent)));
     return *clients.back();
   };
@@ -261,6 +261,9 @@ TEST_CASE("AgentsThatActTogetherKeepNobodyFromADoor") {
       CHECK(server.eventually([&] { return server.backend().waiting == waiting + 1; }));
       ++waiting;
     }
+  RawClient asks_first(server.socket());
+  CHECK(asks_first.request("GET", "/healthz").status == 200);  // as our command line does
+  CHECK(server.on_io([&] { return server.backend().waits_cancelled; }) == 0);
   // Each that has none gets one, of those who have most.
   for (char const agent : {'c', 'd', 'e'}) {
     wait_as(agent);
@@ -269,7 +272,7 @@ TEST_CASE("AgentsThatActTogetherKeepNobodyFromADoor") {
   }
   CHECK(clients[2]->at_end());  // the newest of a's, when both had as many
   CHECK(wait_as('c').reply().status == 503);  // it has one already
-  RawClient person(server.agents_socket());
+  RawClient person(server.socket());
   CHECK(person.request("GET", "/v1/info", as_operator).status == 200);
   server.on_io([&] { server.backend().release_waits(); });
   CHECK(clients[0]->reply().status == 200);
@@ -277,7 +280,7 @@ TEST_CASE("AgentsThatActTogetherKeepNobodyFromADoor") {
 
   std::vector<std::unique_ptr<RawClient>> hooks;
   auto const ask = [&](char agent) {
-    hooks.push_back(std::make_unique<RawClient>(server.agents_socket()));
+    hooks.push_back(std::make_unique<RawClient>(server.socket()));
     hooks.back()->send(request_text("POST", "/v1/hooks/PermissionRequest", as(agent), "{}"));
   };
   int expected = 0;
