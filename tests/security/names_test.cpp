@@ -3,7 +3,9 @@
 #include "control/raw_client.hpp"
 #include "security/attack.hpp"
 
+#include <cstdio>
 #include <sys/stat.h>
+#include <utility>
 
 using ar::json;
 using ar::test::Attack;
@@ -184,17 +186,31 @@ TEST_CASE("M4AScreenThatImitatesTmuxDoesNothing") {
     t.counts(shown && after == before, what + ": " + lines.front() + ": " + before + " became " + after);
     CHECK_MESSAGE((whole || lines.back().find('\033') != std::string::npos), what);  // it is shown as what it is
   };
-  auto const now =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  // Of tmux itself, which an agent without a sandbox can ask: the time and the number of its last command.
+  auto const counter = [&] {
+    auto const socket = (t.home.state() / "run" / "tmux.sock").string();
+    long time = 0, number = 0;
+    REQUIRE(Installation::eventually([&] {
+      auto const said = t.home.run_program("/usr/bin/tmux", {"-S", socket, "-C", "list-sessions"}, "").out;
+      auto const at = said.find("%begin ");
+      return at != said.npos && std::sscanf(said.c_str() + at, "%%begin %ld %ld", &time, &number) == 2;
+    }));
+    return std::pair(time, number);
+  };
   std::string const over = "turn over\\015\\012";
   for (std::string const word : {"%end", "%error", "%begin"})
-    for (long const from : {0L, 20L, 80L, 320L}) {
-      Words guesses;
-      for (long number = from; number < from + 16; ++number)
-        guesses.push_back(word + " " + std::to_string(now + number % 4) + " " + std::to_string(number) + " " +
-                          std::to_string(number % 2));
-      print(guesses, "an end");
-    }
+    for (int ahead = 1; ahead <= 60; ahead += 10)
+      for (int later : {0, 1}) {
+        auto const [time, number] = counter();
+        Words guesses;
+        for (int i = 0; i < 10; ++i) {
+          guesses.push_back(word + " " + std::to_string(time + later) + " " + std::to_string(number + ahead + i) +
+                            " 1");
+          guesses.push_back("%output %" + std::to_string(i % 6) + " " + over);
+        }
+        print(guesses, "an end");
+      }
+  auto const now = counter().first;
   for (int pane = 0; pane < 4; ++pane) {
     auto const name = "%" + std::to_string(pane);
     print({"%output " + name + " " + over}, "output");
