@@ -5,6 +5,7 @@
 #include "relay/nats/names.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <charconv>
@@ -70,19 +71,24 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
   bool const replicated = integer_at(object_at(*info, "config"), "num_replicas", 1) > 1;
   if (found_) found_(created, replicated ? std::nullopt : std::optional(last));
   if (another) {
+    spdlog::warn("nats: stream {} was made anew, or restored from an older copy: what it held after that is lost",
+                 stream_);
     applied_ = 0;
     start_over_();
   }
   gap_ = false;
   delivered_ = 0;
-  listener_ = number;
   heard_at_ = std::chrono::steady_clock::now();
-  auto const subject = co_await connection_->listen(number, [this](Incoming&& in) { take(std::move(in)); });
-  if (!subject) co_return subject.error();
-  auto made = co_await make_consumer(js, *subject);
   // A cluster may place it on a server that has just died, and then nobody answers: perhaps the next lies elsewhere.
-  for (int attempt = 1; attempt < kPlacements && !made && made.error().code == "nats_away"; ++attempt)
+  // One that is made after all, later than it was deleted, finds nobody who listens to it: the server forgets it.
+  Result<json> made = nats_away("not asked yet");
+  for (int attempt = 0; attempt < kPlacements && !made && made.error().code == "nats_away"; ++attempt) {
+    if (attempt > 0) connection_->forget(listener_);
+    listener_ = number * kPlacements + static_cast<std::uint64_t>(attempt);
+    auto const subject = co_await connection_->listen(listener_, [this](Incoming&& in) { take(std::move(in)); });
+    if (!subject) co_return subject.error();
     made = co_await make_consumer(js, *subject);
+  }
   if (!made) co_return made.error();
   // Nothing to deliver: the last messages were deleted, or there are none.
   if (made->value("num_pending", std::uint64_t{0}) == 0 && delivered_ == 0) move_to(last);

@@ -19,7 +19,7 @@ class Feed {
   /// `take` is given each message once, in order; `start_over` that the stream was made anew: what was taken is void.
   Feed(Executor io, std::string stream, std::function<void(FeedItem const&)> take, std::function<void()> start_over);
 
-  /// Begins, or goes on, over the connection `js` has. `number` names the consumer; never used twice on a connection.
+  /// Begins, or goes on, over the connection `js` has. `number` names its consumers; never used twice on a connection.
   awaitable<Result<void>> start(JetStream& js, std::uint64_t number);
   /// Waits until everything up to `sequence` has been taken; false: not in time, and it is broken.
   awaitable<bool> reached(std::uint64_t sequence, milliseconds limit);
