@@ -208,6 +208,7 @@ class Agent final : private DeliveryHost {
   DeliveryQueue queue_;
   std::unique_ptr<relay::Subscription> subscription_;
   std::set<std::int64_t> commands_;  ///< taken by this daemon
+  std::string commands_of_;          ///< the store whose numbers those are
   std::string instance_id_;          ///< of this start of it: the newest has the agent
   bool registered_ = false;          ///< on the bus, as this instance
   bool left_bus_ = false;            ///< a command from the bus has ended it; back when it runs again

@@ -422,7 +422,6 @@ void Agent::bus_reached() {
 }
 
 void Agent::store_changed() {
-  commands_.clear();
   registered_ = false;
   publish();
 }

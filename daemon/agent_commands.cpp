@@ -30,12 +30,21 @@ constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true, true}
                                           {"agent.clearContext", "clear"},
                                           {"agent.injectContext", "inject"}}};
 
+/// Whose the numbers of commands are.
+std::string command_store(relay::Bus const& bus) {
+  auto const& store = bus.store();
+  return store.commands.empty() ? store.id : store.commands;
+}
+
 }  // namespace
 
 void Agent::take_command(relay::Command const& command) {
+  auto const store = command_store(services_.bus);
+  auto const before = std::exchange(commands_of_, store);
+  if (before != store && before != services_.bus.store().formerly) commands_.clear();
   if (!commands_.insert(command.id).second) return;
   if (commands_.size() > kCommandsKept) commands_.erase(commands_.begin());  // long over
-  tasks_.spawn("command", run_command(command, services_.bus.store().id));
+  tasks_.spawn("command", run_command(command, store));
 }
 
 awaitable<void> Agent::run_command(relay::Command command, std::string store) {
@@ -130,7 +139,7 @@ awaitable<void> Agent::leave_bus() {
 /// where that number is another command's.
 awaitable<bool> Agent::tell_command(std::int64_t id, std::string store, relay::CommandStatus status, json detail) {
   for (auto wait = kFirstRepeat;; wait = std::min(wait * 2, kLastRepeat)) {
-    if (services_.bus.store().id != store) co_return false;
+    if (command_store(services_.bus) != store) co_return false;
     auto const told = co_await services_.bus.update_command(id, status, detail);
     if (told || told.error().kind != ErrorKind::unavailable) co_return told.has_value();
     bool const slept = co_await sleep_for(wait);

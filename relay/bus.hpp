@@ -45,6 +45,8 @@ struct BusStore {
   std::string formerly{};            ///< what it is called for as long as its server names no store; empty: nothing
   std::optional<MessageId> newest{};  ///< the highest number it had given when it was reached, or a later one. Of what is
                                       ///< remembered with a higher one it knows nothing: it was restored from a copy
+  std::string commands{};  ///< the same as `id` for the numbers of commands, where these are lost apart; empty: they are
+                           ///< id's own
 };
 /// Of a call that was begun under one store, and would have reached another.
 inline Error other_store() {

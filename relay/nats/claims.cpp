@@ -11,6 +11,8 @@ std::string named(MessageId id) { return "message " + std::to_string(id); }
 Error claim_lost(MessageId id, Lease const& lease) {
   std::string who = "its lease has run out";
   if (lease.state == LeaseState::held) who = lease.holder + " holds it now";
+  if (lease.state == LeaseState::free && lease.token_hash.empty() && lease.deliveries == 0)
+    who = "the bus knows of none (its state was lost, or the work was given back)";
   if (lease.state == LeaseState::finished) who = "another holder has finished it";
   if (lease.state == LeaseState::dead) who = "it is a dead letter";
   return conflict("claim_lost", "the claim on " + named(id) + " is lost: " + who + "; drop the work or claim it again");

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace ar::relay::nats {
 
 Core::Core(Executor executor, NatsOptions nats_options, BusLimits bus_limits)
@@ -48,6 +50,10 @@ Core::Core(Executor executor, NatsOptions nats_options, BusLimits bus_limits)
     numbering.newest.reset();
     if (last) numbering.newest = static_cast<MessageId>(*last);
     if (store_listener) store_listener();
+  });
+  command_feed.on_found([this](std::string const& created, std::optional<std::uint64_t>) {
+    auto const before = std::exchange(numbering.commands, "nats-" + created);
+    if (before != numbering.commands && store_listener) store_listener();
   });
 }
 

@@ -24,7 +24,7 @@ struct Core {
   BusLimits const limits;
   Names const names;
   BusTime time{};
-  BusStore numbering{};  ///< the stream of messages, which numbers them
+  BusStore numbering{};  ///< the streams of messages and of commands, which number them
   std::function<void()> store_listener{};
   JetStream js;
   std::shared_ptr<embedded::Subscribers> subscribers = std::make_shared<embedded::Subscribers>();

@@ -184,10 +184,14 @@ class Implementation final : public NatsBus {
  private:
   template <class T>
   awaitable<Result<T>> call(awaitable<Result<T>> job) {
-    auto const meant = core_.numbering.id;
+    auto const meant = core_.numbering;
     auto const there = co_await link_.ready();
     if (!there) co_return there.error();
-    if (!meant.empty() && meant != core_.numbering.id) co_return other_store();
+    auto const& now = core_.numbering;
+    auto const is_another = [](std::string const& before, std::string const& after) {
+      return !before.empty() && before != after;
+    };
+    if (is_another(meant.id, now.id) || is_another(meant.commands, now.commands)) co_return other_store();
     co_return co_await std::move(job);
   }
 

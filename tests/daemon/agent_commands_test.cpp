@@ -1,4 +1,5 @@
 // Commands from the bus (spec 1.5) and the restart policy's memory.
+#include "relay/embedded/embedded_bus.hpp"
 #include "world.hpp"
 
 using namespace ar;
@@ -97,6 +98,27 @@ TEST_CASE("ACommandThatCannotBeCarriedOutFailsWithItsReason") {
   CHECK(failure("agent.compact", {{"reason", 7}})["error"].get<std::string>().find("reason") != std::string::npos);
   CHECK(world.state() == "idle");
   CHECK(world.script.asked_to_quit == 0);
+}
+
+TEST_CASE("ACommandWhoseNumberAnotherHadInAStoreThatIsLostIsCarriedOut") {
+  World world;
+  world.spawn();
+  world.bus->named = world.bus->store();
+  world.bus->named->commands = "first";
+  auto const first = world.command("agent.compact");
+  CHECK(world.ended(first).status == CommandStatus::succeeded);
+  auto& before = world.bus->real();
+  auto const other = *relay::EmbeddedBus::open(world.executor(), world.dir() / "other" / "relay.db", {});
+  world.bus->named->commands = "second";  // of the commands only: messages are still that store's
+  world.bus->become(*other);
+  REQUIRE(world.act("reconnect").has_value());
+  auto const second = world.command("agent.compact");
+  REQUIRE(second == first);
+  CHECK(world.ended(second).status == CommandStatus::succeeded);
+  CHECK(world.events("command.running").size() == 2);
+  world.crash();
+  world.bus->become(before);
+  world.await(other->stop());
 }
 
 TEST_CASE("InjectedContextIsQueuedAndCounted") {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -19,8 +20,10 @@ class FaultyBus final : public relay::Bus {
   std::set<std::string> throws{};          ///< those that throw, as no bus should
   std::map<std::string, int> calls{};      ///< made so far, of those that can fail
   std::map<std::string, WallTime> last{};  ///< the newest of them
+  std::optional<relay::BusStore> named{};  ///< what it says of its store, where that is not the truth
   int asked = 0;                           ///< how many of those it has not answered yet
 
+  relay::Bus& real() const { return *real_; }
   /// The bus is reached again, and is this one now.
   void become(relay::Bus& other) {
     real_ = &other;
@@ -30,7 +33,7 @@ class FaultyBus final : public relay::Bus {
   std::string_view name() const override { return real_->name(); }
   relay::BusLimits const& limits() const override { return real_->limits(); }
   std::string transport_state() const override { return real_->transport_state(); }
-  relay::BusStore const& store() const override { return real_->store(); }
+  relay::BusStore const& store() const override { return named ? *named : real_->store(); }
   void watch_store(std::function<void()> listener) override { store_listener_ = std::move(listener); }
   awaitable<void> stop() override { return real_->stop(); }
 

@@ -37,6 +37,16 @@ struct ServerSide {
   nats::JetStream js{3s};
 };
 
+/// As a disk might: the server comes back without that stream.
+void lose(std::string const& stream, NatsServer& server, net::io_context& io) {
+  {
+    ServerSide side(io, server.options());
+    (void)side.ask([&] { return side.js.api("STREAM.DELETE." + stream, json::object()); });
+  }
+  server.kill();
+  server.start();
+}
+
 }  // namespace
 
 TEST_CASE("FullStoreRefusesAndKeepsWhatItHas") {
@@ -262,6 +272,48 @@ TEST_CASE("StreamThatWasMadeAnewIsReadFromItsBeginning") {
   auto const unread = bus.insist([&] { return bus->unread(agent("worker"), 10); });
   REQUIRE(unread->size() == 1);
   CHECK(unread->front().id == sent->message.id);
+}
+
+TEST_CASE("NumbersOfACommandStreamThatWasLostAreAnothers") {
+  NatsServer server;
+  net::io_context io;
+  auto const options = server.options();
+  LiveBus bus(io, options);
+  auto const command = [&] { return bus.insist([&] { return bus->send_command("t", "a", json::object(), {}); })->id; };
+  auto const first = command();
+  CHECK(command() > first);
+  auto const before = bus->store();
+  CHECK_FALSE(before.commands.empty());
+  int told = 0;
+  bus->watch_store([&] { ++told; });
+  lose(options.prefix + "-commands", server, io);
+  auto const end = std::chrono::steady_clock::now() + 60s;
+  while (bus->store().commands == before.commands && std::chrono::steady_clock::now() < end) bus.run_for(20ms);
+  CHECK(told > 0);
+  CHECK(bus->store().id == before.id);
+  CHECK(bus->store().commands != before.commands);
+  CHECK(command() == first);
+}
+
+TEST_CASE("LeasesThatWereLostWithTheirStreamEndAndTheMessagesStay") {
+  NatsServer server;
+  net::io_context io;
+  auto const options = server.options();
+  LiveBus bus(io, options);
+  auto const sent = bus.insist([&] { return bus->send(work_for("worker")); });
+  auto const claim = bus.insist([&] { return bus->claim(sent->message.id, "worker"); });
+  auto const before = bus->store().id;
+  lose("KV_" + options.prefix + "-state", server, io);
+  auto const renew = [&] { return bus.get(bus->renew(sent->message.id, claim->token)); };
+  auto lost = renew();
+  for (auto const end = std::chrono::steady_clock::now() + 60s;
+       (lost || lost.error().kind == ErrorKind::unavailable) && std::chrono::steady_clock::now() < end; lost = renew())
+    bus.run_for(20ms);
+  REQUIRE_FALSE(lost.has_value());
+  CHECK(lost.error().code == "claim_lost");
+  CHECK(bus->store().id == before);
+  CHECK_MESSAGE(lost.error().message.find("its state was lost") != std::string::npos, lost.error().message);
+  CHECK(bus.insist([&] { return bus->claim(sent->message.id, "other"); })->delivery_count == 1);
 }
 
 TEST_CASE("StreamWithOtherSettingsIsNamedAndLeftAlone") {
