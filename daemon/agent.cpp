@@ -138,6 +138,7 @@ awaitable<Result<json>> Agent::erase() {
   services_.journal.write([id = spec_.id](Database& db) {
     db.prepare("DELETE FROM deliveries WHERE agent = ?1").bind(id).run();
     db.prepare("DELETE FROM turns WHERE agent = ?1").bind(id).run();
+    db.prepare("DELETE FROM words_owed WHERE agent = ?1").bind(id).run();
     db.prepare("DELETE FROM spawn_keys WHERE agent = ?1").bind(id).run();
     db.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
   });

@@ -69,6 +69,7 @@ void DeliveryQueue::load(Stored stored) {
     auto const id = d.message;
     open_.emplace(id, std::move(d));
   }
+  to_tell_ = std::move(stored.to_tell);
   for (auto& d : stored.left) end_with_store(std::move(d), false);
   store_reached();
 }

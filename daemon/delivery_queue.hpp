@@ -64,6 +64,7 @@ class DeliveryQueue {
     bool prompt_known = false;
     relay::MessageId lowest_local = kInitialPrompt;  ///< of what never was on the bus
     std::vector<Delivery> left{};  ///< still open of other stores: a daemon ended before it could end them
+    std::vector<relay::NewMessage> to_tell{};
   };
   static Stored stored(Database& db, std::string const& agent, std::size_t known = KnownMessages::kKept);
   void load(Stored stored);
@@ -199,7 +200,7 @@ class DeliveryQueue {
   std::string store_;                               ///< whose numbers open_ and known_ hold, beside those of none
   std::optional<relay::MessageId> lost_above_;      ///< the store was restored from a copy that ends with this one
   bool changing_store_ = false;                     ///< what is known of the present one is being read
-  std::vector<relay::NewMessage> to_tell_{};        ///< to who asked for a reply on a bus that is gone
+  std::vector<relay::NewMessage> to_tell_{};        ///< to who asked for a reply on a bus that is gone; journalled
   Clock::time_point tell_at_ = Clock::time_point::min();
   int tell_tries_ = 0;
   std::map<relay::MessageId, Delivery> open_;

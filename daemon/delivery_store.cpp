@@ -1,6 +1,7 @@
 // What becomes of deliveries when the bus has another store: their numbers are other messages' now.
 #include "daemon/delivery_queue.hpp"
 #include "daemon/journal_row.hpp"
+#include "relay/message_json.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -36,8 +37,9 @@ DeliveryQueue::Stored DeliveryQueue::stored(Database& db, std::string const& age
   Stored found;
   found.store = KnownStore::stored(db);
   found.known = KnownMessages::read(db, agent, found.store, known);
-  auto& local = db.prepare("SELECT coalesce(min(message), 0), coalesce(max(message), 0) FROM deliveries "
-                           "WHERE agent = ?1 AND store = '' AND message < 0")
+  auto& local = db.prepare(
+                      "SELECT coalesce(min(message), 0), coalesce(max(message), 0) FROM deliveries "
+                      "WHERE agent = ?1 AND store = '' AND message < 0")
                     .bind(agent);
   local.step();
   found.lowest_local = std::min(kInitialPrompt, local.integer(0));
@@ -53,6 +55,16 @@ DeliveryQueue::Stored DeliveryQueue::stored(Database& db, std::string const& age
     if (!open) continue;
     open->store = id < 0 ? std::string() : present ? found.store : store;
     (present ? found.open : found.left).push_back(std::move(*open));
+  }
+  auto& words = db.prepare("SELECT key, word FROM words_owed WHERE agent = ?1").bind(agent);
+  while (words.step()) {
+    auto const text = parse_json(words.text(1));
+    auto word = text ? relay::new_message_from(*text) : Result<relay::NewMessage>(text.error());
+    if (word)
+      found.to_tell.push_back(std::move(*word));
+    else
+      spdlog::error("the journal's word {} cannot be read and is left as it is: {}", words.text(0),
+                    word.error().message);
   }
   return found;
 }
@@ -159,7 +171,14 @@ void DeliveryQueue::end_with_store(Delivery d, bool restored) {
   d.claim_token.clear();
   bool const asks = d.reply_requested && !d.reported;
   d.acknowledged = d.reported = true;
-  if (asks) to_tell_.push_back(word_about(d, agent_id_));
+  if (asks) {
+    auto word = word_about(d, agent_id_);
+    services_.journal.write([agent = agent_id_, key = word.idempotency_key,
+                             text = to_text(relay::to_json(word))](Database& db) {
+      db.prepare("INSERT OR REPLACE INTO words_owed(agent, key, word) VALUES(?1, ?2, ?3)").bind(agent, key, text).run();
+    });
+    to_tell_.push_back(std::move(word));
+  }
   if (untouched)
     erase(d.store, d.message);
   else
@@ -171,6 +190,9 @@ awaitable<void> DeliveryQueue::tell_of_store() {
   auto const told = co_await reply(word);
   if (told) {
     std::erase_if(to_tell_, [&](auto const& other) { return other.idempotency_key == word.idempotency_key; });
+    services_.journal.write([agent = agent_id_, key = word.idempotency_key](Database& db) {
+      db.prepare("DELETE FROM words_owed WHERE agent = ?1 AND key = ?2").bind(agent, key).run();
+    });
     tell_tries_ = 0;
   } else {
     tell_at_ = Clock::now() + retry_wait(++tell_tries_);

@@ -87,6 +87,15 @@ CREATE INDEX deliveries_message ON deliveries(message);
     R"sql(
 CREATE INDEX deliveries_kept ON deliveries(agent) WHERE open = 0 AND nonce <> '';
 )sql",
+    // What is still to be said to those who asked for a reply on a bus that is gone.
+    R"sql(
+CREATE TABLE words_owed(
+  agent TEXT NOT NULL,
+  key TEXT NOT NULL,                -- idempotency key of the message
+  word TEXT NOT NULL,               -- NewMessage as JSON
+  PRIMARY KEY(agent, key)
+) STRICT;
+)sql",
 };
 
 constexpr std::size_t kRefusedKept = 1000;  ///< more than ever come while somebody waits for one

@@ -9,8 +9,9 @@ KnownMessages KnownMessages::read(Database& db, std::string const& agent, std::s
   known.kept_ = kept;
   auto const most = static_cast<std::int64_t>(kept);
   for (auto const& one : store.empty() ? std::vector<std::string>{""} : std::vector<std::string>{"", store}) {
-    auto& rows = db.prepare("SELECT message FROM deliveries WHERE agent = ?1 AND store = ?2 AND message > 0 "
-                            "ORDER BY message DESC LIMIT ?3")
+    auto& rows = db.prepare(
+                       "SELECT message FROM deliveries WHERE agent = ?1 AND store = ?2 AND message > 0 "
+                       "ORDER BY message DESC LIMIT ?3")
                      .bind(agent, one, most);
     std::int64_t found = 0;
     for (; rows.step(); ++found) known.newest_.push_back(rows.integer(0));

@@ -1,5 +1,6 @@
 // Which messages an agent has ever taken up: none is taken up twice. The newest are in memory, all are in the journal:
-// of one below the mark only the journal can tell. So the memory, and the start, stay small however long an agent lives.
+// of one below the mark only the journal can tell. So the memory, and the start, stay small however long an agent
+// lives.
 #pragma once
 #include "base/sqlite.hpp"
 #include "relay/message.hpp"

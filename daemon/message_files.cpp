@@ -38,7 +38,8 @@ std::set<relay::MessageId> messages_with_files(Database& db, std::string const& 
     while (rows.step()) kept.insert(rows.integer(0));
   }
   // The text of one that has ended may say the same: no harm.
-  auto& turns = db.prepare("SELECT record FROM turns WHERE agent = ?1 AND record LIKE '%\"status\":\"running\"%'").bind(agent);
+  auto& turns =
+      db.prepare("SELECT record FROM turns WHERE agent = ?1 AND record LIKE '%\"status\":\"running\"%'").bind(agent);
   while (turns.step()) {
     auto const turn = parse_object(turns.text(0));
     if (!turn || !turn->contains("messages") || !turn->at("messages").is_array()) continue;

@@ -1,5 +1,5 @@
-// The files that an agent's messages came with, in one folder: bodies that are too long or odd to be typed, attachments.
-// Their names begin with the message's number. They go when what became of the message is forgotten.
+// The files that an agent's messages came with, in one folder: bodies that are too long or odd to be typed,
+// attachments. Their names begin with the message's number. They go when what became of the message is forgotten.
 #pragma once
 #include "base/paths.hpp"
 #include "base/sqlite.hpp"

@@ -128,10 +128,13 @@ class World final : public DeliveryHost {
     if (fetches) co_await queue->fetch_unread(who);
   }
   awaitable<void> end() {
+    co_await end_without_bus();
+    co_await bus->stop();
+  }
+  awaitable<void> end_without_bus() {
     subscription_.reset();
     co_await tasks_->stop();
     co_await queue->stop();
-    co_await bus->stop();
     co_await journal_->stop();
   }
   awaitable<relay::MessageId> send(std::function<void(relay::NewMessage&)> change = {}) {
