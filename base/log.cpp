@@ -58,6 +58,8 @@ Result<void> start_logging(std::filesystem::path const& file, std::string_view l
   return {};
 }
 
+void set_log_level(std::string const& level) { spdlog::default_logger()->set_level(spdlog::level::from_str(level)); }
+
 bool RepeatGate::should_log(std::string const& subject, std::string const& failure) {
   auto const now = Clock::now();
   auto [it, first] = last_.try_emplace(subject, Last{failure, now});

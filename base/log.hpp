@@ -15,6 +15,9 @@ namespace ar {
 /// `level`: trace, debug, info, warn or error.
 Result<void> start_logging(std::filesystem::path const& file, std::string_view level, bool also_stderr);
 
+/// From now on.
+void set_log_level(std::string const& level);
+
 /// Says whether a failure is worth a line: the first time, when it changes, and again every 5 min while it lasts
 /// (spec 1.7). io thread only.
 class RepeatGate {

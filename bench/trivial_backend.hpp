@@ -32,6 +32,7 @@ class TrivialBackend final : public control::Backend {
 
   awaitable<Result<json>> info() override { return none(); }
   awaitable<Result<json>> configuration() override { return none(); }
+  awaitable<Result<json>> reload_configuration() override { return none(); }
   awaitable<Result<json>> bus() override { return none(); }
   awaitable<Result<json>> shut_down(bool) override { return none(); }
   awaitable<Result<control::Spawned>> spawn(json, std::string) override { co_return absent(); }

@@ -49,6 +49,8 @@ class Backend {
 
   virtual awaitable<Result<json>> info() = 0;
   virtual awaitable<Result<json>> configuration() = 0;
+  /// Reads it again: {file, changed: [{key, before, value}], restart: [{key, inForce, value}]}. An error changes nothing.
+  virtual awaitable<Result<json>> reload_configuration() = 0;
   virtual awaitable<Result<json>> bus() = 0;  ///< which bus, and how it is
   /// `stop_agents`: end them too. Answers before the daemon goes.
   virtual awaitable<Result<json>> shut_down(bool stop_agents) = 0;

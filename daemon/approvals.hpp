@@ -24,6 +24,8 @@ struct ApprovalPolicy {
 class Approvals {
  public:
   Approvals(Executor executor, Journal& journal, EventLog& events, ApprovalPolicy policy);
+  /// For what is asked from now on.
+  void set_policy(ApprovalPolicy policy) { policy_ = policy; }
   /// What was pending when the last daemon ended. Once, before anything else.
   awaitable<Result<void>> load();
   /// `tell` gets every decision, once it is on the disk, to hand it to the agent's provider. `on_death`: nobody watches
@@ -72,7 +74,7 @@ class Approvals {
 
   Journal& journal_;
   EventLog& events_;
-  ApprovalPolicy const policy_;
+  ApprovalPolicy policy_;
   std::function<void(Approval const&)> tell_;
   std::int64_t last_id_ = 0;
   std::map<std::int64_t, Entry> entries_;  ///< all pending ones, and the newest of the others

@@ -12,8 +12,13 @@ namespace ar::daemon {
 using control::Page;
 using control::Principal;
 
-DaemonBackend::DaemonBackend(Services& services, Supervisor& supervisor, std::function<void(bool)> on_shut_down)
-    : services_(services), supervisor_(supervisor), on_shut_down_(std::move(on_shut_down)), started_at_(wall_now()) {}
+DaemonBackend::DaemonBackend(Services& services, Supervisor& supervisor, std::function<void(bool)> on_shut_down,
+                             Reload reload)
+    : services_(services),
+      supervisor_(supervisor),
+      on_shut_down_(std::move(on_shut_down)),
+      reload_(std::move(reload)),
+      started_at_(wall_now()) {}
 
 Result<void> DaemonBackend::check_open() const {
   if (open_) return {};
@@ -76,8 +81,27 @@ awaitable<Result<json>> DaemonBackend::info() {
 awaitable<Result<json>> DaemonBackend::configuration() {
   json list = json::array();
   for (auto const& entry : services_.config.explained)
-    list.push_back({{"key", entry.key}, {"value", entry.value}, {"origin", entry.origin}, {"help", entry.help}});
+    list.push_back({{"key", entry.key},
+                    {"value", entry.value},
+                    {"origin", entry.origin},
+                    {"help", entry.help},
+                    {"live", entry.live}});
   json shown = {{"file", services_.paths.config_file.string()}, {"settings", std::move(list)}};
+  co_return ok(std::move(shown));
+}
+
+awaitable<Result<json>> DaemonBackend::reload_configuration() {
+  if (auto open = check_open(); !open) co_return open.error();
+  auto const changes = co_await reload_();
+  if (!changes) co_return changes.error();
+  json changed = json::array(), restart = json::array();
+  for (auto const& change : *changes)
+    if (change.live)
+      changed.push_back({{"key", change.key}, {"before", change.before}, {"value", change.after}});
+    else
+      restart.push_back({{"key", change.key}, {"inForce", change.before}, {"value", change.after}});
+  json shown = {
+      {"file", services_.paths.config_file.string()}, {"changed", std::move(changed)}, {"restart", std::move(restart)}};
   co_return ok(std::move(shown));
 }
 

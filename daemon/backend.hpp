@@ -15,8 +15,11 @@ namespace ar::daemon {
 
 class DaemonBackend final : public control::Backend {
  public:
-  /// `on_shut_down` is called once a shutdown was asked for; the answer is on its way then.
-  DaemonBackend(Services& services, Supervisor& supervisor, std::function<void(bool stop_agents)> on_shut_down);
+  using Reload = std::function<awaitable<Result<std::vector<Config::Change>>>()>;
+  /// `on_shut_down` is called once a shutdown was asked for; the answer is on its way then. `reload` takes the
+  /// configuration's file again.
+  DaemonBackend(Services& services, Supervisor& supervisor, std::function<void(bool stop_agents)> on_shut_down,
+                Reload reload);
   /// The operator is known by it until its end; none: for ever.
   void set_operator_token(std::string token, std::optional<WallTime> end);
   /// By their SHA-256. True: the operator's is among them, and needs a successor.
@@ -27,6 +30,7 @@ class DaemonBackend final : public control::Backend {
   Result<control::Principal> authenticate(std::string_view token) override;
   awaitable<Result<json>> info() override;
   awaitable<Result<json>> configuration() override;
+  awaitable<Result<json>> reload_configuration() override;
   awaitable<Result<json>> bus() override;
   awaitable<Result<json>> shut_down(bool stop_agents) override;
 
@@ -94,6 +98,7 @@ class DaemonBackend final : public control::Backend {
   std::string operator_token_;  ///< empty: there is none now
   std::optional<WallTime> operator_token_end_;
   std::function<void(bool)> on_shut_down_;
+  Reload reload_;
   WallTime const started_at_;
   bool open_ = false;
 };

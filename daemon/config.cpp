@@ -16,6 +16,9 @@
 namespace ar::daemon {
 namespace {
 
+/// When a running daemon takes another value of a setting.
+enum class Takes { at_start, at_reload };
+
 /// One known key: what it sets, its range or choices, its environment variable and what it is for.
 struct Setting {
   using Strings = std::vector<std::string>;
@@ -27,6 +30,7 @@ struct Setting {
   Setting::Strings choices{};        ///< of strings; empty: any
   char const* variable = nullptr;
   std::string help;
+  Takes takes = Takes::at_start;
 };
 
 std::vector<Setting> const& settings() {
@@ -38,7 +42,8 @@ std::vector<Setting> const& settings() {
        0,
        {"trace", "debug", "info", "warn", "error"},
        "AGENT_RUNNER_LOG_LEVEL",
-       "how much the daemon logs"},
+       "how much the daemon logs",
+       Takes::at_reload},
       {"control.tcp", &Config::tcp, 0, 0, {}, nullptr, "serve the control API on 127.0.0.1 besides the unix socket"},
       {"control.port",
        &Config::tcp_port,
@@ -53,23 +58,28 @@ std::vector<Setting> const& settings() {
        0,
        {"claude", "codex", "command"},
        "AGENT_RUNNER_DEFAULT_PROVIDER",
-       "provider of `spawn` without --provider"},
+       "provider of `spawn` without --provider",
+       Takes::at_reload},
       {"agents.pass_environment",
        &Config::pass_environment,
        0,
        0,
        {},
        nullptr,
-       "environment variables handed on to agents besides the built-in list"},
+       "environment variables handed on to agents besides the built-in list",
+       Takes::at_reload},
       {"agents.shutdown_timeout_ms",
        &Config::shutdown_timeout_ms,
        1,
        60'000,
        {},
        nullptr,
-       "ms an agent may take to stop before it is killed"},
-      {"agents.columns", &Config::attach_columns, 40, 500, {}, nullptr, "columns of a terminal nobody is attached to"},
-      {"agents.rows", &Config::attach_rows, 10, 200, {}, nullptr, "rows of a terminal nobody is attached to"},
+       "ms an agent may take to stop before it is killed",
+       Takes::at_reload},
+      {"agents.columns", &Config::attach_columns, 40, 500, {}, nullptr, "columns of a terminal nobody is attached to",
+       Takes::at_reload},
+      {"agents.rows", &Config::attach_rows, 10, 200, {}, nullptr, "rows of a terminal nobody is attached to",
+       Takes::at_reload},
       {"agents.memory_pressure",
        &Config::memory_pressure,
        0,
@@ -83,56 +93,64 @@ std::vector<Setting> const& settings() {
        1 << 24,
        {},
        nullptr,
-       "MiB that all agents together may use before the longest idle are suspended; 0: no limit"},
+       "MiB that all agents together may use before the longest idle are suspended; 0: no limit",
+       Takes::at_reload},
       {"agents.token_lifetime_s",
        &Config::agent_token_lifetime_s,
        0,
        315'360'000,
        {},
        nullptr,
-       "seconds for which an agent's token lasts, renewed in time; 0: no end"},
+       "seconds for which an agent's token lasts, renewed in time; 0: no end",
+       Takes::at_reload},
       {"events.retention_days",
        &Config::event_retention_days,
        1,
        3650,
        {},
        nullptr,
-       "days for which events and decided approvals are kept"},
+       "days for which events and decided approvals are kept",
+       Takes::at_reload},
       {"events.most",
        &Config::most_events,
        1000,
        1'000'000'000,
        {},
        nullptr,
-       "of events, and of approvals, not more than this are kept"},
+       "of events, and of approvals, not more than this are kept",
+       Takes::at_reload},
       {"history.retention_days",
        &Config::history_retention_days,
        1,
        3650,
        {},
        nullptr,
-       "days for which an agent's turns are kept, and what became of its messages"},
+       "days for which an agent's turns are kept, and what became of its messages",
+       Takes::at_reload},
       {"history.most",
        &Config::most_history,
        100,
        1'000'000'000,
        {},
        nullptr,
-       "of an agent's turns, and of its messages, not more than this are kept"},
+       "of an agent's turns, and of its messages, not more than this are kept",
+       Takes::at_reload},
       {"approvals.deadline_s",
        &Config::approval_deadline_s,
        0,
        7 * 86'400,
        {},
        nullptr,
-       "seconds for which a permission request or question waits for an answer from outside its terminal; 0: no end"},
+       "seconds for which a permission request or question waits for an answer from outside its terminal; 0: no end",
+       Takes::at_reload},
       {"approvals.at_deadline",
        &Config::approval_at_deadline,
        0,
        0,
        {"terminal", "deny"},
        nullptr,
-       "what happens then: it is left to the person at the terminal, or denied"},
+       "what happens then: it is left to the person at the terminal, or denied",
+       Takes::at_reload},
       {"relay.kind",
        &Config::relay_kind,
        0,
@@ -452,15 +470,53 @@ Result<Config> Config::load(std::filesystem::path const& file) {
   if (auto passed = check_passed(config, origin("agents.pass_environment")); !passed) return passed.error();
   if (auto consistent = check_relay(config); !consistent) return consistent.error();
   for (auto const& setting : settings())
-    config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help});
+    config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help,
+                                setting.takes == Takes::at_reload});
   for (auto const& [name, options] : config.providers)
     config.explained.push_back(
-        {"providers." + name, without_secrets(options), origin("providers." + name), "options of this provider"});
+        {"providers." + name, without_secrets(options), origin("providers." + name), "options of this provider", true});
   for (auto const& [name, table] : config.profiles)
     if (auto const profile = resolve_profile(table, name, config.profiles, ""))
       config.explained.push_back(
-          {"profiles." + name, adapters::summary_of(*profile), origin("profiles." + name), "an agent profile"});
+          {"profiles." + name, adapters::summary_of(*profile), origin("profiles." + name), "an agent profile", true});
   return config;
+}
+
+std::vector<Config::Change> Config::take(Config fresh) {
+  auto const find = [](std::vector<Explained> const& all, std::string const& key) {
+    auto const found = std::ranges::find(all, key, &Explained::key);
+    return found == all.end() ? nullptr : &*found;
+  };
+  std::vector<Change> changes;
+  auto const note = [&](Explained const& entry, json before, json after) {
+    changes.push_back({entry.key, std::move(before), std::move(after), entry.live});
+  };
+  for (auto& entry : fresh.explained) {
+    auto const* const before = find(explained, entry.key);
+    auto const* const setting = find_setting(entry.key);
+    if (!before || before->value != entry.value) note(entry, before ? before->value : json(), entry.value);
+    if (setting && entry.live)
+      (void)assign(*this, *setting, entry.value);
+    else if (setting)
+      entry = *before;  // what it goes by until it is started again
+  }
+  for (auto const& entry : explained)
+    if (!find(fresh.explained, entry.key)) note(entry, entry.value, json());
+  // Of these what is shown may be the same, and what is meant another: a secret, a text.
+  auto const note_hidden = [&](char const* section, auto const& now, auto const& then) {
+    for (auto const& [name, table] : now) {
+      auto const key = section + name;
+      auto const same = then.find(name);
+      bool const told = std::ranges::any_of(changes, [&](Change const& change) { return change.key == key; });
+      if (!told && same != then.end() && same->second != table) changes.push_back({key, json(), json(), true});
+    }
+  };
+  note_hidden("providers.", fresh.providers, providers);
+  note_hidden("profiles.", fresh.profiles, profiles);
+  providers = std::move(fresh.providers);
+  profiles = std::move(fresh.profiles);
+  explained = std::move(fresh.explained);
+  return changes;
 }
 
 }  // namespace ar::daemon

@@ -47,11 +47,20 @@ struct Config {
     json value;
     std::string origin;  ///< "default", "FILE:LINE" or "environment NAME"
     std::string help;
+    bool live = false;  ///< a running daemon takes another value; else only the next one does
   };
   std::vector<Explained> explained{};
 
   /// An absent file is fine. A wrong key, type or range is an error with file, line and column.
   static Result<Config> load(std::filesystem::path const& file);
+
+  struct Change {
+    std::string key;
+    json before, after;  ///< null: it was not there, or is not any more; both: what has changed is not shown
+    bool live;           ///< it is in force now
+  };
+  /// Takes what of a freshly loaded one a running daemon can; says all in which they differ.
+  std::vector<Change> take(Config fresh);
 };
 
 }  // namespace ar::daemon

@@ -7,6 +7,7 @@
 #include "base/ids.hpp"
 #include "base/instance.hpp"
 #include "base/kernel.hpp"
+#include "base/log.hpp"
 #include "base/suggest.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
@@ -46,6 +47,12 @@ Adapters make_adapters() {
   return all;
 }
 
+std::string joined(std::vector<std::string> const& words) {
+  std::string line;
+  for (auto const& word : words) line += (line.empty() ? "" : ", ") + word;
+  return line;
+}
+
 /// plugins/ lie beside the installed programs, or beside the build's.
 fs::path share_dir() { return executable_dir().parent_path() / "share" / "agent-runner"; }
 
@@ -78,7 +85,8 @@ class Daemon final : public Program {
         config_(config),
         on_ready_(std::move(on_ready)),
         service_manager_(io.get_executor(), own_environment(), on_death_of("service manager's part")),
-        tasks_(io.get_executor(), "daemon") {}
+        tasks_(io.get_executor(), "daemon"),
+        reloading_(io.get_executor()) {}
 
   awaitable<Result<void>> serve() override {
     auto started = co_await start();
@@ -87,6 +95,7 @@ class Daemon final : public Program {
       co_return started.error();
     }
     if (service_manager_.present()) tasks_.spawn("status", show_status());
+    serving_ = true;
     service_manager_.ready();
     on_ready_();
     auto ended = co_await until_stopped();
@@ -95,6 +104,7 @@ class Daemon final : public Program {
   }
 
   awaitable<void> end(bool served_well) override {
+    serving_ = false;
     co_await stop(served_well);
     co_await service_manager_.stop();
   }
@@ -103,12 +113,57 @@ class Daemon final : public Program {
     return kLongestEnd + std::chrono::milliseconds(stop_agents_ ? config_.shutdown_timeout_ms : 0);
   }
 
+  void reload() override {
+    if (serving_) tasks_.spawn("reload", reload_by_signal());
+  }
+
   void stop_with(bool agents) {
     stop_agents_ = stop_agents_ || agents;
     ask_to_stop();
   }
 
  private:
+  ApprovalPolicy approval_policy() const {
+    return {std::chrono::seconds(config_.approval_deadline_s), config_.approval_at_deadline == "deny"};
+  }
+
+  RetentionLimits retention_limits() const {
+    RetentionLimits limits;
+    limits.events = std::chrono::days(config_.event_retention_days);
+    limits.most_events = config_.most_events;
+    limits.history = std::chrono::days(config_.history_retention_days);
+    limits.most_history = config_.most_history;
+    return limits;
+  }
+
+  awaitable<void> reload_by_signal() {
+    auto const taken = co_await reload_config();
+    if (!taken) spdlog::error("the configuration stays as it is: {}", taken.error().message);
+  }
+
+  /// What is read at its use is in force with that; the rest is told here. An error: nothing has changed.
+  awaitable<Result<std::vector<Config::Change>>> reload_config() {
+    auto const lock = co_await reloading_.lock();
+    auto job = [file = paths_.config_file]() -> Result<Config> {
+      auto fresh = Config::load(file);
+      if (!fresh) return fresh;
+      if (auto const right = check_providers(*fresh); !right) return right.error();
+      return fresh;
+    };
+    auto fresh = co_await files_.run(std::move(job));
+    if (!fresh) co_return fresh.error();
+    auto changes = config_.take(std::move(*fresh));
+    set_log_level(config_.log_level);
+    approvals_->set_policy(approval_policy());
+    retention_->set_limits(retention_limits());
+    std::vector<std::string> taken, left;
+    for (auto const& change : changes) (change.live ? taken : left).push_back(change.key);
+    spdlog::info("the configuration was read again: {} values are new; {}", taken.size(),
+                 left.empty() ? "none needs a restart" : "these need a restart: " + joined(left));
+    events_->append("", "config.reloaded", {{"changed", taken}, {"restart", left}});
+    co_return changes;
+  }
+
   awaitable<Result<void>> start() {
     auto const executor = io_.get_executor();
     if (auto made = make_socket_folders(); !made) co_return made.error();
@@ -129,9 +184,7 @@ class Daemon final : public Program {
     events_.emplace(executor, *journal_);
     auto loaded = co_await events_->load();
     if (!loaded) co_return loaded.error();
-    ApprovalPolicy const policy{std::chrono::seconds(config_.approval_deadline_s),
-                                config_.approval_at_deadline == "deny"};
-    approvals_.emplace(executor, *journal_, *events_, policy);
+    approvals_.emplace(executor, *journal_, *events_, approval_policy());
     auto known = co_await approvals_->load();
     if (!known) co_return known.error();
 
@@ -159,7 +212,8 @@ class Daemon final : public Program {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
     };
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
-    backend_.emplace(*services_, *supervisor_, [this](bool agents) { stop_with(agents); });
+    backend_.emplace(
+        *services_, *supervisor_, [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
     if (bus->embedded)
@@ -190,13 +244,8 @@ class Daemon final : public Program {
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
     backend_->open();
-    RetentionLimits limits;
-    limits.events = std::chrono::days(config_.event_retention_days);
-    limits.most_events = config_.most_events;
-    limits.history = std::chrono::days(config_.history_retention_days);
-    limits.most_history = config_.most_history;
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
-    retention_.emplace(executor, *journal_, files_, messages_of, limits);
+    retention_.emplace(executor, *journal_, files_, messages_of, retention_limits());
     retention_->start(on_death_of("removal of what is old"));
     spdlog::info("ready: {} agents, control socket {}, {}", supervisor_->agents().size(),
                  paths_.control_socket().string(),
@@ -285,11 +334,13 @@ class Daemon final : public Program {
   net::io_context& io_;
   InstanceLock const& lock_;
   Paths const& paths_;
-  Config const& config_;
+  Config config_;
   std::function<void()> on_ready_;
   bool stop_agents_ = false;
+  bool serving_ = false;  ///< it has started, and has not begun to end
   ServiceManager service_manager_;
   TaskGroup tasks_;
+  AsyncMutex reloading_;
   Worker files_, launches_;
   Adapters const adapters_ = make_adapters();
   // In the order in which they are made; they end in the opposite one.

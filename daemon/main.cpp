@@ -43,7 +43,11 @@ int show_config(Result<daemon::Config> const& config, Paths const& paths, bool c
   if (as_json) {
     json settings = json::array();
     for (auto const& entry : config->explained)
-      settings.push_back({{"key", entry.key}, {"value", entry.value}, {"origin", entry.origin}, {"help", entry.help}});
+      settings.push_back({{"key", entry.key},
+                          {"value", entry.value},
+                          {"origin", entry.origin},
+                          {"help", entry.help},
+                          {"live", entry.live}});
     json const shown = {{"ok", true}, {"file", paths.config_file.string()}, {"settings", settings}};
     std::cout << shown.dump() << "\n";
     return 0;

@@ -10,12 +10,14 @@ namespace {
 
 /// Programs stood still for want of memory for a tenth of 2 s. (Without privileges, windows are multiples of 2 s.)
 constexpr std::string_view kTrigger = "some 200000 2000000";
-constexpr auto kLook = 10s;  ///< at the agents' use, when it has a limit
+constexpr auto kLook = 10s;          ///< at the agents' use, when it has a limit
+constexpr auto kLookForLimit = 1min;  ///< whether it has one now
 
 }  // namespace
 
-MemoryWatch::MemoryWatch(Executor executor, bool pressure, std::int64_t limit, std::function<std::int64_t()> used)
-    : limit_(limit), used_(std::move(used)) {
+MemoryWatch::MemoryWatch(Executor executor, bool pressure, std::function<std::int64_t()> limit,
+                         std::function<std::int64_t()> used)
+    : limit_(std::move(limit)), used_(std::move(used)) {
   if (!pressure) return;
   int const fd = ::open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
@@ -28,13 +30,14 @@ MemoryWatch::MemoryWatch(Executor executor, bool pressure, std::int64_t limit, s
 
 awaitable<std::string> MemoryWatch::tight() {
   for (;;) {
-    if (limit_ > 0) {
+    auto const limit = limit_();
+    if (limit > 0) {
       auto const used = used_();
-      if (used > limit_)
+      if (used > limit)
         co_return "the agents use " + std::to_string(used >> 20) + " MiB, more than the " +
-            std::to_string(limit_ >> 20) + " MiB that are configured";
+            std::to_string(limit >> 20) + " MiB that are configured";
     }
-    auto const deadline = limit_ > 0 ? Clock::now() + kLook : Clock::time_point::max();
+    auto const deadline = Clock::now() + (limit > 0 ? Clock::duration(kLook) : kLookForLimit);
     bool const waiting = co_await pressed(deadline);
     if (waiting) co_return "programs wait for memory";
   }
@@ -48,10 +51,9 @@ awaitable<bool> MemoryWatch::pressed(Clock::time_point deadline) {
     co_return false;
   }
   Timer timer(kernel_->get_executor(), deadline);
-  if (deadline != Clock::time_point::max())
-    timer.async_wait([kernel = std::weak_ptr(kernel_)](error_code ec) {
-      if (auto const alive = kernel.lock(); alive && !ec) alive->cancel();
-    });
+  timer.async_wait([kernel = std::weak_ptr(kernel_)](error_code ec) {
+    if (auto const alive = kernel.lock(); alive && !ec) alive->cancel();
+  });
   // The signal is POLLPRI, which Asio waits for under this name.
   auto [ec] = co_await kernel_->async_wait(net::posix::stream_descriptor::wait_error, nothrow);
   if (ec && Clock::now() < deadline) throw boost::system::system_error(ec);

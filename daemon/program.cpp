@@ -91,6 +91,16 @@ Result<void> live(MakeProgram const& make, std::function<void(Error const&)> con
     program->ask_to_stop();
   });
 
+  net::signal_set hang_ups(io, SIGHUP);
+  std::function<void()> const await_hang_up = [&] {
+    hang_ups.async_wait([&](error_code ec, int) {
+      if (ec) return;
+      await_hang_up();
+      program->reload();
+    });
+  };
+  await_hang_up();
+
   Result<void> result;
   // Where destructors cannot help: parts of the program may be under way, and refer to each other.
   auto const cut_off = [&](std::string const& why) {
@@ -105,6 +115,7 @@ Result<void> live(MakeProgram const& make, std::function<void(Error const&)> con
     if (error) cut_off("it could not end in order: " + words_of(error));
     in_order = true;
     signals.cancel();
+    hang_ups.cancel();
     io.stop();
   };
   auto const served = [&](std::exception_ptr error, Result<void> how) {

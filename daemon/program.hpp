@@ -25,6 +25,8 @@ class Program {
   /// After which it is cut off.
   virtual Clock::duration longest_end() const = 0;
 
+  /// SIGHUP: it reads its configuration again, where it can.
+  virtual void reload() {}
   void ask_to_stop();
   /// It cannot go on: it stops, and the first such reason is the one that counts.
   void fail(Error why);
@@ -42,7 +44,8 @@ class Program {
 };
 
 using MakeProgram = std::function<std::unique_ptr<Program>(boost::asio::io_context&)>;
-/// Runs it on this thread. SIGTERM and SIGINT tell it to stop; a second one ends the process at once. When it cannot be
+/// Runs it on this thread. SIGTERM and SIGINT tell it to stop; a second one ends the process at once. SIGHUP
+/// tells it to reload. When it cannot be
 /// ended in order, `last_words` gets the reason and the process exits with 1.
 Result<void> live(MakeProgram const& make, std::function<void(Error const&)> const& last_words);
 

@@ -32,6 +32,8 @@ class Retention {
   /// `files`: looks into these folders. `random`: in [0, 1); empty: a real one.
   Retention(Executor executor, Journal& journal, Worker& files, Folder folder, RetentionLimits limits,
             std::function<double()> random = {});
+  /// From the next time on.
+  void set_limits(RetentionLimits limits) { limits_ = limits; }
   /// From now on, about once an hour. `on_death`: no more.
   void start(TaskGroup::OnDeath on_death);
   awaitable<void> stop();
@@ -53,7 +55,7 @@ class Retention {
   Journal& journal_;
   Worker& files_;
   Folder const folder_;
-  RetentionLimits const limits_;
+  RetentionLimits limits_;
   std::function<double()> const random_;
   RepeatGate failures_;
   TaskGroup tasks_;

@@ -137,7 +137,8 @@ awaitable<void> Supervisor::free_memory() {
     for (auto const& [id, agent] : agents_) total += agent->memory_bytes();
     return total;
   };
-  MemoryWatch watch(services_.executor, services_.config.memory_pressure, services_.config.memory_limit_mb << 20, used);
+  auto const limit = [this] { return services_.config.memory_limit_mb << 20; };
+  MemoryWatch watch(services_.executor, services_.config.memory_pressure, limit, used);
   for (;;) {
     auto const why = co_await watch.tight();
     auto const idle = suspendable();
@@ -218,7 +219,7 @@ awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec, bool any_provid
     co_return invalid("profile", "there is no profile \"" + spec.profile.substr(0, 80) + "\"; " +
                                      (names.empty() ? "the configuration has none" : "known are: " + names));
   }
-  auto job = [&known, own, cwd = spec.cwd, name = spec.profile,
+  auto job = [known, own, cwd = spec.cwd, name = spec.profile,
               table = own ? spec.profile_table : known.at(spec.profile)]() -> Result<adapters::Profile> {
     if (!own) return resolve_profile(table, name, known, "profiles." + name + ".");
     auto placed = profile_table(table, cwd, "agentProfile.");

@@ -46,6 +46,10 @@ int run_daemon(int ready_fd, std::filesystem::path const& state) {
     }
     if (request.path == "/v1/info")
       return json{{"version", "0.0.1-other"}, {"lastEvent", 0}, {"relay", {{"kind", "nats"}, {"transport", "backoff"}}}};
+    if (request.path == "/v1/config/reload")
+      return json::parse(R"({"changed":[{"key":"log.level","before":"info","value":"debug"},)"
+                         R"({"key":"providers.claude","before":null,"value":null}],)"
+                         R"("restart":[{"key":"agents.max","inForce":5,"value":6}]})");
     if (request.path == "/v1/config") {
       json const level{{"key", "log.level"}, {"value", "info"}}, most{{"key", "agents.max"}, {"value", 5}};
       return json{{"settings", {level, most}}};
@@ -77,7 +81,7 @@ int main(int argc, char** argv) {
     for (auto const& word : words) line += word + " ";
     if (line == "config show --json ") {
       std::puts(R"({"ok":true,"file":"F","settings":[{"key":"log.level","value":"debug","origin":"F:3","help":"how much"},)"
-                R"({"key":"agents.max","value":5,"origin":"default","help":"how many"}]})");
+                R"({"key":"agents.max","value":5,"origin":"default","help":"how many","live":false}]})");
       return 0;
     }
     std::puts(line.c_str());

@@ -125,7 +125,8 @@ TEST_CASE("DoctorAddsItsOwnChecksAndFailsOnErrors") {
 TEST_CASE("ConfigShowTellsWhatIsNotInForceYet") {
   Installed const here;
   auto const alone = here.home.run({"config", "show"});
-  CHECK(alone.out == "log.level = \"debug\"   # F:3; how much\nagents.max = 5   # default; how many\n");
+  CHECK(alone.out ==
+        "log.level = \"debug\"   # F:3; how much\nagents.max = 5   # default; how many (a change needs a restart)\n");
   CHECK(alone.err.empty());
   CHECK(here.starts() == 0);
   REQUIRE(here.home.run({"up"}).status == 0);
@@ -135,6 +136,11 @@ TEST_CASE("ConfigShowTellsWhatIsNotInForceYet") {
   auto const shown = json::parse(here.home.run({"config", "show", "--json"}).out);
   CHECK(shown["settings"][0]["inForce"] == "info");
   CHECK_FALSE(shown["settings"][1].contains("inForce"));
+  auto const taken = here.home.run({"config", "reload"});
+  CHECK(taken.out ==
+        "log.level = \"debug\"   # was \"info\"\nproviders.claude has changed\n"
+        "agents.max = 6   # needs a restart; the daemon goes by 5\n");
+  CHECK(taken.err.find("1 value needs a restart") != std::string::npos);
 }
 
 TEST_CASE("OtherProgramsAreRunAsThemselves") {

@@ -74,6 +74,10 @@ awaitable<Result<json>> FakeBackend::bus() {
   record("bus");
   co_return ok(json{{"kind", "embedded"}});
 }
+awaitable<Result<json>> FakeBackend::reload_configuration() {
+  record("reload");
+  co_return ok(json::object());
+}
 awaitable<Result<json>> FakeBackend::configuration() { throw std::runtime_error("a fault on purpose"); }
 awaitable<Result<json>> FakeBackend::shut_down(bool stop_agents) {
   record(stop_agents ? "shutdown with agents" : "shutdown");

@@ -28,6 +28,7 @@ class FakeBackend final : public control::Backend {
   Result<control::Principal> authenticate(std::string_view token) override;
   awaitable<Result<json>> info() override;
   awaitable<Result<json>> configuration() override;
+  awaitable<Result<json>> reload_configuration() override;
   awaitable<Result<json>> bus() override;
   awaitable<Result<json>> shut_down(bool stop_agents) override;
   awaitable<Result<control::Spawned>> spawn(json spec, std::string idempotency_key) override;

@@ -24,6 +24,7 @@ Example const examples[] = {
     {"GET", "/healthz", "", 200, ""},
     {"GET", "/v1/info", "", 200, "info"},
     {"GET", "/v1/config", "", 500, ""},
+    {"POST", "/v1/config/reload", "{}", 200, "reload"},
     {"GET", "/v1/bus", "", 200, "bus"},
     {"POST", "/v1/shutdown", "", 202, "shutdown"},
     {"POST", "/v1/shutdown", R"({"agents":true})", 202, "shutdown with agents"},

@@ -105,3 +105,43 @@ TEST_CASE("AWrongEnvironmentVariableIsNamed") {
   REQUIRE_FALSE(config.has_value());
   CHECK(config.error().message.find("AGENT_RUNNER_LOG_LEVEL") != std::string::npos);
 }
+
+TEST_CASE("ARunningDaemonTakesWhatIsReadAtItsUseAndNamesTheRest") {
+  auto config = load(
+      "[log]\nlevel = \"info\"\n[control]\nport = 1\n[providers.command]\ncommand = [\"sh\"]\n"
+      "[profiles.old]\nbase = \"isolated\"\n");
+  auto fresh = load(
+      "[log]\nlevel = \"debug\"\n[control]\nport = 2\n[history]\nmost = 200\n[relay]\nlease_seconds = 9\n"
+      "[providers.command]\ncommand = [\"cat\"]\n[profiles.new]\nbase = \"isolated\"\n");
+  REQUIRE(config.has_value());
+  REQUIRE_MESSAGE(fresh.has_value(), fresh.error().message);
+  auto const changes = config->take(std::move(*fresh));
+  std::string live, restart;
+  for (auto const& change : changes) (change.live ? live : restart) += change.key + " ";
+  CHECK(live == "log.level history.most providers.command profiles.new profiles.old ");
+  CHECK(restart == "control.port relay.lease_seconds ");
+  CHECK(config->log_level == "debug");
+  CHECK(config->most_history == 200);
+  CHECK(config->providers.at("command")["command"][0] == "cat");
+  CHECK(config->profiles.contains("new"));
+  CHECK_FALSE(config->profiles.contains("old"));
+  // What needs a restart stays, and is shown as it is.
+  CHECK(config->tcp_port == 1);
+  CHECK(config->relay.lease != std::chrono::seconds(9));
+  CHECK(explained(*config, "control.port").value == 1);
+  CHECK(explained(*config, "log.level").value == "debug");
+  CHECK(explained(*config, "log.level").live);
+  CHECK_FALSE(explained(*config, "control.port").live);
+}
+
+TEST_CASE("ASecretThatHasChangedIsNamedAndNotShown") {
+  auto config = load("[providers.claude]\nenv = { KEY = \"one\" }\n");
+  auto fresh = load("[providers.claude]\nenv = { KEY = \"two\" }\n");
+  REQUIRE((config.has_value() && fresh.has_value()));
+  auto const changes = config->take(std::move(*fresh));
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0].key == "providers.claude");
+  CHECK((changes[0].before.is_null() && changes[0].after.is_null()));
+  CHECK(config->providers.at("claude")["env"]["KEY"] == "two");
+  CHECK(config->take(*load("[providers.claude]\nenv = { KEY = \"two\" }\n")).empty());
+}
