@@ -12,6 +12,7 @@ constexpr std::array<std::pair<Decision, std::string_view>, 5> kDecisions{
      {Decision::deny, "deny"},
      {Decision::abort, "abort"},
      {Decision::answer, "answer"}}};
+constexpr std::array<std::string_view, 3> kKinds{"permission", "question", "dialog"};
 constexpr std::size_t kText = 4 << 10, kWhole = 32 << 10, kLine = 120;
 
 /// At most `limit` bytes, cut between characters.
@@ -42,6 +43,14 @@ std::optional<Decision> decision_from(std::string_view word) {
   for (auto const& [decision, known] : kDecisions)
     if (known == word) return decision;
   return std::nullopt;
+}
+
+std::string_view to_string(ApprovalRequest::Kind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
+
+ApprovalRequest::Kind kind_from(std::string_view word) {
+  for (std::size_t i = 0; i < kKinds.size(); ++i)
+    if (kKinds.at(i) == word) return static_cast<ApprovalRequest::Kind>(i);
+  return ApprovalRequest::Kind::permission;
 }
 
 json bounded(json const& input) {

@@ -26,9 +26,10 @@ struct Question {
   bool secret = false;     ///< its answer is kept nowhere
 };
 
-/// A permission or a question that waits for a person.
+/// A permission or a question that waits for a person. Or a dialog that can be answered on the provider's screen only:
+/// it has no choices, and its text is the input's `screen`.
 struct ApprovalRequest {
-  enum class Kind { permission, question };
+  enum class Kind { permission, question, dialog };
   std::string key;  ///< names it within its provider process; the same when it is asked again
   Kind kind = Kind::permission;
   std::string tool;     ///< in the provider's words: Bash, commandExecution
@@ -38,6 +39,9 @@ struct ApprovalRequest {
   std::vector<Decision> choices{};
   std::vector<std::string> session_grant{};  ///< what approve-session allows from then on, for people
 };
+
+std::string_view to_string(ApprovalRequest::Kind kind);  ///< "permission"
+ApprovalRequest::Kind kind_from(std::string_view word);  ///< permission where it is none of them
 
 /// What the provider is told.
 struct Answer {

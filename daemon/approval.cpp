@@ -130,7 +130,7 @@ json to_json(Approval const& approval) {
   auto const& request = approval.request;
   json shown = {{"id", approval.id},
                 {"agent", approval.agent},
-                {"kind", is_question(request) ? "question" : "permission"},
+                {"kind", to_string(request.kind)},
                 {"tool", request.tool},
                 {"summary", request.summary},
                 {"input", request.input},
@@ -175,8 +175,7 @@ Approval approval_from_journal(json const& stored) {
   approval.provider_session = stored.value("providerSession", "");
   auto& request = approval.request;
   request.key = stored.value("key", "");
-  request.kind =
-      stored.value("kind", "") == "question" ? ApprovalRequest::Kind::question : ApprovalRequest::Kind::permission;
+  request.kind = adapters::kind_from(stored.value("kind", ""));
   request.tool = stored.value("tool", "");
   request.summary = stored.value("summary", "");
   request.input = stored.value("input", json::object());
@@ -245,6 +244,8 @@ Result<Answer> answer_from(json const& body, ApprovalRequest const& request) {
   if (auto error = in.finish()) return *error;
 
   answer.decision = decision;
+  if (request.kind == ApprovalRequest::Kind::dialog)
+    return conflict("wrong_decision", "a dialog is answered on the agent's screen only: " + request.summary);
   if (std::ranges::find(request.choices, *decision) == request.choices.end()) {
     std::string choices;
     for (auto const choice : request.choices) choices += (choices.empty() ? "" : ", ") + std::string(to_string(choice));

@@ -43,6 +43,8 @@ std::optional<Approval> read_approval(std::int64_t id, std::string const& record
   return approval;
 }
 
+bool is_dialog(Approval const& approval) { return approval.request.kind == adapters::ApprovalRequest::Kind::dialog; }
+
 Error already_decided(Approval const& approval) { return conflict("already_decided", outcome_text(approval)); }
 
 }  // namespace
@@ -98,8 +100,30 @@ Approvals::Entry* Approvals::find(std::string const& agent, std::string const& k
   return nullptr;
 }
 
+/// A screen shows one dialog: the one that it showed before is this one, told of by another daemon, or it is over.
+Approvals::Entry* Approvals::same_dialog(std::string const& agent, std::string const& provider_session,
+                                         adapters::ApprovalRequest const& request) {
+  Entry* same = nullptr;
+  for (auto& [id, entry] : entries_) {
+    auto const& known = entry.approval;
+    if (known.agent != agent || known.status != ApprovalStatus::pending || !is_dialog(known)) continue;
+    if (known.provider_session == provider_session && known.request.summary == request.summary)
+      same = &entry;
+    else
+      end(entry, ApprovalStatus::answered, {"terminal", ""}, {}, false);
+  }
+  return same;
+}
+
 void Approvals::asked(std::string const& agent, std::string const& provider_session, adapters::ApprovalRequest request,
                       bool may_ask) {
+  if (request.kind == adapters::ApprovalRequest::Kind::dialog) {
+    if (auto* const entry = same_dialog(agent, provider_session, request)) {
+      entry->approval.request = std::move(request);
+      entry->asked = true;
+      return save(entry->approval, false);
+    }
+  }
   if (auto* const entry = find(agent, request.key, &provider_session)) {
     entry->asked = true;
     changed_.notify_all();
@@ -117,15 +141,17 @@ void Approvals::asked(std::string const& agent, std::string const& provider_sess
   approval.request = std::move(request);
   if (auto& input = approval.request.input; deeper_than(input, kMostInside)) input = {{"text", to_text(input)}};
   approval.created_at = wall_now();
-  if (may_ask && policy_.deadline.count() > 0) approval.deadline = approval.created_at + policy_.deadline;
+  // A dialog stands on its screen whoever may be asked, and for how long.
+  bool const stands = is_dialog(approval);
+  if (may_ask && !stands && policy_.deadline.count() > 0) approval.deadline = approval.created_at + policy_.deadline;
   json data = {{"id", approval.id},
-               {"kind", approval.request.kind == adapters::ApprovalRequest::Kind::question ? "question" : "permission"},
+               {"kind", to_string(approval.request.kind)},
                {"tool", approval.request.tool},
                {"summary", approval.request.summary}};
   if (approval.deadline) data["deadline"] = to_iso8601(*approval.deadline);
   events_.append(agent, "approval.created", std::move(data));
   auto& entry = entries_[last_id_] = {std::move(approval), true};
-  if (may_ask)
+  if (may_ask || stands)
     save(entry.approval, false);
   else
     end(entry, ApprovalStatus::denied, {"policy", ""}, {Decision::deny, kNobodyToAsk, {}}, true);
@@ -140,15 +166,17 @@ void Approvals::ended(std::string const& agent, std::string const& key, bool ans
 }
 
 void Approvals::nothing_asked(std::string const& agent) {
-  end_pending(agent, ApprovalStatus::answered, {"terminal", ""});
+  for (auto& [id, entry] : entries_) {
+    auto const& known = entry.approval;
+    if (known.agent == agent && known.status == ApprovalStatus::pending && !(is_dialog(known) && entry.asked))
+      end(entry, ApprovalStatus::answered, {"terminal", ""}, {}, false);
+  }
 }
 
-void Approvals::withdraw(std::string const& agent) { end_pending(agent, ApprovalStatus::withdrawn, {"provider", ""}); }
-
-void Approvals::end_pending(std::string const& agent, ApprovalStatus status, Decider const& decider) {
+void Approvals::withdraw(std::string const& agent) {
   for (auto& [id, entry] : entries_)
     if (entry.approval.agent == agent && entry.approval.status == ApprovalStatus::pending)
-      end(entry, status, decider, {}, false);
+      end(entry, ApprovalStatus::withdrawn, {"provider", ""}, {}, false);
 }
 
 void Approvals::forget(std::string const& agent) {

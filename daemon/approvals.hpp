@@ -39,7 +39,8 @@ class Approvals {
              bool may_ask);
   /// Over without a decision of ours. `answered`: at the terminal; else only the terminal can answer it now.
   void ended(std::string const& agent, std::string const& key, bool answered);
-  /// Whatever is pending for the agent has been answered at the terminal.
+  /// Whatever is pending for the agent has been answered at the terminal. (A dialog tells of its own end, unless its
+  /// session has not told of it in this daemon's life.)
   void nothing_asked(std::string const& agent);
   /// Its process has ended.
   void withdraw(std::string const& agent);
@@ -66,8 +67,9 @@ class Approvals {
     bool asked = false;  ///< in this daemon's life: its provider can be told
   };
   Entry* find(std::string const& agent, std::string const& key, std::string const* provider_session = nullptr);
+  Entry* same_dialog(std::string const& agent, std::string const& provider_session,
+                     adapters::ApprovalRequest const& request);
   void end(Entry& entry, ApprovalStatus status, Decider decider, adapters::Answer answer, bool tell);
-  void end_pending(std::string const& agent, ApprovalStatus status, Decider const& decider);
   void save(Approval const& approval, bool tell);
   awaitable<Result<Approval>> stored(std::int64_t id);
   awaitable<void> watch_deadlines();

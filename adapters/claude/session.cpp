@@ -85,7 +85,7 @@ std::string ClaudeSession::gate(bool urgent) const {
   if (live_ && live_->waiting() && !limit_menu_) return "waiting for a person: " + live_->waiting_for;
   if (!ready_) return "Claude Code is starting";
   if (compacting_) return "the context is being compacted";
-  if (!blocked_.empty()) return blocked_;
+  if (!blocked_.empty() && !limit_menu_) return blocked_;  // which was in the way before it was known as one to close
   if (!urgent && (turn_running_ || (live_ && live_->busy()))) return "a turn is running";
   return {};
 }
@@ -115,7 +115,10 @@ void ClaudeSession::become_ready(std::string session_id, std::string transcript,
   auto const first = !ready_;
   ready_ = true;
   ended_ = false;
-  if (first) waiting_for({});
+  if (first) {
+    dialog_over();
+    waiting_for({});
+  }
   if (first && ctx_.adopted && live_ && !live_->at_rest() && !turn_running_) {  // it waits for a permission, too
     turn_running_ = true;
     tool_called_ = true;  // for all that is known
@@ -294,9 +297,11 @@ awaitable<void> ClaudeSession::watch_start() {
   auto const alive = co_await wait_for(show_life, patience);
   if (alive) co_return;
   auto watch = co_await ctx_.terminal->watch_output();
+  std::optional<Clock::time_point> unclear_since;
   while (!ready_ && ctx_.terminal->alive()) {
     bool copy_mode = false;
-    auto const view = co_await look(copy_mode);
+    std::string screen;
+    auto const view = co_await look(copy_mode, &screen);
     if (live_ || ready_) break;
     if (view && view->kind == View::Kind::composer) {
       // It is up, and tells it by neither hook nor state file (an adopted one of an old version): the screen
@@ -304,10 +309,25 @@ awaitable<void> ClaudeSession::watch_start() {
       become_ready(session_id_, transcript_ ? transcript_->path().string() : std::string(), {}, ctx_.adopted);
       break;
     }
-    if (view)
-      waiting_for(view->kind == View::Kind::overlay ? view->name + " (at the start)" : "the start: " + view->name);
+    auto again = Clock::now() + std::chrono::minutes(1);
+    if (view) {
+      bool const is_known = view->kind == View::Kind::overlay;
+      waiting_for(is_known ? view->name + " (at the start)" : "the start: " + view->name);
+      if (is_known)
+        unclear_since.reset();
+      else if (!unclear_since)
+        unclear_since = Clock::now();
+      // What is not known may only be drawn just now.
+      auto const due = is_known ? Clock::now() : *unclear_since + row_->stuck_start;
+      if (Clock::now() >= due) {
+        tell_dialog("Claude Code shows at its start: " + view->name, screen);
+      } else {
+        dialog_over();
+        again = due;
+      }
+    }
     if (!watch) co_return;
-    co_await (*watch)->wait(Clock::now() + std::chrono::minutes(1));
+    co_await (*watch)->wait(again);
   }
 }
 

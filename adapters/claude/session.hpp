@@ -58,6 +58,11 @@ class ClaudeSession final : public ProviderSession {
     std::optional<json> output{};  ///< what the hook is to print, once that is known
   };
 
+  /// One that stands on the screen alone, as it was told.
+  struct Dialog {
+    std::string key, summary;
+  };
+
   // session.cpp: facts become events.
   void emit(ProviderEvent event) const;
   void announce_gate();
@@ -89,7 +94,9 @@ class ClaudeSession final : public ProviderSession {
   // session_ask.cpp: people are asked.
   awaitable<void> after_ask_left(std::string call);
   void tell_asked();
-  awaitable<void> look_at_menu(std::uint64_t change);
+  awaitable<void> look_at_dialog(std::uint64_t change);
+  void tell_dialog(std::string const& what, std::string const& screen);
+  void dialog_over();
   void end_asks();
   awaitable<void> end_young_asks();
   void follow_tool_call(std::string const& event, json const& payload);
@@ -143,7 +150,8 @@ class ClaudeSession final : public ProviderSession {
   std::string waiting_{};                 ///< what a person is asked for
   std::map<std::string, Ask> asks_{};     ///< by the calls of their hooks
   Clock::time_point settled_at_{};        ///< until then, hooks of before our time may still come back
-  std::uint64_t menu_looked_ = 0;         ///< the change of the live state for which the screen was looked at
+  std::optional<Dialog> dialog_{};        ///< the one on the screen
+  std::uint64_t dialog_looked_ = 0;       ///< the change of the live state for which the screen was looked at
   bool limit_menu_ = false;               ///< what the live state waits for is the menu of a used-up account
   bool asked_ = false;                    ///< something was asked, and that nothing is any more has not been said
   std::deque<std::pair<std::string, std::size_t>> calls_{};  ///< the newest tool calls: id, and a hash of what they are

@@ -1,11 +1,14 @@
 // A person is asked: by the dialog on the screen and, at the same time, by a PermissionRequest hook that waits for its
 // answer here. Whoever is first wins. Seen with 2.1.197: the hook's answer closes the dialog; a no on the screen ends
 // the hook; a yes on the screen does not, so that it shows in the live state (no longer "waiting", once the last dialog
-// is closed) and in the tool's own hooks.
+// is closed) and in the tool's own hooks. Any other dialog is on the screen alone, and is told with its text.
 #include "adapters/claude/permission.hpp"
 #include "adapters/claude/session.hpp"
+#include "adapters/exit_diagnostic.hpp"
+#include "base/ids.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 namespace ar::adapters::claude {
 namespace {
@@ -16,6 +19,8 @@ constexpr auto kYoung = milliseconds(250);
 constexpr auto kLookAgain = milliseconds(1'000);
 /// The live state follows the screen within this.
 constexpr auto kLiveStateGrace = milliseconds(1'500);
+/// A dialog that no hook has asked for by then has none.
+constexpr auto kHookPatience = milliseconds(10'000);
 constexpr std::size_t kCallsKept = 64;
 /// What the live state says of menus; it has other words for permissions and the model's questions.
 constexpr std::string_view kMenu = "dialog open";
@@ -42,6 +47,8 @@ awaitable<Result<json>> ClaudeSession::ask(std::string call, json payload) {
     if (known == digest && std::ranges::none_of(asks_, [&](auto const& a) { return a.second.tool_call == id; }))
       ask.tool_call = id;
   ask.payload = std::move(payload);
+  dialog_over();  // it has found its voice
+  dialog_looked_ = 0;
   asks_.insert_or_assign(call, std::move(ask));
   asked_ = true;
   emit(Asked{std::move(*request)});
@@ -88,27 +95,65 @@ void ClaudeSession::tell_asked() {
   if (oldest && ctx_.request.request_input) return waiting_for(oldest->waiting_for);
   if (!live_ || !live_->waiting()) {
     limit_menu_ = false;
+    if (ready_ && blocked_.empty()) dialog_over();
     return waiting_for({});
   }
   // A menu may be one that needs nobody: the screen says which.
   bool const is_menu = live_->waiting_for == kMenu;
   if (waiting_.empty() && !is_menu) waiting_for(live_->waiting_for.empty() ? "a dialog" : live_->waiting_for);
-  if (std::exchange(menu_looked_, live_changes_) == live_changes_) return;
+  if (std::exchange(dialog_looked_, live_changes_) == live_changes_) return;
   limit_menu_ = false;
-  if (is_menu) tasks_.spawn_vital("menu", look_at_menu(live_changes_), ctx_.on_death);
+  tasks_.spawn_vital("dialog", look_at_dialog(live_changes_), ctx_.on_death);
 }
 
-awaitable<void> ClaudeSession::look_at_menu(std::uint64_t change) {
-  auto const is_there = [&] { return live_ && live_->waiting() && change == live_changes_ && !ended_; };
-  auto const waited = co_await sleep_for(kYoung);  // until it is painted
-  if (!waited || !is_there()) co_return;
-  bool copy_mode = false;
-  auto const view = co_await look(copy_mode);
-  if (!is_there()) co_return;
-  limit_menu_ = view && view->kind == View::Kind::limit;
-  if (!limit_menu_) co_return waiting_for(view && view->kind == View::Kind::overlay ? view->name : "a dialog");
+awaitable<void> ClaudeSession::look_at_dialog(std::uint64_t change) {
+  auto const is_there = [&] {
+    return live_ && live_->waiting() && change == live_changes_ && asks_.empty() && !ended_;
+  };
+  bool const is_menu = live_->waiting_for == kMenu;
+  std::optional<View> view;
+  std::string screen;
+  // It is only to be painted yet; or the live state has not followed its end.
+  for (Clock::duration pause : {is_menu ? kYoung : kHookPatience, kLookAgain}) {
+    auto const waited = co_await sleep_for(pause);
+    if (!waited || !is_there()) co_return;
+    bool copy_mode = false;
+    view = co_await look(copy_mode, &screen);
+    if (!is_there()) co_return;
+    if (!view || view->kind != View::Kind::composer) break;
+  }
+  limit_menu_ = is_menu && view && view->kind == View::Kind::limit;
+  if (!limit_menu_) {
+    bool const is_known = view && view->kind == View::Kind::overlay;
+    if (is_menu) waiting_for(is_known ? view->name : "a dialog");
+    co_return tell_dialog(is_known ? obstacle_of(*view) : "a dialog is open", screen);
+  }
   if (turn_running_) end_by_grace();  // as an adopted session has to take it, which waits
   announce_gate();
+}
+
+/// Nobody is asked it but the person at the terminal.
+void ClaudeSession::tell_dialog(std::string const& what, std::string const& screen) {
+  ApprovalRequest request;
+  request.kind = ApprovalRequest::Kind::dialog;
+  request.tool = "terminal";
+  request.summary = what + "; answer it there: agent-runner attach " + ctx_.request.agent_id;
+  if (dialog_ && dialog_->summary == request.summary) return;
+  dialog_over();
+  request.key = "dialog " + random_hex(5);
+  std::vector<std::string> lines;
+  std::istringstream in(plain_text(screen));
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  std::string text;
+  for (auto const& line : last_lines(lines, secrets_in(ctx_.request.environment)))
+    text += (text.empty() ? "" : "\n") + line;
+  request.input = {{"screen", text}};
+  dialog_ = {request.key, request.summary};
+  emit(Asked{std::move(request)});
+}
+
+void ClaudeSession::dialog_over() {
+  if (auto const dialog = std::exchange(dialog_, std::nullopt)) emit(AskEnded{dialog->key, true});
 }
 
 /// The live state waits for nobody: what was asked has been answered on the screen, or its turn is over.

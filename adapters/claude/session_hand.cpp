@@ -25,6 +25,7 @@ constexpr auto kPastePatience = seconds(15);   ///< from the paste to the compos
 constexpr auto kTakenPatience = seconds(10);   ///< from an empty composer to a sign that the prompt was taken
 constexpr auto kProofPatience = seconds(60);   ///< from the last sign to the proof, unless it is queued in the CLI
 constexpr auto kDraftRest = seconds(5);        ///< a draft untouched for this long may be set aside
+constexpr auto kDialogStands = seconds(2);  ///< until a dialog on the screen has shown in the live state, or never does
 constexpr auto kClearPatience = seconds(20);   ///< to empty a composer line by line
 constexpr auto kWitnessPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
 constexpr auto kUnreadablePause = seconds(10);
@@ -200,11 +201,25 @@ awaitable<void> ClaudeSession::watch_obstacle() {
   auto watch = co_await ctx_.terminal->watch_output();
   std::string draft;
   auto since = Clock::now();
+  std::optional<Clock::time_point> covered_since;
   while (watch && ctx_.terminal->alive()) {
     bool copy_mode = false;
-    auto const view = co_await look(copy_mode);
+    std::string screen;
+    auto const view = co_await look(copy_mode, &screen);
     if (!view) break;
     auto again = Clock::now() + std::chrono::minutes(1);
+    bool const asks = !asks_.empty() || (live_ && live_->waiting());  // which tells more
+    bool const waits = view->kind == View::Kind::overlay || (view->kind == View::Kind::limit && !limit_menu_);
+    if (!waits) {
+      covered_since.reset();
+      if (!asks) dialog_over();
+    } else if (!asks) {
+      if (!covered_since) covered_since = Clock::now();
+      if (Clock::now() >= *covered_since + kDialogStands)
+        tell_dialog(obstacle_of(*view), screen);
+      else
+        again = *covered_since + kDialogStands;
+    }
     if (view->kind == View::Kind::composer) {
       if (view->text.empty() || is_ours(*view)) break;
       if (view->text != draft) since = Clock::now();

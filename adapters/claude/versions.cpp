@@ -34,8 +34,8 @@ constexpr std::array kScreens{
     KnownScreen{"Select model", Kind::dialog, "model menu"},
     KnownScreen{"Enter to confirm", Kind::dialog, "dialog"},
     KnownScreen{"Esc to cancel", Kind::dialog, "dialog"},
-    KnownScreen{"Esc to go back", Kind::dialog, "settings"},
-    KnownScreen{"Esc to close", Kind::dialog, "settings"},
+    KnownScreen{"Esc to go back", Kind::dialog, "settings screen"},
+    KnownScreen{"Esc to close", Kind::dialog, "settings screen"},
 };
 
 constexpr VersionRow kMeasuredFirst{.seen_in = "2.1.197",

@@ -66,7 +66,7 @@ void show(Context const& context, std::vector<json> const& approvals, bool all) 
                           field(approval, "kind"),
                           deadline && pending ? age(std::max<milliseconds>(*deadline - now, {})) : ""};
     if (all) row.push_back({outcome_of(approval), pending ? Colour::magenta : Colour::none});
-    row.emplace_back(what_of(approval));
+    row.emplace_back(context.hints(what_of(approval)));
     table.add(std::move(row));
   }
   context.print(table);

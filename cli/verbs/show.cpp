@@ -7,6 +7,7 @@
 #include "cli/text.hpp"
 
 #include <cmath>
+#include <sstream>
 
 namespace ar::cli {
 namespace {
@@ -56,7 +57,7 @@ void print_facts(Context const& context, json const& agent) {
   line("why", context.hints(field(agent, "reason")));
   line("held", context.hints(field(agent, "held")));
   for (auto const& approval : array(agent, "approvals"))
-    line("asks", field(approval, "summary") + " (approval " + field(approval, "id") + ")");
+    line("asks", context.hints(field(approval, "summary")) + " (approval " + field(approval, "id") + ")");
   auto const model = field(agent, "reportedModel");
   line("provider", field(agent, "provider") + (model.empty() ? "" : ", " + model) +
                        (field(agent, "effort").empty() ? "" : ", effort " + field(agent, "effort")));
@@ -82,6 +83,20 @@ void print_facts(Context const& context, json const& agent) {
   line("waiting", std::to_string(number(agent, "queue")) + " messages");
 }
 
+/// What stands on its screen and is answered there.
+Result<void> print_dialogs(Context const& context, ApiClient& api, json const& agent) {
+  for (auto const& approval : array(agent, "approvals")) {
+    if (field(approval, "kind") != "dialog") continue;
+    auto const whole = api.get("/v1/approvals/" + field(approval, "id"));
+    if (!whole) return whole.error();
+    if (!whole->contains("input")) continue;
+    context.print("\nits dialog\n");
+    std::istringstream in(field((*whole)["input"], "screen"));
+    for (std::string line; std::getline(in, line);) context.print("  " + single_line(line) + "\n");
+  }
+  return {};
+}
+
 void print_part(Context const& context, char const* title, Table const& table) {
   if (table.empty()) return;
   context.print(std::string("\n") + title + "\n");
@@ -98,6 +113,7 @@ Result<int> show(Context& context, std::string const& agent) {
     return exit_done;
   }
   print_facts(context, (*page)["agent"]);
+  if (auto const told = print_dialogs(context, **api, (*page)["agent"]); !told) return told.error();
   Table turns({{"TURN", true}, {"AGO", true}, {"STATUS"}, {"TOOK", true}, {"ENDED WITH"}});
   for (auto const& turn : array(*page, "turns")) {
     auto const took = turn.contains("durationMs") ? duration(milliseconds(number(turn, "durationMs"))) : "";

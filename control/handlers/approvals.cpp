@@ -26,7 +26,7 @@ awaitable<Result<Response>> decide(Call& call) {
 
 constexpr Route rows[] = {
     {"GET", "/v1/approvals", Right::operator_, Body::none, "status agent limit cursor",
-     "permission requests and questions, newest first", list},
+     "permission requests, questions and dialogs, newest first", list},
     {"GET", "/v1/approvals/{approval}", Right::operator_, Body::none, "", "one of them", show},
     {"POST", "/v1/approvals/{approval}/decision", Right::operator_, Body::json, "", "decide it; the first one wins",
      decide},

@@ -141,7 +141,7 @@ TEST_CASE("WhatStandsInTheComposersPlaceIsNamed") {
                                    {"2.1.332_start_onboarding", "onboarding"},
                                    {"2.1.332_permission", "permission prompt"},
                                    {"2.1.332_search_fullscreen", "prompt search"},
-                                   {"2.1.332_settings", "settings"}}) {
+                                   {"2.1.332_settings", "settings screen"}}) {
     CAPTURE(file);
     auto const view = view_of(file);
     CHECK(view.kind == View::Kind::overlay);

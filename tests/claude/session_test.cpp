@@ -875,6 +875,75 @@ TEST_CASE("AHookThatGaveUpLeavesItToTheTerminal") {
   REQUIRE(room.all<AskEnded>().size() == 1);
   CHECK(!room.all<AskEnded>()[0].answered);
   CHECK(!room.session->gate(true).empty());  // the dialog is still there
+  room.cli->dialog = "  Do you want to proceed?";
+  room.pass(10s);
+  REQUIRE(room.all<Asked>().size() == 2);
+  CHECK(room.all<Asked>()[1].request.kind == ApprovalRequest::Kind::dialog);
+}
+
+TEST_CASE("ADialogThatNoHookSpeaksForIsToldWithItsText") {
+  Room room;
+  room.cli->dialog = "  \033[1mSettings\033[0m\n\n  \u276f 1. One\n    2. Two\n\n  Esc to go back";
+  room.live("waiting", "2.1.332", "dialog open");
+  CHECK_FALSE(room.session->gate(true).empty());
+  room.pass(1s);
+  REQUIRE(room.all<Asked>().size() == 1);
+  auto const request = room.all<Asked>()[0].request;
+  CHECK(request.kind == ApprovalRequest::Kind::dialog);
+  CHECK(request.choices.empty());
+  CHECK(request.summary == "the settings screen is open; answer it there: agent-runner attach alice");
+  auto const screen = request.input["screen"].get<std::string>();
+  CHECK_MESSAGE(screen.find("Settings\n") != std::string::npos, screen);
+  CHECK_MESSAGE(screen.find("2. Two\n") != std::string::npos, screen);
+  REQUIRE(room.all<WaitingForPerson>().size() == 1);
+  CHECK(room.hand().outcome == HandOutcome::held);
+  CHECK(room.cli->pressed.empty());
+  room.cli->dialog.clear();
+  room.live("idle");
+  REQUIRE(room.all<AskEnded>().size() == 1);
+  CHECK(room.all<AskEnded>()[0].key == request.key);
+  CHECK(room.session->gate(false).empty());
+  // The next one is another, whatever it looks like.
+  room.cli->dialog = "  Esc to go back";
+  room.live("waiting", "2.1.332", "dialog open");
+  room.pass(1s);
+  REQUIRE(room.all<Asked>().size() == 2);
+  CHECK(room.all<Asked>()[1].request.key != request.key);
+}
+
+TEST_CASE("APermissionsDialogIsToldOfByItsHookHoweverLate") {
+  Room room;
+  room.cli->dialog = "  Do you want to proceed?";
+  room.live("waiting");
+  room.pass(9s);
+  CHECK(room.all<Asked>().empty());
+  room.pass(2s);
+  REQUIRE(room.all<Asked>().size() == 1);
+  CHECK(room.all<Asked>()[0].request.kind == ApprovalRequest::Kind::dialog);
+  room.ask_person("c1", {{"tool_name", "Bash"}});
+  REQUIRE(room.all<AskEnded>().size() == 1);
+  CHECK(room.all<AskEnded>()[0].key == room.all<Asked>()[0].request.key);
+  room.pass(11s);
+  REQUIRE(room.all<Asked>().size() == 2);
+  CHECK(room.all<Asked>()[1].request.kind == ApprovalRequest::Kind::permission);
+}
+
+TEST_CASE("AScreenThatHoldsAMessageIsToldThoughTheLiveStateSaysIdle") {
+  Room room;
+  room.live("idle");
+  room.cli->dialog = "  Restore the code and/or conversation to the point before";
+  CHECK(room.hand().outcome == HandOutcome::held);
+  room.pass(1s);
+  CHECK(room.all<Asked>().empty());  // a dialog that asks would show in the live state first
+  room.pass(2s);
+  REQUIRE(room.all<Asked>().size() == 1);
+  CHECK(room.all<Asked>()[0].request.summary.starts_with("the rewind menu is open; "));
+  (void)room.session->hook("UserPromptSubmit", {{"prompt", "x"}});
+  CHECK(room.all<AskEnded>().empty());
+  room.cli->dialog.clear();
+  room.cli->draw();
+  room.pass(1ms);
+  CHECK(room.all<AskEnded>().size() == 1);
 }
 
 TEST_CASE("WhatRunsIsAskedOfTheLiveState") {
@@ -925,8 +994,9 @@ TEST_CASE("TheMenuOfAUsedUpAccountNeedsNobodyAndIsClosedForTheNextPrompt") {
     Room room;
     room.cli->dialog = kLimitMenu;
     room.live("waiting", "2.1.332", waiting_for);
-    room.pass(5s);
+    room.pass(11s);
     bool const is_menu = waiting_for == "dialog open";
+    CHECK(room.all<Asked>().empty() == is_menu);
     CHECK(room.all<WaitingForPerson>().empty() == is_menu);
     CHECK(room.session->gate(false).empty() == is_menu);
     CHECK(room.cli->pressed.empty());  // a person may choose something there
@@ -938,6 +1008,23 @@ TEST_CASE("TheMenuOfAUsedUpAccountNeedsNobodyAndIsClosedForTheNextPrompt") {
     CHECK(room.hand().outcome == (is_menu ? HandOutcome::accepted : HandOutcome::held));
     CHECK(std::ranges::count(room.cli->pressed, "Escape") == is_menu);
   }
+}
+
+TEST_CASE("TheMenuOfAUsedUpAccountIsClosedThoughAMessageCameBeforeItWasKnown") {
+  Room room;
+  room.live("idle");
+  room.cli->dialog = kLimitMenu;
+  CHECK(room.hand().outcome == HandOutcome::held);
+  CHECK(room.session->gate(false) == "the usage limit menu is open");
+  room.live("waiting", "2.1.332", "dialog open");
+  room.pass(1s);
+  CHECK(room.session->gate(false).empty());
+  room.cli->on_escape = [&] {
+    room.cli->dialog.clear();
+    room.write_live("idle");
+  };
+  room.cli->on_enter = [&] { room.submit(); };
+  CHECK(room.hand().outcome == HandOutcome::accepted);
 }
 
 TEST_CASE("WhatIsNoRequestIsRefusedAndLeftToTheScreen") {

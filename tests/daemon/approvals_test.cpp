@@ -188,6 +188,75 @@ TEST_CASE("WithoutAnybodyToAskItIsDeniedAtOnce") {
   });
 }
 
+TEST_CASE("ADialogStandsWhoeverMayBeAskedAndIsAnsweredOnItsScreen") {
+  Room room;
+  Life life(room.io, room.file, {60s, false});
+  test::run(room.io, [&]() -> awaitable<void> {
+    co_await life.begin();
+    adapters::ApprovalRequest dialog;
+    dialog.key = "k";
+    dialog.kind = adapters::ApprovalRequest::Kind::dialog;
+    dialog.summary = "the settings is open; answer it there: agent-runner attach a";
+    dialog.input = {{"screen", "Settings"}};
+    life.book->asked("a", "p", dialog, false);
+    (void)co_await life.journal->committed();
+    auto const shown = co_await life.book->show(1);
+    CHECK((*shown)["kind"] == "dialog");
+    CHECK((*shown)["status"] == "pending");
+    CHECK((*shown)["deadline"].is_null());
+    CHECK((*shown)["choices"] == json::array());
+    auto const decided = co_await life.decide(1, "approve");
+    REQUIRE_FALSE(decided.has_value());
+    CHECK(decided.error().code == "wrong_decision");
+    CHECK(decided.error().message.find("agent-runner attach a") != std::string::npos);
+    life.book->ended("a", "k", true);
+    CHECK(co_await life.status(1) == "answered");
+    CHECK(life.told.empty());
+    auto const late = co_await life.decide(1, "deny");
+    CHECK(late.error().message.find("was answered at the terminal") != std::string::npos);
+    co_await life.end();
+  });
+}
+
+TEST_CASE("ADialogIsOneRecordOverTheDaemonsDeathAndOneThatHasGoneIsOver") {
+  Room room;
+  auto const dialog = [](std::string key, std::string what) {
+    adapters::ApprovalRequest request;
+    request.key = std::move(key);
+    request.kind = adapters::ApprovalRequest::Kind::dialog;
+    request.summary = std::move(what);
+    return request;
+  };
+  {
+    Life life(room.io, room.file, {});
+    test::run(room.io, [&]() -> awaitable<void> {
+      co_await life.begin();
+      life.book->asked("a", "p", dialog("k1", "the settings screen is open"), true);
+      life.book->asked("b", "p", dialog("k2", "the settings screen is open"), true);
+      life.book->asked("c", "p", dialog("k3", "the settings screen is open"), true);
+      (void)co_await life.journal->committed();
+      co_await life.end();
+    });
+  }
+  Life life(room.io, room.file, {});
+  test::run(room.io, [&]() -> awaitable<void> {
+    co_await life.begin();
+    // The same; another one; none any more.
+    life.book->asked("a", "p", dialog("k4", "the settings screen is open"), true);
+    life.book->nothing_asked("a");
+    life.book->asked("b", "p", dialog("k5", "the model menu is open"), true);
+    life.book->nothing_asked("c");
+    (void)co_await life.journal->committed();
+    CHECK(co_await life.status(1) == "pending");
+    CHECK(co_await life.status(2) == "answered");
+    CHECK(co_await life.status(3) == "answered");
+    CHECK(co_await life.status(4) == "pending");
+    life.book->ended("a", "k4", true);
+    CHECK(co_await life.status(1) == "answered");
+    co_await life.end();
+  });
+}
+
 TEST_CASE("APendingOneSurvivesTheDaemonAndIsFoundAgainUnderItsKey") {
   Room room;
   {

@@ -184,6 +184,50 @@ TEST_CASE("APendingPermissionOfClaudeOutlivesTheDaemon") {
   CHECK(road.made("late"));
 }
 
+TEST_CASE("ADialogOnClaudesScreenIsARecordUntilItIsAnsweredThere") {
+  Road road;
+  road.spawn();
+  auto& [claude, home, stub, cc] = road;
+  CHECK(home.good({"send", "cc", "-", "--wait", "--timeout", "60s"}, "[[say:ready]]").out.find("ready") !=
+        std::string::npos);
+  // A person opens a menu and leaves it.
+  for (auto const* key : {"/help", "Enter"}) {
+    cc.press(key);
+    CHECK(cc.shows(key == std::string("Enter") ? "For more help" : "Show help"));
+  }
+  auto const record = cc.pending();
+  CHECK(record["kind"] == "dialog");
+  CHECK(record["input"]["screen"].get<std::string>().find("For more help") != std::string::npos);
+  CHECK(record["choices"] == json::array());
+  auto const where = std::string("attach cc");
+  home.wait_for_state("cc", "waiting");
+  for (auto const& words :
+       {std::vector<std::string>{"approvals"}, {"show", "cc"}, {"ps", "--json"}, {"events", "cc"}}) {
+    auto const out = home.good(words).out;
+    CHECK_MESSAGE(out.find(where) != std::string::npos, words[0] << ": " << out);
+  }
+  CHECK(home.good({"show", "cc"}).out.find("For more help") != std::string::npos);
+  for (auto const* verb : {"approve", "deny"}) {
+    auto const refused = home.run({verb, record["id"].dump()});
+    CHECK(refused.status != 0);
+    CHECK_MESSAGE(refused.err.find(where) != std::string::npos, refused.err);
+  }
+  auto const held = home.send("cc", "waits for the menu's end");
+
+  home.kill_daemon();
+  home.good({"up"});
+  home.wait_for_state("cc", "waiting");
+  CHECK(cc.pending()["id"] == record["id"]);
+  CHECK(home.delivery_state(held) == "held");
+
+  cc.answer("Escape");
+  auto const ended = cc.ended(record["id"]);
+  CHECK(ended["status"] == "answered");
+  CHECK(ended["where"] == "terminal");
+  CHECK(Installation::eventually([&] { return home.delivery_state(held) == "done"; }));
+  CHECK(Installation::lines(home.good({"approvals", "--all", "--json"}).out).size() == 1);
+}
+
 TEST_CASE("ClaudeWithoutAnybodyToAskIsToldNoAtOnce") {
   Road road;
   road.spawn({"--no-input"});

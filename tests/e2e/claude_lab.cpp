@@ -1,6 +1,7 @@
 #include "e2e/claude_lab.hpp"
 
 #include "adapters/claude/launch.hpp"
+#include "adapters/claude/live_state.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "base/spawn.hpp"
@@ -59,6 +60,19 @@ awaitable<void> ClaudeLab::open() {
   // What a person answers once, on their own machine.
   json config{{"hasCompletedOnboarding", true}};
   config["customApiKeyResponses"]["approved"] = json::array({std::string(kKey).substr(std::string(kKey).size() - 20)});
+  if (subscription) {
+    config["oauthAccount"] = {{"accountUuid", new_uuid()},
+                              {"organizationUuid", new_uuid()},
+                              {"emailAddress", "nobody@example.invalid"},
+                              {"organizationRole", "admin"}};
+    json login;
+    login["claudeAiOauth"] = {{"accessToken", "made-up"},
+                              {"refreshToken", "made-up"},
+                              {"expiresAt", to_millis(wall_now()) + 86'400'000},
+                              {"scopes", {"user:inference", "user:profile"}},
+                              {"subscriptionType", "pro"}};
+    REQUIRE(write_file(home_ / ".claude" / ".credentials.json", login.dump()).has_value());
+  }
   REQUIRE(write_file(home_ / ".claude" / ".claude.json", config.dump()).has_value());
 
   auto const version = claude::cli_version(claude_);
@@ -119,7 +133,10 @@ awaitable<void> ClaudeLab::launch() {
                          {"AGENT_RELAY_TOKEN", "test-token"},
                          {"AGENT_RELAY_PROVIDER_SESSION_ID", new_uuid()}};
   auto& own = request.options["env"];
-  own["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1";
+  if (subscription)  // whose menus need what this turns off
+    request.environment.erase("ANTHROPIC_API_KEY");
+  else
+    own["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1";
   if (!own.contains("CLAUDE_CODE_MAX_RETRIES")) own["CLAUDE_CODE_MAX_RETRIES"] = "1";
   auto planned = adapter_->prepare(request);
   REQUIRE_MESSAGE(planned.has_value(), planned.error().message);
@@ -166,7 +183,10 @@ awaitable<void> ClaudeLab::until(std::function<bool()> condition, std::string wh
       std::string shown;
       if (screen)
         for (auto const& line : screen->lines) shown += line + "\n";
-      REQUIRE_MESSAGE(false, "did not happen in time: " << what << "\n" << shown);
+      auto const live = read_file(claude::live_state_file(home_ / ".claude", terminal->pid()), 1U << 20);
+      REQUIRE_MESSAGE(false, "did not happen in time: " << what << "\ngate: " << (session ? session->gate(false) : "")
+                                                        << "\nlive state: " << (live ? *live : "none") << "\n"
+                                                        << shown);
     }
     co_await changed_.wait(deadline);
   }

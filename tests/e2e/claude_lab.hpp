@@ -37,6 +37,8 @@ class ClaudeLab {
   std::shared_ptr<adapters::ProviderSession> session;
   adapters::LaunchRequest request;
   adapters::LaunchPlan plan;
+  /// The login of a subscription instead of an API key: all of it made up, for the stub asks nobody.
+  bool subscription = false;
 
   /// Starts the stub, the tmux server and the receiver. Skips the test where the CLI or a namespace is
   /// missing.

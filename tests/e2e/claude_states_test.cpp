@@ -38,6 +38,20 @@ struct States : test::ClaudeLab {
     CAPTURE(handing.screen);
     REQUIRE(handing.outcome == HandOutcome::accepted);
   }
+  /// As the daemon does: what is held comes again when the gate opens.
+  awaitable<void> must_accept_in_the_end(std::string body) {
+    auto const deadline = Clock::now() + 60s;
+    auto handing = co_await send(body);
+    while (handing.outcome == HandOutcome::held && Clock::now() < deadline) {
+      nonces.pop_back();
+      co_await until_free();
+      handing = co_await send(body);
+    }
+    co_await look();
+    CAPTURE(handing.reason);
+    CAPTURE(screen);
+    REQUIRE(handing.outcome == HandOutcome::accepted);
+  }
   awaitable<void> must_hold(std::string body, bool urgent, std::string reason) {
     auto const handing = co_await send(std::move(body), urgent);
     nonces.pop_back();
@@ -330,6 +344,9 @@ TEST_CASE("AStartThatAsksSomethingIsReported") {
         std::function<bool()> const asked = [&] { return lab.last<WaitingForPerson>() != nullptr; };
         co_await lab.until(asked, "the question is reported");
         CHECK(lab.last<WaitingForPerson>()->what.find("trust this folder") != std::string::npos);
+        REQUIRE(lab.count<Asked>() == 1);
+        CHECK(lab.last<Asked>()->request.kind == ApprovalRequest::Kind::dialog);
+        CHECK(lab.last<Asked>()->request.input["screen"].get<std::string>().find("Yes, I trust") != std::string::npos);
         co_await lab.must_hold("into the question", true, "trust this folder");
         // The person's answer: yes, which since 2.1.265 is not the first choice any more.
         co_await lab.look();
@@ -340,6 +357,7 @@ TEST_CASE("AStartThatAsksSomethingIsReported") {
         co_await lab.press("Enter");
         co_await lab.until_free();
         CHECK(lab.count<WaitingOver>() >= 1);
+        CHECK(lab.count<AskEnded>() == 1);
         co_await lab.must_accept("after the question");
         co_await lab.until_free();
         lab.check_model();
@@ -459,6 +477,67 @@ TEST_CASE("ATurnThatAHookHasGoOnIsOverWithItsLastText") {
         CHECK(lab.last<TurnEnded>()->outcome == TurnEnded::Outcome::completed);
         CHECK(lab.last<TurnEnded>()->final_text == "the last text");
         CHECK(lab.count<TurnStarted>() == 1);
+        co_await lab.close();
+      },
+      240s);
+}
+
+TEST_CASE("TheMenuOfAUsedUpAccountHoldsNothingPastTheLimitsEnd") {
+  States lab;
+  lab.subscription = true;
+  test::run(
+      lab.io,
+      [&]() -> awaitable<void> {
+        co_await lab.begin();
+        co_await lab.must_accept("before the limit");
+        co_await lab.until_free();
+        auto const resets_at = to_millis(wall_now()) / 1000 + 7200;
+        json headers;
+        for (auto const* about : {"", "5h-"}) {
+          auto const name = "anthropic-ratelimit-unified-" + std::string(about);
+          headers[name + "status"] = "rejected";
+          headers[name + "reset"] = std::to_string(resets_at);
+        }
+        headers["anthropic-ratelimit-unified-5h-utilization"] = "1.0";
+        headers["anthropic-ratelimit-unified-representative-claim"] = "five_hour";
+        headers["anthropic-ratelimit-unified-overage-status"] = "rejected";
+        headers["anthropic-ratelimit-unified-overage-disabled-reason"] = "out_of_credits";
+        headers["x-should-retry"] = "false";
+        json const limited{{"mode", "fail"}, {"status", 429}, {"headers", headers}};
+        lab.stub().post("/__mode", limited);
+        lab.events.clear();
+        co_await lab.must_accept("at the limit");
+        std::function<bool()> const failed = [&] { return lab.last<TurnEnded>() != nullptr; };
+        co_await lab.until(failed, "the turn failed");
+        CHECK(lab.last<TurnEnded>()->error_kind == "rate_limit");
+        CHECK(lab.last<TurnEnded>()->did_nothing);
+        CHECK(lab.last<TurnEnded>()->resets_at.has_value());
+        co_await lab.until_screen("Stop and wait for limit to reset");
+        json const well{{"mode", "ok"}};
+        lab.stub().post("/__mode", well);
+        co_await lab.must_accept_in_the_end("after the limit");
+        CHECK(lab.count<WaitingForPerson>() == 0);
+        CHECK(lab.count<Asked>() == 0);
+        co_await lab.until_free();
+        lab.check_model();
+
+        // Any other menu waits for a person, who is told what it says and where it is.
+        std::string const slash_help = "/help";
+        REQUIRE((co_await lab.terminal->paste(slash_help)).has_value());
+        co_await lab.until_screen("Show help");
+        co_await lab.press("Enter");
+        std::function<bool()> const asked = [&] { return lab.count<Asked>() == 1; };
+        co_await lab.until(asked, "the menu is told");
+        auto const menu = lab.last<Asked>()->request;
+        CHECK(menu.kind == ApprovalRequest::Kind::dialog);
+        CHECK_MESSAGE(menu.input["screen"].get<std::string>().find("For more help") != std::string::npos,
+                      menu.input.dump());
+        CHECK(menu.summary.find("agent-runner attach alice") != std::string::npos);
+        co_await lab.must_hold("into the menu", true, "waiting for a person");
+        co_await lab.press("Escape");
+        co_await lab.until_free();
+        REQUIRE(lab.last<AskEnded>() != nullptr);
+        CHECK(lab.last<AskEnded>()->key == menu.key);
         co_await lab.close();
       },
       240s);
