@@ -24,6 +24,11 @@ if(NOT AR_SANITIZE)
   add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 
+option(AR_FUZZ "Build the fuzzers with libFuzzer" OFF)
+if(AR_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 add_library(ar_options INTERFACE)
 target_compile_options(ar_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
   -Woverloaded-virtual -Wconversion -Wno-sign-conversion -Werror)

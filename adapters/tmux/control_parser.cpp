@@ -10,10 +10,14 @@ constexpr std::size_t kMost = 16U << 20;
 
 void append(std::string& to, std::string_view text) { to.append(text.substr(0, kMost - std::min(kMost, to.size()))); }
 
-/// "TIME NUMBER FLAGS", all digits.
-bool is_guard(std::string_view text) {
-  return std::ranges::count(text, ' ') == 2 && text.front() != ' ' && text.back() != ' ' &&
-         text.find_first_not_of("0123456789 ") == std::string_view::npos;
+constexpr std::string_view kBegin = "%begin ";
+
+/// "%begin TIME NUMBER FLAGS", all digits.
+bool begins_block(std::string_view line) {
+  if (!line.starts_with(kBegin)) return false;
+  auto const guard = line.substr(kBegin.size());
+  return std::ranges::count(guard, ' ') == 2 && guard.front() != ' ' && guard.back() != ' ' &&
+         guard.find_first_not_of("0123456789 ") == std::string_view::npos;
 }
 
 char octal(unsigned digit) { return static_cast<char>('0' + (digit & 7U)); }
@@ -63,9 +67,9 @@ void ControlParser::line(std::string_view text, std::vector<ControlEvent>& event
       append(body_, text);
       append(body_, "\n");
     }
-  } else if (text.starts_with("%begin ") && is_guard(text.substr(7))) {
+  } else if (begins_block(text)) {
     in_block_ = true;
-    guard_ = text.substr(7);
+    guard_ = text.substr(kBegin.size());
   } else {
     auto const kind = text.starts_with('%') ? ControlEvent::Kind::notification : ControlEvent::Kind::stray;
     events.push_back({kind, std::string(text)});
@@ -87,7 +91,7 @@ void ControlParser::fenced(std::string_view text, std::vector<ControlEvent>& eve
   fenced_bytes_ = 0;
   auto const lines = std::exchange(fenced_, {});
   // When the call ends without the closing word, tmux refused the command, and no screen was shown.
-  if (text != fence_.close || lines.size() < 4) {
+  if (text != fence_.close || lines.size() < 4 || !begins_block(lines.back())) {
     for (auto const& one : lines) line(one, events);
     line(text, events);
     return;
@@ -96,7 +100,7 @@ void ControlParser::fenced(std::string_view text, std::vector<ControlEvent>& eve
     append(body_, lines[i]);
     append(body_, "\n");
   }
-  guard_ = lines.back().substr(std::string_view("%begin ").size());
+  guard_ = lines.back().substr(kBegin.size());
 }
 
 std::string tmux_quote(std::string_view text) {

@@ -1,0 +1,78 @@
+// A connection of the control server: heads, bodies, chunks, and the frames of a WebSocket, as a client's bytes.
+#include "base/http/connection.hpp"
+#include "base/http/websocket.hpp"
+#include "fuzz/fuzz.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+
+#include <exception>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace ar;
+
+namespace {
+
+constexpr std::size_t kBodyLimit = 1000, kFrameLimit = 1000;
+constexpr auto kPatience = std::chrono::milliseconds(100);  ///< with a connection that should be over
+
+awaitable<http::Response> answer(http::Request request, http::Client&) {
+  fuzz::must(request.body.size() <= kBodyLimit, "a body is within its limit");
+  http::Response response = http::json_text_response("{\"bytes\":" + std::to_string(request.body.size()) + "}");
+  if (!http::is_websocket_request(request)) co_return response;
+  response.websocket = [](http::WebSocket& socket) -> awaitable<void> {
+    for (;;) {
+      auto const frame = co_await socket.read();
+      if (!frame) co_return;
+      fuzz::must(frame->size() <= kFrameLimit, "a frame is within its limit");
+      socket.send(*frame);
+    }
+  };
+  co_return response;
+}
+
+class Echo final : public http::Service {
+ public:
+  std::variant<http::Admission, http::Response> admit(http::Request const& head) override {
+    for (auto const& header : head.headers)
+      fuzz::must(header.value.find_first_of("\r\n") == std::string::npos, "a header is one line");
+    http::Admission admission;
+    admission.body_limit = kBodyLimit;
+    admission.handle = answer;
+    return admission;
+  }
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+  if (size > (64U << 10)) return 0;  // what a socket takes at once
+  int ends[2];
+  fuzz::must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0, "there is a socket");
+  (void)!::write(ends[0], data, size);
+  ::shutdown(ends[0], SHUT_WR);
+
+  net::io_context io(1);
+  Echo service;
+  http::Limits limits;
+  limits.frame_bytes = kFrameLimit;
+  http::Seats seats(limits);
+  http::Socket socket(io, net::generic::stream_protocol(AF_UNIX, 0), ends[1]);
+  auto connection = http::make_connection(http::Stream(std::move(socket)), {true, false}, service, limits, seats, "");
+  bool over = false;
+  net::co_spawn(io, connection->serve(), [&](std::exception_ptr const& failed) {
+    fuzz::must(!failed, "no exception leaves a connection");
+    over = true;
+    io.stop();
+  });
+  while (!over) {
+    io.run_for(kPatience);
+    char taken[16U << 10];
+    while (::read(ends[0], taken, sizeof taken) > 0) continue;
+    if (!over) connection->finish();
+  }
+  ::close(ends[0]);
+  return 0;
+}
