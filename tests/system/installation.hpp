@@ -1,6 +1,7 @@
 // A whole agent-runner of its own for one test: state directory, daemon, tmux server. Drives the real programs as a
 // person would; the destructor ends everything it started.
 #pragma once
+#include "base/instance.hpp"
 #include "base/json.hpp"
 #include "support/file_text.hpp"
 #include "support/patience.hpp"
@@ -111,11 +112,10 @@ class Installation {
     auto const shown = message(id);
     return shown["deliveries"].empty() ? "" : shown["deliveries"][0].value("state", "");
   }
+  /// Only one that is proved to be it: its number, written down, may be another process's by now.
   std::optional<pid_t> daemon_pid() const {
-    std::ifstream file(state() / "daemon.lock");
-    pid_t pid = 0;
-    if (!(file >> pid) || !runs(pid)) return std::nullopt;
-    return pid;
+    auto const daemon = living_instance(state());
+    return daemon ? std::optional(daemon->pid) : std::nullopt;
   }
   /// False for one that has ended and is only not reaped yet.
   static bool runs(pid_t pid) {
