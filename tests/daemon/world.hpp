@@ -310,7 +310,9 @@ class World {
     message.body = std::move(text);
     REQUIRE(await(bus->send(std::move(message))).has_value());
   }
+  /// All that have happened: one can be read once it is on the disk.
   std::vector<json> events(std::string const& type) {
+    (void)await(journal_->committed());
     auto const page = await(events_->page("a", 0, 1000));
     REQUIRE(page.has_value());
     std::vector<json> found;
