@@ -138,6 +138,8 @@ awaitable<Result<IssuedToken>> make_token(Core& core, std::string profile, Token
   if (done && !name.empty()) {
     if (token.info.expires_at) index["until"] = to_millis(*token.info.expires_at);
     done = co_await take_name(core, std::move(name), token.family, std::move(index));
+    if (!done)  // nobody can use it, and nobody will
+      (void)co_await core.js.purge(core.stream(Store::tokens), core.subject(Store::tokens, jti_key(token.info.jti)));
   }
   if (done) done = co_await put(core, token_key(hash), document_of(token), 0);
   if (!done) co_return done.error();

@@ -1,6 +1,7 @@
 // What the NATS bus keeps on the server: streams that are full, foreign, made anew or tidied up, and what is long.
 #include "relay/nats/jetstream.hpp"
 #include "relay/nats/live.hpp"
+#include "relay/nats/names.hpp"
 
 #include <filesystem>
 
@@ -257,6 +258,24 @@ TEST_CASE("WhatIsForgottenIsDeletedOnTheServer") {
   CHECK(states <= 3);
   // Its key is free again.
   CHECK_FALSE(bus.insist([&] { return bus->send(numbered(0)); })->repeated);
+}
+
+TEST_CASE("OfATokenWhoseNameIsTakenNothingIsKept") {
+  NatsServer server;
+  net::io_context io;
+  LiveBus bus(io, server.options());
+  ServerSide side(io, server.options());
+  auto const stream = nats::Names(server.options().prefix).stream(nats::Store::tokens);
+  auto const kept = [&] {
+    return side.ask([&] { return side.js.stream_info(stream); })->at("state").at("messages").get<int>();
+  };
+  auto const issue = [&] { return bus.get(bus->issue_token("provider-agent", {}, std::nullopt, "host-b")); };
+  REQUIRE(issue().has_value());
+  auto const before = kept();
+  auto const second = issue();
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().code == "name_taken");
+  CHECK(kept() == before);
 }
 
 TEST_CASE("StreamThatWasMadeAnewIsReadFromItsBeginning") {
