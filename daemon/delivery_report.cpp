@@ -183,6 +183,11 @@ awaitable<Result<void>> DeliveryQueue::reply(relay::NewMessage reply) {
 }
 
 awaitable<Result<void>> DeliveryQueue::tell_of_removal() {
+  auto const words = to_tell_;
+  for (auto const& word : words) {
+    auto const told = co_await reply(word);
+    if (!told) co_return told.error();
+  }
   auto const owed = co_await services_.bus.reply_obligations(agent_id_);
   if (!owed) co_return owed.error();
   for (auto const& message : *owed) {

@@ -211,6 +211,27 @@ TEST_CASE("WhoAskedOnABusThatIsGoneIsToldByTheNextDaemonWhenThisOneCouldNot") {
   }
 }
 
+TEST_CASE("AnAgentThatIsRemovedFirstTellsWhoAskedOnABusThatIsGone") {
+  with_world([](World& w) -> awaitable<void> {
+    test::TempDir temp;
+    net::io_context& io = static_cast<net::io_context&>((co_await net::this_coro::executor).context());
+    auto const running = co_await w.send(asks);
+    CHECK(co_await w.until([&] { return w.state(running) == DeliveryState::running; }));
+    auto const other = another_bus(io, temp.path());
+    w.faulty->faults["send"] = unavailable("away", "the bus is away");
+    w.faulty->become(*other);
+    CHECK(co_await w.until([&] { return w.gone(running) && w.faulty->calls["send"] > 0; }));
+    CHECK_FALSE((co_await w.queue->tell_of_removal()).has_value());
+    w.faulty->faults.clear();
+    for (int i = 0; i < 2; ++i) CHECK((co_await w.queue->tell_of_removal()).has_value());
+    auto const told = co_await told_to_bob(*other);
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].payload["outcome"] == "bus_gone");
+    w.faulty->become(*w.bus);
+    co_await other->stop();
+  });
+}
+
 TEST_CASE("AStoreThatWasRestoredFromACopyKeepsWhatItHasAndIsAskedAfreshForTheRest") {
   test::TempDir temp;
   net::io_context io(1);
