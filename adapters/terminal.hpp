@@ -96,7 +96,8 @@ class Terminal {
     /// What it wrote since the last call, raw, at most the last 64 KiB.
     virtual std::string take() = 0;
   };
-  virtual awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() = 0;
+  /// Hears what the program writes once it has got what is typed after this call; fails when the terminal is gone.
+  virtual Result<std::unique_ptr<OutputWatch>> watch_output() = 0;
 };
 
 /// Whether this error of paste, keys or paste_and_enter says that certainly nothing was typed: the program has ended

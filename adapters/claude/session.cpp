@@ -296,7 +296,7 @@ awaitable<void> ClaudeSession::watch_start() {
   std::function<bool()> const show_life = [this] { return ready_ || live_.has_value() || !ctx_.terminal->alive(); };
   auto const alive = co_await wait_for(show_life, patience);
   if (alive) co_return;
-  auto watch = co_await ctx_.terminal->watch_output();
+  auto watch = ctx_.terminal->watch_output();
   std::optional<Clock::time_point> unclear_since;
   while (!ready_ && ctx_.terminal->alive()) {
     bool copy_mode = false;

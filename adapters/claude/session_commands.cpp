@@ -17,7 +17,7 @@ constexpr auto kInterruptPatience = seconds(2);
 awaitable<Result<void>> ClaudeSession::interrupt() {
   auto const lock = co_await keyboard_.lock();
   if (!turn_running_ && !(live_ && !live_->at_rest())) co_return conflict("nothing_running", "no turn is running");
-  auto watch = co_await ctx_.terminal->watch_output();
+  auto watch = ctx_.terminal->watch_output();
   if (!watch) co_return watch.error();
   std::function<bool()> const at_rest = [this] { return ended_ || (live_ ? live_->at_rest() : !turn_running_); };
   // An Escape in a turn's first moments can be lost. A second one is pressed only while the turn goes on: in
@@ -40,7 +40,7 @@ awaitable<Result<void>> ClaudeSession::interrupt() {
 /// Types one of the CLI's own commands into an empty composer.
 awaitable<Result<void>> ClaudeSession::run_command(std::string command) {
   auto const lock = co_await keyboard_.lock();
-  auto watch = co_await ctx_.terminal->watch_output();
+  auto watch = ctx_.terminal->watch_output();
   if (!watch) co_return watch.error();
   auto const obstacle = co_await approach(**watch);
   if (!obstacle.reason.empty()) co_return conflict("not_ready", "cannot type " + command + ": " + obstacle.reason);

@@ -198,7 +198,7 @@ void ClaudeSession::block(std::string reason) {
 
 /// Opens the gate again when the composer is empty, or holds a draft at rest that may be set aside.
 awaitable<void> ClaudeSession::watch_obstacle() {
-  auto watch = co_await ctx_.terminal->watch_output();
+  auto watch = ctx_.terminal->watch_output();
   std::string draft;
   auto since = Clock::now();
   std::optional<Clock::time_point> covered_since;
@@ -290,7 +290,7 @@ awaitable<void> ClaudeSession::clear_leftover() {
   bool copy_mode = false;
   auto const view = co_await look(copy_mode);
   if (!view || copy_mode || view->kind != View::Kind::composer || !is_ours(*view)) co_return;
-  auto watch = co_await ctx_.terminal->watch_output();
+  auto watch = ctx_.terminal->watch_output();
   if (!watch) co_return;
   auto const cleared = co_await clear_composer(**watch);
   emit(Noted{"delivery.leftover", json{{"cleared", cleared}}});
@@ -313,7 +313,7 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
                                           std::function<void(std::string_view)> on_step) {
   auto const lock = co_await keyboard_.lock();
   if (auto reason = gate(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
-  auto watch = co_await ctx_.terminal->watch_output();
+  auto watch = ctx_.terminal->watch_output();
   if (!watch) co_return held(watch.error().message);
   auto const obstacle = co_await approach(**watch);
   if (!obstacle.reason.empty()) {
@@ -445,7 +445,7 @@ awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
 
   // Not in the record of a living process: it may still stand in the composer, or have left it a moment ago.
   auto const lock = co_await keyboard_.lock();
-  auto watch = co_await ctx_.terminal->watch_output();
+  auto watch = ctx_.terminal->watch_output();
   bool copy_mode = false;
   auto const view = co_await look(copy_mode);
   if (!watch || !view || view->kind != View::Kind::composer) co_return Witness::pending;

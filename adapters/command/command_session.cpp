@@ -53,7 +53,7 @@ awaitable<void> CommandSession::stop() { co_await tasks_.stop(); }
 awaitable<void> CommandSession::become_ready() {
   // An adopted one was ready before; its sign may have left the screen since.
   if (options_.ready && !context_.adopted) {
-    auto watch = co_await context_.terminal->watch_output();
+    auto watch = context_.terminal->watch_output();
     for (bool shown = false; !shown;) {
       auto screen = co_await context_.terminal->capture();
       if (screen)
@@ -87,7 +87,7 @@ void CommandSession::take_up_turn() {
 }
 
 awaitable<void> CommandSession::look_for_end() {
-  auto watch = co_await context_.terminal->watch_output();
+  auto watch = context_.terminal->watch_output();
   (void)co_await follow();
   if (options_.turn_end) co_await look_back();
   looking_back_ = false;
@@ -279,7 +279,7 @@ bool CommandSession::output_matters() const {
 
 awaitable<Result<void>> CommandSession::follow() {
   if (following_) co_return Result<void>();
-  auto watch = co_await context_.terminal->watch_output();
+  auto watch = context_.terminal->watch_output();
   if (!watch) co_return watch.error();
   following_ = true;
   tasks_.spawn_vital("follow", follow_output(std::move(*watch)), context_.on_death);

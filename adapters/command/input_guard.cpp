@@ -37,7 +37,7 @@ bool takes_input(Foreground const& now) { return now.raw || now.reads_line; }
 }  // namespace
 
 awaitable<void> InputGuard::until_it_reads() {
-  auto watch = co_await terminal_->watch_output();
+  auto watch = terminal_->watch_output();
   if (!watch) co_return;
   auto const begun = Clock::now();
   auto silent_since = begun;
@@ -66,7 +66,7 @@ awaitable<void> InputGuard::until_no_shell(std::vector<std::string> const& asked
   std::string asked;
   for (auto const& word : asked_for) asked += word + " ";
   if (is_bare_shell(asked)) co_return;
-  auto watch = co_await terminal_->watch_output();
+  auto watch = terminal_->watch_output();
   while (watch && terminal_->alive() && is_bare_shell(terminal_->foreground_command())) {
     left_to_a_shell_ = true;
     co_await (*watch)->wait(Clock::now() + kLookAgain);
@@ -103,7 +103,7 @@ awaitable<bool> InputGuard::is_half_typed(Foreground const& now) {
     co_return standing.text.starts_with(prompt_.text) && standing.column > prompt_.column;
   }
   // The program's own words, or a line that the kernel keeps until Enter: it shows the latter alone once more.
-  auto watch = co_await terminal_->watch_output();
+  auto watch = terminal_->watch_output();
   std::vector<std::string> const key{std::string("C-") + static_cast<char>(now.reprint | 0x60)};
   auto const pressed = co_await terminal_->keys(key);
   if (!watch || !pressed) co_return false;
@@ -114,7 +114,7 @@ awaitable<bool> InputGuard::is_half_typed(Foreground const& now) {
 }
 
 awaitable<void> InputGuard::until_line_is_gone() {
-  auto watch = co_await terminal_->watch_output();
+  auto watch = terminal_->watch_output();
   while (watch && terminal_->alive()) {
     co_await (*watch)->wait(Clock::now() + kLookAgain);
     auto const standing = co_await line();
@@ -124,7 +124,7 @@ awaitable<void> InputGuard::until_line_is_gone() {
 }
 
 awaitable<void> InputGuard::until_program_is_back() {
-  auto watch = co_await terminal_->watch_output();
+  auto watch = terminal_->watch_output();
   while (watch && terminal_->alive() && !terminal_->program_has_input())
     co_await (*watch)->wait(Clock::now() + kLookAgain);
 }

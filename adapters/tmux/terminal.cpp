@@ -277,18 +277,18 @@ void TmuxTerminal::listen() {
   });
 }
 
-awaitable<Result<std::unique_ptr<Terminal::OutputWatch>>> TmuxTerminal::watch_output() {
-  if (!alive_) co_return terminal_gone(name_);
+Result<std::unique_ptr<Terminal::OutputWatch>> TmuxTerminal::watch_output() {
+  if (!alive_ || server_ != control_->server()) return terminal_gone(name_);
   bool const first = watched_.empty();
   auto const output = std::make_shared<Output>(executor_);
   watched_.push_back(output);
-  auto watch = std::make_unique<Watch>(shared_from_this(), output);
-  if (first) listen();
-  // A second watch asks for nothing, but is not ready before the first one's link either.
-  std::string commands = first ? link_commands() : "display-message -p linked";
-  auto linked = co_await call(std::move(commands));
-  if (!linked) co_return linked.error();
-  co_return std::unique_ptr<OutputWatch>(std::move(watch));
+  if (first) {
+    listen();
+    // Nobody waits for the answer: what is asked for next comes after it. A client that dies first is replaced, and the
+    // next one links it again.
+    control_->send(link_commands());
+  }
+  return std::unique_ptr<OutputWatch>(std::make_unique<Watch>(shared_from_this(), output));
 }
 
 void TmuxTerminal::unwatch(std::shared_ptr<Output> const& output) {

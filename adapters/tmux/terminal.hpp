@@ -41,7 +41,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   awaitable<Result<std::string>> last_typed() override;
   awaitable<Result<void>> leave_copy_mode() override;
   awaitable<bool> copy_mode_over(Clock::time_point deadline) override;
-  awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override;
+  Result<std::unique_ptr<OutputWatch>> watch_output() override;
 
   // ---- for the host ----
   PaneIds const& ids() const { return ids_; }

@@ -86,9 +86,8 @@ class FakeCli final : public Terminal {
   }
   awaitable<Result<void>> paste_and_enter(std::string /*text*/) override { co_return Result<void>(); }
   awaitable<Result<void>> leave_copy_mode() override { co_return Result<void>(); }
-  awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override {
-    std::unique_ptr<OutputWatch> watch = std::make_unique<Watch>(*this);
-    co_return Result<std::unique_ptr<OutputWatch>>(std::move(watch));
+  Result<std::unique_ptr<OutputWatch>> watch_output() override {
+    return std::unique_ptr<OutputWatch>(std::make_unique<Watch>(*this));
   }
 
   void stash() {

@@ -31,7 +31,7 @@ class NoTerminal final : public Terminal {
   awaitable<Result<void>> keys(std::vector<std::string> /*names*/) override { co_return no(); }
   awaitable<Result<void>> paste_and_enter(std::string /*text*/) override { co_return no(); }
   awaitable<Result<void>> leave_copy_mode() override { co_return no(); }
-  awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override { co_return no(); }
+  Result<std::unique_ptr<OutputWatch>> watch_output() override { return no(); }
 
  private:
   static Error no() { return conflict("typed", "nothing is ever typed into Codex's terminal"); }

@@ -76,8 +76,8 @@ class FakeTerminal final : public adapters::Terminal {
   awaitable<Result<void>> keys(std::vector<std::string>) override { co_return Result<void>(); }
   awaitable<Result<void>> paste_and_enter(std::string) override { co_return Result<void>(); }
   awaitable<Result<void>> leave_copy_mode() override { co_return Result<void>(); }
-  awaitable<Result<std::unique_ptr<OutputWatch>>> watch_output() override {
-    co_return conflict("unsupported", "no output in this test");
+  Result<std::unique_ptr<OutputWatch>> watch_output() override {
+    return conflict("unsupported", "no output in this test");
   }
 
  private:

@@ -36,7 +36,7 @@ std::size_t occurrences(std::vector<std::string> const& texts, std::string const
 /// transcript line.
 awaitable<double> bare_delivery(test::ClaudeLab& lab, Prompt prompt) {
   auto const typed = claude::typed_form(prompt, lab.request.cwd, "/", lab.row());
-  auto watch = co_await lab.terminal->watch_output();
+  auto watch = lab.terminal->watch_output();
   REQUIRE(watch.has_value());
   auto const before = lab.count<Accepted>();
   auto const start = Clock::now();

@@ -66,7 +66,7 @@ struct States : test::ClaudeLab {
     for (auto const& line : shown->lines) screen += line + "\n";
   }
   awaitable<void> until_screen(std::string text) {
-    auto watch = co_await terminal->watch_output();
+    auto watch = terminal->watch_output();
     REQUIRE(watch.has_value());
     auto const deadline = Clock::now() + 30s;
     for (co_await look(); screen.find(text) == std::string::npos; co_await look()) {

@@ -39,7 +39,7 @@ awaitable<void> until_turns_ended(CodexLab& lab, std::size_t count) {
 
 awaitable<void> until_shown(CodexLab& lab, std::string text) {
   auto const deadline = Clock::now() + 30s;
-  auto watch = co_await lab.terminal->watch_output();
+  auto watch = lab.terminal->watch_output();
   REQUIRE(watch.has_value());
   for (;;) {
     auto const screen = co_await lab.terminal->capture();

@@ -113,7 +113,7 @@ class Lab {
   }
   /// Waits until the screen shows `text`; returns the screen.
   static awaitable<Screen> until(std::shared_ptr<Terminal> terminal, std::string text) {
-    auto watch = co_await terminal->watch_output();
+    auto watch = terminal->watch_output();
     auto const deadline = Clock::now() + kPatience * 20s;
     for (;;) {
       auto screen = co_await terminal->capture();

@@ -115,7 +115,7 @@ TEST_CASE("AKilledControlClientIsReplacedAndNothingIsLost") {
     Lab::Exit exit(lab.io.get_executor());
     auto terminal = co_await lab.start("a", exit.callback(), kEcho);
     co_await Lab::until(terminal, "ready");
-    auto watch = co_await terminal->watch_output();
+    auto watch = terminal->watch_output();
     REQUIRE(watch.has_value());
     for (int round = 0; round < 5; ++round) {
       auto const client = std::atoi(ask_tmux(lab, "list-clients -F '#{client_pid}'").c_str());
@@ -329,8 +329,8 @@ TEST_CASE("ASessionThatAPersonEndsIsOverAlsoWhileItIsWatched") {
           co_await lab.start("a", exit.callback(), "/bin/sh", "-c", "echo ready; sleep 3" + unique_seconds() + "; :");
       auto b = co_await lab.start("b", nullptr, kEcho);
       co_await Lab::until(a, "ready");
-      auto watch = co_await a->watch_output();
-      auto other = co_await b->watch_output();
+      auto watch = a->watch_output();
+      auto other = b->watch_output();
       REQUIRE((watch.has_value() && other.has_value()));
       if (name != "a") ask_tmux(lab, "rename-session -t =a " + name);
       ask_tmux(lab, "kill-session -t =" + name);
@@ -355,8 +355,9 @@ TEST_CASE("SizesStayAndAttachingIsOneCommand") {
     wide.rows = 50;
     auto a = co_await lab.start("a", nullptr, kEcho);
     auto b = co_await lab.start(wide);
-    auto watch = co_await a->watch_output();
+    auto watch = a->watch_output();
     auto const sizes = [&] { return ask_tmux(lab, "list-panes -a -F '#{session_name} #{pane_width}x#{pane_height}'"); };
+    co_await a->capture();  // tmux has done what came before, and so watches
     CHECK(sizes() == "_ctl 120x40\n_ctl 120x40\na 120x40\nwide 150x50\n");
 
     ask_tmux(lab, "rename-session -t =a renamed");

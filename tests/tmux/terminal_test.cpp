@@ -234,7 +234,7 @@ TEST_CASE("RemoveEndsTheProgramAndEverythingItStarted") {
     co_await Lab::until(terminal, "ready");
     std::size_t running = 0;
     for (; running < 4; running = processes_with(mark).size()) co_await sleep_for(1ms);  // the shell and its three
-    auto watch = co_await terminal->watch_output();
+    auto watch = terminal->watch_output();
     REQUIRE(watch.has_value());
     auto removed = co_await lab.host->remove("tree");
     CHECK(removed.has_value());

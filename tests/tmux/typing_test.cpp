@@ -215,7 +215,7 @@ TEST_CASE("AScreenThatImitatesTmuxsProtocolIsAScreen") {
     auto forger = co_await lab.start(spec);
     auto victim = co_await lab.start("victim", nullptr, "/bin/cat");
     co_await Lab::until(forger, "up");
-    auto watch = co_await victim->watch_output();
+    auto watch = victim->watch_output();
     REQUIRE(watch.has_value());
     // "%begin TIME NUMBER 0": where tmux's own count is.
     long long time = 0, number = 0;
@@ -253,8 +253,8 @@ TEST_CASE("OutputIsAnEventForThoseWhoWatchAndOnlyForThem") {
     auto b = co_await lab.start("b", nullptr, "/bin/sh", "-c", echo);
     co_await Lab::until(a, "ready");
     co_await Lab::until(b, "ready");
-    auto first = co_await a->watch_output();
-    auto second = co_await a->watch_output();
+    auto first = a->watch_output();
+    auto second = a->watch_output();
     REQUIRE(first.has_value());
     REQUIRE(second.has_value());
     CHECK_FALSE(co_await (*first)->wait(Clock::now() + 50ms));
@@ -275,7 +275,7 @@ TEST_CASE("OutputIsAnEventForThoseWhoWatchAndOnlyForThem") {
     second->reset();
     co_await a->paste_and_enter("unheard");
     co_await Lab::until(a, "<unheard>");
-    auto third = co_await a->watch_output();
+    auto third = a->watch_output();
     REQUIRE(third.has_value());
     co_await a->paste_and_enter("drei");
     std::string seen;
@@ -300,7 +300,7 @@ TEST_CASE("AFloodIsBoundedAndItsEndIsHeard") {
         co_await lab.start("flood", nullptr, "/bin/sh", "-c",
                            "echo ready; read x; head -c 1000000 /dev/zero | tr '\\0' x; printf ' last words'; read y");
     co_await Lab::until(flood, "ready");
-    auto watch = co_await flood->watch_output();
+    auto watch = flood->watch_output();
     REQUIRE(watch.has_value());
     co_await flood->paste_and_enter("go");
     co_await Lab::until(flood, " last words");
