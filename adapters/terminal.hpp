@@ -27,6 +27,8 @@ struct ExitStatus {
   int signal = 0;     ///< 0: it exited by itself
   bool known = true;  ///< false: it ended while nobody watched, or tmux itself is gone
   std::string not_started{};  ///< why its program never ran, for people; empty: it did
+  /// The last lines it left on its screen and just above it; a line is whole, however narrow the screen is.
+  std::vector<std::string> left{};
 };
 
 /// What a person would see, and where the cursor is.
@@ -138,8 +140,7 @@ class TerminalHost {
   /// Takes over a living terminal found by `list`.
   virtual awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) = 0;
   virtual awaitable<Result<std::vector<FoundTerminal>>> list() = 0;
-  /// What the program that has ended left on its screen and just above it; a line is whole, however narrow the screen is.
-  /// Empty: nothing, or it is not there any more.
+  /// `ExitStatus::left` of a program that ended while nobody watched. Empty: nothing, or it is not there any more.
   virtual awaitable<std::vector<std::string>> left_by(std::string /*session*/, std::string /*pane*/) {
     co_return std::vector<std::string>();
   }

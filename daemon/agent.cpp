@@ -73,7 +73,10 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
     if (adopted) co_return;
     spdlog::warn("agent {}: cannot adopt its process: {}", spec_.id, adopted.error().message);
   }
-  if (found) co_await note_exit(found->exit, found->pane);
+  if (found) {
+    if (found->exit.known) found->exit.left = co_await services_.terminals.left_by(record_.tmux_session, found->pane);
+    co_await note_exit(std::move(found->exit));
+  }
   // What it still takes, and writes into its record, must come before the witness is asked.
   if (found || !is_at_rest(state_)) (void)co_await clear_away();
   services_.approvals.withdraw(spec_.id);
@@ -92,8 +95,7 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
 }
 
 awaitable<Result<void>> Agent::adopt(adapters::FoundTerminal found) {
-  auto request = launch_request();
-  if (!request) co_return request.error();
+  if (auto made = make_folders(); !made) co_return made.error();
   auto const pid = found.pid;
   auto on_exit = [this, whose = record_.provider_session](ExitStatus status) { receive(Exit{status, whose}); };
   auto terminal = co_await services_.terminals.adopt(std::move(found), std::move(on_exit));
@@ -101,7 +103,7 @@ awaitable<Result<void>> Agent::adopt(adapters::FoundTerminal found) {
   record_.pid = pid;
   state_ = AgentState::starting;  // until the adapter has seen where it stands
   services_.events.append(spec_.id, "agent.adopted", {{"pid", pid}});
-  open_session(std::move(*terminal), std::move(*request), true);
+  open_session(std::move(*terminal), true);
   save();
   co_return Result<void>();
 }
@@ -331,7 +333,7 @@ awaitable<void> Agent::process_ended(ExitStatus status) {
   };
   std::optional<Ending> ending(*this);
   provider_ready_ = false;
-  co_await note_exit(status, terminal_->pane());
+  co_await note_exit(status);
   (void)co_await services_.journal.committed();  // who listens hears of it before what it left is looked for in /proc
   last_status_ = status;
   record_.pid = 0;
@@ -415,7 +417,7 @@ awaitable<Result<void>> Agent::wait_until_started(milliseconds patience) {
                       "); see `agent-runner events " + spec_.id + "`");
 }
 
-awaitable<void> Agent::note_exit(ExitStatus status, std::string pane) {
+awaitable<void> Agent::note_exit(ExitStatus status) {
   auto const before = std::exchange(record_.last_exit, in_words(status));
   auto const lines_before = std::exchange(record_.last_lines, {});
   // tmux may not have read what was written in the very moment of the end. Of a start that is repeated, the one before
@@ -423,12 +425,11 @@ awaitable<void> Agent::note_exit(ExitStatus status, std::string pane) {
   bool const repeated = !record_.exits.empty() && status.known && wall_now() - record_.started_at < 30s &&
                         (before == record_.last_exit || before.starts_with(record_.last_exit + ", "));
   if (status.known) {
-    auto left = co_await services_.terminals.left_by(record_.tmux_session, std::move(pane));
     auto request = launch_request();
-    auto const secrets = request ? adapters::secrets_in(request->environment) : std::vector<std::string>();
-    record_.last_lines = adapters::last_lines(left, secrets);
-    if (request && may_explain_itself(status)) {
-      auto job = [adapter = adapter_, request = std::move(*request)]() -> std::string {
+    auto const secrets = adapters::secrets_in(request.environment);
+    record_.last_lines = adapters::last_lines(status.left, secrets);
+    if (may_explain_itself(status)) {
+      auto job = [adapter = adapter_, request = std::move(request)]() -> std::string {
         try {
           return adapter->exit_diagnostic(request);
         } catch (std::exception const&) {  // a file that cannot be read

@@ -121,13 +121,14 @@ class Agent final : private DeliveryHost {
   bool is_overtaken(std::uint64_t decision) const { return decision != decision_; }
   awaitable<void> launch();
   void launch_failed(Error const& error);
-  Result<adapters::LaunchRequest> launch_request() const;
+  adapters::LaunchRequest launch_request() const;
+  Result<void> make_folders() const;
   awaitable<Result<adapters::LaunchPlan>> prepare(adapters::LaunchRequest request) const;
   /// What the provider makes of its profile; found out once.
   adapters::ProjectionReport const& projection() const;
   awaitable<json> remove_workspace();
   awaitable<Result<void>> adopt(adapters::FoundTerminal found);
-  void open_session(std::shared_ptr<adapters::Terminal> terminal, adapters::LaunchRequest request, bool adopted);
+  void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
   awaitable<void> terminate(std::uint64_t decision);
   awaitable<Result<void>> clear_away();
   awaitable<void> see_end();
@@ -142,7 +143,7 @@ class Agent final : private DeliveryHost {
   awaitable<Result<void>> wait_until_started(milliseconds patience);
   Result<void> write_info_file() const;
   /// Keeps how its process ended and what it left on its terminal, and says so; before that is cleared away.
-  awaitable<void> note_exit(adapters::ExitStatus status, std::string pane);
+  awaitable<void> note_exit(adapters::ExitStatus status);
 
   void take_command(relay::Command const& command);
   awaitable<void> run_command(relay::Command command, std::string store);

@@ -344,8 +344,7 @@ std::int64_t Agent::memory_bytes() const {
 bool Agent::may_be_suspended() const {
   if (state_ != AgentState::idle || queue_.waiting() > 0 || queue_.turn_open() || work_.status() != "idle")
     return false;
-  auto const request = launch_request();
-  return request && adapter_->can_resume(*request, record_.session_id);
+  return adapter_->can_resume(launch_request(), record_.session_id);
 }
 
 awaitable<Result<void>> Agent::check_at_rest() {
@@ -385,18 +384,16 @@ std::string Agent::no_bus() const {
 }
 
 adapters::Witness Agent::witness_offline(adapters::Prompt const& prompt) {
-  auto request = launch_request();
-  if (!request) return adapters::Witness::pending;
-  auto const says = adapter_->witness_offline(*request, record_.transcript, prompt);
+  auto const request = launch_request();
+  auto const says = adapter_->witness_offline(request, record_.transcript, prompt);
   if (says != adapters::Witness::absent || record_.earlier_transcript.empty()) return says;
-  return adapter_->witness_offline(*request, record_.earlier_transcript, prompt);
+  return adapter_->witness_offline(request, record_.earlier_transcript, prompt);
 }
 
 awaitable<std::optional<adapters::TurnEnded>> Agent::turn_end(std::vector<std::string> nonces) {
   using End = std::optional<adapters::TurnEnded>;
-  auto request = launch_request();
-  if (!request || nonces.empty()) co_return std::nullopt;
-  auto job = [adapter = adapter_, request = std::move(*request), nonces = std::move(nonces),
+  if (nonces.empty()) co_return std::nullopt;
+  auto job = [adapter = adapter_, request = launch_request(), nonces = std::move(nonces),
               newest = record_.transcript, earlier = record_.earlier_transcript]() -> Result<End> {
     auto end = adapter->turn_end(request, newest, nonces);
     if (!end && !earlier.empty()) end = adapter->turn_end(request, earlier, nonces);

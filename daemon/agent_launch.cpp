@@ -26,14 +26,14 @@ adapters::ProcessMark new_process_mark() {
 }
 
 awaitable<Result<void>> Agent::check_launch() const {
+  if (auto made = make_folders(); !made) co_return made.error();
   auto request = launch_request();
-  if (!request) co_return request.error();
-  request->new_session_id = new_uuid();
+  request.new_session_id = new_uuid();
   if (auto const& profile = spec_.agent_profile; profile && profile->strict)
     if (auto const why = projection().first_impossible(); !why.empty())
       co_return invalid("agentProfile", "the profile " + profile->name + " is strict, and " + spec_.provider +
                                             " cannot be made to comply with it: " + why);
-  auto const plan = co_await prepare(std::move(*request));
+  auto const plan = co_await prepare(std::move(request));
   if (!plan) co_return plan.error();
   co_return Result<void>();
 }
@@ -44,18 +44,11 @@ awaitable<Result<adapters::LaunchPlan>> Agent::prepare(adapters::LaunchRequest r
 }
 
 adapters::ProjectionReport const& Agent::projection() const {
-  if (!projection_) {
-    auto const request = launch_request();
-    if (!request) {
-      static adapters::ProjectionReport const none;
-      return none;
-    }
-    projection_ = adapter_->projection(*request);
-  }
+  if (!projection_) projection_ = adapter_->projection(launch_request());
   return *projection_;
 }
 
-Result<adapters::LaunchRequest> Agent::launch_request() const {
+adapters::LaunchRequest Agent::launch_request() const {
   adapters::LaunchRequest request;
   request.agent_id = spec_.id;
   request.cwd = spec_.cwd;
@@ -91,10 +84,13 @@ Result<adapters::LaunchRequest> Agent::launch_request() const {
     for (auto const& [name, value] : it->items())
       if (value.is_string()) extra.try_emplace(name, value.get<std::string>());
   request.environment = launch_environment(own_environment(), services_.config.pass_environment, facts, extra);
-  if (auto made = make_private_dir(services_.paths.state_dir / "agents"); !made) return made.error();
-  if (auto made = make_private_dir(request.agent_dir); !made) return made.error();
-  if (auto made = make_private_dir(files_dir()); !made) return made.error();
   return request;
+}
+
+Result<void> Agent::make_folders() const {
+  if (auto made = make_private_dir(services_.paths.state_dir / "agents"); !made) return made.error();
+  if (auto made = make_private_dir(services_.paths.agent_dir(spec_.id)); !made) return made.error();
+  return make_private_dir(files_dir());
 }
 
 awaitable<void> Agent::launch() {
@@ -132,16 +128,16 @@ awaitable<void> Agent::launch() {
     mute_noted_ = false;
     tokens_changed_(*this);
   }
-  auto request = launch_request();
-  if (!request) {
-    launch_failed(request.error());
+  if (auto made = make_folders(); !made) {
+    launch_failed(made.error());
     co_return;
   }
-  bool const resumes = !record_.session_id.empty() && adapter_->can_resume(*request, record_.session_id);
+  auto request = launch_request();
+  bool const resumes = !record_.session_id.empty() && adapter_->can_resume(request, record_.session_id);
   // A provider refuses an id that was used before; one that was never prompted may be used again.
-  request->new_session_id = record_.session_id.empty() ? new_uuid() : record_.session_id;
-  if (!resumes) request->resume_session.clear();
-  auto plan = co_await prepare(std::move(*request));
+  request.new_session_id = record_.session_id.empty() ? new_uuid() : record_.session_id;
+  if (!resumes) request.resume_session.clear();
+  auto plan = co_await prepare(std::move(request));
   if (!plan) {
     launch_failed(plan.error());
     co_return;
@@ -154,12 +150,6 @@ awaitable<void> Agent::launch() {
   auto const safe = co_await services_.journal.committed();
   if (!safe) {
     launch_failed(safe.error());
-    co_return;
-  }
-  // As it is now: the session's id and the token may be new.
-  auto for_session = launch_request();
-  if (!for_session) {
-    launch_failed(for_session.error());
     co_return;
   }
   (void)write_info_file();
@@ -187,7 +177,7 @@ awaitable<void> Agent::launch() {
                           {{"pid", record_.pid}, {"resumed", plan->resumes}, {"sessionId", record_.session_id}});
   (void)apply(AgentInput::launched, plan->resumes ? "started, session resumed" : "started");
   place_ = std::move(*place);
-  open_session(std::move(*terminal), std::move(*for_session), false);
+  open_session(std::move(*terminal), false);
 }
 
 void Agent::launch_failed(Error const& error) {
@@ -218,7 +208,7 @@ void Agent::launch_failed(Error const& error) {
   spawn_vital("launch again", restart_later(wait, decision_));
 }
 
-void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, adapters::LaunchRequest request, bool adopted) {
+void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {
   terminal_ = std::move(terminal);
   launched_as_ = record_.provider_session;
   provider_ready_ = false;
@@ -226,7 +216,7 @@ void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, adapters:
   adapters::SessionContext context;
   context.executor = services_.executor;
   context.terminal = terminal_;
-  context.request = std::move(request);
+  context.request = launch_request();
   context.session_id = record_.session_id;
   context.transcript = record_.transcript;
   context.earlier_transcript = record_.earlier_transcript;

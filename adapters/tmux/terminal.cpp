@@ -17,6 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr std::size_t kKeptOutput = 64U << 10;
 constexpr auto kStatusPatience = 500ms;  ///< for tmux to learn what the kernel told us
+constexpr int kDrainTries = 2;           ///< for tmux to read a program's last words once it has its status
+constexpr int kLinesAbove = 100;         ///< of a screen, that are looked at once its program has ended
 constexpr auto kGrace = 1s;              ///< between asking a program to end and ending it
 
 Error terminal_gone(std::string const& name) {
@@ -314,10 +316,25 @@ void TmuxTerminal::link_again() {
 
 // ---- the program's end ----
 
-awaitable<TmuxTerminal::Status> TmuxTerminal::ask_status() {
+std::string show_left(TmuxControl const& control, std::string const& pane) {
+  return control.fenced("capture-pane -p -J -S -" + std::to_string(kLinesAbove) + " -t " + pane);
+}
+
+std::vector<std::string> lines_left(std::string const& reply) {
+  std::vector<std::string> lines;
+  std::istringstream in(reply);
+  for (std::string line; std::getline(in, line);) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    if (!line.empty() && !line.starts_with("Pane is dead (")) lines.push_back(std::move(line));  // tmux 3.2 says that
+  }
+  return lines;
+}
+
+awaitable<TmuxTerminal::Status> TmuxTerminal::ask_status(bool ended) {
   Status status;
   auto bodies = co_await ask("display-message -p -t " + ids_.pane +
-                             " '#{pane_id}|#{pane_pid}|#{pane_dead_status}|#{pane_dead_signal}|'");
+                             " '#{pane_id}|#{pane_pid}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_dead}'" +
+                             (ended ? "\n" + show_left(*control_, ids_.pane) : std::string()));
   std::vector<std::string> fields(1);
   for (char const c : bodies && !bodies->empty() ? bodies->front() : std::string()) {
     if (c == '|')
@@ -330,20 +347,24 @@ awaitable<TmuxTerminal::Status> TmuxTerminal::ask_status() {
   status.exit.code = std::atoi(fields[2].c_str());
   status.exit.signal = std::atoi(fields[3].c_str());
   status.exit.known = !fields[2].empty() || !fields[3].empty();
+  status.drained = fields[4].starts_with('1');
+  if (status.drained && bodies->size() == 2) status.exit.left = lines_left(bodies->back());
   co_return status;
 }
 
 awaitable<ExitStatus> TmuxTerminal::wait_exit() {
   // It may have ended before we had its handle; if tmux says it lives, the handle is certainly its.
-  auto status = co_await ask_status();
+  auto status = co_await ask_status(false);
   if (!status.exit.known) {
     while (!program_.exited()) co_await program_.wait();
   }
   auto const since = Clock::now();
-  for (int asked = 0;; ++asked) {
+  for (int asked = 0, undrained = 0;; ++asked) {
     control_->nudge_server();
-    status = co_await ask_status();
-    if (!status.pane_there || status.exit.known || Clock::now() - since > kStatusPatience) break;
+    status = co_await ask_status(true);
+    if (!status.pane_there || Clock::now() - since > kStatusPatience) break;
+    // What it started may hold its terminal open for ever.
+    if (status.exit.known && (status.drained || ++undrained > kDrainTries)) break;
     if (asked > 3) co_await sleep_for(asked < 100 ? 500us : 10ms);
   }
   co_return status.exit;

@@ -20,6 +20,10 @@ struct PaneIds {
   std::string tty{};  ///< "/dev/pts/3"
 };
 
+/// A line of commands that shows what a program has left, and the lines of its reply (`ExitStatus::left`).
+std::string show_left(TmuxControl const& control, std::string const& pane);
+std::vector<std::string> lines_left(std::string const& reply);
+
 class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<TmuxTerminal> {
  public:
   TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::shared_ptr<Worker> worker, std::string name,
@@ -83,9 +87,10 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   awaitable<Result<std::vector<std::string>>> ask(std::string commands);
   struct Status {
     bool pane_there = false;
+    bool drained = false;  ///< nothing more will come on its screen
     ExitStatus exit{0, 0, false};
   };
-  awaitable<Status> ask_status();
+  awaitable<Status> ask_status(bool ended);
   std::string link_commands() const;
   void listen();
   void unwatch(std::shared_ptr<Output> const& output);

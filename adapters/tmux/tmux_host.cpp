@@ -21,7 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kReportPatience = 2s;
-constexpr int kLinesAbove = 100;  ///< of a screen, that are looked at once its program has ended
 constexpr auto kLostGrace = 1s;  ///< between asking a program that lost its terminal to end and ending it
 
 /// tmux turns dots of a session's name into this by itself; done here so that `-t` finds what `-s` made.
@@ -179,18 +178,12 @@ class Host final : public TmuxHost {
   }
 
   awaitable<std::vector<std::string>> left_by(std::string session, std::string pane) override {
-    std::vector<std::string> lines;
     // Without its name it is another server's, which counts from the beginning.
     auto bodies = co_await control_->call("display-message -p -t " + pane + " '#{pane_dead} #{@agent-runner}'\n" +
-                                          control_->fenced("capture-pane -p -J -S -" + std::to_string(kLinesAbove) +
-                                                           " -t " + pane));
-    if (!bodies || bodies->size() != 2 || bodies->front() != "1 " + session + "\n") co_return lines;
-    std::istringstream in(bodies->back());
-    for (std::string line; std::getline(in, line);) {
-      line.erase(line.find_last_not_of(' ') + 1);
-      if (!line.empty() && !line.starts_with("Pane is dead (")) lines.push_back(std::move(line));  // tmux 3.2 says that
-    }
-    co_return lines;
+                                          show_left(*control_, pane));
+    if (!bodies || bodies->size() != 2 || bodies->front() != "1 " + session + "\n")
+      co_return std::vector<std::string>();
+    co_return lines_left(bodies->back());
   }
 
   awaitable<Result<void>> remove(std::string session, ProcessMark mark) override {

@@ -98,6 +98,7 @@ class FakeTerminals final : public adapters::TerminalHost {
     on_exit_ = std::move(on_exit);
     script_.end = [this](ExitStatus status) {
       auto const self = this;  // what holds us goes next
+      status.left = script_.left;
       script_.end = nullptr;
       if (!self->terminal_.expired()) self->on_exit_(status);  // else nobody is there to hear it
     };

@@ -187,9 +187,10 @@ TEST_CASE("WhatAProgramLeftOnItsScreenCanBeReadWhole") {
     auto const terminal = co_await lab.start("x", exit.callback(), "/bin/sh", "-c", script);
     auto const living = co_await lab.start("y", nullptr, "/bin/cat");
     CHECK((co_await lab.host->left_by("y", living->pane())).empty());
-    co_await exit.wait();
-    auto const lines = co_await lab.host->left_by("x", terminal->pane());
+    auto const ended = co_await exit.wait();
+    auto const& lines = ended.left;
     REQUIRE(lines.size() == 62);  // those above the screen as well
+    CHECK(co_await lab.host->left_by("x", terminal->pane()) == lines);
     CHECK(lines.front() == "line 0");
     CHECK(lines[60] == std::string(299, '0') + "7");  // not as the screen's width cuts it
     CHECK(lines[61] == "last");
