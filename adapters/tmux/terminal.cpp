@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr std::size_t kKeptOutput = 64U << 10;
 constexpr auto kStatusPatience = 500ms;  ///< for tmux to learn what the kernel told us
+constexpr auto kExecPatience = 100ms;    ///< for a program that takes another's place to get its command line
 constexpr int kDrainTries = 2;           ///< for tmux to read a program's last words once it has its status
 constexpr int kLinesAbove = 100;         ///< of a screen, that are looked at once its program has ended
 constexpr auto kGrace = 1s;              ///< between asking a program to end and ending it
@@ -145,11 +146,14 @@ awaitable<void> TmuxTerminal::keep_to_program(bool again) {
 }
 
 /// By the kernel's words, and not by a name that a program may give itself. One that begins anew is the same.
-bool TmuxTerminal::program_has_input() const {
-  if (!kept_) return true;
-  auto const now = foreground();
-  return !now || (now->group == kept_->group &&
-                  (now->image == kept_->image || command_line_of(now->group) == kept_->command_line));
+TmuxTerminal::Holder TmuxTerminal::input_holder() const {
+  auto const now = kept_ ? foreground() : std::nullopt;
+  if (!now) return Holder::program;
+  if (now->group != kept_->group) return Holder::another;
+  if (now->image == kept_->image) return Holder::program;
+  auto const command_line = command_line_of(now->group);
+  if (command_line.empty()) return Holder::beginning;
+  return command_line == kept_->command_line ? Holder::program : Holder::another;
 }
 
 /// One command list: tmux does all of it at once, and nothing of what follows a command that fails. Whether the input
@@ -171,7 +175,12 @@ awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string co
   std::string command_now;
   for (int tries = 0; tries < 3; ++tries) {
     if (!alive_) co_return terminal_gone(name_);
-    if (!program_has_input()) break;
+    auto holder = input_holder();
+    for (auto const end = Clock::now() + kExecPatience; holder == Holder::beginning && Clock::now() < end;) {
+      co_await sleep_for(1ms);
+      holder = input_holder();
+    }
+    if (holder != Holder::program) break;
     if (kept_ && !command_now.empty())
       kept_->command = std::exchange(command_now, {});  // it calls itself another name now
     std::string obstacle = "#{?pane_dead,dead,#{?pane_in_mode,mode,", end = "}}";

@@ -37,7 +37,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   std::optional<Foreground> foreground() const override;
   std::string foreground_command() const override;
   awaitable<void> keep_to_program(bool again) override;
-  bool program_has_input() const override;
+  bool program_has_input() const override { return input_holder() != Holder::another; }
   awaitable<Result<Screen>> capture(bool with_styles) override;
   awaitable<Result<void>> paste(std::string text) override;
   awaitable<Result<void>> keys(std::vector<std::string> names) override;
@@ -83,6 +83,9 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
     std::string command{};
     std::string command_line{};
   };
+  /// `beginning`: an exec is under way, and which program it begins is not told yet.
+  enum class Holder { program, another, beginning };
+  Holder input_holder() const;
   /// For what changes nothing: asked again when the client dies under it.
   awaitable<Result<std::vector<std::string>>> ask(std::string commands);
   struct Status {
