@@ -2,6 +2,7 @@
 
 #include "adapters/tmux/run_program.hpp"
 #include "adapters/tmux/scope.hpp"
+#include "adapters/tmux/version.hpp"
 #include "base/descriptors.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
@@ -159,13 +160,13 @@ awaitable<Result<void>> TmuxControl::connect() {
   if (state_ == State::reconnecting) co_return timed_out("the tmux server does not answer; is it stopped?");
   if (state_ == State::stopped) co_return gone("the connection to tmux was closed");
   if (state_ == State::serving) co_return Result<void>();
-  if (version_.empty()) {
+  auto const program = find_tmux(options_.tmux);
+  if (!program) co_return program.error();
+  program_ = *program;
+  // A server that serves says by itself which version it is; before one is started, the program is asked.
+  if (version_.empty() && listener_at(options_.socket) == 0) {
     auto version = co_await tmux_version(executor_, options_.tmux);
     if (!version) co_return version.error();
-    auto program = find_executable(options_.tmux);
-    if (!program) co_return program.error();
-    version_ = *version;
-    program_ = *program;
   }
   if (auto dir = make_private_dir(options_.socket.parent_path()); !dir) co_return dir.error();
   if (auto recalled = co_await recall_server(); !recalled) co_return recalled.error();
@@ -341,7 +342,7 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   auto const deadline = Clock::now() + kPatience;
   while (connection->open && !connection->attached && Clock::now() < deadline) co_await connection->wake.wait(deadline);
   if (connection->open && !connection->attached) co_return does_not_answer(options_.socket);
-  auto hello = co_await run(connection, "display-message -p '#{pid} #{session_id}'");
+  auto hello = co_await run(connection, "display-message -p '#{pid} #{session_id} #{version}'");
   if (!hello) {
     auto words = connection->last_words;
     auto const server = "the tmux server at " + options_.socket.string();
@@ -355,7 +356,8 @@ awaitable<Result<void>> TmuxControl::greet(ConnectionPtr connection, bool may_st
   }
   std::istringstream words(hello->empty() ? std::string() : hello->front());
   pid_t pid = 0;
-  words >> pid >> own_session_;
+  words >> pid >> own_session_ >> version_;
+  if (auto const usable = check_tmux_version(program_, version_); !usable) co_return usable.error();
   if (!server_process_ || server_process_->pid() != pid || server_process_->exited()) {
     if (!may_start) co_return gone("another tmux server took over the socket " + options_.socket.string());
     server_process_.emplace(executor_, pid);
