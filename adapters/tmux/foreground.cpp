@@ -67,15 +67,9 @@ bool group_reads(pid_t leader, pid_t group) {
 
 }  // namespace
 
-std::optional<Foreground> foreground_of(pid_t program, std::string const& tty) {
+std::optional<Foreground> foreground_process_of(pid_t program) {
   auto const stat = stat_of(program);
-  int const fd = ::open(tty.c_str(), O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
-  termios mode{};
-  bool const known = ::tcgetattr(fd, &mode) == 0;
-  ::close(fd);
-  if (!known || !stat) return std::nullopt;
-
+  if (!stat) return std::nullopt;
   Foreground now;
   now.group = stat->foreground_group;
   // Where a process's stack begins changes with each exec, and with nothing else.
@@ -83,12 +77,25 @@ std::optional<Foreground> foreground_of(pid_t program, std::string const& tty) {
     now.image = leader->stack_start;
     now.asleep = leader->state == 'S';
   }
+  return now;
+}
+
+std::optional<Foreground> foreground_of(pid_t program, std::string const& tty) {
+  auto found = foreground_process_of(program);
+  int const fd = ::open(tty.c_str(), O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  termios mode{};
+  bool const known = ::tcgetattr(fd, &mode) == 0;
+  ::close(fd);
+  if (!known || !found) return std::nullopt;
+
+  auto& now = *found;
   now.raw = (mode.c_lflag & ICANON) == 0;
   constexpr tcflag_t kReprints = ICANON | ECHO | IEXTEN;
   if ((mode.c_lflag & kReprints) == kReprints && mode.c_cc[VREPRINT] < 0x20)
     now.reprint = static_cast<char>(mode.c_cc[VREPRINT]);
   now.reads_line = !now.raw && group_reads(now.group > 0 ? now.group : program, now.group);
-  return now;
+  return found;
 }
 
 std::string command_line_of(pid_t pid) {

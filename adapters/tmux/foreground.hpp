@@ -10,6 +10,8 @@ namespace ar::adapters {
 
 /// `program` leads the process session of the terminal `tty` ("/dev/pts/3"). Nothing when the kernel does not say.
 std::optional<Foreground> foreground_of(pid_t program, std::string const& tty);
+/// The same of the process alone: its group, image and sleep.
+std::optional<Foreground> foreground_process_of(pid_t program);
 
 /// Its words with blanks between them; empty when it has ended. A busy process may keep us waiting.
 std::string command_line_of(pid_t pid);

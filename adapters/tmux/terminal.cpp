@@ -147,7 +147,7 @@ awaitable<void> TmuxTerminal::keep_to_program(bool again) {
 
 /// By the kernel's words, and not by a name that a program may give itself. One that begins anew is the same.
 TmuxTerminal::Holder TmuxTerminal::input_holder() const {
-  auto const now = kept_ ? foreground() : std::nullopt;
+  auto const now = kept_ && !program_.exited() ? foreground_process_of(ids_.pid) : std::nullopt;
   if (!now) return Holder::program;
   if (now->group != kept_->group) return Holder::another;
   if (now->image == kept_->image) return Holder::program;
