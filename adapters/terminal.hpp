@@ -75,13 +75,14 @@ class Terminal {
 
   virtual awaitable<Result<Screen>> capture(bool with_styles = false) = 0;
   /// Puts text into the program's input as one paste; bracketed when the program asked for that. Any bytes but NUL.
-  virtual awaitable<Result<void>> paste(std::string text) = 0;
+  /// `label`: what `last_typed` says from then on, unless empty.
+  virtual awaitable<Result<void>> paste(std::string text, std::string label = {}) = 0;
   /// Presses keys by tmux's names ("Enter", "Escape", "C-s", "C-u"), in order.
   virtual awaitable<Result<void>> keys(std::vector<std::string> names) = 0;
   /// paste and then Enter in one uninterrupted write, for programs that stand it.
-  virtual awaitable<Result<void>> paste_and_enter(std::string text) = 0;
-  /// The nonce of the last envelope that was pasted (adapters/envelope.hpp); empty: none yet. Noted by the terminal's
-  /// host in the same step as the typing, so it tells after a crash of the daemon what was typed and what was not.
+  virtual awaitable<Result<void>> paste_and_enter(std::string text, std::string label = {}) = 0;
+  /// The label of what was pasted last; empty: none had one. Noted by the terminal's host in the same step as the
+  /// typing, so it tells after a crash of the daemon what was typed and what was not.
   virtual awaitable<Result<std::string>> last_typed() {
     co_return conflict("unsupported", "this terminal does not note what was typed");
   }

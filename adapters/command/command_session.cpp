@@ -175,8 +175,8 @@ std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern>
 awaitable<bool> CommandSession::send(std::string text, std::function<void(std::string_view)> const& on_step,
                                      Handing& handing) {
   bool const at_once = options_.enter == "Enter" && options_.enter_delay == milliseconds(0);
-  auto typing =
-      at_once ? context_.terminal->paste_and_enter(std::move(text)) : context_.terminal->paste(std::move(text));
+  auto typing = at_once ? context_.terminal->paste_and_enter(std::move(text), typed_.back().nonce)
+                        : context_.terminal->paste(std::move(text), typed_.back().nonce);
   auto sent = co_await std::move(typing);
   if (!sent) {
     handing.reason = sent.error().message;

@@ -1,6 +1,5 @@
 #include "adapters/tmux/terminal.hpp"
 
-#include "adapters/envelope.hpp"
 #include "adapters/tmux/foreground.hpp"
 
 #include <algorithm>
@@ -158,14 +157,14 @@ TmuxTerminal::Holder TmuxTerminal::input_holder() const {
 
 /// One command list: tmux does all of it at once, and nothing of what follows a command that fails. Whether the input
 /// reaches the program it is meant for is decided in it, too. (Pasting into a dead pane crashes tmux 3.3a.)
-awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string const& keys) {
+awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string const& label,
+                                           std::string const& keys) {
   if (text.find('\0') != std::string_view::npos) co_return invalid("text", "a paste cannot hold a NUL byte");
   std::string fill, drop, act;
   if (!text.empty()) {
     // The newest buffer, which has no name: formats know the size of no other. It is gone again when the list is done.
     fill = "set-buffer -- " + tmux_quote(text) + " ; ";
-    if (auto const nonces = nonces_in(text); !nonces.empty())
-      act = "set-option -p" + to_pane() + " @agent-runner-typed " + nonces.front() + " ; ";
+    if (!label.empty()) act = "set-option -p" + to_pane() + " @agent-runner-typed " + tmux_quote(label) + " ; ";
     // -p: bracketed when the program asked for it; -r: newlines stay newlines; -d: the buffer goes with the paste.
     act += "paste-buffer -p -r -d" + to_pane();
     drop = " ; delete-buffer";
@@ -213,15 +212,15 @@ awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string co
                                             (which.empty() ? "" : " (" + which + ")") + "; nothing was typed");
 }
 
-awaitable<Result<void>> TmuxTerminal::paste(std::string text) {
+awaitable<Result<void>> TmuxTerminal::paste(std::string text, std::string label) {
   std::string const no_keys;
   if (text.empty()) co_return Result<void>();
-  co_return co_await type(text, no_keys);
+  co_return co_await type(text, label, no_keys);
 }
 
-awaitable<Result<void>> TmuxTerminal::paste_and_enter(std::string text) {
+awaitable<Result<void>> TmuxTerminal::paste_and_enter(std::string text, std::string label) {
   std::string const enter = "Enter";
-  co_return co_await type(text, enter);
+  co_return co_await type(text, label, enter);
 }
 
 awaitable<Result<void>> TmuxTerminal::keys(std::vector<std::string> names) {
@@ -229,7 +228,7 @@ awaitable<Result<void>> TmuxTerminal::keys(std::vector<std::string> names) {
   std::string words;
   for (auto const& name : names) words += " " + tmux_quote(name);
   std::string const no_text;
-  co_return co_await type(no_text, words);
+  co_return co_await type(no_text, no_text, words);
 }
 
 awaitable<Result<std::string>> TmuxTerminal::last_typed() {
@@ -237,9 +236,9 @@ awaitable<Result<std::string>> TmuxTerminal::last_typed() {
   if (!bodies) co_return bodies.error();
   auto const prefix = ids_.pane + " ";
   if (bodies->empty() || !bodies->front().starts_with(prefix)) co_return terminal_gone(name_);
-  auto nonce = bodies->front().substr(prefix.size());
-  nonce.erase(nonce.find_last_not_of('\n') + 1);
-  co_return nonce;
+  auto label = bodies->front().substr(prefix.size());
+  label.erase(label.find_last_not_of('\n') + 1);
+  co_return label;
 }
 
 awaitable<Result<void>> TmuxTerminal::leave_copy_mode() {

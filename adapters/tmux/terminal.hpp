@@ -39,9 +39,9 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   awaitable<void> keep_to_program(bool again) override;
   bool program_has_input() const override { return input_holder() != Holder::another; }
   awaitable<Result<Screen>> capture(bool with_styles) override;
-  awaitable<Result<void>> paste(std::string text) override;
+  awaitable<Result<void>> paste(std::string text, std::string label) override;
   awaitable<Result<void>> keys(std::vector<std::string> names) override;
-  awaitable<Result<void>> paste_and_enter(std::string text) override;
+  awaitable<Result<void>> paste_and_enter(std::string text, std::string label) override;
   awaitable<Result<std::string>> last_typed() override;
   awaitable<Result<void>> leave_copy_mode() override;
   awaitable<bool> copy_mode_over(Clock::time_point deadline) override;
@@ -75,7 +75,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   struct Output;
   std::string to_pane() const { return " -t " + ids_.pane; }
   awaitable<Result<std::vector<std::string>>> call(std::string commands);
-  awaitable<Result<void>> type(std::string_view text, std::string const& keys);
+  awaitable<Result<void>> type(std::string_view text, std::string const& label, std::string const& keys);
   /// Only what has the input at this moment is typed to; `command`: what tmux calls it.
   struct Kept {
     pid_t group = 0;

@@ -57,7 +57,7 @@ class FakeCli final : public Terminal {
       show_composer(screen, line);
     co_return screen;
   }
-  awaitable<Result<void>> paste(std::string text) override {
+  awaitable<Result<void>> paste(std::string text, std::string /*label*/) override {
     if (refuses_pastes) {
       if (on_refusal) on_refusal();
       co_return conflict("not_typed", "too much");
@@ -84,7 +84,7 @@ class FakeCli final : public Terminal {
     draw();
     co_return Result<void>();
   }
-  awaitable<Result<void>> paste_and_enter(std::string /*text*/) override { co_return Result<void>(); }
+  awaitable<Result<void>> paste_and_enter(std::string /*text*/, std::string /*label*/) override { co_return Result<void>(); }
   awaitable<Result<void>> leave_copy_mode() override { co_return Result<void>(); }
   Result<std::unique_ptr<OutputWatch>> watch_output() override {
     return std::unique_ptr<OutputWatch>(std::make_unique<Watch>(*this));

@@ -27,9 +27,9 @@ class NoTerminal final : public Terminal {
   bool alive() const override { return true; }
   void signal(int /*number*/) override {}
   awaitable<Result<Screen>> capture(bool /*with_styles*/) override { co_return Screen(); }
-  awaitable<Result<void>> paste(std::string /*text*/) override { co_return no(); }
+  awaitable<Result<void>> paste(std::string /*text*/, std::string /*label*/) override { co_return no(); }
   awaitable<Result<void>> keys(std::vector<std::string> /*names*/) override { co_return no(); }
-  awaitable<Result<void>> paste_and_enter(std::string /*text*/) override { co_return no(); }
+  awaitable<Result<void>> paste_and_enter(std::string /*text*/, std::string /*label*/) override { co_return no(); }
   awaitable<Result<void>> leave_copy_mode() override { co_return no(); }
   Result<std::unique_ptr<OutputWatch>> watch_output() override { return no(); }
 

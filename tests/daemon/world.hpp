@@ -72,9 +72,9 @@ class FakeTerminal final : public adapters::Terminal {
     ++script_.captures;
     co_return adapters::Screen{};
   }
-  awaitable<Result<void>> paste(std::string) override { co_return Result<void>(); }
+  awaitable<Result<void>> paste(std::string, std::string) override { co_return Result<void>(); }
   awaitable<Result<void>> keys(std::vector<std::string>) override { co_return Result<void>(); }
-  awaitable<Result<void>> paste_and_enter(std::string) override { co_return Result<void>(); }
+  awaitable<Result<void>> paste_and_enter(std::string, std::string) override { co_return Result<void>(); }
   awaitable<Result<void>> leave_copy_mode() override { co_return Result<void>(); }
   Result<std::unique_ptr<OutputWatch>> watch_output() override {
     return conflict("unsupported", "no output in this test");
