@@ -1,7 +1,7 @@
 #include "adapters/cli_probe.hpp"
 
 #include "base/clock.hpp"
-#include "base/spawn.hpp"
+#include "base/process/spawn.hpp"
 
 #include <boost/asio/io_context.hpp>
 

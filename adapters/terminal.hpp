@@ -8,8 +8,8 @@
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "base/process/process_list.hpp"
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -50,10 +50,6 @@ struct Foreground {
   char reprint = 0;         ///< the key that makes the kernel show the line being typed once more; 0: none does
   bool reads_line = false;  ///< it waits for a line at this moment
 };
-
-/// What everything that runs because of one agent's program is known by, whatever it is called and whoever its parent is.
-/// Unguessable, and the same at every start of the program. 0: none.
-using ProcessMark = std::uint64_t;
 
 class Terminal {
  public:

@@ -2,7 +2,7 @@
 
 #include "base/instance.hpp"
 #include "base/kernel.hpp"
-#include "base/spawn.hpp"
+#include "base/process/spawn.hpp"
 #include "cli/api_client.hpp"
 
 #include <boost/asio/io_context.hpp>

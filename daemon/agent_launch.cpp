@@ -17,9 +17,9 @@ namespace {
 constexpr auto kLaunchAgain = 2s;  ///< after a failure that may pass by itself
 
 /// Nobody else's, and none that could be guessed.
-adapters::ProcessMark new_process_mark() {
+ProcessMark new_process_mark() {
   auto const digits = random_hex(7);
-  adapters::ProcessMark mark = 0;
+  ProcessMark mark = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), mark, 16);
   return mark + 1;
 }

@@ -166,7 +166,7 @@ AgentRecord agent_record_from(json const& s) {
   r.earlier_transcript = s.value("earlierTranscript", "");
   r.model = s.value("model", "");
   r.tmux_session = s.value("tmuxSession", "");
-  r.mark = s.value("mark", adapters::ProcessMark{0});
+  r.mark = s.value("mark", ProcessMark{0});
   r.process_token_hash = s.value("processTokenHash", "");
   r.pid = s.value("pid", std::int64_t{0});
   r.restarts = s.value("restarts", std::int64_t{0});

@@ -50,7 +50,7 @@ struct AgentRecord {
   std::string earlier_transcript{};  ///< the record before that one: what was handed last may be in there
   std::string model{};               ///< as the provider reported it
   std::string tmux_session{};
-  adapters::ProcessMark mark = 0;    ///< on everything that runs because of it
+  ProcessMark mark = 0;    ///< on everything that runs because of it
   std::string process_token_hash{};  ///< SHA-256 of the token its process was started with
   std::int64_t pid = 0;
   std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start

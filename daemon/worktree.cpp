@@ -1,6 +1,6 @@
 #include "daemon/worktree.hpp"
 
-#include "adapters/tmux/run_program.hpp"
+#include "base/process/run_program.hpp"
 #include "base/paths.hpp"
 #include "daemon/launch_environment.hpp"
 
@@ -10,7 +10,6 @@ namespace fs = std::filesystem;
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
-using adapters::ProgramOutcome;
 namespace {
 
 constexpr auto kPatience = 60s;
@@ -37,7 +36,7 @@ awaitable<Result<ProgramOutcome>> git(Executor executor, std::string where, std:
     if (name != "LC_ALL") spec.environment.push_back(name + "=" + value);
   spec.environment.emplace_back("LC_ALL=C");
   spec.environment.emplace_back("GIT_TERMINAL_PROMPT=0");
-  co_return co_await adapters::run_program(std::move(executor), std::move(spec), patience);
+  co_return co_await run_program(std::move(executor), std::move(spec), patience);
 }
 
 /// Deletes the branch while it is at `commit` and no working copy has it checked out. Returns why it is kept; empty: it

@@ -3,7 +3,7 @@
 #include "adapters/cli_probe.hpp"
 #include "adapters/codex/profile.hpp"
 #include "adapters/codex/versions.hpp"
-#include "adapters/tmux/process.hpp"
+#include "base/process/process_info.hpp"
 #include "base/paths.hpp"
 
 #include <algorithm>

@@ -1,12 +1,13 @@
 #include "adapters/tmux/control.hpp"
 
-#include "adapters/tmux/run_program.hpp"
+#include "base/process/process_info.hpp"
+#include "base/process/run_program.hpp"
 #include "adapters/tmux/scope.hpp"
 #include "adapters/tmux/version.hpp"
 #include "base/descriptors.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
-#include "base/spawn.hpp"
+#include "base/process/spawn.hpp"
 
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>

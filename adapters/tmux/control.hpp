@@ -5,7 +5,7 @@
 // output of an agent reaches us only while its window is linked in there (route/link, see terminal.cpp).
 #pragma once
 #include "adapters/tmux/control_parser.hpp"
-#include "adapters/tmux/process.hpp"
+#include "base/process/process.hpp"
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"

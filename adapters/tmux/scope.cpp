@@ -1,7 +1,7 @@
 #include "adapters/tmux/scope.hpp"
 
-#include "adapters/tmux/process.hpp"
-#include "adapters/tmux/run_program.hpp"
+#include "base/process/process_info.hpp"
+#include "base/process/run_program.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include "adapters/terminal.hpp"
 #include "adapters/tmux/control.hpp"
-#include "adapters/tmux/process.hpp"
+#include "base/process/process_tree.hpp"
 
 #include <memory>
 #include <string>

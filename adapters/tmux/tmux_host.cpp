@@ -2,8 +2,9 @@
 
 #include "adapters/tmux/control.hpp"
 #include "adapters/tmux/launch_file.hpp"
-#include "adapters/tmux/process.hpp"
-#include "adapters/tmux/process_memory.hpp"
+#include "base/process/process_tree.hpp"
+#include "base/process/process_memory.hpp"
+#include "base/process/process_tree.hpp"
 #include "adapters/tmux/terminal.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"

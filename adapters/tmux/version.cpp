@@ -1,6 +1,6 @@
 #include "adapters/tmux/version.hpp"
 
-#include "adapters/tmux/run_program.hpp"
+#include "base/process/run_program.hpp"
 #include "adapters/tmux/tmux_host.hpp"
 #include "base/paths.hpp"
 

@@ -72,7 +72,7 @@ class NoTerminals final : public adapters::TerminalHost {
   awaitable<Result<std::vector<adapters::FoundTerminal>>> list() override {
     co_return std::vector<adapters::FoundTerminal>();
   }
-  awaitable<Result<void>> remove(std::string, adapters::ProcessMark) override { co_return Result<void>(); }
+  awaitable<Result<void>> remove(std::string, ProcessMark) override { co_return Result<void>(); }
   std::string attach_target(std::string const&) const override { return {}; }
 };
 

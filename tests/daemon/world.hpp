@@ -122,7 +122,7 @@ class FakeTerminals final : public adapters::TerminalHost {
     co_return found;
   }
   awaitable<std::vector<std::string>> left_by(std::string, std::string) override { co_return script_.left; }
-  awaitable<Result<void>> remove(std::string, adapters::ProcessMark) override {
+  awaitable<Result<void>> remove(std::string, ProcessMark) override {
     if (script_.remove_fails) co_return *script_.remove_fails;
     script_.fault("remove");
     if (script_.remove_takes > 0s) co_await sleep_for(script_.remove_takes);
@@ -133,7 +133,7 @@ class FakeTerminals final : public adapters::TerminalHost {
     co_return Result<void>();
   }
   std::string attach_target(std::string const&) const override { return {}; }
-  std::int64_t memory_bytes(pid_t, adapters::ProcessMark) override { return script_.end ? script_.memory : 0; }
+  std::int64_t memory_bytes(pid_t, ProcessMark) override { return script_.end ? script_.memory : 0; }
 
  private:
   Script& script_;

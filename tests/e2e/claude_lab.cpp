@@ -4,7 +4,7 @@
 #include "adapters/claude/live_state.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
-#include "base/spawn.hpp"
+#include "base/process/spawn.hpp"
 #include "e2e/offline.hpp"
 
 #include <boost/asio/buffer.hpp>

@@ -2,7 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/paths.hpp"
-#include "base/spawn.hpp"
+#include "base/process/spawn.hpp"
 #include "e2e/offline.hpp"
 
 #include <fstream>

@@ -1,7 +1,8 @@
 // What happens when the daemon, the control client, tmux itself or a session goes away.
 #include "adapters/tmux/control.hpp"
-#include "adapters/tmux/process.hpp"
-#include "base/spawn.hpp"
+#include "base/process/process_info.hpp"
+#include "base/process/process_tree.hpp"
+#include "base/process/spawn.hpp"
 #include "lab.hpp"
 
 #include <csignal>

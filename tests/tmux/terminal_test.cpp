@@ -1,5 +1,5 @@
 // Starting programs and learning how they end.
-#include "base/spawn.hpp"
+#include "base/process/spawn.hpp"
 #include "lab.hpp"
 
 #include <algorithm>

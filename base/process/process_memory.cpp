@@ -1,9 +1,9 @@
-#include "adapters/tmux/process_memory.hpp"
+#include "base/process/process_memory.hpp"
 
 #include <algorithm>
 #include <unistd.h>
 
-namespace ar::adapters {
+namespace ar {
 using namespace std::chrono_literals;
 
 std::int64_t ProcessMemory::of(pid_t root, ProcessMark mark) {
@@ -13,7 +13,7 @@ std::int64_t ProcessMemory::of(pid_t root, ProcessMark mark) {
   }
   std::int64_t pages = 0;
   std::set<pid_t> known;
-  if (auto const first = std::ranges::find(seen_, root, &Seen::pid); root > 0 && first != seen_.end()) {
+  if (auto const first = std::ranges::find(seen_, root, &ProcessEntry::pid); root > 0 && first != seen_.end()) {
     known.insert(root);
     pages += first->pages;
   }
@@ -21,4 +21,4 @@ std::int64_t ProcessMemory::of(pid_t root, ProcessMark mark) {
   return pages * ::sysconf(_SC_PAGESIZE);
 }
 
-}  // namespace ar::adapters
+}  // namespace ar

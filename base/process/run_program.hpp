@@ -1,11 +1,11 @@
 // Runs a helper program to its end and keeps what it said.
 #pragma once
 #include "base/async.hpp"
-#include "base/spawn.hpp"
+#include "base/process/spawn.hpp"
 
 #include <string>
 
-namespace ar::adapters {
+namespace ar {
 
 struct ProgramOutcome {
   int status = -1;     ///< exit status; not 0 when a signal ended it
@@ -16,4 +16,4 @@ struct ProgramOutcome {
 /// `out` and `err` are this function's.
 awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec, Clock::duration patience);
 
-}  // namespace ar::adapters
+}  // namespace ar

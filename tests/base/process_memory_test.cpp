@@ -1,5 +1,5 @@
 // What a program's memory is taken for: everything that runs because of it, whoever of it started that.
-#include "adapters/tmux/process_memory.hpp"
+#include "base/process/process_memory.hpp"
 
 #include <csignal>
 #include <cstring>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 using namespace ar;
-using namespace ar::adapters;
 
 namespace {
 

@@ -1,6 +1,6 @@
-#include "adapters/tmux/run_program.hpp"
+#include "base/process/run_program.hpp"
 
-#include "adapters/tmux/process.hpp"
+#include "base/process/process.hpp"
 
 #include <boost/asio/readable_pipe.hpp>
 
@@ -10,7 +10,7 @@
 #include <memory>
 #include <unistd.h>
 
-namespace ar::adapters {
+namespace ar {
 namespace {
 constexpr std::size_t kMostKept = 4096;
 
@@ -58,4 +58,4 @@ awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec,
   co_return outcome;
 }
 
-}  // namespace ar::adapters
+}  // namespace ar

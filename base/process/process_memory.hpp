@@ -1,19 +1,20 @@
 // How much memory programs use, with all that runs because of them. The list of processes is read at most once a second,
 // whoever asks for how many programs.
 #pragma once
-#include "adapters/tmux/process.hpp"
+#include "base/clock.hpp"
+#include "base/process/process_list.hpp"
 
-namespace ar::adapters {
+namespace ar {
 
 /// io thread only.
 class ProcessMemory {
  public:
-  /// Bytes that are resident, of a program with this process and this mark; see ProcessTree. 0: nothing runs.
+  /// Bytes that are resident, of a program with this process and this mark; see members_among. 0: nothing runs.
   std::int64_t of(pid_t root, ProcessMark mark);
 
  private:
-  std::vector<Seen> seen_{};
+  std::vector<ProcessEntry> seen_{};
   Clock::time_point seen_at_ = Clock::time_point::min();
 };
 
-}  // namespace ar::adapters
+}  // namespace ar

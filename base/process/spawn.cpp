@@ -1,4 +1,4 @@
-#include "base/spawn.hpp"
+#include "base/process/spawn.hpp"
 
 #include <csignal>
 #include <fcntl.h>
