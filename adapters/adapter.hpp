@@ -4,10 +4,10 @@
 #include "adapters/profile.hpp"
 #include "adapters/prompt.hpp"
 #include "adapters/provider_event.hpp"
-#include "adapters/terminal.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "terminal/terminal.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -49,7 +49,7 @@ struct LaunchPlan {
 /// What the daemon gives a session; the references outlive it.
 struct SessionContext {
   Executor executor;
-  std::shared_ptr<Terminal> terminal;
+  std::shared_ptr<terminal::Terminal> terminal;
   LaunchRequest request;
   std::string session_id;            ///< what LaunchPlan said, or the journal
   std::string transcript;            ///< what the journal knows; may be empty
@@ -139,7 +139,7 @@ class Adapter {
   /// Whether the provider can go on with this session (its record exists).
   virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;
   /// Why starting it again cannot help after this end, for people; empty: it may.
-  virtual std::string hopeless(ExitStatus const& status) const {
+  virtual std::string hopeless(terminal::ExitStatus const& status) const {
     if (status.code != 126 && status.code != 127) return {};
     if (!status.not_started.empty()) return status.not_started;
     return status.code == 126 ? "its program cannot be executed" : "its program was not found";

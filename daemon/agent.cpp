@@ -11,7 +11,7 @@
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
-using adapters::ExitStatus;
+using terminal::ExitStatus;
 
 namespace {
 constexpr auto kStartPatience = 40s;  ///< for the restart policy's wait and the start itself
@@ -64,7 +64,7 @@ void Agent::begin() {
   (void)apply(AgentInput::start, "first start");
 }
 
-awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
+awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found) {
   bool const alive = found && found->alive;
   join_bus();
   bool const wants_process = !is_at_rest(state_) && state_ != AgentState::stopping && state_ != AgentState::suspending;
@@ -94,7 +94,7 @@ awaitable<void> Agent::take_over(std::optional<adapters::FoundTerminal> found) {
   }
 }
 
-awaitable<Result<void>> Agent::adopt(adapters::FoundTerminal found) {
+awaitable<Result<void>> Agent::adopt(terminal::FoundTerminal found) {
   if (auto made = make_folders(); !made) co_return made.error();
   auto const pid = found.pid;
   auto on_exit = [this, whose = record_.provider_session](ExitStatus status) { receive(Exit{status, whose}); };

@@ -46,7 +46,7 @@ class Agent final : private DeliveryHost {
   /// A new agent: journalled, registered on the bus, started.
   void begin();
   /// After a start of the daemon: goes on from the journal with what the terminals' host has found.
-  awaitable<void> take_over(std::optional<adapters::FoundTerminal> found);
+  awaitable<void> take_over(std::optional<terminal::FoundTerminal> found);
   /// The daemon ends: lets go of everything and leaves the provider running.
   awaitable<void> let_go();
   /// A part of it has ended by an exception, so that it could be deaf: it goes to `failed`, with its process, and people
@@ -68,7 +68,7 @@ class Agent final : private DeliveryHost {
   /// A decision for its provider.
   void answer(Approval const& approval);
   /// Without a terminal: what the last process left on its own.
-  awaitable<Result<adapters::Screen>> screen();
+  awaitable<Result<terminal::Screen>> screen();
   bool has_terminal() const { return terminal_ != nullptr; }
   /// And the commands that are open for it.
   awaitable<Result<void>> fetch_unread();
@@ -84,7 +84,7 @@ class Agent final : private DeliveryHost {
 
  private:
   struct Exit {
-    adapters::ExitStatus status;
+    terminal::ExitStatus status;
     std::string provider_session;  ///< whose exit: that of an earlier process is stale
   };
   using Mail = std::variant<adapters::ProviderEvent, Exit>;
@@ -127,13 +127,13 @@ class Agent final : private DeliveryHost {
   /// What the provider makes of its profile; found out once.
   adapters::ProjectionReport const& projection() const;
   awaitable<json> remove_workspace();
-  awaitable<Result<void>> adopt(adapters::FoundTerminal found);
-  void open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted);
+  awaitable<Result<void>> adopt(terminal::FoundTerminal found);
+  void open_session(std::shared_ptr<terminal::Terminal> terminal, bool adopted);
   awaitable<void> terminate(std::uint64_t decision);
   awaitable<Result<void>> clear_away();
   awaitable<void> see_end();
   awaitable<void> ask_to_quit(std::shared_ptr<adapters::ProviderSession> session);
-  awaitable<void> process_ended(adapters::ExitStatus status);
+  awaitable<void> process_ended(terminal::ExitStatus status);
   void recover();
   void give_up(std::string const& why);
   awaitable<void> restart_later(milliseconds wait, std::uint64_t decision);
@@ -143,7 +143,7 @@ class Agent final : private DeliveryHost {
   awaitable<Result<void>> wait_until_started(milliseconds patience);
   Result<void> write_info_file() const;
   /// Keeps how its process ended and what it left on its terminal, and says so; before that is cleared away.
-  awaitable<void> note_exit(adapters::ExitStatus status);
+  awaitable<void> note_exit(terminal::ExitStatus status);
 
   void take_command(relay::Command const& command);
   awaitable<void> run_command(relay::Command command, std::string store);
@@ -179,7 +179,7 @@ class Agent final : private DeliveryHost {
   RestartPolicy policy_;
   Work work_;
 
-  std::shared_ptr<adapters::Terminal> terminal_;
+  std::shared_ptr<terminal::Terminal> terminal_;
   std::shared_ptr<adapters::ProviderSession> session_;  ///< shared with who awaits it: the process may end meanwhile
   std::string launched_as_;                             ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
@@ -190,7 +190,7 @@ class Agent final : private DeliveryHost {
   adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
   bool quit_refused_ = false;
   int interrupting_ = 0;  ///< so many are ending its turn from here, and what it asked with it
-  adapters::ExitStatus last_status_{};
+  terminal::ExitStatus last_status_{};
   bool removing_ = false;    ///< erase() has begun: it takes no more orders
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once

@@ -11,7 +11,7 @@
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
-using adapters::ExitStatus;
+using terminal::ExitStatus;
 
 namespace {
 constexpr auto kLaunchAgain = 2s;  ///< after a failure that may pass by itself
@@ -153,7 +153,7 @@ awaitable<void> Agent::launch() {
     co_return;
   }
   (void)write_info_file();
-  adapters::TerminalSpec terminal_spec;
+  terminal::TerminalSpec terminal_spec;
   terminal_spec.session = record_.tmux_session;
   terminal_spec.argv = plan->argv;
   for (auto const& [name, value] : plan->environment) terminal_spec.environment.push_back(name + "=" + value);
@@ -208,7 +208,7 @@ void Agent::launch_failed(Error const& error) {
   spawn_vital("launch again", restart_later(wait, decision_));
 }
 
-void Agent::open_session(std::shared_ptr<adapters::Terminal> terminal, bool adopted) {
+void Agent::open_session(std::shared_ptr<terminal::Terminal> terminal, bool adopted) {
   terminal_ = std::move(terminal);
   launched_as_ = record_.provider_session;
   provider_ready_ = false;

@@ -243,13 +243,13 @@ awaitable<Result<json>> Agent::act(std::string action, json params) {
   co_return ok(view());
 }
 
-awaitable<Result<adapters::Screen>> Agent::screen() {
+awaitable<Result<terminal::Screen>> Agent::screen() {
   auto const terminal = terminal_;
   if (!terminal && record_.last_lines.empty())
     co_return conflict("agent_not_running",
                        "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and has no screen");
   if (!terminal) {
-    adapters::Screen left;
+    terminal::Screen left;
     left.lines = record_.last_lines;
     co_return left;
   }

@@ -1,12 +1,12 @@
 // What a person or program asked for when it spawned an agent (spec 1.2): kept in the journal, shown by the API.
 #pragma once
 #include "adapters/profile.hpp"
-#include "adapters/terminal.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "daemon/worktree.hpp"
 #include "relay/message.hpp"
+#include "terminal/terminal.hpp"
 
 #include <map>
 #include <memory>

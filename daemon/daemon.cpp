@@ -3,7 +3,6 @@
 #include "adapters/claude/claude_adapter.hpp"
 #include "adapters/codex/codex_adapter.hpp"
 #include "adapters/command/command_adapter.hpp"
-#include "adapters/tmux/tmux_host.hpp"
 #include "base/ids.hpp"
 #include "base/instance.hpp"
 #include "base/kernel.hpp"
@@ -23,6 +22,8 @@
 #include "daemon/service_manager.hpp"
 #include "relay/first_token.hpp"
 #include "relay/open_bus.hpp"
+#include "terminal/tmux/tmux_host.hpp"
+#include "terminal/tmux/version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -188,13 +189,13 @@ class Daemon final : public Program {
     auto known = co_await approvals_->load();
     if (!known) co_return known.error();
 
-    adapters::TmuxOptions options;
+    terminal::TmuxOptions options;
     options.socket = paths_.tmux_socket();
     options.record = paths_.state_dir / "tmux-server";
     options.launcher = executable_dir() / "agent-runner-launch";
     options.own_scope = service_manager_.present();
     options.on_death = on_death_of("watch over the terminals");
-    auto host = co_await adapters::TmuxHost::open(executor, std::move(options));
+    auto host = co_await terminal::TmuxHost::open(executor, std::move(options));
     if (!host) co_return host.error();
     host_ = std::move(*host);
 
@@ -328,7 +329,7 @@ class Daemon final : public Program {
   awaitable<void> end_empty_server() {
     auto left = co_await host_->list();
     // Panes of programs that have ended may still be there.
-    if (left && std::ranges::none_of(*left, &adapters::FoundTerminal::alive)) (void)co_await host_->kill_server();
+    if (left && std::ranges::none_of(*left, &terminal::FoundTerminal::alive)) (void)co_await host_->kill_server();
   }
 
   net::io_context& io_;
@@ -350,7 +351,7 @@ class Daemon final : public Program {
   std::optional<EventLog> events_;
   std::optional<KnownStore> store_;
   std::optional<Approvals> approvals_;
-  std::unique_ptr<adapters::TmuxHost> host_;
+  std::unique_ptr<terminal::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
   FleetBrake brake_;
   DescriptorBudget descriptors_{[] { return descriptors_of(::getpid()); },
@@ -407,7 +408,7 @@ json diagnose(Paths const& paths, Config const& config) {
   add({Level::ok, "kernel", "gives all that is needed", ""});
   net::io_context io(1);
   auto ask_tmux = [&]() -> awaitable<void> {
-    auto version = co_await adapters::tmux_version(io.get_executor());
+    auto version = co_await terminal::tmux_version(io.get_executor());
     if (version)
       add({Level::ok, "tmux", "version " + *version, ""});
     else

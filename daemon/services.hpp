@@ -33,7 +33,7 @@ struct Services {
   Approvals& approvals;
   relay::Bus& bus;
   KnownStore& store;  ///< whose the numbers of the bus's messages are
-  adapters::TerminalHost& terminals;
+  terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   Worker& files;                 ///< attachments and other file work
   Worker& launches;              ///< getting providers ready to start: may wait for a CLI that does not answer

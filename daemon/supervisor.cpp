@@ -72,7 +72,7 @@ awaitable<Result<void>> Supervisor::take_over() {
   auto stored = co_await services_.journal.read(std::move(query));
   if (!stored) co_return stored.error();
   co_await discard_cut_off();
-  std::map<std::string, adapters::FoundTerminal> found;
+  std::map<std::string, terminal::FoundTerminal> found;
   if (!stored->empty()) {
     auto list = co_await services_.terminals.list();
     if (list)
@@ -87,7 +87,7 @@ awaitable<Result<void>> Supervisor::take_over() {
       spdlog::error("agent {}: this daemon does not know the provider {}; it is left alone", id, entry.spec.provider);
       continue;
     }
-    std::optional<adapters::FoundTerminal> terminal;
+    std::optional<terminal::FoundTerminal> terminal;
     if (auto it = found.find(entry.record.tmux_session); it != found.end()) terminal = it->second;
     // Side by side: a hundred adoptions must not wait for each other.
     auto const name = "take over " + id;
@@ -106,7 +106,7 @@ awaitable<Result<void>> Supervisor::take_over() {
 }
 
 /// `failed` gets the reason when the agent cannot be given a token; it outlives this.
-awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<adapters::FoundTerminal> terminal,
+awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<terminal::FoundTerminal> terminal,
                                           std::optional<Error>& failed) {
   auto const id = entry.spec.id;
   auto token = read_agent_token(services_.paths.agent_dir(id));

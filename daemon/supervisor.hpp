@@ -43,7 +43,7 @@ class Supervisor {
   void tokens_revoked(std::vector<std::string> const& hashes);
 
  private:
-  awaitable<void> take_over_one(StoredAgent entry, std::optional<adapters::FoundTerminal> terminal,
+  awaitable<void> take_over_one(StoredAgent entry, std::optional<terminal::FoundTerminal> terminal,
                                 std::optional<Error>& failed);
   awaitable<Result<AgentSpec>> check(json body) const;
   awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;

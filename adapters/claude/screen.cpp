@@ -122,7 +122,7 @@ int newlines_in(std::string_view text) { return static_cast<int>(std::ranges::co
 
 }  // namespace
 
-View read_view(Screen const& screen, VersionRow const& row) {
+View read_view(terminal::Screen const& screen, VersionRow const& row) {
   View view;
   std::vector<StyledLine> lines;
   StyleReader reader;

@@ -2,7 +2,7 @@
 // functions on captured lines, tested on recorded screens (tests/claude/screens).
 #pragma once
 #include "adapters/claude/versions.hpp"
-#include "adapters/terminal.hpp"
+#include "terminal/terminal.hpp"
 
 #include <string>
 #include <string_view>
@@ -26,7 +26,7 @@ struct View {
 };
 
 /// `screen` should be captured with styles; without them a hint in the composer reads as text.
-View read_view(Screen const& screen, VersionRow const& row);
+View read_view(terminal::Screen const& screen, VersionRow const& row);
 
 /// A captured screen without its styles.
 std::string plain_text(std::string_view captured);

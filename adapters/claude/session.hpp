@@ -102,18 +102,18 @@ class ClaudeSession final : public ProviderSession {
   void follow_tool_call(std::string const& event, json const& payload);
 
   // session_hand.cpp: typing prompts; session_commands.cpp: typing commands.
-  awaitable<Obstacle> approach(Terminal::OutputWatch& watch);
+  awaitable<Obstacle> approach(terminal::Terminal::OutputWatch& watch);
   awaitable<std::optional<View>> look(bool& copy_mode, std::string* screen = nullptr);
-  awaitable<std::optional<View>> await_view(Terminal::OutputWatch& watch, std::string text, Clock::time_point deadline,
+  awaitable<std::optional<View>> await_view(terminal::Terminal::OutputWatch& watch, std::string text, Clock::time_point deadline,
                                             std::string words = {});
   awaitable<Handing> type_in(Prompt const& prompt, Typed const& typed, std::function<void(std::string_view)> on_step);
-  awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, Terminal::OutputWatch& watch,
+  awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, terminal::Terminal::OutputWatch& watch,
                                     Handing& handing);
   awaitable<void> await_proof(Prompt const& prompt, Handing& handing);
-  awaitable<bool> clear_composer(Terminal::OutputWatch& watch);
+  awaitable<bool> clear_composer(terminal::Terminal::OutputWatch& watch);
   bool is_ours(View const& view) const;
   bool may_set_aside(View const& view) const;
-  awaitable<void> bring_draft_back(Terminal::OutputWatch& watch);
+  awaitable<void> bring_draft_back(terminal::Terminal::OutputWatch& watch);
   awaitable<void> clear_leftover();
   awaitable<void> mark_unknown(Handing& handing, std::string reason);
   awaitable<Result<void>> press(std::string_view key);

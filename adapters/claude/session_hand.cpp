@@ -68,7 +68,7 @@ awaitable<std::optional<View>> ClaudeSession::look(bool& copy_mode, std::string*
 }
 
 /// Looks until the composer is ours to type into, or says what it is instead.
-awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(Terminal::OutputWatch& watch) {
+awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(terminal::Terminal::OutputWatch& watch) {
   Obstacle found;
   auto const deadline = Clock::now() + kScreenPatience;
   while (true) {
@@ -118,7 +118,7 @@ awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(Terminal::OutputWatch
 
 /// Looks until the composer shows exactly `words` and `text` (empty: nothing), something else is in its place, or the
 /// deadline.
-awaitable<std::optional<View>> ClaudeSession::await_view(Terminal::OutputWatch& watch, std::string text,
+awaitable<std::optional<View>> ClaudeSession::await_view(terminal::Terminal::OutputWatch& watch, std::string text,
                                                          Clock::time_point deadline, std::string words) {
   while (true) {
     bool copy_mode = false;
@@ -156,7 +156,7 @@ void ClaudeSession::remember_label(std::string label) {
 }
 
 /// Empties a composer whose text is certainly ours, line by line.
-awaitable<bool> ClaudeSession::clear_composer(Terminal::OutputWatch& watch) {
+awaitable<bool> ClaudeSession::clear_composer(terminal::Terminal::OutputWatch& watch) {
   auto const deadline = Clock::now() + kClearPatience;
   int foreign = 0;
   std::string ours;
@@ -298,7 +298,7 @@ awaitable<void> ClaudeSession::clear_leftover() {
 
 /// After a prompt that was not typed. In an empty composer the key brings back what it has set aside; in any other it
 /// would put that one in its place.
-awaitable<void> ClaudeSession::bring_draft_back(Terminal::OutputWatch& watch) {
+awaitable<void> ClaudeSession::bring_draft_back(terminal::Terminal::OutputWatch& watch) {
   bool copy_mode = false;
   auto view = co_await look(copy_mode);
   if (view && is_ours(*view)) {
@@ -331,7 +331,7 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
   if (pasted) pasted = co_await ctx_.terminal->paste(typed.paste);
   if (!pasted) {
     auto reason = "the paste failed: " + pasted.error().message;
-    if (nothing_typed(pasted.error())) {
+    if (terminal::nothing_typed(pasted.error())) {
       if (obstacle.draft_set_aside) co_await bring_draft_back(**watch);
       handing = held(std::move(reason));
       if (pasted.error().code == "not_typed") handing.outcome = HandOutcome::refused;
@@ -367,7 +367,7 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
 }
 
 /// True when there is a sign that Enter was taken.
-awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label, Terminal::OutputWatch& watch,
+awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label, terminal::Terminal::OutputWatch& watch,
                                                  Handing& handing) {
   std::function<bool()> const sign = [this, &prompt] {
     return signs_of(prompt.nonce) || ended_ || !ctx_.terminal->alive();

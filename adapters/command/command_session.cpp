@@ -181,7 +181,7 @@ awaitable<bool> CommandSession::send(std::string text, std::function<void(std::s
   if (!sent) {
     handing.reason = sent.error().message;
     auto const& code = sent.error().code;
-    if (!nothing_typed(sent.error())) {
+    if (!terminal::nothing_typed(sent.error())) {
       handing.outcome = HandOutcome::unknown;
       co_return false;
     }
@@ -286,7 +286,7 @@ awaitable<Result<void>> CommandSession::follow() {
   co_return Result<void>();
 }
 
-awaitable<void> CommandSession::follow_output(std::unique_ptr<Terminal::OutputWatch> watch) {
+awaitable<void> CommandSession::follow_output(std::unique_ptr<terminal::Terminal::OutputWatch> watch) {
   // Also once more after the program's end, for its last words.
   for (bool alive = true; alive && output_matters();) {
     alive = context_.terminal->alive();

@@ -52,7 +52,7 @@ class CommandSession final : public ProviderSession {
 
   /// Makes sure that the output is read as long as anything in it matters.
   awaitable<Result<void>> follow();
-  awaitable<void> follow_output(std::unique_ptr<Terminal::OutputWatch> watch);
+  awaitable<void> follow_output(std::unique_ptr<terminal::Terminal::OutputWatch> watch);
   awaitable<void> look_back();
   void take_up_turn();
   awaitable<void> look_for_end();

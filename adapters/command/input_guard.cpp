@@ -32,7 +32,7 @@ bool is_bare_shell(std::string const& command_line) {
   return std::ranges::find(kShells, name) != kShells.end();
 }
 
-bool takes_input(Foreground const& now) { return now.raw || now.reads_line; }
+bool takes_input(terminal::Foreground const& now) { return now.raw || now.reads_line; }
 
 }  // namespace
 
@@ -93,7 +93,7 @@ awaitable<std::string> InputGuard::obstacle() {
   co_return "a line that somebody has begun stands in its terminal: \"" + half_typed_.text + "\"";
 }
 
-awaitable<bool> InputGuard::is_half_typed(Foreground const& now) {
+awaitable<bool> InputGuard::is_half_typed(terminal::Foreground const& now) {
   // Where neither the program's prompt nor the kernel can tell, a look at the screen would be for nothing.
   if (now.raw ? prompt_.column == 0 : now.reprint == 0 || !now.reads_line) co_return false;
   auto const standing = co_await line();

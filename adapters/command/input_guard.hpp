@@ -1,7 +1,7 @@
 // What must hold before anything is typed into a program that we know nothing of: it takes input, and nobody else's
 // line would be sent with ours.
 #pragma once
-#include "adapters/terminal.hpp"
+#include "terminal/terminal.hpp"
 
 #include <memory>
 #include <string>
@@ -12,7 +12,7 @@ namespace ar::adapters::command {
 class InputGuard {
  public:
   /// `takes_pastes`: of several lines, which no editor of lines does.
-  InputGuard(std::shared_ptr<Terminal> terminal, bool takes_pastes)
+  InputGuard(std::shared_ptr<terminal::Terminal> terminal, bool takes_pastes)
       : terminal_(std::move(terminal)), takes_pastes_(takes_pastes) {}
 
   /// For a program that declares no sign: returns when it reads keys and is silent, or waits for a line. One that does
@@ -40,9 +40,9 @@ class InputGuard {
     bool operator==(Line const&) const = default;
   };
   awaitable<Line> line();
-  awaitable<bool> is_half_typed(Foreground const& now);
+  awaitable<bool> is_half_typed(terminal::Foreground const& now);
 
-  std::shared_ptr<Terminal> terminal_;
+  std::shared_ptr<terminal::Terminal> terminal_;
   bool const takes_pastes_;
   bool left_to_a_shell_ = false;
   Line prompt_{};  ///< the program's own

@@ -11,6 +11,7 @@
 
 using namespace ar;
 using namespace ar::adapters;
+using namespace ar::terminal;
 using namespace ar::adapters::claude;
 
 namespace {

@@ -13,6 +13,7 @@
 
 using namespace ar;
 using namespace ar::adapters;
+using namespace ar::terminal;
 using namespace std::chrono_literals;
 
 namespace {

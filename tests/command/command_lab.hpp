@@ -2,11 +2,13 @@
 #pragma once
 #include "adapters/command/command_adapter.hpp"
 #include "base/ids.hpp"
-#include "tmux/lab.hpp"
+#include "terminal/lab.hpp"
 
 #include <sys/stat.h>
 
 namespace ar::test {
+
+using namespace ar::adapters;
 
 class Agent {
  public:

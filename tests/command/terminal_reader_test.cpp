@@ -1,6 +1,6 @@
 // Our reader of a program's output beside the terminal itself: both must read the same lines. AR_SEED gives one again.
 #include "adapters/command/output_lines.hpp"
-#include "tmux/lab.hpp"
+#include "terminal/lab.hpp"
 
 #include <algorithm>
 #include <array>

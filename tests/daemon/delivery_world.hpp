@@ -61,16 +61,16 @@ class ScriptedSession final : public adapters::ProviderSession {
   awaitable<Result<void>> quit() override { co_return Result<void>(); }
 };
 
-class NoTerminals final : public adapters::TerminalHost {
+class NoTerminals final : public terminal::TerminalHost {
  public:
-  awaitable<Result<std::shared_ptr<adapters::Terminal>>> start(adapters::TerminalSpec, OnExit) override {
+  awaitable<Result<std::shared_ptr<terminal::Terminal>>> start(terminal::TerminalSpec, OnExit) override {
     co_return unavailable("none", "no terminals in this test");
   }
-  awaitable<Result<std::shared_ptr<adapters::Terminal>>> adopt(adapters::FoundTerminal, OnExit) override {
+  awaitable<Result<std::shared_ptr<terminal::Terminal>>> adopt(terminal::FoundTerminal, OnExit) override {
     co_return unavailable("none", "no terminals in this test");
   }
-  awaitable<Result<std::vector<adapters::FoundTerminal>>> list() override {
-    co_return std::vector<adapters::FoundTerminal>();
+  awaitable<Result<std::vector<terminal::FoundTerminal>>> list() override {
+    co_return std::vector<terminal::FoundTerminal>();
   }
   awaitable<Result<void>> remove(std::string, ProcessMark) override { co_return Result<void>(); }
   std::string attach_target(std::string const&) const override { return {}; }

@@ -53,7 +53,7 @@ TEST_CASE("ARestartWaitsUntilThereAreDescriptorsAgain") {
   test::World world;
   world.spawn();
   world.open_files = Descriptors{60, 64};
-  world.script.end(adapters::ExitStatus{1, 0, true});
+  world.script.end(terminal::ExitStatus{1, 0, true});
   auto const says_so = [&] {
     return world.agent().view()["reason"].get<std::string>().find("no further agent can be started") != std::string::npos;
   };

@@ -20,7 +20,7 @@
 namespace ar::test {
 using namespace ar::daemon;
 using namespace std::chrono_literals;
-using adapters::ExitStatus;
+using terminal::ExitStatus;
 using relay::CommandStatus;
 
 inline std::vector<CommandStatus> statuses_of(relay::Command const& command) {
@@ -60,7 +60,7 @@ struct Script {
   }
 };
 
-class FakeTerminal final : public adapters::Terminal {
+class FakeTerminal final : public terminal::Terminal {
  public:
   FakeTerminal(Script& script, std::string session) : script_(script), session_(std::move(session)) {}
   std::string const& pane() const override { return session_; }
@@ -68,9 +68,9 @@ class FakeTerminal final : public adapters::Terminal {
   pid_t pid() const override { return script_.memory > 0 ? 4711 : 0; }
   bool alive() const override { return true; }
   void signal(int /*number*/) override {}
-  awaitable<Result<adapters::Screen>> capture(bool) override {
+  awaitable<Result<terminal::Screen>> capture(bool) override {
     ++script_.captures;
-    co_return adapters::Screen{};
+    co_return terminal::Screen{};
   }
   awaitable<Result<void>> paste(std::string, std::string) override { co_return Result<void>(); }
   awaitable<Result<void>> keys(std::vector<std::string>) override { co_return Result<void>(); }
@@ -85,10 +85,10 @@ class FakeTerminal final : public adapters::Terminal {
   std::string session_;
 };
 
-class FakeTerminals final : public adapters::TerminalHost {
+class FakeTerminals final : public terminal::TerminalHost {
  public:
   explicit FakeTerminals(Script& script) : script_(script) {}
-  awaitable<Result<std::shared_ptr<adapters::Terminal>>> start(adapters::TerminalSpec spec, OnExit on_exit) override {
+  awaitable<Result<std::shared_ptr<terminal::Terminal>>> start(terminal::TerminalSpec spec, OnExit on_exit) override {
     if (script_.start_fails) co_return *script_.start_fails;
     if (script_.starting > 0 || script_.end) ++script_.overlaps;
     ++script_.starting;
@@ -108,16 +108,16 @@ class FakeTerminals final : public adapters::TerminalHost {
       net::post(co_await net::this_coro::executor, [end = script_.end, terminal] { end(ExitStatus{1, 0, true}); });
     co_return terminal;
   }
-  awaitable<Result<std::shared_ptr<adapters::Terminal>>> adopt(adapters::FoundTerminal found, OnExit on_exit) override {
+  awaitable<Result<std::shared_ptr<terminal::Terminal>>> adopt(terminal::FoundTerminal found, OnExit on_exit) override {
     script_.fault("adopt");
-    adapters::TerminalSpec spec;
+    terminal::TerminalSpec spec;
     spec.session = found.session;
     --script_.starts;
     script_.end = nullptr;  // its old host's
     co_return co_await start(std::move(spec), std::move(on_exit));
   }
-  awaitable<Result<std::vector<adapters::FoundTerminal>>> list() override {
-    std::vector<adapters::FoundTerminal> found;
+  awaitable<Result<std::vector<terminal::FoundTerminal>>> list() override {
+    std::vector<terminal::FoundTerminal> found;
     if (script_.end) found.push_back({"ar-a", "ar-a", 0, true, {}});
     co_return found;
   }
@@ -138,7 +138,7 @@ class FakeTerminals final : public adapters::TerminalHost {
  private:
   Script& script_;
   OnExit on_exit_{};
-  std::weak_ptr<adapters::Terminal> terminal_{};
+  std::weak_ptr<terminal::Terminal> terminal_{};
 };
 
 class FakeSession final : public adapters::ProviderSession {

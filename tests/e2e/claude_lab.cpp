@@ -18,6 +18,7 @@
 namespace ar::test {
 
 using namespace ar::adapters;
+using namespace ar::terminal;
 namespace fs = std::filesystem;
 
 namespace {

@@ -4,12 +4,12 @@
 #include "adapters/claude/claude_adapter.hpp"
 #include "adapters/claude/versions.hpp"
 #include "adapters/envelope.hpp"
-#include "adapters/tmux/tmux_host.hpp"
 #include "base/async.hpp"
 #include "base/json.hpp"
 #include "e2e/stub_api.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
+#include "terminal/tmux/tmux_host.hpp"
 
 #include <boost/asio/local/stream_protocol.hpp>
 
@@ -33,7 +33,7 @@ class ClaudeLab {
   TempDir dir;
   net::io_context io{1};
   std::vector<adapters::ProviderEvent> events;
-  std::shared_ptr<adapters::Terminal> terminal;
+  std::shared_ptr<terminal::Terminal> terminal;
   std::shared_ptr<adapters::ProviderSession> session;
   adapters::LaunchRequest request;
   adapters::LaunchPlan plan;
@@ -80,7 +80,7 @@ class ClaudeLab {
   int run_tmux(std::vector<std::string> words);
 
   std::filesystem::path home_, socket_;
-  std::unique_ptr<adapters::TmuxHost> host_;
+  std::unique_ptr<terminal::TmuxHost> host_;
   std::shared_ptr<adapters::Adapter const> adapter_;
   std::unique_ptr<net::local::stream_protocol::acceptor> acceptor_;
   TaskGroup tasks_;

@@ -12,6 +12,7 @@
 namespace ar::test {
 
 using namespace ar::adapters;
+using namespace ar::terminal;
 namespace fs = std::filesystem;
 
 CodexLab::CodexLab() : codex_(codex_offline()), adapter_(make_codex_adapter()), changed_(io.get_executor()) {}

@@ -3,12 +3,12 @@
 #pragma once
 #include "adapters/codex/codex_adapter.hpp"
 #include "adapters/envelope.hpp"
-#include "adapters/tmux/tmux_host.hpp"
 #include "base/async.hpp"
 #include "base/json.hpp"
 #include "e2e/openai_stub.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
+#include "terminal/tmux/tmux_host.hpp"
 
 #include <functional>
 #include <memory>
@@ -31,7 +31,7 @@ class CodexLab {
   net::io_context io{1};
   OpenAiStub stub;
   std::vector<adapters::ProviderEvent> events;
-  std::shared_ptr<adapters::Terminal> terminal;
+  std::shared_ptr<terminal::Terminal> terminal;
   std::unique_ptr<adapters::ProviderSession> session;
   adapters::LaunchRequest request;
   adapters::LaunchPlan plan;
@@ -71,7 +71,7 @@ class CodexLab {
 
   adapters::Prompt prompt(std::string body, bool urgent = false);
   bool exited() const { return exited_; }
-  adapters::ExitStatus exit_status() const { return exit_; }
+  terminal::ExitStatus exit_status() const { return exit_; }
   adapters::Adapter const& adapter() const { return *adapter_; }
   std::filesystem::path socket() const { return request.agent_dir / "codex" / "app.sock"; }
   /// The process of `terminal`'s child whose command line holds `word`; 0: there is none.
@@ -82,12 +82,12 @@ class CodexLab {
   int run_tmux(std::vector<std::string> words);
 
   std::filesystem::path home_;
-  std::unique_ptr<adapters::TmuxHost> host_;
+  std::unique_ptr<terminal::TmuxHost> host_;
   std::shared_ptr<adapters::Adapter const> adapter_;
   Notifier changed_;
   std::int64_t next_message_ = 0;
   bool exited_ = false;
-  adapters::ExitStatus exit_{};
+  terminal::ExitStatus exit_{};
 };
 
 }  // namespace ar::test

@@ -1,10 +1,10 @@
 // tmux's control mode: what its client says, screens of programs in it.
-#include "adapters/tmux/control_parser.hpp"
 #include "fuzz/fuzz.hpp"
+#include "terminal/tmux/control_parser.hpp"
 
 using namespace ar;
-using adapters::ControlEvent;
-using adapters::ControlParser;
+using terminal::ControlEvent;
+using terminal::ControlParser;
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   auto const text = fuzz::text_of(data, size);
@@ -18,8 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     fuzz::must(events[i].kind == others[i].kind && events[i].text == others[i].text && events[i].ok == others[i].ok &&
                    events[i].ours == others[i].ours,
                "cut elsewhere, the same events");
-  fuzz::must(adapters::decode_output(text).size() <= text.size(), "what is decoded is not longer");
-  auto const word = adapters::tmux_quote(text);
+  fuzz::must(terminal::decode_output(text).size() <= text.size(), "what is decoded is not longer");
+  auto const word = terminal::tmux_quote(text);
   fuzz::must(word.find('\n') == std::string::npos, "a quoted word is one line");
   return 0;
 }

@@ -1,13 +1,13 @@
-#include "adapters/tmux/scope.hpp"
+#include "terminal/tmux/scope.hpp"
 
-#include "base/process/process_info.hpp"
-#include "base/process/run_program.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
+#include "base/process/process_info.hpp"
+#include "base/process/run_program.hpp"
 
 #include <cstdlib>
 
-namespace ar::adapters {
+namespace ar::terminal {
 namespace {
 
 /// A bus that does not answer must not hold up the daemon's start.
@@ -49,4 +49,4 @@ awaitable<Result<void>> start_server_in_scope(Executor executor, ScopeSpec scope
   co_return Result<void>();
 }
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -1,12 +1,11 @@
-#include "adapters/tmux/version.hpp"
+#include "terminal/tmux/version.hpp"
 
-#include "base/process/run_program.hpp"
-#include "adapters/tmux/tmux_host.hpp"
 #include "base/paths.hpp"
+#include "base/process/run_program.hpp"
 
 #include <cstdio>
 
-namespace ar::adapters {
+namespace ar::terminal {
 namespace {
 constexpr int kLeastMajor = 3, kLeastMinor = 2;
 }
@@ -45,4 +44,4 @@ awaitable<Result<std::string>> tmux_version(Executor executor, std::string tmux)
   co_return version;
 }
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -1,5 +1,6 @@
 // Starting programs and learning how they end.
 #include "base/process/spawn.hpp"
+#include "terminal/tmux/version.hpp"
 #include "lab.hpp"
 
 #include <algorithm>

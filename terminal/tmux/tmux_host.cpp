@@ -1,13 +1,12 @@
-#include "adapters/tmux/tmux_host.hpp"
+#include "terminal/tmux/tmux_host.hpp"
 
-#include "adapters/tmux/control.hpp"
-#include "adapters/tmux/launch_file.hpp"
-#include "base/process/process_tree.hpp"
-#include "base/process/process_memory.hpp"
-#include "base/process/process_tree.hpp"
-#include "adapters/tmux/terminal.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
+#include "base/process/process_memory.hpp"
+#include "base/process/process_tree.hpp"
+#include "terminal/tmux/control.hpp"
+#include "terminal/tmux/launch_file.hpp"
+#include "terminal/tmux/terminal.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -17,7 +16,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace ar::adapters {
+namespace ar::terminal {
 namespace {
 
 using namespace std::chrono_literals;
@@ -323,4 +322,4 @@ awaitable<Result<std::unique_ptr<TmuxHost>>> TmuxHost::open(Executor executor, T
   co_return std::unique_ptr<TmuxHost>(std::move(host));
 }
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

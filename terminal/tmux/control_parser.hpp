@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ar::adapters {
+namespace ar::terminal {
 
 struct ControlEvent {
   enum class Kind {
@@ -56,4 +56,4 @@ std::string tmux_quote(std::string_view text);
 /// The bytes that an %output line stands for.
 std::string decode_output(std::string_view escaped);
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -1,4 +1,4 @@
-#include "adapters/tmux/foreground.hpp"
+#include "terminal/tmux/foreground.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <vector>
 
-namespace ar::adapters {
+namespace ar::terminal {
 namespace {
 
 /// Of a file of the kernel's, which says all in one read; for at most so many bytes.
@@ -105,4 +105,4 @@ std::string command_line_of(pid_t pid) {
   return words;
 }
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -4,11 +4,11 @@
 // The client sits in a session of its own, made as `_ctl`, whose one pane is dead: it holds no process, and the
 // output of an agent reaches us only while its window is linked in there (route/link, see terminal.cpp).
 #pragma once
-#include "adapters/tmux/control_parser.hpp"
-#include "base/process/process.hpp"
-#include "adapters/tmux/tmux_host.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "base/process/process.hpp"
+#include "terminal/tmux/control_parser.hpp"
+#include "terminal/tmux/options.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -21,7 +21,7 @@
 #include <unordered_set>
 #include <vector>
 
-namespace ar::adapters {
+namespace ar::terminal {
 
 /// One word that tells a server from the next one at the same socket: 0 is "any", it grows with each.
 using ServerNumber = std::uint64_t;
@@ -110,4 +110,4 @@ class TmuxControl {
   TaskGroup tasks_;
 };
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace ar::adapters {
+namespace ar::terminal {
 
 struct ScopeSpec {
   std::string systemd_run;           ///< name or path of the program
@@ -22,4 +22,4 @@ struct ScopeSpec {
 /// (no user manager, say), soon enough to start the server in some other way.
 awaitable<Result<void>> start_server_in_scope(Executor executor, ScopeSpec spec);
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -1,14 +1,14 @@
 // One agent's pane, and the watch over its program's end.
 #pragma once
-#include "adapters/terminal.hpp"
-#include "adapters/tmux/control.hpp"
 #include "base/process/process_tree.hpp"
+#include "terminal/terminal.hpp"
+#include "terminal/tmux/control.hpp"
 
 #include <memory>
 #include <string>
 #include <vector>
 
-namespace ar::adapters {
+namespace ar::terminal {
 
 /// tmux's names of one pane and its surroundings; they never change and are never used twice in a server's
 /// life.
@@ -113,4 +113,4 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   std::vector<std::shared_ptr<Output>> watched_;
 };
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -1,9 +1,9 @@
 // What happens when the daemon, the control client, tmux itself or a session goes away.
-#include "adapters/tmux/control.hpp"
 #include "base/process/process_info.hpp"
 #include "base/process/process_tree.hpp"
 #include "base/process/spawn.hpp"
 #include "lab.hpp"
+#include "terminal/tmux/control.hpp"
 
 #include <csignal>
 #include <sys/ioctl.h>

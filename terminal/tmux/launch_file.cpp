@@ -1,4 +1,4 @@
-#include "adapters/tmux/launch_file.hpp"
+#include "terminal/tmux/launch_file.hpp"
 
 #include "base/descriptors.hpp"
 #include "base/ids.hpp"
@@ -13,7 +13,7 @@
 
 namespace fs = std::filesystem;
 
-namespace ar::adapters {
+namespace ar::terminal {
 
 Result<fs::path> write_launch_file(fs::path const& folder, TerminalSpec const& spec) {
   std::string content = spec.directory.string() + '\0' + std::to_string(spec.mark) + '\0' +
@@ -54,4 +54,4 @@ void remove_stale_launch_files(fs::path const& folder) {
   }
 }
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

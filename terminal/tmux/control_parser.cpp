@@ -1,9 +1,9 @@
-#include "adapters/tmux/control_parser.hpp"
+#include "terminal/tmux/control_parser.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace ar::adapters {
+namespace ar::terminal {
 namespace {
 
 constexpr std::size_t kMost = 16U << 20;
@@ -138,4 +138,4 @@ std::string decode_output(std::string_view escaped) {
   return bytes;
 }
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -1,6 +1,6 @@
-#include "adapters/tmux/terminal.hpp"
+#include "terminal/tmux/terminal.hpp"
 
-#include "adapters/tmux/foreground.hpp"
+#include "terminal/tmux/foreground.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -10,7 +10,7 @@
 #include <sstream>
 #include <utility>
 
-namespace ar::adapters {
+namespace ar::terminal {
 namespace {
 
 using namespace std::chrono_literals;
@@ -404,4 +404,4 @@ awaitable<void> TmuxTerminal::end_program(bool ended, ProcessMark mark) {
   co_await tree.end(kGrace);
 }
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -3,7 +3,7 @@
 // Text and keys reach the program that they are meant for, or nothing is typed at all (`nothing_typed`).
 //
 // Interface because adapters are tested against a scripted terminal; the product has one implementation,
-// adapters/tmux. All calls on the io thread. A terminal that is gone answers with code `terminal_gone`; a tmux server
+// terminal/tmux. All calls on the io thread. A terminal that is gone answers with code `terminal_gone`; a tmux server
 // that is gone with `tmux_gone`.
 #pragma once
 #include "base/async.hpp"
@@ -19,7 +19,7 @@
 #include <sys/types.h>
 #include <vector>
 
-namespace ar::adapters {
+namespace ar::terminal {
 
 /// How the provider's process ended.
 struct ExitStatus {
@@ -150,4 +150,4 @@ class TerminalHost {
   virtual std::string attach_target(std::string const& session) const = 0;
 };
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -1,10 +1,10 @@
-#include "adapters/tmux/control_parser.hpp"
+#include "terminal/tmux/control_parser.hpp"
 
 #include <doctest/doctest.h>
 
 #include <random>
 
-using namespace ar::adapters;
+using namespace ar::terminal;
 using Kind = ControlEvent::Kind;
 
 TEST_CASE("ARepliesBodyMayHoldLinesThatLookLikeAnEnd") {

@@ -1,4 +1,4 @@
-// agent-runner-launch FILE: becomes the program that FILE describes (adapters/tmux/launch_file.hpp), with
+// agent-runner-launch FILE: becomes the program that FILE describes (terminal/tmux/launch_file.hpp), with
 // exactly the environment given there plus the TERM that tmux chose. Static and without libstdc++'s start-up:
 // it runs before every agent. What goes wrong is said on the terminal, where a person will look, and in FILE.failed,
 // where the daemon does; and ends it with 126, or 127 when the program is not there, or 71 when another try may do
@@ -95,7 +95,7 @@ char* take(char const* path, std::size_t& size) {
   return data;
 }
 
-/// Leaves the mark (adapters/tmux/process.hpp) on us and on everything that we become and start.
+/// Leaves the mark (base/process/process_list.hpp) on us and on everything that we become and start.
 void put_on(char const* mark) {
   rlimit64 limit{};
   if (*mark == '0' || ::getrlimit64(RLIMIT_LOCKS, &limit) != 0) return;

@@ -1,8 +1,8 @@
 // A tmux host on a server of its own, which goes with the test.
 #pragma once
-#include "adapters/tmux/tmux_host.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
+#include "terminal/tmux/tmux_host.hpp"
 
 #include <csignal>
 #include <fstream>
@@ -14,7 +14,7 @@
 
 namespace ar::test {
 
-using namespace ar::adapters;
+using namespace ar::terminal;
 using namespace std::chrono_literals;
 
 inline std::string slurp(std::filesystem::path const& file) {

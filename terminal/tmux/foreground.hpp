@@ -1,12 +1,12 @@
 // What has a terminal's input at this moment, as the kernel tells it.
 #pragma once
-#include "adapters/terminal.hpp"
+#include "terminal/terminal.hpp"
 
 #include <optional>
 #include <string>
 #include <sys/types.h>
 
-namespace ar::adapters {
+namespace ar::terminal {
 
 /// `program` leads the process session of the terminal `tty` ("/dev/pts/3"). Nothing when the kernel does not say.
 std::optional<Foreground> foreground_of(pid_t program, std::string const& tty);
@@ -16,4 +16,4 @@ std::optional<Foreground> foreground_process_of(pid_t program);
 /// Its words with blanks between them; empty when it has ended. A busy process may keep us waiting.
 std::string command_line_of(pid_t pid);
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -4,12 +4,12 @@
 // The file: NUL-terminated strings: directory, mark, limit of open files, number of arguments, arguments...,
 // environment ("K=V")...
 #pragma once
-#include "adapters/terminal.hpp"
 #include "base/error.hpp"
+#include "terminal/terminal.hpp"
 
 #include <filesystem>
 
-namespace ar::adapters {
+namespace ar::terminal {
 
 /// Writes it (0600, exclusively created) and returns its path; the launcher removes it.
 Result<std::filesystem::path> write_launch_file(std::filesystem::path const& folder, TerminalSpec const& spec);
@@ -18,4 +18,4 @@ std::string take_launch_failure(std::filesystem::path const& file);
 /// Removes what was written a minute ago or earlier: its launcher never ran.
 void remove_stale_launch_files(std::filesystem::path const& folder);
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

@@ -1,13 +1,13 @@
-#include "adapters/tmux/control.hpp"
+#include "terminal/tmux/control.hpp"
 
-#include "base/process/process_info.hpp"
-#include "base/process/run_program.hpp"
-#include "adapters/tmux/scope.hpp"
-#include "adapters/tmux/version.hpp"
 #include "base/descriptors.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
+#include "base/process/process_info.hpp"
+#include "base/process/run_program.hpp"
 #include "base/process/spawn.hpp"
+#include "terminal/tmux/scope.hpp"
+#include "terminal/tmux/version.hpp"
 
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace ar::adapters {
+namespace ar::terminal {
 namespace {
 
 using namespace std::chrono_literals;
@@ -555,4 +555,4 @@ awaitable<void> TmuxControl::reconnect() {
   if (events_.server_gone) events_.server_gone();
 }
 
-}  // namespace ar::adapters
+}  // namespace ar::terminal

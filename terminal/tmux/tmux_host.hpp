@@ -5,39 +5,24 @@
 // What callers rely on, beyond terminal.hpp:
 // - Writes of one terminal must be serialised by its user (one delivery at a time); each single call is
 //   uninterruptible, also for keys that a person presses.
-// - `conflict/copy_mode` from paste, keys and paste_and_enter: a person is scrolling; nothing at all was
-// typed.
+// - `conflict/copy_mode` from paste, keys and paste_and_enter: a person is scrolling; nothing at all was typed.
 //   `terminal_gone`: the program has ended; nothing was typed. Any other error of these may have typed: look.
-// - The control client may die: it is replaced at once, calls made meanwhile wait for it, calls already under
-// way fail
-//   with `tmux_gone`. When the server itself dies, every terminal's exit is reported with `known` false once
-//   its process is certainly gone, and the next start() begins a new server.
-// - What a program writes just before it ends may be missing on its screen and in watches: tmux 3.3a forgets
-// what it has
-//   not read by then.
+// - The control client may die: it is replaced at once, calls made meanwhile wait for it, calls already under way fail
+//   with `tmux_gone`. When the server itself dies, every terminal's exit is reported with `known` false once its process
+//   is certainly gone, and the next start() begins a new server.
+// - What a program writes just before it ends may be missing on its screen and in watches: tmux 3.3a forgets what it
+//   has not read by then.
 // - A session name's '.' is '_' in tmux, which reserves the dot; all names here are the callers' own.
 #pragma once
-#include "adapters/terminal.hpp"
 #include "base/descriptors.hpp"
+#include "terminal/terminal.hpp"
+#include "terminal/tmux/options.hpp"
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 
-namespace ar::adapters {
-
-struct TmuxOptions {
-  std::filesystem::path socket;    ///< the server's own socket; its folder is made private
-  std::filesystem::path record{};  ///< a file that remembers which process the server is; none: it is not remembered
-  std::filesystem::path launcher;  ///< agent-runner-launch
-  std::string tmux = "tmux";       ///< name or path of the program
-  /// The daemon is a service of a user's systemd: a server that has to be started gets a scope of its own there, where
-  /// that works. Not for others: a scope ends with the user's manager, which without lingering is at the last logout.
-  bool own_scope = false;
-  std::string systemd_run = "systemd-run";  ///< name or path of the program
-  TaskGroup::OnDeath on_death{};            ///< some of the terminals, or all, are not watched any more
-};
+namespace ar::terminal {
 
 class TmuxHost : public TerminalHost {
  public:
@@ -58,7 +43,4 @@ class TmuxHost : public TerminalHost {
   virtual std::string const& version() const = 0;
 };
 
-/// The installed tmux's version, or why it cannot be used (tmux_missing, tmux_too_old), with the remedy.
-awaitable<Result<std::string>> tmux_version(Executor executor, std::string tmux = "tmux");
-
-}  // namespace ar::adapters
+}  // namespace ar::terminal
