@@ -12,7 +12,7 @@
 #include "relay/embedded/replies.hpp"
 #include "relay/embedded/retention.hpp"
 #include "relay/embedded/schema.hpp"
-#include "relay/embedded/subscribers.hpp"
+#include "relay/subscribers.hpp"
 #include "relay/embedded/tasks.hpp"
 #include "relay/embedded/tokens.hpp"
 #include "relay/storage_fault.hpp"
@@ -419,8 +419,10 @@ class Implementation final : public EmbeddedBus {
     }
     for (auto const* changes : {&passage->due, &passage->changes})
       for (auto const& message : changes->messages) store_.newest = std::max(*store_.newest, message.id);
-    subscribers_->announce(passage->due);
-    subscribers_->announce(passage->changes);
+    for (auto const* changes : {&passage->due, &passage->changes}) {
+      for (auto const& message : changes->messages) subscribers_->announce(message);
+      for (auto const& command : changes->commands) subscribers_->announce(command);
+    }
     if (passage->wrote) {
       look_again_ = true;
       due_changed_.notify_all();
@@ -461,7 +463,7 @@ class Implementation final : public EmbeddedBus {
 
   Core core_;  // outlives the worker, whose destructor finishes every job
   BusStore store_;
-  std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
+  std::shared_ptr<Subscribers> subscribers_ = std::make_shared<Subscribers>();
   std::function<void(PresenceChange const&)> presence_listener_{};
   std::function<void(std::vector<std::string> const&)> revocation_listener_{};
   WallTime const opened_at_ = wall_now();

@@ -60,9 +60,7 @@ Core::Core(Executor executor, NatsOptions nats_options, BusLimits bus_limits)
 void Core::take_command(FeedItem const& item) {
   auto const nonce = names.key(Store::commands, item.subject);
   if (!commands.take(nonce, item.data, item.sequence) || replaying) return;
-  embedded::Changes changes;
-  changes.commands.push_back(settled(commands.find(nonce)->command, time.now()));
-  subscribers->announce(changes);
+  subscribers->announce(settled(commands.find(nonce)->command, time.now()));
 }
 
 void Core::announce(MessageId id) {
@@ -71,20 +69,15 @@ void Core::announce(MessageId id) {
   if (!entry) return;
   auto const now = time.now();
   if (auto const fate = messages.fate(*entry, now).fate; fate != Fate::live) return;
-  embedded::Changes changes;
   if (entry->body_kept) {
     auto message = messages.shown(id, *entry, now);
     message.created_at = time.local(message.created_at);
-    changes.messages.push_back(std::move(message));
-    subscribers->announce(changes);
+    subscribers->announce(message);
     return;
   }
   auto const fetch = [](Core& core, MessageId wanted) -> awaitable<void> {
     auto message = co_await load(core, wanted);
-    if (!message) co_return;  // unread has it all the same
-    embedded::Changes fetched;
-    fetched.messages.push_back(std::move(*message));
-    core.subscribers->announce(fetched);
+    if (message) core.subscribers->announce(*message);  // unread has it all the same
   };
   tasks.spawn("fetch", fetch(*this, id));
 }

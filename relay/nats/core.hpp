@@ -5,7 +5,7 @@
 // subject, refused by the server when the subject has moved on since the view saw it; then it is looked at again.
 #pragma once
 #include "base/log.hpp"
-#include "relay/embedded/subscribers.hpp"
+#include "relay/subscribers.hpp"
 #include "relay/nats/bus_time.hpp"
 #include "relay/nats/feed.hpp"
 #include "relay/nats/message_view.hpp"
@@ -27,7 +27,7 @@ struct Core {
   BusStore numbering{};  ///< the streams of messages and of commands, which number them
   std::function<void()> store_listener{};
   JetStream js;
-  std::shared_ptr<embedded::Subscribers> subscribers = std::make_shared<embedded::Subscribers>();
+  std::shared_ptr<Subscribers> subscribers = std::make_shared<Subscribers>();
   bool replaying = true;  ///< what is heard is history, worth no hint
   MessageView messages;
   CommandView commands{};

@@ -9,7 +9,7 @@ namespace ar::relay::remote {
 
 Result<void> Hints::take(json const& frame) {
   auto const type = text_at(frame, "type"), agent = text_at(frame, "agentId"), runner = text_at(frame, "componentId");
-  embedded::Subscribers::Only const only{agent, frame.contains("componentId") ? &runner : nullptr};
+  Subscribers::Only const only{agent, frame.contains("componentId") ? &runner : nullptr};
   if (type == "message.new" && frame.contains("message")) {
     auto const message = message_from(frame["message"]);
     if (!message) return message.error();
@@ -28,7 +28,7 @@ Result<void> Hints::take(json const& frame) {
 awaitable<bool> Hints::catch_up(Bus& bus) {
   bool whole = true;
   for (auto const& [who, runner] : subscribers()) {
-    embedded::Subscribers::Only const only{who.agent_id, &runner};
+    Subscribers::Only const only{who.agent_id, &runner};
     auto const missed = co_await bus.unread(who, 1000);
     whole = whole && !is_away(missed);
     if (missed)

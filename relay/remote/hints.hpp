@@ -2,7 +2,7 @@
 // for.
 #pragma once
 #include "base/json.hpp"
-#include "relay/embedded/subscribers.hpp"
+#include "relay/subscribers.hpp"
 
 #include <memory>
 #include <string>
@@ -30,7 +30,7 @@ class Hints {
   std::int64_t count() const { return count_; }
 
  private:
-  std::shared_ptr<embedded::Subscribers> subscribers_ = std::make_shared<embedded::Subscribers>();
+  std::shared_ptr<Subscribers> subscribers_ = std::make_shared<Subscribers>();
   MessageId last_seen_ = 0;
   std::int64_t count_ = 0;
 };

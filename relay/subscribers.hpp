@@ -1,16 +1,18 @@
 // Who wants to be hinted at what. io thread only.
 #pragma once
 #include "relay/bus.hpp"
-#include "relay/embedded/messages.hpp"
 
-namespace ar::relay::embedded {
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
-/// Shared, so that a Subscription may outlive the bus. A callback may subscribe, and end any subscription,
-/// its own too.
+namespace ar::relay {
+
+/// Shared, so that a Subscription may outlive the bus. A callback may subscribe, and end any subscription, its own too.
 class Subscribers : public std::enable_shared_from_this<Subscribers> {
  public:
   std::unique_ptr<Subscription> add(Identity who, std::string runner_id, BusHints hints);
-  void announce(Changes const& changes) const;
   /// To those of one agent and one runner only, of whom the other side has said it is for them; `runner_id` null: all
   /// of that agent's.
   struct Only {
@@ -34,4 +36,4 @@ class Subscribers : public std::enable_shared_from_this<Subscribers> {
   std::vector<std::shared_ptr<Entry>> entries_;
 };
 
-}  // namespace ar::relay::embedded
+}  // namespace ar::relay

@@ -1,9 +1,9 @@
-#include "relay/embedded/subscribers.hpp"
+#include "relay/subscribers.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace ar::relay::embedded {
+namespace ar::relay {
 
 class Subscribers::Registration : public Subscription {
  public:
@@ -26,11 +26,6 @@ std::unique_ptr<Subscription> Subscribers::add(Identity who, std::string runner_
   entry->hints = std::move(hints);
   entries_.push_back(entry);
   return std::make_unique<Registration>(weak_from_this(), std::move(entry));
-}
-
-void Subscribers::announce(Changes const& changes) const {
-  for (auto const& message : changes.messages) announce(message);
-  for (auto const& command : changes.commands) announce(command);
 }
 
 bool Subscribers::concerns(Entry const& entry, Only const* only) {
@@ -65,4 +60,4 @@ void Subscribers::announce(Command const& command, Only const* only) const {
   }
 }
 
-}  // namespace ar::relay::embedded
+}  // namespace ar::relay
