@@ -1,5 +1,7 @@
 #include "adapters/approval.hpp"
 
+#include "base/unicode.hpp"
+
 #include <array>
 #include <utility>
 
@@ -15,17 +17,10 @@ constexpr std::array<std::pair<Decision, std::string_view>, 5> kDecisions{
 constexpr std::array<std::string_view, 3> kKinds{"permission", "question", "dialog"};
 constexpr std::size_t kText = 4 << 10, kWhole = 32 << 10, kLine = 120;
 
-/// At most `limit` bytes, cut between characters.
-std::string_view cut(std::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
-  return text.substr(0, limit);
-}
-
 void cut_texts(json& value) {
   if (value.is_string()) {
     auto const& text = value.get_ref<std::string const&>();
-    if (text.size() > kText) value = std::string(cut(text, kText)) + "... (" + std::to_string(text.size()) + " bytes)";
+    if (text.size() > kText) value = std::string(cut_utf8(text, kText)) + "... (" + std::to_string(text.size()) + " bytes)";
   } else if (value.is_structured()) {
     for (auto& part : value) cut_texts(part);
   }
@@ -59,13 +54,13 @@ json bounded(json const& input) {
   json kept = input;
   cut_texts(kept);
   if (auto text = to_text(kept); text.size() > kWhole)
-    kept = {{"cut", std::string(cut(text, kWhole))}, {"bytes", size}};
+    kept = {{"cut", std::string(cut_utf8(text, kWhole))}, {"bytes", size}};
   return kept;
 }
 
 std::string one_line(std::string_view text) {
   auto const line = text.substr(0, text.find('\n'));
-  auto const shown = cut(line, kLine);
+  auto const shown = cut_utf8(line, kLine);
   return std::string(shown) + (shown.size() < text.size() ? "..." : "");
 }
 

@@ -27,12 +27,7 @@ std::string field(std::string_view value, std::size_t most = 80) {
     bool const breaks = symbol.code < 0x20 || is_unseen(symbol.code) || separates;
     out += breaks ? "_" : value.substr(0, symbol.bytes);
   }
-  if (out.size() > most) {
-    std::size_t end = most;
-    while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;
-    out = out.substr(0, end) + "...";
-  }
-  return out;
+  return out.size() > most ? std::string(cut_utf8(out, most)) + "..." : out;
 }
 
 std::string header(Prompt const& prompt) {

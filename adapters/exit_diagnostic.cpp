@@ -1,5 +1,6 @@
 #include "adapters/exit_diagnostic.hpp"
 
+#include "base/unicode.hpp"
 #include "adapters/command/output_lines.hpp"
 #include "base/json.hpp"
 
@@ -64,9 +65,7 @@ std::string fit(std::string words, std::vector<std::string> const& secrets) {
   if (!is_utf8(words))
     if (auto const clean = parse_json(to_text(words))) words = clean->get<std::string>();
   if (words.size() <= kLongest) return words;
-  words.resize(kLongest - 3);
-  while (!is_utf8(words)) words.pop_back();
-  return words + "...";
+  return std::string(cut_utf8(words, kLongest - 3)) + "...";
 }
 
 }  // namespace

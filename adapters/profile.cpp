@@ -1,5 +1,6 @@
 #include "adapters/profile.hpp"
 
+#include "base/unicode.hpp"
 #include "base/ids.hpp"
 
 #include <algorithm>

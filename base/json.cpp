@@ -74,30 +74,6 @@ bool truth_at(json const& value, char const* key) {
   return found != value.end() && *found == true;
 }
 
-bool is_utf8(std::string_view s) {
-  std::size_t i = 0;
-  auto const continuation = [&](std::size_t at) {
-    return at < s.size() && (static_cast<unsigned char>(s[at]) & 0xC0) == 0x80;
-  };
-  while (i < s.size()) {
-    auto const c = static_cast<unsigned char>(s[i]);
-    if (c < 0x80) {
-      ++i;
-      continue;
-    }
-    std::size_t const length = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
-    if (c < 0xC2 || c > 0xF4) return false;
-    for (std::size_t k = 1; k < length; ++k)
-      if (!continuation(i + k)) return false;
-    auto const second = static_cast<unsigned char>(s[i + 1]);
-    if ((c == 0xE0 && second < 0xA0) || (c == 0xED && second > 0x9F) || (c == 0xF0 && second < 0x90) ||
-        (c == 0xF4 && second > 0x8F))
-      return false;
-    i += length;
-  }
-  return true;
-}
-
 std::string to_text(json const& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 FieldReader::FieldReader(json const& object, std::string prefix) : object_(object), prefix_(std::move(prefix)) {

@@ -24,8 +24,6 @@ inline Result<json> ok(json value) { return Result<json>(boost::system::in_place
 Result<json> parse_json(std::string_view text);
 /// Refuses anything but one object.
 Result<json> parse_object(std::string_view text);
-/// True for well-formed UTF-8: bodies that are not cannot be stored or sent as JSON.
-bool is_utf8(std::string_view text);
 /// dump() that replaces ill-formed UTF-8 instead of throwing: for text that comes from terminals and files.
 std::string to_text(json const& value);
 /// The text at a path of object keys; empty when there is none.

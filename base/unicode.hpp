@@ -6,6 +6,11 @@
 
 namespace ar {
 
+/// True for well-formed UTF-8: what is not cannot be stored or sent as JSON.
+bool is_utf8(std::string_view text);
+/// The beginning of a UTF-8 text in at most so many bytes, cut between characters.
+std::string_view cut_utf8(std::string_view text, std::size_t most);
+
 struct Symbol {
   char32_t code;  ///< U+FFFD where the bytes are ill-formed
   std::size_t bytes;

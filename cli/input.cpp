@@ -1,5 +1,7 @@
 #include "cli/input.hpp"
 
+#include "base/unicode.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>

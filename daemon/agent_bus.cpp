@@ -1,4 +1,5 @@
 // An agent's face on the bus: registration, status, heartbeats, unread messages (spec 1.7, 1.8).
+#include "base/random.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "daemon/agent.hpp"
@@ -7,7 +8,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <random>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -174,8 +174,7 @@ awaitable<Result<json>> Agent::reconnect() {
 }
 
 awaitable<void> Agent::keep_token_fresh() {
-  std::mt19937_64 random(std::random_device{}());
-  double const jitter = std::uniform_real_distribution<>(0, 1)(random);
+  double const jitter = real_random()();
   RepeatGate gate;
   auto const tell = [&](std::string const& why) {
     if (!gate.should_log("renewal", why)) return;

@@ -1,5 +1,6 @@
 #include "daemon/agent_spec.hpp"
 
+#include "base/unicode.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "relay/message_rules.hpp"

@@ -1,6 +1,7 @@
 // Brings messages into one agent's provider: verified, once, in order (spec 1.4 and 2). One coroutine does one thing
 // at a time: tells the bus what was taken, asks the witness about what is unknown, hands over the next message.
 #pragma once
+#include "base/random.hpp"
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
 #include "daemon/delivery.hpp"
@@ -14,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -193,7 +193,7 @@ class DeliveryQueue {
   DeliveryHost& host_;
   Leases leases_;
   ProviderHold hold_;
-  std::minstd_rand random_{std::random_device{}()};
+  Random const random_ = real_random();
   Notifier changed_;
   TaskGroup handing_;  ///< the one attempt under way, so that it can be cut short when its process ends
 

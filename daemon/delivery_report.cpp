@@ -1,4 +1,5 @@
 // Tells the bus what became of a delivery: read, claim finished, task done or failed, the reply that was asked for.
+#include "base/unicode.hpp"
 #include "daemon/delivery_queue.hpp"
 
 #include <spdlog/spdlog.h>
@@ -37,9 +38,7 @@ relay::NewMessage cut_reply(relay::NewMessage reply, std::string const& whole, s
                     " bytes, more than the bus takes; `agent-runner message show " +
                     std::to_string(reply.reply_to.value_or(0)) + " --json` shows all of it on the machine of agent " +
                     reply.from + "]";
-  auto end = most > note.size() ? std::min(most - note.size(), whole.size()) : 0;
-  while (end > 0 && end < whole.size() && (static_cast<unsigned char>(whole[end]) & 0xC0) == 0x80) --end;
-  reply.body = whole.substr(0, end) + note;
+  reply.body = std::string(cut_utf8(whole, most > note.size() ? most - note.size() : 0)) + note;
   reply.payload["outcome"] = "cut";
   return reply;
 }

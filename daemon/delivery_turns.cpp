@@ -229,7 +229,7 @@ void DeliveryQueue::close(Turn turn, TurnEnded const& end) {
 /// What the end says about the provider: whether it takes work at all.
 void DeliveryQueue::take_note(TurnEnded const& end) {
   using Outcome = TurnEnded::Outcome;
-  auto const jitter = std::uniform_real_distribution<>(0, 1)(random_);
+  auto const jitter = random_();
   auto const refusal = refusal_in(end);
   if (refusal) hold_.refuse(*refusal, end, jitter);
   bool const held = refusal || (end.outcome == Outcome::failed && hold_.failed(end, jitter));

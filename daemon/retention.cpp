@@ -6,7 +6,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <random>
 #include <string>
 #include <vector>
 
@@ -21,12 +20,6 @@ constexpr std::size_t kFilesAtOnce = 1000;
 constexpr auto kFileLeft = 24h;  ///< since it was last written: nobody has to find its message in the journal yet
 /// The newest approvals are also in memory: see Approvals.
 constexpr std::int64_t kApprovalsKept = 200;
-
-std::function<double()> real_random() {
-  return [engine = std::make_shared<std::mt19937_64>(std::random_device{}())] {
-    return std::uniform_real_distribution<>(0, 1)(*engine);
-  };
-}
 
 using Walk = Retention::Walk;
 
@@ -153,7 +146,7 @@ void prune_deliveries(Database& db, std::string const& agent, Walk& walk, WallTi
 }  // namespace
 
 Retention::Retention(Executor executor, Journal& journal, Worker& files, Folder folder, RetentionLimits limits,
-                     std::function<double()> random)
+                     Random random)
     : journal_(journal),
       files_(files),
       folder_(std::move(folder)),

@@ -5,6 +5,7 @@
 // pending or running stays whole, however old it is; so do the newest turn and approval, and the newest event of all
 // and of each agent that there is, after which the numbers go on.
 #pragma once
+#include "base/random.hpp"
 #include "base/async.hpp"
 #include "base/log.hpp"
 #include "base/worker.hpp"
@@ -31,7 +32,7 @@ class Retention {
   using Folder = std::function<std::filesystem::path(std::string const& agent)>;
   /// `files`: looks into these folders. `random`: in [0, 1); empty: a real one.
   Retention(Executor executor, Journal& journal, Worker& files, Folder folder, RetentionLimits limits,
-            std::function<double()> random = {});
+            Random random = {});
   /// From the next time on.
   void set_limits(RetentionLimits limits) { limits_ = limits; }
   /// From now on, about once an hour. `on_death`: no more.
@@ -56,7 +57,7 @@ class Retention {
   Worker& files_;
   Folder const folder_;
   RetentionLimits limits_;
-  std::function<double()> const random_;
+  Random const random_;
   RepeatGate failures_;
   TaskGroup tasks_;
 };

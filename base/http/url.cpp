@@ -1,5 +1,6 @@
 #include "base/http/url.hpp"
 
+#include "base/unicode.hpp"
 #include "base/json.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // People in the loop: what agents ask, and the answers.
+#include "base/unicode.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/event_follower.hpp"

@@ -1,4 +1,5 @@
 // Messages as they are: one, many, an agent's inbox, the dead ones; and what a receiver does with one.
+#include "base/unicode.hpp"
 #include "cli/attachments.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"

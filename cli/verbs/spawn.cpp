@@ -1,3 +1,4 @@
+#include "base/unicode.hpp"
 #include "base/ids.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"

@@ -1,5 +1,6 @@
 #include "relay/embedded/tasks.hpp"
 
+#include "base/unicode.hpp"
 #include "relay/embedded/query.hpp"
 #include "relay/message_rules.hpp"
 

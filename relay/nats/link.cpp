@@ -1,12 +1,12 @@
 #include "relay/nats/link.hpp"
 
+#include "base/random.hpp"
 #include "relay/nats/setup.hpp"
 #include "relay/reconnect.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
-#include <random>
 
 namespace ar::relay::nats {
 namespace {
@@ -17,8 +17,8 @@ constexpr auto kClockCheck = std::chrono::minutes(10);
 constexpr auto kClockRetry = std::chrono::seconds(30);
 
 Clock::duration next_pause(int failures) {
-  static thread_local std::mt19937_64 random(std::random_device{}());
-  return pause_after(failures, kLeastPause, kLongestPause, std::uniform_real_distribution<>(0, 1)(random));
+  static thread_local Random const random = real_random();
+  return pause_after(failures, kLeastPause, kLongestPause, random());
 }
 
 /// "2026-01-31T12:00:00.123456789Z", as the server writes it.

@@ -1,4 +1,5 @@
 // Tasks and commands.
+#include "base/unicode.hpp"
 #include "base/ids.hpp"
 #include "base/read_json.hpp"
 #include "relay/message_rules.hpp"

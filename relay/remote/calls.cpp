@@ -1,5 +1,6 @@
 #include "relay/remote/calls.hpp"
 
+#include "base/unicode.hpp"
 #include "relay/protocol.hpp"
 
 namespace ar::relay::remote {

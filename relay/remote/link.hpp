@@ -1,5 +1,6 @@
 // The WebSocket to the relay, kept up for ever: connects, greets, pings, hears, and starts again with a backoff.
 #pragma once
+#include "base/random.hpp"
 #include "base/http/caller.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
@@ -27,7 +28,7 @@ class Link {
  public:
   enum class State { connecting, connected, backoff, auth_failed };
 
-  Link(Executor executor, http::Caller& caller, RemoteTimes times, std::function<double()> random, LinkEvents events);
+  Link(Executor executor, http::Caller& caller, RemoteTimes times, Random random, LinkEvents events);
 
   /// The two loops; run them in a task group.
   awaitable<void> keep_up();
@@ -61,7 +62,7 @@ class Link {
   Executor executor_;
   http::Caller& caller_;
   RemoteTimes const times_;
-  std::function<double()> const random_;
+  Random const random_;
   LinkEvents const events_;
   State state_ = State::connecting;
   WallTime since_ = wall_now();

@@ -20,7 +20,7 @@ WallTime renewal_due(WallTime now, WallTime end, double random) {
   return std::max(due, now + kSoonest);
 }
 
-OwnToken::OwnToken(Executor executor, std::filesystem::path file, std::function<double()> random, Actions actions)
+OwnToken::OwnToken(Executor executor, std::filesystem::path file, Random random, Actions actions)
     : file_(std::move(file)),
       random_(std::move(random)),
       actions_(std::move(actions)),

@@ -1,6 +1,7 @@
 // The token by which this machine is known to the relay: read from its file, renewed in time, read again when the file
 // changes (spec 1.7).
 #pragma once
+#include "base/random.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/file_watch.hpp"
@@ -21,7 +22,7 @@ class OwnToken {
     std::function<awaitable<Result<IssuedToken>>()> renew;  ///< the same
     std::function<void()> changed;                          ///< there is another one now
   };
-  OwnToken(Executor executor, std::filesystem::path file, std::function<double()> random, Actions actions);
+  OwnToken(Executor executor, std::filesystem::path file, Random random, Actions actions);
 
   std::string const& secret() const { return secret_; }  ///< empty: none
   /// Error: what is wrong with the file; the present one stays.
@@ -39,7 +40,7 @@ class OwnToken {
   void complain(Error const& error);
 
   std::filesystem::path const file_;
-  std::function<double()> const random_;
+  Random const random_;
   Actions const actions_;
   std::string secret_;
   std::optional<TokenInfo> info_{};

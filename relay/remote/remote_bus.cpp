@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <random>
 #include <utility>
 
 namespace ar::relay {
@@ -27,12 +26,6 @@ using remote::read_as;
 using remote::read_list;
 
 constexpr milliseconds kSkewWorthALine = 5min;
-
-std::function<double()> real_random() {
-  return [engine = std::make_shared<std::mt19937_64>(std::random_device{}())] {
-    return std::uniform_real_distribution<>(0, 1)(*engine);
-  };
-}
 
 Result<IssuedToken> issued_from(json const& value) {
   auto const token = value.find("token");

@@ -5,6 +5,7 @@
 // with its key. After each reconnect the subscribers are hinted at everything that is unread, and the leases that calls
 // through this bus have taken are renewed.
 #pragma once
+#include "base/random.hpp"
 #include "relay/bus.hpp"
 
 #include <filesystem>
@@ -31,7 +32,7 @@ struct RemoteConfig {
   BusLimits limits{};  ///< until the relay has said its own
   RemoteTimes times{};
   TaskGroup::OnDeath on_death{};    ///< it does not do all of its work any more
-  std::function<double()> random{};  ///< in [0, 1), for the backoff; empty: a real one
+  Random random{};  ///< for the backoff; empty: a real one
 };
 
 class RemoteBus : public Bus {

@@ -89,12 +89,3 @@ TEST_CASE("FieldReaderRefusesUnknownAndMissingFields") {
   numbers.maybe_integer("big");
   CHECK(numbers.finish()->field == "big");
 }
-
-TEST_CASE("Utf8IsCheckedStrictly") {
-  CHECK(is_utf8("plain"));
-  CHECK(is_utf8("\xF0\x9F\x8E\x89 \xE2\x9C\x93"));
-  CHECK_FALSE(is_utf8("\xC0\xAF"));          // overlong
-  CHECK_FALSE(is_utf8("\xED\xA0\x80"));      // surrogate
-  CHECK_FALSE(is_utf8("\xF4\x90\x80\x80"));  // past U+10FFFF
-  CHECK_FALSE(is_utf8("cut \xE2\x9C"));
-}

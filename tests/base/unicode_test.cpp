@@ -13,6 +13,22 @@ TEST_CASE("CharactersAreReadOneByOne") {
   CHECK(codes == U"a\u00E9\u20AC\U0001F680\uFFFD\uFFFD\uFFFD");
 }
 
+TEST_CASE("Utf8IsCheckedStrictly") {
+  CHECK(is_utf8("plain"));
+  CHECK(is_utf8("\xF0\x9F\x8E\x89 \xE2\x9C\x93"));
+  CHECK_FALSE(is_utf8("\xC0\xAF"));          // overlong
+  CHECK_FALSE(is_utf8("\xED\xA0\x80"));      // surrogate
+  CHECK_FALSE(is_utf8("\xF4\x90\x80\x80"));  // past U+10FFFF
+  CHECK_FALSE(is_utf8("cut \xE2\x9C"));
+}
+
+TEST_CASE("ATextIsCutBetweenItsCharacters") {
+  std::string_view const text = "a\u00E9\u20AC";
+  std::string_view const whole[] = {"", "a", "a", "a\u00E9", "a\u00E9", "a\u00E9", text, text};
+  for (std::size_t most = 0; most < std::size(whole); ++most) CHECK(cut_utf8(text, most) == whole[most]);
+  CHECK(cut_utf8("\x80\x80", 1).empty());
+}
+
 TEST_CASE("WhatSteersATerminalIsKnownAtItsBorders") {
   for (char32_t const code : {0x7F, 0x80, 0x9B, 0x9F, 0x2028, 0x202E, 0x2066, 0x2069}) CHECK_MESSAGE(steers_display(code), code);
   for (char32_t const code : {0x7E, 0xA0, 0x2027, 0x202F, 0x2065, 0x206A, 0x200D}) CHECK_MESSAGE(!steers_display(code), code);

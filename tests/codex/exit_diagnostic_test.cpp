@@ -1,3 +1,4 @@
+#include "base/unicode.hpp"
 #include "adapters/exit_diagnostic.hpp"
 
 #include "adapters/codex/codex_adapter.hpp"

@@ -1,3 +1,4 @@
+#include "base/unicode.hpp"
 #include "daemon/approval.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
 // The frame around a message: whatever its sender says, there is one header, ours, and the body is whole.
+#include "base/unicode.hpp"
 #include "adapters/envelope.hpp"
 #include "base/json.hpp"
 #include "fuzz/fuzz.hpp"

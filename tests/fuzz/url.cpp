@@ -1,4 +1,5 @@
 // Targets of requests: paths, escapes, parameters.
+#include "base/unicode.hpp"
 #include "base/http/url.hpp"
 #include "base/json.hpp"
 #include "fuzz/fuzz.hpp"
