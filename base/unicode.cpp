@@ -1,5 +1,6 @@
 #include "base/unicode.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace ar {
@@ -21,6 +22,12 @@ std::string escaped(std::string_view text, bool (*is_escaped)(char32_t)) {
     text.remove_prefix(symbol.bytes);
   }
   return out;
+}
+
+bool holds_unseen(std::string_view text) {
+  for (Symbol symbol; !text.empty(); text.remove_prefix(symbol.bytes))
+    if (symbol = first_symbol(text); is_unseen(symbol.code)) return true;
+  return false;
 }
 
 }  // namespace
@@ -71,6 +78,15 @@ bool steers_display(char32_t code) {
 
 bool is_unseen(char32_t code) {
   return steers_display(code) || code == 0x061C || code == 0x200E || code == 0x200F || code == 0xFEFF;
+}
+
+std::string line_problem(std::string_view text) {
+  if (text.empty()) return "is empty";
+  if (!is_utf8(text)) return "is not UTF-8; encode it so";
+  auto const is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+  if (std::ranges::any_of(text, is_control)) return "holds a control character; leave line breaks and escapes out";
+  if (holds_unseen(text)) return "holds a character that nobody sees; leave out what ends lines or turns the writing";
+  return {};
 }
 
 std::string log_line(std::string_view text) {

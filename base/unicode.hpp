@@ -27,6 +27,8 @@ bool steers_display(char32_t code);
 /// Nobody sees it, and it changes how the rest is read: what steers a display, and the marks of direction and of byte order.
 bool is_unseen(char32_t code);
 
+/// Empty when the text may stand in one line of a header (some UTF-8, nothing unseen), else what is wrong with it.
+std::string line_problem(std::string_view text);
 /// One line of a log: nothing in it ends the line or steers a terminal.
 std::string log_line(std::string_view text);
 /// JSON text of the same value that steers no terminal. nlohmann has escaped the C0 controls already.

@@ -17,15 +17,15 @@ namespace ar::bench {
 
 class TrivialBackend final : public control::Backend {
  public:
-  Result<control::Principal> authenticate(std::string_view) override {
-    return control::Principal{control::Principal::Kind::operator_};
+  Result<Principal> authenticate(std::string_view) override {
+    return Principal{Principal::Kind::operator_};
   }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
                {"label", "builder"},  {"queue", 0},           {"tags", json::array()}, {"cwd", "/srv/project"}};
     co_return ok(std::move(shown));
   }
-  awaitable<Result<json>> hook(control::Principal, std::string event, std::string, json) override {
+  awaitable<Result<json>> hook(Principal, std::string event, std::string, json) override {
     json output{{"hookSpecificOutput", {{"hookEventName", std::move(event)}, {"additionalContext", "nothing new"}}}};
     co_return ok(std::move(output));
   }
@@ -36,39 +36,39 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> bus() override { return none(); }
   awaitable<Result<json>> shut_down(bool) override { return none(); }
   awaitable<Result<control::Spawned>> spawn(json, std::string) override { co_return absent(); }
-  awaitable<Result<json>> agents(control::Page) override { return none(); }
+  awaitable<Result<json>> agents(Page) override { return none(); }
   awaitable<Result<json>> remove_agent(std::string) override { return none(); }
   awaitable<Result<json>> act(std::string, std::string, json) override { return none(); }
   awaitable<Result<json>> screen(std::string) override { return none(); }
   awaitable<Result<json>> attach(std::string) override { return none(); }
   awaitable<Result<json>> inbox(std::string) override { return none(); }
-  awaitable<Result<json>> turns(std::string, control::Page) override { return none(); }
+  awaitable<Result<json>> turns(std::string, Page) override { return none(); }
   awaitable<Result<json>> workspace(std::string) override { return none(); }
-  awaitable<Result<json>> send(control::Principal, json) override { return none(); }
-  awaitable<Result<json>> messages(control::Principal, control::Page) override { return none(); }
+  awaitable<Result<json>> send(Principal, json) override { return none(); }
+  awaitable<Result<json>> messages(Principal, Page) override { return none(); }
   Result<void> check_store(std::string const&) const override { return {}; }
-  awaitable<Result<json>> message(control::Principal, std::int64_t) override { return none(); }
-  awaitable<Result<json>> wait_message(control::Principal, std::int64_t, std::string, milliseconds) override {
+  awaitable<Result<json>> message(Principal, std::int64_t) override { return none(); }
+  awaitable<Result<json>> wait_message(Principal, std::int64_t, std::string, milliseconds) override {
     return none();
   }
-  awaitable<Result<json>> react(control::Principal, std::int64_t, std::string) override { return none(); }
-  awaitable<Result<json>> read(control::Principal, std::int64_t) override { return none(); }
-  awaitable<Result<std::string>> body(control::Principal, std::int64_t) override { co_return absent(); }
+  awaitable<Result<json>> react(Principal, std::int64_t, std::string) override { return none(); }
+  awaitable<Result<json>> read(Principal, std::int64_t) override { return none(); }
+  awaitable<Result<std::string>> body(Principal, std::int64_t) override { co_return absent(); }
   awaitable<Result<json>> dead_letters() override { return none(); }
   awaitable<Result<json>> settle(std::int64_t, std::string, bool) override { return none(); }
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
-  awaitable<Result<json>> put_attachment(control::Principal, std::string, std::string, std::string) override {
+  awaitable<Result<json>> put_attachment(Principal, std::string, std::string, std::string) override {
     return none();
   }
-  awaitable<Result<std::string>> attachment(control::Principal, std::string, std::int64_t) override {
+  awaitable<Result<std::string>> attachment(Principal, std::string, std::int64_t) override {
     co_return absent();
   }
-  awaitable<Result<json>> ask(control::Principal, std::string, std::string, json) override { return none(); }
-  void ask_left(control::Principal const&, std::string const&, std::string const&) override {}
-  awaitable<Result<json>> approvals(control::Page) override { return none(); }
+  awaitable<Result<json>> ask(Principal, std::string, std::string, json) override { return none(); }
+  void ask_left(Principal const&, std::string const&, std::string const&) override {}
+  awaitable<Result<json>> approvals(Page) override { return none(); }
   awaitable<Result<json>> approval(std::int64_t) override { return none(); }
   awaitable<Result<json>> decide(std::int64_t, json, std::string) override { return none(); }
-  awaitable<Result<std::vector<control::Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
+  awaitable<Result<std::vector<Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
   std::int64_t last_event(std::string const&) const override { return 0; }
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }
 

@@ -4,6 +4,9 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "model/event.hpp"
+#include "model/page.hpp"
+#include "model/principal.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -12,28 +15,6 @@
 #include <vector>
 
 namespace ar::control {
-
-/// Who is asking.
-struct Principal {
-  enum class Kind { anonymous, operator_, agent };
-  Kind kind = Kind::anonymous;
-  std::string agent_id{};  ///< for agent
-};
-
-struct Page {
-  std::optional<std::string> status{};  ///< agents: only these (comma-separated states); approvals: only this one
-  std::optional<std::string> agent{};   ///< messages, approvals: only this agent's
-  std::int64_t since = 0;               ///< agents: changed at or after, ms since 1970
-  std::int64_t cursor = 0;              ///< events: after this number; messages, approvals: before this id (0: newest)
-  int limit = 100;                      ///< 1 to 1000
-};
-
-struct Event {
-  std::int64_t number = 0;        ///< of the whole log
-  std::int64_t agent_number = 0;  ///< of its agent's log; 0: not about an agent
-  std::string agent{};
-  std::string json_text;  ///< the whole event, ready to send: {number, agentNumber, agent, type, at, data}
-};
 
 struct Spawned {
   json agent;

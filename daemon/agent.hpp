@@ -38,7 +38,7 @@ class Agent final : private DeliveryHost {
   void token_revoked(std::string const& hash);
   AgentState state() const { return state_; }
   DeliveryQueue& queue() { return queue_; }
-  relay::Identity identity() const;
+  Identity identity() const;
   std::filesystem::path files_dir() const override;
 
   /// Whether its provider could be started on this machine: CLI there, options right, profile possible if it is strict.
@@ -145,15 +145,15 @@ class Agent final : private DeliveryHost {
   /// Keeps how its process ended and what it left on its terminal, and says so; before that is cleared away.
   awaitable<void> note_exit(terminal::ExitStatus status);
 
-  void take_command(relay::Command const& command);
-  awaitable<void> run_command(relay::Command command, std::string store);
-  awaitable<Result<json>> carry_out(relay::Command const& command, bool cut_off);
-  awaitable<Result<json>> decide(relay::Command const& command);
+  void take_command(Command const& command);
+  awaitable<void> run_command(Command command, std::string store);
+  awaitable<Result<json>> carry_out(Command const& command, bool cut_off);
+  awaitable<Result<json>> decide(Command const& command);
   awaitable<Result<json>> reconnect();
   awaitable<void> leave_bus();
-  awaitable<bool> tell_command(std::int64_t id, std::string store, relay::CommandStatus status, json detail);
+  awaitable<bool> tell_command(std::int64_t id, std::string store, CommandStatus status, json detail);
   void join_bus();
-  relay::Presence presence() const;
+  Presence presence() const;
   awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
   awaitable<void> idle_watch();
   /// Whether a suspension would cut something off: what is known here, and what the provider says when it is asked.

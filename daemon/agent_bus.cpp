@@ -24,8 +24,8 @@ Clock::time_point next_multiple_of(Clock::duration period) {
 
 }  // namespace
 
-relay::Identity Agent::identity() const {
-  relay::Identity who;
+Identity Agent::identity() const {
+  Identity who;
   who.agent_id = spec_.id;
   who.label = spec_.label;
   who.narrow = spec_.agent_profile && !spec_.agent_profile->relay_context;
@@ -61,8 +61,8 @@ std::int64_t Agent::shutdown_timeout_ms() const {
 
 void Agent::join_bus() {
   relay::BusHints hints;
-  hints.message = [this](relay::Message const& message) { queue_.offer(message); };
-  hints.command = [this](relay::Command const& command) { take_command(command); };
+  hints.message = [this](Message const& message) { queue_.offer(message); };
+  hints.command = [this](Command const& command) { take_command(command); };
   subscription_ = services_.bus.subscribe(identity(), spec_.id, std::move(hints));
   keep_up({"mail", [this] { return read_mail(); }});
   keep_up({"bus", [this] { return face_the_bus(); }});
@@ -71,8 +71,8 @@ void Agent::join_bus() {
   for (auto& loop : queue_.loops()) keep_up(std::move(loop));
 }
 
-relay::Presence Agent::presence() const {
-  relay::Presence presence;
+Presence Agent::presence() const {
+  Presence presence;
   presence.identity = identity();
   presence.instance_id = instance_id_;
   presence.status = work_.status();

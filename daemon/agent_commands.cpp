@@ -38,7 +38,7 @@ std::string command_store(relay::Bus const& bus) {
 
 }  // namespace
 
-void Agent::take_command(relay::Command const& command) {
+void Agent::take_command(Command const& command) {
   auto const store = command_store(services_.bus);
   auto const before = std::exchange(commands_of_, store);
   if (before != store && before != services_.bus.store().formerly) commands_.clear();
@@ -47,21 +47,21 @@ void Agent::take_command(relay::Command const& command) {
   tasks_.spawn("command", run_command(command, store));
 }
 
-awaitable<void> Agent::run_command(relay::Command command, std::string store) {
+awaitable<void> Agent::run_command(Command command, std::string store) {
   // Of an earlier daemon, which ended in the midst of it.
-  bool const cut_off = command.status == relay::CommandStatus::running;
+  bool const cut_off = command.status == CommandStatus::running;
   auto const work_id = std::to_string(command.id);
   work_.start({"command", work_id, command.type});
   publish();
   auto told = cut_off;
-  if (!told) told = co_await tell_command(command.id, store, relay::CommandStatus::accepted, json::object());
-  if (told && !cut_off) told = co_await tell_command(command.id, store, relay::CommandStatus::running, json::object());
+  if (!told) told = co_await tell_command(command.id, store, CommandStatus::accepted, json::object());
+  if (told && !cut_off) told = co_await tell_command(command.id, store, CommandStatus::running, json::object());
   if (told) {
     services_.events.append(spec_.id, "command.running", {{"command", command.id}, {"type", command.type}});
     auto carried_out = carry_out(command, cut_off);
     Result<json> fault = internal("bug", "a fault of agent-runner's; see its log");
     auto const done = co_await guarded("agent " + spec_.id + ": " + command.type, std::move(carried_out), std::move(fault));
-    auto const status = done ? relay::CommandStatus::succeeded : relay::CommandStatus::failed;
+    auto const status = done ? CommandStatus::succeeded : CommandStatus::failed;
     json result = {{"action", command.type},
                    {"agentId", spec_.id},
                    {"runnerId", spec_.id},
@@ -84,7 +84,7 @@ awaitable<void> Agent::run_command(relay::Command command, std::string store) {
   publish();
 }
 
-awaitable<Result<json>> Agent::carry_out(relay::Command const& command, bool cut_off) {
+awaitable<Result<json>> Agent::carry_out(Command const& command, bool cut_off) {
   if (command.type == kPermissionDecision) co_return co_await decide(command);
   auto const known = std::ranges::find(kKnown, command.type, &Known::type);
   if (known == kKnown.end())
@@ -106,7 +106,7 @@ awaitable<Result<json>> Agent::carry_out(relay::Command const& command, bool cut
   co_return ok(std::move(state));
 }
 
-awaitable<Result<json>> Agent::decide(relay::Command const& command) {
+awaitable<Result<json>> Agent::decide(Command const& command) {
   json params = command.params;
   auto const given = params.value("approvalId", json());
   auto const text = given.is_string() ? given.get<std::string>() : to_text(given);
@@ -137,7 +137,7 @@ awaitable<void> Agent::leave_bus() {
 
 /// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise), or it has another store,
 /// where that number is another command's.
-awaitable<bool> Agent::tell_command(std::int64_t id, std::string store, relay::CommandStatus status, json detail) {
+awaitable<bool> Agent::tell_command(std::int64_t id, std::string store, CommandStatus status, json detail) {
   for (auto wait = kFirstRepeat;; wait = std::min(wait * 2, kLastRepeat)) {
     if (command_store(services_.bus) != store) co_return false;
     auto const told = co_await services_.bus.update_command(id, status, detail);

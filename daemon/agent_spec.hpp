@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "daemon/worktree.hpp"
-#include "relay/message.hpp"
+#include "model/message.hpp"
 #include "terminal/terminal.hpp"
 
 #include <map>

@@ -11,13 +11,13 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 
 awaitable<Result<AgentToken>> make_agent_token(Services const& services, std::string id) {
-  relay::TokenScope scope;
+  TokenScope scope;
   scope.agent_ids = {id};
   scope.rights = {"send", "read", "claim", "presence", "tasks", "attachments"};
   std::optional<milliseconds> lifetime;
   if (auto const configured = services.config.agent_token_lifetime_s; configured > 0)
     lifetime = std::chrono::seconds(configured);
-  Result<relay::IssuedToken> issued = relay::IssuedToken();
+  Result<IssuedToken> issued = IssuedToken();
   if (services.bus.name() == "embedded")
     issued = co_await services.bus.issue_token("provider-agent", std::move(scope), lifetime);
   else  // it is for this daemon's own server: known here only, so that agents start while the bus is away
@@ -34,7 +34,7 @@ std::string token_problem(AgentToken const& token, WallTime now) {
   return {};
 }
 
-AgentToken agent_token_from(relay::IssuedToken const& issued, WallTime now) {
+AgentToken agent_token_from(IssuedToken const& issued, WallTime now) {
   return {issued.token, issued.info.jti, issued.info.profile, now, issued.info.expires_at, false};
 }
 

@@ -26,7 +26,7 @@ awaitable<Result<AgentToken>> make_agent_token(Services const& services, std::st
 /// Why it is no longer good; empty: it is.
 std::string token_problem(AgentToken const& token, WallTime now);
 
-AgentToken agent_token_from(relay::IssuedToken const& issued, WallTime now);
+AgentToken agent_token_from(IssuedToken const& issued, WallTime now);
 
 /// Errors: not there, unreadable, damaged.
 Result<AgentToken> read_agent_token(std::filesystem::path const& agent_dir);

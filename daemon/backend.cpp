@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 namespace ar::daemon {
-using control::Page;
-using control::Principal;
 
 DaemonBackend::DaemonBackend(Services& services, Supervisor& supervisor, std::function<void(bool)> on_shut_down,
                              Reload reload)
@@ -264,7 +262,7 @@ awaitable<Result<json>> DaemonBackend::hook(Principal who, std::string event, st
   co_return (*agent)->hook(event, provider_session, payload);
 }
 
-awaitable<Result<std::vector<control::Event>>> DaemonBackend::events(std::string agent, std::int64_t cursor,
+awaitable<Result<std::vector<Event>>> DaemonBackend::events(std::string agent, std::int64_t cursor,
                                                                      int limit) {
   if (!agent.empty() && !services_.events.knows(agent)) {
     auto known = supervisor_.get(agent);

@@ -27,7 +27,7 @@ class DaemonBackend final : public control::Backend {
   /// Before this, every request is answered with `starting`.
   void open() { open_ = true; }
 
-  Result<control::Principal> authenticate(std::string_view token) override;
+  Result<Principal> authenticate(std::string_view token) override;
   awaitable<Result<json>> info() override;
   awaitable<Result<json>> configuration() override;
   awaitable<Result<json>> reload_configuration() override;
@@ -35,62 +35,62 @@ class DaemonBackend final : public control::Backend {
   awaitable<Result<json>> shut_down(bool stop_agents) override;
 
   awaitable<Result<control::Spawned>> spawn(json spec, std::string idempotency_key) override;
-  awaitable<Result<json>> agents(control::Page page) override;
+  awaitable<Result<json>> agents(Page page) override;
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;
   awaitable<Result<json>> act(std::string id, std::string action, json params) override;
   awaitable<Result<json>> screen(std::string id) override;
   awaitable<Result<json>> attach(std::string id) override;
   awaitable<Result<json>> inbox(std::string id) override;
-  awaitable<Result<json>> turns(std::string id, control::Page page) override;
+  awaitable<Result<json>> turns(std::string id, Page page) override;
   awaitable<Result<json>> workspace(std::string id) override;
 
-  awaitable<Result<json>> send(control::Principal who, json message) override;
-  awaitable<Result<json>> messages(control::Principal who, control::Page page) override;
-  awaitable<Result<json>> message(control::Principal who, std::int64_t id) override;
+  awaitable<Result<json>> send(Principal who, json message) override;
+  awaitable<Result<json>> messages(Principal who, Page page) override;
+  awaitable<Result<json>> message(Principal who, std::int64_t id) override;
   Result<void> check_store(std::string const& meant) const override;
-  awaitable<Result<json>> wait_message(control::Principal who, std::int64_t id, std::string until,
+  awaitable<Result<json>> wait_message(Principal who, std::int64_t id, std::string until,
                                        milliseconds patience) override;
-  awaitable<Result<json>> react(control::Principal who, std::int64_t id, std::string word) override;
-  awaitable<Result<json>> read(control::Principal who, std::int64_t id) override;
-  awaitable<Result<std::string>> body(control::Principal who, std::int64_t id) override;
+  awaitable<Result<json>> react(Principal who, std::int64_t id, std::string word) override;
+  awaitable<Result<json>> read(Principal who, std::int64_t id) override;
+  awaitable<Result<std::string>> body(Principal who, std::int64_t id) override;
   awaitable<Result<json>> dead_letters() override;
   awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
-  awaitable<Result<json>> put_attachment(control::Principal who, std::string name, std::string media_type,
+  awaitable<Result<json>> put_attachment(Principal who, std::string name, std::string media_type,
                                          std::string bytes) override;
-  awaitable<Result<std::string>> attachment(control::Principal who, std::string id, std::int64_t message) override;
+  awaitable<Result<std::string>> attachment(Principal who, std::string id, std::int64_t message) override;
 
-  awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
+  awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session,
                                json payload) override;
-  awaitable<Result<json>> ask(control::Principal who, std::string provider_session, std::string call,
+  awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call,
                               json payload) override;
-  void ask_left(control::Principal const& who, std::string const& provider_session, std::string const& call) override;
+  void ask_left(Principal const& who, std::string const& provider_session, std::string const& call) override;
 
-  awaitable<Result<json>> approvals(control::Page page) override;
+  awaitable<Result<json>> approvals(Page page) override;
   awaitable<Result<json>> approval(std::int64_t id) override;
   awaitable<Result<json>> decide(std::int64_t id, json decision, std::string where) override;
 
-  awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
+  awaitable<Result<std::vector<Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event(std::string const& agent) const override { return services_.events.last(agent); }
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
 
  private:
   Result<void> check_open() const;
   /// The agent whose provider's hook this is.
-  Result<std::shared_ptr<Agent>> hook_agent(control::Principal const& who) const;
+  Result<std::shared_ptr<Agent>> hook_agent(Principal const& who) const;
   /// The message, if `who` may see it: the operator all, an agent what it sent or what is for it.
-  awaitable<Result<relay::Message>> visible_message(control::Principal const& who, std::int64_t id);
+  awaitable<Result<Message>> visible_message(Principal const& who, std::int64_t id);
   /// What an agent's message refers to gives rights, and makes its receiver act: the agent may only refer to what it has
   /// to do with.
-  awaitable<Result<void>> check_references(std::string agent, relay::NewMessage message);
+  awaitable<Result<void>> check_references(std::string agent, NewMessage message);
   awaitable<Result<std::vector<json>>> deliveries_of(std::int64_t message);
   awaitable<Result<std::map<std::int64_t, std::vector<json>>>> deliveries_of(std::vector<std::int64_t> messages);
   awaitable<Result<void>> check_reach(std::string to);
   awaitable<std::string> of_stores_before(std::int64_t id);
-  awaitable<void> note_reading(control::Principal const& who, relay::Message const& message);
+  awaitable<void> note_reading(Principal const& who, Message const& message);
   awaitable<bool> reached_elsewhere(std::int64_t id, std::string until);
-  int matching_agents(relay::Message const& message) const;
+  int matching_agents(Message const& message) const;
 
   Services& services_;
   Supervisor& supervisor_;

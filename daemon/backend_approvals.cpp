@@ -2,8 +2,6 @@
 #include "daemon/backend.hpp"
 
 namespace ar::daemon {
-using control::Page;
-using control::Principal;
 
 awaitable<Result<json>> DaemonBackend::ask(Principal who, std::string provider_session, std::string call,
                                            json payload) {

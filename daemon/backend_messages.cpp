@@ -10,8 +10,6 @@
 #include <iterator>
 
 namespace ar::daemon {
-using control::Page;
-using control::Principal;
 namespace {
 
 Error not_yours(std::int64_t id) {
@@ -47,7 +45,7 @@ constexpr milliseconds kLookElsewhere(500);
 }  // namespace
 
 awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
-  relay::Identity who{.agent_id = id};
+  Identity who{.agent_id = id};
   if (id != kOperator) {
     auto agent = supervisor_.get(id);
     if (!agent) co_return agent.error();
@@ -75,35 +73,35 @@ awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
   co_return ok(std::move(answer));
 }
 
-int DaemonBackend::matching_agents(relay::Message const& message) const {
+int DaemonBackend::matching_agents(Message const& message) const {
   return static_cast<int>(std::ranges::count_if(
-      supervisor_.agents(), [&](auto const& entry) { return relay::addressed_to(message, entry.second->identity()); }));
+      supervisor_.agents(), [&](auto const& entry) { return addressed_to(message, entry.second->identity()); }));
 }
 
 /// Whether an agent of the bus has this address: a typo would wait for its receiver until it expires.
 awaitable<Result<void>> DaemonBackend::check_reach(std::string to) {
   if (to == kOperator) co_return Result<void>();
-  relay::Message probe;
+  Message probe;
   probe.to = to;
   if (matching_agents(probe) > 0) co_return Result<void>();
   auto const known = co_await services_.bus.agents();
   if (!known) co_return known.error();
   std::vector<std::string> addresses;
   for (auto const& presence : *known) {
-    if (relay::addressed_to(probe, presence.identity)) co_return Result<void>();
-    std::ranges::copy(relay::addresses_of(presence.identity), std::back_inserter(addresses));
+    if (addressed_to(probe, presence.identity)) co_return Result<void>();
+    std::ranges::copy(addresses_of(presence.identity), std::back_inserter(addresses));
   }
   for (auto const& [name, agent] : supervisor_.agents())
-    std::ranges::copy(relay::addresses_of(agent->identity()), std::back_inserter(addresses));
+    std::ranges::copy(addresses_of(agent->identity()), std::back_inserter(addresses));
   co_return not_found("no_receiver", "no agent has the address \"" + to.substr(0, 80) + "\"" +
                                          suggestion(to, addresses) +
                                          "; `agent-runner ps -a` lists agents, and `send --later` leaves the message "
                                          "for one that comes");
 }
 
-awaitable<Result<void>> DaemonBackend::check_references(std::string agent, relay::NewMessage message) {
+awaitable<Result<void>> DaemonBackend::check_references(std::string agent, NewMessage message) {
   if (!message.reply_to && !message.payload.contains("taskId") && message.attachments.empty()) co_return Result<void>();
-  std::vector<relay::Message> known;
+  std::vector<Message> known;
   if (message.reply_to) {
     auto answered = co_await visible_message({Principal::Kind::agent, agent}, *message.reply_to);
     if (!answered) {
@@ -121,8 +119,8 @@ awaitable<Result<void>> DaemonBackend::check_references(std::string agent, relay
   if (!own) co_return own.error();
   std::ranges::move(*own, std::back_inserter(known));
   for (auto const& id : message.attachments) {
-    auto const carries = [&](relay::Message const& one) {
-      return std::ranges::find(one.attachments, id, &relay::Attachment::id) != one.attachments.end();
+    auto const carries = [&](Message const& one) {
+      return std::ranges::find(one.attachments, id, &Attachment::id) != one.attachments.end();
     };
     if (!uploads_.has({agent}, id) && std::ranges::none_of(known, carries))
       co_return Error{ErrorKind::not_found, "unknown_attachment",
@@ -133,7 +131,7 @@ awaitable<Result<void>> DaemonBackend::check_references(std::string agent, relay
   auto const task = co_await services_.bus.task(number);
   if (!task && task.error().code == "unknown_task") co_return Result<void>();
   if (!task) co_return task.error();
-  auto const names_it = [&](relay::Message const& one) {
+  auto const names_it = [&](Message const& one) {
     if (one.task_id() != number) return false;
     // One's own may have been sent before somebody else made a task of that number.
     return one.from != agent || one.to == task->set_by ||
@@ -203,11 +201,11 @@ awaitable<Result<json>> DaemonBackend::messages(Principal who, Page page) {
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<relay::Message>> DaemonBackend::visible_message(Principal const& who, std::int64_t id) {
+awaitable<Result<Message>> DaemonBackend::visible_message(Principal const& who, std::int64_t id) {
   auto message = co_await services_.bus.message(id);
   if (!message || who.kind == Principal::Kind::operator_) co_return message;
   auto const agent = supervisor_.find(who.agent_id);
-  if (message->from != who.agent_id && !(agent && relay::addressed_to(*message, agent->identity())))
+  if (message->from != who.agent_id && !(agent && addressed_to(*message, agent->identity())))
     co_return not_yours(id);
   co_return message;
 }
@@ -275,7 +273,7 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
     auto const why = services_.bus.refusal(name);
     bool const known = std::ranges::any_of(*deliveries, [&](json const& d) { return d.value("agent", "") == name; }) ||
                        std::ranges::find(message->read_by, name) != message->read_by.end();
-    if (why && !known && relay::addressed_to(*message, agent->identity()))
+    if (why && !known && addressed_to(*message, agent->identity()))
       deliveries->push_back({{"agent", name}, {"message", id}, {"state", "held"}, {"reason", why->message}});
   }
   // What other agents made of it is its sender's business.
@@ -332,7 +330,7 @@ Result<void> DaemonBackend::check_store(std::string const& meant) const {
 }
 
 /// What a person has been shown is read. Or it would expire one day as unread, and its sender be told.
-awaitable<void> DaemonBackend::note_reading(Principal const& who, relay::Message const& message) {
+awaitable<void> DaemonBackend::note_reading(Principal const& who, Message const& message) {
   bool const for_them = who.kind == Principal::Kind::operator_ && message.to == kOperator;
   if (!for_them || std::ranges::find(message.read_by, kOperator) != message.read_by.end()) co_return;
   (void)co_await services_.bus.mark_read(message.id, kOperator);  // next time, if the bus is away

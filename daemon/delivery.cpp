@@ -44,7 +44,7 @@ bool Delivery::must_report() const {
   return is_taken() && (!acknowledged || (has_ended() && !reported));
 }
 
-Delivery new_delivery(relay::Message message) {
+Delivery new_delivery(Message message) {
   Delivery d;
   d.message = message.id;
   d.from = message.from;
@@ -109,7 +109,7 @@ json to_journal(Delivery const& d) {
 
 Delivery delivery_from_journal(json const& s) {
   Delivery d;
-  d.message = s.value("message", relay::MessageId{0});
+  d.message = s.value("message", MessageId{0});
   d.state = delivery_state_from(s.value("state", "")).value_or(DeliveryState::unknown);
   d.nonce = s.value("nonce", "");
   d.reason = s.value("reason", "");

@@ -4,7 +4,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
 #include <optional>
 #include <string>
@@ -30,10 +30,10 @@ std::string_view to_string(DeliveryState state);
 std::optional<DeliveryState> delivery_state_from(std::string_view text);
 
 /// Ids of what never was on the bus are negative: -1 is the initial prompt.
-inline constexpr relay::MessageId kInitialPrompt = -1;
+inline constexpr MessageId kInitialPrompt = -1;
 
 struct Delivery {
-  relay::MessageId message = 0;
+  MessageId message = 0;
   std::string store{};  ///< whose number that is; empty: of none, or nobody could tell yet. Not in the record
   DeliveryState state = DeliveryState::queued;
   std::string nonce{};
@@ -48,7 +48,7 @@ struct Delivery {
   std::string claim_token{};
   std::optional<std::int64_t> task{};
   std::int64_t turn = 0;                      ///< the turn it started; 0: none yet
-  std::vector<relay::MessageId> continues{};  ///< a note after a crash: the messages whose turn it goes on with
+  std::vector<MessageId> continues{};  ///< a note after a crash: the messages whose turn it goes on with
   // What has to be known after a restart without asking the bus.
   std::string from{}, kind{};
   std::optional<std::string> subject{};
@@ -56,7 +56,7 @@ struct Delivery {
   std::string local_body{};  ///< of what never was on the bus
 
   // Not stored.
-  std::optional<relay::Message> content{};  ///< the message, while it waits
+  std::optional<Message> content{};  ///< the message, while it waits
   std::size_t content_size = 0;
   Clock::time_point retry_at = Clock::time_point::min();
   int claim_tries = 0, fetch_tries = 0, report_tries = 0;  ///< in a row, without success; each by itself
@@ -74,7 +74,7 @@ struct Delivery {
   void step(std::string name) { steps.emplace_back(std::move(name), wall_now()); }
 };
 
-Delivery new_delivery(relay::Message message);
+Delivery new_delivery(Message message);
 /// The bus has decided. What is none of these may pass (it is away, it does not know this daemon's token now, its disk
 /// fails), and then it is to be asked again.
 bool is_definite(Error const& error);

@@ -107,7 +107,7 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
   announce(d, "message.claimed");
   if (!knows_store()) co_return false;
   if (d.task) {
-    relay::Task task{*d.task, relay::TaskStatus::in_progress, {}, json::object(), agent_id_, wall_now()};
+    Task task{*d.task, TaskStatus::in_progress, {}, json::object(), agent_id_, wall_now()};
     task.metadata["messageId"] = d.message;
     task.metadata["completedBy"] = "runner";
     auto set = co_await services_.bus.set_task(std::move(task));

@@ -20,7 +20,7 @@ constexpr int kUnreadAtOnce = 200;
 constexpr std::size_t kFew = 100;    ///< messages that wait: enough for a while
 constexpr std::size_t kMost = 1000;  ///< messages kept here: each is looked at whenever one is handed over
 constexpr std::size_t kContentKept = 8U << 20;
-constexpr auto kAll = std::numeric_limits<relay::MessageId>::max();
+constexpr auto kAll = std::numeric_limits<MessageId>::max();
 
 bool is_waiting(Delivery const& d) {
   return d.state == State::queued || d.state == State::claimed || d.state == State::handed || d.state == State::unknown;
@@ -36,13 +36,13 @@ DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryH
       host_(host),
       leases_(
           services.executor, services.bus,
-          [this](relay::MessageId id, std::string token) {
+          [this](MessageId id, std::string token) {
             if (auto it = open_.find(id); it != open_.end()) {
               it->second.claim_token = std::move(token);
               save(it->second);
             }
           },
-          [this](relay::MessageId id, Error const& error) {
+          [this](MessageId id, Error const& error) {
             services_.events.append(agent_id_, "claim.lost", {{"message", id}, {"reason", error.message}});
             if (auto it = open_.find(id); it != open_.end()) {
               it->second.claim_token.clear();
@@ -80,7 +80,7 @@ std::vector<DeliveryQueue::Loop> DeliveryQueue::loops() {
 
 awaitable<void> DeliveryQueue::stop() { co_await handing_.stop(); }
 
-void DeliveryQueue::offer(relay::Message message) {
+void DeliveryQueue::offer(Message message) {
   if (!known_.is_below(message.id)) return take_up(std::move(message));
   // It waited for long, or came free again: when it is fetched, the journal is asked.
   if (!knows_store() || is_known(message.id)) return;
@@ -88,7 +88,7 @@ void DeliveryQueue::offer(relay::Message message) {
   host_.work_changed();
 }
 
-void DeliveryQueue::take_up(relay::Message message) {
+void DeliveryQueue::take_up(Message message) {
   if (!knows_store() || is_known(message.id)) return;
   // So many wait that the youngest are left on the bus; they are fetched when few do.
   auto const most = message.urgent() ? 2 * kMost : kMost;
@@ -97,7 +97,7 @@ void DeliveryQueue::take_up(relay::Message message) {
     return;
   }
   auto const id = message.id;
-  auto const size = content_bytes(message);
+  auto const size = relay::content_bytes(message);
   bool const keep_content = content_kept() + size <= kContentKept;
   known_.insert(id);
   auto& d = open_.emplace(id, new_delivery(std::move(message))).first->second;
@@ -110,14 +110,14 @@ void DeliveryQueue::take_up(relay::Message message) {
 }
 
 /// Those below the mark that the journal knows. An error: it cannot tell now.
-awaitable<Result<void>> DeliveryQueue::leave_out_known(std::vector<relay::Message>& messages) {
-  std::vector<relay::MessageId> in_doubt;
+awaitable<Result<void>> DeliveryQueue::leave_out_known(std::vector<Message>& messages) {
+  std::vector<MessageId> in_doubt;
   for (auto const& message : messages)
     if (known_.is_below(message.id) && !is_known(message.id)) in_doubt.push_back(message.id);
   if (in_doubt.empty()) co_return Result<void>();
   // What has ended may still wait to be written, while the disk is full.
   if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
-  auto query = [agent = agent_id_, store = store_, in_doubt](Database& db) -> Result<std::vector<relay::MessageId>> {
+  auto query = [agent = agent_id_, store = store_, in_doubt](Database& db) -> Result<std::vector<MessageId>> {
     return KnownMessages::in_journal(db, agent, store, in_doubt);
   };
   auto const known = co_await services_.journal.read(std::move(query));
@@ -148,10 +148,10 @@ std::size_t DeliveryQueue::content_kept() const {
   return bytes;
 }
 
-awaitable<Result<void>> DeliveryQueue::fetch_unread(relay::Identity who) { return fetch(std::move(who), 0); }
-awaitable<Result<void>> DeliveryQueue::fetch_more(relay::Identity who) { return fetch(std::move(who), fetched_to_); }
+awaitable<Result<void>> DeliveryQueue::fetch_unread(Identity who) { return fetch(std::move(who), 0); }
+awaitable<Result<void>> DeliveryQueue::fetch_more(Identity who) { return fetch(std::move(who), fetched_to_); }
 
-awaitable<Result<void>> DeliveryQueue::fetch(relay::Identity who, relay::MessageId after) {
+awaitable<Result<void>> DeliveryQueue::fetch(Identity who, MessageId after) {
   bool const had_all = fetched_to_ == kAll;
   while (after != kAll) {
     auto const before = fetched_to_;
@@ -184,7 +184,7 @@ bool DeliveryQueue::wants_more() const {
   return static_cast<std::size_t>(std::ranges::count_if(open_, waits)) < kFew;
 }
 
-void DeliveryQueue::offer_local(relay::MessageId id, std::string from, std::string kind, std::string body) {
+void DeliveryQueue::offer_local(MessageId id, std::string from, std::string kind, std::string body) {
   if (id == kInitialPrompt ? std::exchange(prompt_known_, true) : id >= lowest_local_) return;
   lowest_local_ = std::min(lowest_local_, id);
   Delivery d;
@@ -285,7 +285,7 @@ Delivery* DeliveryQueue::next_to_give_back() {
 
 Delivery* DeliveryQueue::next_to_hand() {
   std::vector<Delivery*> waiting;
-  std::optional<relay::MessageId> blocking;
+  std::optional<MessageId> blocking;
   for (auto& [id, d] : open_) {
     if (d.state == State::queued) waiting.push_back(&d);
     // Its text may still be in the provider's input: whatever is typed now could become one prompt with it.
@@ -347,7 +347,7 @@ void DeliveryQueue::forget_settled() {
     services_.deliveries_changed.notify_all();
 }
 
-void DeliveryQueue::forget(relay::MessageId id) {
+void DeliveryQueue::forget(MessageId id) {
   auto const it = open_.find(id);
   bool const journalled = it->second.steps.size() > 1;  // what only waited was never saved
   auto const store = it->second.store;
@@ -359,7 +359,7 @@ void DeliveryQueue::forget(relay::MessageId id) {
   erase(store, id);
 }
 
-void DeliveryQueue::erase(std::string const& store, relay::MessageId id) {
+void DeliveryQueue::erase(std::string const& store, MessageId id) {
   services_.journal.write([agent = agent_id_, store, id](Database& db) {
     db.prepare("DELETE FROM deliveries WHERE agent = ?1 AND store = ?2 AND message = ?3").bind(agent, store, id).run();
   });

@@ -62,9 +62,9 @@ class DeliveryQueue {
     std::vector<Delivery> open{};
     KnownMessages known{};
     bool prompt_known = false;
-    relay::MessageId lowest_local = kInitialPrompt;  ///< of what never was on the bus
+    MessageId lowest_local = kInitialPrompt;  ///< of what never was on the bus
     std::vector<Delivery> left{};  ///< still open of other stores: a daemon ended before it could end them
-    std::vector<relay::NewMessage> to_tell{};
+    std::vector<NewMessage> to_tell{};
   };
   static Stored stored(Database& db, std::string const& agent, std::size_t known = KnownMessages::kKept);
   void load(Stored stored);
@@ -77,18 +77,18 @@ class DeliveryQueue {
 
   /// A message from the bus that is for this agent; a repeat changes nothing. It waits until what is older has been
   /// fetched.
-  void offer(relay::Message message);
+  void offer(Message message);
   /// What the bus holds for it and it has not got yet; of many, as many as soon can be handed over. From the first
   /// again, though most may be known: some may have been missed, or given back.
-  awaitable<Result<void>> fetch_unread(relay::Identity who);
+  awaitable<Result<void>> fetch_unread(Identity who);
   /// There is more to be fetched, and few wait.
   bool wants_more() const;
-  awaitable<Result<void>> fetch_more(relay::Identity who);
+  awaitable<Result<void>> fetch_more(Identity who);
   /// Something that never was on the bus.
-  void offer_local(relay::MessageId id, std::string from, std::string kind, std::string body);
-  relay::MessageId next_local_id() const { return lowest_local_ - 1; }
+  void offer_local(MessageId id, std::string from, std::string kind, std::string body);
+  MessageId next_local_id() const { return lowest_local_ - 1; }
   /// A person has seen whether the provider took it; nothing happens unless it is unknown.
-  void settle(relay::MessageId id, bool taken);
+  void settle(MessageId id, bool taken);
   /// The bus has been reached; perhaps it has another store, or has lost the end of this one.
   void store_reached();
   /// The bus's numbers are those that are known here.
@@ -122,7 +122,7 @@ class DeliveryQueue {
   std::size_t waiting() const;      ///< messages not yet accepted
   std::string held_reason() const;  ///< why the first of them waits; empty: nothing holds it
   ProviderHold const& provider_hold() const { return hold_; }
-  std::map<relay::MessageId, Delivery> const& open() const { return open_; }
+  std::map<MessageId, Delivery> const& open() const { return open_; }
 
  private:
   awaitable<void> run();
@@ -142,10 +142,10 @@ class DeliveryQueue {
   Clock::time_point watch_for_orphaned_turn();
   void leave_the_youngest();
   std::size_t content_kept() const;
-  bool is_known(relay::MessageId id) const { return open_.contains(id) || known_.contains(id); }
-  void take_up(relay::Message message);
-  awaitable<Result<void>> leave_out_known(std::vector<relay::Message>& messages);
-  awaitable<Result<void>> fetch(relay::Identity who, relay::MessageId after);
+  bool is_known(MessageId id) const { return open_.contains(id) || known_.contains(id); }
+  void take_up(Message message);
+  awaitable<Result<void>> leave_out_known(std::vector<Message>& messages);
+  awaitable<Result<void>> fetch(Identity who, MessageId after);
   awaitable<void> ask_record();
   awaitable<void> look_up();
 
@@ -162,7 +162,7 @@ class DeliveryQueue {
   awaitable<Result<void>> finish_claim(Delivery& d);
   awaitable<Result<void>> report_end(Delivery& d);
   awaitable<Result<void>> tell_asker(Delivery& d);
-  awaitable<Result<void>> reply(relay::NewMessage reply);
+  awaitable<Result<void>> reply(NewMessage reply);
 
   void settle_outcome(Delivery& d, adapters::Handing const& handing);
   void accept(Delivery& d, std::string const& proof);
@@ -184,8 +184,8 @@ class DeliveryQueue {
   void save(Turn const& turn);
   void announce(Delivery const& d, char const* type);
   void forget_settled();
-  void forget(relay::MessageId id);
-  void erase(std::string const& store, relay::MessageId id);  ///< out of the journal
+  void forget(MessageId id);
+  void erase(std::string const& store, MessageId id);  ///< out of the journal
   adapters::Prompt prompt_of(Delivery const& d) const;
 
   Services& services_;
@@ -198,24 +198,24 @@ class DeliveryQueue {
   TaskGroup handing_;  ///< the one attempt under way, so that it can be cut short when its process ends
 
   std::string store_;                               ///< whose numbers open_ and known_ hold, beside those of none
-  std::optional<relay::MessageId> lost_above_;      ///< the store was restored from a copy that ends with this one
+  std::optional<MessageId> lost_above_;      ///< the store was restored from a copy that ends with this one
   bool changing_store_ = false;                     ///< what is known of the present one is being read
-  std::vector<relay::NewMessage> to_tell_{};        ///< to who asked for a reply on a bus that is gone; journalled
+  std::vector<NewMessage> to_tell_{};        ///< to who asked for a reply on a bus that is gone; journalled
   Clock::time_point tell_at_ = Clock::time_point::min();
   int tell_tries_ = 0;
-  std::map<relay::MessageId, Delivery> open_;
+  std::map<MessageId, Delivery> open_;
   KnownMessages known_;                              ///< beside open_: what waits only is not in the journal
   bool prompt_known_ = false;
-  relay::MessageId lowest_local_ = kInitialPrompt;   ///< of what never was on the bus: the next is lower
-  relay::MessageId fetched_to_ = 0;                  ///< of younger ones, others before them may be missing
-  std::unordered_set<relay::MessageId> in_process_;  ///< handed to the process that runs now
-  std::unordered_set<relay::MessageId> ask_witness_;
+  MessageId lowest_local_ = kInitialPrompt;   ///< of what never was on the bus: the next is lower
+  MessageId fetched_to_ = 0;                  ///< of younger ones, others before them may be missing
+  std::unordered_set<MessageId> in_process_;  ///< handed to the process that runs now
+  std::unordered_set<MessageId> ask_witness_;
   std::optional<Turn> turn_;
   bool end_unseen_ = false;    ///< it may have ended while nobody watched: before the next message, the record is asked
   bool ask_record_ = false;    ///< ... now
   bool another_runs_ = false;  ///< if it has ended, another one is running
   std::vector<Turn> over_;     ///< ended; how, the record is asked
-  std::optional<relay::MessageId> in_hand_;           ///< the delivery being handed over
+  std::optional<MessageId> in_hand_;           ///< the delivery being handed over
   std::optional<adapters::TurnEnded> early_end_;      ///< the end of a turn that came while a message was in hand
   std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open
   bool process_gone_ = false;

@@ -17,10 +17,10 @@ constexpr std::size_t kLeastReply = 2048;       ///< a bus that takes less than 
 
 /// What a person or program that waits for a reply gets in its place. The same for the same end, however often it is
 /// said.
-relay::NewMessage no_answer(std::string const& agent, relay::MessageId message, std::string const& to,
+NewMessage no_answer(std::string const& agent, MessageId message, std::string const& to,
                             std::string_view outcome, std::string const& why) {
   auto const number = std::to_string(message);
-  relay::NewMessage reply;
+  NewMessage reply;
   reply.from = agent;
   reply.to = to;
   reply.kind = "reply";
@@ -33,7 +33,7 @@ relay::NewMessage no_answer(std::string const& agent, relay::MessageId message, 
 }
 
 /// `whole` in at most so many bytes, with a word about what is missing.
-relay::NewMessage cut_reply(relay::NewMessage reply, std::string const& whole, std::size_t most) {
+NewMessage cut_reply(NewMessage reply, std::string const& whole, std::size_t most) {
   auto const note = "\n\n[agent-runner: this is the beginning of " + std::to_string(whole.size()) +
                     " bytes, more than the bus takes; `agent-runner message show " +
                     std::to_string(reply.reply_to.value_or(0)) + " --json` shows all of it on the machine of agent " +
@@ -106,7 +106,7 @@ awaitable<Result<void>> DeliveryQueue::finish_claim(Delivery& d) {
     if (!knows_store()) co_return relay::other_store();
     if (*ours) {
       bool const done = d.state == State::done;
-      relay::Task task{*d.task,   done ? relay::TaskStatus::done : relay::TaskStatus::failed,
+      Task task{*d.task,   done ? TaskStatus::done : TaskStatus::failed,
                        {},        json::object(),
                        agent_id_, wall_now()};
       task.body = done ? "message " + std::to_string(d.message) : d.reason;
@@ -152,7 +152,7 @@ awaitable<Result<void>> DeliveryQueue::tell_asker(Delivery& d) {
     auto const why = d.state == State::done ? std::string("its turn ended without a text") : d.reason;
     co_return co_await reply(no_answer(agent_id_, d.message, d.from, to_string(d.state), why));
   }
-  relay::NewMessage answer;
+  NewMessage answer;
   answer.from = agent_id_;
   answer.to = d.from;
   answer.kind = "reply";
@@ -164,7 +164,7 @@ awaitable<Result<void>> DeliveryQueue::tell_asker(Delivery& d) {
 }
 
 /// With as much of its body as the bus takes.
-awaitable<Result<void>> DeliveryQueue::reply(relay::NewMessage reply) {
+awaitable<Result<void>> DeliveryQueue::reply(NewMessage reply) {
   auto const whole = reply.body;
   auto const number = std::to_string(reply.reply_to.value_or(0));
   auto most = services_.bus.limits().max_body_bytes;

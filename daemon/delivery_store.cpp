@@ -17,10 +17,10 @@ constexpr char kGone[] = "its bus is gone: the bus has another store now, with o
 constexpr char kLost[] = "its bus has lost it: the bus was restored from an older copy";
 
 /// To who asked for a reply: the number means nothing on the present bus, so it is named in words only.
-relay::NewMessage word_about(Delivery const& d, std::string const& agent) {
+NewMessage word_about(Delivery const& d, std::string const& agent) {
   auto const number = std::to_string(d.message);
   bool const answered = d.state == State::done && !d.reason.empty();
-  relay::NewMessage word;
+  NewMessage word;
   word.from = agent;
   word.to = d.from;
   word.kind = "reply";
@@ -59,7 +59,7 @@ DeliveryQueue::Stored DeliveryQueue::stored(Database& db, std::string const& age
   auto& words = db.prepare("SELECT key, word FROM words_owed WHERE agent = ?1").bind(agent);
   while (words.step()) {
     auto const text = parse_json(words.text(1));
-    auto word = text ? relay::new_message_from(*text) : Result<relay::NewMessage>(text.error());
+    auto word = text ? relay::new_message_from(*text) : Result<NewMessage>(text.error());
     if (word)
       found.to_tell.push_back(std::move(*word));
     else
@@ -118,7 +118,7 @@ awaitable<void> DeliveryQueue::change_store() {
     end_with_store(std::move(d), restored);
   }
   // A note that asks the provider to go on with work which is nobody's any more.
-  std::vector<relay::MessageId> notes;
+  std::vector<MessageId> notes;
   for (auto& [local, d] : open_)
     if (d.is_local() && !d.continues.empty()) {
       d.continues.clear();

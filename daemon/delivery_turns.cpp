@@ -102,7 +102,7 @@ void DeliveryQueue::hand_again(Delivery& d) {
   changed_.notify_all();
 }
 
-void DeliveryQueue::settle(relay::MessageId id, bool taken) {
+void DeliveryQueue::settle(MessageId id, bool taken) {
   auto const it = open_.find(id);
   if (it == open_.end() || it->second.state != State::unknown) return;
   if (!taken) return hand_again(it->second);
@@ -316,7 +316,7 @@ void DeliveryQueue::on_ready() {
 
 /// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
 void DeliveryQueue::ask_to_go_on() {
-  std::vector<relay::MessageId> cut_off;
+  std::vector<MessageId> cut_off;
   for (auto const& [id, d] : open_) {
     auto const names_it = [id](auto const& entry) {
       return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();

@@ -29,7 +29,7 @@ awaitable<Result<void>> EventLog::load() {
 }
 
 void EventLog::append(std::string const& agent, std::string type, json data) {
-  control::Event event;
+  Event event;
   event.number = ++assigned_;
   event.agent = agent;
   event.agent_number = agent.empty() ? 0 : ++agents_[agent].assigned;
@@ -53,21 +53,21 @@ void EventLog::append(std::string const& agent, std::string type, json data) {
   journal_.write(std::move(change), std::move(after));
 }
 
-awaitable<Result<std::vector<control::Event>>> EventLog::page(std::string agent, std::int64_t cursor, int limit) {
-  std::vector<control::Event> found;
-  auto const number_of = [&](control::Event const& e) { return agent.empty() ? e.number : e.agent_number; };
+awaitable<Result<std::vector<Event>>> EventLog::page(std::string agent, std::int64_t cursor, int limit) {
+  std::vector<Event> found;
+  auto const number_of = [&](Event const& e) { return agent.empty() ? e.number : e.agent_number; };
   bool const in_memory =
       !recent_.empty() && (recent_.front().number == 1 || (agent.empty() && recent_.front().number <= cursor + 1));
   auto const numbers = agents_.find(agent);
   bool const at_end = !agent.empty() && (numbers == agents_.end() || cursor >= numbers->second.visible);
   if (in_memory || at_end) {
     // Numbers only grow, so the place of the cursor can be searched for in the whole log.
-    auto it = agent.empty() ? std::ranges::upper_bound(recent_, cursor, {}, &control::Event::number) : recent_.begin();
+    auto it = agent.empty() ? std::ranges::upper_bound(recent_, cursor, {}, &Event::number) : recent_.begin();
     for (; it != recent_.end() && static_cast<int>(found.size()) < limit; ++it)
       if ((agent.empty() || it->agent == agent) && number_of(*it) > cursor) found.push_back(*it);
     co_return found;
   }
-  auto query = [agent, cursor, limit](Database& db) -> Result<std::vector<control::Event>> {
+  auto query = [agent, cursor, limit](Database& db) -> Result<std::vector<Event>> {
     auto& rows = agent.empty() ? db.prepare(
                                        "SELECT number, agent_number, agent, text FROM events WHERE number > ?1 "
                                        "ORDER BY number LIMIT ?2")
@@ -76,7 +76,7 @@ awaitable<Result<std::vector<control::Event>>> EventLog::page(std::string agent,
                                        "SELECT number, agent_number, agent, text FROM events WHERE agent = ?1 AND "
                                        "agent_number > ?2 ORDER BY agent_number LIMIT ?3")
                                      .bind(agent, cursor, limit);
-    std::vector<control::Event> events;
+    std::vector<Event> events;
     while (rows.step()) events.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3)});
     return events;
   };

@@ -3,7 +3,7 @@
 // back.
 #pragma once
 #include "base/json.hpp"
-#include "control/backend.hpp"
+#include "model/event.hpp"
 #include "daemon/journal.hpp"
 
 #include <deque>
@@ -22,7 +22,7 @@ class EventLog {
   void append(std::string const& agent, std::string type, json data = json::object());
 
   /// See control::Backend.
-  awaitable<Result<std::vector<control::Event>>> page(std::string agent, std::int64_t cursor, int limit);
+  awaitable<Result<std::vector<Event>>> page(std::string agent, std::int64_t cursor, int limit);
   awaitable<bool> wait(std::string agent, std::int64_t cursor, Clock::time_point deadline);
   std::int64_t last() const { return visible_; }
   std::int64_t last(std::string const& agent) const;  ///< its own number; `agent` empty: of all
@@ -37,7 +37,7 @@ class EventLog {
     std::int64_t assigned = 0, visible = 0;
   };
   std::unordered_map<std::string, Numbers> agents_;
-  std::deque<control::Event> recent_;  ///< the last visible ones, so that followers need no disk
+  std::deque<Event> recent_;  ///< the last visible ones, so that followers need no disk
 };
 
 }  // namespace ar::daemon

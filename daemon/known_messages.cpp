@@ -24,10 +24,10 @@ KnownMessages KnownMessages::read(Database& db, std::string const& agent, std::s
   return known;
 }
 
-std::vector<relay::MessageId> KnownMessages::in_journal(Database& db, std::string const& agent,
+std::vector<MessageId> KnownMessages::in_journal(Database& db, std::string const& agent,
                                                         std::string const& store,
-                                                        std::vector<relay::MessageId> const& ids) {
-  std::vector<relay::MessageId> known;
+                                                        std::vector<MessageId> const& ids) {
+  std::vector<MessageId> known;
   for (auto const id : ids) {
     auto& row = db.prepare("SELECT 1 FROM deliveries WHERE agent = ?1 AND store IN ('', ?2) AND message = ?3")
                     .bind(agent, store, id);
@@ -37,9 +37,9 @@ std::vector<relay::MessageId> KnownMessages::in_journal(Database& db, std::strin
   return known;
 }
 
-bool KnownMessages::contains(relay::MessageId id) const { return std::ranges::binary_search(newest_, id); }
+bool KnownMessages::contains(MessageId id) const { return std::ranges::binary_search(newest_, id); }
 
-void KnownMessages::insert(relay::MessageId id) {
+void KnownMessages::insert(MessageId id) {
   if (is_below(id)) return;
   auto const place = std::ranges::lower_bound(newest_, id);
   if (place != newest_.end() && *place == id) return;
@@ -50,12 +50,12 @@ void KnownMessages::insert(relay::MessageId id) {
   mark_ = newest_.front();
 }
 
-void KnownMessages::erase(relay::MessageId id) {
+void KnownMessages::erase(MessageId id) {
   auto const place = std::ranges::lower_bound(newest_, id);
   if (place != newest_.end() && *place == id) newest_.erase(place);
 }
 
-void KnownMessages::forget_above(relay::MessageId kept) {
+void KnownMessages::forget_above(MessageId kept) {
   newest_.erase(std::ranges::upper_bound(newest_, kept), newest_.end());
   highest_ = std::min(highest_, kept);
 }

@@ -3,7 +3,7 @@
 // lives.
 #pragma once
 #include "base/sqlite.hpp"
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
 #include <cstddef>
 #include <string>
@@ -19,25 +19,25 @@ class KnownMessages {
   /// What the journal knows of `store`, and of none. `kept`: so many are in memory at least.
   static KnownMessages read(Database& db, std::string const& agent, std::string const& store, std::size_t kept = kKept);
   /// Those of `ids` that the journal knows.
-  static std::vector<relay::MessageId> in_journal(Database& db, std::string const& agent, std::string const& store,
-                                                  std::vector<relay::MessageId> const& ids);
+  static std::vector<MessageId> in_journal(Database& db, std::string const& agent, std::string const& store,
+                                                  std::vector<MessageId> const& ids);
 
   /// False also below the mark.
-  bool contains(relay::MessageId id) const;
+  bool contains(MessageId id) const;
   /// Whether `id` was taken up is to be asked of the journal.
-  bool is_below(relay::MessageId id) const { return id < mark_; }
+  bool is_below(MessageId id) const { return id < mark_; }
   /// Below the mark: nothing, since it is in the journal before it is forgotten elsewhere.
-  void insert(relay::MessageId id);
-  void erase(relay::MessageId id);
+  void insert(MessageId id);
+  void erase(MessageId id);
   /// Those above `kept` are other messages now.
-  void forget_above(relay::MessageId kept);
+  void forget_above(MessageId kept);
   /// 0: none. Not less than any that was taken up.
-  relay::MessageId highest() const { return highest_; }
+  MessageId highest() const { return highest_; }
 
  private:
   std::size_t kept_ = kKept;
-  std::vector<relay::MessageId> newest_{};  ///< sorted; all that were taken up from the mark on
-  relay::MessageId mark_ = 0, highest_ = 0;
+  std::vector<MessageId> newest_{};  ///< sorted; all that were taken up from the mark on
+  MessageId mark_ = 0, highest_ = 0;
 };
 
 }  // namespace ar::daemon

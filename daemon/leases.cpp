@@ -15,11 +15,11 @@ milliseconds Leases::renew_after(milliseconds left) {
   return std::clamp<milliseconds>(left / 2, 100ms, 5min);
 }
 
-Clock::time_point Leases::renewal_of(relay::Claim const& claim) {
+Clock::time_point Leases::renewal_of(Claim const& claim) {
   return Clock::now() + renew_after(claim.expires_at - wall_now());
 }
 
-void Leases::hold(relay::Claim const& claim) {
+void Leases::hold(Claim const& claim) {
   held_[claim.message_id] = {claim.token, renewal_of(claim)};
   changed_.notify_all();
 }

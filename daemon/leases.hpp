@@ -12,13 +12,13 @@ namespace ar::daemon {
 
 class Leases {
  public:
-  using OnChange = std::function<void(relay::MessageId, std::string token)>;  ///< renewed: the token may be new
-  using OnLost = std::function<void(relay::MessageId, Error const&)>;
+  using OnChange = std::function<void(MessageId, std::string token)>;  ///< renewed: the token may be new
+  using OnLost = std::function<void(MessageId, Error const&)>;
   Leases(Executor executor, relay::Bus& bus, OnChange on_renewed, OnLost on_lost);
 
-  void hold(relay::Claim const& claim);
-  bool holds(relay::MessageId id) const { return held_.contains(id); }
-  void drop(relay::MessageId id) { held_.erase(id); }
+  void hold(Claim const& claim);
+  bool holds(MessageId id) const { return held_.contains(id); }
+  void drop(MessageId id) { held_.erase(id); }
   /// How long after a lease was given it is to be renewed; `left` is what the bus said that it lasts.
   static milliseconds renew_after(milliseconds left);
   /// The loop; run it in a task group.
@@ -29,12 +29,12 @@ class Leases {
     std::string token;
     Clock::time_point renew_at;  ///< monotonic: a system clock that is set takes no lease away
   };
-  static Clock::time_point renewal_of(relay::Claim const& claim);
+  static Clock::time_point renewal_of(Claim const& claim);
 
   relay::Bus& bus_;
   OnChange on_renewed_;
   OnLost on_lost_;
-  std::map<relay::MessageId, Lease> held_;
+  std::map<MessageId, Lease> held_;
   Notifier changed_;
 };
 

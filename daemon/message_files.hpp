@@ -3,7 +3,7 @@
 #pragma once
 #include "base/paths.hpp"
 #include "base/sqlite.hpp"
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -15,19 +15,19 @@
 namespace ar::daemon {
 
 std::filesystem::path message_files_dir(Paths const& paths, std::string const& agent);
-std::string body_file_name(relay::MessageId message);
+std::string body_file_name(MessageId message);
 /// `number`: of the attachment within its message. `name`: the sender's, of which only what is safe is taken.
-std::string attachment_file_name(relay::MessageId message, int number, std::string const& name);
+std::string attachment_file_name(MessageId message, int number, std::string const& name);
 /// Whose file that is; nothing: none of these names.
-std::optional<relay::MessageId> message_of_file(std::string_view name);
+std::optional<MessageId> message_of_file(std::string_view name);
 
 /// The messages whose files somebody may still read: those of deliveries that are open or whose record is whole, and of
 /// turns that run. A number may be of any store.
-std::set<relay::MessageId> messages_with_files(Database& db, std::string const& agent);
+std::set<MessageId> messages_with_files(Database& db, std::string const& agent);
 
 /// Removes files of other messages, last written before `until`: what is just being fetched has no record yet. At most
 /// `most` of them; true: there may be more. Blocks.
-bool remove_message_files(std::filesystem::path const& folder, std::set<relay::MessageId> const& kept,
+bool remove_message_files(std::filesystem::path const& folder, std::set<MessageId> const& kept,
                           std::filesystem::file_time_type until, std::size_t most);
 
 }  // namespace ar::daemon

@@ -222,7 +222,7 @@ awaitable<Result<void>> Retention::prune() {
 
 /// Also what a daemon before this one has left.
 awaitable<Result<void>> Retention::prune_files(std::string agent) {
-  auto query = [agent](Database& db) -> Result<std::set<relay::MessageId>> { return messages_with_files(db, agent); };
+  auto query = [agent](Database& db) -> Result<std::set<MessageId>> { return messages_with_files(db, agent); };
   auto const kept = co_await journal_.read(std::move(query));
   if (!kept) co_return kept.error();
   auto const until = std::filesystem::file_time_type::clock::now() - kFileLeft;

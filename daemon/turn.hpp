@@ -2,7 +2,7 @@
 #pragma once
 #include "base/clock.hpp"
 #include "base/json.hpp"
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
 #include <string>
 #include <vector>
@@ -11,7 +11,7 @@ namespace ar::daemon {
 
 struct Turn {
   std::int64_t number = 0;                   ///< 1, 2, ... within its agent
-  std::vector<relay::MessageId> messages{};  ///< empty: a person at the terminal, or the provider itself
+  std::vector<MessageId> messages{};  ///< empty: a person at the terminal, or the provider itself
   std::string store{};                       ///< whose numbers those are
   std::string status = "running";            ///< running, done, failed, interrupted
   WallTime started_at{}, ended_at{};

@@ -6,7 +6,7 @@
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
 #include <chrono>
 #include <functional>

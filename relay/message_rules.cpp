@@ -20,12 +20,6 @@ Error too_large(std::string field, std::size_t size, std::size_t most) {
   return {ErrorKind::too_large, "too_large", std::move(message), std::move(field)};
 }
 
-bool holds_unseen(std::string_view text) {
-  for (Symbol symbol; !text.empty(); text.remove_prefix(symbol.bytes))
-    if (symbol = first_symbol(text); is_unseen(symbol.code)) return true;
-  return false;
-}
-
 Result<void> check_kind(std::string_view kind) {
   if (auto const good = check_word("kind", kind, kMaxKindBytes); !good) return good;
   auto const plain = [](char c) {
@@ -57,15 +51,6 @@ std::string span_text(milliseconds time) {
 }
 
 }  // namespace
-
-std::string line_problem(std::string_view text) {
-  if (text.empty()) return "is empty";
-  if (!is_utf8(text)) return "is not UTF-8; encode it so";
-  auto const is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
-  if (std::ranges::any_of(text, is_control)) return "holds a control character; leave line breaks and escapes out";
-  if (holds_unseen(text)) return "holds a character that nobody sees; leave out what ends lines or turns the writing";
-  return {};
-}
 
 Result<void> check_word(char const* field, std::string_view text, std::size_t most) {
   if (text.size() > most) return too_large(field, text.size(), most);

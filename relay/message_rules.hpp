@@ -7,7 +7,6 @@
 
 namespace ar::relay {
 
-inline constexpr std::size_t kMaxNameBytes = 200;  ///< from, to, idempotency key, agent ids
 inline constexpr std::size_t kMaxKindBytes = 64;
 inline constexpr std::size_t kMaxSubjectBytes = 500;
 inline constexpr std::size_t kMaxTokenNameBytes = 32;  ///< less than a jti has: no name looks like one
@@ -26,9 +25,6 @@ Result<void> check_message(NewMessage const& message, BusLimits const& limits);
 Result<void> check_identity(Identity const& who);
 /// Who is to be on the bus as an agent: by no name that means somebody else.
 Result<void> check_agent(Identity const& who);
-/// Empty when `text` may stand in one line of a header (some UTF-8, no control characters), else what is
-/// wrong with it.
-std::string line_problem(std::string_view text);
 /// 1 to `most` bytes of such text.
 Result<void> check_word(char const* field, std::string_view text, std::size_t most);
 /// The compact text of an object of at most `most` bytes; refuses what is not an object or not UTF-8.

@@ -1,6 +1,6 @@
 // A message as it lies in the stream: one line of JSON, then the body as it is.
 #pragma once
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
 namespace ar::relay::nats {
 

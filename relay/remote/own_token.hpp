@@ -7,7 +7,7 @@
 #include "base/file_watch.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
 #include <filesystem>
 #include <functional>

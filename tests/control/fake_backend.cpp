@@ -5,9 +5,6 @@
 
 namespace ar::test {
 
-using control::Event;
-using control::Page;
-using control::Principal;
 using control::Spawned;
 
 namespace {

@@ -25,53 +25,53 @@ class FakeBackend final : public control::Backend {
   int waiting = 0;          ///< such calls that wait now
   void release_waits();     ///< answers them
 
-  Result<control::Principal> authenticate(std::string_view token) override;
+  Result<Principal> authenticate(std::string_view token) override;
   awaitable<Result<json>> info() override;
   awaitable<Result<json>> configuration() override;
   awaitable<Result<json>> reload_configuration() override;
   awaitable<Result<json>> bus() override;
   awaitable<Result<json>> shut_down(bool stop_agents) override;
   awaitable<Result<control::Spawned>> spawn(json spec, std::string idempotency_key) override;
-  awaitable<Result<json>> agents(control::Page page) override;
+  awaitable<Result<json>> agents(Page page) override;
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;
   awaitable<Result<json>> act(std::string id, std::string action, json params) override;
   awaitable<Result<json>> screen(std::string id) override;
   awaitable<Result<json>> attach(std::string id) override;
   awaitable<Result<json>> inbox(std::string id) override;
-  awaitable<Result<json>> turns(std::string id, control::Page page) override;
+  awaitable<Result<json>> turns(std::string id, Page page) override;
   awaitable<Result<json>> workspace(std::string id) override;
-  awaitable<Result<json>> send(control::Principal who, json message) override;
-  awaitable<Result<json>> messages(control::Principal who, control::Page page) override;
+  awaitable<Result<json>> send(Principal who, json message) override;
+  awaitable<Result<json>> messages(Principal who, Page page) override;
   /// Its bus has store "present".
   Result<void> check_store(std::string const& meant) const override {
     if (meant == "present") return {};
     return conflict("bus_changed", "the bus has another store");
   }
-  awaitable<Result<json>> message(control::Principal who, std::int64_t id) override;
-  awaitable<Result<json>> wait_message(control::Principal who, std::int64_t id, std::string until,
+  awaitable<Result<json>> message(Principal who, std::int64_t id) override;
+  awaitable<Result<json>> wait_message(Principal who, std::int64_t id, std::string until,
                                        milliseconds patience) override;
-  awaitable<Result<json>> react(control::Principal who, std::int64_t id, std::string word) override;
-  awaitable<Result<json>> read(control::Principal who, std::int64_t id) override;
-  awaitable<Result<std::string>> body(control::Principal who, std::int64_t id) override;
+  awaitable<Result<json>> react(Principal who, std::int64_t id, std::string word) override;
+  awaitable<Result<json>> read(Principal who, std::int64_t id) override;
+  awaitable<Result<std::string>> body(Principal who, std::int64_t id) override;
   awaitable<Result<json>> dead_letters() override;
   awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
-  awaitable<Result<json>> put_attachment(control::Principal who, std::string name, std::string media_type,
+  awaitable<Result<json>> put_attachment(Principal who, std::string name, std::string media_type,
                                          std::string bytes) override;
-  awaitable<Result<std::string>> attachment(control::Principal who, std::string id, std::int64_t message) override;
+  awaitable<Result<std::string>> attachment(Principal who, std::string id, std::int64_t message) override;
   /// Event "Silent" never answers, "Stop" has nothing to say.
-  awaitable<Result<json>> hook(control::Principal who, std::string event, std::string provider_session,
+  awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session,
                                json payload) override;
   /// Waits for release_waits().
-  awaitable<Result<json>> ask(control::Principal who, std::string provider_session, std::string call,
+  awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call,
                               json payload) override;
-  void ask_left(control::Principal const& who, std::string const& provider_session, std::string const& call) override;
+  void ask_left(Principal const& who, std::string const& provider_session, std::string const& call) override;
   /// Approval 1 exists; 2 has been decided.
-  awaitable<Result<json>> approvals(control::Page page) override;
+  awaitable<Result<json>> approvals(Page page) override;
   awaitable<Result<json>> approval(std::int64_t id) override;
   awaitable<Result<json>> decide(std::int64_t id, json decision, std::string where) override;
-  awaitable<Result<std::vector<control::Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
+  awaitable<Result<std::vector<Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event(std::string const& agent) const override;
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
 
@@ -81,7 +81,7 @@ class FakeBackend final : public control::Backend {
 
   mutable std::mutex mutex_;
   std::vector<std::string> calls_;  ///< under mutex_
-  std::vector<control::Event> log_;
+  std::vector<Event> log_;
   Notifier events_, waits_;
 };
 

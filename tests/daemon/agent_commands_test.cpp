@@ -7,7 +7,7 @@ using namespace ar::test;
 
 namespace {
 
-json error_of(relay::Command const& command) {
+json error_of(Command const& command) {
   REQUIRE(command.status == CommandStatus::failed);
   return command.history.back().detail["error"];
 }

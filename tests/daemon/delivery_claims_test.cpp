@@ -7,7 +7,7 @@ using namespace ar::test::delivery;
 TEST_CASE("AClaimLostToAnotherIsDroppedSilently") {
   auto story = [](World& w) -> awaitable<void> {
     w.has_process = false;
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       m.claimable = true;
       m.to = "broadcast";
     });
@@ -24,7 +24,7 @@ TEST_CASE("AClaimLostToAnotherIsDroppedSilently") {
 TEST_CASE("ClaimedWorkWhoseProcessGoesBeforeItIsHandedIsHandedToTheNext") {
   auto story = [](World& w) -> awaitable<void> {
     w.goes_after = 1;
-    auto const id = co_await w.send([](relay::NewMessage& m) { m.claimable = true; });
+    auto const id = co_await w.send([](NewMessage& m) { m.claimable = true; });
     CHECK(co_await w.until([&] { return !w.has_process; }));
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
     CHECK(w.session.handed.empty());
@@ -44,7 +44,7 @@ TEST_CASE("ClaimedWorkOfAnAgentThatWasStoppedIsFreeForOthersAndForgottenOnceThey
       co_await w.load();
       w.goes_after = 1;
       w.resting = true;
-      auto const id = co_await w.send([](relay::NewMessage& m) { m.claimable = true; });
+      auto const id = co_await w.send([](NewMessage& m) { m.claimable = true; });
       CHECK(co_await w.until([&] { return !w.queue->held_reason().empty(); }));
       auto const claim = co_await w.bus->claim(id, "other");
       REQUIRE_MESSAGE(claim.has_value(), claim.error().message);
@@ -68,19 +68,19 @@ TEST_CASE("ClaimedWorkOfAnAgentThatWasStoppedIsFreeForOthersAndForgottenOnceThey
 
 TEST_CASE("ATaskIsInProgressFromTheClaimAndDoneWithItsTurn") {
   auto story = [](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       m.claimable = true;
       m.payload["taskId"] = 7;
     });
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     auto task = co_await w.bus->task(7);
     REQUIRE(task.has_value());
-    CHECK(task->status == relay::TaskStatus::in_progress);
+    CHECK(task->status == TaskStatus::in_progress);
     CHECK(task->metadata["messageId"] == id);
     w.end_turn();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     task = co_await w.bus->task(7);
-    CHECK(task->status == relay::TaskStatus::done);
+    CHECK(task->status == TaskStatus::done);
     CHECK(task->metadata["completedBy"] == "runner");
     auto again = co_await w.bus->claim(id, "other");
     CHECK_FALSE(again.has_value());
@@ -90,7 +90,7 @@ TEST_CASE("ATaskIsInProgressFromTheClaimAndDoneWithItsTurn") {
 
 TEST_CASE("ATaskThatSomebodyElseHasGotMeanwhileIsNotReportedDone") {
   with_world([](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       m.claimable = true;
       m.payload["taskId"] = 11;
     });
@@ -103,14 +103,14 @@ TEST_CASE("ATaskThatSomebodyElseHasGotMeanwhileIsNotReportedDone") {
     w.end_turn();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const task = co_await w.bus->task(11);
-    CHECK(task->status == relay::TaskStatus::in_progress);
+    CHECK(task->status == TaskStatus::in_progress);
     CHECK((co_await w.bus->finish(id, other->token)).has_value());
   });
 }
 
 TEST_CASE("ATaskOfAnAgentThatWasStoppedInTheMiddleHasFailed") {
   with_world([](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       m.claimable = true;
       m.payload["taskId"] = 12;
     });
@@ -122,7 +122,7 @@ TEST_CASE("ATaskOfAnAgentThatWasStoppedInTheMiddleHasFailed") {
     w.queue->on_rest();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const task = co_await w.bus->task(12);
-    CHECK(task->status == relay::TaskStatus::failed);
+    CHECK(task->status == TaskStatus::failed);
     CHECK(task->body == "interrupted: no process");
     CHECK_FALSE((co_await w.bus->claim(id, "other")).has_value());
   });
@@ -138,7 +138,7 @@ TEST_CASE("WorkThatCannotBeProvedKeepsNobodyBusyAndNoLease") {
         handing.outcome = outcome;
         return handing;
       };
-      auto const id = co_await w.send([](relay::NewMessage& m) {
+      auto const id = co_await w.send([](NewMessage& m) {
         m.claimable = true;
         m.payload["taskId"] = 13;
       });
@@ -159,7 +159,7 @@ TEST_CASE("WorkThatCannotBeProvedKeepsNobodyBusyAndNoLease") {
 
 TEST_CASE("AFailedTurnFailsItsTaskWithTheProvidersError") {
   auto story = [](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       m.claimable = true;
       m.payload["taskId"] = 8;
     });
@@ -170,7 +170,7 @@ TEST_CASE("AFailedTurnFailsItsTaskWithTheProvidersError") {
     w.queue->on_turn_ended(end);
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto task = co_await w.bus->task(8);
-    CHECK(task->status == relay::TaskStatus::failed);
+    CHECK(task->status == TaskStatus::failed);
     CHECK(task->body.find("rate limited") != std::string::npos);
   };
   with_world(story);

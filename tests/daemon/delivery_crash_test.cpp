@@ -42,7 +42,7 @@ TEST_CASE("ATurnCutOffByACrashIsInterruptedAndNotRepeated") {
 
 TEST_CASE("ACutOffTaskGoesOnInTheResumedSession") {
   auto story = [](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       m.claimable = true;
       m.payload["taskId"] = 9;
     });
@@ -57,7 +57,7 @@ TEST_CASE("ACutOffTaskGoesOnInTheResumedSession") {
     w.end_turn();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto task = co_await w.bus->task(9);
-    CHECK(task->status == relay::TaskStatus::done);
+    CHECK(task->status == TaskStatus::done);
   };
   with_world(story);
 }
@@ -66,7 +66,7 @@ TEST_CASE("ADaemonKilledAfterHandingAsksTheWitnessAndDoesNotTypeAgain") {
   for (bool was_taken : {true, false}) {
     test::TempDir temp;
     net::io_context io(1);
-    relay::MessageId id = 0;
+    MessageId id = 0;
     {
       World before(io, temp.path());
       test::run(io, [&]() -> awaitable<void> {
@@ -102,18 +102,18 @@ namespace {
 struct Next {
   World::Provider provider = World::Provider::adopted_at_rest;
   std::optional<TurnEnded> record{};
-  std::function<awaitable<void>(World&, relay::MessageId)> then{};
+  std::function<awaitable<void>(World&, MessageId)> then{};
 };
 void after_a_kill_mid_turn(Next next) {
   test::TempDir temp;
-  relay::MessageId id = 0;
+  MessageId id = 0;
   std::string nonce;
   {
     net::io_context io(1);
     World before(io, temp.path());
     test::run(io, [&]() -> awaitable<void> {
       co_await before.load();
-      id = co_await before.send([](relay::NewMessage& m) {
+      id = co_await before.send([](NewMessage& m) {
         m.claimable = true;
         m.payload["taskId"] = 9;
         m.payload["replyRequested"] = true;
@@ -143,18 +143,18 @@ TurnEnded ended(TurnEnded::Outcome outcome, std::string text, std::string error 
 TEST_CASE("ATurnThatEndedWhileNoDaemonRanEndsAsTheProvidersRecordSays") {
   for (auto const provider : {World::Provider::adopted_at_rest, World::Provider::gone}) {
     after_a_kill_mid_turn(
-        {provider, ended(TurnEnded::Outcome::completed, "42"), [](World& w, relay::MessageId id) -> awaitable<void> {
+        {provider, ended(TurnEnded::Outcome::completed, "42"), [](World& w, MessageId id) -> awaitable<void> {
            CHECK(co_await w.until([&] { return w.gone(id); }));
            auto const task = co_await w.bus->task(9);
-           CHECK(task->status == relay::TaskStatus::done);
+           CHECK(task->status == TaskStatus::done);
            CHECK(co_await replies_to(w, id) == std::vector<std::string>{"42"});
            CHECK(w.session.handed.empty());
          }});
     after_a_kill_mid_turn({provider, ended(TurnEnded::Outcome::failed, "", "rate limited"),
-                           [](World& w, relay::MessageId id) -> awaitable<void> {
+                           [](World& w, MessageId id) -> awaitable<void> {
                              CHECK(co_await w.until([&] { return w.gone(id); }));
                              auto const task = co_await w.bus->task(9);
-                             CHECK(task->status == relay::TaskStatus::failed);
+                             CHECK(task->status == TaskStatus::failed);
                              CHECK(task->body.find("rate limited") != std::string::npos);
                              auto const told = co_await replies_to(w, id);
                              REQUIRE(told.size() == 1);
@@ -165,13 +165,13 @@ TEST_CASE("ATurnThatEndedWhileNoDaemonRanEndsAsTheProvidersRecordSays") {
 
 TEST_CASE("ATurnWhoseEndNobodyKnowsIsNeverDone") {
   after_a_kill_mid_turn(
-      {World::Provider::adopted_at_rest, std::nullopt, [](World& w, relay::MessageId id) -> awaitable<void> {
+      {World::Provider::adopted_at_rest, std::nullopt, [](World& w, MessageId id) -> awaitable<void> {
          auto const next = co_await w.send();
          CHECK(co_await w.until([&] { return w.queue->held_reason().find("looked up") != std::string::npos; }));
          CHECK(w.state(id) == DeliveryState::running);
          CHECK(co_await w.until([&] { return w.gone(id); }));
          auto const task = co_await w.bus->task(9);
-         CHECK(task->status == relay::TaskStatus::failed);
+         CHECK(task->status == TaskStatus::failed);
          CHECK(task->body.find("nobody saw") != std::string::npos);
          CHECK(co_await w.until([&] { return w.state(next) == DeliveryState::running; }));
        }});
@@ -179,20 +179,20 @@ TEST_CASE("ATurnWhoseEndNobodyKnowsIsNeverDone") {
 
 TEST_CASE("ATurnThatRunsOnOverTheDaemonsDeathIsAwaited") {
   after_a_kill_mid_turn(
-      {World::Provider::adopted_busy, std::nullopt, [](World& w, relay::MessageId id) -> awaitable<void> {
+      {World::Provider::adopted_busy, std::nullopt, [](World& w, MessageId id) -> awaitable<void> {
          co_await sleep_for(3500ms);  // longer than the patience with a provider at rest
          CHECK(w.state(id) == DeliveryState::running);
          w.end_turn("43");
          CHECK(co_await w.until([&] { return w.gone(id); }));
          auto const task = co_await w.bus->task(9);
-         CHECK(task->status == relay::TaskStatus::done);
+         CHECK(task->status == TaskStatus::done);
          CHECK(co_await replies_to(w, id) == std::vector<std::string>{"43"});
        }});
 }
 
 TEST_CASE("ATurnThatAPersonBeganMeanwhileDoesNotAnswerForTheOneBefore") {
   after_a_kill_mid_turn({World::Provider::adopted_busy, ended(TurnEnded::Outcome::completed, "42"),
-                         [](World& w, relay::MessageId id) -> awaitable<void> {
+                         [](World& w, MessageId id) -> awaitable<void> {
                            CHECK(co_await w.until([&] { return w.gone(id); }));
                            CHECK(w.queue->turn_open());
                            w.end_turn("the person's");

@@ -81,7 +81,7 @@ TEST_CASE("TheTriesForAClaimAreNoneForItsAttachments") {
     REQUIRE(stored.has_value());
     auto const away = unavailable("away", "the bus is away");
     w.faulty->faults["claim"] = away;
-    auto const id = co_await w.send([&](relay::NewMessage& m) {
+    auto const id = co_await w.send([&](NewMessage& m) {
       m.claimable = true;
       m.attachments = {stored->id};
     });
@@ -100,7 +100,7 @@ TEST_CASE("TheTriesForAClaimAreNoneForItsAttachments") {
 
 TEST_CASE("OnlyTheBussOwnWordLosesAClaim") {
   with_world([](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) { m.claimable = true; });
+    auto const id = co_await w.send([](NewMessage& m) { m.claimable = true; });
     w.faulty->faults["mark_read"] = internal("disk", "the database is damaged");
     CHECK(co_await w.until([&] { return w.faulty->calls["mark_read"] > 1; }));
     CHECK_FALSE(w.queue->open().at(id).acknowledged);
@@ -124,21 +124,21 @@ TEST_CASE("WhatWaitsForAStoppedAgentTakesLittleMemoryAndComesInOrder") {
   auto const story = [&]() -> awaitable<void> {
     co_await w.load();
     w.has_process = false;
-    std::vector<relay::MessageId> ids;
+    std::vector<MessageId> ids;
     // Bodies of 1 MiB first, then many short ones.
     for (int i = 0; i < 1100; ++i)
       ids.push_back(co_await w.send(
-          [&](relay::NewMessage& m) { m.body = i < 20 ? std::string(1'000'000, 'x') : std::to_string(i); }));
+          [&](NewMessage& m) { m.body = i < 20 ? std::string(1'000'000, 'x') : std::to_string(i); }));
     std::size_t kept = 0;
     for (auto const& [id, d] : w.queue->open())
       if (d.content) kept += d.content->body.size();
     CHECK(kept <= 8U << 20);
     CHECK(w.queue->open().size() == 1000);
-    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(w.queue->open().contains(urgent));
     w.has_process = true;
     w.queue->on_ready();
-    std::vector<relay::MessageId> handed;
+    std::vector<MessageId> handed;
     while (handed.size() < ids.size()) {
       auto const already = w.session.handed.size();
       REQUIRE(co_await w.until([&] { return w.queue->turn_open(); }));

@@ -112,7 +112,7 @@ TEST_CASE("WhatTheBusRefusesForNowIsHeldAndToldLater") {
   auto story = [](World& w) -> awaitable<void> {
     Error const forbidden{ErrorKind::forbidden, "no_right", "this token may not claim"};
     w.faulty->faults["claim"] = forbidden;
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       m.claimable = true;
       m.payload["taskId"] = 9;
     });
@@ -127,7 +127,7 @@ TEST_CASE("WhatTheBusRefusesForNowIsHeldAndToldLater") {
     // The bus goes between the proof and its news, and between the end and its own.
     w.faulty->faults["set_task"] = w.faulty->faults["finish"] = w.faulty->faults["renew"] =
         w.faulty->faults["mark_read"] = unavailable("bus_away", "the bus is away");
-    auto const plain = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    auto const plain = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.state(plain) == DeliveryState::running; }));
     w.end_turn();
     CHECK(co_await w.until([&] { return w.faulty->calls["renew"] > 0 && w.faulty->calls["mark_read"] > 0; }));
@@ -138,7 +138,7 @@ TEST_CASE("WhatTheBusRefusesForNowIsHeldAndToldLater") {
     CHECK(co_await w.unread_count() == 0);
     CHECK(w.session.handed.size() == 3);
     auto const task = co_await w.bus->task(9);
-    CHECK(task->status == relay::TaskStatus::done);
+    CHECK(task->status == TaskStatus::done);
   };
   with_world(story);
 }
@@ -165,7 +165,7 @@ TEST_CASE("ABusyProviderGetsUrgentMessagesOnlyAndTheRestInOrderLater") {
     w.session.closed_unless_urgent = "a turn is running";
     auto const plain = co_await w.send();
     auto const other = co_await w.send();
-    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.session.handed.size() == 1; }));
     CHECK(w.session.handed[0].message_id == urgent);
     CHECK(w.queue->open().at(plain).held == "a turn is running");
@@ -221,7 +221,7 @@ TEST_CASE("ThousandsOfUnreadMessagesAreFetchedAsTheyAreNeededAndComeInOrder") {
   World w(io, temp.path());
   w.fetches = false;
   test::run(io, [&]() -> awaitable<void> {
-    std::vector<relay::MessageId> ids;
+    std::vector<MessageId> ids;
     for (int i = 0; i < 500; ++i) ids.push_back(co_await w.send());
     co_await w.load();
     co_await w.queue->fetch_unread(w.who);
@@ -233,7 +233,7 @@ TEST_CASE("ThousandsOfUnreadMessagesAreFetchedAsTheyAreNeededAndComeInOrder") {
       if (w.queue->wants_more()) co_await w.queue->fetch_unread(w.who);
       REQUIRE(co_await w.until([&] { return w.session.handed.size() > already && w.queue->turn_open(); }));
     }
-    std::vector<relay::MessageId> handed;
+    std::vector<MessageId> handed;
     for (auto const& prompt : w.session.handed) handed.push_back(prompt.message_id);
     CHECK(handed == ids);
     CHECK_FALSE(w.queue->wants_more());

@@ -15,12 +15,12 @@ TurnEnded refusal(std::string kind = "usage_limit") {
   return end;
 }
 
-void claimable(relay::NewMessage& m) {
+void claimable(NewMessage& m) {
   m.to = "broadcast";
   m.claimable = true;
 }
 
-std::vector<std::string> steps_of(World const& w, relay::MessageId id) {
+std::vector<std::string> steps_of(World const& w, MessageId id) {
   std::vector<std::string> names;
   for (auto const& [name, at] : w.queue->open().at(id).steps) names.push_back(name);
   return names;
@@ -30,7 +30,7 @@ std::vector<std::string> steps_of(World const& w, relay::MessageId id) {
 
 TEST_CASE("AnAddressedMessageThatTheModelRefusedWaitsAndIsHandedAgainWhenItMay") {
   with_world([](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) { m.payload["replyRequested"] = true; });
+    auto const id = co_await w.send([](NewMessage& m) { m.payload["replyRequested"] = true; });
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     auto const first = w.session.handed.at(0).nonce;
     CHECK(co_await w.until([&] { return w.queue->open().at(id).acknowledged; }));
@@ -66,7 +66,7 @@ TEST_CASE("ARefusedClaimIsFreeForOthersWithItsCountUntouched") {
   relay::BusLimits limits;
   limits.max_deliveries = 1;
   auto story = [](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       claimable(m);
       m.payload["taskId"] = 5;
     });
@@ -83,7 +83,7 @@ TEST_CASE("ARefusedClaimIsFreeForOthersWithItsCountUntouched") {
     }
     CHECK((co_await w.bus->message(id))->read_by == std::vector<std::string>{"other"});
     CHECK((co_await w.bus->dead_letters())->empty());
-    CHECK((co_await w.bus->task(5))->status == relay::TaskStatus::in_progress);
+    CHECK((co_await w.bus->task(5))->status == TaskStatus::in_progress);
     w.work().clear_terminal();
     CHECK(w.work().status() == "idle");
     // When it may again, it finds that others have done it.
@@ -142,7 +142,7 @@ TEST_CASE("AProviderThatFailsEverythingForUnknownReasonsFailsThreeAndNotAll") {
       w.queue->on_turn_started();
       w.queue->on_turn_ended(refusal("something new"));
     };
-    std::vector<relay::MessageId> ids;
+    std::vector<MessageId> ids;
     for (int i = 0; i < 10; ++i) ids.push_back(co_await w.send());
     CHECK(co_await w.until([&] { return w.queue->provider_hold().is_on(); }));
     co_await sleep_for(200ms);
@@ -179,7 +179,7 @@ TEST_CASE("ARefusalThatOnlyTheRecordTellsIsOneAllTheSame") {
 TEST_CASE("ADaemonThatEndsWithARefusedMessageLosesNoneAndTellsTheBusOnce") {
   test::TempDir temp;
   net::io_context io(1);
-  relay::MessageId addressed = 0, claimed = 0;
+  MessageId addressed = 0, claimed = 0;
   json hold;
   {
     World before(io, temp.path());
@@ -223,7 +223,7 @@ TEST_CASE("ADaemonThatEndsWithARefusedMessageLosesNoneAndTellsTheBusOnce") {
 
 TEST_CASE("ARefusedNoteLeavesTheWorkThatItIsAboutUnderWay") {
   with_world([](World& w) -> awaitable<void> {
-    auto const id = co_await w.send([](relay::NewMessage& m) {
+    auto const id = co_await w.send([](NewMessage& m) {
       claimable(m);
       m.payload["taskId"] = 9;
     });
@@ -242,7 +242,7 @@ TEST_CASE("ARefusedNoteLeavesTheWorkThatItIsAboutUnderWay") {
     CHECK(w.session.handed.at(2).kind == "resume");
     w.end_turn();
     CHECK(co_await w.until([&] { return w.gone(id); }));
-    CHECK((co_await w.bus->task(9))->status == relay::TaskStatus::done);
+    CHECK((co_await w.bus->task(9))->status == TaskStatus::done);
   });
 }
 

@@ -6,9 +6,9 @@ using namespace ar::test::delivery;
 
 namespace {
 
-void asks(relay::NewMessage& m) { m.payload["replyRequested"] = true; }
+void asks(NewMessage& m) { m.payload["replyRequested"] = true; }
 
-awaitable<std::vector<relay::Message>> answers_to(World& w, relay::MessageId id) {
+awaitable<std::vector<Message>> answers_to(World& w, MessageId id) {
   relay::MessageFilter filter;
   filter.reply_to = id;
   auto found = co_await w.bus->messages(filter);
@@ -27,7 +27,7 @@ TurnEnded failed(std::string why) {
 TEST_CASE("WhoeverAsksIsToldOfEveryEndThatIsNotAnAnswer") {
   with_world([](World& w) -> awaitable<void> {
     std::string outcome, why;
-    relay::MessageId id = 0;
+    MessageId id = 0;
     auto const ask = [&]() -> awaitable<void> {
       id = co_await w.send(asks);
       CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
@@ -84,7 +84,7 @@ TEST_CASE("WhoHasItsAnswerOrAskedForNoneIsNotTold") {
 
     auto const answered = co_await w.send(asks);
     CHECK(co_await w.until([&] { return w.state(answered) == DeliveryState::running; }));
-    relay::NewMessage own;
+    NewMessage own;
     own.from = "a";
     own.to = "bob";
     own.body = "my own words";
@@ -100,7 +100,7 @@ TEST_CASE("WhoHasItsAnswerOrAskedForNoneIsNotTold") {
       handing.outcome = HandOutcome::refused;
       return handing;
     };
-    auto const work = co_await w.send([](relay::NewMessage& m) {
+    auto const work = co_await w.send([](NewMessage& m) {
       asks(m);
       m.claimable = true;
       m.to = "broadcast";
@@ -135,7 +135,7 @@ TEST_CASE("AnAnswerThatTheBusDoesNotTakeComesAsItsBeginning") {
 TEST_CASE("ADaemonThatEndsBesideTheNoticeTellsItOnce") {
   test::TempDir temp;
   net::io_context io(1);
-  relay::MessageId id = 0;
+  MessageId id = 0;
   {
     World before(io, temp.path());
     test::run(io, [&]() -> awaitable<void> {
@@ -177,11 +177,11 @@ TEST_CASE("TheRemovalOfAnAgentIsToldToAllWhoWaitForIt") {
   with_world([](World& w) -> awaitable<void> {
     w.has_process = false;
     auto const direct = co_await w.send(asks);
-    auto const group = co_await w.send([](relay::NewMessage& m) {
+    auto const group = co_await w.send([](NewMessage& m) {
       asks(m);
       m.to = "broadcast";
     });
-    auto const free_work = co_await w.send([](relay::NewMessage& m) {
+    auto const free_work = co_await w.send([](NewMessage& m) {
       asks(m);
       m.to = "broadcast";
       m.claimable = true;

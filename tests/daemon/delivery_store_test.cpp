@@ -10,14 +10,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void asks(relay::NewMessage& m) { m.payload["replyRequested"] = true; }
+void asks(NewMessage& m) { m.payload["replyRequested"] = true; }
 
 std::unique_ptr<relay::EmbeddedBus> another_bus(net::io_context& io, fs::path const& dir) {
   return *relay::EmbeddedBus::open(io.get_executor(), dir / "another" / "relay.db", {});
 }
 
-awaitable<relay::MessageId> send_to(relay::Bus& bus, std::string body) {
-  relay::NewMessage message;
+awaitable<MessageId> send_to(relay::Bus& bus, std::string body) {
+  NewMessage message;
   message.from = "bob";
   message.to = "a";
   message.body = std::move(body);
@@ -27,8 +27,8 @@ awaitable<relay::MessageId> send_to(relay::Bus& bus, std::string body) {
 }
 
 /// What bob has to read there.
-awaitable<std::vector<relay::Message>> told_to_bob(relay::Bus& bus) {
-  relay::Identity bob;
+awaitable<std::vector<Message>> told_to_bob(relay::Bus& bus) {
+  Identity bob;
   bob.agent_id = "bob";
   auto const unread = co_await bus.unread(bob, 100);
   REQUIRE(unread.has_value());
@@ -50,7 +50,7 @@ std::vector<std::string> bodies(std::vector<Prompt> const& handed) {
   return all;
 }
 
-awaitable<void> deliver_and_answer(World& w, std::function<void(relay::NewMessage&)> change = {}) {
+awaitable<void> deliver_and_answer(World& w, std::function<void(NewMessage&)> change = {}) {
   auto const id = co_await w.send(std::move(change));
   CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
   w.end_turn("old answer");
@@ -116,7 +116,7 @@ TEST_CASE("ABusWithAnotherStoreGivesItsOwnMessagesAndHearsNothingOfTheOld") {
 TEST_CASE("WhatADaemonWasDoingForABusThatIsGoneEndsWithTheNextDaemon") {
   test::TempDir temp;
   net::io_context io(1);
-  relay::MessageId unsure = 0;
+  MessageId unsure = 0;
   {
     World w(io, temp.path());
     test::run(io, [&]() -> awaitable<void> {
@@ -162,7 +162,7 @@ TEST_CASE("WhoAskedOnABusThatIsGoneIsToldByTheNextDaemonWhenThisOneCouldNot") {
     REQUIRE_MESSAGE(found.has_value(), found.error().message);
     co_return *found;
   };
-  relay::MessageId running = 0;
+  MessageId running = 0;
   std::string owed;
   {
     World w(io, temp.path());
@@ -186,7 +186,7 @@ TEST_CASE("WhoAskedOnABusThatIsGoneIsToldByTheNextDaemonWhenThisOneCouldNot") {
   }
   std::shared_ptr<relay::Bus> const other = another_bus(io, temp.path());
   for (int daemon = 0; daemon < 2; ++daemon) {
-    relay::Identity who;
+    Identity who;
     who.agent_id = "a";
     World w(io, temp.path(), other, who);
     test::run(io, [&]() -> awaitable<void> {
@@ -267,7 +267,7 @@ TEST_CASE("AStoreThatWasRestoredFromACopyKeepsWhatItHasAndIsAskedAfreshForTheRes
 TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
   test::TempDir temp;
   net::io_context io(1);
-  relay::MessageId running = 0;
+  MessageId running = 0;
   {
     World w(io, temp.path());
     test::run(io, [&]() -> awaitable<void> {

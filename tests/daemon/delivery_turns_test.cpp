@@ -10,7 +10,7 @@ TEST_CASE("TheEndOfAShortTurnWaitsForItsMessagesProof") {
       w.queue->on_turn_started();
       w.end_turn("quick");
     };
-    auto const id = co_await w.send([](relay::NewMessage& m) { m.payload["replyRequested"] = true; });
+    auto const id = co_await w.send([](NewMessage& m) { m.payload["replyRequested"] = true; });
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(w.turns == 1);
     relay::MessageFilter answers;
@@ -28,7 +28,7 @@ TEST_CASE("AnUrgentMessageProvedAfterTheEndOfItsTurnBelongsToThatTurn") {
     auto const first = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(first) == DeliveryState::running; }));
     w.session.before_proof = [&] { w.end_turn("both"); };
-    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.gone(first) && w.gone(urgent); }));
     CHECK(w.turns == 1);
     CHECK_FALSE(w.queue->turn_open());
@@ -44,7 +44,7 @@ TEST_CASE("AnUrgentMessageThatStartsATurnOfItsOwnBelongsToThatOne") {
       w.end_turn("first");
       w.queue->on_turn_started();
     };
-    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.gone(first) && w.state(urgent) == DeliveryState::running; }));
     CHECK(w.turns == 2);
     w.end_turn("second");
@@ -56,7 +56,7 @@ TEST_CASE("AnUrgentMessageThatStartsATurnOfItsOwnBelongsToThatOne") {
 TEST_CASE("AnEndThatTheProviderCannotExplainIsLookedUpInItsRecord") {
   for (bool const known : {true, false}) {
     auto story = [known](World& w) -> awaitable<void> {
-      auto const id = co_await w.send([](relay::NewMessage& m) {
+      auto const id = co_await w.send([](NewMessage& m) {
         m.claimable = true;
         m.payload["taskId"] = 9;
       });
@@ -69,7 +69,7 @@ TEST_CASE("AnEndThatTheProviderCannotExplainIsLookedUpInItsRecord") {
       CHECK(w.asked_record.size() == 1);
       auto const task = co_await w.bus->task(9);
       REQUIRE(task.has_value());
-      CHECK(task->status == relay::TaskStatus::failed);
+      CHECK(task->status == TaskStatus::failed);
       CHECK(task->body.find(known ? "too many" : "how it ended nobody saw") != std::string::npos);
       CHECK(w.turns_told == std::vector<bool>{true, false});
     };
@@ -79,7 +79,7 @@ TEST_CASE("AnEndThatTheProviderCannotExplainIsLookedUpInItsRecord") {
 
 TEST_CASE("AnUnexplainedEndIsOfTheTurnBeforeAndNotOfTheOneThatFollowsAtOnce") {
   auto story = [](World& w) -> awaitable<void> {
-    auto const first = co_await w.send([](relay::NewMessage& m) { m.payload["replyRequested"] = true; });
+    auto const first = co_await w.send([](NewMessage& m) { m.payload["replyRequested"] = true; });
     CHECK(co_await w.until([&] { return w.state(first) == DeliveryState::running; }));
     w.record_says = TurnEnded{TurnEnded::Outcome::completed, "the first answer", {}, {}};
     w.session.before_proof = [&] {
@@ -88,7 +88,7 @@ TEST_CASE("AnUnexplainedEndIsOfTheTurnBeforeAndNotOfTheOneThatFollowsAtOnce") {
       w.queue->on_turn_ended(end);
       w.queue->on_turn_started();
     };
-    auto const urgent = co_await w.send([](relay::NewMessage& m) { m.payload["urgent"] = true; });
+    auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.gone(first) && w.state(urgent) == DeliveryState::running; }));
     CHECK((co_await replies_to(w, first)) == std::vector<std::string>{"the first answer"});
     CHECK(w.asked_record.size() == 1);

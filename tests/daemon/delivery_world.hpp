@@ -82,7 +82,7 @@ class World final : public DeliveryHost {
   explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
       : World(io, dir, *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits), {"a"}) {}
   World(net::io_context& io, std::filesystem::path const& dir, std::shared_ptr<relay::Bus> on_bus,
-        relay::Identity identity)
+        Identity identity)
       : who(std::move(identity)), bus(std::move(on_bus)), dir_(dir), changed_(io.get_executor()) {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
     faulty.emplace(*bus);
@@ -110,7 +110,7 @@ class World final : public DeliveryHost {
     queue->load(std::move(*stored));
     for (auto const& [name, loop] : queue->loops()) tasks_->spawn(name, loop());
     relay::BusHints hints;
-    hints.message = [this](relay::Message const& m) { queue->offer(m); };
+    hints.message = [this](Message const& m) { queue->offer(m); };
     subscription_ = bus->subscribe(who, who.agent_id, std::move(hints));
     co_await join();
     if (provider == Provider::gone) co_await queue->on_process_gone();
@@ -120,7 +120,7 @@ class World final : public DeliveryHost {
       queue->on_adopted(provider == Provider::adopted_busy);
   }
   awaitable<void> join() {
-    relay::Presence presence;
+    Presence presence;
     presence.identity = who;
     presence.instance_id = "of a test";
     presence.status = "idle";
@@ -137,8 +137,8 @@ class World final : public DeliveryHost {
     co_await queue->stop();
     co_await journal_->stop();
   }
-  awaitable<relay::MessageId> send(std::function<void(relay::NewMessage&)> change = {}) {
-    relay::NewMessage message;
+  awaitable<MessageId> send(std::function<void(NewMessage&)> change = {}) {
+    NewMessage message;
     message.from = "bob";
     message.to = "a";
     message.body = "hello";
@@ -155,13 +155,13 @@ class World final : public DeliveryHost {
     }
     co_return true;
   }
-  DeliveryState state(relay::MessageId id) const {
+  DeliveryState state(MessageId id) const {
     auto const it = queue->open().find(id);
     return it == queue->open().end() ? DeliveryState::done : it->second.state;
   }
   Journal& journal() { return *journal_; }
   EventLog& events() { return *events_; }
-  bool gone(relay::MessageId id) const { return !queue->open().contains(id); }
+  bool gone(MessageId id) const { return !queue->open().contains(id); }
   awaitable<std::size_t> unread_count() {
     auto unread = co_await bus->unread(who, 100);
     co_return unread->size();
@@ -197,7 +197,7 @@ class World final : public DeliveryHost {
   std::int64_t next_turn_number() override { return ++turns; }
   std::filesystem::path files_dir() const override { return dir_ / "files"; }
 
-  relay::Identity const who;
+  Identity const who;
   ScriptedSession session;
   bool has_process = true;
   int goes_after = -1;  ///< the process goes after so many more looks at it; -1: it stays
@@ -235,7 +235,7 @@ class World final : public DeliveryHost {
   std::optional<TaskGroup> tasks_;
 };
 
-inline awaitable<std::vector<std::string>> replies_to(World& w, relay::MessageId id) {
+inline awaitable<std::vector<std::string>> replies_to(World& w, MessageId id) {
   relay::MessageFilter answers;
   answers.reply_to = id;
   auto found = co_await w.bus->messages(answers);

@@ -38,7 +38,7 @@ class FaultyBus final : public relay::Bus {
   awaitable<void> stop() override { return real_->stop(); }
 
   // What a test may have fail.
-  awaitable<Result<void>> register_agent(relay::Presence p) override {
+  awaitable<Result<void>> register_agent(Presence p) override {
     return through("register_agent", real_->register_agent(std::move(p)));
   }
   awaitable<Result<void>> publish_status(std::string id, std::string status, bool ready, json meta) override {
@@ -50,82 +50,82 @@ class FaultyBus final : public relay::Bus {
   awaitable<Result<void>> remove_agent(std::string id) override {
     return through("remove_agent", real_->remove_agent(std::move(id)));
   }
-  awaitable<Result<relay::IssuedToken>> renew_token(std::string token) override {
+  awaitable<Result<IssuedToken>> renew_token(std::string token) override {
     return through("renew_token", real_->renew_token(std::move(token)));
   }
-  awaitable<Result<std::vector<relay::Message>>> unread(relay::Identity who, int limit,
-                                                        relay::MessageId after) override {
+  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit,
+                                                        MessageId after) override {
     return through("unread", real_->unread(std::move(who), limit, after));
   }
 
-  awaitable<Result<relay::Sent>> send(relay::NewMessage m) override {
+  awaitable<Result<Sent>> send(NewMessage m) override {
     return through("send", real_->send(std::move(m)));
   }
-  awaitable<Result<relay::Message>> message(relay::MessageId id) override { return real_->message(id); }
-  awaitable<Result<std::vector<relay::Message>>> messages(relay::MessageFilter f) override {
+  awaitable<Result<Message>> message(MessageId id) override { return real_->message(id); }
+  awaitable<Result<std::vector<Message>>> messages(relay::MessageFilter f) override {
     return real_->messages(std::move(f));
   }
-  awaitable<Result<void>> mark_read(relay::MessageId id, std::string agent) override {
+  awaitable<Result<void>> mark_read(MessageId id, std::string agent) override {
     return through("mark_read", real_->mark_read(id, std::move(agent)));
   }
-  awaitable<Result<void>> react(relay::MessageId id, std::string by, std::string word) override {
+  awaitable<Result<void>> react(MessageId id, std::string by, std::string word) override {
     return real_->react(id, std::move(by), std::move(word));
   }
-  awaitable<Result<std::vector<relay::Reaction>>> reactions(relay::MessageId id) override {
+  awaitable<Result<std::vector<Reaction>>> reactions(MessageId id) override {
     return real_->reactions(id);
   }
-  awaitable<Result<std::vector<relay::Message>>> reply_obligations(std::string agent) override {
+  awaitable<Result<std::vector<Message>>> reply_obligations(std::string agent) override {
     return through("reply_obligations", real_->reply_obligations(std::move(agent)));
   }
-  awaitable<Result<void>> waive_reply(relay::MessageId id, std::string agent) override {
+  awaitable<Result<void>> waive_reply(MessageId id, std::string agent) override {
     return real_->waive_reply(id, std::move(agent));
   }
-  awaitable<Result<relay::Claim>> claim(relay::MessageId id, std::string agent) override {
+  awaitable<Result<Claim>> claim(MessageId id, std::string agent) override {
     return through("claim", real_->claim(id, std::move(agent)));
   }
-  awaitable<Result<relay::Claim>> renew(relay::MessageId id, std::string token) override {
+  awaitable<Result<Claim>> renew(MessageId id, std::string token) override {
     return through("renew", real_->renew(id, std::move(token)));
   }
-  awaitable<Result<void>> release(relay::MessageId id, std::string token, milliseconds delay,
+  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay,
                                   relay::Tried tried) override {
     return through("release", real_->release(id, std::move(token), delay, tried));
   }
-  awaitable<Result<void>> finish(relay::MessageId id, std::string token) override {
+  awaitable<Result<void>> finish(MessageId id, std::string token) override {
     return through("finish", real_->finish(id, std::move(token)));
   }
-  awaitable<Result<std::vector<relay::DeadLetter>>> dead_letters() override { return real_->dead_letters(); }
-  awaitable<Result<void>> requeue(relay::MessageId id) override { return real_->requeue(id); }
-  awaitable<Result<relay::Task>> task(std::int64_t id) override { return real_->task(id); }
-  awaitable<Result<relay::Task>> set_task(relay::Task task) override {
+  awaitable<Result<std::vector<DeadLetter>>> dead_letters() override { return real_->dead_letters(); }
+  awaitable<Result<void>> requeue(MessageId id) override { return real_->requeue(id); }
+  awaitable<Result<Task>> task(std::int64_t id) override { return real_->task(id); }
+  awaitable<Result<Task>> set_task(Task task) override {
     return through("set_task", real_->set_task(std::move(task)));
   }
-  awaitable<Result<relay::Command>> send_command(std::string type, std::string target, json params,
+  awaitable<Result<Command>> send_command(std::string type, std::string target, json params,
                                                  std::optional<milliseconds> expires) override {
     return real_->send_command(std::move(type), std::move(target), std::move(params), expires);
   }
-  awaitable<Result<relay::Command>> command(std::int64_t id) override { return real_->command(id); }
-  awaitable<Result<std::vector<relay::Command>>> commands_for(std::vector<std::string> targets) override {
+  awaitable<Result<Command>> command(std::int64_t id) override { return real_->command(id); }
+  awaitable<Result<std::vector<Command>>> commands_for(std::vector<std::string> targets) override {
     return through("commands_for", real_->commands_for(std::move(targets)));
   }
-  awaitable<Result<relay::Command>> update_command(std::int64_t id, relay::CommandStatus s, json detail) override {
+  awaitable<Result<Command>> update_command(std::int64_t id, CommandStatus s, json detail) override {
     return real_->update_command(id, s, std::move(detail));
   }
-  awaitable<Result<std::vector<relay::Presence>>> agents() override { return real_->agents(); }
-  awaitable<Result<relay::IssuedToken>> issue_token(std::string profile, relay::TokenScope scope,
+  awaitable<Result<std::vector<Presence>>> agents() override { return real_->agents(); }
+  awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                                     std::optional<milliseconds> lifetime, std::string name) override {
     return real_->issue_token(std::move(profile), std::move(scope), lifetime, std::move(name));
   }
-  awaitable<Result<relay::TokenInfo>> check_token(std::string token) override {
+  awaitable<Result<TokenInfo>> check_token(std::string token) override {
     return real_->check_token(std::move(token));
   }
   awaitable<Result<void>> revoke_token(std::string jti) override { return real_->revoke_token(std::move(jti)); }
-  awaitable<Result<relay::Attachment>> put_attachment(std::string name, std::string type, std::string bytes) override {
+  awaitable<Result<Attachment>> put_attachment(std::string name, std::string type, std::string bytes) override {
     return real_->put_attachment(std::move(name), std::move(type), std::move(bytes));
   }
   awaitable<Result<std::string>> attachment_bytes(std::string id) override {
     return through("attachment_bytes", real_->attachment_bytes(std::move(id)));
   }
-  std::unique_ptr<relay::Subscription> subscribe(relay::Identity who, std::string runner,
+  std::unique_ptr<relay::Subscription> subscribe(Identity who, std::string runner,
                                                  relay::BusHints hints) override {
     return real_->subscribe(std::move(who), std::move(runner), std::move(hints));
   }

@@ -13,9 +13,9 @@ using namespace ar::test::delivery;
 
 namespace {
 
-using Ids = std::vector<relay::MessageId>;
+using Ids = std::vector<MessageId>;
 
-void add(Database& db, std::string const& store, relay::MessageId message) {
+void add(Database& db, std::string const& store, MessageId message) {
   db.prepare("INSERT INTO deliveries(agent, store, message, state, nonce, record, open) "
              "VALUES('a', ?1, ?2, 'done', '', '{}', 0)")
       .bind(store, message)
@@ -157,10 +157,10 @@ TEST_CASE("AMessageThatStaysUnreadIsNotHandedAgainFromBelowTheMark") {
 
 TEST_CASE("WorkThatComesFreeFromBelowTheMarkIsTakenUpOnce") {
   test::TempDir temp;
-  relay::MessageId work = 0;
+  MessageId work = 0;
   serve(temp, [&](World& w) -> awaitable<void> {
     w.session.closed = "not yet";
-    work = co_await w.send([](relay::NewMessage& m) { m.claimable = true; });
+    work = co_await w.send([](NewMessage& m) { m.claimable = true; });
     auto const claim = co_await w.bus->claim(work, "other");
     REQUIRE(claim.has_value());
     w.session.closed.clear();
@@ -188,7 +188,7 @@ TEST_CASE("WhatIsInDoubtWaitsUntilTheJournalCanTell") {
   test::TempDir temp;
   serve(temp, [](World& w) -> awaitable<void> { co_await deliver(w, 6); });
   serve(temp, [](World& w) -> awaitable<void> {
-    relay::Message old;
+    Message old;
     old.id = 1;
     old.to = "a";
     w.queue->offer(old);
@@ -235,7 +235,7 @@ TEST_CASE("AMillionDeliveriesCostTheStartLittle" * doctest::skip()) {
       return result;
     };
     measure("every number", [&] {
-      std::unordered_set<relay::MessageId> all;
+      std::unordered_set<MessageId> all;
       auto& rows = db.prepare("SELECT message, open, record FROM deliveries WHERE agent = 'a'").bind();
       while (rows.step()) all.insert(rows.integer(0));
       return all;

@@ -22,14 +22,14 @@ struct Room {
   test::FaultyBus bus{*real};
   std::string token;
   int lost = 0;
-  Leases leases{io.get_executor(), bus, [this](relay::MessageId, std::string fresh) { token = std::move(fresh); },
-                [this](relay::MessageId, Error const&) { ++lost; }};
+  Leases leases{io.get_executor(), bus, [this](MessageId, std::string fresh) { token = std::move(fresh); },
+                [this](MessageId, Error const&) { ++lost; }};
   TaskGroup tasks{io.get_executor(), "leases"};
-  relay::MessageId id = 0;
+  MessageId id = 0;
 
   Room() {
     test::run(io, [this]() -> awaitable<void> {
-      relay::NewMessage work;
+      NewMessage work;
       work.from = "bob";
       work.to = "tag:build";
       work.body = "build it";

@@ -21,9 +21,8 @@ namespace ar::test {
 using namespace ar::daemon;
 using namespace std::chrono_literals;
 using terminal::ExitStatus;
-using relay::CommandStatus;
 
-inline std::vector<CommandStatus> statuses_of(relay::Command const& command) {
+inline std::vector<CommandStatus> statuses_of(Command const& command) {
   std::vector<CommandStatus> all;
   for (auto const& step : command.history) all.push_back(step.status);
   return all;
@@ -290,13 +289,13 @@ class World {
     REQUIRE(sent.has_value());
     return sent->id;
   }
-  relay::Command seen(std::int64_t id) { return *ask(bus->command(id)); }
-  relay::Command ended(std::int64_t id) {
+  Command seen(std::int64_t id) { return *ask(bus->command(id)); }
+  Command ended(std::int64_t id) {
     until([&] { return seen(id).status > CommandStatus::running; }, "the command has ended");
     return seen(id);
   }
   /// As others see it; nothing: it is not on the bus.
-  std::optional<relay::Presence> presence() {
+  std::optional<Presence> presence() {
     auto const agents = ask(bus->agents());
     for (auto const& one : *agents)
       if (one.identity.agent_id == "a") return one;
@@ -304,7 +303,7 @@ class World {
   }
   bool on_bus() { return presence().has_value(); }
   void send(std::string text, bool claimable = false) {
-    relay::NewMessage message;
+    NewMessage message;
     message.claimable = claimable;
     message.from = "tester";
     message.to = "a";

@@ -57,9 +57,9 @@ class Asking {
     return http("POST", "/v1/approvals/" + id.dump() + "/decision", decision);
   }
   /// A command on the bus, from another program; how it ended.
-  relay::Command decide_over_bus(json const& id, std::string const& decision) {
+  Command decide_over_bus(json const& id, std::string const& decision) {
     net::io_context io(1);
-    relay::Command command;
+    Command command;
     run(io, [&]() -> awaitable<void> {
       auto bus = relay::EmbeddedBus::open(io.get_executor(), home_.state() / "relay" / "relay.db", {});
       REQUIRE(bus.has_value());
@@ -68,7 +68,7 @@ class Asking {
       REQUIRE(sent.has_value());
       http("POST", "/v1/agents/" + agent_ + "/reconnect", json::object());  // it looks at the bus now
       auto const is_over = [&] {
-        return command.status == relay::CommandStatus::succeeded || command.status == relay::CommandStatus::failed;
+        return command.status == CommandStatus::succeeded || command.status == CommandStatus::failed;
       };
       for (int i = 0; i < 1000 && !is_over(); ++i) {
         co_await sleep_for(milliseconds(20));  // the bus of another process tells nobody here

@@ -75,7 +75,7 @@ TEST_CASE("APermissionOfClaudeIsAnsweredFromEachOfTheFourPlaces") {
 
   // Over the bus.
   id = cc.asks("[[bash:touch three]]")["id"];
-  CHECK(cc.decide_over_bus(id, "approve").status == relay::CommandStatus::succeeded);
+  CHECK(cc.decide_over_bus(id, "approve").status == CommandStatus::succeeded);
   cc.wait_done();
   CHECK(road.made("three"));
   CHECK(cc.approval(id)["where"] == "bus");

@@ -67,7 +67,7 @@ TEST_CASE("AnApprovalOfCodexIsAnsweredFromEachOfTheFourPlaces") {
   CHECK(cx.no_longer_shows(kDialog));
 
   id = cx.asks("[[exec:touch three]]")["id"];
-  CHECK(cx.decide_over_bus(id, "approve").status == relay::CommandStatus::succeeded);
+  CHECK(cx.decide_over_bus(id, "approve").status == CommandStatus::succeeded);
   cx.wait_done();
   CHECK(road.made("three"));
   CHECK(cx.approval(id)["where"] == "bus");

@@ -41,10 +41,10 @@ awaitable<void> black_hole(World& one, World& two) {
   well.final_text = "done";
   answer_with(two, well);
   co_await one.load();
-  std::vector<relay::MessageId> jobs;
+  std::vector<MessageId> jobs;
   auto const send = [&](std::size_t count) -> awaitable<void> {
     for (std::size_t i = 0; i < count; ++i)
-      jobs.push_back(co_await one.send([](relay::NewMessage& m) {
+      jobs.push_back(co_await one.send([](NewMessage& m) {
         m.to = "tag:q";
         m.claimable = true;
       }));
@@ -74,8 +74,8 @@ relay::BusLimits limits() {
   return limits;
 }
 
-relay::Identity agent(std::string id) {
-  relay::Identity who;
+Identity agent(std::string id) {
+  Identity who;
   who.agent_id = std::move(id);
   who.tags = {"q"};
   return who;
@@ -108,7 +108,7 @@ TEST_CASE("ALimitedAgentNeitherBurnsNorAttractsWorkOnARemoteRelay") {
   config.url = "http://127.0.0.1:" + std::to_string(*port);
   config.token_file = first.path() / "token";
   test::run(io, [&]() -> awaitable<void> {
-    relay::TokenScope scope;
+    TokenScope scope;
     scope.rights = {"*"};
     auto const token = co_await store->issue_token("operator", scope, std::nullopt);
     REQUIRE(token.has_value());

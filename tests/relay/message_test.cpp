@@ -1,4 +1,4 @@
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
 #include "relay/message_json.hpp"
 

@@ -1,11 +1,11 @@
-#include "relay/message.hpp"
+#include "model/message.hpp"
 
-#include "relay/message_rules.hpp"
+#include "base/unicode.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace ar::relay {
+namespace ar {
 namespace {
 
 constexpr std::array<std::string_view, 5> kTaskStatus{"open", "in_progress", "done", "failed", "cancelled"};
@@ -74,4 +74,4 @@ std::optional<CommandStatus> command_status_from(std::string_view text) {
   return named<CommandStatus>(kCommandStatus, text);
 }
 
-}  // namespace ar::relay
+}  // namespace ar

@@ -1,14 +1,18 @@
-// The words of the bus (spec 1.1, 3.1): plain values, with their JSON form in message_json.hpp.
+// The words of the bus (spec 1.1, 3.1): plain values, with their JSON form in relay/message_json.hpp.
 #pragma once
 #include "base/clock.hpp"
 #include "base/json.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-namespace ar::relay {
+namespace ar {
+
+inline constexpr std::size_t kMaxNameBytes = 200;  ///< from, to, idempotency key, agent ids
 
 /// Grows with every message of a bus; 0 is no message (system messages that never were on the bus carry it).
 using MessageId = std::int64_t;
@@ -165,4 +169,4 @@ std::string_view to_string(CommandStatus status);
 std::optional<TaskStatus> task_status_from(std::string_view text);
 std::optional<CommandStatus> command_status_from(std::string_view text);
 
-}  // namespace ar::relay
+}  // namespace ar
