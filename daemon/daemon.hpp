@@ -3,7 +3,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/paths.hpp"
-#include "daemon/config.hpp"
+#include "daemon/config/config.hpp"
 
 #include <functional>
 #include <string>

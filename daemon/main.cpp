@@ -4,7 +4,7 @@
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "daemon/daemon.hpp"
-#include "daemon/serve_relay.hpp"
+#include "daemon/runtime/serve_relay.hpp"
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>

@@ -1,4 +1,4 @@
-#include "daemon/agent_spec.hpp"
+#include "daemon/agent/agent_spec.hpp"
 
 #include "support/temp_dir.hpp"
 

@@ -1,4 +1,4 @@
-#include "daemon/agent_state.hpp"
+#include "daemon/agent/agent_state.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/agent_token.hpp"
+#include "daemon/agent/agent_token.hpp"
 
 #include "support/temp_dir.hpp"
 

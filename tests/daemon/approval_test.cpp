@@ -1,5 +1,5 @@
 #include "base/unicode.hpp"
-#include "daemon/approval.hpp"
+#include "daemon/agent/approval.hpp"
 
 #include <doctest/doctest.h>
 

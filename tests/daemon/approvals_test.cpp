@@ -1,5 +1,5 @@
 // The book of approvals on a frozen clock: who was first, deadlines, and what a restart leaves.
-#include "daemon/approvals.hpp"
+#include "daemon/agent/approvals.hpp"
 
 #include "approval_request.hpp"
 #include "support/run.hpp"

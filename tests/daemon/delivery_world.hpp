@@ -1,6 +1,6 @@
 // A delivery queue with a scripted provider, a real bus and a real journal.
 #pragma once
-#include "daemon/delivery_queue.hpp"
+#include "daemon/delivery/delivery_queue.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "support/run.hpp"

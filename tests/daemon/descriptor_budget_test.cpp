@@ -1,4 +1,4 @@
-#include "daemon/descriptor_budget.hpp"
+#include "daemon/fleet/descriptor_budget.hpp"
 
 #include "world.hpp"
 

@@ -1,4 +1,4 @@
-#include "daemon/event_log.hpp"
+#include "daemon/store/event_log.hpp"
 
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"

@@ -1,4 +1,4 @@
-#include "daemon/journal.hpp"
+#include "daemon/store/journal.hpp"
 
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"

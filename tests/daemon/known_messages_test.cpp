@@ -1,6 +1,6 @@
 // No message is taken up twice, though of those that an agent has had only the newest are in memory.
-#include "daemon/known_messages.hpp"
-#include "daemon/retention.hpp"
+#include "daemon/delivery/known_messages.hpp"
+#include "daemon/store/retention.hpp"
 #include "delivery_world.hpp"
 
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "daemon/launch_environment.hpp"
+#include "daemon/agent/launch_environment.hpp"
 
 #include <doctest/doctest.h>
 

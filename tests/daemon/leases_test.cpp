@@ -1,4 +1,4 @@
-#include "daemon/leases.hpp"
+#include "daemon/delivery/leases.hpp"
 
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"

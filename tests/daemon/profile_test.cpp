@@ -1,7 +1,7 @@
-#include "daemon/profile.hpp"
+#include "daemon/fleet/profile.hpp"
 
 #include "base/paths.hpp"
-#include "daemon/config.hpp"
+#include "daemon/config/config.hpp"
 #include "support/temp_dir.hpp"
 
 #include <doctest/doctest.h>

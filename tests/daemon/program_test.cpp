@@ -1,5 +1,5 @@
 // A program's end: in order when that goes, within its deadline when not, and at once when asked twice.
-#include "daemon/program.hpp"
+#include "daemon/runtime/program.hpp"
 
 #include <boost/asio/post.hpp>
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // When an agent whose provider refuses work may try again.
-#include "daemon/provider_hold.hpp"
+#include "daemon/delivery/provider_hold.hpp"
 
 #include <doctest/doctest.h>
 

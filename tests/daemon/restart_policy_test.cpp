@@ -1,6 +1,6 @@
-#include "daemon/restart_policy.hpp"
+#include "daemon/agent/restart_policy.hpp"
 
-#include "daemon/agent_state.hpp"
+#include "daemon/agent/agent_state.hpp"
 #include "support/run.hpp"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // What is old, or too much, goes while the daemon runs; what is not over stays, and no message comes twice.
-#include "daemon/retention.hpp"
+#include "daemon/store/retention.hpp"
 #include "world.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "daemon/service_manager.hpp"
+#include "daemon/runtime/service_manager.hpp"
 
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"

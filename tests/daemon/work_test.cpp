@@ -1,4 +1,4 @@
-#include "daemon/work.hpp"
+#include "daemon/delivery/work.hpp"
 
 #include <doctest/doctest.h>
 

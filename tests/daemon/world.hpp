@@ -1,7 +1,7 @@
 // Real agents with a scripted provider, a real bus and a real journal, on a clock of our own, which runs when nothing
 // else does.
 #pragma once
-#include "daemon/supervisor.hpp"
+#include "daemon/fleet/supervisor.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "support/run.hpp"

@@ -1,5 +1,5 @@
 // The configuration file.
-#include "daemon/config.hpp"
+#include "daemon/config/config.hpp"
 #include "fuzz/fuzz.hpp"
 
 #include <sys/mman.h>

@@ -1,0 +1,219 @@
+// One supervised provider CLI: its state machine, its process and session, its deliveries and its face on the bus.
+//
+// Whatever happens to it (provider events, exits, wishes of people) arrives in one mailbox and is taken one at a time;
+// a change of state goes into the journal, then into the event log and onto the bus. io thread only.
+#pragma once
+#include "adapters/adapter.hpp"
+#include "base/async.hpp"
+#include "base/log.hpp"
+#include "daemon/agent/agent_spec.hpp"
+#include "daemon/agent/agent_state.hpp"
+#include "daemon/agent/agent_token.hpp"
+#include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/agent/restart_policy.hpp"
+#include "daemon/services.hpp"
+#include "daemon/delivery/work.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+
+namespace ar::daemon {
+
+class Agent final : private DeliveryHost {
+ public:
+  Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
+        AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed);
+  ~Agent() override;
+
+  std::string const& id() const { return spec_.id; }
+  AgentSpec const& spec() const { return spec_; }
+  AgentToken const& token() const { return token_; }
+  /// SHA-256 of the tokens by which this agent is known: the present one, and the one its process was started with.
+  std::vector<std::string> token_hashes() const;
+  /// If that is the hash of the present one.
+  void token_revoked(std::string const& hash);
+  AgentState state() const { return state_; }
+  DeliveryQueue& queue() { return queue_; }
+  Identity identity() const;
+  std::filesystem::path files_dir() const override;
+
+  /// Whether its provider could be started on this machine: CLI there, options right, profile possible if it is strict.
+  awaitable<Result<void>> check_launch() const;
+  /// A new agent: journalled, registered on the bus, started.
+  void begin();
+  /// After a start of the daemon: goes on from the journal with what the terminals' host has found.
+  awaitable<void> take_over(std::optional<terminal::FoundTerminal> found);
+  /// The daemon ends: lets go of everything and leaves the provider running.
+  awaitable<void> let_go();
+  /// A part of it has ended by an exception, so that it could be deaf: it goes to `failed`, with its process, and people
+  /// are told why.
+  void fault(std::string const& part, std::string const& why);
+  /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}.
+  awaitable<Result<json>> erase();
+
+  /// restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect; returns when it has come about
+  /// (a stop: when the process has ended; a restart: when the next one runs). params: timeoutMs for what ends a
+  /// process; content, memoryIds for inject.
+  awaitable<Result<json>> act(std::string action, json params);
+  /// A hook of its provider. Refuses calls of an earlier process.
+  Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
+  /// The hook by which its provider asks a person; returns with the hook's answer. `call` names it over repetitions.
+  awaitable<Result<json>> ask(std::string provider_session, std::string call, json payload);
+  /// That hook has gone without an answer.
+  void ask_left(std::string const& provider_session, std::string const& call);
+  /// A decision for its provider.
+  void answer(Approval const& approval);
+  /// Without a terminal: what the last process left on its own.
+  awaitable<Result<terminal::Screen>> screen();
+  bool has_terminal() const { return terminal_ != nullptr; }
+  /// And the commands that are open for it.
+  awaitable<Result<void>> fetch_unread();
+  void bus_reached();
+
+  json view() const;
+  std::int64_t memory_bytes() const;  ///< resident, of its process and all that it started
+  /// Idle with nothing to do, subagents included, and its provider can go on with the session later.
+  bool may_be_suspended() const;
+  /// How long it may take to stop by itself, unless the request says.
+  std::int64_t shutdown_timeout_ms() const;
+  WallTime since() const { return record_.since; }
+
+ private:
+  struct Exit {
+    terminal::ExitStatus status;
+    std::string provider_session;  ///< whose exit: that of an earlier process is stale
+  };
+  using Mail = std::variant<adapters::ProviderEvent, Exit>;
+
+  // DeliveryHost
+  adapters::ProviderSession* taker() override;
+  std::string why_not() const override;
+  bool at_rest() const override { return is_at_rest(state_); }
+  std::string no_bus() const override;
+  adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
+  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override;
+  void wanted() override;
+  Work& work() override { return work_; }
+  void work_changed() override { publish(); }
+  void turn_changed(std::string reason) override;
+  void hold_changed() override;
+  void store_changed() override;
+  std::int64_t next_turn_number() override { return ++record_.turns; }
+
+  void receive(Mail mail);
+  awaitable<void> read_mail();
+  void on_event(adapters::ProviderEvent const& event);
+  Result<void> check_hook(std::string const& event, std::string const& provider_session) const;
+  void on_ready(adapters::Ready const& ready);
+
+  Result<void> apply(AgentInput input, std::string reason);
+  /// For as long as the agent is here: what ends by an exception is begun again, after a while or when the agent is.
+  void keep_up(DeliveryQueue::Loop loop);
+  awaitable<void> begin_again(DeliveryQueue::Loop loop, std::uint64_t decision);
+  /// What the agent's state waits for.
+  void spawn_vital(std::string name, awaitable<void> task);
+  void perform(Action action);
+  /// Of what is done later: something else has been decided since.
+  bool is_overtaken(std::uint64_t decision) const { return decision != decision_; }
+  awaitable<void> launch();
+  void launch_failed(Error const& error);
+  adapters::LaunchRequest launch_request() const;
+  Result<void> make_folders() const;
+  awaitable<Result<adapters::LaunchPlan>> prepare(adapters::LaunchRequest request) const;
+  /// What the provider makes of its profile; found out once.
+  adapters::ProjectionReport const& projection() const;
+  awaitable<json> remove_workspace();
+  awaitable<Result<void>> adopt(terminal::FoundTerminal found);
+  void open_session(std::shared_ptr<terminal::Terminal> terminal, bool adopted);
+  awaitable<void> terminate(std::uint64_t decision);
+  awaitable<Result<void>> clear_away();
+  awaitable<void> see_end();
+  awaitable<void> ask_to_quit(std::shared_ptr<adapters::ProviderSession> session);
+  awaitable<void> process_ended(terminal::ExitStatus status);
+  void recover();
+  void give_up(std::string const& why);
+  awaitable<void> restart_later(milliseconds wait, std::uint64_t decision);
+  bool is_wanted() const;  ///< a message waits to be handed over
+  void wake_if_wanted();
+  awaitable<bool> wait_until_ended(milliseconds patience);
+  awaitable<Result<void>> wait_until_started(milliseconds patience);
+  Result<void> write_info_file() const;
+  /// Keeps how its process ended and what it left on its terminal, and says so; before that is cleared away.
+  awaitable<void> note_exit(terminal::ExitStatus status);
+
+  void take_command(Command const& command);
+  awaitable<void> run_command(Command command, std::string store);
+  awaitable<Result<json>> carry_out(Command const& command, bool cut_off);
+  awaitable<Result<json>> decide(Command const& command);
+  awaitable<Result<json>> reconnect();
+  awaitable<void> leave_bus();
+  awaitable<bool> tell_command(std::int64_t id, std::string store, CommandStatus status, json detail);
+  void join_bus();
+  Presence presence() const;
+  awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
+  awaitable<void> idle_watch();
+  /// Whether a suspension would cut something off: what is known here, and what the provider says when it is asked.
+  awaitable<Result<void>> check_at_rest();
+  awaitable<void> keep_token_fresh();
+  std::string why_mute() const;  ///< its process cannot speak any more: why, for people; empty: it can
+  void note_mute();              ///< says so once, and keeps its messages back
+  json meta(bool registration) const;
+  void publish();
+  /// A value of its provider's table in the configuration, or of its own options; null: in neither.
+  json option(char const* name) const;
+  void save();
+  Error being_removed() const;
+
+  Services& services_;
+  std::shared_ptr<adapters::Adapter const> const adapter_;
+  AgentSpec const spec_;
+  AgentToken token_;
+  bool mute_noted_ = false;
+  std::function<void(Agent const&)> const tokens_changed_;
+  AgentRecord record_;
+  AgentState state_;
+  RestartPolicy policy_;
+  Work work_;
+
+  std::shared_ptr<terminal::Terminal> terminal_;
+  std::shared_ptr<adapters::ProviderSession> session_;  ///< shared with who awaits it: the process may end meanwhile
+  std::string launched_as_;                             ///< provider_session of the process that session_ drives
+  bool provider_ready_ = false;
+  bool adopted_ = false;        ///< the process ran before this daemon did, and has not been heard of yet
+  std::uint64_t decision_ = 0;  ///< number of the last action; what an earlier one left for later is void
+  DescriptorBudget::Place place_{};  ///< from its start until it is ready, or has ended
+  bool launching_ = false;      ///< from the decision on; what was before it is cleared away first
+  adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
+  bool quit_refused_ = false;
+  int interrupting_ = 0;  ///< so many are ending its turn from here, and what it asked with it
+  terminal::ExitStatus last_status_{};
+  bool removing_ = false;    ///< erase() has begun: it takes no more orders
+  bool ending_ = false;      ///< process_ended is under way
+  bool hard_ = false;        ///< the next terminate kills at once
+  milliseconds patience_{};  ///< of the next terminate
+  RepeatGate launch_failures_;
+  bool letting_go_ = false;
+  int faults_ = 0;  ///< since it was started last
+  json context_use_ = nullptr;
+  mutable std::optional<adapters::ProjectionReport> projection_{};
+  std::string lifecycle_action_{};
+
+  std::deque<Mail> mailbox_;
+  std::size_t notes_left_out_ = 0;
+  Notifier mail_came_, changed_, status_changed_;
+  AsyncMutex clearing_;
+  DeliveryQueue queue_;
+  std::unique_ptr<relay::Subscription> subscription_;
+  std::set<std::int64_t> commands_;  ///< taken by this daemon
+  std::string commands_of_;          ///< the store whose numbers those are
+  std::string instance_id_;          ///< of this start of it: the newest has the agent
+  bool registered_ = false;          ///< on the bus, as this instance
+  bool left_bus_ = false;            ///< a command from the bus has ended it; back when it runs again
+  TaskGroup tasks_;
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,259 @@
+// What an agent makes of what its provider says, and of what people want of it.
+#include "base/ids.hpp"
+#include "daemon/agent/agent.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kMailKept = 10'000;
+
+bool is_note(adapters::ProviderEvent const& event) { return std::holds_alternative<adapters::Noted>(event); }
+
+}  // namespace
+
+void Agent::receive(Mail mail) {
+  // Of a provider that says more than is read, notes are left out first: they are for the event log only.
+  auto const* const event = std::get_if<adapters::ProviderEvent>(&mail);
+  if (mailbox_.size() >= kMailKept && event && is_note(*event)) {
+    ++notes_left_out_;
+    return;
+  }
+  mailbox_.push_back(std::move(mail));
+  mail_came_.notify_all();
+}
+
+awaitable<void> Agent::read_mail() {
+  for (;;) {
+    if (mailbox_.empty() && notes_left_out_ > 0 && !services_.journal.is_behind())
+      services_.events.append(spec_.id, "notes.left_out", {{"count", std::exchange(notes_left_out_, 0)}});
+    while (mailbox_.empty()) co_await mail_came_.wait();
+    Mail const mail = std::move(mailbox_.front());
+    mailbox_.pop_front();
+    if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail)) {
+      if (session_ && !ending_) on_event(*event);
+    } else if (auto const& exit = std::get<Exit>(mail); exit.provider_session == launched_as_) {
+      co_await process_ended(exit.status);
+    } else if (launching_) {
+      // It ended before launch() had its session open: look again when it has.
+      while (launching_) co_await changed_.wait();
+      if (exit.provider_session == launched_as_) co_await process_ended(exit.status);
+    }
+  }
+}
+
+void Agent::on_event(adapters::ProviderEvent const& event) {
+  auto& events = services_.events;
+  if (auto const* ready = std::get_if<adapters::Ready>(&event)) {
+    on_ready(*ready);
+  } else if (auto const* changed = std::get_if<adapters::SessionChanged>(&event)) {
+    record_.session_id = changed->session_id;
+    record_.set_transcript(changed->transcript);
+    save();
+    events.append(spec_.id, "session.changed", {{"sessionId", changed->session_id}});
+  } else if (std::get_if<adapters::TurnStarted>(&event)) {
+    queue_.on_turn_started();
+  } else if (auto const* end = std::get_if<adapters::TurnEnded>(&event)) {
+    queue_.on_turn_ended(*end);
+  } else if (auto const* accepted = std::get_if<adapters::Accepted>(&event)) {
+    queue_.on_accepted(accepted->nonce, accepted->proof);
+  } else if (auto const* waiting = std::get_if<adapters::WaitingForPerson>(&event)) {
+    events.append(spec_.id, "agent.waiting", {{"for", waiting->what}});
+    (void)apply(AgentInput::person_needed, waiting->what);
+    queue_.on_gate_changed();
+  } else if (std::get_if<adapters::WaitingOver>(&event)) {
+    (void)apply(!provider_ready_     ? AgentInput::answered_at_start
+                : queue_.turn_open() ? AgentInput::answered_in_turn
+                                     : AgentInput::answered_idle,
+                "a person answered");
+    queue_.on_gate_changed();
+  } else if (auto const* asked = std::get_if<adapters::Asked>(&event)) {
+    services_.approvals.asked(spec_.id, launched_as_, asked->request, spec_.request_input);
+    publish();
+  } else if (auto const* over = std::get_if<adapters::AskEnded>(&event)) {
+    if (interrupting_)
+      services_.approvals.withdraw(spec_.id);
+    else
+      services_.approvals.ended(spec_.id, over->key, over->answered);
+    publish();
+  } else if (std::get_if<adapters::NothingAsked>(&event)) {
+    if (interrupting_)
+      services_.approvals.withdraw(spec_.id);
+    else
+      services_.approvals.nothing_asked(spec_.id);
+    publish();
+  } else if (std::get_if<adapters::GateChanged>(&event)) {
+    queue_.on_gate_changed();
+  } else if (auto const* use = std::get_if<adapters::ContextUse>(&event)) {
+    context_use_ = {{"utilization", use->utilization},
+                    {"tokens", use->tokens},
+                    {"window", use->window},
+                    {"source", use->source},
+                    {"confidence", use->confidence}};
+    if (use->cost_usd) context_use_["costUsd"] = *use->cost_usd;
+  } else if (auto const* started = std::get_if<adapters::WorkStarted>(&event)) {
+    work_.start({started->kind, started->id, started->label, started->role, started->parent_id});
+    events.append(spec_.id, started->kind + ".started", {{"id", started->id}, {"label", started->label}});
+    publish();
+  } else if (auto const* finished = std::get_if<adapters::WorkFinished>(&event)) {
+    work_.finish(finished->kind, finished->id);
+    events.append(spec_.id, finished->kind + ".finished", {{"id", finished->id}});
+    publish();
+  } else if (auto const* noted = std::get_if<adapters::Noted>(&event)) {
+    if (services_.journal.is_behind())
+      ++notes_left_out_;
+    else
+      events.append(spec_.id, noted->type, noted->data);
+  }
+}
+
+void Agent::on_ready(adapters::Ready const& ready) {
+  place_.reset();
+  provider_ready_ = true;
+  if (!ready.session_id.empty()) record_.session_id = ready.session_id;
+  if (!ready.transcript.empty()) record_.set_transcript(ready.transcript);
+  if (!ready.model.empty()) record_.model = ready.model;
+  if (!record_.prompt_given && !spec_.prompt.empty()) {
+    record_.prompt_given = true;
+    queue_.offer_local(kInitialPrompt, kOperator, "prompt", spec_.prompt);
+  }
+  save();
+  (void)apply(AgentInput::ready, "ready");
+  if (queue_.turn_open()) turn_changed("a turn runs");
+  if (!std::exchange(adopted_, false)) return queue_.on_ready();
+  queue_.on_adopted(ready.turn_runs || (!session_->gate(false).empty() && session_->gate(true).empty()));
+}
+
+/// Of a process that starts or ends, its start or end says more.
+void Agent::turn_changed(std::string reason) {
+  if (!session_ || ending_ || !provider_ready_) return;
+  (void)apply(queue_.turn_open() ? AgentInput::turn_started : AgentInput::turn_ended, std::move(reason));
+}
+
+Result<void> Agent::check_hook(std::string const& event, std::string const& provider_session) const {
+  if (!session_)
+    return conflict("agent_not_running",
+                    "agent " + spec_.id + " has no running provider; the hook " + event + " is ignored");
+  if (provider_session != launched_as_)
+    return conflict(
+        "stale_provider_session",
+        "the hook " + event + " comes from an earlier provider process of agent " + spec_.id + " and is ignored");
+  return {};
+}
+
+Result<json> Agent::hook(std::string const& event, std::string const& provider_session, json const& payload) {
+  if (auto checked = check_hook(event, provider_session); !checked) return checked.error();
+  return session_->hook(event, payload);
+}
+
+awaitable<Result<json>> Agent::ask(std::string provider_session, std::string call, json payload) {
+  if (auto checked = check_hook("PermissionRequest", provider_session); !checked) co_return checked.error();
+  auto const session = session_;  // it may be let go while the hook waits
+  co_return co_await session->ask(std::move(call), std::move(payload));
+}
+
+void Agent::ask_left(std::string const& provider_session, std::string const& call) {
+  if (session_ && provider_session == launched_as_) session_->ask_left(call);
+}
+
+void Agent::answer(Approval const& approval) {
+  if (session_ && approval.provider_session == launched_as_) session_->answer(approval.request.key, approval.answer);
+  publish();
+}
+
+awaitable<Result<json>> Agent::act(std::string action, json params) {
+  if (removing_) co_return being_removed();
+  FieldReader in(params);
+  auto const timeout = in.integer("timeoutMs", shutdown_timeout_ms(), 1, 60'000);
+  auto const content = in.string("content");
+  auto const memory_ids = in.strings("memoryIds");
+  auto const reason = in.string("reason", "asked for");
+  if (auto error = in.finish()) co_return *error;
+
+  bool const is_end = action == "stop" || action == "kill" || action == "suspend";
+  if (action == "suspend")
+    if (auto at_rest = co_await check_at_rest(); !at_rest) co_return at_rest.error();
+  if (is_end || action == "restart" || action == "resume") {
+    hard_ = action == "kill";
+    patience_ = milliseconds(timeout);
+    auto const input = action == "restart"   ? AgentInput::restart
+                       : action == "suspend" ? AgentInput::suspend
+                       : action == "resume"  ? AgentInput::wake
+                                             : AgentInput::stop;
+    if (action == "resume" && state_ != AgentState::suspended)
+      co_return conflict("wrong_state",
+                         "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
+    if (!is_end && is_at_rest(state_))
+      if (auto room = services_.descriptors.check(); !room) co_return room.error();
+    if (action == "restart" || action == "resume") {
+      policy_.forget();
+      record_.exits.clear();
+      queue_.probe_now();
+    }
+    if (hard_ && state_ == AgentState::stopping)
+      perform(Action::terminate);  // patience has run out
+    else if (auto done = apply(input, reason); !done)
+      co_return done.error();
+    if (action == "restart") {  // a newer instance: it takes the agent back from another daemon
+      instance_id_ = new_uuid();
+      registered_ = false;
+      publish();
+    }
+    if (!is_end) {
+      auto const started = co_await wait_until_started(milliseconds(timeout));
+      if (!started) co_return started.error();
+      co_return ok(view());
+    }
+    bool const ended = co_await wait_until_ended(milliseconds(timeout) + 10s);
+    if (!ended)
+      co_return timed_out("agent " + spec_.id + " has not ended yet; try `agent-runner kill " + spec_.id + "`");
+    co_return ok(view());
+  }
+  if (action == "reconnect") co_return co_await reconnect();
+  if (action == "inject") {
+    if (content.empty()) co_return invalid("content", "content is empty; give the text to inject");
+    queue_.offer_local(queue_.next_local_id(), "system", "memory context", content);
+    json result = {{"memoryIds", memory_ids}, {"injectedMemoryCount", memory_ids.size()}};
+    co_return ok(std::move(result));
+  }
+  if (!session_ || !is_live(state_))
+    co_return conflict("agent_not_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
+                                                "; start it with `agent-runner restart " + spec_.id + "`");
+  auto const session = session_;
+  Result<void> done;
+  if (action == "interrupt") {
+    struct Interrupting {
+      int& count;
+      explicit Interrupting(int& of) : count(of) { ++count; }
+      ~Interrupting() { --count; }
+    } const interrupting(interrupting_);
+    done = co_await session->interrupt();
+    if (done) services_.approvals.withdraw(spec_.id);
+  } else if (action == "compact")
+    done = co_await session->compact();
+  else if (action == "clear")
+    done = co_await session->clear();
+  else
+    co_return not_found("unknown_action", "there is no action \"" + action + "\"");
+  if (!done) co_return done.error();
+  services_.events.append(spec_.id, "agent." + action);
+  co_return ok(view());
+}
+
+awaitable<Result<terminal::Screen>> Agent::screen() {
+  auto const terminal = terminal_;
+  if (!terminal && record_.last_lines.empty())
+    co_return conflict("agent_not_running",
+                       "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and has no screen");
+  if (!terminal) {
+    terminal::Screen left;
+    left.lines = record_.last_lines;
+    co_return left;
+  }
+  co_return co_await terminal->capture();
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,187 @@
+#include "daemon/agent/agent_spec.hpp"
+
+#include "base/unicode.hpp"
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+#include "relay/message_rules.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace fs = std::filesystem;
+
+namespace ar::daemon {
+namespace {
+
+constexpr std::size_t kMaxText = 256 << 10;  // prompts and system prompts: far under a provider's own limits
+
+bool is_agent_id(std::string const& id) {
+  // A dot would be rewritten by tmux in session names, and two agents could meet in one session.
+  return is_safe_name(id) && id.find('.') == std::string::npos;
+}
+
+template <class Fields, class Spec>
+void text_fields(Fields&& field, Spec& s) {
+  field("id", s.id), field("provider", s.provider), field("cwd", s.cwd), field("model", s.model),
+      field("effort", s.effort);
+  field("approvalMode", s.approval_mode), field("label", s.label), field("profile", s.profile),
+      field("parent", s.parent);
+  field("prompt", s.prompt), field("systemPromptAppend", s.system_prompt_append), field("rig", s.rig);
+  field("policyName", s.policy_name), field("spawnRequestId", s.spawn_request_id);
+  field("automationId", s.automation_id), field("automationRunId", s.automation_run_id);
+}
+
+}  // namespace
+
+Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_provider) {
+  AgentSpec spec;
+  FieldReader in(body);
+  text_fields([&](char const* name, std::string& value) { value = in.string(name, value); }, spec);
+  spec.tags = in.strings("tags");
+  spec.capabilities = in.strings("capabilities");
+  spec.provider_args = in.strings("providerArgs");
+  spec.environment = in.string_map("env");
+  spec.options = in.object("options");
+  spec.request_input = in.boolean("requestInput", true);
+  if (auto table = in.object("agentProfile"); !table.empty()) spec.profile_table = std::move(table);
+  auto const asked = in.object("workspace");
+  FieldReader workspace(asked, "workspace.");
+  spec.workspace.branch = workspace.string("branch");
+  spec.workspace.requested_mode = workspace.string("mode", workspace.string("requestedMode"));
+  spec.idle_ttl_ms = in.integer("idleTtlMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
+  if (spec.provider.empty()) spec.provider = default_provider;
+  if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
+  if (!spec.id.empty() && !is_agent_id(spec.id))
+    in.fail("id", "\"" + spec.id.substr(0, 80) +
+                      "\" is not a usable name; use 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit");
+  if (std::ranges::find(relay::kReservedNames, spec.id) != relay::kReservedNames.end())
+    in.fail("id", "\"" + spec.id + "\" means somebody else; choose another name");
+  for (auto const& words : {spec.tags, spec.capabilities})
+    for (auto const& word : words)
+      if (word.empty() || word.size() > 128) in.fail("tags", "and capabilities must be 1 to 128 characters each");
+  if (spec.label.size() > 128) in.fail("label", "is longer than 128 characters");
+  if (spec.prompt.size() > kMaxText)
+    in.fail("prompt", "is larger than 256 KiB; send it as a message with an attachment");
+  if (spec.system_prompt_append.size() > kMaxText) in.fail("systemPromptAppend", "is larger than 256 KiB");
+  auto const check_text = [&](char const* name, std::string const& text) {
+    if (!is_utf8(text) || text.find('\0') != std::string::npos) in.fail(name, "must be UTF-8 without NUL");
+  };
+  text_fields([&](char const* name, std::string const& text) { check_text(name, text); }, spec);
+  for (auto const& word : spec.provider_args) check_text("providerArgs", word);
+  check_text("workspace.branch", spec.workspace.branch);
+  if (!spec.cwd.empty() && !fs::path(spec.cwd).is_absolute())
+    in.fail("cwd", "is relative, and the daemon does not know to what; name it from / on");
+  for (auto const& [name, value] : spec.environment)
+    if (name.empty() || name.find('=') != std::string::npos || (name + value).find('\0') != std::string::npos)
+      in.fail("env", "has a name that is empty or holds '=', or a NUL");
+  if (auto error = in.finish()) return *error;
+  if (auto error = workspace.finish()) return *error;
+  // What a profile says counts only where the request says nothing.
+  if (!body.contains("approvalMode") || body["approvalMode"].is_null()) spec.approval_mode.clear();
+
+  if (auto usable = check_directory(spec.cwd); !usable) return invalid("cwd", usable.error().message);
+  std::error_code ec;
+  auto const cwd = fs::canonical(spec.cwd, ec);
+  if (ec) return invalid("cwd", "the directory " + spec.cwd + " cannot be reached: " + ec.message());
+  spec.cwd = cwd.string();
+  return spec;
+}
+
+json to_journal(AgentSpec const& spec) {
+  json stored = json::object();
+  text_fields([&](char const* name, std::string const& value) { stored[name] = value; }, spec);
+  stored["tags"] = spec.tags;
+  stored["capabilities"] = spec.capabilities;
+  stored["providerArgs"] = spec.provider_args;
+  stored["env"] = spec.environment;
+  stored["options"] = spec.options;
+  stored["requestInput"] = spec.request_input;
+  stored["idleTtlMs"] = spec.idle_ttl_ms;
+  if (spec.agent_profile) stored["agentProfile"] = adapters::to_json(*spec.agent_profile);
+  stored["workspace"] = to_json(spec.workspace);
+  return stored;
+}
+
+AgentSpec spec_from_journal(json const& stored) {
+  AgentSpec spec;
+  text_fields([&](char const* name, std::string& value) { value = stored.value(name, value); }, spec);
+  spec.tags = stored.value("tags", spec.tags);
+  spec.capabilities = stored.value("capabilities", spec.capabilities);
+  spec.provider_args = stored.value("providerArgs", spec.provider_args);
+  spec.environment = stored.value("env", spec.environment);
+  spec.options = stored.value("options", json::object());
+  spec.request_input = stored.value("requestInput", true);
+  spec.idle_ttl_ms = stored.value("idleTtlMs", std::int64_t{0});
+  if (stored.contains("agentProfile")) {
+    auto profile = adapters::profile_from(stored["agentProfile"], spec.profile, "");
+    // One that cannot be read any more must not let the host's configuration in.
+    spec.agent_profile = std::make_shared<adapters::Profile>(profile ? std::move(*profile) : adapters::Profile());
+  }
+  spec.workspace = workspace_from(stored.value("workspace", json()));
+  return spec;
+}
+
+json to_public(AgentSpec const& spec) {
+  json shown = {{"id", spec.id},       {"provider", spec.provider}, {"cwd", spec.cwd},
+                {"model", spec.model}, {"effort", spec.effort},     {"approvalMode", spec.approval_mode},
+                {"label", spec.label}, {"tags", spec.tags},         {"capabilities", spec.capabilities}};
+  if (!spec.parent.empty()) shown["parent"] = spec.parent;
+  if (!spec.profile.empty()) shown["profile"] = spec.profile;
+  if (!spec.request_input) shown["requestInput"] = false;
+  if (spec.agent_profile) shown["agentProfile"] = adapters::summary_of(*spec.agent_profile);
+  if (spec.workspace.is_worktree()) shown["workspace"] = to_json(spec.workspace);
+  if (spec.idle_ttl_ms > 0) shown["idleTtlMs"] = spec.idle_ttl_ms;
+  return shown;
+}
+
+json to_json(AgentRecord const& r) {
+  json exits = json::array();
+  for (auto const exit : r.exits) exits.push_back(to_millis(exit));
+  return {{"providerSession", r.provider_session},
+          {"sessionId", r.session_id},
+          {"transcript", r.transcript},
+          {"earlierTranscript", r.earlier_transcript},
+          {"model", r.model},
+          {"tmuxSession", r.tmux_session},
+          {"mark", r.mark},
+          {"processTokenHash", r.process_token_hash},
+          {"pid", r.pid},
+          {"restarts", r.restarts},
+          {"turns", r.turns},
+          {"reason", r.reason},
+          {"lastExit", r.last_exit},
+          {"lastLines", r.last_lines},
+          {"promptGiven", r.prompt_given},
+          {"hold", r.hold},
+          {"exits", std::move(exits)},
+          {"createdAt", to_millis(r.created_at)},
+          {"since", to_millis(r.since)},
+          {"startedAt", to_millis(r.started_at)}};
+}
+
+AgentRecord agent_record_from(json const& s) {
+  AgentRecord r;
+  r.provider_session = s.value("providerSession", "");
+  r.session_id = s.value("sessionId", "");
+  r.transcript = s.value("transcript", "");
+  r.earlier_transcript = s.value("earlierTranscript", "");
+  r.model = s.value("model", "");
+  r.tmux_session = s.value("tmuxSession", "");
+  r.mark = s.value("mark", ProcessMark{0});
+  r.process_token_hash = s.value("processTokenHash", "");
+  r.pid = s.value("pid", std::int64_t{0});
+  r.restarts = s.value("restarts", std::int64_t{0});
+  r.turns = s.value("turns", std::int64_t{0});
+  r.reason = s.value("reason", "");
+  r.last_exit = s.value("lastExit", "");
+  r.last_lines = s.value("lastLines", std::vector<std::string>());
+  r.prompt_given = s.value("promptGiven", false);
+  r.hold = s.value("hold", json());
+  for (auto const& exit : s.value("exits", json::array())) r.exits.push_back(from_millis(exit.get<std::int64_t>()));
+  r.created_at = from_millis(s.value("createdAt", std::int64_t{0}));
+  r.since = from_millis(s.value("since", std::int64_t{0}));
+  r.started_at = from_millis(s.value("startedAt", std::int64_t{0}));
+  return r;
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,75 @@
+// What a person or program asked for when it spawned an agent (spec 1.2): kept in the journal, shown by the API.
+#pragma once
+#include "adapters/profile.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "daemon/fleet/worktree.hpp"
+#include "model/message.hpp"
+#include "terminal/terminal.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+struct AgentSpec {
+  std::string id;  ///< empty in a request: the supervisor finds a free name
+  std::string provider;
+  std::string cwd;
+  std::string model{}, effort{}, approval_mode = "guarded", label{}, profile{}, parent{};
+  std::string prompt{};  ///< delivered once, after the first start, before any message
+  std::string system_prompt_append{};
+  std::vector<std::string> tags{}, capabilities{}, provider_args{};
+  std::map<std::string, std::string> environment{};          ///< may hold secrets: stored 0600, never shown
+  json options = json::object();                             ///< overrides of [providers.NAME] for this agent
+  bool request_input = true;                                 ///< somebody may be asked; else it is told no at once
+  std::int64_t idle_ttl_ms = 0;                              ///< idle that long: suspended; 0: never
+  json profile_table = nullptr;                              ///< of a request: its own profile, as written
+  std::shared_ptr<adapters::Profile const> agent_profile{};  ///< resolved; null: none. May hold secrets
+  Workspace workspace{};
+  // Passed through to the bus's meta as they came.
+  std::string rig{}, policy_name{}, spawn_request_id{}, automation_id{}, automation_run_id{};
+};
+
+/// Reads a spawn request; fields of spec 1.2 in camelCase. Checks names, sizes and that cwd is an existing directory.
+Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_provider);
+/// The journal's form; `spec_from_journal` reads it back without checking the machine again.
+json to_journal(AgentSpec const& spec);
+AgentSpec spec_from_journal(json const& stored);
+/// The part that is shown: no environment, no system prompt.
+json to_public(AgentSpec const& spec);
+
+/// What changes while it lives and must survive the daemon.
+struct AgentRecord {
+  std::string provider_session{};  ///< fresh UUID at every start of the process
+  std::string session_id{};        ///< the provider's own session
+  std::string transcript{};
+  std::string earlier_transcript{};  ///< the record before that one: what was handed last may be in there
+  std::string model{};               ///< as the provider reported it
+  std::string tmux_session{};
+  ProcessMark mark = 0;    ///< on everything that runs because of it
+  std::string process_token_hash{};  ///< SHA-256 of the token its process was started with
+  std::int64_t pid = 0;
+  std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start
+  std::int64_t turns = 0;
+  std::string reason{};           ///< why it is in its state, for people
+  std::string last_exit{};        ///< "exit status 1", "signal 9"; and what it said, where it said anything
+  std::vector<std::string> last_lines{};  ///< of its terminal, at that end; without secrets
+  bool prompt_given = false;      ///< the initial prompt has been queued
+  json hold = nullptr;            ///< a ProviderHold, while its provider refuses work
+  std::vector<WallTime> exits{};  ///< unexpected ones that the restart policy still counts
+  WallTime created_at{}, since{}, started_at{};
+
+  void set_transcript(std::string path) {
+    if (path == transcript) return;
+    if (!transcript.empty()) earlier_transcript = std::move(transcript);
+    transcript = std::move(path);
+  }
+};
+json to_json(AgentRecord const& record);
+AgentRecord agent_record_from(json const& stored);
+
+}  // namespace ar::daemon

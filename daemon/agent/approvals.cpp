@@ -1,0 +1,340 @@
+#include "daemon/agent/approvals.hpp"
+
+#include "daemon/store/journal_row.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+using adapters::Answer;
+using adapters::Decision;
+namespace {
+
+/// A decided one is asked again only within moments: after a lost connection, or a death of the daemon.
+constexpr std::size_t kDecidedKept = 200;
+/// How long a decision waits for a provider to ask again after a start of the daemon.
+constexpr auto kAskedAgain = 5s;
+constexpr milliseconds kLongestSleep = 1h;  // a longer one would not notice that the clock was set
+
+constexpr char const* kNobodyToAsk =
+    "Nobody is there to ask: this agent was started without a person to answer permission requests or questions. "
+    "Go on without it, or say what you would need.";
+
+json event_data(Approval const& approval) {
+  json data = {{"id", approval.id}, {"status", to_string(approval.status)}, {"where", approval.decider.where}};
+  if (!approval.decider.by.empty()) data["by"] = approval.decider.by;
+  if (approval.answer.decision) data["decision"] = to_string(*approval.answer.decision);
+  if (!approval.answer.reason.empty()) data["reason"] = approval.answer.reason;
+  return data;
+}
+
+Error no_such_approval(std::int64_t id) {
+  return not_found("no_such_approval",
+                   "there is no approval " + std::to_string(id) + "; `agent-runner approvals` lists the pending ones");
+}
+
+/// Rows of the journal: id and record.
+using Records = std::vector<std::pair<std::int64_t, std::string>>;
+std::optional<Approval> read_approval(std::int64_t id, std::string const& record) {
+  auto approval = read_row(record, "approval " + std::to_string(id), approval_from_journal);
+  if (approval) approval->id = id;
+  return approval;
+}
+
+bool is_dialog(Approval const& approval) { return approval.request.kind == adapters::ApprovalRequest::Kind::dialog; }
+
+Error already_decided(Approval const& approval) { return conflict("already_decided", outcome_text(approval)); }
+
+}  // namespace
+
+Approvals::Approvals(Executor executor, Journal& journal, EventLog& events, ApprovalPolicy policy)
+    : journal_(journal), events_(events), policy_(policy), changed_(executor), tasks_(executor, "approvals") {}
+
+awaitable<Result<void>> Approvals::load() {
+  struct Found {
+    std::int64_t last = 0;
+    Records records;
+  };
+  auto query = [](Database& db) -> Result<Found> {
+    Found found;
+    auto& last = db.prepare("SELECT coalesce(max(id), 0) FROM approvals").bind();
+    last.step();
+    found.last = last.integer(0);
+    last.reset();
+    auto& rows = db.prepare("SELECT id, record FROM approvals WHERE status = 'pending' OR id > ?1 ORDER BY id")
+                     .bind(found.last - static_cast<std::int64_t>(kDecidedKept));
+    while (rows.step()) found.records.emplace_back(rows.integer(0), rows.text(1));
+    return found;
+  };
+  auto found = co_await journal_.read(std::move(query));
+  if (!found) co_return found.error();
+  last_id_ = found->last;
+  for (auto const& [id, record] : found->records)
+    if (auto approval = read_approval(id, record))
+      entries_.emplace(id, Entry{std::move(*approval)});
+  co_return Result<void>();
+}
+
+void Approvals::start(std::function<void(Approval const&)> tell, TaskGroup::OnDeath on_death) {
+  tell_ = std::move(tell);
+  tasks_.spawn_vital("deadlines", watch_deadlines(), std::move(on_death));
+}
+
+awaitable<void> Approvals::stop() {
+  tell_ = nullptr;
+  co_await tasks_.stop();
+}
+
+// ---- an agent's provider ----
+
+Approvals::Entry* Approvals::find(std::string const& agent, std::string const& key,
+                                  std::string const* provider_session) {
+  for (auto it = entries_.rbegin(); it != entries_.rend(); ++it) {
+    auto const& approval = it->second.approval;
+    if (approval.agent == agent && approval.request.key == key &&
+        (!provider_session || approval.provider_session == *provider_session))
+      return &it->second;
+  }
+  return nullptr;
+}
+
+/// A screen shows one dialog: the one that it showed before is this one, told of by another daemon, or it is over.
+Approvals::Entry* Approvals::same_dialog(std::string const& agent, std::string const& provider_session,
+                                         adapters::ApprovalRequest const& request) {
+  Entry* same = nullptr;
+  for (auto& [id, entry] : entries_) {
+    auto const& known = entry.approval;
+    if (known.agent != agent || known.status != ApprovalStatus::pending || !is_dialog(known)) continue;
+    if (known.provider_session == provider_session && known.request.summary == request.summary)
+      same = &entry;
+    else
+      end(entry, ApprovalStatus::answered, {"terminal", ""}, {}, false);
+  }
+  return same;
+}
+
+void Approvals::asked(std::string const& agent, std::string const& provider_session, adapters::ApprovalRequest request,
+                      bool may_ask) {
+  if (request.kind == adapters::ApprovalRequest::Kind::dialog) {
+    if (auto* const entry = same_dialog(agent, provider_session, request)) {
+      entry->approval.request = std::move(request);
+      entry->asked = true;
+      return save(entry->approval, false);
+    }
+  }
+  if (auto* const entry = find(agent, request.key, &provider_session)) {
+    entry->asked = true;
+    changed_.notify_all();
+    if (entry->approval.status != ApprovalStatus::pending && tell_) tell_(entry->approval);
+    return;
+  }
+  std::erase_if(entries_, [this](auto const& known) {
+    return known.second.approval.status != ApprovalStatus::pending &&
+           known.first + static_cast<std::int64_t>(kDecidedKept) <= last_id_;
+  });
+  Approval approval;
+  approval.id = ++last_id_;
+  approval.agent = agent;
+  approval.provider_session = provider_session;
+  approval.request = std::move(request);
+  if (auto& input = approval.request.input; deeper_than(input, kMostInside)) input = {{"text", to_text(input)}};
+  approval.created_at = wall_now();
+  // A dialog stands on its screen whoever may be asked, and for how long.
+  bool const stands = is_dialog(approval);
+  if (may_ask && !stands && policy_.deadline.count() > 0) approval.deadline = approval.created_at + policy_.deadline;
+  json data = {{"id", approval.id},
+               {"kind", to_string(approval.request.kind)},
+               {"tool", approval.request.tool},
+               {"summary", approval.request.summary}};
+  if (approval.deadline) data["deadline"] = to_iso8601(*approval.deadline);
+  events_.append(agent, "approval.created", std::move(data));
+  auto& entry = entries_[last_id_] = {std::move(approval), true};
+  if (may_ask || stands)
+    save(entry.approval, false);
+  else
+    end(entry, ApprovalStatus::denied, {"policy", ""}, {Decision::deny, kNobodyToAsk, {}}, true);
+  changed_.notify_all();
+}
+
+void Approvals::ended(std::string const& agent, std::string const& key, bool answered) {
+  auto* const entry = find(agent, key);
+  if (!entry || entry->approval.status != ApprovalStatus::pending) return;
+  end(*entry, answered ? ApprovalStatus::answered : ApprovalStatus::expired, {answered ? "terminal" : "provider", ""},
+      {}, false);
+}
+
+void Approvals::nothing_asked(std::string const& agent) {
+  for (auto& [id, entry] : entries_) {
+    auto const& known = entry.approval;
+    if (known.agent == agent && known.status == ApprovalStatus::pending && !(is_dialog(known) && entry.asked))
+      end(entry, ApprovalStatus::answered, {"terminal", ""}, {}, false);
+  }
+}
+
+void Approvals::withdraw(std::string const& agent) {
+  for (auto& [id, entry] : entries_)
+    if (entry.approval.agent == agent && entry.approval.status == ApprovalStatus::pending)
+      end(entry, ApprovalStatus::withdrawn, {"provider", ""}, {}, false);
+}
+
+void Approvals::forget(std::string const& agent) {
+  std::erase_if(entries_, [&](auto const& entry) { return entry.second.approval.agent == agent; });
+  journal_.write([agent](Database& db) { db.prepare("DELETE FROM approvals WHERE agent = ?1").bind(agent).run(); });
+}
+
+/// State, journal, announcement; then, when it is on the disk, the provider.
+void Approvals::end(Entry& entry, ApprovalStatus status, Decider decider, Answer answer, bool tell) {
+  auto& approval = entry.approval;
+  approval.status = status;
+  approval.decider = std::move(decider);
+  approval.answer = std::move(answer);
+  approval.ended_at = wall_now();
+  save(approval, tell);
+  auto const at_deadline = approval.decider.where == "deadline";
+  events_.append(approval.agent,
+                 status == ApprovalStatus::withdrawn                ? "approval.withdrawn"
+                 : at_deadline || status == ApprovalStatus::expired ? "approval.expired"
+                                                                    : "approval.answered",
+                 event_data(approval));
+  spdlog::info("{}", outcome_text(approval));
+  changed_.notify_all();
+}
+
+void Approvals::save(Approval const& approval, bool tell) {
+  auto change = [id = approval.id, agent = approval.agent, status = std::string(to_string(approval.status)),
+                 created = to_millis(approval.created_at), record = to_text(to_journal(approval))](Database& db) {
+    db.prepare(
+          "INSERT INTO approvals(id, agent, status, created_at, record) VALUES(?1, ?2, ?3, ?4, ?5) "
+          "ON CONFLICT(id) DO UPDATE SET status = ?3, record = ?5")
+        .bind(id, agent, status, created, record)
+        .run();
+  };
+  std::function<void()> after;
+  if (tell)
+    after = [this, approval] {
+      if (tell_) tell_(approval);
+    };
+  journal_.write(std::move(change), std::move(after));
+}
+
+awaitable<void> Approvals::watch_deadlines() {
+  for (;;) {
+    std::optional<WallTime> next;
+    for (auto& [id, entry] : entries_) {
+      auto const& approval = entry.approval;
+      if (approval.status != ApprovalStatus::pending || !approval.deadline) continue;
+      // One that has not been asked again yet could not be told.
+      if (*approval.deadline <= wall_now() && entry.asked) {
+        Decider const decider{"deadline", ""};
+        if (policy_.deny_at_deadline)
+          end(entry, ApprovalStatus::denied, decider,
+              {Decision::deny, "Nobody answered this request in time, so it was denied.", {}}, true);
+        else
+          end(entry, ApprovalStatus::expired, decider, {}, true);
+        next = wall_now();  // the list has changed: look at it anew
+        break;
+      }
+      if (entry.asked && (!next || *approval.deadline < *next)) next = approval.deadline;
+    }
+    if (next && *next <= wall_now()) continue;
+    auto const sleep = next ? std::min<milliseconds>(*next - wall_now(), kLongestSleep) : kLongestSleep;
+    co_await changed_.wait(Clock::now() + sleep);
+  }
+}
+
+// ---- people ----
+
+awaitable<Result<Approval>> Approvals::stored(std::int64_t id) {
+  if (auto const it = entries_.find(id); it != entries_.end()) co_return it->second.approval;
+  auto query = [id](Database& db) -> Result<std::string> {
+    auto& row = db.prepare("SELECT record FROM approvals WHERE id = ?1").bind(id);
+    if (!row.step()) return no_such_approval(id);
+    auto record = row.text(0);
+    row.reset();
+    return record;
+  };
+  auto record = co_await journal_.read(std::move(query));
+  if (!record) co_return record.error();
+  auto approval = read_approval(id, *record);
+  if (!approval) co_return internal("approval_damaged", "the record of approval " + std::to_string(id) + " is damaged");
+  co_return std::move(*approval);
+}
+
+awaitable<Result<json>> Approvals::show(std::int64_t id) {
+  auto const approval = co_await stored(id);
+  if (!approval) co_return approval.error();
+  co_return ok(to_json(*approval));
+}
+
+awaitable<Result<json>> Approvals::list(Filter filter) {
+  if (filter.status && !approval_status_from(*filter.status))
+    co_return invalid("status", "there is no status \"" + adapters::one_line(*filter.status) +
+                                    "\"; use pending, approved, approved-session, denied, aborted, answered, expired "
+                                    "or withdrawn");
+  auto query = [filter](Database& db) -> Result<Records> {
+    auto& rows = db.prepare(
+                       "SELECT id, record FROM approvals WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR status = ?2) AND "
+                       "(?3 = '' OR agent = ?3) ORDER BY id DESC LIMIT ?4")
+                     .bind(filter.before, filter.status.value_or(""), filter.agent.value_or(""), filter.limit);
+    Records records;
+    while (rows.step()) records.emplace_back(rows.integer(0), rows.text(1));
+    return records;
+  };
+  auto records = co_await journal_.read(std::move(query));
+  if (!records) co_return records.error();
+  json answer = {{"approvals", json::array()}};
+  for (auto const& [id, record] : *records)
+    if (auto const approval = read_approval(id, record))
+      answer["approvals"].push_back(to_json(*approval));
+  if (static_cast<int>(records->size()) == filter.limit) answer["nextCursor"] = records->back().first;
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> Approvals::decide(std::int64_t id, json body, Decider decider, std::string of_agent) {
+  auto const known = co_await stored(id);
+  if (!known) co_return known.error();
+  if (!of_agent.empty() && known->agent != of_agent)
+    co_return Error{ErrorKind::forbidden, "not_its_approval",
+                    "approval " + std::to_string(id) + " is not one of agent " + of_agent};
+  auto answer = answer_from(body, known->request);
+  // Who comes late is told so, whatever they wanted to say.
+  if (known->status != ApprovalStatus::pending) co_return already_decided(*known);
+  if (!answer) co_return answer.error();
+  auto const patience = Clock::now() + kAskedAgain;
+  for (;;) {
+    auto const it = entries_.find(id);
+    if (it == entries_.end()) co_return no_such_approval(id);
+    auto& entry = it->second;
+    if (entry.approval.status != ApprovalStatus::pending) co_return already_decided(entry.approval);
+    if (entry.asked) {
+      end(entry, status_after(*answer->decision), decider, *answer, true);
+      break;
+    }
+    if (Clock::now() >= patience)
+      co_return unavailable("not_asked_again",
+                            "the provider has not asked for approval " + std::to_string(id) +
+                                " again since the daemon started; answer it at the terminal (agent-runner attach " +
+                                known->agent + "), or try again");
+    co_await changed_.wait(patience);
+  }
+  auto const shown = entries_.at(id).approval;
+  auto safe = co_await journal_.committed();
+  if (!safe) co_return safe.error();
+  co_return ok(to_json(shown));
+}
+
+json Approvals::pending_of(std::string const& agent) const {
+  json list = json::array();
+  for (auto const& [id, entry] : entries_) {
+    auto const& approval = entry.approval;
+    if (approval.agent != agent || approval.status != ApprovalStatus::pending) continue;
+    json shown = to_json(approval);
+    for (auto const* name : {"input", "choices", "questions", "sessionGrant", "status", "agent"}) shown.erase(name);
+    list.push_back(std::move(shown));
+  }
+  return list;
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,87 @@
+// What providers ask of people (spec 4.4): the records, who decides them first, their deadlines. One for the daemon.
+//
+// The first decision wins, wherever it comes from; later ones are told who was first. A decision is in the journal
+// before the provider hears of it. A pending record survives the daemon: the provider asks again under the same key and
+// finds it here. io thread only.
+#pragma once
+#include "base/async.hpp"
+#include "daemon/agent/approval.hpp"
+#include "daemon/store/event_log.hpp"
+#include "daemon/store/journal.hpp"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace ar::daemon {
+
+struct ApprovalPolicy {
+  milliseconds deadline{0};       ///< after being asked; 0: none
+  bool deny_at_deadline = false;  ///< else it is left to the person at the terminal
+};
+
+class Approvals {
+ public:
+  Approvals(Executor executor, Journal& journal, EventLog& events, ApprovalPolicy policy);
+  /// For what is asked from now on.
+  void set_policy(ApprovalPolicy policy) { policy_ = policy; }
+  /// What was pending when the last daemon ended. Once, before anything else.
+  awaitable<Result<void>> load();
+  /// `tell` gets every decision, once it is on the disk, to hand it to the agent's provider. `on_death`: nobody watches
+  /// the deadlines any more.
+  void start(std::function<void(Approval const&)> tell, TaskGroup::OnDeath on_death = {});
+  awaitable<void> stop();
+
+  // ---- an agent's provider ----
+  /// `may_ask` false: told no at once.
+  void asked(std::string const& agent, std::string const& provider_session, adapters::ApprovalRequest request,
+             bool may_ask);
+  /// Over without a decision of ours. `answered`: at the terminal; else only the terminal can answer it now.
+  void ended(std::string const& agent, std::string const& key, bool answered);
+  /// Whatever is pending for the agent has been answered at the terminal. (A dialog tells of its own end, unless its
+  /// session has not told of it in this daemon's life.)
+  void nothing_asked(std::string const& agent);
+  /// Its process has ended.
+  void withdraw(std::string const& agent);
+  void forget(std::string const& agent);
+
+  // ---- people ----
+  struct Filter {
+    std::optional<std::string> status{}, agent{};
+    std::int64_t before = 0;  ///< only smaller ids; 0: the newest
+    int limit = 100;
+  };
+  awaitable<Result<json>> list(Filter filter);  ///< {approvals: [...], nextCursor?}, newest first
+  awaitable<Result<json>> show(std::int64_t id);
+  /// `body`: see answer_from. `of_agent`: only if it is this one's. Errors besides: no_such_approval,
+  /// already_decided (conflict), not_asked_again (unavailable).
+  awaitable<Result<json>> decide(std::int64_t id, json body, Decider decider, std::string of_agent = {});
+
+  /// Short forms of what is pending, oldest first: {id, kind, tool, summary, createdAt, deadline}.
+  json pending_of(std::string const& agent) const;
+
+ private:
+  struct Entry {
+    Approval approval;
+    bool asked = false;  ///< in this daemon's life: its provider can be told
+  };
+  Entry* find(std::string const& agent, std::string const& key, std::string const* provider_session = nullptr);
+  Entry* same_dialog(std::string const& agent, std::string const& provider_session,
+                     adapters::ApprovalRequest const& request);
+  void end(Entry& entry, ApprovalStatus status, Decider decider, adapters::Answer answer, bool tell);
+  void save(Approval const& approval, bool tell);
+  awaitable<Result<Approval>> stored(std::int64_t id);
+  awaitable<void> watch_deadlines();
+
+  Journal& journal_;
+  EventLog& events_;
+  ApprovalPolicy policy_;
+  std::function<void(Approval const&)> tell_;
+  std::int64_t last_id_ = 0;
+  std::map<std::int64_t, Entry> entries_;  ///< all pending ones, and the newest of the others
+  Notifier changed_;
+  TaskGroup tasks_;
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,137 @@
+#include "daemon/delivery/delivery.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ar::daemon {
+namespace {
+constexpr std::array<std::string_view, 10> kNames = {"queued", "claimed", "handed",  "accepted", "running",
+                                                     "done",   "failed",  "unknown", "refused",  "unverified"};
+}
+
+std::string_view to_string(DeliveryState state) { return kNames[static_cast<std::size_t>(state)]; }
+
+std::optional<DeliveryState> delivery_state_from(std::string_view text) {
+  for (std::size_t i = 0; i < kNames.size(); ++i)
+    if (kNames[i] == text) return static_cast<DeliveryState>(i);
+  return std::nullopt;
+}
+
+bool Delivery::is_taken() const {
+  return state == DeliveryState::accepted || state == DeliveryState::running || state == DeliveryState::done ||
+         state == DeliveryState::failed;
+}
+
+bool is_definite(Error const& error) {
+  return error.kind == ErrorKind::conflict || error.kind == ErrorKind::not_found || error.kind == ErrorKind::invalid ||
+         error.kind == ErrorKind::too_large;
+}
+
+Clock::duration retry_wait(int attempts) {
+  using namespace std::chrono_literals;
+  return std::min<Clock::duration>(30s, 500ms * (1 << std::clamp(attempts - 1, 0, 6)));
+}
+
+bool Delivery::has_ended() const {
+  return state == DeliveryState::done || state == DeliveryState::failed || state == DeliveryState::refused ||
+         state == DeliveryState::unverified;
+}
+
+bool Delivery::must_report() const {
+  if (is_local()) return false;
+  // Work that this agent refuses may be another's; whoever waits for this one's reply must hear of it.
+  if (state == DeliveryState::refused) return reply_requested && !claimable && !reported;
+  return is_taken() && (!acknowledged || (has_ended() && !reported));
+}
+
+Delivery new_delivery(Message message) {
+  Delivery d;
+  d.message = message.id;
+  d.from = message.from;
+  d.kind = message.kind;
+  d.subject = message.subject;
+  d.urgent = message.urgent();
+  d.reply_requested = message.reply_requested();
+  d.claimable = message.claimable;
+  d.task = message.task_id();
+  d.steps.emplace_back("sent", message.created_at);
+  d.step("queued");
+  d.content = std::move(message);
+  return d;
+}
+
+json to_json(Delivery const& d, std::string const& agent) {
+  json steps = json::array();
+  for (auto const& [name, at] : d.steps) steps.push_back({{"step", name}, {"at", to_iso8601(at)}});
+  bool const held = d.state == DeliveryState::queued && !d.held.empty();
+  json shown = {
+      {"agent", agent},         {"message", d.message},           {"state", held ? "held" : to_string(d.state)},
+      {"attempts", d.attempts}, {"acknowledged", d.acknowledged}, {"steps", std::move(steps)}};
+  if (held)
+    shown["reason"] = d.held;
+  else if (d.state == DeliveryState::done)
+    shown["finalText"] = d.reason;
+  else if (!d.reason.empty())
+    shown["reason"] = d.reason;
+  if (d.state == DeliveryState::done || d.state == DeliveryState::failed) shown["reported"] = d.reported;
+  if (!d.proof.empty()) shown["proof"] = d.proof;
+  if (!d.screen.empty()) shown["screen"] = d.screen;
+  if (d.turn > 0) shown["turn"] = d.turn;
+  return shown;
+}
+
+json to_journal(Delivery const& d) {
+  json steps = json::array();
+  for (auto const& [name, at] : d.steps) steps.push_back(json::array({name, to_millis(at)}));
+  json stored = {{"message", d.message},
+                 {"state", to_string(d.state)},
+                 {"nonce", d.nonce},
+                 {"reason", d.reason},
+                 {"proof", d.proof},
+                 {"screen", d.screen},
+                 {"attempts", d.attempts},
+                 {"steps", std::move(steps)},
+                 {"acknowledged", d.acknowledged},
+                 {"reported", d.reported},
+                 {"claimToken", d.claim_token},
+                 {"turn", d.turn},
+                 {"continues", d.continues},
+                 {"from", d.from},
+                 {"kind", d.kind},
+                 {"urgent", d.urgent},
+                 {"replyRequested", d.reply_requested},
+                 {"claimable", d.claimable},
+                 {"localBody", d.local_body}};
+  if (d.task) stored["task"] = *d.task;
+  if (d.subject) stored["subject"] = *d.subject;
+  return stored;
+}
+
+Delivery delivery_from_journal(json const& s) {
+  Delivery d;
+  d.message = s.value("message", MessageId{0});
+  d.state = delivery_state_from(s.value("state", "")).value_or(DeliveryState::unknown);
+  d.nonce = s.value("nonce", "");
+  d.reason = s.value("reason", "");
+  d.proof = s.value("proof", "");
+  d.screen = s.value("screen", "");
+  d.attempts = s.value("attempts", 0);
+  for (auto const& step : s.value("steps", json::array()))
+    d.steps.emplace_back(step.at(0).get<std::string>(), from_millis(step.at(1).get<std::int64_t>()));
+  d.acknowledged = s.value("acknowledged", false);
+  d.reported = s.value("reported", false);
+  d.claim_token = s.value("claimToken", "");
+  d.turn = s.value("turn", std::int64_t{0});
+  d.continues = s.value("continues", d.continues);
+  d.from = s.value("from", "");
+  d.kind = s.value("kind", "");
+  d.urgent = s.value("urgent", false);
+  d.reply_requested = s.value("replyRequested", false);
+  d.claimable = s.value("claimable", false);
+  d.local_body = s.value("localBody", "");
+  if (s.contains("task")) d.task = s.at("task").get<std::int64_t>();
+  if (s.contains("subject")) d.subject = s.at("subject").get<std::string>();
+  return d;
+}
+
+}  // namespace ar::daemon

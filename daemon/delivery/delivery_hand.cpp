@@ -1,0 +1,248 @@
+// One delivery on its way into the provider: claimed, prepared, journalled, handed, given back.
+#include "base/ids.hpp"
+#include "base/paths.hpp"
+#include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/delivery/message_files.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+using adapters::Handing;
+using adapters::HandOutcome;
+using adapters::Prompt;
+using State = DeliveryState;
+
+namespace {
+constexpr char kReadElsewhere[] = "read_elsewhere";
+}
+
+awaitable<void> DeliveryQueue::deliver(Delivery& d) {
+  auto const id = d.message;
+  bool ours = true;
+  if (d.claimable && d.claim_token.empty()) ours = co_await take_claim(d);
+  if (!ours) co_return;
+  if (!d.is_local() && !knows_store()) co_return;
+  auto prompt = co_await prepare(d);
+  if (d.is_taken()) co_return;  // its late proof came, from an attempt before this one
+  if (!prompt && prompt.error().code == kReadElsewhere) {
+    forget(id);
+    co_return;
+  }
+  if (!prompt) {
+    co_await give_back(d, prompt.error().message);
+    co_return;
+  }
+  auto* const session = host_.taker();
+  if (!session) {  // it went meanwhile
+    d.state = State::queued;
+    co_return;
+  }
+
+  if (d.nonce.empty()) d.nonce = random_hex(5);
+  prompt->nonce = d.nonce;
+  d.state = State::handed;
+  d.step("handed");
+  d.held.clear();
+  d.reason.clear();
+  ++d.attempts;
+  save(d);
+  auto const safe = co_await services_.journal.committed();
+  if (d.is_taken()) co_return;
+  bool const void_now = !d.is_local() && !knows_store();
+  if (!safe || void_now || host_.taker() != session) {  // nothing has been typed
+    d.state = State::queued;
+    save(d);
+    if (!safe) co_await give_back(d, safe.error().message);
+    co_return;
+  }
+  announce(d, "message.handed");
+  host_.work().start({"message", std::to_string(id)});
+  host_.work_changed();
+  in_process_.insert(id);
+  in_hand_ = id;
+  Handing handing;
+  {
+    SessionUse const use(*this);
+    handing = co_await hand_over(*session, std::move(*prompt), d);
+    in_hand_.reset();
+  }
+  host_.work().finish("message", std::to_string(id));
+  if (handing.outcome == HandOutcome::held) {
+    in_process_.erase(id);
+    co_await give_back(d, handing.reason);
+  } else {
+    settle_outcome(d, handing);
+  }
+  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);
+  host_.work_changed();
+}
+
+awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
+  auto claim = co_await services_.bus.claim(d.message, agent_id_);
+  if (!claim && d.is_taken()) co_return false;  // its late proof came, from an attempt before this one
+  if (!claim) {
+    bool const elsewhere = claim.error().kind == ErrorKind::conflict || claim.error().kind == ErrorKind::not_found;
+    if (elsewhere) {
+      // Somebody else has it: not ours any more. Should it become free again, the bus offers it again.
+      forget(d.message);
+    } else {  // the bus is away, or this daemon's token has no right to it
+      if (std::exchange(d.held, claim.error().message) != d.held)
+        services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
+      d.claim_refused = claim.error().kind != ErrorKind::unavailable && claim.error().kind != ErrorKind::timeout;
+      d.retry_at = Clock::now() + retry_wait(++d.claim_tries);
+      services_.deliveries_changed.notify_all();
+    }
+    co_return false;
+  }
+  d.claim_token = claim->token;
+  d.claim_refused = false;
+  d.claim_tries = 0;
+  if (!d.is_taken()) d.state = State::claimed;
+  d.step("claimed");
+  leases_.hold(*claim);
+  save(d);
+  announce(d, "message.claimed");
+  if (!knows_store()) co_return false;
+  if (d.task) {
+    Task task{*d.task, TaskStatus::in_progress, {}, json::object(), agent_id_, wall_now()};
+    task.metadata["messageId"] = d.message;
+    task.metadata["completedBy"] = "runner";
+    auto set = co_await services_.bus.set_task(std::move(task));
+    if (!set)
+      spdlog::warn("agent {}: task {} could not be set in progress: {}", agent_id_, *d.task, set.error().message);
+    host_.work().start({"task", std::to_string(*d.task)});
+  }
+  co_return true;
+}
+
+awaitable<Result<Prompt>> DeliveryQueue::prepare(Delivery& d) {
+  Prompt prompt = prompt_of(d);
+  if (d.is_local()) {
+    prompt.body = d.local_body;
+    co_return prompt;
+  }
+  if (!d.content) {
+    auto message = co_await services_.bus.message(d.message);
+    if (!message) co_return message.error();
+    if (!d.claimable && !d.acknowledged && std::ranges::find(message->read_by, agent_id_) != message->read_by.end())
+      co_return conflict(kReadElsewhere, "the agent has read it at another daemon");
+    d.content = std::move(*message);
+  }
+  prompt.body = d.content->body;
+  auto files = co_await fetch_attachments(d);
+  if (!files) co_return files.error();
+  prompt.attachments = std::move(*files);
+  co_return prompt;
+}
+
+/// A line for each: where it lies now, or why it is missing. An error while the bus is away: it is worth another try,
+/// but not any number of them.
+awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Delivery& d) {
+  constexpr int kTries = 4;
+  auto const message = *d.content;
+  auto const most = services_.bus.limits().max_attachment_bytes;
+  std::vector<std::string> lines;
+  int number = 0;
+  for (auto const& attachment : message.attachments) {
+    ++number;
+    std::string problem;
+    if (attachment.size > static_cast<std::int64_t>(most)) problem = "larger than " + std::to_string(most) + " bytes";
+    Result<std::string> bytes = std::string();
+    if (problem.empty()) bytes = co_await services_.bus.attachment_bytes(attachment.id);
+    if (!bytes && bytes.error().kind == ErrorKind::unavailable && ++d.fetch_tries < kTries) co_return bytes.error();
+    if (!bytes) problem = bytes.error().message;
+    if (bytes && bytes->size() > most) problem = "larger than " + std::to_string(most) + " bytes";
+    // The sender's name for it may be anything; ours cannot leave the folder.
+    auto const file = host_.files_dir() / attachment_file_name(message.id, number, attachment.name);
+    if (problem.empty()) {
+      auto job = [file, content = std::move(*bytes)] { return write_file(file, content); };
+      auto written = co_await services_.files.run(std::move(job));
+      if (!written) problem = written.error().message;
+    }
+    lines.push_back(problem.empty() ? file.string() : attachment.name + " (missing: " + problem + ")");
+  }
+  d.fetch_tries = 0;
+  co_return lines;
+}
+
+awaitable<Handing> DeliveryQueue::hand_over(adapters::ProviderSession& session, Prompt prompt, Delivery& d) {
+  // In a group of its own, so that it can be cut short when the process ends under it.
+  auto result = std::make_shared<std::optional<Handing>>();
+  auto attempt = [](DeliveryQueue* self, adapters::ProviderSession* to, Prompt what, Delivery* delivery,
+                    std::shared_ptr<std::optional<Handing>> out) -> awaitable<void> {
+    auto on_step = [delivery](std::string_view step) { delivery->step(std::string(step)); };
+    Handing fault;
+    fault.outcome = HandOutcome::unknown;
+    fault.reason = "a fault of agent-runner's while it was handed over; see its log";
+    auto const whose = "agent " + self->agent_id_ + ": handing over message " + std::to_string(delivery->message);
+    auto attempt = to->hand(std::move(what), std::move(on_step));
+    *out = co_await guarded(whose, std::move(attempt), std::move(fault));
+    self->changed_.notify_all();
+  };
+  handing_.spawn("hand", attempt(this, &session, std::move(prompt), &d, result));
+  process_gone_ = false;
+  while (!*result && !process_gone_) co_await changed_.wait();
+  if (!*result) co_await handing_.stop();
+  if (*result) co_return std::move(**result);
+  Handing cut;
+  cut.outcome = HandOutcome::unknown;
+  cut.reason = "the provider ended while it was handed over";
+  co_return cut;
+}
+
+void DeliveryQueue::settle_outcome(Delivery& d, Handing const& handing) {
+  if (d.is_taken()) return;  // a late proof was faster
+  switch (handing.outcome) {
+    case HandOutcome::accepted: accept(d, handing.proof); return;
+    case HandOutcome::unverified:
+      in_process_.erase(d.message);
+      d.step("unverified");
+      end_delivery(d, State::unverified, handing.reason);
+      return;
+    case HandOutcome::refused:
+      in_process_.erase(d.message);
+      end_delivery(d, State::refused, handing.reason);
+      return;
+    case HandOutcome::held:
+    case HandOutcome::unknown: break;
+  }
+  d.state = State::unknown;
+  d.reason = handing.reason;
+  d.screen = handing.screen;
+  d.step("unknown");
+  ask_witness_.insert(d.message);
+  save(d);
+  announce(d, "message.unknown");
+}
+
+/// Nobody has worked on it: it goes to the others as if it had never been here. An error: the bus is away.
+awaitable<Result<void>> DeliveryQueue::release_claim(Delivery& d) {
+  auto const token = d.claim_token;
+  auto const released = co_await services_.bus.release(d.message, token, 0ms, relay::Tried::no);
+  if (!released && !is_definite(released.error())) co_return released;
+  leases_.drop(d.message);
+  d.claim_token.clear();
+  d.acknowledged = false;  // the read mark has gone with the lease
+  if (d.task) host_.work().finish("task", std::to_string(*d.task));
+  co_return Result<void>();
+}
+
+awaitable<void> DeliveryQueue::give_back(Delivery& d, std::string reason) {
+  d.state = State::queued;
+  d.held = std::move(reason);
+  d.retry_at = Clock::now() + retry_wait(std::max(d.attempts, d.fetch_tries));
+  // The lease goes back, so that another agent may take the work; but not while this one could take it at the next try.
+  bool const soon_again = host_.taker() && why_not_now(d).empty();
+  if (!d.claim_token.empty() && !soon_again) {
+    auto const released = co_await release_claim(d);
+    if (!released) co_return;  // at the next try
+  }
+  save(d);
+  services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
+  services_.deliveries_changed.notify_all();
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,430 @@
+#include "daemon/delivery/delivery_queue.hpp"
+
+#include "daemon/delivery/message_files.hpp"
+#include "relay/message_rules.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <limits>
+#include <ranges>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+using adapters::Prompt;
+using State = DeliveryState;
+
+namespace {
+
+constexpr int kUnreadAtOnce = 200;
+constexpr std::size_t kFew = 100;    ///< messages that wait: enough for a while
+constexpr std::size_t kMost = 1000;  ///< messages kept here: each is looked at whenever one is handed over
+constexpr std::size_t kContentKept = 8U << 20;
+constexpr auto kAll = std::numeric_limits<MessageId>::max();
+
+bool is_waiting(Delivery const& d) {
+  return d.state == State::queued || d.state == State::claimed || d.state == State::handed || d.state == State::unknown;
+}
+
+}  // namespace
+
+void log_fault(std::string const& what, char const* why) { spdlog::error("{}: {}", what, why); }
+
+DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host)
+    : services_(services),
+      agent_id_(std::move(agent_id)),
+      host_(host),
+      leases_(
+          services.executor, services.bus,
+          [this](MessageId id, std::string token) {
+            if (auto it = open_.find(id); it != open_.end()) {
+              it->second.claim_token = std::move(token);
+              save(it->second);
+            }
+          },
+          [this](MessageId id, Error const& error) {
+            services_.events.append(agent_id_, "claim.lost", {{"message", id}, {"reason", error.message}});
+            if (auto it = open_.find(id); it != open_.end()) {
+              it->second.claim_token.clear();
+              save(it->second);
+            }
+          }),
+      changed_(services.executor),
+      handing_(services.executor, "hand " + agent_id_),
+      store_(services.store.id()) {}
+
+void DeliveryQueue::load(Stored stored) {
+  store_ = std::move(stored.store);
+  known_ = std::move(stored.known);
+  prompt_known_ = stored.prompt_known;
+  lowest_local_ = stored.lowest_local;
+  for (auto& d : stored.open) {
+    // Handed by a daemon that is no more: whether it was typed, only the witness can tell.
+    if (d.state == State::handed) d.state = State::unknown;
+    if (d.state == State::claimed) d.state = State::queued;
+    if (d.state == State::unknown) {
+      in_process_.insert(d.message);
+      d.reason = "the daemon was restarted while it was handed over";
+    }
+    auto const id = d.message;
+    open_.emplace(id, std::move(d));
+  }
+  to_tell_ = std::move(stored.to_tell);
+  for (auto& d : stored.left) end_with_store(std::move(d), false);
+  store_reached();
+}
+
+std::vector<DeliveryQueue::Loop> DeliveryQueue::loops() {
+  return {{"deliveries", [this] { return run(); }}, {"leases", [this] { return leases_.run(); }}};
+}
+
+awaitable<void> DeliveryQueue::stop() { co_await handing_.stop(); }
+
+void DeliveryQueue::offer(Message message) {
+  if (!known_.is_below(message.id)) return take_up(std::move(message));
+  // It waited for long, or came free again: when it is fetched, the journal is asked.
+  if (!knows_store() || is_known(message.id)) return;
+  fetched_to_ = std::min(fetched_to_, message.id - 1);
+  host_.work_changed();
+}
+
+void DeliveryQueue::take_up(Message message) {
+  if (!knows_store() || is_known(message.id)) return;
+  // So many wait that the youngest are left on the bus; they are fetched when few do.
+  auto const most = message.urgent() ? 2 * kMost : kMost;
+  if (open_.size() >= most && message.id > open_.rbegin()->first) {
+    fetched_to_ = std::min(fetched_to_, message.id - 1);
+    return;
+  }
+  auto const id = message.id;
+  auto const size = relay::content_bytes(message);
+  bool const keep_content = content_kept() + size <= kContentKept;
+  known_.insert(id);
+  auto& d = open_.emplace(id, new_delivery(std::move(message))).first->second;
+  d.store = store_;
+  d.content_size = size;
+  if (!keep_content) d.content.reset();  // asked of the bus when its turn comes
+  announce(d, "message.queued");
+  host_.wanted();
+  changed_.notify_all();
+}
+
+/// Those below the mark that the journal knows. An error: it cannot tell now.
+awaitable<Result<void>> DeliveryQueue::leave_out_known(std::vector<Message>& messages) {
+  std::vector<MessageId> in_doubt;
+  for (auto const& message : messages)
+    if (known_.is_below(message.id) && !is_known(message.id)) in_doubt.push_back(message.id);
+  if (in_doubt.empty()) co_return Result<void>();
+  // What has ended may still wait to be written, while the disk is full.
+  if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
+  auto query = [agent = agent_id_, store = store_, in_doubt](Database& db) -> Result<std::vector<MessageId>> {
+    return KnownMessages::in_journal(db, agent, store, in_doubt);
+  };
+  auto const known = co_await services_.journal.read(std::move(query));
+  if (!known) co_return known.error();
+  std::erase_if(messages, [&](auto const& message) { return std::ranges::find(*known, message.id) != known->end(); });
+  co_return Result<void>();
+}
+
+/// The same for what was known before older ones were fetched.
+void DeliveryQueue::leave_the_youngest() {
+  auto const untouched = [](auto const& entry) {
+    auto const& d = entry.second;
+    return d.state == State::queued && d.attempts == 0 && d.claim_token.empty() && !d.urgent && !d.is_local();
+  };
+  while (open_.size() > kMost) {
+    auto const youngest = std::ranges::find_if(std::views::reverse(open_), untouched);
+    if (youngest == open_.rend()) return;
+    auto const id = youngest->first;
+    forget(id);
+    fetched_to_ = std::min(fetched_to_, id - 1);
+  }
+}
+
+std::size_t DeliveryQueue::content_kept() const {
+  std::size_t bytes = 0;
+  for (auto const& [id, d] : open_)
+    if (d.content) bytes += d.content_size;
+  return bytes;
+}
+
+awaitable<Result<void>> DeliveryQueue::fetch_unread(Identity who) { return fetch(std::move(who), 0); }
+awaitable<Result<void>> DeliveryQueue::fetch_more(Identity who) { return fetch(std::move(who), fetched_to_); }
+
+awaitable<Result<void>> DeliveryQueue::fetch(Identity who, MessageId after) {
+  bool const had_all = fetched_to_ == kAll;
+  while (after != kAll) {
+    auto const before = fetched_to_;
+    if (store_has_changed()) co_return relay::other_store();
+    auto unread = co_await services_.bus.unread(who, kUnreadAtOnce, after);
+    auto const last = !unread ? before : unread->empty() ? kAll : unread->back().id;
+    Result<void> sorted;
+    if (unread) sorted = co_await leave_out_known(*unread);
+    if (!unread || !sorted) {
+      if (had_all) fetched_to_ = kAll;  // what came since was told
+      co_return unread ? sorted.error() : unread.error();
+    }
+    if (!knows_store()) co_return relay::other_store();
+    if (fetched_to_ < before) break;  // for want of room: what was left comes later
+    fetched_to_ = after = last;
+    for (auto& message : *unread) take_up(std::move(message));
+    changed_.notify_all();
+    if (fetched_to_ < after || !wants_more()) break;
+  }
+  co_return Result<void>();
+}
+
+bool DeliveryQueue::wants_more() const {
+  if (fetched_to_ == kAll) return false;
+  auto const waits = [this](auto const& entry) {
+    auto const& [id, d] = entry;
+    bool const stuck = d.state == State::unknown && !in_process_.contains(id);  // its process is gone: it holds up none
+    return id <= fetched_to_ && is_waiting(d) && !stuck;
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(open_, waits)) < kFew;
+}
+
+void DeliveryQueue::offer_local(MessageId id, std::string from, std::string kind, std::string body) {
+  if (id == kInitialPrompt ? std::exchange(prompt_known_, true) : id >= lowest_local_) return;
+  lowest_local_ = std::min(lowest_local_, id);
+  Delivery d;
+  d.message = id;
+  d.from = std::move(from);
+  d.kind = std::move(kind);
+  d.local_body = std::move(body);
+  d.step("queued");
+  auto& stored = open_.emplace(id, std::move(d)).first->second;
+  save(stored);
+  announce(stored, "message.queued");
+  host_.wanted();
+  changed_.notify_all();
+}
+
+void DeliveryQueue::look_again() {
+  for (auto& [id, d] : open_) d.content.reset();
+  changed_.notify_all();
+}
+
+// ---- the loop ----
+
+/// What the loop before this one had in hand when it ended by an exception.
+void DeliveryQueue::take_back_in_hand() {
+  in_hand_.reset();
+  changing_store_ = false;
+  for (auto& [id, d] : open_) {
+    if (d.state == State::claimed) d.state = State::queued;
+    if (d.state != State::handed) continue;
+    d.state = State::unknown;
+    d.reason = "a fault of agent-runner's while it was handed over; see its log";
+    ask_witness_.insert(id);
+    save(d);
+  }
+}
+
+awaitable<void> DeliveryQueue::run() {
+  take_back_in_hand();
+  for (;;) {
+    forget_settled();  // only here, where nothing refers to a delivery
+    leave_the_youngest();
+    if (store_has_changed())
+      co_await change_store();
+    else if (auto* d = next_to_report())
+      co_await report(*d);
+    else if (!to_tell_.empty() && knows_store() && tell_at_ <= Clock::now())
+      co_await tell_of_store();
+    else if (!over_.empty() && session_users_ == 0)
+      co_await look_up();
+    else if (ask_record_ && turn_)
+      co_await ask_record();
+    else if (auto* unknown = next_to_resolve())
+      co_await resolve(*unknown);
+    else if (auto* kept = next_to_give_back())
+      co_await give_back(*kept, why_not_now(*kept));
+    else if (auto* next = next_to_hand())
+      co_await deliver(*next);
+    else
+      co_await changed_.wait(std::min(next_retry(), watch_for_orphaned_turn()));
+  }
+}
+
+Delivery* DeliveryQueue::next_to_report() {
+  if (!knows_store()) return nullptr;
+  for (auto& [id, d] : open_)
+    if (d.must_report() && d.retry_at <= Clock::now()) return &d;
+  return nullptr;
+}
+
+Delivery* DeliveryQueue::next_to_resolve() {
+  for (auto id : ask_witness_)
+    if (auto it = open_.find(id); it != open_.end() && it->second.state == State::unknown) return &it->second;
+  return nullptr;
+}
+
+/// What the model's refusal keeps back: everything until the next try is due, then all but that one.
+std::string DeliveryQueue::refused() const {
+  bool const probe = hold_.may_probe() && !turn_;
+  return probe ? std::string() : hold_.reason(agent_id_);
+}
+
+/// Empty also while the agent starts: that passes.
+std::string DeliveryQueue::why_not_now(Delivery const& d) const {
+  if (host_.at_rest()) return host_.why_not();
+  if (auto why = refused(); !why.empty()) return why;
+  auto* const taker = host_.taker();
+  return taker ? taker->gate(d.urgent) : std::string();
+}
+
+/// Work whose lease was kept for the next try, which will not come soon: others may be free for it.
+Delivery* DeliveryQueue::next_to_give_back() {
+  if (!knows_store()) return nullptr;
+  for (auto& [id, d] : open_)
+    if (d.state == State::queued && !d.claim_token.empty() && d.retry_at <= Clock::now() && !why_not_now(d).empty())
+      return &d;
+  return nullptr;
+}
+
+Delivery* DeliveryQueue::next_to_hand() {
+  std::vector<Delivery*> waiting;
+  std::optional<MessageId> blocking;
+  for (auto& [id, d] : open_) {
+    if (d.state == State::queued) waiting.push_back(&d);
+    // Its text may still be in the provider's input: whatever is typed now could become one prompt with it.
+    if (d.state == State::unknown && in_process_.contains(id)) blocking = id;
+  }
+  // What never was on the bus comes first, in the order it was given; then the bus's messages by id.
+  std::ranges::sort(waiting, {}, [](Delivery const* d) { return std::pair(!d->is_local(), std::abs(d->message)); });
+  auto const hold = [&](Delivery& d, std::string const& why, bool tell) {
+    if (d.held == why) return;
+    d.held = why;
+    if (tell) services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", why}});
+    services_.deliveries_changed.notify_all();
+  };
+  auto* const taker = host_.taker();
+  auto const refusal = refused();
+  for (Delivery* d : waiting) {
+    if (auto const none = d->is_local() ? std::string() : host_.no_bus(); !none.empty()) {
+      hold(*d, none, true);
+    } else if (!d->is_local() && !knows_store()) {
+      hold(*d, "the bus has not been reached yet", false);
+    } else if (!refusal.empty()) {
+      hold(*d, refusal, false);  // agent.limited has told it for all
+    } else if (!taker) {
+      hold(*d, host_.why_not(), false);
+    } else if (!d->is_local() && d->message > fetched_to_ && (!d->urgent || fetched_to_ == 0)) {
+      hold(*d, "the messages before it are being fetched", false);
+    } else if (blocking) {
+      auto const id = std::to_string(*blocking);
+      if (*blocking < 0)
+        hold(*d, "what it was given before is unknown; `agent-runner restart " + agent_id_ + "` lets it go on", true);
+      else
+        hold(*d,
+             "message " + id + " is unknown; look at the terminal, then say `agent-runner message taken " + id +
+                 "` or `message again " + id + "`",
+             true);
+    } else if (auto const gate = taker->gate(d->urgent); !gate.empty()) {
+      hold(*d, gate, !turn_);  // that a running turn ends first is no news
+    } else if (end_unseen_ && taker->gate(false).empty()) {
+      hold(*d, "how the turn before it ended is being looked up", false);
+    } else if (d->retry_at <= Clock::now()) {
+      return d;
+    } else if (!d->urgent && !d->claim_refused) {
+      return nullptr;  // in order: those behind it wait as well
+    }
+  }
+  return nullptr;
+}
+
+Clock::time_point DeliveryQueue::next_retry() const {
+  auto next = hold_.next_look();
+  if (!to_tell_.empty() && tell_at_ > Clock::now()) next = std::min(next, tell_at_);
+  for (auto const& [id, d] : open_)
+    if (d.retry_at > Clock::now()) next = std::min(next, d.retry_at);
+  return next;
+}
+
+void DeliveryQueue::forget_settled() {
+  if (std::erase_if(open_, [](auto const& entry) { return entry.second.is_settled(); }) > 0)
+    services_.deliveries_changed.notify_all();
+}
+
+void DeliveryQueue::forget(MessageId id) {
+  auto const it = open_.find(id);
+  bool const journalled = it->second.steps.size() > 1;  // what only waited was never saved
+  auto const store = it->second.store;
+  known_.erase(id);
+  open_.erase(it);
+  services_.deliveries_changed.notify_all();
+  host_.work_changed();
+  if (!journalled) return;
+  erase(store, id);
+}
+
+void DeliveryQueue::erase(std::string const& store, MessageId id) {
+  services_.journal.write([agent = agent_id_, store, id](Database& db) {
+    db.prepare("DELETE FROM deliveries WHERE agent = ?1 AND store = ?2 AND message = ?3").bind(agent, store, id).run();
+  });
+}
+
+// ---- small ones ----
+
+std::size_t DeliveryQueue::waiting() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(open_, [](auto const& entry) { return is_waiting(entry.second); }));
+}
+
+std::string DeliveryQueue::held_reason() const {
+  for (auto const& [id, d] : open_)
+    if (d.state == State::unknown) return "message " + std::to_string(id) + " is unknown: " + d.reason;
+  if (hold_.is_on()) return hold_.reason(agent_id_);
+  for (auto const& [id, d] : open_)
+    if (d.state == State::queued && !d.held.empty()) return d.held;
+  return {};
+}
+
+Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
+  Prompt prompt;
+  prompt.message_id = d.is_local() ? 0 : d.message;
+  prompt.nonce = d.nonce;
+  prompt.from = d.from;
+  prompt.kind = d.kind;
+  prompt.subject = d.subject;
+  prompt.urgent = d.urgent;
+  prompt.reply_requested = d.reply_requested;
+  prompt.body_file = host_.files_dir() / body_file_name(d.message);
+  return prompt;
+}
+
+void DeliveryQueue::save(Delivery const& d) {
+  auto change = [agent = agent_id_, store = d.store, id = d.message, state = std::string(to_string(d.state)), nonce = d.nonce,
+                 record = to_text(to_journal(d)), open = !d.is_settled()](Database& db) {
+    db.prepare(
+          "INSERT INTO deliveries(agent, store, message, state, nonce, record, open) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+          "ON CONFLICT(agent, store, message) DO UPDATE SET state = ?4, nonce = ?5, record = ?6, open = ?7")
+        .bind(agent, store, id, state, nonce, record, open)
+        .run();
+  };
+  // The agent may be gone when the journal has it.
+  auto tell = [&changed = services_.deliveries_changed] { changed.notify_all(); };
+  services_.journal.write(std::move(change), std::move(tell));
+}
+
+void DeliveryQueue::save(Turn const& turn) {
+  auto change = [agent = agent_id_, number = turn.number, record = to_text(to_json(turn))](Database& db) {
+    db.prepare(
+          "INSERT INTO turns(agent, number, record) VALUES(?1, ?2, ?3) "
+          "ON CONFLICT(agent, number) DO UPDATE SET record = ?3")
+        .bind(agent, number, record)
+        .run();
+  };
+  services_.journal.write(std::move(change));
+}
+
+void DeliveryQueue::announce(Delivery const& d, char const* type) {
+  json data = {{"message", d.message}, {"from", d.from}, {"kind", d.kind}};
+  if (!d.proof.empty()) data["proof"] = d.proof;
+  if (!d.reason.empty() && d.state != State::done) data["reason"] = d.reason;
+  if (d.turn > 0) data["turn"] = d.turn;
+  services_.events.append(agent_id_, type, std::move(data));
+}
+
+}  // namespace ar::daemon

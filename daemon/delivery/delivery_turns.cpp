@@ -1,0 +1,465 @@
+// What becomes of a delivery inside the provider: its proof, the witness's word, and the turns that work on it.
+#include "daemon/delivery/delivery_queue.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+using adapters::TurnEnded;
+using adapters::Witness;
+using State = DeliveryState;
+
+namespace {
+
+/// From a provider at rest to the news of its turn's end; Claude Code's hook takes up to 0.7 s (its kStopGrace).
+constexpr auto kTurnEndPatience = 3s;
+
+constexpr auto kGoOn =
+    "The provider ended in the middle of its work and was started again; your session was restored. Please go on with "
+    "the task of the message(s) named in the subject where you were.";
+
+std::string status_of(TurnEnded const& end) {
+  return end.outcome == TurnEnded::Outcome::completed ? "done"
+         : end.outcome == TurnEnded::Outcome::failed  ? "failed"
+                                                      : "interrupted";
+}
+
+/// The end of a turn of which nothing better is known. Never `done`.
+TurnEnded unseen(std::string why) {
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::interrupted;
+  end.error = std::move(why);
+  return end;
+}
+
+}  // namespace
+
+awaitable<void> DeliveryQueue::resolve(Delivery& d) {
+  ask_witness_.erase(d.message);
+  auto const prompt = prompt_of(d);
+  bool const running = in_process_.contains(d.message);
+  Witness witness = Witness::pending;
+  auto const what = "agent " + agent_id_ + ": looking for message " + std::to_string(d.message) + " in the record";
+  if (!running) {
+    try {
+      witness = host_.witness_offline(prompt);
+    } catch (std::exception const& error) {
+      log_fault(what, error.what());
+    }
+  } else if (auto* session = host_.taker()) {
+    SessionUse const use(*this);
+    witness = co_await guarded(what, session->witness(prompt, false), Witness::pending);
+  }
+  std::optional<TurnEnded> end;
+  if (witness == Witness::accepted) {
+    std::vector<std::string> nonces{d.nonce};
+    end = co_await recorded_end(std::move(nonces));
+    if (!end && !running) end = unseen("the provider ended during this turn");
+  }
+  bool const proved = witness == Witness::accepted && d.state == State::queued;  // though a person said otherwise
+  if (d.state != State::unknown && !proved) co_return;
+  services_.events.append(agent_id_, "message.witness",
+                          {{"message", d.message},
+                           {"says", witness == Witness::accepted  ? "accepted"
+                                    : witness == Witness::absent  ? "absent"
+                                    : witness == Witness::pending ? "pending"
+                                                                  : "blind"}});
+  if (witness == Witness::accepted) {
+    accept_late(d, "transcript", end);
+  } else if (witness == Witness::absent) {
+    hand_again(d);
+  }
+}
+
+/// `end`: how its turn ended, when that is over and known.
+void DeliveryQueue::accept_late(Delivery& d, std::string const& proof, std::optional<TurnEnded> const& end) {
+  bool const of_its_own = !turn_;
+  accept(d, proof);
+  if (end && of_its_own) {
+    close_turn(*end);
+  } else if (end) {  // another one runs by now
+    std::erase(turn_->messages, d.message);
+    save(*turn_);
+    end_with_turn(d, *end);
+  } else if (of_its_own) {
+    end_unseen_ = true;
+  }
+}
+
+/// It was not taken: nobody has seen it yet.
+void DeliveryQueue::hand_again(Delivery& d) {
+  in_process_.erase(d.message);
+  ask_witness_.erase(d.message);
+  d.state = State::queued;
+  d.reason.clear();
+  d.screen.clear();
+  d.retry_at = Clock::now();
+  save(d);
+  announce(d, "message.queued");
+  host_.wanted();
+  changed_.notify_all();
+}
+
+void DeliveryQueue::settle(MessageId id, bool taken) {
+  auto const it = open_.find(id);
+  if (it == open_.end() || it->second.state != State::unknown) return;
+  if (!taken) return hand_again(it->second);
+  std::optional<TurnEnded> end;
+  if (!in_process_.contains(id)) end = unseen("the provider ended during this turn");
+  accept_late(it->second, "person", end);
+}
+
+void DeliveryQueue::on_accepted(std::string const& nonce, std::string const& proof) {
+  for (auto& [id, d] : open_)
+    if (d.nonce == nonce && in_hand_ != id && !d.is_taken() && !d.is_settled()) {
+      accept(d, proof);
+      break;
+    }
+  changed_.notify_all();
+}
+
+void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
+  d.state = State::accepted;
+  d.proof = proof;
+  d.reason.clear();
+  d.screen.clear();
+  d.step("accepted");
+  in_process_.erase(d.message);
+  ask_witness_.erase(d.message);
+  announce(d, "message.accepted");
+  if (!turn_) start_turn();
+  turn_->messages.push_back(d.message);
+  d.turn = turn_->number;
+  d.state = State::running;
+  d.step("running");
+  for (auto id : d.continues)
+    if (auto it = open_.find(id); it != open_.end()) it->second.turn = turn_->number;
+  save(d);
+  save(*turn_);
+  changed_.notify_all();
+}
+
+void DeliveryQueue::on_turn_started() {
+  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);  // what is in hand belongs to the new one
+  if (turn_ && end_unseen_) ask_record_ = another_runs_ = true;
+  if (!turn_) start_turn();
+  changed_.notify_all();
+}
+
+void DeliveryQueue::start_turn() {
+  turn_.emplace();
+  turn_->number = host_.next_turn_number();
+  turn_->started_at = wall_now();
+  turn_->store = store_;
+  save(*turn_);
+  services_.events.append(agent_id_, "turn.started", {{"turn", turn_->number}});
+  host_.work().start({"provider-turn", "provider-turn"});
+  host_.work_changed();
+  host_.turn_changed("a turn runs");
+}
+
+void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
+  // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
+  if (auto before = std::exchange(early_end_, std::nullopt)) end_turn(*before);
+  if (in_hand_)
+    early_end_ = end;
+  else
+    end_turn(end);
+  for (auto const& [id, d] : open_)
+    if (d.state == State::unknown) ask_witness_.insert(id);
+  changed_.notify_all();
+}
+
+void DeliveryQueue::end_turn(TurnEnded const& end) {
+  if (!turn_) return;
+  if (end.outcome != TurnEnded::Outcome::unseen) return close_turn(end);
+  over_.push_back(*std::exchange(turn_, std::nullopt));
+  end_unseen_ = ask_record_ = another_runs_ = false;
+  host_.turn_changed("turn ended: " + end.error);
+  changed_.notify_all();
+}
+
+awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(std::vector<std::string> nonces) {
+  SessionUse const use(*this);
+  auto const what = "agent " + agent_id_ + ": looking for a turn's end in the record";
+  auto asked = host_.turn_end(std::move(nonces));
+  co_return co_await guarded(what, std::move(asked), std::optional<TurnEnded>());
+}
+
+/// How a turn ended that is over, by the provider's record.
+awaitable<void> DeliveryQueue::look_up() {
+  auto turn = std::move(over_.front());
+  over_.erase(over_.begin());
+  auto end = co_await recorded_end(nonces_of(turn));
+  close(std::move(turn), end ? *end : unseen("how it ended nobody saw, and the provider's record does not say"));
+  changed_.notify_all();
+}
+
+void DeliveryQueue::close_turn(TurnEnded const& end, bool another_follows) {
+  if (!turn_) return;
+  end_unseen_ = ask_record_ = another_runs_ = false;
+  close(*std::exchange(turn_, std::nullopt), end);
+  if (!another_follows) host_.turn_changed(end.error.empty() ? "turn ended" : "turn ended: " + end.error);
+}
+
+void DeliveryQueue::close(Turn turn, TurnEnded const& end) {
+  turn.ended_at = wall_now();
+  turn.final_text = end.final_text;
+  turn.error_kind = end.error_kind;
+  turn.error = end.error;
+  turn.status = status_of(end);
+  save(turn);
+  services_.events.append(agent_id_, "turn.ended",
+                          {{"turn", turn.number},
+                           {"status", turn.status},
+                           {"messages", turn.messages},
+                           {"errorKind", turn.error_kind},
+                           {"error", turn.error}});
+  take_note(end);
+  for (auto& [id, d] : open_) {
+    if (d.turn == turn.number && d.state == State::running) end_with_turn(d, end);
+  }
+  if (!turn_) host_.work().clear({"provider-turn"});
+  host_.work_changed();
+  changed_.notify_all();
+}
+
+/// What the end says about the provider: whether it takes work at all.
+void DeliveryQueue::take_note(TurnEnded const& end) {
+  using Outcome = TurnEnded::Outcome;
+  auto const jitter = random_();
+  auto const refusal = refusal_in(end);
+  if (refusal) hold_.refuse(*refusal, end, jitter);
+  bool const held = refusal || (end.outcome == Outcome::failed && hold_.failed(end, jitter));
+  bool const works = end.outcome == Outcome::completed || (end.outcome == Outcome::failed && !end.did_nothing);
+  if (held) {
+    services_.events.append(agent_id_, "agent.limited", hold_.shown());
+    spdlog::warn("agent {}: {}", agent_id_, hold_.reason(agent_id_));
+  } else if (works && hold_.lift()) {
+    services_.events.append(agent_id_, "agent.released");
+  } else {
+    return;
+  }
+  host_.hold_changed();
+}
+
+void DeliveryQueue::probe_now() {
+  hold_.probe_now();
+  host_.hold_changed();
+  changed_.notify_all();
+}
+
+void DeliveryQueue::end_with_turn(Delivery& d, TurnEnded const& end) {
+  if (end.did_nothing && refusal_in(end)) return go_back(d);
+  if (end.outcome == TurnEnded::Outcome::completed)
+    end_delivery(d, State::done, end.final_text);
+  else
+    end_delivery(d, State::failed, status_of(end) + (end.error.empty() ? "" : ": " + end.error));
+}
+
+/// The model refused its turn before anything was done about it. It waits here; what was claimed, for anybody.
+void DeliveryQueue::go_back(Delivery& d) {
+  d.state = State::queued;
+  d.turn = 0;
+  d.nonce.clear();  // the record shows this one as taken: the next time is proved by another
+  d.proof.clear();
+  d.retry_at = Clock::now();
+  d.step("refused by the model");
+  // Those that it was a note about had their work begun before: they wait for it.
+  for (auto id : d.continues)
+    if (auto it = open_.find(id); it != open_.end()) {
+      it->second.turn = 0;
+      save(it->second);
+    }
+  save(d);
+  announce(d, "message.returned");
+  changed_.notify_all();
+}
+
+void DeliveryQueue::end_delivery(Delivery& d, State state, std::string reason) {
+  d.state = state;
+  // Of a turn that went well the reason is its final text: the reply, where the sender asked for one.
+  d.reason = std::move(reason);
+  d.step(std::string(to_string(state)));
+  d.retry_at = Clock::now();
+  if (state == State::refused || state == State::unverified) {
+    // Nothing will be said to the bus about it. The lease runs out: others may be able to do the work, and prove it.
+    leases_.drop(d.message);
+    d.claim_token.clear();
+    if (d.task) host_.work().finish("task", std::to_string(*d.task));
+  }
+  save(d);
+  announce(d, state == State::done      ? "message.done"
+              : state == State::failed  ? "message.failed"
+              : state == State::refused ? "message.refused"
+                                        : "message.unverified");
+  changed_.notify_all();
+}
+
+void DeliveryQueue::on_gate_changed() {
+  for (auto& [id, d] : open_) {
+    if (d.state == State::queued) d.retry_at = Clock::now();
+    if (d.state == State::unknown) ask_witness_.insert(id);
+  }
+  changed_.notify_all();
+}
+
+void DeliveryQueue::on_ready() {
+  for (auto const& [id, d] : open_)
+    if (d.state == State::unknown) ask_witness_.insert(id);
+  hold_.process_started();
+  ask_to_go_on();
+  on_gate_changed();
+}
+
+/// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
+void DeliveryQueue::ask_to_go_on() {
+  std::vector<MessageId> cut_off;
+  for (auto const& [id, d] : open_) {
+    auto const names_it = [id](auto const& entry) {
+      return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();
+    };
+    if (d.state == State::running && d.task && (d.turn == 0 || !turn_) && std::ranges::none_of(open_, names_it))
+      cut_off.push_back(id);
+  }
+  if (cut_off.empty()) return;
+  auto const id = next_local_id();
+  std::string names;
+  for (auto message : cut_off) names += (names.empty() ? "message " : ", ") + std::to_string(message);
+  offer_local(id, "agent-runner", "resume", kGoOn);
+  auto& note = open_.at(id);
+  note.subject = names;
+  note.continues = std::move(cut_off);
+  save(note);
+}
+
+std::vector<adapters::Prompt> DeliveryQueue::open_turn() const {
+  std::vector<Delivery const*> running;
+  for (auto const& [id, d] : open_)
+    if (d.state == State::running && d.turn > 0) running.push_back(&d);
+  std::ranges::sort(running, {}, [](Delivery const* d) { return d->steps.back().second; });
+  std::vector<adapters::Prompt> prompts;
+  for (auto const* d : running) prompts.push_back(prompt_of(*d));
+  return prompts;
+}
+
+std::vector<std::string> DeliveryQueue::nonces_of(Turn const& turn) const {
+  std::vector<std::string> nonces;
+  for (auto const id : turn.messages)
+    if (auto const it = open_.find(id); it != open_.end() && it->second.turn == turn.number)
+      nonces.push_back(it->second.nonce);
+  return nonces;
+}
+
+/// The turn that the journal says was running.
+void DeliveryQueue::take_up_turn() {
+  Turn turn;
+  for (auto const& [id, d] : open_) {
+    if (d.state != State::running || d.turn == 0) continue;
+    turn.number = std::max(turn.number, d.turn);
+    turn.messages.push_back(id);
+    turn.started_at = d.steps.back().second;
+  }
+  if (turn.number == 0) return;
+  auto const messages = turn.messages;
+  if (!turn_)
+    turn_ = std::move(turn);
+  else  // the provider has told of it already
+    for (auto id : messages)
+      if (std::ranges::find(turn_->messages, id) == turn_->messages.end()) turn_->messages.push_back(id);
+  for (auto id : messages) open_.at(id).turn = turn_->number;
+}
+
+void DeliveryQueue::on_adopted(bool turn_runs) {
+  take_up_turn();
+  if (turn_) {
+    end_unseen_ = ask_record_ = true;
+    another_runs_ = turn_runs;
+    host_.work().start({"provider-turn", "provider-turn"});
+    host_.work_changed();
+    host_.turn_changed("a turn runs");
+  } else if (turn_runs) {
+    on_turn_started();
+  }
+  for (auto const& [id, d] : open_)
+    if (d.state == State::unknown) ask_witness_.insert(id);
+  ask_to_go_on();
+  on_gate_changed();
+}
+
+/// Whether the open turn has ended while nobody watched, and how: as far as the provider's own record says.
+awaitable<void> DeliveryQueue::ask_record() {
+  ask_record_ = false;
+  auto const number = turn_->number;
+  auto const end = co_await recorded_end(nonces_of(*turn_));
+  if (!end || !turn_ || turn_->number != number) co_return;
+  bool const another_runs = another_runs_;
+  close_turn(*end, another_runs);
+  if (another_runs) on_turn_started();
+}
+
+awaitable<void> DeliveryQueue::on_process_gone() {
+  process_gone_ = true;
+  changed_.notify_all();
+  while (session_users_ > 0) co_await changed_.wait();
+  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);
+  while (!over_.empty()) co_await look_up();
+  while (session_users_ > 0) co_await changed_.wait();
+  // Its turn may have ended before it did, with nobody there to see it.
+  take_up_turn();
+  if (turn_) {
+    auto const number = turn_->number;
+    auto const end = co_await recorded_end(nonces_of(*turn_));
+    if (end && turn_ && turn_->number == number) close_turn(*end);
+  }
+  for (auto id : in_process_) ask_witness_.insert(id);
+  in_process_.clear();
+  // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
+  auto const why = "interrupted: the provider ended during this turn";
+  for (auto& [id, d] : open_) {
+    if (d.state != State::running) continue;
+    d.turn = 0;
+    if (d.task)
+      save(d);
+    else
+      end_delivery(d, State::failed, why);
+  }
+  close_turn(unseen("the provider ended during this turn"));
+  host_.work().clear({"provider-turn", "subagent", "message"});
+  host_.work_changed();
+  changed_.notify_all();
+}
+
+void DeliveryQueue::on_rest() {
+  // A task waits for its restored session only while there will be one; whoever waits for it must hear of it.
+  for (auto& [id, d] : open_)
+    if (d.state == State::running && d.task) {
+      d.turn = 0;
+      end_delivery(d, State::failed, "interrupted: " + host_.why_not());
+    }
+  on_gate_changed();
+}
+
+/// A turn that is open although the provider has been at rest for a while: its end was lost on the way. Has it looked
+/// up, or says when to look again.
+Clock::time_point DeliveryQueue::watch_for_orphaned_turn() {
+  auto* const taker = host_.taker();
+  bool const at_rest = turn_ && taker && taker->gate(false).empty();
+  if (!at_rest) {
+    at_rest_since_.reset();
+    return Clock::time_point::max();
+  }
+  if (!at_rest_since_) at_rest_since_ = Clock::now();
+  auto const due = *at_rest_since_ + kTurnEndPatience;
+  if (Clock::now() < due) return due;
+  at_rest_since_.reset();
+  TurnEnded end;
+  end.outcome = TurnEnded::Outcome::unseen;
+  end.error = "the provider is at rest";
+  end_turn(end);
+  return Clock::now();
+}
+
+}  // namespace ar::daemon

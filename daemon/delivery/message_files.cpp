@@ -1,0 +1,67 @@
+#include "daemon/delivery/message_files.hpp"
+
+#include "base/ids.hpp"
+#include "base/json.hpp"
+
+#include <charconv>
+
+namespace ar::daemon {
+namespace fs = std::filesystem;
+
+namespace {
+constexpr std::string_view kBody = "message-";
+}
+
+fs::path message_files_dir(Paths const& paths, std::string const& agent) { return paths.agent_dir(agent) / "messages"; }
+
+std::string body_file_name(MessageId message) { return std::string(kBody) + std::to_string(message) + ".txt"; }
+
+std::string attachment_file_name(MessageId message, int number, std::string const& name) {
+  return std::to_string(message) + "-" + std::to_string(number) + "-" + safe_file_name(name);
+}
+
+std::optional<MessageId> message_of_file(std::string_view name) {
+  bool const body = name.starts_with(kBody);
+  if (body) name.remove_prefix(kBody.size());
+  MessageId id = 0;
+  auto const [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+  name.remove_prefix(static_cast<std::size_t>(end - name.data()));
+  bool const ours = error == std::errc() && id != 0 && name.starts_with(body ? ".txt" : "-");
+  return ours ? std::optional(id) : std::nullopt;
+}
+
+std::set<MessageId> messages_with_files(Database& db, std::string const& agent) {
+  std::set<MessageId> kept;
+  for (auto const* query : {"SELECT message FROM deliveries WHERE agent = ?1 AND open = 1",
+                            "SELECT message FROM deliveries WHERE agent = ?1 AND open = 0 AND nonce <> ''"}) {
+    auto& rows = db.prepare(query).bind(agent);
+    while (rows.step()) kept.insert(rows.integer(0));
+  }
+  // The text of one that has ended may say the same: no harm.
+  auto& turns =
+      db.prepare("SELECT record FROM turns WHERE agent = ?1 AND record LIKE '%\"status\":\"running\"%'").bind(agent);
+  while (turns.step()) {
+    auto const turn = parse_object(turns.text(0));
+    if (!turn || !turn->contains("messages") || !turn->at("messages").is_array()) continue;
+    for (auto const& id : turn->at("messages"))
+      if (id.is_number_integer()) kept.insert(id.get<MessageId>());
+  }
+  return kept;
+}
+
+bool remove_message_files(fs::path const& folder, std::set<MessageId> const& kept, fs::file_time_type until,
+                          std::size_t most) {
+  std::error_code ec;
+  std::size_t removed = 0;
+  for (fs::directory_iterator entry(folder, ec), end; !ec && entry != end && removed < most; entry.increment(ec)) {
+    auto const id = message_of_file(entry->path().filename().string());
+    std::error_code unread;
+    if (!id || kept.contains(*id)) continue;
+    auto const written = entry->last_write_time(unread);
+    if (unread || written >= until) continue;
+    if (fs::remove(entry->path(), unread)) ++removed;
+  }
+  return removed == most;
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,455 @@
+#include "daemon/fleet/supervisor.hpp"
+
+#include "base/ids.hpp"
+#include "base/suggest.hpp"
+#include "daemon/store/journal_row.hpp"
+#include "daemon/fleet/memory_watch.hpp"
+#include "daemon/fleet/profile.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+/// An agent as the journal has it.
+struct StoredAgent {
+  AgentSpec spec;
+  AgentState state;
+  AgentRecord record;
+  DeliveryQueue::Stored deliveries{};
+};
+
+namespace {
+
+/// While memory is tight and no agent may be suspended: whether it still is tight. (As often as MemoryWatch looks.)
+constexpr auto kLookAgain = 10s;
+
+/// Names the worktree of a spawn that is under way, in the journal's table of facts; the agent's id follows.
+constexpr std::string_view kWorktreeFact = "worktree of ";
+
+/// What the daemon's own environment adds to a list of every agent, separated by commas.
+void add_usual(char const* variable, std::vector<std::string>& list) {
+  char const* const value = std::getenv(variable);
+  std::istringstream words(value ? value : "");
+  for (std::string word; std::getline(words, word, ',');)
+    if (!word.empty() && std::ranges::find(list, word) == list.end()) list.push_back(word);
+}
+
+Result<std::vector<StoredAgent>> read_agents(Database& db) {
+  std::vector<StoredAgent> stored;
+  auto& rows = db.prepare("SELECT id, spec, state, record FROM agents ORDER BY id").bind();
+  while (rows.step()) {
+    auto const id = rows.text(0);
+    auto spec = read_row(rows.text(1), "agent " + id, spec_from_journal);
+    auto record = read_row(rows.text(3), "agent " + id, agent_record_from);
+    if (!spec || !record) continue;
+    spec->id = id;
+    auto const state = agent_state_from(rows.text(2)).value_or(AgentState::stopped);
+    stored.push_back({std::move(*spec), state, std::move(*record)});
+  }
+  for (auto& agent : stored) agent.deliveries = DeliveryQueue::stored(db, agent.spec.id);
+  return stored;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Services& services)
+    : services_(services),
+      spawning_(services.executor),
+      tasks_(services.executor, "supervisor"),
+      watching_(services.executor, "memory") {}
+Supervisor::~Supervisor() = default;
+
+awaitable<Result<void>> Supervisor::take_over() {
+  services_.store.on_reached([this] {
+    for (auto const& [id, agent] : agents_) agent->bus_reached();
+  });
+  auto query = [](Database& db) { return read_agents(db); };
+  auto stored = co_await services_.journal.read(std::move(query));
+  if (!stored) co_return stored.error();
+  co_await discard_cut_off();
+  std::map<std::string, terminal::FoundTerminal> found;
+  if (!stored->empty()) {
+    auto list = co_await services_.terminals.list();
+    if (list)
+      for (auto& terminal : *list) found.emplace(terminal.session, terminal);
+    else if (list.error().code != "tmux_gone")
+      co_return list.error();
+  }
+  std::optional<Error> failed;
+  for (auto& entry : *stored) {
+    auto const& id = entry.spec.id;
+    if (!services_.adapters.contains(entry.spec.provider)) {
+      spdlog::error("agent {}: this daemon does not know the provider {}; it is left alone", id, entry.spec.provider);
+      continue;
+    }
+    std::optional<terminal::FoundTerminal> terminal;
+    if (auto it = found.find(entry.record.tmux_session); it != found.end()) terminal = it->second;
+    // Side by side: a hundred adoptions must not wait for each other.
+    auto const name = "take over " + id;
+    auto died = [this, id = entry.spec.id, &failed](std::string const& why) {
+      if (auto const agent = find(id))
+        agent->fault("take over", why);
+      else
+        failed = internal("bug", "agent " + id + " cannot be taken over: " + why);
+    };
+    tasks_.spawn_vital(name, take_over_one(std::move(entry), std::move(terminal), failed), std::move(died));
+  }
+  co_await tasks_.join();
+  if (failed) co_return *failed;
+  watching_.spawn_vital("memory", free_memory(), services_.on_memory_watch_death);
+  co_return Result<void>();
+}
+
+/// `failed` gets the reason when the agent cannot be given a token; it outlives this.
+awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<terminal::FoundTerminal> terminal,
+                                          std::optional<Error>& failed) {
+  auto const id = entry.spec.id;
+  auto token = read_agent_token(services_.paths.agent_dir(id));
+  // One that has ended stays: its process must not speak by it again, and the next one gets a new one.
+  if (token && services_.bus.name() == "embedded" && token_problem(*token, wall_now()).empty()) {
+    auto const known = co_await services_.bus.check_token(token->token);
+    token->revoked = !known && known.error().code == relay::kRevokedToken;
+    if (!known && !token->revoked) token = known.error();
+  }
+  if (!token) {
+    spdlog::warn("agent {}: {}; it gets a new token", id, token.error().message);
+    token = co_await make_agent_token(services_, id);
+  }
+  if (!token) {
+    failed = token.error();
+    co_return;
+  }
+  auto const agent = make(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
+  add(agent);
+  agent->queue().load(std::move(entry.deliveries));
+  co_await agent->take_over(std::move(terminal));
+}
+
+/// While memory is tight: suspends those that can go on later where they were, the longest idle first.
+awaitable<void> Supervisor::free_memory() {
+  auto const used = [this] {
+    std::int64_t total = 0;
+    for (auto const& [id, agent] : agents_) total += agent->memory_bytes();
+    return total;
+  };
+  auto const limit = [this] { return services_.config.memory_limit_mb << 20; };
+  MemoryWatch watch(services_.executor, services_.config.memory_pressure, limit, used);
+  for (;;) {
+    auto const why = co_await watch.tight();
+    auto const idle = suspendable();
+    bool freed = false;
+    for (auto at = idle.begin(); at != idle.end() && !freed; ++at) {
+      auto const agent = find(*at);
+      if (!agent) continue;
+      json params = {{"reason", "memory is tight: " + why}};
+      auto suspended = co_await agent->act("suspend", std::move(params));
+      freed = suspended.has_value();
+      if (!freed) spdlog::info("not suspended: {}", suspended.error().message);
+    }
+    // All work, or could not go on after it.
+    auto const until = Clock::now() + kLookAgain;
+    while (!freed && suspendable() == idle && Clock::now() < until)
+      (void)co_await services_.events.wait({}, services_.events.last(), until);
+  }
+}
+
+std::vector<std::string> Supervisor::suspendable() const {
+  std::vector<std::pair<WallTime, std::string>> idle;
+  for (auto const& [id, agent] : agents_)
+    if (agent->may_be_suspended()) idle.emplace_back(agent->since(), id);
+  std::ranges::sort(idle);
+  std::vector<std::string> ids;
+  for (auto& [since, id] : idle) ids.push_back(std::move(id));
+  return ids;
+}
+
+awaitable<void> Supervisor::shut_down(bool stop_agents) {
+  services_.store.on_reached({});
+  co_await watching_.stop();
+  if (stop_agents) {
+    auto stop = [](Agent* agent) -> awaitable<void> {
+      json const params = json::object();
+      auto stopped = co_await agent->act("stop", params);
+      if (!stopped) spdlog::warn("{}", stopped.error().message);
+    };
+    for (auto const& [id, agent] : agents_) tasks_.spawn("stop " + id, stop(agent.get()));
+    co_await tasks_.join();
+  }
+  for (auto const& [id, agent] : agents_) tasks_.spawn("let go " + id, agent->let_go());
+  co_await tasks_.join();
+  agents_.clear();
+}
+
+awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
+  auto spec = agent_spec_from(body, services_.config.default_provider);
+  if (!spec) co_return spec.error();
+  // A request that names no provider takes its profile's, where that is for one.
+  auto profiled = co_await add_profile(*spec, body.value("provider", json()).is_null());
+  if (!profiled) co_return profiled.error();
+  if (!services_.adapters.contains(spec->provider)) {
+    std::string known;
+    for (auto const& [name, adapter] : services_.adapters) known += (known.empty() ? "" : ", ") + name;
+    co_return invalid("provider", "unknown provider \"" + spec->provider + "\"; known are: " + known);
+  }
+  if (!spec->parent.empty() && !agents_.contains(spec->parent))
+    co_return invalid("parent", "the parent agent " + spec->parent + " does not exist");
+  add_usual("AGENT_RELAY_TAGS", spec->tags);
+  add_usual("AGENT_RELAY_CAPABILITIES", spec->capabilities);
+  if (spec->approval_mode.empty())
+    spec->approval_mode = spec->agent_profile && !spec->agent_profile->approval_mode.empty()
+                              ? spec->agent_profile->approval_mode
+                              : AgentSpec().approval_mode;
+  co_return spec;
+}
+
+/// The request's own profile, or the configuration's of that name; its texts are read now, so that a restart of the
+/// agent finds it unchanged.
+awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec, bool any_provider) const {
+  auto const& known = services_.config.profiles;
+  bool const own = !spec.profile_table.is_null();
+  if (!own && spec.profile.empty()) co_return Result<void>();
+  if (!own && !known.contains(spec.profile)) {
+    std::string names;
+    for (auto const& [name, table] : known) names += (names.empty() ? "" : ", ") + name;
+    co_return invalid("profile", "there is no profile \"" + spec.profile.substr(0, 80) + "\"; " +
+                                     (names.empty() ? "the configuration has none" : "known are: " + names));
+  }
+  auto job = [known, own, cwd = spec.cwd, name = spec.profile,
+              table = own ? spec.profile_table : known.at(spec.profile)]() -> Result<adapters::Profile> {
+    if (!own) return resolve_profile(table, name, known, "profiles." + name + ".");
+    auto placed = profile_table(table, cwd, "agentProfile.");
+    if (!placed) return placed.error();
+    return resolve_profile(std::move(*placed), name, known, "agentProfile.");
+  };
+  auto profile = co_await services_.launches.run(std::move(job));
+  if (!profile) co_return profile.error();
+  if (profile->provider != "any" && any_provider) spec.provider = profile->provider;
+  if (profile->provider != "any" && profile->provider != spec.provider)
+    co_return invalid("profile",
+                      "the profile " + profile->name + " is for " + profile->provider + ", not for " + spec.provider);
+  if (spec.profile.empty()) spec.profile = profile->name;
+  spec.profile_table = nullptr;
+  spec.agent_profile = std::make_shared<adapters::Profile>(std::move(*profile));
+  co_return Result<void>();
+}
+
+/// Last before the agent itself: what is made here has to be taken back when that fails.
+awaitable<Result<void>> Supervisor::add_workspace(AgentSpec& spec) const {
+  auto& workspace = spec.workspace;
+  auto const* const usual = std::getenv("AGENT_RELAY_WORKSPACE_MODE");
+  if (workspace.requested_mode.empty())
+    workspace.requested_mode = !workspace.branch.empty() ? "worktree" : usual && *usual ? usual : "shared";
+  auto const mode = workspace.requested_mode;
+  if (mode != "shared" && mode != "worktree")
+    co_return invalid("workspace.mode",
+                      "the workspace mode \"" + mode.substr(0, 40) + "\" is neither shared nor worktree");
+  if (mode == "shared") {
+    if (!workspace.branch.empty())
+      co_return invalid("workspace.branch", "a branch is for the workspace mode worktree only");
+    co_return Result<void>();
+  }
+  auto const branch = workspace.branch.empty() ? "agent-runner/" + spec.id : workspace.branch;
+  // Until the agent itself is in the journal: see discard_cut_off().
+  auto announce = [this, id = spec.id](Workspace const& planned) {
+    services_.journal.write([name = std::string(kWorktreeFact) + id, value = to_text(to_json(planned))](Database& db) {
+      db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES(?1, ?2)").bind(name, value).run();
+    });
+    return services_.journal.committed();
+  };
+  auto made = co_await make_worktree(services_.executor, spec.cwd, services_.paths.state_dir / "worktrees" / spec.id,
+                                     branch, std::move(announce));
+  if (!made) {
+    forget_worktree_of(spec.id);
+    co_return made.error();
+  }
+  workspace = std::move(made->workspace);
+  spec.cwd = std::move(made->cwd);
+  co_return Result<void>();
+}
+
+/// One that could not be started: as if it had never been asked for.
+awaitable<void> Supervisor::take_back(std::shared_ptr<Agent> agent) {
+  (void)co_await services_.bus.revoke_token(agent->token().jti);
+  if (agent->spec().workspace.is_worktree())
+    (void)co_await remove_worktree(services_.executor, agent->spec().workspace);
+  forget_worktree_of(agent->id());
+}
+
+void Supervisor::forget_worktree_of(std::string const& id) const {
+  services_.journal.write([name = std::string(kWorktreeFact) + id](Database& db) {
+    db.prepare("DELETE FROM facts WHERE name = ?1").bind(name).run();
+  });
+}
+
+/// Spawns in the midst of which a daemon ended: their worktrees are not agents', and would be in the way of the same
+/// spawn when it is asked for again. One that cannot be removed now is tried at the next start.
+awaitable<void> Supervisor::discard_cut_off() {
+  using Cut = std::vector<std::pair<std::string, Workspace>>;
+  // An agent that is in the journal keeps its own.
+  services_.journal.write([](Database& db) {
+    db.prepare("DELETE FROM facts WHERE name IN (SELECT ?1 || id FROM agents)").bind(kWorktreeFact).run();
+  });
+  auto query = [](Database& db) -> Result<Cut> {
+    Cut cut;
+    auto& rows = db.prepare("SELECT name, value FROM facts WHERE name LIKE ?1 || '%'").bind(kWorktreeFact);
+    while (rows.step())
+      if (auto workspace = read_row(rows.text(1), rows.text(0), workspace_from))
+        cut.emplace_back(rows.text(0).substr(kWorktreeFact.size()), std::move(*workspace));
+    return cut;
+  };
+  auto cut = co_await services_.journal.read(std::move(query));
+  if (!cut) {
+    spdlog::warn("cannot look for spawns that were cut off: {}", cut.error().message);
+    co_return;
+  }
+  for (auto const& [id, workspace] : *cut) {
+    bool const gone = co_await discard_worktree(services_.executor, workspace);
+    if (!gone) {
+      spdlog::warn("agent {} was cut off while it was made; its worktree {} cannot be removed", id, workspace.path);
+      continue;
+    }
+    spdlog::info("agent {} was cut off while it was made; its worktree {} is removed", id, workspace.path);
+    std::error_code ec;
+    std::filesystem::remove_all(services_.paths.agent_dir(id), ec);
+    forget_worktree_of(id);
+  }
+}
+
+std::string Supervisor::free_name(std::string const& provider) const {
+  for (int n = 1;; ++n) {
+    auto name = provider + "-" + std::to_string(n);
+    if (!agents_.contains(name)) return name;
+  }
+}
+
+awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string idempotency_key) {
+  auto const lock = co_await spawning_.lock();  // two spawns must not find the same free name
+  auto const hash = sha256_hex(to_text(body));
+  if (!idempotency_key.empty()) {
+    auto query = [key = idempotency_key](Database& db) -> Result<std::pair<std::string, std::string>> {
+      auto& row = db.prepare("SELECT body_hash, agent FROM spawn_keys WHERE key = ?1").bind(key);
+      if (!row.step()) return std::pair<std::string, std::string>();
+      std::pair<std::string, std::string> found(row.text(0), row.text(1));
+      row.reset();
+      return found;
+    };
+    auto used = co_await services_.journal.read(std::move(query));
+    if (!used) co_return used.error();
+    if (!used->second.empty()) {
+      if (used->first != hash)
+        co_return conflict("idempotency_conflict", "the idempotency key was used to spawn agent " + used->second +
+                                                       " with another request; use a new key");
+      if (auto const agent = find(used->second)) {
+        Spawned const again{agent, false};
+        co_return again;
+      }
+    }
+  }
+  if (auto room = services_.descriptors.check(); !room) co_return room.error();
+  auto spec = co_await check(body);
+  if (!spec) co_return spec.error();
+  if (spec->id.empty()) spec->id = free_name(spec->provider);
+  if (auto const namesake = find(spec->id)) {
+    auto const there = "there is an agent named " + spec->id + " already, " + std::string(to_string(namesake->state())) +
+                       "; choose another name, ";
+    co_return conflict("name_taken", is_at_rest(namesake->state())
+                                         ? there + "start it again (agent-runner start " + spec->id +
+                                               ") or remove it (agent-runner rm " + spec->id + ")"
+                                         : there + "or end and remove it: agent-runner stop " + spec->id +
+                                               ", then agent-runner rm " + spec->id);
+  }
+
+  auto placed = co_await add_workspace(*spec);
+  if (!placed) co_return placed.error();
+  auto token = co_await make_agent_token(services_, spec->id);
+  if (!token) {
+    if (spec->workspace.is_worktree()) (void)co_await remove_worktree(services_.executor, spec->workspace);
+    forget_worktree_of(spec->id);
+    co_return token.error();
+  }
+  auto const id = spec->id;
+  auto const agent = make(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
+  // Tried dry, so that a missing CLI is an answer and not a failed agent. Nobody sees it until then.
+  auto ready = co_await agent->check_launch();
+  if (!ready) {
+    co_await take_back(agent);
+    co_return ready.error();
+  }
+  add(agent);
+  if (!idempotency_key.empty())
+    services_.journal.write([key = idempotency_key, hash, id](Database& db) {
+      db.prepare("INSERT OR REPLACE INTO spawn_keys(key, body_hash, agent) VALUES(?1, ?2, ?3)")
+          .bind(key, hash, id)
+          .run();
+    });
+  agent->begin();
+  if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
+  auto safe = co_await services_.journal.committed();
+  if (!safe) co_return safe.error();
+  Spawned const spawned{agent, true};
+  co_return spawned;
+}
+
+awaitable<Result<json>> Supervisor::remove(std::string id) {
+  auto agent = get(id);
+  if (!agent) co_return agent.error();
+  auto erased = co_await (*agent)->erase();
+  if (!erased) co_return erased.error();
+  forget_tokens_of(id);
+  agents_.erase(id);
+  auto const safe = co_await services_.journal.committed();
+  if (!safe) co_return safe.error();
+  co_return ok(std::move(*erased));
+}
+
+std::shared_ptr<Agent> Supervisor::find(std::string_view id) const {
+  auto const it = agents_.find(id);
+  return it == agents_.end() ? nullptr : it->second;
+}
+
+Result<std::shared_ptr<Agent>> Supervisor::get(std::string_view id) const {
+  if (auto agent = find(id)) return agent;
+  std::vector<std::string> names;
+  for (auto const& [name, agent] : agents_) names.push_back(name);
+  return not_found("no_such_agent", "there is no agent \"" + std::string(id.substr(0, 80)) + "\"" +
+                                        suggestion(id, names) + "; `agent-runner ps -a` lists them");
+}
+
+std::shared_ptr<Agent> Supervisor::find_by_token(std::string_view token) const {
+  auto const it = by_token_hash_.find(sha256_hex(token));
+  return it == by_token_hash_.end() ? nullptr : find(it->second);
+}
+
+void Supervisor::tokens_revoked(std::vector<std::string> const& hashes) {
+  for (auto const& hash : hashes)
+    if (auto const it = by_token_hash_.find(hash); it != by_token_hash_.end())
+      if (auto const agent = find(it->second)) agent->token_revoked(hash);
+}
+
+void Supervisor::know_tokens_of(Agent const& agent) {
+  forget_tokens_of(agent.id());
+  for (auto& hash : agent.token_hashes()) by_token_hash_[std::move(hash)] = agent.id();
+}
+
+void Supervisor::forget_tokens_of(std::string const& id) {
+  std::erase_if(by_token_hash_, [&](auto const& entry) { return entry.second == id; });
+}
+
+std::shared_ptr<Agent> Supervisor::make(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token) {
+  auto const adapter = services_.adapters.at(spec.provider);
+  auto tokens_changed = [this](Agent const& agent) { know_tokens_of(agent); };
+  return std::make_shared<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token),
+                                 std::move(tokens_changed));
+}
+
+void Supervisor::add(std::shared_ptr<Agent> const& agent) {
+  know_tokens_of(*agent);
+  agents_.emplace(agent->id(), agent);
+}
+
+}  // namespace ar::daemon

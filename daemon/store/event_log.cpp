@@ -1,0 +1,99 @@
+#include "daemon/store/event_log.hpp"
+
+#include <algorithm>
+
+namespace ar::daemon {
+
+EventLog::EventLog(Executor executor, Journal& journal) : journal_(journal), grown_(std::move(executor)) {}
+
+awaitable<Result<void>> EventLog::load() {
+  struct Ends {
+    std::int64_t last = 0;
+    std::unordered_map<std::string, Numbers> agents;
+  };
+  auto query = [](Database& db) -> Result<Ends> {
+    Ends ends;
+    auto& all = db.prepare("SELECT coalesce(max(number), 0) FROM events").bind();
+    all.step();
+    ends.last = all.integer(0);
+    all.reset();
+    auto& each = db.prepare("SELECT agent, max(agent_number) FROM events WHERE agent_number > 0 GROUP BY agent").bind();
+    while (each.step()) ends.agents[each.text(0)] = {each.integer(1), each.integer(1)};
+    return ends;
+  };
+  auto ends = co_await journal_.read(std::move(query));
+  if (!ends) co_return ends.error();
+  assigned_ = visible_ = ends->last;
+  agents_ = std::move(ends->agents);
+  co_return Result<void>();
+}
+
+void EventLog::append(std::string const& agent, std::string type, json data) {
+  Event event;
+  event.number = ++assigned_;
+  event.agent = agent;
+  event.agent_number = agent.empty() ? 0 : ++agents_[agent].assigned;
+  auto const at = wall_now();
+  json const whole = {{"number", event.number}, {"agentNumber", event.agent_number},
+                      {"agent", agent},         {"type", std::move(type)},
+                      {"at", to_iso8601(at)},   {"data", std::move(data)}};
+  event.json_text = to_text(whole);
+  auto change = [event, at](Database& db) {
+    db.prepare("INSERT INTO events(number, agent, agent_number, at, text) VALUES(?1, ?2, ?3, ?4, ?5)")
+        .bind(event.number, event.agent, event.agent_number, to_millis(at), event.json_text)
+        .run();
+  };
+  auto after = [this, event] {
+    visible_ = event.number;
+    if (event.agent_number > 0) agents_[event.agent].visible = event.agent_number;
+    recent_.push_back(event);
+    if (recent_.size() > kRecent) recent_.pop_front();
+    grown_.notify_all();
+  };
+  journal_.write(std::move(change), std::move(after));
+}
+
+awaitable<Result<std::vector<Event>>> EventLog::page(std::string agent, std::int64_t cursor, int limit) {
+  std::vector<Event> found;
+  auto const number_of = [&](Event const& e) { return agent.empty() ? e.number : e.agent_number; };
+  bool const in_memory =
+      !recent_.empty() && (recent_.front().number == 1 || (agent.empty() && recent_.front().number <= cursor + 1));
+  auto const numbers = agents_.find(agent);
+  bool const at_end = !agent.empty() && (numbers == agents_.end() || cursor >= numbers->second.visible);
+  if (in_memory || at_end) {
+    // Numbers only grow, so the place of the cursor can be searched for in the whole log.
+    auto it = agent.empty() ? std::ranges::upper_bound(recent_, cursor, {}, &Event::number) : recent_.begin();
+    for (; it != recent_.end() && static_cast<int>(found.size()) < limit; ++it)
+      if ((agent.empty() || it->agent == agent) && number_of(*it) > cursor) found.push_back(*it);
+    co_return found;
+  }
+  auto query = [agent, cursor, limit](Database& db) -> Result<std::vector<Event>> {
+    auto& rows = agent.empty() ? db.prepare(
+                                       "SELECT number, agent_number, agent, text FROM events WHERE number > ?1 "
+                                       "ORDER BY number LIMIT ?2")
+                                     .bind(cursor, limit)
+                               : db.prepare(
+                                       "SELECT number, agent_number, agent, text FROM events WHERE agent = ?1 AND "
+                                       "agent_number > ?2 ORDER BY agent_number LIMIT ?3")
+                                     .bind(agent, cursor, limit);
+    std::vector<Event> events;
+    while (rows.step()) events.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3)});
+    return events;
+  };
+  co_return co_await journal_.read(std::move(query));
+}
+
+std::int64_t EventLog::last(std::string const& agent) const {
+  if (agent.empty()) return visible_;
+  auto const it = agents_.find(agent);
+  return it == agents_.end() ? 0 : it->second.visible;
+}
+
+awaitable<bool> EventLog::wait(std::string agent, std::int64_t cursor, Clock::time_point deadline) {
+  auto const there = [&] { return last(agent) > cursor; };
+  bool in_time = true;
+  while (in_time && !there()) in_time = co_await grown_.wait(deadline);
+  co_return there();
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,43 @@
+// The one event log (spec 4.3, DESIGN 8): durable, numbered without gaps over all and per agent, read in pages and
+// followed live. An event becomes visible when it is on the disk, so a reader never sees one that a crash could take
+// back.
+#pragma once
+#include "base/json.hpp"
+#include "model/event.hpp"
+#include "daemon/store/journal.hpp"
+
+#include <deque>
+#include <string>
+#include <unordered_map>
+
+namespace ar::daemon {
+
+class EventLog {
+ public:
+  EventLog(Executor executor, Journal& journal);
+  /// Reads where the log ended last time. Call once, before append.
+  awaitable<Result<void>> load();
+
+  /// `agent` empty: about the daemon itself. `data` holds no secret.
+  void append(std::string const& agent, std::string type, json data = json::object());
+
+  /// See control::Backend.
+  awaitable<Result<std::vector<Event>>> page(std::string agent, std::int64_t cursor, int limit);
+  awaitable<bool> wait(std::string agent, std::int64_t cursor, Clock::time_point deadline);
+  std::int64_t last() const { return visible_; }
+  std::int64_t last(std::string const& agent) const;  ///< its own number; `agent` empty: of all
+  bool knows(std::string const& agent) const { return agents_.contains(agent); }
+
+ private:
+  static constexpr std::size_t kRecent = 4096;
+  Journal& journal_;
+  Notifier grown_;
+  std::int64_t assigned_ = 0, visible_ = 0;
+  struct Numbers {
+    std::int64_t assigned = 0, visible = 0;
+  };
+  std::unordered_map<std::string, Numbers> agents_;
+  std::deque<Event> recent_;  ///< the last visible ones, so that followers need no disk
+};
+
+}  // namespace ar::daemon
