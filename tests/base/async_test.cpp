@@ -1,6 +1,7 @@
 #include "base/async.hpp"
 
 #include "base/worker.hpp"
+#include "support/log_lines.hpp"
 #include "support/run.hpp"
 
 #include <stdexcept>
@@ -51,6 +52,7 @@ TEST_CASE("MutexServesInOrderAndSurvivesACancelledWaiter") {
 }
 
 TEST_CASE("AVitalTaskThatThrowsTellsItsOwner") {
+  test::LogLines const log;
   net::io_context io;
   TaskGroup group(io.get_executor(), "test");
   std::vector<std::string> deaths;
@@ -79,6 +81,7 @@ TEST_CASE("AVitalTaskThatThrowsTellsItsOwner") {
 }
 
 TEST_CASE("TaskGroupStopsWhatRunsAndReportsWhatThrows") {
+  test::LogLines const log;
   net::io_context io(1);
   TaskGroup group(io.get_executor(), "test");
   bool interrupted = false;
@@ -96,6 +99,7 @@ TEST_CASE("TaskGroupStopsWhatRunsAndReportsWhatThrows") {
     CHECK(group.size() == 0);
   });
   CHECK(interrupted);
+  CHECK(log.count("task test/thrower ended by an exception: expected by the test") == 1);
 }
 
 TEST_CASE("WorkerRunsJobsInOrderAndBringsValuesAndExceptionsBack") {

@@ -2,6 +2,7 @@
 #include "base/http/router.hpp"
 #include "control/route.hpp"
 #include "control/test_server.hpp"
+#include "support/log_lines.hpp"
 
 #include <doctest/doctest.h>
 
@@ -92,6 +93,7 @@ Example const examples[] = {
 }  // namespace
 
 TEST_CASE("EveryRouteReachesTheDaemonAndAnswers") {
+  LogLines const log;  // one of the routes throws on purpose
   TestServer server;
   http::Router const router(control::routes(), "");
   std::set<control::Route const*> unseen;
@@ -226,12 +228,14 @@ TEST_CASE("HeadAnswersLikeGetWithoutBody") {
 }
 
 TEST_CASE("AFaultOfAHandlerIsA500AndTheDaemonGoesOn") {
+  LogLines const log;  // one of the routes throws on purpose
   TestServer server;
   RawClient client(server.socket());
   Reply const fault = client.request("GET", "/v1/config");
   CHECK(fault.status == 500);
   CHECK(fault.document()["code"] == "internal_error");
   CHECK(fault.body.find("on purpose") == std::string::npos);
+  CHECK(log.count("a control handler ended by an exception: a fault on purpose") == 1);
   CHECK(client.request("GET", "/healthz").status == 200);
 }
 

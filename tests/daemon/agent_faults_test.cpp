@@ -1,11 +1,17 @@
 // An exception in any part of an agent makes it fail where people see it, with the reason; started again, it hears and
 // does everything as before.
+#include "support/log_lines.hpp"
 #include "world.hpp"
 
 using namespace ar;
 using namespace ar::test;
 
 namespace {
+
+/// A world in which faults are wanted.
+class FaultyWorld : public World {
+  LogLines const log_;
+};
 
 /// It has failed, and says why; nothing of it runs.
 void check_failed(World& world, std::string const& part, std::string const& why) {
@@ -48,7 +54,7 @@ void check_sound_after_restart(World& world) {
 }  // namespace
 
 TEST_CASE("AFaultInItsFaceOnTheBusFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.bus->throws = {"heartbeat"};
   check_failed(world, "bus", "a bug in heartbeat");
@@ -56,7 +62,7 @@ TEST_CASE("AFaultInItsFaceOnTheBusFailsTheAgent") {
 }
 
 TEST_CASE("AFaultInTheRenewalOfItsTokenFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.config().agent_token_lifetime_s = 60;
   world.spawn();
   world.bus->throws = {"renew_token"};
@@ -65,7 +71,7 @@ TEST_CASE("AFaultInTheRenewalOfItsTokenFailsTheAgent") {
 }
 
 TEST_CASE("AFaultInItsDeliveriesFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.script.gate.clear();
   world.bus->throws = {"claim"};
@@ -75,7 +81,7 @@ TEST_CASE("AFaultInItsDeliveriesFailsTheAgent") {
 }
 
 TEST_CASE("AFaultInTheRenewalOfItsLeasesFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.script.gate.clear();
   world.bus->throws = {"renew"};
@@ -88,7 +94,7 @@ TEST_CASE("AFaultInTheRenewalOfItsLeasesFailsTheAgent") {
 }
 
 TEST_CASE("AFaultInReadingItsMailFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.script.throws = {"stop"};
   world.script.end(ExitStatus{1, 0, true});
@@ -97,7 +103,7 @@ TEST_CASE("AFaultInReadingItsMailFailsTheAgent") {
 }
 
 TEST_CASE("AFaultInTheWatchOverItsIdlenessFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.spawn({{"idleTtlMs", 3'600'000}});
   world.script.throws = {"can_resume"};
   adapters::WorkStarted subagent;
@@ -113,7 +119,7 @@ TEST_CASE("AFaultInTheWatchOverItsIdlenessFailsTheAgent") {
 }
 
 TEST_CASE("AFaultInASessionFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   auto const die = world.script.die;
   die("a bug in the session");
@@ -124,7 +130,7 @@ TEST_CASE("AFaultInASessionFailsTheAgent") {
 }
 
 TEST_CASE("AFaultInAStartFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.script.throws = {"prepare"};
   CHECK_FALSE(world.act("restart").has_value());
@@ -133,7 +139,7 @@ TEST_CASE("AFaultInAStartFailsTheAgent") {
 }
 
 TEST_CASE("AFaultInAnEndFailsTheAgent") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.script.quits = false;
   world.script.throws = {"remove"};
@@ -146,7 +152,7 @@ TEST_CASE("AFaultInAnEndFailsTheAgent") {
 }
 
 TEST_CASE("AFaultWhileItIsTakenOverFailsTheAgentAndNotTheDaemon") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.crash();
   world.script.throws = {"adopt"};
@@ -156,7 +162,7 @@ TEST_CASE("AFaultWhileItIsTakenOverFailsTheAgentAndNotTheDaemon") {
 }
 
 TEST_CASE("AFaultInACommandIsTheCommandsEnd") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.script.throws = {"compact"};
   auto const ended = world.ended(world.command("agent.compact"));
@@ -165,7 +171,7 @@ TEST_CASE("AFaultInACommandIsTheCommandsEnd") {
 }
 
 TEST_CASE("APartThatFailsAgainAndAgainIsTriedLessAndLessOften") {
-  World world;
+  FaultyWorld world;
   world.spawn();
   world.bus->throws = {"heartbeat", "register_agent", "publish_status"};
   world.until_state("failed");

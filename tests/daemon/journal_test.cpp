@@ -1,5 +1,6 @@
 #include "daemon/store/journal.hpp"
 
+#include "support/log_lines.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
@@ -63,6 +64,7 @@ TEST_CASE("AJournalThatCannotWriteKeepsItsChangesAndSaysThatTheyAreNotSafe") {
 }
 
 TEST_CASE("AChangeThatIsWrongIsDroppedAloneAndWhoWaitsForItIsTold") {
+  test::LogLines const log;  // a wrong change is a bug, and is logged as one
   test::TempDir temp;
   net::io_context io(1);
   auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
@@ -84,6 +86,7 @@ TEST_CASE("AChangeThatIsWrongIsDroppedAloneAndWhoWaitsForItIsTold") {
 }
 
 TEST_CASE("ADiskThatFillsUpBetweenTheChangesOfABrokenBatchHasNoneMadeTwice") {
+  test::LogLines const log;  // a wrong change is a bug, and is logged as one
   test::TempDir temp;
   net::io_context io(1);
   auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");

@@ -1,6 +1,8 @@
 // A program's end: in order when that goes, within its deadline when not, and at once when asked twice.
 #include "daemon/runtime/program.hpp"
 
+#include "support/log_lines.hpp"
+
 #include <boost/asio/post.hpp>
 #include <doctest/doctest.h>
 
@@ -145,6 +147,7 @@ TEST_CASE("WhatAHandlerThrowsEndsItInOrderAndIsTheReason") {
 }
 
 TEST_CASE("TheDeathOfAVitalTaskEndsItInOrderAndIsTheReason") {
+  test::LogLines const log;
   Script script;
   script.serve = [](Program& program, net::io_context& io) -> awaitable<Result<void>> {
     TaskGroup tasks(io.get_executor(), "test");

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/instance.hpp"
 #include "base/json.hpp"
+#include "support/faults.hpp"
 #include "support/file_text.hpp"
 #include "support/patience.hpp"
 #include "support/temp_dir.hpp"
@@ -61,6 +62,8 @@ class Installation {
     auto const socket = state() / "run" / "tmux.sock";
     if (std::filesystem::exists(socket)) run_program("/usr/bin/tmux", {"-S", socket.string(), "kill-server"}, "");
     for (auto const pid : tmux_servers(state())) ::kill(pid, SIGKILL);
+    for (auto const& line : lines(file_text(state() / "daemon.log")))
+      if (tells_of_fault(line)) ADD_FAIL_CHECK_AT("daemon.log", 0, line);
   }
 
   std::filesystem::path state() const { return dir_.path() / "s"; }
