@@ -52,6 +52,11 @@ inline Error internal(std::string code, std::string message) {
 /// An internal error from errno: "WHAT: No such file or directory".
 Error from_errno(std::string_view what, int errno_value);
 
+/// It may pass by itself: the same call may work later.
+inline bool is_transient(Error const& error) {
+  return error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
+}
+
 /// The name of the kind as programs see it ("not_found").
 std::string_view to_string(ErrorKind kind);
 

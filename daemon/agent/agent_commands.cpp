@@ -129,7 +129,7 @@ awaitable<Result<json>> Agent::decide(Command const& command) {
 awaitable<void> Agent::leave_bus() {
   for (auto wait = kFirstRepeat; is_at_rest(state_); wait = std::min(wait * 2, kLastRepeat)) {
     auto const left = co_await services_.bus.remove_agent(spec_.id);
-    if (left || left.error().kind != ErrorKind::unavailable) co_return;
+    if (left || !is_transient(left.error())) co_return;
     bool const slept = co_await sleep_for(wait);
     if (!slept) co_return;
   }
@@ -141,7 +141,7 @@ awaitable<bool> Agent::tell_command(std::int64_t id, std::string store, CommandS
   for (auto wait = kFirstRepeat;; wait = std::min(wait * 2, kLastRepeat)) {
     if (command_store(services_.bus) != store) co_return false;
     auto const told = co_await services_.bus.update_command(id, status, detail);
-    if (told || told.error().kind != ErrorKind::unavailable) co_return told.has_value();
+    if (told || !is_transient(told.error())) co_return told.has_value();
     bool const slept = co_await sleep_for(wait);
     if (!slept) co_return false;
   }

@@ -185,7 +185,7 @@ void Agent::launch_failed(Error const& error) {
   // update replaces its program.
   bool const missing = error.code == "cli_missing";
   if (!missing) policy_.on_found();
-  bool const may_pass = missing || error.kind == ErrorKind::unavailable || error.kind == ErrorKind::timeout;
+  bool const may_pass = missing || is_transient(error);
   if (!may_pass || state_ != AgentState::restarting) {
     (void)apply(AgentInput::launch_failed, error.message);
     return;

@@ -91,7 +91,7 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
     } else {  // the bus is away, or this daemon's token has no right to it
       if (std::exchange(d.held, claim.error().message) != d.held)
         services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
-      d.claim_refused = claim.error().kind != ErrorKind::unavailable && claim.error().kind != ErrorKind::timeout;
+      d.claim_refused = !is_transient(claim.error());
       d.retry_at = Clock::now() + retry_wait(++d.claim_tries);
       services_.deliveries_changed.notify_all();
     }
@@ -152,7 +152,7 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
     if (attachment.size > static_cast<std::int64_t>(most)) problem = "larger than " + std::to_string(most) + " bytes";
     Result<std::string> bytes = std::string();
     if (problem.empty()) bytes = co_await services_.bus.attachment_bytes(attachment.id);
-    if (!bytes && bytes.error().kind == ErrorKind::unavailable && ++d.fetch_tries < kTries) co_return bytes.error();
+    if (!bytes && is_transient(bytes.error()) && ++d.fetch_tries < kTries) co_return bytes.error();
     if (!bytes) problem = bytes.error().message;
     if (bytes && bytes->size() > most) problem = "larger than " + std::to_string(most) + " bytes";
     // The sender's name for it may be anything; ours cannot leave the folder.

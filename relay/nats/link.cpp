@@ -180,7 +180,7 @@ awaitable<void> Link::tell_statuses() {
     auto next = statuses_.extract(statuses_.begin());
     auto& kept = next.mapped();
     auto const told = co_await publish_status(core_, next.key(), kept.status, kept.ready, kept.meta);
-    if (told || told.error().kind != ErrorKind::unavailable) continue;
+    if (told || !is_transient(told.error())) continue;
     if (!statuses_.contains(next.key())) statuses_.insert(std::move(next));
     co_return;
   }

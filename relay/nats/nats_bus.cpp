@@ -96,7 +96,7 @@ class Implementation final : public NatsBus {
     auto told = co_await call<void>(nats::publish_status(core_, agent_id, status, ready, meta));
     if (told)
       link_.status_told(agent_id);
-    else if (told.error().kind == ErrorKind::unavailable)
+    else if (is_transient(told.error()))
       link_.keep_status(std::move(agent_id), std::move(status), ready, std::move(meta));
     co_return told;
   }

@@ -47,7 +47,7 @@ inline Result<void> nothing(Result<json> const& answer) {
 /// The relay could not be asked.
 template <class T>
 bool is_away(Result<T> const& answer) {
-  return !answer && answer.error().kind == ErrorKind::unavailable;
+  return !answer && is_transient(answer.error());
 }
 
 }  // namespace ar::relay::remote

@@ -317,7 +317,7 @@ class Implementation final : public RemoteBus {
   static std::string of(MessageId id, char const* what) { return "/api/messages/" + std::to_string(id) + what; }
   /// It has ended, or was not ours; while the relay is away nobody knows.
   void forget_unless_away(MessageId id, std::string const& token, Result<void> const& done) {
-    if (!done && done.error().kind == ErrorKind::unavailable) return;
+    if (!done && is_transient(done.error())) return;
     if (auto const held = claims_.find(id); held != claims_.end() && held->second == token) claims_.erase(held);
   }
 
