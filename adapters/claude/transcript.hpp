@@ -57,7 +57,6 @@ class Ledger {
   bool consumed(std::string const& nonce) const { return consumed_.contains(nonce); }
   bool queued(std::string const& nonce) const;
   /// The process has ended, and its queue with it.
-  void forget_queue() { queue_.clear(); }
 
  private:
   std::set<std::string> consumed_;

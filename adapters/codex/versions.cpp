@@ -11,11 +11,9 @@ namespace {
 constexpr auto kRows = [] {
   std::array rows{
     VersionRow{.seen_in = "0.169.0",
-               .max_input_chars = 1'048'576,
                .no_record = "no rollout found",
                .locked = "already has an active writer",
                .not_loaded = "thread not found",
-               .draining = "Server is draining",
                .too_large = "exceeds the maximum length",
                .no_active_turn = "no active turn",
                .another_turn = "expected active turn"},
