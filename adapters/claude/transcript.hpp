@@ -56,7 +56,6 @@ class Ledger {
   void add(TranscriptFact const& fact);
   bool consumed(std::string const& nonce) const { return consumed_.contains(nonce); }
   bool queued(std::string const& nonce) const;
-  /// The process has ended, and its queue with it.
 
  private:
   std::set<std::string> consumed_;

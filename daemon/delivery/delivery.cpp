@@ -1,26 +1,8 @@
 #include "daemon/delivery/delivery.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace ar::daemon {
-namespace {
-constexpr std::array<std::string_view, 10> kNames = {"queued", "claimed", "handed",  "accepted", "running",
-                                                     "done",   "failed",  "unknown", "refused",  "unverified"};
-}
-
-std::string_view to_string(DeliveryState state) { return kNames[static_cast<std::size_t>(state)]; }
-
-std::optional<DeliveryState> delivery_state_from(std::string_view text) {
-  for (std::size_t i = 0; i < kNames.size(); ++i)
-    if (kNames[i] == text) return static_cast<DeliveryState>(i);
-  return std::nullopt;
-}
-
-bool Delivery::is_taken() const {
-  return state == DeliveryState::accepted || state == DeliveryState::running || state == DeliveryState::done ||
-         state == DeliveryState::failed;
-}
 
 bool is_definite(Error const& error) {
   return error.kind == ErrorKind::conflict || error.kind == ErrorKind::not_found || error.kind == ErrorKind::invalid ||
@@ -30,11 +12,6 @@ bool is_definite(Error const& error) {
 Clock::duration retry_wait(int attempts) {
   using namespace std::chrono_literals;
   return std::min<Clock::duration>(30s, 500ms * (1 << std::clamp(attempts - 1, 0, 6)));
-}
-
-bool Delivery::has_ended() const {
-  return state == DeliveryState::done || state == DeliveryState::failed || state == DeliveryState::refused ||
-         state == DeliveryState::unverified;
 }
 
 bool Delivery::must_report() const {

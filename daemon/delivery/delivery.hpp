@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "daemon/delivery/delivery_state.hpp"
 #include "model/message.hpp"
 
 #include <optional>
@@ -13,21 +14,6 @@
 #include <vector>
 
 namespace ar::daemon {
-
-enum class DeliveryState {
-  queued,    ///< waits for its turn, or for the provider to be able to take it
-  claimed,   ///< leased from the bus, about to be handed over
-  handed,    ///< being typed, or typed: from here on it is never typed again on doubt
-  accepted,  ///< the provider has shown that it took it
-  running,   ///< its turn runs
-  done,
-  failed,      ///< its turn failed or was interrupted
-  unknown,     ///< handed, and the proof is missing
-  refused,     ///< will never be taken
-  unverified,  ///< typed into a provider that cannot prove anything; not acknowledged
-};
-std::string_view to_string(DeliveryState state);
-std::optional<DeliveryState> delivery_state_from(std::string_view text);
 
 /// Ids of what never was on the bus are negative: -1 is the initial prompt.
 inline constexpr MessageId kInitialPrompt = -1;
@@ -63,14 +49,14 @@ struct Delivery {
   bool claim_refused = false;                              ///< this daemon may not claim it (now): it holds up no other
 
   bool is_local() const { return message < 0; }
-  /// Its proof has been seen.
-  bool is_taken() const;
-  /// It is over, in whatever way.
-  bool has_ended() const;
+  bool is_taken() const { return daemon::is_taken(state); }
+  bool has_ended() const { return daemon::has_ended(state); }
   /// The bus, or who asked for a reply, has not been told all of it.
   bool must_report() const;
   /// Nothing is left to be done about it.
   bool is_settled() const { return has_ended() && !must_report(); }
+  /// The only way its state changes.
+  void take(DeliveryInput input) { state = next_state(state, input); }
   void step(std::string name) { steps.emplace_back(std::move(name), wall_now()); }
 };
 

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using adapters::Handing;
 using adapters::HandOutcome;
 using adapters::Prompt;
-using State = DeliveryState;
+using Input = DeliveryInput;
 
 namespace {
 constexpr char kReadElsewhere[] = "read_elsewhere";
@@ -37,13 +37,13 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   }
   auto* const session = host_.taker();
   if (!session) {  // it went meanwhile
-    d.state = State::queued;
+    d.take(Input::held);
     co_return;
   }
 
   if (d.nonce.empty()) d.nonce = random_hex(5);
   prompt->nonce = d.nonce;
-  d.state = State::handed;
+  d.take(Input::handing);
   d.step("handed");
   d.held.clear();
   d.reason.clear();
@@ -53,7 +53,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   if (d.is_taken()) co_return;
   bool const void_now = !d.is_local() && !knows_store();
   if (!safe || void_now || host_.taker() != session) {  // nothing has been typed
-    d.state = State::queued;
+    d.take(Input::held);
     save(d);
     if (!safe) co_await give_back(d, safe.error().message);
     co_return;
@@ -100,7 +100,7 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
   d.claim_token = claim->token;
   d.claim_refused = false;
   d.claim_tries = 0;
-  if (!d.is_taken()) d.state = State::claimed;
+  d.take(Input::claimed);
   d.step("claimed");
   leases_.hold(*claim);
   save(d);
@@ -200,16 +200,16 @@ void DeliveryQueue::settle_outcome(Delivery& d, Handing const& handing) {
     case HandOutcome::unverified:
       in_process_.erase(d.message);
       d.step("unverified");
-      end_delivery(d, State::unverified, handing.reason);
+      end_delivery(d, Input::unprovable, handing.reason);
       return;
     case HandOutcome::refused:
       in_process_.erase(d.message);
-      end_delivery(d, State::refused, handing.reason);
+      end_delivery(d, Input::impossible, handing.reason);
       return;
     case HandOutcome::held:
     case HandOutcome::unknown: break;
   }
-  d.state = State::unknown;
+  d.take(Input::doubted);
   d.reason = handing.reason;
   d.screen = handing.screen;
   d.step("unknown");
@@ -231,11 +231,11 @@ awaitable<Result<void>> DeliveryQueue::release_claim(Delivery& d) {
 }
 
 awaitable<void> DeliveryQueue::give_back(Delivery& d, std::string reason) {
-  d.state = State::queued;
+  d.take(Input::held);
   d.held = std::move(reason);
   d.retry_at = Clock::now() + retry_wait(std::max(d.attempts, d.fetch_tries));
   // The lease goes back, so that another agent may take the work; but not while this one could take it at the next try.
-  bool const soon_again = host_.taker() && why_not_now(d).empty();
+  bool const soon_again = host_.taker() && why_not_now(d, outlook()).empty();
   if (!d.claim_token.empty() && !soon_again) {
     auto const released = co_await release_claim(d);
     if (!released) co_return;  // at the next try

@@ -13,6 +13,7 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 using adapters::Prompt;
 using State = DeliveryState;
+using Input = DeliveryInput;
 
 namespace {
 
@@ -60,8 +61,7 @@ void DeliveryQueue::load(Stored stored) {
   lowest_local_ = stored.lowest_local;
   for (auto& d : stored.open) {
     // Handed by a daemon that is no more: whether it was typed, only the witness can tell.
-    if (d.state == State::handed) d.state = State::unknown;
-    if (d.state == State::claimed) d.state = State::queued;
+    d.take(Input::interrupted);
     if (d.state == State::unknown) {
       in_process_.insert(d.message);
       d.reason = "the daemon was restarted while it was handed over";
@@ -212,9 +212,9 @@ void DeliveryQueue::take_back_in_hand() {
   in_hand_.reset();
   changing_store_ = false;
   for (auto& [id, d] : open_) {
-    if (d.state == State::claimed) d.state = State::queued;
-    if (d.state != State::handed) continue;
-    d.state = State::unknown;
+    bool const in_hand = d.state == State::handed;
+    d.take(Input::interrupted);
+    if (!in_hand) continue;
     d.reason = "a fault of agent-runner's while it was handed over; see its log";
     ask_witness_.insert(id);
     save(d);
@@ -238,9 +238,9 @@ awaitable<void> DeliveryQueue::run() {
       co_await ask_record();
     else if (auto* unknown = next_to_resolve())
       co_await resolve(*unknown);
-    else if (auto* kept = next_to_give_back())
-      co_await give_back(*kept, why_not_now(*kept));
-    else if (auto* next = next_to_hand())
+    else if (auto const now = outlook(); auto const kept = to_give_back(open_, now))
+      co_await give_back(open_.at(*kept), why_not_now(open_.at(*kept), now));
+    else if (auto* next = next_to_hand(now))
       co_await deliver(*next);
     else
       co_await changed_.wait(std::min(next_retry(), watch_for_orphaned_turn()));
@@ -260,78 +260,40 @@ Delivery* DeliveryQueue::next_to_resolve() {
   return nullptr;
 }
 
-/// What the model's refusal keeps back: everything until the next try is due, then all but that one.
-std::string DeliveryQueue::refused() const {
+Outlook DeliveryQueue::outlook() const {
+  Outlook now;
+  now.agent = agent_id_;
+  now.no_bus = host_.no_bus();
+  now.knows_store = knows_store();
+  // The model's refusal keeps back everything until the next try is due, then all but that one.
   bool const probe = hold_.may_probe() && !turn_;
-  return probe ? std::string() : hold_.reason(agent_id_);
-}
-
-/// Empty also while the agent starts: that passes.
-std::string DeliveryQueue::why_not_now(Delivery const& d) const {
-  if (host_.at_rest()) return host_.why_not();
-  if (auto why = refused(); !why.empty()) return why;
-  auto* const taker = host_.taker();
-  return taker ? taker->gate(d.urgent) : std::string();
-}
-
-/// Work whose lease was kept for the next try, which will not come soon: others may be free for it.
-Delivery* DeliveryQueue::next_to_give_back() {
-  if (!knows_store()) return nullptr;
-  for (auto& [id, d] : open_)
-    if (d.state == State::queued && !d.claim_token.empty() && d.retry_at <= Clock::now() && !why_not_now(d).empty())
-      return &d;
-  return nullptr;
-}
-
-Delivery* DeliveryQueue::next_to_hand() {
-  std::vector<Delivery*> waiting;
-  std::optional<MessageId> blocking;
-  for (auto& [id, d] : open_) {
-    if (d.state == State::queued) waiting.push_back(&d);
-    // Its text may still be in the provider's input: whatever is typed now could become one prompt with it.
-    if (d.state == State::unknown && in_process_.contains(id)) blocking = id;
+  if (!probe) now.limit = hold_.reason(agent_id_);
+  auto* const session = host_.taker();
+  now.is_ready = session != nullptr;
+  now.at_rest = host_.at_rest();
+  if (!session || now.at_rest) now.not_ready = host_.why_not();
+  if (session) {
+    now.closed = session->gate(false);
+    now.closed_to_urgent = session->gate(true);
   }
-  // What never was on the bus comes first, in the order it was given; then the bus's messages by id.
-  std::ranges::sort(waiting, {}, [](Delivery const* d) { return std::pair(!d->is_local(), std::abs(d->message)); });
-  auto const hold = [&](Delivery& d, std::string const& why, bool tell) {
-    if (d.held == why) return;
-    d.held = why;
-    if (tell) services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", why}});
-    services_.deliveries_changed.notify_all();
-  };
-  auto* const taker = host_.taker();
-  auto const refusal = refused();
-  for (Delivery* d : waiting) {
-    if (auto const none = d->is_local() ? std::string() : host_.no_bus(); !none.empty()) {
-      hold(*d, none, true);
-    } else if (!d->is_local() && !knows_store()) {
-      hold(*d, "the bus has not been reached yet", false);
-    } else if (!refusal.empty()) {
-      hold(*d, refusal, false);  // agent.limited has told it for all
-    } else if (!taker) {
-      hold(*d, host_.why_not(), false);
-    } else if (!d->is_local() && d->message > fetched_to_ && (!d->urgent || fetched_to_ == 0)) {
-      hold(*d, "the messages before it are being fetched", false);
-    } else if (blocking) {
-      auto const id = std::to_string(*blocking);
-      if (*blocking < 0)
-        hold(*d, "what it was given before is unknown; `agent-runner restart " + agent_id_ + "` lets it go on", true);
-      else
-        hold(*d,
-             "message " + id + " is unknown; look at the terminal, then say `agent-runner message taken " + id +
-                 "` or `message again " + id + "`",
-             true);
-    } else if (auto const gate = taker->gate(d->urgent); !gate.empty()) {
-      hold(*d, gate, !turn_);  // that a running turn ends first is no news
-    } else if (end_unseen_ && taker->gate(false).empty()) {
-      hold(*d, "how the turn before it ended is being looked up", false);
-    } else if (d->retry_at <= Clock::now()) {
-      return d;
-    } else if (!d->urgent && !d->claim_refused) {
-      return nullptr;  // in order: those behind it wait as well
-    }
+  now.turn_runs = turn_.has_value();
+  now.end_unseen = end_unseen_;
+  now.fetched_to = fetched_to_;
+  for (auto id : in_process_)
+    if (auto const it = open_.find(id); it != open_.end() && it->second.state == State::unknown)
+      now.in_doubt = std::max(id, now.in_doubt.value_or(id));
+  return now;
+}
+
+Delivery* DeliveryQueue::next_to_hand(Outlook const& now) {
+  auto decision = decide(open_, now);
+  for (auto& [id, why] : decision.blocked) {
+    auto& d = open_.at(id);
+    d.held = std::move(why.text);
+    if (why.is_news) services_.events.append(agent_id_, "message.held", {{"message", id}, {"reason", d.held}});
   }
-  return nullptr;
+  if (!decision.blocked.empty()) services_.deliveries_changed.notify_all();
+  return decision.next ? &open_.at(*decision.next) : nullptr;
 }
 
 Clock::time_point DeliveryQueue::next_retry() const {

@@ -8,6 +8,7 @@
 #include "daemon/delivery/known_messages.hpp"
 #include "daemon/delivery/leases.hpp"
 #include "daemon/delivery/provider_hold.hpp"
+#include "daemon/delivery/scheduler.hpp"
 #include "daemon/services.hpp"
 #include "daemon/delivery/turn.hpp"
 #include "daemon/delivery/work.hpp"
@@ -134,10 +135,8 @@ class DeliveryQueue {
   void take_back_in_hand();
   Delivery* next_to_report();
   Delivery* next_to_resolve();
-  std::string refused() const;
-  std::string why_not_now(Delivery const& d) const;
-  Delivery* next_to_give_back();
-  Delivery* next_to_hand();
+  Outlook outlook() const;
+  Delivery* next_to_hand(Outlook const& now);
   Clock::time_point next_retry() const;
   Clock::time_point watch_for_orphaned_turn();
   void leave_the_youngest();
@@ -179,7 +178,7 @@ class DeliveryQueue {
   void go_back(Delivery& d);
   void ask_to_go_on();
   std::vector<std::string> nonces_of(Turn const& turn) const;
-  void end_delivery(Delivery& d, DeliveryState state, std::string reason);
+  void end_delivery(Delivery& d, DeliveryInput end, std::string reason);
   void save(Delivery const& d);
   void save(Turn const& turn);
   void announce(Delivery const& d, char const* type);

@@ -163,7 +163,7 @@ void DeliveryQueue::end_with_store(Delivery d, bool restored) {
   if (d.task) host_.work().finish("task", std::to_string(*d.task));
   bool const untouched = d.state == State::queued || d.state == State::claimed;
   if (!d.has_ended()) {
-    d.state = State::failed;
+    d.take(DeliveryInput::store_gone);
     d.reason = restored ? kLost : kGone;
     d.step("failed");
     announce(d, "message.failed");

@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 using adapters::TurnEnded;
 using adapters::Witness;
 using State = DeliveryState;
+using Input = DeliveryInput;
 
 namespace {
 
@@ -92,7 +93,7 @@ void DeliveryQueue::accept_late(Delivery& d, std::string const& proof, std::opti
 void DeliveryQueue::hand_again(Delivery& d) {
   in_process_.erase(d.message);
   ask_witness_.erase(d.message);
-  d.state = State::queued;
+  d.take(Input::proved_absent);
   d.reason.clear();
   d.screen.clear();
   d.retry_at = Clock::now();
@@ -113,7 +114,7 @@ void DeliveryQueue::settle(MessageId id, bool taken) {
 
 void DeliveryQueue::on_accepted(std::string const& nonce, std::string const& proof) {
   for (auto& [id, d] : open_)
-    if (d.nonce == nonce && in_hand_ != id && !d.is_taken() && !d.is_settled()) {
+    if (d.nonce == nonce && in_hand_ != id && !d.is_taken() && !d.has_ended()) {
       accept(d, proof);
       break;
     }
@@ -121,18 +122,19 @@ void DeliveryQueue::on_accepted(std::string const& nonce, std::string const& pro
 }
 
 void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
-  d.state = State::accepted;
+  d.take(Input::proved);
   d.proof = proof;
   d.reason.clear();
   d.screen.clear();
   d.step("accepted");
   in_process_.erase(d.message);
   ask_witness_.erase(d.message);
+  save(d);
   announce(d, "message.accepted");
   if (!turn_) start_turn();
   turn_->messages.push_back(d.message);
   d.turn = turn_->number;
-  d.state = State::running;
+  d.take(Input::turn_began);
   d.step("running");
   for (auto id : d.continues)
     if (auto it = open_.find(id); it != open_.end()) it->second.turn = turn_->number;
@@ -254,14 +256,14 @@ void DeliveryQueue::probe_now() {
 void DeliveryQueue::end_with_turn(Delivery& d, TurnEnded const& end) {
   if (end.did_nothing && refusal_in(end)) return go_back(d);
   if (end.outcome == TurnEnded::Outcome::completed)
-    end_delivery(d, State::done, end.final_text);
+    end_delivery(d, Input::turn_done, end.final_text);
   else
-    end_delivery(d, State::failed, status_of(end) + (end.error.empty() ? "" : ": " + end.error));
+    end_delivery(d, Input::turn_failed, status_of(end) + (end.error.empty() ? "" : ": " + end.error));
 }
 
 /// The model refused its turn before anything was done about it. It waits here; what was claimed, for anybody.
 void DeliveryQueue::go_back(Delivery& d) {
-  d.state = State::queued;
+  d.take(Input::turned_away);
   d.turn = 0;
   d.nonce.clear();  // the record shows this one as taken: the next time is proved by another
   d.proof.clear();
@@ -278,8 +280,9 @@ void DeliveryQueue::go_back(Delivery& d) {
   changed_.notify_all();
 }
 
-void DeliveryQueue::end_delivery(Delivery& d, State state, std::string reason) {
-  d.state = state;
+void DeliveryQueue::end_delivery(Delivery& d, Input end, std::string reason) {
+  d.take(end);
+  auto const state = d.state;
   // Of a turn that went well the reason is its final text: the reply, where the sender asked for one.
   d.reason = std::move(reason);
   d.step(std::string(to_string(state)));
@@ -424,7 +427,7 @@ awaitable<void> DeliveryQueue::on_process_gone() {
     if (d.task)
       save(d);
     else
-      end_delivery(d, State::failed, why);
+      end_delivery(d, Input::turn_failed, why);
   }
   close_turn(unseen("the provider ended during this turn"));
   host_.work().clear({"provider-turn", "subagent", "message"});
@@ -437,7 +440,7 @@ void DeliveryQueue::on_rest() {
   for (auto& [id, d] : open_)
     if (d.state == State::running && d.task) {
       d.turn = 0;
-      end_delivery(d, State::failed, "interrupted: " + host_.why_not());
+      end_delivery(d, Input::turn_failed, "interrupted: " + host_.why_not());
     }
   on_gate_changed();
 }
