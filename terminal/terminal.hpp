@@ -144,7 +144,10 @@ class TerminalHost {
   /// Ends the session and whatever still runs in it, and everything that has the mark: what the program started and then
   /// let go of, and a program that outlived its terminal. Of an error, the processes have been ended all the same.
   virtual awaitable<Result<void>> remove(std::string session, ProcessMark mark = 0) = 0;
-  /// Resident memory of a program with this process and this mark, and of everything that runs because of it.
+  /// For memory_bytes(), which knows nothing a second later. Reads all of /proc, on a thread.
+  virtual awaitable<void> look_at_memory() { co_return; }
+  /// Resident memory of a program with this process and this mark, and of everything that runs because of it. 0:
+  /// nothing runs, or nobody has looked.
   virtual std::int64_t memory_bytes(pid_t /*root*/, ProcessMark /*mark*/) { return 0; }
   /// What tmux calls this terminal's session, for a person to attach to: `=NAME`, or `$NUMBER`.
   virtual std::string attach_target(std::string const& session) const = 0;

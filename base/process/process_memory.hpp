@@ -1,5 +1,5 @@
-// How much memory programs use, with all that runs because of them. The list of processes is read at most once a second,
-// whoever asks for how many programs.
+// How much memory programs use, with all that runs because of them: computed from one list of processes, which serves for
+// a second, whoever asks for how many programs.
 #pragma once
 #include "base/clock.hpp"
 #include "base/process/process_list.hpp"
@@ -9,7 +9,10 @@ namespace ar {
 /// io thread only.
 class ProcessMemory {
  public:
-  /// Bytes that are resident, of a program with this process and this mark; see members_among. 0: nothing runs.
+  /// Whether the list is young enough; else `take` wants a new one (all_processes, which reads all of /proc).
+  bool is_fresh() const;
+  void take(std::vector<ProcessEntry> processes);
+  /// By that list: bytes that are resident, of a program with this process and this mark; see members_among. 0: nothing runs.
   std::int64_t of(pid_t root, ProcessMark mark);
 
  private:

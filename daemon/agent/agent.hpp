@@ -70,14 +70,17 @@ class Agent final : private DeliveryHost {
   /// Without a terminal: what the last process left on its own.
   awaitable<Result<terminal::Screen>> screen();
   bool has_terminal() const { return terminal_ != nullptr; }
+  std::string const& terminal_session() const { return record_.tmux_session; }
   /// And the commands that are open for it.
   awaitable<Result<void>> fetch_unread();
   void bus_reached();
 
   json view() const;
   std::int64_t memory_bytes() const;  ///< resident, of its process and all that it started
-  /// Idle with nothing to do, subagents included, and its provider can go on with the session later.
-  bool may_be_suspended() const;
+  /// Idle with nothing to do, subagents included.
+  bool does_nothing() const;
+  /// Its conversation goes on in another process. May read the provider's files, on a thread.
+  awaitable<bool> can_resume() const;
   /// How long it may take to stop by itself, unless the request says.
   std::int64_t shutdown_timeout_ms() const;
   WallTime since() const { return record_.since; }
@@ -94,7 +97,7 @@ class Agent final : private DeliveryHost {
   std::string why_not() const override;
   bool at_rest() const override { return is_at_rest(state_); }
   std::string no_bus() const override;
-  adapters::Witness witness_offline(adapters::Prompt const& prompt) override;
+  awaitable<adapters::Witness> witness_offline(adapters::Prompt prompt) override;
   awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override;
   void wanted() override;
   Work& work() override { return work_; }

@@ -236,7 +236,7 @@ void Agent::note_mute() {
 awaitable<void> Agent::idle_watch() {
   auto rest_since = wall_now();
   for (;;) {
-    if (!may_be_suspended()) {
+    if (!does_nothing()) {
       co_await status_changed_.wait(Clock::now() + 60s);
       rest_since = wall_now();
       continue;
@@ -246,10 +246,12 @@ awaitable<void> Agent::idle_watch() {
       co_await status_changed_.wait(Clock::now() + std::min<milliseconds>(due - wall_now(), 1h));
       continue;
     }
-    auto const at_rest = co_await check_at_rest();
+    bool const can_go_on = co_await can_resume();
+    auto at_rest = Result<void>();
+    if (can_go_on) at_rest = co_await check_at_rest();
     rest_since = wall_now();
     if (!at_rest) spdlog::info("not suspended: {}", at_rest.error().message);
-    if (!at_rest || !may_be_suspended()) continue;
+    if (!can_go_on || !at_rest || !does_nothing()) continue;
     patience_ = milliseconds(shutdown_timeout_ms());
     (void)apply(AgentInput::suspend, "idle for " + std::to_string(spec_.idle_ttl_ms / 1000) + " s");
   }
@@ -340,10 +342,15 @@ std::int64_t Agent::memory_bytes() const {
   return record_.pid > 0 ? services_.terminals.memory_bytes(static_cast<pid_t>(record_.pid), record_.mark) : 0;
 }
 
-bool Agent::may_be_suspended() const {
-  if (state_ != AgentState::idle || queue_.waiting() > 0 || queue_.turn_open() || work_.status() != "idle")
-    return false;
-  return adapter_->can_resume(launch_request(), record_.session_id);
+bool Agent::does_nothing() const {
+  return state_ == AgentState::idle && queue_.waiting() == 0 && !queue_.turn_open() && work_.status() == "idle";
+}
+
+awaitable<bool> Agent::can_resume() const {
+  auto job = [adapter = adapter_, request = launch_request(), id = record_.session_id] {
+    return !id.empty() && adapter->can_resume(request, id);
+  };
+  co_return co_await services_.launches.run(std::move(job));
 }
 
 awaitable<Result<void>> Agent::check_at_rest() {
@@ -382,11 +389,14 @@ std::string Agent::no_bus() const {
   return refused ? refused->message : std::string();
 }
 
-adapters::Witness Agent::witness_offline(adapters::Prompt const& prompt) {
-  auto const request = launch_request();
-  auto const says = adapter_->witness_offline(request, record_.transcript, prompt);
-  if (says != adapters::Witness::absent || record_.earlier_transcript.empty()) return says;
-  return adapter_->witness_offline(request, record_.earlier_transcript, prompt);
+awaitable<adapters::Witness> Agent::witness_offline(adapters::Prompt prompt) {
+  auto job = [adapter = adapter_, request = launch_request(), prompt = std::move(prompt), newest = record_.transcript,
+              earlier = record_.earlier_transcript] {
+    auto const says = adapter->witness_offline(request, newest, prompt);
+    if (says != adapters::Witness::absent || earlier.empty()) return says;
+    return adapter->witness_offline(request, earlier, prompt);
+  };
+  co_return co_await services_.files.run(std::move(job));
 }
 
 awaitable<std::optional<adapters::TurnEnded>> Agent::turn_end(std::vector<std::string> nonces) {

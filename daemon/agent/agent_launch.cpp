@@ -132,8 +132,8 @@ awaitable<void> Agent::launch() {
     launch_failed(made.error());
     co_return;
   }
+  bool const resumes = co_await can_resume();
   auto request = launch_request();
-  bool const resumes = !record_.session_id.empty() && adapter_->can_resume(request, record_.session_id);
   // A provider refuses an id that was used before; one that was never prompted may be used again.
   request.new_session_id = record_.session_id.empty() ? new_uuid() : record_.session_id;
   if (!resumes) request.resume_session.clear();

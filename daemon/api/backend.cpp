@@ -144,6 +144,7 @@ Result<void> check_states(std::string const& list) {
 
 awaitable<Result<json>> DaemonBackend::agents(Page page) {
   if (auto open = check_open(); !open) co_return open.error();
+  co_await services_.terminals.look_at_memory();
   if (page.status)
     if (auto good = check_states(*page.status); !good) co_return good.error();
   json list = json::array();
@@ -168,6 +169,7 @@ awaitable<Result<json>> DaemonBackend::agents(Page page) {
 
 awaitable<Result<json>> DaemonBackend::agent(std::string id) {
   if (auto open = check_open(); !open) co_return open.error();
+  co_await services_.terminals.look_at_memory();
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   co_return ok((*agent)->view());
@@ -210,7 +212,7 @@ awaitable<Result<json>> DaemonBackend::attach(std::string id) {
                                                 " and has no terminal; start it with `agent-runner restart " + id +
                                                 "`");
   json answer = {{"tmuxSocket", services_.paths.tmux_socket().string()},
-                 {"target", services_.terminals.attach_target((*agent)->view().value("tmuxSession", ""))},
+                 {"target", services_.terminals.attach_target((*agent)->terminal_session())},
                  {"detachKey", "C-b d"}};
   co_return ok(std::move(answer));
 }

@@ -34,7 +34,7 @@ class DeliveryHost {
   /// Why the bus's messages are not for this agent now; empty: they are.
   virtual std::string no_bus() const { return {}; }
   /// The record of a provider that has ended.
-  virtual adapters::Witness witness_offline(adapters::Prompt const& prompt) = 0;
+  virtual awaitable<adapters::Witness> witness_offline(adapters::Prompt prompt) = 0;
   /// How the turn ended that took the last of these, by the provider's record; nothing: it has not, or nobody knows.
   virtual awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) = 0;
   /// Something waits: a suspended agent should come back.

@@ -44,11 +44,8 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
   Witness witness = Witness::pending;
   auto const what = "agent " + agent_id_ + ": looking for message " + std::to_string(d.message) + " in the record";
   if (!running) {
-    try {
-      witness = host_.witness_offline(prompt);
-    } catch (std::exception const& error) {
-      log_fault(what, error.what());
-    }
+    SessionUse const use(*this);
+    witness = co_await guarded(what, host_.witness_offline(prompt), Witness::pending);
   } else if (auto* session = host_.taker()) {
     SessionUse const use(*this);
     witness = co_await guarded(what, session->witness(prompt, false), Witness::pending);

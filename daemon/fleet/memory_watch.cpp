@@ -16,7 +16,7 @@ constexpr auto kLookForLimit = 1min;  ///< whether it has one now
 }  // namespace
 
 MemoryWatch::MemoryWatch(Executor executor, bool pressure, std::function<std::int64_t()> limit,
-                         std::function<std::int64_t()> used)
+                         std::function<awaitable<std::int64_t>()> used)
     : limit_(std::move(limit)), used_(std::move(used)) {
   if (!pressure) return;
   int const fd = ::open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -32,7 +32,7 @@ awaitable<std::string> MemoryWatch::tight() {
   for (;;) {
     auto const limit = limit_();
     if (limit > 0) {
-      auto const used = used_();
+      auto const used = co_await used_();
       if (used > limit)
         co_return "the agents use " + std::to_string(used >> 20) + " MiB, more than the " +
             std::to_string(limit >> 20) + " MiB that are configured";

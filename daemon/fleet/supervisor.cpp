@@ -132,10 +132,11 @@ awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<termi
 
 /// While memory is tight: suspends those that can go on later where they were, the longest idle first.
 awaitable<void> Supervisor::free_memory() {
-  auto const used = [this] {
+  auto const used = [this]() -> awaitable<std::int64_t> {
+    co_await services_.terminals.look_at_memory();
     std::int64_t total = 0;
     for (auto const& [id, agent] : agents_) total += agent->memory_bytes();
-    return total;
+    co_return total;
   };
   auto const limit = [this] { return services_.config.memory_limit_mb << 20; };
   MemoryWatch watch(services_.executor, services_.config.memory_pressure, limit, used);
@@ -146,6 +147,8 @@ awaitable<void> Supervisor::free_memory() {
     for (auto at = idle.begin(); at != idle.end() && !freed; ++at) {
       auto const agent = find(*at);
       if (!agent) continue;
+      bool const can_go_on = co_await agent->can_resume();
+      if (!can_go_on) continue;
       json params = {{"reason", "memory is tight: " + why}};
       auto suspended = co_await agent->act("suspend", std::move(params));
       freed = suspended.has_value();
@@ -161,7 +164,7 @@ awaitable<void> Supervisor::free_memory() {
 std::vector<std::string> Supervisor::suspendable() const {
   std::vector<std::pair<WallTime, std::string>> idle;
   for (auto const& [id, agent] : agents_)
-    if (agent->may_be_suspended()) idle.emplace_back(agent->since(), id);
+    if (agent->does_nothing()) idle.emplace_back(agent->since(), id);
   std::ranges::sort(idle);
   std::vector<std::string> ids;
   for (auto& [since, id] : idle) ids.push_back(std::move(id));

@@ -212,7 +212,14 @@ class Host final : public TmuxHost {
     co_return Result<void>();
   }
 
-  std::int64_t memory_bytes(pid_t root, ProcessMark mark) override { return memory_.of(root, mark); }
+  awaitable<void> look_at_memory() override {
+    if (memory_.is_fresh()) co_return;
+    auto look = [] { return all_processes(); };
+    memory_.take(co_await memory_reader_.run(std::move(look)));
+  }
+  std::int64_t memory_bytes(pid_t root, ProcessMark mark) override {
+    return memory_.is_fresh() ? memory_.of(root, mark) : 0;
+  }
 
   std::string attach_target(std::string const& session) const override {
     for (auto const& [pane, terminal] : terminals_)  // a person may have renamed it
@@ -307,6 +314,7 @@ class Host final : public TmuxHost {
   std::shared_ptr<Worker> const worker_ = std::make_shared<Worker>();  ///< looks at /proc
   std::map<std::string, std::shared_ptr<TmuxTerminal>> terminals_;  ///< by pane; until their exit is reported
   ProcessMemory memory_{};
+  Worker memory_reader_;  ///< by itself: whoever lists agents must not wait until those that die have gone
   TaskGroup tasks_;
 };
 

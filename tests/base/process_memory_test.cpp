@@ -71,6 +71,9 @@ TEST_CASE("MemoryOfWhatASecondThreadHasStartedCounts") {
     second.join();
   });
   ProcessMemory memory;
+  CHECK_FALSE(memory.is_fresh());
+  memory.take(all_processes());
+  CHECK(memory.is_fresh());
   CHECK(memory.of(program.pid(), 0) >= kMuch);
   CHECK(memory.of(program.pid(), 0) < 4 * kMuch);
 }
@@ -94,8 +97,14 @@ TEST_CASE("MemoryOfWhatHasLeftTheProgramsTreeCountsByItsMark") {
     ::_exit(0);
   });
   ProcessMemory memory;
+  CHECK_FALSE(memory.is_fresh());
+  memory.take(all_processes());
+  CHECK(memory.is_fresh());
   CHECK(memory.of(program.pid(), kMark) >= kMuch);
   ProcessMemory without_mark;
+  CHECK_FALSE(without_mark.is_fresh());
+  without_mark.take(all_processes());
+  CHECK(without_mark.is_fresh());
   CHECK(without_mark.of(program.pid(), 0) < kMuch);
   ::close(lives[1]);
   ::close(lives[0]);
@@ -103,6 +112,9 @@ TEST_CASE("MemoryOfWhatHasLeftTheProgramsTreeCountsByItsMark") {
 
 TEST_CASE("AProgramThatIsNotThereUsesNothing") {
   ProcessMemory memory;
+  CHECK_FALSE(memory.is_fresh());
+  memory.take(all_processes());
+  CHECK(memory.is_fresh());
   CHECK(memory.of(0, 0) == 0);
   CHECK(memory.of(0, 812'345'679) == 0);
 }

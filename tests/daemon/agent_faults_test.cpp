@@ -106,14 +106,7 @@ TEST_CASE("AFaultInTheWatchOverItsIdlenessFailsTheAgent") {
   FaultyWorld world;
   world.spawn({{"idleTtlMs", 3'600'000}});
   world.script.throws = {"can_resume"};
-  adapters::WorkStarted subagent;
-  subagent.kind = "subagent";
-  subagent.id = "s";
-  world.script.emit(subagent);
-  adapters::WorkFinished finished;  // now it is idle, and is looked at
-  finished.kind = "subagent";
-  finished.id = "s";
-  world.script.emit(finished);
+  world.pass(std::chrono::minutes(61));
   check_failed(world, "idle", "a bug in can_resume");
   check_sound_after_restart(world);
 }

@@ -111,7 +111,7 @@ TEST_CASE("AnAgentWithASubagentAtWorkIsNotSuspended") {
   world.script.emit(subagent);
   world.pass(10s);
   CHECK(world.state() == "idle");
-  CHECK_FALSE(world.agent().may_be_suspended());
+  CHECK_FALSE(world.agent().does_nothing());
   auto const refused = world.act("suspend");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code == "wrong_state");

@@ -179,9 +179,9 @@ class World final : public DeliveryHost {
   }
   bool at_rest() const override { return resting; }
   std::string why_not() const override { return "no process"; }
-  Witness witness_offline(Prompt const&) override {
+  awaitable<Witness> witness_offline(Prompt) override {
     if (offline_throws) throw std::runtime_error("a bug");
-    return offline_says;
+    co_return offline_says;
   }
   awaitable<std::optional<TurnEnded>> turn_end(std::vector<std::string> nonces) override {
     asked_record = std::move(nonces);
