@@ -139,7 +139,7 @@ class Adapter {
   /// Whether the provider can go on with this session (its record exists).
   virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;
   /// Why starting it again cannot help after this end, for people; empty: it may.
-  virtual std::string hopeless(terminal::ExitStatus const& status) const {
+  virtual std::string permanent_failure(terminal::ExitStatus const& status) const {
     if (status.code != 126 && status.code != 127) return {};
     if (!status.not_started.empty()) return status.not_started;
     return status.code == 126 ? "its program cannot be executed" : "its program was not found";

@@ -60,7 +60,7 @@ Result<void> start_logging(std::filesystem::path const& file, std::string_view l
 
 void set_log_level(std::string const& level) { spdlog::default_logger()->set_level(spdlog::level::from_str(level)); }
 
-bool RepeatGate::should_log(std::string const& subject, std::string const& failure) {
+bool LogThrottle::should_log(std::string const& subject, std::string const& failure) {
   auto const now = Clock::now();
   auto [it, first] = last_.try_emplace(subject, Last{failure, now});
   if (first) return true;
@@ -69,6 +69,6 @@ bool RepeatGate::should_log(std::string const& subject, std::string const& failu
   return true;
 }
 
-bool RepeatGate::recovered(std::string const& subject) { return last_.erase(subject) > 0; }
+bool LogThrottle::recovered(std::string const& subject) { return last_.erase(subject) > 0; }
 
 }  // namespace ar

@@ -20,7 +20,7 @@ void set_log_level(std::string const& level);
 
 /// Says whether a failure is worth a line: the first time, when it changes, and again every 5 min while it lasts
 /// (spec 1.7). io thread only.
-class RepeatGate {
+class LogThrottle {
  public:
   bool should_log(std::string const& subject, std::string const& failure);
   /// True if `subject` had been failing: worth a "works again" line.

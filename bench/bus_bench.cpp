@@ -3,7 +3,7 @@
 // size echoed over 20 plain WebSockets.
 //
 //   bus_bench embedded|remote [MESSAGES]
-#include "base/http/caller.hpp"
+#include "base/http/http_client.hpp"
 #include "base/http/server.hpp"
 #include "base/paths.hpp"
 #include "relay/embedded/embedded_bus.hpp"
@@ -78,10 +78,10 @@ class Side {
   std::thread thread_{[this] { io_.run(); }};
 };
 
-class Echo final : public http::Service {
+class Echo final : public http::RequestHandler {
  public:
   std::variant<http::Admission, http::Response> admit(http::Request const&) override {
-    return http::Admission{0, {}, [](http::Request, http::Client&) { return accept(); }};
+    return http::Admission{0, {}, [](http::Request, http::Peer&) { return accept(); }};
   }
 
  private:
@@ -198,7 +198,7 @@ class Load {
 
   awaitable<void> go_echo(std::uint16_t port) {
     TaskGroup tasks(io_.get_executor(), "echo");
-    http::Caller caller(io_.get_executor(), must(http::parse_endpoint("http://127.0.0.1:" + std::to_string(port))), {});
+    http::HttpClient caller(io_.get_executor(), must(http::parse_endpoint("http://127.0.0.1:" + std::to_string(port))), {});
     std::vector<std::unique_ptr<http::WebSocket>> sockets;
     for (int i = 0; i < kReaders; ++i) sockets.push_back(must(co_await caller.open_websocket("/", {}, {}, 5s)));
     auto const start = Clock::now();

@@ -115,8 +115,10 @@ std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
   if (admitted) {
     auto const limit = body_limit(admitted->route->body);
     auto share = share_of(*admitted);
-    return http::Admission{limit, {}, [this, admitted = std::move(*admitted)](Request request, Client& client) mutable {
-                             return handle(std::move(admitted), std::move(request), client);
+    return http::Admission{limit,
+                           {},
+                           [this, admitted = std::move(*admitted)](Request request, Peer& peer) mutable {
+                             return handle(std::move(admitted), std::move(request), peer);
                            },
                            [share = std::move(share)] { return share; }};
   }
@@ -126,11 +128,11 @@ std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
   return response;
 }
 
-awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Client& client) const {
+awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer& peer) const {
   auto const start = Clock::now();
   Call call{.route = *admitted.route,
             .backend = backend_,
-            .client = client,
+            .peer = peer,
             .who = std::move(admitted.who),
             .request = std::move(request),
             .query = std::move(admitted.query),

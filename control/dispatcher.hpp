@@ -3,7 +3,7 @@
 // server read a body.
 #pragma once
 #include "base/http/router.hpp"
-#include "base/http/service.hpp"
+#include "base/http/request_handler.hpp"
 #include "base/log.hpp"
 #include "control/limits.hpp"
 #include "control/route.hpp"
@@ -14,7 +14,7 @@
 
 namespace ar::control {
 
-class Dispatcher final : public http::Service {
+class Dispatcher final : public http::RequestHandler {
  public:
   Dispatcher(Backend& backend, Limits const& limits);
 
@@ -32,7 +32,7 @@ class Dispatcher final : public http::Service {
     std::string_view parameter;
   };
   /// Never throws but when the server cuts it off; a handler's exception becomes a 500.
-  awaitable<Response> handle(Admitted admitted, Request request, Client& client) const;
+  awaitable<Response> handle(Admitted admitted, Request request, Peer& peer) const;
   Result<Principal> authenticate(Request const& head) const;
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
@@ -44,7 +44,7 @@ class Dispatcher final : public http::Service {
   Limits const limits_;
   http::Router const router_;
   std::uint16_t port_ = 0;
-  mutable RepeatGate gate_;
+  mutable LogThrottle gate_;
   mutable std::uint64_t bad_tokens_ = 0;  ///< since the last line about them
 };
 

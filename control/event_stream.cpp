@@ -20,13 +20,13 @@ std::string event_block(std::int64_t id, std::string_view json_text) {
   return block;
 }
 
-awaitable<void> stream_events(Backend& backend, Client& client, EventCursor from, Clock::duration keep_alive) {
+awaitable<void> stream_events(Backend& backend, Peer& peer, EventCursor from, Clock::duration keep_alive) {
   auto const& [agent, after] = from;
   std::int64_t cursor = after;
   // An id without data is remembered by the client and shown to nobody: it can resume before the first event.
   std::string text = "id: " + std::to_string(cursor) + "\n\n";
   for (;;) {
-    bool present = co_await client.write(text);
+    bool present = co_await peer.write(text);
     if (!present) co_return;
     text.clear();
     auto page = co_await backend.events(agent, cursor, page_events);
@@ -36,7 +36,7 @@ awaitable<void> stream_events(Backend& backend, Client& client, EventCursor from
     }
     if (page->empty()) {
       auto waiting = backend.wait_events(agent, cursor, Clock::now() + keep_alive);
-      auto const more = co_await while_present(client, std::move(waiting));
+      auto const more = co_await while_present(peer, std::move(waiting));
       if (!more) co_return;
       text = *more ? "" : ": keep-alive\n\n";
       continue;
@@ -45,7 +45,7 @@ awaitable<void> stream_events(Backend& backend, Client& client, EventCursor from
       cursor = agent.empty() ? event.number : event.agent_number;
       text += event_block(cursor, event.json_text);
       if (text.size() < write_bytes) continue;
-      present = co_await client.write(text);
+      present = co_await peer.write(text);
       if (!present) co_return;
       text.clear();
     }

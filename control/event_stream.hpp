@@ -1,7 +1,7 @@
 // Server-sent events: the log in pages as fast as the client takes them, then live. It pulls, so there is no
 // gap and no repeat, and a slow reader costs one page.
 #pragma once
-#include "base/http/client.hpp"
+#include "base/http/peer.hpp"
 #include "control/backend.hpp"
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace ar::control {
 
-using http::Client;
+using http::Peer;
 using http::while_present;
 
 struct EventCursor {
@@ -19,7 +19,7 @@ struct EventCursor {
 };
 
 /// Runs until the client has gone, is too slow, or the log fails.
-awaitable<void> stream_events(Backend& backend, Client& client, EventCursor from, Clock::duration keep_alive);
+awaitable<void> stream_events(Backend& backend, Peer& peer, EventCursor from, Clock::duration keep_alive);
 
 /// One event in the stream's form: "id: 7\ndata: {...}\n\n".
 std::string event_block(std::int64_t id, std::string_view json_text);

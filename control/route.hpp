@@ -1,7 +1,7 @@
 // A route as data: what it matches, who may use it, what it takes, and the handler. Handlers stand in
 // handlers/, by subject, each file with its own rows; routes() is all of them.
 #pragma once
-#include "base/http/client.hpp"
+#include "base/http/peer.hpp"
 #include "base/http/http.hpp"
 #include "base/http/url.hpp"
 #include "control/backend.hpp"
@@ -14,7 +14,7 @@
 
 namespace ar::control {
 
-using http::Client;
+using http::Peer;
 using http::json_response;
 using http::json_text_response;
 using http::lower_case;
@@ -42,7 +42,7 @@ struct Route;
 struct Call {
   Route const& route;
   Backend& backend;
-  Client& client;
+  Peer& peer;
   Principal who;
   Request request;
   Query query;

@@ -353,7 +353,7 @@ class Daemon final : public Program {
   std::optional<Approvals> approvals_;
   std::unique_ptr<terminal::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
-  FleetBrake brake_;
+  RestartRateLimiter brake_;
   DescriptorBudget descriptors_{[] { return descriptors_of(::getpid()); },
                                 [this] { return host_ ? host_->descriptors() : std::nullopt; }};
   std::optional<Services> services_;

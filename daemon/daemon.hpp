@@ -1,4 +1,4 @@
-// Puts the daemon together and runs it: the one place that knows every room.
+// Puts the daemon together and runs it: the one place that knows every module.
 #pragma once
 #include "base/error.hpp"
 #include "base/json.hpp"

@@ -40,7 +40,7 @@ struct Services {
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const& adapters;
   std::filesystem::path bin_dir;    ///< agent-runner, agent-runner-hook
   std::filesystem::path share_dir;  ///< plugins/
-  FleetBrake& brake;
+  RestartRateLimiter& brake;
   DescriptorBudget& descriptors;
   std::string instance_id;        ///< this start of the daemon
   std::function<int()> tcp_port;  ///< of the control server; 0: none

@@ -1,6 +1,6 @@
 #include "adapters/codex/connection.hpp"
 
-#include "base/http/caller.hpp"
+#include "base/http/http_client.hpp"
 
 #include <cstdint>
 #include <map>

@@ -59,9 +59,9 @@ Request to_request(Parser const& parser, Entrance entrance) {
   return request;
 }
 
-class HttpConnection final : public Connection, public Client, public std::enable_shared_from_this<HttpConnection> {
+class HttpConnection final : public Connection, public Peer, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(Stream stream, Entrance entrance, Service& service, Limits const& limits, Seats& seats,
+  HttpConnection(Stream stream, Entrance entrance, RequestHandler& service, Limits const& limits, Seats& seats,
                  std::string address)
       : service_(service),
         limits_(limits),
@@ -407,7 +407,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
   }
 
   // constant
-  Service& service_;
+  RequestHandler& service_;
   Limits const& limits_;
   Entrance const entrance_;
   // io thread
@@ -430,7 +430,7 @@ class HttpConnection final : public Connection, public Client, public std::enabl
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, Service& service, Limits const& limits,
+std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, RequestHandler& service, Limits const& limits,
                                             Seats& seats, std::string address) {
   return std::make_shared<HttpConnection>(std::move(stream), entrance, service, limits, seats, std::move(address));
 }

@@ -4,7 +4,7 @@
 #pragma once
 #include "base/http/limits.hpp"
 #include "base/http/seats.hpp"
-#include "base/http/service.hpp"
+#include "base/http/request_handler.hpp"
 #include "base/http/stream.hpp"
 
 #include <memory>
@@ -28,7 +28,7 @@ struct Entrance {
 };
 
 /// `service`, `limits` and `seats` must outlive the connection. `address`: as Seats wants it.
-std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, Service& service, Limits const& limits,
+std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, RequestHandler& service, Limits const& limits,
                                             Seats& seats, std::string address);
 
 }  // namespace ar::http

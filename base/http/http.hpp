@@ -12,7 +12,7 @@
 
 namespace ar::http {
 
-class Client;
+class Peer;
 class WebSocket;
 
 struct Header {
@@ -39,7 +39,7 @@ struct Response {
   std::string body{};
   std::vector<Header> headers{};
   /// Set: the answer is a stream; `body` is unused and the connection ends with the stream.
-  std::function<awaitable<void>(Client&)> stream{};
+  std::function<awaitable<void>(Peer&)> stream{};
   /// Set: the connection becomes a WebSocket, and ends when the function returns. A request that is no handshake of
   /// one is refused instead (426).
   std::function<awaitable<void>(WebSocket&)> websocket{};

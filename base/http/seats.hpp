@@ -6,7 +6,7 @@
 #pragma once
 #include "base/error.hpp"
 #include "base/http/limits.hpp"
-#include "base/http/service.hpp"
+#include "base/http/request_handler.hpp"
 
 #include <algorithm>
 #include <functional>

@@ -64,7 +64,7 @@ std::string address_of(sockaddr_storage const& client) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(Executor ex, Service& asked, Limits most, std::string title, TaskGroup::OnDeath told)
+  Impl(Executor ex, RequestHandler& asked, Limits most, std::string title, TaskGroup::OnDeath told)
       : executor(ex),
         service(asked),
         limits(within_descriptors(most)),
@@ -153,18 +153,18 @@ struct Server::Impl {
   }
 
   Executor executor;
-  Service& service;
+  RequestHandler& service;
   Limits const limits;
   std::string const name;
   TaskGroup::OnDeath const on_death;
   std::list<Door> doors;
   bool stopping = false;
-  RepeatGate gate;
+  LogThrottle gate;
   Notifier changed;
   TaskGroup tasks;
 };
 
-Server::Server(Executor executor, Service& service, Limits limits, std::string name, TaskGroup::OnDeath on_death)
+Server::Server(Executor executor, RequestHandler& service, Limits limits, std::string name, TaskGroup::OnDeath on_death)
     : impl_(std::make_unique<Impl>(std::move(executor), service, limits, std::move(name), std::move(on_death))) {}
 
 Server::~Server() = default;

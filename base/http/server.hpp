@@ -3,7 +3,7 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/http/limits.hpp"
-#include "base/http/service.hpp"
+#include "base/http/request_handler.hpp"
 #include "base/http/tls.hpp"
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace ar::http {
 class Server {
  public:
   /// `name`: in the log. `on_death`: a door takes no more connections.
-  Server(Executor executor, Service& service, Limits limits, std::string name, TaskGroup::OnDeath on_death = {});
+  Server(Executor executor, RequestHandler& service, Limits limits, std::string name, TaskGroup::OnDeath on_death = {});
   ~Server();
   Server(Server const&) = delete;
   Server& operator=(Server const&) = delete;

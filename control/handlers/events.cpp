@@ -63,7 +63,7 @@ awaitable<Result<Response>> events(Call& call) {
   if (!probe) co_return probe.error();
   Response response{.content_type = "text/event-stream"};
   response.stream = [&backend = call.backend, start = std::move(*from), keep_alive = call.stream_keep_alive](
-                        Client& client) { return stream_events(backend, client, start, keep_alive); };
+                        Peer& peer) { return stream_events(backend, peer, start, keep_alive); };
   co_return response;
 }
 

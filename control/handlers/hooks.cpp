@@ -17,10 +17,10 @@ awaitable<Result<Response>> hook(Call& call) {
     std::string id(call.request.header("x-hook-call").value_or(""));
     if (id.size() > longest_call) co_return invalid("X-Hook-Call", "an X-Hook-Call has at most 64 bytes");
     if (id.empty()) id = new_uuid();
-    auto waited = co_await while_present(call.client, call.backend.ask(call.who, session, id, std::move(*payload)));
+    auto waited = co_await while_present(call.peer, call.backend.ask(call.who, session, id, std::move(*payload)));
     if (waited)
       answer = std::move(*waited);
-    else if (!call.client.stopping())
+    else if (!call.peer.stopping())
       call.backend.ask_left(call.who, session, id);
   } else {
     answer = co_await call.backend.hook(call.who, call.name, std::move(session), std::move(*payload));

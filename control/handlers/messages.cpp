@@ -23,8 +23,8 @@ Wait read_wait(Query& query) {
 }
 
 awaitable<Result<json>> wait_for(Call& call, std::int64_t id, Wait wait) {
-  auto waited = co_await while_present(call.client,
-                                       call.backend.wait_message(call.who, id, std::move(wait.until), wait.patience));
+  auto waited =
+      co_await while_present(call.peer, call.backend.wait_message(call.who, id, std::move(wait.until), wait.patience));
   if (waited) co_return std::move(*waited);
   co_return unavailable("wait_ended", "the daemon is stopping; ask for the message again later");
 }

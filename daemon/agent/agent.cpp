@@ -179,7 +179,7 @@ std::vector<std::string> Agent::token_hashes() const {
 void Agent::token_revoked(std::string const& hash) {
   if (hash != sha256_hex(token_.token)) return;
   token_.revoked = true;
-  note_mute();
+  note_token_invalid();
 }
 
 // ---- the state machine ----
@@ -221,16 +221,16 @@ void Agent::perform(Action action) {
     case Action::launch:
       if (launching_) return;
       launching_ = true;
-      ++decision_;
+      ++epoch_;
       spawn_vital("launch", launch());
       break;
-    case Action::terminate: spawn_vital("terminate", terminate(++decision_)); break;
+    case Action::terminate: spawn_vital("terminate", terminate(++epoch_)); break;
     case Action::recover:
-      ++decision_;
+      ++epoch_;
       recover();
       break;
     case Action::settle:
-      ++decision_;
+      ++epoch_;
       queue_.on_rest();
       wake_if_wanted();
       break;
@@ -245,7 +245,7 @@ void Agent::spawn_vital(std::string name, awaitable<void> task) {
 void Agent::keep_up(DeliveryQueue::Loop loop) {
   auto died = [this, loop](std::string const& why) {
     fault(loop.first, why);
-    if (!letting_go_) tasks_.spawn(loop.first + " again", begin_again(loop, decision_));
+    if (!letting_go_) tasks_.spawn(loop.first + " again", begin_again(loop, epoch_));
   };
   tasks_.spawn_vital(loop.first, loop.second(), std::move(died));
 }
@@ -253,7 +253,7 @@ void Agent::keep_up(DeliveryQueue::Loop loop) {
 awaitable<void> Agent::begin_again(DeliveryQueue::Loop loop, std::uint64_t decision) {
   auto const pause = std::min(kFirstPause * (1 << std::min(faults_, 10)), kLongestPause);
   auto const due = Clock::now() + pause;
-  while (Clock::now() < due && !is_overtaken(decision)) co_await changed_.wait(due);
+  while (Clock::now() < due && !is_stale(decision)) co_await changed_.wait(due);
   keep_up(std::move(loop));
 }
 
@@ -271,21 +271,21 @@ awaitable<void> Agent::terminate(std::uint64_t decision) {
   bool const hard = std::exchange(hard_, false);
   auto const patience = std::exchange(patience_, milliseconds(shutdown_timeout_ms()));
   auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
-  while (launching_ && !is_overtaken(decision)) co_await changed_.wait();
-  if (is_overtaken(decision)) co_return;
+  while (launching_ && !is_stale(decision)) co_await changed_.wait();
+  if (is_stale(decision)) co_return;
   if (!session_) {
     if (state_ == AgentState::failed) (void)co_await clear_away();  // what a start that failed half way has left
-    if (!ending_ && !is_overtaken(decision)) (void)apply(AgentInput::exited, record_.reason);
+    if (!ending_ && !is_stale(decision)) (void)apply(AgentInput::exited, record_.reason);
     co_return;
   }
   auto const session = session_;  // when another one has taken its place, this one has ended
   if (!hard) {
     quit_refused_ = false;
     if (std::exchange(asked_to_quit_, session.get()) != session.get()) tasks_.spawn("quit", ask_to_quit(session));
-    while (session_ == session && !quit_refused_ && !is_overtaken(decision) && Clock::now() < deadline)
+    while (session_ == session && !quit_refused_ && !is_stale(decision) && Clock::now() < deadline)
       co_await changed_.wait(deadline);
   }
-  if (session_ != session || is_overtaken(decision)) co_return;
+  if (session_ != session || is_stale(decision)) co_return;
   (void)co_await clear_away();
   co_await see_end();
 }
@@ -356,10 +356,10 @@ void Agent::recover() {
   record_.exits = policy_.history(Clock::now(), wall_now());
   // Later than at its start, a shell's exit status is that of its last command, whatever that was.
   bool const at_start = last_status_.known && lived < 30s;
-  auto const hopeless = at_start ? adapter_->hopeless(last_status_) : std::string();
-  if (!hopeless.empty()) {
-    give_up("not started again: " + hopeless +
-            (hopeless == record_.last_exit ? "" : " (" + record_.last_exit + ")"));
+  auto const permanent_failure = at_start ? adapter_->permanent_failure(last_status_) : std::string();
+  if (!permanent_failure.empty()) {
+    give_up("not started again: " + permanent_failure +
+            (permanent_failure == record_.last_exit ? "" : " (" + record_.last_exit + ")"));
     return;
   }
   if (!decision.wait) {
@@ -372,7 +372,7 @@ void Agent::recover() {
       record_.last_exit + ", restart " + std::to_string(decision.exits) + " in " + std::to_string(wait.count()) + " ms";
   services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", wait.count()}});
   save();
-  spawn_vital("restart", restart_later(wait, decision_));
+  spawn_vital("restart", restart_later(wait, epoch_));
 }
 
 void Agent::give_up(std::string const& why) {
@@ -383,7 +383,7 @@ void Agent::give_up(std::string const& why) {
 
 awaitable<void> Agent::restart_later(milliseconds wait, std::uint64_t decision) {
   bool const due = co_await sleep_for(wait);
-  if (due && !is_overtaken(decision)) (void)apply(AgentInput::restart_due, "restart after " + record_.last_exit);
+  if (due && !is_stale(decision)) (void)apply(AgentInput::restart_due, "restart after " + record_.last_exit);
 }
 
 bool Agent::is_wanted() const {

@@ -121,7 +121,7 @@ class Agent final : private DeliveryHost {
   void spawn_vital(std::string name, awaitable<void> task);
   void perform(Action action);
   /// Of what is done later: something else has been decided since.
-  bool is_overtaken(std::uint64_t decision) const { return decision != decision_; }
+  bool is_stale(std::uint64_t decision) const { return decision != epoch_; }
   awaitable<void> launch();
   void launch_failed(Error const& error);
   adapters::LaunchRequest launch_request() const;
@@ -157,13 +157,13 @@ class Agent final : private DeliveryHost {
   awaitable<bool> tell_command(std::int64_t id, std::string store, CommandStatus status, json detail);
   void join_bus();
   Presence presence() const;
-  awaitable<void> face_the_bus();  ///< registers, publishes changes, sends heartbeats
+  awaitable<void> presence_loop();  ///< registers, publishes changes, sends heartbeats
   awaitable<void> idle_watch();
   /// Whether a suspension would cut something off: what is known here, and what the provider says when it is asked.
   awaitable<Result<void>> check_at_rest();
   awaitable<void> keep_token_fresh();
-  std::string why_mute() const;  ///< its process cannot speak any more: why, for people; empty: it can
-  void note_mute();              ///< says so once, and keeps its messages back
+  std::string why_token_invalid() const;  ///< its process cannot speak any more: why, for people; empty: it can
+  void note_token_invalid();              ///< says so once, and keeps its messages back
   json meta(bool registration) const;
   void publish();
   /// A value of its provider's table in the configuration, or of its own options; null: in neither.
@@ -175,7 +175,7 @@ class Agent final : private DeliveryHost {
   std::shared_ptr<adapters::Adapter const> const adapter_;
   AgentSpec const spec_;
   AgentToken token_;
-  bool mute_noted_ = false;
+  bool token_invalid_noted_ = false;
   std::function<void(Agent const&)> const tokens_changed_;
   AgentRecord record_;
   AgentState state_;
@@ -187,7 +187,7 @@ class Agent final : private DeliveryHost {
   std::string launched_as_;                             ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
   bool adopted_ = false;        ///< the process ran before this daemon did, and has not been heard of yet
-  std::uint64_t decision_ = 0;  ///< number of the last action; what an earlier one left for later is void
+  std::uint64_t epoch_ = 0;  ///< number of the last action; what an earlier one left for later is void
   DescriptorBudget::Place place_{};  ///< from its start until it is ready, or has ended
   bool launching_ = false;      ///< from the decision on; what was before it is cleared away first
   adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
@@ -198,7 +198,7 @@ class Agent final : private DeliveryHost {
   bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate
-  RepeatGate launch_failures_;
+  LogThrottle launch_failures_;
   bool letting_go_ = false;
   int faults_ = 0;  ///< since it was started last
   json context_use_ = nullptr;

@@ -65,7 +65,7 @@ void Agent::join_bus() {
   hints.command = [this](Command const& command) { take_command(command); };
   subscription_ = services_.bus.subscribe(identity(), spec_.id, std::move(hints));
   keep_up({"mail", [this] { return read_mail(); }});
-  keep_up({"bus", [this] { return face_the_bus(); }});
+  keep_up({"bus", [this] { return presence_loop(); }});
   keep_up({"token", [this] { return keep_token_fresh(); }});
   if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return idle_watch(); }});
   for (auto& loop : queue_.loops()) keep_up(std::move(loop));
@@ -83,8 +83,8 @@ Presence Agent::presence() const {
   return presence;
 }
 
-awaitable<void> Agent::face_the_bus() {
-  RepeatGate gate;
+awaitable<void> Agent::presence_loop() {
+  LogThrottle gate;
   auto const note = [&](Result<void> const& told, char const* what) {
     if (!told && told.error().code == "unknown_agent") registered_ = false;  // the bus has forgotten it
     if (!told && gate.should_log(what, told.error().message))
@@ -175,7 +175,7 @@ awaitable<Result<json>> Agent::reconnect() {
 
 awaitable<void> Agent::keep_token_fresh() {
   double const jitter = real_random()();
-  RepeatGate gate;
+  LogThrottle gate;
   auto const tell = [&](std::string const& why) {
     if (!gate.should_log("renewal", why)) return;
     services_.events.append(spec_.id, "runtime-token-renewal-failed", {{"reason", why}});
@@ -185,7 +185,7 @@ awaitable<void> Agent::keep_token_fresh() {
   for (;;) {
     auto const due = renewal_time(token_, wall_now(), jitter);
     if (!due) {  // it has no end, or has ended: the next process gets a new one
-      note_mute();
+      note_token_invalid();
       co_await changed_.wait();
       continue;
     }
@@ -217,16 +217,16 @@ awaitable<void> Agent::keep_token_fresh() {
   }
 }
 
-std::string Agent::why_mute() const {
+std::string Agent::why_token_invalid() const {
   if (is_at_rest(state_) || state_ == AgentState::creating || state_ == AgentState::restarting) return {};
   auto const problem = token_problem(token_, wall_now());
   if (problem.empty()) return {};
   return problem + ", so its process cannot speak any more; `agent-runner restart " + spec_.id + "` gives it a new one";
 }
 
-void Agent::note_mute() {
-  auto const why = why_mute();
-  if (why.empty() || std::exchange(mute_noted_, true)) return;
+void Agent::note_token_invalid() {
+  auto const why = why_token_invalid();
+  if (why.empty() || std::exchange(token_invalid_noted_, true)) return;
   services_.events.append(spec_.id, "runtime-token-ended", {{"jti", token_.jti}, {"reason", why}});
   spdlog::warn("agent {}: {}", spec_.id, why);
   queue_.on_gate_changed();
@@ -311,7 +311,7 @@ json Agent::meta(bool registration) const {
 json Agent::view() const {
   json shown = to_public(spec_);
   shown["state"] = to_string(state_);
-  auto const mute = why_mute();
+  auto const mute = why_token_invalid();
   shown["reason"] = mute.empty() ? record_.reason : mute;
   shown["since"] = to_iso8601(record_.since);
   shown["createdAt"] = to_iso8601(record_.created_at);
@@ -370,12 +370,12 @@ awaitable<Result<void>> Agent::check_at_rest() {
 // ---- DeliveryHost ----
 
 adapters::ProviderSession* Agent::taker() {
-  if (!session_ || ending_ || !provider_ready_ || !why_mute().empty()) return nullptr;
+  if (!session_ || ending_ || !provider_ready_ || !why_token_invalid().empty()) return nullptr;
   return state_ == AgentState::idle || state_ == AgentState::busy ? session_.get() : nullptr;
 }
 
 std::string Agent::why_not() const {
-  if (auto why = why_mute(); !why.empty()) return why;
+  if (auto why = why_token_invalid(); !why.empty()) return why;
   switch (state_) {
     case AgentState::waiting: return "waits for a person: " + record_.reason;
     case AgentState::failed: return "the agent has failed: " + record_.reason;

@@ -125,7 +125,7 @@ awaitable<void> Agent::launch() {
       co_return;
     }
     token_ = std::move(*fresh);
-    mute_noted_ = false;
+    token_invalid_noted_ = false;
     tokens_changed_(*this);
   }
   if (auto made = make_folders(); !made) {
@@ -205,7 +205,7 @@ void Agent::launch_failed(Error const& error) {
   }
   auto const reason = error.message + "; tried again in " + std::to_string(wait.count()) + " ms";
   if (std::exchange(record_.reason, reason) != reason) save();
-  spawn_vital("launch again", restart_later(wait, decision_));
+  spawn_vital("launch again", restart_later(wait, epoch_));
 }
 
 void Agent::open_session(std::shared_ptr<terminal::Terminal> terminal, bool adopted) {

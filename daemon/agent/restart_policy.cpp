@@ -40,7 +40,7 @@ void RestartPolicy::remember(std::vector<WallTime> const& exits, Clock::time_poi
   std::ranges::sort(exits_);
 }
 
-milliseconds FleetBrake::slot(Clock::time_point now, milliseconds wait) {
+milliseconds RestartRateLimiter::slot(Clock::time_point now, milliseconds wait) {
   constexpr std::size_t kTogether = 5;
   while (!starts_.empty() && starts_.front() + 1s <= now) starts_.pop_front();
   // Whether one more at that time makes more than 5 within a second.

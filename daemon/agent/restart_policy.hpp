@@ -39,7 +39,7 @@ class RestartPolicy {
 
 /// For the whole fleet: when many agents die at once (their tmux server, memory), they are not all started at once.
 /// Pure.
-class FleetBrake {
+class RestartRateLimiter {
  public:
   /// What a restart that is due in `wait` waits instead: at most 5 are started within any second.
   milliseconds slot(Clock::time_point now, milliseconds wait);

@@ -174,7 +174,7 @@ awaitable<Result<void>> Journal::commit(std::shared_ptr<std::vector<Entry>> batc
 }
 
 awaitable<void> Journal::run() {
-  RepeatGate gate;
+  LogThrottle gate;
   for (;;) {
     while (queue_.empty() && !stopping_) co_await changed_.wait();
     if (queue_.empty()) co_return;

@@ -58,7 +58,7 @@ class Retention {
   Folder const folder_;
   RetentionLimits limits_;
   Random const random_;
-  RepeatGate failures_;
+  LogThrottle failures_;
   TaskGroup tasks_;
 };
 

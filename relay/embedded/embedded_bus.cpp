@@ -470,7 +470,7 @@ class Implementation final : public EmbeddedBus {
   /// Found good, by their hash: every request of a served relay asks, and should not queue behind commits for it.
   std::unordered_map<std::string, TokenInfo> known_tokens_;
   std::uint64_t token_round_ = 0;
-  RepeatGate failures_;
+  LogThrottle failures_;
   StorageFault storage_;
   Clock::time_point due_at_ = Clock::time_point::max();
   bool look_again_ = false;  ///< something was written: what is due next may have changed

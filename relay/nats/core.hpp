@@ -36,7 +36,7 @@ struct Core {
   Notifier due_changed;  ///< something has come whose time may be the next
   AsyncMutex tidying;
   TaskGroup tasks;
-  RepeatGate failures{};
+  LogThrottle failures{};
 
   std::string stream(Store store) const { return names.stream(store); }
   std::string subject(Store store, std::string_view key) const { return names.subject(store, key); }

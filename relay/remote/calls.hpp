@@ -2,7 +2,7 @@
 // waits a little for a relay that is away, tells the link when its token is refused, and means the store that was there
 // when it began.
 #pragma once
-#include "base/http/caller.hpp"
+#include "base/http/http_client.hpp"
 #include "base/json.hpp"
 #include "relay/remote/link.hpp"
 #include "relay/storage_fault.hpp"
@@ -13,7 +13,7 @@ namespace ar::relay::remote {
 
 class Calls {
  public:
-  Calls(http::Caller& caller, Link& link, RemoteConfig const& config, std::string const& token, BusStore const& store)
+  Calls(http::HttpClient& caller, Link& link, RemoteConfig const& config, std::string const& token, BusStore const& store)
       : caller_(caller), link_(link), config_(config), token_(token), store_(store) {}
 
   awaitable<Result<json>> get(std::string target);
@@ -36,7 +36,7 @@ class Calls {
   awaitable<Result<void>> wait_for_relay();
   Error told_apart(Error error);
 
-  http::Caller& caller_;
+  http::HttpClient& caller_;
   Link& link_;
   RemoteConfig const& config_;
   std::string const& token_;  ///< the present one

@@ -1,7 +1,7 @@
 // The WebSocket to the relay, kept up for ever: connects, greets, pings, hears, and starts again with a backoff.
 #pragma once
 #include "base/random.hpp"
-#include "base/http/caller.hpp"
+#include "base/http/http_client.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "relay/remote/remote_bus.hpp"
@@ -28,7 +28,7 @@ class Link {
  public:
   enum class State { connecting, connected, backoff, auth_failed };
 
-  Link(Executor executor, http::Caller& caller, RemoteTimes times, Random random, LinkEvents events);
+  Link(Executor executor, http::HttpClient& caller, RemoteTimes times, Random random, LinkEvents events);
 
   /// The two loops; run them in a task group.
   awaitable<void> keep_up();
@@ -60,7 +60,7 @@ class Link {
   void failed(Error const& error);
 
   Executor executor_;
-  http::Caller& caller_;
+  http::HttpClient& caller_;
   RemoteTimes const times_;
   Random const random_;
   LinkEvents const events_;
@@ -73,7 +73,7 @@ class Link {
   Clock::time_point lasted_at_ = Clock::time_point::max();  ///< when the connection will have been a good one
   int failures_ = 0;                                        ///< in a row
   bool again_ = false;                                      ///< start_again() was called
-  RepeatGate gate_;
+  LogThrottle gate_;
   Notifier changed_;
 };
 

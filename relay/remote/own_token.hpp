@@ -46,7 +46,7 @@ class OwnToken {
   std::optional<TokenInfo> info_{};
   bool asked_ = false;
   bool unwritten_ = false;  ///< renewed, and not in the file yet
-  RepeatGate gate_;
+  LogThrottle gate_;
   FileWatch watch_;
   Notifier changed_;
 };

@@ -450,7 +450,7 @@ class Implementation final : public RemoteBus {
 
   RemoteConfig const config_;
   BusLimits limits_;
-  http::Caller caller_;
+  http::HttpClient caller_;
   remote::OwnToken token_;
   BusStore store_;  ///< as the relay's newest welcome says
   std::function<void()> store_listener_;

@@ -2,7 +2,7 @@
 
 #include "base/http/server.hpp"
 #include "base/http/url.hpp"
-#include "relay/server/service.hpp"
+#include "relay/server/dispatcher.hpp"
 #include "relay/server/sessions.hpp"
 
 #include <algorithm>
@@ -13,15 +13,15 @@ struct RelayServer::Impl {
   Impl(Executor executor, EmbeddedBus& bus, ServerLimits most, TaskGroup::OnDeath const& on_death)
       : limits(most),
         sessions(executor, bus, limits),
-        service(bus, sessions, limits),
-        server(executor, service, limits, "relay", on_death),
+        dispatcher(bus, sessions, limits),
+        server(executor, dispatcher, limits, "relay", on_death),
         tasks(executor, "relay sessions") {
     tasks.spawn_vital("watch", sessions.watch(), on_death);
   }
 
   ServerLimits const limits;
   server::Sessions sessions;
-  server::Service service;
+  server::Dispatcher dispatcher;
   http::Server server;
   TaskGroup tasks;
 };

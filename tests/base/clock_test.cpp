@@ -34,7 +34,7 @@ TEST_CASE("ManualClockFiresTimersWithoutWaiting") {
 
 TEST_CASE("RepeatedFailureIsLoggedAgainAfterFiveMinutes") {
   ManualClock clock;
-  RepeatGate gate;
+  LogThrottle gate;
   CHECK(gate.should_log("bus", "refused"));
   CHECK_FALSE(gate.should_log("bus", "refused"));
   CHECK(gate.should_log("bus", "timeout"));

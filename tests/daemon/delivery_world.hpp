@@ -219,7 +219,7 @@ class World final : public DeliveryHost {
   std::filesystem::path const dir_;
   Config config_;
   Paths paths_;
-  FleetBrake brake_;
+  RestartRateLimiter brake_;
   DescriptorBudget descriptors_{[] { return std::optional<Descriptors>(); }, [] { return std::optional<Descriptors>(); }};
   NoTerminals terminals_;
   Worker files_;

@@ -80,7 +80,7 @@ TEST_CASE("TheHistoryCanBeKeptAndTakenUpAgain") {
 }
 
 TEST_CASE("AFleetThatDiesAtOnceIsStartedFiveASecond") {
-  FleetBrake brake;
+  RestartRateLimiter brake;
   std::vector<milliseconds> waits;
   for (int i = 0; i < 12; ++i) waits.push_back(brake.slot(at(100s), 500ms));
   CHECK(waits == std::vector<milliseconds>{500ms, 500ms, 500ms, 500ms, 500ms, 1500ms, 1500ms, 1500ms, 1500ms, 1500ms,
@@ -88,7 +88,7 @@ TEST_CASE("AFleetThatDiesAtOnceIsStartedFiveASecond") {
   // Long after, nobody waits for it.
   CHECK(brake.slot(at(200s), 500ms) == 500ms);
   // A longer wait of one agent does not hold up the others by more than its own second.
-  FleetBrake mixed;
+  RestartRateLimiter mixed;
   for (int i = 0; i < 5; ++i) CHECK(mixed.slot(at(0s), 10'000ms) == 10'000ms);
   for (int i = 0; i < 5; ++i) CHECK(mixed.slot(at(0s), 500ms) == 500ms);
   CHECK(mixed.slot(at(0s), 500ms) == 1500ms);
@@ -97,7 +97,7 @@ TEST_CASE("AFleetThatDiesAtOnceIsStartedFiveASecond") {
 
 TEST_CASE("WhateverTheWaitsNoSecondHasMoreThanFiveStarts") {
   std::mt19937 random(7);
-  FleetBrake brake;
+  RestartRateLimiter brake;
   std::vector<Clock::time_point> starts;
   auto now = at(0s);
   for (int i = 0; i < 300; ++i) {

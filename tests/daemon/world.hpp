@@ -412,7 +412,7 @@ class World {
   std::unique_ptr<relay::EmbeddedBus> real_bus_;
   Config config_;
   Paths paths_;
-  FleetBrake brake_;
+  RestartRateLimiter brake_;
   FakeTerminals terminals_{script};
   Worker files_;
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> adapters_;

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kBodyLimit = 1000, kFrameLimit = 1000;
 constexpr auto kPatience = std::chrono::milliseconds(100);  ///< with a connection that should be over
 
-awaitable<http::Response> answer(http::Request request, http::Client&) {
+awaitable<http::Response> answer(http::Request request, http::Peer&) {
   fuzz::must(request.body.size() <= kBodyLimit, "a body is within its limit");
   http::Response response = http::json_text_response("{\"bytes\":" + std::to_string(request.body.size()) + "}");
   if (!http::is_websocket_request(request)) co_return response;
@@ -33,7 +33,7 @@ awaitable<http::Response> answer(http::Request request, http::Client&) {
   co_return response;
 }
 
-class Echo final : public http::Service {
+class Echo final : public http::RequestHandler {
  public:
   std::variant<http::Admission, http::Response> admit(http::Request const& head) override {
     for (auto const& header : head.headers)

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Welcomes whoever comes; its other answers are the test's.
-class FakeRelay : public http::Service {
+class FakeRelay : public http::RequestHandler {
  public:
   /// `dead`: without a frame for so long, a connection is given up.
   explicit FakeRelay(Clock::duration dead = 24h) {
@@ -45,12 +45,12 @@ class FakeRelay : public http::Service {
     http::Admission admission;
     admission.body_limit = 1U << 20;
     if (head.target != "/bus") {
-      admission.handle = [this](http::Request request, http::Client&) -> awaitable<http::Response> {
+      admission.handle = [this](http::Request request, http::Peer&) -> awaitable<http::Response> {
         co_return answer(request);
       };
       return admission;
     }
-    admission.handle = [this](http::Request, http::Client&) -> awaitable<http::Response> {
+    admission.handle = [this](http::Request, http::Peer&) -> awaitable<http::Response> {
       ++connects;
       http::Response response;
       response.websocket = [this](http::WebSocket& socket) { return serve(socket); };

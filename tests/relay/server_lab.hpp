@@ -1,6 +1,6 @@
 // A real relay on loopback, and what speaks to it.
 #pragma once
-#include "base/http/caller.hpp"
+#include "base/http/http_client.hpp"
 #include "base/json.hpp"
 #include "base/paths.hpp"
 #include "relay/remote/remote_bus.hpp"
@@ -54,7 +54,7 @@ class Relay {
   std::string ask(std::string method, std::string target, std::string const& token, std::string body = {},
                   std::string* answer = nullptr) {
     std::string code;
-    http::Caller caller(io.get_executor(), *http::parse_endpoint(url()), {});
+    http::HttpClient caller(io.get_executor(), *http::parse_endpoint(url()), {});
     http::Call call{.method = std::move(method), .target = std::move(target), .body = std::move(body)};
     if (!token.empty()) call.headers.push_back({"Authorization", "Bearer " + token});
     run([&]() -> awaitable<void> {
@@ -88,7 +88,7 @@ class Relay {
 class Wire {
  public:
   Wire(Relay& relay, std::string const& token) : relay_(relay) {
-    http::Caller caller(relay.io.get_executor(), *http::parse_endpoint(relay.url()), {});
+    http::HttpClient caller(relay.io.get_executor(), *http::parse_endpoint(relay.url()), {});
     relay.run([&]() -> awaitable<void> {
       std::vector<http::Header> headers{{"Authorization", "Bearer " + token}};
       auto opened = co_await caller.open_websocket("/bus", headers, {}, 5s);

@@ -132,7 +132,7 @@ TEST_CASE("ARequestThatMeansAnotherStoreIsNotAnswered") {
   auto const store = json::parse(info)["store"]["id"].get<std::string>();
   CHECK(store == relay.bus->store().id);
   auto const send = [&](std::string const& meant) {
-    http::Caller caller(relay.io.get_executor(), *http::parse_endpoint(relay.url()), {});
+    http::HttpClient caller(relay.io.get_executor(), *http::parse_endpoint(relay.url()), {});
     http::Call call{.method = "POST", .target = "/api/messages", .body = R"({"from":"x","to":"a","body":"hi"})"};
     call.headers = {{"Authorization", "Bearer " + token}, {kStoreHeader, meant}};
     std::string code;

@@ -1,5 +1,5 @@
 // The faults of spec 3.4, made to a real relay on a host of its own: nothing lost, nothing done twice.
-#include "base/http/caller.hpp"
+#include "base/http/http_client.hpp"
 #include "relay/faults/fault_lab.hpp"
 
 #include <set>
@@ -144,7 +144,7 @@ TEST_CASE("SlowConsumerMissesHintsAndTheOthersDoNotNotice") {
   REQUIRE(bus.has_value());
   auto const token = read_file(relay.client().token_file, 1000);
   REQUIRE(token.has_value());
-  http::Caller caller(io.get_executor(), *http::parse_endpoint(relay.url()), {});
+  http::HttpClient caller(io.get_executor(), *http::parse_endpoint(relay.url()), {});
   constexpr std::size_t kLarge = 60;  // 54 MB do not fit into what the relay keeps for one connection
   std::size_t sent = 0, pushed = 0;
   std::vector<MessageId> unread_after;

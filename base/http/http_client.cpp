@@ -1,4 +1,4 @@
-#include "base/http/caller.hpp"
+#include "base/http/http_client.hpp"
 
 #include "base/http/accept_websocket.hpp"
 #include "base/http/stream.hpp"
@@ -77,7 +77,7 @@ awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::filesystem::pa
   co_return timed_out(socket.string() + " did not answer in time");
 }
 
-struct Caller::Impl {
+struct HttpClient::Impl {
   Impl(Executor ex, Endpoint where, Tls context, std::size_t most)
       : executor(ex), endpoint(std::move(where)), tls(std::move(context)), free(most), changed(ex) {}
 
@@ -242,18 +242,18 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-Caller::Caller(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections)
+HttpClient::HttpClient(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(endpoint), std::move(tls), most_connections)) {}
-Caller::~Caller() = default;
+HttpClient::~HttpClient() = default;
 
-awaitable<Result<std::string>> Caller::call(Call call) {
+awaitable<Result<std::string>> HttpClient::call(Call call) {
   auto const impl = impl_;  // whoever calls may let the caller go meanwhile
   auto result = co_await within(call.patience, impl->converse(call));
   if (result) co_return std::move(*result);
   co_return timed_out(impl->endpoint.authority() + " did not answer " + call.method + " " + call.target + " in time");
 }
 
-awaitable<Result<std::unique_ptr<WebSocket>>> Caller::open_websocket(std::string target, std::vector<Header> headers,
+awaitable<Result<std::unique_ptr<WebSocket>>> HttpClient::open_websocket(std::string target, std::vector<Header> headers,
                                                                      WebSocketLimits limits, Clock::duration patience) {
   auto const impl = impl_;
   auto opened = co_await within(patience, impl->upgrade(std::move(target), std::move(headers), limits));
@@ -261,6 +261,6 @@ awaitable<Result<std::unique_ptr<WebSocket>>> Caller::open_websocket(std::string
   co_return timed_out(impl->endpoint.authority() + " did not answer in time");
 }
 
-void Caller::forget_connections() { impl_->kept.clear(); }
+void HttpClient::forget_connections() { impl_->kept.clear(); }
 
 }  // namespace ar::http

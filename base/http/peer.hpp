@@ -14,9 +14,9 @@
 
 namespace ar::http {
 
-class Client {
+class Peer {
  public:
-  virtual ~Client() = default;
+  virtual ~Peer() = default;
   /// For a stream's answer only. False once the client has gone or took longer than the limit for its bytes.
   virtual awaitable<bool> write(std::string_view bytes) = 0;
   /// Returns when the client has hung up or the server stops.
@@ -28,7 +28,7 @@ class Client {
 /// Awaits `work` while the client is there to hear of it; nothing when it has gone first, after `work` was
 /// cancelled. So use it on waits, not on changes: those must not stop half-way.
 template <class T>
-awaitable<std::optional<T>> while_present(Client& client, awaitable<T> work) {
+awaitable<std::optional<T>> while_present(Peer& client, awaitable<T> work) {
   auto const executor = co_await net::this_coro::executor;
   auto group = net::experimental::make_parallel_group(net::co_spawn(executor, std::move(work), net::deferred),
                                                       net::co_spawn(executor, client.gone(), net::deferred));

@@ -1,4 +1,4 @@
-#include "relay/server/service.hpp"
+#include "relay/server/dispatcher.hpp"
 
 #include "base/ids.hpp"
 #include "relay/protocol.hpp"
@@ -34,10 +34,10 @@ bool is_number(std::string_view parameter) {
 
 }  // namespace
 
-Service::Service(EmbeddedBus& bus, Sessions& sessions, ServerLimits const& limits)
+Dispatcher::Dispatcher(EmbeddedBus& bus, Sessions& sessions, ServerLimits const& limits)
     : bus_(bus), sessions_(sessions), limits_(limits), router_(routes(), "docs/relay-protocol.md") {}
 
-Result<Service::Admitted> Service::check(Request const& head, Response& refusal) const {
+Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& refusal) const {
   for (auto const* once : {"host", "authorization"})
     if (head.count(once) > 1) return invalid(once, std::string("the header ") + once + " is given twice; give it once");
   if (head.header("origin")) return forbidden("web pages may not call the relay; send no Origin header");
@@ -73,7 +73,7 @@ Result<Service::Admitted> Service::check(Request const& head, Response& refusal)
   return admitted;
 }
 
-std::variant<http::Admission, Response> Service::admit(Request const& head) {
+std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
   Response refusal;
   refusal.status = 0;
   auto admitted = check(head, refusal);
@@ -85,17 +85,17 @@ std::variant<http::Admission, Response> Service::admit(Request const& head) {
   auto const limit = admitted->route->body == Body::bytes ? bus_.limits().max_attachment_bytes : limits_.request_bytes;
   auto const shared = std::make_shared<Admitted>(std::move(*admitted));
   return http::Admission{limit, [this, shared] { return identify(shared); },
-                         [this, shared](Request request, http::Client&) { return handle(shared, std::move(request)); },
+                         [this, shared](Request request, http::Peer&) { return handle(shared, std::move(request)); },
                          [this, shared] { return share_of(*shared); }};
 }
 
-http::Share Service::share_of(Admitted const& admitted) const {
+http::Share Dispatcher::share_of(Admitted const& admitted) const {
   if (!admitted.token) return admitted.stranger ? http::Share{"nobody", limits_.requests} : http::Share();
   bool const some = !admitted.who.scope.agent_ids.empty();
   return {"token " + admitted.who.jti, some ? limits_.requests : limits_.daemon_requests};
 }
 
-awaitable<std::optional<Response>> Service::identify(std::shared_ptr<Admitted> admitted) const {
+awaitable<std::optional<Response>> Dispatcher::identify(std::shared_ptr<Admitted> admitted) const {
   Route const& route = *admitted->route;
   admitted->who = local_operator();
   if (admitted->token) {
@@ -114,7 +114,7 @@ awaitable<std::optional<Response>> Service::identify(std::shared_ptr<Admitted> a
                                     " needs"));
 }
 
-awaitable<Response> Service::handle(std::shared_ptr<Admitted> admitted, Request request) const {
+awaitable<Response> Dispatcher::handle(std::shared_ptr<Admitted> admitted, Request request) const {
   auto const start = Clock::now();
   Route const& route = *admitted->route;
   Call call{.bus = bus_,

@@ -45,13 +45,13 @@ struct Call {
 awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::filesystem::path socket, std::string target,
                                                              WebSocketLimits limits, Clock::duration patience);
 
-class Caller {
+class HttpClient {
  public:
   /// `tls` for a secure endpoint.
-  Caller(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections = 16);
-  ~Caller();
-  Caller(Caller const&) = delete;
-  Caller& operator=(Caller const&) = delete;
+  HttpClient(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections = 16);
+  ~HttpClient();
+  HttpClient(HttpClient const&) = delete;
+  HttpClient& operator=(HttpClient const&) = delete;
 
   /// The body of a good answer. Errors: what the server's refusal says (refusal_of); unavailable when it cannot be
   /// reached or does not speak HTTP (server_unreachable, tls_failed, connection_lost, bad_answer); timeout. After

@@ -1,6 +1,6 @@
 // What a server does with its requests: asked in two steps, so that nobody without the right can make it read a body.
 #pragma once
-#include "base/http/client.hpp"
+#include "base/http/peer.hpp"
 #include "base/http/http.hpp"
 
 #include <functional>
@@ -23,13 +23,13 @@ struct Admission {
   std::size_t body_limit = 0;
   /// Where it takes time to know who asks: awaited before the body is read; a Response is the refusal.
   std::function<awaitable<std::optional<Response>>()> check{};
-  std::function<awaitable<Response>(Request, Client&)> handle;
+  std::function<awaitable<Response>(Request, Peer&)> handle;
   std::function<Share()> share{};  ///< asked after `check`; none: without bounds
 };
 
-class Service {
+class RequestHandler {
  public:
-  virtual ~Service() = default;
+  virtual ~RequestHandler() = default;
   /// `head`: the request without its body. A Response is the refusal.
   virtual std::variant<Admission, Response> admit(Request const& head) = 0;
 };

@@ -2,7 +2,7 @@
 // handler, errors and logging.
 #pragma once
 #include "base/http/router.hpp"
-#include "base/http/service.hpp"
+#include "base/http/request_handler.hpp"
 #include "relay/server/route.hpp"
 #include "relay/server/sessions.hpp"
 
@@ -12,9 +12,9 @@
 
 namespace ar::relay::server {
 
-class Service final : public http::Service {
+class Dispatcher final : public http::RequestHandler {
  public:
-  Service(EmbeddedBus& bus, Sessions& sessions, ServerLimits const& limits);
+  Dispatcher(EmbeddedBus& bus, Sessions& sessions, ServerLimits const& limits);
   std::variant<http::Admission, http::Response> admit(http::Request const& head) override;
 
  private:
