@@ -110,7 +110,8 @@ struct AdapterFacts {
   json capabilities;  ///< providerCapabilities of spec 1.8
   std::vector<std::string> default_tags{};
   std::vector<std::string> default_capabilities{};
-  std::vector<std::string> variables{};  ///< of the environment, by which people log in or choose a model's server; `*` ends a prefix
+  std::vector<std::string>
+      variables{};  ///< of the environment, by which people log in or choose a model's server; `*` ends a prefix
 };
 
 /// One line of `doctor`.

@@ -20,7 +20,8 @@ constexpr std::size_t kText = 4 << 10, kWhole = 32 << 10, kLine = 120;
 void cut_texts(json& value) {
   if (value.is_string()) {
     auto const& text = value.get_ref<std::string const&>();
-    if (text.size() > kText) value = std::string(cut_utf8(text, kText)) + "... (" + std::to_string(text.size()) + " bytes)";
+    if (text.size() > kText)
+      value = std::string(cut_utf8(text, kText)) + "... (" + std::to_string(text.size()) + " bytes)";
   } else if (value.is_structured()) {
     for (auto& part : value) cut_texts(part);
   }

@@ -82,7 +82,7 @@ Result<std::string> program_version(std::filesystem::path const& program, std::v
   };
   static std::mutex mutex;
   static std::map<std::string, Known> all;
-  struct stat info{};
+  struct stat info {};
   if (::stat(program.c_str(), &info) != 0) return from_errno("cannot look at " + program.string(), errno);
   std::int64_t const changed = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
   {

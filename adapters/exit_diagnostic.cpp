@@ -1,8 +1,8 @@
 #include "adapters/exit_diagnostic.hpp"
 
-#include "base/unicode.hpp"
 #include "adapters/command/output_lines.hpp"
 #include "base/json.hpp"
+#include "base/unicode.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 #include "adapters/profile.hpp"
 
-#include "base/unicode.hpp"
 #include "base/ids.hpp"
+#include "base/unicode.hpp"
 
 #include <algorithm>
 #include <set>

@@ -22,12 +22,13 @@ Hold hold_of(pid_t pid, struct stat const& file) {
   auto const process = "/proc/" + std::to_string(pid);
   std::error_code ec;
   for (auto const& entry : fs::directory_iterator(process + "/fd", ec)) {
-    struct stat info{};
+    struct stat info {};
     if (::stat(entry.path().c_str(), &info) != 0 || info.st_dev != file.st_dev || info.st_ino != file.st_ino) continue;
     // "lock:\t1: FLOCK  ADVISORY  WRITE 27598 fe:00:10952735 0 EOF": of this descriptor, and no other process's.
     auto const said = read_file(process + "/fdinfo/" + entry.path().filename().string(), kLongestRecord);
     auto const lock = said ? said->find("\nlock:") : std::string::npos;
-    if (lock != std::string::npos && said->find("FLOCK  ADVISORY  WRITE", lock) != std::string::npos) return Hold::locked;
+    if (lock != std::string::npos && said->find("FLOCK  ADVISORY  WRITE", lock) != std::string::npos)
+      return Hold::locked;
     found = Hold::opened;
   }
   return found;
@@ -41,7 +42,7 @@ bool is_ours(pid_t pid) {
 }
 
 bool is_our_folder(fs::path const& folder) {
-  struct stat info{};
+  struct stat info {};
   return ::stat(folder.c_str(), &info) == 0 && info.st_uid == ::geteuid();
 }
 
@@ -64,7 +65,7 @@ std::optional<Instance> recorded_instance(fs::path const& state_dir) {
 }
 
 std::optional<Instance> living_instance(fs::path const& state_dir) {
-  struct stat file{};
+  struct stat file {};
   if (!is_our_folder(state_dir) || ::stat(instance_file(state_dir).c_str(), &file) != 0) return std::nullopt;
   auto instance = recorded_instance(state_dir);
   if (!instance || !is_ours(instance->pid) || hold_of(instance->pid, file) != Hold::locked) return std::nullopt;
@@ -72,7 +73,7 @@ std::optional<Instance> living_instance(fs::path const& state_dir) {
 }
 
 std::string instance_problem(fs::path const& state_dir) {
-  struct stat file{};
+  struct stat file {};
   if (::stat(instance_file(state_dir).c_str(), &file) != 0) return {};
   auto const instance = recorded_instance(state_dir);
   if (!instance) return {};

@@ -37,10 +37,11 @@ Result<void> start_logging(std::filesystem::path const& file, std::string_view l
   // spdlog creates files by the umask; this one is made private first.
   int const fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
   if (fd < 0) return from_errno("cannot open the log " + file.string(), errno);
-  struct stat info{};
+  struct stat info {};
   bool const regular = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
   ::close(fd);
-  if (!regular) return conflict("not_a_file", file.string() + " is in the way of the log and no regular file; remove it");
+  if (!regular)
+    return conflict("not_a_file", file.string() + " is in the way of the log and no regular file; remove it");
   try {
     std::vector<spdlog::sink_ptr> sinks;
     sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(file.string(), 5U << 20, 3));

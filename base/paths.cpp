@@ -39,7 +39,7 @@ bool has_room_for_sockets(fs::path const& dir) {
 }
 
 bool is_own_dir(fs::path const& dir) {
-  struct stat info{};
+  struct stat info {};
   return dir.is_absolute() && ::stat(dir.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid();
 }
 
@@ -50,7 +50,8 @@ fs::path runtime_dir_of(fs::path const& state_dir) {
   if (auto const usual = state_dir / "run"; has_room_for_sockets(usual)) return usual;
   auto const name = "agent-runner-" + sha256_hex(state_dir.string()).substr(0, 12);
   if (auto const last = recorded_instance(state_dir))
-    if (auto const dir = last->socket.parent_path(); dir.filename() == name && is_own_dir(dir.parent_path())) return dir;
+    if (auto const dir = last->socket.parent_path(); dir.filename() == name && is_own_dir(dir.parent_path()))
+      return dir;
   fs::path const runtime = env("XDG_RUNTIME_DIR");
   if (!is_own_dir(runtime) || !has_room_for_sockets(runtime / name)) return {};
   return runtime / name;
@@ -77,9 +78,10 @@ Result<Paths> Paths::resolve(std::string const& state) {
   }
   paths.runtime_dir = runtime_dir_of(paths.state_dir);
   if (paths.runtime_dir.empty())
-    return invalid("state directory", "the path " + paths.state_dir.string() +
-                                          " is too long for unix sockets below it; choose one of at most 85 characters, "
-                                          "or set XDG_RUNTIME_DIR to a shorter folder of yours");
+    return invalid("state directory",
+                   "the path " + paths.state_dir.string() +
+                       " is too long for unix sockets below it; choose one of at most 85 characters, "
+                       "or set XDG_RUNTIME_DIR to a shorter folder of yours");
   return paths;
 }
 
@@ -87,7 +89,7 @@ Result<void> make_private_dir(fs::path const& dir) {
   std::error_code ec;
   fs::create_directories(dir.parent_path(), ec);
   if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return from_errno("cannot create " + dir.string(), errno);
-  struct stat info{};
+  struct stat info {};
   if (::stat(dir.c_str(), &info) != 0) return from_errno("cannot look at " + dir.string(), errno);
   if (!S_ISDIR(info.st_mode))
     return conflict("not_a_directory", dir.string() + " exists and is not a directory; move it away");
@@ -131,7 +133,7 @@ Result<void> open_regular(fs::path const& file, FileDescriptor& in) {
     if (errno == ENOENT) return not_found("file_not_found", file.string() + " does not exist");
     return from_errno("cannot read " + file.string(), errno);
   }
-  struct stat info{};
+  struct stat info {};
   if (::fstat(in.fd, &info) != 0) return from_errno("cannot look at " + file.string(), errno);
   if (!S_ISREG(info.st_mode))
     return conflict("not_a_file", file.string() + " is " +
@@ -176,16 +178,17 @@ Result<std::string> read_file_below(std::vector<fs::path> const& folders, fs::pa
   if (ec) return from_errno("cannot tell where " + file.string() + " lies", ec.value());
   std::string names;
   for (auto const& folder : folders) {
-    if (auto const real = fs::canonical(folder, ec); !ec && is_below(real, place))
-      return read_to_end(in, file, limit);
+    if (auto const real = fs::canonical(folder, ec); !ec && is_below(real, place)) return read_to_end(in, file, limit);
     names += (names.empty() ? "" : " nor ") + folder.string();
   }
   return Error{ErrorKind::forbidden, "outside_folders", place.string() + " lies neither below " + names};
 }
 
 Result<void> check_directory(fs::path const& dir) {
-  auto const wrong = [&](std::string const& why) { return invalid("directory", "the directory " + dir.string() + why); };
-  struct stat info{};
+  auto const wrong = [&](std::string const& why) {
+    return invalid("directory", "the directory " + dir.string() + why);
+  };
+  struct stat info {};
   int const reason = ::stat(dir.c_str(), &info) == 0 ? 0 : errno;
   if (reason == ENOENT) return wrong(" does not exist; create it or name another");
   if (reason == ENOTDIR || (reason == 0 && !S_ISDIR(info.st_mode))) return wrong(" is no directory; name another");

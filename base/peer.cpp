@@ -13,7 +13,8 @@ Result<void> check_peer_user(uid_t user, std::filesystem::path const& socket) {
   if (user == ::geteuid() || user == 0) return {};
   return Error{ErrorKind::forbidden, "foreign_server",
                socket.string() + " is served by another user (uid " + std::to_string(user) + "), and this is uid " +
-                   std::to_string(::geteuid()) + ": nothing is said to it; run this as that user, or choose another "
+                   std::to_string(::geteuid()) +
+                   ": nothing is said to it; run this as that user, or choose another "
                    "--state-dir"};
 }
 
@@ -29,7 +30,8 @@ Result<void> check_server(std::filesystem::path const& socket) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   auto const path = socket.string();
-  if (path.size() >= sizeof address.sun_path) return invalid("socket", "the path " + path + " is too long for a socket");
+  if (path.size() >= sizeof address.sun_path)
+    return invalid("socket", "the path " + path + " is too long for a socket");
   std::memcpy(address.sun_path, path.data(), path.size());
   int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return from_errno("cannot make a socket", errno);

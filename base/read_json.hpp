@@ -18,7 +18,8 @@ auto read_json(std::string_view text, Read read) -> Result<std::invoke_result_t<
   try {
     return Result<Value>(boost::system::in_place_value, read(*document));
   } catch (json::exception const& e) {
-    return Error{ErrorKind::invalid, "invalid_json", std::string("it has another shape than was expected: ") + e.what()};
+    return Error{ErrorKind::invalid, "invalid_json",
+                 std::string("it has another shape than was expected: ") + e.what()};
   }
 }
 

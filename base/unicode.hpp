@@ -24,7 +24,8 @@ Symbol first_symbol(std::string_view text);
 /// U+2066 to U+2069. The C0 controls are not among them: whoever shows text knows which of these it takes.
 bool steers_display(char32_t code);
 
-/// Nobody sees it, and it changes how the rest is read: what steers a display, and the marks of direction and of byte order.
+/// Nobody sees it, and it changes how the rest is read: what steers a display, and the marks of direction and of byte
+/// order.
 bool is_unseen(char32_t code);
 
 /// Empty when the text may stand in one line of a header (some UTF-8, nothing unseen), else what is wrong with it.

@@ -198,7 +198,8 @@ class Load {
 
   awaitable<void> go_echo(std::uint16_t port) {
     TaskGroup tasks(io_.get_executor(), "echo");
-    http::HttpClient caller(io_.get_executor(), must(http::parse_endpoint("http://127.0.0.1:" + std::to_string(port))), {});
+    http::HttpClient caller(io_.get_executor(), must(http::parse_endpoint("http://127.0.0.1:" + std::to_string(port))),
+                            {});
     std::vector<std::unique_ptr<http::WebSocket>> sockets;
     for (int i = 0; i < kReaders; ++i) sockets.push_back(must(co_await caller.open_websocket("/", {}, {}, 5s)));
     auto const start = Clock::now();

@@ -17,9 +17,7 @@ namespace ar::bench {
 
 class TrivialBackend final : public control::Backend {
  public:
-  Result<Principal> authenticate(std::string_view) override {
-    return Principal{Principal::Kind::operator_};
-  }
+  Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
                {"label", "builder"},  {"queue", 0},           {"tags", json::array()}, {"cwd", "/srv/project"}};
@@ -48,21 +46,15 @@ class TrivialBackend final : public control::Backend {
   awaitable<Result<json>> messages(Principal, Page) override { return none(); }
   Result<void> check_store(std::string const&) const override { return {}; }
   awaitable<Result<json>> message(Principal, std::int64_t) override { return none(); }
-  awaitable<Result<json>> wait_message(Principal, std::int64_t, std::string, milliseconds) override {
-    return none();
-  }
+  awaitable<Result<json>> wait_message(Principal, std::int64_t, std::string, milliseconds) override { return none(); }
   awaitable<Result<json>> react(Principal, std::int64_t, std::string) override { return none(); }
   awaitable<Result<json>> read(Principal, std::int64_t) override { return none(); }
   awaitable<Result<std::string>> body(Principal, std::int64_t) override { co_return absent(); }
   awaitable<Result<json>> dead_letters() override { return none(); }
   awaitable<Result<json>> settle(std::int64_t, std::string, bool) override { return none(); }
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
-  awaitable<Result<json>> put_attachment(Principal, std::string, std::string, std::string) override {
-    return none();
-  }
-  awaitable<Result<std::string>> attachment(Principal, std::string, std::int64_t) override {
-    co_return absent();
-  }
+  awaitable<Result<json>> put_attachment(Principal, std::string, std::string, std::string) override { return none(); }
+  awaitable<Result<std::string>> attachment(Principal, std::string, std::int64_t) override { co_return absent(); }
   awaitable<Result<json>> ask(Principal, std::string, std::string, json) override { return none(); }
   void ask_left(Principal const&, std::string const&, std::string const&) override {}
   awaitable<Result<json>> approvals(Page) override { return none(); }

@@ -1,9 +1,9 @@
 // The wire to the daemon: HTTP/1.1 over its unix socket, one call at a time, each with a deadline. Plain
 // types only; Beast is compiled in api_client.cpp alone.
 //
-// Errors: `daemon_away` (unavailable) when nothing answers on the socket; `foreign_server` (forbidden) when another user
-// does; `timeout` past a deadline;
-// otherwise what the daemon's problem document says, with the kind its HTTP status stands for.
+// Errors: `daemon_away` (unavailable) when nothing answers on the socket; `foreign_server` (forbidden) when another
+// user does; `timeout` past a deadline; otherwise what the daemon's problem document says, with the kind its HTTP
+// status stands for.
 #pragma once
 #include "base/error.hpp"
 #include "base/json.hpp"

@@ -194,8 +194,9 @@ Command& Command::flag_or_value(std::string name, std::string& target, std::stri
 
 Command& Command::option(std::string names, std::optional<std::string>& target, std::string placeholder,
                          std::string help, Words words) {
-  impl_->app->add_option_function<std::string>(
-                names, [&target](std::string const& value) { target = value; }, help)
+  impl_->app
+      ->add_option_function<std::string>(
+          names, [&target](std::string const& value) { target = value; }, help)
       ->option_text(std::move(placeholder));
   impl_->info->options.push_back({.names = split_names(names), .help = std::move(help), .words = words});
   return *this;
@@ -203,8 +204,9 @@ Command& Command::option(std::string names, std::optional<std::string>& target, 
 
 Command& Command::choice(std::string names, std::optional<std::string>& target, std::vector<std::string> choices,
                          std::string help) {
-  impl_->app->add_option_function<std::string>(
-                names, [&target](std::string const& value) { target = value; }, help)
+  impl_->app
+      ->add_option_function<std::string>(
+          names, [&target](std::string const& value) { target = value; }, help)
       ->check(CLI::IsMember(choices))
       ->option_text(joined(choices));
   impl_->info->options.push_back({.names = split_names(names), .help = std::move(help), .choices = std::move(choices)});
@@ -229,8 +231,9 @@ Command& Command::argument(std::string name, std::string& target, std::string he
 }
 
 Command& Command::argument(std::string name, std::optional<std::string>& target, std::string help, Words words) {
-  impl_->app->add_option_function<std::string>(
-                name, [&target](std::string const& value) { target = value; }, help)
+  impl_->app
+      ->add_option_function<std::string>(
+          name, [&target](std::string const& value) { target = value; }, help)
       ->option_text(" ");
   impl_->info->arguments.push_back({.names = {name}, .help = std::move(help), .words = words});
   return *this;

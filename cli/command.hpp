@@ -67,8 +67,8 @@ class Command {
   Command& argument(std::string name, std::vector<std::string>& target, std::string help, Words words = Words::any);
   /// Everything after `--`.
   Command& rest(std::vector<std::string>& target, std::string name, std::string help);
-  /// Refused inside an agent, with all the words below it that are added afterwards: what does not ask the daemon, whose
-  /// own check of rights decides about the others.
+  /// Refused inside an agent, with all the words below it that are added afterwards: what does not ask the daemon,
+  /// whose own check of rights decides about the others.
   Command& people_only();
   void runs(Action action);
 

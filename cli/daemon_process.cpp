@@ -59,7 +59,8 @@ class StartLock {
     fd_.reset(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (fd_.get() < 0) return from_errno("cannot open " + file.string(), errno);
     // flock has no deadline of its own; a signal ends it.
-    struct sigaction alarm_action{}, before{};
+    struct sigaction alarm_action {
+    }, before{};
     alarm_action.sa_handler = [](int) {};
     ::sigaction(SIGALRM, &alarm_action, &before);
     ::alarm(static_cast<unsigned>(start_patience.count()) + 10);

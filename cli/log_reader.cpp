@@ -20,7 +20,8 @@ LogReader::~LogReader() {
 
 /// True when `file_` is another file than the one being read, which is then open (or none is).
 bool LogReader::reopen_if_replaced() {
-  struct stat named{}, held{};
+  struct stat named {
+  }, held{};
   bool const exists = ::stat(file_.c_str(), &named) == 0;
   if (fd_ >= 0 && exists && ::fstat(fd_, &held) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
     if (::lseek(fd_, 0, SEEK_CUR) <= named.st_size) return false;

@@ -106,8 +106,7 @@ void print_message(Context const& context, json const& message) {
   if (array(message, "replies").empty())
     for (auto const& delivery : array(message, "deliveries"))
       if (auto const text = field(delivery, "finalText"); !text.empty())
-        context.print("answer of " + single_line(field(delivery, "agent")) + ":\n" +
-                      foreign(text));
+        context.print("answer of " + single_line(field(delivery, "agent")) + ":\n" + foreign(text));
 }
 
 bool is_answer(json const& message, json const& reply) {
@@ -158,8 +157,7 @@ std::string summary_of(json const& message) {
   std::string out;
   if (deliveries.empty())
     for (auto const& reader : array(message, "readBy"))
-      out +=
-          (out.empty() ? "read by " : ", ") + (reader.is_string() ? reader.get<std::string>() : "");
+      out += (out.empty() ? "read by " : ", ") + (reader.is_string() ? reader.get<std::string>() : "");
   for (auto const& delivery : deliveries) {
     if (!out.empty()) out += ", ";
     if (deliveries.size() > 1) out += field(delivery, "agent") + " ";

@@ -20,8 +20,8 @@ std::vector<fs::path> folders() {
   std::istringstream list(from("TERMINFO_DIRS"));
   for (std::string folder; std::getline(list, folder, ':');)
     if (!folder.empty()) all.emplace_back(folder);
-  for (auto const* usual : {"/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo",
-                            "/usr/local/share/terminfo"})
+  for (auto const* usual :
+       {"/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo"})
     all.emplace_back(usual);
   return all;
 }

@@ -77,7 +77,8 @@ std::string printable(std::string_view text) {
 
 std::string single_line(std::string_view text) {
   auto line = printable(text);
-  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   auto const first = line.find_first_not_of(' ');
   if (first == std::string::npos) return {};
   return line.substr(first, line.find_last_not_of(' ') - first + 1);
@@ -85,7 +86,8 @@ std::string single_line(std::string_view text) {
 
 std::string shell_word(std::string const& text) {
   auto const harmless = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
   };
   if (!text.empty() && std::ranges::all_of(text, harmless)) return text;
   std::string quoted = "'";

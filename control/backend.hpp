@@ -30,7 +30,8 @@ class Backend {
 
   virtual awaitable<Result<json>> info() = 0;
   virtual awaitable<Result<json>> configuration() = 0;
-  /// Reads it again: {file, changed: [{key, before, value}], restart: [{key, inForce, value}]}. An error changes nothing.
+  /// Reads it again: {file, changed: [{key, before, value}], restart: [{key, inForce, value}]}. An error changes
+  /// nothing.
   virtual awaitable<Result<json>> reload_configuration() = 0;
   virtual awaitable<Result<json>> bus() = 0;  ///< which bus, and how it is
   /// `stop_agents`: end them too. Answers before the daemon goes.
@@ -43,9 +44,10 @@ class Backend {
   virtual awaitable<Result<json>> remove_agent(std::string id) = 0;
   /// `action`: restart, stop, kill, interrupt, compact, clear, inject, reconnect.
   virtual awaitable<Result<json>> act(std::string id, std::string action, json params) = 0;
-  virtual awaitable<Result<json>> screen(std::string id) = 0;                  ///< {lines, cursorX, cursorY, text}
+  virtual awaitable<Result<json>> screen(std::string id) = 0;  ///< {lines, cursorX, cursorY, text}
   virtual awaitable<Result<json>> attach(std::string id) = 0;  ///< {tmuxSocket, target, detachKey}
-  virtual awaitable<Result<json>> inbox(std::string id) = 0;  ///< an agent's or "operator"'s: {unread: [...], replies: [...]}
+  virtual awaitable<Result<json>> inbox(
+      std::string id) = 0;  ///< an agent's or "operator"'s: {unread: [...], replies: [...]}
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;
   virtual awaitable<Result<json>> workspace(std::string id) = 0;  ///< {cwd, messages}: where its files lie
 

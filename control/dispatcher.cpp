@@ -160,8 +160,8 @@ void Dispatcher::note_bad_token(Request const& head) const {
   ++bad_tokens_;
   char const* const door = head.over_unix ? "a unix socket" : "TCP";
   if (!gate_.should_log(door, "bad token")) return;
-  spdlog::warn("control: a request over {} with a bad token was refused: {} {}; {} in all since the last such line", door,
-               head.method, path_of(head), bad_tokens_);
+  spdlog::warn("control: a request over {} with a bad token was refused: {} {}; {} in all since the last such line",
+               door, head.method, path_of(head), bad_tokens_);
   bad_tokens_ = 0;
 }
 

@@ -2,8 +2,8 @@
 // large a body, the handler, errors and logging. In two steps, so that nobody without the right can make the
 // server read a body.
 #pragma once
-#include "base/http/router.hpp"
 #include "base/http/request_handler.hpp"
+#include "base/http/router.hpp"
 #include "base/log.hpp"
 #include "control/limits.hpp"
 #include "control/route.hpp"

@@ -1,8 +1,8 @@
 // A route as data: what it matches, who may use it, what it takes, and the handler. Handlers stand in
 // handlers/, by subject, each file with its own rows; routes() is all of them.
 #pragma once
-#include "base/http/peer.hpp"
 #include "base/http/http.hpp"
+#include "base/http/peer.hpp"
 #include "base/http/url.hpp"
 #include "control/backend.hpp"
 
@@ -14,11 +14,11 @@
 
 namespace ar::control {
 
-using http::Peer;
 using http::json_response;
 using http::json_text_response;
 using http::lower_case;
 using http::parse_number;
+using http::Peer;
 using http::problem;
 using http::Query;
 using http::Request;

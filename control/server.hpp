@@ -16,8 +16,8 @@ namespace ar::control {
 struct ServerConfig {
   std::filesystem::path socket;           ///< in a private folder (0700) that exists
   std::filesystem::path agents_socket{};  ///< in another one; without a token nothing is answered there; empty: none
-  bool tcp = true;               ///< on 127.0.0.1 as well
-  std::uint16_t port = 0;        ///< TCP port; 0, or one that is taken: any free one
+  bool tcp = true;                        ///< on 127.0.0.1 as well
+  std::uint16_t port = 0;                 ///< TCP port; 0, or one that is taken: any free one
   Limits limits{};
   TaskGroup::OnDeath on_death{};  ///< no more connections are taken
 };

@@ -10,16 +10,16 @@
 #include "base/suggest.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
+#include "daemon/agent/launch_environment.hpp"
 #include "daemon/api/backend.hpp"
 #include "daemon/config/bus_config.hpp"
+#include "daemon/delivery/message_files.hpp"
 #include "daemon/runtime/folder_keeper.hpp"
 #include "daemon/runtime/instance_lock.hpp"
-#include "daemon/agent/launch_environment.hpp"
-#include "daemon/delivery/message_files.hpp"
 #include "daemon/runtime/program.hpp"
-#include "daemon/store/retention.hpp"
 #include "daemon/runtime/serve_relay.hpp"
 #include "daemon/runtime/service_manager.hpp"
+#include "daemon/store/retention.hpp"
 #include "relay/first_token.hpp"
 #include "relay/open_bus.hpp"
 #include "terminal/tmux/tmux_host.hpp"
@@ -203,9 +203,24 @@ class Daemon final : public Program {
     deliveries_changed_.emplace(executor);
     store_.emplace(*bus_, *journal_, *events_);
     if (auto read = co_await store_->load(); !read) co_return read.error();
-    services_.emplace(Services{executor, config_, paths_, *journal_, *events_, *approvals_, *bus_, *store_, *host_,
-                               *deliveries_changed_, files_, launches_, adapters_, executable_dir(), share_dir(),
-                               brake_, descriptors_, instance_id,
+    services_.emplace(Services{executor,
+                               config_,
+                               paths_,
+                               *journal_,
+                               *events_,
+                               *approvals_,
+                               *bus_,
+                               *store_,
+                               *host_,
+                               *deliveries_changed_,
+                               files_,
+                               launches_,
+                               adapters_,
+                               executable_dir(),
+                               share_dir(),
+                               brake_,
+                               descriptors_,
+                               instance_id,
                                [this] { return server_ ? static_cast<int>(server_->port()) : 0; },
                                on_death_of("watch over the agents' memory")});
     supervisor_.emplace(*services_);
@@ -227,8 +242,7 @@ class Daemon final : public Program {
     server_config.tcp = config_.tcp;
     server_config.port = port;
     if (auto const has = descriptors_of(::getpid()))
-      server_config.limits.connections =
-          DescriptorBudget::connections(has->limit, server_config.limits.connections);
+      server_config.limits.connections = DescriptorBudget::connections(has->limit, server_config.limits.connections);
     server_config.on_death = on_death_of("control server");
     server_ = std::make_unique<control::ControlServer>(executor, *backend_, std::move(server_config));
     auto served = server_->start();
@@ -442,16 +456,16 @@ json diagnose(Paths const& paths, Config const& config) {
   // Started from another place, it may have another environment than this shell.
   auto const holder = living_instance(paths.state_dir);
   auto const shell = own_environment().contains("AGENT_RELAY_ID") ? std::map<std::string, std::string>()  // an agent's
-                                                                   : own_environment();
+                                                                  : own_environment();
   auto const daemons = holder ? environment_of(holder->pid).value_or(shell) : shell;
   for (auto const& [name, adapter] : make_adapters()) {
     auto const it = config.providers.find(name);
-    for (auto const& variable :
-         not_handed_on(shell, daemons, config.pass_environment, adapter->facts().variables)) {
+    for (auto const& variable : not_handed_on(shell, daemons, config.pass_environment, adapter->facts().variables)) {
       auto const never = why_never_passed(variable);
       add({Level::warning, name, variable + " is set in this shell, and agents do not get it from here",
-           never.empty() ? "name it in agents.pass_environment, then agent-runner down and agent-runner up in this shell"
-                         : "give it with spawn --env, or as env in [providers." + name + "]"});
+           never.empty()
+               ? "name it in agents.pass_environment, then agent-runner down and agent-runner up in this shell"
+               : "give it with spawn --env, or as env in [providers." + name + "]"});
     }
     for (auto check : adapter->doctor(it == config.providers.end() ? json::object() : it->second)) {
       // A provider that is not there is only wrong for those who want it.

@@ -11,9 +11,9 @@
 namespace ar::daemon {
 
 /// Runs until it is told to stop (SIGTERM, SIGINT, POST /v1/shutdown); agents stay unless the request said otherwise.
-/// `on_ready` is called once everything is taken over and served; `last_words` before a process is cut off that does not
-/// end (see live). Errors: already_running, tmux_missing, tmux_too_old, database_*, what the sockets say, `bug` when a
-/// part without which nothing goes has died.
+/// `on_ready` is called once everything is taken over and served; `last_words` before a process is cut off that does
+/// not end (see live). Errors: already_running, tmux_missing, tmux_too_old, database_*, what the sockets say, `bug`
+/// when a part without which nothing goes has died.
 Result<void> run_daemon(Paths const& paths, Config const& config, std::function<void()> on_ready,
                         std::function<void(Error const&)> const& last_words);
 

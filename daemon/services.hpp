@@ -5,12 +5,12 @@
 #include "base/paths.hpp"
 #include "base/worker.hpp"
 #include "daemon/agent/approvals.hpp"
+#include "daemon/agent/restart_policy.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/fleet/descriptor_budget.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/known_store.hpp"
-#include "daemon/agent/restart_policy.hpp"
 #include "relay/bus.hpp"
 
 #include <filesystem>

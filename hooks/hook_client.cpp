@@ -345,7 +345,7 @@ void take_input() {
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   // A socket that landed on a closed 0, 1 or 2 would be read as the input or written as the answer.
-  struct stat info{};
+  struct stat info {};
   for (int standard = 0; standard <= 2; ++standard)
     if (fstat(standard, &info) != 0) open("/dev/null", O_RDWR);
 

@@ -38,15 +38,15 @@ struct MessageFilter {
 /// none.
 enum class Tried { yes, no };
 
-/// The store in which a bus keeps its messages: it gives them their numbers, and what anybody remembers by such a number
-/// he remembers of this store alone.
+/// The store in which a bus keeps its messages: it gives them their numbers, and what anybody remembers by such a
+/// number he remembers of this store alone.
 struct BusStore {
-  std::string id{};                  ///< made with the store; empty: the bus has not been reached yet
-  std::string formerly{};            ///< what it is called for as long as its server names no store; empty: nothing
-  std::optional<MessageId> newest{};  ///< the highest number it had given when it was reached, or a later one. Of what is
-                                      ///< remembered with a higher one it knows nothing: it was restored from a copy
-  std::string commands{};  ///< the same as `id` for the numbers of commands, where these are lost apart; empty: they are
-                           ///< id's own
+  std::string id{};                   ///< made with the store; empty: the bus has not been reached yet
+  std::string formerly{};             ///< what it is called for as long as its server names no store; empty: nothing
+  std::optional<MessageId> newest{};  ///< the highest number it had given when it was reached, or a later one. Of what
+                                      ///< is remembered with a higher one it knows nothing: it was restored from a copy
+  std::string commands{};  ///< the same as `id` for the numbers of commands, where these are lost apart; empty: they
+                           ///< are id's own
 };
 /// Of a call that was begun under one store, and would have reached another.
 inline Error other_store() {

@@ -1,6 +1,5 @@
 // The readers of message_json.hpp.
 #include "relay/message_json.hpp"
-
 #include "relay/message_rules.hpp"
 
 #include <limits>

@@ -17,7 +17,7 @@ struct BusConfig {
   std::filesystem::path token_file{};
   std::filesystem::path ca_file{};
   NatsOptions nats{};
-  std::string instance_id{};  ///< this start of the daemon
+  std::string instance_id{};      ///< this start of the daemon
   TaskGroup::OnDeath on_death{};  ///< the bus does not do all of its work any more
 };
 

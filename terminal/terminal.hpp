@@ -23,9 +23,9 @@ namespace ar::terminal {
 
 /// How the provider's process ended.
 struct ExitStatus {
-  int code = 0;       ///< meaningless when `signal` is set
-  int signal = 0;     ///< 0: it exited by itself
-  bool known = true;  ///< false: it ended while nobody watched, or tmux itself is gone
+  int code = 0;               ///< meaningless when `signal` is set
+  int signal = 0;             ///< 0: it exited by itself
+  bool known = true;          ///< false: it ended while nobody watched, or tmux itself is gone
   std::string not_started{};  ///< why its program never ran, for people; empty: it did
   /// The last lines it left on its screen and just above it; a line is whole, however narrow the screen is.
   std::vector<std::string> left{};
@@ -141,8 +141,8 @@ class TerminalHost {
   virtual awaitable<std::vector<std::string>> left_by(std::string /*session*/, std::string /*pane*/) {
     co_return std::vector<std::string>();
   }
-  /// Ends the session and whatever still runs in it, and everything that has the mark: what the program started and then
-  /// let go of, and a program that outlived its terminal. Of an error, the processes have been ended all the same.
+  /// Ends the session and whatever still runs in it, and everything that has the mark: what the program started and
+  /// then let go of, and a program that outlived its terminal. Of an error, the processes have been ended all the same.
   virtual awaitable<Result<void>> remove(std::string session, ProcessMark mark = 0) = 0;
   /// For memory_bytes(), which knows nothing a second later. Reads all of /proc, on a thread.
   virtual awaitable<void> look_at_memory() { co_return; }

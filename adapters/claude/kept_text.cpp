@@ -18,10 +18,10 @@ struct CodeRange {
 /// Measured with 2.1.277 (the first), 2.1.300 and 2.1.332, the same in all: every code point up to U+1FFFF and from
 /// U+E0000 to U+E10FF was sent between two letters. Two of them, U+2028 and U+2029, become a newline.
 constexpr std::array kInvisible{
-    CodeRange{0x00AD, 0x00AD}, CodeRange{0x034F, 0x034F},   CodeRange{0x061C, 0x061C},   CodeRange{0x115F, 0x1160},
-    CodeRange{0x17B4, 0x17B5}, CodeRange{0x180B, 0x180F},   CodeRange{0x200B, 0x200F},   CodeRange{0x2028, 0x202E},
-    CodeRange{0x2060, 0x206F}, CodeRange{0x3164, 0x3164},   CodeRange{0xFE00, 0xFE0F},   CodeRange{0xFEFF, 0xFEFF},
-    CodeRange{0xFFA0, 0xFFA0}, CodeRange{0xFFF0, 0xFFFB},   CodeRange{0x1107F, 0x1107F}, CodeRange{0x13430, 0x1343F},
+    CodeRange{0x00AD, 0x00AD},   CodeRange{0x034F, 0x034F},   CodeRange{0x061C, 0x061C},   CodeRange{0x115F, 0x1160},
+    CodeRange{0x17B4, 0x17B5},   CodeRange{0x180B, 0x180F},   CodeRange{0x200B, 0x200F},   CodeRange{0x2028, 0x202E},
+    CodeRange{0x2060, 0x206F},   CodeRange{0x3164, 0x3164},   CodeRange{0xFE00, 0xFE0F},   CodeRange{0xFEFF, 0xFEFF},
+    CodeRange{0xFFA0, 0xFFA0},   CodeRange{0xFFF0, 0xFFFB},   CodeRange{0x1107F, 0x1107F}, CodeRange{0x13430, 0x1343F},
     CodeRange{0x16FE4, 0x16FE4}, CodeRange{0x1BCA0, 0x1BCA3}, CodeRange{0x1D173, 0x1D17A}, CodeRange{0xE0000, 0xE0FFF}};
 
 /// Pictographs beside which they keep a joiner and a variation selector: the most usual ones, not all.
@@ -50,9 +50,8 @@ bool is_skin_tone(char32_t point) { return point >= 0x1F3FB && point <= 0x1F3FF;
 
 bool begins_with(std::string_view text, std::string_view word) {
   auto const same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
-  return text.size() >= word.size() && std::equal(word.begin(), word.end(), text.begin(), [&](char w, char t) {
-           return same(t, w);
-         });
+  return text.size() >= word.size() &&
+         std::equal(word.begin(), word.end(), text.begin(), [&](char w, char t) { return same(t, w); });
 }
 
 /// Where `text` has the tag's name: "pasted", a sign or two, "content", in letters of any case.

@@ -44,13 +44,13 @@ void defuse(std::string& field, VersionRow const& row, std::string_view for_invi
   for (auto at = field.find('@'); at != std::string::npos; at = field.find('@', at)) field.replace(at, 1, "\uff20");
 }
 
-/// The composer collapses a paste of more than 800 characters or 2 newlines (fewer in a terminal of less than 12 lines);
-/// these limits leave room, and need few lines.
+/// The composer collapses a paste of more than 800 characters or 2 newlines (fewer in a terminal of less than 12
+/// lines); these limits leave room, and need few lines.
 constexpr std::size_t kShownBytes = 480;
 constexpr auto kShownNewlines = 2;
 
-/// Characters that stay what they are in NFC, whatever stands beside them, and that a terminal shows as they are: of the
-/// most usual scripts.
+/// Characters that stay what they are in NFC, whatever stands beside them, and that a terminal shows as they are: of
+/// the most usual scripts.
 bool is_plain(char32_t point) {
   constexpr std::array<std::array<char32_t, 2>, 16> kPlain{{{U' ', U'~'},
                                                             {0xA1, 0xAC},

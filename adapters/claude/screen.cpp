@@ -86,8 +86,8 @@ std::string without_blanks(std::string_view text) {
   return out;
 }
 
-/// "[Pasted text #3 +12 lines]" for 12 newlines, "[Pasted text #3]" for none: the number of newlines, or -1. Without its
-/// blanks, since it may be wrapped. `after` is where it ends.
+/// "[Pasted text #3 +12 lines]" for 12 newlines, "[Pasted text #3]" for none: the number of newlines, or -1. Without
+/// its blanks, since it may be wrapped. `after` is where it ends.
 int collapsed_newlines(std::string_view text, std::string_view start, std::size_t& after) {
   if (!text.starts_with(start)) return -1;
   auto const close = text.find(']');

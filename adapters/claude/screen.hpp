@@ -36,8 +36,8 @@ bool is_covered(View const& view);
 /// text is in it.
 std::string obstacle_of(View const& view);
 
-/// True when the composer holds exactly `words` and then `pasted`: as text, however wrapped, or as one collapsed paste of
-/// as many lines.
+/// True when the composer holds exactly `words` and then `pasted`: as text, however wrapped, or as one collapsed paste
+/// of as many lines.
 bool shows_only(View const& view, std::string_view pasted, VersionRow const& row, std::string_view words = {});
 /// True when `pasted` stands in the composer beside something else than `words`.
 bool shows_among_others(View const& view, std::string_view pasted, VersionRow const& row, std::string_view words = {});

@@ -104,8 +104,8 @@ class ClaudeSession final : public ProviderSession {
   // session_hand.cpp: typing prompts; session_commands.cpp: typing commands.
   awaitable<Obstacle> approach(terminal::Terminal::OutputWatch& watch);
   awaitable<std::optional<View>> look(bool& copy_mode, std::string* screen = nullptr);
-  awaitable<std::optional<View>> await_view(terminal::Terminal::OutputWatch& watch, std::string text, Clock::time_point deadline,
-                                            std::string words = {});
+  awaitable<std::optional<View>> await_view(terminal::Terminal::OutputWatch& watch, std::string text,
+                                            Clock::time_point deadline, std::string words = {});
   awaitable<Handing> type_in(Prompt const& prompt, Typed const& typed, std::function<void(std::string_view)> on_step);
   awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, terminal::Terminal::OutputWatch& watch,
                                     Handing& handing);
@@ -141,19 +141,19 @@ class ClaudeSession final : public ProviderSession {
   std::optional<LiveState> live_{};
   std::uint64_t live_changes_ = 0;
   std::string session_id_;
-  bool tool_called_ = false;              ///< in the running turn, as far as known
-  bool model_spoke_ = false;              ///< ... by the transcript, which comes later than the hooks
-  std::optional<WallTime> limit_ends_{};  ///< of the account, as far as the status line says that one is used up
-  std::string last_text_{};               ///< the model's last text, for turns that end without a hook
-  std::optional<std::string> proposed_{}; ///< the text of a Stop: the turn's last one, unless a hook has it go on
-  bool interrupted_ = false;              ///< the transcript shows it for the running turn
-  std::string waiting_{};                 ///< what a person is asked for
-  std::map<std::string, Ask> asks_{};     ///< by the calls of their hooks
-  Clock::time_point settled_at_{};        ///< until then, hooks of before our time may still come back
-  std::optional<Dialog> dialog_{};        ///< the one on the screen
-  std::uint64_t dialog_looked_ = 0;       ///< the change of the live state for which the screen was looked at
-  bool limit_menu_ = false;               ///< what the live state waits for is the menu of a used-up account
-  bool asked_ = false;                    ///< something was asked, and that nothing is any more has not been said
+  bool tool_called_ = false;               ///< in the running turn, as far as known
+  bool model_spoke_ = false;               ///< ... by the transcript, which comes later than the hooks
+  std::optional<WallTime> limit_ends_{};   ///< of the account, as far as the status line says that one is used up
+  std::string last_text_{};                ///< the model's last text, for turns that end without a hook
+  std::optional<std::string> proposed_{};  ///< the text of a Stop: the turn's last one, unless a hook has it go on
+  bool interrupted_ = false;               ///< the transcript shows it for the running turn
+  std::string waiting_{};                  ///< what a person is asked for
+  std::map<std::string, Ask> asks_{};      ///< by the calls of their hooks
+  Clock::time_point settled_at_{};         ///< until then, hooks of before our time may still come back
+  std::optional<Dialog> dialog_{};         ///< the one on the screen
+  std::uint64_t dialog_looked_ = 0;        ///< the change of the live state for which the screen was looked at
+  bool limit_menu_ = false;                ///< what the live state waits for is the menu of a used-up account
+  bool asked_ = false;                     ///< something was asked, and that nothing is any more has not been said
   std::deque<std::pair<std::string, std::size_t>> calls_{};  ///< the newest tool calls: id, and a hash of what they are
   std::string blocked_{};                    ///< what the screen showed in place of an empty composer, until it is gone
   std::string resting_draft_{};              ///< a draft nobody has touched for a while: it may be set aside

@@ -20,11 +20,11 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr auto kScreenPatience = seconds(5);   ///< for a composer to appear when nothing else is on the screen
-constexpr auto kPastePatience = seconds(15);   ///< from the paste to the composer showing it
-constexpr auto kTakenPatience = seconds(10);   ///< from an empty composer to a sign that the prompt was taken
-constexpr auto kProofPatience = seconds(60);   ///< from the last sign to the proof, unless it is queued in the CLI
-constexpr auto kDraftRest = seconds(5);        ///< a draft untouched for this long may be set aside
+constexpr auto kScreenPatience = seconds(5);  ///< for a composer to appear when nothing else is on the screen
+constexpr auto kPastePatience = seconds(15);  ///< from the paste to the composer showing it
+constexpr auto kTakenPatience = seconds(10);  ///< from an empty composer to a sign that the prompt was taken
+constexpr auto kProofPatience = seconds(60);  ///< from the last sign to the proof, unless it is queued in the CLI
+constexpr auto kDraftRest = seconds(5);       ///< a draft untouched for this long may be set aside
 constexpr auto kDialogStands = seconds(2);  ///< until a dialog on the screen has shown in the live state, or never does
 constexpr auto kClearPatience = seconds(20);   ///< to empty a composer line by line
 constexpr auto kWitnessPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
@@ -110,7 +110,8 @@ awaitable<ClaudeSession::Obstacle> ClaudeSession::approach(terminal::Terminal::O
       }
     }
     found.reason = obstacle_of(*view);
-    if (view->kind == View::Kind::composer && view->stashed) found.reason += ", and has set another draft aside already";
+    if (view->kind == View::Kind::composer && view->stashed)
+      found.reason += ", and has set another draft aside already";
     if (view->kind != View::Kind::unclear || Clock::now() >= deadline) co_return found;
     co_await watch.wait(deadline);
   }
@@ -367,8 +368,8 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
 }
 
 /// True when there is a sign that Enter was taken.
-awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label, terminal::Terminal::OutputWatch& watch,
-                                                 Handing& handing) {
+awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label,
+                                                 terminal::Terminal::OutputWatch& watch, Handing& handing) {
   std::function<bool()> const sign = [this, &prompt] {
     return signs_of(prompt.nonce) || ended_ || !ctx_.terminal->alive();
   };

@@ -179,7 +179,7 @@ bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit)
   } const file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
   unreadable_ = file.fd < 0 && errno != ENOENT;
   if (file.fd < 0) return false;
-  struct stat info{};
+  struct stat info {};
   if (::fstat(file.fd, &info) == 0 && static_cast<std::uint64_t>(info.st_size) < offset_) {
     offset_ = 0;
     reader_ = TranscriptReader();

@@ -39,22 +39,22 @@ constexpr std::array kScreens{
 };
 
 constexpr VersionRow kMeasuredFirst{.seen_in = "2.1.197",
-                                   .prompt_glyph = "\u276f\u00a0",
-                                   .shell_glyph = "!\u00a0",
-                                   .collapsed = "[Pasted text #",
-                                   .collapse_newlines = 3,
-                                   .stashed = "\u203a stashed",
-                                   .stashed_above = false,
-                                   .screens = kScreens,
-                                   .stash_key = "C-s",
-                                   .clear_line_key = "C-u",
-                                   .interrupt_key = "Escape",
-                                   .max_enters = 3,
-                                   .enter_patience = milliseconds(500),
-                                   .stuck_start = milliseconds(10'000),
-                                   .wraps_pastes = false,
-                                   .edits_prompts = false,
-                                   .snapshots_instructions = false};
+                                    .prompt_glyph = "\u276f\u00a0",
+                                    .shell_glyph = "!\u00a0",
+                                    .collapsed = "[Pasted text #",
+                                    .collapse_newlines = 3,
+                                    .stashed = "\u203a stashed",
+                                    .stashed_above = false,
+                                    .screens = kScreens,
+                                    .stash_key = "C-s",
+                                    .clear_line_key = "C-u",
+                                    .interrupt_key = "Escape",
+                                    .max_enters = 3,
+                                    .enter_patience = milliseconds(500),
+                                    .stuck_start = milliseconds(10'000),
+                                    .wraps_pastes = false,
+                                    .edits_prompts = false,
+                                    .snapshots_instructions = false};
 
 /// Each row is the one before it and what has changed since.
 constexpr auto kRows = [] {

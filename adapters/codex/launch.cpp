@@ -3,8 +3,8 @@
 #include "adapters/cli_probe.hpp"
 #include "adapters/codex/profile.hpp"
 #include "adapters/codex/versions.hpp"
-#include "base/process/process_info.hpp"
 #include "base/paths.hpp"
+#include "base/process/process_info.hpp"
 
 #include <algorithm>
 #include <map>

@@ -111,8 +111,9 @@ awaitable<Result<void>> CodexSession::check_login() {
   bool const needed = truth_at(*account, "requiresOpenaiAuth");
   bool const there = account->is_object() && account->contains("account") && !(*account)["account"].is_null();
   if (!config_fault_.empty() && (config_ignored_ || (needed && !there)))
-    co_return conflict("bad_config", "Codex cannot read its configuration (" + config_fault_ + ") and goes on without " +
-                                         "it; correct it, then `agent-runner restart " + ctx_.request.agent_id + "`");
+    co_return conflict("bad_config", "Codex cannot read its configuration (" + config_fault_ +
+                                         ") and goes on without " + "it; correct it, then `agent-runner restart " +
+                                         ctx_.request.agent_id + "`");
   if (needed && !there)
     co_return conflict("not_logged_in", "Codex is not logged in: run `CODEX_HOME=" + home_.string() +
                                             " codex login`, then `agent-runner restart " + ctx_.request.agent_id + "`");

@@ -17,7 +17,7 @@ Receipt find_receipt(std::filesystem::path const& file, std::string_view nonce) 
     }
   } const in{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
   if (in.fd < 0) return errno == ENOENT ? Receipt::missing : Receipt::unreadable;
-  struct stat info{};
+  struct stat info {};
   if (::fstat(in.fd, &info) != 0 || !S_ISREG(info.st_mode)) return Receipt::unreadable;
   off_t const from = info.st_size > kNewest ? info.st_size - kNewest : 0;
   std::string text(static_cast<std::size_t>(info.st_size - from), '\0');

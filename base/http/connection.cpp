@@ -415,7 +415,7 @@ class HttpConnection final : public Connection, public Peer, public std::enable_
   Socket& socket_;             ///< the stream's
   beast::flat_buffer buffer_;  ///< read and not yet parsed
   bool first_ = true;
-  bool old_client_ = false;    ///< of HTTP/1.0
+  bool old_client_ = false;  ///< of HTTP/1.0
   bool streaming_ = false;
   bool finished_ = false;
   Timer timer_;
@@ -430,8 +430,8 @@ class HttpConnection final : public Connection, public Peer, public std::enable_
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, RequestHandler& service, Limits const& limits,
-                                            Seats& seats, std::string address) {
+std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, RequestHandler& service,
+                                            Limits const& limits, Seats& seats, std::string address) {
   return std::make_shared<HttpConnection>(std::move(stream), entrance, service, limits, seats, std::move(address));
 }
 

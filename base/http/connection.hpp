@@ -3,8 +3,8 @@
 // while and nothing else.
 #pragma once
 #include "base/http/limits.hpp"
-#include "base/http/seats.hpp"
 #include "base/http/request_handler.hpp"
+#include "base/http/seats.hpp"
 #include "base/http/stream.hpp"
 
 #include <memory>
@@ -28,7 +28,7 @@ struct Entrance {
 };
 
 /// `service`, `limits` and `seats` must outlive the connection. `address`: as Seats wants it.
-std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, RequestHandler& service, Limits const& limits,
-                                            Seats& seats, std::string address);
+std::shared_ptr<Connection> make_connection(Stream stream, Entrance entrance, RequestHandler& service,
+                                            Limits const& limits, Seats& seats, std::string address);
 
 }  // namespace ar::http

@@ -253,8 +253,10 @@ awaitable<Result<std::string>> HttpClient::call(Call call) {
   co_return timed_out(impl->endpoint.authority() + " did not answer " + call.method + " " + call.target + " in time");
 }
 
-awaitable<Result<std::unique_ptr<WebSocket>>> HttpClient::open_websocket(std::string target, std::vector<Header> headers,
-                                                                     WebSocketLimits limits, Clock::duration patience) {
+awaitable<Result<std::unique_ptr<WebSocket>>> HttpClient::open_websocket(std::string target,
+                                                                         std::vector<Header> headers,
+                                                                         WebSocketLimits limits,
+                                                                         Clock::duration patience) {
   auto const impl = impl_;
   auto opened = co_await within(patience, impl->upgrade(std::move(target), std::move(headers), limits));
   if (opened) co_return std::move(*opened);

@@ -39,7 +39,7 @@ Result<Listener> finish(Executor executor, Fd& fd, int family) {
 
 /// Removes a socket's file that nobody serves.
 Result<void> make_room(sockaddr_un const& address, std::filesystem::path const& file) {
-  struct ::stat info{};
+  struct ::stat info {};
   if (::lstat(file.c_str(), &info) != 0) return {};
   if (!S_ISSOCK(info.st_mode))
     return conflict("not_a_socket", file.string() + " is in the way and is no socket; move it away");
@@ -54,7 +54,7 @@ Result<void> make_room(sockaddr_un const& address, std::filesystem::path const& 
 }  // namespace
 
 bool Listener::has_its_file() const {
-  struct ::stat info{};
+  struct ::stat info {};
   return file.empty() || (::lstat(file.c_str(), &info) == 0 && info.st_ino == inode);
 }
 
@@ -76,7 +76,7 @@ Result<Listener> listen_unix(Executor executor, std::filesystem::path const& fil
   if (::bind(fd.value, generic(address), sizeof address) != 0) return from_errno("cannot bind " + file.string(), errno);
   auto listener = finish(std::move(executor), fd, AF_UNIX);
   if (!listener) return listener.error();
-  struct ::stat info{};
+  struct ::stat info {};
   if (::lstat(file.c_str(), &info) != 0) return from_errno("cannot look at " + file.string(), errno);
   listener->file = file;
   listener->inode = info.st_ino;

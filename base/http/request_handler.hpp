@@ -1,7 +1,7 @@
 // What a server does with its requests: asked in two steps, so that nobody without the right can make it read a body.
 #pragma once
-#include "base/http/peer.hpp"
 #include "base/http/http.hpp"
+#include "base/http/peer.hpp"
 
 #include <functional>
 #include <optional>

@@ -15,8 +15,9 @@ Error too_many(std::string who) {
 }
 
 Error too_much(std::string who) {
-  return unavailable("too_many_bytes", std::move(who) + " as many bytes of requests and answers as this door keeps; "
-                                                        "take what is answered, let some end and try again");
+  return unavailable("too_many_bytes", std::move(who) +
+                                           " as many bytes of requests and answers as this door keeps; "
+                                           "take what is answered, let some end and try again");
 }
 
 }  // namespace
@@ -49,13 +50,11 @@ Result<void> Seats::Seat::take(Share const& share) {
   if (use_ != Use::idle) return too_many("all connections are in use");
   auto const& limits = seats_.limits_;
   auto const found = seats_.holders_.find(share.holder);
-  auto const has = [&](std::list<Seat*> Used::* kind) {
+  auto const has = [&](std::list<Seat*> Used::*kind) {
     return found == seats_.holders_.end() ? std::size_t{0} : (found->second.*kind).size();
   };
   // Who has nothing yet gets a place of who has most.
-  auto const finds = [&](std::list<Seat*> Used::* kind) {
-    return has(kind) == 0 && seats_.take_from_the_richest(kind);
-  };
+  auto const finds = [&](std::list<Seat*> Used::*kind) { return has(kind) == 0 && seats_.take_from_the_richest(kind); };
   if (share.waits) {
     if (has(&Used::waiting) >= share.most)
       return too_many(share.holder + " has " + std::to_string(share.most) + " requests that wait");
@@ -136,7 +135,7 @@ void Seats::Seat::lose() {
 }
 
 /// The newest of who has most, and more than one.
-bool Seats::take_from_the_richest(std::list<Seat*> Used::* kind) {
+bool Seats::take_from_the_richest(std::list<Seat*> Used::*kind) {
   auto const size = [&](auto const& one) { return (one.second.*kind).size(); };
   auto const richest = std::ranges::max_element(holders_, {}, size);
   if (richest == holders_.end() || (richest->second.*kind).size() < 2) return false;

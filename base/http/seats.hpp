@@ -34,8 +34,8 @@ class Seats {
 
     /// A request begins. Error: too_many_connections.
     Result<void> take(Share const& share);
-    /// For it `bytes` are held in all, of its body or its answer, which will have `whole` of them. Error: too_many_bytes;
-    /// then it holds what it held.
+    /// For it `bytes` are held in all, of its body or its answer, which will have `whole` of them. Error:
+    /// too_many_bytes; then it holds what it held.
     Result<void> hold(std::size_t bytes, std::size_t whole);
     /// It is answered.
     void release();
@@ -67,7 +67,7 @@ class Seats {
   };
   std::size_t reserve() const { return std::min(limits_.reserve, limits_.connections / 4); }
   bool send_away(std::string const* address);
-  bool take_from_the_richest(std::list<Seat*> Used::* kind);
+  bool take_from_the_richest(std::list<Seat*> Used::*kind);
   bool take_from_the_heaviest(std::size_t heavier_than);
 
   Limits const& limits_;

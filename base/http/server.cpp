@@ -40,7 +40,8 @@ void turn_away(int fd, bool secure) {
 /// Each that waits holds a descriptor, which others need as well.
 Limits within_descriptors(Limits limits) {
   rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) limits.waiting = std::min<std::size_t>(limits.waiting, files.rlim_cur / 4);
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0)
+    limits.waiting = std::min<std::size_t>(limits.waiting, files.rlim_cur / 4);
   return limits;
 }
 

@@ -26,7 +26,7 @@ Tls make_context(ssl::context::method method) {
 }  // namespace
 
 Result<Tls> server_tls(std::filesystem::path const& certificate, std::filesystem::path const& key) {
-  struct ::stat info{};
+  struct ::stat info {};
   if (::stat(key.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
     return Error{ErrorKind::invalid, "bad_tls_file",
                  "the key " + key.string() + " can be read by others; chmod 600 " + key.string(), "tls_key"};

@@ -1,7 +1,7 @@
 #include "base/http/url.hpp"
 
-#include "base/unicode.hpp"
 #include "base/json.hpp"
+#include "base/unicode.hpp"
 
 #include <algorithm>
 #include <charconv>

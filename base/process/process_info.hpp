@@ -10,7 +10,8 @@ namespace ar {
 /// The process that listens at a Unix socket. 0: nobody does, as far as we see. -1: one that does not let us ask.
 pid_t listener_at(std::filesystem::path const& socket);
 
-/// When the process was started, in the kernel's ticks since boot: with its number, it is no other one. 0: there is none.
+/// When the process was started, in the kernel's ticks since boot: with its number, it is no other one. 0: there is
+/// none.
 std::uint64_t start_time_of(pid_t pid);
 
 /// Whether the process is known to run another file than this one; an update may have replaced its own. False for one

@@ -56,13 +56,14 @@ std::vector<ProcessEntry> all_processes() {
   return all;
 }
 
-std::vector<ProcessEntry> members_among(std::vector<ProcessEntry> const& running, std::set<pid_t> const& known, pid_t root,
-                                ProcessMark mark) {
+std::vector<ProcessEntry> members_among(std::vector<ProcessEntry> const& running, std::set<pid_t> const& known,
+                                        pid_t root, ProcessMark mark) {
   // While the root's process session has members, its pid cannot be given away: a stranger that has it now tells that
   // there are none.
-  bool const session_is_ours = root > 0 && (known.contains(root) || std::ranges::none_of(running, [&](ProcessEntry const& one) {
-                                              return one.pid == root && one.state != 'Z';
-                                            }));
+  bool const session_is_ours =
+      root > 0 && (known.contains(root) || std::ranges::none_of(running, [&](ProcessEntry const& one) {
+                     return one.pid == root && one.state != 'Z';
+                   }));
   std::map<pid_t, ProcessEntry const*> found;
   std::multimap<pid_t, ProcessEntry const*> children;
   std::vector<pid_t> todo(known.begin(), known.end());

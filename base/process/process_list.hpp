@@ -30,8 +30,8 @@ std::vector<ProcessEntry> all_processes();
 /// Of those that run, what belongs to a program with this process and this mark (0: not known), beside `known`, which
 /// are its own and run: their descendants, the members of the process session that it leads or led, whatever has its
 /// mark. This process itself never does.
-std::vector<ProcessEntry> members_among(std::vector<ProcessEntry> const& running, std::set<pid_t> const& known, pid_t root,
-                                ProcessMark mark);
+std::vector<ProcessEntry> members_among(std::vector<ProcessEntry> const& running, std::set<pid_t> const& known,
+                                        pid_t root, ProcessMark mark);
 
 /// This process, and what it starts from here on, is nobody's: an agent may have started it.
 void take_mark_off();

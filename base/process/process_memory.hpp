@@ -1,5 +1,5 @@
-// How much memory programs use, with all that runs because of them: computed from one list of processes, which serves for
-// a second, whoever asks for how many programs.
+// How much memory programs use, with all that runs because of them: computed from one list of processes, which serves
+// for a second, whoever asks for how many programs.
 #pragma once
 #include "base/clock.hpp"
 #include "base/process/process_list.hpp"
@@ -12,7 +12,8 @@ class ProcessMemory {
   /// Whether the list is young enough; else `take` wants a new one (all_processes, which reads all of /proc).
   bool is_fresh() const;
   void take(std::vector<ProcessEntry> processes);
-  /// By that list: bytes that are resident, of a program with this process and this mark; see members_among. 0: nothing runs.
+  /// By that list: bytes that are resident, of a program with this process and this mark; see members_among. 0: nothing
+  /// runs.
   std::int64_t of(pid_t root, ProcessMark mark);
 
  private:

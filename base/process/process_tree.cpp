@@ -22,7 +22,8 @@ awaitable<bool> ProcessTree::grow() {
   auto const found = members_among(running, known, root_, mark_);
   for (auto const& entry : found) {
     Process const handle(executor_, entry.pid);
-    if (process_of(entry.pid).started == entry.started) members_.push_back(handle);  // else another one has the number now
+    if (process_of(entry.pid).started == entry.started)
+      members_.push_back(handle);  // else another one has the number now
   }
   co_return !found.empty();
 }

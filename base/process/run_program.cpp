@@ -40,7 +40,7 @@ awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec,
     slow->late = true;
     error_code ignored;
     ::kill(-slow->process.id(), SIGKILL);  // and what it has started, such as a hook of git's
-    slow->from.close(ignored);  // a child of it may hold the other end
+    slow->from.close(ignored);             // a child of it may hold the other end
   });
   ProgramOutcome outcome;
   char buffer[1024];

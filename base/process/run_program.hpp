@@ -12,8 +12,8 @@ struct ProgramOutcome {
   std::string said{};  ///< on stdout and stderr, the beginning of it, without the final line ends
 };
 
-/// Errors: `timeout` when it has not ended within `patience` (it is killed with all that is in its process group), what spawn says. The spec's
-/// `out` and `err` are this function's.
+/// Errors: `timeout` when it has not ended within `patience` (it is killed with all that is in its process group), what
+/// spawn says. The spec's `out` and `err` are this function's.
 awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec, Clock::duration patience);
 
 }  // namespace ar

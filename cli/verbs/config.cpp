@@ -36,7 +36,8 @@ Result<int> show(Context& context) {
   auto const output = output_of("agent-runnerd", {"config", "show", "--json"}, code);
   if (!output) return output.error();
   auto answer = parse_object(*output);
-  if (!answer) return internal("bad_answer", "agent-runnerd did not say what the configuration is; is it this version?");
+  if (!answer)
+    return internal("bad_answer", "agent-runnerd did not say what the configuration is; is it this version?");
   if (!truth_at(*answer, "ok")) {
     if (context.json_output())
       context.print_json(*answer);

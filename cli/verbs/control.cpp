@@ -90,7 +90,8 @@ Result<int> compact(Context& context, std::string const& agent) {
     auto const type = parsed ? field(*parsed, "type") : std::string();
     bool const ended = type == "agent.exited";
     if (type == "compaction.failed" || ended)
-      return internal("compaction_failed", "agent " + agent + (ended ? " ended while it compacted" : " could not compact") +
+      return internal("compaction_failed", "agent " + agent +
+                                               (ended ? " ended while it compacted" : " could not compact") +
                                                " its conversation; look: agent-runner screen " + agent);
     if (type == "compaction.finished") break;
   }

@@ -95,8 +95,8 @@ Result<int> down(Context& context, bool agents) {
   bool const gone = process < 0 || wait_for_exit(process, end_patience);
   if (process >= 0) ::close(process);
   if (!gone)
-    return timed_out("the daemon (process " + std::to_string(pid) +
-                     ") has not ended within " + std::to_string(end_patience.count()) + " s; see agent-runner logs");
+    return timed_out("the daemon (process " + std::to_string(pid) + ") has not ended within " +
+                     std::to_string(end_patience.count()) + " s; see agent-runner logs");
   return say_ended(context, agents);
 }
 

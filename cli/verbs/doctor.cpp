@@ -21,7 +21,7 @@ json check(char const* level, char const* subject, std::string finding, std::str
 
 /// Owner and mode of a path that must be private.
 json rights_of(std::filesystem::path const& path, mode_t mode, char const* subject) {
-  struct stat info{};
+  struct stat info {};
   if (::lstat(path.c_str(), &info) != 0)
     return check("error", subject, path.string() + ": " + std::strerror(errno),
                  "agent-runner down, then agent-runner up");
@@ -98,7 +98,8 @@ Result<int> doctor(Context& context) {
   auto const output = output_of("agent-runnerd", {"doctor", "--json"}, code);
   auto const answer = output ? parse_object(*output) : Result<json>(output.error());
   if (!output)
-    checks.push_back(check("error", output.error().code == "kernel" ? "kernel" : "agent-runnerd", output.error().message));
+    checks.push_back(
+        check("error", output.error().code == "kernel" ? "kernel" : "agent-runnerd", output.error().message));
   else if (!answer)
     checks.push_back(check("error", "agent-runnerd",
                            "its doctor ended with status " + std::to_string(code) + " and said nothing useful",

@@ -27,7 +27,8 @@ void print_event(Context const& context, json const& event, bool own_numbers) {
   if (number_text.size() < 6) number_text.insert(0, 6 - number_text.size(), ' ');
   std::string line = paint(number_text, Colour::dim, context.colour()) + "  " + (at ? date_text(*at) : "") + "  ";
   if (auto const agent = field(event, "agent"); !agent.empty()) line += single_line(agent) + "  ";
-  line += paint(single_line(field(event, "type")), Colour::bold, context.colour()) + "  " + event_detail(event, context.terminal() ? 60 : 0);
+  line += paint(single_line(field(event, "type")), Colour::bold, context.colour()) + "  " +
+          event_detail(event, context.terminal() ? 60 : 0);
   // Whole in pipes and files, which have no width.
   if (context.terminal()) line = cut_to_width(line, context.columns() + (context.colour() ? 15 : 0));
   context.print(line + "\n");
@@ -55,8 +56,7 @@ Result<int> events(Context& context, Events const& options) {
   std::size_t count = 0;
   if (options.count) {
     auto const given = number_input("-n", *options.count);
-    if (!given)
-      return invalid("-n", "\"" + *options.count + "\" is not a number of events; use one from 1 on");
+    if (!given) return invalid("-n", "\"" + *options.count + "\" is not a number of events; use one from 1 on");
     count = static_cast<std::size_t>(*given);
   }
   if (options.from)
@@ -85,7 +85,8 @@ void add(Program& program) {
   program.verb("Events", "events", "What happened: states, turns, messages, restarts", "events alice -f")
       .argument("AGENT", o->agent, "Only this agent's, with its own numbers", Words::agent)
       .flag("-f,--follow", o->follow, "Go on with what happens from now, or from --from, on")
-      .option("-n,--count", o->count, "N", "At most so many: the newest, or the first after --from (default: the newest 50)")
+      .option("-n,--count", o->count, "N",
+              "At most so many: the newest, or the first after --from (default: the newest 50)")
       .option("--from", o->from, "CURSOR", "After this event's number; 0: from the beginning")
       .runs([o](Context& context) { return events(context, *o); });
 }

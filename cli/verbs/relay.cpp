@@ -259,8 +259,9 @@ void add(Program& program) {
                "relay token issue --name host-b --lifetime 30d --out host-b.token")
       .option("--name", i->name, "NAME", "To know it by, and to revoke it by")
       .option("--agent", i->agents, "ID", "An agent it may speak for; none: any")
-      .option("--right", i->rights, "RIGHT",
-              "send, read, claim, presence, tasks, commands, attachments, tokens, groups or *; none: what a daemon needs")
+      .option(
+          "--right", i->rights, "RIGHT",
+          "send, read, claim, presence, tasks, commands, attachments, tokens, groups or *; none: what a daemon needs")
       .option("--profile", i->profile, "NAME", "Default: provider-agent, which is renewed in time")
       .option("--lifetime", i->lifetime, "TIME", "30d, 12h; none: no end")
       .option("--out", i->out, "FILE", "Into a file (0600) instead of stdout", Words::file)

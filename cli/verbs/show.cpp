@@ -49,8 +49,8 @@ std::string since_text(json const& object, char const* name) {
 
 void print_facts(Context const& context, json const& agent) {
   auto const line = [&](std::string const& name, std::string const& value) {
-    if (!value.empty()) context.print(name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') +
-                                      single_line(value) + "\n");
+    if (!value.empty())
+      context.print(name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + single_line(value) + "\n");
   };
   context.print(paint(single_line(field(agent, "id")), Colour::bold, context.colour()) + "  " +
                 single_line(field(agent, "state")) + " for " + since_text(agent, "since") + "\n");

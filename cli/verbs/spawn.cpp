@@ -1,5 +1,5 @@
-#include "base/unicode.hpp"
 #include "base/ids.hpp"
+#include "base/unicode.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/event_follower.hpp"
@@ -75,8 +75,8 @@ Result<json> request_of(Spawn const& options) {
   return ok(std::move(spec));
 }
 
-/// Until it is ready, a person is needed, or it has failed: `agent` is as it stands then. An agent whose program ends is
-/// started again for some seconds before it counts as failed.
+/// Until it is ready, a person is needed, or it has failed: `agent` is as it stands then. An agent whose program ends
+/// is started again for some seconds before it counts as failed.
 Result<void> wait_until_ready(Context& context, ApiClient& api, json& agent, milliseconds patience) {
   using SteadyClock = std::chrono::steady_clock;
   auto const endpoint = context.endpoint();
@@ -92,9 +92,11 @@ Result<void> wait_until_ready(Context& context, ApiClient& api, json& agent, mil
     auto const state = field(agent, "state"), reason = field(agent, "reason");
     if (seen && (state == "idle" || state == "busy")) return {};
     if (seen && state == "waiting")
-      return conflict("person_needed", "agent " + id + " waits for a person: " + reason + "; agent-runner attach " + id);
+      return conflict("person_needed",
+                      "agent " + id + " waits for a person: " + reason + "; agent-runner attach " + id);
     if (seen && (state == "failed" || state == "stopped" || state == "suspended"))
-      return internal("start_failed", "agent " + id + (state == "failed" ? " has failed: " : " is " + state + ": ") + reason);
+      return internal("start_failed",
+                      "agent " + id + (state == "failed" ? " has failed: " : " is " + state + ": ") + reason);
     auto const left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
     if (left <= milliseconds(0))
       return timed_out("agent " + id + " is not ready after " + duration(patience) + ", but " + state +

@@ -148,10 +148,9 @@ awaitable<Result<Response>> put_attachment(Call& call) {
       name.find('/') != std::string::npos)
     co_return invalid("name", "name must be a file's name of 1 to 255 bytes without '/' or control characters");
   std::string media_type(call.request.header("content-type").value_or("application/octet-stream"));
-  co_return respond(
-      co_await call.backend.put_attachment(call.who, std::move(name), std::move(media_type),
-                                                   std::move(call.request.body)),
-      201);
+  co_return respond(co_await call.backend.put_attachment(call.who, std::move(name), std::move(media_type),
+                                                         std::move(call.request.body)),
+                    201);
 }
 
 awaitable<Result<Response>> attachment(Call& call) {
@@ -164,7 +163,8 @@ constexpr Route rows[] = {
     {"POST", "/v1/messages", Right::agent, Body::message, "wait timeoutMs", "send a message (Idempotency-Key header)",
      send},
     {"GET", "/v1/messages", Right::agent, Body::none, "agent cursor limit", "list messages", list},
-    {"GET", "/v1/messages/{message}", Right::agent, Body::none, "wait timeoutMs store", "one message's whole life", show},
+    {"GET", "/v1/messages/{message}", Right::agent, Body::none, "wait timeoutMs store", "one message's whole life",
+     show},
     {"POST", "/v1/messages/{message}/replies", Right::agent, Body::message, "wait timeoutMs",
      "answer the sender (Idempotency-Key header)", reply},
     {"POST", "/v1/messages/{message}/reactions", Right::agent, Body::json, "", "react with a word", react},

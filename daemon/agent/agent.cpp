@@ -29,7 +29,7 @@ bool may_explain_itself(ExitStatus const& status) {
   constexpr std::array kFromOutside{SIGHUP, SIGINT, SIGKILL, SIGTERM};
   return status.signal == 0 ? status.code != 0 : std::ranges::find(kFromOutside, status.signal) == kFromOutside.end();
 }
-}
+}  // namespace
 
 Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
              AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed)

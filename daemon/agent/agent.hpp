@@ -9,10 +9,10 @@
 #include "daemon/agent/agent_spec.hpp"
 #include "daemon/agent/agent_state.hpp"
 #include "daemon/agent/agent_token.hpp"
-#include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/agent/restart_policy.hpp"
-#include "daemon/services.hpp"
+#include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/delivery/work.hpp"
+#include "daemon/services.hpp"
 
 #include <deque>
 #include <memory>
@@ -49,8 +49,8 @@ class Agent final : private DeliveryHost {
   awaitable<void> take_over(std::optional<terminal::FoundTerminal> found);
   /// The daemon ends: lets go of everything and leaves the provider running.
   awaitable<void> let_go();
-  /// A part of it has ended by an exception, so that it could be deaf: it goes to `failed`, with its process, and people
-  /// are told why.
+  /// A part of it has ended by an exception, so that it could be deaf: it goes to `failed`, with its process, and
+  /// people are told why.
   void fault(std::string const& part, std::string const& why);
   /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}.
   awaitable<Result<json>> erase();
@@ -186,10 +186,10 @@ class Agent final : private DeliveryHost {
   std::shared_ptr<adapters::ProviderSession> session_;  ///< shared with who awaits it: the process may end meanwhile
   std::string launched_as_;                             ///< provider_session of the process that session_ drives
   bool provider_ready_ = false;
-  bool adopted_ = false;        ///< the process ran before this daemon did, and has not been heard of yet
-  std::uint64_t epoch_ = 0;  ///< number of the last action; what an earlier one left for later is void
+  bool adopted_ = false;             ///< the process ran before this daemon did, and has not been heard of yet
+  std::uint64_t epoch_ = 0;          ///< number of the last action; what an earlier one left for later is void
   DescriptorBudget::Place place_{};  ///< from its start until it is ready, or has ended
-  bool launching_ = false;      ///< from the decision on; what was before it is cleared away first
+  bool launching_ = false;           ///< from the decision on; what was before it is cleared away first
   adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
   bool quit_refused_ = false;
   int interrupting_ = 0;  ///< so many are ending its turn from here, and what it asked with it

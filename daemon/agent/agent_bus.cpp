@@ -1,6 +1,6 @@
 // An agent's face on the bus: registration, status, heartbeats, unread messages (spec 1.7, 1.8).
-#include "base/random.hpp"
 #include "base/log.hpp"
+#include "base/random.hpp"
 #include "base/version.hpp"
 #include "daemon/agent/agent.hpp"
 #include "daemon/delivery/message_files.hpp"
@@ -402,8 +402,8 @@ awaitable<adapters::Witness> Agent::witness_offline(adapters::Prompt prompt) {
 awaitable<std::optional<adapters::TurnEnded>> Agent::turn_end(std::vector<std::string> nonces) {
   using End = std::optional<adapters::TurnEnded>;
   if (nonces.empty()) co_return std::nullopt;
-  auto job = [adapter = adapter_, request = launch_request(), nonces = std::move(nonces),
-              newest = record_.transcript, earlier = record_.earlier_transcript]() -> Result<End> {
+  auto job = [adapter = adapter_, request = launch_request(), nonces = std::move(nonces), newest = record_.transcript,
+              earlier = record_.earlier_transcript]() -> Result<End> {
     auto end = adapter->turn_end(request, newest, nonces);
     if (!end && !earlier.empty()) end = adapter->turn_end(request, earlier, nonces);
     return end;

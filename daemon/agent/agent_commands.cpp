@@ -60,7 +60,8 @@ awaitable<void> Agent::run_command(Command command, std::string store) {
     services_.events.append(spec_.id, "command.running", {{"command", command.id}, {"type", command.type}});
     auto carried_out = carry_out(command, cut_off);
     Result<json> fault = internal("bug", "a fault of agent-runner's; see its log");
-    auto const done = co_await guarded("agent " + spec_.id + ": " + command.type, std::move(carried_out), std::move(fault));
+    auto const done =
+        co_await guarded("agent " + spec_.id + ": " + command.type, std::move(carried_out), std::move(fault));
     auto const status = done ? CommandStatus::succeeded : CommandStatus::failed;
     json result = {{"action", command.type},
                    {"agentId", spec_.id},
@@ -135,8 +136,8 @@ awaitable<void> Agent::leave_bus() {
   }
 }
 
-/// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise), or it has another store,
-/// where that number is another command's.
+/// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise), or it has another
+/// store, where that number is another command's.
 awaitable<bool> Agent::tell_command(std::int64_t id, std::string store, CommandStatus status, json detail) {
   for (auto wait = kFirstRepeat;; wait = std::min(wait * 2, kLastRepeat)) {
     if (command_store(services_.bus) != store) co_return false;

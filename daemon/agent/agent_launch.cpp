@@ -23,7 +23,7 @@ ProcessMark new_process_mark() {
   std::from_chars(digits.data(), digits.data() + digits.size(), mark, 16);
   return mark + 1;
 }
-}
+}  // namespace
 
 awaitable<Result<void>> Agent::check_launch() const {
   if (auto made = make_folders(); !made) co_return made.error();

@@ -1,8 +1,8 @@
 #include "daemon/agent/agent_spec.hpp"
 
-#include "base/unicode.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
+#include "base/unicode.hpp"
 #include "relay/message_rules.hpp"
 
 #include <algorithm>

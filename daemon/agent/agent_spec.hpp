@@ -50,17 +50,17 @@ struct AgentRecord {
   std::string earlier_transcript{};  ///< the record before that one: what was handed last may be in there
   std::string model{};               ///< as the provider reported it
   std::string tmux_session{};
-  ProcessMark mark = 0;    ///< on everything that runs because of it
+  ProcessMark mark = 0;              ///< on everything that runs because of it
   std::string process_token_hash{};  ///< SHA-256 of the token its process was started with
   std::int64_t pid = 0;
   std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start
   std::int64_t turns = 0;
-  std::string reason{};           ///< why it is in its state, for people
-  std::string last_exit{};        ///< "exit status 1", "signal 9"; and what it said, where it said anything
+  std::string reason{};                   ///< why it is in its state, for people
+  std::string last_exit{};                ///< "exit status 1", "signal 9"; and what it said, where it said anything
   std::vector<std::string> last_lines{};  ///< of its terminal, at that end; without secrets
-  bool prompt_given = false;      ///< the initial prompt has been queued
-  json hold = nullptr;            ///< a ProviderHold, while its provider refuses work
-  std::vector<WallTime> exits{};  ///< unexpected ones that the restart policy still counts
+  bool prompt_given = false;              ///< the initial prompt has been queued
+  json hold = nullptr;                    ///< a ProviderHold, while its provider refuses work
+  std::vector<WallTime> exits{};          ///< unexpected ones that the restart policy still counts
   WallTime created_at{}, since{}, started_at{};
 
   void set_transcript(std::string path) {

@@ -12,8 +12,8 @@ constexpr std::array<std::string_view, kAgentStates> kStateNames = {"creating", 
                                                                     "waiting",  "suspending", "suspended", "restarting",
                                                                     "stopping", "stopped",    "failed"};
 constexpr std::array<std::string_view, kAgentInputs> kInputNames = {
-    "launched",      "launch_failed",    "ready",  "turn_started", "turn_ended",  "person_needed", "answered_at_start",
-    "answered_idle", "answered_in_turn", "exited", "gave_up",      "restart_due", "faulted",       "start",
+    "launched",      "launch_failed",    "ready",   "turn_started", "turn_ended",  "person_needed", "answered_at_start",
+    "answered_idle", "answered_in_turn", "exited",  "gave_up",      "restart_due", "faulted",       "start",
     "stop",          "restart",          "suspend", "wake"};
 
 /// Short forms, so that the table below can be read as one: the next state, and with `!` names the action.
@@ -22,8 +22,8 @@ constexpr Transition cr{S::creating, A::none}, st{S::starting, A::none}, id{S::i
     pg{S::stopping, A::none}, pd{S::stopped, A::none}, fa{S::failed, A::none};
 constexpr Transition launch{S::restarting, A::launch}, first{S::creating, A::launch},
     recover{S::restarting, A::recover}, end_stop{S::stopping, A::terminate}, end_restart{S::restarting, A::terminate},
-    end_suspend{S::suspending, A::terminate}, end_failed{S::failed, A::terminate},
-    stopped{S::stopped, A::settle}, suspended{S::suspended, A::settle}, failed{S::failed, A::settle};
+    end_suspend{S::suspending, A::terminate}, end_failed{S::failed, A::terminate}, stopped{S::stopped, A::settle},
+    suspended{S::suspended, A::settle}, failed{S::failed, A::settle};
 constexpr Transition no(S state) { return {state, A::refuse}; }
 
 constexpr Transition kTable[kAgentInputs][kAgentStates] = {

@@ -72,8 +72,7 @@ awaitable<Result<void>> Approvals::load() {
   if (!found) co_return found.error();
   last_id_ = found->last;
   for (auto const& [id, record] : found->records)
-    if (auto approval = read_approval(id, record))
-      entries_.emplace(id, Entry{std::move(*approval)});
+    if (auto approval = read_approval(id, record)) entries_.emplace(id, Entry{std::move(*approval)});
   co_return Result<void>();
 }
 
@@ -286,8 +285,7 @@ awaitable<Result<json>> Approvals::list(Filter filter) {
   if (!records) co_return records.error();
   json answer = {{"approvals", json::array()}};
   for (auto const& [id, record] : *records)
-    if (auto const approval = read_approval(id, record))
-      answer["approvals"].push_back(to_json(*approval));
+    if (auto const approval = read_approval(id, record)) answer["approvals"].push_back(to_json(*approval));
   if (static_cast<int>(records->size()) == filter.limit) answer["nextCursor"] = records->back().first;
   co_return ok(std::move(answer));
 }

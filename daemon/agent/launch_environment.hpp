@@ -21,11 +21,12 @@ struct LaunchFacts {
   std::filesystem::path info_file{}, bin_dir{};
 };
 
-/// What of the daemon's environment `own` a program gets that a repository or an agent has a say in: what it needs to be
-/// at home, and the names in `pass`.
+/// What of the daemon's environment `own` a program gets that a repository or an agent has a say in: what it needs to
+/// be at home, and the names in `pass`.
 std::map<std::string, std::string> passed_environment(std::map<std::string, std::string> const& own,
                                                       std::vector<std::string> const& pass = {});
-/// An agent's whole environment: what is passed on of the daemon's environment `own`, `extra` what the spawn request asked for (it wins).
+/// An agent's whole environment: what is passed on of the daemon's environment `own`, `extra` what the spawn request
+/// asked for (it wins).
 std::map<std::string, std::string> launch_environment(std::map<std::string, std::string> const& own,
                                                       std::vector<std::string> const& pass, LaunchFacts const& facts,
                                                       std::map<std::string, std::string> const& extra);

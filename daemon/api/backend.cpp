@@ -1,9 +1,9 @@
 #include "daemon/api/backend.hpp"
-#include "daemon/store/journal_row.hpp"
 
 #include "base/ids.hpp"
 #include "base/suggest.hpp"
 #include "base/version.hpp"
+#include "daemon/store/journal_row.hpp"
 
 #include <algorithm>
 #include <unistd.h>
@@ -66,7 +66,8 @@ awaitable<Result<json>> DaemonBackend::info() {
                {"controlSocket", services_.paths.control_socket().string()},
                {"controlPort", services_.tcp_port()},
                {"tmuxSocket", services_.paths.tmux_socket().string()},
-               {"relay", {{"kind", services_.bus.name()},
+               {"relay",
+                {{"kind", services_.bus.name()},
                  {"transport", services_.bus.transport_state()},
                  {"store", services_.store.id()}}},
                {"agents", std::move(counts)},
@@ -221,10 +222,10 @@ awaitable<Result<json>> DaemonBackend::turns(std::string id, Page page) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   auto query = [id, page](Database& db) -> Result<std::vector<std::pair<std::int64_t, std::string>>> {
-    auto& rows =
-        db.prepare(
-              "SELECT number, record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number DESC LIMIT ?3")
-            .bind(id, page.cursor, page.limit);
+    auto& rows = db.prepare(
+                       "SELECT number, record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number "
+                       "DESC LIMIT ?3")
+                     .bind(id, page.cursor, page.limit);
     std::vector<std::pair<std::int64_t, std::string>> found;
     while (rows.step()) found.emplace_back(rows.integer(0), rows.text(1));
     return found;
@@ -233,7 +234,8 @@ awaitable<Result<json>> DaemonBackend::turns(std::string id, Page page) {
   if (!rows) co_return rows.error();
   json list = json::array();
   for (auto const& [number, record] : *rows)
-    if (auto turn = read_row(record, "turn " + std::to_string(number) + " of agent " + id, [](json const& t) { return t; }))
+    if (auto turn =
+            read_row(record, "turn " + std::to_string(number) + " of agent " + id, [](json const& t) { return t; }))
       list.push_back(std::move(*turn));
   json answer = {{"turns", std::move(list)}};
   co_return ok(std::move(answer));
@@ -264,8 +266,7 @@ awaitable<Result<json>> DaemonBackend::hook(Principal who, std::string event, st
   co_return (*agent)->hook(event, provider_session, payload);
 }
 
-awaitable<Result<std::vector<Event>>> DaemonBackend::events(std::string agent, std::int64_t cursor,
-                                                                     int limit) {
+awaitable<Result<std::vector<Event>>> DaemonBackend::events(std::string agent, std::int64_t cursor, int limit) {
   if (!agent.empty() && !services_.events.knows(agent)) {
     auto known = supervisor_.get(agent);
     if (!known) co_return known.error();

@@ -2,8 +2,8 @@
 // supervisor, an agent, the bus or the event log.
 #pragma once
 #include "control/backend.hpp"
-#include "daemon/services.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/services.hpp"
 #include "relay/uploads.hpp"
 
 #include <functional>
@@ -61,10 +61,8 @@ class DaemonBackend final : public control::Backend {
                                          std::string bytes) override;
   awaitable<Result<std::string>> attachment(Principal who, std::string id, std::int64_t message) override;
 
-  awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session,
-                               json payload) override;
-  awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call,
-                              json payload) override;
+  awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session, json payload) override;
+  awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call, json payload) override;
   void ask_left(Principal const& who, std::string const& provider_session, std::string const& call) override;
 
   awaitable<Result<json>> approvals(Page page) override;
@@ -81,8 +79,8 @@ class DaemonBackend final : public control::Backend {
   Result<std::shared_ptr<Agent>> hook_agent(Principal const& who) const;
   /// The message, if `who` may see it: the operator all, an agent what it sent or what is for it.
   awaitable<Result<Message>> visible_message(Principal const& who, std::int64_t id);
-  /// What an agent's message refers to gives rights, and makes its receiver act: the agent may only refer to what it has
-  /// to do with.
+  /// What an agent's message refers to gives rights, and makes its receiver act: the agent may only refer to what it
+  /// has to do with.
   awaitable<Result<void>> check_references(std::string agent, NewMessage message);
   awaitable<Result<std::vector<json>>> deliveries_of(std::int64_t message);
   awaitable<Result<std::map<std::int64_t, std::vector<json>>>> deliveries_of(std::vector<std::int64_t> messages);

@@ -205,8 +205,7 @@ awaitable<Result<Message>> DaemonBackend::visible_message(Principal const& who, 
   auto message = co_await services_.bus.message(id);
   if (!message || who.kind == Principal::Kind::operator_) co_return message;
   auto const agent = supervisor_.find(who.agent_id);
-  if (message->from != who.agent_id && !(agent && addressed_to(*message, agent->identity())))
-    co_return not_yours(id);
+  if (message->from != who.agent_id && !(agent && addressed_to(*message, agent->identity()))) co_return not_yours(id);
   co_return message;
 }
 
@@ -325,8 +324,9 @@ awaitable<std::string> DaemonBackend::of_stores_before(std::int64_t id) {
 Result<void> DaemonBackend::check_store(std::string const& meant) const {
   auto const& store = services_.store.id();
   if (meant.empty() || store.empty() || meant == store) return {};
-  return conflict("bus_changed", "the bus has another store now, and this message was in the one before: what became of it "
-                                 "cannot be told; see `agent-runner events`");
+  return conflict("bus_changed",
+                  "the bus has another store now, and this message was in the one before: what became of it "
+                  "cannot be told; see `agent-runner events`");
 }
 
 /// What a person has been shown is read. Or it would expire one day as unread, and its sender be told.

@@ -76,9 +76,21 @@ std::vector<Setting> const& settings() {
        nullptr,
        "ms an agent may take to stop before it is killed",
        Takes::at_reload},
-      {"agents.columns", &Config::attach_columns, 40, 500, {}, nullptr, "columns of a terminal nobody is attached to",
+      {"agents.columns",
+       &Config::attach_columns,
+       40,
+       500,
+       {},
+       nullptr,
+       "columns of a terminal nobody is attached to",
        Takes::at_reload},
-      {"agents.rows", &Config::attach_rows, 10, 200, {}, nullptr, "rows of a terminal nobody is attached to",
+      {"agents.rows",
+       &Config::attach_rows,
+       10,
+       200,
+       {},
+       nullptr,
+       "rows of a terminal nobody is attached to",
        Takes::at_reload},
       {"agents.memory_pressure",
        &Config::memory_pressure,
@@ -470,8 +482,8 @@ Result<Config> Config::load(std::filesystem::path const& file) {
   if (auto passed = check_passed(config, origin("agents.pass_environment")); !passed) return passed.error();
   if (auto consistent = check_relay(config); !consistent) return consistent.error();
   for (auto const& setting : settings())
-    config.explained.push_back({setting.key, current(config, setting), origin(setting.key), setting.help,
-                                setting.takes == Takes::at_reload});
+    config.explained.push_back(
+        {setting.key, current(config, setting), origin(setting.key), setting.help, setting.takes == Takes::at_reload});
   for (auto const& [name, options] : config.providers)
     config.explained.push_back(
         {"providers." + name, without_secrets(options), origin("providers." + name), "options of this provider", true});

@@ -33,7 +33,7 @@ struct Delivery {
   bool reported = false;                                  ///< ... and how its turn ended: task, claim, reply
   std::string claim_token{};
   std::optional<std::int64_t> task{};
-  std::int64_t turn = 0;                      ///< the turn it started; 0: none yet
+  std::int64_t turn = 0;               ///< the turn it started; 0: none yet
   std::vector<MessageId> continues{};  ///< a note after a crash: the messages whose turn it goes on with
   // What has to be known after a restart without asking the bus.
   std::string from{}, kind{};

@@ -357,10 +357,11 @@ Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
 }
 
 void DeliveryQueue::save(Delivery const& d) {
-  auto change = [agent = agent_id_, store = d.store, id = d.message, state = std::string(to_string(d.state)), nonce = d.nonce,
-                 record = to_text(to_journal(d)), open = !d.is_settled()](Database& db) {
+  auto change = [agent = agent_id_, store = d.store, id = d.message, state = std::string(to_string(d.state)),
+                 nonce = d.nonce, record = to_text(to_journal(d)), open = !d.is_settled()](Database& db) {
     db.prepare(
-          "INSERT INTO deliveries(agent, store, message, state, nonce, record, open) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+          "INSERT INTO deliveries(agent, store, message, state, nonce, record, open) VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
+          "?7) "
           "ON CONFLICT(agent, store, message) DO UPDATE SET state = ?4, nonce = ?5, record = ?6, open = ?7")
         .bind(agent, store, id, state, nonce, record, open)
         .run();

@@ -1,17 +1,17 @@
 // Brings messages into one agent's provider: verified, once, in order (spec 1.4 and 2). One coroutine does one thing
 // at a time: tells the bus what was taken, asks the witness about what is unknown, hands over the next message.
 #pragma once
-#include "base/random.hpp"
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
+#include "base/random.hpp"
 #include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/known_messages.hpp"
 #include "daemon/delivery/leases.hpp"
 #include "daemon/delivery/provider_hold.hpp"
 #include "daemon/delivery/scheduler.hpp"
-#include "daemon/services.hpp"
 #include "daemon/delivery/turn.hpp"
 #include "daemon/delivery/work.hpp"
+#include "daemon/services.hpp"
 
 #include <map>
 #include <memory>
@@ -64,7 +64,7 @@ class DeliveryQueue {
     KnownMessages known{};
     bool prompt_known = false;
     MessageId lowest_local = kInitialPrompt;  ///< of what never was on the bus
-    std::vector<Delivery> left{};  ///< still open of other stores: a daemon ended before it could end them
+    std::vector<Delivery> left{};             ///< still open of other stores: a daemon ended before it could end them
     std::vector<NewMessage> to_tell{};
   };
   static Stored stored(Database& db, std::string const& agent, std::size_t known = KnownMessages::kKept);
@@ -196,14 +196,14 @@ class DeliveryQueue {
   Notifier changed_;
   TaskGroup handing_;  ///< the one attempt under way, so that it can be cut short when its process ends
 
-  std::string store_;                               ///< whose numbers open_ and known_ hold, beside those of none
-  std::optional<MessageId> lost_above_;      ///< the store was restored from a copy that ends with this one
-  bool changing_store_ = false;                     ///< what is known of the present one is being read
-  std::vector<NewMessage> to_tell_{};        ///< to who asked for a reply on a bus that is gone; journalled
+  std::string store_;                    ///< whose numbers open_ and known_ hold, beside those of none
+  std::optional<MessageId> lost_above_;  ///< the store was restored from a copy that ends with this one
+  bool changing_store_ = false;          ///< what is known of the present one is being read
+  std::vector<NewMessage> to_tell_{};    ///< to who asked for a reply on a bus that is gone; journalled
   Clock::time_point tell_at_ = Clock::time_point::min();
   int tell_tries_ = 0;
   std::map<MessageId, Delivery> open_;
-  KnownMessages known_;                              ///< beside open_: what waits only is not in the journal
+  KnownMessages known_;  ///< beside open_: what waits only is not in the journal
   bool prompt_known_ = false;
   MessageId lowest_local_ = kInitialPrompt;   ///< of what never was on the bus: the next is lower
   MessageId fetched_to_ = 0;                  ///< of younger ones, others before them may be missing
@@ -214,7 +214,7 @@ class DeliveryQueue {
   bool ask_record_ = false;    ///< ... now
   bool another_runs_ = false;  ///< if it has ended, another one is running
   std::vector<Turn> over_;     ///< ended; how, the record is asked
-  std::optional<MessageId> in_hand_;           ///< the delivery being handed over
+  std::optional<MessageId> in_hand_;                  ///< the delivery being handed over
   std::optional<adapters::TurnEnded> early_end_;      ///< the end of a turn that came while a message was in hand
   std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open
   bool process_gone_ = false;

@@ -17,8 +17,8 @@ constexpr std::size_t kLeastReply = 2048;       ///< a bus that takes less than 
 
 /// What a person or program that waits for a reply gets in its place. The same for the same end, however often it is
 /// said.
-NewMessage no_answer(std::string const& agent, MessageId message, std::string const& to,
-                            std::string_view outcome, std::string const& why) {
+NewMessage no_answer(std::string const& agent, MessageId message, std::string const& to, std::string_view outcome,
+                     std::string const& why) {
   auto const number = std::to_string(message);
   NewMessage reply;
   reply.from = agent;
@@ -106,9 +106,7 @@ awaitable<Result<void>> DeliveryQueue::finish_claim(Delivery& d) {
     if (!knows_store()) co_return relay::other_store();
     if (*ours) {
       bool const done = d.state == State::done;
-      Task task{*d.task,   done ? TaskStatus::done : TaskStatus::failed,
-                       {},        json::object(),
-                       agent_id_, wall_now()};
+      Task task{*d.task, done ? TaskStatus::done : TaskStatus::failed, {}, json::object(), agent_id_, wall_now()};
       task.body = done ? "message " + std::to_string(d.message) : d.reason;
       task.metadata["messageId"] = d.message;
       task.metadata["completedBy"] = "runner";

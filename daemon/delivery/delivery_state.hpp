@@ -20,20 +20,20 @@ enum class DeliveryState {
 inline constexpr int kDeliveryStates = 10;
 
 enum class DeliveryInput {
-  claimed,       ///< the bus has leased it to this agent
-  handing,       ///< the attempt begins; the journal knows it before anything is typed
-  held,          ///< nothing of it is in the provider, and it cannot go there now
-  interrupted,   ///< we stopped in the midst of it: the daemon was restarted, or a part of it had a fault
-  doubted,       ///< it was typed, and the proof is missing
-  impossible,    ///< the provider will never take it
-  unprovable,    ///< it was typed, and this provider proves nothing
-  proved,        ///< the provider has shown that it took it, whenever that was
-  turn_began,    ///< a turn works on it
-  turn_done,     ///< ... and has ended well
-  turn_failed,   ///< ... and has not
-  turned_away,   ///< ... and the model refused it before anything was done
-  proved_absent, ///< its record shows that the provider has not taken it, or a person says so
-  store_gone,    ///< the bus that numbered it is gone
+  claimed,        ///< the bus has leased it to this agent
+  handing,        ///< the attempt begins; the journal knows it before anything is typed
+  held,           ///< nothing of it is in the provider, and it cannot go there now
+  interrupted,    ///< we stopped in the midst of it: the daemon was restarted, or a part of it had a fault
+  doubted,        ///< it was typed, and the proof is missing
+  impossible,     ///< the provider will never take it
+  unprovable,     ///< it was typed, and this provider proves nothing
+  proved,         ///< the provider has shown that it took it, whenever that was
+  turn_began,     ///< a turn works on it
+  turn_done,      ///< ... and has ended well
+  turn_failed,    ///< ... and has not
+  turned_away,    ///< ... and the model refused it before anything was done
+  proved_absent,  ///< its record shows that the provider has not taken it, or a person says so
+  store_gone,     ///< the bus that numbered it is gone
 };
 inline constexpr int kDeliveryInputs = 14;
 

@@ -112,7 +112,8 @@ awaitable<void> DeliveryQueue::change_store() {
           .run();
     });
   std::vector<Delivery> ended;
-  for (auto it = open_.upper_bound(kept); it != open_.end(); it = open_.erase(it)) ended.push_back(std::move(it->second));
+  for (auto it = open_.upper_bound(kept); it != open_.end(); it = open_.erase(it))
+    ended.push_back(std::move(it->second));
   for (auto& d : ended) {
     d.store = aside;
     end_with_store(std::move(d), restored);

@@ -24,9 +24,8 @@ KnownMessages KnownMessages::read(Database& db, std::string const& agent, std::s
   return known;
 }
 
-std::vector<MessageId> KnownMessages::in_journal(Database& db, std::string const& agent,
-                                                        std::string const& store,
-                                                        std::vector<MessageId> const& ids) {
+std::vector<MessageId> KnownMessages::in_journal(Database& db, std::string const& agent, std::string const& store,
+                                                 std::vector<MessageId> const& ids) {
   std::vector<MessageId> known;
   for (auto const id : ids) {
     auto& row = db.prepare("SELECT 1 FROM deliveries WHERE agent = ?1 AND store IN ('', ?2) AND message = ?3")

@@ -20,7 +20,7 @@ class KnownMessages {
   static KnownMessages read(Database& db, std::string const& agent, std::string const& store, std::size_t kept = kKept);
   /// Those of `ids` that the journal knows.
   static std::vector<MessageId> in_journal(Database& db, std::string const& agent, std::string const& store,
-                                                  std::vector<MessageId> const& ids);
+                                           std::vector<MessageId> const& ids);
 
   /// False also below the mark.
   bool contains(MessageId id) const;

@@ -10,10 +10,10 @@
 namespace ar::daemon {
 
 struct Turn {
-  std::int64_t number = 0;                   ///< 1, 2, ... within its agent
+  std::int64_t number = 0;            ///< 1, 2, ... within its agent
   std::vector<MessageId> messages{};  ///< empty: a person at the terminal, or the provider itself
-  std::string store{};                       ///< whose numbers those are
-  std::string status = "running";            ///< running, done, failed, interrupted
+  std::string store{};                ///< whose numbers those are
+  std::string status = "running";     ///< running, done, failed, interrupted
   WallTime started_at{}, ended_at{};
   std::string final_text{}, error_kind{}, error{};
 };

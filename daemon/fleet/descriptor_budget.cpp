@@ -7,11 +7,11 @@
 namespace ar::daemon {
 namespace {
 
-constexpr std::size_t kOfAgent = 8;           ///< its terminal's process, connection, watched files; and of its start
-constexpr std::size_t kOfTerminal = 2;        ///< in tmux's server
-constexpr std::size_t kOwn = 8;               ///< a file being read, a program being asked
-constexpr std::size_t kTmuxReserve = 12;      ///< its clients: ours, and people that attach
-constexpr std::size_t kFewest = 3;            ///< connections
+constexpr std::size_t kOfAgent = 8;       ///< its terminal's process, connection, watched files; and of its start
+constexpr std::size_t kOfTerminal = 2;    ///< in tmux's server
+constexpr std::size_t kOwn = 8;           ///< a file being read, a program being asked
+constexpr std::size_t kTmuxReserve = 12;  ///< its clients: ours, and people that attach
+constexpr std::size_t kFewest = 3;        ///< connections
 
 Error no_room(std::string const& who, Descriptors const& has, std::size_t kept) {
   return unavailable("too_many_files",

@@ -10,7 +10,7 @@ namespace {
 
 /// Programs stood still for want of memory for a tenth of 2 s. (Without privileges, windows are multiples of 2 s.)
 constexpr std::string_view kTrigger = "some 200000 2000000";
-constexpr auto kLook = 10s;          ///< at the agents' use, when it has a limit
+constexpr auto kLook = 10s;           ///< at the agents' use, when it has a limit
 constexpr auto kLookForLimit = 1min;  ///< whether it has one now
 
 }  // namespace

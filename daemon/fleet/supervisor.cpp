@@ -2,9 +2,9 @@
 
 #include "base/ids.hpp"
 #include "base/suggest.hpp"
-#include "daemon/store/journal_row.hpp"
 #include "daemon/fleet/memory_watch.hpp"
 #include "daemon/fleet/profile.hpp"
+#include "daemon/store/journal_row.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -358,8 +358,8 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   if (!spec) co_return spec.error();
   if (spec->id.empty()) spec->id = free_name(spec->provider);
   if (auto const namesake = find(spec->id)) {
-    auto const there = "there is an agent named " + spec->id + " already, " + std::string(to_string(namesake->state())) +
-                       "; choose another name, ";
+    auto const there = "there is an agent named " + spec->id + " already, " +
+                       std::string(to_string(namesake->state())) + "; choose another name, ";
     co_return conflict("name_taken", is_at_rest(namesake->state())
                                          ? there + "start it again (agent-runner start " + spec->id +
                                                ") or remove it (agent-runner rm " + spec->id + ")"

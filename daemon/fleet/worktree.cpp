@@ -1,7 +1,7 @@
 #include "daemon/fleet/worktree.hpp"
 
-#include "base/process/run_program.hpp"
 #include "base/paths.hpp"
+#include "base/process/run_program.hpp"
 #include "daemon/agent/launch_environment.hpp"
 
 #include <vector>
@@ -20,8 +20,8 @@ Error git_failed(std::string const& what, ProgramOutcome const& outcome) {
                                                           : outcome.said.substr(0, 600)));
 }
 
-/// git in `where`, asking nobody anything. It runs the repository's hooks, so it gets no more of the daemon's environment
-/// than an agent does.
+/// git in `where`, asking nobody anything. It runs the repository's hooks, so it gets no more of the daemon's
+/// environment than an agent does.
 awaitable<Result<ProgramOutcome>> git(Executor executor, std::string where, std::vector<std::string> words,
                                       Clock::duration patience = kPatience) {
   SpawnSpec spec;
@@ -157,7 +157,8 @@ awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd,
     co_return Error{ErrorKind::timeout, "git_slow",
                     "git has not made the worktree of " + root->said + " within " + std::to_string(seconds) +
                         " s, and was ended. Look whether the repository's post-checkout hook or a checkout filter "
-                        "hangs: try `git -C " + root->said + " worktree add --detach /tmp/try`"};
+                        "hangs: try `git -C " +
+                        root->said + " worktree add --detach /tmp/try`"};
   }
   auto const deep = path / prefix->said;
   made.cwd = (fs::is_directory(deep, ec) ? deep : path).lexically_normal().string();
@@ -220,8 +221,8 @@ awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspac
       co_await run(workspace.repository, {"show-ref", "--verify", "--hash", "refs/heads/" + workspace.branch});
   if (!there || there->status != 0) co_return removal;  // the branch has gone its own way
   auto const own = co_await run(workspace.repository,
-                                {"rev-list", "--max-count=1", there->said, "--not",
-                                 "--exclude=" + workspace.branch, "--branches", "--remotes", "--tags", "HEAD"});
+                                {"rev-list", "--max-count=1", there->said, "--not", "--exclude=" + workspace.branch,
+                                 "--branches", "--remotes", "--tags", "HEAD"});
   if (!own || own->status != 0 || !own->said.empty()) {
     removal.kept = "the branch " + workspace.branch + " has commits of its own";
     co_return removal;

@@ -22,7 +22,7 @@ constexpr auto kPause = std::chrono::milliseconds(100);
 std::vector<ino_t> identities_of(std::vector<fs::path> const& folders) {
   std::vector<ino_t> identities;
   for (auto const& folder : folders) {
-    struct stat info{};
+    struct stat info {};
     identities.push_back(::lstat(folder.c_str(), &info) == 0 ? info.st_ino : 0);
   }
   return identities;
@@ -30,8 +30,8 @@ std::vector<ino_t> identities_of(std::vector<fs::path> const& folders) {
 
 Result<void> watch(FileWatch& files, fs::path const& folder) {
   if (auto made = make_private_dir(folder); !made) return made.error();
-  // Its parent tells when the folder goes: while a socket in it is listened at, the kernel keeps a removed folder, which
-  // then says nothing of its end.
+  // Its parent tells when the folder goes: while a socket in it is listened at, the kernel keeps a removed folder,
+  // which then says nothing of its end.
   if (auto added = files.add_names_of(folder.parent_path()); !added) return added.error();
   return files.add(folder);
 }

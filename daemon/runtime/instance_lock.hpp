@@ -12,8 +12,7 @@ class InstanceLock {
   /// Fails with `already_running`, naming the holder's pid, when another daemon has it and is not just ending: that
   /// is waited for, a second at most.
   static Result<InstanceLock> take(std::filesystem::path const& state_dir);
-  InstanceLock(InstanceLock&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), file_(std::move(other.file_)) {}
+  InstanceLock(InstanceLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)), file_(std::move(other.file_)) {}
   InstanceLock& operator=(InstanceLock&&) = delete;
   ~InstanceLock();
   /// Tells everybody at which socket this process answers (base/instance.hpp).

@@ -124,7 +124,8 @@ Result<void> live(MakeProgram const& make, std::function<void(Error const&)> con
     if (!result) spdlog::error("{}", result.error().message);
     auto const time = program->longest_end();
     auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
-    deadline.emplace(time, [&cut_off, seconds] { cut_off("it has not ended within " + std::to_string(seconds) + " s"); });
+    deadline.emplace(time,
+                     [&cut_off, seconds] { cut_off("it has not ended within " + std::to_string(seconds) + " s"); });
     net::co_spawn(io, program->end(result.has_value()), ended);
   };
   net::co_spawn(io, program->serve(), served);

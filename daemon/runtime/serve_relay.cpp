@@ -21,8 +21,8 @@ constexpr auto kLongestEnd = std::chrono::seconds(20);
 /// Everything of a lone relay; the io_context outlives it.
 class LoneRelay final : public Program {
  public:
-  LoneRelay(Executor executor, InstanceLock const& lock, Paths const& paths, Config const& config, ServedRelay const& served,
-            std::function<void()> on_ready)
+  LoneRelay(Executor executor, InstanceLock const& lock, Paths const& paths, Config const& config,
+            ServedRelay const& served, std::function<void()> on_ready)
       : Program(executor),
         executor_(std::move(executor)),
         lock_(lock),
@@ -48,8 +48,8 @@ class LoneRelay final : public Program {
  private:
   awaitable<Result<void>> start() {
     if (auto made = make_private_dir(paths_.runtime_dir); !made) co_return made.error();
-    auto bus = relay::EmbeddedBus::open(executor_, paths_.state_dir / "relay" / "relay.db", config_.relay,
-                                       on_death_of("bus"));
+    auto bus =
+        relay::EmbeddedBus::open(executor_, paths_.state_dir / "relay" / "relay.db", config_.relay, on_death_of("bus"));
     if (!bus) co_return bus.error();
     bus_ = std::move(*bus);
     auto const token = co_await relay::first_token(*bus_, paths_.operator_token(), "operator");
@@ -58,10 +58,12 @@ class LoneRelay final : public Program {
     if (!served) co_return served.error();
     server_ = std::move(*served);
     if (auto told = lock_.announce(paths_.relay_socket()); !told) co_return told.error();
-    tasks_.spawn_vital("sockets", keep_folders({paths_.runtime_dir}, [this] {
-                         server_->restore_sockets();
-                         return true;
-                       }),
+    tasks_.spawn_vital("sockets",
+                       keep_folders({paths_.runtime_dir},
+                                    [this] {
+                                      server_->restore_sockets();
+                                      return true;
+                                    }),
                        on_death_of("watch over the sockets"));
     co_return Result<void>();
   }

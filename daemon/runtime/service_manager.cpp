@@ -38,7 +38,11 @@ Clock::duration watchdog_time(std::map<std::string, std::string> const& environm
 
 ServiceManager::ServiceManager(Executor executor, std::map<std::string, std::string> const& environment,
                                TaskGroup::OnDeath on_death)
-    : on_death_(std::move(on_death)), watchdog_(watchdog_time(environment)), more_(executor), told_(executor), tasks_(executor, "service manager") {
+    : on_death_(std::move(on_death)),
+      watchdog_(watchdog_time(environment)),
+      more_(executor),
+      told_(executor),
+      tasks_(executor, "service manager") {
   auto address = value_of(environment, "NOTIFY_SOCKET");
   if (address.empty()) return;
   auto const shown = address;

@@ -3,8 +3,8 @@
 // back.
 #pragma once
 #include "base/json.hpp"
-#include "model/event.hpp"
 #include "daemon/store/journal.hpp"
+#include "model/event.hpp"
 
 #include <deque>
 #include <string>

@@ -70,7 +70,7 @@ class Journal {
   Worker worker_;
   // io thread only
   std::vector<Entry> queue_;
-  std::size_t given_ = 0, done_ = 0;  ///< counts of entries
+  std::size_t given_ = 0, done_ = 0;      ///< counts of entries
   std::map<std::size_t, Error> refused_;  ///< the newest that were dropped, by their count
   std::optional<Error> failing_;
   bool stopping_ = false;

@@ -91,8 +91,9 @@ WallTime time_of_turn(std::string const& record) {
 void prune_turns(Database& db, std::string const& agent, Walk& walk, WallTime oldest, std::int64_t most) {
   auto const last = number_in(db, "SELECT coalesce(max(number), 0) FROM turns WHERE agent = ?1", agent);
   std::vector<std::int64_t> over;
-  auto& rows = db.prepare("SELECT number, record FROM turns WHERE agent = ?1 AND number > ?2 AND number < ?3 "
-                          "ORDER BY number LIMIT ?4")
+  auto& rows = db.prepare(
+                     "SELECT number, record FROM turns WHERE agent = ?1 AND number > ?2 AND number < ?3 "
+                     "ORDER BY number LIMIT ?4")
                    .bind(agent, walk.after, last, kBatch);
   walk.done = true;
   while (rows.step()) {
@@ -119,15 +120,16 @@ WallTime time_of_delivery(std::string const& record) {
 
 /// In the order in which they were taken up. Those that are left as numbers only have no nonce any more.
 void prune_deliveries(Database& db, std::string const& agent, Walk& walk, WallTime oldest, std::int64_t most) {
-  auto surplus = number_in(db, "SELECT count(*) FROM deliveries WHERE agent = ?1 AND open = 0 AND nonce <> ''", agent) -
-                 most;
+  auto surplus =
+      number_in(db, "SELECT count(*) FROM deliveries WHERE agent = ?1 AND open = 0 AND nonce <> ''", agent) - most;
   struct Row {
     std::int64_t row, message;
     std::string state;
   };
   std::vector<Row> over;
-  auto& rows = db.prepare("SELECT rowid, message, state, record FROM deliveries "
-                          "WHERE agent = ?1 AND open = 0 AND nonce <> '' AND rowid > ?2 ORDER BY rowid LIMIT ?3")
+  auto& rows = db.prepare(
+                     "SELECT rowid, message, state, record FROM deliveries "
+                     "WHERE agent = ?1 AND open = 0 AND nonce <> '' AND rowid > ?2 ORDER BY rowid LIMIT ?3")
                    .bind(agent, walk.after, kBatch);
   walk.done = true;
   while (rows.step()) {

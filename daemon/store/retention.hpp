@@ -5,9 +5,9 @@
 // pending or running stays whole, however old it is; so do the newest turn and approval, and the newest event of all
 // and of each agent that there is, after which the numbers go on.
 #pragma once
-#include "base/random.hpp"
 #include "base/async.hpp"
 #include "base/log.hpp"
+#include "base/random.hpp"
 #include "base/worker.hpp"
 #include "daemon/store/journal.hpp"
 

@@ -90,7 +90,8 @@ Result<Command> update_command(Database& db, Moment now, std::int64_t id, Comman
   Transaction transaction(db);
   auto before = find_command(db, id);
   if (!before) return unknown_command(id);
-  bool const repeated = before->status == status && (is_end(status) || (!before->history.empty() && before->history.back().detail == detail));
+  bool const repeated = before->status == status &&
+                        (is_end(status) || (!before->history.empty() && before->history.back().detail == detail));
   if (repeated) return std::move(*before);
   if (is_end(before->status) || status < before->status)
     return conflict("command_backwards", "command " + std::to_string(id) + " is " +

@@ -12,10 +12,10 @@
 #include "relay/embedded/replies.hpp"
 #include "relay/embedded/retention.hpp"
 #include "relay/embedded/schema.hpp"
-#include "relay/subscribers.hpp"
 #include "relay/embedded/tasks.hpp"
 #include "relay/embedded/tokens.hpp"
 #include "relay/storage_fault.hpp"
+#include "relay/subscribers.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -108,8 +108,8 @@ using Passages = std::vector<std::shared_ptr<Passage>>;
 /// In one transaction. False: it could not be committed, and nothing of it has happened.
 bool pass_together(Core& core, Passages const& passages) {
   using Durability = Transaction::Durability;
-  bool const later = std::ranges::all_of(
-      passages, [](auto const& passage) { return passage->durability == Durability::later; });
+  bool const later =
+      std::ranges::all_of(passages, [](auto const& passage) { return passage->durability == Durability::later; });
   try {
     Transaction transaction(core.db(), later ? Durability::later : Durability::at_once);
     for (auto const& passage : passages) {
@@ -148,10 +148,8 @@ class Implementation final : public EmbeddedBus {
       return ok(std::move(counts));
     };
     auto const counts = co_await call<json>(std::move(job));
-    json shown = {{"kind", "embedded"},
-                  {"transport", "connected"},
-                  {"since", to_iso8601(opened_at_)},
-                  {"store", store_.id}};
+    json shown = {
+        {"kind", "embedded"}, {"transport", "connected"}, {"since", to_iso8601(opened_at_)}, {"store", store_.id}};
     if (counts)
       shown["messages"] = *counts;
     else
@@ -484,7 +482,7 @@ class Implementation final : public EmbeddedBus {
 }  // namespace
 
 Result<std::unique_ptr<EmbeddedBus>> EmbeddedBus::open(Executor executor, fs::path file, BusLimits limits,
-                                                        TaskGroup::OnDeath on_death) {
+                                                       TaskGroup::OnDeath on_death) {
   auto database = Database::open(file, embedded::migrations(), true);
   if (!database) return database.error();
   auto const folder = file.parent_path() / "attachments";
@@ -494,9 +492,8 @@ Result<std::unique_ptr<EmbeddedBus>> EmbeddedBus::open(Executor executor, fs::pa
     return embedded::store(**database);
   });
   if (!store) return store.error();
-  std::unique_ptr<EmbeddedBus> bus =
-      std::make_unique<Implementation>(std::move(executor), limits, folder, std::move(*store), std::move(*database),
-                                       std::move(on_death));
+  std::unique_ptr<EmbeddedBus> bus = std::make_unique<Implementation>(
+      std::move(executor), limits, folder, std::move(*store), std::move(*database), std::move(on_death));
   return bus;
 }
 

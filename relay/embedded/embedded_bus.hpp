@@ -1,10 +1,10 @@
 // The bus inside the daemon: one SQLite database, nothing to install.
 //
 // Every call is one job, mostly one transaction, on a thread of its own; those that have gathered meanwhile share one
-// commit, and one that is refused is rolled back alone. But for presence it is on the disk (synchronous=FULL) before the
-// call returns, and hints follow the commit. What time does (leases and delays that end,
-// expiry, retention) is done at the moment anything is asked, and by one timer armed for the earliest of it, so that
-// subscribers hear of it. Attachments lie as files in attachments/ beside the database.
+// commit, and one that is refused is rolled back alone. But for presence it is on the disk (synchronous=FULL) before
+// the call returns, and hints follow the commit. What time does (leases and delays that end, expiry, retention) is done
+// at the moment anything is asked, and by one timer armed for the earliest of it, so that subscribers hear of it.
+// Attachments lie as files in attachments/ beside the database.
 #pragma once
 #include "relay/bus.hpp"
 
@@ -16,8 +16,8 @@ class EmbeddedBus : public Bus {
  public:
   /// Opens or creates `file`, which no other process may use meanwhile. Await stop(), which ends the timer, before
   /// destroying the bus; calls in flight must have returned by then. `on_death`: of that timer.
-  static Result<std::unique_ptr<EmbeddedBus>> open(Executor executor, std::filesystem::path file,
-                                                   BusLimits limits = {}, TaskGroup::OnDeath on_death = {});
+  static Result<std::unique_ptr<EmbeddedBus>> open(Executor executor, std::filesystem::path file, BusLimits limits = {},
+                                                   TaskGroup::OnDeath on_death = {});
   /// All tokens that are known, without their secrets.
   virtual awaitable<Result<std::vector<TokenInfo>>> tokens() = 0;
 

@@ -253,18 +253,18 @@ bool carries_attachment(Database& db, std::vector<std::string> const& agents, st
 
 bool names_task(Database& db, std::vector<std::string> const& agents, std::vector<std::string> const& addresses,
                 std::int64_t id) {
-  return Query(
-             db,
-             "SELECT 1 FROM messages m"
-             " WHERE CASE WHEN json_valid(m.payload) THEN json_extract(m.payload, '$.taskId') END = ?3"
-             // What one has sent oneself names a task of one's own only where its receiver has taken the task up: it
-             // may have been sent before somebody else made a task of that number.
-             " AND CASE WHEN m.sender IN (SELECT value FROM json_each(?1))"
-             " THEN EXISTS(SELECT 1 FROM tasks t WHERE t.id = ?3 AND (t.set_by = m.recipient OR EXISTS("
-             "SELECT 1 FROM reads r WHERE r.message_id = m.id AND r.agent_id = t.set_by)))"
-             " ELSE m.recipient IN (SELECT value FROM json_each(?2))"
-             " OR m.id IN (SELECT message_id FROM reads WHERE agent_id IN (SELECT value FROM json_each(?1))) END LIMIT 1",
-             json(agents).dump(), json(addresses).dump(), id)
+  return Query(db,
+               "SELECT 1 FROM messages m"
+               " WHERE CASE WHEN json_valid(m.payload) THEN json_extract(m.payload, '$.taskId') END = ?3"
+               // What one has sent oneself names a task of one's own only where its receiver has taken the task up: it
+               // may have been sent before somebody else made a task of that number.
+               " AND CASE WHEN m.sender IN (SELECT value FROM json_each(?1))"
+               " THEN EXISTS(SELECT 1 FROM tasks t WHERE t.id = ?3 AND (t.set_by = m.recipient OR EXISTS("
+               "SELECT 1 FROM reads r WHERE r.message_id = m.id AND r.agent_id = t.set_by)))"
+               " ELSE m.recipient IN (SELECT value FROM json_each(?2))"
+               " OR m.id IN (SELECT message_id FROM reads WHERE agent_id IN (SELECT value FROM json_each(?1))) END "
+               "LIMIT 1",
+               json(agents).dump(), json(addresses).dump(), id)
       .step();
 }
 

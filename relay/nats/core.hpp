@@ -5,12 +5,12 @@
 // subject, refused by the server when the subject has moved on since the view saw it; then it is looked at again.
 #pragma once
 #include "base/log.hpp"
-#include "relay/subscribers.hpp"
 #include "relay/nats/bus_time.hpp"
 #include "relay/nats/feed.hpp"
 #include "relay/nats/message_view.hpp"
 #include "relay/nats/names.hpp"
 #include "relay/nats/work_view.hpp"
+#include "relay/subscribers.hpp"
 
 #include <initializer_list>
 

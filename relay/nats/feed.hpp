@@ -30,8 +30,8 @@ class Feed {
   void rewind();
   /// Has heard nothing for too long, or has seen a gap: to be started anew.
   bool is_broken() const;
-  /// Told at each start which stream it is, by its creation, and how far that goes; before anything of it is taken. A new
-  /// leader of a cluster may not have all of it yet: then nobody knows how far.
+  /// Told at each start which stream it is, by its creation, and how far that goes; before anything of it is taken. A
+  /// new leader of a cluster may not have all of it yet: then nobody knows how far.
   using Found = std::function<void(std::string const& created, std::optional<std::uint64_t> last)>;
   void on_found(Found found) { found_ = std::move(found); }
   /// Called when it has become so by what it heard; silence calls nobody.

@@ -45,26 +45,26 @@ void MessageView::take_state(std::string_view key, std::string_view data, std::u
   entry.last_state = std::max(entry.last_state, sequence);
   // What cannot be read was not written by us.
   if (what == "lease") {
-      if (sequence <= entry.lease_revision) return;
-      auto lease = lease_from(data);
-      if (!lease) return;
-      bool const was_free = entry.lease_revision == 0 || settled(entry.lease, now).state == LeaseState::free;
-      bool const requeued = lease->kept_since != entry.lease.kept_since;
-      for (auto const& [agent, at] : lease->reads) {
-        of_agent_[agent].insert(id);
-        if (entry.known && entry.message().reply_requested()) asking_[agent].insert(id);
-      }
-      for (auto const& [agent, at] : entry.lease.reads)
-        if (!lease->reads.contains(agent)) entry.former_readers.insert(agent);
-      entry.lease = std::move(*lease);
-      entry.lease_revision = sequence;
-      if (entry.lease.state == LeaseState::held) lease_ends_.emplace(entry.lease.until, id);
-      if (entry.lease.not_before) lease_ends_.emplace(*entry.lease.not_before, id);
-      if (entry.lease.state == LeaseState::dead) watch(id, entry.lease.dead_at);
-      if (requeued && entry.lease.kept_since) watch(id, *entry.lease.kept_since + entry.envelope.keep);
-      index(id, entry);
-      auto const now_free = settled(entry.lease, now);
-      if (now_free.state == LeaseState::free && !now_free.not_before && (!was_free || requeued)) announce_(id);
+    if (sequence <= entry.lease_revision) return;
+    auto lease = lease_from(data);
+    if (!lease) return;
+    bool const was_free = entry.lease_revision == 0 || settled(entry.lease, now).state == LeaseState::free;
+    bool const requeued = lease->kept_since != entry.lease.kept_since;
+    for (auto const& [agent, at] : lease->reads) {
+      of_agent_[agent].insert(id);
+      if (entry.known && entry.message().reply_requested()) asking_[agent].insert(id);
+    }
+    for (auto const& [agent, at] : entry.lease.reads)
+      if (!lease->reads.contains(agent)) entry.former_readers.insert(agent);
+    entry.lease = std::move(*lease);
+    entry.lease_revision = sequence;
+    if (entry.lease.state == LeaseState::held) lease_ends_.emplace(entry.lease.until, id);
+    if (entry.lease.not_before) lease_ends_.emplace(*entry.lease.not_before, id);
+    if (entry.lease.state == LeaseState::dead) watch(id, entry.lease.dead_at);
+    if (requeued && entry.lease.kept_since) watch(id, *entry.lease.kept_since + entry.envelope.keep);
+    index(id, entry);
+    auto const now_free = settled(entry.lease, now);
+    if (now_free.state == LeaseState::free && !now_free.not_before && (!was_free || requeued)) announce_(id);
   } else if (what.starts_with("read.")) {
     if (!fresh) return;
     auto const read = [](json const& in) { return std::pair(in.at("agent").get<std::string>(), time_in(in.at("at"))); };

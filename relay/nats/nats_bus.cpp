@@ -113,8 +113,7 @@ class Implementation final : public NatsBus {
   // ---- tokens ----
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                              std::optional<milliseconds> lifetime, std::string name) override {
-    return call<IssuedToken>(
-        nats::issue_token(core_, std::move(profile), std::move(scope), lifetime, std::move(name)));
+    return call<IssuedToken>(nats::issue_token(core_, std::move(profile), std::move(scope), lifetime, std::move(name)));
   }
   awaitable<Result<IssuedToken>> renew_token(std::string token) override {
     return call<IssuedToken>(nats::renew_token(core_, std::move(token)));
@@ -202,9 +201,10 @@ class Implementation final : public NatsBus {
 }  // namespace
 
 Result<std::unique_ptr<NatsBus>> NatsBus::open(Executor executor, NatsOptions options, BusLimits limits,
-                                                TaskGroup::OnDeath on_death) {
+                                               TaskGroup::OnDeath on_death) {
   if (auto const good = nats::check_options(options); !good) return good.error();
-  std::unique_ptr<NatsBus> bus = std::make_unique<Implementation>(std::move(executor), std::move(options), limits, on_death);
+  std::unique_ptr<NatsBus> bus =
+      std::make_unique<Implementation>(std::move(executor), std::move(options), limits, on_death);
   return bus;
 }
 

@@ -1,7 +1,7 @@
-// Bearer tokens: one document by the token's SHA-256, and one by its jti (and by its name, if it has one) that names its
-// family: the token it all began with and all that was renewed from it. A revocation is one document too, by the family:
-// none of it is good after that, whoever renews one at the same moment. NATS's own credentials say who may use the bus
-// at all; these say what an agent may do through its daemon.
+// Bearer tokens: one document by the token's SHA-256, and one by its jti (and by its name, if it has one) that names
+// its family: the token it all began with and all that was renewed from it. A revocation is one document too, by the
+// family: none of it is good after that, whoever renews one at the same moment. NATS's own credentials say who may use
+// the bus at all; these say what an agent may do through its daemon.
 #include "base/ids.hpp"
 #include "base/read_json.hpp"
 #include "relay/message_rules.hpp"

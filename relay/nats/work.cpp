@@ -1,7 +1,7 @@
 // Tasks and commands.
-#include "base/unicode.hpp"
 #include "base/ids.hpp"
 #include "base/read_json.hpp"
+#include "base/unicode.hpp"
 #include "relay/message_rules.hpp"
 #include "relay/nats/core.hpp"
 
@@ -32,8 +32,8 @@ awaitable<Result<StoredTask>> find_task(Core& core, std::int64_t id) {
     return true;
   };
   if (auto const good = read_json((*stored)->data, read); !good)
-    co_return internal("task_damaged", "the document of task " + std::to_string(id) +
-                                           " on NATS is not ours: " + good.error().message);
+    co_return internal("task_damaged",
+                       "the document of task " + std::to_string(id) + " on NATS is not ours: " + good.error().message);
   co_return found;
 }
 

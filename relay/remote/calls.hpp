@@ -13,7 +13,8 @@ namespace ar::relay::remote {
 
 class Calls {
  public:
-  Calls(http::HttpClient& caller, Link& link, RemoteConfig const& config, std::string const& token, BusStore const& store)
+  Calls(http::HttpClient& caller, Link& link, RemoteConfig const& config, std::string const& token,
+        BusStore const& store)
       : caller_(caller), link_(link), config_(config), token_(token), store_(store) {}
 
   awaitable<Result<json>> get(std::string target);

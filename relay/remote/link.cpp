@@ -31,8 +31,7 @@ std::string_view to_string(Link::State state) {
   return "connecting";
 }
 
-Link::Link(Executor executor, http::HttpClient& caller, RemoteTimes times, Random random,
-           LinkEvents events)
+Link::Link(Executor executor, http::HttpClient& caller, RemoteTimes times, Random random, LinkEvents events)
     : executor_(executor),
       caller_(caller),
       times_(times),

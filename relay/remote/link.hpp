@@ -1,9 +1,9 @@
 // The WebSocket to the relay, kept up for ever: connects, greets, pings, hears, and starts again with a backoff.
 #pragma once
-#include "base/random.hpp"
 #include "base/http/http_client.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/random.hpp"
 #include "relay/remote/remote_bus.hpp"
 
 #include <functional>

@@ -1,12 +1,12 @@
 // The token by which this machine is known to the relay: read from its file, renewed in time, read again when the file
 // changes (spec 1.7).
 #pragma once
-#include "base/random.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/file_watch.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/random.hpp"
 #include "model/message.hpp"
 
 #include <filesystem>

@@ -31,8 +31,8 @@ struct RemoteConfig {
   std::string machine{};
   BusLimits limits{};  ///< until the relay has said its own
   RemoteTimes times{};
-  TaskGroup::OnDeath on_death{};    ///< it does not do all of its work any more
-  Random random{};  ///< for the backoff; empty: a real one
+  TaskGroup::OnDeath on_death{};  ///< it does not do all of its work any more
+  Random random{};                ///< for the backoff; empty: a real one
 };
 
 class RemoteBus : public Bus {

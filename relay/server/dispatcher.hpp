@@ -1,8 +1,8 @@
 // The one place that decides about a request to the relay: who asks, which route, whether it may, how large a body, the
 // handler, errors and logging.
 #pragma once
-#include "base/http/router.hpp"
 #include "base/http/request_handler.hpp"
+#include "base/http/router.hpp"
 #include "relay/server/route.hpp"
 #include "relay/server/sessions.hpp"
 

@@ -10,8 +10,8 @@ namespace ar::relay::server {
 /// True: the token is for some agents only.
 bool is_limited(TokenInfo const& who);
 
-/// A token for some agents may put them on the bus in those groups in which they are registered, unless it has the right
-/// "groups". Error: `wrong_scope`.
+/// A token for some agents may put them on the bus in those groups in which they are registered, unless it has the
+/// right "groups". Error: `wrong_scope`.
 awaitable<Result<void>> check_groups(EmbeddedBus& bus, TokenInfo const& who, Identity said);
 
 /// `said` for a token that is for any agent; else the agent as it is registered.

@@ -27,10 +27,10 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr std::size_t kMostUnsent = 32U << 20;  ///< of a server that takes nothing: more can only be late
-constexpr auto kPatience = 10s;  ///< for an answer; a server that takes longer is stopped or drowning
-constexpr auto kFarewell = 1s;   ///< for the client or the server to go by itself
+constexpr auto kPatience = 10s;                 ///< for an answer; a server that takes longer is stopped or drowning
+constexpr auto kFarewell = 1s;                  ///< for the client or the server to go by itself
 constexpr std::size_t kLongestRecord = 8192;
-constexpr auto kEnding = 20ms;   ///< for a server that is told to end, before the next look, and for last words
+constexpr auto kEnding = 20ms;  ///< for a server that is told to end, before the next look, and for last words
 
 /// For the client, and through it for the server: nothing of the daemon's own environment.
 std::vector<std::string> clean_environment() {
@@ -202,8 +202,8 @@ awaitable<Result<void>> TmuxControl::connect() {
   }
 }
 
-/// A server whose socket has gone holds agents that nobody reaches; it makes the socket again when it is told to. Another
-/// one beside it would start them a second time.
+/// A server whose socket has gone holds agents that nobody reaches; it makes the socket again when it is told to.
+/// Another one beside it would start them a second time.
 awaitable<Result<void>> TmuxControl::recall_server() {
   if (options_.record.empty() || listener_at(options_.socket) != 0) co_return Result<void>();
   auto const text = read_file(options_.record, kLongestRecord);
@@ -236,7 +236,8 @@ awaitable<Result<void>> TmuxControl::recall_server() {
 void TmuxControl::remember_server() const {
   if (options_.record.empty()) return;
   auto const pid = server_process_->pid();
-  auto const text = std::to_string(pid) + " " + std::to_string(start_time_of(pid)) + "\n" + options_.socket.string() + "\n";
+  auto const text =
+      std::to_string(pid) + " " + std::to_string(start_time_of(pid)) + "\n" + options_.socket.string() + "\n";
   if (auto written = write_file(options_.record, text); !written) spdlog::warn("{}", written.error().message);
 }
 

@@ -75,7 +75,7 @@ char const* value_of(char* const* environment, char const* name) {
 /// read.
 char* take(char const* path, std::size_t& size) {
   int const fd = ::open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  struct stat info{};
+  struct stat info {};
   if (fd < 0 || ::fstat(fd, &info) != 0) fail(kCannot, "cannot read %s: %s", path, std::strerror(errno));
   if (!S_ISREG(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 0077) != 0)
     fail(kCannot, "refusing %s: not a private file of this user", path);
@@ -142,15 +142,18 @@ void read_interpreter(char const* program, char (&interpreter)[256]) {
           std::snprintf(longest, sizeof longest, "the variable %.*s",
                         static_cast<int>(std::strcspn(list[i], "=") < 80 ? std::strcspn(list[i], "=") : 80), list[i]);
       }
-    fail(kCannot, "cannot start %s: its arguments and environment are too large for the system (%zu bytes; the longest: "
-                  "%s, %zu bytes)", program, size, longest, most);
+    fail(kCannot,
+         "cannot start %s: its arguments and environment are too large for the system (%zu bytes; the longest: "
+         "%s, %zu bytes)",
+         program, size, longest, most);
   }
-  struct stat info{};
+  struct stat info {};
   bool const there = ::stat(program, &info) == 0;
   char interpreter[256];
   read_interpreter(program, interpreter);
   if (error == ENOENT && there && *interpreter)
-    fail(kCannot, "cannot start %s: its interpreter %s, which its first line names, is not there", program, interpreter);
+    fail(kCannot, "cannot start %s: its interpreter %s, which its first line names, is not there", program,
+         interpreter);
   if (error == ENOENT && there)
     fail(kCannot, "cannot start %s: the loader that it was built for is not on this system", program);
   if (error == ENOENT || error == ENOTDIR) fail(kNotThere, "cannot start %s: the program was not found", program);
@@ -158,8 +161,10 @@ void read_interpreter(char const* program, char (&interpreter)[256]) {
     fail(kCannot, "cannot start %s: its interpreter %s, which its first line names, may not be executed: %s", program,
          interpreter, std::strerror(errno));
   if (error == EACCES)
-    fail(kCannot, "cannot start %s: it may not be executed: %s (look at its mode, at those of the folders above it, and "
-                  "for noexec)", program, reason);
+    fail(kCannot,
+         "cannot start %s: it may not be executed: %s (look at its mode, at those of the folders above it, and "
+         "for noexec)",
+         program, reason);
   if (error == ENOEXEC) fail(kCannot, "cannot start %s: it is no program of this system: %s", program, reason);
   fail(may_pass(error) ? kMayPass : kCannot, "cannot start %s: %s", program, reason);
 }

@@ -157,8 +157,7 @@ TmuxTerminal::Holder TmuxTerminal::input_holder() const {
 
 /// One command list: tmux does all of it at once, and nothing of what follows a command that fails. Whether the input
 /// reaches the program it is meant for is decided in it, too. (Pasting into a dead pane crashes tmux 3.3a.)
-awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string const& label,
-                                           std::string const& keys) {
+awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string const& label, std::string const& keys) {
   if (text.find('\0') != std::string_view::npos) co_return invalid("text", "a paste cannot hold a NUL byte");
   std::string fill, drop, act;
   if (!text.empty()) {

@@ -26,8 +26,8 @@ std::vector<std::string> lines_left(std::string const& reply);
 
 class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<TmuxTerminal> {
  public:
-  TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::shared_ptr<Worker> worker, std::string name,
-               PaneIds ids);
+  TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::shared_ptr<Worker> worker,
+               std::string name, PaneIds ids);
 
   std::string const& pane() const override { return ids_.pane; }
   std::string const& session() const override { return name_; }

@@ -193,7 +193,8 @@ class Host final : public TmuxHost {
       if (pane.name != session) continue;
       auto const entry = terminals_.find(pane.ids.pane);
       auto const known = entry == terminals_.end() ? nullptr : entry->second;
-      auto const terminal = known ? known : std::make_shared<TmuxTerminal>(executor_, control_, worker_, pane.name, pane.ids);
+      auto const terminal =
+          known ? known : std::make_shared<TmuxTerminal>(executor_, control_, worker_, pane.name, pane.ids);
       // The program first and the pane after it, so that its exit status can still be read.
       co_await terminal->end_program(pane.dead, mark);
       if (known) co_await known->wait_reported(Clock::now() + kReportPatience);
@@ -247,8 +248,7 @@ class Host final : public TmuxHost {
     };
     events.window_closed = [this](std::string_view window) {
       for (auto const& [pane, terminal] : terminals_)
-        if (terminal->ids().window == window)
-          tasks_.spawn_vital("look " + pane, look_for(terminal), options_.on_death);
+        if (terminal->ids().window == window) tasks_.spawn_vital("look " + pane, look_for(terminal), options_.on_death);
     };
     events.sessions_changed = [this] {
       bool const watched = std::ranges::any_of(terminals_, [](auto const& entry) { return entry.second->watched(); });
@@ -273,7 +273,8 @@ class Host final : public TmuxHost {
   }
 
   /// `launch_file`: of one that has just been launched.
-  std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit, std::filesystem::path launch_file = {}) {
+  std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit,
+                                 std::filesystem::path launch_file = {}) {
     auto const terminal = std::make_shared<TmuxTerminal>(executor_, control_, worker_, std::move(name), std::move(ids));
     terminals_[terminal->pane()] = terminal;
     auto report = report_exit(terminal, std::move(on_exit), std::move(launch_file));
@@ -281,7 +282,8 @@ class Host final : public TmuxHost {
     return terminal;
   }
 
-  awaitable<void> report_exit(std::shared_ptr<TmuxTerminal> terminal, OnExit on_exit, std::filesystem::path launch_file) {
+  awaitable<void> report_exit(std::shared_ptr<TmuxTerminal> terminal, OnExit on_exit,
+                              std::filesystem::path launch_file) {
     auto status = co_await terminal->wait_exit();
     if (!launch_file.empty() && status.signal == 0 && status.code != 0)
       status.not_started = take_launch_failure(launch_file);
@@ -312,7 +314,7 @@ class Host final : public TmuxHost {
   std::filesystem::path const launch_dir_;
   std::shared_ptr<TmuxControl> control_;
   std::shared_ptr<Worker> const worker_ = std::make_shared<Worker>();  ///< looks at /proc
-  std::map<std::string, std::shared_ptr<TmuxTerminal>> terminals_;  ///< by pane; until their exit is reported
+  std::map<std::string, std::shared_ptr<TmuxTerminal>> terminals_;     ///< by pane; until their exit is reported
   ProcessMemory memory_{};
   Worker memory_reader_;  ///< by itself: whoever lists agents must not wait until those that die have gone
   TaskGroup tasks_;

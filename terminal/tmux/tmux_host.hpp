@@ -8,8 +8,8 @@
 // - `conflict/copy_mode` from paste, keys and paste_and_enter: a person is scrolling; nothing at all was typed.
 //   `terminal_gone`: the program has ended; nothing was typed. Any other error of these may have typed: look.
 // - The control client may die: it is replaced at once, calls made meanwhile wait for it, calls already under way fail
-//   with `tmux_gone`. When the server itself dies, every terminal's exit is reported with `known` false once its process
-//   is certainly gone, and the next start() begins a new server.
+//   with `tmux_gone`. When the server itself dies, every terminal's exit is reported with `known` false once its
+//   process is certainly gone, and the next start() begins a new server.
 // - What a program writes just before it ends may be missing on its screen and in watches: tmux 3.3a forgets what it
 //   has not read by then.
 // - A session name's '.' is '_' in tmux, which reserves the dot; all names here are the callers' own.

@@ -18,7 +18,8 @@ TEST_CASE("ANameCannotForgeALineOfTheLog") {
   auto const text = test::file_text(file);
   REQUIRE(text.ends_with('\n'));
   CHECK(text.find('\n') == text.size() - 1);
-  CHECK_MESSAGE(text.ends_with(" I agent x\\u000a2026-01-01T00:00:00.000 E forged\\u000d\\u001b[2J\\u009b\\u2028\\u202e\\u007f"
-                               "\uFFFD\u00E9 is ready\n"),
-                text);
+  CHECK_MESSAGE(
+      text.ends_with(" I agent x\\u000a2026-01-01T00:00:00.000 E forged\\u000d\\u001b[2J\\u009b\\u2028\\u202e\\u007f"
+                     "\uFFFD\u00E9 is ready\n"),
+      text);
 }

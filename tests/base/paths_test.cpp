@@ -14,7 +14,7 @@ TEST_CASE("PrivateDirectoriesAreMadePrivate") {
   test::TempDir temp;
   auto const dir = temp.path() / "a" / "b";
   REQUIRE(make_private_dir(dir).has_value());
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat(dir.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0700);
   std::ofstream(temp.path() / "file") << "x";
@@ -35,8 +35,9 @@ TEST_CASE("ADirectoryInWhichNoProgramCanWorkIsExplained") {
     auto const usable = check_directory(dir);
     return usable ? std::string() : usable.error().message;
   };
-  auto const fine = why(temp.path()), barred = why(closed), below = why(closed / "x"), missing = why(temp.path() / "no"),
-             file = why(temp.path() / "file"), under_file = why(temp.path() / "file" / "x");
+  auto const fine = why(temp.path()), barred = why(closed), below = why(closed / "x"),
+             missing = why(temp.path() / "no"), file = why(temp.path() / "file"),
+             under_file = why(temp.path() / "file" / "x");
   if (was_root) REQUIRE(::seteuid(0) == 0);
   CHECK(fine.empty());
   CHECK(barred.ends_with("closed cannot be entered: Permission denied"));
@@ -54,7 +55,7 @@ TEST_CASE("FilesAreWrittenWholePrivateAndReadWithALimit") {
   CHECK(*read_file(file, 10) == "two");
   CHECK(read_file(file, 2).error().kind == ErrorKind::too_large);
   CHECK(read_file(temp.path() / "none", 2).error().code == "file_not_found");
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
   CHECK(std::distance(std::filesystem::directory_iterator(temp.path()), {}) == 1);
@@ -76,7 +77,9 @@ TEST_CASE("AFileIsReadFromItsFoldersOnlyWhateverLinksSay") {
   std::filesystem::create_symlink(beside / "f", ours / "link");
   std::filesystem::create_symlink(beside, ours / "folder");
   std::filesystem::create_symlink(ours, beside / "back");
-  auto const read = [&](std::filesystem::path const& file) { return read_file_below({temp.path() / "gone", ours}, file, 9); };
+  auto const read = [&](std::filesystem::path const& file) {
+    return read_file_below({temp.path() / "gone", ours}, file, 9);
+  };
   for (auto const& inside : {ours / "deep" / "f", beside / "back" / "deep" / "f", ours / "deep" / ".." / "deep" / "f"})
     CHECK_MESSAGE(read(inside).has_value(), inside.string());
   for (auto const& outside : {beside / "f", ours / "link", ours / "folder" / "f", ours / ".." / "ours-too" / "f"})

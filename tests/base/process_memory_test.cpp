@@ -1,9 +1,10 @@
 // What a program's memory is taken for: everything that runs because of it, whoever of it started that.
 #include "base/process/process_memory.hpp"
 
+#include <doctest/doctest.h>
+
 #include <csignal>
 #include <cstring>
-#include <doctest/doctest.h>
 #include <functional>
 #include <sys/mman.h>
 #include <sys/prctl.h>

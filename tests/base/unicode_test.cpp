@@ -30,12 +30,15 @@ TEST_CASE("ATextIsCutBetweenItsCharacters") {
 }
 
 TEST_CASE("WhatSteersATerminalIsKnownAtItsBorders") {
-  for (char32_t const code : {0x7F, 0x80, 0x9B, 0x9F, 0x2028, 0x202E, 0x2066, 0x2069}) CHECK_MESSAGE(steers_display(code), code);
-  for (char32_t const code : {0x7E, 0xA0, 0x2027, 0x202F, 0x2065, 0x206A, 0x200D}) CHECK_MESSAGE(!steers_display(code), code);
+  for (char32_t const code : {0x7F, 0x80, 0x9B, 0x9F, 0x2028, 0x202E, 0x2066, 0x2069})
+    CHECK_MESSAGE(steers_display(code), code);
+  for (char32_t const code : {0x7E, 0xA0, 0x2027, 0x202F, 0x2065, 0x206A, 0x200D})
+    CHECK_MESSAGE(!steers_display(code), code);
 }
 
 TEST_CASE("WhatNobodySeesIsKnown") {
-  for (char32_t const code : {0x80, 0x061C, 0x200E, 0x200F, 0x2028, 0x2069, 0xFEFF}) CHECK_MESSAGE(is_unseen(code), code);
+  for (char32_t const code : {0x80, 0x061C, 0x200E, 0x200F, 0x2028, 0x2069, 0xFEFF})
+    CHECK_MESSAGE(is_unseen(code), code);
   for (char32_t const code : {0x061B, 0x200D, 0x2010, 0xFEFE, 0x5D0}) CHECK_MESSAGE(!is_unseen(code), code);
 }
 

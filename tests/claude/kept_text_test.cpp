@@ -63,7 +63,8 @@ TEST_CASE("JoinersAndStylesAreKeptWithinEmojisOnly") {
 }
 
 TEST_CASE("ATagOfClaudeCodesOwnIsKnownInAnyCase") {
-  for (auto const* text : {"<pasted_content>", "see </PASTED_content id", "< pasted_Content", "pasted_content", "<pasted-content>"}) {
+  for (auto const* text :
+       {"<pasted_content>", "see </PASTED_content id", "< pasted_Content", "pasted_content", "<pasted-content>"}) {
     CHECK_FALSE(is_kept(text));
     CHECK(is_kept(kept_form(text, "_")));
   }

@@ -287,7 +287,7 @@ TEST_CASE("WhereACollapsedPasteIsFoundTextShortOnesAreShownAndOthersIntroduced")
   }
   // Too many lines, too long, not in NFC, or shown as nobody knows.
   for (std::string const& body : {std::string("a\nb"), std::string(500, 'x'), std::string("e\u0301 \u212b"),
-                                 std::string("\U0001F469\u200d\U0001F467"), std::string("\u05d0")}) {
+                                  std::string("\U0001F469\u200d\U0001F467"), std::string("\u05d0")}) {
     CAPTURE(body);
     CHECK(form(body).words == kWords);
     CHECK(std::ranges::count(form(body).paste, '\n') >= 3);

@@ -161,7 +161,8 @@ TEST_CASE("TheMenuOfAUsedUpAccountIsKnownByWhatItOffers") {
   // What stands in the conversation above another dialog is not offered.
   for (auto const* file : {"2.1.332_permission", "dialog_model", "dialog_question"}) {
     auto screen = recorded(file);
-    std::string const quoted[] = {"  \u276f 1. Stop and wait for limit to reset", "  Enter to confirm \u00b7 Esc to cancel"};
+    std::string const quoted[] = {"  \u276f 1. Stop and wait for limit to reset",
+                                  "  Enter to confirm \u00b7 Esc to cancel"};
     screen.lines.insert(screen.lines.begin(), std::begin(quoted), std::end(quoted));
     CHECK(read_view(screen, newest_row()).kind == View::Kind::overlay);
   }

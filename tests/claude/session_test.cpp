@@ -85,7 +85,9 @@ class FakeCli final : public Terminal {
     draw();
     co_return Result<void>();
   }
-  awaitable<Result<void>> paste_and_enter(std::string /*text*/, std::string /*label*/) override { co_return Result<void>(); }
+  awaitable<Result<void>> paste_and_enter(std::string /*text*/, std::string /*label*/) override {
+    co_return Result<void>();
+  }
   awaitable<Result<void>> leave_copy_mode() override { co_return Result<void>(); }
   Result<std::unique_ptr<OutputWatch>> watch_output() override {
     return std::unique_ptr<OutputWatch>(std::make_unique<Watch>(*this));
@@ -224,8 +226,7 @@ struct Room {
   void write_live(std::string const& status, std::string const& version = "2.1.332",
                   std::string const& waiting_for = "permission prompt") {
     auto const file = dir.path() / "sessions" / (std::to_string(cli->pid()) + ".json");
-    json const state = {
-        {"sessionId", "s"}, {"status", status}, {"waitingFor", waiting_for}, {"version", version}};
+    json const state = {{"sessionId", "s"}, {"status", status}, {"waitingFor", waiting_for}, {"version", version}};
     std::ofstream(file) << state.dump() << std::flush;
   }
   /// ... and it is seen.

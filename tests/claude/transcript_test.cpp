@@ -227,7 +227,8 @@ TEST_CASE("JunkIsSkippedAndCounted") {
 
 TEST_CASE("ALineThatCannotBeHeldIsJunkAndThoseBehindItAreRead") {
   auto const deep = "{\"type\":\"assistant\",\"x\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}\n";
-  auto const huge = R"({"type":"assistant","message":{"usage":1e400}})" "\n";
+  auto const huge = R"({"type":"assistant","message":{"usage":1e400}})"
+                    "\n";
   for (auto const& bad : {deep, std::string(huge)}) {
     TranscriptReader reader;
     std::vector<TranscriptFact> facts;
@@ -240,11 +241,13 @@ TEST_CASE("ALineThatCannotBeHeldIsJunkAndThoseBehindItAreRead") {
 
 TEST_CASE("ARecordOfOtherTypesSaysNothingAndHurtsNobody") {
   for (auto const* strange :
-       {R"({"type":"assistant","message":{"content":7,"usage":"x","model":[]}})", R"({"type":"assistant","message":[]})",
+       {R"({"type":"assistant","message":{"content":7,"usage":"x","model":[]}})",
+        R"({"type":"assistant","message":[]})",
         R"({"type":"user","promptSource":"typed","message":{"content":[7,[],{"type":"text","text":{}}]}})",
         R"({"type":"attachment","attachment":7,"x":"\"type\":\"assistant\""})",
         R"({"type":"attachment","attachment":{"type":"queued_command","prompt":{}},"x":"[agent-runner "})",
-        R"({"type":["assistant"],"x":"\"turn_duration\""})", R"({"type":"system","subtype":7,"y":"stop_hook_summary"})"})
+        R"({"type":["assistant"],"x":"\"turn_duration\""})",
+        R"({"type":"system","subtype":7,"y":"stop_hook_summary"})"})
     for (auto const& fact : read_all(std::string(strange) + "\n")) CHECK(fact.nonces.empty());
 }
 

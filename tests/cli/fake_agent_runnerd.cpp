@@ -45,7 +45,8 @@ int run_daemon(int ready_fd, std::filesystem::path const& state) {
       return reply;
     }
     if (request.path == "/v1/info")
-      return json{{"version", "0.0.1-other"}, {"lastEvent", 0}, {"relay", {{"kind", "nats"}, {"transport", "backoff"}}}};
+      return json{
+          {"version", "0.0.1-other"}, {"lastEvent", 0}, {"relay", {{"kind", "nats"}, {"transport", "backoff"}}}};
     if (request.path == "/v1/config/reload")
       return json::parse(R"({"changed":[{"key":"log.level","before":"info","value":"debug"},)"
                          R"({"key":"providers.claude","before":null,"value":null}],)"
@@ -80,8 +81,9 @@ int main(int argc, char** argv) {
     std::string line;
     for (auto const& word : words) line += word + " ";
     if (line == "config show --json ") {
-      std::puts(R"({"ok":true,"file":"F","settings":[{"key":"log.level","value":"debug","origin":"F:3","help":"how much"},)"
-                R"({"key":"agents.max","value":5,"origin":"default","help":"how many","live":false}]})");
+      std::puts(
+          R"({"ok":true,"file":"F","settings":[{"key":"log.level","value":"debug","origin":"F:3","help":"how much"},)"
+          R"({"key":"agents.max","value":5,"origin":"default","help":"how many","live":false}]})");
       return 0;
     }
     std::puts(line.c_str());

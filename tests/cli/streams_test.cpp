@@ -84,19 +84,19 @@ TEST_CASE("SpawnReturnsOnceTheAgentIsReadyOrHasFailed") {
     int status;
     std::string says;
   };
-  for (auto const& c : {Case{{}, "idle", 0, "agent x: command, idle"},
-                        Case{{}, "failed", 1, "agent x has failed: no API key"},
-                        Case{{}, "waiting", 4, "agent x waits for a person: no API key"},
-                        Case{{}, "stopped", 1, "agent x is stopped: no API key"},
-                        Case{{"--no-wait"}, "failed", 0, "agent x: command, starting"},
-                        Case{{"--timeout", "1ms"}, "starting", 5, "agent x is not ready after 1 ms"}}) {
+  for (auto const& c :
+       {Case{{}, "idle", 0, "agent x: command, idle"}, Case{{}, "failed", 1, "agent x has failed: no API key"},
+        Case{{}, "waiting", 4, "agent x waits for a person: no API key"},
+        Case{{}, "stopped", 1, "agent x is stopped: no API key"},
+        Case{{"--no-wait"}, "failed", 0, "agent x: command, starting"},
+        Case{{"--timeout", "1ms"}, "starting", 5, "agent x is not ready after 1 ms"}}) {
     CAPTURE(c.says);
     CliHome const home;
     std::string const agent = "/v1/agents/x";
     std::atomic<int> events{0};
     FakeDaemon daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
-      json const shown = {{"id", "x"}, {"provider", "command"}, {"reason", "no API key"},
-                          {"state", events < 2 ? "starting" : c.end}};
+      json const shown = {
+          {"id", "x"}, {"provider", "command"}, {"reason", "no API key"}, {"state", events < 2 ? "starting" : c.end}};
       if (request.path != agent + "/events") return {request.method == "POST" ? 201 : 200, shown};
       if (request.query == "cursor=latest") return json{{"events", json::array()}, {"nextCursor", 7}};
       return streamed([&](FakeStream& stream) {

@@ -109,7 +109,8 @@ FakeReply sensible(FakeRequest const& request) {
   if (is("GET", "/v1/agents/alice")) return agent_document("alice", "busy");
   if (is("GET", "/v1/agents/bob")) return agent_document("bob", "stopped");
   if (is("GET", "/v1/agents/alice/turns"))
-    return json{{"turns", {{{"number", 3}, {"status", "failed"}, {"durationMs", 1200}, {"error", "the model is away"}}}}};
+    return json{
+        {"turns", {{{"number", 3}, {"status", "failed"}, {"durationMs", 1200}, {"error", "the model is away"}}}}};
   if (path == "/v1/config") return json{{"settings", {{{"key", "profiles.reviewer"}, {"help", "an agent profile"}}}}};
   if (path.find("nobody") != std::string::npos)
     return problem(404, "agent_not_found", "no agent nobody; agent-runner ps lists them");
@@ -161,8 +162,9 @@ TEST_CASE("ShowIsEverythingAboutOneAgent") {
   Scene const scene;
   auto const shown = scene.run({"show", "alice"});
   CHECK(shown.status == 0);
-  for (auto const* part : {"alice  busy for ", "why         turn 3", "held        a person is typing", "context     42% used",
-                           "last turns", "the model is away", "last messages", "done", "last events", "state=busy"})
+  for (auto const* part :
+       {"alice  busy for ", "why         turn 3", "held        a person is typing", "context     42% used",
+        "last turns", "the model is away", "last messages", "done", "last events", "state=busy"})
     CHECK_MESSAGE(shown.out.find(part) != std::string::npos, part);
   auto const page = json_lines(scene.run({"show", "alice", "--json"}).out);
   REQUIRE(page.size() == 1);
@@ -341,10 +343,10 @@ TEST_CASE("AttachBecomesTmuxOutsideOfTmux") {
   CHECK(looked.out.find("detach with C-b d") < looked.out.find(ran));
   CHECK(attach({}).out.find("attach-session -t $3.") != std::string::npos);
   // What runs is not for the daemon to say.
-  for (auto const& other : {json{{"argv", {"/bin/sh", "-c", "echo evil"}}},
-                            json{{"tmuxSocket", socket}, {"target", "-r"}},
-                            json{{"tmuxSocket", "relative"}, {"target", "$3"}},
-                            json{{"tmuxSocket", "/none/tmux.sock"}, {"target", "$3"}}}) {
+  for (auto const& other :
+       {json{{"argv", {"/bin/sh", "-c", "echo evil"}}}, json{{"tmuxSocket", socket}, {"target", "-r"}},
+        json{{"tmuxSocket", "relative"}, {"target", "$3"}},
+        json{{"tmuxSocket", "/none/tmux.sock"}, {"target", "$3"}}}) {
     answer = other;
     auto const refused = attach({});
     CHECK(refused.status == 1);
@@ -373,8 +375,11 @@ TEST_CASE("ATerminalThatIsNotKnownHereIsTreatedAsOneThatIs") {
   struct Case {
     std::string term, as;
   };
-  for (auto const& c : {Case{"xterm-from-far-away", "xterm-256color"}, {"", "xterm-256color"}, {"../../x", "xterm-256color"},
-                        {"xterm-256color", "xterm-256color"}, {"my-terminal", "my-terminal"}}) {
+  for (auto const& c : {Case{"xterm-from-far-away", "xterm-256color"},
+                        {"", "xterm-256color"},
+                        {"../../x", "xterm-256color"},
+                        {"xterm-256color", "xterm-256color"},
+                        {"my-terminal", "my-terminal"}}) {
     auto environment = home.environment({"TERM=" + c.term, "TERMINFO=" + described.string()});
     for (auto& entry : environment)
       if (entry.starts_with("PATH=")) entry = "PATH=" + (home.dir() / "bin").string() + ":/usr/bin:/bin";
@@ -701,8 +706,11 @@ TEST_CASE("NothingIsSaidFromInsideAnAgentWithoutItsToken") {
     CHECK_MESSAGE(ran.err.find("inside agent alice") != std::string::npos, ran.err);
   }
   // One of its variables is enough to be inside.
-  for (auto const& some : std::vector<std::vector<std::string>>{
-           {socket}, {"AGENT_RELAY_TOKEN=t"}, {"AGENT_RELAY_ID=alice"}, {socket, "AGENT_RELAY_ID=alice", "AGENT_RELAY_TOKEN="}}) {
+  for (auto const& some :
+       std::vector<std::vector<std::string>>{{socket},
+                                             {"AGENT_RELAY_TOKEN=t"},
+                                             {"AGENT_RELAY_ID=alice"},
+                                             {socket, "AGENT_RELAY_ID=alice", "AGENT_RELAY_TOKEN="}}) {
     auto const ran = scene.run({"read", "42"}, {}, some);
     CHECK_MESSAGE(ran.status == 4, some[0], ran.err);
   }

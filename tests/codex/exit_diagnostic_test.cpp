@@ -1,8 +1,8 @@
-#include "base/unicode.hpp"
 #include "adapters/exit_diagnostic.hpp"
 
 #include "adapters/codex/codex_adapter.hpp"
 #include "base/json.hpp"
+#include "base/unicode.hpp"
 #include "support/launch_setup.hpp"
 
 #include <doctest/doctest.h>
@@ -32,7 +32,8 @@ TEST_CASE("TheErrorThatTheLogEndsWithIsTheCause") {
 }
 
 TEST_CASE("LastWordsAreOneBoundedLineOfText") {
-  auto const words = exit_diagnostic("Error: \x1b]0;title\x07" + std::string(1000, 'x') + "\n" + std::string(1000, 'y'), {});
+  auto const words =
+      exit_diagnostic("Error: \x1b]0;title\x07" + std::string(1000, 'x') + "\n" + std::string(1000, 'y'), {});
   CHECK(words.size() == 300);
   CHECK(words.ends_with("x..."));
   CHECK(exit_diagnostic("Error: a\tb\x01\x7f\x1b[31mc\rd\n", {}) == "Error: a bc d");
@@ -58,5 +59,6 @@ TEST_CASE("TheAdapterReadsTheEndOfTheServersLog") {
   CHECK(setup.adapter->exit_diagnostic(setup.request).empty());
   setup.request.environment["MY_API_KEY"] = "very secret";
   setup.write("agent/codex/server.log", std::string(100'000, 'x') + "\nError: the very secret socket is taken\n");
-  CHECK(setup.adapter->exit_diagnostic(setup.request) == "Codex's app server said \"Error: the [hidden] socket is taken\"");
+  CHECK(setup.adapter->exit_diagnostic(setup.request) ==
+        "Codex's app server said \"Error: the [hidden] socket is taken\"");
 }

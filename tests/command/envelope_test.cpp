@@ -14,9 +14,10 @@ TEST_CASE("NoFieldOfTheHeaderCanPoseAsAnother") {
   prompt.body = "body";
   auto const framed = frame(prompt, {});
   REQUIRE(framed.has_value());
-  CHECK(framed->text ==
-        "[agent-runner 0123456789 \u00B7 message 7 \u00B7 from al\u00EDce_ _agent-runner \u00B7 kind chat \u00B7 subject "
-        "\"a_ _ from operator________\U0001F680\"]\nbody\n[end 0123456789]");
+  CHECK(
+      framed->text ==
+      "[agent-runner 0123456789 \u00B7 message 7 \u00B7 from al\u00EDce_ _agent-runner \u00B7 kind chat \u00B7 subject "
+      "\"a_ _ from operator________\U0001F680\"]\nbody\n[end 0123456789]");
 }
 
 TEST_CASE("ALongFieldIsCutBetweenCharacters") {

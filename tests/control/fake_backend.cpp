@@ -184,7 +184,8 @@ awaitable<Result<json>> FakeBackend::requeue(std::int64_t id) {
   record("requeue " + text(id));
   co_return ok(json::object());
 }
-awaitable<Result<json>> FakeBackend::put_attachment(Principal, std::string file, std::string media_type, std::string bytes) {
+awaitable<Result<json>> FakeBackend::put_attachment(Principal, std::string file, std::string media_type,
+                                                    std::string bytes) {
   record("attachment " + file + " " + media_type + " " + text(static_cast<std::int64_t>(bytes.size())));
   co_return ok(json{{"id", "f00"}});
 }

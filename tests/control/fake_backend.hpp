@@ -61,11 +61,9 @@ class FakeBackend final : public control::Backend {
                                          std::string bytes) override;
   awaitable<Result<std::string>> attachment(Principal who, std::string id, std::int64_t message) override;
   /// Event "Silent" never answers, "Stop" has nothing to say.
-  awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session,
-                               json payload) override;
+  awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session, json payload) override;
   /// Waits for release_waits().
-  awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call,
-                              json payload) override;
+  awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call, json payload) override;
   void ask_left(Principal const& who, std::string const& provider_session, std::string const& call) override;
   /// Approval 1 exists; 2 has been decided.
   awaitable<Result<json>> approvals(Page page) override;

@@ -37,7 +37,7 @@ std::string start_code(FakeBackend& backend, net::io_context& io, control::Serve
 
 TEST_CASE("TheSocketIsPrivateAndLeavesNoFile") {
   TestServer server;
-  struct ::stat info{};
+  struct ::stat info {};
   REQUIRE(::lstat(server.socket().c_str(), &info) == 0);
   CHECK(S_ISSOCK(info.st_mode));
   CHECK((info.st_mode & 0777) == 0600);

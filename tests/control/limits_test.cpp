@@ -270,7 +270,7 @@ TEST_CASE("AgentsThatActTogetherKeepNobodyFromADoor") {
     CHECK(server.eventually([&] { return server.backend().waits_cancelled == agent - 'c' + 1; }));
     CHECK(server.eventually([&] { return server.backend().waiting == 6; }));
   }
-  CHECK(clients[2]->at_end());  // the newest of a's, when both had as many
+  CHECK(clients[2]->at_end());                // the newest of a's, when both had as many
   CHECK(wait_as('c').reply().status == 503);  // it has one already
   RawClient person(server.socket());
   CHECK(person.request("GET", "/v1/info", as_operator).status == 200);

@@ -302,7 +302,8 @@ TEST_CASE("OneThatCouldNotBeStartedSaysWhyAndIsGivenUp") {
   world.until_state("failed");
   CHECK(world.script.starts == 1);
   CHECK(world.agent().view()["lastExit"] == status.not_started);
-  CHECK(world.agent().view()["reason"].get<std::string>().starts_with("not started again: " + status.not_started + ";"));
+  CHECK(
+      world.agent().view()["reason"].get<std::string>().starts_with("not started again: " + status.not_started + ";"));
 }
 
 TEST_CASE("OneThatWasKilledIsNotSaidToHaveSpoken") {
@@ -321,7 +322,9 @@ TEST_CASE("AProgramThatAnUpdateTakesAwayForAMomentIsWaitedFor") {
   world.send("for later");
   auto const missing = not_found("cli_missing", "the program is not installed (install it)");
   // After an unexpected exit, and in a person's restart.
-  std::function<void()> const ways[] = {[&] { world.script.end(ExitStatus{1, 0, true}); },
+  std::function<void()> const ways[] = {[&] {
+                                          world.script.end(ExitStatus{1, 0, true});
+                                        },
                                         [&] { world.begin(world.agent().act("restart", json::object())); }};
   int starts = 1;
   for (auto const& way : ways) {

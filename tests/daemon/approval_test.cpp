@@ -1,5 +1,6 @@
-#include "base/unicode.hpp"
 #include "daemon/agent/approval.hpp"
+
+#include "base/unicode.hpp"
 
 #include <doctest/doctest.h>
 

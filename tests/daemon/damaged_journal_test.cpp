@@ -5,18 +5,21 @@ using namespace ar;
 using namespace ar::test;
 
 TEST_CASE("ADamagedRowOfAnyTableCostsThatRow") {
-  for (std::string const& damage : {std::string(), std::string("{\"id\":"), std::string("[]"), std::string("1e400"),
-                                    std::string(R"({"id":7,"tags":"x","exits":[{}],"steps":[[]],"choices":[1]})"),
-                                    std::string(100'000, '[')}) {
+  for (std::string const& damage :
+       {std::string(), std::string("{\"id\":"), std::string("[]"), std::string("1e400"),
+        std::string(R"({"id":7,"tags":"x","exits":[{}],"steps":[[]],"choices":[1]})"), std::string(100'000, '[')}) {
     CAPTURE(damage.substr(0, 20));
     World world;
     world.spawn();
     world.journal().write([damage](Database& db) {
-      db.prepare("INSERT INTO agents(id, spec, state, record) SELECT 'b', ?1, state, record FROM agents").bind(damage).run();
+      db.prepare("INSERT INTO agents(id, spec, state, record) SELECT 'b', ?1, state, record FROM agents")
+          .bind(damage)
+          .run();
       db.prepare("INSERT INTO agents(id, spec, state, record) SELECT 'c', spec, state, ?1 FROM agents WHERE id = 'a'")
           .bind(damage)
           .run();
-      db.prepare("INSERT INTO deliveries(agent, message, state, nonce, record, open) VALUES('a', 999, 'queued', 'n', ?1, 1)")
+      db.prepare(
+            "INSERT INTO deliveries(agent, message, state, nonce, record, open) VALUES('a', 999, 'queued', 'n', ?1, 1)")
           .bind(damage)
           .run();
       db.prepare("INSERT INTO approvals(id, agent, status, created_at, record) VALUES(1, 'a', 'pending', ?2, ?1)")

@@ -178,16 +178,15 @@ TEST_CASE("ATurnWhoseEndNobodyKnowsIsNeverDone") {
 }
 
 TEST_CASE("ATurnThatRunsOnOverTheDaemonsDeathIsAwaited") {
-  after_a_kill_mid_turn(
-      {World::Provider::adopted_busy, std::nullopt, [](World& w, MessageId id) -> awaitable<void> {
-         co_await sleep_for(3500ms);  // longer than the patience with a provider at rest
-         CHECK(w.state(id) == DeliveryState::running);
-         w.end_turn("43");
-         CHECK(co_await w.until([&] { return w.gone(id); }));
-         auto const task = co_await w.bus->task(9);
-         CHECK(task->status == TaskStatus::done);
-         CHECK(co_await replies_to(w, id) == std::vector<std::string>{"43"});
-       }});
+  after_a_kill_mid_turn({World::Provider::adopted_busy, std::nullopt, [](World& w, MessageId id) -> awaitable<void> {
+                           co_await sleep_for(3500ms);  // longer than the patience with a provider at rest
+                           CHECK(w.state(id) == DeliveryState::running);
+                           w.end_turn("43");
+                           CHECK(co_await w.until([&] { return w.gone(id); }));
+                           auto const task = co_await w.bus->task(9);
+                           CHECK(task->status == TaskStatus::done);
+                           CHECK(co_await replies_to(w, id) == std::vector<std::string>{"43"});
+                         }});
 }
 
 TEST_CASE("ATurnThatAPersonBeganMeanwhileDoesNotAnswerForTheOneBefore") {

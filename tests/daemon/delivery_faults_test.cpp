@@ -127,8 +127,8 @@ TEST_CASE("WhatWaitsForAStoppedAgentTakesLittleMemoryAndComesInOrder") {
     std::vector<MessageId> ids;
     // Bodies of 1 MiB first, then many short ones.
     for (int i = 0; i < 1100; ++i)
-      ids.push_back(co_await w.send(
-          [&](NewMessage& m) { m.body = i < 20 ? std::string(1'000'000, 'x') : std::to_string(i); }));
+      ids.push_back(
+          co_await w.send([&](NewMessage& m) { m.body = i < 20 ? std::string(1'000'000, 'x') : std::to_string(i); }));
     std::size_t kept = 0;
     for (auto const& [id, d] : w.queue->open())
       if (d.content) kept += d.content->body.size();

@@ -66,7 +66,8 @@ TEST_CASE("AProofCountsWheneverItComes") {
 
 TEST_CASE("NothingIsInDoubtThatWasNotHandedOver") {
   for_every_cell([](S s, I i) {
-    if (s != S::unknown && next_state(s, i) == S::unknown) CHECK_MESSAGE(s == S::handed, to_string(s), " ", to_string(i));
+    if (s != S::unknown && next_state(s, i) == S::unknown)
+      CHECK_MESSAGE(s == S::handed, to_string(s), " ", to_string(i));
     bool const attempt = next_state(s, i) == S::refused || next_state(s, i) == S::unverified;
     if (!has_ended(s) && attempt) CHECK_MESSAGE(s == S::handed, to_string(s), " ", to_string(i));
   });

@@ -78,8 +78,7 @@ TEST_CASE("ABusWithAnotherStoreGivesItsOwnMessagesAndHearsNothingOfTheOld") {
     w.end_turn("old answer");
     w.session.closed_unless_urgent.clear();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 6; }));
-    CHECK(bodies(w.session.handed) ==
-          std::vector<std::string>{"hello", "hello", "new 1", "new 2", "new 3", "new 4"});
+    CHECK(bodies(w.session.handed) == std::vector<std::string>{"hello", "hello", "new 1", "new 2", "new 3", "new 4"});
     w.end_turn("new answer");
     CHECK(co_await w.until([&] { return w.queue->open().empty(); }));
     CHECK((co_await other->unread(w.who, 100))->empty());
@@ -192,8 +191,7 @@ TEST_CASE("WhoAskedOnABusThatIsGoneIsToldByTheNextDaemonWhenThisOneCouldNot") {
     test::run(io, [&]() -> awaitable<void> {
       co_await w.load();
       // A kill between the word and its note would have it said again: the bus knows it by its key.
-      if (daemon == 0)
-        CHECK(co_await w.until([&] { return w.faulty->calls["send"] >= 2 && w.faulty->asked == 0; }));
+      if (daemon == 0) CHECK(co_await w.until([&] { return w.faulty->calls["send"] >= 2 && w.faulty->asked == 0; }));
       auto const id = co_await w.send([](auto& m) { m.body = "new"; });
       CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
       w.end_turn();

@@ -81,8 +81,7 @@ class World final : public DeliveryHost {
  public:
   explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
       : World(io, dir, *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits), {"a"}) {}
-  World(net::io_context& io, std::filesystem::path const& dir, std::shared_ptr<relay::Bus> on_bus,
-        Identity identity)
+  World(net::io_context& io, std::filesystem::path const& dir, std::shared_ptr<relay::Bus> on_bus, Identity identity)
       : who(std::move(identity)), bus(std::move(on_bus)), dir_(dir), changed_(io.get_executor()) {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
     faulty.emplace(*bus);
@@ -90,8 +89,8 @@ class World final : public DeliveryHost {
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
     store_.emplace(*faulty, *journal_, *events_);
     services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *faulty, *store_,
-                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors_, "instance",
-                               [] { return 0; }});
+                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors_,
+                               "instance", [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     queue.emplace(*services_, who.agent_id, *this);
     tasks_.emplace(io.get_executor(), "test");
@@ -220,7 +219,8 @@ class World final : public DeliveryHost {
   Config config_;
   Paths paths_;
   RestartRateLimiter brake_;
-  DescriptorBudget descriptors_{[] { return std::optional<Descriptors>(); }, [] { return std::optional<Descriptors>(); }};
+  DescriptorBudget descriptors_{[] { return std::optional<Descriptors>(); },
+                                [] { return std::optional<Descriptors>(); }};
   NoTerminals terminals_;
   Worker files_;
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const adapters_;

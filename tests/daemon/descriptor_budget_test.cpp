@@ -55,7 +55,8 @@ TEST_CASE("ARestartWaitsUntilThereAreDescriptorsAgain") {
   world.open_files = Descriptors{60, 64};
   world.script.end(terminal::ExitStatus{1, 0, true});
   auto const says_so = [&] {
-    return world.agent().view()["reason"].get<std::string>().find("no further agent can be started") != std::string::npos;
+    return world.agent().view()["reason"].get<std::string>().find("no further agent can be started") !=
+           std::string::npos;
   };
   world.until(says_so, "it says why it does not start");
   CHECK(world.state() == "restarting");

@@ -53,14 +53,11 @@ class FaultyBus final : public relay::Bus {
   awaitable<Result<IssuedToken>> renew_token(std::string token) override {
     return through("renew_token", real_->renew_token(std::move(token)));
   }
-  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit,
-                                                        MessageId after) override {
+  awaitable<Result<std::vector<Message>>> unread(Identity who, int limit, MessageId after) override {
     return through("unread", real_->unread(std::move(who), limit, after));
   }
 
-  awaitable<Result<Sent>> send(NewMessage m) override {
-    return through("send", real_->send(std::move(m)));
-  }
+  awaitable<Result<Sent>> send(NewMessage m) override { return through("send", real_->send(std::move(m))); }
   awaitable<Result<Message>> message(MessageId id) override { return real_->message(id); }
   awaitable<Result<std::vector<Message>>> messages(relay::MessageFilter f) override {
     return real_->messages(std::move(f));
@@ -71,9 +68,7 @@ class FaultyBus final : public relay::Bus {
   awaitable<Result<void>> react(MessageId id, std::string by, std::string word) override {
     return real_->react(id, std::move(by), std::move(word));
   }
-  awaitable<Result<std::vector<Reaction>>> reactions(MessageId id) override {
-    return real_->reactions(id);
-  }
+  awaitable<Result<std::vector<Reaction>>> reactions(MessageId id) override { return real_->reactions(id); }
   awaitable<Result<std::vector<Message>>> reply_obligations(std::string agent) override {
     return through("reply_obligations", real_->reply_obligations(std::move(agent)));
   }
@@ -86,8 +81,7 @@ class FaultyBus final : public relay::Bus {
   awaitable<Result<Claim>> renew(MessageId id, std::string token) override {
     return through("renew", real_->renew(id, std::move(token)));
   }
-  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay,
-                                  relay::Tried tried) override {
+  awaitable<Result<void>> release(MessageId id, std::string token, milliseconds delay, relay::Tried tried) override {
     return through("release", real_->release(id, std::move(token), delay, tried));
   }
   awaitable<Result<void>> finish(MessageId id, std::string token) override {
@@ -96,11 +90,9 @@ class FaultyBus final : public relay::Bus {
   awaitable<Result<std::vector<DeadLetter>>> dead_letters() override { return real_->dead_letters(); }
   awaitable<Result<void>> requeue(MessageId id) override { return real_->requeue(id); }
   awaitable<Result<Task>> task(std::int64_t id) override { return real_->task(id); }
-  awaitable<Result<Task>> set_task(Task task) override {
-    return through("set_task", real_->set_task(std::move(task)));
-  }
+  awaitable<Result<Task>> set_task(Task task) override { return through("set_task", real_->set_task(std::move(task))); }
   awaitable<Result<Command>> send_command(std::string type, std::string target, json params,
-                                                 std::optional<milliseconds> expires) override {
+                                          std::optional<milliseconds> expires) override {
     return real_->send_command(std::move(type), std::move(target), std::move(params), expires);
   }
   awaitable<Result<Command>> command(std::int64_t id) override { return real_->command(id); }
@@ -112,12 +104,10 @@ class FaultyBus final : public relay::Bus {
   }
   awaitable<Result<std::vector<Presence>>> agents() override { return real_->agents(); }
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
-                                                    std::optional<milliseconds> lifetime, std::string name) override {
+                                             std::optional<milliseconds> lifetime, std::string name) override {
     return real_->issue_token(std::move(profile), std::move(scope), lifetime, std::move(name));
   }
-  awaitable<Result<TokenInfo>> check_token(std::string token) override {
-    return real_->check_token(std::move(token));
-  }
+  awaitable<Result<TokenInfo>> check_token(std::string token) override { return real_->check_token(std::move(token)); }
   awaitable<Result<void>> revoke_token(std::string jti) override { return real_->revoke_token(std::move(jti)); }
   awaitable<Result<Attachment>> put_attachment(std::string name, std::string type, std::string bytes) override {
     return real_->put_attachment(std::move(name), std::move(type), std::move(bytes));
@@ -125,8 +115,7 @@ class FaultyBus final : public relay::Bus {
   awaitable<Result<std::string>> attachment_bytes(std::string id) override {
     return through("attachment_bytes", real_->attachment_bytes(std::move(id)));
   }
-  std::unique_ptr<relay::Subscription> subscribe(Identity who, std::string runner,
-                                                 relay::BusHints hints) override {
+  std::unique_ptr<relay::Subscription> subscribe(Identity who, std::string runner, relay::BusHints hints) override {
     return real_->subscribe(std::move(who), std::move(runner), std::move(hints));
   }
 

@@ -1,5 +1,6 @@
 // No message is taken up twice, though of those that an agent has had only the newest are in memory.
 #include "daemon/delivery/known_messages.hpp"
+
 #include "daemon/store/retention.hpp"
 #include "delivery_world.hpp"
 
@@ -16,8 +17,9 @@ namespace {
 using Ids = std::vector<MessageId>;
 
 void add(Database& db, std::string const& store, MessageId message) {
-  db.prepare("INSERT INTO deliveries(agent, store, message, state, nonce, record, open) "
-             "VALUES('a', ?1, ?2, 'done', '', '{}', 0)")
+  db.prepare(
+        "INSERT INTO deliveries(agent, store, message, state, nonce, record, open) "
+        "VALUES('a', ?1, ?2, 'done', '', '{}', 0)")
       .bind(store, message)
       .run();
 }
@@ -143,7 +145,8 @@ TEST_CASE("AMessageThatStaysUnreadIsNotHandedAgainFromBelowTheMark") {
     limits.most_history = 0;
     net::io_context& io = static_cast<net::io_context&>((co_await net::this_coro::executor).context());
     Worker files;
-    Retention retention(io.get_executor(), w.journal(), files, [&](auto const&) { return temp.path(); }, limits);
+    Retention retention(
+        io.get_executor(), w.journal(), files, [&](auto const&) { return temp.path(); }, limits);
     CHECK((co_await retention.prune()).has_value());
   });
   serve(temp, [&](World& w) -> awaitable<void> {

@@ -33,9 +33,9 @@ TEST_CASE("OnlyListedVariablesAndNoSessionMarksReachAnAgent") {
 
 TEST_CASE("WhatAShellHasAndAgentsDoNotGetIsNamed") {
   std::vector<std::string> const wanted{"ANTHROPIC_*", "CLAUDE_CODE_OAUTH_TOKEN", "HTTPS_PROXY"};
-  std::map<std::string, std::string> const shell{{"ANTHROPIC_API_KEY", "x"},       {"ANTHROPIC_BASE_URL", "u"},
-                                                 {"CLAUDE_CODE_OAUTH_TOKEN", "t"}, {"CLAUDE_CODE_OTHER", "1"},
-                                                 {"HTTPS_PROXY", "p"},             {"EDITOR", "vi"}};
+  std::map<std::string, std::string> const shell{
+      {"ANTHROPIC_API_KEY", "x"}, {"ANTHROPIC_BASE_URL", "u"}, {"CLAUDE_CODE_OAUTH_TOKEN", "t"},
+      {"CLAUDE_CODE_OTHER", "1"}, {"HTTPS_PROXY", "p"},        {"EDITOR", "vi"}};
   using Names = std::vector<std::string>;
   CHECK(not_handed_on(shell, shell, {"ANTHROPIC_API_KEY"}, wanted) ==
         Names{"ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN"});

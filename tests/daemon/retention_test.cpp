@@ -1,5 +1,6 @@
 // What is old, or too much, goes while the daemon runs; what is not over stays, and no message comes twice.
 #include "daemon/store/retention.hpp"
+
 #include "world.hpp"
 
 #include <algorithm>
@@ -271,7 +272,8 @@ TEST_CASE("AMessageThatWasRefusedIsNotTakenUpAgainWhenItsDeliveryIsForgotten") {
   limits.most_history = 0;
   Worker files;
   test::TempDir none;
-  Retention retention(world.executor(), world.journal(), files, [&](auto const&) { return none.path(); }, limits);
+  Retention retention(
+      world.executor(), world.journal(), files, [&](auto const&) { return none.path(); }, limits);
   REQUIRE(world.await(retention.prune()).has_value());
   world.crash();
   world.start();

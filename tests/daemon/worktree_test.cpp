@@ -165,8 +165,10 @@ TEST_CASE("ABranchThatWasThereBeforeIsNeverDeleted") {
   for (auto const* name : {"@{-1}", "@{-2}", "@", "-", "HEAD", "main@{0}"}) {
     CAPTURE(name);
     auto const made = repo.make(repo.root, name);
-    if (made) repo.remove(made->workspace);
-    else CHECK(made.error().field == "workspace.branch");
+    if (made)
+      repo.remove(made->workspace);
+    else
+      CHECK(made.error().field == "workspace.branch");
     CHECK(repo.has_branch("precious"));
     CHECK(repo.has_branch("main"));
     CHECK_FALSE(fs::exists(repo.tree));
@@ -176,12 +178,12 @@ TEST_CASE("ABranchThatWasThereBeforeIsNeverDeleted") {
     repo.git("branch agent-runner/alice precious");
     co_return Result<void>();
   };
-  auto const late = repo.wait(
-      make_worktree(repo.io.get_executor(), repo.root.string(), repo.tree, "agent-runner/alice", announce));
+  auto const late =
+      repo.wait(make_worktree(repo.io.get_executor(), repo.root.string(), repo.tree, "agent-runner/alice", announce));
   CHECK(late.error().code == "git_failed");
   CHECK(repo.has_branch("agent-runner/alice"));
-  auto const main = Workspace{"worktree", "worktree", repo.tree.string(), "agent-runner/alice", repo.root.string(),
-                              "0123456789012345678901234567890123456789"};
+  auto const main = Workspace{"worktree",           "worktree",         repo.tree.string(),
+                              "agent-runner/alice", repo.root.string(), "0123456789012345678901234567890123456789"};
   CHECK(repo.wait(discard_worktree(repo.io.get_executor(), main)));
   CHECK(repo.has_branch("agent-runner/alice"));
 }

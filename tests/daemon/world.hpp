@@ -42,7 +42,7 @@ struct Script {
   std::string gate = "it takes nothing in this test";
   std::string running_work{};  ///< what the provider says when it is asked
   int asked_for_work = 0;
-  std::int64_t memory = 0;  ///< that the process uses; 0: nobody can tell
+  std::int64_t memory = 0;         ///< that the process uses; 0: nobody can tell
   std::set<std::string> throws{};  ///< calls that throw, as none should
   int handed = 0;
   adapters::HandOutcome outcome = adapters::HandOutcome::accepted;
@@ -243,8 +243,8 @@ class World {
     store_.emplace(*bus, *journal_, *events_);
     REQUIRE(await(store_->load()).has_value());
     services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, *store_,
-                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors, "instance",
-                               [] { return 0; }});
+                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors,
+                               "instance", [] { return 0; }});
     supervisor_.emplace(*services_);
     REQUIRE(await(supervisor_->take_over()).has_value());
   }

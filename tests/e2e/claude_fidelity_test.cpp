@@ -105,8 +105,8 @@ TEST_CASE("TheModelReadsAMessageAsItsUsersWords") {
           bool const is_introduced = !typed->words.empty();
           CHECK(text.starts_with(is_introduced ? opens : typed->text));
           CHECK((text.find("pasted_content") != std::string::npos) == is_introduced);
-          CHECK(is_introduced == (lab.row().wraps_pastes && prompt.body.find('\t') == std::string::npos &&
-                                  prompt.body != "short"));
+          CHECK(is_introduced ==
+                (lab.row().wraps_pastes && prompt.body.find('\t') == std::string::npos && prompt.body != "short"));
         }
         CHECK_FALSE(lab.noted("delivery.altered", 0));
         CHECK_FALSE(lab.noted("delivery.leftover", 0));

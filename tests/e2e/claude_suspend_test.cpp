@@ -1,5 +1,5 @@
-// Agents that are suspended and woken by a message each: their sessions go on where they were, and meanwhile their memory
-// is free. None is suspended while something of it runs. E2E_AGENTS sets how many (default 2).
+// Agents that are suspended and woken by a message each: their sessions go on where they were, and meanwhile their
+// memory is free. None is suspended while something of it runs. E2E_AGENTS sets how many (default 2).
 #include "e2e/bodies.hpp"
 #include "e2e/offline.hpp"
 #include "e2e/stub.hpp"

@@ -127,8 +127,8 @@ class CodexRoad final : public ProviderRoad {
     json options = {{"command", cli_}, {"request_retries", 1}, {"stream_retries", 1}};
     options["settings"]["features"]["default_mode_request_user_input"] = true;
     options["settings"]["model_context_window"] = 100'000'000;  // nothing is compacted away before it is counted
-    home.good({"spawn", "m", "--no-wait", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", "auto", "--env",
-               "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
+    home.good({"spawn", "m", "--no-wait", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode",
+               "auto", "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
   }
   json prompts() const override { return stub_.get("/__latest"); }
   void set_mode(json const& mode) const override { stub_.post("/__mode", mode); }

@@ -17,8 +17,8 @@ void spawn_codex(Installation& home, std::string const& name, std::string const&
   auto const codex_home = home.work() / ("codex-home-" + name);
   stub.configure(codex_home);
   json const options = {{"command", cli}, {"request_retries", 1}, {"stream_retries", 1}};
-  home.good({"spawn", name, "--no-wait", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", "full", "--tag",
-             "q", "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
+  home.good({"spawn", name, "--no-wait", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode",
+             "full", "--tag", "q", "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
 }
 
 /// What the limited agent is held for, once it is.

@@ -19,16 +19,25 @@ inline void spawn_claude(Installation& home, std::string const& name, std::strin
   std::ofstream(config / ".claude.json") << R"({"hasCompletedOnboarding":true})";
   json const options = {
       {"command", claude}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
-  std::vector<std::string> words{"spawn",           name,
+  std::vector<std::string> words{"spawn",
+                                 name,
                                  "--no-wait",
-                                 "--provider",      "claude",
-                                 "--cwd",           home.work().string(),
-                                 "--approval-mode", approval_mode,
-                                 "--env",           "CLAUDE_CONFIG_DIR=" + config.string(),
-                                 "--env",           "ANTHROPIC_BASE_URL=" + stub.url(),
-                                 "--env",           "ANTHROPIC_AUTH_TOKEN=stub",
-                                 "--env",           "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
-                                 "--options",       options.dump()};
+                                 "--provider",
+                                 "claude",
+                                 "--cwd",
+                                 home.work().string(),
+                                 "--approval-mode",
+                                 approval_mode,
+                                 "--env",
+                                 "CLAUDE_CONFIG_DIR=" + config.string(),
+                                 "--env",
+                                 "ANTHROPIC_BASE_URL=" + stub.url(),
+                                 "--env",
+                                 "ANTHROPIC_AUTH_TOKEN=stub",
+                                 "--env",
+                                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+                                 "--options",
+                                 options.dump()};
   words.insert(words.end(), more.begin(), more.end());
   home.good(words);
 }

@@ -1,5 +1,6 @@
-// A daemon whose bus has another store: a relay in the place of the embedded bus, a state that was set up anew, a hub that
-// was set up anew, a NATS server that has lost its folder. The numbers begin again; work and answers are the new ones.
+// A daemon whose bus has another store: a relay in the place of the embedded bus, a state that was set up anew, a hub
+// that was set up anew, a NATS server that has lost its folder. The numbers begin again; work and answers are the new
+// ones.
 #include "relay/nats/nats_server.hpp"
 #include "support/host_pair.hpp"
 #include "system/installation.hpp"
@@ -51,9 +52,7 @@ class Machine {
         << "turn_end = { pattern = \"^done \" }\n";
   }
   json bus() { return home.good({"bus", "status", "--json"}).parsed(); }
-  std::string ask(std::string const& text) {
-    return home.good({"send", "n1", text, "--wait", "--timeout", "60s"}).out;
-  }
+  std::string ask(std::string const& text) { return home.good({"send", "n1", text, "--wait", "--timeout", "60s"}).out; }
   long seen(std::string const& text) const {
     long count = 0;
     std::ifstream file(home.work() / "seen");

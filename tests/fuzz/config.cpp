@@ -1,5 +1,6 @@
 // The configuration file.
 #include "daemon/config/config.hpp"
+
 #include "fuzz/fuzz.hpp"
 
 #include <sys/mman.h>

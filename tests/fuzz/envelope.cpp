@@ -1,7 +1,8 @@
 // The frame around a message: whatever its sender says, there is one header, ours, and the body is whole.
-#include "base/unicode.hpp"
 #include "adapters/envelope.hpp"
+
 #include "base/json.hpp"
+#include "base/unicode.hpp"
 #include "fuzz/fuzz.hpp"
 
 using namespace ar;
@@ -25,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   auto const& text = envelope->text;
   auto const header = text.substr(0, text.find('\n'));
   fuzz::must(header.starts_with(envelope_mark(prompt.nonce)) && header.ends_with("]"), "the first line is the header");
-  fuzz::must(header.find('[', 1) == std::string::npos && header.find(']') == header.size() - 1, "nothing closes it early");
+  fuzz::must(header.find('[', 1) == std::string::npos && header.find(']') == header.size() - 1,
+             "nothing closes it early");
   fuzz::must(text == header + "\n" + prompt.body + "\n[end " + prompt.nonce + "]", "the body is whole");
   return 0;
 }

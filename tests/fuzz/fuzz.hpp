@@ -1,6 +1,6 @@
 // One fuzzer: a function that takes any bytes and says, by ending the program, that a promise does not hold. It runs in
-// two ways: in libFuzzer (the preset "fuzz"; scripts/fuzz), and in the tests, which try its corpus and changed copies of
-// it for a moment (replay.cpp).
+// two ways: in libFuzzer (the preset "fuzz"; scripts/fuzz), and in the tests, which try its corpus and changed copies
+// of it for a moment (replay.cpp).
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -4,8 +4,8 @@
 #include "fuzz/fuzz.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <exception>
 #include <sys/socket.h>

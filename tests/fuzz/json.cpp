@@ -1,5 +1,6 @@
 // JSON that somebody else wrote, and the bus's words in it.
 #include "base/json.hpp"
+
 #include "fuzz/fuzz.hpp"
 #include "relay/message_json.hpp"
 #include "relay/message_rules.hpp"
@@ -16,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   fuzz::must(again.has_value() && *again == *value, "what was written is read as the same value");
   if (auto const message = relay::message_from(*value)) {
     auto const same = relay::message_from(relay::to_json(*message));
-    fuzz::must(same.has_value() && relay::to_json(*same) == relay::to_json(*message), "a message is read as it was written");
+    fuzz::must(same.has_value() && relay::to_json(*same) == relay::to_json(*message),
+               "a message is read as it was written");
   }
   (void)relay::new_message_from(*value);
   (void)relay::claim_from(*value);

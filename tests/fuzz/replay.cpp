@@ -51,9 +51,20 @@ class Changes {
   std::string const& one_of_corpus() { return corpus_[below(corpus_.size())]; }
 
   void change(std::string& text) {
-    static constexpr std::array<std::string_view, 14> kWords{
-        "\n", "\033[", "\033]0;", "\007", "\\", "\"", "{", "}}", "[[[[", "-1", "1e400", "9223372036854775808", "\xe2\x80\xae",
-        std::string_view("\0", 1)};
+    static constexpr std::array<std::string_view, 14> kWords{"\n",
+                                                             "\033[",
+                                                             "\033]0;",
+                                                             "\007",
+                                                             "\\",
+                                                             "\"",
+                                                             "{",
+                                                             "}}",
+                                                             "[[[[",
+                                                             "-1",
+                                                             "1e400",
+                                                             "9223372036854775808",
+                                                             "\xe2\x80\xae",
+                                                             std::string_view("\0", 1)};
     auto const at = text.empty() ? 0 : below(text.size());
     switch (below(6)) {
       case 0:

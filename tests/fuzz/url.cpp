@@ -1,7 +1,8 @@
 // Targets of requests: paths, escapes, parameters.
-#include "base/unicode.hpp"
 #include "base/http/url.hpp"
+
 #include "base/json.hpp"
+#include "base/unicode.hpp"
 #include "fuzz/fuzz.hpp"
 
 using namespace ar;

@@ -140,9 +140,10 @@ TEST_CASE("ADamagedRowCostsItselfAndNoMore") {
     whole.payload["taskId"] = 3;
     auto const other = store.send(whole);
     REQUIRE(embedded::set_task(db, store.limits, store.now, task).has_value());
-    auto const command =
-        embedded::send_command(db, store.now, "agent.shutdown", "worker", {{"soft", true}}, std::nullopt, store.changes);
-    auto const later = embedded::send_command(db, store.now, "x", "worker", json::object(), std::nullopt, store.changes);
+    auto const command = embedded::send_command(db, store.now, "agent.shutdown", "worker", {{"soft", true}},
+                                                std::nullopt, store.changes);
+    auto const later =
+        embedded::send_command(db, store.now, "x", "worker", json::object(), std::nullopt, store.changes);
 
     db.prepare("UPDATE messages SET payload = ?2 WHERE id = ?1").bind(hurt, damage).run();
     db.prepare("UPDATE agents SET tags = ?1, meta = ?1").bind(damage).run();

@@ -220,9 +220,7 @@ TEST_CASE("ARelayThatNamesNoStoreIsOneByItsUrl") {
     named = named || request.header(kStoreHeader).has_value();
     return http::json_response(json::object());
   };
-  ar::test::run(relay.io, [&]() -> awaitable<void> {
-    CHECK((co_await relay.bus->mark_read(3, "a")).has_value());
-  });
+  ar::test::run(relay.io, [&]() -> awaitable<void> { CHECK((co_await relay.bus->mark_read(3, "a")).has_value()); });
   CHECK_FALSE(named);
 }
 

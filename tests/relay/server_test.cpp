@@ -1,6 +1,6 @@
 // Who is let in, and to what: routes and rights, revoked tokens, addresses and TLS.
-#include "relay/server/route.hpp"
 #include "relay/protocol.hpp"
+#include "relay/server/route.hpp"
 #include "relay/server_lab.hpp"
 
 #include <fstream>

@@ -82,8 +82,9 @@ class ForeignServer {
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
     int const listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (::setresuid(user, user, user) != 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-        ::chmod(path, 0666) != 0 || ::listen(listener, 16) != 0 || ::write(ready, "!", 1) != 1)
+    if (::setresuid(user, user, user) != 0 ||
+        ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::chmod(path, 0666) != 0 ||
+        ::listen(listener, 16) != 0 || ::write(ready, "!", 1) != 1)
       ::_exit(1);
     for (;;) {
       int const client = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
@@ -118,10 +119,19 @@ TEST_CASE("H4NothingIsSaidWithoutTheToken") {
     for (auto const& word : words) line += word + " ";
     t.counts(ran.status == 4 && ran.out.find("password") == std::string::npos, line + ran.out + ran.err);
   };
-  for (auto const& words :
-       {Words{"read", secret}, {"message", "show", secret}, {"reply", secret, "x"}, {"react", secret, "x"}, {"inbox", "bob"},
-        {"save", secret, "/tmp"}, {"ps"}, {"screen", "bob"}, {"kill", "bob"}, {"messages", "bob"}, {"events"}, {"approvals"},
-        {"send", "bob", "x", "--from", "operator"}}) {
+  for (auto const& words : {Words{"read", secret},
+                            {"message", "show", secret},
+                            {"reply", secret, "x"},
+                            {"react", secret, "x"},
+                            {"inbox", "bob"},
+                            {"save", secret, "/tmp"},
+                            {"ps"},
+                            {"screen", "bob"},
+                            {"kill", "bob"},
+                            {"messages", "bob"},
+                            {"events"},
+                            {"approvals"},
+                            {"send", "bob", "x", "--from", "operator"}}) {
     refused(inside, words);
     auto elsewhere = words;
     elsewhere.insert(elsewhere.begin(), {"--state-dir", state});
@@ -139,8 +149,14 @@ TEST_CASE("H4NothingIsSaidWithoutTheToken") {
     at_operators.push_back("AGENT_RUNNER_SOCKET=" + state + "/run/control.sock");
     refused(at_operators, words);
   }
-  for (auto const& words : {Words{"up"}, {"down", "--agents"}, {"daemon"}, {"logs"}, {"doctor"}, {"config", "show"},
-                            {"relay", "token", "issue"}, {"relay", "status"}}) {
+  for (auto const& words : {Words{"up"},
+                            {"down", "--agents"},
+                            {"daemon"},
+                            {"logs"},
+                            {"doctor"},
+                            {"config", "show"},
+                            {"relay", "token", "issue"},
+                            {"relay", "status"}}) {
     refused(inside, words);
     auto elsewhere = words;
     elsewhere.insert(elsewhere.begin(), {"--state-dir", state});
@@ -156,8 +172,8 @@ TEST_CASE("H4NothingIsSaidWithoutTheToken") {
                            work / "folder" / "operator-token", t.home.state() / "agents" / "alice" / "token.json",
                            t.home.state() / "agents" / "bob" / "token.json", fs::path("/proc/self/environ"),
                            fs::path("/dev/zero"), fs::path("/dev/stdin"), work / "pipe", work})
-    for (auto const& words : {Words{"reply", own, "x", "--attach", file.string()},
-                              Words{"send", "bob", "x", "--attach", file.string()}}) {
+    for (auto const& words :
+         {Words{"reply", own, "x", "--attach", file.string()}, Words{"send", "bob", "x", "--attach", file.string()}}) {
       auto const ran = run(inside, words);
       t.counts(ran.status == 4 || ran.status == 2, file.string() + ": " + ran.out + ran.err);
     }
@@ -180,20 +196,20 @@ TEST_CASE("M10AnAgentIsToldOfADoorThatAsksForItsToken") {
   for (auto const& file : fs::recursive_directory_iterator(t.home.state() / "agents" / "alice"))
     if (file.is_regular_file())
       t.counts(text_of(file.path()).find("control.sock") == std::string::npos, file.path().string());
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat((run / "agents").c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0700);
   REQUIRE(::stat((run / "agents" / "agents.sock").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
 
-  for (auto const* path : {"/healthz", "/v1/info", "/v1/agents", "/v1/agents/alice", "/v1/agents/alice/inbox", "/v1/messages",
-                           "/v1/messages/1", "/v1/events", "/v1/approvals", "/v1/dead", "/nothing"})
+  for (auto const* path : {"/healthz", "/v1/info", "/v1/agents", "/v1/agents/alice", "/v1/agents/alice/inbox",
+                           "/v1/messages", "/v1/messages/1", "/v1/events", "/v1/approvals", "/v1/dead", "/nothing"})
     for (auto const* method : {"GET", "POST", "DELETE"}) {
       auto const answer = t.ask("agents/agents", method, path, "", false);
       t.counts(answer.status == 401, std::string(method) + " " + path + " without a token: " + answer.body.dump());
     }
-  for (auto const* path : {"/v1/info", "/v1/agents", "/v1/agents/bob", "/v1/agents/bob/inbox", "/v1/agents/bob/workspace",
-                           "/v1/events", "/v1/approvals", "/v1/dead", "/v1/config"})
+  for (auto const* path : {"/v1/info", "/v1/agents", "/v1/agents/bob", "/v1/agents/bob/inbox",
+                           "/v1/agents/bob/workspace", "/v1/events", "/v1/approvals", "/v1/dead", "/v1/config"})
     for (auto const* door : {"agents/agents", "control"}) t.refused(403, door, "GET", path);
   for (auto const* door : {"agents/agents", "control"}) {  // an agent of an earlier version knows the other one
     t.allowed(door, "GET", "/v1/agents/alice/inbox");
@@ -203,7 +219,8 @@ TEST_CASE("M10AnAgentIsToldOfADoorThatAsksForItsToken") {
 
 TEST_CASE("M5ASenderIsNotShownTheReceiversScreen") {
   Attack t("M5");
-  auto const sent = t.allowed("control", "POST", "/v1/messages", t.to("bob", json::object())).body["id"].get<std::int64_t>();
+  auto const sent =
+      t.allowed("control", "POST", "/v1/messages", t.to("bob", json::object())).body["id"].get<std::int64_t>();
   REQUIRE(Installation::eventually([&] { return t.home.delivery_state(sent) == "unverified"; }));
   for (auto const* door : {"agents/agents", "control"})
     for (auto const* query : {"", "?wait=accepted", "?wait=done"}) {
@@ -228,8 +245,14 @@ TEST_CASE("M6AServerOfAnotherUserHearsNothing") {
   auto const run = [&](char const* program, Words const& words) {
     return t.home.run_program(std::string(AR_BIN_DIR) + "/" + program, words, "{\"prompt\":\"secret\"}");
   };
-  for (auto const& verb : {Words{"ps"}, {"attach", "alice", "--json"}, {"send", "bob", "secret"}, {"read", "1"}, {"down"},
-                           {"up"}, {"events", "-f"}, {"approvals"}}) {
+  for (auto const& verb : {Words{"ps"},
+                           {"attach", "alice", "--json"},
+                           {"send", "bob", "secret"},
+                           {"read", "1"},
+                           {"down"},
+                           {"up"},
+                           {"events", "-f"},
+                           {"approvals"}}) {
     Words words{"--state-dir", state.string()};
     words.insert(words.end(), verb.begin(), verb.end());
     auto const ran = run("agent-runner", words);
@@ -251,11 +274,13 @@ TEST_CASE("M6AServerOfAnotherUserHearsNothing") {
 TEST_CASE("M7NoAgentFillsADoor") {
   Attack t("M7");
   // Of a message that nobody takes.
-  auto const id = t.allowed("control", "POST", "/v1/messages", t.to("tag:nobody", json::object())).body["id"].get<std::int64_t>();
+  auto const id =
+      t.allowed("control", "POST", "/v1/messages", t.to("tag:nobody", json::object())).body["id"].get<std::int64_t>();
   auto const wait = "/v1/messages/" + std::to_string(id) + "?wait=done&timeoutMs=600000";
   Words const as_alice{"Authorization: Bearer " + t.token()};
-  Words const as_bob{"Authorization: Bearer " +
-                     json::parse(text_of(t.home.state() / "agents" / "bob" / "token.json"))["token"].get<std::string>()};
+  Words const as_bob{
+      "Authorization: Bearer " +
+      json::parse(text_of(t.home.state() / "agents" / "bob" / "token.json"))["token"].get<std::string>()};
   Words const as_person{"Authorization: Bearer " + [&] {
     auto token = text_of(t.home.state() / "operator-token");
     return token.substr(0, token.find('\n'));
@@ -360,34 +385,45 @@ TEST_CASE("AccessByTokenRightHostAndOrigin") {
   std::string changed = alice;
   changed.back() = changed.back() == '0' ? '1' : '0';
   for (auto const* path : {"/v1/info", "/v1/agents", "/v1/agents/alice/inbox", "/v1/messages", "/v1/nothing"}) {
-    for (auto const& bad : {changed, std::string("Authorization: Bearer x"), std::string("Authorization: Basic b3A6b3A="),
-                            std::string("Authorization: Bearer"), std::string("Authorization: ") + t.token(),
-                            alice + " x"}) {
+    for (auto const& bad :
+         {changed, std::string("Authorization: Bearer x"), std::string("Authorization: Basic b3A6b3A="),
+          std::string("Authorization: Bearer"), std::string("Authorization: ") + t.token(), alice + " x"}) {
       t.counts(status(number, "GET", path, {bad}) == 401, "TCP " + std::string(path) + " " + bad.substr(0, 24));
-      t.counts(status(run / "control.sock", "GET", path, {bad}) == 401, "unix " + std::string(path) + " " + bad.substr(0, 24));
+      t.counts(status(run / "control.sock", "GET", path, {bad}) == 401,
+               "unix " + std::string(path) + " " + bad.substr(0, 24));
       t.counts(status(run / "agents" / "agents.sock", "GET", path, {bad}) == 401,
                "agents " + std::string(path) + " " + bad.substr(0, 24));
     }
     t.counts(status(number, "GET", path, {}) == 401, "TCP " + std::string(path) + " without a token");
     t.counts(status(number, "GET", path, {alice, alice}) == 400, "two tokens");
-    for (auto const* host : {"evil.example", "127.0.0.1.evil.example", "localhost.", "0", "127.0.0.1:0", "[::1", "127.1", ""})
+    for (auto const* host :
+         {"evil.example", "127.0.0.1.evil.example", "localhost.", "0", "127.0.0.1:0", "[::1", "127.1", ""})
       t.counts(status(number, "GET", path, {alice, std::string("Host: ") + host}) == 403, std::string("Host: ") + host);
     for (auto const* origin : {"null", "http://evil.example", "https://127.0.0.1:1", "http://127.0.0.1", "file://"})
       for (auto const* door : {"TCP", "unix"})
-        t.counts((door == std::string("TCP") ? status(number, "GET", path, {alice, std::string("Origin: ") + origin})
-                                             : status(run / "control.sock", "GET", path, {std::string("Origin: ") + origin})) ==
-                     403,
+        t.counts((door == std::string("TCP")
+                      ? status(number, "GET", path, {alice, std::string("Origin: ") + origin})
+                      : status(run / "control.sock", "GET", path, {std::string("Origin: ") + origin})) == 403,
                  std::string(door) + " Origin: " + origin);
   }
   struct Route {
     char const* method;
     char const* path;
   };
-  for (auto const& [method, path] :
-       {Route{"POST", "/v1/shutdown"}, {"POST", "/v1/agents"}, {"DELETE", "/v1/agents/bob"}, {"DELETE", "/v1/agents/alice"},
-        {"POST", "/v1/agents/bob/kill"}, {"POST", "/v1/agents/alice/restart"}, {"POST", "/v1/agents/bob/inject"},
-        {"GET", "/v1/agents/bob/screen"}, {"GET", "/v1/agents/alice/attach"}, {"GET", "/v1/events"}, {"GET", "/v1/config"},
-        {"POST", "/v1/approvals/1/decision"}, {"POST", "/v1/dead/1/requeue"}, {"POST", "/v1/messages/1/settle"}}) {
+  for (auto const& [method, path] : {Route{"POST", "/v1/shutdown"},
+                                     {"POST", "/v1/agents"},
+                                     {"DELETE", "/v1/agents/bob"},
+                                     {"DELETE", "/v1/agents/alice"},
+                                     {"POST", "/v1/agents/bob/kill"},
+                                     {"POST", "/v1/agents/alice/restart"},
+                                     {"POST", "/v1/agents/bob/inject"},
+                                     {"GET", "/v1/agents/bob/screen"},
+                                     {"GET", "/v1/agents/alice/attach"},
+                                     {"GET", "/v1/events"},
+                                     {"GET", "/v1/config"},
+                                     {"POST", "/v1/approvals/1/decision"},
+                                     {"POST", "/v1/dead/1/requeue"},
+                                     {"POST", "/v1/messages/1/settle"}}) {
     auto const answered = status(number, method, path, {alice});
     t.counts(answered == 403 || answered == 404, std::string(method) + " " + path + ": " + std::to_string(answered));
   }
@@ -432,7 +468,8 @@ TEST_CASE("LowKinds") {
   };
   for (int i = 0; i < 50; ++i) {
     RawClient client(t.home.state() / "run" / "agents" / "agents.sock");
-    t.counts(client.request("GET", "/v1/info", {"Authorization: Bearer guess-" + std::to_string(i)}).status == 401, "guess");
+    t.counts(client.request("GET", "/v1/info", {"Authorization: Bearer guess-" + std::to_string(i)}).status == 401,
+             "guess");
   }
   t.counts(count() == 1, "a trace of guesses");
 }

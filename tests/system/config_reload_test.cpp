@@ -38,8 +38,7 @@ TEST_CASE("AnEditedConfigurationIsTakenByARunningDaemonAsFarAsItCanBe") {
         "[log]\nlevel = \"debug\"\n[agents]\ncolumns = 90\n[relay]\nlease_seconds = 60\n"
         "[profiles.small]\nbase = \"isolated\"\n");
   auto const before = home.good({"config", "show"});
-  CHECK_MESSAGE(before.err.find(" config reload takes what needs no restart") != std::string::npos,
-                before.err);
+  CHECK_MESSAGE(before.err.find(" config reload takes what needs no restart") != std::string::npos, before.err);
   auto const refused = home.run({"spawn", "a", "--provider", "command", "--profile", "small", "--", "cat"});
   CHECK(refused.err.find("there is no profile") != std::string::npos);
 

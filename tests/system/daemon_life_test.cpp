@@ -19,9 +19,7 @@ void says(Outcome const& outcome, int status, std::string const& words) {
 
 std::filesystem::path run_dir(Installation const& home) { return home.state() / "run"; }
 
-std::string log_of(Installation const& home) {
-  return ar::test::file_text(home.state() / "daemon.log");
-}
+std::string log_of(Installation const& home) { return ar::test::file_text(home.state() / "daemon.log"); }
 
 /// A home whose programs are told nothing but HOME, as cron does.
 class Home {
@@ -63,10 +61,9 @@ TEST_CASE("ARowThatCannotBeReadIsNamedAndTheOthersGoOn") {
   home.spawn("damaged");
   auto const pid = home.agent("whole")["pid"];
   home.good({"down"});
-  auto const damaged = home.run_program("/usr/bin/sqlite3",
-                                        {(home.state() / "journal.db").string(),
-                                         "UPDATE agents SET record = '{\"half' WHERE id = 'damaged'"},
-                                        "");
+  auto const damaged = home.run_program(
+      "/usr/bin/sqlite3",
+      {(home.state() / "journal.db").string(), "UPDATE agents SET record = '{\"half' WHERE id = 'damaged'"}, "");
   REQUIRE_MESSAGE(damaged.status == 0, damaged.err);
   home.good({"up"});
   home.wait_for_state("whole", "idle");

@@ -14,8 +14,8 @@ TEST_CASE("ADaemonWithFewFilesRefusesAgentsAndAnswers") {
   std::string refusal;
   int running = 0;
   for (int i = 0; i < 47 && refusal.empty(); ++i) {
-    auto const spawned = home.run({"spawn", "a" + std::to_string(i), "--no-wait", "--provider", "command", "--cwd",
-                                   home.work().string()});
+    auto const spawned = home.run(
+        {"spawn", "a" + std::to_string(i), "--no-wait", "--provider", "command", "--cwd", home.work().string()});
     if (spawned.status == 0)
       ++running;
     else

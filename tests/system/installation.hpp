@@ -81,15 +81,17 @@ class Installation {
   /// As run, and it must have worked.
   Outcome good(std::vector<std::string> arguments, std::string const& input = "") {
     auto outcome = run(std::move(arguments), input);
-    if (outcome.status != 0) std::cerr << state() / "daemon.log" << ":\n" << slurp(state() / "daemon.log");
+    if (outcome.status != 0)
+      std::cerr << state() / "daemon.log"
+                << ":\n"
+                << slurp(state() / "daemon.log");
     REQUIRE_MESSAGE(outcome.status == 0, outcome.out, outcome.err);
     return outcome;
   }
 
   /// Starts an agent on the bundled demo program, or on `command`, and waits until it is idle.
   void spawn(std::string const& name, std::vector<std::string> const& more = {}) {
-    std::vector<std::string> arguments{"spawn",   name,    "--no-wait",    "--provider",
-                                       "command", "--cwd", work().string()};
+    std::vector<std::string> arguments{"spawn", name, "--no-wait", "--provider", "command", "--cwd", work().string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     good(arguments);
     wait_for_state(name, "idle");

@@ -189,8 +189,8 @@ TEST_CASE("WhoWaitsForTheReplyOfAnAgentThatIsRemovedIsTold") {
   CHECK(replies[0]["from"] == "demo");
   CHECK(replies[0]["payload"]["outcome"] == "removed");
   // Who waits on, or asks for it again, hears it at once.
-  auto const late = home.run(
-      {"send", "demo", "are you there?", "--from", "w", "--later", "--wait", "--timeout", "20s", "--key", "k", "--json"});
+  auto const late = home.run({"send", "demo", "are you there?", "--from", "w", "--later", "--wait", "--timeout", "20s",
+                              "--key", "k", "--json"});
   CHECK_MESSAGE(late.status == 1, late.out, late.err);
   CHECK_MESSAGE(late.err.find("Agent demo does not answer message") != std::string::npos, late.err);
 }

@@ -38,19 +38,20 @@ constexpr int kMade = 20;
 class Orphans {
  public:
   Orphans() {
-    std::ofstream(home.work() / "makers.sh")
-        << "echo . >> starts; N=" << seconds("$(grep -c . starts)") << "\n"
-        << kMakers << "\n[ -e dies ] && exit 3\nexec cat\n";
+    std::ofstream(home.work() / "makers.sh") << "echo . >> starts; N=" << seconds("$(grep -c . starts)") << "\n"
+                                             << kMakers << "\n[ -e dies ] && exit 3\nexec cat\n";
   }
   void spawn() {
     json const options = {{"command", {"/bin/bash", "makers.sh"}}};
-    home.good({"spawn", "maker", "--no-wait", "--provider", "command", "--cwd", home.work().string(), "--options", options.dump()});
+    home.good({"spawn", "maker", "--no-wait", "--provider", "command", "--cwd", home.work().string(), "--options",
+               options.dump()});
   }
   /// How many processes of its `start`th process run.
   static int of(int start) {
     int running = 0;
     for (auto const& entry : std::filesystem::directory_iterator("/proc"))
-      running += ar::test::file_text(entry.path() / "cmdline").find(seconds(std::to_string(start))) != std::string::npos;
+      running +=
+          ar::test::file_text(entry.path() / "cmdline").find(seconds(std::to_string(start))) != std::string::npos;
     return running;
   }
   /// Waits until its `start`th process has made all of them.
@@ -89,7 +90,8 @@ TEST_CASE("WhateverAnAgentsProgramLeftBehindIsEndedBeforeItsNextProcessStarts") 
   SUBCASE("down") { CHECK(agent.home.good({"down", "--agents"}).status == 0); }
   SUBCASE("while no daemon runs, its terminal dies as well") {
     agent.home.kill_daemon();
-    agent.home.run_program("/usr/bin/tmux", {"-S", (agent.home.state() / "run" / "tmux.sock").string(), "kill-server"}, "");
+    agent.home.run_program("/usr/bin/tmux", {"-S", (agent.home.state() / "run" / "tmux.sock").string(), "kill-server"},
+                           "");
     agent.home.good({"up"});
     agent.wait_for(4);
   }

@@ -132,7 +132,8 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
   CHECK(home.run(arguments).status == 1);
   CHECK(home.agent("absent")["state"] == "failed");
   CHECK(home.agent("absent")["restarts"] == 0);
-  CHECK(home.agent("absent")["reason"].get<std::string>().find("was not found (exit status 127, it said ") != std::string::npos);
+  CHECK(home.agent("absent")["reason"].get<std::string>().find("was not found (exit status 127, it said ") !=
+        std::string::npos);
 }
 
 TEST_CASE("AgentsComeBackWhenTheirTmuxServerIsKilled") {

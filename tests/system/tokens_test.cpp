@@ -53,8 +53,9 @@ TEST_CASE("AnAgentWhoseTokenIsRevokedCannotSpeakUntilItIsStartedAnew") {
   CHECK(ask(home, token["token"], "/v1/agents/demo/inbox") == "200");
   home.good({"relay", "token", "revoke", token["jti"]});
   // It is shown once the journal has it.
-  CHECK(Installation::eventually(
-      [&] { return home.good({"events", "demo", "--from", "0"}).out.find("runtime-token-ended") != std::string::npos; }));
+  CHECK(Installation::eventually([&] {
+    return home.good({"events", "demo", "--from", "0"}).out.find("runtime-token-ended") != std::string::npos;
+  }));
   SUBCASE("at once") {}
   SUBCASE("with another daemon too") {
     home.kill_daemon();

@@ -1,7 +1,7 @@
 // Starting programs and learning how they end.
 #include "base/process/spawn.hpp"
-#include "terminal/tmux/version.hpp"
 #include "lab.hpp"
+#include "terminal/tmux/version.hpp"
 
 #include <algorithm>
 #include <sys/stat.h>
@@ -98,7 +98,7 @@ TEST_CASE("TheProgramHasExactlyItsEnvironmentAndNothingOfItShowsAnywhere") {
     CHECK(listings.find("s3cr3t") == std::string::npos);
     CHECK(listings.find("outer-value") == std::string::npos);
     CHECK(std::filesystem::is_empty(lab.options().socket.string() + ".launch"));
-    struct stat info{};
+    struct stat info {};
     REQUIRE(::stat(lab.options().socket.parent_path().c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0700);
   });
@@ -143,7 +143,8 @@ TEST_CASE("WhyTheKernelRefusesAProgramIsSaid") {
       std::filesystem::permissions(path, mode);
       return path.string();
     };
-    auto const no_interpreter = file("a", "#! /no/such/python -u\n"), not_executable = file("b", "echo", perms::owner_read);
+    auto const no_interpreter = file("a", "#! /no/such/python -u\n"),
+               not_executable = file("b", "echo", perms::owner_read);
     auto const bad_interpreter = file("c", "#!" + not_executable + "\n"), no_loader = file("d", {});
     // A program's head that names a loader which is not there.
     std::ifstream shell("/bin/sh", std::ios::binary);
@@ -161,7 +162,8 @@ TEST_CASE("WhyTheKernelRefusesAProgramIsSaid") {
     std::vector<Case> cases{
         {no_interpreter, "its interpreter /no/such/python, which its first line names, is not there", 126},
         {not_executable, "it may not be executed: Permission denied", 126},
-        {bad_interpreter, "its interpreter " + not_executable + ", which its first line names, may not be executed", 126},
+        {bad_interpreter, "its interpreter " + not_executable + ", which its first line names, may not be executed",
+         126},
         {lab.dir.path().string(), "it may not be executed: Permission denied", 126},
         {not_executable + "/x", "the program was not found", 127},
         {"/bin/true", "the longest: the variable LARGE, 200007 bytes", 126, true}};
@@ -183,7 +185,8 @@ TEST_CASE("WhyTheKernelRefusesAProgramIsSaid") {
 TEST_CASE("WhatAProgramLeftOnItsScreenCanBeReadWhole") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
-    auto const script = "i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); done; printf '%0300d\\nlast ' 7; sleep 0.3; exit 3";
+    auto const script =
+        "i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); done; printf '%0300d\\nlast ' 7; sleep 0.3; exit 3";
     Lab::Exit exit(lab.io.get_executor());
     auto const terminal = co_await lab.start("x", exit.callback(), "/bin/sh", "-c", script);
     auto const living = co_await lab.start("y", nullptr, "/bin/cat");

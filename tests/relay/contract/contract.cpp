@@ -27,7 +27,8 @@ NewMessage work_for(std::string to, std::string body) {
 }
 
 std::vector<milliseconds> impossible_spans() {
-  return {milliseconds::min(), milliseconds(-1),      milliseconds(0), kLongestSpan + milliseconds(1),
+  return {milliseconds::min(), milliseconds(-1),
+          milliseconds(0),     kLongestSpan + milliseconds(1),
           milliseconds::max(), milliseconds::max() - milliseconds(1)};
 }
 

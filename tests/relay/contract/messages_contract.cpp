@@ -146,7 +146,12 @@ TEST_CASE("BadMessagesAreRefusedWithTheFieldNamed") {
   SUBCASE("no kind") { bad.kind = "", expected = "invalid kind"; }
   SUBCASE("a kind that says more") { bad.kind = "chat · from operator", expected = "invalid kind"; }
   SUBCASE("a kind in capitals") { bad.kind = "Chat", expected = "invalid kind"; }
-  SUBCASE("a sender with a C1 control") { bad.from = "a\xC2\x9B." "b", expected = "invalid from"; }
+  SUBCASE("a sender with a C1 control") {
+    bad.from =
+        "a\xC2\x9B."
+        "b",
+    expected = "invalid from";
+  }
   SUBCASE("a sender that turns the writing") { bad.from = "a\u202eb", expected = "invalid from"; }
   SUBCASE("a sender of two lines") { bad.from = "a\u2028b", expected = "invalid from"; }
   SUBCASE("kind too long") { bad.kind.assign(65, 'x'), expected = "too_large kind"; }

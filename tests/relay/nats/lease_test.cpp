@@ -53,8 +53,9 @@ TEST_CASE("ADocumentOfAnotherShapeIsNotOurs") {
     return R"({"from":"a","to":"b","kind":"chat","payload":{},"at":1,"keep":1)" + more + "}\nbody";
   };
   REQUIRE(envelope_from(head("")).has_value());
-  for (auto const& more : {std::string(R"(,"subject":7)"), std::string(R"(,"replyTo":"1")"), std::string(",\"x\":1e400"),
-                           std::string(R"(,"attachments":[7])"), std::string(R"(,"recipients":"a")"), ",\"x\":" + deep})
+  for (auto const& more :
+       {std::string(R"(,"subject":7)"), std::string(R"(,"replyTo":"1")"), std::string(",\"x\":1e400"),
+        std::string(R"(,"attachments":[7])"), std::string(R"(,"recipients":"a")"), ",\"x\":" + deep})
     CHECK_FALSE(envelope_from(head(more)).has_value());
   // Times at the edge of the numbers: what is reckoned with them does not overflow.
   auto const far = lease_from(R"({"state":"held","deliveries":1,"holder":"a","until":9223372036854775807})");

@@ -52,7 +52,8 @@ class LiveBus {
   template <class T>
   Result<T> get(awaitable<Result<T>> call, std::chrono::seconds limit = std::chrono::seconds(30)) {
     std::optional<Result<T>> result;
-    ar::test::run(io_, [&] { return keep(std::move(call), result); }, limit);
+    ar::test::run(
+        io_, [&] { return keep(std::move(call), result); }, limit);
     return std::move(*result);
   }
   /// Its value; again and again while the bus is away, for as long as a test may take.
