@@ -86,15 +86,15 @@ class ProviderSession {
 
   /// Empty: a prompt may be handed over. Else why not, for people ("permission prompt is open"). `urgent` prompts may
   /// pass while the provider is merely busy.
-  virtual std::string gate(bool urgent) const = 0;
+  virtual std::string block_reason(bool urgent) const = 0;
   /// Asks the provider itself, now: what its end would cut off, for people ("a command in the background"). Empty: it
-  /// is at rest. Where there is nobody to ask, an open gate says so.
-  virtual awaitable<std::string> running_work() { co_return gate(false); }
+  /// is at rest. Where there is nobody to ask, that nothing blocks it says so.
+  virtual awaitable<std::string> running_work() { co_return block_reason(false); }
   /// Types the prompt and sees it through to its outcome; one at a time. The caller has journalled `handed` before.
   /// `on_step` is told "typed" and "submitted" as they happen.
-  virtual awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view step)> on_step) = 0;
+  virtual awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view step)> on_step) = 0;
   /// Asks the provider's record. `process_gone`: the provider process that was handed it has ended since.
-  virtual awaitable<Witness> witness(Prompt prompt, bool process_gone) = 0;
+  virtual awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) = 0;
 
   /// Ends the running turn, as Escape would.
   virtual awaitable<Result<void>> interrupt() = 0;
@@ -149,9 +149,9 @@ class Adapter {
   /// line for people, of bounded length and without a secret. Empty: nothing. Reads a file, so it is called on a
   /// Worker.
   virtual std::string exit_diagnostic(LaunchRequest const& /*request*/) const { return {}; }
-  /// The witness after the provider's end, without a process: what does the record say?
-  virtual Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
-                                  Prompt const& prompt) const = 0;
+  /// query_outcome after the provider's end, without a process: what does the record say?
+  virtual RecordedOutcome look_up_outcome(LaunchRequest const& request, std::string const& transcript,
+                                          Prompt const& prompt) const = 0;
   /// How the turn ended that took the last of these messages, by the record: for turns whose end nobody saw. Nothing:
   /// it has not ended there, or the record does not say. Reads the whole record, so it is called on a Worker.
   virtual std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& /*transcript*/,

@@ -26,16 +26,16 @@ struct Prompt {
 };
 
 /// How one attempt ended. Only `accepted` may be acknowledged on the bus (`unverified` where nothing can be proved).
-enum class HandOutcome {
+enum class SubmitOutcome {
   accepted,    ///< the provider itself has shown that it took exactly this message
   unverified,  ///< typed; this provider has no way to prove more, and its profile says so
-  held,        ///< nothing of it is in the provider: it cannot take it now; try again when the gate opens
+  held,        ///< nothing of it is in the provider: it cannot take it now; try again once nothing blocks it
   refused,     ///< it will never be taken
-  unknown,     ///< typed, and the proof is missing: ask the witness, never type again on doubt
+  unknown,     ///< typed, and the proof is missing: query the outcome, never type again on doubt
 };
 
-struct Handing {
-  HandOutcome outcome = HandOutcome::held;
+struct SubmitResult {
+  SubmitOutcome outcome = SubmitOutcome::held;
   std::string reason{};                    ///< for people: why held, refused or unknown
   std::string proof{};                     ///< accepted: what showed it ("transcript", "pattern", "api")
   std::string screen{};                    ///< unknown: the screen as it was
@@ -46,7 +46,7 @@ struct Handing {
 };
 
 /// What the provider's own record says about a message handed earlier.
-enum class Witness {
+enum class RecordedOutcome {
   accepted,  ///< it is in the record
   absent,    ///< the record is complete and does not hold it: it may be handed again
   pending,   ///< the living provider may still take it (its own queue): wait

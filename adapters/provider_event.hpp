@@ -17,7 +17,7 @@ struct Ready {
   std::string transcript{};  ///< path of its record, when it has one
   std::string model{};
   bool resumed = false;
-  bool turn_runs = false;  ///< it is known to be in a turn, whatever the gate says
+  bool turn_runs = false;  ///< it is known to be in a turn, whatever block_reason says
 };
 /// The provider switched to another session (clear, fork).
 struct SessionChanged {
@@ -61,7 +61,7 @@ struct AskEnded {
 /// Nobody is asked anything now: whatever was still open has been answered at the terminal, or the turn is over.
 struct NothingAsked {};
 /// May a prompt be handed over now? `closed_because` empty: yes. Sent on every change.
-struct GateChanged {
+struct BlockChanged {
   std::string closed_because{};
 };
 struct ContextUse {
@@ -87,6 +87,6 @@ struct Noted {
 
 using ProviderEvent =
     std::variant<Ready, SessionChanged, TurnStarted, TurnEnded, Accepted, WaitingForPerson, WaitingOver, Asked,
-                 AskEnded, NothingAsked, GateChanged, ContextUse, WorkStarted, WorkFinished, Noted>;
+                 AskEnded, NothingAsked, BlockChanged, ContextUse, WorkStarted, WorkFinished, Noted>;
 
 }  // namespace ar::adapters

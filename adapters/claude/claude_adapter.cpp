@@ -84,15 +84,15 @@ class ClaudeAdapter final : public Adapter {
     return std::filesystem::exists(transcript_file(config, request.cwd, session_id), ec);
   }
 
-  Witness witness_offline(LaunchRequest const& /*request*/, std::string const& transcript,
-                          Prompt const& prompt) const override {
+  RecordedOutcome look_up_outcome(LaunchRequest const& /*request*/, std::string const& transcript,
+                                  Prompt const& prompt) const override {
     // The CLI writes the record's first line with the first prompt: without a record nothing was taken.
-    if (transcript.empty()) return Witness::absent;
+    if (transcript.empty()) return RecordedOutcome::absent;
     TranscriptFile file(transcript);
     Ledger ledger;
     read_all(file, ledger);
-    if (ledger.consumed(prompt.nonce)) return Witness::accepted;
-    return file.unreadable() ? Witness::blind : Witness::absent;
+    if (ledger.consumed(prompt.nonce)) return RecordedOutcome::accepted;
+    return file.unreadable() ? RecordedOutcome::blind : RecordedOutcome::absent;
   }
 
   std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,

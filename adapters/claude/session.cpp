@@ -58,7 +58,7 @@ void ClaudeSession::start() {
     spdlog::error("{}: {}", ctx_.request.agent_id, added.error().message);
   for (auto const& known : {ctx_.transcript, ctx_.earlier_transcript})
     if (!known.empty()) records_.insert(known);
-  gate_ = gate(false);
+  gate_ = block_reason(false);
   read_live_state();
   std::filesystem::path transcript = ctx_.transcript;
   // While no daemon ran it may have gone on with another session (/clear): then the journal's record is an old one.
@@ -66,7 +66,7 @@ void ClaudeSession::start() {
   if (moved) session_id_ = live_->session_id;
   if ((moved || transcript.empty()) && !session_id_.empty())
     transcript = transcript_file(config_dir_, ctx_.request.cwd, session_id_);
-  // What an adopted session did before is asked of the record as a whole (witness), not replayed as news.
+  // What an adopted session did before is asked of the record as a whole (query_outcome), not replayed as news.
   if (!transcript.empty()) follow(transcript, true);
   if (ctx_.adopted && live_ && !ready_) become_ready(session_id_, transcript.string(), {}, true);
   tasks_.spawn_vital("files", watch_files(), ctx_.on_death);
@@ -79,7 +79,7 @@ awaitable<void> ClaudeSession::stop() {
   co_await tasks_.stop();
 }
 
-std::string ClaudeSession::gate(bool urgent) const {
+std::string ClaudeSession::block_reason(bool urgent) const {
   if (ended_) return "Claude Code has ended";
   if (!waiting_.empty()) return "waiting for a person: " + waiting_;
   if (live_ && live_->waiting() && !limit_menu_) return "waiting for a person: " + live_->waiting_for;
@@ -103,10 +103,10 @@ awaitable<std::string> ClaudeSession::running_work() {
 
 void ClaudeSession::announce_gate() {
   changed_.notify_all();
-  auto now = gate(false);
+  auto now = block_reason(false);
   if (now == gate_) return;
   gate_ = now;
-  emit(GateChanged{std::move(now)});
+  emit(BlockChanged{std::move(now)});
 }
 
 void ClaudeSession::become_ready(std::string session_id, std::string transcript, std::string model, bool resumed) {

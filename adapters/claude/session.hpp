@@ -32,10 +32,10 @@ class ClaudeSession final : public ProviderSession {
   awaitable<Result<json>> ask(std::string call, json payload) override;
   void ask_left(std::string const& call) override;
   void answer(std::string const& key, Answer const& answer) override;
-  std::string gate(bool urgent) const override;
+  std::string block_reason(bool urgent) const override;
   awaitable<std::string> running_work() override;
-  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
-  awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
+  awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view)> on_step) override;
+  awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) override;
   awaitable<Result<void>> interrupt() override;
   awaitable<Result<void>> compact() override;
   awaitable<Result<void>> clear() override;
@@ -106,16 +106,17 @@ class ClaudeSession final : public ProviderSession {
   awaitable<std::optional<View>> look(bool& copy_mode, std::string* screen = nullptr);
   awaitable<std::optional<View>> await_view(terminal::Terminal::OutputWatch& watch, std::string text,
                                             Clock::time_point deadline, std::string words = {});
-  awaitable<Handing> type_in(Prompt const& prompt, Typed const& typed, std::function<void(std::string_view)> on_step);
+  awaitable<SubmitResult> type_in(Prompt const& prompt, Typed const& typed,
+                                  std::function<void(std::string_view)> on_step);
   awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, terminal::Terminal::OutputWatch& watch,
-                                    Handing& handing);
-  awaitable<void> await_proof(Prompt const& prompt, Handing& handing);
+                                    SubmitResult& submission);
+  awaitable<void> await_proof(Prompt const& prompt, SubmitResult& submission);
   awaitable<bool> clear_composer(terminal::Terminal::OutputWatch& watch);
   bool is_ours(View const& view) const;
   bool may_set_aside(View const& view) const;
   awaitable<void> bring_draft_back(terminal::Terminal::OutputWatch& watch);
   awaitable<void> clear_leftover();
-  awaitable<void> mark_unknown(Handing& handing, std::string reason);
+  awaitable<void> mark_unknown(SubmitResult& submission, std::string reason);
   awaitable<Result<void>> press(std::string_view key);
   awaitable<void> watch_obstacle();
   awaitable<Result<void>> run_command(std::string command);

@@ -108,14 +108,14 @@ class CodexAdapter final : public Adapter {
     return words.empty() ? words : "Codex's app server said \"" + words + "\"";
   }
 
-  Witness witness_offline(LaunchRequest const& /*request*/, std::string const& transcript,
-                          Prompt const& prompt) const override {
+  RecordedOutcome look_up_outcome(LaunchRequest const& /*request*/, std::string const& transcript,
+                                  Prompt const& prompt) const override {
     // Messages are handed only to a thread that has a record.
-    if (transcript.empty()) return Witness::absent;
+    if (transcript.empty()) return RecordedOutcome::absent;
     Record record(transcript);
     record.read();
-    if (record.holds(prompt.nonce)) return Witness::accepted;
-    return record.unreadable() ? Witness::blind : Witness::absent;
+    if (record.holds(prompt.nonce)) return RecordedOutcome::accepted;
+    return record.unreadable() ? RecordedOutcome::blind : RecordedOutcome::absent;
   }
 
   std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,

@@ -1,4 +1,4 @@
-// Codex's own record of a thread (its "rollout" file): the witness of which messages it has taken.
+// Codex's own record of a thread (its "rollout" file): what tells which messages it has taken.
 #pragma once
 #include "adapters/provider_event.hpp"
 

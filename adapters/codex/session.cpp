@@ -35,7 +35,7 @@ CodexSession::CodexSession(SessionContext context, Options options)
 }
 
 void CodexSession::start() {
-  gate_ = gate(false);
+  gate_ = block_reason(false);
   tasks_.spawn_vital("run", run(), ctx_.on_death);
 }
 
@@ -54,7 +54,7 @@ Result<json> CodexSession::hook(std::string const& /*event*/, json const& /*payl
   return ok(json::object());  // everything comes over the connection
 }
 
-std::string CodexSession::gate(bool urgent) const {
+std::string CodexSession::block_reason(bool urgent) const {
   if (ended_) return "Codex has ended";
   if (quitting_) return "Codex is about to end";
   if (!problem_.empty()) return problem_;
@@ -68,10 +68,10 @@ std::string CodexSession::gate(bool urgent) const {
 
 void CodexSession::announce_gate() {
   changed_.notify_all();
-  auto now = gate(false);
+  auto now = block_reason(false);
   if (now == gate_) return;
   gate_ = now;
-  emit(GateChanged{std::move(now)});
+  emit(BlockChanged{std::move(now)});
 }
 
 /// What a person has to do first: answer, or put right what keeps Codex from working.

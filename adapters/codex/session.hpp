@@ -31,10 +31,10 @@ class CodexSession final : public ProviderSession {
   awaitable<void> stop() override;
   Result<json> hook(std::string const& event, json const& payload) override;
   void answer(std::string const& key, Answer const& answer) override;
-  std::string gate(bool urgent) const override;
+  std::string block_reason(bool urgent) const override;
   awaitable<std::string> running_work() override;
-  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
-  awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
+  awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view)> on_step) override;
+  awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) override;
   awaitable<Result<void>> interrupt() override;
   awaitable<Result<void>> compact() override;
   awaitable<Result<void>> clear() override;
@@ -87,7 +87,7 @@ class CodexSession final : public ProviderSession {
   // session_hand.cpp: messages; session_commands.cpp: the rest of what people want.
   awaitable<Result<std::string>> send(Prompt const& prompt, std::string text);
   awaitable<void> await_proof(Prompt const& prompt, std::string const& turn, Clock::time_point deadline,
-                              Handing& handing);
+                              SubmitResult& submission);
   Result<Envelope> frame_for(Prompt prompt) const;
   bool mentions_skill(std::string_view text) const;
   bool proven(std::string const& nonce) const;

@@ -34,7 +34,7 @@ awaitable<Result<void>> CodexSession::interrupt() {
 awaitable<Result<void>> CodexSession::compact() {
   auto const lock = co_await sending_.lock();
   // Asked of a busy thread it would interrupt the turn.
-  if (auto const reason = gate(false); !reason.empty())
+  if (auto const reason = block_reason(false); !reason.empty())
     co_return conflict("not_ready", "cannot compact now: " + reason);
   auto const before = compactions_;
   json params{{"threadId", thread_}};
@@ -48,7 +48,8 @@ awaitable<Result<void>> CodexSession::compact() {
 
 awaitable<Result<void>> CodexSession::clear() {
   auto const lock = co_await sending_.lock();
-  if (auto const reason = gate(false); !reason.empty()) co_return conflict("not_ready", "cannot clear now: " + reason);
+  if (auto const reason = block_reason(false); !reason.empty())
+    co_return conflict("not_ready", "cannot clear now: " + reason);
   auto started = co_await start_thread(true);
   if (!started) co_return started.error();
   co_return Result<void>();
@@ -56,7 +57,7 @@ awaitable<Result<void>> CodexSession::clear() {
 
 awaitable<std::string> CodexSession::running_work() {
   auto const connection = connection_;
-  if (!connection || !ready_ || !turn_.empty()) co_return gate(false);
+  if (!connection || !ready_ || !turn_.empty()) co_return block_reason(false);
   json which{{"threadId", thread_}};
   auto const read = co_await connection->call("thread/read", which);
   if (!read) co_return "what Codex does not tell (" + read.error().message + ")";
@@ -65,7 +66,7 @@ awaitable<std::string> CodexSession::running_work() {
   if (!listed && listed.error().code != "codex_error")  // a version may not know the question
     co_return "what Codex does not tell (" + listed.error().message + ")";
   auto const commands = listed && listed->is_object() ? listed->value("data", json::array()) : json::array();
-  if (commands.empty()) co_return gate(false);
+  if (commands.empty()) co_return block_reason(false);
   co_return "a command in the background: " + one_line(text_at(commands.front(), {"command"}));
 }
 

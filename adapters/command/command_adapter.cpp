@@ -103,17 +103,18 @@ std::unique_ptr<ProviderSession> CommandAdapter::open(SessionContext context) co
 
 bool CommandAdapter::can_resume(LaunchRequest const&, std::string const&) const { return false; }
 
-Witness CommandAdapter::witness_offline(LaunchRequest const& request, std::string const&, Prompt const& prompt) const {
+RecordedOutcome CommandAdapter::look_up_outcome(LaunchRequest const& request, std::string const&,
+                                                Prompt const& prompt) const {
   auto const options = command::read_options(effective_options(request));
-  if (!options || !options->has_proof()) return Witness::blind;
+  if (!options || !options->has_proof()) return RecordedOutcome::blind;
   if (auto const receipts = receipts_of(request, *options); !receipts.empty()) {
     switch (command::find_receipt(receipts, prompt.nonce)) {
-      case command::Receipt::there: return Witness::accepted;
-      case command::Receipt::missing: return Witness::absent;
-      case command::Receipt::unreadable: return Witness::blind;
+      case command::Receipt::there: return RecordedOutcome::accepted;
+      case command::Receipt::missing: return RecordedOutcome::absent;
+      case command::Receipt::unreadable: return RecordedOutcome::blind;
     }
   }
-  return options->proof_complete ? Witness::absent : Witness::blind;
+  return options->proof_complete ? RecordedOutcome::absent : RecordedOutcome::blind;
 }
 
 std::optional<TurnEnded> CommandAdapter::turn_end(LaunchRequest const& request, std::string const&,

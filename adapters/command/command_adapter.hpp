@@ -15,8 +15,8 @@ class CommandAdapter final : public Adapter {
   ProjectionReport projection(LaunchRequest const& request) const override;
   std::unique_ptr<ProviderSession> open(SessionContext context) const override;
   bool can_resume(LaunchRequest const& request, std::string const& session_id) const override;
-  Witness witness_offline(LaunchRequest const& request, std::string const& transcript,
-                          Prompt const& prompt) const override;
+  RecordedOutcome look_up_outcome(LaunchRequest const& request, std::string const& transcript,
+                                  Prompt const& prompt) const override;
   std::optional<TurnEnded> turn_end(LaunchRequest const& request, std::string const& transcript,
                                     std::vector<std::string> const& nonces) const override;
 

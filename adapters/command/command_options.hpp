@@ -15,7 +15,7 @@
 //   own folder) whose
 //                     path it finds in AGENT_RUNNER_RECEIPTS. It appends one line that begins with the
 //                     message's nonce, in one write, before it shows its proof or acts; it takes no message
-//                     of which it could not write the line. The file is the witness for what nobody saw: a
+//                     of which it could not write the line. The file tells of what nobody saw: a
 //                     proof shown while no daemon ran, also by a program that has died since
 //   proof_timeout_ms  how long the proof may take (10000); after that the message is `unknown`
 //   proof_complete    true: without its proof nothing has happened, so that after its end the message may be

@@ -105,66 +105,67 @@ awaitable<void> CommandSession::look_for_end() {
   }
 }
 
-std::string CommandSession::gate(bool urgent) const {
+std::string CommandSession::block_reason(bool urgent) const {
   if (!context_.terminal->alive()) return "the program has ended";
   if (guard_.left_to_a_shell()) return "a shell has its terminal, not the program";
   if (!ready_) return "the program is not ready yet";
   if (!closed_because_.empty()) return closed_because_;
-  if (handing_) return "another message is being typed";
+  if (submitting_) return "another message is being typed";
   if (turn_open_ && !urgent) return "a turn is running";
   return {};
 }
 
 // ---- handing over ----
 
-awaitable<Handing> CommandSession::hand(Prompt prompt, std::function<void(std::string_view)> on_step) {
-  Handing handing;
-  handing.reason = gate(prompt.urgent);
-  if (!handing.reason.empty()) co_return handing;
+awaitable<SubmitResult> CommandSession::submit(Prompt prompt, std::function<void(std::string_view)> on_step) {
+  SubmitResult submission;
+  submission.reason = block_reason(prompt.urgent);
+  if (!submission.reason.empty()) co_return submission;
   Typed typed{prompt.nonce, prompt.message_id, options_.proof_of(prompt.nonce, prompt.message_id)};
-  auto text = compose(prompt, typed.proof, handing);
-  if (text.empty()) co_return handing;
+  auto text = compose(prompt, typed.proof, submission);
+  if (text.empty()) co_return submission;
 
-  handing_ = true;
+  submitting_ = true;
   struct Done {
-    bool& handing;
-    ~Done() { handing = false; }
-  } done{handing_};
-  handing.reason = co_await guard_.obstacle();
-  if (!handing.reason.empty()) {
-    hold(handing.reason, guard_.until_line_is_gone());
-    co_return handing;
+    bool& submitting;
+    ~Done() { submitting = false; }
+  } done{submitting_};
+  submission.reason = co_await guard_.obstacle();
+  if (!submission.reason.empty()) {
+    hold(submission.reason, guard_.until_line_is_gone());
+    co_return submission;
   }
   auto followed = co_await follow();
   if (!followed) {
-    handing.reason = followed.error().message;
-    co_return handing;
+    submission.reason = followed.error().message;
+    co_return submission;
   }
   lines_.forget();  // an old prompt on this line must not be read together with the echo
   // Known before it is typed: a fast program's proof comes back with the answer to the typing itself.
   std::erase_if(typed_, [&](Typed const& earlier) { return earlier.nonce == prompt.nonce; });
   typed_.push_back(std::move(typed));
   if (typed_.size() > kRemembered) typed_.pop_front();
-  co_await type_and_prove(std::move(text), std::move(on_step), handing);
-  co_return handing;
+  co_await type_and_prove(std::move(text), std::move(on_step), submission);
+  co_return submission;
 }
 
-std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern> const& proof, Handing& handing) const {
+std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern> const& proof,
+                                    SubmitResult& submission) const {
   InlineRules rules = options_.inline_rules;
   if (options_.longest_line > 0 && longest_line(prompt.body) > options_.longest_line / 2) rules.max_bytes = 0;
   for (bool last = false;; last = true) {
     auto envelope = frame(prompt, rules);
     if (!envelope) {
-      handing.reason = envelope.error().message;
+      submission.reason = envelope.error().message;
       return {};
     }
     bool const too_long = options_.longest_line > 0 && longest_line(envelope->text) > options_.longest_line;
     bool const proves_itself = proof && any_line_matches(*proof, envelope->text);
     if (!too_long && !proves_itself) return std::move(envelope->text);
     if (last || envelope->as_file) {
-      handing.outcome = HandOutcome::refused;
-      handing.reason = too_long ? "a line of it is longer than the program's terminal takes"
-                                : "its own text fits the pattern that is to prove it";
+      submission.outcome = SubmitOutcome::refused;
+      submission.reason = too_long ? "a line of it is longer than the program's terminal takes"
+                                   : "its own text fits the pattern that is to prove it";
       return {};
     }
     rules.max_bytes = 0;
@@ -173,87 +174,87 @@ std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern>
 
 /// Types and submits; false when the outcome stands in `handing` already.
 awaitable<bool> CommandSession::send(std::string text, std::function<void(std::string_view)> const& on_step,
-                                     Handing& handing) {
+                                     SubmitResult& submission) {
   bool const at_once = options_.enter == "Enter" && options_.enter_delay == milliseconds(0);
   auto typing = at_once ? context_.terminal->paste_and_enter(std::move(text), typed_.back().nonce)
                         : context_.terminal->paste(std::move(text), typed_.back().nonce);
   auto sent = co_await std::move(typing);
   if (!sent) {
-    handing.reason = sent.error().message;
+    submission.reason = sent.error().message;
     auto const& code = sent.error().code;
     if (!terminal::nothing_typed(sent.error())) {
-      handing.outcome = HandOutcome::unknown;
+      submission.outcome = SubmitOutcome::unknown;
       co_return false;
     }
     typed_.pop_back();
-    if (code == "copy_mode") hold(handing.reason, until_nobody_scrolls());
-    if (code == "another_program") hold(handing.reason, guard_.until_program_is_back());
-    if (code == "not_typed") handing.outcome = HandOutcome::refused;
+    if (code == "copy_mode") hold(submission.reason, until_nobody_scrolls());
+    if (code == "another_program") hold(submission.reason, guard_.until_program_is_back());
+    if (code == "not_typed") submission.outcome = SubmitOutcome::refused;
     co_return false;
   }
-  handing.typed_at = wall_now();
+  submission.typed_at = wall_now();
   on_step("typed");
   if (!at_once && !options_.enter.empty()) {
     if (options_.enter_delay > milliseconds(0)) co_await sleep_for(options_.enter_delay);
     std::vector<std::string> key{options_.enter};
     sent = co_await context_.terminal->keys(std::move(key));
     if (!sent) {
-      handing.outcome = HandOutcome::unknown;
-      handing.reason = "its text was typed, and could not be submitted: " + sent.error().message;
+      submission.outcome = SubmitOutcome::unknown;
+      submission.reason = "its text was typed, and could not be submitted: " + sent.error().message;
       co_return false;
     }
   }
-  handing.submitted_at = wall_now();
+  submission.submitted_at = wall_now();
   on_step("submitted");
   co_return true;
 }
 
 awaitable<void> CommandSession::type_and_prove(std::string text, std::function<void(std::string_view)> on_step,
-                                               Handing& handing) {
+                                               SubmitResult& submission) {
   Typed const& typed = typed_.back();
   auto const nonce = typed.nonce;
-  bool const submitted = co_await send(std::move(text), on_step, handing);
+  bool const submitted = co_await send(std::move(text), on_step, submission);
   if (!submitted) {
-    if (handing.outcome == HandOutcome::unknown) co_await look_at_screen(nonce, handing);
+    if (submission.outcome == SubmitOutcome::unknown) co_await look_at_screen(nonce, submission);
     co_return;
   }
   if (!options_.has_proof()) {
-    handing.outcome = HandOutcome::unverified;
-    handing.reason = "typed; this program declares no proof that it took it";
+    submission.outcome = SubmitOutcome::unverified;
+    submission.reason = "typed; this program declares no proof that it took it";
     if (options_.has_turns()) begin_turn(nonce);
     co_return;
   }
   auto const deadline = Clock::now() + options_.proof_timeout;
   while (typed.proved_by.empty() && following_ && Clock::now() < deadline) co_await changed_.wait(deadline);
   if (!typed.proved_by.empty()) {
-    handing.outcome = HandOutcome::accepted;
-    handing.proof = typed.proved_by;
-    handing.accepted_at = wall_now();
+    submission.outcome = SubmitOutcome::accepted;
+    submission.proof = typed.proved_by;
+    submission.accepted_at = wall_now();
     co_return;
   }
-  handing.outcome = HandOutcome::unknown;
-  handing.reason = context_.terminal->alive()
-                       ? "no proof came within " + std::to_string(options_.proof_timeout.count()) + " ms"
-                       : "the program ended before it showed that it had taken the message";
-  co_await look_at_screen(nonce, handing);
+  submission.outcome = SubmitOutcome::unknown;
+  submission.reason = context_.terminal->alive()
+                          ? "no proof came within " + std::to_string(options_.proof_timeout.count()) + " ms"
+                          : "the program ended before it showed that it had taken the message";
+  co_await look_at_screen(nonce, submission);
 }
 
-awaitable<void> CommandSession::look_at_screen(std::string nonce, Handing& handing) {
+awaitable<void> CommandSession::look_at_screen(std::string nonce, SubmitResult& submission) {
   auto screen = co_await context_.terminal->capture();
   if (!screen) co_return;
   std::string joined;  // a mark may be wrapped at the screen's edge
   for (auto const& line : screen->lines) {
-    handing.screen += line + "\n";
+    submission.screen += line + "\n";
     joined += line;
   }
   if (context_.terminal->alive() && joined.find(nonce) != std::string::npos)
-    handing.reason += "; its text stands on the screen: the program may not have taken Enter";
+    submission.reason += "; its text stands on the screen: the program may not have taken Enter";
 }
 
 void CommandSession::hold(std::string why, awaitable<void> over) {
   if (!closed_because_.empty()) return;
   closed_because_ = std::move(why);
-  GateChanged closed{closed_because_};
+  BlockChanged closed{closed_because_};
   context_.emit(std::move(closed));
   tasks_.spawn_vital("gate", open_after(std::move(over)), context_.on_death);
 }
@@ -263,7 +264,7 @@ awaitable<void> CommandSession::open_after(awaitable<void> over) {
   auto const state = co_await net::this_coro::cancellation_state;
   if (state.cancelled() != net::cancellation_type::none) co_return;
   closed_because_.clear();
-  context_.emit(GateChanged{});
+  context_.emit(BlockChanged{});
 }
 
 awaitable<void> CommandSession::until_nobody_scrolls() {
@@ -273,7 +274,7 @@ awaitable<void> CommandSession::until_nobody_scrolls() {
 // ---- what the program shows ----
 
 bool CommandSession::output_matters() const {
-  if (handing_ || (turn_open_ && options_.turn_end)) return true;
+  if (submitting_ || (turn_open_ && options_.turn_end)) return true;
   return std::ranges::any_of(typed_, [](Typed const& t) { return t.proof && t.proved_by.empty(); });
 }
 
@@ -359,7 +360,7 @@ void CommandSession::proved(Typed& typed, std::string proof) {
   if (!typed.proved_by.empty()) return;
   typed.proved_by = proof;
   changed_.notify_all();
-  bool const late = !handing_ || &typed != &typed_.back();
+  bool const late = !submitting_ || &typed != &typed_.back();
   if (late) {
     Accepted accepted{typed.nonce, std::move(proof)};
     context_.emit(std::move(accepted));
@@ -381,7 +382,7 @@ void CommandSession::end_turn(TurnEnded end) {
   if (!turn_open_) return;
   turn_open_ = false;
   context_.emit(std::move(end));
-  context_.emit(GateChanged{});
+  context_.emit(BlockChanged{});
 }
 
 // ---- what the program says ----
@@ -426,13 +427,13 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
   return ok(json::object());
 }
 
-awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
+awaitable<RecordedOutcome> CommandSession::query_outcome(Prompt prompt, bool process_gone) {
   auto const proved_before = [&] {
     auto const typed = std::ranges::find(typed_, prompt.nonce, &Typed::nonce);
     return typed != typed_.end() && !typed->proved_by.empty();
   };
-  if (proved_before()) co_return Witness::accepted;
-  if (!options_.has_proof()) co_return Witness::blind;
+  if (proved_before()) co_return RecordedOutcome::accepted;
+  if (!options_.has_proof()) co_return RecordedOutcome::blind;
   // The turn before this message's has to be done with first.
   while (looking_back_ && !process_gone && context_.terminal->alive())
     co_await changed_.wait(Clock::now() + kLookAgain);
@@ -447,7 +448,7 @@ awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
   }
   auto receipt = Receipt::unreadable;
   if (!receipts_.empty()) receipt = find_receipt(receipts_, prompt.nonce);
-  // Its turn began unseen as well. (Told after the witness's word, and before the next message can be handed.)
+  // Its turn began unseen as well. (Told after the outcome, and before the next message can be submitted.)
   auto const taken_unseen = [&] {
     auto const typed = std::ranges::find(typed_, prompt.nonce, &Typed::nonce);
     if (!alive || !options_.has_turns() || typed == typed_.end() || !typed->proved_by.empty()) return;
@@ -457,28 +458,28 @@ awaitable<Witness> CommandSession::witness(Prompt prompt, bool process_gone) {
   };
   if (receipt == Receipt::there) {
     taken_unseen();
-    co_return Witness::accepted;
+    co_return RecordedOutcome::accepted;
   }
   if (pattern) {
     // What it wrote while nobody watched is on its screen.
     auto screen = co_await context_.terminal->capture();
     if (screen && std::ranges::any_of(screen->lines, [&](auto const& line) { return pattern->matches(line); })) {
       taken_unseen();
-      co_return Witness::accepted;
+      co_return RecordedOutcome::accepted;
     }
   }
-  if (proved_before()) co_return Witness::accepted;
+  if (proved_before()) co_return RecordedOutcome::accepted;
   if (alive) {
-    if (!context_.terminal->alive()) co_return Witness::pending;  // its end asks again
+    if (!context_.terminal->alive()) co_return RecordedOutcome::pending;  // its end asks again
     // A daemon that was killed may have died before it typed anything: that is known, so it is no doubt.
     auto const last = co_await context_.terminal->last_typed();
-    if (!last || *last == prompt.nonce) co_return Witness::pending;
-    if (proved_before()) co_return Witness::accepted;
+    if (!last || *last == prompt.nonce) co_return RecordedOutcome::pending;
+    if (proved_before()) co_return RecordedOutcome::accepted;
     std::erase_if(typed_, [&](Typed const& t) { return t.nonce == prompt.nonce; });
-    co_return Witness::absent;
+    co_return RecordedOutcome::absent;
   }
-  if (receipt == Receipt::missing) co_return Witness::absent;
-  co_return receipts_.empty() && options_.proof_complete ? Witness::absent : Witness::blind;
+  if (receipt == Receipt::missing) co_return RecordedOutcome::absent;
+  co_return receipts_.empty() && options_.proof_complete ? RecordedOutcome::absent : RecordedOutcome::blind;
 }
 
 awaitable<Result<void>> CommandSession::interrupt() {

@@ -22,9 +22,9 @@ class CommandSession final : public ProviderSession {
   void start() override;
   awaitable<void> stop() override;
   Result<json> hook(std::string const& event, json const& payload) override;
-  std::string gate(bool urgent) const override;
-  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override;
-  awaitable<Witness> witness(Prompt prompt, bool process_gone) override;
+  std::string block_reason(bool urgent) const override;
+  awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view)> on_step) override;
+  awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) override;
   awaitable<Result<void>> interrupt() override;
   awaitable<Result<void>> compact() override;
   awaitable<Result<void>> clear() override;
@@ -41,11 +41,13 @@ class CommandSession final : public ProviderSession {
 
   awaitable<void> become_ready();
   /// What is to be typed, or an empty text and in `handing` why it cannot be.
-  std::string compose(Prompt const& prompt, std::optional<Pattern> const& proof, Handing& handing) const;
-  awaitable<void> type_and_prove(std::string text, std::function<void(std::string_view)> on_step, Handing& handing);
-  awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step, Handing& handing);
-  awaitable<void> look_at_screen(std::string nonce, Handing& handing);
-  /// Keeps the gate closed until `over` returns.
+  std::string compose(Prompt const& prompt, std::optional<Pattern> const& proof, SubmitResult& submission) const;
+  awaitable<void> type_and_prove(std::string text, std::function<void(std::string_view)> on_step,
+                                 SubmitResult& submission);
+  awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step,
+                       SubmitResult& submission);
+  awaitable<void> look_at_screen(std::string nonce, SubmitResult& submission);
+  /// Takes no prompts until `over` returns.
   void hold(std::string why, awaitable<void> over);
   awaitable<void> open_after(awaitable<void> over);
   awaitable<void> until_nobody_scrolls();
@@ -67,7 +69,7 @@ class CommandSession final : public ProviderSession {
   Options const options_;
   std::filesystem::path const receipts_;
   bool ready_ = false;
-  bool handing_ = false;
+  bool submitting_ = false;
   bool following_ = false;
   bool turn_open_ = false;
   bool looking_back_ = false;     ///< for that end, on the screen

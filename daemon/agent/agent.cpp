@@ -77,7 +77,7 @@ awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found) {
     if (found->exit.known) found->exit.left = co_await services_.terminals.left_by(record_.tmux_session, found->pane);
     co_await note_exit(std::move(found->exit));
   }
-  // What it still takes, and writes into its record, must come before the witness is asked.
+  // What it still takes, and writes into its record, must come before the record is asked.
   if (found || !is_at_rest(state_)) (void)co_await clear_away();
   services_.approvals.withdraw(spec_.id);
   co_await queue_.on_process_gone();

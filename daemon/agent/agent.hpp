@@ -93,11 +93,11 @@ class Agent final : private DeliveryHost {
   using Mail = std::variant<adapters::ProviderEvent, Exit>;
 
   // DeliveryHost
-  adapters::ProviderSession* taker() override;
-  std::string why_not() const override;
+  adapters::ProviderSession* ready_session() override;
+  std::string not_ready_reason() const override;
   bool at_rest() const override { return is_at_rest(state_); }
   std::string no_bus() const override;
-  awaitable<adapters::Witness> witness_offline(adapters::Prompt prompt) override;
+  awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) override;
   awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override;
   void wanted() override;
   Work& work() override { return work_; }

@@ -369,12 +369,12 @@ awaitable<Result<void>> Agent::check_at_rest() {
 
 // ---- DeliveryHost ----
 
-adapters::ProviderSession* Agent::taker() {
+adapters::ProviderSession* Agent::ready_session() {
   if (!session_ || ending_ || !provider_ready_ || !why_token_invalid().empty()) return nullptr;
   return state_ == AgentState::idle || state_ == AgentState::busy ? session_.get() : nullptr;
 }
 
-std::string Agent::why_not() const {
+std::string Agent::not_ready_reason() const {
   if (auto why = why_token_invalid(); !why.empty()) return why;
   switch (state_) {
     case AgentState::waiting: return "waits for a person: " + record_.reason;
@@ -389,12 +389,12 @@ std::string Agent::no_bus() const {
   return refused ? refused->message : std::string();
 }
 
-awaitable<adapters::Witness> Agent::witness_offline(adapters::Prompt prompt) {
+awaitable<adapters::RecordedOutcome> Agent::look_up_outcome(adapters::Prompt prompt) {
   auto job = [adapter = adapter_, request = launch_request(), prompt = std::move(prompt), newest = record_.transcript,
               earlier = record_.earlier_transcript] {
-    auto const says = adapter->witness_offline(request, newest, prompt);
-    if (says != adapters::Witness::absent || earlier.empty()) return says;
-    return adapter->witness_offline(request, earlier, prompt);
+    auto const says = adapter->look_up_outcome(request, newest, prompt);
+    if (says != adapters::RecordedOutcome::absent || earlier.empty()) return says;
+    return adapter->look_up_outcome(request, earlier, prompt);
   };
   co_return co_await services_.files.run(std::move(job));
 }

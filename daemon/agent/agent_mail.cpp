@@ -85,7 +85,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     else
       services_.approvals.nothing_asked(spec_.id);
     publish();
-  } else if (std::get_if<adapters::GateChanged>(&event)) {
+  } else if (std::get_if<adapters::BlockChanged>(&event)) {
     queue_.on_gate_changed();
   } else if (auto const* use = std::get_if<adapters::ContextUse>(&event)) {
     context_use_ = {{"utilization", use->utilization},
@@ -124,7 +124,8 @@ void Agent::on_ready(adapters::Ready const& ready) {
   (void)apply(AgentInput::ready, "ready");
   if (queue_.turn_open()) turn_changed("a turn runs");
   if (!std::exchange(adopted_, false)) return queue_.on_ready();
-  queue_.on_adopted(ready.turn_runs || (!session_->gate(false).empty() && session_->gate(true).empty()));
+  queue_.on_adopted(ready.turn_runs ||
+                    (!session_->block_reason(false).empty() && session_->block_reason(true).empty()));
 }
 
 /// Of a process that starts or ends, its start or end says more.

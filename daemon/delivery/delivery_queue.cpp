@@ -51,7 +51,7 @@ DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryH
             }
           }),
       changed_(services.executor),
-      handing_(services.executor, "hand " + agent_id_),
+      submitting_(services.executor, "hand " + agent_id_),
       store_(services.store.id()) {}
 
 void DeliveryQueue::load(Stored stored) {
@@ -60,7 +60,7 @@ void DeliveryQueue::load(Stored stored) {
   prompt_known_ = stored.prompt_known;
   lowest_local_ = stored.lowest_local;
   for (auto& d : stored.open) {
-    // Handed by a daemon that is no more: whether it was typed, only the witness can tell.
+    // Handed by a daemon that is no more: whether it was typed, only the record can tell.
     d.take(Input::interrupted);
     if (d.state == State::unknown) {
       in_process_.insert(d.message);
@@ -78,7 +78,7 @@ std::vector<DeliveryQueue::Loop> DeliveryQueue::loops() {
   return {{"deliveries", [this] { return run(); }}, {"leases", [this] { return leases_.run(); }}};
 }
 
-awaitable<void> DeliveryQueue::stop() { co_await handing_.stop(); }
+awaitable<void> DeliveryQueue::stop() { co_await submitting_.stop(); }
 
 void DeliveryQueue::offer(Message message) {
   if (!known_.is_below(message.id)) return take_up(std::move(message));
@@ -216,7 +216,7 @@ void DeliveryQueue::take_back_in_hand() {
     d.take(Input::interrupted);
     if (!in_hand) continue;
     d.reason = "a fault of agent-runner's while it was handed over; see its log";
-    ask_witness_.insert(id);
+    outcome_wanted_.insert(id);
     save(d);
   }
 }
@@ -240,7 +240,7 @@ awaitable<void> DeliveryQueue::run() {
       co_await resolve(*unknown);
     else if (auto const now = outlook(); auto const kept = to_give_back(open_, now))
       co_await give_back(open_.at(*kept), why_not_now(open_.at(*kept), now));
-    else if (auto* next = next_to_hand(now))
+    else if (auto* next = next_to_submit(now))
       co_await deliver(*next);
     else
       co_await changed_.wait(std::min(next_retry(), watch_for_orphaned_turn()));
@@ -255,7 +255,7 @@ Delivery* DeliveryQueue::next_to_report() {
 }
 
 Delivery* DeliveryQueue::next_to_resolve() {
-  for (auto id : ask_witness_)
+  for (auto id : outcome_wanted_)
     if (auto it = open_.find(id); it != open_.end() && it->second.state == State::unknown) return &it->second;
   return nullptr;
 }
@@ -268,13 +268,13 @@ Outlook DeliveryQueue::outlook() const {
   // The model's refusal keeps back everything until the next try is due, then all but that one.
   bool const probe = hold_.may_probe() && !turn_;
   if (!probe) now.limit = hold_.reason(agent_id_);
-  auto* const session = host_.taker();
+  auto* const session = host_.ready_session();
   now.is_ready = session != nullptr;
   now.at_rest = host_.at_rest();
-  if (!session || now.at_rest) now.not_ready = host_.why_not();
+  if (!session || now.at_rest) now.not_ready = host_.not_ready_reason();
   if (session) {
-    now.closed = session->gate(false);
-    now.closed_to_urgent = session->gate(true);
+    now.closed = session->block_reason(false);
+    now.closed_to_urgent = session->block_reason(true);
   }
   now.turn_runs = turn_.has_value();
   now.end_unseen = end_unseen_;
@@ -285,7 +285,7 @@ Outlook DeliveryQueue::outlook() const {
   return now;
 }
 
-Delivery* DeliveryQueue::next_to_hand(Outlook const& now) {
+Delivery* DeliveryQueue::next_to_submit(Outlook const& now) {
   auto decision = decide(open_, now);
   for (auto& [id, why] : decision.blocked) {
     auto& d = open_.at(id);

@@ -1,5 +1,5 @@
 // Brings messages into one agent's provider: verified, once, in order (spec 1.4 and 2). One coroutine does one thing
-// at a time: tells the bus what was taken, asks the witness about what is unknown, hands over the next message.
+// at a time: tells the bus what was taken, queries the outcome of what is unknown, submits the next message.
 #pragma once
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
@@ -27,14 +27,14 @@ class DeliveryHost {
  public:
   virtual ~DeliveryHost() = default;
   /// The provider process that may be given prompts now; null: none, and `why_not` says so for people.
-  virtual adapters::ProviderSession* taker() = 0;
-  virtual std::string why_not() const = 0;
+  virtual adapters::ProviderSession* ready_session() = 0;
+  virtual std::string not_ready_reason() const = 0;
   /// Nobody starts a provider before somebody asks for it.
   virtual bool at_rest() const { return false; }
   /// Why the bus's messages are not for this agent now; empty: they are.
   virtual std::string no_bus() const { return {}; }
   /// The record of a provider that has ended.
-  virtual awaitable<adapters::Witness> witness_offline(adapters::Prompt prompt) = 0;
+  virtual awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) = 0;
   /// How the turn ended that took the last of these, by the provider's record; nothing: it has not, or nobody knows.
   virtual awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) = 0;
   /// Something waits: a suspended agent should come back.
@@ -136,7 +136,7 @@ class DeliveryQueue {
   Delivery* next_to_report();
   Delivery* next_to_resolve();
   Outlook outlook() const;
-  Delivery* next_to_hand(Outlook const& now);
+  Delivery* next_to_submit(Outlook const& now);
   Clock::time_point next_retry() const;
   Clock::time_point watch_for_orphaned_turn();
   void leave_the_youngest();
@@ -154,7 +154,7 @@ class DeliveryQueue {
   awaitable<bool> take_claim(Delivery& d);
   awaitable<Result<adapters::Prompt>> prepare(Delivery& d);
   awaitable<Result<std::vector<std::string>>> fetch_attachments(Delivery& d);
-  awaitable<adapters::Handing> hand_over(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
+  awaitable<adapters::SubmitResult> attempt(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
   awaitable<void> give_back(Delivery& d, std::string reason);
   awaitable<Result<void>> release_claim(Delivery& d);
   awaitable<Result<bool>> still_ours(Delivery& d);
@@ -163,10 +163,10 @@ class DeliveryQueue {
   awaitable<Result<void>> tell_asker(Delivery& d);
   awaitable<Result<void>> reply(NewMessage reply);
 
-  void settle_outcome(Delivery& d, adapters::Handing const& handing);
+  void settle_outcome(Delivery& d, adapters::SubmitResult const& submission);
   void accept(Delivery& d, std::string const& proof);
   void accept_late(Delivery& d, std::string const& proof, std::optional<adapters::TurnEnded> const& end);
-  void hand_again(Delivery& d);
+  void submit_again(Delivery& d);
   void start_turn();
   void take_up_turn();
   void end_turn(adapters::TurnEnded const& end);
@@ -194,7 +194,7 @@ class DeliveryQueue {
   ProviderHold hold_;
   Random const random_ = real_random();
   Notifier changed_;
-  TaskGroup handing_;  ///< the one attempt under way, so that it can be cut short when its process ends
+  TaskGroup submitting_;  ///< the one attempt under way, so that it can be cut short when its process ends
 
   std::string store_;                    ///< whose numbers open_ and known_ hold, beside those of none
   std::optional<MessageId> lost_above_;  ///< the store was restored from a copy that ends with this one
@@ -208,7 +208,7 @@ class DeliveryQueue {
   MessageId lowest_local_ = kInitialPrompt;   ///< of what never was on the bus: the next is lower
   MessageId fetched_to_ = 0;                  ///< of younger ones, others before them may be missing
   std::unordered_set<MessageId> in_process_;  ///< handed to the process that runs now
-  std::unordered_set<MessageId> ask_witness_;
+  std::unordered_set<MessageId> outcome_wanted_;
   std::optional<Turn> turn_;
   bool end_unseen_ = false;    ///< it may have ended while nobody watched: before the next message, the record is asked
   bool ask_record_ = false;    ///< ... now

@@ -159,7 +159,7 @@ awaitable<void> DeliveryQueue::change_store() {
 void DeliveryQueue::end_with_store(Delivery d, bool restored) {
   leases_.drop(d.message);
   in_process_.erase(d.message);
-  ask_witness_.erase(d.message);
+  outcome_wanted_.erase(d.message);
   host_.work().finish("message", std::to_string(d.message));
   if (d.task) host_.work().finish("task", std::to_string(*d.task));
   bool const untouched = d.state == State::queued || d.state == State::claimed;

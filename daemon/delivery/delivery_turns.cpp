@@ -1,4 +1,4 @@
-// What becomes of a delivery inside the provider: its proof, the witness's word, and the turns that work on it.
+// What becomes of a delivery inside the provider: its proof, what its record says, and the turns that work on it.
 #include "daemon/delivery/delivery_queue.hpp"
 
 #include <spdlog/spdlog.h>
@@ -7,8 +7,8 @@
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
+using adapters::RecordedOutcome;
 using adapters::TurnEnded;
-using adapters::Witness;
 using State = DeliveryState;
 using Input = DeliveryInput;
 
@@ -38,36 +38,37 @@ TurnEnded unseen(std::string why) {
 }  // namespace
 
 awaitable<void> DeliveryQueue::resolve(Delivery& d) {
-  ask_witness_.erase(d.message);
+  outcome_wanted_.erase(d.message);
   auto const prompt = prompt_of(d);
   bool const running = in_process_.contains(d.message);
-  Witness witness = Witness::pending;
+  RecordedOutcome witness = RecordedOutcome::pending;
   auto const what = "agent " + agent_id_ + ": looking for message " + std::to_string(d.message) + " in the record";
   if (!running) {
     SessionUse const use(*this);
-    witness = co_await guarded(what, host_.witness_offline(prompt), Witness::pending);
-  } else if (auto* session = host_.taker()) {
+    witness = co_await guarded(what, host_.look_up_outcome(prompt), RecordedOutcome::pending);
+  } else if (auto* session = host_.ready_session()) {
     SessionUse const use(*this);
-    witness = co_await guarded(what, session->witness(prompt, false), Witness::pending);
+    witness = co_await guarded(what, session->query_outcome(prompt, false), RecordedOutcome::pending);
   }
   std::optional<TurnEnded> end;
-  if (witness == Witness::accepted) {
+  if (witness == RecordedOutcome::accepted) {
     std::vector<std::string> nonces{d.nonce};
     end = co_await recorded_end(std::move(nonces));
     if (!end && !running) end = unseen("the provider ended during this turn");
   }
-  bool const proved = witness == Witness::accepted && d.state == State::queued;  // though a person said otherwise
+  bool const proved =
+      witness == RecordedOutcome::accepted && d.state == State::queued;  // though a person said otherwise
   if (d.state != State::unknown && !proved) co_return;
   services_.events.append(agent_id_, "message.witness",
                           {{"message", d.message},
-                           {"says", witness == Witness::accepted  ? "accepted"
-                                    : witness == Witness::absent  ? "absent"
-                                    : witness == Witness::pending ? "pending"
-                                                                  : "blind"}});
-  if (witness == Witness::accepted) {
+                           {"says", witness == RecordedOutcome::accepted  ? "accepted"
+                                    : witness == RecordedOutcome::absent  ? "absent"
+                                    : witness == RecordedOutcome::pending ? "pending"
+                                                                          : "blind"}});
+  if (witness == RecordedOutcome::accepted) {
     accept_late(d, "transcript", end);
-  } else if (witness == Witness::absent) {
-    hand_again(d);
+  } else if (witness == RecordedOutcome::absent) {
+    submit_again(d);
   }
 }
 
@@ -87,9 +88,9 @@ void DeliveryQueue::accept_late(Delivery& d, std::string const& proof, std::opti
 }
 
 /// It was not taken: nobody has seen it yet.
-void DeliveryQueue::hand_again(Delivery& d) {
+void DeliveryQueue::submit_again(Delivery& d) {
   in_process_.erase(d.message);
-  ask_witness_.erase(d.message);
+  outcome_wanted_.erase(d.message);
   d.take(Input::proved_absent);
   d.reason.clear();
   d.screen.clear();
@@ -103,7 +104,7 @@ void DeliveryQueue::hand_again(Delivery& d) {
 void DeliveryQueue::settle(MessageId id, bool taken) {
   auto const it = open_.find(id);
   if (it == open_.end() || it->second.state != State::unknown) return;
-  if (!taken) return hand_again(it->second);
+  if (!taken) return submit_again(it->second);
   std::optional<TurnEnded> end;
   if (!in_process_.contains(id)) end = unseen("the provider ended during this turn");
   accept_late(it->second, "person", end);
@@ -125,7 +126,7 @@ void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
   d.screen.clear();
   d.step("accepted");
   in_process_.erase(d.message);
-  ask_witness_.erase(d.message);
+  outcome_wanted_.erase(d.message);
   save(d);
   announce(d, "message.accepted");
   if (!turn_) start_turn();
@@ -167,7 +168,7 @@ void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
   else
     end_turn(end);
   for (auto const& [id, d] : open_)
-    if (d.state == State::unknown) ask_witness_.insert(id);
+    if (d.state == State::unknown) outcome_wanted_.insert(id);
   changed_.notify_all();
 }
 
@@ -301,14 +302,14 @@ void DeliveryQueue::end_delivery(Delivery& d, Input end, std::string reason) {
 void DeliveryQueue::on_gate_changed() {
   for (auto& [id, d] : open_) {
     if (d.state == State::queued) d.retry_at = Clock::now();
-    if (d.state == State::unknown) ask_witness_.insert(id);
+    if (d.state == State::unknown) outcome_wanted_.insert(id);
   }
   changed_.notify_all();
 }
 
 void DeliveryQueue::on_ready() {
   for (auto const& [id, d] : open_)
-    if (d.state == State::unknown) ask_witness_.insert(id);
+    if (d.state == State::unknown) outcome_wanted_.insert(id);
   hold_.process_started();
   ask_to_go_on();
   on_gate_changed();
@@ -384,7 +385,7 @@ void DeliveryQueue::on_adopted(bool turn_runs) {
     on_turn_started();
   }
   for (auto const& [id, d] : open_)
-    if (d.state == State::unknown) ask_witness_.insert(id);
+    if (d.state == State::unknown) outcome_wanted_.insert(id);
   ask_to_go_on();
   on_gate_changed();
 }
@@ -414,7 +415,7 @@ awaitable<void> DeliveryQueue::on_process_gone() {
     auto const end = co_await recorded_end(nonces_of(*turn_));
     if (end && turn_ && turn_->number == number) close_turn(*end);
   }
-  for (auto id : in_process_) ask_witness_.insert(id);
+  for (auto id : in_process_) outcome_wanted_.insert(id);
   in_process_.clear();
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
   auto const why = "interrupted: the provider ended during this turn";
@@ -437,7 +438,7 @@ void DeliveryQueue::on_rest() {
   for (auto& [id, d] : open_)
     if (d.state == State::running && d.task) {
       d.turn = 0;
-      end_delivery(d, Input::turn_failed, "interrupted: " + host_.why_not());
+      end_delivery(d, Input::turn_failed, "interrupted: " + host_.not_ready_reason());
     }
   on_gate_changed();
 }
@@ -445,8 +446,8 @@ void DeliveryQueue::on_rest() {
 /// A turn that is open although the provider has been at rest for a while: its end was lost on the way. Has it looked
 /// up, or says when to look again.
 Clock::time_point DeliveryQueue::watch_for_orphaned_turn() {
-  auto* const taker = host_.taker();
-  bool const at_rest = turn_ && taker && taker->gate(false).empty();
+  auto* const ready_session = host_.ready_session();
+  bool const at_rest = turn_ && ready_session && ready_session->block_reason(false).empty();
   if (!at_rest) {
     at_rest_since_.reset();
     return Clock::time_point::max();

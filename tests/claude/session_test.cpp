@@ -164,7 +164,7 @@ struct Room {
         session
             ->hook("SessionStart", {{"source", "startup"}, {"session_id", "s"}, {"transcript_path", record.string()}})
             .has_value());
-    REQUIRE(session->gate(false) == "");
+    REQUIRE(session->block_reason(false) == "");
   }
   ~Room() {
     test::run(io, [this]() -> awaitable<void> { co_await session->stop(); });
@@ -187,7 +187,7 @@ struct Room {
     std::filesystem::create_directories(record.parent_path());
     std::ofstream(record, std::ios::app) << line.dump() << "\n" << std::flush;
   }
-  void submit() {
+  void take_enter() {
     cli->conversation = "\u276f " + cli->pasted.substr(0, cli->pasted.find('\n'));
     cli->composer.clear();
     consume();
@@ -209,8 +209,8 @@ struct Room {
     REQUIRE_MESSAGE(value.has_value(), "did not end in 400 s of its time");
     return std::move(*value);
   }
-  Handing hand() { return run(session->hand(prompt(), {})); }
-  Witness ask(bool gone = false) { return run(session->witness(prompt(), gone)); }
+  SubmitResult submit() { return run(session->submit(prompt(), {})); }
+  RecordedOutcome ask(bool gone = false) { return run(session->query_outcome(prompt(), gone)); }
 
   /// A PermissionRequest hook calls; what it is answered comes into `outputs`, or its error's field into `errors`.
   void ask_person(std::string const& call, json payload) {
@@ -251,17 +251,17 @@ struct Room {
 
 TEST_CASE("AcceptedComesWithTheTranscriptAndOneEnter") {
   Room room;
-  room.cli->on_enter = [&] { room.submit(); };
-  auto const handing = room.hand();
-  CHECK(handing.outcome == HandOutcome::accepted);
-  CHECK(handing.proof == "transcript");
+  room.cli->on_enter = [&] { room.take_enter(); };
+  auto const submission = room.submit();
+  CHECK(submission.outcome == SubmitOutcome::accepted);
+  CHECK(submission.proof == "transcript");
   CHECK(room.cli->enters == 1);
 }
 
 TEST_CASE("AnAdoptedStartWhoseHookNobodyHeardIsReadyByItsStateFile") {
   Room room(true);
   test::advance(room.io, room.clock, 20ms);
-  CHECK(room.session->gate(false) != "");
+  CHECK(room.session->block_reason(false) != "");
   std::ofstream(room.dir.path() / "sessions" / "4711.json")
       << json{{"pid", 4711}, {"sessionId", "s"}, {"status", "idle"}}.dump();
   room.cli->draw();
@@ -269,7 +269,7 @@ TEST_CASE("AnAdoptedStartWhoseHookNobodyHeardIsReadyByItsStateFile") {
   room.cli->dialog.clear();
   room.cli->draw();
   auto const ready = [&room]() -> awaitable<bool> {
-    while (!room.session->gate(false).empty()) co_await sleep_for(20ms);
+    while (!room.session->block_reason(false).empty()) co_await sleep_for(20ms);
     co_return true;
   };
   CHECK(room.run(ready()));
@@ -287,8 +287,8 @@ TEST_CASE("AnAdoptedOneThatWentOnWithAnotherSessionIsProvedByThatSessionsRecord"
     room.cli->composer.clear();
     room.append(fresh, {{"type", "user"}, {"message", {{"role", "user"}, {"content", room.cli->pasted}}}});
   };
-  CHECK(room.hand().outcome == HandOutcome::accepted);
-  CHECK(room.ask() == Witness::accepted);
+  CHECK(room.submit().outcome == SubmitOutcome::accepted);
+  CHECK(room.ask() == RecordedOutcome::accepted);
   CHECK(room.cli->enters == 1);
 }
 
@@ -319,7 +319,7 @@ TEST_CASE("AnyHookTellsWhichSessionAndRecordItIs") {
                 .has_value());
     room.append(fresh, {{"type", "user"}, {"message", {{"role", "user"}, {"content", room.cli->pasted}}}});
   };
-  CHECK(room.hand().outcome == HandOutcome::accepted);
+  CHECK(room.submit().outcome == SubmitOutcome::accepted);
   REQUIRE(room.all<SessionChanged>().size() == 1);
   CHECK(room.all<SessionChanged>()[0].session_id == "s2");
   CHECK(room.all<SessionChanged>()[0].transcript == fresh.string());
@@ -336,40 +336,40 @@ TEST_CASE("APromptThatWasSubmittedIsNotTypedAgainWhateverTheRecordLeavesOut") {
     room.cli->composer.clear();
     REQUIRE(room.session->hook("UserPromptSubmit", {{"prompt", room.cli->pasted}}).has_value());
   };
-  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.submit().outcome == SubmitOutcome::unknown);
   REQUIRE(room.session->hook("Stop", {{"last_assistant_message", "done"}}).has_value());
-  CHECK(room.ask() == Witness::pending);
+  CHECK(room.ask() == RecordedOutcome::pending);
   room.consume();
   room.pass(1s);
-  CHECK(room.ask() == Witness::accepted);
+  CHECK(room.ask() == RecordedOutcome::accepted);
 }
 
 TEST_CASE("ARecordThatCannotBeReadIsNoProofOfAbsence") {
   Room room;
   room.cli->on_enter = [&] { room.cli->composer.clear(); };
-  CHECK(room.hand().outcome == HandOutcome::unknown);
-  CHECK(room.ask() == Witness::absent);  // not there
+  CHECK(room.submit().outcome == SubmitOutcome::unknown);
+  CHECK(room.ask() == RecordedOutcome::absent);  // not there
   std::filesystem::create_directories(room.record);
-  CHECK(room.ask() == Witness::pending);
-  CHECK(room.ask(true) == Witness::blind);
-  auto const before = room.all<GateChanged>().size();
+  CHECK(room.ask() == RecordedOutcome::pending);
+  CHECK(room.ask(true) == RecordedOutcome::blind);
+  auto const before = room.all<BlockChanged>().size();
   room.pass(11s);
-  CHECK(room.all<GateChanged>().size() == before + 1);  // so it is asked again
+  CHECK(room.all<BlockChanged>().size() == before + 1);  // so it is asked again
   auto const offline = [&](std::filesystem::path const& record) {
-    return make_claude_adapter()->witness_offline({}, record.string(), room.prompt());
+    return make_claude_adapter()->look_up_outcome({}, record.string(), room.prompt());
   };
-  CHECK(offline(room.record) == Witness::blind);
+  CHECK(offline(room.record) == RecordedOutcome::blind);
   std::ofstream(room.dir.path() / "file") << "x";
-  CHECK(offline(room.dir.path() / "file" / "s.jsonl") == Witness::blind);
-  CHECK(offline(room.dir.path() / "none" / "s.jsonl") == Witness::absent);
+  CHECK(offline(room.dir.path() / "file" / "s.jsonl") == RecordedOutcome::blind);
+  CHECK(offline(room.dir.path() / "none" / "s.jsonl") == RecordedOutcome::absent);
 }
 
 TEST_CASE("ASwallowedEnterIsPressedAgain") {
   Room room;
   room.cli->on_enter = [&] {
-    if (room.cli->enters == 2) room.submit();
+    if (room.cli->enters == 2) room.take_enter();
   };
-  CHECK(room.hand().outcome == HandOutcome::accepted);
+  CHECK(room.submit().outcome == SubmitOutcome::accepted);
   CHECK(room.cli->enters == 2);
 }
 
@@ -377,13 +377,13 @@ TEST_CASE("ASubmittedPromptThatStaysInTheComposerIsNotSentTwiceAndIsCleared") {
   Room room;
   room.cli->on_enter = [&] { room.cli->conversation = "\u276f [agent-runner 0123456789 and so on"; };
   bool shown = false;
-  auto const handing = room.run(room.session->hand(room.prompt(), {}), [&](Clock::duration passed) {
+  auto const submission = room.run(room.session->submit(room.prompt(), {}), [&](Clock::duration passed) {
     if (!shown && passed > 3s) {
       room.consume();
       shown = true;
     }
   });
-  CHECK(handing.outcome == HandOutcome::accepted);
+  CHECK(submission.outcome == SubmitOutcome::accepted);
   CHECK(room.cli->enters == 1);
   CHECK(room.cli->composer.empty());
 }
@@ -394,14 +394,14 @@ TEST_CASE("TheEarlySignStopsFurtherEnters") {
     REQUIRE(room.session->hook("UserPromptSubmit", {{"prompt", room.cli->pasted}}).has_value());
   };
   bool shown = false;
-  auto const handing = room.run(room.session->hand(room.prompt(), {}), [&](Clock::duration passed) {
+  auto const submission = room.run(room.session->submit(room.prompt(), {}), [&](Clock::duration passed) {
     if (!shown && passed > 20s) {
       room.consume();
       shown = true;
     }
   });
-  CHECK(handing.outcome == HandOutcome::accepted);
-  CHECK(handing.early_sign_at.has_value());
+  CHECK(submission.outcome == SubmitOutcome::accepted);
+  CHECK(submission.early_sign_at.has_value());
   CHECK(room.cli->enters == 1);
 }
 
@@ -412,60 +412,60 @@ TEST_CASE("WhatWaitsInTheCliItselfIsNotAcceptedUntilItIsTaken") {
     room.cli->composer.clear();
   };
   bool shown = false;
-  auto const handing = room.run(room.session->hand(room.prompt(), {}), [&](Clock::duration passed) {
+  auto const submission = room.run(room.session->submit(room.prompt(), {}), [&](Clock::duration passed) {
     if (!shown && passed > 200s) {
-      CHECK(room.ask() == Witness::pending);
+      CHECK(room.ask() == RecordedOutcome::pending);
       room.append({{"type", "queue-operation"}, {"operation", "dequeue"}});
       room.consume();
       shown = true;
     }
   });
   CHECK(shown);
-  CHECK(handing.outcome == HandOutcome::accepted);
+  CHECK(submission.outcome == SubmitOutcome::accepted);
   CHECK(room.cli->enters == 1);
 }
 
 TEST_CASE("AProgramThatNeverReadsIsNeverAcknowledged") {
   Room room;
   room.cli->on_paste = [] {};
-  auto const handing = room.hand();
-  CHECK(handing.outcome == HandOutcome::unknown);
-  CHECK_FALSE(handing.screen.empty());
+  auto const submission = room.submit();
+  CHECK(submission.outcome == SubmitOutcome::unknown);
+  CHECK_FALSE(submission.screen.empty());
   CHECK(room.cli->enters == 0);
-  CHECK(room.ask() == Witness::absent);
+  CHECK(room.ask() == RecordedOutcome::absent);
 }
 
 TEST_CASE("AProgramThatTakesTheTextAndSaysNothingIsNeverAcknowledged") {
   Room room;
   room.cli->on_enter = [&] { room.cli->composer.clear(); };
-  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.submit().outcome == SubmitOutcome::unknown);
   CHECK(room.cli->enters == 1);
-  CHECK(room.ask() == Witness::absent);
+  CHECK(room.ask() == RecordedOutcome::absent);
 }
 
 TEST_CASE("AProgramThatIgnoresEnterIsNeverAcknowledgedAndIsLeftClean") {
   Room room;
-  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.submit().outcome == SubmitOutcome::unknown);
   CHECK(room.cli->enters == 3);
   CHECK(room.cli->composer.empty());
-  CHECK(room.ask() == Witness::absent);
+  CHECK(room.ask() == RecordedOutcome::absent);
 }
 
 TEST_CASE("AProgramThatDiesWithTheTextInItsLineIsNeverAcknowledged") {
   Room room;
   room.cli->on_enter = [&] { room.cli->living = false; };
-  CHECK(room.hand().outcome == HandOutcome::unknown);
-  CHECK(room.ask(true) == Witness::absent);
+  CHECK(room.submit().outcome == SubmitOutcome::unknown);
+  CHECK(room.ask(true) == RecordedOutcome::absent);
 }
 
 TEST_CASE("NoEnterIsPressedIntoADialogThatOpensMeanwhile") {
   Room room;
   room.cli->on_paste = [&] { room.cli->dialog = " Do you want to proceed?"; };
-  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.submit().outcome == SubmitOutcome::unknown);
   CHECK(room.cli->enters == 0);
-  CHECK(room.ask() == Witness::pending);
+  CHECK(room.ask() == RecordedOutcome::pending);
   room.cli->dialog.clear();
-  CHECK(room.ask() == Witness::absent);
+  CHECK(room.ask() == RecordedOutcome::absent);
 }
 
 TEST_CASE("NoEnterIsPressedWhenAPersonTypesIntoThePrompt") {
@@ -474,16 +474,16 @@ TEST_CASE("NoEnterIsPressedWhenAPersonTypesIntoThePrompt") {
     room.cli->on_paste = [&] {
       room.cli->composer = (small ? FakeCli::label(1, room.cli->pasted) : room.cli->pasted) + " and I say";
     };
-    CHECK(room.hand().outcome == HandOutcome::unknown);
+    CHECK(room.submit().outcome == SubmitOutcome::unknown);
     CHECK(room.cli->enters == 0);
-    CHECK(room.ask() == Witness::pending);
+    CHECK(room.ask() == RecordedOutcome::pending);
     // Nor is it taken away for the next one.
     auto next = room.prompt();
     next.nonce = "9876543210";
-    CHECK(room.run(room.session->hand(next, {})).outcome == HandOutcome::held);
+    CHECK(room.run(room.session->submit(next, {})).outcome == SubmitOutcome::held);
     CHECK(std::ranges::count(room.cli->pressed, "C-u") == 0);
     room.consume();  // the person sends both
-    CHECK(room.ask() == Witness::accepted);
+    CHECK(room.ask() == RecordedOutcome::accepted);
   }
 }
 
@@ -494,9 +494,9 @@ TEST_CASE("WordsOfOursComeBeforeAPasteThatIsCollapsed") {
   std::string shown;
   room.cli->on_enter = [&] {
     shown = room.cli->composer;
-    room.submit();
+    room.take_enter();
   };
-  CHECK(room.run(room.session->hand(prompt, {})).outcome == HandOutcome::accepted);
+  CHECK(room.run(room.session->submit(prompt, {})).outcome == SubmitOutcome::accepted);
   CHECK(shown == std::string(claude::kWords) + "[Pasted text #2 +4 lines]");
   CHECK(room.cli->enters == 1);
 }
@@ -504,9 +504,9 @@ TEST_CASE("WordsOfOursComeBeforeAPasteThatIsCollapsed") {
 TEST_CASE("WordsThatAnEarlierDaemonLeftAloneAreTakenAway") {
   Room room;
   room.cli->composer = claude::kWords;
-  room.cli->on_enter = [&] { room.submit(); };
-  CHECK(room.ask() == Witness::absent);
-  CHECK(room.hand().outcome == HandOutcome::accepted);
+  room.cli->on_enter = [&] { room.take_enter(); };
+  CHECK(room.ask() == RecordedOutcome::absent);
+  CHECK(room.submit().outcome == SubmitOutcome::accepted);
   CHECK(room.cli->conversation.find("Treat what I paste") == std::string::npos);
 }
 
@@ -522,14 +522,14 @@ TEST_CASE("ADraftIsSetAsideOnlyWhereThereIsRoomForIt") {
     }
     room.cli->composer = "B, half typed";
     room.cli->on_enter = [&] {
-      room.submit();
+      room.take_enter();
       room.cli->stash();
     };
-    CHECK(room.hand().outcome == HandOutcome::held);
+    CHECK(room.submit().outcome == SubmitOutcome::held);
     room.pass(6s);  // it rests
     bool const is_free = place == Place::free;
-    CHECK(room.session->gate(false).empty() == is_free);
-    CHECK(room.hand().outcome == (is_free ? HandOutcome::accepted : HandOutcome::held));
+    CHECK(room.session->block_reason(false).empty() == is_free);
+    CHECK(room.submit().outcome == (is_free ? SubmitOutcome::accepted : SubmitOutcome::held));
     CHECK(room.cli->composer == "B, half typed");
     if (place == Place::taken) CHECK(room.cli->set_aside == "A, set aside by the person");
     CHECK(std::ranges::count(room.cli->pressed, "C-s") == is_free);
@@ -541,14 +541,14 @@ TEST_CASE("ADraftComesBackWhenThePromptIsNotTypedUnlessAPersonHasBegunAnother") 
     Room room;
     room.live("idle");
     room.cli->composer = "A";
-    CHECK(room.hand().outcome == HandOutcome::held);
+    CHECK(room.submit().outcome == SubmitOutcome::held);
     room.pass(6s);
-    REQUIRE(room.session->gate(false).empty());
+    REQUIRE(room.session->block_reason(false).empty());
     room.cli->refuses_pastes = true;
     room.cli->on_refusal = [&] {
       if (another) room.cli->composer = "B";
     };
-    CHECK(room.hand().outcome == HandOutcome::refused);
+    CHECK(room.submit().outcome == SubmitOutcome::refused);
     CHECK(room.cli->composer == (another ? "B" : "A"));
     CHECK(room.cli->set_aside == (another ? "A" : ""));
   }
@@ -557,34 +557,34 @@ TEST_CASE("ADraftComesBackWhenThePromptIsNotTypedUnlessAPersonHasBegunAnother") 
 TEST_CASE("ALateProofIsTold") {
   Room room;
   room.cli->on_enter = [&] { room.cli->composer.clear(); };
-  CHECK(room.hand().outcome == HandOutcome::unknown);
+  CHECK(room.submit().outcome == SubmitOutcome::unknown);
   room.consume();
   for (int i = 0; i < 50; ++i) test::advance(room.io, room.clock, 20ms);
   CHECK(std::ranges::count_if(room.events, [](auto const& e) { return std::holds_alternative<Accepted>(e); }) == 1);
-  CHECK(room.ask() == Witness::accepted);
+  CHECK(room.ask() == RecordedOutcome::accepted);
 }
 
 TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {
   Room room;
   auto& session = *room.session;
   (void)session.hook("UserPromptSubmit", {{"prompt", "a person's"}});
-  CHECK(session.gate(false) == "a turn is running");
-  CHECK(session.gate(true).empty());
+  CHECK(session.block_reason(false) == "a turn is running");
+  CHECK(session.block_reason(true).empty());
   room.ask_person("c1", {{"tool_name", "Bash"}});
-  CHECK(session.gate(true) == "waiting for a person: permission for Bash");
+  CHECK(session.block_reason(true) == "waiting for a person: permission for Bash");
   room.pass(1s);
   (void)session.hook("Stop", {{"last_assistant_message", "done"}});
-  CHECK(session.gate(false).empty());
+  CHECK(session.block_reason(false).empty());
   (void)session.hook("PreCompact", {{"trigger", "manual"}});
-  CHECK(session.gate(true) == "the context is being compacted");
+  CHECK(session.block_reason(true) == "the context is being compacted");
   (void)session.hook("PostCompact", {{"trigger", "manual"}});
-  CHECK(session.gate(false).empty());
+  CHECK(session.block_reason(false).empty());
   // One that fails ends without a hook.
   (void)session.hook("PreCompact", {{"trigger", "manual"}});
   room.live("busy");
   room.live("idle");
   room.pass(2s);
-  CHECK(session.gate(false).empty());
+  CHECK(session.block_reason(false).empty());
   std::vector<std::string> notes;
   for (auto const& note : room.all<Noted>())
     if (note.type.starts_with("compaction.")) notes.push_back(note.type);
@@ -595,7 +595,7 @@ TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {
       std::ranges::count_if(room.events, [](auto const& e) { return std::holds_alternative<TurnEnded>(e); });
   CHECK(ends == 1);
   (void)session.hook("SessionEnd", {{"reason", "prompt_input_exit"}});
-  CHECK(session.gate(true) == "Claude Code has ended");
+  CHECK(session.block_reason(true) == "Claude Code has ended");
 }
 
 TEST_CASE("AFailedTurnSaysWhetherItDidAnythingAndWhenItsLimitEnds") {
@@ -738,10 +738,10 @@ TEST_CASE("APermissionIsAskedAndItsDecisionIsTheHooksAnswer") {
   (void)session.hook("UserPromptSubmit", {{"prompt", "x"}});
   auto const decide = [&](std::string const& call, Answer const& answer) {
     room.ask_person(call, payload);
-    CHECK(session.gate(true) == "waiting for a person: permission for Bash: touch x");
+    CHECK(session.block_reason(true) == "waiting for a person: permission for Bash: touch x");
     session.answer(call, answer);
     room.pass(1ms);
-    CHECK(session.gate(true).empty());
+    CHECK(session.block_reason(true).empty());
     return room.outputs.at(call)["hookSpecificOutput"]["decision"];
   };
   CHECK(decide("c1", {Decision::approve})["behavior"] == "allow");
@@ -784,7 +784,7 @@ TEST_CASE("AQuestionIsAnsweredThroughItsInput") {
   CHECK(asked[0].request.kind == ApprovalRequest::Kind::question);
   REQUIRE(asked[0].request.questions.size() == 2);
   CHECK(asked[0].request.questions[0].multiple);
-  CHECK(room.session->gate(true) == "waiting for a person: an answer: Which?");
+  CHECK(room.session->block_reason(true) == "waiting for a person: an answer: Which?");
   room.session->answer("q", {Decision::answer, "", {{"A", "B"}, {"because"}}});
   room.pass(1ms);
   auto const input = room.outputs.at("q")["hookSpecificOutput"]["decision"]["updatedInput"];
@@ -811,7 +811,7 @@ TEST_CASE("AYesAtTheTerminalShowsInTheToolsOwnHook") {
   CHECK(room.all<AskEnded>()[0].key == "c2");
   CHECK(room.outputs.at("c2").empty());  // its hook may go
   CHECK(!room.outputs.contains("c1"));
-  CHECK(session.gate(true) == "waiting for a person: permission for WebFetch: http://a");
+  CHECK(session.block_reason(true) == "waiting for a person: permission for WebFetch: http://a");
   session.answer("c2", {Decision::deny});  // too late: nothing happens
   session.answer("c1", {Decision::approve});
   room.pass(1ms);
@@ -829,7 +829,7 @@ TEST_CASE("AYesAtTheTerminalShowsInTheLiveState") {
   room.live("busy");
   CHECK(room.all<NothingAsked>().size() == 1);
   CHECK(room.outputs.at("c1").empty());
-  CHECK(room.session->gate(true).empty());
+  CHECK(room.session->block_reason(true).empty());
   // One that has just come may belong to the next dialog.
   room.ask_person("c2", {{"tool_name", "Bash"}});
   room.live("waiting");
@@ -875,7 +875,7 @@ TEST_CASE("AHookThatGaveUpLeavesItToTheTerminal") {
   room.pass(2s);
   REQUIRE(room.all<AskEnded>().size() == 1);
   CHECK(!room.all<AskEnded>()[0].answered);
-  CHECK(!room.session->gate(true).empty());  // the dialog is still there
+  CHECK(!room.session->block_reason(true).empty());  // the dialog is still there
   room.cli->dialog = "  Do you want to proceed?";
   room.pass(10s);
   REQUIRE(room.all<Asked>().size() == 2);
@@ -886,7 +886,7 @@ TEST_CASE("ADialogThatNoHookSpeaksForIsToldWithItsText") {
   Room room;
   room.cli->dialog = "  \033[1mSettings\033[0m\n\n  \u276f 1. One\n    2. Two\n\n  Esc to go back";
   room.live("waiting", "2.1.332", "dialog open");
-  CHECK_FALSE(room.session->gate(true).empty());
+  CHECK_FALSE(room.session->block_reason(true).empty());
   room.pass(1s);
   REQUIRE(room.all<Asked>().size() == 1);
   auto const request = room.all<Asked>()[0].request;
@@ -897,13 +897,13 @@ TEST_CASE("ADialogThatNoHookSpeaksForIsToldWithItsText") {
   CHECK_MESSAGE(screen.find("Settings\n") != std::string::npos, screen);
   CHECK_MESSAGE(screen.find("2. Two\n") != std::string::npos, screen);
   REQUIRE(room.all<WaitingForPerson>().size() == 1);
-  CHECK(room.hand().outcome == HandOutcome::held);
+  CHECK(room.submit().outcome == SubmitOutcome::held);
   CHECK(room.cli->pressed.empty());
   room.cli->dialog.clear();
   room.live("idle");
   REQUIRE(room.all<AskEnded>().size() == 1);
   CHECK(room.all<AskEnded>()[0].key == request.key);
-  CHECK(room.session->gate(false).empty());
+  CHECK(room.session->block_reason(false).empty());
   // The next one is another, whatever it looks like.
   room.cli->dialog = "  Esc to go back";
   room.live("waiting", "2.1.332", "dialog open");
@@ -933,7 +933,7 @@ TEST_CASE("AScreenThatHoldsAMessageIsToldThoughTheLiveStateSaysIdle") {
   Room room;
   room.live("idle");
   room.cli->dialog = "  Restore the code and/or conversation to the point before";
-  CHECK(room.hand().outcome == HandOutcome::held);
+  CHECK(room.submit().outcome == SubmitOutcome::held);
   room.pass(1s);
   CHECK(room.all<Asked>().empty());  // a dialog that asks would show in the live state first
   room.pass(2s);
@@ -971,7 +971,7 @@ TEST_CASE("ANoAtTheTerminalEndsTheHook") {
   room.pass(2s);
   REQUIRE(room.all<AskEnded>().size() == 1);
   CHECK(room.all<AskEnded>()[0].answered);
-  CHECK(room.session->gate(true).empty());
+  CHECK(room.session->block_reason(true).empty());
 }
 
 namespace {
@@ -985,7 +985,7 @@ TEST_CASE("TheMenuOfAUsedUpAccountIsNoTurnForAnAdoptedSession") {
   room.cli->dialog = kLimitMenu;
   room.pass(20ms);  // it begins to wait
   room.pass(1s);
-  CHECK(room.session->gate(false).empty());
+  CHECK(room.session->block_reason(false).empty());
   REQUIRE(room.all<TurnEnded>().size() == 1);
   CHECK(room.all<TurnEnded>()[0].outcome == TurnEnded::Outcome::unseen);
 }
@@ -999,14 +999,14 @@ TEST_CASE("TheMenuOfAUsedUpAccountNeedsNobodyAndIsClosedForTheNextPrompt") {
     bool const is_menu = waiting_for == "dialog open";
     CHECK(room.all<Asked>().empty() == is_menu);
     CHECK(room.all<WaitingForPerson>().empty() == is_menu);
-    CHECK(room.session->gate(false).empty() == is_menu);
+    CHECK(room.session->block_reason(false).empty() == is_menu);
     CHECK(room.cli->pressed.empty());  // a person may choose something there
     room.cli->on_escape = [&] {
       room.cli->dialog.clear();
       room.write_live("idle");
     };
-    room.cli->on_enter = [&] { room.submit(); };
-    CHECK(room.hand().outcome == (is_menu ? HandOutcome::accepted : HandOutcome::held));
+    room.cli->on_enter = [&] { room.take_enter(); };
+    CHECK(room.submit().outcome == (is_menu ? SubmitOutcome::accepted : SubmitOutcome::held));
     CHECK(std::ranges::count(room.cli->pressed, "Escape") == is_menu);
   }
 }
@@ -1015,17 +1015,17 @@ TEST_CASE("TheMenuOfAUsedUpAccountIsClosedThoughAMessageCameBeforeItWasKnown") {
   Room room;
   room.live("idle");
   room.cli->dialog = kLimitMenu;
-  CHECK(room.hand().outcome == HandOutcome::held);
-  CHECK(room.session->gate(false) == "the usage limit menu is open");
+  CHECK(room.submit().outcome == SubmitOutcome::held);
+  CHECK(room.session->block_reason(false) == "the usage limit menu is open");
   room.live("waiting", "2.1.332", "dialog open");
   room.pass(1s);
-  CHECK(room.session->gate(false).empty());
+  CHECK(room.session->block_reason(false).empty());
   room.cli->on_escape = [&] {
     room.cli->dialog.clear();
     room.write_live("idle");
   };
-  room.cli->on_enter = [&] { room.submit(); };
-  CHECK(room.hand().outcome == HandOutcome::accepted);
+  room.cli->on_enter = [&] { room.take_enter(); };
+  CHECK(room.submit().outcome == SubmitOutcome::accepted);
 }
 
 TEST_CASE("WhatIsNoRequestIsRefusedAndLeftToTheScreen") {

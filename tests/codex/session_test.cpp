@@ -79,12 +79,12 @@ struct Room {
   awaitable<void> until(std::function<bool()> condition) {
     auto const deadline = Clock::now() + 20s;
     while (!condition()) {
-      REQUIRE_MESSAGE(Clock::now() < deadline, session->gate(false));
+      REQUIRE_MESSAGE(Clock::now() < deadline, session->block_reason(false));
       co_await heard.wait(Clock::now() + 10ms);
     }
   }
   awaitable<void> until_open() {
-    return until([this] { return session->gate(false).empty(); });
+    return until([this] { return session->block_reason(false).empty(); });
   }
   template <class Event>
   std::vector<Event> all() const {
@@ -117,12 +117,12 @@ struct Room {
   }
   /// hand() beside the test's own steps.
   struct Attempt {
-    std::optional<Handing> handing{};
+    std::optional<SubmitResult> submission{};
   };
-  std::shared_ptr<Attempt> hand(TaskGroup& tasks, Prompt prompt) {
+  std::shared_ptr<Attempt> submit(TaskGroup& tasks, Prompt prompt) {
     auto const attempt = std::make_shared<Attempt>();
     auto const go = [](codex::CodexSession& s, Prompt p, std::shared_ptr<Attempt> out) -> awaitable<void> {
-      out->handing = co_await s.hand(std::move(p), {});
+      out->submission = co_await s.submit(std::move(p), {});
     };
     tasks.spawn("hand", go(*session, std::move(prompt), attempt));
     return attempt;
@@ -141,22 +141,22 @@ TEST_CASE("AMessageIsAcceptedWhenItsItemIsCompleteAndNotBefore") {
     });
     TaskGroup tasks(room.io.get_executor(), "test");
     auto const prompt = room.prompt("hello");
-    auto const attempt = room.hand(tasks, prompt);
+    auto const attempt = room.submit(tasks, prompt);
     std::function<bool()> const running = [&] { return !room.all<TurnStarted>().empty(); };
     co_await room.until(running);
     co_await sleep_for(50ms);
-    CHECK_FALSE(attempt->handing.has_value());
-    CHECK((co_await room.session->witness(prompt, false)) == Witness::pending);
+    CHECK_FALSE(attempt->submission.has_value());
+    CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::pending);
     room.server->item(true, codex::client_id(prompt.nonce), "t1");
     co_await tasks.join();
-    CHECK(attempt->handing->outcome == HandOutcome::accepted);
-    CHECK(attempt->handing->proof == "api");
-    CHECK((co_await room.session->witness(prompt, false)) == Witness::accepted);
+    CHECK(attempt->submission->outcome == SubmitOutcome::accepted);
+    CHECK(attempt->submission->proof == "api");
+    CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::accepted);
     auto const text = room.server->last("turn/start")["input"][0]["text"].get<std::string>();
     CHECK(text ==
           "[agent-runner " + prompt.nonce + " · message 1 · from bob · kind chat]\nhello\n[end " + prompt.nonce + "]");
-    CHECK(room.session->gate(false) == "a turn is running");
-    CHECK(room.session->gate(true).empty());
+    CHECK(room.session->block_reason(false) == "a turn is running");
+    CHECK(room.session->block_reason(true).empty());
   });
 }
 
@@ -169,8 +169,8 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
       room.server->item(true, client, "t1");
       room.server->turn_completed("t1");
     });
-    auto const first = co_await room.session->hand(room.prompt("short"), {});
-    CHECK(first.outcome == HandOutcome::accepted);
+    auto const first = co_await room.session->submit(room.prompt("short"), {});
+    CHECK(first.outcome == SubmitOutcome::accepted);
     CHECK(room.all<TurnEnded>().size() == 1);
     // The same, and the message was dropped: it is nowhere.
     room.answer_start("t2", [&](std::string const&) {
@@ -178,8 +178,8 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
       room.server->turn_completed("t2", "interrupted");
     });
     auto const prompt = room.prompt("dropped");
-    auto const second = co_await room.session->hand(prompt, {});
-    CHECK(second.outcome == HandOutcome::held);
+    auto const second = co_await room.session->submit(prompt, {});
+    CHECK(second.outcome == SubmitOutcome::held);
     // Not told, but in the record: it was taken.
     room.answer_start(
         "t3", [&](std::string const& client) {
@@ -189,8 +189,8 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
           room.server->turn_started("t3");
           room.server->turn_completed("t3", "interrupted");
         });
-    auto const third = co_await room.session->hand(room.prompt("recorded"), {});
-    CHECK(third.outcome == HandOutcome::accepted);
+    auto const third = co_await room.session->submit(room.prompt("recorded"), {});
+    CHECK(third.outcome == SubmitOutcome::accepted);
     CHECK(third.proof == "transcript");
   });
 }
@@ -232,7 +232,7 @@ TEST_CASE("AFailedTurnSaysWhetherItDidAnythingAndWhenItsLimitEnds") {
 
     // What it does while nobody listens is not known to be nothing.
     room.server->turn_started("unheard");
-    std::function<bool()> const runs = [&] { return room.session->gate(false) == "a turn is running"; };
+    std::function<bool()> const runs = [&] { return room.session->block_reason(false) == "a turn is running"; };
     co_await room.until(runs);
     room.server->drop();
     json const failed{{"id", "unheard"},
@@ -258,18 +258,18 @@ TEST_CASE("ARecordThatCannotBeReadIsNoProofOfAbsence") {
       room.server->turn_completed("t1", "interrupted");
     });
     auto const prompt = room.prompt("taken or not");
-    auto const handing = co_await room.session->hand(prompt, {});
-    CHECK(handing.outcome == HandOutcome::unknown);
-    CHECK((co_await room.session->witness(prompt, false)) == Witness::pending);
+    auto const submission = co_await room.session->submit(prompt, {});
+    CHECK(submission.outcome == SubmitOutcome::unknown);
+    CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::pending);
     auto const offline = [&](std::filesystem::path const& record) {
-      return make_codex_adapter()->witness_offline({}, record.string(), prompt);
+      return make_codex_adapter()->look_up_outcome({}, record.string(), prompt);
     };
-    CHECK(offline(room.server->record) == Witness::blind);
+    CHECK(offline(room.server->record) == RecordedOutcome::blind);
     std::ofstream(room.dir.path() / "file") << "x";
-    CHECK(offline(room.dir.path() / "file" / "r.jsonl") == Witness::blind);
-    CHECK(offline(room.dir.path() / "none" / "r.jsonl") == Witness::absent);
+    CHECK(offline(room.dir.path() / "file" / "r.jsonl") == RecordedOutcome::blind);
+    CHECK(offline(room.dir.path() / "none" / "r.jsonl") == RecordedOutcome::absent);
     std::filesystem::remove(room.server->record);
-    CHECK((co_await room.session->witness(prompt, false)) == Witness::absent);
+    CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::absent);
   });
 }
 
@@ -346,7 +346,7 @@ TEST_CASE("ALostConnectionLeavesTheMessageUnknownAndTheWitnessTells") {
     room.answer_start("t1", [&](std::string const&) { room.server->turn_started("t1"); });
     TaskGroup tasks(room.io.get_executor(), "test");
     auto const prompt = room.prompt("on its way");
-    auto const attempt = room.hand(tasks, prompt);
+    auto const attempt = room.submit(tasks, prompt);
     std::function<bool()> const sent = [&] { return !room.all<TurnStarted>().empty(); };
     co_await room.until(sent);
     // The server lives on, the turn ends, and nobody heard of it.
@@ -356,12 +356,12 @@ TEST_CASE("ALostConnectionLeavesTheMessageUnknownAndTheWitnessTells") {
     };
     room.server->drop();
     co_await tasks.join();
-    CHECK(attempt->handing->outcome == HandOutcome::unknown);
-    CHECK((co_await room.session->witness(prompt, false)) == Witness::pending);
+    CHECK(attempt->submission->outcome == SubmitOutcome::unknown);
+    CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::pending);
     co_await room.until_open();
     CHECK(room.all<Ready>().size() == 1);
     CHECK(room.all<TurnEnded>().back().outcome == TurnEnded::Outcome::failed);
-    CHECK((co_await room.session->witness(prompt, false)) == Witness::absent);
+    CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::absent);
     CHECK(room.server->last("thread/resume")["excludeTurns"] == true);
   });
 }
@@ -387,8 +387,8 @@ TEST_CASE("MalformedFramesEndTheConnectionAndNotTheSession") {
     room.server->send(
         R"({"method":"thread/tokenUsage/updated","params":{"threadId":"thread-1","tokenUsage":{"last":"x"}}})");
     room.answer_start("t1", [&](std::string const& client) { room.server->item(true, client, "t1"); });
-    auto const handing = co_await room.session->hand(room.prompt("well"), {});
-    CHECK(handing.outcome == HandOutcome::accepted);
+    auto const submission = co_await room.session->submit(room.prompt("well"), {});
+    CHECK(submission.outcome == SubmitOutcome::accepted);
     CHECK(room.all<Ready>().size() == 1);
   });
 }
@@ -417,18 +417,18 @@ TEST_CASE("WhatTheServerRefusesIsHeldOrRefused") {
     room.server->answers["turn/start"] = [](json const&) {
       return AppServer::error("Server is draining; retry after reconnecting");
     };
-    auto const held = co_await room.session->hand(room.prompt("a"), {});
-    CHECK(held.outcome == HandOutcome::held);
+    auto const held = co_await room.session->submit(room.prompt("a"), {});
+    CHECK(held.outcome == SubmitOutcome::held);
     CHECK(held.reason.find("draining") != std::string::npos);
     room.server->answers["turn/start"] = [](json const&) {
       return AppServer::error("Input exceeds the maximum length of 1048576 characters.");
     };
-    auto const refused = co_await room.session->hand(room.prompt("b"), {});
-    CHECK(refused.outcome == HandOutcome::refused);
+    auto const refused = co_await room.session->submit(room.prompt("b"), {});
+    CHECK(refused.outcome == SubmitOutcome::refused);
     room.server->answers["turn/start"] = [](json const&) { return AppServer::error("thread not found: thread-1"); };
     auto const before = room.server->count("thread/resume");
-    auto const unloaded = co_await room.session->hand(room.prompt("c"), {});
-    CHECK(unloaded.outcome == HandOutcome::held);
+    auto const unloaded = co_await room.session->submit(room.prompt("c"), {});
+    CHECK(unloaded.outcome == SubmitOutcome::held);
     std::function<bool()> const resumed = [&] { return room.server->count("thread/resume") > before; };
     co_await room.until(resumed);
   });
@@ -439,24 +439,24 @@ TEST_CASE("AnUrgentMessageSteersAndFallsBackToATurnOfItsOwn") {
   room.run([&]() -> awaitable<void> {
     co_await room.until_open();
     room.server->turn_started("t1");
-    std::function<bool()> const busy = [&] { return !room.session->gate(false).empty(); };
+    std::function<bool()> const busy = [&] { return !room.session->block_reason(false).empty(); };
     co_await room.until(busy);
-    auto const waits = co_await room.session->hand(room.prompt("patient"), {});
-    CHECK(waits.outcome == HandOutcome::held);
+    auto const waits = co_await room.session->submit(room.prompt("patient"), {});
+    CHECK(waits.outcome == SubmitOutcome::held);
     room.server->answers["turn/steer"] = [&](json const& params) {
       room.server->item(true, params["clientUserMessageId"], "t1");
       return AppServer::result({{"turnId", "t1"}});
     };
-    auto const steered = co_await room.session->hand(room.prompt("urgent", true), {});
-    CHECK(steered.outcome == HandOutcome::accepted);
+    auto const steered = co_await room.session->submit(room.prompt("urgent", true), {});
+    CHECK(steered.outcome == SubmitOutcome::accepted);
     CHECK(room.server->last("turn/steer")["expectedTurnId"] == "t1");
     room.server->answers["turn/steer"] = [](json const&) { return AppServer::error("no active turn to steer"); };
     room.answer_start("t2", [&](std::string const& client) { room.server->item(true, client, "t2"); });
-    auto const started = co_await room.session->hand(room.prompt("too late to steer", true), {});
-    CHECK(started.outcome == HandOutcome::accepted);
+    auto const started = co_await room.session->submit(room.prompt("too late to steer", true), {});
+    CHECK(started.outcome == SubmitOutcome::accepted);
     room.server->answers["turn/steer"] = [](json const&) { return AppServer::error("activeTurnNotSteerable"); };
-    auto const held = co_await room.session->hand(room.prompt("not now", true), {});
-    CHECK(held.outcome == HandOutcome::held);
+    auto const held = co_await room.session->submit(room.prompt("not now", true), {});
+    CHECK(held.outcome == SubmitOutcome::held);
   });
 }
 
@@ -467,11 +467,11 @@ TEST_CASE("ATextThatWouldLoadASkillGoesAsAFile") {
     room.answer_start("t", [&](std::string const& client) { room.server->item(true, client, "t"); });
     auto prompt = room.prompt("run $deploy now");
     prompt.subject = "$deploy";
-    CHECK((co_await room.session->hand(prompt, {})).outcome == HandOutcome::accepted);
+    CHECK((co_await room.session->submit(prompt, {})).outcome == SubmitOutcome::accepted);
     auto const text = room.server->last("turn/start")["input"][0]["text"].get<std::string>();
     CHECK(text.find("$deploy") == std::string::npos);
     CHECK(*read_file(prompt.body_file, 100) == "run $deploy now");
-    CHECK((co_await room.session->hand(room.prompt("echo $HOME $1 $"), {})).outcome == HandOutcome::accepted);
+    CHECK((co_await room.session->submit(room.prompt("echo $HOME $1 $"), {})).outcome == SubmitOutcome::accepted);
     CHECK(room.server->last("turn/start")["input"][0]["text"].get<std::string>().find("echo $HOME $1 $") !=
           std::string::npos);
   });
@@ -487,13 +487,13 @@ TEST_CASE("ARequestIsLeftToThePersonAndClosesTheGateUntilItIsAnswered") {
     std::function<bool()> const asked = [&] { return !room.all<WaitingForPerson>().empty(); };
     co_await room.until(asked);
     CHECK(room.all<WaitingForPerson>().back().what == "approval of the command rm x");
-    CHECK(room.session->gate(true) == "waiting for a person: approval of the command rm x");
+    CHECK(room.session->block_reason(true) == "waiting for a person: approval of the command rm x");
     // Of another thread: not ours to tell.
     room.server->send(R"({"id":1,"method":"item/fileChange/requestApproval","params":{"threadId":"other"}})");
     room.server->notify("serverRequest/resolved", {{"threadId", "thread-1"}, {"requestId", 0}});
     std::function<bool()> const over = [&] { return !room.all<WaitingOver>().empty(); };
     co_await room.until(over);
-    CHECK(room.session->gate(true).empty());
+    CHECK(room.session->block_reason(true).empty());
     for (auto const& frame : room.server->received) CHECK(frame.contains("method"));  // it answered nothing
     // One that the turn's end makes void.
     room.server->send(
@@ -637,7 +637,7 @@ TEST_CASE("WithoutALoginAPersonIsToldWhatToDo") {
     std::function<bool()> const told = [&] { return !room.all<WaitingForPerson>().empty(); };
     co_await room.until(told);
     CHECK(room.all<WaitingForPerson>().back().what.find("codex login") != std::string::npos);
-    CHECK((co_await room.session->hand(room.prompt("x"), {})).outcome == HandOutcome::held);
+    CHECK((co_await room.session->submit(room.prompt("x"), {})).outcome == SubmitOutcome::held);
     CHECK(room.server->count("thread/start") == 0);
     room.server->answers["account/read"] = [](json const&) {
       return AppServer::result({{"account", {{"type", "apiKey"}}}, {"requiresOpenaiAuth", true}});

@@ -87,10 +87,10 @@ class Agent {
     p.body_file = lab_.dir.path() / ("body-" + p.nonce);
     return p;
   }
-  awaitable<void> hand(Prompt const& p, Handing& handing) {
+  awaitable<void> submit(Prompt const& p, SubmitResult& submission) {
     steps.clear();
     auto on_step = [this](std::string_view step) { steps += std::string(step) + " "; };
-    handing = co_await session_->hand(p, on_step);
+    submission = co_await session_->submit(p, on_step);
   }
   std::string steps;
 

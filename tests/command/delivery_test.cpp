@@ -44,18 +44,18 @@ TEST_CASE("TheDemoAgentTakesTwentyMessagesAndAnswersEach") {
     while (bodies.size() < 20) bodies.push_back("message number " + std::to_string(bodies.size()));
     for (std::size_t i = 0; i < bodies.size(); ++i) {
       auto const prompt = agent.prompt(bodies[i], static_cast<std::int64_t>(100 + i));
-      Handing handing;
-      co_await agent.hand(prompt, handing);
-      CHECK_MESSAGE(handing.outcome == HandOutcome::accepted,
-                    "message " << i << ": " << handing.reason << handing.screen);
-      CHECK(handing.proof == "pattern");
+      SubmitResult submission;
+      co_await agent.submit(prompt, submission);
+      CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted,
+                    "message " << i << ": " << submission.reason << submission.screen);
+      CHECK(submission.proof == "pattern");
       CHECK(agent.steps == "typed submitted ");
       auto const started = co_await agent.until_event<TurnStarted>(i + 1);
       REQUIRE(started.nonces.size() == 1);
       CHECK(started.nonces[0] == prompt.nonce);
       auto const ended = co_await agent.until_event<TurnEnded>(i + 1);
       CHECK(ended.outcome == TurnEnded::Outcome::completed);
-      CHECK(agent.session().gate(false).empty());
+      CHECK(agent.session().block_reason(false).empty());
     }
     auto const replies = slurp(lab.dir.path() / "replies");
     for (std::size_t i = 0; i < bodies.size(); ++i)
@@ -76,26 +76,26 @@ TEST_CASE("ReadinessAndARunningTurnCloseTheGate") {
               "echo done; done",
               R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"}})"));
     co_await agent.start(false);
-    CHECK(agent.session().gate(true).find("not ready") != std::string::npos);
+    CHECK(agent.session().block_reason(true).find("not ready") != std::string::npos);
     auto const first = agent.prompt("early");
-    Handing handing;
-    co_await agent.hand(first, handing);
-    CHECK(handing.outcome == HandOutcome::held);
+    SubmitResult submission;
+    co_await agent.submit(first, submission);
+    CHECK(submission.outcome == SubmitOutcome::held);
     co_await agent.terminal().paste_and_enter("");
     co_await agent.until_event<Ready>();
-    CHECK(agent.session().gate(false).empty());
+    CHECK(agent.session().block_reason(false).empty());
 
-    co_await agent.hand(first, handing);
-    CHECK(handing.outcome == HandOutcome::accepted);
-    CHECK(agent.session().gate(false) == "a turn is running");
-    CHECK(agent.session().gate(true).empty());
+    co_await agent.submit(first, submission);
+    CHECK(submission.outcome == SubmitOutcome::accepted);
+    CHECK(agent.session().block_reason(false) == "a turn is running");
+    CHECK(agent.session().block_reason(true).empty());
     auto const second = agent.prompt("must wait");
-    co_await agent.hand(second, handing);
-    CHECK(handing.outcome == HandOutcome::held);
+    co_await agent.submit(second, submission);
+    CHECK(submission.outcome == SubmitOutcome::held);
     co_await agent.terminal().paste_and_enter("go");
     co_await agent.until_event<TurnEnded>();
-    co_await agent.hand(second, handing);
-    CHECK(handing.outcome == HandOutcome::accepted);
+    co_await agent.submit(second, submission);
+    CHECK(submission.outcome == SubmitOutcome::accepted);
     co_await agent.stop();
   });
 }
@@ -108,19 +108,19 @@ TEST_CASE("CopyModeHoldsAMessageAndItsEndOpensTheGate") {
     std::string const tmux = "tmux -S " + lab.options().socket.string();
     REQUIRE(std::system((tmux + " copy-mode -t =copy:").c_str()) == 0);
     auto const prompt = agent.prompt("while a person scrolls");
-    Handing handing;
-    co_await agent.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::held);
-    CHECK_FALSE(handing.typed_at.has_value());
-    CHECK(agent.session().gate(true).find("scrolling") != std::string::npos);
-    auto const closed = co_await agent.until_event<GateChanged>(1);
+    SubmitResult submission;
+    co_await agent.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::held);
+    CHECK_FALSE(submission.typed_at.has_value());
+    CHECK(agent.session().block_reason(true).find("scrolling") != std::string::npos);
+    auto const closed = co_await agent.until_event<BlockChanged>(1);
     CHECK(!closed.closed_because.empty());
     REQUIRE(std::system((tmux + " copy-mode -q -t =copy:").c_str()) == 0);
-    auto const open = co_await agent.until_event<GateChanged>(2);
+    auto const open = co_await agent.until_event<BlockChanged>(2);
     CHECK(open.closed_because.empty());
-    CHECK(agent.session().gate(false).empty());
-    co_await agent.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::accepted);
+    CHECK(agent.session().block_reason(false).empty());
+    co_await agent.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::accepted);
     co_await agent.stop();
   });
 }
@@ -136,15 +136,15 @@ TEST_CASE("AProgramMayProveByCallingTheApi") {
       auto const answer = agent.session().hook("MessageAccepted", payload);
       CHECK(answer.has_value());
     };
-    Handing handing;
+    SubmitResult submission;
     auto const first = agent.prompt("by nonce", 7);
     json by_nonce;
     by_nonce["nonce"] = first.nonce;
     calls.spawn("call", call(by_nonce));
-    co_await agent.hand(first, handing);
-    CHECK(handing.outcome == HandOutcome::accepted);
-    CHECK(handing.proof == "api");
-    CHECK(agent.session().gate(false) == "a turn is running");
+    co_await agent.submit(first, submission);
+    CHECK(submission.outcome == SubmitOutcome::accepted);
+    CHECK(submission.proof == "api");
+    CHECK(agent.session().block_reason(false) == "a turn is running");
     json end;
     end["text"] = "all done";
     CHECK(agent.session().hook("TurnEnded", end).has_value());
@@ -155,8 +155,8 @@ TEST_CASE("AProgramMayProveByCallingTheApi") {
     json by_id;
     by_id["messageId"] = 8;
     calls.spawn("call", call(by_id));
-    co_await agent.hand(second, handing);
-    CHECK(handing.outcome == HandOutcome::accepted);
+    co_await agent.submit(second, submission);
+    CHECK(submission.outcome == SubmitOutcome::accepted);
     json failed;
     failed["error"] = "no tokens left";
     CHECK(agent.session().hook("TurnEnded", failed).has_value());
@@ -164,16 +164,16 @@ TEST_CASE("AProgramMayProveByCallingTheApi") {
     CHECK(failure.outcome == TurnEnded::Outcome::failed);
 
     auto const third = agent.prompt("late", 9);
-    co_await agent.hand(third, handing);
-    CHECK(handing.outcome == HandOutcome::unknown);
+    co_await agent.submit(third, submission);
+    CHECK(submission.outcome == SubmitOutcome::unknown);
     CHECK(agent.count<Accepted>() == 0);
     json late;
     late["messageId"] = 9;
     CHECK(agent.session().hook("MessageAccepted", late).has_value());
     auto const accepted = co_await agent.until_event<Accepted>();
     CHECK(accepted.nonce == third.nonce);
-    auto const says = co_await agent.session().witness(third, false);
-    CHECK(says == Witness::accepted);
+    auto const says = co_await agent.session().query_outcome(third, false);
+    CHECK(says == RecordedOutcome::accepted);
     json stranger;
     stranger["messageId"] = 1000;
     CHECK(!agent.session().hook("MessageAccepted", stranger).has_value());
@@ -192,24 +192,24 @@ TEST_CASE("ALateProofIsHeardAndAnAdoptedProgramsProofIsOnItsScreen") {
                       R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const prompt = agent.prompt("take your time");
-    Handing handing;
-    co_await agent.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::unknown);
+    SubmitResult submission;
+    co_await agent.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::unknown);
     co_await agent.terminal().paste_and_enter("go");
     auto const accepted = co_await agent.until_event<Accepted>();
     CHECK(accepted.nonce == prompt.nonce);
     CHECK(accepted.proof == "pattern");
 
     auto const unheard = agent.prompt("and now the daemon dies");
-    co_await agent.hand(unheard, handing);
-    CHECK(handing.outcome == HandOutcome::unknown);
+    co_await agent.submit(unheard, submission);
+    CHECK(submission.outcome == SubmitOutcome::unknown);
     auto const terminal = agent.terminal_ptr();
     co_await agent.session().stop();
     co_await terminal->paste_and_enter("go");
     co_await Lab::until(terminal, "took " + unheard.nonce);
     agent.open(true);
-    auto const says = co_await agent.session().witness(unheard, false);
-    CHECK(says == Witness::accepted);
+    auto const says = co_await agent.session().query_outcome(unheard, false);
+    CHECK(says == RecordedOutcome::accepted);
     co_await agent.stop();
   });
 }
@@ -227,9 +227,9 @@ TEST_CASE("ATurnThatWasOpenWhenTheDaemonDiedIsAwaited") {
     // Its end comes: to the next daemon; to nobody, and stands on the screen; to nobody, and its beginning has left it.
     for (std::string const how : {"later", "unseen", "long"}) {
       auto const prompt = agent.prompt(how);
-      Handing handing;
-      co_await agent.hand(prompt, handing);
-      CHECK(handing.outcome == HandOutcome::accepted);
+      SubmitResult submission;
+      co_await agent.submit(prompt, submission);
+      CHECK(submission.outcome == SubmitOutcome::accepted);
       CHECK(agent.count<TurnEnded>() == turns);
       co_await agent.session().stop();
       if (how != "later") {
@@ -240,14 +240,14 @@ TEST_CASE("ATurnThatWasOpenWhenTheDaemonDiedIsAwaited") {
       auto const ready = co_await agent.until_event<Ready>(turns + 2);
       CHECK(ready.turn_runs);
       if (how == "later") {
-        CHECK(agent.session().gate(false) == "a turn is running");
-        CHECK(agent.session().gate(true).empty());
+        CHECK(agent.session().block_reason(false) == "a turn is running");
+        CHECK(agent.session().block_reason(true).empty());
         co_await terminal->paste_and_enter(how);
       }
       auto const ended = co_await agent.until_event<TurnEnded>(++turns);
       CHECK(ended.outcome == TurnEnded::Outcome::completed);
       CHECK(ended.final_text.find(how == "long" ? "200" : "working") != std::string::npos);
-      CHECK(agent.session().gate(false).empty());
+      CHECK(agent.session().block_reason(false).empty());
     }
     CHECK(agent.count<TurnEnded>() == turns);
     co_await agent.stop();
@@ -265,21 +265,21 @@ TEST_CASE("AProofThatNobodySawBeginsItsTurn") {
     co_await agent.start();
     auto const terminal = agent.terminal_ptr();
     auto const prompt = agent.prompt("and the daemon dies");
-    Handing handing;
-    co_await agent.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::unknown);
+    SubmitResult submission;
+    co_await agent.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::unknown);
     co_await agent.session().stop();
     co_await terminal->paste_and_enter("go");
     co_await Lab::until(terminal, "took " + prompt.nonce);
     agent.open(true);
     co_await agent.until_event<Ready>(2);
-    auto const says = co_await agent.session().witness(prompt, false);
-    CHECK(says == Witness::accepted);
-    CHECK(agent.session().gate(false) == "a turn is running");
+    auto const says = co_await agent.session().query_outcome(prompt, false);
+    CHECK(says == RecordedOutcome::accepted);
+    CHECK(agent.session().block_reason(false) == "a turn is running");
     co_await terminal->paste_and_enter("go");
     auto const ended = co_await agent.until_event<TurnEnded>();
     CHECK(ended.outcome == TurnEnded::Outcome::completed);
-    CHECK(agent.session().gate(false).empty());
+    CHECK(agent.session().block_reason(false).empty());
     co_await agent.stop();
   });
 }
@@ -317,26 +317,26 @@ TEST_CASE("TheReceiptsTellWhatAProgramTookThatNobodySawTakingIt") {
                       R"({"proof":{"pattern":"took {nonce}","receipts":"taken"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const taken = agent.prompt("taken in silence");
-    Handing handing;
-    co_await agent.hand(taken, handing);
-    CHECK(handing.outcome == HandOutcome::unknown);
-    auto says = co_await agent.session().witness(taken, false);
-    CHECK(says == Witness::accepted);
+    SubmitResult submission;
+    co_await agent.submit(taken, submission);
+    CHECK(submission.outcome == SubmitOutcome::unknown);
+    auto says = co_await agent.session().query_outcome(taken, false);
+    CHECK(says == RecordedOutcome::accepted);
     auto const never = agent.prompt("never typed");
-    says = co_await agent.session().witness(never, false);
-    CHECK(says == Witness::absent);
+    says = co_await agent.session().query_outcome(never, false);
+    CHECK(says == RecordedOutcome::absent);
 
     auto const terminal = agent.terminal_ptr();
     co_await terminal->paste_and_enter("go");
     co_await Lab::until(terminal, "took " + taken.nonce);
     auto const second = agent.prompt("and it dies");
-    co_await agent.hand(second, handing);
+    co_await agent.submit(second, submission);
     ::kill(terminal->pid(), SIGKILL);
     auto const deadline = Clock::now() + 20s;
     while (terminal->alive() && Clock::now() < deadline) co_await sleep_for(2ms);
     CommandAdapter const adapter;
-    CHECK(adapter.witness_offline(agent.request(), "", second) == Witness::accepted);
-    CHECK(adapter.witness_offline(agent.request(), "", never) == Witness::absent);
+    CHECK(adapter.look_up_outcome(agent.request(), "", second) == RecordedOutcome::accepted);
+    CHECK(adapter.look_up_outcome(agent.request(), "", never) == RecordedOutcome::absent);
     co_await agent.stop();
   });
 }
@@ -349,13 +349,13 @@ TEST_CASE("AProofThatComesAfterTheNextDaemonHasLookedIsHeard") {
                       R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const prompt = agent.prompt("typed by a daemon that died");
-    Handing handing;
-    co_await agent.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::unknown);
+    SubmitResult submission;
+    co_await agent.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::unknown);
     co_await agent.session().stop();
     agent.open(true);
-    auto const says = co_await agent.session().witness(prompt, false);
-    CHECK(says == Witness::pending);
+    auto const says = co_await agent.session().query_outcome(prompt, false);
+    CHECK(says == RecordedOutcome::pending);
     co_await agent.terminal().paste_and_enter("go");
     auto const accepted = co_await agent.until_event<Accepted>();
     CHECK(accepted.nonce == prompt.nonce);
@@ -386,9 +386,9 @@ TEST_CASE("AProofAndATurnsEndShownWhileTheTmuxClientIsReplacedAreFoundOnTheScree
     };
     others.spawn("gap", gap());
     auto const prompt = agent.prompt("proved in the gap");
-    Handing handing;
-    co_await agent.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::accepted);
+    SubmitResult submission;
+    co_await agent.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::accepted);
     co_await agent.until_event<TurnEnded>();
     CHECK(Clock::now() - began < 30s);
     co_await others.stop();

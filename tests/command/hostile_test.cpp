@@ -45,9 +45,10 @@ TEST_CASE("HostileTextsArriveOnceAndAsTheyAre") {
             prompt.body = one_line ? texts.make(HostileText::Kind::line, std::min<std::size_t>(bytes, 1'500), before)
                                    : texts.make(HostileText::Kind::text, bytes, before);
             sent.emplace(prompt.nonce, prompt.body);
-            Handing handing;
-            co_await agent.hand(prompt, handing);
-            REQUIRE_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << "\n" << handing.screen);
+            SubmitResult submission;
+            co_await agent.submit(prompt, submission);
+            REQUIRE_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason << "\n"
+                                                                                             << submission.screen);
             as_files += std::filesystem::exists(prompt.body_file);
           }
           std::size_t exact = 0, files = 0;

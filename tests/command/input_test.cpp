@@ -39,12 +39,12 @@ TEST_CASE("NothingIsTypedIntoAShellThatAProgramLeftBehind") {
       if (!at_once) co_await sleep_for(1200ms);
       auto const trap = lab.dir.path() / "executed";
       auto const prompt = agent.prompt("$(touch " + trap.string() + ")");
-      Handing handing;
-      co_await agent.hand(prompt, handing);
-      CHECK(handing.outcome == HandOutcome::held);
-      CHECK_MESSAGE(handing.reason.find("another program has the input") != std::string::npos, handing.reason);
-      CHECK_FALSE(handing.typed_at.has_value());
-      CHECK(agent.session().gate(true) == handing.reason);
+      SubmitResult submission;
+      co_await agent.submit(prompt, submission);
+      CHECK(submission.outcome == SubmitOutcome::held);
+      CHECK_MESSAGE(submission.reason.find("another program has the input") != std::string::npos, submission.reason);
+      CHECK_FALSE(submission.typed_at.has_value());
+      CHECK(agent.session().block_reason(true) == submission.reason);
       auto const screen = co_await agent.terminal().capture();
       REQUIRE(screen.has_value());
       CHECK(shown(*screen).find(prompt.nonce) == std::string::npos);
@@ -60,27 +60,27 @@ TEST_CASE("AShellIsReadyOnlyWhereItIsTheProgramThatWasAskedFor") {
     Agent left(lab, "left", shell("echo READY; sleep 0.3; exec sh", "{}"));
     co_await left.start(false);
     auto const deadline = Clock::now() + 20s;
-    while (left.session().gate(false).find("a shell") == std::string::npos && Clock::now() < deadline)
+    while (left.session().block_reason(false).find("a shell") == std::string::npos && Clock::now() < deadline)
       co_await sleep_for(5ms);
     auto const trap = lab.dir.path() / "executed";
-    Handing handing;
+    SubmitResult submission;
     auto const prompt = left.prompt("$(touch " + trap.string() + ")");
-    co_await left.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::held);
-    CHECK(handing.reason == "a shell has its terminal, not the program");
+    co_await left.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::held);
+    CHECK(submission.reason == "a shell has its terminal, not the program");
     CHECK(left.count<Ready>() == 0);
     // It may have been on the way to the program.
     person(lab, "-t =left: 'exec cat' Enter");
     co_await left.until_event<Ready>();
-    CHECK(left.session().gate(false).empty());
+    CHECK(left.session().block_reason(false).empty());
     CHECK_FALSE(std::filesystem::exists(trap));
     co_await left.stop();
 
     Agent wanted(lab, "wanted", program({"/bin/sh"}, "{}"));
     co_await wanted.start();
     auto const hello = wanted.prompt("hello");
-    co_await wanted.hand(hello, handing);
-    CHECK(handing.outcome == HandOutcome::unverified);
+    co_await wanted.submit(hello, submission);
+    CHECK(submission.outcome == SubmitOutcome::unverified);
     co_await wanted.stop();
   });
 }
@@ -98,23 +98,23 @@ TEST_CASE("AProgramThatTakesTheTerminalForAWhileHoldsWhatIsNotForIt") {
     person(lab, "-t =editor: edit Enter");
     co_await Lab::until(agent.terminal_ptr(), "open");
     auto const prompt = agent.prompt("not for the editor");
-    Handing handing;
-    co_await agent.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::held);
-    CHECK_MESSAGE(handing.reason.find("(sh -c echo open") != std::string::npos, handing.reason);
-    co_await agent.until_event<GateChanged>(1);
+    SubmitResult submission;
+    co_await agent.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::held);
+    CHECK_MESSAGE(submission.reason.find("(sh -c echo open") != std::string::npos, submission.reason);
+    co_await agent.until_event<BlockChanged>(1);
     // The next daemon knows it, too.
     co_await agent.session().stop();
     agent.open(true);
     co_await agent.until_event<Ready>(2);
-    co_await agent.hand(prompt, handing);
-    CHECK(handing.outcome == HandOutcome::held);
-    co_await agent.until_event<GateChanged>(2);
+    co_await agent.submit(prompt, submission);
+    CHECK(submission.outcome == SubmitOutcome::held);
+    co_await agent.until_event<BlockChanged>(2);
     person(lab, "-t =editor: x Enter");
-    auto const open = co_await agent.until_event<GateChanged>(3);
+    auto const open = co_await agent.until_event<BlockChanged>(3);
     CHECK(open.closed_because.empty());
-    co_await agent.hand(prompt, handing);
-    CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+    co_await agent.submit(prompt, submission);
+    CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason << submission.screen);
     co_await agent.stop();
   });
 }
@@ -136,9 +136,9 @@ TEST_CASE("AProgramMayGiveItselfAnotherNameAndMayBeginAnew") {
       co_await one->start();
       for (int i = 0; i < 3; ++i) {
         auto const prompt = one->prompt("message " + std::to_string(i));
-        Handing handing;
-        co_await one->hand(prompt, handing);
-        CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+        SubmitResult submission;
+        co_await one->submit(prompt, submission);
+        CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason << submission.screen);
       }
       co_await one->stop();
     }
@@ -166,25 +166,25 @@ TEST_CASE("ALineThatAPersonHasBegunIsNotSentWithAMessage") {
       // A prompt that is another one each time is no begun line.
       for (int i = 0; i < 2; ++i) {
         auto const prompt = agent.prompt("message " + std::to_string(i));
-        Handing handing;
-        co_await agent.hand(prompt, handing);
-        CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+        SubmitResult submission;
+        co_await agent.submit(prompt, submission);
+        CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason << submission.screen);
       }
       person(lab, "-t =" + name + ": -l 'half a line'");
       co_await Lab::until(terminal, "half a line");
       auto const prompt = agent.prompt("whole");
-      Handing handing;
-      co_await agent.hand(prompt, handing);
-      CHECK(handing.outcome == HandOutcome::held);
-      CHECK_MESSAGE(handing.reason.find("half a line") != std::string::npos, handing.reason);
-      co_await agent.until_event<GateChanged>(agent.count<GateChanged>());
-      auto const changes = agent.count<GateChanged>();
+      SubmitResult submission;
+      co_await agent.submit(prompt, submission);
+      CHECK(submission.outcome == SubmitOutcome::held);
+      CHECK_MESSAGE(submission.reason.find("half a line") != std::string::npos, submission.reason);
+      co_await agent.until_event<BlockChanged>(agent.count<BlockChanged>());
+      auto const changes = agent.count<BlockChanged>();
       person(lab, "-t =" + name + ": Enter");
-      co_await agent.until_event<GateChanged>(changes + 1);
-      CHECK(agent.session().gate(false).empty());
+      co_await agent.until_event<BlockChanged>(changes + 1);
+      CHECK(agent.session().block_reason(false).empty());
       co_await Lab::until(terminal, "got <half a line>");
-      co_await agent.hand(prompt, handing);
-      CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+      co_await agent.submit(prompt, submission);
+      CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason << submission.screen);
       co_await agent.stop();
     }
   });
@@ -199,12 +199,12 @@ TEST_CASE("WithoutASignTheFirstMessageWaitsUntilTheProgramTakesInput") {
                 program({AR_RECORDER, folder.string(), "late"},
                         R"({"paste":"bracketed","proof":{"pattern":"took {nonce}"},"proof_timeout_ms":2000})"));
     co_await agent.start(false);
-    CHECK(agent.session().gate(true).find("not ready") != std::string::npos);
+    CHECK(agent.session().block_reason(true).find("not ready") != std::string::npos);
     co_await agent.until_event<Ready>();
     auto const prompt = agent.prompt("the first message");
-    Handing handing;
-    co_await agent.hand(prompt, handing);
-    CHECK_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason << handing.screen);
+    SubmitResult submission;
+    co_await agent.submit(prompt, submission);
+    CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason << submission.screen);
     CHECK(slurp(folder / prompt.nonce) == "the first message");
     co_await agent.stop();
 

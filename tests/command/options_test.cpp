@@ -128,9 +128,9 @@ TEST_CASE("WithoutAProcessOnlyADeclaredAndCompleteProofSaysAbsent") {
   request.options = json::parse(R"({"command":["sh"],"proof":{"pattern":"took {nonce}"}})");
   Prompt prompt;
   prompt.nonce = "0123456789";
-  CHECK(adapter.witness_offline(request, "", prompt) == Witness::blind);
+  CHECK(adapter.look_up_outcome(request, "", prompt) == RecordedOutcome::blind);
   request.options["proof_complete"] = true;
-  CHECK(adapter.witness_offline(request, "", prompt) == Witness::absent);
+  CHECK(adapter.look_up_outcome(request, "", prompt) == RecordedOutcome::absent);
   request.options = json::parse(R"({"command":["sh"]})");
-  CHECK(adapter.witness_offline(request, "", prompt) == Witness::blind);
+  CHECK(adapter.look_up_outcome(request, "", prompt) == RecordedOutcome::blind);
 }

@@ -132,11 +132,11 @@ TEST_CASE("WorkThatCannotBeProvedKeepsNobodyBusyAndNoLease") {
   relay::BusLimits limits;
   limits.lease = 300ms;
   auto story = [](World& w) -> awaitable<void> {
-    for (auto const outcome : {HandOutcome::unverified, HandOutcome::refused}) {
+    for (auto const outcome : {SubmitOutcome::unverified, SubmitOutcome::refused}) {
       w.session.on_hand = [&](Prompt const&) {
-        Handing handing;
-        handing.outcome = outcome;
-        return handing;
+        SubmitResult submission;
+        submission.outcome = outcome;
+        return submission;
       };
       auto const id = co_await w.send([](NewMessage& m) {
         m.claimable = true;

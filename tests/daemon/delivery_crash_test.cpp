@@ -8,9 +8,9 @@ TEST_CASE("ProcessDeathDuringHandingAsksTheRecordAndHandsAgain") {
   auto story = [](World& w) -> awaitable<void> {
     bool first = true;
     w.session.on_hand = [&](Prompt const&) {
-      Handing handing;
-      handing.outcome = std::exchange(first, false) ? HandOutcome::unknown : HandOutcome::accepted;
-      return handing;
+      SubmitResult submission;
+      submission.outcome = std::exchange(first, false) ? SubmitOutcome::unknown : SubmitOutcome::accepted;
+      return submission;
     };
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
@@ -78,7 +78,7 @@ TEST_CASE("ADaemonKilledAfterHandingAsksTheWitnessAndDoesNotTypeAgain") {
       });
     }
     World after(io, temp.path());
-    after.session.says = was_taken ? Witness::accepted : Witness::absent;
+    after.session.says = was_taken ? RecordedOutcome::accepted : RecordedOutcome::absent;
     test::run(io, [&]() -> awaitable<void> {
       co_await after.load();
       if (was_taken) {

@@ -9,14 +9,14 @@ using namespace ar::test::delivery;
 TEST_CASE("AnAdapterThatThrowsLeavesTheMessageUnknownAndTheAgentCanBeEnded") {
   with_world([](World& w) -> awaitable<void> {
     bool throws = true;
-    w.session.on_hand = [&](Prompt const&) -> Handing {
+    w.session.on_hand = [&](Prompt const&) -> SubmitResult {
       if (throws) throw std::runtime_error("a bug");
-      return {HandOutcome::accepted};
+      return {SubmitOutcome::accepted};
     };
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
     CHECK(w.queue->open().at(id).reason.find("fault of agent-runner") != std::string::npos);
-    SUBCASE("and the record says that it was not taken") { w.session.says = Witness::absent; }
+    SUBCASE("and the record says that it was not taken") { w.session.says = RecordedOutcome::absent; }
     SUBCASE("and its process is ended") { w.has_process = false; }
     throws = false;
     if (w.has_process) {
@@ -39,7 +39,7 @@ TEST_CASE("AWitnessThatThrowsIsAskedAgainAndHoldsUpNoEnd") {
     CHECK(co_await w.until([&] { return w.session.witnesses > 0 && w.state(id) == DeliveryState::unknown; }));
     SUBCASE("in a process that lives on") {
       w.session.witness_throws = false;
-      w.session.says = Witness::accepted;
+      w.session.says = RecordedOutcome::accepted;
       w.queue->on_gate_changed();
     }
     SUBCASE("in one that ends") {
@@ -49,7 +49,7 @@ TEST_CASE("AWitnessThatThrowsIsAskedAgainAndHoldsUpNoEnd") {
       co_await sleep_for(50ms);
       CHECK(w.state(id) == DeliveryState::unknown);
       w.offline_throws = false;
-      w.offline_says = Witness::accepted;
+      w.offline_says = RecordedOutcome::accepted;
       w.has_process = true;
       w.queue->on_ready();
     }

@@ -25,8 +25,8 @@ TEST_CASE("AMessageIsAcknowledgedOnlyAfterItsProof") {
 TEST_CASE("AnUnknownDeliveryIsNotAcknowledgedNorTypedAgainAndHoldsTheNext") {
   auto story = [](World& w) -> awaitable<void> {
     w.session.on_hand = [](Prompt const&) {
-      Handing unknown;
-      unknown.outcome = HandOutcome::unknown;
+      SubmitResult unknown;
+      unknown.outcome = SubmitOutcome::unknown;
       unknown.reason = "no proof";
       unknown.screen = "$ hello";
       return unknown;
@@ -53,7 +53,7 @@ TEST_CASE("AnUnknownDeliveryIsNotAcknowledgedNorTypedAgainAndHoldsTheNext") {
 TEST_CASE("APersonSettlesWhatNoWitnessCan") {
   for (bool const taken : {true, false}) {
     auto story = [taken](World& w) -> awaitable<void> {
-      w.session.says = Witness::blind;
+      w.session.says = RecordedOutcome::blind;
       w.session.on_hand = without_proof;
       auto const id = co_await w.send();
       auto const next = co_await w.send();
@@ -93,7 +93,7 @@ TEST_CASE("AProofThatComesAfterAPersonSaidOtherwiseCounts") {
 
 TEST_CASE("WhatAPersonCallsTakenAfterItsProcessHasGoneWasCutOff") {
   auto story = [](World& w) -> awaitable<void> {
-    w.offline_says = w.session.says = Witness::blind;
+    w.offline_says = w.session.says = RecordedOutcome::blind;
     w.session.on_hand = without_proof;
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
@@ -146,11 +146,11 @@ TEST_CASE("WhatTheBusRefusesForNowIsHeldAndToldLater") {
 TEST_CASE("AnAbsentWitnessHandsItAgainWithTheSameNonce") {
   auto story = [](World& w) -> awaitable<void> {
     int tries = 0;
-    w.session.says = Witness::absent;
+    w.session.says = RecordedOutcome::absent;
     w.session.on_hand = [&](Prompt const&) {
-      Handing handing;
-      handing.outcome = ++tries == 1 ? HandOutcome::unknown : HandOutcome::accepted;
-      return handing;
+      SubmitResult submission;
+      submission.outcome = ++tries == 1 ? SubmitOutcome::unknown : SubmitOutcome::accepted;
+      return submission;
     };
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
@@ -182,10 +182,10 @@ TEST_CASE("AHeldAttemptGoesBackAndIsTriedAgainWhenTheGateMoves") {
   auto story = [](World& w) -> awaitable<void> {
     int tries = 0;
     w.session.on_hand = [&](Prompt const&) {
-      Handing handing;
-      handing.outcome = ++tries == 1 ? HandOutcome::held : HandOutcome::accepted;
-      handing.reason = "a dialog is open";
-      return handing;
+      SubmitResult submission;
+      submission.outcome = ++tries == 1 ? SubmitOutcome::held : SubmitOutcome::accepted;
+      submission.reason = "a dialog is open";
+      return submission;
     };
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return tries == 1 && w.state(id) == DeliveryState::queued; }));
@@ -244,9 +244,9 @@ TEST_CASE("ThousandsOfUnreadMessagesAreFetchedAsTheyAreNeededAndComeInOrder") {
 TEST_CASE("WhatCannotBeProvedIsNeitherAcknowledgedNorTypedTwice") {
   auto story = [](World& w) -> awaitable<void> {
     w.session.on_hand = [](Prompt const&) {
-      Handing handing;
-      handing.outcome = HandOutcome::unverified;
-      return handing;
+      SubmitResult submission;
+      submission.outcome = SubmitOutcome::unverified;
+      return submission;
     };
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.gone(id); }));

@@ -54,10 +54,10 @@ TEST_CASE("WhoeverAsksIsToldOfEveryEndThatIsNotAnAnswer") {
       outcome = "refused";
       why = "it is too large";
       w.session.on_hand = [&](Prompt const&) {
-        Handing handing;
-        handing.outcome = HandOutcome::refused;
-        handing.reason = why;
-        return handing;
+        SubmitResult submission;
+        submission.outcome = SubmitOutcome::refused;
+        submission.reason = why;
+        return submission;
       };
       id = co_await w.send(asks);
     }
@@ -96,9 +96,9 @@ TEST_CASE("WhoHasItsAnswerOrAskedForNoneIsNotTold") {
 
     // Work that this one refuses may be done by another.
     w.session.on_hand = [](Prompt const&) {
-      Handing handing;
-      handing.outcome = HandOutcome::refused;
-      return handing;
+      SubmitResult submission;
+      submission.outcome = SubmitOutcome::refused;
+      return submission;
     };
     auto const work = co_await w.send([](NewMessage& m) {
       asks(m);

@@ -17,19 +17,19 @@
 namespace ar::test::delivery {
 using namespace ar::daemon;
 using namespace std::chrono_literals;
-using adapters::Handing;
-using adapters::HandOutcome;
 using adapters::Prompt;
+using adapters::RecordedOutcome;
+using adapters::SubmitOutcome;
+using adapters::SubmitResult;
 using adapters::TurnEnded;
-using adapters::Witness;
 
 /// A provider that does what the test says, and remembers what it was given.
 class ScriptedSession final : public adapters::ProviderSession {
  public:
   std::string closed;  ///< gate for all; empty: open
   std::string closed_unless_urgent;
-  std::function<Handing(Prompt const&)> on_hand;  ///< default: accepted
-  Witness says = Witness::pending;
+  std::function<SubmitResult(Prompt const&)> on_hand;  ///< default: accepted
+  RecordedOutcome says = RecordedOutcome::pending;
   bool witness_throws = false;
   int witnesses = 0;  ///< it was asked so often
   std::vector<Prompt> handed;
@@ -38,19 +38,21 @@ class ScriptedSession final : public adapters::ProviderSession {
   void start() override {}
   awaitable<void> stop() override { co_return; }
   Result<json> hook(std::string const&, json const&) override { return ok(json::object()); }
-  std::string gate(bool urgent) const override { return !closed.empty() ? closed : urgent ? "" : closed_unless_urgent; }
-  awaitable<Handing> hand(Prompt prompt, std::function<void(std::string_view)> on_step) override {
+  std::string block_reason(bool urgent) const override {
+    return !closed.empty() ? closed : urgent ? "" : closed_unless_urgent;
+  }
+  awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view)> on_step) override {
     handed.push_back(prompt);
     on_step("typed");
     if (before_proof) before_proof();
     co_await sleep_for(1ms);
-    Handing handing;
-    handing.outcome = HandOutcome::accepted;
-    handing.proof = "transcript";
-    if (on_hand) handing = on_hand(prompt);
-    co_return handing;
+    SubmitResult submission;
+    submission.outcome = SubmitOutcome::accepted;
+    submission.proof = "transcript";
+    if (on_hand) submission = on_hand(prompt);
+    co_return submission;
   }
-  awaitable<Witness> witness(Prompt, bool) override {
+  awaitable<RecordedOutcome> query_outcome(Prompt, bool) override {
     ++witnesses;
     if (witness_throws) throw std::runtime_error("a bug");
     co_return says;
@@ -171,14 +173,14 @@ class World final : public DeliveryHost {
     queue->on_turn_ended(end);
   }
 
-  adapters::ProviderSession* taker() override {
+  adapters::ProviderSession* ready_session() override {
     if (goes_after == 0) has_process = false;
     if (goes_after >= 0) --goes_after;
     return has_process ? &session : nullptr;
   }
   bool at_rest() const override { return resting; }
-  std::string why_not() const override { return "no process"; }
-  awaitable<Witness> witness_offline(Prompt) override {
+  std::string not_ready_reason() const override { return "no process"; }
+  awaitable<RecordedOutcome> look_up_outcome(Prompt) override {
     if (offline_throws) throw std::runtime_error("a bug");
     co_return offline_says;
   }
@@ -203,7 +205,7 @@ class World final : public DeliveryHost {
   bool resting = false;
   bool fetches = true;
   std::size_t known_kept = KnownMessages::kKept;
-  Witness offline_says = Witness::absent;
+  RecordedOutcome offline_says = RecordedOutcome::absent;
   bool offline_throws = false, record_throws = false;
   std::optional<TurnEnded> record_says{};
   std::vector<std::string> asked_record{};
@@ -245,9 +247,9 @@ inline awaitable<std::vector<std::string>> replies_to(World& w, MessageId id) {
 }
 
 /// It was typed, and nothing shows whether it was taken.
-inline Handing without_proof(Prompt const&) {
-  Handing unknown;
-  unknown.outcome = HandOutcome::unknown;
+inline SubmitResult without_proof(Prompt const&) {
+  SubmitResult unknown;
+  unknown.outcome = SubmitOutcome::unknown;
   return unknown;
 }
 

@@ -127,9 +127,9 @@ TEST_CASE("TheMarkFollowsTheNewestWhateverOrderTheyComeIn") {
 TEST_CASE("AMessageThatStaysUnreadIsNotHandedAgainFromBelowTheMark") {
   test::TempDir temp;
   auto const refuse = [](Prompt const&) {
-    Handing handing;
-    handing.outcome = HandOutcome::refused;
-    return handing;
+    SubmitResult submission;
+    submission.outcome = SubmitOutcome::refused;
+    return submission;
   };
   serve(temp, [&](World& w) -> awaitable<void> {
     w.session.on_hand = refuse;

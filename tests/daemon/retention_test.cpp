@@ -263,7 +263,7 @@ TEST_CASE("ItIsDoneAMinuteAfterTheStartAndThenEveryHour") {
 
 TEST_CASE("AMessageThatWasRefusedIsNotTakenUpAgainWhenItsDeliveryIsForgotten") {
   World world;
-  world.script.outcome = adapters::HandOutcome::refused;
+  world.script.outcome = adapters::SubmitOutcome::refused;
   world.script.gate.clear();
   world.spawn();
   world.send("what it does not take");  // and so it stays unread

@@ -45,7 +45,7 @@ struct Script {
   std::int64_t memory = 0;         ///< that the process uses; 0: nobody can tell
   std::set<std::string> throws{};  ///< calls that throw, as none should
   int handed = 0;
-  adapters::HandOutcome outcome = adapters::HandOutcome::accepted;
+  adapters::SubmitOutcome outcome = adapters::SubmitOutcome::accepted;
   int starts = 0, asked_to_quit = 0, killed = 0;
   int starting = 0;                                     ///< starts under way
   int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
@@ -155,18 +155,20 @@ class FakeSession final : public adapters::ProviderSession {
     co_return;
   }
   Result<json> hook(std::string const&, json const&) override { return ok(json::object()); }
-  std::string gate(bool) const override { return script_.gate; }
+  std::string block_reason(bool) const override { return script_.gate; }
   awaitable<std::string> running_work() override {
     ++script_.asked_for_work;
     co_return script_.running_work;
   }
-  awaitable<adapters::Handing> hand(adapters::Prompt, std::function<void(std::string_view)>) override {
+  awaitable<adapters::SubmitResult> submit(adapters::Prompt, std::function<void(std::string_view)>) override {
     ++script_.handed;
-    adapters::Handing handing;
-    handing.outcome = script_.outcome;
-    co_return handing;
+    adapters::SubmitResult submission;
+    submission.outcome = script_.outcome;
+    co_return submission;
   }
-  awaitable<adapters::Witness> witness(adapters::Prompt, bool) override { co_return adapters::Witness::absent; }
+  awaitable<adapters::RecordedOutcome> query_outcome(adapters::Prompt, bool) override {
+    co_return adapters::RecordedOutcome::absent;
+  }
   awaitable<Result<void>> interrupt() override { co_return Result<void>(); }
   awaitable<Result<void>> compact() override {
     script_.fault("compact");
@@ -206,9 +208,9 @@ class FakeAdapter final : public adapters::Adapter {
     return script_.resumable;
   }
   std::string exit_diagnostic(adapters::LaunchRequest const&) const override { return script_.exit_diagnostic; }
-  adapters::Witness witness_offline(adapters::LaunchRequest const&, std::string const&,
-                                    adapters::Prompt const&) const override {
-    return adapters::Witness::absent;
+  adapters::RecordedOutcome look_up_outcome(adapters::LaunchRequest const&, std::string const&,
+                                            adapters::Prompt const&) const override {
+    return adapters::RecordedOutcome::absent;
   }
 
  private:

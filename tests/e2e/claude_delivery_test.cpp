@@ -22,7 +22,7 @@ namespace {
 
 struct Sent {
   Prompt prompt;
-  Handing handing;
+  SubmitResult submission;
 };
 
 std::size_t occurrences(std::vector<std::string> const& texts, std::string const& wanted) {
@@ -76,21 +76,21 @@ struct Run {
     Sent one;
     one.prompt = lab.prompt(std::move(text), urgent);
     auto const start = Clock::now();
-    auto handing = co_await lab.session->hand(one.prompt, {});
+    auto submission = co_await lab.session->submit(one.prompt, {});
     auto const took = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     CAPTURE(one.prompt.body.substr(0, 60));
-    CAPTURE(handing.reason);
-    CAPTURE(handing.screen);
-    REQUIRE(handing.outcome == HandOutcome::accepted);
-    CHECK(handing.proof == "transcript");
-    CHECK((handing.typed_at && handing.submitted_at && handing.accepted_at));
+    CAPTURE(submission.reason);
+    CAPTURE(submission.screen);
+    REQUIRE(submission.outcome == SubmitOutcome::accepted);
+    CHECK(submission.proof == "transcript");
+    CHECK((submission.typed_at && submission.submitted_at && submission.accepted_at));
     if (timed) own.push_back(took);
     if (timed && std::getenv("E2E_TRACE"))
       std::printf("typed..submitted %ld, ..early %ld, ..accepted %ld, total %.0f ms\n",
-                  long((*handing.submitted_at - *handing.typed_at).count()),
-                  long((handing.early_sign_at.value_or(*handing.typed_at) - *handing.typed_at).count()),
-                  long((*handing.accepted_at - *handing.typed_at).count()), took);
-    one.handing = std::move(handing);
+                  long((*submission.submitted_at - *submission.typed_at).count()),
+                  long((submission.early_sign_at.value_or(*submission.typed_at) - *submission.typed_at).count()),
+                  long((*submission.accepted_at - *submission.typed_at).count()), took);
+    one.submission = std::move(submission);
     sent.push_back(std::move(one));
   }
 

@@ -16,11 +16,11 @@ struct Fidelity : test::ClaudeLab {
 
   awaitable<void> deliver(Prompt prompt) {
     co_await until_free();
-    auto const handing = co_await session->hand(prompt, {});
+    auto const submission = co_await session->submit(prompt, {});
     CAPTURE(prompt.body.substr(0, 60));
-    CAPTURE(handing.reason);
-    CAPTURE(handing.screen);
-    REQUIRE(handing.outcome == HandOutcome::accepted);
+    CAPTURE(submission.reason);
+    CAPTURE(submission.screen);
+    REQUIRE(submission.outcome == SubmitOutcome::accepted);
     sent.push_back(std::move(prompt));
   }
 

@@ -185,7 +185,8 @@ awaitable<void> ClaudeLab::until(std::function<bool()> condition, std::string wh
       if (screen)
         for (auto const& line : screen->lines) shown += line + "\n";
       auto const live = read_file(claude::live_state_file(home_ / ".claude", terminal->pid()), 1U << 20);
-      REQUIRE_MESSAGE(false, "did not happen in time: " << what << "\ngate: " << (session ? session->gate(false) : "")
+      REQUIRE_MESSAGE(false, "did not happen in time: " << what
+                                                        << "\ngate: " << (session ? session->block_reason(false) : "")
                                                         << "\nlive state: " << (live ? *live : "none") << "\n"
                                                         << shown);
     }

@@ -26,38 +26,38 @@ struct States : test::ClaudeLab {
     auto const pressed = co_await terminal->keys(keys);
     REQUIRE(pressed.has_value());
   }
-  awaitable<Handing> send(std::string body, bool urgent = false) {
+  awaitable<SubmitResult> send(std::string body, bool urgent = false) {
     auto const message = prompt(std::move(body), urgent);
     nonces.push_back(message.nonce);
-    auto handing = co_await session->hand(message, {});
-    co_return handing;
+    auto submission = co_await session->submit(message, {});
+    co_return submission;
   }
   awaitable<void> must_accept(std::string body, bool urgent = false) {
-    auto const handing = co_await send(std::move(body), urgent);
-    CAPTURE(handing.reason);
-    CAPTURE(handing.screen);
-    REQUIRE(handing.outcome == HandOutcome::accepted);
+    auto const submission = co_await send(std::move(body), urgent);
+    CAPTURE(submission.reason);
+    CAPTURE(submission.screen);
+    REQUIRE(submission.outcome == SubmitOutcome::accepted);
   }
   /// As the daemon does: what is held comes again when the gate opens.
   awaitable<void> must_accept_in_the_end(std::string body) {
     auto const deadline = Clock::now() + 60s;
-    auto handing = co_await send(body);
-    while (handing.outcome == HandOutcome::held && Clock::now() < deadline) {
+    auto submission = co_await send(body);
+    while (submission.outcome == SubmitOutcome::held && Clock::now() < deadline) {
       nonces.pop_back();
       co_await until_free();
-      handing = co_await send(body);
+      submission = co_await send(body);
     }
     co_await look();
-    CAPTURE(handing.reason);
+    CAPTURE(submission.reason);
     CAPTURE(screen);
-    REQUIRE(handing.outcome == HandOutcome::accepted);
+    REQUIRE(submission.outcome == SubmitOutcome::accepted);
   }
   awaitable<void> must_hold(std::string body, bool urgent, std::string reason) {
-    auto const handing = co_await send(std::move(body), urgent);
+    auto const submission = co_await send(std::move(body), urgent);
     nonces.pop_back();
-    CHECK(handing.outcome == HandOutcome::held);
-    CHECK_MESSAGE(handing.reason.find(reason) != std::string::npos, handing.reason);
-    CHECK_FALSE(handing.typed_at.has_value());
+    CHECK(submission.outcome == SubmitOutcome::held);
+    CHECK_MESSAGE(submission.reason.find(reason) != std::string::npos, submission.reason);
+    CHECK_FALSE(submission.typed_at.has_value());
   }
   awaitable<void> look() {
     auto const shown = co_await terminal->capture();
@@ -152,7 +152,7 @@ TEST_CASE("ScreensThatSwallowAPasteHoldIt") {
         co_await lab.press("C-o");
         co_await lab.until_screen("Showing detailed transcript");
         co_await lab.must_hold("into the transcript view", false, "transcript view");
-        CHECK(lab.session->gate(false).find("transcript view") != std::string::npos);
+        CHECK(lab.session->block_reason(false).find("transcript view") != std::string::npos);
         co_await lab.press("Escape");
         co_await lab.until_free();
         co_await lab.must_accept("after the transcript view");
@@ -214,8 +214,8 @@ TEST_CASE("AMessageIsReadAndAnsweredWithoutAskingAPerson") {
         co_await lab.until_free();
 
         auto const file = lab.prompt("a\ttab");
-        auto const handed = co_await lab.session->hand(file, {});
-        REQUIRE(handed.outcome == HandOutcome::accepted);
+        auto const handed = co_await lab.session->submit(file, {});
+        REQUIRE(handed.outcome == SubmitOutcome::accepted);
         co_await lab.until_free();
         lab.events.clear();
         co_await lab.must_accept("[[tool:Read:{\"file_path\":\"" + file.body_file.string() + "\"}]]");
@@ -374,8 +374,8 @@ TEST_CASE("AnAdoptedSessionKnowsWhereItStandsAndWhatItTook") {
       [&]() -> awaitable<void> {
         co_await lab.begin();
         auto taken = lab.prompt("[[bash:sleep 6]]");
-        auto const handed = co_await lab.session->hand(taken, {});
-        CHECK(handed.outcome == HandOutcome::accepted);
+        auto const handed = co_await lab.session->submit(taken, {});
+        CHECK(handed.outcome == SubmitOutcome::accepted);
         // The daemon goes between paste and Enter, and another one comes.
         co_await lab.session->stop();
         auto stuck = lab.prompt("pasted, never sent", true);
@@ -384,8 +384,8 @@ TEST_CASE("AnAdoptedSessionKnowsWhereItStandsAndWhatItTook") {
         lab.adopt();
         std::function<bool()> const ready = [&] { return lab.last<Ready>() != nullptr; };
         co_await lab.until(ready, "the adopted session is ready");
-        CHECK(co_await lab.session->witness(taken, false) == Witness::accepted);
-        CHECK(co_await lab.session->witness(other, false) == Witness::absent);
+        CHECK(co_await lab.session->query_outcome(taken, false) == RecordedOutcome::accepted);
+        CHECK(co_await lab.session->query_outcome(other, false) == RecordedOutcome::absent);
         co_await lab.until_free();
         co_await lab.must_accept("to the adopted one");
         co_await lab.until_free();
@@ -396,11 +396,11 @@ TEST_CASE("AnAdoptedSessionKnowsWhereItStandsAndWhatItTook") {
         REQUIRE((co_await lab.terminal->paste(typed->paste)).has_value());
         auto const shown = lab.row().wraps_pastes ? "[end " + stuck.nonce : std::string("[Pasted text");
         co_await lab.until_screen(shown);
-        CHECK(co_await lab.session->witness(stuck, false) == Witness::absent);
+        CHECK(co_await lab.session->query_outcome(stuck, false) == RecordedOutcome::absent);
         co_await lab.look();
         CHECK(lab.screen.find(shown) == std::string::npos);
-        auto const again = co_await lab.session->hand(stuck, {});
-        CHECK(again.outcome == HandOutcome::accepted);
+        auto const again = co_await lab.session->submit(stuck, {});
+        CHECK(again.outcome == SubmitOutcome::accepted);
         lab.nonces.push_back(stuck.nonce);
         co_await lab.until_free();
         lab.check_model();
@@ -416,23 +416,23 @@ TEST_CASE("AKilledProcessIsAskedThroughItsRecordAndResumed") {
       [&]() -> awaitable<void> {
         co_await lab.begin();
         auto taken = lab.prompt("[[sleep:20000]]");
-        auto const handed = co_await lab.session->hand(taken, {});
-        CHECK(handed.outcome == HandOutcome::accepted);
+        auto const handed = co_await lab.session->submit(taken, {});
+        CHECK(handed.outcome == SubmitOutcome::accepted);
         // This one waits in the CLI's own queue when the process is killed, and is lost with it.
         auto queued = lab.prompt("queued", true);
-        Handing result;
+        SubmitResult result;
         TaskGroup tasks(lab.io.get_executor(), "test");
-        auto const hand_over = [&]() -> awaitable<void> { result = co_await lab.session->hand(queued, {}); };
-        tasks.spawn("hand", hand_over());
+        auto const submit = [&]() -> awaitable<void> { result = co_await lab.session->submit(queued, {}); };
+        tasks.spawn("submit", submit());
         co_await lab.until_screen(queued.nonce);
         ::kill(lab.terminal->pid(), SIGKILL);
         std::function<bool()> const gone = [&] { return lab.exited(); };
         co_await lab.until(gone, "the process has ended");
         co_await lab.session->stop();
         while (tasks.size() > 0) co_await sleep_for(10ms);
-        CHECK(result.outcome == HandOutcome::unknown);
-        CHECK(co_await lab.session->witness(taken, true) == Witness::accepted);
-        CHECK(co_await lab.session->witness(queued, true) == Witness::absent);
+        CHECK(result.outcome == SubmitOutcome::unknown);
+        CHECK(co_await lab.session->query_outcome(taken, true) == RecordedOutcome::accepted);
+        CHECK(co_await lab.session->query_outcome(queued, true) == RecordedOutcome::absent);
 
         auto const session = lab.plan.session_id;
         CHECK(lab.adapter().can_resume(lab.request, session));
@@ -444,8 +444,8 @@ TEST_CASE("AKilledProcessIsAskedThroughItsRecordAndResumed") {
         CHECK(lab.last<Ready>()->resumed);
         CHECK(lab.last<Ready>()->session_id == session);
         CHECK(lab.count<Accepted>() == 0);
-        auto const again = co_await lab.session->hand(queued, {});
-        CHECK(again.outcome == HandOutcome::accepted);
+        auto const again = co_await lab.session->submit(queued, {});
+        CHECK(again.outcome == SubmitOutcome::accepted);
         lab.nonces = {taken.nonce, queued.nonce};
         co_await lab.until_free();
         lab.check_model();
@@ -470,7 +470,7 @@ TEST_CASE("ATurnThatAHookHasGoOnIsOverWithItsLastText") {
         co_await lab.must_accept("[[say:the first text]] " + rest);
         co_await lab.until_note("tool.started", 0);
         CHECK(lab.last<TurnEnded>() == nullptr);
-        CHECK_FALSE(lab.session->gate(false).empty());
+        CHECK_FALSE(lab.session->block_reason(false).empty());
         co_await lab.until_free();
         CHECK(lab.count<TurnEnded>() == 1);
         REQUIRE(lab.last<TurnEnded>() != nullptr);

@@ -53,7 +53,7 @@ std::vector<std::string> const& bodies() {
 
 struct Sent {
   Prompt prompt;
-  Handing handing;
+  SubmitResult submission;
 };
 
 double quantile(std::vector<double> values, double q) {
@@ -80,14 +80,14 @@ struct Run {
     Sent one;
     one.prompt = lab.prompt(std::move(text), urgent);
     auto const start = Clock::now();
-    auto handing = co_await lab.session->hand(one.prompt, {});
+    auto submission = co_await lab.session->submit(one.prompt, {});
     if (times) times->push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     CAPTURE(one.prompt.body.substr(0, 60));
-    CAPTURE(handing.reason);
-    REQUIRE(handing.outcome == HandOutcome::accepted);
-    CHECK(handing.proof == "api");
-    CHECK((handing.typed_at && handing.submitted_at && handing.accepted_at));
-    one.handing = std::move(handing);
+    CAPTURE(submission.reason);
+    REQUIRE(submission.outcome == SubmitOutcome::accepted);
+    CHECK(submission.proof == "api");
+    CHECK((submission.typed_at && submission.submitted_at && submission.accepted_at));
+    one.submission = std::move(submission);
     sent.push_back(std::move(one));
   }
 

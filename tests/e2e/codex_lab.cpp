@@ -134,7 +134,9 @@ awaitable<void> CodexLab::until(std::function<bool()> condition, std::string wha
       std::string shown;
       if (screen)
         for (auto const& line : screen->lines) shown += line + "\n";
-      REQUIRE_MESSAGE(false, "did not happen in time: " << what << "\n" << session->gate(false) << "\n" << shown);
+      REQUIRE_MESSAGE(false, "did not happen in time: " << what << "\n"
+                                                        << session->block_reason(false) << "\n"
+                                                        << shown);
     }
     // Some conditions are about processes that tell nobody.
     co_await changed_.wait(std::min(deadline, Clock::now() + milliseconds(100)));

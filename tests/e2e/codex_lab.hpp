@@ -51,7 +51,7 @@ class CodexLab {
   awaitable<void> until(std::function<bool()> condition, std::string what,
                         std::chrono::seconds limit = std::chrono::seconds(60));
   awaitable<void> until_free() {
-    return until([this] { return session->gate(false).empty(); }, "the gate is open");
+    return until([this] { return session->block_reason(false).empty(); }, "the gate is open");
   }
   template <class Event>
   std::size_t count() const {

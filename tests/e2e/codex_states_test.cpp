@@ -20,8 +20,8 @@ awaitable<Prompt> begin_tool(CodexLab& lab, std::string command) {
   co_await lab.until_free();
   auto const from = lab.events.size();
   auto const prompt = lab.prompt("[[exec:" + command + "]]");
-  auto const handing = co_await lab.session->hand(prompt, {});
-  REQUIRE_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason);
+  auto const submission = co_await lab.session->submit(prompt, {});
+  REQUIRE_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason);
   std::function<bool()> const runs = [&lab, from] { return lab.noted("tool.started", from); };
   co_await lab.until(runs, "the tool runs");
   co_return prompt;
@@ -29,8 +29,8 @@ awaitable<Prompt> begin_tool(CodexLab& lab, std::string command) {
 
 awaitable<void> deliver(CodexLab& lab, Prompt const& prompt) {
   if (!prompt.urgent) co_await lab.until_free();
-  auto const handing = co_await lab.session->hand(prompt, {});
-  REQUIRE_MESSAGE(handing.outcome == HandOutcome::accepted, handing.reason);
+  auto const submission = co_await lab.session->submit(prompt, {});
+  REQUIRE_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason);
 }
 
 awaitable<void> until_turns_ended(CodexLab& lab, std::size_t count) {
@@ -141,19 +141,19 @@ TEST_CASE("AMessageSwallowedByAnInterruptIsHandedAgain") {
   in_lab([](CodexLab& lab) -> awaitable<void> {
     co_await begin_tool(lab, "sleep 30");
     auto const urgent = lab.prompt("urgent", true);
-    std::optional<Handing> handing;
+    std::optional<SubmitResult> submission;
     TaskGroup tasks(lab.io.get_executor(), "test");
-    auto const hand = [](CodexLab& l, Prompt p, std::optional<Handing>& out) -> awaitable<void> {
-      out = co_await l.session->hand(std::move(p), {});
+    auto const submit = [](CodexLab& l, Prompt p, std::optional<SubmitResult>& out) -> awaitable<void> {
+      out = co_await l.session->submit(std::move(p), {});
     };
-    tasks.spawn("hand", hand(lab, urgent, handing));
+    tasks.spawn("submit", submit(lab, urgent, submission));
     co_await sleep_for(500ms);
-    CHECK_FALSE(handing.has_value());
+    CHECK_FALSE(submission.has_value());
     REQUIRE((co_await lab.session->interrupt()).has_value());
     co_await tasks.join();
-    REQUIRE(handing.has_value());
-    CHECK(handing->outcome == HandOutcome::held);
-    CHECK((co_await lab.session->witness(urgent, false)) == Witness::absent);
+    REQUIRE(submission.has_value());
+    CHECK(submission->outcome == SubmitOutcome::held);
+    CHECK((co_await lab.session->query_outcome(urgent, false)) == RecordedOutcome::absent);
     CHECK(seen(lab, urgent) == 0);
     CHECK(lab.last<TurnEnded>().outcome == TurnEnded::Outcome::interrupted);
     co_await lab.until_free();
@@ -172,10 +172,10 @@ TEST_CASE("WhatWaitsForAToolsEndIsUnknownUntilItIsTaken") {
     // The daemon dies with a message on its way; its successor finds it pending, and then taken.
     auto const urgent = lab.prompt("urgent", true);
     TaskGroup tasks(lab.io.get_executor(), "test");
-    auto const hand = [](CodexLab& l, Prompt p) -> awaitable<void> {
-      (void)co_await l.session->hand(std::move(p), {});
+    auto const submit = [](CodexLab& l, Prompt p) -> awaitable<void> {
+      (void)co_await l.session->submit(std::move(p), {});
     };
-    tasks.spawn("hand", hand(lab, urgent));
+    tasks.spawn("submit", submit(lab, urgent));
     co_await sleep_for(300ms);
     co_await tasks.stop();
     co_await lab.let_go();
@@ -184,14 +184,14 @@ TEST_CASE("WhatWaitsForAToolsEndIsUnknownUntilItIsTaken") {
     std::function<bool()> const ready = [&lab, readies] { return lab.count<Ready>() > readies; };
     co_await lab.until(ready, "adopted");
     CHECK(lab.last<Ready>().turn_runs);
-    CHECK(lab.session->gate(false) == "a turn is running");
-    CHECK((co_await lab.session->witness(urgent, false)) == Witness::pending);
+    CHECK(lab.session->block_reason(false) == "a turn is running");
+    CHECK((co_await lab.session->query_outcome(urgent, false)) == RecordedOutcome::pending);
     co_await until_turns_ended(lab, 1);
-    CHECK((co_await lab.session->witness(urgent, false)) == Witness::accepted);
+    CHECK((co_await lab.session->query_outcome(urgent, false)) == RecordedOutcome::accepted);
     CHECK(lab.last<Accepted>().nonce == urgent.nonce);
     CHECK(seen(lab, urgent) == 1);
     auto const never = lab.prompt("never handed");
-    CHECK((co_await lab.session->witness(never, false)) == Witness::absent);
+    CHECK((co_await lab.session->query_outcome(never, false)) == RecordedOutcome::absent);
   });
 }
 
@@ -200,23 +200,23 @@ TEST_CASE("AnAppServerThatDiesInATurnIsResumedAndNothingIsLost") {
     auto const first = co_await begin_tool(lab, "sleep 30");
     auto const swallowed = lab.prompt("urgent", true);
     TaskGroup tasks(lab.io.get_executor(), "test");
-    std::optional<Handing> handing;
-    auto const hand = [](CodexLab& l, Prompt p, std::optional<Handing>& out) -> awaitable<void> {
-      out = co_await l.session->hand(std::move(p), {});
+    std::optional<SubmitResult> submission;
+    auto const submit = [](CodexLab& l, Prompt p, std::optional<SubmitResult>& out) -> awaitable<void> {
+      out = co_await l.session->submit(std::move(p), {});
     };
-    tasks.spawn("hand", hand(lab, swallowed, handing));
+    tasks.spawn("submit", submit(lab, swallowed, submission));
     co_await sleep_for(300ms);
     auto const server = lab.child("app-server");
     REQUIRE(server > 0);
     ::kill(server, SIGKILL);
     co_await tasks.join();
-    CHECK(handing->outcome == HandOutcome::unknown);
+    CHECK(submission->outcome == SubmitOutcome::unknown);
     std::function<bool()> const ended = [&lab] { return lab.exited(); };
     co_await lab.until(ended, "the agent's process ends with its server");
     CHECK(lab.exit_status().signal == SIGKILL);
     auto const record = lab.last<Ready>().transcript;
-    CHECK(lab.adapter().witness_offline(lab.request, record, first) == Witness::accepted);
-    CHECK(lab.adapter().witness_offline(lab.request, record, swallowed) == Witness::absent);
+    CHECK(lab.adapter().look_up_outcome(lab.request, record, first) == RecordedOutcome::accepted);
+    CHECK(lab.adapter().look_up_outcome(lab.request, record, swallowed) == RecordedOutcome::absent);
     auto const thread = lab.plan.session_id;
     co_await lab.relaunch();
     auto const readies = lab.count<Ready>();
@@ -224,8 +224,8 @@ TEST_CASE("AnAppServerThatDiesInATurnIsResumedAndNothingIsLost") {
     co_await lab.until(ready, "ready again");
     CHECK(lab.last<Ready>().session_id == thread);
     CHECK(lab.last<Ready>().resumed);
-    CHECK((co_await lab.session->witness(first, false)) == Witness::accepted);
-    CHECK((co_await lab.session->witness(swallowed, false)) == Witness::absent);
+    CHECK((co_await lab.session->query_outcome(first, false)) == RecordedOutcome::accepted);
+    CHECK((co_await lab.session->query_outcome(swallowed, false)) == RecordedOutcome::absent);
     co_await lab.until_free();
     co_await deliver(lab, swallowed);
     co_await until_turns_ended(lab, 1);
@@ -243,10 +243,10 @@ TEST_CASE("AnApprovalIsLeftToThePersonAtTheTerminal") {
         co_await deliver(lab, prompt);
         std::function<bool()> const asked = [&lab] { return lab.count<WaitingForPerson>() > 0; };
         co_await lab.until(asked, "a person is asked");
-        CHECK(lab.session->gate(true).find("waiting for a person") == 0);
+        CHECK(lab.session->block_reason(true).find("waiting for a person") == 0);
         auto const urgent = lab.prompt("urgent", true);
-        auto const held = co_await lab.session->hand(urgent, {});
-        CHECK(held.outcome == HandOutcome::held);
+        auto const held = co_await lab.session->submit(urgent, {});
+        CHECK(held.outcome == SubmitOutcome::held);
         // The daemon may die meanwhile: the request is still there for the next one.
         co_await lab.let_go();
         auto const before = lab.count<WaitingForPerson>();
@@ -314,7 +314,7 @@ TEST_CASE("CompactAndClearKeepTheAgentGoing") {
     auto const fresh = lab.prompt("in a new thread");
     co_await deliver(lab, fresh);
     co_await until_shown(lab, "in a new thread");
-    CHECK((co_await lab.session->witness(fresh, false)) == Witness::accepted);
+    CHECK((co_await lab.session->query_outcome(fresh, false)) == RecordedOutcome::accepted);
   });
 }
 
@@ -375,7 +375,9 @@ TEST_CASE("AThreadThatAnotherCodexHoldsIsSaidToBeLocked") {
     context.emit = [&events](ProviderEvent event) { events.push_back(std::move(event)); };
     auto session = lab.adapter().open(std::move(context));
     session->start();
-    std::function<bool()> const said = [&session] { return session->gate(true).find("another Codex process") == 0; };
+    std::function<bool()> const said = [&session] {
+      return session->block_reason(true).find("another Codex process") == 0;
+    };
     co_await lab.until(said, "the lock is told");
     co_await session->stop();
     (void)co_await (*host)->kill_server();

@@ -113,7 +113,7 @@ class Hub {
   Child server_;
 };
 
-void hand_over(char const* bus, RelaySection const& relay) {
+void attempt(char const* bus, RelaySection const& relay) {
   char const* const wanted = std::getenv("AR_HAND_OVERS");
   int const rounds = wanted ? std::atoi(wanted) : 2;
   Worker a(11, "builder-a", relay), b(12, "builder-b", relay);
@@ -172,7 +172,7 @@ void hand_over(char const* bus, RelaySection const& relay) {
 TEST_CASE("WorkGoesToOneAndIsTakenOverWhenItsDaemonDies") {
   ar::test::need_own_network();
   Hub hub;
-  hand_over("a relay", [&](std::string const& address) { return hub.section(address); });
+  attempt("a relay", [&](std::string const& address) { return hub.section(address); });
 }
 
 TEST_CASE("WorkOverNatsGoesToOneAndIsTakenOverWhenItsDaemonDies") {
@@ -182,7 +182,7 @@ TEST_CASE("WorkOverNatsGoesToOneAndIsTakenOverWhenItsDaemonDies") {
     return;
   }
   ar::relay::test::NatsServer server({.address = "0.0.0.0"});
-  hand_over("NATS", [&](std::string const& address) {
+  attempt("NATS", [&](std::string const& address) {
     return "kind = \"nats\"\nurl = \"nats://" + address + ":" + std::to_string(server.port()) +
            "\"\nlease_seconds = " + std::to_string(kLease) + "\n";
   });

@@ -80,15 +80,15 @@ awaitable<Result<std::string>> CodexSession::send(Prompt const& prompt, std::str
   co_return text_at(*started, {"turn", "id"});
 }
 
-awaitable<Handing> CodexSession::hand(Prompt prompt, std::function<void(std::string_view)> on_step) {
-  Handing handing;
+awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(std::string_view)> on_step) {
+  SubmitResult submission;
   auto const lock = co_await sending_.lock();
-  handing.reason = gate(prompt.urgent);
-  if (!handing.reason.empty()) co_return handing;
+  submission.reason = block_reason(prompt.urgent);
+  if (!submission.reason.empty()) co_return submission;
   auto framed = frame_for(prompt);
   if (!framed) {
-    handing.reason = framed.error().message;
-    co_return handing;
+    submission.reason = framed.error().message;
+    co_return submission;
   }
   in_hand_ = prompt.nonce;
   struct Done {
@@ -96,31 +96,31 @@ awaitable<Handing> CodexSession::hand(Prompt prompt, std::function<void(std::str
     ~Done() { in_hand.clear(); }
   } done{in_hand_};
   auto const deadline = Clock::now() + (turn_.empty() ? kProofPatience : kSteerPatience);
-  handing.typed_at = wall_now();
+  submission.typed_at = wall_now();
   if (on_step) on_step("typed");
   auto const turn = co_await send(prompt, std::move(framed->text));
   if (turn) {
-    handing.submitted_at = wall_now();
+    submission.submitted_at = wall_now();
     if (on_step) on_step("submitted");
   } else if (turn.error().code == "codex_error" && !proven(prompt.nonce)) {
     // Its word for: no. Nothing of it is there.
     auto const& why = turn.error().message;
-    handing.outcome = why.find(row_->too_large) != std::string::npos ? HandOutcome::refused : HandOutcome::held;
-    handing.reason = "Codex does not take it: " + why;
+    submission.outcome = why.find(row_->too_large) != std::string::npos ? SubmitOutcome::refused : SubmitOutcome::held;
+    submission.reason = "Codex does not take it: " + why;
     // The thread was unloaded meanwhile: attach again.
     if (why.find(row_->not_loaded) != std::string::npos) attach_again();
-    co_return handing;
+    co_return submission;
   } else if (!proven(prompt.nonce)) {
-    handing.outcome = HandOutcome::unknown;
-    handing.reason = turn.error().message;
-    co_return handing;
+    submission.outcome = SubmitOutcome::unknown;
+    submission.reason = turn.error().message;
+    co_return submission;
   }
-  co_await await_proof(prompt, turn ? *turn : std::string(), deadline, handing);
-  co_return handing;
+  co_await await_proof(prompt, turn ? *turn : std::string(), deadline, submission);
+  co_return submission;
 }
 
 awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string const& turn, Clock::time_point deadline,
-                                          Handing& handing) {
+                                          SubmitResult& submission) {
   auto const connection = connection_;
   auto const open = [&] { return connection && connection->is_open() && !ended_; };
   auto const over = [&] { return !turn.empty() && turn_is_over(turn); };
@@ -132,44 +132,44 @@ awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string cons
     co_await changed_.wait(settled);
   }
   if (proven(prompt.nonce) || (over() && record_holds(prompt.nonce))) {
-    handing.outcome = HandOutcome::accepted;
-    handing.proof = proven(prompt.nonce) ? "api" : "transcript";
-    handing.accepted_at = wall_now();
+    submission.outcome = SubmitOutcome::accepted;
+    submission.proof = proven(prompt.nonce) ? "api" : "transcript";
+    submission.accepted_at = wall_now();
   } else if (!open()) {
-    handing.outcome = HandOutcome::unknown;
-    handing.reason = "the connection to Codex was lost";
+    submission.outcome = SubmitOutcome::unknown;
+    submission.reason = "the connection to Codex was lost";
   } else if (over() && turn_.empty() && !(record_ && record_->unreadable())) {
     // What waits for a tool's end is dropped when the turn is interrupted.
-    handing.outcome = HandOutcome::held;
-    handing.reason = "the turn it was sent into ended before Codex took it";
+    submission.outcome = SubmitOutcome::held;
+    submission.reason = "the turn it was sent into ended before Codex took it";
   } else {
-    handing.outcome = HandOutcome::unknown;
-    handing.reason =
+    submission.outcome = SubmitOutcome::unknown;
+    submission.reason =
         over() ? "Codex's record of the thread cannot be read" : "Codex has it and takes it when its tool call ends";
   }
 }
 
-awaitable<Witness> CodexSession::witness(Prompt prompt, bool /*process_gone*/) {
-  if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return Witness::accepted;
+awaitable<RecordedOutcome> CodexSession::query_outcome(Prompt prompt, bool /*process_gone*/) {
+  if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return RecordedOutcome::accepted;
   // Without the thread nobody can tell; its return asks again.
-  if (!ready_ || !connection_) co_return Witness::pending;
+  if (!ready_ || !connection_) co_return RecordedOutcome::pending;
   auto const settled = connected_at_ + kSettlingTime;
   while (Clock::now() < settled && !ended_) co_await changed_.wait(settled);
-  if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return Witness::accepted;
+  if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return RecordedOutcome::accepted;
   // A turn that runs may hold it until its tool call ends.
-  if (ended_ || !connection_ || !turn_.empty()) co_return Witness::pending;
+  if (ended_ || !connection_ || !turn_.empty()) co_return RecordedOutcome::pending;
   if (record_ && record_->unreadable()) {
     look_again_later();
-    co_return Witness::pending;
+    co_return RecordedOutcome::pending;
   }
-  co_return Witness::absent;
+  co_return RecordedOutcome::absent;
 }
 
 /// A record that cannot be read now (no file handle is left, the disk fails) may be later: the question comes again.
 void CodexSession::look_again_later() {
   auto const later = [](CodexSession* self) -> awaitable<void> {
     auto const waited = co_await sleep_for(kUnreadablePause);
-    if (waited) self->emit(GateChanged{self->gate_});
+    if (waited) self->emit(BlockChanged{self->gate_});
   };
   tasks_.spawn_vital("look again", later(this), ctx_.on_death);
 }

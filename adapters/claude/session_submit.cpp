@@ -37,11 +37,11 @@ std::string joined(std::vector<std::string> const& lines) {
   return text;
 }
 
-Handing held(std::string reason) {
-  Handing handing;
-  handing.outcome = HandOutcome::held;
-  handing.reason = std::move(reason);
-  return handing;
+SubmitResult held(std::string reason) {
+  SubmitResult submission;
+  submission.outcome = SubmitOutcome::held;
+  submission.reason = std::move(reason);
+  return submission;
 }
 
 }  // namespace
@@ -197,7 +197,7 @@ void ClaudeSession::block(std::string reason) {
   if (!watching) tasks_.spawn_vital("obstacle", watch_obstacle(), ctx_.on_death);
 }
 
-/// Opens the gate again when the composer is empty, or holds a draft at rest that may be set aside.
+/// Takes prompts again when the composer is empty, or holds a draft at rest that may be set aside.
 awaitable<void> ClaudeSession::watch_obstacle() {
   auto watch = ctx_.terminal->watch_output();
   std::string draft;
@@ -242,11 +242,11 @@ awaitable<void> ClaudeSession::watch_obstacle() {
   announce_gate();
 }
 
-awaitable<void> ClaudeSession::mark_unknown(Handing& handing, std::string reason) {
-  handing.outcome = HandOutcome::unknown;
-  handing.reason = std::move(reason);
+awaitable<void> ClaudeSession::mark_unknown(SubmitResult& submission, std::string reason) {
+  submission.outcome = SubmitOutcome::unknown;
+  submission.reason = std::move(reason);
   bool copy_mode = false;
-  co_await look(copy_mode, &handing.screen);
+  co_await look(copy_mode, &submission.screen);
 }
 
 /// Presses keys; a person's scrolling is ended for it, as nothing is typed before that.
@@ -260,20 +260,20 @@ awaitable<Result<void>> ClaudeSession::press(std::string_view key) {
   co_return pressed;
 }
 
-awaitable<Handing> ClaudeSession::hand(Prompt prompt, std::function<void(std::string_view)> on_step) {
-  if (auto reason = gate(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
+awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(std::string_view)> on_step) {
+  if (auto reason = block_reason(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
   read_live_state();  // for the version: SessionStart's hook may come before it
   auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
   if (!typed) co_return held(typed.error().message);  // the disk may have room again
   in_hand_ = prompt.nonce;
   in_hand_text_ = typed->text;
   altered_ = false;
-  Handing handing = co_await type_in(prompt, *typed, std::move(on_step));
-  if (handing.submitted_at && handing.outcome == HandOutcome::held) {
-    co_await await_proof(prompt, handing);
+  SubmitResult submission = co_await type_in(prompt, *typed, std::move(on_step));
+  if (submission.submitted_at && submission.outcome == SubmitOutcome::held) {
+    co_await await_proof(prompt, submission);
   }
   in_hand_.clear();
-  if (handing.outcome == HandOutcome::accepted) {
+  if (submission.outcome == SubmitOutcome::accepted) {
     early_.erase(prompt.nonce);
     co_await clear_leftover();
   }
@@ -281,7 +281,7 @@ awaitable<Handing> ClaudeSession::hand(Prompt prompt, std::function<void(std::st
     emit(Noted{"delivery.altered",
                json{{"messageId", prompt.message_id},
                     {"reason", "the transcript shows this prompt with other bytes than were typed"}}});
-  co_return handing;
+  co_return submission;
 }
 
 /// By the time of the proof the composer is drawn anew; a prompt that still stands in it would be sent again
@@ -310,21 +310,21 @@ awaitable<void> ClaudeSession::bring_draft_back(terminal::Terminal::OutputWatch&
 }
 
 /// Ends with `submitted_at` set and outcome held when Enter was taken and the proof is to come.
-awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typed,
-                                          std::function<void(std::string_view)> on_step) {
+awaitable<SubmitResult> ClaudeSession::type_in(Prompt const& prompt, Typed const& typed,
+                                               std::function<void(std::string_view)> on_step) {
   auto const lock = co_await keyboard_.lock();
-  if (auto reason = gate(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
+  if (auto reason = block_reason(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
   auto watch = ctx_.terminal->watch_output();
   if (!watch) co_return held(watch.error().message);
   auto const obstacle = co_await approach(**watch);
   if (!obstacle.reason.empty()) {
     block(obstacle.reason);
-    auto handing = held(obstacle.reason);
-    handing.screen = obstacle.screen;
-    co_return handing;
+    auto submission = held(obstacle.reason);
+    submission.screen = obstacle.screen;
+    co_return submission;
   }
 
-  Handing handing;
+  SubmitResult submission;
   handed_.push_back(prompt.nonce);
   if (handed_.size() > kRemembered) handed_.pop_front();
   Result<void> pasted;
@@ -334,14 +334,14 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
     auto reason = "the paste failed: " + pasted.error().message;
     if (terminal::nothing_typed(pasted.error())) {
       if (obstacle.draft_set_aside) co_await bring_draft_back(**watch);
-      handing = held(std::move(reason));
-      if (pasted.error().code == "not_typed") handing.outcome = HandOutcome::refused;
-      co_return handing;
+      submission = held(std::move(reason));
+      if (pasted.error().code == "not_typed") submission.outcome = SubmitOutcome::refused;
+      co_return submission;
     }
-    co_await mark_unknown(handing, std::move(reason));
-    co_return handing;
+    co_await mark_unknown(submission, std::move(reason));
+    co_return submission;
   }
-  handing.typed_at = wall_now();
+  submission.typed_at = wall_now();
   if (on_step) on_step("typed");
 
   auto const view = co_await await_view(**watch, typed.paste, Clock::now() + kPastePatience, typed.words);
@@ -356,27 +356,27 @@ awaitable<Handing> ClaudeSession::type_in(Prompt const& prompt, Typed const& typ
     trouble = "the input line holds other text beside the prompt";
   if (trouble.empty()) {
     remember_label(view->text);
-    auto const taken = co_await press_until_taken(prompt, view->text, **watch, handing);
+    auto const taken = co_await press_until_taken(prompt, view->text, **watch, submission);
     if (!taken) trouble = "Enter was pressed, and nothing shows that the prompt was taken";
   }
   if (!trouble.empty()) {
-    co_await mark_unknown(handing, std::move(trouble));
-    co_return handing;
+    co_await mark_unknown(submission, std::move(trouble));
+    co_return submission;
   }
   if (on_step) on_step("submitted");
-  co_return handing;
+  co_return submission;
 }
 
 /// True when there is a sign that Enter was taken.
 awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label,
-                                                 terminal::Terminal::OutputWatch& watch, Handing& handing) {
+                                                 terminal::Terminal::OutputWatch& watch, SubmitResult& submission) {
   std::function<bool()> const sign = [this, &prompt] {
     return signs_of(prompt.nonce) || ended_ || !ctx_.terminal->alive();
   };
   auto const was_busy = live_ && live_->busy();
   for (int presses = 1; presses <= row_->max_enters; ++presses) {
     if (auto pressed = co_await press("Enter"); !pressed) co_return false;
-    if (!handing.submitted_at) handing.submitted_at = wall_now();
+    if (!submission.submitted_at) submission.submitted_at = wall_now();
     auto const taken = co_await wait_for(sign, row_->enter_patience * presses);
     if (taken) co_return signs_of(prompt.nonce);
     bool copy_mode = false;
@@ -397,29 +397,29 @@ awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::stri
   co_return signs_of(prompt.nonce);
 }
 
-awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, Handing& handing) {
+awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, SubmitResult& submission) {
   auto deadline = Clock::now() + kProofPatience;
   while (!ledger_.consumed(prompt.nonce)) {
     if (ended_ || !ctx_.terminal->alive()) {
       read_transcript();
       if (ledger_.consumed(prompt.nonce)) break;
-      co_await mark_unknown(handing, "Claude Code ended before it showed the prompt to the model");
+      co_await mark_unknown(submission, "Claude Code ended before it showed the prompt to the model");
       co_return;
     }
     if (ledger_.queued(prompt.nonce)) deadline = Clock::now() + kProofPatience;  // as long as its queue holds it
     if (Clock::now() >= deadline) {
-      co_await mark_unknown(handing, "the prompt was taken, but the transcript does not show it");
+      co_await mark_unknown(submission, "the prompt was taken, but the transcript does not show it");
       co_return;
     }
     co_await changed_.wait(deadline);
   }
-  handing.outcome = HandOutcome::accepted;
-  handing.proof = "transcript";
-  handing.accepted_at = wall_now();
-  if (auto const early = early_.find(prompt.nonce); early != early_.end()) handing.early_sign_at = early->second;
+  submission.outcome = SubmitOutcome::accepted;
+  submission.proof = "transcript";
+  submission.accepted_at = wall_now();
+  if (auto const early = early_.find(prompt.nonce); early != early_.end()) submission.early_sign_at = early->second;
 }
 
-awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
+awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool process_gone) {
   // The records as a whole, not only what was followed; of the sessions of that time, and of the present one.
   auto const records = records_;
   Ledger whole;
@@ -439,44 +439,44 @@ awaitable<Witness> ClaudeSession::witness(Prompt prompt, bool process_gone) {
     }
   };
   co_await read_records();
-  if (whole.consumed(prompt.nonce)) co_return Witness::accepted;
-  if (process_gone) co_return unreadable ? Witness::blind : Witness::absent;
+  if (whole.consumed(prompt.nonce)) co_return RecordedOutcome::accepted;
+  if (process_gone) co_return unreadable ? RecordedOutcome::blind : RecordedOutcome::absent;
   if (unreadable) look_again_later();
-  if (unreadable || whole.queued(prompt.nonce) || !ready_ || ended_) co_return Witness::pending;
+  if (unreadable || whole.queued(prompt.nonce) || !ready_ || ended_) co_return RecordedOutcome::pending;
 
   // Not in the record of a living process: it may still stand in the composer, or have left it a moment ago.
   auto const lock = co_await keyboard_.lock();
   auto watch = ctx_.terminal->watch_output();
   bool copy_mode = false;
   auto const view = co_await look(copy_mode);
-  if (!watch || !view || view->kind != View::Kind::composer) co_return Witness::pending;
+  if (!watch || !view || view->kind != View::Kind::composer) co_return RecordedOutcome::pending;
   auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
-  if (!typed) co_return Witness::pending;
-  if (shows_among_others(*view, typed->paste, *row_, typed->words)) co_return Witness::pending;
+  if (!typed) co_return RecordedOutcome::pending;
+  if (shows_among_others(*view, typed->paste, *row_, typed->words)) co_return RecordedOutcome::pending;
   if (shows_only(*view, typed->paste, *row_, typed->words)) {
     remember_label(view->text);
     auto const cleared = co_await clear_composer(**watch);
-    if (!cleared) co_return Witness::pending;
+    if (!cleared) co_return RecordedOutcome::pending;
   }
   auto const nonce = prompt.nonce;
   std::function<bool()> const shown = [this, nonce] { return ledger_.consumed(nonce); };
   auto const late = co_await wait_for(shown, kWitnessPatience);
-  if (late) co_return Witness::accepted;
+  if (late) co_return RecordedOutcome::accepted;
   // What the CLI has submitted is not typed again, whatever the record leaves out.
   if (ledger_.queued(nonce) || submitted_.contains(nonce) || (signs_of(nonce) && turn_running_))
-    co_return Witness::pending;
+    co_return RecordedOutcome::pending;
   whole = {};
   co_await read_records();
-  if (whole.consumed(nonce)) co_return Witness::accepted;
+  if (whole.consumed(nonce)) co_return RecordedOutcome::accepted;
   if (unreadable) look_again_later();
-  co_return unreadable ? Witness::pending : Witness::absent;
+  co_return unreadable ? RecordedOutcome::pending : RecordedOutcome::absent;
 }
 
 /// A record that cannot be read now (no file handle is left, the disk fails) may be later: the question comes again.
 void ClaudeSession::look_again_later() {
   auto const later = [](ClaudeSession* self) -> awaitable<void> {
     auto const waited = co_await sleep_for(kUnreadablePause);
-    if (waited) self->emit(GateChanged{self->gate_});
+    if (waited) self->emit(BlockChanged{self->gate_});
   };
   tasks_.spawn_vital("look again", later(this), ctx_.on_death);
 }

@@ -10,9 +10,9 @@
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
-using adapters::Handing;
-using adapters::HandOutcome;
 using adapters::Prompt;
+using adapters::SubmitOutcome;
+using adapters::SubmitResult;
 using Input = DeliveryInput;
 
 namespace {
@@ -35,7 +35,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
     co_await give_back(d, prompt.error().message);
     co_return;
   }
-  auto* const session = host_.taker();
+  auto* const session = host_.ready_session();
   if (!session) {  // it went meanwhile
     d.take(Input::held);
     co_return;
@@ -52,7 +52,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   auto const safe = co_await services_.journal.committed();
   if (d.is_taken()) co_return;
   bool const void_now = !d.is_local() && !knows_store();
-  if (!safe || void_now || host_.taker() != session) {  // nothing has been typed
+  if (!safe || void_now || host_.ready_session() != session) {  // nothing has been typed
     d.take(Input::held);
     save(d);
     if (!safe) co_await give_back(d, safe.error().message);
@@ -63,18 +63,18 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   host_.work_changed();
   in_process_.insert(id);
   in_hand_ = id;
-  Handing handing;
+  SubmitResult submission;
   {
     SessionUse const use(*this);
-    handing = co_await hand_over(*session, std::move(*prompt), d);
+    submission = co_await attempt(*session, std::move(*prompt), d);
     in_hand_.reset();
   }
   host_.work().finish("message", std::to_string(id));
-  if (handing.outcome == HandOutcome::held) {
+  if (submission.outcome == SubmitOutcome::held) {
     in_process_.erase(id);
-    co_await give_back(d, handing.reason);
+    co_await give_back(d, submission.reason);
   } else {
-    settle_outcome(d, handing);
+    settle_outcome(d, submission);
   }
   if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);
   host_.work_changed();
@@ -168,52 +168,52 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
   co_return lines;
 }
 
-awaitable<Handing> DeliveryQueue::hand_over(adapters::ProviderSession& session, Prompt prompt, Delivery& d) {
+awaitable<SubmitResult> DeliveryQueue::attempt(adapters::ProviderSession& session, Prompt prompt, Delivery& d) {
   // In a group of its own, so that it can be cut short when the process ends under it.
-  auto result = std::make_shared<std::optional<Handing>>();
-  auto attempt = [](DeliveryQueue* self, adapters::ProviderSession* to, Prompt what, Delivery* delivery,
-                    std::shared_ptr<std::optional<Handing>> out) -> awaitable<void> {
+  auto result = std::make_shared<std::optional<SubmitResult>>();
+  auto run = [](DeliveryQueue* self, adapters::ProviderSession* to, Prompt what, Delivery* delivery,
+                std::shared_ptr<std::optional<SubmitResult>> out) -> awaitable<void> {
     auto on_step = [delivery](std::string_view step) { delivery->step(std::string(step)); };
-    Handing fault;
-    fault.outcome = HandOutcome::unknown;
+    SubmitResult fault;
+    fault.outcome = SubmitOutcome::unknown;
     fault.reason = "a fault of agent-runner's while it was handed over; see its log";
     auto const whose = "agent " + self->agent_id_ + ": handing over message " + std::to_string(delivery->message);
-    auto attempt = to->hand(std::move(what), std::move(on_step));
-    *out = co_await guarded(whose, std::move(attempt), std::move(fault));
+    auto submitted = to->submit(std::move(what), std::move(on_step));
+    *out = co_await guarded(whose, std::move(submitted), std::move(fault));
     self->changed_.notify_all();
   };
-  handing_.spawn("hand", attempt(this, &session, std::move(prompt), &d, result));
+  submitting_.spawn("submit", run(this, &session, std::move(prompt), &d, result));
   process_gone_ = false;
   while (!*result && !process_gone_) co_await changed_.wait();
-  if (!*result) co_await handing_.stop();
+  if (!*result) co_await submitting_.stop();
   if (*result) co_return std::move(**result);
-  Handing cut;
-  cut.outcome = HandOutcome::unknown;
+  SubmitResult cut;
+  cut.outcome = SubmitOutcome::unknown;
   cut.reason = "the provider ended while it was handed over";
   co_return cut;
 }
 
-void DeliveryQueue::settle_outcome(Delivery& d, Handing const& handing) {
+void DeliveryQueue::settle_outcome(Delivery& d, SubmitResult const& submission) {
   if (d.is_taken()) return;  // a late proof was faster
-  switch (handing.outcome) {
-    case HandOutcome::accepted: accept(d, handing.proof); return;
-    case HandOutcome::unverified:
+  switch (submission.outcome) {
+    case SubmitOutcome::accepted: accept(d, submission.proof); return;
+    case SubmitOutcome::unverified:
       in_process_.erase(d.message);
       d.step("unverified");
-      end_delivery(d, Input::unprovable, handing.reason);
+      end_delivery(d, Input::unprovable, submission.reason);
       return;
-    case HandOutcome::refused:
+    case SubmitOutcome::refused:
       in_process_.erase(d.message);
-      end_delivery(d, Input::impossible, handing.reason);
+      end_delivery(d, Input::impossible, submission.reason);
       return;
-    case HandOutcome::held:
-    case HandOutcome::unknown: break;
+    case SubmitOutcome::held:
+    case SubmitOutcome::unknown: break;
   }
   d.take(Input::doubted);
-  d.reason = handing.reason;
-  d.screen = handing.screen;
+  d.reason = submission.reason;
+  d.screen = submission.screen;
   d.step("unknown");
-  ask_witness_.insert(d.message);
+  outcome_wanted_.insert(d.message);
   save(d);
   announce(d, "message.unknown");
 }
@@ -235,7 +235,7 @@ awaitable<void> DeliveryQueue::give_back(Delivery& d, std::string reason) {
   d.held = std::move(reason);
   d.retry_at = Clock::now() + retry_wait(std::max(d.attempts, d.fetch_tries));
   // The lease goes back, so that another agent may take the work; but not while this one could take it at the next try.
-  bool const soon_again = host_.taker() && why_not_now(d, outlook()).empty();
+  bool const soon_again = host_.ready_session() && why_not_now(d, outlook()).empty();
   if (!d.claim_token.empty() && !soon_again) {
     auto const released = co_await release_claim(d);
     if (!released) co_return;  // at the next try
