@@ -4,7 +4,6 @@
 #include "adapters/claude/live_state.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
-#include "base/process/spawn.hpp"
 #include "e2e/offline.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -12,51 +11,23 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 
-#include <sys/wait.h>
-#include <unistd.h>
+#include <strings.h>
 
 namespace ar::test {
 
 using namespace ar::adapters;
-using namespace ar::terminal;
 namespace fs = std::filesystem;
 
 namespace {
 constexpr char const* kKey = "sk-stub-000000000000000000000001";
 }
 
-ClaudeLab::ClaudeLab()
-    : claude_(claude_offline()),
-      adapter_(make_claude_adapter()),
-      tasks_(io.get_executor(), "lab"),
-      changed_(io.get_executor()) {}
-
-ClaudeLab::~ClaudeLab() {
-  if (host_) run_tmux({"kill-server"});  // a test that failed on its way
-}
-
-/// Runs a tmux command on our server to its end; its exit status.
-int ClaudeLab::run_tmux(std::vector<std::string> words) {
-  SpawnSpec spec;
-  spec.executable = *find_executable("tmux", "/usr/local/bin:/usr/bin:/bin");
-  spec.arguments = {"-S", (dir.path() / "t" / "tmux.sock").string()};
-  spec.arguments.insert(spec.arguments.end(), words.begin(), words.end());
-  spec.environment = {"PATH=/usr/bin:/bin"};
-  auto process = spawn(io.get_executor(), spec);
-  int status = -1;
-  if (process) {
-    ::waitpid(process->id(), &status, 0);
-    process->detach();
-  }
-  return status;
-}
+ClaudeLab::ClaudeLab() : AgentLab(claude_offline(), make_claude_adapter()), tasks_(io.get_executor(), "lab") {}
 
 awaitable<void> ClaudeLab::open() {
-  home_ = dir.path() / "home";
+  co_await open_host();
   socket_ = dir.path() / "control.sock";
-  request.cwd = dir.path() / "project";
-  request.agent_dir = dir.path() / "agent";
-  for (auto const& folder : {home_ / ".claude", request.cwd, request.agent_dir}) fs::create_directories(folder);
+  fs::create_directories(home_ / ".claude");
 
   // What a person answers once, on their own machine.
   json config{{"hasCompletedOnboarding", true}};
@@ -76,40 +47,17 @@ awaitable<void> ClaudeLab::open() {
   }
   REQUIRE(write_file(home_ / ".claude" / ".claude.json", config.dump()).has_value());
 
-  auto const version = claude::cli_version(claude_);
+  auto const version = claude::cli_version(cli_);
   REQUIRE_MESSAGE(version.has_value(), version.error().message);
   row_ = &claude::row_for(*version);
   stub_ = std::make_unique<StubApi>("stub_anthropic_api.mjs");
-
-  TmuxOptions options;
-  options.socket = dir.path() / "t" / "tmux.sock";
-  options.launcher = fs::path(AR_BIN_DIR) / "agent-runner-launch";
-  auto host = co_await TmuxHost::open(io.get_executor(), options);
-  REQUIRE_MESSAGE(host.has_value(), host.error().message);
-  host_ = std::move(*host);
 
   acceptor_ = std::make_unique<net::local::stream_protocol::acceptor>(
       io, net::local::stream_protocol::endpoint(socket_.string()));
   tasks_.spawn("receive", receive());
 }
 
-void ClaudeLab::open_session(bool adopted) {
-  SessionContext context;
-  context.executor = io.get_executor();
-  context.terminal = terminal;
-  context.request = request;
-  context.session_id = plan.session_id;
-  context.adopted = adopted;
-  context.emit = [this](ProviderEvent event) {
-    events.push_back(std::move(event));
-    changed_.notify_all();
-  };
-  session = adapter_->open(std::move(context));
-  session->start();
-}
-
 awaitable<void> ClaudeLab::launch() {
-  request.agent_id = "alice";
   // Beside the hook client lies, as when installed, the command line tool: here one that writes down what it
   // is told.
   auto const bin = dir.path() / "bin";
@@ -122,7 +70,7 @@ awaitable<void> ClaudeLab::launch() {
   request.hook_client = bin / "agent-runner-hook";
   request.plugin_dir = fs::path(AR_SOURCE_DIR) / "plugins" / "claude";
   request.new_session_id = new_uuid();
-  request.options["command"] = claude_;
+  request.options["command"] = cli_;
   request.environment = {{"HOME", home_.string()},
                          {"CLAUDE_CONFIG_DIR", (home_ / ".claude").string()},
                          {"PATH", "/usr/local/bin:/usr/bin:/bin"},
@@ -139,77 +87,19 @@ awaitable<void> ClaudeLab::launch() {
   else
     own["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1";
   if (!own.contains("CLAUDE_CODE_MAX_RETRIES")) own["CLAUDE_CODE_MAX_RETRIES"] = "1";
-  auto planned = adapter_->prepare(request);
-  REQUIRE_MESSAGE(planned.has_value(), planned.error().message);
-  plan = *planned;
-
-  TerminalSpec spec;
-  spec.session = "alice";
-  spec.argv = plan.argv;
-  for (auto const& [name, value] : plan.environment) spec.environment.push_back(name + "=" + value);
-  spec.directory = request.cwd;
-  TerminalHost::OnExit const on_exit = [this](ExitStatus) {
-    exited_ = true;
-    changed_.notify_all();
-  };
-  exited_ = false;
-  auto started = co_await host_->start(spec, on_exit);
-  REQUIRE_MESSAGE(started.has_value(), started.error().message);
-  terminal = *started;
-  open_session(false);
+  co_await start();
 }
-
-void ClaudeLab::adopt() { open_session(true); }
 
 void ClaudeLab::copy_mode() { REQUIRE(run_tmux({"copy-mode", "-t", terminal->pane()}) == 0); }
 
 awaitable<void> ClaudeLab::close() {
-  if (session && terminal->alive()) {
-    (void)co_await session->quit();
-    co_await until([this] { return exited_; }, "Claude Code has ended", std::chrono::seconds(30));
-  }
-  if (session) co_await session->stop();
-  session.reset();
+  co_await end();
   co_await tasks_.stop();
-  (void)co_await host_->kill_server();
-  co_await host_->stop();
-  host_.reset();
 }
 
-awaitable<void> ClaudeLab::until(std::function<bool()> condition, std::string what, std::chrono::seconds limit) {
-  auto const deadline = Clock::now() + limit;
-  while (!condition()) {
-    if (Clock::now() >= deadline && terminal) {
-      auto const screen = co_await terminal->capture();
-      std::string shown;
-      if (screen)
-        for (auto const& line : screen->lines) shown += line + "\n";
-      auto const live = read_file(claude::live_state_file(home_ / ".claude", terminal->pid()), 1U << 20);
-      REQUIRE_MESSAGE(false, "did not happen in time: " << what
-                                                        << "\ngate: " << (session ? session->block_reason(false) : "")
-                                                        << "\nlive state: " << (live ? *live : "none") << "\n"
-                                                        << shown);
-    }
-    co_await changed_.wait(deadline);
-  }
-}
-
-bool ClaudeLab::noted(std::string const& type, std::size_t from) const {
-  for (auto i = from; i < events.size(); ++i)
-    if (auto const* note = std::get_if<Noted>(&events[i]); note && note->type == type) return true;
-  return false;
-}
-
-Prompt ClaudeLab::prompt(std::string body, bool urgent) {
-  Prompt prompt;
-  prompt.message_id = ++next_message_;
-  prompt.nonce = random_hex(5);
-  prompt.from = "bob";
-  prompt.kind = "chat";
-  prompt.body = std::move(body);
-  prompt.urgent = urgent;
-  prompt.body_file = request.agent_dir / ("body-" + std::to_string(prompt.message_id));
-  return prompt;
+std::string ClaudeLab::more() const {
+  auto const live = read_file(claude::live_state_file(home_ / ".claude", terminal->pid()), 1U << 20);
+  return "live state: " + (live ? *live : "none");
 }
 
 awaitable<void> ClaudeLab::receive() {

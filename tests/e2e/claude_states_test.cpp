@@ -294,10 +294,11 @@ TEST_CASE("TheContextIsCompactedAndCleared") {
         co_await lab.must_accept("after the compaction");
         co_await lab.until_free();
 
+        auto const before = lab.plan.session_id;
         auto const cleared = co_await lab.session->clear();
         CHECK_MESSAGE(cleared.has_value(), cleared.error().message);
         REQUIRE(lab.last<SessionChanged>() != nullptr);
-        CHECK(lab.last<SessionChanged>()->session_id != lab.plan.session_id);
+        CHECK(lab.last<SessionChanged>()->session_id != before);
         co_await lab.until_free();
         lab.nonces.clear();
         co_await lab.must_accept("in the new session");

@@ -1,164 +1,40 @@
 #include "e2e/codex_lab.hpp"
 
-#include "base/ids.hpp"
-#include "base/paths.hpp"
-#include "base/process/spawn.hpp"
 #include "e2e/offline.hpp"
 
 #include <fstream>
 #include <sstream>
-#include <sys/wait.h>
 
 namespace ar::test {
 
 using namespace ar::adapters;
-using namespace ar::terminal;
 namespace fs = std::filesystem;
 
-CodexLab::CodexLab() : codex_(codex_offline()), adapter_(make_codex_adapter()), changed_(io.get_executor()) {}
-
-CodexLab::~CodexLab() {
-  if (host_) run_tmux({"kill-server"});  // a test that failed on its way
-}
-
-/// Runs a tmux command on our server to its end; its exit status.
-int CodexLab::run_tmux(std::vector<std::string> words) {
-  SpawnSpec spec;
-  spec.executable = *find_executable("tmux", "/usr/local/bin:/usr/bin:/bin");
-  spec.arguments = {"-S", (dir.path() / "t" / "tmux.sock").string()};
-  spec.arguments.insert(spec.arguments.end(), words.begin(), words.end());
-  spec.environment = {"PATH=/usr/bin:/bin"};
-  auto process = spawn(io.get_executor(), spec);
-  int status = -1;
-  if (process) {
-    ::waitpid(process->id(), &status, 0);
-    process->detach();
-  }
-  return status;
-}
+CodexLab::CodexLab() : AgentLab(codex_offline(), make_codex_adapter(), milliseconds(100)) {}
 
 awaitable<void> CodexLab::open() {
-  home_ = dir.path() / "home";
-  request.cwd = dir.path() / "project";
-  request.agent_dir = dir.path() / "agent";
-  for (auto const& folder : {home_, request.cwd, request.agent_dir}) fs::create_directories(folder);
+  co_await open_host();
   stub.configure(home_ / ".codex");
-  TmuxOptions options;
-  options.socket = dir.path() / "t" / "tmux.sock";
-  options.launcher = fs::path(AR_BIN_DIR) / "agent-runner-launch";
-  auto host = co_await TmuxHost::open(io.get_executor(), options);
-  REQUIRE_MESSAGE(host.has_value(), host.error().message);
-  host_ = std::move(*host);
-}
-
-void CodexLab::open_session(bool adopted) {
-  SessionContext context;
-  context.executor = io.get_executor();
-  context.terminal = terminal;
-  context.request = request;
-  context.session_id = plan.session_id;
-  context.adopted = adopted;
-  context.emit = [this](ProviderEvent event) {
-    if (auto const* ready = std::get_if<Ready>(&event)) plan.session_id = ready->session_id;
-    if (auto const* other = std::get_if<SessionChanged>(&event)) plan.session_id = other->session_id;
-    events.push_back(std::move(event));
-    changed_.notify_all();
-  };
-  session = adapter_->open(std::move(context));
-  session->start();
 }
 
 awaitable<void> CodexLab::launch() {
-  request.agent_id = "alice";
   request.hook_client = fs::path(AR_BIN_DIR) / "agent-runner-hook";
   request.plugin_dir = fs::path(AR_SOURCE_DIR) / "plugins" / "codex";
-  if (!request.options.contains("command")) request.options["command"] = codex_;
+  if (!request.options.contains("command")) request.options["command"] = cli_;
   request.environment = {{"HOME", home_.string()},
                          {"PATH", "/usr/local/bin:/usr/bin:/bin"},
                          {"LANG", "C.UTF-8"},
                          {"TERM", "xterm-256color"}};
-  auto planned = adapter_->prepare(request);
-  REQUIRE_MESSAGE(planned.has_value(), planned.error().message);
-  plan = *planned;
-  TerminalSpec spec;
-  spec.session = "alice";
-  spec.argv = plan.argv;
-  for (auto const& [name, value] : plan.environment) spec.environment.push_back(name + "=" + value);
-  spec.directory = request.cwd;
-  TerminalHost::OnExit const on_exit = [this](ExitStatus status) {
-    exited_ = true;
-    exit_ = status;
-    changed_.notify_all();
-  };
-  exited_ = false;
-  auto started = co_await host_->start(spec, on_exit);
-  REQUIRE_MESSAGE(started.has_value(), started.error().message);
-  terminal = *started;
-  open_session(false);
+  co_await start();
 }
-
-awaitable<void> CodexLab::let_go() {
-  co_await session->stop();
-  session.reset();
-}
-
-void CodexLab::adopt() { open_session(true); }
 
 awaitable<void> CodexLab::relaunch() {
-  std::function<bool()> const ended = [this] { return exited_; };
+  std::function<bool()> const ended = [this] { return exited(); };
   co_await until(ended, "the process has ended");
   co_await let_go();
   REQUIRE(adapter_->can_resume(request, plan.session_id));
   request.resume_session = plan.session_id;
   co_await launch();
-}
-
-awaitable<void> CodexLab::close() {
-  if (session && terminal->alive()) {
-    (void)co_await session->quit();
-    std::function<bool()> const ended = [this] { return exited_; };
-    co_await until(ended, "Codex has ended", std::chrono::seconds(30));
-  }
-  if (session) co_await session->stop();
-  session.reset();
-  (void)co_await host_->kill_server();
-  co_await host_->stop();
-  host_.reset();
-}
-
-awaitable<void> CodexLab::until(std::function<bool()> condition, std::string what, std::chrono::seconds limit) {
-  auto const deadline = Clock::now() + limit;
-  while (!condition()) {
-    if (Clock::now() >= deadline && terminal) {
-      auto const screen = co_await terminal->capture();
-      std::string shown;
-      if (screen)
-        for (auto const& line : screen->lines) shown += line + "\n";
-      REQUIRE_MESSAGE(false, "did not happen in time: " << what << "\n"
-                                                        << session->block_reason(false) << "\n"
-                                                        << shown);
-    }
-    // Some conditions are about processes that tell nobody.
-    co_await changed_.wait(std::min(deadline, Clock::now() + milliseconds(100)));
-  }
-}
-
-bool CodexLab::noted(std::string const& type, std::size_t from) const {
-  for (auto i = from; i < events.size(); ++i)
-    if (auto const* note = std::get_if<Noted>(&events[i]); note && note->type == type) return true;
-  return false;
-}
-
-Prompt CodexLab::prompt(std::string body, bool urgent) {
-  Prompt prompt;
-  prompt.message_id = ++next_message_;
-  prompt.nonce = random_hex(5);
-  prompt.from = "bob";
-  prompt.kind = "chat";
-  prompt.body = std::move(body);
-  prompt.urgent = urgent;
-  prompt.body_file = request.agent_dir / ("body-" + std::to_string(prompt.message_id));
-  return prompt;
 }
 
 pid_t CodexLab::child(std::string const& word) const {
