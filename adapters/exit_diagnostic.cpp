@@ -1,6 +1,6 @@
 #include "adapters/exit_diagnostic.hpp"
 
-#include "adapters/command/output_lines.hpp"
+#include "adapters/output_lines.hpp"
 #include "base/json.hpp"
 #include "base/unicode.hpp"
 
@@ -85,7 +85,7 @@ std::vector<std::string> secrets_in(std::map<std::string, std::string> const& en
 }
 
 std::string exit_diagnostic(std::string_view log, std::vector<std::string> const& secrets) {
-  command::OutputLines reader;
+  OutputLines reader;
   auto lines = reader.feed(log);
   if (!reader.partial().empty()) lines.push_back(reader.partial());
   if (lines.empty()) return {};

@@ -4,7 +4,7 @@
 #include "adapters/adapter.hpp"
 #include "adapters/command/command_options.hpp"
 #include "adapters/command/input_guard.hpp"
-#include "adapters/command/output_lines.hpp"
+#include "adapters/output_lines.hpp"
 
 #include <deque>
 #include <functional>

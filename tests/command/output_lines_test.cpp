@@ -1,10 +1,10 @@
-#include "adapters/command/output_lines.hpp"
+#include "adapters/output_lines.hpp"
 
 #include <doctest/doctest.h>
 
 #include <random>
 
-using ar::adapters::command::OutputLines;
+using ar::adapters::OutputLines;
 using Lines = std::vector<std::string>;
 
 TEST_CASE("LinesAreWhatAPersonReads") {

@@ -1,5 +1,5 @@
 // Our reader of a program's output beside the terminal itself: both must read the same lines. AR_SEED gives one again.
-#include "adapters/command/output_lines.hpp"
+#include "adapters/output_lines.hpp"
 #include "terminal/lab.hpp"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 using namespace ar;
 using namespace ar::test;
-using adapters::command::OutputLines;
+using adapters::OutputLines;
 
 namespace {
 

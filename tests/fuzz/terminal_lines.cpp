@@ -1,9 +1,9 @@
 // What a program writes to its terminal, as plain lines.
-#include "adapters/command/output_lines.hpp"
+#include "adapters/output_lines.hpp"
 #include "fuzz/fuzz.hpp"
 
 using namespace ar;
-using adapters::command::OutputLines;
+using adapters::OutputLines;
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   auto const text = fuzz::text_of(data, size);

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ar::adapters::command {
+namespace ar::adapters {
 
 class OutputLines {
  public:
@@ -40,4 +40,4 @@ class OutputLines {
   bool malformed_ = false;
 };
 
-}  // namespace ar::adapters::command
+}  // namespace ar::adapters

@@ -1,10 +1,10 @@
-#include "adapters/command/output_lines.hpp"
+#include "adapters/output_lines.hpp"
 
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
 
-namespace ar::adapters::command {
+namespace ar::adapters {
 namespace {
 
 constexpr std::size_t kLongest = 4096;
@@ -158,4 +158,4 @@ void OutputLines::end_csi(char final, std::vector<std::string>& lines) {
   }
 }
 
-}  // namespace ar::adapters::command
+}  // namespace ar::adapters
