@@ -174,4 +174,15 @@ void Transaction::commit() {
   open_ = false;
 }
 
+Reading::Reading(Database& db) : db_(db), inner_(db.in_transaction()) {
+  if (!inner_) db_.prepare("BEGIN").run();
+}
+Reading::~Reading() {
+  try {
+    if (!inner_ && db_.in_transaction()) db_.prepare("COMMIT").run();
+  } catch (SqliteError const&) {
+    // Nothing was written; the next BEGIN tells.
+  }
+}
+
 }  // namespace ar

@@ -118,6 +118,19 @@ class Transaction {
   bool open_ = true;
 };
 
+/// Several reads of one state, for which the file is locked once. Inside a transaction it is a part of that.
+class Reading {
+ public:
+  explicit Reading(Database& db);
+  ~Reading();
+  Reading(Reading const&) = delete;
+  Reading& operator=(Reading const&) = delete;
+
+ private:
+  Database& db_;
+  bool const inner_;
+};
+
 /// Runs a database job that returns Result<T>, turning a SqliteError into its Error.
 template <class Job>
 auto guarded(Job&& job) -> decltype(job()) {

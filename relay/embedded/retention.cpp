@@ -93,6 +93,7 @@ std::vector<std::string> do_what_is_due(Database& db, BusLimits const& limits, M
 }
 
 std::optional<WallTime> next_due(Database& db, BusLimits const& limits, Moment now) {
+  Reading const one_state(db);
   std::optional<WallTime> next;
   auto const consider = [&](std::optional<WallTime> time, milliseconds more = milliseconds(0)) {
     if (time && (!next || *time + more < *next)) next = *time + more;

@@ -76,6 +76,30 @@ TEST_CASE("TransactionRollsBackUnlessCommitted") {
   CHECK(count.text(1) == "b");
 }
 
+TEST_CASE("ReadingSeesOneState") {
+  test::TempDir temp;
+  auto const file = temp.path() / "x.db";
+  auto db = Database::open(file, kOne, false), other = Database::open(file, kOne, false);
+  REQUIRE(db.has_value());
+  REQUIRE(other.has_value());
+  auto const rows = [&] {
+    auto& count = (*db)->prepare("SELECT count(*) FROM t");
+    REQUIRE(count.bind().step());
+    auto const counted = count.integer(0);
+    count.reset();
+    return counted;
+  };
+  {
+    Reading const one_state(**db);
+    CHECK(rows() == 0);
+    (*other)->prepare("INSERT INTO t(v) VALUES('a')").bind().run();
+    CHECK(rows() == 0);
+    Reading const part_of_it(**db);
+    CHECK(rows() == 0);
+  }
+  CHECK(rows() == 1);
+}
+
 TEST_CASE("InnerTransactionIsRolledBackAloneAndKeptWithTheOuterOne") {
   test::TempDir temp;
   auto db = Database::open(temp.path() / "x.db", kOne, true);
