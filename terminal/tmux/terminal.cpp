@@ -170,42 +170,43 @@ awaitable<Result<void>> TmuxTerminal::type(std::string_view text, std::string co
   }
   if (!keys.empty()) act += (act.empty() ? "" : " ; ") + ("send-keys" + to_pane() + " -- " + keys);
 
+  std::string const refused = "not typed\n";
   std::string command_now;
+  auto holder = Holder::program;
   for (int tries = 0; tries < 3; ++tries) {
     if (!alive_) co_return terminal_gone(name_);
-    auto holder = input_holder();
+    holder = input_holder();
     for (auto const end = Clock::now() + kExecPatience; holder == Holder::beginning && Clock::now() < end;) {
       co_await sleep_for(1ms);
       holder = input_holder();
     }
     if (holder != Holder::program) break;
-    if (kept_ && !command_now.empty())
-      kept_->command = std::exchange(command_now, {});  // it calls itself another name now
-    std::string obstacle = "#{?pane_dead,dead,#{?pane_in_mode,mode,", end = "}}";
-    auto const add = [&](std::string const& is, std::string const& must_be, std::string const& word) {
-      obstacle += "#{?#{!=:" + is + "," + must_be + "}," + word + ",";
+    if (kept_ && !command_now.empty()) kept_->command = command_now;  // it calls itself another name now
+    std::string obstacle = "#{?pane_dead,1,#{?pane_in_mode,1,", end = "}}";
+    auto const add = [&](std::string const& is, std::string const& must_be) {
+      obstacle += "#{?#{!=:" + is + "," + must_be + "},1,";
       end += '}';
     };
-    if (!text.empty()) add("#{buffer_size}", std::to_string(text.size()), "size");
-    if (kept_) add("#{pane_current_command}", in_format(kept_->command), "program");
+    if (!text.empty()) add("#{buffer_size}", std::to_string(text.size()));
+    if (kept_) add("#{pane_current_command}", in_format(kept_->command));
     obstacle += end;
-    auto bodies = co_await call(
-        fill + "if-shell -F" + to_pane() + " " + tmux_quote(obstacle) + " { display-message -p" + to_pane() + " " +
-        tmux_quote("not typed: " + obstacle + " #{pane_current_command}") + drop + " } { " + act + " }");
-    if (!bodies) co_return bodies.error();
-    std::string why;
-    for (auto const& body : *bodies)
-      if (body.starts_with("not typed: ")) why = body.substr(std::string_view("not typed: ").size());
-    if (why.empty()) co_return Result<void>();
-    if (why.starts_with("dead ")) co_return terminal_gone(name_);
-    if (why.starts_with("mode "))
+    auto typed = co_await call(fill + "if-shell -F" + to_pane() + " " + tmux_quote(obstacle) +
+                               " { display-message -p 'not typed'" + drop + " } { " + act + " }");
+    if (!typed) co_return typed.error();
+    if (std::ranges::find(*typed, refused) == typed->end()) co_return Result<void>();
+    // What was in the way is asked for only now: tmux parses every word of a command list, also of what it skips.
+    auto state = co_await ask("display-message -p" + to_pane() +
+                              " '#{?pane_dead,1,0} #{?pane_in_mode,1,0} #{pane_current_command}'");
+    if (!state) co_return state.error();
+    if (state->empty() || state->front().starts_with("1 ")) co_return terminal_gone(name_);
+    if (state->front().starts_with("0 1 "))
       co_return conflict("copy_mode", "a person is scrolling in terminal " + name_ + "; nothing was typed");
-    if (why.starts_with("size "))
-      co_return internal("not_typed", "tmux did not take the text as it is for terminal " + name_ +
-                                          "; nothing was typed. Please report this, with tmux's version");
-    command_now = why.substr(why.find(' ') + 1);
+    command_now = state->front().substr(std::string_view("0 0 ").size());
     command_now.erase(command_now.find_last_not_of('\n') + 1);
   }
+  if (holder == Holder::program && (!kept_ || kept_->command == command_now))
+    co_return internal("not_typed", "tmux did not take the text as it is for terminal " + name_ +
+                                        "; nothing was typed. Please report this, with tmux's version");
   auto const which = foreground_command();
   co_return conflict("another_program", "another program has the input of terminal " + name_ +
                                             (which.empty() ? "" : " (" + which + ")") + "; nothing was typed");
