@@ -1,7 +1,7 @@
 // What one small request costs: GET /v1/agents/{id} with a daemon that does nothing, over the unix socket and
 // TCP, kept alive, one outstanding request per connection. Beside it, in the same run, the floor: a bare
 // epoll loop that answers the same number of bytes to the same number of bytes over the same kind of socket.
-#include "bench/trivial_backend.hpp"
+#include "bench/trivial_api.hpp"
 
 #include <algorithm>
 #include <atomic>

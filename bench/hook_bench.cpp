@@ -1,7 +1,7 @@
 // What a hook costs the provider that waits for it: the whole process, from spawn to exit, with the control
 // server of a daemon that does nothing. Interleaved in one run: /bin/true (the floor), the hook client with
 // and without a daemon, and what one would write without it, sh with curl.
-#include "bench/trivial_backend.hpp"
+#include "bench/trivial_api.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,6 +1,7 @@
 #include "control/dispatcher.hpp"
 
 #include "control/access.hpp"
+#include "control/api/authenticator.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -29,8 +30,8 @@ Error internal_fault(char const* what) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(Backend& backend, Limits const& limits)
-    : backend_(backend), limits_(limits), router_(routes(), "docs/control-api.md") {}
+Dispatcher::Dispatcher(Api const& api, Limits const& limits)
+    : api_(api), limits_(limits), router_(routes(), "docs/control-api.md") {}
 
 std::size_t Dispatcher::body_limit(Body body) const {
   switch (body) {
@@ -49,14 +50,16 @@ http::Share Dispatcher::share_of(Admitted const& admitted) const {
   if (admitted.who.kind == Principal::Kind::operator_) return {};
   auto const name = name_of(admitted.who);
   if (admitted.route->body != Body::hook) return {name, limits_.agent_requests};
-  bool const waits = admitted.argument == "PermissionRequest";
+  bool const waits = std::ranges::any_of(admitted.path, [](auto const& argument) {
+    return argument.parameter == "event" && argument.value == "PermissionRequest";
+  });
   return {"hooks of " + name, waits ? limits_.agent_waits : limits_.agent_requests, waits};
 }
 
 Result<Principal> Dispatcher::authenticate(Request const& head) const {
   auto const token = http::bearer_token(head);
   if (!token) return token.error();
-  if (*token) return backend_.authenticate(**token);
+  if (*token) return api_.authenticator.authenticate(**token);
   if (!head.token_needed) return Principal{Principal::Kind::operator_};
   return Error{ErrorKind::unauthorized, "token_required",
                "over TCP and at the agents' socket every request needs \"Authorization: Bearer TOKEN\"; the operator's "
@@ -88,16 +91,16 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
     if (route->right == Right::operator_)
       return Error{ErrorKind::forbidden, "operator_only",
                    "an agent's token does not reach " + std::string(route->pattern) + "; the operator's does"};
-    if (match->parameter == "{agent}" && match->argument != admitted.who.agent_id)
-      return Error{ErrorKind::forbidden, "not_your_agent",
-                   "an agent's token reaches that agent only, and this is the one of " + admitted.who.agent_id};
+    for (auto const& [parameter, value] : match->arguments)
+      if (parameter == "agent" && value != admitted.who.agent_id)
+        return Error{ErrorKind::forbidden, "not_your_agent",
+                     "an agent's token reaches that agent only, and this is the one of " + admitted.who.agent_id};
   }
   auto query = router_.query(*match);
   if (!query) return query.error();
   admitted.route = route;
   admitted.query = std::move(*query);
-  admitted.argument = std::move(match->argument);
-  admitted.parameter = match->parameter;
+  admitted.path = std::move(match->arguments);
   return admitted;
 }
 
@@ -131,15 +134,19 @@ std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
 awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer& peer) const {
   auto const start = Clock::now();
   Call call{.route = *admitted.route,
-            .backend = backend_,
+            .api = api_,
             .peer = peer,
             .who = std::move(admitted.who),
             .request = std::move(request),
             .query = std::move(admitted.query),
+            .path = std::move(admitted.path),
             .stream_keep_alive = limits_.stream_keep_alive};
   Response response;
   try {
-    if (auto error = set_argument(call, admitted.parameter, std::move(admitted.argument))) {
+    std::optional<Error> error;
+    for (auto const& argument : call.path)
+      if (!error) error = check_argument(argument);
+    if (error) {
       response = problem(*error);
     } else {
       auto result = co_await call.route.handler(call);

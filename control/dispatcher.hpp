@@ -11,12 +11,13 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace ar::control {
 
 class Dispatcher final : public http::RequestHandler {
  public:
-  Dispatcher(Backend& backend, Limits const& limits);
+  Dispatcher(Api const& api, Limits const& limits);
 
   /// The TCP port, known once the server listens: part of the server's own origin.
   void set_port(std::uint16_t port) { port_ = port; }
@@ -28,8 +29,7 @@ class Dispatcher final : public http::RequestHandler {
     Route const* route;
     Principal who;
     Query query;
-    std::string argument;
-    std::string_view parameter;
+    std::vector<http::Router::Argument> path;
   };
   /// Never throws but when the server cuts it off; a handler's exception becomes a 500.
   awaitable<Response> handle(Admitted admitted, Request request, Peer& peer) const;
@@ -40,7 +40,7 @@ class Dispatcher final : public http::RequestHandler {
   void note_bad_token(Request const& head) const;
   void log(Request const& request, Principal const& who, Response const& response, Clock::time_point start) const;
 
-  Backend& backend_;
+  Api const api_;
   Limits const limits_;
   http::Router const router_;
   std::uint16_t port_ = 0;

@@ -20,7 +20,7 @@ std::string event_block(std::int64_t id, std::string_view json_text) {
   return block;
 }
 
-awaitable<void> stream_events(Backend& backend, Peer& peer, EventCursor from, Clock::duration keep_alive) {
+awaitable<void> stream_events(EventsApi& events, Peer& peer, EventCursor from, Clock::duration keep_alive) {
   auto const& [agent, after] = from;
   std::int64_t cursor = after;
   // An id without data is remembered by the client and shown to nobody: it can resume before the first event.
@@ -29,13 +29,13 @@ awaitable<void> stream_events(Backend& backend, Peer& peer, EventCursor from, Cl
     bool present = co_await peer.write(text);
     if (!present) co_return;
     text.clear();
-    auto page = co_await backend.events(agent, cursor, page_events);
+    auto page = co_await events.events(agent, cursor, page_events);
     if (!page) {
       spdlog::warn("control: an event stream ends: {}", page.error().message);
       co_return;
     }
     if (page->empty()) {
-      auto waiting = backend.wait_events(agent, cursor, Clock::now() + keep_alive);
+      auto waiting = events.wait_events(agent, cursor, Clock::now() + keep_alive);
       auto const more = co_await while_present(peer, std::move(waiting));
       if (!more) co_return;
       text = *more ? "" : ": keep-alive\n\n";

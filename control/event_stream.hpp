@@ -2,7 +2,7 @@
 // gap and no repeat, and a slow reader costs one page.
 #pragma once
 #include "base/http/peer.hpp"
-#include "control/backend.hpp"
+#include "control/api/events_api.hpp"
 
 #include <cstdint>
 #include <string>
@@ -19,7 +19,7 @@ struct EventCursor {
 };
 
 /// Runs until the client has gone, is too slow, or the log fails.
-awaitable<void> stream_events(Backend& backend, Peer& peer, EventCursor from, Clock::duration keep_alive);
+awaitable<void> stream_events(EventsApi& events, Peer& peer, EventCursor from, Clock::duration keep_alive);
 
 /// One event in the stream's form: "id: 7\ndata: {...}\n\n".
 std::string event_block(std::int64_t id, std::string_view json_text);

@@ -3,8 +3,11 @@
 #pragma once
 #include "base/http/http.hpp"
 #include "base/http/peer.hpp"
+#include "base/http/router.hpp"
 #include "base/http/url.hpp"
-#include "control/backend.hpp"
+#include "control/api/api.hpp"
+#include "model/page.hpp"
+#include "model/principal.hpp"
 
 #include <cstdint>
 #include <span>
@@ -37,19 +40,20 @@ enum class Body { none, json, message, hook, attachment };
 
 struct Route;
 
-/// One request on its way through a handler. Path arguments are validated: {agent}, {attachment} and {event}
-/// are in `name`, {message} and {approval} in `number`.
+/// One request on its way through a handler.
 struct Call {
   Route const& route;
-  Backend& backend;
+  Api const& api;
   Peer& peer;
   Principal who;
   Request request;
   Query query;
-  std::string name{};
-  std::int64_t number = 0;
+  std::vector<http::Router::Argument> path{};  ///< validated
   Clock::duration stream_keep_alive{};
 
+  /// The argument of a path's parameter; of {message} and {approval} as a number. Empty and 0: its route has none.
+  std::string const& name(std::string_view parameter) const;
+  std::int64_t number(std::string_view parameter) const;
   /// The body as a JSON object; an empty body is {}.
   Result<json> object() const;
 };
@@ -58,7 +62,7 @@ using Handler = awaitable<Result<Response>> (*)(Call& call);
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  ///< with at most one of {agent}, {message}, {approval}, {attachment}, {event}
+  std::string_view pattern;  ///< with any of {agent}, {message}, {approval}, {attachment}, {event}
   Right right = Right::operator_;
   Body body = Body::none;
   std::string_view query;  ///< the parameters it knows, between blanks
@@ -73,8 +77,8 @@ std::span<Route const> event_routes();
 std::span<Route const> approval_routes();
 std::span<Route const> hook_routes();
 
-/// Checks a path's argument and puts it into the call.
-std::optional<Error> set_argument(Call& call, std::string_view parameter, std::string argument);
+/// What is wrong with an argument of a path.
+std::optional<Error> check_argument(http::Router::Argument const& argument);
 
 /// All of them, in the order of docs/control-api.md.
 std::vector<Route> const& routes();

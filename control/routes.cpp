@@ -18,22 +18,28 @@ Result<json> Call::object() const {
   return parse_object(request.body);
 }
 
-std::optional<Error> set_argument(Call& call, std::string_view parameter, std::string argument) {
-  if (parameter.empty()) return std::nullopt;
-  std::string const field(parameter.substr(1, parameter.size() - 2));
+std::string const& Call::name(std::string_view parameter) const {
+  static std::string const none;
+  auto const it = std::ranges::find(path, parameter, &http::Router::Argument::parameter);
+  return it == path.end() ? none : it->value;
+}
+
+std::int64_t Call::number(std::string_view parameter) const { return parse_number(name(parameter)).value_or(0); }
+
+std::optional<Error> check_argument(http::Router::Argument const& argument) {
+  std::string const field(argument.parameter);
   if (field == "message" || field == "approval") {
-    auto const number = parse_number(argument);
-    if (!number || *number < 1)
-      return invalid(field, (field == "message" ? "a message" : "an approval") +
-                                std::string(" is named by its number in the path, like 12"));
-    call.number = *number;
-    return std::nullopt;
+    auto const number = parse_number(argument.value);
+    if (number && *number > 0) return std::nullopt;
+    return invalid(field, (field == "message" ? "a message" : "an approval") +
+                              std::string(" is named by its number in the path, like 12"));
   }
-  if (field == "event" ? !is_event_name(argument) : !is_safe_name(argument))
-    return invalid(field, field == "event" ? "a hook event is named by letters in the path, like SessionStart"
-                                           : "an " + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
-  call.name = std::move(argument);
-  return std::nullopt;
+  if (field == "event") {
+    if (is_event_name(argument.value)) return std::nullopt;
+    return invalid(field, "a hook event is named by letters in the path, like SessionStart");
+  }
+  if (is_safe_name(argument.value)) return std::nullopt;
+  return invalid(field, "an " + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
 }
 
 std::vector<Route> const& routes() {

@@ -6,9 +6,9 @@
 namespace ar::control {
 
 struct ControlServer::Impl {
-  Impl(Executor executor, Backend& backend, ServerConfig settings)
+  Impl(Executor executor, Api const& api, ServerConfig settings)
       : config(std::move(settings)),
-        dispatcher(backend, config.limits),
+        dispatcher(api, config.limits),
         server(std::move(executor), dispatcher, config.limits, "control", config.on_death) {}
 
   ServerConfig config;
@@ -17,8 +17,8 @@ struct ControlServer::Impl {
   std::uint16_t port = 0;
 };
 
-ControlServer::ControlServer(Executor executor, Backend& backend, ServerConfig config)
-    : impl_(std::make_unique<Impl>(std::move(executor), backend, std::move(config))) {}
+ControlServer::ControlServer(Executor executor, Api const& api, ServerConfig config)
+    : impl_(std::make_unique<Impl>(std::move(executor), api, std::move(config))) {}
 
 ControlServer::~ControlServer() = default;
 

@@ -4,7 +4,7 @@
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
-#include "control/backend.hpp"
+#include "control/api/api.hpp"
 #include "control/limits.hpp"
 
 #include <cstdint>
@@ -22,10 +22,10 @@ struct ServerConfig {
   TaskGroup::OnDeath on_death{};  ///< no more connections are taken
 };
 
-/// io thread only. `backend` must outlive the server. Await stop() before destroying a started server.
+/// io thread only. What `api` refers to must outlive the server. Await stop() before destroying a started server.
 class ControlServer {
  public:
-  ControlServer(Executor executor, Backend& backend, ServerConfig config);
+  ControlServer(Executor executor, Api const& api, ServerConfig config);
   ~ControlServer();
   ControlServer(ControlServer const&) = delete;
   ControlServer& operator=(ControlServer const&) = delete;

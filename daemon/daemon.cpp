@@ -11,7 +11,7 @@
 #include "base/version.hpp"
 #include "control/server.hpp"
 #include "daemon/agent/launch_environment.hpp"
-#include "daemon/api/backend.hpp"
+#include "daemon/api/daemon_api.hpp"
 #include "daemon/config/bus_config.hpp"
 #include "daemon/delivery/message_files.hpp"
 #include "daemon/runtime/folder_keeper.hpp"
@@ -228,13 +228,14 @@ class Daemon final : public Program {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
     };
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
-    backend_.emplace(
+    api_.emplace(
         *services_, *supervisor_, [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
     if (bus->embedded)
       bus->embedded->watch_revocations([this](std::vector<std::string> const& hashes) {
-        if (backend_->tokens_revoked(hashes)) tasks_.spawn("operator's token", replace_operator_token());
+        supervisor_->tokens_revoked(hashes);
+        if (api_->access().operator_revoked(hashes)) tasks_.spawn("operator's token", replace_operator_token());
       });
     control::ServerConfig server_config;
     server_config.socket = paths_.control_socket();
@@ -244,7 +245,7 @@ class Daemon final : public Program {
     if (auto const has = descriptors_of(::getpid()))
       server_config.limits.connections = DescriptorBudget::connections(has->limit, server_config.limits.connections);
     server_config.on_death = on_death_of("control server");
-    server_ = std::make_unique<control::ControlServer>(executor, *backend_, std::move(server_config));
+    server_ = std::make_unique<control::ControlServer>(executor, api_->topics(), std::move(server_config));
     auto served = server_->start();
     if (!served) co_return served.error();
     if (config_.tcp)
@@ -258,7 +259,7 @@ class Daemon final : public Program {
     events_->append("", "daemon.started", {{"version", kVersion}, {"pid", ::getpid()}});
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
-    backend_->open();
+    api_->access().open();
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
     retention_.emplace(executor, *journal_, files_, messages_of, retention_limits());
     retention_->start(on_death_of("removal of what is old"));
@@ -279,7 +280,7 @@ class Daemon final : public Program {
       if (!info) co_return info.error();
       end = info->expires_at;
     }
-    backend_->set_operator_token(std::move(*token), end);
+    api_->access().set_operator_token(std::move(*token), end);
     co_return Result<void>();
   }
 
@@ -372,7 +373,7 @@ class Daemon final : public Program {
                                 [this] { return host_ ? host_->descriptors() : std::nullopt; }};
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
-  std::optional<DaemonBackend> backend_;
+  std::optional<DaemonApi> api_;
   std::optional<Retention> retention_;
   std::unique_ptr<control::ControlServer> server_;
 };

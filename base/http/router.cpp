@@ -32,14 +32,9 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
   for (std::size_t place = 0; place < entries_.size(); ++place) {
     auto const& entry = entries_[place];
     if (entry.segments.size() != segments.size()) continue;
-    std::size_t parameter = segments.size();
     bool fits = true;
-    for (std::size_t i = 0; fits && i < segments.size(); ++i) {
-      if (is_parameter(entry.segments[i]) && !segments[i].empty())
-        parameter = i;
-      else
-        fits = entry.segments[i] == segments[i];
-    }
+    for (std::size_t i = 0; fits && i < segments.size(); ++i)
+      fits = is_parameter(entry.segments[i]) ? !segments[i].empty() : entry.segments[i] == segments[i];
     if (!fits) continue;
     if (entry.method != (head ? "GET" : method)) {
       if (!match.allow.empty()) match.allow += ", ";
@@ -48,11 +43,12 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
       continue;
     }
     match.route = place;
-    if (parameter < segments.size()) {
-      auto decoded = percent_decode(segments[parameter]);
-      match.bad_escape = !decoded;
-      match.argument = std::move(decoded).value_or("");
-      match.parameter = entry.segments[parameter];
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      auto const name = entry.segments[i];
+      if (!is_parameter(name)) continue;
+      auto decoded = percent_decode(segments[i]);
+      match.bad_escape = match.bad_escape || !decoded;
+      match.arguments.push_back({name.substr(1, name.size() - 2), std::move(decoded).value_or("")});
     }
     return match;
   }

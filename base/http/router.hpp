@@ -12,21 +12,24 @@ namespace ar::http {
 
 class Router {
  public:
-  /// A table's rows have a `method`, a `pattern` ("/v1/agents/{agent}/stop", with at most one parameter) and a `query`
-  /// (the parameters they know, between blanks), whose texts must outlive the router. `page` documents them.
+  /// A table's rows have a `method`, a `pattern` ("/v1/agents/{agent}/stop", with any number of parameters) and a
+  /// `query` (the parameters they know, between blanks), whose texts must outlive the router. `page` documents them.
   template <class Route>
   Router(std::vector<Route> const& table, std::string_view page) : page_(page) {
     for (Route const& route : table) add(route.method, route.pattern, route.query);
   }
 
+  struct Argument {
+    std::string_view parameter;  ///< its name in the pattern, without the braces
+    std::string value;           ///< decoded but not yet validated
+  };
   struct Match {
     std::optional<std::size_t>
-        route{};                   ///< its place in the table; none: no such path, or, with `allow`, not this method
-    std::string allow{};           ///< the methods of the path, for a 405
-    std::string argument{};        ///< the path's argument, decoded but not yet validated
-    std::string_view parameter{};  ///< its name in the pattern, with the braces
-    bool bad_escape = false;       ///< the path cannot be decoded
-    std::string_view query{};      ///< of the request's target, as it came
+        route{};          ///< its place in the table; none: no such path, or, with `allow`, not this method
+    std::string allow{};  ///< the methods of the path, for a 405
+    std::vector<Argument> arguments{};  ///< of the path, in its order
+    bool bad_escape = false;            ///< the path cannot be decoded
+    std::string_view query{};           ///< of the request's target, as it came
   };
   /// HEAD finds GET's route.
   Match match(std::string_view method, std::string_view path) const;

@@ -1,4 +1,6 @@
 // Agents: spawn, list, look at, control.
+#include "control/api/agents_api.hpp"
+#include "control/api/messages_api.hpp"
 #include "control/route.hpp"
 
 namespace ar::control {
@@ -11,7 +13,7 @@ awaitable<Result<Response>> spawn(Call& call) {
   if (!spec) co_return spec.error();
   std::string key(call.request.header("idempotency-key").value_or(""));
   if (key.size() > longest_key) co_return invalid("Idempotency-Key", "an Idempotency-Key has at most 255 bytes");
-  auto spawned = co_await call.backend.spawn(std::move(*spec), std::move(key));
+  auto spawned = co_await call.api.agents.spawn(std::move(*spec), std::move(key));
   if (!spawned) co_return spawned.error();
   Response response = json_response(spawned->agent, spawned->created ? 201 : 200);
   auto const id = spawned->agent.find("id");
@@ -32,33 +34,43 @@ awaitable<Result<Response>> list(Call& call) {
   page.status = call.query.text("status");
   page.since = call.query.integer("since", 0, 0, INT64_MAX);
   if (call.query.error()) co_return *call.query.error();
-  co_return respond(co_await call.backend.agents(std::move(page)));
+  co_return respond(co_await call.api.agents.agents(std::move(page)));
 }
 
-awaitable<Result<Response>> show(Call& call) { co_return respond(co_await call.backend.agent(call.name)); }
+awaitable<Result<Response>> show(Call& call) { co_return respond(co_await call.api.agents.agent(call.name("agent"))); }
 
-awaitable<Result<Response>> remove(Call& call) { co_return respond(co_await call.backend.remove_agent(call.name)); }
+awaitable<Result<Response>> remove(Call& call) {
+  co_return respond(co_await call.api.agents.remove_agent(call.name("agent")));
+}
 
 awaitable<Result<Response>> act(Call& call) {
   auto params = call.object();
   if (!params) co_return params.error();
   std::string action(call.route.pattern.substr(call.route.pattern.rfind('/') + 1));
-  co_return respond(co_await call.backend.act(call.name, std::move(action), std::move(*params)));
+  co_return respond(co_await call.api.agents.act(call.name("agent"), std::move(action), std::move(*params)));
 }
 
-awaitable<Result<Response>> screen(Call& call) { co_return respond(co_await call.backend.screen(call.name)); }
+awaitable<Result<Response>> screen(Call& call) {
+  co_return respond(co_await call.api.agents.screen(call.name("agent")));
+}
 
-awaitable<Result<Response>> attach(Call& call) { co_return respond(co_await call.backend.attach(call.name)); }
+awaitable<Result<Response>> attach(Call& call) {
+  co_return respond(co_await call.api.agents.attach(call.name("agent")));
+}
 
-awaitable<Result<Response>> inbox(Call& call) { co_return respond(co_await call.backend.inbox(call.name)); }
+awaitable<Result<Response>> inbox(Call& call) {
+  co_return respond(co_await call.api.messages.inbox(call.name("agent")));
+}
 
 awaitable<Result<Response>> turns(Call& call) {
   Page page = read_page(call.query);
   if (call.query.error()) co_return *call.query.error();
-  co_return respond(co_await call.backend.turns(call.name, std::move(page)));
+  co_return respond(co_await call.api.agents.turns(call.name("agent"), std::move(page)));
 }
 
-awaitable<Result<Response>> workspace(Call& call) { co_return respond(co_await call.backend.workspace(call.name)); }
+awaitable<Result<Response>> workspace(Call& call) {
+  co_return respond(co_await call.api.agents.workspace(call.name("agent")));
+}
 
 constexpr auto operator_ = Right::operator_;
 constexpr Route rows[] = {

@@ -1,4 +1,5 @@
 // What providers ask of people: list, look, decide (spec 4.4).
+#include "control/api/approvals_api.hpp"
 #include "control/route.hpp"
 
 namespace ar::control {
@@ -11,17 +12,20 @@ awaitable<Result<Response>> list(Call& call) {
   page.limit = static_cast<int>(call.query.integer("limit", 100, 1, 1000));
   page.cursor = call.query.integer("cursor", 0, 0, INT64_MAX);
   if (call.query.error()) co_return *call.query.error();
-  co_return respond(co_await call.backend.approvals(std::move(page)));
+  co_return respond(co_await call.api.approvals.approvals(std::move(page)));
 }
 
-awaitable<Result<Response>> show(Call& call) { co_return respond(co_await call.backend.approval(call.number)); }
+awaitable<Result<Response>> show(Call& call) {
+  co_return respond(co_await call.api.approvals.approval(call.number("approval")));
+}
 
 awaitable<Result<Response>> decide(Call& call) {
   auto decision = call.object();
   if (!decision) co_return decision.error();
   auto const agent = call.request.header("user-agent").value_or("");
   std::string where = agent.starts_with(command_line_agent) ? "cli" : "http";
-  co_return respond(co_await call.backend.decide(call.number, std::move(*decision), std::move(where)));
+  co_return respond(
+      co_await call.api.approvals.decide(call.number("approval"), std::move(*decision), std::move(where)));
 }
 
 constexpr Route rows[] = {

@@ -1,4 +1,5 @@
 // The event log: in pages, or as a stream of server-sent events.
+#include "control/api/events_api.hpp"
 #include "control/event_stream.hpp"
 #include "control/route.hpp"
 
@@ -13,14 +14,14 @@ bool wants_stream(Request const& request) {
 }
 
 Result<EventCursor> read_cursor(Call& call, bool stream) {
-  EventCursor from{.agent = call.name};
+  EventCursor from{.agent = call.name("agent")};
   if (call.query.text("cursor") == "latest")
-    from.after = call.backend.last_event(from.agent);
+    from.after = call.api.events.last_event(from.agent);
   else
     from.after = call.query.integer("cursor", 0, 0, INT64_MAX);
   if (auto const newest = call.query.integer("last", 0, 1, INT64_MAX); newest > 0) {
     if (call.query.text("cursor")) call.query.fail("last", "goes without cursor: it counts from the end");
-    from.after = std::max<std::int64_t>(0, call.backend.last_event(from.agent) - newest);
+    from.after = std::max<std::int64_t>(0, call.api.events.last_event(from.agent) - newest);
   }
   if (call.query.error()) return *call.query.error();
   auto const last_id = call.request.header("last-event-id");
@@ -30,9 +31,9 @@ Result<EventCursor> read_cursor(Call& call, bool stream) {
     if (!number) return invalid("Last-Event-ID", "Last-Event-ID must be the number of an event");
     from.after = *number;
   }
-  if (from.agent.empty() && from.after > call.backend.last_event(""))
+  if (from.agent.empty() && from.after > call.api.events.last_event(""))
     return invalid("cursor", "cursor " + std::to_string(from.after) + " is beyond the last event, " +
-                                 std::to_string(call.backend.last_event("")) +
+                                 std::to_string(call.api.events.last_event("")) +
                                  "; the log may be a new one: start from 0");
   return from;
 }
@@ -40,7 +41,7 @@ Result<EventCursor> read_cursor(Call& call, bool stream) {
 awaitable<Result<Response>> page(Call& call, EventCursor from) {
   int const limit = static_cast<int>(call.query.integer("limit", 100, 1, 1000));
   if (call.query.error()) co_return *call.query.error();
-  auto const events = co_await call.backend.events(from.agent, from.after, limit);
+  auto const events = co_await call.api.events.events(from.agent, from.after, limit);
   if (!events) co_return events.error();
   std::int64_t next = from.after;
   std::string text = R"({"events":[)";
@@ -59,11 +60,11 @@ awaitable<Result<Response>> events(Call& call) {
   if (!from) co_return from.error();
   if (!stream) co_return co_await page(call, std::move(*from));
   // Asked here once so that an unknown agent is a 404 and not a stream that ends.
-  auto const probe = co_await call.backend.events(from->agent, from->after, 1);
+  auto const probe = co_await call.api.events.events(from->agent, from->after, 1);
   if (!probe) co_return probe.error();
   Response response{.content_type = "text/event-stream"};
-  response.stream = [&backend = call.backend, start = std::move(*from), keep_alive = call.stream_keep_alive](
-                        Peer& peer) { return stream_events(backend, peer, start, keep_alive); };
+  response.stream = [&events = call.api.events, start = std::move(*from), keep_alive = call.stream_keep_alive](
+                        Peer& peer) { return stream_events(events, peer, start, keep_alive); };
   co_return response;
 }
 

@@ -1,5 +1,6 @@
 // What the providers' hooks tell and ask (spec 4.2).
 #include "base/ids.hpp"
+#include "control/api/hooks_api.hpp"
 #include "control/route.hpp"
 
 namespace ar::control {
@@ -12,18 +13,18 @@ awaitable<Result<Response>> hook(Call& call) {
   if (!payload) co_return payload.error();
   std::string session(call.request.header("x-provider-session").value_or(""));
   Result<json> answer = unavailable("stopping", "the daemon is stopping; the hook will come again");
-  if (call.name == "PermissionRequest") {
+  if (call.name("event") == "PermissionRequest") {
     // It may wait for a person; when one has said no at the terminal its hook is gone.
     std::string id(call.request.header("x-hook-call").value_or(""));
     if (id.size() > longest_call) co_return invalid("X-Hook-Call", "an X-Hook-Call has at most 64 bytes");
     if (id.empty()) id = new_uuid();
-    auto waited = co_await while_present(call.peer, call.backend.ask(call.who, session, id, std::move(*payload)));
+    auto waited = co_await while_present(call.peer, call.api.hooks.ask(call.who, session, id, std::move(*payload)));
     if (waited)
       answer = std::move(*waited);
     else if (!call.peer.stopping())
-      call.backend.ask_left(call.who, session, id);
+      call.api.hooks.ask_left(call.who, session, id);
   } else {
-    answer = co_await call.backend.hook(call.who, call.name, std::move(session), std::move(*payload));
+    answer = co_await call.api.hooks.hook(call.who, call.name("event"), std::move(session), std::move(*payload));
   }
   if (!answer) co_return answer.error();
   if (answer->is_null() || (answer->is_object() && answer->empty())) co_return Response{.status = 204};

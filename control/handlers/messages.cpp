@@ -1,4 +1,6 @@
 // Messages, their replies and reactions, dead letters and attachments.
+#include "control/api/attachments_api.hpp"
+#include "control/api/messages_api.hpp"
 #include "control/route.hpp"
 
 #include <algorithm>
@@ -23,8 +25,8 @@ Wait read_wait(Query& query) {
 }
 
 awaitable<Result<json>> wait_for(Call& call, std::int64_t id, Wait wait) {
-  auto waited =
-      co_await while_present(call.peer, call.backend.wait_message(call.who, id, std::move(wait.until), wait.patience));
+  auto waited = co_await while_present(
+      call.peer, call.api.messages.wait_message(call.who, id, std::move(wait.until), wait.patience));
   if (waited) co_return std::move(*waited);
   co_return unavailable("wait_ended", "the daemon is stopping; ask for the message again later");
 }
@@ -39,7 +41,7 @@ awaitable<Result<Response>> deliver(Call& call, json message) {
       co_return invalid("idempotencyKey", "idempotencyKey differs from the Idempotency-Key header; send one of them");
     message["idempotencyKey"] = std::string(*key);
   }
-  auto sent = co_await call.backend.send(call.who, std::move(message));
+  auto sent = co_await call.api.messages.send(call.who, std::move(message));
   if (!sent) co_return sent.error();
   auto const id_field = sent->find("id");
   if (id_field == sent->end() || !id_field->is_number_integer())
@@ -72,13 +74,14 @@ awaitable<Result<Response>> reply(Call& call) {
   for (char const* field : {"to", "replyTo"})
     if (message->contains(field))
       co_return invalid(field, std::string(field) + " follows from the message that is answered; leave it out");
-  auto const original = co_await call.backend.message(call.who, call.number);
+  auto const original = co_await call.api.messages.message(call.who, call.number("message"));
   if (!original) co_return original.error();
   auto const from = original->find("from");
   if (from == original->end() || !from->is_string())
-    co_return internal("internal_error", "message " + std::to_string(call.number) + " names no sender to reply to");
+    co_return internal("internal_error",
+                       "message " + std::to_string(call.number("message")) + " names no sender to reply to");
   (*message)["to"] = *from;
-  (*message)["replyTo"] = call.number;
+  (*message)["replyTo"] = call.number("message");
   co_return co_await deliver(call, std::move(*message));
 }
 
@@ -93,7 +96,7 @@ awaitable<Result<Response>> list(Call& call) {
       co_return Error{ErrorKind::forbidden, "not_your_agent", "an agent lists its own messages only", "agent"};
     page.agent = call.who.agent_id;
   }
-  co_return respond(co_await call.backend.messages(call.who, std::move(page)));
+  co_return respond(co_await call.api.messages.messages(call.who, std::move(page)));
 }
 
 awaitable<Result<Response>> show(Call& call) {
@@ -101,9 +104,9 @@ awaitable<Result<Response>> show(Call& call) {
   auto const store = call.query.text("store");
   if (call.query.error()) co_return *call.query.error();
   if (store)
-    if (auto same = call.backend.check_store(*store); !same) co_return same.error();
-  if (!wait.until.empty()) co_return respond(co_await wait_for(call, call.number, std::move(wait)));
-  co_return respond(co_await call.backend.message(call.who, call.number));
+    if (auto same = call.api.messages.check_store(*store); !same) co_return same.error();
+  if (!wait.until.empty()) co_return respond(co_await wait_for(call, call.number("message"), std::move(wait)));
+  co_return respond(co_await call.api.messages.message(call.who, call.number("message")));
 }
 
 awaitable<Result<Response>> react(Call& call) {
@@ -114,7 +117,7 @@ awaitable<Result<Response>> react(Call& call) {
   std::string word = in.string("word");
   if (word.empty()) in.fail("word", "must not be empty");
   if (auto error = in.finish()) co_return *error;
-  co_return respond(co_await call.backend.react(call.who, call.number, std::move(word)));
+  co_return respond(co_await call.api.messages.react(call.who, call.number("message"), std::move(word)));
 }
 
 awaitable<Result<Response>> settle(Call& call) {
@@ -125,21 +128,27 @@ awaitable<Result<Response>> settle(Call& call) {
   bool const taken = in.boolean("taken", false);
   std::string agent = in.string("agent");
   if (auto error = in.finish()) co_return *error;
-  co_return respond(co_await call.backend.settle(call.number, std::move(agent), taken));
+  co_return respond(co_await call.api.messages.settle(call.number("message"), std::move(agent), taken));
 }
 
-awaitable<Result<Response>> read(Call& call) { co_return respond(co_await call.backend.read(call.who, call.number)); }
+awaitable<Result<Response>> read(Call& call) {
+  co_return respond(co_await call.api.messages.read(call.who, call.number("message")));
+}
 
 Result<Response> bytes(Result<std::string> content) {
   if (!content) return content.error();
   return Response{.content_type = "application/octet-stream", .body = std::move(*content)};
 }
 
-awaitable<Result<Response>> body(Call& call) { co_return bytes(co_await call.backend.body(call.who, call.number)); }
+awaitable<Result<Response>> body(Call& call) {
+  co_return bytes(co_await call.api.messages.body(call.who, call.number("message")));
+}
 
-awaitable<Result<Response>> dead(Call& call) { co_return respond(co_await call.backend.dead_letters()); }
+awaitable<Result<Response>> dead(Call& call) { co_return respond(co_await call.api.messages.dead_letters()); }
 
-awaitable<Result<Response>> requeue(Call& call) { co_return respond(co_await call.backend.requeue(call.number)); }
+awaitable<Result<Response>> requeue(Call& call) {
+  co_return respond(co_await call.api.messages.requeue(call.number("message")));
+}
 
 awaitable<Result<Response>> put_attachment(Call& call) {
   std::string name = call.query.text("name").value_or("");
@@ -148,15 +157,15 @@ awaitable<Result<Response>> put_attachment(Call& call) {
       name.find('/') != std::string::npos)
     co_return invalid("name", "name must be a file's name of 1 to 255 bytes without '/' or control characters");
   std::string media_type(call.request.header("content-type").value_or("application/octet-stream"));
-  co_return respond(co_await call.backend.put_attachment(call.who, std::move(name), std::move(media_type),
-                                                         std::move(call.request.body)),
+  co_return respond(co_await call.api.attachments.put_attachment(call.who, std::move(name), std::move(media_type),
+                                                                 std::move(call.request.body)),
                     201);
 }
 
 awaitable<Result<Response>> attachment(Call& call) {
   auto const message = call.query.integer("message", 0, 1, INT64_MAX);
   if (call.query.error()) co_return *call.query.error();
-  co_return bytes(co_await call.backend.attachment(call.who, call.name, message));
+  co_return bytes(co_await call.api.attachments.attachment(call.who, call.name("attachment"), message));
 }
 
 constexpr Route rows[] = {

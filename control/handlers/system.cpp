@@ -1,4 +1,5 @@
 // The daemon itself: health, information, configuration, the end.
+#include "control/api/system_api.hpp"
 #include "control/route.hpp"
 
 namespace ar::control {
@@ -6,19 +7,19 @@ namespace {
 
 awaitable<Result<Response>> health(Call&) { co_return json_text_response(R"({"status":"ok"})"); }
 
-awaitable<Result<Response>> info(Call& call) { co_return respond(co_await call.backend.info()); }
+awaitable<Result<Response>> info(Call& call) { co_return respond(co_await call.api.system.info()); }
 
-awaitable<Result<Response>> configuration(Call& call) { co_return respond(co_await call.backend.configuration()); }
+awaitable<Result<Response>> configuration(Call& call) { co_return respond(co_await call.api.system.configuration()); }
 
 awaitable<Result<Response>> reload(Call& call) {
   auto const body = call.object();
   if (!body) co_return body.error();
   FieldReader in(*body);
   if (auto error = in.finish()) co_return *error;
-  co_return respond(co_await call.backend.reload_configuration());
+  co_return respond(co_await call.api.system.reload_configuration());
 }
 
-awaitable<Result<Response>> bus(Call& call) { co_return respond(co_await call.backend.bus()); }
+awaitable<Result<Response>> bus(Call& call) { co_return respond(co_await call.api.system.bus()); }
 
 awaitable<Result<Response>> shut_down(Call& call) {
   auto const body = call.object();
@@ -26,7 +27,7 @@ awaitable<Result<Response>> shut_down(Call& call) {
   FieldReader in(*body);
   bool const stop_agents = in.boolean("agents");
   if (auto error = in.finish()) co_return *error;
-  co_return respond(co_await call.backend.shut_down(stop_agents), 202);
+  co_return respond(co_await call.api.system.shut_down(stop_agents), 202);
 }
 
 constexpr Route rows[] = {

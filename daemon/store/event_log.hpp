@@ -21,7 +21,7 @@ class EventLog {
   /// `agent` empty: about the daemon itself. `data` holds no secret.
   void append(std::string const& agent, std::string type, json data = json::object());
 
-  /// See control::Backend.
+  /// See control::EventsApi.
   awaitable<Result<std::vector<Event>>> page(std::string agent, std::int64_t cursor, int limit);
   awaitable<bool> wait(std::string agent, std::int64_t cursor, Clock::time_point deadline);
   std::int64_t last() const { return visible_; }

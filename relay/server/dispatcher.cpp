@@ -29,7 +29,7 @@ Error internal_fault(char const* what) {
 }
 
 bool is_number(std::string_view parameter) {
-  return parameter == "{message}" || parameter == "{task}" || parameter == "{command}";
+  return parameter == "message" || parameter == "task" || parameter == "command";
 }
 
 }  // namespace
@@ -61,15 +61,18 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   if (!query) return query.error();
   // By the numbers of another store, the wrong message would be claimed, read or answered.
   if (auto const meant = head.header(kStoreHeader); meant && *meant != bus_.store().id) return other_store();
-  if (is_number(match->parameter)) {
-    auto const number = http::parse_number(match->argument);
-    std::string const field(match->parameter.substr(1, match->parameter.size() - 2));
+  for (auto& [parameter, value] : match->arguments) {
+    if (!is_number(parameter)) {
+      admitted.name = std::move(value);
+      continue;
+    }
+    auto const number = http::parse_number(value);
+    std::string const field(parameter);
     if (!number) return invalid(field, "a " + field + " is named by its number in the path, like 12");
     admitted.number = *number;
   }
   admitted.route = route;
   admitted.query = std::move(*query);
-  admitted.name = std::move(match->argument);
   return admitted;
 }
 

@@ -45,7 +45,7 @@ using Handler = awaitable<Result<http::Response>> (*)(Call& call);
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  ///< with at most one parameter
+  std::string_view pattern;  ///< with at most one number and one name
   std::string_view right;    ///< "none": without a token; "any": with any token
   Body body = Body::none;
   std::string_view query;  ///< the parameters it knows, between blanks

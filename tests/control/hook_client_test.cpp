@@ -71,7 +71,7 @@ TEST_CASE("TheHookPrintsTheDaemonsAnswer") {
   CHECK(ran.err == "");
   REQUIRE_FALSE(ran.out.empty());
   CHECK(json::parse(ran.out)["hookSpecificOutput"]["hookEventName"] == "SessionStart");
-  CHECK(server.backend().called("hook a SessionStart s-1 p-1"));
+  CHECK(server.daemon().called("hook a SessionStart s-1 p-1"));
 }
 
 TEST_CASE("TheHookPrintsNothingWhenThereIsNothingToSay") {
@@ -80,7 +80,7 @@ TEST_CASE("TheHookPrintsNothingWhenThereIsNothingToSay") {
   CHECK(ran.status == 0);
   CHECK(ran.out == "");
   CHECK(ran.err == "");
-  CHECK(server.backend().called("hook a Stop s-1 -"));
+  CHECK(server.daemon().called("hook a Stop s-1 -"));
 }
 
 TEST_CASE("TheHookIsSilentWhenTheDaemonRefuses") {
@@ -158,18 +158,18 @@ TEST_CASE("APermissionWaitsAsLongAsConfigured") {
   TestServer server;
   auto const patient = environment(server.socket(), {"AGENT_RUNNER_HOOK_TIMEOUT_MS=40000"});
   auto ran = std::async(std::launch::async, [&] { return run_program(hook, {"PermissionRequest"}, patient, "{}"); });
-  REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+  REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
   CHECK(ran.wait_for(5500ms) == std::future_status::timeout);
-  server.on_io([&] { server.backend().release_waits(); });
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(json::parse(ran.get().out)["hookSpecificOutput"]["hookEventName"] == "PermissionRequest");
 
   auto const hasty =
       environment(server.socket(), {"AGENT_RUNNER_HOOK_TIMEOUT_MS=100", "AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1"});
   CHECK(run_program(hook, {"PermissionRequest"}, hasty, "{}").out == denial);
   // The daemon learns that nobody listens any more.
-  CHECK(server.eventually([&] { return server.backend().waits_cancelled == 1; }));
+  CHECK(server.eventually([&] { return server.daemon().waits_cancelled == 1; }));
   CHECK(server.eventually([&] {
-    for (auto const& call : server.backend().calls())
+    for (auto const& call : server.daemon().calls())
       if (call.starts_with("ask_left a s-1 ")) return true;
     return false;
   }));
@@ -179,7 +179,7 @@ TEST_CASE("APermissionComesBackToTheNextDaemonUnderTheSameId") {
   TempDir dir;
   auto const path = dir.path() / "control.sock";
   auto const call_of = [](TestServer& server) {
-    for (auto const& call : server.backend().calls())
+    for (auto const& call : server.daemon().calls())
       if (call.starts_with("ask a s-1 ")) return call.substr(10);
     return std::string();
   };
@@ -191,21 +191,21 @@ TEST_CASE("APermissionComesBackToTheNextDaemonUnderTheSameId") {
     auto const patient = environment(path, {"AGENT_RUNNER_HOOK_TIMEOUT_MS=60000"});
     ran = std::async(std::launch::async,
                      [patient] { return run_program(hook, {"PermissionRequest"}, patient, R"({"tool_name":"x"})"); });
-    REQUIRE(dying.eventually([&] { return dying.backend().waiting == 1; }));
+    REQUIRE(dying.eventually([&] { return dying.daemon().waiting == 1; }));
     first = call_of(dying);
     CHECK(first.size() == 32);
     dying.stop();
     // The daemon stops: that is no answer of anybody's.
-    for (auto const& call : dying.backend().calls()) CHECK(!call.starts_with("ask_left"));
+    for (auto const& call : dying.daemon().calls()) CHECK(!call.starts_with("ask_left"));
   }
   CHECK(ran.wait_for(500ms) == std::future_status::timeout);
   TestServer next;
   std::filesystem::remove(path);
   std::filesystem::create_symlink(next.socket(), path);
-  REQUIRE(next.eventually([&] { return next.backend().waiting == 1; }));
+  REQUIRE(next.eventually([&] { return next.daemon().waiting == 1; }));
   second = call_of(next);
   CHECK(first == second);
-  next.on_io([&] { next.backend().release_waits(); });
+  next.on_io([&] { next.daemon().release_waits(); });
   CHECK(json::parse(ran.get().out)["hookSpecificOutput"]["hookEventName"] == "PermissionRequest");
 }
 
@@ -228,7 +228,7 @@ TEST_CASE("WrongEventsAndForeignSessionsDoNothing") {
     CHECK(ran.status == 0);
     CHECK(ran.out == "");
   }
-  CHECK(server.backend().calls().empty());
+  CHECK(server.daemon().calls().empty());
 }
 
 TEST_CASE("OnlyAWholeGoodAnswerIsPrinted") {

@@ -19,9 +19,9 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Starts a second server on `config` and says how it went.
-std::string start_code(FakeBackend& backend, net::io_context& io, control::ServerConfig const& config,
+std::string start_code(FakeApi& daemon, net::io_context& io, control::ServerConfig const& config,
                        std::uint16_t* port = nullptr) {
-  control::ControlServer server(io.get_executor(), backend, config);
+  control::ControlServer server(io.get_executor(), daemon.topics(), config);
   auto const started = server.start();
   if (port) *port = server.port();
   if (started) {
@@ -37,7 +37,7 @@ std::string start_code(FakeBackend& backend, net::io_context& io, control::Serve
 
 TEST_CASE("TheSocketIsPrivateAndLeavesNoFile") {
   TestServer server;
-  struct ::stat info {};
+  struct ::stat info{};
   REQUIRE(::lstat(server.socket().c_str(), &info) == 0);
   CHECK(S_ISSOCK(info.st_mode));
   CHECK((info.st_mode & 0777) == 0600);
@@ -48,10 +48,10 @@ TEST_CASE("TheSocketIsPrivateAndLeavesNoFile") {
 TEST_CASE("AServedSocketIsNotTakenOverAndAStaleOneIs") {
   TestServer running;
   net::io_context io(1);
-  FakeBackend backend(io.get_executor());
+  FakeApi daemon(io.get_executor());
   control::ServerConfig config;
   config.socket = running.socket();
-  CHECK(start_code(backend, io, config) == "already_running");
+  CHECK(start_code(daemon, io, config) == "already_running");
   RawClient client(running.socket());
   CHECK(client.request("GET", "/healthz").status == 200);
 
@@ -63,45 +63,45 @@ TEST_CASE("AServedSocketIsNotTakenOverAndAStaleOneIs") {
   int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   ::close(fd);
-  CHECK(start_code(backend, io, config) == "started");
+  CHECK(start_code(daemon, io, config) == "started");
 
   config.socket = dir.path() / "file";
   std::ofstream(config.socket) << "precious";
-  CHECK(start_code(backend, io, config) == "not_a_socket");
+  CHECK(start_code(daemon, io, config) == "not_a_socket");
   CHECK(std::filesystem::file_size(config.socket) == 8);
   config.socket = dir.path() / std::string(120, 'x');
-  CHECK(start_code(backend, io, config) == "invalid_argument");
+  CHECK(start_code(daemon, io, config) == "invalid_argument");
   config.socket = dir.path() / "absent" / "x.sock";
-  CHECK(start_code(backend, io, config) == "system_error");
+  CHECK(start_code(daemon, io, config) == "system_error");
 }
 
 TEST_CASE("ATakenPortIsReplacedByAFreeOne") {
   TestServer running;
   net::io_context io(1);
-  FakeBackend backend(io.get_executor());
+  FakeApi daemon(io.get_executor());
   TempDir dir;
   control::ServerConfig config;
   config.socket = dir.path() / "x.sock";
   config.port = running.port();
   std::uint16_t port = 0;
-  CHECK(start_code(backend, io, config, &port) == "started");
+  CHECK(start_code(daemon, io, config, &port) == "started");
   CHECK(port != 0);
   CHECK(port != running.port());
   config.port = port;  // free again: the last used one is kept
   std::uint16_t again = 0;
-  CHECK(start_code(backend, io, config, &again) == "started");
+  CHECK(start_code(daemon, io, config, &again) == "started");
   CHECK(again == port);
 }
 
 TEST_CASE("WithoutTcpOnlyTheSocketIsServed") {
   net::io_context io(1);
-  FakeBackend backend(io.get_executor());
+  FakeApi daemon(io.get_executor());
   TempDir dir;
   control::ServerConfig config;
   config.socket = dir.path() / "x.sock";
   config.tcp = false;
   std::uint16_t port = 1;
-  CHECK(start_code(backend, io, config, &port) == "started");
+  CHECK(start_code(daemon, io, config, &port) == "started");
   CHECK(port == 0);
 }
 
@@ -109,10 +109,10 @@ TEST_CASE("StoppingFinishesAnAnswerUnderWay") {
   TestServer server;
   RawClient client(server.socket());
   client.send(request_text("GET", "/v1/agents/b/screen"));
-  REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+  REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
   auto stopped = server.start_stopping();
   CHECK(stopped.wait_for(50ms) == std::future_status::timeout);
-  server.on_io([&] { server.backend().release_waits(); });
+  server.on_io([&] { server.daemon().release_waits(); });
   Reply const reply = client.reply();
   CHECK(reply.status == 200);
   CHECK(reply.headers.at("connection") == "close");
@@ -126,7 +126,7 @@ TEST_CASE("StoppingCutsWhatDoesNotEnd") {
   TestServer server(limits);
   RawClient client(server.socket());
   client.send(request_text("GET", "/v1/agents/b/screen"));
-  REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+  REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
   server.stop();
   CHECK(client.at_end());
 }
@@ -143,7 +143,7 @@ TEST_CASE("StoppingEndsIdleConnectionsWaitsAndStreamsAtOnce") {
   CHECK(reader.head().status == 200);
   EventReader events(reader);
   events.next();
-  REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+  REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
   auto const start = std::chrono::steady_clock::now();
   server.stop();
   CHECK(std::chrono::steady_clock::now() - start < 20s);
@@ -160,13 +160,13 @@ TEST_CASE("AClientThatHangsUpEndsItsWaitOnly") {
   for (bool const over_unix : {true, false}) {
     auto client = over_unix ? std::make_unique<RawClient>(server.socket()) : std::make_unique<RawClient>(server.port());
     client->send(request_text("POST", "/v1/messages?wait=done", as_operator, R"({"to":"a","body":"x","never":true})"));
-    REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+    REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
     client.reset();
-    CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == 0; }));
     CHECK(server.connections_become(0));
   }
-  CHECK(server.backend().waits_cancelled == 2);
-  CHECK(server.backend().called("send operator a key= reply=0 bytes=1"));
+  CHECK(server.daemon().waits_cancelled == 2);
+  CHECK(server.daemon().called("send operator a key= reply=0 bytes=1"));
 }
 
 TEST_CASE("AClientThatOnlySendsNoMoreGetsItsAnswer") {
@@ -178,16 +178,16 @@ TEST_CASE("AClientThatOnlySendsNoMoreGetsItsAnswer") {
       client->send(request_text("GET", "/v1/messages/8?wait=done", as_operator));
       if (ahead) client->send(request_text("GET", "/healthz", as_operator));
       client->end_sending();
-      REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+      REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
       // Longer than it takes to notice one that has hung up.
       if (!ahead) std::this_thread::sleep_for(over_unix ? 1s : 5s);
-      CHECK(server.on_io([&] { return server.backend().waiting; }) == 1);
-      server.on_io([&] { server.backend().release_waits(); });
+      CHECK(server.on_io([&] { return server.daemon().waiting; }) == 1);
+      server.on_io([&] { server.daemon().release_waits(); });
       CHECK(client->reply().status == 200);
       if (ahead) CHECK(client->reply().body == R"({"status":"ok"})");
       CHECK(client->at_end());
     }
-  CHECK(server.on_io([&] { return server.backend().waits_cancelled; }) == 0);
+  CHECK(server.on_io([&] { return server.daemon().waits_cancelled; }) == 0);
 }
 
 TEST_CASE("AStreamGoesOnToAClientThatOnlySendsNoMore") {
@@ -209,24 +209,24 @@ TEST_CASE("AClientThatSendsNoMoreAndThenHangsUpIsNoticed") {
     auto client = over_unix ? std::make_unique<RawClient>(server.socket()) : std::make_unique<RawClient>(server.port());
     client->send(request_text("GET", "/v1/messages/8?wait=accepted&timeoutMs=3600000", as_operator));
     client->end_sending();
-    REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+    REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
     client.reset();
-    CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == 0; }));
   }
-  CHECK(server.backend().waits_cancelled == 2);
+  CHECK(server.daemon().waits_cancelled == 2);
 }
 
 TEST_CASE("AWaitGoesOnWhenTheNextRequestIsAlreadySent") {
   TestServer server;
   RawClient client(server.socket());
   client.send(request_text("GET", "/v1/messages/8?wait=done") + request_text("GET", "/healthz"));
-  REQUIRE(server.eventually([&] { return server.backend().waiting == 1; }));
+  REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
   client.send(request_text("GET", "/healthz"));
-  server.on_io([&] { server.backend().release_waits(); });
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(client.reply().status == 200);
   CHECK(client.reply().body == R"({"status":"ok"})");
   CHECK(client.reply().body == R"({"status":"ok"})");
-  CHECK(server.on_io([&] { return server.backend().waits_cancelled; }) == 0);
+  CHECK(server.on_io([&] { return server.daemon().waits_cancelled; }) == 0);
 }
 
 TEST_CASE("AClientThatHasAskedAheadAndLeavesIsNoticed") {
@@ -235,10 +235,10 @@ TEST_CASE("AClientThatHasAskedAheadAndLeavesIsNoticed") {
     auto client = over_unix ? std::make_unique<RawClient>(server.socket()) : std::make_unique<RawClient>(server.port());
     auto const waits = request_text("GET", "/v1/messages/8?wait=accepted&timeoutMs=3600000", as_operator);
     client->send(waits);
-    CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == 1; }));
     client->send(waits);
     client.reset();
-    CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == 0; }));
   }
-  CHECK(server.backend().waits_cancelled >= 2);  // the one asked ahead may have begun
+  CHECK(server.daemon().waits_cancelled >= 2);  // the one asked ahead may have begun
 }

@@ -65,7 +65,7 @@ TEST_CASE("ABodyOverTheRoutesLimitIsRefusedBeforeItIsRead") {
   for (int i = 0; i < 40; ++i)
     if (!chunked.send("10000\r\n" + std::string(65536, 'x') + "\r\n")) break;
   CHECK(chunked.reply().status == 413);
-  CHECK(server.backend().calls().empty());
+  CHECK(server.daemon().calls().empty());
   check_serves(server);
 }
 
@@ -87,9 +87,9 @@ TEST_CASE("EachRouteTakesBodiesUpToItsOwnLimit") {
     return text;
   }();
   CHECK(client.request("POST", "/v1/messages", {}, R"({"to":"a","body":")" + escaped + "\"}").status == 201);
-  CHECK(server.backend().called("send operator a key= reply=0 bytes=1048576"));
+  CHECK(server.daemon().called("send operator a key= reply=0 bytes=1048576"));
   CHECK(client.request("POST", "/v1/attachments?name=f", {}, std::string(32 << 20, 'x')).status == 201);
-  CHECK(server.backend().called("attachment f application/octet-stream 33554432"));
+  CHECK(server.daemon().called("attachment f application/octet-stream 33554432"));
   CHECK(client.request("GET", "/v1/attachments/large").body.size() == 32U << 20);
   RawClient over(server.socket());
   over.send("POST /v1/attachments?name=f HTTP/1.1\r\nHost: localhost\r\nContent-Length: 33554433\r\n\r\n");
@@ -105,7 +105,7 @@ TEST_CASE("ChunkedAndPipelinedRequestsAreReadInOrder") {
       "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(client.reply().status == 200);
   CHECK(client.reply().body == R"({"status":"ok"})");
-  CHECK(server.backend().called(R"(stop a {"a":1})"));
+  CHECK(server.daemon().called(R"(stop a {"a":1})"));
   std::string many;
   for (int i = 0; i < 300; ++i) many += request_text("GET", "/v1/messages/" + std::to_string(i % 2 ? 7 : 9));
   client.send(many);
@@ -182,7 +182,7 @@ TEST_CASE("ConnectionsAreBoundedOnEachDoorByItself") {
     clients.push_back(std::make_unique<RawClient>(server.port()));
     clients.back()->send(request_text("GET", "/v1/messages/8?wait=accepted", as_operator));
   }
-  CHECK(server.eventually([&] { return server.backend().waiting == 4; }));
+  CHECK(server.eventually([&] { return server.daemon().waiting == 4; }));
   RawClient fifth(server.port());
   Reply const reply = fifth.reply();
   CHECK(reply.status == 503);
@@ -221,7 +221,7 @@ TEST_CASE("NoAgentFillsADoor") {
       clients.back()->send(request_text("GET", "/v1/messages/8?wait=accepted", as_agent_a));
     }
     int const share = static_cast<int>(control::Limits().agent_requests);
-    CHECK(server.eventually([&] { return server.backend().waiting == share; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == share; }));
     auto const refused = clients.back()->reply();
     CHECK(refused.status == 503);
     CHECK(refused.document()["detail"].get<std::string>().starts_with("agent a has 32 requests under way"));
@@ -231,7 +231,7 @@ TEST_CASE("NoAgentFillsADoor") {
     CHECK(other.request("GET", "/v1/messages/7", as_agent_b).status == 200);
     CHECK(hook.request("POST", "/v1/hooks/Stop", as_agent_a, "{}").status == 204);
     clients.clear();
-    CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == 0; }));
   };
   try_door(server.agents_socket());
   try_door(server.socket());
@@ -258,25 +258,25 @@ TEST_CASE("AgentsThatActTogetherKeepNobodyFromADoor") {
   for (char const agent : {'a', 'b'})
     for (int i = 0; i < 3; ++i) {
       wait_as(agent);
-      CHECK(server.eventually([&] { return server.backend().waiting == waiting + 1; }));
+      CHECK(server.eventually([&] { return server.daemon().waiting == waiting + 1; }));
       ++waiting;
     }
   RawClient asks_first(server.socket());
   CHECK(asks_first.request("GET", "/healthz").status == 200);  // as our command line does
-  CHECK(server.on_io([&] { return server.backend().waits_cancelled; }) == 0);
+  CHECK(server.on_io([&] { return server.daemon().waits_cancelled; }) == 0);
   // Each that has none gets one, of those who have most.
   for (char const agent : {'c', 'd', 'e'}) {
     wait_as(agent);
-    CHECK(server.eventually([&] { return server.backend().waits_cancelled == agent - 'c' + 1; }));
-    CHECK(server.eventually([&] { return server.backend().waiting == 6; }));
+    CHECK(server.eventually([&] { return server.daemon().waits_cancelled == agent - 'c' + 1; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == 6; }));
   }
   CHECK(clients[2]->at_end());                // the newest of a's, when both had as many
   CHECK(wait_as('c').reply().status == 503);  // it has one already
   RawClient person(server.socket());
   CHECK(person.request("GET", "/v1/info", as_operator).status == 200);
-  server.on_io([&] { server.backend().release_waits(); });
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(clients[0]->reply().status == 200);
-  CHECK(server.eventually([&] { return server.backend().waiting == 0; }));
+  CHECK(server.eventually([&] { return server.daemon().waiting == 0; }));
 
   std::vector<std::unique_ptr<RawClient>> hooks;
   auto const ask = [&](char agent) {
@@ -287,11 +287,11 @@ TEST_CASE("AgentsThatActTogetherKeepNobodyFromADoor") {
   for (char const agent : {'a', 'a', 'b', 'b'}) {
     ask(agent);
     ++expected;
-    CHECK(server.eventually([&] { return server.backend().waiting == expected; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == expected; }));
   }
   ask('c');
   CHECK(hooks[1]->at_end());
-  server.on_io([&] { server.backend().release_waits(); });
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(hooks.back()->reply().status == 200);
 }
 
@@ -307,15 +307,15 @@ TEST_CASE("AFullDoorHasRoomForASmallBody") {
     return client;
   };
   auto const first = ask('a', 1'550'000);
-  CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+  CHECK(server.eventually([&] { return server.daemon().waiting == 1; }));
   auto const second = ask('b', 1'560'000);
-  CHECK(server.eventually([&] { return server.backend().waiting == 2; }));
+  CHECK(server.eventually([&] { return server.daemon().waiting == 2; }));
   CHECK(ask('c', 500'000)->reply().status == 503);  // large ones wait
   auto const third = ask('c', 60'000);
   CHECK(second->at_end());
-  CHECK(server.eventually([&] { return server.backend().waits_cancelled == 1; }));
-  CHECK(server.eventually([&] { return server.backend().waiting == 2; }));
-  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(server.eventually([&] { return server.daemon().waits_cancelled == 1; }));
+  CHECK(server.eventually([&] { return server.daemon().waiting == 2; }));
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(first->reply().status == 200);
   CHECK(third->reply().status == 200);
 }
@@ -333,18 +333,18 @@ TEST_CASE("HooksThatWaitForAPersonTakeNobodysPlace") {
   int const most = static_cast<int>(limits.agent_waits);
   for (int i = 1; i <= most; ++i) {
     ask(as_agent_a);
-    CHECK(server.eventually([&] { return server.backend().waiting == i; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == i; }));
   }
   ask(as_agent_a);
   CHECK(hooks.back()->reply().status == 503);
   for (int i = 1; i <= most; ++i) {
     ask(as_agent_b);
-    CHECK(server.eventually([&] { return server.backend().waiting == most + i; }));
+    CHECK(server.eventually([&] { return server.daemon().waiting == most + i; }));
   }
   RawClient person(server.agents_socket()), agent(server.agents_socket());
   CHECK(person.request("GET", "/v1/info", as_operator).status == 200);
   CHECK(agent.request("GET", "/v1/messages/7", as_agent_a).status == 200);
-  server.on_io([&] { server.backend().release_waits(); });
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(hooks.front()->reply().status == 200);
 }
 
@@ -355,11 +355,11 @@ TEST_CASE("AShareIsGivenBackWithItsAnswer") {
   RawClient client(server.agents_socket());
   for (int i = 0; i < 5; ++i) CHECK(client.request("GET", "/v1/messages/7", as_agent_a).status == 200);
   client.send(request_text("GET", "/v1/messages/8?wait=accepted", as_agent_a));
-  CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+  CHECK(server.eventually([&] { return server.daemon().waiting == 1; }));
   RawClient second(server.agents_socket());
   CHECK(second.request("GET", "/v1/messages/7", as_agent_a).status == 503);
   CHECK(second.request("GET", "/v1/info", as_operator).status == 200);
-  server.on_io([&] { server.backend().release_waits(); });
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(client.reply().status == 200);
   CHECK(second.request("GET", "/v1/messages/7", as_agent_a).status == 200);
 }
@@ -377,22 +377,22 @@ TEST_CASE("BytesThatClientsMakeTheServerHoldAreBounded") {
     return *hooks.back();
   };
   ask(as_agent_a);
-  CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
+  CHECK(server.eventually([&] { return server.daemon().waiting == 1; }));
   auto const refused = ask(as_agent_a).reply();
   CHECK(refused.status == 503);
   CHECK(refused.document()["code"] == "too_many_bytes");
   CHECK(refused.document()["detail"].get<std::string>().starts_with("hooks of agent a has"));
   ask(as_agent_b);
-  CHECK(server.eventually([&] { return server.backend().waiting == 2; }));
+  CHECK(server.eventually([&] { return server.daemon().waiting == 2; }));
   RawClient agent(server.agents_socket()), person(server.agents_socket());
   CHECK(agent.request("GET", "/v1/messages/7", as_agent_a).status == 200);
   CHECK(person.request("POST", "/v1/attachments?name=f", as_operator, std::string(1 << 20, 'x')).status == 201);
   CHECK(person.request("GET", "/v1/attachments/large", as_operator).document()["code"] == "too_many_bytes");
-  server.on_io([&] { server.backend().release_waits(); });
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(hooks.front()->reply().status == 200);
   auto& again = ask(as_agent_a);
-  CHECK(server.eventually([&] { return server.backend().waiting == 1; }));
-  server.on_io([&] { server.backend().release_waits(); });
+  CHECK(server.eventually([&] { return server.daemon().waiting == 1; }));
+  server.on_io([&] { server.daemon().release_waits(); });
   CHECK(again.reply().status == 200);
 }
 
@@ -438,7 +438,7 @@ TEST_CASE("MalformedRequestsAreToldAndClosed") {
     CHECK((status == 400 || status == 505));
   }
   CHECK(server.connections_become(0));
-  CHECK(server.backend().calls().empty());
+  CHECK(server.daemon().calls().empty());
   check_serves(server);
 }
 

@@ -61,7 +61,7 @@ TEST_CASE("AnAgentListsOnlyItsOwnMessages") {
   TestServer server;
   RawClient client(server.socket());
   CHECK(client.request("GET", "/v1/messages", as_agent_a).status == 200);
-  CHECK(server.backend().called("messages a - a 0 0 100"));
+  CHECK(server.daemon().called("messages a - a 0 0 100"));
   CHECK(client.request("GET", "/v1/messages?agent=a", as_agent_a).status == 200);
   CHECK(client.request("GET", "/v1/messages?agent=b", as_agent_a).status == 403);
 }
@@ -70,11 +70,11 @@ TEST_CASE("TheDaemonIsToldWhoAsks") {
   TestServer server;
   RawClient client(server.port());
   client.request("POST", "/v1/messages", as_agent_a, R"({"to":"b","body":"x"})");
-  CHECK(server.backend().called("send a b key= reply=0 bytes=1"));
+  CHECK(server.daemon().called("send a b key= reply=0 bytes=1"));
   auto headers = as_agent_a;
   headers.push_back("X-Provider-Session: s1");
   client.request("POST", "/v1/hooks/SessionStart", headers, R"({"session_id":"p"})");
-  CHECK(server.backend().called("hook a SessionStart s1 p"));
+  CHECK(server.daemon().called("hook a SessionStart s1 p"));
 }
 
 TEST_CASE("StrangersLearnNothingOfWhatExists") {
@@ -82,7 +82,7 @@ TEST_CASE("StrangersLearnNothingOfWhatExists") {
   RawClient client(server.port());
   for (auto const* target : {"/v1/agents/a", "/v1/agents/nobody", "/v1/nothing", "/v1/agents?limit=x"})
     CHECK_MESSAGE(client.request("GET", target).status == 401, target);
-  CHECK(server.backend().calls().empty());
+  CHECK(server.daemon().calls().empty());
 }
 
 TEST_CASE("WhoGuessesTokensLeavesATraceWithoutThem") {

@@ -33,9 +33,27 @@ TEST_CASE("RoutesAreFoundByMethodAndPath") {
 
 TEST_CASE("PathArgumentsAreDecodedAfterThePathIsSplit") {
   http::Router const router(routes(), "");
-  CHECK(router.match("GET", "/v1/agents/a%2Fb").argument == "a/b");
-  CHECK(router.match("GET", "/v1/agents/%6e").argument == "n");
+  CHECK(router.match("GET", "/v1/agents/a%2Fb").arguments.front().value == "a/b");
+  CHECK(router.match("GET", "/v1/agents/%6e").arguments.front().value == "n");
   CHECK(router.match("GET", "/v1/agents/%zz").bad_escape);
+}
+
+TEST_CASE("APathMayHaveAnyNumberOfArguments") {
+  struct Row {
+    std::string_view method, pattern, query;
+  };
+  std::vector<Row> const rows{{"GET", "/agents/{agent}/notes/{note}", ""}, {"GET", "/agents/{agent}/{note}", ""}};
+  http::Router const router(rows, "");
+  auto const told = [&](std::string_view path) {
+    auto const match = router.match("GET", path);
+    std::string text = match.route ? std::string(rows[*match.route].pattern) : "nothing";
+    for (auto const& [parameter, value] : match.arguments) text += " " + std::string(parameter) + "=" + value;
+    return match.bad_escape ? text + " bad" : text;
+  };
+  CHECK(told("/agents/a/notes/7") == "/agents/{agent}/notes/{note} agent=a note=7");
+  CHECK(told("/agents/a%20b/n") == "/agents/{agent}/{note} agent=a b note=n");
+  CHECK(told("/agents/%zz/notes/7") == "/agents/{agent}/notes/{note} agent= note=7 bad");
+  CHECK(told("/agents/a/notes/") == "nothing");
 }
 
 TEST_CASE("EveryRouteIsWholeAndOnce") {

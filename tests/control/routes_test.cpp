@@ -108,7 +108,7 @@ TEST_CASE("EveryRouteReachesTheDaemonAndAnswers") {
     REQUIRE(match.route.has_value());
     unseen.erase(&control::routes()[*match.route]);
     for (auto* client : {&over_unix, &over_tcp}) {
-      auto const before = server.backend().calls().size();
+      auto const before = server.daemon().calls().size();
       Reply const reply = client->request(example.method, target, as_operator, example.body);
       CHECK(reply.status == example.status);
       CHECK(reply.headers.at("cache-control") == "no-store");
@@ -118,7 +118,7 @@ TEST_CASE("EveryRouteReachesTheDaemonAndAnswers") {
         CHECK(reply.document()["status"] == example.status);
         CHECK_FALSE(reply.document()["code"].get<std::string>().empty());
       }
-      auto const calls = server.backend().calls();
+      auto const calls = server.daemon().calls();
       bool found = *example.call == '\0';
       for (auto i = before; i < calls.size(); ++i) found = found || calls[i] == example.call;
       CHECK_MESSAGE(found, "expected the call: ", example.call);
@@ -136,14 +136,14 @@ TEST_CASE("AnswersCarryTheDaemonsJsonAndBytes") {
   Reply const created = client.request("POST", "/v1/agents", {"Idempotency-Key: k"}, "{}");
   CHECK(created.status == 201);
   CHECK(created.headers.at("location") == "/v1/agents/a");
-  CHECK(server.backend().called("spawn k"));
+  CHECK(server.daemon().called("spawn k"));
   CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: again"}, "{}").status == 200);
   Reply const refused = client.request("POST", "/v1/agents", {}, R"({"bad":1})");
   CHECK(refused.status == 400);
   CHECK(refused.document()["field"] == "bad");
   Reply const sent = client.request("POST", "/v1/messages", {"Idempotency-Key: k"}, R"({"to":"a","body":"x"})");
   CHECK(sent.headers.at("location") == "/v1/messages/7");
-  CHECK(server.backend().called("send operator a key=k reply=0 bytes=1"));
+  CHECK(server.daemon().called("send operator a key=k reply=0 bytes=1"));
 }
 
 TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {

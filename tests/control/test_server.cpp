@@ -8,12 +8,12 @@
 namespace ar::test {
 
 TestServer::TestServer(control::Limits limits) {
-  backend_ = std::make_unique<FakeBackend>(io_.get_executor());
+  daemon_ = std::make_unique<FakeApi>(io_.get_executor());
   control::ServerConfig config;
   config.socket = socket();
   config.agents_socket = agents_socket();
   config.limits = limits;
-  server_ = std::make_unique<control::ControlServer>(io_.get_executor(), *backend_, config);
+  server_ = std::make_unique<control::ControlServer>(io_.get_executor(), daemon_->topics(), config);
   if (auto started = server_->start(); !started) throw std::runtime_error(started.error().message);
   port_ = server_->port();
   thread_ = std::thread([this] { io_.run(); });
@@ -42,7 +42,7 @@ bool TestServer::eventually(std::function<bool()> condition) {
 
 void TestServer::append(int count, std::string const& agent, std::size_t padding) {
   on_io([&] {
-    for (int i = 0; i < count; ++i) backend_->append(agent, padding);
+    for (int i = 0; i < count; ++i) daemon_->append(agent, padding);
   });
 }
 

@@ -1,6 +1,6 @@
 // A real control server over a fake daemon, on a thread of its own, in a private folder.
 #pragma once
-#include "control/fake_backend.hpp"
+#include "control/fake_api.hpp"
 #include "control/raw_client.hpp"
 #include "control/server.hpp"
 #include "support/temp_dir.hpp"
@@ -21,7 +21,7 @@ class TestServer {
   explicit TestServer(control::Limits limits = {});
   ~TestServer();
 
-  FakeBackend& backend() { return *backend_; }
+  FakeApi& daemon() { return *daemon_; }
   std::filesystem::path socket() const { return dir_.path() / "control.sock"; }
   std::filesystem::path agents_socket() const { return dir_.path() / "agents.sock"; }
   std::uint16_t port() const { return port_; }
@@ -52,7 +52,7 @@ class TestServer {
   TempDir dir_;
   net::io_context io_{1};
   net::executor_work_guard<net::io_context::executor_type> work_{io_.get_executor()};
-  std::unique_ptr<FakeBackend> backend_;
+  std::unique_ptr<FakeApi> daemon_;
   std::unique_ptr<control::ControlServer> server_;
   std::uint16_t port_ = 0;
   bool stopped_ = false;

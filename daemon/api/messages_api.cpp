@@ -1,8 +1,7 @@
-// The backend's part about messages: who may see which, their life, and waiting for it.
+#include "daemon/api/messages_api.hpp"
+
 #include "base/read_json.hpp"
 #include "base/suggest.hpp"
-#include "daemon/api/backend.hpp"
-#include "daemon/store/journal_row.hpp"
 #include "relay/message_json.hpp"
 #include "relay/message_rules.hpp"
 
@@ -11,11 +10,6 @@
 
 namespace ar::daemon {
 namespace {
-
-Error not_yours(std::int64_t id) {
-  return {ErrorKind::forbidden, "not_your_message",
-          "message " + std::to_string(id) + " is neither from this agent nor for it"};
-}
 
 enum class Progress { none, waiting, reached };
 /// How far the deliveries of a message are: `until` is accepted or done.
@@ -44,7 +38,7 @@ constexpr milliseconds kLookElsewhere(500);
 
 }  // namespace
 
-awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
+awaitable<Result<json>> MessagesApi::inbox(std::string id) {
   Identity who{.agent_id = id};
   if (id != kOperator) {
     auto agent = supervisor_.get(id);
@@ -73,13 +67,13 @@ awaitable<Result<json>> DaemonBackend::inbox(std::string id) {
   co_return ok(std::move(answer));
 }
 
-int DaemonBackend::matching_agents(Message const& message) const {
+int MessagesApi::matching_agents(Message const& message) const {
   return static_cast<int>(std::ranges::count_if(
       supervisor_.agents(), [&](auto const& entry) { return addressed_to(message, entry.second->identity()); }));
 }
 
 /// Whether an agent of the bus has this address: a typo would wait for its receiver until it expires.
-awaitable<Result<void>> DaemonBackend::check_reach(std::string to) {
+awaitable<Result<void>> MessagesApi::check_reach(std::string to) {
   if (to == kOperator) co_return Result<void>();
   Message probe;
   probe.to = to;
@@ -99,53 +93,8 @@ awaitable<Result<void>> DaemonBackend::check_reach(std::string to) {
                                          "for one that comes");
 }
 
-awaitable<Result<void>> DaemonBackend::check_references(std::string agent, NewMessage message) {
-  if (!message.reply_to && !message.payload.contains("taskId") && message.attachments.empty()) co_return Result<void>();
-  std::vector<Message> known;
-  if (message.reply_to) {
-    auto answered = co_await visible_message({Principal::Kind::agent, agent}, *message.reply_to);
-    if (!answered) {
-      auto error = answered.error();
-      error.field = "replyTo";
-      co_return error;
-    }
-    known.push_back(std::move(*answered));
-  }
-  auto const number = integer_at(message.payload, "taskId");
-  if (number <= 0 && message.attachments.empty()) co_return Result<void>();
-  relay::MessageFilter filter;
-  filter.agent = agent;
-  auto own = co_await services_.bus.messages(filter);
-  if (!own) co_return own.error();
-  std::ranges::move(*own, std::back_inserter(known));
-  for (auto const& id : message.attachments) {
-    auto const carries = [&](Message const& one) {
-      return std::ranges::find(one.attachments, id, &Attachment::id) != one.attachments.end();
-    };
-    if (!uploads_.has({agent}, id) && std::ranges::none_of(known, carries))
-      co_return Error{ErrorKind::not_found, "unknown_attachment",
-                      "agent " + agent + " has no attachment \"" + id.substr(0, 80) + "\"; upload it first",
-                      "attachments"};
-  }
-  if (number <= 0) co_return Result<void>();
-  auto const task = co_await services_.bus.task(number);
-  if (!task && task.error().code == "unknown_task") co_return Result<void>();
-  if (!task) co_return task.error();
-  auto const names_it = [&](Message const& one) {
-    if (one.task_id() != number) return false;
-    // One's own may have been sent before somebody else made a task of that number.
-    return one.from != agent || one.to == task->set_by ||
-           std::ranges::find(one.read_by, task->set_by) != one.read_by.end();
-  };
-  if (task->set_by == agent || std::ranges::any_of(known, names_it)) co_return Result<void>();
-  co_return Error{ErrorKind::forbidden, "not_your_task",
-                  "task " + std::to_string(number) + " is " + task->set_by + "'s; agent " + agent +
-                      " has been told nothing of it and may not send it on",
-                  "taskId"};
-}
-
-awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
-  if (auto open = check_open(); !open) co_return open.error();
+awaitable<Result<json>> MessagesApi::send(Principal who, json message) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
   bool const must_reach = truth_at(message, "mustReach");
   if (auto const it = message.find("mustReach"); it != message.end()) {
     if (!it->is_boolean()) co_return invalid("mustReach", "mustReach must be true or false");
@@ -160,7 +109,7 @@ awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
       co_return Error{ErrorKind::forbidden, "not_your_name", "an agent speaks under its own name, " + who.agent_id,
                       "from"};
     fresh->from = who.agent_id;
-    auto const may_refer = co_await check_references(who.agent_id, *fresh);
+    auto const may_refer = co_await rights_.check_references(who.agent_id, *fresh);
     if (!may_refer) co_return may_refer.error();
   } else if (fresh->from.empty()) {
     fresh->from = kOperator;
@@ -176,7 +125,7 @@ awaitable<Result<json>> DaemonBackend::send(Principal who, json message) {
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<json>> DaemonBackend::messages(Principal who, Page page) {
+awaitable<Result<json>> MessagesApi::messages(Principal who, Page page) {
   relay::MessageFilter filter;
   filter.agent = who.kind == Principal::Kind::agent ? std::optional(who.agent_id) : page.agent;
   if (page.cursor > 0) filter.before = page.cursor;
@@ -185,7 +134,7 @@ awaitable<Result<json>> DaemonBackend::messages(Principal who, Page page) {
   if (!found) co_return found.error();
   std::vector<std::int64_t> ids;
   for (auto const& message : *found) ids.push_back(message.id);
-  auto const deliveries = co_await deliveries_of(std::move(ids));
+  auto const deliveries = co_await deliveries_.deliveries_of(std::move(ids));
   if (!deliveries) co_return deliveries.error();
   json answer = {{"messages", json::array()}};
   for (auto const& message : *found) {
@@ -201,71 +150,16 @@ awaitable<Result<json>> DaemonBackend::messages(Principal who, Page page) {
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<Message>> DaemonBackend::visible_message(Principal const& who, std::int64_t id) {
-  auto message = co_await services_.bus.message(id);
-  if (!message || who.kind == Principal::Kind::operator_) co_return message;
-  auto const agent = supervisor_.find(who.agent_id);
-  if (message->from != who.agent_id && !(agent && addressed_to(*message, agent->identity()))) co_return not_yours(id);
-  co_return message;
-}
-
-awaitable<Result<std::vector<json>>> DaemonBackend::deliveries_of(std::int64_t message) {
-  std::vector<std::int64_t> ids{message};
-  auto found = co_await deliveries_of(std::move(ids));
-  if (!found) co_return found.error();
-  co_return std::move((*found)[message]);
-}
-
-awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DaemonBackend::deliveries_of(
-    std::vector<std::int64_t> messages) {
-  struct Row {
-    std::int64_t message;
-    std::string agent, record;
-  };
-  auto query = [messages, store = services_.store.id()](Database& db) -> Result<std::vector<Row>> {
-    std::vector<Row> found;
-    for (auto const id : messages) {
-      auto& rows =
-          db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store IN (?2, '')").bind(id, store);
-      while (rows.step()) found.push_back({id, rows.text(0), rows.text(1)});
-    }
-    return found;
-  };
-  auto rows = co_await services_.journal.read(std::move(query));
-  if (!rows) co_return rows.error();
-  std::map<std::int64_t, std::map<std::string, Delivery>> found;
-  for (auto const& [id, agent, record] : *rows) {
-    auto const whose = "message " + std::to_string(id) + " at agent " + agent;
-    if (auto delivery = read_row(record, whose, delivery_from_journal))
-      found[id].insert_or_assign(agent, std::move(*delivery));
-  }
-  // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
-  for (auto const& [name, agent] : supervisor_.agents())
-    for (auto const id : agent->queue().knows_store() ? messages : std::vector<std::int64_t>())
-      if (auto const it = agent->queue().open().find(id); it != agent->queue().open().end())
-        found[id].insert_or_assign(name, it->second);
-  // Work that one agent has is none for the others; they find out when they try to claim it.
-  auto const waits = [](auto const& entry) { return entry.second.state == DeliveryState::queued; };
-  std::map<std::int64_t, std::vector<json>> shown;
-  for (auto& [id, deliveries] : found) {
-    bool const taken =
-        std::ranges::any_of(deliveries, [&](auto const& entry) { return entry.second.claimable && !waits(entry); });
-    if (taken) std::erase_if(deliveries, waits);
-    for (auto const& [agent, delivery] : deliveries) shown[id].push_back(to_json(delivery, agent));
-  }
-  co_return shown;
-}
-
-awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
-  auto message = co_await visible_message(who, id);
+awaitable<Result<json>> MessagesApi::message(Principal who, std::int64_t id) {
+  auto message = co_await rights_.visible_message(who, id);
   if (!message) {
     auto error = message.error();
     if (error.code == "unknown_message" && who.kind == Principal::Kind::operator_)
-      error.message += co_await of_stores_before(id);
+      error.message += co_await deliveries_.of_stores_before(id);
     co_return error;
   }
   json shown = relay::to_json(*message);
-  auto deliveries = co_await deliveries_of(id);
+  auto deliveries = co_await deliveries_.deliveries_of(id);
   if (!deliveries) co_return deliveries.error();
   // Its agents that another daemon has: nothing is delivered to them here.
   for (auto const& [name, agent] : supervisor_.agents()) {
@@ -300,28 +194,7 @@ awaitable<Result<json>> DaemonBackend::message(Principal who, std::int64_t id) {
   co_return ok(std::move(shown));
 }
 
-/// Whether a bus that this daemon had before gave that number to a message of its agents.
-awaitable<std::string> DaemonBackend::of_stores_before(std::int64_t id) {
-  using Rows = std::vector<std::pair<std::string, std::string>>;
-  auto query = [id, store = services_.store.id()](Database& db) -> Result<Rows> {
-    Rows found;
-    auto& rows =
-        db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store NOT IN (?2, '')").bind(id, store);
-    while (rows.step()) found.emplace_back(rows.text(0), rows.text(1));
-    return found;
-  };
-  auto const rows = co_await services_.journal.read(std::move(query));
-  std::string text;
-  if (!rows) co_return text;
-  for (auto const& [agent, record] : *rows)
-    if (auto const d = read_row(record, "message " + std::to_string(id) + " at agent " + agent, delivery_from_journal))
-      text += "; a message of that number on a bus before, from " + d->from + ", ended " +
-              std::string(to_string(d->state)) + " at agent " + agent +
-              (d->state == DeliveryState::failed ? ": " + d->reason : std::string());
-  co_return text;
-}
-
-Result<void> DaemonBackend::check_store(std::string const& meant) const {
+Result<void> MessagesApi::check_store(std::string const& meant) const {
   auto const& store = services_.store.id();
   if (meant.empty() || store.empty() || meant == store) return {};
   return conflict("bus_changed",
@@ -330,7 +203,7 @@ Result<void> DaemonBackend::check_store(std::string const& meant) const {
 }
 
 /// What a person has been shown is read. Or it would expire one day as unread, and its sender be told.
-awaitable<void> DaemonBackend::note_reading(Principal const& who, Message const& message) {
+awaitable<void> MessagesApi::note_reading(Principal const& who, Message const& message) {
   bool const for_them = who.kind == Principal::Kind::operator_ && message.to == kOperator;
   if (!for_them || std::ranges::find(message.read_by, kOperator) != message.read_by.end()) co_return;
   (void)co_await services_.bus.mark_read(message.id, kOperator);  // next time, if the bus is away
@@ -338,7 +211,7 @@ awaitable<void> DaemonBackend::note_reading(Principal const& who, Message const&
 
 /// Of a message that no agent of this daemon has the bus knows this much: a reply is its end, be it one that says why
 /// there is none, and read is accepted, if another daemon may have it.
-awaitable<bool> DaemonBackend::reached_elsewhere(std::int64_t id, std::string until) {
+awaitable<bool> MessagesApi::reached_elsewhere(std::int64_t id, std::string until) {
   relay::MessageFilter answers;
   answers.reply_to = id;
   auto const replies = co_await services_.bus.messages(answers);
@@ -349,16 +222,16 @@ awaitable<bool> DaemonBackend::reached_elsewhere(std::int64_t id, std::string un
   co_return until == "accepted" || (replies && !replies->empty());
 }
 
-awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t id, std::string until,
-                                                    milliseconds patience) {
-  auto visible = co_await visible_message(who, id);
+awaitable<Result<json>> MessagesApi::wait_message(Principal who, std::int64_t id, std::string until,
+                                                  milliseconds patience) {
+  auto visible = co_await rights_.visible_message(who, id);
   if (!visible) co_return visible.error();
   bool const shared = services_.bus.name() != "embedded";
   auto const deadline = Clock::now() + patience;
   auto const store = services_.store.id();
   for (;;) {
     if (auto same = check_store(store); !same) co_return same.error();
-    auto deliveries = co_await deliveries_of(id);
+    auto deliveries = co_await deliveries_.deliveries_of(id);
     if (!deliveries) co_return deliveries.error();
     auto now = progress(*deliveries, until);
     bool const elsewhere = now == Progress::none;
@@ -385,8 +258,8 @@ awaitable<Result<json>> DaemonBackend::wait_message(Principal who, std::int64_t 
   }
 }
 
-awaitable<Result<json>> DaemonBackend::react(Principal who, std::int64_t id, std::string word) {
-  auto message = co_await visible_message(who, id);
+awaitable<Result<json>> MessagesApi::react(Principal who, std::int64_t id, std::string word) {
+  auto message = co_await rights_.visible_message(who, id);
   if (!message) co_return message.error();
   auto const by = who.kind == Principal::Kind::agent ? who.agent_id : std::string(kOperator);
   auto done = co_await services_.bus.react(id, by, word);
@@ -395,7 +268,7 @@ awaitable<Result<json>> DaemonBackend::react(Principal who, std::int64_t id, std
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<json>> DaemonBackend::settle(std::int64_t id, std::string agent, bool taken) {
+awaitable<Result<json>> MessagesApi::settle(std::int64_t id, std::string agent, bool taken) {
   std::vector<std::shared_ptr<Agent>> unsure;
   for (auto const& [name, one] : supervisor_.agents()) {
     auto const& open = one->queue().open();
@@ -413,8 +286,8 @@ awaitable<Result<json>> DaemonBackend::settle(std::int64_t id, std::string agent
   co_return co_await message({Principal::Kind::operator_, {}}, id);
 }
 
-awaitable<Result<json>> DaemonBackend::read(Principal who, std::int64_t id) {
-  auto message = co_await visible_message(who, id);
+awaitable<Result<json>> MessagesApi::read(Principal who, std::int64_t id) {
+  auto message = co_await rights_.visible_message(who, id);
   if (!message) co_return message.error();
   if (who.kind == Principal::Kind::agent) {
     auto marked = co_await services_.bus.mark_read(id, who.agent_id);
@@ -424,14 +297,14 @@ awaitable<Result<json>> DaemonBackend::read(Principal who, std::int64_t id) {
   co_return ok(relay::to_json(*message));
 }
 
-awaitable<Result<std::string>> DaemonBackend::body(Principal who, std::int64_t id) {
-  auto message = co_await visible_message(who, id);
+awaitable<Result<std::string>> MessagesApi::body(Principal who, std::int64_t id) {
+  auto message = co_await rights_.visible_message(who, id);
   if (!message) co_return message.error();
   co_await note_reading(who, *message);
   co_return message->body;
 }
 
-awaitable<Result<json>> DaemonBackend::dead_letters() {
+awaitable<Result<json>> MessagesApi::dead_letters() {
   auto letters = co_await services_.bus.dead_letters();
   if (!letters) co_return letters.error();
   json answer = {{"deadLetters", json::array()}};
@@ -439,38 +312,11 @@ awaitable<Result<json>> DaemonBackend::dead_letters() {
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<json>> DaemonBackend::requeue(std::int64_t id) {
+awaitable<Result<json>> MessagesApi::requeue(std::int64_t id) {
   auto done = co_await services_.bus.requeue(id);
   if (!done) co_return done.error();
   json answer = {{"requeued", id}};
   co_return ok(std::move(answer));
-}
-
-awaitable<Result<json>> DaemonBackend::put_attachment(Principal who, std::string name, std::string media_type,
-                                                      std::string bytes) {
-  std::vector<std::string> uploader;
-  if (who.kind == Principal::Kind::agent) uploader.push_back(who.agent_id);
-  auto const size = bytes.size();
-  if (auto room = uploads_.check_room(uploader, size); !room) co_return room.error();
-  auto stored = co_await services_.bus.put_attachment(std::move(name), std::move(media_type), std::move(bytes));
-  if (!stored) co_return stored.error();
-  uploads_.note(uploader, stored->id, size);
-  co_return ok(relay::to_json(*stored));
-}
-
-awaitable<Result<std::string>> DaemonBackend::attachment(Principal who, std::string id, std::int64_t message) {
-  if (message > 0) {
-    auto const carrier = co_await visible_message(who, message);
-    if (!carrier) co_return carrier.error();
-    if (!std::ranges::any_of(carrier->attachments, [&](auto const& one) { return one.id == id; }))
-      co_return not_found("unknown_attachment",
-                          "message " + std::to_string(message) + " carries no attachment \"" + id.substr(0, 80) + "\"");
-  } else if (who.kind == Principal::Kind::agent) {
-    co_return Error{ErrorKind::forbidden, "message_required",
-                    "an agent's token gets the attachments of messages that it may read; name one with ?message=NUMBER",
-                    "message"};
-  }
-  co_return co_await services_.bus.attachment_bytes(std::move(id));
 }
 
 }  // namespace ar::daemon

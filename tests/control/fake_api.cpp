@@ -1,4 +1,4 @@
-#include "control/fake_backend.hpp"
+#include "control/fake_api.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -24,20 +24,20 @@ std::string page_text(Page const& page) {
 
 }  // namespace
 
-std::vector<std::string> FakeBackend::calls() const {
+std::vector<std::string> FakeApi::calls() const {
   std::lock_guard const lock(mutex_);
   return calls_;
 }
-bool FakeBackend::called(std::string const& line) const {
+bool FakeApi::called(std::string const& line) const {
   auto const all = calls();
   return std::ranges::find(all, line) != all.end();
 }
-void FakeBackend::record(std::string line) {
+void FakeApi::record(std::string line) {
   std::lock_guard const lock(mutex_);
   calls_.push_back(std::move(line));
 }
 
-void FakeBackend::append(std::string const& agent, std::size_t padding) {
+void FakeApi::append(std::string const& agent, std::size_t padding) {
   Event event;
   event.number = last_event("") + 1;
   event.agent = agent;
@@ -51,36 +51,36 @@ void FakeBackend::append(std::string const& agent, std::size_t padding) {
   log_.push_back(std::move(event));
   events_.notify_all();
 }
-std::int64_t FakeBackend::last_event(std::string const& agent) const {
+std::int64_t FakeApi::last_event(std::string const& agent) const {
   return agent.empty() ? std::ssize(log_) : std::ranges::count(log_, agent, &Event::agent);
 }
-void FakeBackend::release_waits() { waits_.notify_all(); }
+void FakeApi::release_waits() { waits_.notify_all(); }
 
-Result<Principal> FakeBackend::authenticate(std::string_view token) {
+Result<Principal> FakeApi::authenticate(std::string_view token) {
   if (token == "operator-token") return Principal{Principal::Kind::operator_};
   if (token.starts_with("token-of-") && token.size() == 10)
     return Principal{Principal::Kind::agent, std::string(token.substr(9))};
   return Error{ErrorKind::unauthorized, "bad_token", "the token is unknown"};
 }
 
-awaitable<Result<json>> FakeBackend::info() {
+awaitable<Result<json>> FakeApi::info() {
   record("info");
   co_return ok(json{{"version", "0"}});
 }
-awaitable<Result<json>> FakeBackend::bus() {
+awaitable<Result<json>> FakeApi::bus() {
   record("bus");
   co_return ok(json{{"kind", "embedded"}});
 }
-awaitable<Result<json>> FakeBackend::reload_configuration() {
+awaitable<Result<json>> FakeApi::reload_configuration() {
   record("reload");
   co_return ok(json::object());
 }
-awaitable<Result<json>> FakeBackend::configuration() { throw std::runtime_error("a fault on purpose"); }
-awaitable<Result<json>> FakeBackend::shut_down(bool stop_agents) {
+awaitable<Result<json>> FakeApi::configuration() { throw std::runtime_error("a fault on purpose"); }
+awaitable<Result<json>> FakeApi::shut_down(bool stop_agents) {
   record(stop_agents ? "shutdown with agents" : "shutdown");
   co_return ok(json::object());
 }
-awaitable<Result<Spawned>> FakeBackend::spawn(json spec, std::string key) {
+awaitable<Result<Spawned>> FakeApi::spawn(json spec, std::string key) {
   record("spawn " + key);
   if (spec.contains("bad")) co_return invalid("bad", "bad is bad");
   Spawned spawned;
@@ -88,62 +88,62 @@ awaitable<Result<Spawned>> FakeBackend::spawn(json spec, std::string key) {
   spawned.created = key != "again";
   co_return spawned;
 }
-awaitable<Result<json>> FakeBackend::agents(Page page) {
+awaitable<Result<json>> FakeApi::agents(Page page) {
   record("agents " + page_text(page));
   co_return ok(json{{"agents", json::array()}});
 }
-awaitable<Result<json>> FakeBackend::agent(std::string id) {
+awaitable<Result<json>> FakeApi::agent(std::string id) {
   record("agent " + id);
   if (!known(id)) co_return no_agent(id);
   co_return ok(json{{"id", id}, {"state", "idle"}});
 }
-awaitable<Result<json>> FakeBackend::remove_agent(std::string id) {
+awaitable<Result<json>> FakeApi::remove_agent(std::string id) {
   record("remove " + id);
   co_return ok(json{{"id", id}});
 }
-awaitable<Result<json>> FakeBackend::act(std::string id, std::string action, json params) {
+awaitable<Result<json>> FakeApi::act(std::string id, std::string action, json params) {
   record(action + " " + id + " " + params.dump());
   if (action == "clear") co_return conflict("busy", id + " is busy; wait for its turn's end");
   co_return ok(json{{"id", id}});
 }
-awaitable<Result<json>> FakeBackend::screen(std::string id) {
+awaitable<Result<json>> FakeApi::screen(std::string id) {
   record("screen " + id);
   if (id == "b") co_await wait_for_release(std::chrono::hours(1));
   co_return ok(json{{"lines", json::array()}});
 }
-awaitable<Result<json>> FakeBackend::attach(std::string id) {
+awaitable<Result<json>> FakeApi::attach(std::string id) {
   record("attach " + id);
   co_return ok(json{{"tmuxSocket", "/t"}, {"target", "$1"}});
 }
-awaitable<Result<json>> FakeBackend::inbox(std::string id) {
+awaitable<Result<json>> FakeApi::inbox(std::string id) {
   record("inbox " + id);
   co_return ok(json{{"unread", json::array()}});
 }
-awaitable<Result<json>> FakeBackend::workspace(std::string id) {
+awaitable<Result<json>> FakeApi::workspace(std::string id) {
   record("workspace " + id);
   co_return ok(json{{"cwd", "/w"}, {"messages", "/m"}});
 }
-awaitable<Result<json>> FakeBackend::turns(std::string id, Page page) {
+awaitable<Result<json>> FakeApi::turns(std::string id, Page page) {
   record("turns " + id + " " + page_text(page));
   co_return ok(json{{"turns", json::array()}});
 }
-awaitable<Result<json>> FakeBackend::send(Principal who, json message) {
+awaitable<Result<json>> FakeApi::send(Principal who, json message) {
   record("send " + name(who) + " " + message.value("to", "?") + " key=" + message.value("idempotencyKey", "") +
          " reply=" + text(message.value("replyTo", 0)) +
          " bytes=" + text(static_cast<std::int64_t>(message.value("body", "").size())));
   if (message.value("to", "").empty()) co_return invalid("to", "to is missing");
   co_return ok(shown(message.value("never", false) ? 8 : 7));
 }
-awaitable<Result<json>> FakeBackend::messages(Principal who, Page page) {
+awaitable<Result<json>> FakeApi::messages(Principal who, Page page) {
   record("messages " + name(who) + " " + page_text(page));
   co_return ok(json{{"messages", json::array()}});
 }
-awaitable<Result<json>> FakeBackend::message(Principal who, std::int64_t id) {
+awaitable<Result<json>> FakeApi::message(Principal who, std::int64_t id) {
   record("message " + name(who) + " " + text(id));
   if (id != 7) co_return no_message(id);
   co_return ok(shown(id));
 }
-awaitable<bool> FakeBackend::wait_for_release(milliseconds patience) {
+awaitable<bool> FakeApi::wait_for_release(milliseconds patience) {
   ++waiting;
   bool const released = co_await waits_.wait(Clock::now() + patience);
   --waiting;
@@ -151,8 +151,8 @@ awaitable<bool> FakeBackend::wait_for_release(milliseconds patience) {
   if (state.cancelled() != net::cancellation_type::none) ++waits_cancelled;
   co_return released;
 }
-awaitable<Result<json>> FakeBackend::wait_message(Principal who, std::int64_t id, std::string until,
-                                                  milliseconds patience) {
+awaitable<Result<json>> FakeApi::wait_message(Principal who, std::int64_t id, std::string until,
+                                              milliseconds patience) {
   record("wait " + name(who) + " " + text(id) + " " + until + " " + text(patience.count()));
   if (id == 7) co_return ok(shown(id));
   if (id != 8) co_return no_message(id);
@@ -160,41 +160,41 @@ awaitable<Result<json>> FakeBackend::wait_message(Principal who, std::int64_t id
   if (!released) co_return timed_out("nobody accepted it in time");
   co_return ok(shown(id));
 }
-awaitable<Result<json>> FakeBackend::react(Principal who, std::int64_t id, std::string word) {
+awaitable<Result<json>> FakeApi::react(Principal who, std::int64_t id, std::string word) {
   record("react " + name(who) + " " + text(id) + " " + word);
   co_return ok(json::object());
 }
-awaitable<Result<json>> FakeBackend::read(Principal who, std::int64_t id) {
+awaitable<Result<json>> FakeApi::read(Principal who, std::int64_t id) {
   record("read " + name(who) + " " + text(id));
   co_return ok(shown(id));
 }
-awaitable<Result<std::string>> FakeBackend::body(Principal who, std::int64_t id) {
+awaitable<Result<std::string>> FakeApi::body(Principal who, std::int64_t id) {
   record("body " + name(who) + " " + text(id));
   co_return std::string("raw\0bytes", 9);
 }
-awaitable<Result<json>> FakeBackend::dead_letters() {
+awaitable<Result<json>> FakeApi::dead_letters() {
   record("dead");
   co_return ok(json{{"dead", json::array()}});
 }
-awaitable<Result<json>> FakeBackend::settle(std::int64_t id, std::string agent, bool taken) {
+awaitable<Result<json>> FakeApi::settle(std::int64_t id, std::string agent, bool taken) {
   record("settle " + text(id) + " " + agent + (taken ? " taken" : " again"));
   co_return ok(json::object());
 }
-awaitable<Result<json>> FakeBackend::requeue(std::int64_t id) {
+awaitable<Result<json>> FakeApi::requeue(std::int64_t id) {
   record("requeue " + text(id));
   co_return ok(json::object());
 }
-awaitable<Result<json>> FakeBackend::put_attachment(Principal, std::string file, std::string media_type,
-                                                    std::string bytes) {
+awaitable<Result<json>> FakeApi::put_attachment(Principal, std::string file, std::string media_type,
+                                                std::string bytes) {
   record("attachment " + file + " " + media_type + " " + text(static_cast<std::int64_t>(bytes.size())));
   co_return ok(json{{"id", "f00"}});
 }
-awaitable<Result<std::string>> FakeBackend::attachment(Principal who, std::string id, std::int64_t message) {
+awaitable<Result<std::string>> FakeApi::attachment(Principal who, std::string id, std::int64_t message) {
   record("get-attachment " + id + (message > 0 ? " of " + text(message) + " by " + name(who) : ""));
   if (id == "large") co_return std::string(32U << 20, 'z');
   co_return std::string("file");
 }
-awaitable<Result<json>> FakeBackend::hook(Principal who, std::string event, std::string session, json payload) {
+awaitable<Result<json>> FakeApi::hook(Principal who, std::string event, std::string session, json payload) {
   record("hook " + name(who) + " " + event + " " + session + " " + payload.value("session_id", "-"));
   if (event == "Silent") co_await wait_for_release(std::chrono::hours(1));
   if (event == "Stop") co_return ok(json::object());
@@ -202,32 +202,32 @@ awaitable<Result<json>> FakeBackend::hook(Principal who, std::string event, std:
   auto const bytes = static_cast<std::int64_t>(payload.dump().size());
   co_return ok(json{{"hookSpecificOutput", {{"hookEventName", event}, {"bytes", bytes}}}});
 }
-awaitable<Result<json>> FakeBackend::ask(Principal who, std::string session, std::string call, json /*payload*/) {
+awaitable<Result<json>> FakeApi::ask(Principal who, std::string session, std::string call, json /*payload*/) {
   record("ask " + name(who) + " " + session + " " + call);
   bool const decided = co_await wait_for_release(std::chrono::hours(1));
   if (!decided) co_return timed_out("nobody decided");
   co_return ok(json{{"hookSpecificOutput", {{"hookEventName", "PermissionRequest"}}}});
 }
-void FakeBackend::ask_left(Principal const& who, std::string const& session, std::string const& call) {
+void FakeApi::ask_left(Principal const& who, std::string const& session, std::string const& call) {
   record("ask_left " + name(who) + " " + session + " " + call);
 }
-awaitable<Result<json>> FakeBackend::approvals(Page page) {
+awaitable<Result<json>> FakeApi::approvals(Page page) {
   record("approvals " + page.status.value_or("-") + " " + page.agent.value_or("-") + " " + std::to_string(page.cursor) +
          " " + std::to_string(page.limit));
   co_return ok(json{{"approvals", json::array({json{{"id", 1}}})}});
 }
-awaitable<Result<json>> FakeBackend::approval(std::int64_t id) {
+awaitable<Result<json>> FakeApi::approval(std::int64_t id) {
   record("approval " + std::to_string(id));
   if (id > 2) co_return not_found("no_such_approval", "there is no approval " + std::to_string(id));
   co_return ok(json{{"id", id}});
 }
-awaitable<Result<json>> FakeBackend::decide(std::int64_t id, json decision, std::string where) {
+awaitable<Result<json>> FakeApi::decide(std::int64_t id, json decision, std::string where) {
   record("decide " + std::to_string(id) + " " + decision.value("decision", "-") + " " + where);
   if (id > 2) co_return not_found("no_such_approval", "there is no approval " + std::to_string(id));
   if (id == 2) co_return conflict("already_decided", "approval 2 was denied over http");
   co_return ok(json{{"id", id}, {"status", "approved"}});
 }
-awaitable<Result<std::vector<Event>>> FakeBackend::events(std::string agent, std::int64_t cursor, int limit) {
+awaitable<Result<std::vector<Event>>> FakeApi::events(std::string agent, std::int64_t cursor, int limit) {
   if (!agent.empty() && !known(agent)) co_return no_agent(agent);
   std::vector<Event> page;
   for (auto const& event : log_) {
@@ -237,7 +237,7 @@ awaitable<Result<std::vector<Event>>> FakeBackend::events(std::string agent, std
   }
   co_return page;
 }
-awaitable<bool> FakeBackend::wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) {
+awaitable<bool> FakeApi::wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) {
   while (last_event(agent) <= cursor) {
     bool const notified = co_await events_.wait(deadline);
     if (!notified) co_return false;

@@ -1,7 +1,15 @@
 // A daemon that only remembers: records each call as a line, answers from fixed data, and has an event log to
 // fill.
 #pragma once
-#include "control/backend.hpp"
+#include "control/api/agents_api.hpp"
+#include "control/api/api.hpp"
+#include "control/api/approvals_api.hpp"
+#include "control/api/attachments_api.hpp"
+#include "control/api/authenticator.hpp"
+#include "control/api/events_api.hpp"
+#include "control/api/hooks_api.hpp"
+#include "control/api/messages_api.hpp"
+#include "control/api/system_api.hpp"
 
 #include <mutex>
 #include <string>
@@ -11,9 +19,17 @@ namespace ar::test {
 
 /// Known tokens: "operator-token", "token-of-a" (agent a), "token-of-b". Known: agents a and b, message 7
 /// (from b to a) and message 8, which is never accepted. Everything on the io thread but calls().
-class FakeBackend final : public control::Backend {
+class FakeApi final : public control::Authenticator,
+                      public control::SystemApi,
+                      public control::AgentsApi,
+                      public control::MessagesApi,
+                      public control::AttachmentsApi,
+                      public control::HooksApi,
+                      public control::ApprovalsApi,
+                      public control::EventsApi {
  public:
-  explicit FakeBackend(Executor executor) : events_(executor), waits_(std::move(executor)) {}
+  explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this}; }
 
   /// The calls so far, oldest first; any thread.
   std::vector<std::string> calls() const;

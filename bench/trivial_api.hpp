@@ -1,5 +1,14 @@
 // A control server over a daemon that does nothing, on a thread of its own: what a request costs by itself.
 #pragma once
+#include "control/api/agents_api.hpp"
+#include "control/api/api.hpp"
+#include "control/api/approvals_api.hpp"
+#include "control/api/attachments_api.hpp"
+#include "control/api/authenticator.hpp"
+#include "control/api/events_api.hpp"
+#include "control/api/hooks_api.hpp"
+#include "control/api/messages_api.hpp"
+#include "control/api/system_api.hpp"
 #include "control/server.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -15,8 +24,16 @@
 
 namespace ar::bench {
 
-class TrivialBackend final : public control::Backend {
+class TrivialApi final : public control::Authenticator,
+                         public control::SystemApi,
+                         public control::AgentsApi,
+                         public control::MessagesApi,
+                         public control::AttachmentsApi,
+                         public control::HooksApi,
+                         public control::ApprovalsApi,
+                         public control::EventsApi {
  public:
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this}; }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
@@ -77,7 +94,7 @@ class BenchServer {
     dir_ = pattern;
     control::ServerConfig config;
     config.socket = socket();
-    server_ = std::make_unique<control::ControlServer>(io_.get_executor(), backend_, config);
+    server_ = std::make_unique<control::ControlServer>(io_.get_executor(), daemon_.topics(), config);
     if (auto started = server_->start(); !started) throw std::runtime_error(started.error().message);
     port_ = server_->port();
     thread_ = std::thread([this] { io_.run(); });
@@ -95,7 +112,7 @@ class BenchServer {
 
  private:
   std::filesystem::path dir_;
-  TrivialBackend backend_;
+  TrivialApi daemon_;
   net::io_context io_{1};
   net::executor_work_guard<net::io_context::executor_type> work_{io_.get_executor()};
   std::unique_ptr<control::ControlServer> server_;

@@ -1,0 +1,33 @@
+// Agents: spawning, looking at and controlling them.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "model/page.hpp"
+
+#include <string>
+
+namespace ar::control {
+
+struct Spawned {
+  json agent;
+  bool created = true;  ///< false: the idempotency key had been used with the same body
+};
+
+/// io thread only.
+class AgentsApi {
+ public:
+  virtual ~AgentsApi() = default;
+  virtual awaitable<Result<Spawned>> spawn(json spec, std::string idempotency_key) = 0;
+  virtual awaitable<Result<json>> agents(Page page) = 0;  ///< {agents: [...], nextCursor?}
+  virtual awaitable<Result<json>> agent(std::string id) = 0;
+  virtual awaitable<Result<json>> remove_agent(std::string id) = 0;
+  /// `verb`: restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect.
+  virtual awaitable<Result<json>> act(std::string id, std::string verb, json params) = 0;
+  virtual awaitable<Result<json>> screen(std::string id) = 0;  ///< {lines, cursorX, cursorY, text}
+  virtual awaitable<Result<json>> attach(std::string id) = 0;  ///< {tmuxSocket, target, detachKey}
+  virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;
+  virtual awaitable<Result<json>> workspace(std::string id) = 0;  ///< {cwd, messages}: where its files lie
+};
+
+}  // namespace ar::control

@@ -1,0 +1,27 @@
+// What the control server needs of the daemon, topic by topic: declared here, implemented in daemon/api/.
+#pragma once
+
+namespace ar::control {
+
+class AgentsApi;
+class ApprovalsApi;
+class AttachmentsApi;
+class Authenticator;
+class EventsApi;
+class HooksApi;
+class MessagesApi;
+class SystemApi;
+
+/// Each must outlive whoever is given this.
+struct Api {
+  Authenticator& authenticator;
+  SystemApi& system;
+  AgentsApi& agents;
+  MessagesApi& messages;
+  AttachmentsApi& attachments;
+  HooksApi& hooks;
+  ApprovalsApi& approvals;
+  EventsApi& events;
+};
+
+}  // namespace ar::control

@@ -1,0 +1,144 @@
+#include "daemon/api/agents_api.hpp"
+
+#include "base/suggest.hpp"
+#include "daemon/store/journal_row.hpp"
+
+#include <algorithm>
+
+namespace ar::daemon {
+namespace {
+
+/// States between commas; a misspelt one would look like "there are none".
+Result<void> check_states(std::string const& list) {
+  std::vector<std::string> known;
+  for (int state = 0; state < kAgentStates; ++state) known.emplace_back(to_string(static_cast<AgentState>(state)));
+  for (std::size_t at = 0; at <= list.size();) {
+    auto const end = std::min(list.find(',', at), list.size());
+    auto const word = list.substr(at, end - at);
+    at = end + 1;
+    if (std::ranges::find(known, word) != known.end()) continue;
+    std::string names;
+    for (auto const& name : known) names += (names.empty() ? "" : ", ") + name;
+    return invalid("status", "\"" + word.substr(0, 80) + "\" is no state of an agent" + suggestion(word, known) +
+                                 "; the states are " + names);
+  }
+  return {};
+}
+
+}  // namespace
+
+awaitable<Result<control::Spawned>> AgentsApi::spawn(json spec, std::string idempotency_key) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  auto spawned = co_await supervisor_.spawn(std::move(spec), std::move(idempotency_key));
+  if (!spawned) co_return spawned.error();
+  control::Spawned answer{spawned->agent->view(), spawned->created};
+  co_return answer;
+}
+
+awaitable<Result<json>> AgentsApi::agents(Page page) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  co_await services_.terminals.look_at_memory();
+  if (page.status)
+    if (auto good = check_states(*page.status); !good) co_return good.error();
+  json list = json::array();
+  std::int64_t position = 0;
+  json next = nullptr;
+  for (auto const& [id, agent] : supervisor_.agents()) {
+    if (page.status &&
+        ("," + *page.status + ",").find("," + std::string(to_string(agent->state())) + ",") == std::string::npos)
+      continue;
+    if (to_millis(agent->since()) < page.since) continue;
+    if (++position <= page.cursor) continue;
+    if (static_cast<int>(list.size()) == page.limit) {
+      next = position - 1;
+      break;
+    }
+    list.push_back(agent->view());
+  }
+  json answer = {{"agents", std::move(list)}};
+  if (!next.is_null()) answer["nextCursor"] = next;
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> AgentsApi::agent(std::string id) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  co_await services_.terminals.look_at_memory();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  co_return ok((*agent)->view());
+}
+
+awaitable<Result<json>> AgentsApi::remove_agent(std::string id) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  co_return co_await supervisor_.remove(std::move(id));
+}
+
+awaitable<Result<json>> AgentsApi::act(std::string id, std::string action, json params) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  co_return co_await (*agent)->act(std::move(action), std::move(params));
+}
+
+awaitable<Result<json>> AgentsApi::screen(std::string id) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  bool const ended = !(*agent)->has_terminal();
+  auto screen = co_await (*agent)->screen();
+  if (!screen) co_return screen.error();
+  std::string text;
+  for (auto const& line : screen->lines) text += line + "\n";
+  json answer = {{"lines", screen->lines},
+                 {"cursorX", screen->cursor_x},
+                 {"cursorY", screen->cursor_y},
+                 {"text", text},
+                 {"ended", ended}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> AgentsApi::attach(std::string id) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  auto const state = (*agent)->state();
+  if (!is_live(state) && state != AgentState::stopping)
+    co_return conflict("agent_not_running", "agent " + id + " is " + std::string(to_string(state)) +
+                                                " and has no terminal; start it with `agent-runner restart " + id +
+                                                "`");
+  json answer = {{"tmuxSocket", services_.paths.tmux_socket().string()},
+                 {"target", services_.terminals.attach_target((*agent)->terminal_session())},
+                 {"detachKey", "C-b d"}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> AgentsApi::turns(std::string id, Page page) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  auto query = [id, page](Database& db) -> Result<std::vector<std::pair<std::int64_t, std::string>>> {
+    auto& rows = db.prepare(
+                       "SELECT number, record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number "
+                       "DESC LIMIT ?3")
+                     .bind(id, page.cursor, page.limit);
+    std::vector<std::pair<std::int64_t, std::string>> found;
+    while (rows.step()) found.emplace_back(rows.integer(0), rows.text(1));
+    return found;
+  };
+  auto rows = co_await services_.journal.read(std::move(query));
+  if (!rows) co_return rows.error();
+  json list = json::array();
+  for (auto const& [number, record] : *rows)
+    if (auto turn =
+            read_row(record, "turn " + std::to_string(number) + " of agent " + id, [](json const& t) { return t; }))
+      list.push_back(std::move(*turn));
+  json answer = {{"turns", std::move(list)}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> AgentsApi::workspace(std::string id) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  json answer = {{"cwd", (*agent)->spec().cwd}, {"messages", (*agent)->files_dir().string()}};
+  co_return ok(std::move(answer));
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,49 @@
+// All that the daemon answers its control server with.
+#pragma once
+#include "control/api/api.hpp"
+#include "daemon/api/access.hpp"
+#include "daemon/api/agents_api.hpp"
+#include "daemon/api/approvals_api.hpp"
+#include "daemon/api/attachments_api.hpp"
+#include "daemon/api/events_api.hpp"
+#include "daemon/api/hooks_api.hpp"
+#include "daemon/api/messages_api.hpp"
+#include "daemon/api/system_api.hpp"
+#include "relay/uploads.hpp"
+
+#include <functional>
+#include <utility>
+
+namespace ar::daemon {
+
+class DaemonApi {
+ public:
+  DaemonApi(Services& services, Supervisor& supervisor, std::function<void(bool stop_agents)> on_shut_down,
+            SystemApi::Reload reload)
+      : access_(supervisor, services.paths.operator_token()),
+        rights_(services.bus, supervisor, uploads_),
+        system_(services, supervisor, access_, std::move(on_shut_down), std::move(reload)),
+        agents_(services, supervisor, access_),
+        messages_(services, supervisor, access_, rights_),
+        attachments_(services.bus, uploads_, rights_),
+        hooks_(supervisor, access_),
+        approvals_(services.approvals, supervisor, access_),
+        events_(services.events, supervisor) {}
+
+  Access& access() { return access_; }
+  control::Api topics() { return {access_, system_, agents_, messages_, attachments_, hooks_, approvals_, events_}; }
+
+ private:
+  Access access_;
+  relay::Uploads uploads_;
+  MessageAccess rights_;
+  SystemApi system_;
+  AgentsApi agents_;
+  MessagesApi messages_;
+  AttachmentsApi attachments_;
+  HooksApi hooks_;
+  ApprovalsApi approvals_;
+  EventsApi events_;
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,76 @@
+#include "daemon/api/delivery_views.hpp"
+
+#include "daemon/store/journal_row.hpp"
+
+#include <algorithm>
+
+namespace ar::daemon {
+
+awaitable<Result<std::vector<json>>> DeliveryViews::deliveries_of(std::int64_t message) {
+  std::vector<std::int64_t> ids{message};
+  auto found = co_await deliveries_of(std::move(ids));
+  if (!found) co_return found.error();
+  co_return std::move((*found)[message]);
+}
+
+awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DeliveryViews::deliveries_of(
+    std::vector<std::int64_t> messages) {
+  struct Row {
+    std::int64_t message;
+    std::string agent, record;
+  };
+  auto query = [messages, store = services_.store.id()](Database& db) -> Result<std::vector<Row>> {
+    std::vector<Row> found;
+    for (auto const id : messages) {
+      auto& rows =
+          db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store IN (?2, '')").bind(id, store);
+      while (rows.step()) found.push_back({id, rows.text(0), rows.text(1)});
+    }
+    return found;
+  };
+  auto rows = co_await services_.journal.read(std::move(query));
+  if (!rows) co_return rows.error();
+  std::map<std::int64_t, std::map<std::string, Delivery>> found;
+  for (auto const& [id, agent, record] : *rows) {
+    auto const whose = "message " + std::to_string(id) + " at agent " + agent;
+    if (auto delivery = read_row(record, whose, delivery_from_journal))
+      found[id].insert_or_assign(agent, std::move(*delivery));
+  }
+  // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
+  for (auto const& [name, agent] : supervisor_.agents())
+    for (auto const id : agent->queue().knows_store() ? messages : std::vector<std::int64_t>())
+      if (auto const it = agent->queue().open().find(id); it != agent->queue().open().end())
+        found[id].insert_or_assign(name, it->second);
+  // Work that one agent has is none for the others; they find out when they try to claim it.
+  auto const waits = [](auto const& entry) { return entry.second.state == DeliveryState::queued; };
+  std::map<std::int64_t, std::vector<json>> shown;
+  for (auto& [id, deliveries] : found) {
+    bool const taken =
+        std::ranges::any_of(deliveries, [&](auto const& entry) { return entry.second.claimable && !waits(entry); });
+    if (taken) std::erase_if(deliveries, waits);
+    for (auto const& [agent, delivery] : deliveries) shown[id].push_back(to_json(delivery, agent));
+  }
+  co_return shown;
+}
+
+awaitable<std::string> DeliveryViews::of_stores_before(std::int64_t id) {
+  using Rows = std::vector<std::pair<std::string, std::string>>;
+  auto query = [id, store = services_.store.id()](Database& db) -> Result<Rows> {
+    Rows found;
+    auto& rows =
+        db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store NOT IN (?2, '')").bind(id, store);
+    while (rows.step()) found.emplace_back(rows.text(0), rows.text(1));
+    return found;
+  };
+  auto const rows = co_await services_.journal.read(std::move(query));
+  std::string text;
+  if (!rows) co_return text;
+  for (auto const& [agent, record] : *rows)
+    if (auto const d = read_row(record, "message " + std::to_string(id) + " at agent " + agent, delivery_from_journal))
+      text += "; a message of that number on a bus before, from " + d->from + ", ended " +
+              std::string(to_string(d->state)) + " at agent " + agent +
+              (d->state == DeliveryState::failed ? ": " + d->reason : std::string());
+  co_return text;
+}
+
+}  // namespace ar::daemon
