@@ -2,6 +2,10 @@
 #include "control/api/agents_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/route.hpp"
+#include "model/verb.hpp"
+
+#include <string>
+#include <vector>
 
 namespace ar::control {
 namespace {
@@ -78,18 +82,6 @@ constexpr Route rows[] = {
     {"GET", "/v1/agents", operator_, Body::none, "status since limit cursor", "list the agents", list},
     {"GET", "/v1/agents/{agent}", operator_, Body::none, "", "one agent", show},
     {"DELETE", "/v1/agents/{agent}", operator_, Body::none, "", "end it and forget it", remove},
-    {"POST", "/v1/agents/{agent}/restart", operator_, Body::json, "",
-     "a new provider process, same session; returns when it runs", act},
-    {"POST", "/v1/agents/{agent}/stop", operator_, Body::json, "", "end its provider politely", act},
-    {"POST", "/v1/agents/{agent}/kill", operator_, Body::json, "", "end its provider at once", act},
-    {"POST", "/v1/agents/{agent}/interrupt", operator_, Body::json, "", "interrupt the running turn", act},
-    {"POST", "/v1/agents/{agent}/compact", operator_, Body::json, "", "compact its context", act},
-    {"POST", "/v1/agents/{agent}/clear", operator_, Body::json, "", "start a fresh conversation", act},
-    {"POST", "/v1/agents/{agent}/inject", operator_, Body::message, "", "add context without a turn", act},
-    {"POST", "/v1/agents/{agent}/reconnect", operator_, Body::json, "",
-     "tell and ask the bus anew, look at its terminal", act},
-    {"POST", "/v1/agents/{agent}/suspend", operator_, Body::json, "", "stop the process, keep the session", act},
-    {"POST", "/v1/agents/{agent}/resume", operator_, Body::json, "", "go on with a suspended session", act},
     {"GET", "/v1/agents/{agent}/screen", operator_, Body::none, "", "the terminal's present screen", screen},
     {"GET", "/v1/agents/{agent}/attach", operator_, Body::none, "", "where its terminal is, for tmux", attach},
     {"GET", "/v1/agents/{agent}/inbox", Right::agent, Body::none, "", "unread messages and replies", inbox},
@@ -100,6 +92,23 @@ constexpr Route rows[] = {
 
 }  // namespace
 
-std::span<Route const> agent_routes() { return rows; }
+/// And one for each verb.
+std::span<Route const> agent_routes() {
+  static std::vector<std::string> const patterns = [] {
+    std::vector<std::string> made;
+    for (auto const& verb : verbs()) made.push_back("/v1/agents/{agent}/" + std::string(verb.name));
+    return made;
+  }();
+  static std::vector<Route> const all = [] {
+    std::vector<Route> made(std::begin(rows), std::end(rows));
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      auto const& verb = verbs()[i];
+      auto const body = verb.verb == Verb::inject ? Body::message : Body::json;
+      made.push_back({"POST", patterns[i], operator_, body, "", verb.summary, act});
+    }
+    return made;
+  }();
+  return all;
+}
 
 }  // namespace ar::control
