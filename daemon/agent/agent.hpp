@@ -6,24 +6,28 @@
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
 #include "base/log.hpp"
+#include "daemon/agent/agent_provider.hpp"
 #include "daemon/agent/agent_spec.hpp"
 #include "daemon/agent/agent_state.hpp"
-#include "daemon/agent/agent_token.hpp"
+#include "daemon/agent/agent_view.hpp"
+#include "daemon/agent/bus_commands.hpp"
+#include "daemon/agent/bus_presence.hpp"
 #include "daemon/agent/restart_policy.hpp"
+#include "daemon/agent/token_keeper.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/delivery/work.hpp"
 #include "daemon/services.hpp"
+#include "model/verb.hpp"
 
 #include <deque>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <variant>
 
 namespace ar::daemon {
 
-class Agent final : private DeliveryHost {
+class Agent final : private DeliveryHost, private PresenceHost, private CommandHost, private TokenHost {
  public:
   Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
         AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed);
@@ -31,18 +35,18 @@ class Agent final : private DeliveryHost {
 
   std::string const& id() const { return spec_.id; }
   AgentSpec const& spec() const { return spec_; }
-  AgentToken const& token() const { return token_; }
+  AgentToken const& token() const { return token_.token(); }
   /// SHA-256 of the tokens by which this agent is known: the present one, and the one its process was started with.
   std::vector<std::string> token_hashes() const;
   /// If that is the hash of the present one.
-  void token_revoked(std::string const& hash);
-  AgentState state() const { return state_; }
+  void token_revoked(std::string const& hash) { token_.revoke(hash); }
+  AgentState state() const override { return state_; }
   DeliveryQueue& queue() { return queue_; }
-  Identity identity() const;
+  Identity identity() const override { return view_.identity(); }
   std::filesystem::path files_dir() const override;
 
   /// Whether its provider could be started on this machine: CLI there, options right, profile possible if it is strict.
-  awaitable<Result<void>> check_launch() const;
+  awaitable<Result<void>> check_launch() const { return provider_.check(); }
   /// A new agent: journalled, registered on the bus, started.
   void begin();
   /// After a start of the daemon: goes on from the journal with what the terminals' host has found.
@@ -55,10 +59,9 @@ class Agent final : private DeliveryHost {
   /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}.
   awaitable<Result<json>> erase();
 
-  /// restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect; returns when it has come about
-  /// (a stop: when the process has ended; a restart: when the next one runs). params: timeoutMs for what ends a
-  /// process; content, memoryIds for inject.
-  awaitable<Result<json>> act(std::string action, json params);
+  /// One of verbs(). Returns when it has come about (a stop: when the process has ended; a restart: when the next one
+  /// runs).
+  awaitable<Result<json>> act(std::string verb, json params) override;
   /// A hook of its provider. Refuses calls of an earlier process.
   Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
   /// The hook by which its provider asks a person; returns with the hook's answer. `call` names it over repetitions.
@@ -72,15 +75,15 @@ class Agent final : private DeliveryHost {
   bool has_terminal() const { return terminal_ != nullptr; }
   std::string const& terminal_session() const { return record_.tmux_session; }
   /// And the commands that are open for it.
-  awaitable<Result<void>> fetch_unread();
+  awaitable<Result<void>> fetch_unread() override;
   void bus_reached();
 
-  json view() const;
-  std::int64_t memory_bytes() const;  ///< resident, of its process and all that it started
+  json view() const { return view_.shown(no_bus()); }
+  std::int64_t memory_bytes() const { return view_.memory_bytes(); }
   /// Idle with nothing to do, subagents included.
   bool does_nothing() const;
   /// Its conversation goes on in another process. May read the provider's files, on a thread.
-  awaitable<bool> can_resume() const;
+  awaitable<bool> can_resume() const { return provider_.can_resume(); }
   /// How long it may take to stop by itself, unless the request says.
   std::int64_t shutdown_timeout_ms() const;
   WallTime since() const { return record_.since; }
@@ -95,17 +98,37 @@ class Agent final : private DeliveryHost {
   // DeliveryHost
   adapters::ProviderSession* ready_session() override;
   std::string not_ready_reason() const override;
-  bool at_rest() const override { return is_at_rest(state_); }
   std::string no_bus() const override;
-  awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) override;
-  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override;
+  awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) override {
+    return provider_.look_up_outcome(std::move(prompt));
+  }
+  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override {
+    return provider_.turn_end(std::move(nonces));
+  }
   void wanted() override;
-  Work& work() override { return work_; }
-  void work_changed() override { publish(); }
   void turn_changed(std::string reason) override;
   void hold_changed() override;
   void store_changed() override;
   std::int64_t next_turn_number() override { return ++record_.turns; }
+
+  // PresenceHost
+  json meta(bool registration) const override { return view_.meta(registration); }
+  void registered() override { queue_.look_again(); }
+  bool wants_more() const override { return queue_.wants_more(); }
+  awaitable<Result<void>> fetch_more() override { return queue_.fetch_more(identity()); }
+
+  // CommandHost
+  awaitable<void> leave_bus() override { return presence_.leave(); }
+
+  // TokenHost
+  bool speaks() const override;
+  void token_changed() override;
+  void token_ended() override;
+
+  // several of them
+  bool at_rest() const override { return is_at_rest(state_); }
+  Work& work() override { return work_; }
+  void work_changed() override { publish(); }
 
   void receive(Mail mail);
   awaitable<void> read_mail();
@@ -124,11 +147,6 @@ class Agent final : private DeliveryHost {
   bool is_stale(std::uint64_t decision) const { return decision != epoch_; }
   awaitable<void> launch();
   void launch_failed(Error const& error);
-  adapters::LaunchRequest launch_request() const;
-  Result<void> make_folders() const;
-  awaitable<Result<adapters::LaunchPlan>> prepare(adapters::LaunchRequest request) const;
-  /// What the provider makes of its profile; found out once.
-  adapters::ProjectionReport const& projection() const;
   awaitable<json> remove_workspace();
   awaitable<Result<void>> adopt(terminal::FoundTerminal found);
   void open_session(std::shared_ptr<terminal::Terminal> terminal, bool adopted);
@@ -144,41 +162,35 @@ class Agent final : private DeliveryHost {
   void wake_if_wanted();
   awaitable<bool> wait_until_ended(milliseconds patience);
   awaitable<Result<void>> wait_until_started(milliseconds patience);
-  Result<void> write_info_file() const;
   /// Keeps how its process ended and what it left on its terminal, and says so; before that is cleared away.
   awaitable<void> note_exit(terminal::ExitStatus status);
 
-  void take_command(Command const& command);
-  awaitable<void> run_command(Command command, std::string store);
-  awaitable<Result<json>> carry_out(Command const& command, bool cut_off);
-  awaitable<Result<json>> decide(Command const& command);
+  struct Asked {
+    milliseconds timeout;
+    std::string reason, content;
+    std::vector<std::string> memory_ids;
+  };
+  Result<Asked> read_params(VerbRow const& verb, json const& params) const;
+  awaitable<Result<json>> end_process(Verb verb, Asked asked);
+  awaitable<Result<json>> start_process(Verb verb, Asked asked);
+  Result<json> inject(Asked asked);
   awaitable<Result<json>> reconnect();
-  awaitable<void> leave_bus();
-  awaitable<bool> tell_command(std::int64_t id, std::string store, CommandStatus status, json detail);
+  awaitable<Result<void>> ask_provider(Verb verb);
   void join_bus();
-  Presence presence() const;
-  awaitable<void> presence_loop();  ///< registers, publishes changes, sends heartbeats
   awaitable<void> idle_watch();
   /// Whether a suspension would cut something off: what is known here, and what the provider says when it is asked.
   awaitable<Result<void>> check_at_rest();
-  awaitable<void> keep_token_fresh();
-  std::string why_token_invalid() const;  ///< its process cannot speak any more: why, for people; empty: it can
-  void note_token_invalid();              ///< says so once, and keeps its messages back
-  json meta(bool registration) const;
-  void publish();
-  /// A value of its provider's table in the configuration, or of its own options; null: in neither.
-  json option(char const* name) const;
+  void publish() { presence_.publish(); }
   void save();
   Error being_removed() const;
 
   Services& services_;
-  std::shared_ptr<adapters::Adapter const> const adapter_;
   AgentSpec const spec_;
-  AgentToken token_;
-  bool token_invalid_noted_ = false;
   std::function<void(Agent const&)> const tokens_changed_;
   AgentRecord record_;
   AgentState state_;
+  TokenKeeper token_;
+  AgentProvider provider_;
   RestartPolicy policy_;
   Work work_;
 
@@ -201,21 +213,16 @@ class Agent final : private DeliveryHost {
   LogThrottle launch_failures_;
   bool letting_go_ = false;
   int faults_ = 0;  ///< since it was started last
-  json context_use_ = nullptr;
-  mutable std::optional<adapters::ProjectionReport> projection_{};
-  std::string lifecycle_action_{};
 
   std::deque<Mail> mailbox_;
   std::size_t notes_left_out_ = 0;
-  Notifier mail_came_, changed_, status_changed_;
+  Notifier mail_came_, changed_;
   AsyncMutex clearing_;
   DeliveryQueue queue_;
+  AgentView view_;
+  BusPresence presence_;
+  BusCommands commands_;
   std::unique_ptr<relay::Subscription> subscription_;
-  std::set<std::int64_t> commands_;  ///< taken by this daemon
-  std::string commands_of_;          ///< the store whose numbers those are
-  std::string instance_id_;          ///< of this start of it: the newest has the agent
-  bool registered_ = false;          ///< on the bus, as this instance
-  bool left_bus_ = false;            ///< a command from the bus has ended it; back when it runs again
   TaskGroup tasks_;
 };
 

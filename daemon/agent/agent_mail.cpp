@@ -1,5 +1,4 @@
 // What an agent makes of what its provider says, and of what people want of it.
-#include "base/ids.hpp"
 #include "daemon/agent/agent.hpp"
 
 #include <spdlog/spdlog.h>
@@ -88,12 +87,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
   } else if (std::get_if<adapters::BlockChanged>(&event)) {
     queue_.on_gate_changed();
   } else if (auto const* use = std::get_if<adapters::ContextUse>(&event)) {
-    context_use_ = {{"utilization", use->utilization},
-                    {"tokens", use->tokens},
-                    {"window", use->window},
-                    {"source", use->source},
-                    {"confidence", use->confidence}};
-    if (use->cost_usd) context_use_["costUsd"] = *use->cost_usd;
+    view_.set_context_use(*use);
   } else if (auto const* started = std::get_if<adapters::WorkStarted>(&event)) {
     work_.start({started->kind, started->id, started->label, started->role, started->parent_id});
     events.append(spec_.id, started->kind + ".started", {{"id", started->id}, {"label", started->label}});
@@ -163,85 +157,6 @@ void Agent::ask_left(std::string const& provider_session, std::string const& cal
 void Agent::answer(Approval const& approval) {
   if (session_ && approval.provider_session == launched_as_) session_->answer(approval.request.key, approval.answer);
   publish();
-}
-
-awaitable<Result<json>> Agent::act(std::string action, json params) {
-  if (removing_) co_return being_removed();
-  FieldReader in(params);
-  auto const timeout = in.integer("timeoutMs", shutdown_timeout_ms(), 1, 60'000);
-  auto const content = in.string("content");
-  auto const memory_ids = in.strings("memoryIds");
-  auto const reason = in.string("reason", "asked for");
-  if (auto error = in.finish()) co_return *error;
-
-  bool const is_end = action == "stop" || action == "kill" || action == "suspend";
-  if (action == "suspend")
-    if (auto at_rest = co_await check_at_rest(); !at_rest) co_return at_rest.error();
-  if (is_end || action == "restart" || action == "resume") {
-    hard_ = action == "kill";
-    patience_ = milliseconds(timeout);
-    auto const input = action == "restart"   ? AgentInput::restart
-                       : action == "suspend" ? AgentInput::suspend
-                       : action == "resume"  ? AgentInput::wake
-                                             : AgentInput::stop;
-    if (action == "resume" && state_ != AgentState::suspended)
-      co_return conflict("wrong_state",
-                         "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
-    if (!is_end && is_at_rest(state_))
-      if (auto room = services_.descriptors.check(); !room) co_return room.error();
-    if (action == "restart" || action == "resume") {
-      policy_.forget();
-      record_.exits.clear();
-      queue_.probe_now();
-    }
-    if (hard_ && state_ == AgentState::stopping)
-      perform(Action::terminate);  // patience has run out
-    else if (auto done = apply(input, reason); !done)
-      co_return done.error();
-    if (action == "restart") {  // a newer instance: it takes the agent back from another daemon
-      instance_id_ = new_uuid();
-      registered_ = false;
-      publish();
-    }
-    if (!is_end) {
-      auto const started = co_await wait_until_started(milliseconds(timeout));
-      if (!started) co_return started.error();
-      co_return ok(view());
-    }
-    bool const ended = co_await wait_until_ended(milliseconds(timeout) + 10s);
-    if (!ended)
-      co_return timed_out("agent " + spec_.id + " has not ended yet; try `agent-runner kill " + spec_.id + "`");
-    co_return ok(view());
-  }
-  if (action == "reconnect") co_return co_await reconnect();
-  if (action == "inject") {
-    if (content.empty()) co_return invalid("content", "content is empty; give the text to inject");
-    queue_.offer_local(queue_.next_local_id(), "system", "memory context", content);
-    json result = {{"memoryIds", memory_ids}, {"injectedMemoryCount", memory_ids.size()}};
-    co_return ok(std::move(result));
-  }
-  if (!session_ || !is_live(state_))
-    co_return conflict("agent_not_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
-                                                "; start it with `agent-runner restart " + spec_.id + "`");
-  auto const session = session_;
-  Result<void> done;
-  if (action == "interrupt") {
-    struct Interrupting {
-      int& count;
-      explicit Interrupting(int& of) : count(of) { ++count; }
-      ~Interrupting() { --count; }
-    } const interrupting(interrupting_);
-    done = co_await session->interrupt();
-    if (done) services_.approvals.withdraw(spec_.id);
-  } else if (action == "compact")
-    done = co_await session->compact();
-  else if (action == "clear")
-    done = co_await session->clear();
-  else
-    co_return not_found("unknown_action", "there is no action \"" + action + "\"");
-  if (!done) co_return done.error();
-  services_.events.append(spec_.id, "agent." + action);
-  co_return ok(view());
 }
 
 awaitable<Result<terminal::Screen>> Agent::screen() {

@@ -29,8 +29,6 @@ bool is_waiting(Delivery const& d) {
 
 }  // namespace
 
-void log_fault(std::string const& what, char const* why) { spdlog::error("{}: {}", what, why); }
-
 DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host)
     : services_(services),
       agent_id_(std::move(agent_id)),

@@ -51,8 +51,6 @@ class DeliveryHost {
   virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it
 };
 
-void log_fault(std::string const& what, char const* why);
-
 class DeliveryQueue {
  public:
   DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host);
@@ -232,20 +230,5 @@ class DeliveryQueue {
     DeliveryQueue& queue;
   };
 };
-
-/// What `call` gives, or `on_fault` when it throws: a fault in an adapter costs this one answer, and nothing waits for
-/// ever. That it is cancelled is no fault.
-template <class T>
-awaitable<T> guarded(std::string what, awaitable<T> call, T on_fault) {
-  try {
-    co_return co_await std::move(call);
-  } catch (boost::system::system_error const& error) {
-    if (error.code() == net::error::operation_aborted) throw;
-    log_fault(what, error.what());
-  } catch (std::exception const& error) {
-    log_fault(what, error.what());
-  }
-  co_return on_fault;
-}
 
 }  // namespace ar::daemon

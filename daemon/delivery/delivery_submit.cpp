@@ -2,6 +2,7 @@
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/delivery/guarded.hpp"
 #include "daemon/delivery/message_files.hpp"
 
 #include <spdlog/spdlog.h>

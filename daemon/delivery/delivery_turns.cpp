@@ -1,5 +1,6 @@
 // What becomes of a delivery inside the provider: its proof, what its record says, and the turns that work on it.
 #include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/delivery/guarded.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -1,9 +1,8 @@
-// Commands from the bus (spec 1.5): each runs as accepted, running, then succeeded or failed. A daemon in which one
-// process supervises many agents gives each its own runner id: the agent's id.
-#include "daemon/agent/agent.hpp"
+#include "daemon/agent/bus_commands.hpp"
+
+#include "daemon/delivery/guarded.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
 
@@ -14,21 +13,14 @@ namespace {
 constexpr std::size_t kCommandsKept = 10'000;
 constexpr milliseconds kFirstRepeat = 1s, kLastRepeat = 30s;  ///< of what an absent bus has not heard
 
-/// The bus's command and the action it is here.
-struct Known {
-  std::string_view type;
-  char const* action;
-  bool leaves_bus = false;  ///< the agent's end takes it off the bus
-  bool repeatable = false;  ///< carried out again when a daemon's end cut it off: the outcome is the same
-};
 constexpr std::string_view kPermissionDecision = "agent.permissionDecision";
-constexpr std::array<Known, 7> kKnown = {{{"agent.shutdown", "stop", true, true},
-                                          {"agent.kill", "kill", true, true},
-                                          {"agent.restart", "restart"},
-                                          {"agent.reconnect", "reconnect", false, true},
-                                          {"agent.compact", "compact"},
-                                          {"agent.clearContext", "clear"},
-                                          {"agent.injectContext", "inject"}}};
+
+std::string known_commands() {
+  std::string list;
+  for (auto const& row : verbs())
+    if (!row.command.empty()) list += std::string(row.command) + ", ";
+  return list.substr(0, list.size() - 2) + " and " + std::string(kPermissionDecision);
+}
 
 /// Whose the numbers of commands are.
 std::string command_store(relay::Bus const& bus) {
@@ -38,24 +30,27 @@ std::string command_store(relay::Bus const& bus) {
 
 }  // namespace
 
-void Agent::take_command(Command const& command) {
+BusCommands::BusCommands(Services& services, AgentSpec const& spec, CommandHost& host)
+    : services_(services), spec_(spec), host_(host), tasks_(services.executor, "commands of agent " + spec.id) {}
+
+void BusCommands::take(Command const& command) {
   auto const store = command_store(services_.bus);
-  auto const before = std::exchange(commands_of_, store);
-  if (before != store && before != services_.bus.store().formerly) commands_.clear();
-  if (!commands_.insert(command.id).second) return;
-  if (commands_.size() > kCommandsKept) commands_.erase(commands_.begin());  // long over
-  tasks_.spawn("command", run_command(command, store));
+  auto const before = std::exchange(taken_of_, store);
+  if (before != store && before != services_.bus.store().formerly) taken_.clear();
+  if (!taken_.insert(command.id).second) return;
+  if (taken_.size() > kCommandsKept) taken_.erase(taken_.begin());  // long over
+  tasks_.spawn("command", run(command, store));
 }
 
-awaitable<void> Agent::run_command(Command command, std::string store) {
+awaitable<void> BusCommands::run(Command command, std::string store) {
   // Of an earlier daemon, which ended in the midst of it.
   bool const cut_off = command.status == CommandStatus::running;
   auto const work_id = std::to_string(command.id);
-  work_.start({"command", work_id, command.type});
-  publish();
+  host_.work().start({"command", work_id, command.type});
+  host_.work_changed();
   auto told = cut_off;
-  if (!told) told = co_await tell_command(command.id, store, CommandStatus::accepted, json::object());
-  if (told && !cut_off) told = co_await tell_command(command.id, store, CommandStatus::running, json::object());
+  if (!told) told = co_await tell(command.id, store, CommandStatus::accepted, json::object());
+  if (told && !cut_off) told = co_await tell(command.id, store, CommandStatus::running, json::object());
   if (told) {
     services_.events.append(spec_.id, "command.running", {{"command", command.id}, {"type", command.type}});
     auto carried_out = carry_out(command, cut_off);
@@ -78,36 +73,32 @@ awaitable<void> Agent::run_command(Command command, std::string store) {
     services_.events.append(spec_.id, "command.ended",
                             {{"command", command.id}, {"type", command.type}, {"status", to_string(status)}});
     json const outcome = {{done ? "result" : "error", result}};
-    (void)co_await tell_command(command.id, store, status, outcome);
+    (void)co_await tell(command.id, store, status, outcome);
   }
   // Its id stays among those taken: a list of open commands that was asked for before may still name it.
-  work_.finish("command", work_id);
-  publish();
+  host_.work().finish("command", work_id);
+  host_.work_changed();
 }
 
-awaitable<Result<json>> Agent::carry_out(Command const& command, bool cut_off) {
+awaitable<Result<json>> BusCommands::carry_out(Command const& command, bool cut_off) {
   if (command.type == kPermissionDecision) co_return co_await decide(command);
-  auto const known = std::ranges::find(kKnown, command.type, &Known::type);
-  if (known == kKnown.end())
-    co_return invalid("type", "this daemon does not know the command " + command.type + "; it knows agent.shutdown, " +
-                                  "agent.kill, agent.restart, agent.reconnect, agent.compact, agent.clearContext, " +
-                                  "agent.injectContext and agent.permissionDecision");
+  auto const* const known = find_command(command.type);
+  if (!known)
+    co_return invalid("type",
+                      "this daemon does not know the command " + command.type + "; it knows " + known_commands());
   if (cut_off && !known->repeatable)
     co_return unavailable("interrupted", "the daemon ended while it carried out " + command.type + " for agent " +
                                              spec_.id + "; see `agent-runner events " + spec_.id +
                                              "` for what became of it, and send it again if it is still wanted");
-  auto done = co_await act(known->action, command.params);
+  auto done = co_await host_.act(std::string(known->name), command.params);
   if (!done) co_return done.error();
-  if (known->leaves_bus) {
-    left_bus_ = true;
-    co_await leave_bus();
-  }
-  if (known->action == std::string_view("inject")) co_return done;
-  json state = {{"state", to_string(state_)}};
+  if (known->leaves_bus) co_await host_.leave_bus();
+  if (known->verb == Verb::inject) co_return done;
+  json state = {{"state", to_string(host_.state())}};
   co_return ok(std::move(state));
 }
 
-awaitable<Result<json>> Agent::decide(Command const& command) {
+awaitable<Result<json>> BusCommands::decide(Command const& command) {
   json params = command.params;
   auto const given = params.value("approvalId", json());
   auto const text = given.is_string() ? given.get<std::string>() : to_text(given);
@@ -126,19 +117,9 @@ awaitable<Result<json>> Agent::decide(Command const& command) {
   co_return decided;
 }
 
-/// Until the bus has heard it, or it has been started again.
-awaitable<void> Agent::leave_bus() {
-  for (auto wait = kFirstRepeat; is_at_rest(state_); wait = std::min(wait * 2, kLastRepeat)) {
-    auto const left = co_await services_.bus.remove_agent(spec_.id);
-    if (left || !is_transient(left.error())) co_return;
-    bool const slept = co_await sleep_for(wait);
-    if (!slept) co_return;
-  }
-}
-
 /// Until the bus has heard it; false: it refuses (the command has expired, or ended otherwise), or it has another
 /// store, where that number is another command's.
-awaitable<bool> Agent::tell_command(std::int64_t id, std::string store, CommandStatus status, json detail) {
+awaitable<bool> BusCommands::tell(std::int64_t id, std::string store, CommandStatus status, json detail) {
   for (auto wait = kFirstRepeat;; wait = std::min(wait * 2, kLastRepeat)) {
     if (command_store(services_.bus) != store) co_return false;
     auto const told = co_await services_.bus.update_command(id, status, detail);

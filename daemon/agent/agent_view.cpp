@@ -1,0 +1,130 @@
+#include "daemon/agent/agent_view.hpp"
+
+#include "base/version.hpp"
+
+namespace ar::daemon {
+
+Identity AgentView::identity() const {
+  auto const& spec = parts_.spec;
+  auto const& provider = parts_.provider;
+  Identity who;
+  who.agent_id = spec.id;
+  who.label = spec.label;
+  who.narrow = spec.agent_profile && !spec.agent_profile->relay_context;
+  auto const& facts = provider.adapter().facts();
+  who.tags = spec.tags;
+  who.tags.insert(who.tags.end(), facts.default_tags.begin(), facts.default_tags.end());
+  who.tags.push_back(spec.provider);
+  who.capabilities = spec.capabilities;
+  who.capabilities.insert(who.capabilities.end(), facts.default_capabilities.begin(), facts.default_capabilities.end());
+  // Their types were checked by the adapter.
+  auto const configured = [&](char const* name, std::vector<std::string>& list) {
+    auto const values = provider.option(name);
+    for (auto const& value : values)
+      if (value.is_string()) list.push_back(value.get<std::string>());
+  };
+  configured("default_tags", who.tags);
+  configured("default_capabilities", who.capabilities);
+  return who;
+}
+
+json AgentView::meta(bool registration) const {
+  auto const& [services, spec, record, state, provider, keeper, work, queue] = parts_;
+  auto const& token = keeper.token();
+  json meta = work.meta();
+  meta["runnerId"] = spec.id;
+  meta["startedAt"] = to_iso8601(record.started_at);
+  meta["tmuxSession"] = record.tmux_session;
+  meta["tmuxSocket"] = services.paths.tmux_socket().string();
+  meta["policyName"] = spec.policy_name;
+  meta["spawnRequestId"] = spec.spawn_request_id;
+  meta["automationId"] = spec.automation_id;
+  meta["automationRunId"] = spec.automation_run_id;
+  meta["lifecycleAction"] = lifecycle_action_.empty() ? json(nullptr) : json(lifecycle_action_);
+  meta["profile"] = spec.profile;
+  meta["workspace"] = to_json(spec.workspace);
+  meta["workspaceMode"] = spec.workspace.mode;
+  meta["providerState"] = to_string(state);
+  meta["auth"] = {{"profileId", token.profile}, {"jti", token.jti}, {"rootTokenFallback", false}};
+  meta["auth"]["expiresAt"] = token.expires_at ? json(to_iso8601(*token.expires_at)) : json(nullptr);
+  // What is over is told as well: the bus keeps a field until it hears it anew.
+  meta["pendingApprovals"] = services.approvals.pending_of(spec.id);
+  meta["transport"] = services.bus.transport_state();
+  meta["limited"] = queue.provider_hold().shown();
+  meta["context"] = nullptr;
+  if (!context_use_.is_null()) {
+    meta["context"] = {{"utilization", context_use_["utilization"]},
+                       {"lifecycleState", to_string(state)},
+                       {"source", context_use_["source"]},
+                       {"confidence", context_use_["confidence"]}};
+  }
+  if (registration) add_registration(meta);
+  return meta;
+}
+
+void AgentView::add_registration(json& meta) const {
+  auto const& spec = parts_.spec;
+  auto const& provider = parts_.provider;
+  meta["version"] = kVersion;
+  meta["package"] = "agent-runner";
+  meta["provider"] = spec.provider;
+  meta["model"] = spec.model;
+  meta["effort"] = spec.effort;
+  meta["cwd"] = spec.cwd;
+  meta["approvalMode"] = spec.approval_mode;
+  meta["label"] = spec.label;
+  meta["runnerManaged"] = true;
+  if (spec.agent_profile) {
+    meta["agentProfile"] = adapters::summary_of(*spec.agent_profile);
+    meta["agentProfile"]["projection"] = provider.projection().summary();
+  }
+  meta["lifecycleCapabilities"] = {
+      {"shutdownHard", true}, {"restartHard", true}, {"semanticStatus", true}, {"transportReconnect", true}};
+  meta["providerCapabilities"] = provider.adapter().facts().capabilities;
+}
+
+json AgentView::shown(std::string const& no_bus) const {
+  auto const& [services, spec, record, state, provider, token, work, queue] = parts_;
+  json shown = to_public(spec);
+  shown["state"] = to_string(state);
+  auto const mute = token.why_invalid();
+  shown["reason"] = mute.empty() ? record.reason : mute;
+  shown["since"] = to_iso8601(record.since);
+  shown["createdAt"] = to_iso8601(record.created_at);
+  shown["pid"] = record.pid;
+  shown["tmuxSession"] = record.tmux_session;
+  shown["tmuxSocket"] = services.paths.tmux_socket().string();
+  shown["providerSession"] = record.session_id;
+  shown["queue"] = queue.waiting();
+  auto held = no_bus;
+  if (held.empty()) held = queue.held_reason();
+  if (!held.empty() && held != mute) shown["held"] = held;
+  if (auto limited = queue.provider_hold().shown(); !limited.is_null()) shown["limited"] = std::move(limited);
+  if (auto pending = services.approvals.pending_of(spec.id); !pending.empty()) shown["approvals"] = std::move(pending);
+  if (!context_use_.is_null()) shown["contextUse"] = context_use_;
+  shown["restarts"] = record.restarts;
+  shown["turns"] = record.turns;
+  shown["lastExit"] = record.last_exit;
+  shown["status"] = work.status();
+  shown["work"] = work.meta()["activeWork"];
+  if (spec.agent_profile) shown["projection"] = provider.projection().fields();
+  if (!record.model.empty()) shown["reportedModel"] = record.model;
+  if (auto const bytes = memory_bytes(); bytes > 0) shown["memoryBytes"] = bytes;
+  return shown;
+}
+
+std::int64_t AgentView::memory_bytes() const {
+  auto const& record = parts_.record;
+  return record.pid > 0 ? parts_.services.terminals.memory_bytes(static_cast<pid_t>(record.pid), record.mark) : 0;
+}
+
+void AgentView::set_context_use(adapters::ContextUse const& use) {
+  context_use_ = {{"utilization", use.utilization},
+                  {"tokens", use.tokens},
+                  {"window", use.window},
+                  {"source", use.source},
+                  {"confidence", use.confidence}};
+  if (use.cost_usd) context_use_["costUsd"] = *use.cost_usd;
+}
+
+}  // namespace ar::daemon
