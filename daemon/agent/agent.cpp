@@ -9,9 +9,9 @@
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
-using terminal::ExitStatus;
 
 namespace {
+constexpr auto kLaunchAgain = 2s;                                  ///< after a failure that may pass by itself
 constexpr Clock::duration kFirstPause = 1s, kLongestPause = 5min;  ///< before what has failed is begun again
 
 }  // namespace
@@ -27,8 +27,8 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       provider_(services, std::move(adapter), spec_, record_, token_.token()),
       mail_came_(services.executor),
       changed_(services.executor),
-      clearing_(services.executor),
       queue_(services, spec_.id, *this),
+      process_(services, spec_, record_, token_, provider_, changed_, *this),
       view_({services, spec_, record_, state_, provider_, token_, work_, queue_}),
       presence_(services, spec_, record_, *this),
       commands_(services, spec_, *this),
@@ -55,16 +55,16 @@ awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found) {
   join_bus();
   bool const wants_process = !is_at_rest(state_) && state_ != AgentState::stopping && state_ != AgentState::suspending;
   if (alive && wants_process) {
-    auto const adopted = co_await adopt(*found);
+    auto const adopted = co_await process_.adopt(*found);
     if (adopted) co_return;
     spdlog::warn("agent {}: cannot adopt its process: {}", spec_.id, adopted.error().message);
   }
   if (found) {
     if (found->exit.known) found->exit.left = co_await services_.terminals.left_by(record_.tmux_session, found->pane);
-    co_await note_exit(std::move(found->exit));
+    co_await process_.note_exit(std::move(found->exit));
   }
   // What it still takes, and writes into its record, must come before the record is asked.
-  if (found || !is_at_rest(state_)) (void)co_await clear_away();
+  if (found || !is_at_rest(state_)) (void)co_await process_.clear_away();
   services_.approvals.withdraw(spec_.id);
   co_await queue_.on_process_gone();
   switch (state_) {
@@ -86,9 +86,7 @@ awaitable<void> Agent::let_go() {
   co_await tasks_.stop();
   co_await commands_.stop();
   co_await queue_.stop();
-  if (session_) co_await session_->stop();
-  session_.reset();
-  terminal_.reset();
+  co_await process_.let_go();
 }
 
 awaitable<Result<json>> Agent::erase() {
@@ -96,7 +94,7 @@ awaitable<Result<json>> Agent::erase() {
     co_return conflict("agent_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
                                             "; stop it first: agent-runner stop " + spec_.id);
   if (std::exchange(removing_, true)) co_return being_removed();
-  auto const cleared = co_await clear_away();
+  auto const cleared = co_await process_.clear_away();
   if (!cleared) {
     removing_ = false;
     co_return unavailable("not_removed", "agent " + spec_.id + " is not removed, since its terminal cannot be: " +
@@ -187,10 +185,11 @@ void Agent::perform(Action action) {
     case Action::none:
     case Action::refuse: return;
     case Action::launch:
-      if (launching_) return;
-      launching_ = true;
+      if (process_.is_launching()) return;
+      process_.decide_launch();
       ++epoch_;
-      spawn_vital("launch", launch());
+      faults_ = 0;
+      spawn_vital("launch", process_.launch());
       break;
     case Action::terminate: spawn_vital("terminate", terminate(++epoch_)); break;
     case Action::recover:
@@ -245,6 +244,95 @@ void Agent::wake_if_wanted() {
   if (is_wanted()) wanted();
 }
 
+// ---- its process ----
+
+void Agent::launched(bool resumed) {
+  (void)launch_failures_.recovered("start");
+  policy_.on_found();
+  (void)apply(AgentInput::launched, resumed ? "started, session resumed" : "started");
+}
+
+/// An end that was asked for keeps its reason; how the process took it is in the event.
+void Agent::ended() {
+  bool const asked_for = state_ == AgentState::stopping || state_ == AgentState::suspending;
+  (void)apply(AgentInput::exited, asked_for ? record_.reason : record_.last_exit);
+}
+
+awaitable<void> Agent::terminate(std::uint64_t decision) {
+  bool const hard = std::exchange(hard_, false);
+  auto const patience = std::exchange(patience_, milliseconds(shutdown_timeout_ms()));
+  auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
+  bool const was_there = co_await process_.end(hard, deadline, [this, decision] { return is_stale(decision); });
+  if (was_there) co_return;
+  if (state_ == AgentState::failed) (void)co_await process_.clear_away();  // what a start that failed half way has left
+  if (!process_.is_ending() && !is_stale(decision)) (void)apply(AgentInput::exited, record_.reason);
+}
+
+void Agent::launch_failed(Error const& error) {
+  // An agent that ran before is not given up because the disk is full, the tmux server has just been killed, or an
+  // update replaces its program.
+  bool const missing = error.code == "cli_missing";
+  if (!missing) policy_.on_found();
+  bool const may_pass = missing || is_transient(error);
+  if (!may_pass || state_ != AgentState::restarting) {
+    (void)apply(AgentInput::launch_failed, error.message);
+    return;
+  }
+  milliseconds wait = kLaunchAgain;
+  if (missing) {
+    auto const decision = policy_.on_missing(Clock::now());
+    if (!decision.wait) {
+      give_up(error.message + "; gave up after " + std::to_string(decision.exits) + " tries in 2 min");
+      return;
+    }
+    wait = *decision.wait;
+  }
+  if (launch_failures_.should_log("start", error.message)) {
+    spdlog::warn("agent {}: cannot start it now: {}", spec_.id, error.message);
+    services_.events.append(spec_.id, "agent.restarting", {{"reason", error.message}, {"waitMs", wait.count()}});
+  }
+  auto const reason = error.message + "; tried again in " + std::to_string(wait.count()) + " ms";
+  if (std::exchange(record_.reason, reason) != reason) save();
+  spawn_vital("launch again", restart_later(wait, epoch_));
+}
+
+void Agent::recover() {
+  auto const lived = std::max<milliseconds>(wall_now() - record_.started_at, 0ms);
+  auto const decision = policy_.on_exit(Clock::now(), lived);
+  record_.exits = policy_.history(Clock::now(), wall_now());
+  // Later than at its start, a shell's exit status is that of its last command, whatever that was.
+  bool const at_start = process_.last_status().known && lived < 30s;
+  auto const permanent_failure =
+      at_start ? provider_.adapter().permanent_failure(process_.last_status()) : std::string();
+  if (!permanent_failure.empty()) {
+    give_up("not started again: " + permanent_failure +
+            (permanent_failure == record_.last_exit ? "" : " (" + record_.last_exit + ")"));
+    return;
+  }
+  if (!decision.wait) {
+    give_up("gave up after " + std::to_string(decision.exits) + " exits in 2 min (last: " + record_.last_exit + ")");
+    return;
+  }
+  ++record_.restarts;
+  auto const wait = services_.brake.slot(Clock::now(), *decision.wait);
+  record_.reason =
+      record_.last_exit + ", restart " + std::to_string(decision.exits) + " in " + std::to_string(wait.count()) + " ms";
+  services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", wait.count()}});
+  save();
+  spawn_vital("restart", restart_later(wait, epoch_));
+}
+
+void Agent::give_up(std::string const& why) {
+  auto const text = why + "; see `agent-runner events " + spec_.id + "`, then `agent-runner restart " + spec_.id + "`";
+  spdlog::error("agent {}: {}", spec_.id, text);
+  (void)apply(AgentInput::gave_up, text);
+}
+
+awaitable<void> Agent::restart_later(milliseconds wait, std::uint64_t decision) {
+  bool const due = co_await sleep_for(wait);
+  if (due && !is_stale(decision)) (void)apply(AgentInput::restart_due, "restart after " + record_.last_exit);
+}
+
 // ---- the bus ----
 
 void Agent::join_bus() {
@@ -295,8 +383,8 @@ void Agent::token_ended() {
 // ---- deliveries ----
 
 adapters::ProviderSession* Agent::ready_session() {
-  if (!session_ || ending_ || !provider_ready_ || !token_.why_invalid().empty()) return nullptr;
-  return state_ == AgentState::idle || state_ == AgentState::busy ? session_.get() : nullptr;
+  if (!process_.is_ready() || !token_.why_invalid().empty()) return nullptr;
+  return state_ == AgentState::idle || state_ == AgentState::busy ? process_.session().get() : nullptr;
 }
 
 std::string Agent::not_ready_reason() const {

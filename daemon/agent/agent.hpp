@@ -6,6 +6,7 @@
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
 #include "base/log.hpp"
+#include "daemon/agent/agent_process.hpp"
 #include "daemon/agent/agent_provider.hpp"
 #include "daemon/agent/agent_spec.hpp"
 #include "daemon/agent/agent_state.hpp"
@@ -27,7 +28,11 @@
 
 namespace ar::daemon {
 
-class Agent final : private DeliveryHost, private PresenceHost, private CommandHost, private TokenHost {
+class Agent final : private DeliveryHost,
+                    private PresenceHost,
+                    private CommandHost,
+                    private TokenHost,
+                    private ProcessHost {
  public:
   Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
         AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed);
@@ -72,7 +77,7 @@ class Agent final : private DeliveryHost, private PresenceHost, private CommandH
   void answer(Approval const& approval);
   /// Without a terminal: what the last process left on its own.
   awaitable<Result<terminal::Screen>> screen();
-  bool has_terminal() const { return terminal_ != nullptr; }
+  bool has_terminal() const { return process_.terminal() != nullptr; }
   std::string const& terminal_session() const { return record_.tmux_session; }
   /// And the commands that are open for it.
   awaitable<Result<void>> fetch_unread() override;
@@ -122,10 +127,24 @@ class Agent final : private DeliveryHost, private PresenceHost, private CommandH
 
   // TokenHost
   bool speaks() const override;
-  void token_changed() override;
   void token_ended() override;
 
+  // ProcessHost
+  void launched(bool resumed) override;
+  void launch_failed(Error const& error) override;
+  void adopted() override { state_ = AgentState::starting; }  // until the adapter has seen where it stands
+  void provider_said(adapters::ProviderEvent event) override { receive(std::move(event)); }
+  void exited(terminal::ExitStatus status, std::string provider_session) override {
+    receive(Exit{std::move(status), std::move(provider_session)});
+  }
+  void session_died(std::string const& why) override { fault("session", why); }
+  awaitable<void> process_gone() override { return queue_.on_process_gone(); }
+  void ended() override;
+  std::vector<adapters::Prompt> open_turn() const override { return queue_.open_turn(); }
+  void save() override;
+
   // several of them
+  void token_changed() override;
   bool at_rest() const override { return is_at_rest(state_); }
   Work& work() override { return work_; }
   void work_changed() override { publish(); }
@@ -145,16 +164,8 @@ class Agent final : private DeliveryHost, private PresenceHost, private CommandH
   void perform(Action action);
   /// Of what is done later: something else has been decided since.
   bool is_stale(std::uint64_t decision) const { return decision != epoch_; }
-  awaitable<void> launch();
-  void launch_failed(Error const& error);
   awaitable<json> remove_workspace();
-  awaitable<Result<void>> adopt(terminal::FoundTerminal found);
-  void open_session(std::shared_ptr<terminal::Terminal> terminal, bool adopted);
   awaitable<void> terminate(std::uint64_t decision);
-  awaitable<Result<void>> clear_away();
-  awaitable<void> see_end();
-  awaitable<void> ask_to_quit(std::shared_ptr<adapters::ProviderSession> session);
-  awaitable<void> process_ended(terminal::ExitStatus status);
   void recover();
   void give_up(std::string const& why);
   awaitable<void> restart_later(milliseconds wait, std::uint64_t decision);
@@ -162,8 +173,6 @@ class Agent final : private DeliveryHost, private PresenceHost, private CommandH
   void wake_if_wanted();
   awaitable<bool> wait_until_ended(milliseconds patience);
   awaitable<Result<void>> wait_until_started(milliseconds patience);
-  /// Keeps how its process ended and what it left on its terminal, and says so; before that is cleared away.
-  awaitable<void> note_exit(terminal::ExitStatus status);
 
   struct Asked {
     milliseconds timeout;
@@ -181,7 +190,6 @@ class Agent final : private DeliveryHost, private PresenceHost, private CommandH
   /// Whether a suspension would cut something off: what is known here, and what the provider says when it is asked.
   awaitable<Result<void>> check_at_rest();
   void publish() { presence_.publish(); }
-  void save();
   Error being_removed() const;
 
   Services& services_;
@@ -194,20 +202,9 @@ class Agent final : private DeliveryHost, private PresenceHost, private CommandH
   RestartPolicy policy_;
   Work work_;
 
-  std::shared_ptr<terminal::Terminal> terminal_;
-  std::shared_ptr<adapters::ProviderSession> session_;  ///< shared with who awaits it: the process may end meanwhile
-  std::string launched_as_;                             ///< provider_session of the process that session_ drives
-  bool provider_ready_ = false;
-  bool adopted_ = false;             ///< the process ran before this daemon did, and has not been heard of yet
-  std::uint64_t epoch_ = 0;          ///< number of the last action; what an earlier one left for later is void
-  DescriptorBudget::Place place_{};  ///< from its start until it is ready, or has ended
-  bool launching_ = false;           ///< from the decision on; what was before it is cleared away first
-  adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
-  bool quit_refused_ = false;
-  int interrupting_ = 0;  ///< so many are ending its turn from here, and what it asked with it
-  terminal::ExitStatus last_status_{};
+  std::uint64_t epoch_ = 0;  ///< number of the last action; what an earlier one left for later is void
+  int interrupting_ = 0;     ///< so many are ending its turn from here, and what it asked with it
   bool removing_ = false;    ///< erase() has begun: it takes no more orders
-  bool ending_ = false;      ///< process_ended is under way
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate
   LogThrottle launch_failures_;
@@ -217,8 +214,8 @@ class Agent final : private DeliveryHost, private PresenceHost, private CommandH
   std::deque<Mail> mailbox_;
   std::size_t notes_left_out_ = 0;
   Notifier mail_came_, changed_;
-  AsyncMutex clearing_;
   DeliveryQueue queue_;
+  AgentProcess process_;
   AgentView view_;
   BusPresence presence_;
   BusCommands commands_;

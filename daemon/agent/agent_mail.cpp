@@ -33,13 +33,13 @@ awaitable<void> Agent::read_mail() {
     Mail const mail = std::move(mailbox_.front());
     mailbox_.pop_front();
     if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail)) {
-      if (session_ && !ending_) on_event(*event);
-    } else if (auto const& exit = std::get<Exit>(mail); exit.provider_session == launched_as_) {
-      co_await process_ended(exit.status);
-    } else if (launching_) {
+      if (process_.session() && !process_.is_ending()) on_event(*event);
+    } else if (auto const& exit = std::get<Exit>(mail); process_.is_of(exit.provider_session)) {
+      co_await process_.ended(exit.status);
+    } else if (process_.is_launching()) {
       // It ended before launch() had its session open: look again when it has.
-      while (launching_) co_await changed_.wait();
-      if (exit.provider_session == launched_as_) co_await process_ended(exit.status);
+      while (process_.is_launching()) co_await changed_.wait();
+      if (process_.is_of(exit.provider_session)) co_await process_.ended(exit.status);
     }
   }
 }
@@ -64,13 +64,13 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     (void)apply(AgentInput::person_needed, waiting->what);
     queue_.on_gate_changed();
   } else if (std::get_if<adapters::WaitingOver>(&event)) {
-    (void)apply(!provider_ready_     ? AgentInput::answered_at_start
+    (void)apply(!process_.is_ready() ? AgentInput::answered_at_start
                 : queue_.turn_open() ? AgentInput::answered_in_turn
                                      : AgentInput::answered_idle,
                 "a person answered");
     queue_.on_gate_changed();
   } else if (auto const* asked = std::get_if<adapters::Asked>(&event)) {
-    services_.approvals.asked(spec_.id, launched_as_, asked->request, spec_.request_input);
+    services_.approvals.asked(spec_.id, process_.provider_session(), asked->request, spec_.request_input);
     publish();
   } else if (auto const* over = std::get_if<adapters::AskEnded>(&event)) {
     if (interrupting_)
@@ -105,8 +105,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
 }
 
 void Agent::on_ready(adapters::Ready const& ready) {
-  place_.reset();
-  provider_ready_ = true;
+  process_.set_ready();
   if (!ready.session_id.empty()) record_.session_id = ready.session_id;
   if (!ready.transcript.empty()) record_.set_transcript(ready.transcript);
   if (!ready.model.empty()) record_.model = ready.model;
@@ -117,22 +116,22 @@ void Agent::on_ready(adapters::Ready const& ready) {
   save();
   (void)apply(AgentInput::ready, "ready");
   if (queue_.turn_open()) turn_changed("a turn runs");
-  if (!std::exchange(adopted_, false)) return queue_.on_ready();
-  queue_.on_adopted(ready.turn_runs ||
-                    (!session_->block_reason(false).empty() && session_->block_reason(true).empty()));
+  if (!process_.take_adopted()) return queue_.on_ready();
+  queue_.on_adopted(ready.turn_runs || (!process_.session()->block_reason(false).empty() &&
+                                        process_.session()->block_reason(true).empty()));
 }
 
 /// Of a process that starts or ends, its start or end says more.
 void Agent::turn_changed(std::string reason) {
-  if (!session_ || ending_ || !provider_ready_) return;
+  if (!process_.is_ready()) return;
   (void)apply(queue_.turn_open() ? AgentInput::turn_started : AgentInput::turn_ended, std::move(reason));
 }
 
 Result<void> Agent::check_hook(std::string const& event, std::string const& provider_session) const {
-  if (!session_)
+  if (!process_.session())
     return conflict("agent_not_running",
                     "agent " + spec_.id + " has no running provider; the hook " + event + " is ignored");
-  if (provider_session != launched_as_)
+  if (!process_.is_of(provider_session))
     return conflict(
         "stale_provider_session",
         "the hook " + event + " comes from an earlier provider process of agent " + spec_.id + " and is ignored");
@@ -141,26 +140,27 @@ Result<void> Agent::check_hook(std::string const& event, std::string const& prov
 
 Result<json> Agent::hook(std::string const& event, std::string const& provider_session, json const& payload) {
   if (auto checked = check_hook(event, provider_session); !checked) return checked.error();
-  return session_->hook(event, payload);
+  return process_.session()->hook(event, payload);
 }
 
 awaitable<Result<json>> Agent::ask(std::string provider_session, std::string call, json payload) {
   if (auto checked = check_hook("PermissionRequest", provider_session); !checked) co_return checked.error();
-  auto const session = session_;  // it may be let go while the hook waits
+  auto const session = process_.session();  // it may be let go while the hook waits
   co_return co_await session->ask(std::move(call), std::move(payload));
 }
 
 void Agent::ask_left(std::string const& provider_session, std::string const& call) {
-  if (session_ && provider_session == launched_as_) session_->ask_left(call);
+  if (process_.session() && process_.is_of(provider_session)) process_.session()->ask_left(call);
 }
 
 void Agent::answer(Approval const& approval) {
-  if (session_ && approval.provider_session == launched_as_) session_->answer(approval.request.key, approval.answer);
+  if (process_.session() && process_.is_of(approval.provider_session))
+    process_.session()->answer(approval.request.key, approval.answer);
   publish();
 }
 
 awaitable<Result<terminal::Screen>> Agent::screen() {
-  auto const terminal = terminal_;
+  auto const terminal = process_.terminal();
   if (!terminal && record_.last_lines.empty())
     co_return conflict("agent_not_running",
                        "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and has no screen");

@@ -35,7 +35,7 @@ awaitable<Result<json>> Agent::act(std::string name, json params) {
   if (!verb) co_return not_found("unknown_action", "there is no action \"" + name + "\"");
   auto asked = read_params(*verb, params);
   if (!asked) co_return asked.error();
-  if (verb->needs_process && (!session_ || !is_live(state_)))
+  if (verb->needs_process && (!process_.session() || !is_live(state_)))
     co_return conflict("agent_not_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
                                                 "; start it with `agent-runner restart " + spec_.id + "`");
   switch (verb->verb) {
@@ -97,7 +97,7 @@ Result<json> Agent::inject(Asked asked) {
 }
 
 awaitable<Result<void>> Agent::ask_provider(Verb verb) {
-  auto const session = session_;
+  auto const session = process_.session();
   if (verb == Verb::compact) co_return co_await session->compact();
   if (verb == Verb::clear) co_return co_await session->clear();
   struct Interrupting {
@@ -119,9 +119,9 @@ awaitable<Result<json>> Agent::reconnect() {
   if (!registered) co_return registered.error();
   auto const fetched = co_await fetch_unread();
   if (!fetched) co_return fetched.error();
-  if (auto const terminal = terminal_) {
+  if (auto const terminal = process_.terminal()) {
     auto const seen = co_await terminal->capture();
-    if (!seen && terminal == terminal_) co_return seen.error();
+    if (!seen && terminal == process_.terminal()) co_return seen.error();
   }
   auto shown = view();
   shown["transport"] = services_.bus.transport_state();
@@ -181,7 +181,8 @@ awaitable<void> Agent::idle_watch() {
 
 awaitable<Result<void>> Agent::check_at_rest() {
   std::string doing;
-  if (auto const session = session_; session && state_ == AgentState::idle) doing = co_await session->running_work();
+  if (auto const session = process_.session(); session && state_ == AgentState::idle)
+    doing = co_await session->running_work();
   // What is known here may have changed meanwhile.
   if (auto known = work_.busy_with(); !known.empty()) doing = std::move(known);
   if (state_ == AgentState::idle && !doing.empty())
