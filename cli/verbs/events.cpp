@@ -5,6 +5,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/input.hpp"
 #include "cli/paging.hpp"
+#include "cli/table.hpp"
 #include "cli/text.hpp"
 
 #include <cstdio>
@@ -14,7 +15,7 @@ namespace {
 
 struct Events {
   std::optional<std::string> agent, from, count;
-  bool follow = false;
+  bool follow = false, types = false;
 };
 
 void print_event(Context const& context, json const& event, bool own_numbers) {
@@ -49,10 +50,31 @@ Result<int> follow(Context& context, std::string const& path, Events const& opti
   }
 }
 
+Result<int> types(Context& context) {
+  auto const api = context.api();
+  if (!api) return api.error();
+  auto const answer = (*api)->get("/v1/events/types");
+  if (!answer) return answer.error();
+  if (context.json_output()) {
+    for (auto const& type : array(*answer, "types")) context.print_json(type);
+    return exit_done;
+  }
+  Table table({{"TYPE"}, {"WHAT HAS HAPPENED"}, {"DATA"}});
+  for (auto const& type : array(*answer, "types")) {
+    std::string fields;
+    for (auto const& name : array(type, "data")) fields += (fields.empty() ? "" : " ") + to_text(name);
+    std::erase(fields, '"');
+    table.add({field(type, "type"), field(type, "summary"), fields});
+  }
+  context.print(table.text(context.terminal() ? context.columns() : 0, context.colour()));
+  return exit_done;
+}
+
 /// More is seldom what somebody wants to read; --from 0 is everything.
 constexpr auto kNewest = "50";
 
 Result<int> events(Context& context, Events const& options) {
+  if (options.types) return types(context);
   std::size_t count = 0;
   if (options.count) {
     auto const given = number_input("-n", *options.count);
@@ -88,6 +110,7 @@ void add(Program& program) {
       .option("-n,--count", o->count, "N",
               "At most so many: the newest, or the first after --from (default: the newest 50)")
       .option("--from", o->from, "CURSOR", "After this event's number; 0: from the beginning")
+      .flag("--types", o->types, "Which types of events there are, and what their data is")
       .runs([o](Context& context) { return events(context, *o); });
 }
 Family const family(40, add);

@@ -2,6 +2,7 @@
 #include "control/api/events_api.hpp"
 #include "control/event_stream.hpp"
 #include "control/route.hpp"
+#include "model/event_type.hpp"
 
 #include <algorithm>
 
@@ -68,8 +69,23 @@ awaitable<Result<Response>> events(Call& call) {
   co_return response;
 }
 
+awaitable<Result<Response>> types(Call&) {
+  json list = json::array();
+  for (auto const& type : event_types()) {
+    json fields = json::array();
+    for (std::string_view rest = type.data; !rest.empty();) {
+      auto const end = std::min(rest.find(' '), rest.size());
+      fields.push_back(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    list.push_back({{"type", type.name}, {"data", std::move(fields)}, {"summary", type.summary}});
+  }
+  co_return json_response({{"types", std::move(list)}});
+}
+
 constexpr Route rows[] = {
     {"GET", "/v1/events", Right::operator_, Body::none, "cursor last limit", "the log of all events", events},
+    {"GET", "/v1/events/types", Right::operator_, Body::none, "", "every type of event", types},
     {"GET", "/v1/agents/{agent}/events", Right::operator_, Body::none, "cursor last limit", "one agent's log", events},
 };
 

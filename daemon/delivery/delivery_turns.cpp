@@ -60,7 +60,7 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
   bool const proved =
       witness == RecordedOutcome::accepted && d.state == State::queued;  // though a person said otherwise
   if (d.state != State::unknown && !proved) co_return;
-  services_.events.append(agent_id_, "message.witness",
+  services_.events.append(agent_id_, "message.looked_up",
                           {{"message", d.message},
                            {"says", witness == RecordedOutcome::accepted  ? "accepted"
                                     : witness == RecordedOutcome::absent  ? "absent"

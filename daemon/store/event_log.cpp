@@ -1,8 +1,35 @@
 #include "daemon/store/event_log.hpp"
 
+#include "model/event_type.hpp"
+
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 namespace ar::daemon {
+namespace {
+
+bool has_word(std::string_view words, std::string_view word) {
+  for (std::size_t at = 0; (at = words.find(word, at)) != std::string_view::npos; at += word.size()) {
+    auto const end = at + word.size();
+    if ((at == 0 || words[at - 1] == ' ') && (end == words.size() || words[end] == ' ')) return true;
+  }
+  return false;
+}
+
+/// Programs build on event_types(): what is not in there is a fault of ours.
+void check_type(std::string const& type, json const& data) {
+  auto const* const known = find_event_type(type);
+  if (!known) {
+    spdlog::error("bug: the event {} is of no known type", type);
+    return;
+  }
+  if (known->data == "*") return;
+  for (auto const& [field, value] : data.items())
+    if (!has_word(known->data, field)) spdlog::error("bug: the event {} has the unknown field {}", type, field);
+}
+
+}  // namespace
 
 EventLog::EventLog(Executor executor, Journal& journal) : journal_(journal), grown_(std::move(executor)) {}
 
@@ -29,6 +56,7 @@ awaitable<Result<void>> EventLog::load() {
 }
 
 void EventLog::append(std::string const& agent, std::string type, json data) {
+  check_type(type, data);
   Event event;
   event.number = ++assigned_;
   event.agent = agent;

@@ -18,7 +18,7 @@ class EventLog {
   /// Reads where the log ended last time. Call once, before append.
   awaitable<Result<void>> load();
 
-  /// `agent` empty: about the daemon itself. `data` holds no secret.
+  /// `agent` empty: about the daemon itself. `type` and `data` as event_types() has them; no secret.
   void append(std::string const& agent, std::string type, json data = json::object());
 
   /// See control::EventsApi.

@@ -140,7 +140,7 @@ json witness_said(Lab const& lab) {
     if (!answer || !answer->good() || answer->body["events"].empty()) break;
     for (auto const& event : answer->body["events"]) {
       cursor = event.value("number", cursor);
-      if (event.value("type", "") == "message.witness") ++said[event["data"].value("says", "")];
+      if (event.value("type", "") == "message.looked_up") ++said[event["data"].value("says", "")];
     }
   }
   return said;

@@ -181,7 +181,7 @@ TEST_CASE("ALifeShowsEachStepAndHowLongItTook") {
   CHECK(life.find("alice: unknown (no proof), attempt 2\n") == 0);
   CHECK(life.find("+0 ms  queued\n") != std::string::npos);
   CHECK(life.find("+3 ms  claimed      after 3 ms\n") != std::string::npos);
-  CHECK(life.find("+3.5 s  handed       after 3.5 s\n") != std::string::npos);
+  CHECK(life.find("+3.5 s  submitted    after 3.5 s\n") != std::string::npos);
   CHECK(life.find("  | ␛[1mprompt>\n  | second\n") != std::string::npos);
 }
 

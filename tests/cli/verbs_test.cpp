@@ -92,6 +92,8 @@ FakeReply sensible(FakeRequest const& request) {
     return reply;
   }
   if (is("POST", "/v1/attachments")) return {201, {{"id", "cafe"}, {"name", "f"}, {"size", request.body.size()}}};
+  if (is("GET", "/v1/events/types"))
+    return json{{"types", {{{"type", "turn.started"}, {"data", {"turn"}}, {"summary", "a turn has begun"}}}}};
   if (path == "/v1/events" || path == "/v1/agents/alice/events") {
     if (request.query.find("cursor") != std::string::npos) {
       if (request.query != "limit=1000&cursor=2") return problem(400, "invalid_argument", "cursor is given twice");
@@ -673,6 +675,8 @@ TEST_CASE("EventsAreListedFromACursor") {
   CHECK(scene.run({"events", "--from", "2"}).out.empty());
   CHECK(scene.daemon->last("/v1/events").query == "limit=1000&cursor=2");
   CHECK(scene.run({"events", "--from", "soon"}).status == 2);
+  CHECK(scene.run({"events", "--types"}).out.find("turn.started  a turn has begun   turn") != std::string::npos);
+  CHECK(json_lines(scene.run({"events", "--types", "--json"}).out)[0]["data"] == json::array({"turn"}));
 }
 
 TEST_CASE("InsideAnAgentTheCommandActsAsThatAgent") {

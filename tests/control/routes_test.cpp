@@ -51,6 +51,7 @@ Example const examples[] = {
     {"GET", "/v1/agents/a/turns?limit=3", "", 200, "turns a - - 0 0 3"},
     {"GET", "/v1/agents/a/workspace", "", 200, "workspace a"},
     {"GET", "/v1/events", "", 200, ""},
+    {"GET", "/v1/events/types", "", 200, ""},
     {"GET", "/v1/agents/a/events", "", 200, ""},
     {"GET", "/v1/agents/nobody/events", "", 404, ""},
     {"GET", "/v1/approvals", "", 200, "approvals - - 0 100"},

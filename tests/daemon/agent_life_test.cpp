@@ -431,13 +431,13 @@ TEST_CASE("WhileTheDiskIsFullAProviderThatTalksMuchFillsNoMemory") {
   world.settle();
   pragma("PRAGMA query_only = ON");
   for (int i = 0; i < 25'000; ++i) {
-    world.script.emit(adapters::Noted{"chatter", json::object()});
+    world.script.emit(adapters::Noted{"notification", json::object()});
     if (i % 5'000 == 4'999) world.settle();
   }
   CHECK(world.journal().is_behind());
   pragma("PRAGMA query_only = OFF");
   world.until([&] { return !world.journal().is_behind(); }, "the journal has caught up");
-  world.script.emit(adapters::Noted{"chatter", json::object()});
+  world.script.emit(adapters::Noted{"notification", json::object()});
   auto const count = [&](std::string const& type) {
     auto job = [type](Database& db) -> Result<std::int64_t> {
       auto& row = db.prepare("SELECT count(*) FROM events WHERE text LIKE ?1").bind("%\"type\":\"" + type + "\"%");
@@ -449,6 +449,6 @@ TEST_CASE("WhileTheDiskIsFullAProviderThatTalksMuchFillsNoMemory") {
     return *world.await(world.journal().read(std::move(job)));
   };
   world.until([&] { return count("notes.left_out") == 1; }, "it is told what is missing");
-  CHECK(count("chatter") > 5'000);
-  CHECK(count("chatter") < 20'000);  // with those that were being written
+  CHECK(count("notification") > 5'000);
+  CHECK(count("notification") < 20'000);  // with those that were being written
 }

@@ -1,5 +1,6 @@
 #include "daemon/store/event_log.hpp"
 
+#include "support/log_lines.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
@@ -18,10 +19,10 @@ TEST_CASE("EventsAreNumberedWithoutGapsAlsoOverARestart") {
       auto loaded = co_await log.load();
       CHECK(loaded.has_value());
       CHECK(log.last() == round * 3);
-      json const data = {{"round", round}};
-      log.append("a", "one", data);
-      log.append("b", "two", data);
-      log.append("a", "three", data);
+      json const data = {{"turn", round}};
+      log.append("a", "turn.started", data);
+      log.append("b", "turn.started", data);
+      log.append("a", "turn.ended", data);
       CHECK(log.last() == round * 3);  // not on the disk yet: not visible yet
       CHECK(co_await log.wait("", round * 3 + 2, Clock::now() + 5s));
       CHECK(log.last() == round * 3 + 3);
@@ -39,6 +40,25 @@ TEST_CASE("EventsAreNumberedWithoutGapsAlsoOverARestart") {
   }
 }
 
+TEST_CASE("WhatIsInNoCatalogueIsAFault") {
+  test::TempDir temp;
+  test::LogLines const lines;
+  net::io_context io(1);
+  auto journal = Journal::open(io.get_executor(), temp.path() / "j.db");
+  REQUIRE(journal.has_value());
+  EventLog log(io.get_executor(), **journal);
+  test::run(io, [&]() -> awaitable<void> {
+    log.append("a", "agent.state", {{"state", "idle"}, {"before", "busy"}, {"reason", "it rests"}});
+    log.append("a", "program.status", {{"whatever", 1}});
+    CHECK(lines.text() == "");
+    log.append("a", "agent.stat", {{"state", "idle"}});
+    CHECK(lines.text().find("agent.stat is of no known type") != std::string::npos);
+    log.append("a", "agent.state", {{"stat", "idle"}});
+    CHECK(lines.text().find("agent.state has the unknown field stat") != std::string::npos);
+    co_await (*journal)->stop();
+  });
+}
+
 TEST_CASE("AnUnknownAgentHasNoEvents") {
   test::TempDir temp;
   net::io_context io(1);
@@ -46,7 +66,7 @@ TEST_CASE("AnUnknownAgentHasNoEvents") {
   REQUIRE(journal.has_value());
   EventLog log(io.get_executor(), **journal);
   test::run(io, [&]() -> awaitable<void> {
-    log.append("a", "one");
+    log.append("a", "agent.released");
     auto none = co_await log.page("b", 0, 10);
     REQUIRE(none.has_value());
     CHECK(none->empty());

@@ -59,7 +59,7 @@ struct Book {
     run([&]() -> awaitable<void> {
       EventLog log(io.get_executor(), *journal);
       REQUIRE((co_await log.load()).has_value());
-      log.append(agent, "thing");
+      log.append(agent, "agent.released");
       REQUIRE((co_await journal->committed()).has_value());
     });
   }

@@ -201,6 +201,7 @@ TEST_CASE("ADaemonWhoseStateDirectoryIsTakenAwayEnds") {
 
 TEST_CASE("AStoppedDaemonIsNamedWithTheRemedy") {
   Installation home;
+  home.environment.push_back("AGENT_RUNNER_LOOP_FAULT_MS=0");  // it stands still because this test stops it
   home.good({"up"});
   auto const pid = *home.daemon_pid();
   ::kill(pid, SIGSTOP);

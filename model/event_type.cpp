@@ -1,0 +1,88 @@
+#include "model/event_type.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace ar {
+namespace {
+
+constexpr std::string_view kMessage = "message from kind proof reason turn";
+constexpr std::string_view kApproval = "id status where by decision reason";
+constexpr std::string_view kTool = "tool id name subagent input inputBytes durationMs exitCode status error";
+
+/// In the order of their names.
+constexpr EventType types[] = {
+    {"agent.adopted", "pid", "a daemon has taken over its running process"},
+    {"agent.clear", "", "it was told to begin a fresh conversation"},
+    {"agent.compact", "", "it was told to compact its context"},
+    {"agent.created", "*", "it was spawned; the data is the agent"},
+    {"agent.exited", "status code signal lastLines", "its process has ended; lastLines: what stood on its terminal"},
+    {"agent.fault", "part reason", "a part of it ended by a fault of agent-runner's"},
+    {"agent.interrupt", "", "its turn was interrupted from here"},
+    {"agent.launched", "pid resumed sessionId", "its process was started"},
+    {"agent.limited", "kind error since until resetsAt", "its provider refuses work for now"},
+    {"agent.released", "", "its provider takes work again"},
+    {"agent.removed", "", "it is forgotten"},
+    {"agent.restarting", "exits waitMs reason", "it is started again after a wait"},
+    {"agent.state", "state before reason", "its state has changed"},
+    {"agent.waiting", "for", "its provider waits for a person"},
+    {"approval.answered", kApproval, "somebody has decided it"},
+    {"approval.created", "id kind tool summary deadline", "its provider asks a person"},
+    {"approval.expired", kApproval, "nobody has decided it in time"},
+    {"approval.withdrawn", kApproval, "its provider asks no more"},
+    {"bus.changed", "store before restored ended", "the bus has another store now"},
+    {"claim.lost", "message reason", "a lease on a message was lost"},
+    {"command.ended", "command type status", "a command of the bus has been carried out, or has failed"},
+    {"command.running", "command type", "a command of the bus is being carried out"},
+    {"compaction.failed", "", "its provider could not compact its context"},
+    {"compaction.finished", "trigger", "its provider has compacted its context"},
+    {"compaction.started", "trigger", "its provider compacts its context"},
+    {"config.reloaded", "changed restart", "the configuration was read again; restart: what waits for one"},
+    {"daemon.started", "version pid", "a daemon has begun"},
+    {"daemon.stopped", "", "the daemon has ended as it was told"},
+    {"delivery.altered", "messageId reason", "its provider's record shows a prompt with other bytes than were typed"},
+    {"delivery.leftover", "cleared", "what a prompt had left in its composer was looked at"},
+    {"message.accepted", kMessage, "its provider has said that it took the message"},
+    {"message.done", kMessage, "the message's turn has ended well"},
+    {"message.failed", kMessage, "the message, or its turn, has failed"},
+    {"message.held", "message reason", "the message waits, and why"},
+    {"message.looked_up", "message says", "its provider's record was asked whether it took the message"},
+    {"message.queued", kMessage, "the message waits for this agent"},
+    {"message.refused", kMessage, "its provider cannot be given this message"},
+    {"message.returned", kMessage, "the message was given back, to be delivered once more"},
+    {"message.unverified", kMessage, "the message was typed, and its provider cannot prove that it took it"},
+    {"notes.left_out", "count", "its provider said more than could be written down"},
+    {"notification", "type message", "its provider notifies people"},
+    {"program.status", "*", "the program has told of itself; the data is what it said"},
+    {"provider.error", "message kind", "its provider reports an error"},
+    {"provider.request_refused", "method", "its provider asked something that is not known here"},
+    {"provider.retrying", "message kind", "its provider tries again after an error"},
+    {"runtime-token-ended", "jti reason", "its process cannot speak any more"},
+    {"runtime-token-renewal-failed", "reason", "its token could not be renewed"},
+    {"runtime-token-renewed", "jti expiresAt", "its token was renewed"},
+    {"session.changed", "sessionId", "its provider goes on in another conversation"},
+    {"session.ended", "reason", "its provider has ended the conversation"},
+    {"session.lost", "thread reason", "its conversation could not be resumed"},
+    {"subagent.finished", "id", "a subagent has ended"},
+    {"subagent.started", "id label", "a subagent has begun"},
+    {"tool.failed", kTool, "a tool's call has failed"},
+    {"tool.finished", kTool, "a tool's call has ended"},
+    {"tool.started", kTool, "a tool is called"},
+    {"turn.ended", "turn status messages errorKind error", "a turn has ended"},
+    {"turn.started", "turn", "a turn has begun"},
+    {"view.returned", "thread reason", "the terminal shows the agent's own conversation again"},
+    {"workspace.kept", "*", "its worktree was left where it is, and why; the data is the workspace"},
+    {"workspace.removed", "*", "its worktree was removed; the data is the workspace"},
+};
+static_assert(std::ranges::is_sorted(types, {}, &EventType::name));
+
+}  // namespace
+
+std::span<EventType const> event_types() { return types; }
+
+EventType const* find_event_type(std::string_view name) {
+  auto const at = std::ranges::lower_bound(types, name, {}, &EventType::name);
+  return at == std::end(types) || at->name != name ? nullptr : at;
+}
+
+}  // namespace ar
