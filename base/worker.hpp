@@ -6,20 +6,40 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <exception>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 namespace ar {
 
+/// Threads that workers share: as many jobs run at once, and of one worker one.
+class WorkerPool {
+ public:
+  explicit WorkerPool(std::size_t threads) : threads_(threads) {}
+  /// Finishes every job given so far, then joins. Its workers may be gone before.
+  ~WorkerPool() { threads_.join(); }
+
+ private:
+  friend class Worker;
+  net::thread_pool threads_;
+};
+
 class Worker {
  public:
-  Worker() : thread_(1) {}
-  /// Finishes every job given so far, then joins.
-  ~Worker() { thread_.join(); }
+  /// With a thread of its own; its end finishes every job given so far.
+  Worker() : own_(std::make_unique<net::thread_pool>(1)), lane_(own_->get_executor()) {}
+  /// On threads that it shares: who is slow there holds up itself, and others only when all threads are taken.
+  explicit Worker(WorkerPool& pool) : lane_(net::make_strand(pool.threads_.get_executor())) {}
+  ~Worker() {
+    if (own_) own_->join();
+  }
+  Worker(Worker const&) = delete;
+  Worker& operator=(Worker const&) = delete;
 
   /// Runs `job()` on the worker and resumes with its value; an exception travels to the awaiter. Name the job before
   /// awaiting (see base/async.hpp). Once given, a job always runs, also when the awaiter is cancelled.
@@ -32,7 +52,7 @@ class Worker {
   /// Runs `job()` in its turn; nobody waits for it.
   template <class Job>
   void post(Job job) {
-    net::post(thread_, std::move(job));
+    net::post(lane_, std::move(job));
   }
 
  private:
@@ -53,12 +73,13 @@ class Worker {
           std::move(handler)(error, std::move(value));
         });
       };
-      net::post(thread_, std::move(task));
+      net::post(lane_, std::move(task));
     };
     return net::async_initiate<net::use_awaitable_t<> const, void(std::exception_ptr, std::optional<Value>)>(
         std::move(initiate), net::use_awaitable, std::move(job));
   }
-  net::thread_pool thread_;
+  std::unique_ptr<net::thread_pool> const own_;
+  net::any_io_executor const lane_;
 };
 
 }  // namespace ar

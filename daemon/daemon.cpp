@@ -71,6 +71,8 @@ awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
   co_return static_cast<std::uint16_t>(port && *port > 0 && *port < 65536 ? *port : 0);
 }
 
+constexpr std::size_t kThreads = 4;  ///< of each pool: so many slow agents hold up no other
+
 /// Besides the agents' own time, when they are to stop.
 constexpr auto kLongestEnd = std::chrono::seconds(20);
 
@@ -151,7 +153,7 @@ class Daemon final : public Program {
       if (auto const right = check_providers(*fresh); !right) return right.error();
       return fresh;
     };
-    auto fresh = co_await files_.run(std::move(job));
+    auto fresh = co_await own_files_.run(std::move(job));
     if (!fresh) co_return fresh.error();
     auto changes = config_.take(std::move(*fresh));
     set_log_level(config_.log_level);
@@ -261,7 +263,7 @@ class Daemon final : public Program {
     if (!taken) co_return taken.error();
     api_->access().open();
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
-    retention_.emplace(executor, *journal_, files_, messages_of, retention_limits());
+    retention_.emplace(executor, *journal_, own_files_, messages_of, retention_limits());
     retention_->start(on_death_of("removal of what is old"));
     spdlog::info("ready: {} agents, control socket {}, {}", supervisor_->agents().size(),
                  paths_.control_socket().string(),
@@ -357,7 +359,8 @@ class Daemon final : public Program {
   ServiceManager service_manager_;
   TaskGroup tasks_;
   AsyncMutex reloading_;
-  Worker files_, launches_;
+  WorkerPool files_{kThreads}, launches_{kThreads};
+  Worker own_files_{files_};
   Adapters const adapters_ = make_adapters();
   // In the order in which they are made; they end in the opposite one.
   std::unique_ptr<Journal> journal_;

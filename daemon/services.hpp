@@ -35,8 +35,8 @@ struct Services {
   KnownStore& store;  ///< whose the numbers of the bus's messages are
   terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
-  Worker& files;                 ///< attachments and other file work
-  Worker& launches;              ///< getting providers ready to start: may wait for a CLI that does not answer
+  WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there
+  WorkerPool& launches;          ///< getting providers ready to start: may wait for a CLI that does not answer
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const& adapters;
   std::filesystem::path bin_dir;    ///< agent-runner, agent-runner-hook
   std::filesystem::path share_dir;  ///< plugins/

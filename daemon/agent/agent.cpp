@@ -122,7 +122,8 @@ awaitable<Result<json>> Agent::erase() {
     std::filesystem::remove_all(dir, ec);
     return {};
   };
-  (void)co_await services_.files.run(std::move(job));
+  Worker files(services_.files);
+  (void)co_await files.run(std::move(job));
   co_return ok(std::move(answer));
 }
 

@@ -10,7 +10,13 @@ namespace ar::daemon {
 
 AgentProvider::AgentProvider(Services& services, std::shared_ptr<adapters::Adapter const> adapter,
                              AgentSpec const& spec, AgentRecord const& record, AgentToken const& token)
-    : services_(services), adapter_(std::move(adapter)), spec_(spec), record_(record), token_(token) {}
+    : services_(services),
+      adapter_(std::move(adapter)),
+      spec_(spec),
+      record_(record),
+      token_(token),
+      files_(services.files),
+      launches_(services.launches) {}
 
 adapters::LaunchRequest AgentProvider::request() const {
   adapters::LaunchRequest request;
@@ -87,7 +93,7 @@ Result<void> AgentProvider::make_folders() const {
 
 awaitable<Result<adapters::LaunchPlan>> AgentProvider::prepare(adapters::LaunchRequest request) const {
   auto job = [adapter = adapter_, request = std::move(request)] { return adapter->prepare(request); };
-  co_return co_await services_.launches.run(std::move(job));
+  co_return co_await launches_.run(std::move(job));
 }
 
 Result<void> AgentProvider::write_info_file() const {
@@ -113,7 +119,7 @@ awaitable<adapters::RecordedOutcome> AgentProvider::look_up_outcome(adapters::Pr
     if (says != adapters::RecordedOutcome::absent || earlier.empty()) return says;
     return adapter->look_up_outcome(request, earlier, prompt);
   };
-  co_return co_await services_.files.run(std::move(job));
+  co_return co_await files_.run(std::move(job));
 }
 
 awaitable<std::optional<adapters::TurnEnded>> AgentProvider::turn_end(std::vector<std::string> nonces) const {
@@ -125,7 +131,7 @@ awaitable<std::optional<adapters::TurnEnded>> AgentProvider::turn_end(std::vecto
     if (!end && !earlier.empty()) end = adapter->turn_end(request, earlier, nonces);
     return end;
   };
-  auto end = co_await services_.files.run(std::move(job));
+  auto end = co_await files_.run(std::move(job));
   co_return end ? std::move(*end) : std::nullopt;
 }
 
@@ -133,7 +139,7 @@ awaitable<bool> AgentProvider::can_resume() const {
   auto job = [adapter = adapter_, request = request(), id = record_.session_id] {
     return !id.empty() && adapter->can_resume(request, id);
   };
-  co_return co_await services_.launches.run(std::move(job));
+  co_return co_await launches_.run(std::move(job));
 }
 
 awaitable<std::string> AgentProvider::exit_diagnostic(adapters::LaunchRequest request) const {
@@ -144,7 +150,7 @@ awaitable<std::string> AgentProvider::exit_diagnostic(adapters::LaunchRequest re
       return {};
     }
   };
-  co_return co_await services_.files.run(std::move(job));
+  co_return co_await files_.run(std::move(job));
 }
 
 }  // namespace ar::daemon

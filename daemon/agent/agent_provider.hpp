@@ -53,6 +53,7 @@ class AgentProvider {
   AgentSpec const& spec_;
   AgentRecord const& record_;
   AgentToken const& token_;
+  mutable Worker files_, launches_;
   mutable std::optional<adapters::ProjectionReport> projection_{};
 };
 

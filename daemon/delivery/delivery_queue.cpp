@@ -48,6 +48,7 @@ DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryH
               save(it->second);
             }
           }),
+      files_(services.files),
       changed_(services.executor),
       submitting_(services.executor, "hand " + agent_id_),
       store_(services.store.id()) {}

@@ -4,6 +4,7 @@
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
 #include "base/random.hpp"
+#include "base/worker.hpp"
 #include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/known_messages.hpp"
 #include "daemon/delivery/leases.hpp"
@@ -191,6 +192,7 @@ class DeliveryQueue {
   Leases leases_;
   ProviderHold hold_;
   Random const random_ = real_random();
+  Worker files_;
   Notifier changed_;
   TaskGroup submitting_;  ///< the one attempt under way, so that it can be cut short when its process ends
 

@@ -160,7 +160,7 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
     auto const file = host_.files_dir() / attachment_file_name(message.id, number, attachment.name);
     if (problem.empty()) {
       auto job = [file, content = std::move(*bytes)] { return write_file(file, content); };
-      auto written = co_await services_.files.run(std::move(job));
+      auto written = co_await files_.run(std::move(job));
       if (!written) problem = written.error().message;
     }
     lines.push_back(problem.empty() ? file.string() : attachment.name + " (missing: " + problem + ")");

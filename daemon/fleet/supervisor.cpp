@@ -229,7 +229,8 @@ awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec, bool any_provid
     if (!placed) return placed.error();
     return resolve_profile(std::move(*placed), name, known, "agentProfile.");
   };
-  auto profile = co_await services_.launches.run(std::move(job));
+  Worker reader(services_.files);
+  auto profile = co_await reader.run(std::move(job));
   if (!profile) co_return profile.error();
   if (profile->provider != "any" && any_provider) spec.provider = profile->provider;
   if (profile->provider != "any" && profile->provider != spec.provider)

@@ -4,6 +4,7 @@
 #include "support/log_lines.hpp"
 #include "support/run.hpp"
 
+#include <future>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -119,6 +120,28 @@ TEST_CASE("WorkerRunsJobsInOrderAndBringsValuesAndExceptionsBack") {
     }
     CHECK(caught);
   });
+}
+
+TEST_CASE("ASlowWorkerOfAPoolHoldsUpItselfAlone") {
+  net::io_context io(1);
+  std::vector<int> order;
+  std::promise<void> slow_may_end;
+  {
+    WorkerPool pool(2);
+    Worker slow(pool), quick(pool);
+    slow.post([&] { slow_may_end.get_future().wait(); });
+    slow.post([&] { order.push_back(2); });
+    test::run(io, [&]() -> awaitable<void> {
+      auto job = [&] {
+        order.push_back(1);
+        return order.size();
+      };
+      CHECK(co_await quick.run(std::move(job)) == 1);
+    });
+    CHECK(order == std::vector<int>{1});
+    slow_may_end.set_value();
+  }
+  CHECK(order == std::vector<int>{1, 2});  // the pool's end has finished what was given
 }
 
 TEST_CASE("ATaskThatHasStoppedAGroupCanStillBeCancelled") {

@@ -224,7 +224,7 @@ class World final : public DeliveryHost {
   DescriptorBudget descriptors_{[] { return std::optional<Descriptors>(); },
                                 [] { return std::optional<Descriptors>(); }};
   NoTerminals terminals_;
-  Worker files_;
+  WorkerPool files_{2};
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const adapters_;
   Notifier changed_;
   Work work_;

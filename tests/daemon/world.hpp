@@ -336,7 +336,7 @@ class World {
       // What they were given before this is done when they answer; that may give them more.
       if (++quiet > 4) return;
       *busy = 2;
-      files_.post([this, busy] { net::post(io_, [busy] { --*busy; }); });
+      after_files_.post([this, busy] { net::post(io_, [busy] { --*busy; }); });
       net::co_spawn(io_, journal_->committed(), [busy](std::exception_ptr, Result<void> const&) { --*busy; });
     }
   }
@@ -416,7 +416,8 @@ class World {
   Paths paths_;
   RestartRateLimiter brake_;
   FakeTerminals terminals_{script};
-  Worker files_;
+  WorkerPool files_{1};
+  Worker after_files_{files_};  ///< its turn comes after whatever was given before
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> adapters_;
   Notifier changed_{io_.get_executor()};
   std::unique_ptr<Journal> journal_;
