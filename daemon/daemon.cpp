@@ -16,6 +16,7 @@
 #include "daemon/delivery/message_files.hpp"
 #include "daemon/runtime/folder_keeper.hpp"
 #include "daemon/runtime/instance_lock.hpp"
+#include "daemon/runtime/loop_lag.hpp"
 #include "daemon/runtime/program.hpp"
 #include "daemon/runtime/serve_relay.hpp"
 #include "daemon/runtime/service_manager.hpp"
@@ -73,6 +74,14 @@ awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
 
 constexpr std::size_t kThreads = 4;  ///< of each pool: so many slow agents hold up no other
 
+/// In AGENT_RUNNER_LOOP_FAULT_MS: the tests' daemons look often, and a thread that stands still so long is a fault.
+LoopLag make_loop_lag() {
+  auto const environment = own_environment();
+  auto const set = environment.find("AGENT_RUNNER_LOOP_FAULT_MS");
+  if (set == environment.end()) return {std::chrono::seconds(1), milliseconds(0)};
+  return {milliseconds(5), milliseconds(std::atoll(set->second.c_str()))};
+}
+
 /// Besides the agents' own time, when they are to stop.
 constexpr auto kLongestEnd = std::chrono::seconds(20);
 
@@ -98,6 +107,7 @@ class Daemon final : public Program {
       co_return started.error();
     }
     if (service_manager_.present()) tasks_.spawn("status", show_status());
+    tasks_.spawn("loop lag", loop_lag_.watch());
     serving_ = true;
     service_manager_.ready();
     on_ready_();
@@ -231,7 +241,8 @@ class Daemon final : public Program {
     };
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
     api_.emplace(
-        *services_, *supervisor_, [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
+        *services_, *supervisor_, loop_lag_, [this](bool agents) { stop_with(agents); },
+        [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
     if (bus->embedded)
@@ -376,6 +387,7 @@ class Daemon final : public Program {
                                 [this] { return host_ ? host_->descriptors() : std::nullopt; }};
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
+  LoopLag loop_lag_ = make_loop_lag();
   std::optional<DaemonApi> api_;
   std::optional<Retention> retention_;
   std::unique_ptr<control::ControlServer> server_;

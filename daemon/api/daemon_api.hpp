@@ -18,11 +18,11 @@ namespace ar::daemon {
 
 class DaemonApi {
  public:
-  DaemonApi(Services& services, Supervisor& supervisor, std::function<void(bool stop_agents)> on_shut_down,
-            SystemApi::Reload reload)
+  DaemonApi(Services& services, Supervisor& supervisor, LoopLag const& lag,
+            std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
       : access_(supervisor, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads_),
-        system_(services, supervisor, access_, std::move(on_shut_down), std::move(reload)),
+        system_(services, supervisor, access_, lag, std::move(on_shut_down), std::move(reload)),
         agents_(services, supervisor, access_),
         messages_(services, supervisor, access_, rights_),
         attachments_(services.bus, uploads_, rights_),

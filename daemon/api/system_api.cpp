@@ -6,11 +6,12 @@
 
 namespace ar::daemon {
 
-SystemApi::SystemApi(Services& services, Supervisor const& supervisor, Access const& access,
+SystemApi::SystemApi(Services& services, Supervisor const& supervisor, Access const& access, LoopLag const& lag,
                      std::function<void(bool)> on_shut_down, Reload reload)
     : services_(services),
       supervisor_(supervisor),
       access_(access),
+      lag_(lag),
       on_shut_down_(std::move(on_shut_down)),
       reload_(std::move(reload)),
       started_at_(wall_now()) {}
@@ -36,6 +37,7 @@ awaitable<Result<json>> SystemApi::info() {
                  {"store", services_.store.id()}}},
                {"agents", std::move(counts)},
                {"descriptors", services_.descriptors.shown()},
+               {"loop", lag_.shown()},
                {"lastEvent", services_.events.last()},
                {"ready", access_.is_open()}};
   co_return ok(std::move(info));

@@ -3,6 +3,7 @@
 #include "control/api/system_api.hpp"
 #include "daemon/api/access.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/runtime/loop_lag.hpp"
 #include "daemon/services.hpp"
 
 #include <functional>
@@ -15,7 +16,7 @@ class SystemApi final : public control::SystemApi {
   using Reload = std::function<awaitable<Result<std::vector<Config::Change>>>()>;
   /// `on_shut_down` is called once a shutdown was asked for; the answer is on its way then. `reload` takes the
   /// configuration's file again.
-  SystemApi(Services& services, Supervisor const& supervisor, Access const& access,
+  SystemApi(Services& services, Supervisor const& supervisor, Access const& access, LoopLag const& lag,
             std::function<void(bool stop_agents)> on_shut_down, Reload reload);
 
   awaitable<Result<json>> info() override;
@@ -28,6 +29,7 @@ class SystemApi final : public control::SystemApi {
   Services& services_;
   Supervisor const& supervisor_;
   Access const& access_;
+  LoopLag const& lag_;
   std::function<void(bool)> const on_shut_down_;
   Reload const reload_;
   WallTime const started_at_;

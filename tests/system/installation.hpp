@@ -81,10 +81,7 @@ class Installation {
   /// As run, and it must have worked.
   Outcome good(std::vector<std::string> arguments, std::string const& input = "") {
     auto outcome = run(std::move(arguments), input);
-    if (outcome.status != 0)
-      std::cerr << state() / "daemon.log"
-                << ":\n"
-                << slurp(state() / "daemon.log");
+    if (outcome.status != 0) std::cerr << state() / "daemon.log" << ":\n" << slurp(state() / "daemon.log");
     REQUIRE_MESSAGE(outcome.status == 0, outcome.out, outcome.err);
     return outcome;
   }
@@ -160,8 +157,9 @@ class Installation {
     auto const in = dir_.path() / "in", out = dir_.path() / "out", err = dir_.path() / "err";
     std::ofstream(in, std::ios::binary) << input;
     // The machine's memory pressure is not the test's: it would suspend agents at any moment.
-    std::vector<std::string> env{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir_.path().string(), "LANG=C.UTF-8",
-                                 "TERM=xterm-256color", "AGENT_RUNNER_MEMORY_PRESSURE=false"};
+    std::vector<std::string> env{
+        "PATH=/usr/local/bin:/usr/bin:/bin",  "HOME=" + dir_.path().string(),  "LANG=C.UTF-8", "TERM=xterm-256color",
+        "AGENT_RUNNER_MEMORY_PRESSURE=false", "AGENT_RUNNER_LOOP_FAULT_MS=100"};
     env.insert(env.begin(), environment.begin(), environment.end());  // the first one of a name counts
     std::vector<std::string> words = prefix;
     words.push_back(program);
