@@ -90,7 +90,7 @@ class ProviderSession {
   /// Asks the provider itself, now: what its end would cut off, for people ("a command in the background"). Empty: it
   /// is at rest. Where there is nobody to ask, that nothing blocks it says so.
   virtual awaitable<std::string> running_work() { co_return block_reason(false); }
-  /// Types the prompt and sees it through to its outcome; one at a time. The caller has journalled `handed` before.
+  /// Types the prompt and sees it through to its outcome; one at a time. The caller has journalled `submitted` before.
   /// `on_step` is told "typed" and "submitted" as they happen.
   virtual awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view step)> on_step) = 0;
   /// Asks the provider's record. `process_gone`: the provider process that was handed it has ended since.
@@ -155,7 +155,7 @@ class Adapter {
   /// How the turn ended that took the last of these messages, by the record: for turns whose end nobody saw. Nothing:
   /// it has not ended there, or the record does not say. Reads the whole record, so it is called on a Worker.
   virtual std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& /*transcript*/,
-                                            std::vector<std::string> const& /*nonces*/) const {
+                                            std::vector<std::string> const& /*correlation_ids*/) const {
     return std::nullopt;
   }
 };

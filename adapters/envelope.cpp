@@ -10,10 +10,10 @@ using namespace std::string_view_literals;
 namespace {
 
 constexpr std::string_view kMark = "[agent-runner ";
-constexpr std::size_t kNonceLength = 10;
+constexpr std::size_t kCorrelationIdLength = 10;
 
-bool is_nonce(std::string_view text) {
-  return text.size() == kNonceLength &&
+bool is_correlation_id(std::string_view text) {
+  return text.size() == kCorrelationIdLength &&
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
@@ -31,7 +31,7 @@ std::string field(std::string_view value, std::size_t most = 80) {
 }
 
 std::string header(Prompt const& prompt) {
-  std::string text = envelope_mark(prompt.nonce);
+  std::string text = envelope_mark(prompt.correlation_id);
   if (prompt.message_id > 0) text += " · message " + std::to_string(prompt.message_id);
   text += " · from " + field(prompt.from) + " · kind " + field(prompt.kind);
   if (prompt.subject) text += " · subject \"" + field(*prompt.subject) + "\"";
@@ -73,18 +73,18 @@ Result<Envelope> frame(Prompt const& prompt, InlineRules const& rules) {
                      " bytes) is the exact content of this file: " + prompt.body_file.string();
   }
   for (auto const& attachment : prompt.attachments) envelope.text += "\n[attachment: " + field(attachment, 4096) + "]";
-  envelope.text += "\n[end " + prompt.nonce + "]";
+  envelope.text += "\n[end " + prompt.correlation_id + "]";
   if (!rules.newlines) std::ranges::replace(envelope.text, '\n', ' ');
   return envelope;
 }
 
-std::string envelope_mark(std::string_view nonce) { return std::string(kMark) + std::string(nonce); }
+std::string envelope_mark(std::string_view correlation_id) { return std::string(kMark) + std::string(correlation_id); }
 
-std::vector<std::string> nonces_in(std::string_view text) {
+std::vector<std::string> correlation_ids_in(std::string_view text) {
   std::vector<std::string> found;
   for (auto at = text.find(kMark); at != std::string_view::npos; at = text.find(kMark, at + 1)) {
-    auto const nonce = text.substr(at + kMark.size(), kNonceLength);
-    if (is_nonce(nonce)) found.emplace_back(nonce);
+    auto const correlation_id = text.substr(at + kMark.size(), kCorrelationIdLength);
+    if (is_correlation_id(correlation_id)) found.emplace_back(correlation_id);
   }
   return found;
 }

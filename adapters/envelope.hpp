@@ -4,8 +4,8 @@
 //   BODY
 //   [end 7f3a9c21b0]
 //
-// The nonce is unknown to the sender, so a body cannot close its own frame or open another. The last line is plain
-// text, so nothing in the body stands at the end of the input, where composers trim, complete and continue lines.
+// The correlation id is unknown to the sender, so a body cannot close its own frame or open another. The last line is
+// plain text, so nothing in the body stands at the end of the input, where composers trim, complete and continue lines.
 // Provider-independent; what a provider's input would change is for its adapter to say (InlineRules).
 #pragma once
 #include "adapters/prompt.hpp"
@@ -39,8 +39,8 @@ struct Envelope {
 Result<Envelope> frame(Prompt const& prompt, InlineRules const& rules);
 
 /// The header's start: what a transcript is searched for.
-std::string envelope_mark(std::string_view nonce);
-/// Every nonce whose envelope header stands in `text`, in order.
-std::vector<std::string> nonces_in(std::string_view text);
+std::string envelope_mark(std::string_view correlation_id);
+/// Every correlation id whose envelope header stands in `text`, in order.
+std::vector<std::string> correlation_ids_in(std::string_view text);
 
 }  // namespace ar::adapters

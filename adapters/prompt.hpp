@@ -10,11 +10,11 @@
 
 namespace ar::adapters {
 
-/// What is to be handed over. The envelope around the body (adapters/envelope.hpp) carries `nonce`, which no sender
-/// can know: it ties the proof to this message and keeps a body from posing as another message's header.
+/// What is to be handed over. The envelope around the body (adapters/envelope.hpp) carries `correlation_id`, which no
+/// sender can know: it ties the proof to this message and keeps a body from posing as another message's header.
 struct Prompt {
   std::int64_t message_id = 0;  ///< 0: not from the bus (initial prompt, memory context)
-  std::string nonce;            ///< 10 hex digits, fresh for each message, kept in the journal
+  std::string correlation_id;   ///< 10 hex digits, fresh for each message, kept in the journal
   std::string from;
   std::string kind;
   std::optional<std::string> subject{};

@@ -24,9 +24,10 @@ struct SessionChanged {
   std::string session_id;
   std::string transcript{};
 };
-/// Busy: a turn runs. `nonces`: the messages known to have started it (may be empty: a person, a background wake).
+/// Busy: a turn runs. `correlation_ids`: the messages known to have started it (may be empty: a person, a background
+/// wake).
 struct TurnStarted {
-  std::vector<std::string> nonces{};
+  std::vector<std::string> correlation_ids{};
 };
 struct TurnEnded {
   /// `unseen`: it is over, and how it ended only the provider's record may say.
@@ -40,7 +41,7 @@ struct TurnEnded {
 };
 /// Proof that a message was taken, whenever it shows (also late, after `unknown`).
 struct Accepted {
-  std::string nonce;
+  std::string correlation_id;
   std::string proof;
 };
 /// The provider waits for a person: a permission, a question, a dialog at start.

@@ -153,7 +153,7 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   bench::DaemonProcess daemon(self.parent_path().parent_path() / "bin");
   auto const file = (daemon.dir() / "times").string();
-  json const options = {{"ready", {{"pattern", "ready"}}}, {"proof", {{"pattern", "took {nonce}"}}}};
+  json const options = {{"ready", {{"pattern", "ready"}}}, {"proof", {{"pattern", "took {correlation_id}"}}}};
   daemon.spawn("fast", {self.string(), "read", file}, options);
 
   CommitFloor disk((daemon.dir() / "commits").string());

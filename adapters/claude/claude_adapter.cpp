@@ -91,14 +91,14 @@ class ClaudeAdapter final : public Adapter {
     TranscriptFile file(transcript);
     Ledger ledger;
     read_all(file, ledger);
-    if (ledger.consumed(prompt.nonce)) return RecordedOutcome::accepted;
+    if (ledger.consumed(prompt.correlation_id)) return RecordedOutcome::accepted;
     return file.unreadable() ? RecordedOutcome::blind : RecordedOutcome::absent;
   }
 
   std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,
-                                    std::vector<std::string> const& nonces) const override {
+                                    std::vector<std::string> const& correlation_ids) const override {
     TranscriptFile file(transcript);
-    TurnRecord turn({nonces.begin(), nonces.end()});
+    TurnRecord turn({correlation_ids.begin(), correlation_ids.end()});
     read_all(file, turn);
     return file.unreadable() ? std::nullopt : turn.end();
   }

@@ -143,12 +143,12 @@ void ClaudeSession::follow(std::filesystem::path transcript, bool from_end) {
   read_transcript();
 }
 
-void ClaudeSession::turn_started(std::vector<std::string> nonces) {
+void ClaudeSession::turn_started(std::vector<std::string> correlation_ids) {
   turn_running_ = true;
   ++turns_;
   interrupted_ = false;
   proposed_.reset();
-  emit(TurnStarted{std::move(nonces)});
+  emit(TurnStarted{std::move(correlation_ids)});
   announce_gate();
 }
 
@@ -242,8 +242,8 @@ void ClaudeSession::read_transcript() {
 }
 
 /// Whoever waits for its proof asks soon, if anybody does.
-void ClaudeSession::note_early(std::string const& nonce) {
-  early_.try_emplace(nonce, wall_now());
+void ClaudeSession::note_early(std::string const& correlation_id) {
+  early_.try_emplace(correlation_id, wall_now());
   if (early_.size() <= kSignsKept) return;
   auto const oldest = std::ranges::min_element(early_, {}, [](auto const& sign) { return sign.second; });
   submitted_.erase(oldest->first);
@@ -253,15 +253,15 @@ void ClaudeSession::note_early(std::string const& nonce) {
 void ClaudeSession::on_fact(TranscriptFact const& fact) {
   std::vector<std::string> fresh;
   if (fact.kind == TranscriptFact::Kind::consumed)
-    std::ranges::copy_if(fact.nonces, std::back_inserter(fresh),
-                         [&](auto const& nonce) { return !ledger_.consumed(nonce); });
+    std::ranges::copy_if(fact.correlation_ids, std::back_inserter(fresh),
+                         [&](auto const& correlation_id) { return !ledger_.consumed(correlation_id); });
   ledger_.add(fact);
   // Once in the CLI's own queue it needs no Enter any more.
   if (fact.kind == TranscriptFact::Kind::enqueued)
-    for (auto const& nonce : fact.nonces) note_early(nonce);
-  for (auto const& nonce : fresh) {
-    if (nonce != in_hand_)
-      emit(Accepted{nonce, "transcript"});
+    for (auto const& correlation_id : fact.correlation_ids) note_early(correlation_id);
+  for (auto const& correlation_id : fresh) {
+    if (correlation_id != in_hand_)
+      emit(Accepted{correlation_id, "transcript"});
     else
       altered_ = fact.text.find(in_hand_text_) == std::string::npos;
   }
@@ -337,9 +337,9 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
   if (event == "SessionStart") {
     hook_session_start(payload);
   } else if (event == "UserPromptSubmit") {
-    auto nonces = whole_envelopes(text_at(payload, "prompt"));
-    for (auto const& nonce : nonces) note_early(nonce);
-    submitted_.insert(nonces.begin(), nonces.end());
+    auto correlation_ids = whole_envelopes(text_at(payload, "prompt"));
+    for (auto const& correlation_id : correlation_ids) note_early(correlation_id);
+    submitted_.insert(correlation_ids.begin(), correlation_ids.end());
     read_transcript();
     // The CLI goes on with what waited in its own queue.
     if (turn_running_ && interrupted_) end_by_grace();
@@ -347,7 +347,7 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
     // Newer versions also say it of a prompt that goes into the running turn.
     if (!turn_running_) {
       tool_called_ = model_spoke_ = false;
-      turn_started(std::move(nonces));
+      turn_started(std::move(correlation_ids));
     }
   } else if (event == "Stop" && !of_subagent) {
     hook_stop(payload);

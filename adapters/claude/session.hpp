@@ -68,8 +68,8 @@ class ClaudeSession final : public ProviderSession {
   void announce_gate();
   void become_ready(std::string session_id, std::string transcript, std::string model, bool resumed);
   void follow(std::filesystem::path transcript, bool from_end);
-  void note_early(std::string const& nonce);
-  void turn_started(std::vector<std::string> nonces);
+  void note_early(std::string const& correlation_id);
+  void turn_started(std::vector<std::string> correlation_ids);
   void turn_ended(TurnEnded ended);
   void waiting_for(std::string what);
   void on_live_state(LiveState now);
@@ -122,7 +122,7 @@ class ClaudeSession final : public ProviderSession {
   awaitable<Result<void>> run_command(std::string command);
   awaitable<bool> wait_for(std::function<bool()> condition, Clock::duration limit);
   void block(std::string reason);
-  bool signs_of(std::string const& nonce) const;
+  bool signs_of(std::string const& correlation_id) const;
   void look_again_later();
   void remember_label(std::string label);
 
@@ -156,17 +156,18 @@ class ClaudeSession final : public ProviderSession {
   bool limit_menu_ = false;                ///< what the live state waits for is the menu of a used-up account
   bool asked_ = false;                     ///< something was asked, and that nothing is any more has not been said
   std::deque<std::pair<std::string, std::size_t>> calls_{};  ///< the newest tool calls: id, and a hash of what they are
-  std::string blocked_{};                    ///< what the screen showed in place of an empty composer, until it is gone
-  std::string resting_draft_{};              ///< a draft nobody has touched for a while: it may be set aside
-  std::string gate_{};                       ///< as announced
-  int compactions_ = 0;                      ///< begun so far
-  std::map<std::string, WallTime> early_{};  ///< nonces the CLI has taken from its composer, not yet shown to the model
-  std::set<std::string> submitted_{};        ///< nonces of prompts that UserPromptSubmit has shown
-  std::deque<std::string> handed_{};         ///< nonces typed by this session, the newest few dozen
-  std::deque<std::string> typed_labels_{};   ///< how the composer showed our newest pastes: "[Pasted text #7 +3 lines]"
-  std::string in_hand_{};                    ///< the nonce whose proof hand() waits for
-  std::string in_hand_text_{};               ///< and what its record has to hold
-  bool altered_ = false;                     ///< it holds something else
+  std::string blocked_{};        ///< what the screen showed in place of an empty composer, until it is gone
+  std::string resting_draft_{};  ///< a draft nobody has touched for a while: it may be set aside
+  std::string gate_{};           ///< as announced
+  int compactions_ = 0;          ///< begun so far
+  std::map<std::string, WallTime>
+      early_{};  ///< correlation ids the CLI has taken from its composer, not yet shown to the model
+  std::set<std::string> submitted_{};       ///< correlation ids of prompts that UserPromptSubmit has shown
+  std::deque<std::string> handed_{};        ///< correlation ids typed by this session, the newest few dozen
+  std::deque<std::string> typed_labels_{};  ///< how the composer showed our newest pastes: "[Pasted text #7 +3 lines]"
+  std::string in_hand_{};                   ///< the correlation id whose proof hand() waits for
+  std::string in_hand_text_{};              ///< and what its record has to hold
+  bool altered_ = false;                    ///< it holds something else
   Ledger ledger_;
   std::optional<TranscriptFile> transcript_{};  ///< the one that is followed
   std::set<std::filesystem::path> records_{};   ///< all that may hold a prompt of this process

@@ -46,8 +46,8 @@ SubmitResult held(std::string reason) {
 
 }  // namespace
 
-bool ClaudeSession::signs_of(std::string const& nonce) const {
-  return early_.contains(nonce) || ledger_.consumed(nonce);
+bool ClaudeSession::signs_of(std::string const& correlation_id) const {
+  return early_.contains(correlation_id) || ledger_.consumed(correlation_id);
 }
 
 awaitable<bool> ClaudeSession::wait_for(std::function<bool()> condition, Clock::duration limit) {
@@ -140,8 +140,8 @@ bool ClaudeSession::is_ours(View const& view) const {
   if (std::ranges::find(typed_labels_, view.text) != typed_labels_.end()) return true;
   if (shows_words(view, kWords, *row_)) return true;
   bool has_header = false, starts = false, has_end = false, ends = false;
-  for (auto const& nonce : handed_) {
-    auto const mark = envelope_mark(nonce), end = "[end " + nonce + "]";
+  for (auto const& correlation_id : handed_) {
+    auto const mark = envelope_mark(correlation_id), end = "[end " + correlation_id + "]";
     has_header |= view.text.find(mark) != std::string::npos;
     has_end |= view.text.find(end) != std::string::npos;
     starts |= view.text.starts_with(mark);
@@ -265,7 +265,7 @@ awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(
   read_live_state();  // for the version: SessionStart's hook may come before it
   auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
   if (!typed) co_return held(typed.error().message);  // the disk may have room again
-  in_hand_ = prompt.nonce;
+  in_hand_ = prompt.correlation_id;
   in_hand_text_ = typed->text;
   altered_ = false;
   SubmitResult submission = co_await type_in(prompt, *typed, std::move(on_step));
@@ -274,7 +274,7 @@ awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(
   }
   in_hand_.clear();
   if (submission.outcome == SubmitOutcome::accepted) {
-    early_.erase(prompt.nonce);
+    early_.erase(prompt.correlation_id);
     co_await clear_leftover();
   }
   if (altered_)
@@ -325,7 +325,7 @@ awaitable<SubmitResult> ClaudeSession::type_in(Prompt const& prompt, Typed const
   }
 
   SubmitResult submission;
-  handed_.push_back(prompt.nonce);
+  handed_.push_back(prompt.correlation_id);
   if (handed_.size() > kRemembered) handed_.pop_front();
   Result<void> pasted;
   if (!typed.words.empty()) pasted = co_await ctx_.terminal->paste(typed.words);
@@ -371,22 +371,23 @@ awaitable<SubmitResult> ClaudeSession::type_in(Prompt const& prompt, Typed const
 awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label,
                                                  terminal::Terminal::OutputWatch& watch, SubmitResult& submission) {
   std::function<bool()> const sign = [this, &prompt] {
-    return signs_of(prompt.nonce) || ended_ || !ctx_.terminal->alive();
+    return signs_of(prompt.correlation_id) || ended_ || !ctx_.terminal->alive();
   };
   auto const was_busy = live_ && live_->busy();
   for (int presses = 1; presses <= row_->max_enters; ++presses) {
     if (auto pressed = co_await press("Enter"); !pressed) co_return false;
     if (!submission.submitted_at) submission.submitted_at = wall_now();
     auto const taken = co_await wait_for(sign, row_->enter_patience * presses);
-    if (taken) co_return signs_of(prompt.nonce);
+    if (taken) co_return signs_of(prompt.correlation_id);
     bool copy_mode = false;
     auto const view = co_await look(copy_mode);
     if (!view) co_return false;
-    auto const submitted = view->above.find(prompt.nonce) != std::string::npos || (live_ && live_->busy() && !was_busy);
+    auto const submitted =
+        view->above.find(prompt.correlation_id) != std::string::npos || (live_ && live_->busy() && !was_busy);
     if (submitted || view->text != label) {
       // It was submitted, or left the composer: no further Enter, whatever else the screen shows now.
       co_await wait_for(sign, kTakenPatience);
-      co_return signs_of(prompt.nonce);
+      co_return signs_of(prompt.correlation_id);
     }
     spdlog::debug("{}: Enter {} for message {} was not taken", ctx_.request.agent_id, presses, prompt.message_id);
   }
@@ -394,19 +395,20 @@ awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::stri
   // later whether one of those Enters was taken after all.
   co_await clear_composer(watch);
   co_await wait_for(sign, kWitnessPatience);
-  co_return signs_of(prompt.nonce);
+  co_return signs_of(prompt.correlation_id);
 }
 
 awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, SubmitResult& submission) {
   auto deadline = Clock::now() + kProofPatience;
-  while (!ledger_.consumed(prompt.nonce)) {
+  while (!ledger_.consumed(prompt.correlation_id)) {
     if (ended_ || !ctx_.terminal->alive()) {
       read_transcript();
-      if (ledger_.consumed(prompt.nonce)) break;
+      if (ledger_.consumed(prompt.correlation_id)) break;
       co_await mark_unknown(submission, "Claude Code ended before it showed the prompt to the model");
       co_return;
     }
-    if (ledger_.queued(prompt.nonce)) deadline = Clock::now() + kProofPatience;  // as long as its queue holds it
+    if (ledger_.queued(prompt.correlation_id))
+      deadline = Clock::now() + kProofPatience;  // as long as its queue holds it
     if (Clock::now() >= deadline) {
       co_await mark_unknown(submission, "the prompt was taken, but the transcript does not show it");
       co_return;
@@ -416,7 +418,8 @@ awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, SubmitResult& s
   submission.outcome = SubmitOutcome::accepted;
   submission.proof = "transcript";
   submission.accepted_at = wall_now();
-  if (auto const early = early_.find(prompt.nonce); early != early_.end()) submission.early_sign_at = early->second;
+  if (auto const early = early_.find(prompt.correlation_id); early != early_.end())
+    submission.early_sign_at = early->second;
 }
 
 awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool process_gone) {
@@ -439,10 +442,10 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
     }
   };
   co_await read_records();
-  if (whole.consumed(prompt.nonce)) co_return RecordedOutcome::accepted;
+  if (whole.consumed(prompt.correlation_id)) co_return RecordedOutcome::accepted;
   if (process_gone) co_return unreadable ? RecordedOutcome::blind : RecordedOutcome::absent;
   if (unreadable) look_again_later();
-  if (unreadable || whole.queued(prompt.nonce) || !ready_ || ended_) co_return RecordedOutcome::pending;
+  if (unreadable || whole.queued(prompt.correlation_id) || !ready_ || ended_) co_return RecordedOutcome::pending;
 
   // Not in the record of a living process: it may still stand in the composer, or have left it a moment ago.
   auto const lock = co_await keyboard_.lock();
@@ -458,16 +461,17 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
     auto const cleared = co_await clear_composer(**watch);
     if (!cleared) co_return RecordedOutcome::pending;
   }
-  auto const nonce = prompt.nonce;
-  std::function<bool()> const shown = [this, nonce] { return ledger_.consumed(nonce); };
+  auto const correlation_id = prompt.correlation_id;
+  std::function<bool()> const shown = [this, correlation_id] { return ledger_.consumed(correlation_id); };
   auto const late = co_await wait_for(shown, kWitnessPatience);
   if (late) co_return RecordedOutcome::accepted;
   // What the CLI has submitted is not typed again, whatever the record leaves out.
-  if (ledger_.queued(nonce) || submitted_.contains(nonce) || (signs_of(nonce) && turn_running_))
+  if (ledger_.queued(correlation_id) || submitted_.contains(correlation_id) ||
+      (signs_of(correlation_id) && turn_running_))
     co_return RecordedOutcome::pending;
   whole = {};
   co_await read_records();
-  if (whole.consumed(nonce)) co_return RecordedOutcome::accepted;
+  if (whole.consumed(correlation_id)) co_return RecordedOutcome::accepted;
   if (unreadable) look_again_later();
   co_return unreadable ? RecordedOutcome::pending : RecordedOutcome::absent;
 }

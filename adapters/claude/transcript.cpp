@@ -26,8 +26,8 @@ std::vector<std::string> texts_of(json const& content) {
 }
 
 void consumed(std::string text, std::vector<TranscriptFact>& facts) {
-  TranscriptFact fact{.kind = TranscriptFact::Kind::consumed, .nonces = whole_envelopes(text)};
-  if (fact.nonces.empty()) return;
+  TranscriptFact fact{.kind = TranscriptFact::Kind::consumed, .correlation_ids = whole_envelopes(text)};
+  if (fact.correlation_ids.empty()) return;
   fact.text = std::move(text);
   facts.push_back(std::move(fact));
 }
@@ -67,7 +67,7 @@ void read_queue_operation(json const& record, std::vector<TranscriptFact>& facts
   auto const enqueue = text_at(record, "operation") == "enqueue";
   auto const content = text_at(record, "content");
   TranscriptFact fact{.kind = enqueue ? TranscriptFact::Kind::enqueued : TranscriptFact::Kind::unqueued,
-                      .nonces = whole_envelopes(content),
+                      .correlation_ids = whole_envelopes(content),
                       .text = content};
   facts.push_back(std::move(fact));
 }
@@ -83,9 +83,10 @@ void read_attachment(json const& record, std::vector<TranscriptFact>& facts) {
 }  // namespace
 
 std::vector<std::string> whole_envelopes(std::string_view text) {
-  auto found = nonces_in(text);
-  std::erase_if(found,
-                [&](std::string const& nonce) { return text.find("[end " + nonce + "]") == std::string_view::npos; });
+  auto found = correlation_ids_in(text);
+  std::erase_if(found, [&](std::string const& correlation_id) {
+    return text.find("[end " + correlation_id + "]") == std::string_view::npos;
+  });
   return found;
 }
 
@@ -151,14 +152,15 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
 void Ledger::add(TranscriptFact const& fact) {
   switch (fact.kind) {
     case TranscriptFact::Kind::consumed:
-      for (auto const& nonce : fact.nonces) {
-        consumed_.insert(nonce);
-        std::erase_if(queue_, [&](auto const& entry) { return std::ranges::find(entry, nonce) != entry.end(); });
+      for (auto const& correlation_id : fact.correlation_ids) {
+        consumed_.insert(correlation_id);
+        std::erase_if(queue_,
+                      [&](auto const& entry) { return std::ranges::find(entry, correlation_id) != entry.end(); });
       }
       break;
-    case TranscriptFact::Kind::enqueued: queue_.push_back(fact.nonces); break;
+    case TranscriptFact::Kind::enqueued: queue_.push_back(fact.correlation_ids); break;
     case TranscriptFact::Kind::unqueued: {
-      auto at = fact.text.empty() ? queue_.begin() : std::ranges::find(queue_, fact.nonces);
+      auto at = fact.text.empty() ? queue_.begin() : std::ranges::find(queue_, fact.correlation_ids);
       if (at != queue_.end()) queue_.erase(at);
       break;
     }
@@ -166,8 +168,9 @@ void Ledger::add(TranscriptFact const& fact) {
   }
 }
 
-bool Ledger::queued(std::string const& nonce) const {
-  return std::ranges::any_of(queue_, [&](auto const& entry) { return std::ranges::find(entry, nonce) != entry.end(); });
+bool Ledger::queued(std::string const& correlation_id) const {
+  return std::ranges::any_of(
+      queue_, [&](auto const& entry) { return std::ranges::find(entry, correlation_id) != entry.end(); });
 }
 
 bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit) {
@@ -179,7 +182,7 @@ bool TranscriptFile::read(std::vector<TranscriptFact>& facts, std::size_t limit)
   } const file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
   unreadable_ = file.fd < 0 && errno != ENOENT;
   if (file.fd < 0) return false;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.fd, &info) == 0 && static_cast<std::uint64_t>(info.st_size) < offset_) {
     offset_ = 0;
     reader_ = TranscriptReader();

@@ -20,16 +20,16 @@ namespace ar::adapters::claude {
 struct TranscriptFact {
   enum class Kind {
     prompted,     ///< a prompt is taken; `text`: "typed", "queued" (in the CLI itself), ...
-    consumed,     ///< the model is given `text`; `nonces`: whole envelopes in it
+    consumed,     ///< the model is given `text`; `correlation_ids`: whole envelopes in it
     enqueued,     ///< waits in the CLI's own queue
-    unqueued,     ///< left the queue, to be consumed or edited; `nonces` empty: the oldest one
+    unqueued,     ///< left the queue, to be consumed or edited; `correlation_ids` empty: the oldest one
     interrupted,  ///< a person, or we, pressed Escape
     assistant,    ///< the model's text in `text`, its `usage`
     failed,       ///< the turn has failed: `text`, `error_kind`
     turn_ended,   ///< by itself; unless the model goes on after it, where `text` is no "turn_duration"
   };
   Kind kind;
-  std::vector<std::string> nonces{};
+  std::vector<std::string> correlation_ids{};
   std::string text{};
   json usage{};
   std::string error_kind{};
@@ -54,12 +54,12 @@ class TranscriptReader {
 class Ledger {
  public:
   void add(TranscriptFact const& fact);
-  bool consumed(std::string const& nonce) const { return consumed_.contains(nonce); }
-  bool queued(std::string const& nonce) const;
+  bool consumed(std::string const& correlation_id) const { return consumed_.contains(correlation_id); }
+  bool queued(std::string const& correlation_id) const;
 
  private:
   std::set<std::string> consumed_;
-  std::vector<std::vector<std::string>> queue_;  ///< per queued prompt its nonces, oldest first
+  std::vector<std::vector<std::string>> queue_;  ///< per queued prompt its correlation ids, oldest first
 };
 
 /// Follows one file from an offset; not there: nothing yet. A file that shrank is read from its start again.
@@ -80,7 +80,7 @@ class TranscriptFile {
   TranscriptReader reader_;
 };
 
-/// Nonces whose whole envelope (header and matching end line) stands in `text`.
+/// Correlation ids whose whole envelope (header and matching end line) stands in `text`.
 std::vector<std::string> whole_envelopes(std::string_view text);
 
 }  // namespace ar::adapters::claude

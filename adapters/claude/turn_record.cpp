@@ -19,8 +19,9 @@ TurnEnded failed_turn(std::string kind, std::string text) {
 
 void TurnRecord::add(TranscriptFact const& fact) {
   using Kind = TranscriptFact::Kind;
-  if (fact.kind == Kind::consumed &&
-      std::ranges::any_of(fact.nonces, [&](auto const& nonce) { return nonces_.contains(nonce); })) {
+  if (fact.kind == Kind::consumed && std::ranges::any_of(fact.correlation_ids, [&](auto const& correlation_id) {
+        return correlation_ids_.contains(correlation_id);
+      })) {
     if (!in_turn_ || end_) did_nothing_ = true;  // else it was given more in the middle
     in_turn_ = true;
     text_.clear();

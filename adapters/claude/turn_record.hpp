@@ -19,13 +19,13 @@ TurnEnded failed_turn(std::string kind, std::string text);
 /// Of the turn that took the last of these messages.
 class TurnRecord {
  public:
-  explicit TurnRecord(std::set<std::string> nonces) : nonces_(std::move(nonces)) {}
+  explicit TurnRecord(std::set<std::string> correlation_ids) : correlation_ids_(std::move(correlation_ids)) {}
   void add(TranscriptFact const& fact);
   /// Nothing: not taken, still running, or cut off.
   std::optional<TurnEnded> const& end() const { return end_; }
 
  private:
-  std::set<std::string> const nonces_;
+  std::set<std::string> const correlation_ids_;
   bool in_turn_ = false;     ///< what comes is part of it, or follows its end
   bool did_nothing_ = true;  ///< the model has said and called nothing in it
   std::string text_{};       ///< the model's last one

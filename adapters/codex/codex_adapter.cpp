@@ -114,13 +114,13 @@ class CodexAdapter final : public Adapter {
     if (transcript.empty()) return RecordedOutcome::absent;
     Record record(transcript);
     record.read();
-    if (record.holds(prompt.nonce)) return RecordedOutcome::accepted;
+    if (record.holds(prompt.correlation_id)) return RecordedOutcome::accepted;
     return record.unreadable() ? RecordedOutcome::blind : RecordedOutcome::absent;
   }
 
   std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,
-                                    std::vector<std::string> const& nonces) const override {
-    return turn_end_in(transcript, nonces);
+                                    std::vector<std::string> const& correlation_ids) const override {
+    return turn_end_in(transcript, correlation_ids);
   }
 
  private:

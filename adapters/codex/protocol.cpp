@@ -27,9 +27,11 @@ std::string snake_case(std::string_view name) {
 
 }  // namespace
 
-std::string client_id(std::string_view nonce) { return std::string(kClientIdPrefix) + std::string(nonce); }
+std::string client_id(std::string_view correlation_id) {
+  return std::string(kClientIdPrefix) + std::string(correlation_id);
+}
 
-std::string nonce_of(std::string_view client_id) {
+std::string correlation_id_of(std::string_view client_id) {
   return client_id.starts_with(kClientIdPrefix) ? std::string(client_id.substr(kClientIdPrefix.size())) : std::string();
 }
 

@@ -9,9 +9,9 @@
 
 namespace ar::adapters::codex {
 
-/// The id a message of ours carries in Codex, from its nonce and back; empty: not one of ours.
-std::string client_id(std::string_view nonce);
-std::string nonce_of(std::string_view client_id);
+/// The id a message of ours carries in Codex, from its correlation id and back; empty: not one of ours.
+std::string client_id(std::string_view correlation_id);
+std::string correlation_id_of(std::string_view client_id);
 
 /// A turn as turn/completed and thread/turns/list show it. Nothing while it runs.
 std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text);

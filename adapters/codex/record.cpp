@@ -72,7 +72,7 @@ bool read_lines(std::filesystem::path const& file, std::uint64_t& offset, std::s
 
 }  // namespace
 
-std::string taken_nonce(std::string_view line) {
+std::string taken_correlation_id(std::string_view line) {
   // Most lines are neither: looked through as text, without parsing megabytes of tool output.
   bool const item = line.find("\"client_id\":\"ar-") != std::string_view::npos;
   if (!item && line.find("[agent-runner ") == std::string_view::npos) return {};
@@ -82,29 +82,31 @@ std::string taken_nonce(std::string_view line) {
   auto const type = text_at(*record, "type");
   if (type == "event_msg" && text_at(payload, "type") == "item_completed" &&
       text_at(payload, {"item", "type"}) == "UserMessage")
-    return nonce_of(text_at(payload, {"item", "client_id"}));
+    return correlation_id_of(text_at(payload, {"item", "client_id"}));
   if (type != "response_item" || text_at(payload, "type") != "message" || text_at(payload, "role") != "user") return {};
   auto const words = words_of(payload);
-  auto const nonces = nonces_in(std::string_view(words).substr(0, 64));
-  if (nonces.empty() || !words.starts_with(envelope_mark(nonces.front())) ||
-      !words.ends_with("[end " + nonces.front() + "]"))
+  auto const correlation_ids = correlation_ids_in(std::string_view(words).substr(0, 64));
+  if (correlation_ids.empty() || !words.starts_with(envelope_mark(correlation_ids.front())) ||
+      !words.ends_with("[end " + correlation_ids.front() + "]"))
     return {};
-  return nonces.front();
+  return correlation_ids.front();
 }
 
 void Record::read() {
   auto const line = [this](std::string_view text) {
-    if (auto nonce = taken_nonce(text); !nonce.empty()) nonces_.insert(std::move(nonce));
+    if (auto correlation_id = taken_correlation_id(text); !correlation_id.empty())
+      correlation_ids_.insert(std::move(correlation_id));
   };
   unreadable_ = !read_lines(file_, offset_, rest_, line);
 }
 
-std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file, std::vector<std::string> const& nonces) {
+std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file,
+                                     std::vector<std::string> const& correlation_ids) {
   std::string running, wanted;  // turns, by their ids
   bool did_nothing = true;      // the running one
   std::optional<TurnEnded> end;
   auto const line = [&](std::string_view text) {
-    bool const ours = std::ranges::find(nonces, taken_nonce(text)) != nonces.end();
+    bool const ours = std::ranges::find(correlation_ids, taken_correlation_id(text)) != correlation_ids.end();
     auto const has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
     if (is_deed(text)) did_nothing = false;
     if (!ours && !has("\"task_started\"") && !has("\"task_complete\"") && !has("\"turn_aborted\"")) return;

@@ -24,23 +24,24 @@ class Record {
   /// It could not be read to its end the last time: what it holds is not known. (Not there: it holds nothing.)
   bool unreadable() const { return unreadable_; }
   /// As far as it was read, the thread holds this message.
-  bool holds(std::string const& nonce) const { return nonces_.contains(nonce); }
+  bool holds(std::string const& correlation_id) const { return correlation_ids_.contains(correlation_id); }
 
  private:
   std::filesystem::path file_;
   std::uint64_t offset_ = 0;
   bool unreadable_ = false;
   std::string rest_{};
-  std::set<std::string> nonces_{};
+  std::set<std::string> correlation_ids_{};
 };
 
-/// The nonce that one line of a record proves to be taken: a completed user message with our client id, or
+/// The correlation id that one line of a record proves to be taken: a completed user message with our client id, or
 /// the user's words as the model gets them, if they are one of our envelopes and whole. Empty: none.
-std::string taken_nonce(std::string_view line);
+std::string taken_correlation_id(std::string_view line);
 
 /// How the turn ended that took the last of these messages; nothing: it has not, or the record does not say (a process
 /// that dies leaves no line about it).
-std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file, std::vector<std::string> const& nonces);
+std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file,
+                                     std::vector<std::string> const& correlation_ids);
 
 /// The record of a thread below CODEX_HOME, by its id.
 std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home, std::string const& thread);

@@ -163,11 +163,11 @@ void CodexSession::on_item(bool finished, json const& params) {
   auto const type = text_at(item, {"type"});
   did_nothing_ = did_nothing_ && is_no_deed(type);
   if (type == "userMessage") {
-    auto nonce = nonce_of(text_at(item, {"clientId"}));
-    if (!finished || nonce.empty() || proven(nonce)) return;
-    taken_.push_back(nonce);
+    auto correlation_id = correlation_id_of(text_at(item, {"clientId"}));
+    if (!finished || correlation_id.empty() || proven(correlation_id)) return;
+    taken_.push_back(correlation_id);
     if (taken_.size() > kTakenKept) taken_.pop_front();
-    if (nonce != in_hand_) emit(Accepted{std::move(nonce), "api"});
+    if (correlation_id != in_hand_) emit(Accepted{std::move(correlation_id), "api"});
     changed_.notify_all();
   } else if (type == "agentMessage") {
     if (finished) last_text_ = text_at(item, {"text"});
@@ -222,16 +222,18 @@ void CodexSession::on_other_thread(json const& thread) {
   show_thread(true);
 }
 
-bool CodexSession::proven(std::string const& nonce) const { return std::ranges::find(taken_, nonce) != taken_.end(); }
+bool CodexSession::proven(std::string const& correlation_id) const {
+  return std::ranges::find(taken_, correlation_id) != taken_.end();
+}
 
 bool CodexSession::turn_is_over(std::string const& id) const {
   return std::ranges::find(ended_turns_, id) != ended_turns_.end();
 }
 
-bool CodexSession::record_holds(std::string const& nonce) {
+bool CodexSession::record_holds(std::string const& correlation_id) {
   if (!record_) return false;
   record_->read();
-  return record_->holds(nonce);
+  return record_->holds(correlation_id);
 }
 
 awaitable<bool> CodexSession::wait_for(std::function<bool()> condition, Clock::duration limit) {

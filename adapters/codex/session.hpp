@@ -90,9 +90,9 @@ class CodexSession final : public ProviderSession {
                               SubmitResult& submission);
   Result<Envelope> frame_for(Prompt prompt) const;
   bool mentions_skill(std::string_view text) const;
-  bool proven(std::string const& nonce) const;
+  bool proven(std::string const& correlation_id) const;
   bool turn_is_over(std::string const& id) const;
-  bool record_holds(std::string const& nonce);
+  bool record_holds(std::string const& correlation_id);
   void look_again_later();
   awaitable<bool> wait_for(std::function<bool()> condition, Clock::duration limit);
 
@@ -121,7 +121,7 @@ class CodexSession final : public ProviderSession {
   bool did_nothing_ = false;               ///< and all of it was seen: the model has said and called nothing in it
   std::optional<WallTime> limit_ends_{};   ///< of the account, as far as a limit is known to be used up
   std::deque<std::string> ended_turns_{};  ///< the newest few dozen
-  std::deque<std::string> taken_{};        ///< nonces of completed user messages, the newest few hundred
+  std::deque<std::string> taken_{};        ///< correlation ids of completed user messages, the newest few hundred
   std::map<std::string, Ask> asks_{};      ///< open requests to a person, by the server's ids
   bool asked_ = false;                     ///< something was asked, and that nothing is any more has not been said
   std::deque<std::pair<std::string, json>> changes_{};  ///< of the newest fileChange items, by their ids
@@ -131,7 +131,7 @@ class CodexSession final : public ProviderSession {
   std::string problem_{};                               ///< why the thread cannot be used at all
   std::string waiting_{};                               ///< as announced
   std::string gate_{};                                  ///< as announced
-  std::string in_hand_{};                               ///< the nonce whose proof hand() waits for
+  std::string in_hand_{};                               ///< the correlation id whose proof hand() waits for
   std::optional<Record> record_{};
 
   AsyncMutex sending_;

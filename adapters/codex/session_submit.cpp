@@ -62,7 +62,7 @@ Result<Envelope> CodexSession::frame_for(Prompt prompt) const {
 /// The id of the turn that the message goes into.
 awaitable<Result<std::string>> CodexSession::send(Prompt const& prompt, std::string text) {
   auto const connection = connection_;
-  json params{{"threadId", thread_}, {"clientUserMessageId", client_id(prompt.nonce)}};
+  json params{{"threadId", thread_}, {"clientUserMessageId", client_id(prompt.correlation_id)}};
   params["input"] = json::array({json{{"type", "text"}, {"text", std::move(text)}}});
   if (!turn_.empty()) {
     auto steer = params;
@@ -90,7 +90,7 @@ awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(s
     submission.reason = framed.error().message;
     co_return submission;
   }
-  in_hand_ = prompt.nonce;
+  in_hand_ = prompt.correlation_id;
   struct Done {
     std::string& in_hand;
     ~Done() { in_hand.clear(); }
@@ -102,7 +102,7 @@ awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(s
   if (turn) {
     submission.submitted_at = wall_now();
     if (on_step) on_step("submitted");
-  } else if (turn.error().code == "codex_error" && !proven(prompt.nonce)) {
+  } else if (turn.error().code == "codex_error" && !proven(prompt.correlation_id)) {
     // Its word for: no. Nothing of it is there.
     auto const& why = turn.error().message;
     submission.outcome = why.find(row_->too_large) != std::string::npos ? SubmitOutcome::refused : SubmitOutcome::held;
@@ -110,7 +110,7 @@ awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(s
     // The thread was unloaded meanwhile: attach again.
     if (why.find(row_->not_loaded) != std::string::npos) attach_again();
     co_return submission;
-  } else if (!proven(prompt.nonce)) {
+  } else if (!proven(prompt.correlation_id)) {
     submission.outcome = SubmitOutcome::unknown;
     submission.reason = turn.error().message;
     co_return submission;
@@ -124,16 +124,17 @@ awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string cons
   auto const connection = connection_;
   auto const open = [&] { return connection && connection->is_open() && !ended_; };
   auto const over = [&] { return !turn.empty() && turn_is_over(turn); };
-  while (!proven(prompt.nonce) && !over() && open() && Clock::now() < deadline) co_await changed_.wait(deadline);
+  while (!proven(prompt.correlation_id) && !over() && open() && Clock::now() < deadline)
+    co_await changed_.wait(deadline);
   // Had it been left over for a next turn, that would begin at once.
   auto const settled = Clock::now() + kSettlingTime;
-  while (!proven(prompt.nonce) && over() && open() && Clock::now() < settled) {
-    if (record_holds(prompt.nonce)) break;
+  while (!proven(prompt.correlation_id) && over() && open() && Clock::now() < settled) {
+    if (record_holds(prompt.correlation_id)) break;
     co_await changed_.wait(settled);
   }
-  if (proven(prompt.nonce) || (over() && record_holds(prompt.nonce))) {
+  if (proven(prompt.correlation_id) || (over() && record_holds(prompt.correlation_id))) {
     submission.outcome = SubmitOutcome::accepted;
-    submission.proof = proven(prompt.nonce) ? "api" : "transcript";
+    submission.proof = proven(prompt.correlation_id) ? "api" : "transcript";
     submission.accepted_at = wall_now();
   } else if (!open()) {
     submission.outcome = SubmitOutcome::unknown;
@@ -150,12 +151,12 @@ awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string cons
 }
 
 awaitable<RecordedOutcome> CodexSession::query_outcome(Prompt prompt, bool /*process_gone*/) {
-  if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return RecordedOutcome::accepted;
+  if (proven(prompt.correlation_id) || record_holds(prompt.correlation_id)) co_return RecordedOutcome::accepted;
   // Without the thread nobody can tell; its return asks again.
   if (!ready_ || !connection_) co_return RecordedOutcome::pending;
   auto const settled = connected_at_ + kSettlingTime;
   while (Clock::now() < settled && !ended_) co_await changed_.wait(settled);
-  if (proven(prompt.nonce) || record_holds(prompt.nonce)) co_return RecordedOutcome::accepted;
+  if (proven(prompt.correlation_id) || record_holds(prompt.correlation_id)) co_return RecordedOutcome::accepted;
   // A turn that runs may hold it until its tool call ends.
   if (ended_ || !connection_ || !turn_.empty()) co_return RecordedOutcome::pending;
   if (record_ && record_->unreadable()) {

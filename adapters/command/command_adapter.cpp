@@ -46,7 +46,7 @@ json demo_agent_options(std::filesystem::path const& plugin_dir) {
   options["command"] = json::array({(plugin_dir / "demo-agent").string()});
   options["ready"]["pattern"] = "demo agent ready";
   options["paste"] = "lines";
-  options["proof"]["pattern"] = "^took {nonce}$";
+  options["proof"]["pattern"] = "^took {correlation_id}$";
   options["proof"]["receipts"] = "receipts";
   options["turn_end"]["pattern"] = "^answered ";
   return options;
@@ -108,7 +108,7 @@ RecordedOutcome CommandAdapter::look_up_outcome(LaunchRequest const& request, st
   auto const options = command::read_options(effective_options(request));
   if (!options || !options->has_proof()) return RecordedOutcome::blind;
   if (auto const receipts = receipts_of(request, *options); !receipts.empty()) {
-    switch (command::find_receipt(receipts, prompt.nonce)) {
+    switch (command::find_receipt(receipts, prompt.correlation_id)) {
       case command::Receipt::there: return RecordedOutcome::accepted;
       case command::Receipt::missing: return RecordedOutcome::absent;
       case command::Receipt::unreadable: return RecordedOutcome::blind;

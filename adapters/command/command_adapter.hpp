@@ -18,7 +18,7 @@ class CommandAdapter final : public Adapter {
   RecordedOutcome look_up_outcome(LaunchRequest const& request, std::string const& transcript,
                                   Prompt const& prompt) const override;
   std::optional<TurnEnded> turn_end(LaunchRequest const& request, std::string const& transcript,
-                                    std::vector<std::string> const& nonces) const override;
+                                    std::vector<std::string> const& correlation_ids) const override;
 
  private:
   AdapterFacts const facts_;

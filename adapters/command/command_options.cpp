@@ -10,8 +10,8 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
     text.replace(at, what.size(), with);
 }
 
-Result<Pattern> filled(std::string pattern, std::string const& nonce, std::int64_t message_id) {
-  replace_all(pattern, "{nonce}", nonce);
+Result<Pattern> filled(std::string pattern, std::string const& correlation_id, std::int64_t message_id) {
+  replace_all(pattern, "{correlation_id}", correlation_id);
   replace_all(pattern, "{id}", std::to_string(message_id));
   return Pattern::compile("proof.pattern", pattern);
 }
@@ -48,23 +48,24 @@ Result<std::optional<Pattern>> maybe_pattern(std::string const& field, std::stri
 
 /// A pattern that fits the frame as we type it would take the terminal's echo for a proof.
 std::optional<Error> refuse_proof(std::string const& expression) {
-  if (expression.find("{nonce}") == std::string::npos)
-    return invalid("proof.pattern", "proof.pattern must hold {nonce}: nothing else is unknown to a message's sender");
+  if (expression.find("{correlation_id}") == std::string::npos)
+    return invalid("proof.pattern",
+                   "proof.pattern must hold {correlation_id}: nothing else is unknown to a message's sender");
   auto const sample = filled(expression, "0123456789", 7);
   if (!sample) return sample.error();
   for (auto const* line : {"[agent-runner 0123456789 · message 7 · from a · kind b]", "[end 0123456789]"})
     if (sample->matches(line))
       return invalid("proof.pattern",
                      "proof.pattern fits the message's own frame, so that its echo would count as proof; let "
-                     "it hold a word of the program's, such as \"took {nonce}\"");
+                     "it hold a word of the program's, such as \"took {correlation_id}\"");
   return std::nullopt;
 }
 
 }  // namespace
 
-std::optional<Pattern> Options::proof_of(std::string const& nonce, std::int64_t message_id) const {
+std::optional<Pattern> Options::proof_of(std::string const& correlation_id, std::int64_t message_id) const {
   if (proof_pattern.empty()) return std::nullopt;
-  auto pattern = filled(proof_pattern, nonce, message_id);
+  auto pattern = filled(proof_pattern, correlation_id, message_id);
   if (!pattern) return std::nullopt;  // it compiled with other digits in read_options
   return std::move(*pattern);
 }

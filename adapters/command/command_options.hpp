@@ -9,12 +9,12 @@
 //                     which spans lines. "bracketed": it asks its terminal for bracketed paste
 //   enter             the key that submits (Enter); "": none
 //   enter_delay_ms    between text and key (0: one uninterruptible write)
-//   proof.pattern     a line that shows that it took a message; holds {nonce}, may hold {id}
-//   proof.api         true: it says so itself, by the hook MessageAccepted {nonce or messageId}. Also: proof
+//   proof.pattern     a line that shows that it took a message; holds {correlation_id}, may hold {id}
+//   proof.api         true: it says so itself, by the hook MessageAccepted {correlationId or messageId}. Also: proof
 //   = "api" proof.receipts    its own record, beside one of the two above: a file (relative: in the agent's
 //   own folder) whose
 //                     path it finds in AGENT_RUNNER_RECEIPTS. It appends one line that begins with the
-//                     message's nonce, in one write, before it shows its proof or acts; it takes no message
+//                     message's correlation id, in one write, before it shows its proof or acts; it takes no message
 //                     of which it could not write the line. The file tells of what nobody saw: a
 //                     proof shown while no daemon ran, also by a program that has died since
 //   proof_timeout_ms  how long the proof may take (10000); after that the message is `unknown`
@@ -62,7 +62,7 @@ struct Options {
   bool has_proof() const { return proof_api || !proof_pattern.empty(); }
   bool has_turns() const { return turn_end_api || turn_end.has_value(); }
   /// The proof of one message, its places filled in; none when it does not prove by a pattern.
-  std::optional<Pattern> proof_of(std::string const& nonce, std::int64_t message_id) const;
+  std::optional<Pattern> proof_of(std::string const& correlation_id, std::int64_t message_id) const;
 };
 
 /// Errors name the option and say what is wrong with it.

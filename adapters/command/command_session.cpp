@@ -70,8 +70,8 @@ awaitable<void> CommandSession::become_ready() {
   co_await guard_.keep(context_.adopted);
   ready_ = true;
   for (auto const& prompt : context_.open_turn)
-    typed_.push_back(
-        {prompt.nonce, prompt.message_id, options_.proof_of(prompt.nonce, prompt.message_id), kBeforeOurTime});
+    typed_.push_back({prompt.correlation_id, prompt.message_id,
+                      options_.proof_of(prompt.correlation_id, prompt.message_id), kBeforeOurTime});
   turn_open_ = !typed_.empty() && options_.has_turns();
   Ready ready;
   ready.session_id = context_.session_id;
@@ -121,7 +121,7 @@ awaitable<SubmitResult> CommandSession::submit(Prompt prompt, std::function<void
   SubmitResult submission;
   submission.reason = block_reason(prompt.urgent);
   if (!submission.reason.empty()) co_return submission;
-  Typed typed{prompt.nonce, prompt.message_id, options_.proof_of(prompt.nonce, prompt.message_id)};
+  Typed typed{prompt.correlation_id, prompt.message_id, options_.proof_of(prompt.correlation_id, prompt.message_id)};
   auto text = compose(prompt, typed.proof, submission);
   if (text.empty()) co_return submission;
 
@@ -142,7 +142,7 @@ awaitable<SubmitResult> CommandSession::submit(Prompt prompt, std::function<void
   }
   lines_.forget();  // an old prompt on this line must not be read together with the echo
   // Known before it is typed: a fast program's proof comes back with the answer to the typing itself.
-  std::erase_if(typed_, [&](Typed const& earlier) { return earlier.nonce == prompt.nonce; });
+  std::erase_if(typed_, [&](Typed const& earlier) { return earlier.correlation_id == prompt.correlation_id; });
   typed_.push_back(std::move(typed));
   if (typed_.size() > kRemembered) typed_.pop_front();
   co_await type_and_prove(std::move(text), std::move(on_step), submission);
@@ -176,8 +176,8 @@ std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern>
 awaitable<bool> CommandSession::send(std::string text, std::function<void(std::string_view)> const& on_step,
                                      SubmitResult& submission) {
   bool const at_once = options_.enter == "Enter" && options_.enter_delay == milliseconds(0);
-  auto typing = at_once ? context_.terminal->paste_and_enter(std::move(text), typed_.back().nonce)
-                        : context_.terminal->paste(std::move(text), typed_.back().nonce);
+  auto typing = at_once ? context_.terminal->paste_and_enter(std::move(text), typed_.back().correlation_id)
+                        : context_.terminal->paste(std::move(text), typed_.back().correlation_id);
   auto sent = co_await std::move(typing);
   if (!sent) {
     submission.reason = sent.error().message;
@@ -212,16 +212,16 @@ awaitable<bool> CommandSession::send(std::string text, std::function<void(std::s
 awaitable<void> CommandSession::type_and_prove(std::string text, std::function<void(std::string_view)> on_step,
                                                SubmitResult& submission) {
   Typed const& typed = typed_.back();
-  auto const nonce = typed.nonce;
+  auto const correlation_id = typed.correlation_id;
   bool const submitted = co_await send(std::move(text), on_step, submission);
   if (!submitted) {
-    if (submission.outcome == SubmitOutcome::unknown) co_await look_at_screen(nonce, submission);
+    if (submission.outcome == SubmitOutcome::unknown) co_await look_at_screen(correlation_id, submission);
     co_return;
   }
   if (!options_.has_proof()) {
     submission.outcome = SubmitOutcome::unverified;
     submission.reason = "typed; this program declares no proof that it took it";
-    if (options_.has_turns()) begin_turn(nonce);
+    if (options_.has_turns()) begin_turn(correlation_id);
     co_return;
   }
   auto const deadline = Clock::now() + options_.proof_timeout;
@@ -236,10 +236,10 @@ awaitable<void> CommandSession::type_and_prove(std::string text, std::function<v
   submission.reason = context_.terminal->alive()
                           ? "no proof came within " + std::to_string(options_.proof_timeout.count()) + " ms"
                           : "the program ended before it showed that it had taken the message";
-  co_await look_at_screen(nonce, submission);
+  co_await look_at_screen(correlation_id, submission);
 }
 
-awaitable<void> CommandSession::look_at_screen(std::string nonce, SubmitResult& submission) {
+awaitable<void> CommandSession::look_at_screen(std::string correlation_id, SubmitResult& submission) {
   auto screen = co_await context_.terminal->capture();
   if (!screen) co_return;
   std::string joined;  // a mark may be wrapped at the screen's edge
@@ -247,7 +247,7 @@ awaitable<void> CommandSession::look_at_screen(std::string nonce, SubmitResult& 
     submission.screen += line + "\n";
     joined += line;
   }
-  if (context_.terminal->alive() && joined.find(nonce) != std::string::npos)
+  if (context_.terminal->alive() && joined.find(correlation_id) != std::string::npos)
     submission.reason += "; its text stands on the screen: the program may not have taken Enter";
 }
 
@@ -323,7 +323,7 @@ awaitable<void> CommandSession::look_back() {
     auto const typed = std::ranges::find_if(typed_, [&](Typed const& t) { return t.proof && t.proof->matches(line); });
     if (typed != typed_.end()) {
       proved(*typed, "pattern");
-      in_turn = typed->nonce == typed_.back().nonce;
+      in_turn = typed->correlation_id == typed_.back().correlation_id;
       text.clear();
     } else if (in_turn && turn_open_ && options_.turn_end && options_.turn_end->matches(line)) {
       TurnEnded end;
@@ -362,15 +362,15 @@ void CommandSession::proved(Typed& typed, std::string proof) {
   changed_.notify_all();
   bool const late = !submitting_ || &typed != &typed_.back();
   if (late) {
-    Accepted accepted{typed.nonce, std::move(proof)};
+    Accepted accepted{typed.correlation_id, std::move(proof)};
     context_.emit(std::move(accepted));
   }
-  begin_turn(typed.nonce);
+  begin_turn(typed.correlation_id);
 }
 
-void CommandSession::begin_turn(std::string nonce) {
+void CommandSession::begin_turn(std::string correlation_id) {
   TurnStarted started;
-  started.nonces.push_back(std::move(nonce));
+  started.correlation_ids.push_back(std::move(correlation_id));
   context_.emit(std::move(started));
   turn_open_ = true;
   end_unseen_ = false;
@@ -390,16 +390,18 @@ void CommandSession::end_turn(TurnEnded end) {
 Result<json> CommandSession::hook(std::string const& event, json const& payload) {
   FieldReader in(payload);
   if (event == "MessageAccepted") {
-    auto const nonce = in.string("nonce");
+    auto const correlation_id = in.string("correlationId");
     auto const message_id = in.maybe_integer("messageId");
     if (auto error = in.finish()) return *error;
-    if (nonce.empty() && !message_id) return invalid("nonce", "MessageAccepted needs the message's nonce or messageId");
-    auto const found = std::ranges::find_if(
-        typed_, [&](Typed const& t) { return nonce.empty() ? t.message_id == *message_id : t.nonce == nonce; });
+    if (correlation_id.empty() && !message_id)
+      return invalid("correlationId", "MessageAccepted needs the message's correlationId or messageId");
+    auto const found = std::ranges::find_if(typed_, [&](Typed const& t) {
+      return correlation_id.empty() ? t.message_id == *message_id : t.correlation_id == correlation_id;
+    });
     if (found != typed_.end()) {
       proved(*found, "api");
-    } else if (!nonce.empty()) {  // typed by an earlier daemon, perhaps: that is for the journal to know
-      Accepted accepted{nonce, "api"};
+    } else if (!correlation_id.empty()) {  // typed by an earlier daemon, perhaps: that is for the journal to know
+      Accepted accepted{correlation_id, "api"};
       context_.emit(std::move(accepted));
     } else {
       return not_found("message_not_found",
@@ -429,7 +431,7 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
 
 awaitable<RecordedOutcome> CommandSession::query_outcome(Prompt prompt, bool process_gone) {
   auto const proved_before = [&] {
-    auto const typed = std::ranges::find(typed_, prompt.nonce, &Typed::nonce);
+    auto const typed = std::ranges::find(typed_, prompt.correlation_id, &Typed::correlation_id);
     return typed != typed_.end() && !typed->proved_by.empty();
   };
   if (proved_before()) co_return RecordedOutcome::accepted;
@@ -438,22 +440,22 @@ awaitable<RecordedOutcome> CommandSession::query_outcome(Prompt prompt, bool pro
   while (looking_back_ && !process_gone && context_.terminal->alive())
     co_await changed_.wait(Clock::now() + kLookAgain);
   bool const alive = !process_gone && context_.terminal->alive();
-  auto const pattern = options_.proof_of(prompt.nonce, prompt.message_id);
+  auto const pattern = options_.proof_of(prompt.correlation_id, prompt.message_id);
   if (alive) {
     // Typed by an earlier daemon, perhaps: from now on its proof is waited for, so that none comes unseen
     // after the looks below.
-    if (std::ranges::find(typed_, prompt.nonce, &Typed::nonce) == typed_.end())
-      typed_.push_back({prompt.nonce, prompt.message_id, pattern});
+    if (std::ranges::find(typed_, prompt.correlation_id, &Typed::correlation_id) == typed_.end())
+      typed_.push_back({prompt.correlation_id, prompt.message_id, pattern});
     (void)co_await follow();
   }
   auto receipt = Receipt::unreadable;
-  if (!receipts_.empty()) receipt = find_receipt(receipts_, prompt.nonce);
+  if (!receipts_.empty()) receipt = find_receipt(receipts_, prompt.correlation_id);
   // Its turn began unseen as well. (Told after the outcome, and before the next message can be submitted.)
   auto const taken_unseen = [&] {
-    auto const typed = std::ranges::find(typed_, prompt.nonce, &Typed::nonce);
+    auto const typed = std::ranges::find(typed_, prompt.correlation_id, &Typed::correlation_id);
     if (!alive || !options_.has_turns() || typed == typed_.end() || !typed->proved_by.empty()) return;
     typed->proved_by = "record";
-    begin_turn(prompt.nonce);
+    begin_turn(prompt.correlation_id);
     take_up_turn();
   };
   if (receipt == Receipt::there) {
@@ -473,9 +475,9 @@ awaitable<RecordedOutcome> CommandSession::query_outcome(Prompt prompt, bool pro
     if (!context_.terminal->alive()) co_return RecordedOutcome::pending;  // its end asks again
     // A daemon that was killed may have died before it typed anything: that is known, so it is no doubt.
     auto const last = co_await context_.terminal->last_typed();
-    if (!last || *last == prompt.nonce) co_return RecordedOutcome::pending;
+    if (!last || *last == prompt.correlation_id) co_return RecordedOutcome::pending;
     if (proved_before()) co_return RecordedOutcome::accepted;
-    std::erase_if(typed_, [&](Typed const& t) { return t.nonce == prompt.nonce; });
+    std::erase_if(typed_, [&](Typed const& t) { return t.correlation_id == prompt.correlation_id; });
     co_return RecordedOutcome::absent;
   }
   if (receipt == Receipt::missing) co_return RecordedOutcome::absent;

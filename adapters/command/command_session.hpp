@@ -33,7 +33,7 @@ class CommandSession final : public ProviderSession {
  private:
   /// A message that was typed; the newest of them are remembered, since a proof may come late.
   struct Typed {
-    std::string nonce;
+    std::string correlation_id;
     std::int64_t message_id = 0;
     std::optional<Pattern> proof{};
     std::string proved_by{};  ///< empty: not yet
@@ -46,7 +46,7 @@ class CommandSession final : public ProviderSession {
                                  SubmitResult& submission);
   awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step,
                        SubmitResult& submission);
-  awaitable<void> look_at_screen(std::string nonce, SubmitResult& submission);
+  awaitable<void> look_at_screen(std::string correlation_id, SubmitResult& submission);
   /// Takes no prompts until `over` returns.
   void hold(std::string why, awaitable<void> over);
   awaitable<void> open_after(awaitable<void> over);
@@ -62,7 +62,7 @@ class CommandSession final : public ProviderSession {
   void look_at(std::string const& line);
   void end_with_text();
   void proved(Typed& typed, std::string proof);
-  void begin_turn(std::string nonce);
+  void begin_turn(std::string correlation_id);
   void end_turn(TurnEnded end);
 
   SessionContext context_;

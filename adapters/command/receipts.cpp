@@ -8,7 +8,7 @@
 
 namespace ar::adapters::command {
 
-Receipt find_receipt(std::filesystem::path const& file, std::string_view nonce) {
+Receipt find_receipt(std::filesystem::path const& file, std::string_view correlation_id) {
   constexpr off_t kNewest = 4 << 20;
   struct Closer {
     int fd;
@@ -17,7 +17,7 @@ Receipt find_receipt(std::filesystem::path const& file, std::string_view nonce) 
     }
   } const in{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
   if (in.fd < 0) return errno == ENOENT ? Receipt::missing : Receipt::unreadable;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(in.fd, &info) != 0 || !S_ISREG(info.st_mode)) return Receipt::unreadable;
   off_t const from = info.st_size > kNewest ? info.st_size - kNewest : 0;
   std::string text(static_cast<std::size_t>(info.st_size - from), '\0');
@@ -28,8 +28,8 @@ Receipt find_receipt(std::filesystem::path const& file, std::string_view nonce) 
     if (n == 0) text.resize(have);
     have += static_cast<std::size_t>(n);
   }
-  for (auto at = text.find(nonce); at != std::string::npos; at = text.find(nonce, at + 1)) {
-    auto const after = at + nonce.size();
+  for (auto at = text.find(correlation_id); at != std::string::npos; at = text.find(correlation_id, at + 1)) {
+    auto const after = at + correlation_id.size();
     bool const at_start = at == 0 ? from == 0 : text[at - 1] == '\n';
     bool const whole_word = after < text.size() && (text[after] == ' ' || text[after] == '\n');
     if (at_start && whole_word && text.find('\n', after) != std::string::npos) return Receipt::there;

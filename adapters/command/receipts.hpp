@@ -14,6 +14,6 @@ enum class Receipt {
 
 /// Looks among the newest 4 MiB of the file. Only whole lines count: what a disk without room cut off does
 /// not.
-Receipt find_receipt(std::filesystem::path const& file, std::string_view nonce);
+Receipt find_receipt(std::filesystem::path const& file, std::string_view correlation_id);
 
 }  // namespace ar::adapters::command

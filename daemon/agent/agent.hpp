@@ -107,8 +107,8 @@ class Agent final : private DeliveryHost,
   awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) override {
     return provider_.look_up_outcome(std::move(prompt));
   }
-  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) override {
-    return provider_.turn_end(std::move(nonces));
+  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> correlation_ids) override {
+    return provider_.turn_end(std::move(correlation_ids));
   }
   void wanted() override;
   void turn_changed(std::string reason) override;

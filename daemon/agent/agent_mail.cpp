@@ -58,7 +58,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
   } else if (auto const* end = std::get_if<adapters::TurnEnded>(&event)) {
     queue_.on_turn_ended(*end);
   } else if (auto const* accepted = std::get_if<adapters::Accepted>(&event)) {
-    queue_.on_accepted(accepted->nonce, accepted->proof);
+    queue_.on_accepted(accepted->correlation_id, accepted->proof);
   } else if (auto const* waiting = std::get_if<adapters::WaitingForPerson>(&event)) {
     events.append(spec_.id, "agent.waiting", {{"for", waiting->what}});
     (void)apply(AgentInput::person_needed, waiting->what);

@@ -122,13 +122,13 @@ awaitable<adapters::RecordedOutcome> AgentProvider::look_up_outcome(adapters::Pr
   co_return co_await files_.run(std::move(job));
 }
 
-awaitable<std::optional<adapters::TurnEnded>> AgentProvider::turn_end(std::vector<std::string> nonces) const {
+awaitable<std::optional<adapters::TurnEnded>> AgentProvider::turn_end(std::vector<std::string> correlation_ids) const {
   using End = std::optional<adapters::TurnEnded>;
-  if (nonces.empty()) co_return std::nullopt;
-  auto job = [adapter = adapter_, request = request(), nonces = std::move(nonces), newest = record_.transcript,
-              earlier = record_.earlier_transcript]() -> Result<End> {
-    auto end = adapter->turn_end(request, newest, nonces);
-    if (!end && !earlier.empty()) end = adapter->turn_end(request, earlier, nonces);
+  if (correlation_ids.empty()) co_return std::nullopt;
+  auto job = [adapter = adapter_, request = request(), correlation_ids = std::move(correlation_ids),
+              newest = record_.transcript, earlier = record_.earlier_transcript]() -> Result<End> {
+    auto end = adapter->turn_end(request, newest, correlation_ids);
+    if (!end && !earlier.empty()) end = adapter->turn_end(request, earlier, correlation_ids);
     return end;
   };
   auto end = co_await files_.run(std::move(job));

@@ -41,7 +41,7 @@ class AgentProvider {
   /// The records of a process that has ended.
   awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) const;
   /// How the turn ended that took the last of these; nothing: it has not, or nobody knows.
-  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) const;
+  awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> correlation_ids) const;
   /// Why a process of this request ended, by what it wrote; empty: nothing is known.
   awaitable<std::string> exit_diagnostic(adapters::LaunchRequest request) const;
 

@@ -62,7 +62,7 @@ json to_journal(Delivery const& d) {
   for (auto const& [name, at] : d.steps) steps.push_back(json::array({name, to_millis(at)}));
   json stored = {{"message", d.message},
                  {"state", to_string(d.state)},
-                 {"nonce", d.nonce},
+                 {"correlationId", d.correlation_id},
                  {"reason", d.reason},
                  {"proof", d.proof},
                  {"screen", d.screen},
@@ -88,7 +88,7 @@ Delivery delivery_from_journal(json const& s) {
   Delivery d;
   d.message = s.value("message", MessageId{0});
   d.state = delivery_state_from(s.value("state", "")).value_or(DeliveryState::unknown);
-  d.nonce = s.value("nonce", "");
+  d.correlation_id = s.value("correlationId", "");
   d.reason = s.value("reason", "");
   d.proof = s.value("proof", "");
   d.screen = s.value("screen", "");

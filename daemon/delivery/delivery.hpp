@@ -22,7 +22,7 @@ struct Delivery {
   MessageId message = 0;
   std::string store{};  ///< whose number that is; empty: of none, or nobody could tell yet. Not in the record
   DeliveryState state = DeliveryState::queued;
-  std::string nonce{};
+  std::string correlation_id{};
   std::string held{};                                     ///< queued: why it is not handed now
   std::string reason{};                                   ///< unknown, refused, failed: why
   std::string proof{};                                    ///< accepted: what showed it

@@ -24,7 +24,8 @@ constexpr std::size_t kContentKept = 8U << 20;
 constexpr auto kAll = std::numeric_limits<MessageId>::max();
 
 bool is_waiting(Delivery const& d) {
-  return d.state == State::queued || d.state == State::claimed || d.state == State::handed || d.state == State::unknown;
+  return d.state == State::queued || d.state == State::claimed || d.state == State::submitted ||
+         d.state == State::unknown;
 }
 
 }  // namespace
@@ -211,7 +212,7 @@ void DeliveryQueue::take_back_in_hand() {
   in_hand_.reset();
   changing_store_ = false;
   for (auto& [id, d] : open_) {
-    bool const in_hand = d.state == State::handed;
+    bool const in_hand = d.state == State::submitted;
     d.take(Input::interrupted);
     if (!in_hand) continue;
     d.reason = "a fault of agent-runner's while it was handed over; see its log";
@@ -345,7 +346,7 @@ std::string DeliveryQueue::held_reason() const {
 Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
   Prompt prompt;
   prompt.message_id = d.is_local() ? 0 : d.message;
-  prompt.nonce = d.nonce;
+  prompt.correlation_id = d.correlation_id;
   prompt.from = d.from;
   prompt.kind = d.kind;
   prompt.subject = d.subject;
@@ -357,12 +358,14 @@ Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
 
 void DeliveryQueue::save(Delivery const& d) {
   auto change = [agent = agent_id_, store = d.store, id = d.message, state = std::string(to_string(d.state)),
-                 nonce = d.nonce, record = to_text(to_journal(d)), open = !d.is_settled()](Database& db) {
+                 correlation_id = d.correlation_id, record = to_text(to_journal(d)),
+                 open = !d.is_settled()](Database& db) {
     db.prepare(
-          "INSERT INTO deliveries(agent, store, message, state, nonce, record, open) VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
+          "INSERT INTO deliveries(agent, store, message, state, correlation_id, record, open) VALUES(?1, ?2, ?3, ?4, "
+          "?5, ?6, "
           "?7) "
-          "ON CONFLICT(agent, store, message) DO UPDATE SET state = ?4, nonce = ?5, record = ?6, open = ?7")
-        .bind(agent, store, id, state, nonce, record, open)
+          "ON CONFLICT(agent, store, message) DO UPDATE SET state = ?4, correlation_id = ?5, record = ?6, open = ?7")
+        .bind(agent, store, id, state, correlation_id, record, open)
         .run();
   };
   // The agent may be gone when the journal has it.

@@ -37,7 +37,7 @@ class DeliveryHost {
   /// The record of a provider that has ended.
   virtual awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) = 0;
   /// How the turn ended that took the last of these, by the provider's record; nothing: it has not, or nobody knows.
-  virtual awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> nonces) = 0;
+  virtual awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> correlation_ids) = 0;
   /// Something waits: a suspended agent should come back.
   virtual void wanted() = 0;
   virtual Work& work() = 0;
@@ -72,7 +72,7 @@ class DeliveryQueue {
   /// What has to run for as long as it is to work, by name. Each can be begun again after it has ended by an exception.
   using Loop = std::pair<std::string, std::function<awaitable<void>()>>;
   std::vector<Loop> loops();
-  /// After its tasks have been stopped: cuts an attempt short. What it was about stays `handed` in the journal.
+  /// After its tasks have been stopped: cuts an attempt short. What it was about stays `submitted` in the journal.
   awaitable<void> stop();
 
   /// A message from the bus that is for this agent; a repeat changes nothing. It waits until what is older has been
@@ -99,7 +99,7 @@ class DeliveryQueue {
   // What the provider says.
   void on_turn_started();
   void on_turn_ended(adapters::TurnEnded const& end);
-  void on_accepted(std::string const& nonce, std::string const& proof);
+  void on_accepted(std::string const& correlation_id, std::string const& proof);
   void on_gate_changed();
   /// The provider is ready: a fresh process, or one that resumes its session.
   void on_ready();
@@ -171,12 +171,12 @@ class DeliveryQueue {
   void end_turn(adapters::TurnEnded const& end);
   void close_turn(adapters::TurnEnded const& end, bool another_follows = false);
   void close(Turn turn, adapters::TurnEnded const& end);
-  awaitable<std::optional<adapters::TurnEnded>> recorded_end(std::vector<std::string> nonces);
+  awaitable<std::optional<adapters::TurnEnded>> recorded_end(std::vector<std::string> correlation_ids);
   void take_note(adapters::TurnEnded const& end);
   void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
   void go_back(Delivery& d);
   void ask_to_go_on();
-  std::vector<std::string> nonces_of(Turn const& turn) const;
+  std::vector<std::string> correlation_ids_of(Turn const& turn) const;
   void end_delivery(Delivery& d, DeliveryInput end, std::string reason);
   void save(Delivery const& d);
   void save(Turn const& turn);

@@ -8,13 +8,13 @@ namespace {
 using S = DeliveryState;
 
 constexpr std::array<std::string_view, kDeliveryStates> kStateNames = {
-    "queued", "claimed", "handed", "accepted", "running", "done", "failed", "unknown", "refused", "unverified"};
+    "queued", "claimed", "submitted", "accepted", "running", "done", "failed", "unknown", "refused", "unverified"};
 constexpr std::array<std::string_view, kDeliveryInputs> kInputNames = {
     "claimed", "handing",    "held",      "interrupted", "doubted",     "impossible",    "unprovable",
     "proved",  "turn_began", "turn_done", "turn_failed", "turned_away", "proved_absent", "store_gone"};
 
 /// Short forms, so that the table below can be read as one.
-constexpr S qu = S::queued, cl = S::claimed, ha = S::handed, ac = S::accepted, ru = S::running, dn = S::done,
+constexpr S qu = S::queued, cl = S::claimed, ha = S::submitted, ac = S::accepted, ru = S::running, dn = S::done,
             fa = S::failed, un = S::unknown, rf = S::refused, uv = S::unverified;
 
 // What is taken is never queued again but by the model's word, and what has ended stays so.

@@ -6,14 +6,14 @@
 namespace ar::daemon {
 
 enum class DeliveryState {
-  queued,    ///< waits for its turn, or for the provider to be able to take it
-  claimed,   ///< leased from the bus, about to be handed over
-  handed,    ///< being typed, or typed: from here on it is never typed again on doubt
-  accepted,  ///< the provider has shown that it took it
-  running,   ///< its turn runs
+  queued,     ///< waits for its turn, or for the provider to be able to take it
+  claimed,    ///< leased from the bus, about to be handed over
+  submitted,  ///< being typed, or typed: from here on it is never typed again on doubt
+  accepted,   ///< the provider has shown that it took it
+  running,    ///< its turn runs
   done,
   failed,      ///< its turn failed or was interrupted
-  unknown,     ///< handed, and the proof is missing
+  unknown,     ///< submitted, and the proof is missing
   refused,     ///< will never be taken
   unverified,  ///< typed into a provider that cannot prove anything; not acknowledged
 };

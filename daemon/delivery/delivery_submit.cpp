@@ -42,10 +42,10 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
     co_return;
   }
 
-  if (d.nonce.empty()) d.nonce = random_hex(5);
-  prompt->nonce = d.nonce;
+  if (d.correlation_id.empty()) d.correlation_id = random_hex(5);
+  prompt->correlation_id = d.correlation_id;
   d.take(Input::handing);
-  d.step("handed");
+  d.step("submitted");
   d.held.clear();
   d.reason.clear();
   ++d.attempts;
@@ -59,7 +59,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
     if (!safe) co_await give_back(d, safe.error().message);
     co_return;
   }
-  announce(d, "message.handed");
+  announce(d, "message.submitted");
   host_.work().start({"message", std::to_string(id)});
   host_.work_changed();
   in_process_.insert(id);

@@ -42,33 +42,33 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
   outcome_wanted_.erase(d.message);
   auto const prompt = prompt_of(d);
   bool const running = in_process_.contains(d.message);
-  RecordedOutcome witness = RecordedOutcome::pending;
+  RecordedOutcome outcome = RecordedOutcome::pending;
   auto const what = "agent " + agent_id_ + ": looking for message " + std::to_string(d.message) + " in the record";
   if (!running) {
     SessionUse const use(*this);
-    witness = co_await guarded(what, host_.look_up_outcome(prompt), RecordedOutcome::pending);
+    outcome = co_await guarded(what, host_.look_up_outcome(prompt), RecordedOutcome::pending);
   } else if (auto* session = host_.ready_session()) {
     SessionUse const use(*this);
-    witness = co_await guarded(what, session->query_outcome(prompt, false), RecordedOutcome::pending);
+    outcome = co_await guarded(what, session->query_outcome(prompt, false), RecordedOutcome::pending);
   }
   std::optional<TurnEnded> end;
-  if (witness == RecordedOutcome::accepted) {
-    std::vector<std::string> nonces{d.nonce};
-    end = co_await recorded_end(std::move(nonces));
+  if (outcome == RecordedOutcome::accepted) {
+    std::vector<std::string> correlation_ids{d.correlation_id};
+    end = co_await recorded_end(std::move(correlation_ids));
     if (!end && !running) end = unseen("the provider ended during this turn");
   }
   bool const proved =
-      witness == RecordedOutcome::accepted && d.state == State::queued;  // though a person said otherwise
+      outcome == RecordedOutcome::accepted && d.state == State::queued;  // though a person said otherwise
   if (d.state != State::unknown && !proved) co_return;
   services_.events.append(agent_id_, "message.looked_up",
                           {{"message", d.message},
-                           {"says", witness == RecordedOutcome::accepted  ? "accepted"
-                                    : witness == RecordedOutcome::absent  ? "absent"
-                                    : witness == RecordedOutcome::pending ? "pending"
+                           {"says", outcome == RecordedOutcome::accepted  ? "accepted"
+                                    : outcome == RecordedOutcome::absent  ? "absent"
+                                    : outcome == RecordedOutcome::pending ? "pending"
                                                                           : "blind"}});
-  if (witness == RecordedOutcome::accepted) {
+  if (outcome == RecordedOutcome::accepted) {
     accept_late(d, "transcript", end);
-  } else if (witness == RecordedOutcome::absent) {
+  } else if (outcome == RecordedOutcome::absent) {
     submit_again(d);
   }
 }
@@ -111,9 +111,9 @@ void DeliveryQueue::settle(MessageId id, bool taken) {
   accept_late(it->second, "person", end);
 }
 
-void DeliveryQueue::on_accepted(std::string const& nonce, std::string const& proof) {
+void DeliveryQueue::on_accepted(std::string const& correlation_id, std::string const& proof) {
   for (auto& [id, d] : open_)
-    if (d.nonce == nonce && in_hand_ != id && !d.is_taken() && !d.has_ended()) {
+    if (d.correlation_id == correlation_id && in_hand_ != id && !d.is_taken() && !d.has_ended()) {
       accept(d, proof);
       break;
     }
@@ -182,10 +182,10 @@ void DeliveryQueue::end_turn(TurnEnded const& end) {
   changed_.notify_all();
 }
 
-awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(std::vector<std::string> nonces) {
+awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(std::vector<std::string> correlation_ids) {
   SessionUse const use(*this);
   auto const what = "agent " + agent_id_ + ": looking for a turn's end in the record";
-  auto asked = host_.turn_end(std::move(nonces));
+  auto asked = host_.turn_end(std::move(correlation_ids));
   co_return co_await guarded(what, std::move(asked), std::optional<TurnEnded>());
 }
 
@@ -193,7 +193,7 @@ awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(std::vector<std:
 awaitable<void> DeliveryQueue::look_up() {
   auto turn = std::move(over_.front());
   over_.erase(over_.begin());
-  auto end = co_await recorded_end(nonces_of(turn));
+  auto end = co_await recorded_end(correlation_ids_of(turn));
   close(std::move(turn), end ? *end : unseen("how it ended nobody saw, and the provider's record does not say"));
   changed_.notify_all();
 }
@@ -264,7 +264,7 @@ void DeliveryQueue::end_with_turn(Delivery& d, TurnEnded const& end) {
 void DeliveryQueue::go_back(Delivery& d) {
   d.take(Input::turned_away);
   d.turn = 0;
-  d.nonce.clear();  // the record shows this one as taken: the next time is proved by another
+  d.correlation_id.clear();  // the record shows this one as taken: the next time is proved by another
   d.proof.clear();
   d.retry_at = Clock::now();
   d.step("refused by the model");
@@ -347,12 +347,12 @@ std::vector<adapters::Prompt> DeliveryQueue::open_turn() const {
   return prompts;
 }
 
-std::vector<std::string> DeliveryQueue::nonces_of(Turn const& turn) const {
-  std::vector<std::string> nonces;
+std::vector<std::string> DeliveryQueue::correlation_ids_of(Turn const& turn) const {
+  std::vector<std::string> correlation_ids;
   for (auto const id : turn.messages)
     if (auto const it = open_.find(id); it != open_.end() && it->second.turn == turn.number)
-      nonces.push_back(it->second.nonce);
-  return nonces;
+      correlation_ids.push_back(it->second.correlation_id);
+  return correlation_ids;
 }
 
 /// The turn that the journal says was running.
@@ -395,7 +395,7 @@ void DeliveryQueue::on_adopted(bool turn_runs) {
 awaitable<void> DeliveryQueue::ask_record() {
   ask_record_ = false;
   auto const number = turn_->number;
-  auto const end = co_await recorded_end(nonces_of(*turn_));
+  auto const end = co_await recorded_end(correlation_ids_of(*turn_));
   if (!end || !turn_ || turn_->number != number) co_return;
   bool const another_runs = another_runs_;
   close_turn(*end, another_runs);
@@ -413,7 +413,7 @@ awaitable<void> DeliveryQueue::on_process_gone() {
   take_up_turn();
   if (turn_) {
     auto const number = turn_->number;
-    auto const end = co_await recorded_end(nonces_of(*turn_));
+    auto const end = co_await recorded_end(correlation_ids_of(*turn_));
     if (end && turn_ && turn_->number == number) close_turn(*end);
   }
   for (auto id : in_process_) outcome_wanted_.insert(id);

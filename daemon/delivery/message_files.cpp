@@ -33,7 +33,7 @@ std::optional<MessageId> message_of_file(std::string_view name) {
 std::set<MessageId> messages_with_files(Database& db, std::string const& agent) {
   std::set<MessageId> kept;
   for (auto const* query : {"SELECT message FROM deliveries WHERE agent = ?1 AND open = 1",
-                            "SELECT message FROM deliveries WHERE agent = ?1 AND open = 0 AND nonce <> ''"}) {
+                            "SELECT message FROM deliveries WHERE agent = ?1 AND open = 0 AND correlation_id <> ''"}) {
     auto& rows = db.prepare(query).bind(agent);
     while (rows.step()) kept.insert(rows.integer(0));
   }

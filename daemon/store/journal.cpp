@@ -96,6 +96,16 @@ CREATE TABLE words_owed(
   PRIMARY KEY(agent, key)
 ) STRICT;
 )sql",
+    // The words of docs/glossary.md.
+    R"sql(
+ALTER TABLE deliveries RENAME COLUMN nonce TO correlation_id;
+UPDATE deliveries SET
+  state = CASE state WHEN 'handed' THEN 'submitted' ELSE state END,
+  record = replace(replace(replace(record, '"nonce":', '"correlationId":'), '["handed",', '["submitted",'),
+                   '"state":"handed"', '"state":"submitted"')
+  WHERE correlation_id <> '';
+UPDATE agents SET spec = replace(spec, '{nonce}', '{correlation_id}');
+)sql",
 };
 
 constexpr std::size_t kRefusedKept = 1000;  ///< more than ever come while somebody waits for one

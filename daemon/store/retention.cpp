@@ -118,10 +118,11 @@ WallTime time_of_delivery(std::string const& record) {
                                                                             : WallTime();
 }
 
-/// In the order in which they were taken up. Those that are left as numbers only have no nonce any more.
+/// In the order in which they were taken up. Those that are left as numbers only have no correlation id any more.
 void prune_deliveries(Database& db, std::string const& agent, Walk& walk, WallTime oldest, std::int64_t most) {
   auto surplus =
-      number_in(db, "SELECT count(*) FROM deliveries WHERE agent = ?1 AND open = 0 AND nonce <> ''", agent) - most;
+      number_in(db, "SELECT count(*) FROM deliveries WHERE agent = ?1 AND open = 0 AND correlation_id <> ''", agent) -
+      most;
   struct Row {
     std::int64_t row, message;
     std::string state;
@@ -129,7 +130,7 @@ void prune_deliveries(Database& db, std::string const& agent, Walk& walk, WallTi
   std::vector<Row> over;
   auto& rows = db.prepare(
                      "SELECT rowid, message, state, record FROM deliveries "
-                     "WHERE agent = ?1 AND open = 0 AND nonce <> '' AND rowid > ?2 ORDER BY rowid LIMIT ?3")
+                     "WHERE agent = ?1 AND open = 0 AND correlation_id <> '' AND rowid > ?2 ORDER BY rowid LIMIT ?3")
                    .bind(agent, walk.after, kBatch);
   walk.done = true;
   while (rows.step()) {
@@ -141,7 +142,9 @@ void prune_deliveries(Database& db, std::string const& agent, Walk& walk, WallTi
   rows.reset();
   for (auto const& row : over) {
     json const left = {{"message", row.message}, {"state", row.state}, {"acknowledged", true}, {"reported", true}};
-    db.prepare("UPDATE deliveries SET nonce = '', record = ?2 WHERE rowid = ?1").bind(row.row, to_text(left)).run();
+    db.prepare("UPDATE deliveries SET correlation_id = '', record = ?2 WHERE rowid = ?1")
+        .bind(row.row, to_text(left))
+        .run();
   }
 }
 

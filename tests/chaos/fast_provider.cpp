@@ -14,7 +14,7 @@ class FastProvider final : public Provider {
   json spawn_request(std::string const& agent) const override {
     json const options = {{"ready", {{"pattern", "^ready"}}},
                           {"paste", "bracketed"},
-                          {"proof", {{"pattern", "^took {nonce}"}, {"receipts", file_of(agent).string()}}},
+                          {"proof", {{"pattern", "^took {correlation_id}"}, {"receipts", file_of(agent).string()}}},
                           {"turn_end", {{"pattern", "^done "}}}};
     return {{"id", agent},          {"provider", "command"}, {"cwd", lab_.work().string()},
             {"tags", {kSharedTag}}, {"options", options},    {"providerArgs", {program(), file_of(agent).string()}}};
@@ -29,7 +29,8 @@ class FastProvider final : public Provider {
       std::ifstream in(file_of(agent));
       Receipt receipt;
       receipt.agent = agent;
-      for (std::string nonce; in >> nonce >> receipt.id >> receipt.serial >> receipt.body_hash;) all.push_back(receipt);
+      for (std::string correlation_id; in >> correlation_id >> receipt.id >> receipt.serial >> receipt.body_hash;)
+        all.push_back(receipt);
     }
     return all;
   }

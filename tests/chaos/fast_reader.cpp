@@ -24,24 +24,24 @@ using ar::test::print;
 
 int receipts = -1;
 
-/// Slow for up to 80 ms, at every fourth message, by its nonce; `step` makes the choice another one.
-void dawdle(std::string const& nonce, char step) {
-  auto const choice = hash_of(nonce + step) >> 20;
+/// Slow for up to 80 ms, at every fourth message, by its correlation id; `step` makes the choice another one.
+void dawdle(std::string const& correlation_id, char step) {
+  auto const choice = hash_of(correlation_id + step) >> 20;
   if (choice % 4 == 0) ::usleep(static_cast<useconds_t>(choice / 4 % 80'000));
 }
 
-void take(std::string const& nonce, std::string const& envelope) {
+void take(std::string const& correlation_id, std::string const& envelope) {
   auto const id = between(envelope, " \xC2\xB7 message ", " ");
-  auto const body = body_of(nonce, envelope);
-  auto const line = nonce + " " + (id.empty() ? "0" : id) + " " + std::to_string(serial_in(body)) + " " +
+  auto const body = body_of(correlation_id, envelope);
+  auto const line = correlation_id + " " + (id.empty() ? "0" : id) + " " + std::to_string(serial_in(body)) + " " +
                     std::to_string(hash_of(body)) + "\n";
-  dawdle(nonce, 'r');
+  dawdle(correlation_id, 'r');
   if (::write(receipts, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
     return;  // then it was not taken
-  dawdle(nonce, 't');
-  print("took " + nonce + "\r\n");
-  dawdle(nonce, 'd');
-  print("done " + nonce + "\r\n");
+  dawdle(correlation_id, 't');
+  print("took " + correlation_id + "\r\n");
+  dawdle(correlation_id, 'd');
+  print("done " + correlation_id + "\r\n");
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace {
 Prompt prompt_of(std::string body, std::filesystem::path const& folder) {
   Prompt prompt;
   prompt.message_id = 7;
-  prompt.nonce = "0123456789";
+  prompt.correlation_id = "0123456789";
   prompt.from = "alice";
   prompt.kind = "chat";
   prompt.body = std::move(body);

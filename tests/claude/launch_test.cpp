@@ -51,7 +51,7 @@ json settings_of(LaunchPlan const& plan) { return json::parse(*read_file(after(p
 Prompt prompt_with(std::string body, fs::path const& folder) {
   Prompt prompt;
   prompt.message_id = 7;
-  prompt.nonce = "0123456789";
+  prompt.correlation_id = "0123456789";
   prompt.from = "alice";
   prompt.kind = "chat";
   prompt.body = std::move(body);
@@ -82,7 +82,7 @@ TEST_CASE("ANewSessionIsStartedUnderItsId") {
   CHECK(settings_of(*plan)["tui"] == "default");
   auto const file = after(plan->argv, "--append-system-prompt-file");
   CHECK(read_file(file, 10'000)->ends_with("\n\nBe brief."));  // after what every agent is told of the bus
-  struct stat info {};
+  struct stat info{};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
   CHECK(settings_of(*plan)["statusLine"]["command"].get<std::string>().starts_with("agent-runner-hook StatusLine"));

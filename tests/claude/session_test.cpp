@@ -173,7 +173,7 @@ struct Room {
   Prompt prompt() const {
     Prompt prompt;
     prompt.message_id = 7;
-    prompt.nonce = "0123456789";
+    prompt.correlation_id = "0123456789";
     prompt.from = "bob";
     prompt.kind = "chat";
     prompt.body = "hello";
@@ -479,7 +479,7 @@ TEST_CASE("NoEnterIsPressedWhenAPersonTypesIntoThePrompt") {
     CHECK(room.ask() == RecordedOutcome::pending);
     // Nor is it taken away for the next one.
     auto next = room.prompt();
-    next.nonce = "9876543210";
+    next.correlation_id = "9876543210";
     CHECK(room.run(room.session->submit(next, {})).outcome == SubmitOutcome::held);
     CHECK(std::ranges::count(room.cli->pressed, "C-u") == 0);
     room.consume();  // the person sends both

@@ -17,9 +17,10 @@ using Kind = TranscriptFact::Kind;
 
 namespace {
 
-std::string const kNonce = "0123456789";
-std::string envelope(std::string const& nonce, std::string const& body = "hello") {
-  return envelope_mark(nonce) + " · message 7 · from alice · kind chat]\n" + body + "\n[end " + nonce + "]";
+std::string const kCorrelationId = "0123456789";
+std::string envelope(std::string const& correlation_id, std::string const& body = "hello") {
+  return envelope_mark(correlation_id) + " · message 7 · from alice · kind chat]\n" + body + "\n[end " +
+         correlation_id + "]";
 }
 std::string line(json const& record) { return record.dump() + "\n"; }
 json user(std::string const& text) { return {{"type", "user"}, {"message", {{"role", "user"}, {"content", text}}}}; }
@@ -55,10 +56,11 @@ json calls_a_tool() {
 json system_line(std::string const& subtype) { return {{"type", "system"}, {"subtype", subtype}}; }
 
 /// How the turn ended that took kNonce.
-std::optional<TurnEnded> end_of(std::vector<json> const& records, std::set<std::string> nonces = {kNonce}) {
+std::optional<TurnEnded> end_of(std::vector<json> const& records,
+                                std::set<std::string> correlation_ids = {kCorrelationId}) {
   std::string text;
   for (auto const& record : records) text += line(record);
-  TurnRecord turn(std::move(nonces));
+  TurnRecord turn(std::move(correlation_ids));
   for (auto const& fact : read_all(text)) turn.add(fact);
   return turn.end();
 }
@@ -67,7 +69,7 @@ std::optional<TurnEnded> end_of(std::vector<json> const& records, std::set<std::
 
 TEST_CASE("ATurnsEndIsReadFromTheTranscript") {
   using Outcome = TurnEnded::Outcome;
-  auto const prompt = typed(envelope(kNonce));
+  auto const prompt = typed(envelope(kCorrelationId));
   auto const over = system_line("turn_duration");
   auto const summary = system_line("stop_hook_summary");
 
@@ -89,14 +91,15 @@ TEST_CASE("ATurnsEndIsReadFromTheTranscript") {
   REQUIRE(end.has_value());
   CHECK(end->final_text == "both");
   // Of several messages the latest counts.
-  end = end_of({prompt, says("one"), over, typed(envelope("aaaaaaaaaa")), says("two"), over}, {kNonce, "aaaaaaaaaa"});
+  end = end_of({prompt, says("one"), over, typed(envelope("aaaaaaaaaa")), says("two"), over},
+               {kCorrelationId, "aaaaaaaaaa"});
   REQUIRE(end.has_value());
   CHECK(end->final_text == "two");
 }
 
 TEST_CASE("AFailedAnInterruptedAndACutOffTurnAreToldApart") {
   using Outcome = TurnEnded::Outcome;
-  auto const prompt = typed(envelope(kNonce));
+  auto const prompt = typed(envelope(kCorrelationId));
   auto const over = system_line("turn_duration");
   auto refused = says("API Error: 429", "<synthetic>");
   refused["isApiErrorMessage"] = true;
@@ -111,7 +114,8 @@ TEST_CASE("AFailedAnInterruptedAndACutOffTurnAreToldApart") {
   auto const more = envelope("aaaaaaaaaa");
   for (auto const& did : {says("let me see"), calls_a_tool()}) {
     CHECK_FALSE(end_of({prompt, did, refused, over})->did_nothing);
-    CHECK_FALSE(end_of({prompt, did, typed(more, "queued"), refused, over}, {kNonce, "aaaaaaaaaa"})->did_nothing);
+    CHECK_FALSE(
+        end_of({prompt, did, typed(more, "queued"), refused, over}, {kCorrelationId, "aaaaaaaaaa"})->did_nothing);
     CHECK(end_of({typed("before"), did, over, prompt, refused, over})->did_nothing);
   }
   refused["error"] = "unknown";
@@ -132,13 +136,13 @@ TEST_CASE("AFailedAnInterruptedAndACutOffTurnAreToldApart") {
 }
 
 TEST_CASE("APromptInAUserRecordIsConsumedHoweverTheBytesArrive") {
-  auto const text =
-      line({{"type", "mode"}}) + line(user(envelope(kNonce, "körper\n[end 9999999999]"))) + line({{"type", "x"}});
+  auto const text = line({{"type", "mode"}}) + line(user(envelope(kCorrelationId, "körper\n[end 9999999999]"))) +
+                    line({{"type", "x"}});
   for (std::size_t step : {1U, 2U, 7U, 4096U}) {
     auto const facts = read_all(text, step);
     REQUIRE(facts.size() == 1);
     CHECK(facts[0].kind == Kind::consumed);
-    CHECK(facts[0].nonces == std::vector<std::string>{kNonce});
+    CHECK(facts[0].correlation_ids == std::vector<std::string>{kCorrelationId});
     CHECK(facts[0].text.find("körper") != std::string::npos);
   }
 }
@@ -146,60 +150,61 @@ TEST_CASE("APromptInAUserRecordIsConsumedHoweverTheBytesArrive") {
 TEST_CASE("OnlyALineFeedEndsALine") {
   // The CLI writes these as they are.
   auto const body = std::string("a\u2028b\u2029c\u0085d");
-  auto const facts = read_all(line(user(envelope(kNonce, body))), 3);
+  auto const facts = read_all(line(user(envelope(kCorrelationId, body))), 3);
   REQUIRE(facts.size() == 1);
   CHECK(facts[0].text.find(body) != std::string::npos);
 }
 
 TEST_CASE("ALineWithoutItsEndIsNotReadYet") {
-  auto const whole = line(user(envelope(kNonce)));
+  auto const whole = line(user(envelope(kCorrelationId)));
   CHECK(read_all(whole.substr(0, whole.size() - 1)).empty());
 }
 
 TEST_CASE("AnEnvelopeWithoutItsEndLineIsNoProof") {
-  CHECK_FALSE(ledger_of(line(user(envelope_mark(kNonce) + " · message 7]\ncut off"))).consumed(kNonce));
+  CHECK_FALSE(ledger_of(line(user(envelope_mark(kCorrelationId) + " · message 7]\ncut off"))).consumed(kCorrelationId));
 }
 
 TEST_CASE("QueuedIsNotConsumedUntilItIsTakenOut") {
-  auto text = line(enqueue(envelope(kNonce)));
-  CHECK(ledger_of(text).queued(kNonce));
-  CHECK_FALSE(ledger_of(text).consumed(kNonce));
+  auto text = line(enqueue(envelope(kCorrelationId)));
+  CHECK(ledger_of(text).queued(kCorrelationId));
+  CHECK_FALSE(ledger_of(text).consumed(kCorrelationId));
 
   SUBCASE("by the next turn") {
     text += line({{"type", "queue-operation"}, {"operation", "dequeue"}});
-    CHECK_FALSE(ledger_of(text).queued(kNonce));
-    CHECK_FALSE(ledger_of(text).consumed(kNonce));
-    text += line(user(envelope(kNonce)));
+    CHECK_FALSE(ledger_of(text).queued(kCorrelationId));
+    CHECK_FALSE(ledger_of(text).consumed(kCorrelationId));
+    text += line(user(envelope(kCorrelationId)));
   }
   SUBCASE("while a tool runs") {
     text += line({{"type", "queue-operation"}, {"operation", "remove"}});
-    text +=
-        line({{"type", "attachment"},
-              {"attachment", {{"type", "queued_command"}, {"prompt", envelope(kNonce)}, {"commandMode", "prompt"}}}});
+    text += line({{"type", "attachment"},
+                  {"attachment",
+                   {{"type", "queued_command"}, {"prompt", envelope(kCorrelationId)}, {"commandMode", "prompt"}}}});
   }
-  CHECK(ledger_of(text).consumed(kNonce));
-  CHECK_FALSE(ledger_of(text).queued(kNonce));
+  CHECK(ledger_of(text).consumed(kCorrelationId));
+  CHECK_FALSE(ledger_of(text).queued(kCorrelationId));
 }
 
 TEST_CASE("APersonsQueuedPromptsKeepTheOrderOfTheQueue") {
-  auto const text = line(enqueue("a person's")) + line(enqueue(envelope(kNonce))) +
+  auto const text = line(enqueue("a person's")) + line(enqueue(envelope(kCorrelationId))) +
                     line({{"type", "queue-operation"}, {"operation", "dequeue"}});
-  CHECK(ledger_of(text).queued(kNonce));
+  CHECK(ledger_of(text).queued(kCorrelationId));
   auto const popped =
-      text + line({{"type", "queue-operation"}, {"operation", "popAll"}, {"content", envelope(kNonce)}});
-  CHECK_FALSE(ledger_of(popped).queued(kNonce));
+      text + line({{"type", "queue-operation"}, {"operation", "popAll"}, {"content", envelope(kCorrelationId)}});
+  CHECK_FALSE(ledger_of(popped).queued(kCorrelationId));
 }
 
 TEST_CASE("WhatOnlyQuotesAnEnvelopeIsNoProof") {
-  auto summary = user(envelope(kNonce));
+  auto summary = user(envelope(kCorrelationId));
   summary["isCompactSummary"] = true;
-  auto sidechain = user(envelope(kNonce));
+  auto sidechain = user(envelope(kCorrelationId));
   sidechain["isSidechain"] = true;
   json const result{
       {"type", "user"},
-      {"message", {{"role", "user"}, {"content", {{{"type", "tool_result"}, {"content", envelope(kNonce)}}}}}}};
-  json const said{{"type", "assistant"}, {"message", {{"content", {{{"type", "text"}, {"text", envelope(kNonce)}}}}}}};
-  CHECK_FALSE(ledger_of(line(summary) + line(sidechain) + line(result) + line(said)).consumed(kNonce));
+      {"message", {{"role", "user"}, {"content", {{{"type", "tool_result"}, {"content", envelope(kCorrelationId)}}}}}}};
+  json const said{{"type", "assistant"},
+                  {"message", {{"content", {{{"type", "text"}, {"text", envelope(kCorrelationId)}}}}}}};
+  CHECK_FALSE(ledger_of(line(summary) + line(sidechain) + line(result) + line(said)).consumed(kCorrelationId));
 }
 
 TEST_CASE("TextBlocksAreReadOneByOne") {
@@ -218,7 +223,7 @@ TEST_CASE("JunkIsSkippedAndCounted") {
   std::vector<TranscriptFact> facts;
   std::string text = "garbage\n{\"type\":\"assistant\", broken}\n\n{\"a\":1}\n[]\n";
   text += "{\"type\":\"user\",\"message\":5,\"x\":\"[agent-runner 0123456789\"}\n";
-  text += "{\"type\":\"queue-operation\",\"operation\":7}\n" + line(user(envelope(kNonce)));
+  text += "{\"type\":\"queue-operation\",\"operation\":7}\n" + line(user(envelope(kCorrelationId)));
   reader.feed(text, facts);
   CHECK(reader.junk() == 3);
   CHECK(reader.lines() == 8);
@@ -232,7 +237,7 @@ TEST_CASE("ALineThatCannotBeHeldIsJunkAndThoseBehindItAreRead") {
   for (auto const& bad : {deep, std::string(huge)}) {
     TranscriptReader reader;
     std::vector<TranscriptFact> facts;
-    reader.feed(bad + line(user(envelope(kNonce))), facts);
+    reader.feed(bad + line(user(envelope(kCorrelationId))), facts);
     CHECK(reader.junk() == 1);
     REQUIRE(facts.size() == 1);
     CHECK(facts.front().kind == Kind::consumed);
@@ -248,7 +253,7 @@ TEST_CASE("ARecordOfOtherTypesSaysNothingAndHurtsNobody") {
         R"({"type":"attachment","attachment":{"type":"queued_command","prompt":{}},"x":"[agent-runner "})",
         R"({"type":["assistant"],"x":"\"turn_duration\""})",
         R"({"type":"system","subtype":7,"y":"stop_hook_summary"})"})
-    for (auto const& fact : read_all(std::string(strange) + "\n")) CHECK(fact.nonces.empty());
+    for (auto const& fact : read_all(std::string(strange) + "\n")) CHECK(fact.correlation_ids.empty());
 }
 
 TEST_CASE("ALineTooLongIsSkippedWithoutKeepingIt") {
@@ -256,7 +261,7 @@ TEST_CASE("ALineTooLongIsSkippedWithoutKeepingIt") {
   std::vector<TranscriptFact> facts;
   std::string const chunk(1U << 20, 'x');
   for (int i = 0; i < 70; ++i) reader.feed(chunk, facts);
-  reader.feed("\n" + line(user(envelope(kNonce))), facts);
+  reader.feed("\n" + line(user(envelope(kCorrelationId))), facts);
   CHECK(reader.junk() == 1);
   CHECK(facts.size() == 1);
 }
@@ -289,10 +294,10 @@ TEST_CASE("AFileIsFollowedFromWhereItWas") {
                                      << "\"}}\n";
   file.read(facts);
   REQUIRE(facts.size() == 2);
-  CHECK(facts[1].nonces == std::vector<std::string>{"bbbbbbbbbb"});
+  CHECK(facts[1].correlation_ids == std::vector<std::string>{"bbbbbbbbbb"});
   std::ofstream(path) << line(user(envelope("cccccccccc")));  // replaced by a shorter one
   file.read(facts);
-  CHECK(facts.back().nonces == std::vector<std::string>{"cccccccccc"});
+  CHECK(facts.back().correlation_ids == std::vector<std::string>{"cccccccccc"});
 }
 
 TEST_CASE("TheLiveStateIsReadAndAHalfWrittenOneIgnored") {

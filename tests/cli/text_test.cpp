@@ -176,7 +176,7 @@ TEST_CASE("ALifeShowsEachStepAndHowLongItTook") {
                            {"steps",
                             {{{"step", "queued"}, {"at", "2023-11-14T22:13:20.000Z"}},
                              {{"step", "claimed"}, {"at", "2023-11-14T22:13:20.003Z"}},
-                             {{"step", "handed"}, {"at", "2023-11-14T22:13:23.503Z"}}}}}}}};
+                             {{"step", "submitted"}, {"at", "2023-11-14T22:13:23.503Z"}}}}}}}};
   auto const life = life_text(message, false);
   CHECK(life.find("alice: unknown (no proof), attempt 2\n") == 0);
   CHECK(life.find("+0 ms  queued\n") != std::string::npos);

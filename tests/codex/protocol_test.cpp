@@ -77,22 +77,22 @@ TEST_CASE("ALineOfTheRecordProvesOnlyAWholeMessage") {
     return json{{"type", "response_item"}, {"payload", payload}}.dump();
   };
   std::string const whole = "[agent-runner 0123456789 · message 1]\nbody\n[end 0123456789]";
-  CHECK(taken_nonce(said(whole)) == "0123456789");
-  CHECK(taken_nonce(said(whole, "assistant")).empty());
-  CHECK(taken_nonce(said("look: " + whole)).empty());
-  CHECK(taken_nonce(said(whole.substr(0, 50))).empty());
+  CHECK(taken_correlation_id(said(whole)) == "0123456789");
+  CHECK(taken_correlation_id(said(whole, "assistant")).empty());
+  CHECK(taken_correlation_id(said("look: " + whole)).empty());
+  CHECK(taken_correlation_id(said(whole.substr(0, 50))).empty());
   CHECK(
-      taken_nonce(
+      taken_correlation_id(
           R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":"ar-0123456789"}}})") ==
       "0123456789");
   CHECK(
-      taken_nonce(
+      taken_correlation_id(
           R"({"type":"event_msg","payload":{"type":"item_started","item":{"type":"UserMessage","client_id":"ar-0123456789"}}})")
           .empty());
-  CHECK(taken_nonce("garbage [agent-runner 0123456789").empty());
-  CHECK(taken_nonce(R"({"x":1e400,"y":"[agent-runner 0123456789"})").empty());
-  CHECK(taken_nonce("{\"y\":\"[agent-runner 0123456789\",\"x\":" + std::string(100'000, '[')).empty());
-  CHECK(taken_nonce(R"({"payload":[],"type":7,"y":"[agent-runner 0123456789"})").empty());
+  CHECK(taken_correlation_id("garbage [agent-runner 0123456789").empty());
+  CHECK(taken_correlation_id(R"({"x":1e400,"y":"[agent-runner 0123456789"})").empty());
+  CHECK(taken_correlation_id("{\"y\":\"[agent-runner 0123456789\",\"x\":" + std::string(100'000, '[')).empty());
+  CHECK(taken_correlation_id(R"({"payload":[],"type":7,"y":"[agent-runner 0123456789"})").empty());
 }
 
 TEST_CASE("ARecordIsReadAsItGrowsAndItsTornEndIsNoProof") {

@@ -99,7 +99,7 @@ struct Room {
   Prompt prompt(std::string body, bool urgent = false) {
     Prompt prompt;
     prompt.message_id = ++messages;
-    prompt.nonce = "00000000" + std::to_string(10 + messages);
+    prompt.correlation_id = "00000000" + std::to_string(10 + messages);
     prompt.from = "bob";
     prompt.kind = "chat";
     prompt.body = std::move(body);
@@ -147,14 +147,14 @@ TEST_CASE("AMessageIsAcceptedWhenItsItemIsCompleteAndNotBefore") {
     co_await sleep_for(50ms);
     CHECK_FALSE(attempt->submission.has_value());
     CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::pending);
-    room.server->item(true, codex::client_id(prompt.nonce), "t1");
+    room.server->item(true, codex::client_id(prompt.correlation_id), "t1");
     co_await tasks.join();
     CHECK(attempt->submission->outcome == SubmitOutcome::accepted);
     CHECK(attempt->submission->proof == "api");
     CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::accepted);
     auto const text = room.server->last("turn/start")["input"][0]["text"].get<std::string>();
-    CHECK(text ==
-          "[agent-runner " + prompt.nonce + " · message 1 · from bob · kind chat]\nhello\n[end " + prompt.nonce + "]");
+    CHECK(text == "[agent-runner " + prompt.correlation_id + " · message 1 · from bob · kind chat]\nhello\n[end " +
+                      prompt.correlation_id + "]");
     CHECK(room.session->block_reason(false) == "a turn is running");
     CHECK(room.session->block_reason(true).empty());
   });
@@ -282,8 +282,9 @@ TEST_CASE("ATurnsEndIsReadFromTheRecord") {
     if (!turn.empty()) more["turn_id"] = turn;
     std::ofstream(file, std::ios::app) << json{{"type", "event_msg"}, {"payload", more}}.dump() << "\n";
   };
-  auto const taken = [&](std::string const& nonce, std::string const& turn) {
-    told("item_completed", turn, {{"item", {{"type", "UserMessage"}, {"client_id", codex::client_id(nonce)}}}});
+  auto const taken = [&](std::string const& correlation_id, std::string const& turn) {
+    told("item_completed", turn,
+         {{"item", {{"type", "UserMessage"}, {"client_id", codex::client_id(correlation_id)}}}});
   };
   CHECK_FALSE(codex::turn_end_in(file, {"n1"}).has_value());
   told("task_started", "t1");
@@ -323,15 +324,15 @@ TEST_CASE("ATurnsEndIsReadFromTheRecord") {
   // One that a limit ends, before or after the model has done something.
   int number = 10;
   for (auto const* did : {"reasoning", "message", "function_call"}) {
-    auto const turn = "t" + std::to_string(++number), nonce = "n" + std::to_string(number);
+    auto const turn = "t" + std::to_string(++number), correlation_id = "n" + std::to_string(number);
     told("task_started", turn);
-    taken(nonce, turn);
+    taken(correlation_id, turn);
     json item{{"type", did}};
     if (did == std::string("message")) item["role"] = "assistant";
     std::ofstream(file, std::ios::app) << json{{"type", "response_item"}, {"payload", item}}.dump() << "\n";
     told("task_complete", turn,
          {{"error", {{"message", "Try again at 3:04 PM."}, {"codex_error_info", "usage_limit_exceeded"}}}});
-    end = codex::turn_end_in(file, {nonce});
+    end = codex::turn_end_in(file, {correlation_id});
     REQUIRE(end.has_value());
     CHECK(end->error_kind == "usage_limit");
     CHECK(end->resets_at.has_value());

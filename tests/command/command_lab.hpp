@@ -80,11 +80,11 @@ class Agent {
   Prompt prompt(std::string body, std::int64_t id = 42) {
     Prompt p;
     p.message_id = id;
-    p.nonce = random_hex(5);
+    p.correlation_id = random_hex(5);
     p.from = "operator";
     p.kind = "chat";
     p.body = std::move(body);
-    p.body_file = lab_.dir.path() / ("body-" + p.nonce);
+    p.body_file = lab_.dir.path() / ("body-" + p.correlation_id);
     return p;
   }
   awaitable<void> submit(Prompt const& p, SubmitResult& submission) {

@@ -51,8 +51,8 @@ TEST_CASE("TheDemoAgentTakesTwentyMessagesAndAnswersEach") {
       CHECK(submission.proof == "pattern");
       CHECK(agent.steps == "typed submitted ");
       auto const started = co_await agent.until_event<TurnStarted>(i + 1);
-      REQUIRE(started.nonces.size() == 1);
-      CHECK(started.nonces[0] == prompt.nonce);
+      REQUIRE(started.correlation_ids.size() == 1);
+      CHECK(started.correlation_ids[0] == prompt.correlation_id);
       auto const ended = co_await agent.until_event<TurnEnded>(i + 1);
       CHECK(ended.outcome == TurnEnded::Outcome::completed);
       CHECK(agent.session().block_reason(false).empty());
@@ -72,9 +72,10 @@ TEST_CASE("ReadinessAndARunningTurnCloseTheGate") {
   lab.with_host([&]() -> awaitable<void> {
     Agent agent(
         lab, "slow",
-        shell("read -r x; echo up; while read -r line; do n=${line#*runner }; echo took ${n%% *}; read -r y; "
-              "echo done; done",
-              R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"}})"));
+        shell(
+            "read -r x; echo up; while read -r line; do n=${line#*runner }; echo took ${n%% *}; read -r y; "
+            "echo done; done",
+            R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {correlation_id}"},"turn_end":{"pattern":"^done"}})"));
     co_await agent.start(false);
     CHECK(agent.session().block_reason(true).find("not ready") != std::string::npos);
     auto const first = agent.prompt("early");
@@ -137,10 +138,10 @@ TEST_CASE("AProgramMayProveByCallingTheApi") {
       CHECK(answer.has_value());
     };
     SubmitResult submission;
-    auto const first = agent.prompt("by nonce", 7);
-    json by_nonce;
-    by_nonce["nonce"] = first.nonce;
-    calls.spawn("call", call(by_nonce));
+    auto const first = agent.prompt("by correlation_id", 7);
+    json by_correlation_id;
+    by_correlation_id["correlationId"] = first.correlation_id;
+    calls.spawn("call", call(by_correlation_id));
     co_await agent.submit(first, submission);
     CHECK(submission.outcome == SubmitOutcome::accepted);
     CHECK(submission.proof == "api");
@@ -171,7 +172,7 @@ TEST_CASE("AProgramMayProveByCallingTheApi") {
     late["messageId"] = 9;
     CHECK(agent.session().hook("MessageAccepted", late).has_value());
     auto const accepted = co_await agent.until_event<Accepted>();
-    CHECK(accepted.nonce == third.nonce);
+    CHECK(accepted.correlation_id == third.correlation_id);
     auto const says = co_await agent.session().query_outcome(third, false);
     CHECK(says == RecordedOutcome::accepted);
     json stranger;
@@ -189,7 +190,7 @@ TEST_CASE("ALateProofIsHeardAndAnAdoptedProgramsProofIsOnItsScreen") {
   lab.with_host([&]() -> awaitable<void> {
     Agent agent(lab, "late",
                 shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; done",
-                      R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
+                      R"({"proof":{"pattern":"took {correlation_id}"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const prompt = agent.prompt("take your time");
     SubmitResult submission;
@@ -197,7 +198,7 @@ TEST_CASE("ALateProofIsHeardAndAnAdoptedProgramsProofIsOnItsScreen") {
     CHECK(submission.outcome == SubmitOutcome::unknown);
     co_await agent.terminal().paste_and_enter("go");
     auto const accepted = co_await agent.until_event<Accepted>();
-    CHECK(accepted.nonce == prompt.nonce);
+    CHECK(accepted.correlation_id == prompt.correlation_id);
     CHECK(accepted.proof == "pattern");
 
     auto const unheard = agent.prompt("and now the daemon dies");
@@ -206,7 +207,7 @@ TEST_CASE("ALateProofIsHeardAndAnAdoptedProgramsProofIsOnItsScreen") {
     auto const terminal = agent.terminal_ptr();
     co_await agent.session().stop();
     co_await terminal->paste_and_enter("go");
-    co_await Lab::until(terminal, "took " + unheard.nonce);
+    co_await Lab::until(terminal, "took " + unheard.correlation_id);
     agent.open(true);
     auto const says = co_await agent.session().query_outcome(unheard, false);
     CHECK(says == RecordedOutcome::accepted);
@@ -220,7 +221,7 @@ TEST_CASE("ATurnThatWasOpenWhenTheDaemonDiedIsAwaited") {
     Agent agent(lab, "long",
                 shell("stty -echo; while read -r line; do n=${line#*runner }; echo took ${n%% *}; "
                       "read -r go; echo working; [ $go = long ] && seq 200; echo answered; done",
-                      R"({"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^answered"}})"));
+                      R"({"proof":{"pattern":"took {correlation_id}"},"turn_end":{"pattern":"^answered"}})"));
     co_await agent.start();
     auto const terminal = agent.terminal_ptr();
     std::size_t turns = 0;
@@ -259,9 +260,10 @@ TEST_CASE("AProofThatNobodySawBeginsItsTurn") {
   lab.with_host([&]() -> awaitable<void> {
     Agent agent(
         lab, "silent",
-        shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; "
-              "read -r go; echo answered; done",
-              R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200,"turn_end":{"pattern":"^answered"}})"));
+        shell(
+            "stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; "
+            "read -r go; echo answered; done",
+            R"({"proof":{"pattern":"took {correlation_id}"},"proof_timeout_ms":200,"turn_end":{"pattern":"^answered"}})"));
     co_await agent.start();
     auto const terminal = agent.terminal_ptr();
     auto const prompt = agent.prompt("and the daemon dies");
@@ -270,7 +272,7 @@ TEST_CASE("AProofThatNobodySawBeginsItsTurn") {
     CHECK(submission.outcome == SubmitOutcome::unknown);
     co_await agent.session().stop();
     co_await terminal->paste_and_enter("go");
-    co_await Lab::until(terminal, "took " + prompt.nonce);
+    co_await Lab::until(terminal, "took " + prompt.correlation_id);
     agent.open(true);
     co_await agent.until_event<Ready>(2);
     auto const says = co_await agent.session().query_outcome(prompt, false);
@@ -314,7 +316,7 @@ TEST_CASE("TheReceiptsTellWhatAProgramTookThatNobodySawTakingIt") {
     Agent agent(lab, "record",
                 shell("stty -echo; while read -r line; do n=${line#*runner }; echo ${n%% *} >>$AGENT_RUNNER_RECEIPTS; "
                       "echo noted; read -r go; echo took ${n%% *}; done",
-                      R"({"proof":{"pattern":"took {nonce}","receipts":"taken"},"proof_timeout_ms":200})"));
+                      R"({"proof":{"pattern":"took {correlation_id}","receipts":"taken"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const taken = agent.prompt("taken in silence");
     SubmitResult submission;
@@ -328,7 +330,7 @@ TEST_CASE("TheReceiptsTellWhatAProgramTookThatNobodySawTakingIt") {
 
     auto const terminal = agent.terminal_ptr();
     co_await terminal->paste_and_enter("go");
-    co_await Lab::until(terminal, "took " + taken.nonce);
+    co_await Lab::until(terminal, "took " + taken.correlation_id);
     auto const second = agent.prompt("and it dies");
     co_await agent.submit(second, submission);
     ::kill(terminal->pid(), SIGKILL);
@@ -346,7 +348,7 @@ TEST_CASE("AProofThatComesAfterTheNextDaemonHasLookedIsHeard") {
   lab.with_host([&]() -> awaitable<void> {
     Agent agent(lab, "later",
                 shell("stty -echo; while read -r line; do n=${line#*runner }; read -r go; echo took ${n%% *}; done",
-                      R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":200})"));
+                      R"({"proof":{"pattern":"took {correlation_id}"},"proof_timeout_ms":200})"));
     co_await agent.start();
     auto const prompt = agent.prompt("typed by a daemon that died");
     SubmitResult submission;
@@ -358,7 +360,7 @@ TEST_CASE("AProofThatComesAfterTheNextDaemonHasLookedIsHeard") {
     CHECK(says == RecordedOutcome::pending);
     co_await agent.terminal().paste_and_enter("go");
     auto const accepted = co_await agent.until_event<Accepted>();
-    CHECK(accepted.nonce == prompt.nonce);
+    CHECK(accepted.correlation_id == prompt.correlation_id);
     co_await agent.stop();
   });
 }
@@ -368,10 +370,11 @@ TEST_CASE("AProofAndATurnsEndShownWhileTheTmuxClientIsReplacedAreFoundOnTheScree
   lab.with_host([&]() -> awaitable<void> {
     Agent agent(
         lab, "gap",
-        shell("stty -echo; while read -r line; do n=${line#*runner }; echo read; read -r go; echo took ${n%% "
-              "*}; "
-              "echo done; done",
-              R"({"proof":{"pattern":"took {nonce}"},"turn_end":{"pattern":"^done"},"proof_timeout_ms":60000})"));
+        shell(
+            "stty -echo; while read -r line; do n=${line#*runner }; echo read; read -r go; echo took ${n%% "
+            "*}; "
+            "echo done; done",
+            R"({"proof":{"pattern":"took {correlation_id}"},"turn_end":{"pattern":"^done"},"proof_timeout_ms":60000})"));
     co_await agent.start();
     auto const began = Clock::now();
     TaskGroup others(lab.io.get_executor(), "test");

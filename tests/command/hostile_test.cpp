@@ -28,7 +28,7 @@ TEST_CASE("HostileTextsArriveOnceAndAsTheyAre") {
           CAPTURE(paste);
           auto const folder = lab.dir.path() / paste;
           std::filesystem::create_directory(folder);
-          auto options = json::parse(R"({"ready":{"pattern":"^ready"},"proof":{"pattern":"took {nonce}"}})");
+          auto options = json::parse(R"({"ready":{"pattern":"^ready"},"proof":{"pattern":"took {correlation_id}"}})");
           options["paste"] = paste;
           options["command"] = {AR_RECORDER, folder.string(), paste == "plain" ? "lines" : paste};
           if (paste == "bracketed") options["max_inline_bytes"] = 1 << 20;
@@ -44,7 +44,7 @@ TEST_CASE("HostileTextsArriveOnceAndAsTheyAre") {
             auto const before = header.text.find('\n') + 1;
             prompt.body = one_line ? texts.make(HostileText::Kind::line, std::min<std::size_t>(bytes, 1'500), before)
                                    : texts.make(HostileText::Kind::text, bytes, before);
-            sent.emplace(prompt.nonce, prompt.body);
+            sent.emplace(prompt.correlation_id, prompt.body);
             SubmitResult submission;
             co_await agent.submit(prompt, submission);
             REQUIRE_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason << "\n"

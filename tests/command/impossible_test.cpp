@@ -11,7 +11,8 @@ json shell(std::string script, json options) {
   return options;
 }
 json proof() {
-  return json::parse(R"({"proof":{"pattern":"took {nonce}"},"proof_timeout_ms":700,"ready":{"pattern":"up"}})");
+  return json::parse(
+      R"({"proof":{"pattern":"took {correlation_id}"},"proof_timeout_ms":700,"ready":{"pattern":"up"}})");
 }
 
 }  // namespace
@@ -45,7 +46,7 @@ TEST_CASE("FourImpossibleProgramsAreNeverAccepted") {
         CHECK_FALSE(submission.accepted_at.has_value());
         CHECK(!submission.reason.empty());
         CHECK(submission.screen.find("up") != std::string::npos);
-        CHECK((submission.screen.find(prompt.nonce) != std::string::npos) == program.shows);
+        CHECK((submission.screen.find(prompt.correlation_id) != std::string::npos) == program.shows);
         auto const says = co_await agent.session().query_outcome(prompt, program.dies);
         CHECK(says == (program.dies ? RecordedOutcome::blind : RecordedOutcome::pending));
         CHECK(agent.count<Accepted>() == 0);
@@ -82,7 +83,7 @@ TEST_CASE("ABodyThatWouldCompleteItsOwnProofGoesAsAFile") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
     auto options = proof();
-    options["proof"]["pattern"] = "took .*{nonce}";
+    options["proof"]["pattern"] = "took .*{correlation_id}";
     // The echo shows all of it, on one line: "took me [end NONCE]".
     Agent agent(lab, "echo", shell("echo up; exec cat > /dev/null", options));
     co_await agent.start();

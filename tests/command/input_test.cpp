@@ -47,7 +47,7 @@ TEST_CASE("NothingIsTypedIntoAShellThatAProgramLeftBehind") {
       CHECK(agent.session().block_reason(true) == submission.reason);
       auto const screen = co_await agent.terminal().capture();
       REQUIRE(screen.has_value());
-      CHECK(shown(*screen).find(prompt.nonce) == std::string::npos);
+      CHECK(shown(*screen).find(prompt.correlation_id) == std::string::npos);
       CHECK_FALSE(std::filesystem::exists(trap));
       co_await agent.stop();
     }
@@ -93,7 +93,7 @@ TEST_CASE("AProgramThatTakesTheTerminalForAWhileHoldsWhatIsNotForIt") {
         program({"/bin/bash", "-c",
                  "set -m; echo up; while read -r line; do case $line in edit) sh -c 'echo open; read -r x; echo "
                  "closed';; *runner*) n=${line#*runner }; echo took ${n%% *};; esac; done"},
-                R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"}})"));
+                R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {correlation_id}"}})"));
     co_await agent.start();
     person(lab, "-t =editor: edit Enter");
     co_await Lab::until(agent.terminal_ptr(), "open");
@@ -126,12 +126,12 @@ TEST_CASE("AProgramMayGiveItselfAnotherNameAndMayBeginAnew") {
                 program({"/usr/bin/perl", "-e",
                          "$| = 1; print \"up\\n\"; while (<STDIN>) { $0 = \"it's, title #$. }\"; "
                          "print \"took $1\\n\" if /runner (\\w+)/; }"},
-                        R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"}})"));
+                        R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {correlation_id}"}})"));
     Agent again(lab, "again",
                 program({"/bin/bash", "-c",
                          "echo up; read -r line; n=${line#*runner }; echo took ${n%% *}; exec \"$BASH\" -c "
                          "\"$BASH_EXECUTION_STRING\""},
-                        R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {nonce}"}})"));
+                        R"({"ready":{"pattern":"^up"},"proof":{"pattern":"took {correlation_id}"}})"));
     for (auto* one : {&agent, &again}) {
       co_await one->start();
       for (int i = 0; i < 3; ++i) {
@@ -159,7 +159,7 @@ TEST_CASE("ALineThatAPersonHasBegunIsNotSentWithAMessage") {
                                                           "echo up; while read -e -p '> ' -r line; do echo \"got "
                                                           "<$line>\"; case $line in *runner*) n=${line#*runner }; echo "
                                                           "took ${n%% *};; esac; done"};
-      Agent agent(lab, name, program(command, R"({"proof":{"pattern":"^took {nonce}"}})"));
+      Agent agent(lab, name, program(command, R"({"proof":{"pattern":"^took {correlation_id}"}})"));
       co_await agent.start();
       auto const terminal = agent.terminal_ptr();
       co_await Lab::until(terminal, ">");
@@ -195,9 +195,10 @@ TEST_CASE("WithoutASignTheFirstMessageWaitsUntilTheProgramTakesInput") {
   lab.with_host([&]() -> awaitable<void> {
     auto const folder = lab.dir.path() / "late";
     std::filesystem::create_directory(folder);
-    Agent agent(lab, "late",
-                program({AR_RECORDER, folder.string(), "late"},
-                        R"({"paste":"bracketed","proof":{"pattern":"took {nonce}"},"proof_timeout_ms":2000})"));
+    Agent agent(
+        lab, "late",
+        program({AR_RECORDER, folder.string(), "late"},
+                R"({"paste":"bracketed","proof":{"pattern":"took {correlation_id}"},"proof_timeout_ms":2000})"));
     co_await agent.start(false);
     CHECK(agent.session().block_reason(true).find("not ready") != std::string::npos);
     co_await agent.until_event<Ready>();
@@ -205,7 +206,7 @@ TEST_CASE("WithoutASignTheFirstMessageWaitsUntilTheProgramTakesInput") {
     SubmitResult submission;
     co_await agent.submit(prompt, submission);
     CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason << submission.screen);
-    CHECK(slurp(folder / prompt.nonce) == "the first message");
+    CHECK(slurp(folder / prompt.correlation_id) == "the first message");
     co_await agent.stop();
 
     auto const began = Clock::now();

@@ -29,7 +29,7 @@ TEST_CASE("NothingConfiguredMeansOneLineAtATimeAndNoProof") {
 
 TEST_CASE("EveryOptionIsReadAndMistakesAreNamed") {
   auto const options = read_options(json::parse(R"({"command":["x","-y"],"ready":{"pattern":"^> $"},"paste":"bracketed",
-    "enter":"C-m","enter_delay_ms":20,"proof":{"pattern":"took {id} {nonce}"},"proof_timeout_ms":5,"proof_complete":true,
+    "enter":"C-m","enter_delay_ms":20,"proof":{"pattern":"took {id} {correlation_id}"},"proof_timeout_ms":5,"proof_complete":true,
     "turn_end":"api","max_inline_bytes":7,"quit_keys":["C-d"],"env":{"A":"b"}})"));
   REQUIRE_MESSAGE(options.has_value(), options.error().message);
   CHECK(options->command == std::vector<std::string>{"x", "-y"});
@@ -48,7 +48,7 @@ TEST_CASE("EveryOptionIsReadAndMistakesAreNamed") {
   CHECK(field_of_error(R"({"paste":"raw"})") == "paste");
   CHECK(field_of_error(R"({"ready":{"pattern":"("}})") == "ready.pattern");
   CHECK(field_of_error(R"({"ready":{"patern":"x"}})") == "ready.patern");
-  CHECK(field_of_error(R"({"proof":{"pattern":"({nonce}"}})") == "proof.pattern");
+  CHECK(field_of_error(R"({"proof":{"pattern":"({correlation_id}"}})") == "proof.pattern");
   CHECK(field_of_error(R"({"proof":"screen"})") == "proof");
   CHECK(field_of_error(R"({"proof_complete":true})") == "proof_complete");
   CHECK(read_options(json::parse(R"({"proof":"api"})"))->proof_api);
@@ -56,9 +56,9 @@ TEST_CASE("EveryOptionIsReadAndMistakesAreNamed") {
 
 TEST_CASE("AProofThatTheEchoOfTheMessageWouldGiveIsRefused") {
   CHECK(field_of_error(R"({"proof":{"pattern":"accepted {id}"}})") == "proof.pattern");  // a sender could write it
-  CHECK(field_of_error(R"({"proof":{"pattern":"{nonce}"}})") == "proof.pattern");
-  CHECK(field_of_error(R"({"proof":{"pattern":"agent.*{nonce}"}})") == "proof.pattern");
-  CHECK(field_of_error(R"({"proof":{"pattern":"end {nonce}"}})") == "proof.pattern");
+  CHECK(field_of_error(R"({"proof":{"pattern":"{correlation_id}"}})") == "proof.pattern");
+  CHECK(field_of_error(R"({"proof":{"pattern":"agent.*{correlation_id}"}})") == "proof.pattern");
+  CHECK(field_of_error(R"({"proof":{"pattern":"end {correlation_id}"}})") == "proof.pattern");
 }
 
 TEST_CASE("APatternCannotStopTheDaemon") {
@@ -125,9 +125,9 @@ TEST_CASE("AProgramIsResolvedAndAMissingOneIsExplained") {
 TEST_CASE("WithoutAProcessOnlyADeclaredAndCompleteProofSaysAbsent") {
   CommandAdapter adapter;
   LaunchRequest request;
-  request.options = json::parse(R"({"command":["sh"],"proof":{"pattern":"took {nonce}"}})");
+  request.options = json::parse(R"({"command":["sh"],"proof":{"pattern":"took {correlation_id}"}})");
   Prompt prompt;
-  prompt.nonce = "0123456789";
+  prompt.correlation_id = "0123456789";
   CHECK(adapter.look_up_outcome(request, "", prompt) == RecordedOutcome::blind);
   request.options["proof_complete"] = true;
   CHECK(adapter.look_up_outcome(request, "", prompt) == RecordedOutcome::absent);

@@ -8,7 +8,7 @@
 
 using namespace ar::adapters::command;
 
-TEST_CASE("OnlyAWholeLineThatBeginsWithTheNonceIsAReceipt") {
+TEST_CASE("OnlyAWholeLineThatBeginsWithTheCorrelationIdIsAReceipt") {
   ar::test::TempDir dir;
   auto const file = dir.path() / "receipts";
   CHECK(find_receipt(file, "0123456789") == Receipt::missing);  // nothing taken yet

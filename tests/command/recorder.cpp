@@ -9,11 +9,11 @@
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   std::string const folder = std::string(argv[1]) + "/", mode = argv[2];
-  auto const take = [&](std::string const& nonce, std::string const& envelope) {
-    auto file = folder + nonce;
+  auto const take = [&](std::string const& correlation_id, std::string const& envelope) {
+    auto file = folder + correlation_id;
     while (::access(file.c_str(), F_OK) == 0) file += ".again";
-    std::ofstream(file, std::ios::binary) << ar::test::body_of(nonce, envelope, mode == "lines");
-    ar::test::print("took " + nonce + "\r\n");
+    std::ofstream(file, std::ios::binary) << ar::test::body_of(correlation_id, envelope, mode == "lines");
+    ar::test::print("took " + correlation_id + "\r\n");
   };
   if (mode == "lines") {
     ar::test::print("ready\r\n");

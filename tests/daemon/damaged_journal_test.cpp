@@ -19,7 +19,8 @@ TEST_CASE("ADamagedRowOfAnyTableCostsThatRow") {
           .bind(damage)
           .run();
       db.prepare(
-            "INSERT INTO deliveries(agent, message, state, nonce, record, open) VALUES('a', 999, 'queued', 'n', ?1, 1)")
+            "INSERT INTO deliveries(agent, message, state, correlation_id, record, open) VALUES('a', 999, 'queued', "
+            "'n', ?1, 1)")
           .bind(damage)
           .run();
       db.prepare("INSERT INTO approvals(id, agent, status, created_at, record) VALUES(1, 'a', 'pending', ?2, ?1)")

@@ -107,7 +107,7 @@ struct Next {
 void after_a_kill_mid_turn(Next next) {
   test::TempDir temp;
   MessageId id = 0;
-  std::string nonce;
+  std::string correlation_id;
   {
     net::io_context io(1);
     World before(io, temp.path());
@@ -119,7 +119,7 @@ void after_a_kill_mid_turn(Next next) {
         m.payload["replyRequested"] = true;
       });
       CHECK(co_await before.until([&] { return before.state(id) == DeliveryState::running; }));
-      nonce = before.session.handed[0].nonce;
+      correlation_id = before.session.handed[0].correlation_id;
       co_await before.end();
     });
   }
@@ -131,7 +131,7 @@ void after_a_kill_mid_turn(Next next) {
   test::run(io, [&]() -> awaitable<void> {
     co_await after.load(next.provider);
     co_await next.then(after, id);
-    CHECK(after.asked_record == std::vector<std::string>{nonce});
+    CHECK(after.asked_record == std::vector<std::string>{correlation_id});
     co_await after.end();
   });
 }

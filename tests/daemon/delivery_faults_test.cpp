@@ -34,11 +34,11 @@ TEST_CASE("AnAdapterThatThrowsLeavesTheMessageUnknownAndTheAgentCanBeEnded") {
 TEST_CASE("AWitnessThatThrowsIsAskedAgainAndHoldsUpNoEnd") {
   with_world([](World& w) -> awaitable<void> {
     w.session.on_hand = without_proof;
-    w.session.witness_throws = true;
+    w.session.look_up_throws = true;
     auto const id = co_await w.send();
-    CHECK(co_await w.until([&] { return w.session.witnesses > 0 && w.state(id) == DeliveryState::unknown; }));
+    CHECK(co_await w.until([&] { return w.session.look_ups > 0 && w.state(id) == DeliveryState::unknown; }));
     SUBCASE("in a process that lives on") {
-      w.session.witness_throws = false;
+      w.session.look_up_throws = false;
       w.session.says = RecordedOutcome::accepted;
       w.queue->on_gate_changed();
     }

@@ -17,7 +17,7 @@ TEST_CASE("AMessageIsAcknowledgedOnlyAfterItsProof") {
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(w.session.handed.size() == 1);
     CHECK(w.session.handed[0].body == "hello");
-    CHECK(w.session.handed[0].nonce.size() == 10);
+    CHECK(w.session.handed[0].correlation_id.size() == 10);
   };
   with_world(story);
 }
@@ -42,7 +42,7 @@ TEST_CASE("AnUnknownDeliveryIsNotAcknowledgedNorTypedAgainAndHoldsTheNext") {
     CHECK(w.queue->open().at(first).screen == "$ hello");
     // A late proof settles it, and the next one goes.
     w.session.on_hand = {};
-    w.queue->on_accepted(w.session.handed[0].nonce, "transcript");
+    w.queue->on_accepted(w.session.handed[0].correlation_id, "transcript");
     w.end_turn();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 2; }));
     CHECK(w.session.handed[1].message_id == second);
@@ -81,7 +81,7 @@ TEST_CASE("AProofThatComesAfterAPersonSaidOtherwiseCounts") {
     w.session.closed = "a dialog";
     w.queue->settle(id, false);
     CHECK(w.state(id) == DeliveryState::queued);
-    w.queue->on_accepted(w.session.handed[0].nonce, "hook");
+    w.queue->on_accepted(w.session.handed[0].correlation_id, "hook");
     CHECK(w.state(id) == DeliveryState::running);
     w.session.closed.clear();
     w.end_turn();
@@ -143,7 +143,7 @@ TEST_CASE("WhatTheBusRefusesForNowIsHeldAndToldLater") {
   with_world(story);
 }
 
-TEST_CASE("AnAbsentWitnessHandsItAgainWithTheSameNonce") {
+TEST_CASE("AnAbsentOutcomeHandsItAgainWithTheSameCorrelationId") {
   auto story = [](World& w) -> awaitable<void> {
     int tries = 0;
     w.session.says = RecordedOutcome::absent;
@@ -155,7 +155,7 @@ TEST_CASE("AnAbsentWitnessHandsItAgainWithTheSameNonce") {
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     REQUIRE(w.session.handed.size() == 2);
-    CHECK(w.session.handed[0].nonce == w.session.handed[1].nonce);
+    CHECK(w.session.handed[0].correlation_id == w.session.handed[1].correlation_id);
   };
   with_world(story);
 }

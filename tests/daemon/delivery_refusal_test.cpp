@@ -32,7 +32,7 @@ TEST_CASE("AnAddressedMessageThatTheModelRefusedWaitsAndIsHandedAgainWhenItMay")
   with_world([](World& w) -> awaitable<void> {
     auto const id = co_await w.send([](NewMessage& m) { m.payload["replyRequested"] = true; });
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
-    auto const first = w.session.handed.at(0).nonce;
+    auto const first = w.session.handed.at(0).correlation_id;
     CHECK(co_await w.until([&] { return w.queue->open().at(id).acknowledged; }));
     w.queue->on_turn_ended(refusal());
     CHECK(w.state(id) == DeliveryState::queued);
@@ -52,7 +52,7 @@ TEST_CASE("AnAddressedMessageThatTheModelRefusedWaitsAndIsHandedAgainWhenItMay")
     co_await sleep_for(100ms);
     CHECK(w.state(second) == DeliveryState::queued);  // one shows whether the others may follow
     CHECK(w.session.handed.size() == 2);
-    CHECK(w.session.handed.at(1).nonce != first);
+    CHECK(w.session.handed.at(1).correlation_id != first);
     CHECK(w.session.handed.at(1).body == "hello");
     w.end_turn("at last");
     CHECK(co_await w.until([&] { return w.gone(id) && w.state(second) == DeliveryState::running; }));

@@ -48,16 +48,16 @@ TEST_CASE("WhatWasTakenIsGivenToNobodyAgainButByTheModelsWord") {
 
 TEST_CASE("WhatMayHaveBeenTypedIsTypedAgainOnlyAfterItsAbsenceIsProved") {
   for_every_cell([](S s, I i) {
-    bool const was_typed = s == S::unknown || s == S::handed;
+    bool const was_typed = s == S::unknown || s == S::submitted;
     if (!was_typed || next_state(s, i) != S::queued) return;
     // `held` is the adapter's word that nothing of it is in the provider.
-    CHECK_MESSAGE((i == I::proved_absent ? s == S::unknown : i == I::held && s == S::handed), to_string(s), " ",
+    CHECK_MESSAGE((i == I::proved_absent ? s == S::unknown : i == I::held && s == S::submitted), to_string(s), " ",
                   to_string(i));
   });
 }
 
 TEST_CASE("AProofCountsWheneverItComes") {
-  for (S s : {S::queued, S::claimed, S::handed, S::unknown}) CHECK(next_state(s, I::proved) == S::accepted);
+  for (S s : {S::queued, S::claimed, S::submitted, S::unknown}) CHECK(next_state(s, I::proved) == S::accepted);
   for_every_cell([](S s, I i) {
     if (!is_taken(s) && is_taken(next_state(s, i)))
       CHECK_MESSAGE((i == I::proved || i == I::store_gone), to_string(s), " ", to_string(i));
@@ -67,16 +67,16 @@ TEST_CASE("AProofCountsWheneverItComes") {
 TEST_CASE("NothingIsInDoubtThatWasNotHandedOver") {
   for_every_cell([](S s, I i) {
     if (s != S::unknown && next_state(s, i) == S::unknown)
-      CHECK_MESSAGE(s == S::handed, to_string(s), " ", to_string(i));
+      CHECK_MESSAGE(s == S::submitted, to_string(s), " ", to_string(i));
     bool const attempt = next_state(s, i) == S::refused || next_state(s, i) == S::unverified;
-    if (!has_ended(s) && attempt) CHECK_MESSAGE(s == S::handed, to_string(s), " ", to_string(i));
+    if (!has_ended(s) && attempt) CHECK_MESSAGE(s == S::submitted, to_string(s), " ", to_string(i));
   });
 }
 
 TEST_CASE("AFaultOrARestartLosesNothingAndRepeatsNothing") {
   CHECK(next_state(S::queued, I::interrupted) == S::queued);
   CHECK(next_state(S::claimed, I::interrupted) == S::queued);
-  CHECK(next_state(S::handed, I::interrupted) == S::unknown);
+  CHECK(next_state(S::submitted, I::interrupted) == S::unknown);
   for (S s : {S::accepted, S::running, S::unknown}) CHECK(next_state(s, I::interrupted) == s);
 }
 

@@ -278,14 +278,16 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
   }
   {
     // As the version before has left it.
-    auto const none = std::vector<char const*>(5, "");
+    auto const none = std::vector<char const*>(6, "");
     auto db = Database::open(temp.path() / "journal.db", none, true);
     REQUIRE(db.has_value());
     (*db)->execute(
         "DELETE FROM facts WHERE name = 'store';"
         "CREATE TABLE old(agent TEXT NOT NULL, message INTEGER NOT NULL, state TEXT NOT NULL, nonce TEXT NOT NULL,"
         " record TEXT NOT NULL, open INTEGER NOT NULL, PRIMARY KEY(agent, message)) STRICT;"
-        "INSERT INTO old SELECT agent, message, state, nonce, record, open FROM deliveries;"
+        "INSERT INTO old SELECT agent, message, replace(state, 'submitted', 'handed'), correlation_id,"
+        " replace(replace(replace(record, '\"correlationId\":', '\"nonce\":'), '[\"submitted\",', '[\"handed\",'),"
+        " '\"state\":\"submitted\"', '\"state\":\"handed\"'), open FROM deliveries;"
         "DROP TABLE deliveries; ALTER TABLE old RENAME TO deliveries; DROP TABLE words_owed;"
         "CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;"
         "CREATE INDEX deliveries_message ON deliveries(message); PRAGMA user_version = 2");

@@ -30,8 +30,8 @@ class ScriptedSession final : public adapters::ProviderSession {
   std::string closed_unless_urgent;
   std::function<SubmitResult(Prompt const&)> on_hand;  ///< default: accepted
   RecordedOutcome says = RecordedOutcome::pending;
-  bool witness_throws = false;
-  int witnesses = 0;  ///< it was asked so often
+  bool look_up_throws = false;
+  int look_ups = 0;  ///< it was asked so often
   std::vector<Prompt> handed;
   std::function<void()> before_proof;
 
@@ -53,8 +53,8 @@ class ScriptedSession final : public adapters::ProviderSession {
     co_return submission;
   }
   awaitable<RecordedOutcome> query_outcome(Prompt, bool) override {
-    ++witnesses;
-    if (witness_throws) throw std::runtime_error("a bug");
+    ++look_ups;
+    if (look_up_throws) throw std::runtime_error("a bug");
     co_return says;
   }
   awaitable<Result<void>> interrupt() override { co_return Result<void>(); }
@@ -184,8 +184,8 @@ class World final : public DeliveryHost {
     if (offline_throws) throw std::runtime_error("a bug");
     co_return offline_says;
   }
-  awaitable<std::optional<TurnEnded>> turn_end(std::vector<std::string> nonces) override {
-    asked_record = std::move(nonces);
+  awaitable<std::optional<TurnEnded>> turn_end(std::vector<std::string> correlation_ids) override {
+    asked_record = std::move(correlation_ids);
     if (record_throws) throw std::runtime_error("a bug");
     co_return record_says;
   }

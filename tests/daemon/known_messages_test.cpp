@@ -18,7 +18,7 @@ using Ids = std::vector<MessageId>;
 
 void add(Database& db, std::string const& store, MessageId message) {
   db.prepare(
-        "INSERT INTO deliveries(agent, store, message, state, nonce, record, open) "
+        "INSERT INTO deliveries(agent, store, message, state, correlation_id, record, open) "
         "VALUES('a', ?1, ?2, 'done', '', '{}', 0)")
       .bind(store, message)
       .run();
@@ -145,8 +145,7 @@ TEST_CASE("AMessageThatStaysUnreadIsNotHandedAgainFromBelowTheMark") {
     limits.most_history = 0;
     net::io_context& io = static_cast<net::io_context&>((co_await net::this_coro::executor).context());
     Worker files;
-    Retention retention(
-        io.get_executor(), w.journal(), files, [&](auto const&) { return temp.path(); }, limits);
+    Retention retention(io.get_executor(), w.journal(), files, [&](auto const&) { return temp.path(); }, limits);
     CHECK((co_await retention.prune()).has_value());
   });
   serve(temp, [&](World& w) -> awaitable<void> {

@@ -73,10 +73,10 @@ struct Book {
     Delivery d;
     d.message = message;
     d.state = open ? DeliveryState::running : DeliveryState::done;
-    d.nonce = "abc";
+    d.correlation_id = "abc";
     d.reason = "a final text";
     d.step("done");
-    execute("INSERT INTO deliveries(agent, message, state, nonce, record, open) VALUES('a', " +
+    execute("INSERT INTO deliveries(agent, message, state, correlation_id, record, open) VALUES('a', " +
             std::to_string(message) + ", '" + std::string(to_string(d.state)) + "', 'abc', '" + to_text(to_journal(d)) +
             "', " + (open ? "1" : "0") + ")");
   }
@@ -272,8 +272,7 @@ TEST_CASE("AMessageThatWasRefusedIsNotTakenUpAgainWhenItsDeliveryIsForgotten") {
   limits.most_history = 0;
   Worker files;
   test::TempDir none;
-  Retention retention(
-      world.executor(), world.journal(), files, [&](auto const&) { return none.path(); }, limits);
+  Retention retention(world.executor(), world.journal(), files, [&](auto const&) { return none.path(); }, limits);
   REQUIRE(world.await(retention.prune()).has_value());
   world.crash();
   world.start();

@@ -131,7 +131,7 @@ bool AgentLab::noted(std::string const& type, std::size_t from) const {
 Prompt AgentLab::prompt(std::string body, bool urgent) {
   Prompt prompt;
   prompt.message_id = ++next_message_;
-  prompt.nonce = random_hex(5);
+  prompt.correlation_id = random_hex(5);
   prompt.from = "bob";
   prompt.kind = "chat";
   prompt.body = std::move(body);

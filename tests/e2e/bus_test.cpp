@@ -86,8 +86,8 @@ std::vector<double> run_bus(test::ProviderRoad& road, std::function<void()> cons
     auto const steps = steps_of(shown["deliveries"][0]);
     acknowledged_early += steps.at("acknowledged") < steps.at("accepted");
     if (std::ranges::find(timed, id) != timed.end()) {
-      to_hand.push_back(steps.at("handed") - steps.at("sent"));
-      to_accept.push_back(steps.at("accepted") - steps.at("handed"));
+      to_hand.push_back(steps.at("submitted") - steps.at("sent"));
+      to_accept.push_back(steps.at("accepted") - steps.at("submitted"));
       all.push_back(steps.at("accepted") - steps.at("sent"));
     }
     REQUIRE(received.contains(id));

@@ -60,7 +60,7 @@ struct Run {
   test::ClaudeLab lab;
   std::vector<Sent> sent;
   std::vector<double> own{}, bare{};
-  std::vector<std::string> bare_nonces{};
+  std::vector<std::string> bare_correlation_ids{};
   std::size_t next_body = 0;
 
   std::optional<test::HostileText> generated = test::generated_on_demand();
@@ -111,7 +111,7 @@ struct Run {
       REQUIRE(typed.has_value());
       CAPTURE(one.prompt.message_id);
       CAPTURE(one.prompt.body.substr(0, 60));
-      CHECK(occurrences(texts, envelope_mark(one.prompt.nonce)) == 1);
+      CHECK(occurrences(texts, envelope_mark(one.prompt.correlation_id)) == 1);
       exact += occurrences(texts, typed->text) == 1;
       if (!typed->as_file) continue;
       ++as_files;
@@ -119,7 +119,8 @@ struct Run {
       CHECK(typed->text.find(one.prompt.body_file.string()) != std::string::npos);
     }
     CHECK(exact == sent.size());
-    for (auto const& nonce : bare_nonces) CHECK(occurrences(texts, envelope_mark(nonce)) == 1);
+    for (auto const& correlation_id : bare_correlation_ids)
+      CHECK(occurrences(texts, envelope_mark(correlation_id)) == 1);
     std::printf("left in the composer by the CLI although submitted, and cleared: %td\n",
                 std::ranges::count_if(lab.events, [](ProviderEvent const& event) {
                   auto const* note = std::get_if<Noted>(&event);
@@ -154,7 +155,7 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
           co_await run.deliver("timed", false, i > 0);
           co_await lab.until_free();
           auto bare = lab.prompt("timed");
-          run.bare_nonces.push_back(bare.nonce);
+          run.bare_correlation_ids.push_back(bare.correlation_id);
           run.bare.push_back(co_await bare_delivery(lab, bare));
         }
         // Urgent ones while a tool runs: injected into the turn.
@@ -170,7 +171,7 @@ TEST_CASE("EveryMessageReachesTheModelExactlyOnceByteForByte") {
         // The last one waited in the CLI's queue: accepted, its turn may not have begun yet.
         std::function<bool()> const shown = [&] {
           auto const texts = lab.stub().get("/__prompts").get<std::vector<std::string>>();
-          return occurrences(texts, envelope_mark(run.sent.back().prompt.nonce)) > 0;
+          return occurrences(texts, envelope_mark(run.sent.back().prompt.correlation_id)) > 0;
         };
         co_await lab.until(shown, "the model has the last message");
         co_await lab.until_free();

@@ -28,7 +28,7 @@ struct Fidelity : test::ClaudeLab {
   std::vector<std::string> given(Prompt const& prompt) const {
     std::vector<std::string> found;
     for (auto const& text : stub().get("/__prompts").get<std::vector<std::string>>())
-      if (text.find(envelope_mark(prompt.nonce)) != std::string::npos) found.push_back(text);
+      if (text.find(envelope_mark(prompt.correlation_id)) != std::string::npos) found.push_back(text);
     return found;
   }
 
@@ -41,7 +41,8 @@ struct Fidelity : test::ClaudeLab {
       auto const typed = claude::typed_form(prompt, request.cwd, "/", row());
       REQUIRE(typed.has_value());
       CHECK(texts[0].find(typed->text) != std::string::npos);
-      if (!typed->as_file) CHECK(texts[0].find("]\n" + prompt.body + "\n[end " + prompt.nonce) != std::string::npos);
+      if (!typed->as_file)
+        CHECK(texts[0].find("]\n" + prompt.body + "\n[end " + prompt.correlation_id) != std::string::npos);
       if (typed->as_file) CHECK(*read_file(prompt.body_file, 1U << 20) == prompt.body);
     }
   }

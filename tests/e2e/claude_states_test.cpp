@@ -28,7 +28,7 @@ struct States : test::ClaudeLab {
   }
   awaitable<SubmitResult> send(std::string body, bool urgent = false) {
     auto const message = prompt(std::move(body), urgent);
-    nonces.push_back(message.nonce);
+    correlation_ids.push_back(message.correlation_id);
     auto submission = co_await session->submit(message, {});
     co_return submission;
   }
@@ -43,7 +43,7 @@ struct States : test::ClaudeLab {
     auto const deadline = Clock::now() + 60s;
     auto submission = co_await send(body);
     while (submission.outcome == SubmitOutcome::held && Clock::now() < deadline) {
-      nonces.pop_back();
+      correlation_ids.pop_back();
       co_await until_free();
       submission = co_await send(body);
     }
@@ -54,7 +54,7 @@ struct States : test::ClaudeLab {
   }
   awaitable<void> must_hold(std::string body, bool urgent, std::string reason) {
     auto const submission = co_await send(std::move(body), urgent);
-    nonces.pop_back();
+    correlation_ids.pop_back();
     CHECK(submission.outcome == SubmitOutcome::held);
     CHECK_MESSAGE(submission.reason.find(reason) != std::string::npos, submission.reason);
     CHECK_FALSE(submission.typed_at.has_value());
@@ -88,14 +88,14 @@ struct States : test::ClaudeLab {
   void check_model() {
     std::string all;
     for (auto const& text : stub().get("/__prompts").get<std::vector<std::string>>()) all += text + "\n";
-    for (auto const& nonce : nonces) {
-      auto const mark = envelope_mark(nonce);
+    for (auto const& correlation_id : correlation_ids) {
+      auto const mark = envelope_mark(correlation_id);
       auto const first = all.find(mark);
       CHECK(first != std::string::npos);
       CHECK(all.find(mark, first + 1) == std::string::npos);
     }
   }
-  std::vector<std::string> nonces;
+  std::vector<std::string> correlation_ids;
 };
 
 }  // namespace
@@ -300,7 +300,7 @@ TEST_CASE("TheContextIsCompactedAndCleared") {
         REQUIRE(lab.last<SessionChanged>() != nullptr);
         CHECK(lab.last<SessionChanged>()->session_id != before);
         co_await lab.until_free();
-        lab.nonces.clear();
+        lab.correlation_ids.clear();
         co_await lab.must_accept("in the new session");
         co_await lab.until_free();
         lab.check_model();
@@ -395,14 +395,14 @@ TEST_CASE("AnAdoptedSessionKnowsWhereItStandsAndWhatItTook") {
         // again.
         auto const typed = claude::typed_form(stuck, lab.request.cwd, "/", lab.row());
         REQUIRE((co_await lab.terminal->paste(typed->paste)).has_value());
-        auto const shown = lab.row().wraps_pastes ? "[end " + stuck.nonce : std::string("[Pasted text");
+        auto const shown = lab.row().wraps_pastes ? "[end " + stuck.correlation_id : std::string("[Pasted text");
         co_await lab.until_screen(shown);
         CHECK(co_await lab.session->query_outcome(stuck, false) == RecordedOutcome::absent);
         co_await lab.look();
         CHECK(lab.screen.find(shown) == std::string::npos);
         auto const again = co_await lab.session->submit(stuck, {});
         CHECK(again.outcome == SubmitOutcome::accepted);
-        lab.nonces.push_back(stuck.nonce);
+        lab.correlation_ids.push_back(stuck.correlation_id);
         co_await lab.until_free();
         lab.check_model();
         co_await lab.close();
@@ -425,7 +425,7 @@ TEST_CASE("AKilledProcessIsAskedThroughItsRecordAndResumed") {
         TaskGroup tasks(lab.io.get_executor(), "test");
         auto const submit = [&]() -> awaitable<void> { result = co_await lab.session->submit(queued, {}); };
         tasks.spawn("submit", submit());
-        co_await lab.until_screen(queued.nonce);
+        co_await lab.until_screen(queued.correlation_id);
         ::kill(lab.terminal->pid(), SIGKILL);
         std::function<bool()> const gone = [&] { return lab.exited(); };
         co_await lab.until(gone, "the process has ended");
@@ -447,7 +447,7 @@ TEST_CASE("AKilledProcessIsAskedThroughItsRecordAndResumed") {
         CHECK(lab.count<Accepted>() == 0);
         auto const again = co_await lab.session->submit(queued, {});
         CHECK(again.outcome == SubmitOutcome::accepted);
-        lab.nonces = {taken.nonce, queued.nonce};
+        lab.correlation_ids = {taken.correlation_id, queued.correlation_id};
         co_await lab.until_free();
         lab.check_model();
         co_await lab.close();

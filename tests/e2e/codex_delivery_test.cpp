@@ -98,12 +98,12 @@ struct Run {
     for (auto const& one : sent) {
       CAPTURE(one.prompt.message_id);
       CAPTURE(one.prompt.body.substr(0, 60));
-      auto const mark = envelope_mark(one.prompt.nonce);
+      auto const mark = envelope_mark(one.prompt.correlation_id);
       auto const mine = [&](std::string const& text) { return text.starts_with(mark); };
       CHECK(std::ranges::count_if(texts, mine) == 1);
       auto const found = std::ranges::find_if(texts, mine);
       if (found == texts.end()) continue;
-      if (found->find("\n" + one.prompt.body + "\n[end " + one.prompt.nonce + "]") != std::string::npos) {
+      if (found->find("\n" + one.prompt.body + "\n[end " + one.prompt.correlation_id + "]") != std::string::npos) {
         ++exact;
       } else {
         CHECK(found->find(one.prompt.body_file.string()) != std::string::npos);

@@ -57,8 +57,8 @@ std::size_t seen(CodexLab const& lab, Prompt const& prompt) {
   std::size_t count = 0;
   for (auto const& text : lab.stub.get("/__prompts")) {
     auto const words = text.get<std::string>();
-    for (auto at = words.find(envelope_mark(prompt.nonce)); at != std::string::npos;
-         at = words.find(envelope_mark(prompt.nonce), at + 1))
+    for (auto at = words.find(envelope_mark(prompt.correlation_id)); at != std::string::npos;
+         at = words.find(envelope_mark(prompt.correlation_id), at + 1))
       ++count;
   }
   return count;
@@ -188,7 +188,7 @@ TEST_CASE("WhatWaitsForAToolsEndIsUnknownUntilItIsTaken") {
     CHECK((co_await lab.session->query_outcome(urgent, false)) == RecordedOutcome::pending);
     co_await until_turns_ended(lab, 1);
     CHECK((co_await lab.session->query_outcome(urgent, false)) == RecordedOutcome::accepted);
-    CHECK(lab.last<Accepted>().nonce == urgent.nonce);
+    CHECK(lab.last<Accepted>().correlation_id == urgent.correlation_id);
     CHECK(seen(lab, urgent) == 1);
     auto const never = lab.prompt("never handed");
     CHECK((co_await lab.session->query_outcome(never, false)) == RecordedOutcome::absent);

@@ -126,7 +126,7 @@ std::pair<std::int64_t, std::int64_t> ready_and_handed(ProviderRoad& road, std::
     auto const number = event["agentNumber"].get<std::int64_t>();
     if (number <= mark) continue;
     if (ready == 0 && event["type"] == "agent.state" && event["data"]["state"] == "idle") ready = number;
-    if (handed == 0 && event["type"] == "message.handed") handed = number;
+    if (handed == 0 && event["type"] == "message.submitted") handed = number;
   }
   return {ready, handed};
 }

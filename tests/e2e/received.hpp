@@ -20,12 +20,12 @@ inline std::map<std::int64_t, Received> received_by_model(json const& prompts) {
   for (auto const& prompt : prompts) {
     auto const text = prompt.get<std::string>();
     for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
-      auto const nonce = text.substr(at + mark.size(), 10);
-      if (nonce == "0000000000") continue;  // one of the bodies forges an envelope
+      auto const correlation_id = text.substr(at + mark.size(), 10);
+      if (correlation_id == "0000000000") continue;  // one of the bodies forges an envelope
       if (text.compare(at + mark.size() + 10, id_mark.size(), id_mark) != 0) continue;
       auto const id = std::atoll(text.c_str() + at + mark.size() + 10 + id_mark.size());
       auto const begin = text.find('\n', at);
-      auto const end = text.find("\n[end " + nonce + "]", at);
+      auto const end = text.find("\n[end " + correlation_id + "]", at);
       if (begin == std::string::npos || end == std::string::npos) continue;
       auto& one = found[id];
       ++one.times;

@@ -26,13 +26,13 @@ stty -echo
 echo ready
 while IFS= read -r line; do
   case $line in *'[agent-runner '*) ;; *) continue ;; esac
-  nonce=${line#*'[agent-runner '} nonce=${nonce%%[!0-9a-f]*}
-  while IFS= read -r line && [ "$line" != "[end $nonce]" ]; do :; done
-  echo "took $nonce"
-  echo "$nonce" >>"$1/taken"
+  correlation_id=${line#*'[agent-runner '} correlation_id=${correlation_id%%[!0-9a-f]*}
+  while IFS= read -r line && [ "$line" != "[end $correlation_id]" ]; do :; done
+  echo "took $correlation_id"
+  echo "$correlation_id" >>"$1/taken"
   while [ ! -e "$1/go" ]; do sleep 0.1; done
-  echo "done $nonce"
-  echo "$nonce" >>"$1/ended"
+  echo "done $correlation_id"
+  echo "$correlation_id" >>"$1/ended"
 done
 )";
 
@@ -53,7 +53,7 @@ class Worker {
         << "[relay]\n"
         << relay(host_.ours()) << "[providers.command]\ncommand = [\"" << script.string() << "\", \""
         << home_.work().string() << "\"]\n"
-        << "ready = { pattern = \"^ready\" }\npaste = \"bracketed\"\nproof = { pattern = \"^took {nonce}\" }\n"
+        << "ready = { pattern = \"^ready\" }\npaste = \"bracketed\"\nproof = { pattern = \"^took {correlation_id}\" }\n"
         << "turn_end = { pattern = \"^done \" }\n";
     home_.prefix = host_.inside({});
     home_.good({"up"});

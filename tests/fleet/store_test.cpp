@@ -21,13 +21,13 @@ stty -echo
 echo ready
 while IFS= read -r line; do
   case $line in *'[agent-runner '*) ;; *) continue ;; esac
-  nonce=${line#*'[agent-runner '} nonce=${nonce%%[!0-9a-f]*} body=
-  while IFS= read -r line && [ "$line" != "[end $nonce]" ]; do body="$body$line"; done
-  echo "took $nonce"
+  correlation_id=${line#*'[agent-runner '} correlation_id=${correlation_id%%[!0-9a-f]*} body=
+  while IFS= read -r line && [ "$line" != "[end $correlation_id]" ]; do body="$body$line"; done
+  echo "took $correlation_id"
   echo "$body" >>"$1/seen"
   case $body in *slow*) while [ ! -e "$1/go" ]; do sleep 0.1; done ;; esac
   echo "did: $body"
-  echo "done $nonce"
+  echo "done $correlation_id"
 done
 )";
 
@@ -48,7 +48,7 @@ class Machine {
         << "[relay]\n"
         << relay << "[providers.command]\ncommand = [\"" << (home.work() / "agent").string() << "\", \""
         << home.work().string() << "\"]\n"
-        << "ready = { pattern = \"^ready\" }\npaste = \"bracketed\"\nproof = { pattern = \"^took {nonce}\" }\n"
+        << "ready = { pattern = \"^ready\" }\npaste = \"bracketed\"\nproof = { pattern = \"^took {correlation_id}\" }\n"
         << "turn_end = { pattern = \"^done \" }\n";
   }
   json bus() { return home.good({"bus", "status", "--json"}).parsed(); }

@@ -19,13 +19,14 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   fuzz::must(whole.junk() <= whole.lines(), "no more junk than lines");
   Ledger ledger;
   for (std::size_t i = 0; i < facts.size(); ++i) {
-    fuzz::must(
-        facts[i].kind == others[i].kind && facts[i].text == others[i].text && facts[i].nonces == others[i].nonces,
-        "cut elsewhere, the same facts");
+    fuzz::must(facts[i].kind == others[i].kind && facts[i].text == others[i].text &&
+                   facts[i].correlation_ids == others[i].correlation_ids,
+               "cut elsewhere, the same facts");
     ledger.add(facts[i]);
     if (facts[i].kind != TranscriptFact::Kind::consumed) continue;
-    for (auto const& nonce : facts[i].nonces)
-      fuzz::must(ledger.consumed(nonce) && text.find(nonce) != std::string_view::npos, "what is consumed was written");
+    for (auto const& correlation_id : facts[i].correlation_ids)
+      fuzz::must(ledger.consumed(correlation_id) && text.find(correlation_id) != std::string_view::npos,
+                 "what is consumed was written");
   }
   (void)adapters::claude::parse_live_state(text);
   return 0;

@@ -8,8 +8,8 @@ namespace codex = ar::adapters::codex;
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   auto const text = fuzz::text_of(data, size);
-  auto const nonce = codex::taken_nonce(text);
-  fuzz::must(nonce.empty() || text.find(nonce) != std::string_view::npos,
+  auto const correlation_id = codex::taken_correlation_id(text);
+  fuzz::must(correlation_id.empty() || text.find(correlation_id) != std::string_view::npos,
              "a message that was taken stands in the line");
   (void)codex::version_of(text);
   auto const frame = parse_json(text);

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   fuzz::Lines lines(fuzz::text_of(data, size));
   Prompt prompt;
   prompt.message_id = 42;
-  prompt.nonce = "0123456789";
+  prompt.correlation_id = "0123456789";
   prompt.from = lines.next();
   prompt.kind = lines.next();
   prompt.subject = lines.next();
@@ -25,9 +25,10 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   fuzz::must(envelope.has_value() && !envelope->as_file, "what fits is framed");
   auto const& text = envelope->text;
   auto const header = text.substr(0, text.find('\n'));
-  fuzz::must(header.starts_with(envelope_mark(prompt.nonce)) && header.ends_with("]"), "the first line is the header");
+  fuzz::must(header.starts_with(envelope_mark(prompt.correlation_id)) && header.ends_with("]"),
+             "the first line is the header");
   fuzz::must(header.find('[', 1) == std::string::npos && header.find(']') == header.size() - 1,
              "nothing closes it early");
-  fuzz::must(text == header + "\n" + prompt.body + "\n[end " + prompt.nonce + "]", "the body is whole");
+  fuzz::must(text == header + "\n" + prompt.body + "\n[end " + prompt.correlation_id + "]", "the body is whole");
   return 0;
 }

@@ -149,7 +149,7 @@ TEST_CASE("M4AScreenThatImitatesTmuxDoesNothing") {
       {"command",
        {"/bin/sh", "-c",
         R"(while IFS= read -r l; do case $l in *"[agent-runner "*) n=${l#*"[agent-runner "}; echo "took ${n%%[!0-9a-f]*}";; esac; done)"}},
-      {"proof", {{"pattern", "^took {nonce}$"}}},
+      {"proof", {{"pattern", "^took {correlation_id}$"}}},
       {"turn_end", {{"pattern", "^turn over$"}}}};
   t.home.spawn("mallory", {"--options", printer.dump()});
   t.home.spawn("worker", {"--options", worker.dump()});
@@ -308,7 +308,7 @@ TEST_CASE("M8NoNameForgesALineOfTheLog") {
                  {"transcript_path", name},
                  {"cwd", name},
                  {"hook_event_name", name},
-                 {"nonce", name}}
+                 {"correlationId", name}}
                 .dump(),
             true);
       try_it(std::string("hook ") + hook);

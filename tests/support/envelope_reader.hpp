@@ -22,9 +22,9 @@ inline std::string between(std::string const& text, std::string const& before, s
 }
 
 /// The message's body, from the envelope or from the file that it names; `line`: the envelope is one line.
-inline std::string body_of(std::string const& nonce, std::string const& envelope, bool line = false) {
+inline std::string body_of(std::string const& correlation_id, std::string const& envelope, bool line = false) {
   std::string const blank = line ? " " : "\n";
-  auto body = between(envelope, "]" + blank, blank + "[end " + nonce + "]");
+  auto body = between(envelope, "]" + blank, blank + "[end " + correlation_id + "]");
   if (!body.starts_with("The body (")) return body;
   std::ifstream in(body.substr(body.find(" of this file: ") + 15), std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -35,14 +35,14 @@ template <class Take>
 void take_envelopes(std::string const& submitted, Take const& take) {
   for (auto at = submitted.find("[agent-runner "); at != std::string::npos;
        at = submitted.find("[agent-runner ", at + 1)) {
-    auto const nonce = submitted.substr(at + 14, 10);
-    auto const end = submitted.find("[end " + nonce + "]", at);
-    if (end != std::string::npos) take(nonce, submitted.substr(at, end + 16 - at));
+    auto const correlation_id = submitted.substr(at + 14, 10);
+    auto const end = submitted.find("[end " + correlation_id + "]", at);
+    if (end != std::string::npos) take(correlation_id, submitted.substr(at, end + 16 - at));
   }
 }
 
-/// In raw mode with bracketed paste; `take(nonce, envelope)` is called for each that was submitted. Until the end.
-/// `when`: TCSAFLUSH forgets what was typed before.
+/// In raw mode with bracketed paste; `take(correlation_id, envelope)` is called for each that was submitted. Until the
+/// end. `when`: TCSAFLUSH forgets what was typed before.
 template <class Take>
 void read_pasted_envelopes(Take const& take, int when = TCSANOW) {
   termios mode{};

@@ -15,7 +15,7 @@ constexpr Impossible kImpossible[] = {
     {"ignores-enter", "stty -icanon -icrnl; exec cat > /dev/null"},
     {"dies", "IFS= read -r -n 5 x 2>/dev/null || head -c 5 >/dev/null; exit 9"},
 };
-constexpr auto kProof = R"({"proof":{"pattern":"took {id} {nonce}"},"proof_timeout_ms":1500})";
+constexpr auto kProof = R"({"proof":{"pattern":"took {id} {correlation_id}"},"proof_timeout_ms":1500})";
 }  // namespace
 
 TEST_CASE("ImpossibleAgentsAreNeverAcknowledged") {

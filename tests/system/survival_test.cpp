@@ -60,7 +60,7 @@ TEST_CASE("MessagesSentAroundADaemonsDeathArriveOnce") {
 TEST_CASE("ATurnOverTheDaemonsDeathIsAwaitedAndNothingIsTypedIntoIt") {
   Installation home;
   auto const go = home.work() / "go";
-  json const options = {{"proof", {{"pattern", "took {nonce}"}}}, {"turn_end", {{"pattern", "^answered"}}}};
+  json const options = {{"proof", {{"pattern", "took {correlation_id}"}}}, {"turn_end", {{"pattern", "^answered"}}}};
   home.spawn("slow", {"--options", options.dump(), "--", "sh", "-c",
                       "stty -echo; while read -r line; do n=${line#*runner }; echo took ${n%% *}; "
                       "while [ ! -e " +
