@@ -145,6 +145,10 @@ Statement& Database::prepare(char const* sql) {
 void Database::execute(std::string const& sql) {
   if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(db_, "database");
 }
+void Database::reset_statements() {
+  for (auto* one = sqlite3_next_stmt(db_, nullptr); one; one = sqlite3_next_stmt(db_, one))
+    if (sqlite3_stmt_busy(one)) sqlite3_reset(one);
+}
 std::int64_t Database::total_changes() const { return sqlite3_total_changes64(db_); }
 bool Database::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 int Database::changes() const { return sqlite3_changes(db_); }

@@ -89,6 +89,8 @@ class Database {
   /// The prepared statement for this SQL, kept for the next call. `sql` must be a string literal.
   Statement& prepare(char const* sql);
   void execute(std::string const& sql);
+  /// Ends what was left in the middle of its rows: that would keep the state of before for all that is read after it.
+  void reset_statements();
   bool in_transaction() const;  ///< also false when an error of the disk has rolled it back
   int changes() const;
   std::int64_t total_changes() const;  ///< rows changed since the opening: moves with every write

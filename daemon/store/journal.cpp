@@ -119,18 +119,21 @@ Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesyste
                                                TaskGroup::OnDeath on_death) {
   auto database = Database::open(file, kMigrations, true);
   if (!database) return database.error();
-  std::unique_ptr<Journal> journal(new Journal(std::move(executor), std::move(*database)));
+  auto reading = Database::open(file, kMigrations, true);
+  if (!reading) return reading.error();
+  (*reading)->execute("PRAGMA query_only=ON");
+  std::unique_ptr<Journal> journal(new Journal(std::move(executor), std::move(*database), std::move(*reading)));
   auto died = [raw = journal.get(), on_death = std::move(on_death)](std::string const& why) {
     raw->failing_ = internal("journal_died", "the journal writes no more: " + why);
     raw->changed_.notify_all();
     if (on_death) on_death(why);
   };
-  journal->tasks_.spawn_vital("commit", journal->run(), std::move(died));
+  journal->tasks_.spawn_vital("commit", journal->keep_committing(), std::move(died));
   return journal;
 }
 
-Journal::Journal(Executor executor, std::unique_ptr<Database> database)
-    : database_(std::move(database)), changed_(executor), tasks_(executor, "journal") {}
+Journal::Journal(Executor executor, std::unique_ptr<Database> database, std::unique_ptr<Database> reading)
+    : database_(std::move(database)), reading_(std::move(reading)), changed_(executor), tasks_(executor, "journal") {}
 Journal::~Journal() = default;
 
 void Journal::write(Change change, std::function<void()> after) {
@@ -183,7 +186,7 @@ awaitable<Result<void>> Journal::commit(std::shared_ptr<std::vector<Entry>> batc
   co_return co_await worker_.run(std::move(job));
 }
 
-awaitable<void> Journal::run() {
+awaitable<void> Journal::keep_committing() {
   LogThrottle gate;
   for (;;) {
     while (queue_.empty() && !stopping_) co_await changed_.wait();

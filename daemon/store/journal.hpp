@@ -35,20 +35,18 @@ class Journal {
   /// Returns when everything written so far is on the disk, or with the disk's error while it cannot be (the writes
   /// stay queued). An error as well when a change that it waited for was dropped.
   awaitable<Result<void>> committed();
-  /// Runs a query behind all writes given so far (while the disk refuses them, on what is there).
+  /// Runs a query behind all writes given so far (while the disk refuses them, on what is there), beside those that are
+  /// given meanwhile: however long it takes, it holds up no commit.
   template <class Query, class Value = std::invoke_result_t<Query&, Database&>>
   awaitable<Value> read(Query query) {
     (void)co_await committed();
-    auto job = [this, query = std::move(query)]() mutable -> Value {
-      try {
-        return query(*database_);
-      } catch (SqliteError const& e) {
-        return e.error;
-      } catch (std::exception const& e) {
-        return internal("journal_unreadable", std::string("the journal holds what cannot be read: ") + e.what());
-      }
-    };
-    co_return co_await worker_.run(std::move(job));
+    co_return co_await on<Query, Value>(readings_, *reading_, std::move(query));
+  }
+  /// The same for a job that writes, in transactions of its own, and whose giver must know how that went.
+  template <class Job, class Value = std::invoke_result_t<Job&, Database&>>
+  awaitable<Value> run(Job job) {
+    (void)co_await committed();
+    co_return co_await on<Job, Value>(worker_, *database_, std::move(job));
   }
   /// So much waits, since the disk is full or the file locked, that what nobody needs should not be added.
   bool is_behind() const { return queue_.size() >= 10'000; }
@@ -56,18 +54,36 @@ class Journal {
   awaitable<void> stop();
 
  private:
-  Journal(Executor executor, std::unique_ptr<Database> database);
+  Journal(Executor executor, std::unique_ptr<Database> database, std::unique_ptr<Database> reading);
+  template <class Query, class Value>
+  static awaitable<Value> on(Worker& worker, Database& database, Query query) {
+    auto job = [&database, query = std::move(query)]() mutable -> Value {
+      struct Done {
+        Database& database;
+        ~Done() { database.reset_statements(); }
+      } const done{database};
+      try {
+        return query(database);
+      } catch (SqliteError const& e) {
+        return e.error;
+      } catch (std::exception const& e) {
+        return internal("journal_unreadable", std::string("the journal holds what cannot be read: ") + e.what());
+      }
+    };
+    co_return co_await worker.run(std::move(job));
+  }
   struct Entry {
     Change change;
     std::function<void()> after;
     bool settled = false;  ///< by itself, after a bug in one of its batch
     std::optional<Error> refused{};
   };
-  awaitable<void> run();
+  awaitable<void> keep_committing();
   awaitable<Result<void>> commit(std::shared_ptr<std::vector<Entry>> batch);
 
-  std::unique_ptr<Database> database_;  // worker only
-  Worker worker_;
+  std::unique_ptr<Database> database_;  // worker_ only
+  std::unique_ptr<Database> reading_;   // readings_ only; cannot write
+  Worker worker_, readings_;
   // io thread only
   std::vector<Entry> queue_;
   std::size_t given_ = 0, done_ = 0;      ///< counts of entries

@@ -187,7 +187,7 @@ awaitable<Result<void>> Retention::prune_all(Batch batch) {
       transaction.commit();
       return next;
     };
-    auto const next = co_await journal_.read(std::move(job));
+    auto const next = co_await journal_.run(std::move(job));
     if (!next) co_return next.error();
     walk = *next;
   }

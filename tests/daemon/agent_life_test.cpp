@@ -426,7 +426,7 @@ TEST_CASE("WhileTheDiskIsFullAProviderThatTalksMuchFillsNoMemory") {
       db.execute(sql);
       return {};
     };
-    REQUIRE(world.await(world.journal().read(std::move(job))).has_value());
+    REQUIRE(world.await(world.journal().run(std::move(job))).has_value());
   };
   world.settle();
   pragma("PRAGMA query_only = ON");

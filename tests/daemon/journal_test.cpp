@@ -6,6 +6,9 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
+#include <optional>
+
 using namespace ar;
 using namespace ar::daemon;
 
@@ -16,7 +19,7 @@ awaitable<void> execute(Journal& journal, std::string sql) {
     db.execute(sql);
     return {};
   };
-  auto const done = co_await journal.read(std::move(job));
+  auto const done = co_await journal.run(std::move(job));
   REQUIRE_MESSAGE(done.has_value(), done.error().message);
 }
 
@@ -105,6 +108,69 @@ TEST_CASE("ADiskThatFillsUpBetweenTheChangesOfABrokenBatchHasNoneMadeTwice") {
       co_await sleep_for(milliseconds(20));
     CHECK(followed == "12");
     CHECK(co_await notes(*journal) == 2);
+    co_await journal->stop();
+  });
+}
+
+TEST_CASE("ALongReadingHoldsUpNoCommit") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
+  test::run(io, [&]() -> awaitable<void> {
+    std::promise<void> may_end;
+    std::optional<std::int64_t> seen;
+    TaskGroup tasks(io.get_executor(), "test");
+    auto long_one = [&]() -> awaitable<void> {
+      auto query = [&](Database& db) -> Result<std::int64_t> {
+        may_end.get_future().wait();
+        auto& row = db.prepare("SELECT count(*) FROM facts").bind();
+        row.step();
+        auto const found = row.integer(0);
+        row.reset();
+        return found;
+      };
+      seen = *(co_await journal->read(std::move(query)));
+    };
+    tasks.spawn("reading", long_one());
+    note(*journal, "first");
+    CHECK((co_await journal->committed()).has_value());
+    CHECK_FALSE(seen.has_value());
+    may_end.set_value();
+    co_await tasks.join();
+    CHECK(seen == 1);
+    co_await journal->stop();
+  });
+}
+
+TEST_CASE("AReadingCannotWrite") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
+  test::run(io, [&]() -> awaitable<void> {
+    auto job = [](Database& db) -> Result<void> {
+      db.execute("DELETE FROM facts");
+      return {};
+    };
+    CHECK_FALSE((co_await journal->read(std::move(job))).has_value());
+    CHECK((co_await journal->run(std::move(job))).has_value());
+    co_await journal->stop();
+  });
+}
+
+TEST_CASE("AReadingThatStopsInTheMiddleOfItsRowsHidesNothingFromTheNext") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
+  test::run(io, [&]() -> awaitable<void> {
+    note(*journal, "first");
+    note(*journal, "second");
+    auto first = [](Database& db) -> Result<std::string> {
+      auto& rows = db.prepare("SELECT name FROM facts ORDER BY name").bind();
+      return rows.step() ? rows.text(0) : std::string();
+    };
+    CHECK(*(co_await journal->read(std::move(first))) == "first");
+    note(*journal, "third");
+    CHECK(co_await notes(*journal) == 3);
     co_await journal->stop();
   });
 }

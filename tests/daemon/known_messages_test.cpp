@@ -34,7 +34,7 @@ void with_journal(Job job) {
       job(db);
       return true;
     };
-    CHECK((co_await journal->read(std::move(query))).has_value());
+    CHECK((co_await journal->run(std::move(query))).has_value());
     co_await journal->stop();
   });
 }
