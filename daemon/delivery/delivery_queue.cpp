@@ -49,6 +49,8 @@ DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryH
               save(it->second);
             }
           }),
+      reporter_(services.bus, services.events, leases_, agent_id_, [this] { return knows_store(); }),
+      owed_(services.journal, reporter_, agent_id_),
       files_(services.files),
       changed_(services.executor),
       submitting_(services.executor, "hand " + agent_id_),
@@ -69,7 +71,7 @@ void DeliveryQueue::load(Stored stored) {
     auto const id = d.message;
     open_.emplace(id, std::move(d));
   }
-  to_tell_ = std::move(stored.to_tell);
+  owed_.load(std::move(stored.to_tell));
   for (auto& d : stored.left) end_with_store(std::move(d), false);
   store_reached();
 }
@@ -230,8 +232,8 @@ awaitable<void> DeliveryQueue::run() {
       co_await change_store();
     else if (auto* d = next_to_report())
       co_await report(*d);
-    else if (!to_tell_.empty() && knows_store() && tell_at_ <= Clock::now())
-      co_await tell_of_store();
+    else if (!owed_.empty() && knows_store() && owed_.due() <= Clock::now())
+      co_await owed_.tell_next();
     else if (!over_.empty() && session_users_ == 0)
       co_await look_up();
     else if (ask_record_ && turn_)
@@ -298,7 +300,7 @@ Delivery* DeliveryQueue::next_to_submit(Outlook const& now) {
 
 Clock::time_point DeliveryQueue::next_retry() const {
   auto next = hold_.next_look();
-  if (!to_tell_.empty() && tell_at_ > Clock::now()) next = std::min(next, tell_at_);
+  if (!owed_.empty() && owed_.due() > Clock::now()) next = std::min(next, owed_.due());
   for (auto const& [id, d] : open_)
     if (d.retry_at > Clock::now()) next = std::min(next, d.retry_at);
   return next;

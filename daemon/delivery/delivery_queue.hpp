@@ -8,7 +8,9 @@
 #include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/known_messages.hpp"
 #include "daemon/delivery/leases.hpp"
+#include "daemon/delivery/owed_words.hpp"
 #include "daemon/delivery/provider_hold.hpp"
+#include "daemon/delivery/reporter.hpp"
 #include "daemon/delivery/scheduler.hpp"
 #include "daemon/delivery/turn.hpp"
 #include "daemon/delivery/work.hpp"
@@ -129,7 +131,6 @@ class DeliveryQueue {
   bool store_has_changed() const;
   awaitable<void> change_store();
   void end_with_store(Delivery d, bool restored);
-  awaitable<void> tell_of_store();
   void hold_leases();
   void take_back_in_hand();
   Delivery* next_to_report();
@@ -156,11 +157,7 @@ class DeliveryQueue {
   awaitable<adapters::SubmitResult> attempt(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
   awaitable<void> give_back(Delivery& d, std::string reason);
   awaitable<Result<void>> release_claim(Delivery& d);
-  awaitable<Result<bool>> still_ours(Delivery& d);
-  awaitable<Result<void>> finish_claim(Delivery& d);
   awaitable<Result<void>> report_end(Delivery& d);
-  awaitable<Result<void>> tell_asker(Delivery& d);
-  awaitable<Result<void>> reply(NewMessage reply);
 
   void settle_outcome(Delivery& d, adapters::SubmitResult const& submission);
   void accept(Delivery& d, std::string const& proof);
@@ -190,6 +187,8 @@ class DeliveryQueue {
   std::string const agent_id_;
   DeliveryHost& host_;
   Leases leases_;
+  Reporter reporter_;
+  OwedWords owed_;
   ProviderHold hold_;
   Random const random_ = real_random();
   Worker files_;
@@ -199,9 +198,6 @@ class DeliveryQueue {
   std::string store_;                    ///< whose numbers open_ and known_ hold, beside those of none
   std::optional<MessageId> lost_above_;  ///< the store was restored from a copy that ends with this one
   bool changing_store_ = false;          ///< what is known of the present one is being read
-  std::vector<NewMessage> to_tell_{};    ///< to who asked for a reply on a bus that is gone; journalled
-  Clock::time_point tell_at_ = Clock::time_point::min();
-  int tell_tries_ = 0;
   std::map<MessageId, Delivery> open_;
   KnownMessages known_;  ///< beside open_: what waits only is not in the journal
   bool prompt_known_ = false;

@@ -1,7 +1,6 @@
 // What becomes of deliveries when the bus has another store: their numbers are other messages' now.
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/store/journal_row.hpp"
-#include "relay/message_json.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -15,21 +14,6 @@ namespace {
 
 constexpr char kGone[] = "its bus is gone: the bus has another store now, with other messages";
 constexpr char kLost[] = "its bus has lost it: the bus was restored from an older copy";
-
-/// To who asked for a reply: the number means nothing on the present bus, so it is named in words only.
-NewMessage word_about(Delivery const& d, std::string const& agent) {
-  auto const number = std::to_string(d.message);
-  bool const answered = d.state == State::done && !d.reason.empty();
-  NewMessage word;
-  word.from = agent;
-  word.to = d.from;
-  word.kind = "reply";
-  word.subject = "Message " + number + " of the bus before is " + (answered ? "answered" : "not answered");
-  word.body = answered ? d.reason : "Agent " + agent + " does not answer message " + number + ": " + d.reason;
-  word.payload["outcome"] = "bus_gone";
-  word.idempotency_key = "bus-gone:" + agent + ":" + number + ":" + d.store;
-  return word;
-}
 
 }  // namespace
 
@@ -56,16 +40,7 @@ DeliveryQueue::Stored DeliveryQueue::stored(Database& db, std::string const& age
     open->store = id < 0 ? std::string() : present ? found.store : store;
     (present ? found.open : found.left).push_back(std::move(*open));
   }
-  auto& words = db.prepare("SELECT key, word FROM words_owed WHERE agent = ?1").bind(agent);
-  while (words.step()) {
-    auto const text = parse_json(words.text(1));
-    auto word = text ? relay::new_message_from(*text) : Result<NewMessage>(text.error());
-    if (word)
-      found.to_tell.push_back(std::move(*word));
-    else
-      spdlog::error("the journal's word {} cannot be read and is left as it is: {}", words.text(0),
-                    word.error().message);
-  }
+  found.to_tell = OwedWords::stored(db, agent);
   return found;
 }
 
@@ -172,32 +147,11 @@ void DeliveryQueue::end_with_store(Delivery d, bool restored) {
   d.claim_token.clear();
   bool const asks = d.reply_requested && !d.reported;
   d.acknowledged = d.reported = true;
-  if (asks) {
-    auto word = word_about(d, agent_id_);
-    services_.journal.write([agent = agent_id_, key = word.idempotency_key,
-                             text = to_text(relay::to_json(word))](Database& db) {
-      db.prepare("INSERT OR REPLACE INTO words_owed(agent, key, word) VALUES(?1, ?2, ?3)").bind(agent, key, text).run();
-    });
-    to_tell_.push_back(std::move(word));
-  }
+  if (asks) owed_.owe(d);
   if (untouched)
     erase(d.store, d.message);
   else
     save(d);
-}
-
-awaitable<void> DeliveryQueue::tell_of_store() {
-  auto const word = to_tell_.back();
-  auto const told = co_await reply(word);
-  if (told) {
-    std::erase_if(to_tell_, [&](auto const& other) { return other.idempotency_key == word.idempotency_key; });
-    services_.journal.write([agent = agent_id_, key = word.idempotency_key](Database& db) {
-      db.prepare("DELETE FROM words_owed WHERE agent = ?1 AND key = ?2").bind(agent, key).run();
-    });
-    tell_tries_ = 0;
-  } else {
-    tell_at_ = Clock::now() + retry_wait(++tell_tries_);
-  }
 }
 
 }  // namespace ar::daemon

@@ -1,0 +1,139 @@
+#include "daemon/delivery/reporter.hpp"
+
+#include "base/unicode.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::daemon {
+using State = DeliveryState;
+
+namespace {
+
+constexpr std::size_t kLeastReply = 2048;  ///< a bus that takes less than this takes no reply
+
+/// What a person or program that waits for a reply gets in its place. The same for the same end, however often it is
+/// said.
+NewMessage no_answer(std::string const& agent, MessageId message, std::string const& to, std::string_view outcome,
+                     std::string const& why) {
+  auto const number = std::to_string(message);
+  NewMessage reply;
+  reply.from = agent;
+  reply.to = to;
+  reply.kind = "reply";
+  reply.reply_to = message;
+  reply.subject = "Message " + number + " is not answered";
+  reply.body = "Agent " + agent + " does not answer message " + number + ": " + why;
+  reply.payload["outcome"] = outcome;
+  reply.idempotency_key = "no-answer:" + agent + ":" + number;
+  return reply;
+}
+
+/// `whole` in at most so many bytes, with a word about what is missing.
+NewMessage cut_reply(NewMessage reply, std::string const& whole, std::size_t most) {
+  auto const note = "\n\n[agent-runner: this is the beginning of " + std::to_string(whole.size()) +
+                    " bytes, more than the bus takes; `agent-runner message show " +
+                    std::to_string(reply.reply_to.value_or(0)) + " --json` shows all of it on the machine of agent " +
+                    reply.from + "]";
+  reply.body = std::string(cut_utf8(whole, most > note.size() ? most - note.size() : 0)) + note;
+  reply.payload["outcome"] = "cut";
+  return reply;
+}
+
+}  // namespace
+
+Reporter::Reporter(relay::Bus& bus, EventLog& events, Leases& leases, std::string agent_id,
+                   std::function<bool()> knows_store)
+    : bus_(bus),
+      events_(events),
+      leases_(leases),
+      agent_id_(std::move(agent_id)),
+      knows_store_(std::move(knows_store)) {}
+
+/// Whether this agent may say how the task ended: nobody else has got the work meanwhile.
+awaitable<Result<bool>> Reporter::still_ours(Delivery const& d) {
+  auto const held = co_await bus_.renew(d.message, d.claim_token);
+  if (held) co_return true;
+  if (!is_definite(held.error())) co_return held.error();
+  // Finished by this very claim, before the daemon's end: finishing again is fine.
+  auto const finished = co_await bus_.finish(d.message, d.claim_token);
+  if (finished) co_return true;
+  if (!is_definite(finished.error())) co_return finished.error();
+  co_return false;
+}
+
+awaitable<Result<void>> Reporter::finish_claim(Delivery& d) {
+  if (d.task) {
+    auto const ours = co_await still_ours(d);
+    if (!ours) co_return ours.error();
+    if (!knows_store_()) co_return relay::other_store();
+    if (*ours) {
+      bool const done = d.state == State::done;
+      Task task{*d.task, done ? TaskStatus::done : TaskStatus::failed, {}, json::object(), agent_id_, wall_now()};
+      task.body = done ? "message " + std::to_string(d.message) : d.reason;
+      task.metadata["messageId"] = d.message;
+      task.metadata["completedBy"] = "runner";
+      auto const set = co_await bus_.set_task(std::move(task));
+      if (!set && !is_definite(set.error())) co_return set.error();
+    }
+  }
+  if (!knows_store_()) co_return relay::other_store();
+  auto const finished = co_await bus_.finish(d.message, d.claim_token);
+  if (!finished && !is_definite(finished.error())) co_return finished.error();
+  if (!finished)
+    events_.append(agent_id_, "claim.lost", {{"message", d.message}, {"reason", finished.error().message}});
+  leases_.drop(d.message);
+  d.claim_token.clear();
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Reporter::tell_asker(Delivery const& d) {
+  auto const owed = co_await bus_.reply_obligations(agent_id_);
+  if (!owed) co_return owed.error();
+  if (!knows_store_()) co_return relay::other_store();
+  if (std::ranges::none_of(*owed, [&](auto const& m) { return m.id == d.message; })) co_return Result<void>();
+  bool const answered = d.state == State::done && !d.reason.empty();
+  if (!answered) {
+    auto const why = d.state == State::done ? std::string("its turn ended without a text") : d.reason;
+    co_return co_await reply(no_answer(agent_id_, d.message, d.from, to_string(d.state), why));
+  }
+  NewMessage answer;
+  answer.from = agent_id_;
+  answer.to = d.from;
+  answer.kind = "reply";
+  answer.body = d.reason;
+  answer.reply_to = d.message;
+  answer.payload["finalText"] = true;
+  answer.idempotency_key = "final-text:" + agent_id_ + ":" + std::to_string(d.message);
+  co_return co_await reply(std::move(answer));
+}
+
+awaitable<Result<void>> Reporter::reply(NewMessage reply) {
+  auto const whole = reply.body;
+  auto const number = std::to_string(reply.reply_to.value_or(0));
+  auto most = bus_.limits().max_body_bytes;
+  if (whole.size() > most) reply = cut_reply(std::move(reply), whole, most);
+  auto sent = co_await bus_.send(reply);
+  // A bus in between, or its server, may take less than ours.
+  for (; !sent && sent.error().kind == ErrorKind::too_large && most > kLeastReply; most /= 2) {
+    reply = cut_reply(std::move(reply), whole, most / 2);
+    sent = co_await bus_.send(reply);
+  }
+  if (sent) co_return Result<void>();
+  if (!is_definite(sent.error())) co_return sent.error();
+  spdlog::warn("agent {}: the reply to message {} was refused: {}", agent_id_, number, sent.error().message);
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Reporter::tell_of_removal() {
+  auto const owed = co_await bus_.reply_obligations(agent_id_);
+  if (!owed) co_return owed.error();
+  for (auto const& message : *owed) {
+    auto const told = co_await reply(no_answer(agent_id_, message.id, message.from, "removed", "it was removed"));
+    if (!told) co_return told.error();
+  }
+  co_return Result<void>();
+}
+
+}  // namespace ar::daemon
