@@ -91,7 +91,7 @@ class ProviderSession {
   /// is at rest. Where there is nobody to ask, that nothing blocks it says so.
   virtual awaitable<std::string> running_work() { co_return block_reason(false); }
   /// Types the prompt and sees it through to its outcome; one at a time. The caller has journalled `submitted` before.
-  /// `on_step` is told "typed" and "submitted" as they happen.
+  /// `on_step` is told "typed" (the text stands in the input) and "entered" (its key was pressed) as they happen.
   virtual awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view step)> on_step) = 0;
   /// Asks the provider's record. `process_gone`: the provider process that was handed it has ended since.
   virtual awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) = 0;

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <poll.h>
 #include <sys/stat.h>
@@ -77,27 +78,32 @@ std::string version_in(std::string_view text) {
 Result<std::string> program_version(std::filesystem::path const& program, std::vector<std::string> environment,
                                     int limit_ms) {
   struct Known {
+    std::mutex probing;  // who asks for the same program meanwhile waits for the answer, and runs it no second time
     std::int64_t size = 0, changed = 0;
     std::string version;
   };
   static std::mutex mutex;
-  static std::map<std::string, Known> all;
-  struct stat info {};
+  static std::map<std::string, std::shared_ptr<Known>> all;
+  struct stat info{};
   if (::stat(program.c_str(), &info) != 0) return from_errno("cannot look at " + program.string(), errno);
   std::int64_t const changed = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
+  std::shared_ptr<Known> known;
   {
     std::lock_guard const lock(mutex);
-    if (auto const it = all.find(program.string());
-        it != all.end() && it->second.size == info.st_size && it->second.changed == changed)
-      return it->second.version;
+    auto& slot = all[program.string()];
+    if (!slot) slot = std::make_shared<Known>();
+    known = slot;
   }
+  std::lock_guard const lock(known->probing);
+  if (!known->version.empty() && known->size == info.st_size && known->changed == changed) return known->version;
   auto const output = program_output(program, {"--version"}, std::move(environment), limit_ms);
   if (!output) return output.error();
   auto version = version_in(*output);
   if (version.empty())
     return unavailable("cli_broken", program.string() + " --version printed no version; run it by hand to see why");
-  std::lock_guard const lock(mutex);
-  all[program.string()] = {info.st_size, changed, version};
+  known->size = info.st_size;
+  known->changed = changed;
+  known->version = version;
   return version;
 }
 

@@ -21,7 +21,7 @@ namespace ar {
 class WorkerPool {
  public:
   explicit WorkerPool(std::size_t threads) : threads_(threads) {}
-  /// Finishes every job given so far, then joins. Its workers may be gone before.
+  /// Finishes every job given so far, then joins. Its workers must be gone before.
   ~WorkerPool() { threads_.join(); }
 
  private:

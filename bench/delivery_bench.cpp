@@ -22,7 +22,7 @@ std::int64_t now_ns() {
   return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
-/// The fast reader: raw terminal, bracketed paste; at each Enter it notes the time, and says "took NONCE" as its proof.
+/// The fast reader: raw terminal, bracketed paste; at each Enter it notes the time, and says "took ID" as its proof.
 int read_fast(char const* file) {
   termios mode{};
   ::tcgetattr(0, &mode);

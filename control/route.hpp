@@ -80,7 +80,7 @@ std::span<Route const> hook_routes();
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);
 
-/// All of them, in the order of docs/control-api.md.
+/// All of them; docs/control-api.md lists them for people.
 std::vector<Route> const& routes();
 
 }  // namespace ar::control

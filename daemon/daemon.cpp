@@ -78,7 +78,7 @@ constexpr std::size_t kThreads = 4;  ///< of each pool: so many slow agents hold
 LoopLag make_loop_lag() {
   auto const environment = own_environment();
   auto const set = environment.find("AGENT_RUNNER_LOOP_FAULT_MS");
-  if (set == environment.end()) return {std::chrono::seconds(1), milliseconds(0)};
+  if (set == environment.end()) return {std::chrono::seconds(5), milliseconds(0)};
   return {milliseconds(5), milliseconds(std::atoll(set->second.c_str()))};
 }
 

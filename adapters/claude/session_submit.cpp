@@ -26,8 +26,8 @@ constexpr auto kTakenPatience = seconds(10);  ///< from an empty composer to a s
 constexpr auto kProofPatience = seconds(60);  ///< from the last sign to the proof, unless it is queued in the CLI
 constexpr auto kDraftRest = seconds(5);       ///< a draft untouched for this long may be set aside
 constexpr auto kDialogStands = seconds(2);  ///< until a dialog on the screen has shown in the live state, or never does
-constexpr auto kClearPatience = seconds(20);   ///< to empty a composer line by line
-constexpr auto kWitnessPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
+constexpr auto kClearPatience = seconds(20);  ///< to empty a composer line by line
+constexpr auto kRecordPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
 constexpr auto kUnreadablePause = seconds(10);
 constexpr std::size_t kRemembered = 64;  ///< own prompts that are recognised in the composer
 
@@ -363,7 +363,7 @@ awaitable<SubmitResult> ClaudeSession::type_in(Prompt const& prompt, Typed const
     co_await mark_unknown(submission, std::move(trouble));
     co_return submission;
   }
-  if (on_step) on_step("submitted");
+  if (on_step) on_step("entered");
   co_return submission;
 }
 
@@ -394,7 +394,7 @@ awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::stri
   // Still there, and ours: take it away, so that it cannot run into the next prompt. The transcript decides
   // later whether one of those Enters was taken after all.
   co_await clear_composer(watch);
-  co_await wait_for(sign, kWitnessPatience);
+  co_await wait_for(sign, kRecordPatience);
   co_return signs_of(prompt.correlation_id);
 }
 
@@ -463,7 +463,7 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
   }
   auto const correlation_id = prompt.correlation_id;
   std::function<bool()> const shown = [this, correlation_id] { return ledger_.consumed(correlation_id); };
-  auto const late = co_await wait_for(shown, kWitnessPatience);
+  auto const late = co_await wait_for(shown, kRecordPatience);
   if (late) co_return RecordedOutcome::accepted;
   // What the CLI has submitted is not typed again, whatever the record leaves out.
   if (ledger_.queued(correlation_id) || submitted_.contains(correlation_id) ||

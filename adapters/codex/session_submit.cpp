@@ -101,7 +101,7 @@ awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(s
   auto const turn = co_await send(prompt, std::move(framed->text));
   if (turn) {
     submission.submitted_at = wall_now();
-    if (on_step) on_step("submitted");
+    if (on_step) on_step("entered");
   } else if (turn.error().code == "codex_error" && !proven(prompt.correlation_id)) {
     // Its word for: no. Nothing of it is there.
     auto const& why = turn.error().message;

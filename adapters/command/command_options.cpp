@@ -49,8 +49,9 @@ Result<std::optional<Pattern>> maybe_pattern(std::string const& field, std::stri
 /// A pattern that fits the frame as we type it would take the terminal's echo for a proof.
 std::optional<Error> refuse_proof(std::string const& expression) {
   if (expression.find("{correlation_id}") == std::string::npos)
-    return invalid("proof.pattern",
-                   "proof.pattern must hold {correlation_id}: nothing else is unknown to a message's sender");
+    return invalid(
+        "proof.pattern",
+        "proof.pattern must hold {correlation_id} ({nonce} before): nothing else is unknown to a message's sender");
   auto const sample = filled(expression, "0123456789", 7);
   if (!sample) return sample.error();
   for (auto const* line : {"[agent-runner 0123456789 · message 7 · from a · kind b]", "[end 0123456789]"})

@@ -205,7 +205,7 @@ awaitable<bool> CommandSession::send(std::string text, std::function<void(std::s
     }
   }
   submission.submitted_at = wall_now();
-  on_step("submitted");
+  on_step("entered");
   co_return true;
 }
 

@@ -62,8 +62,8 @@ Result<int> types(Context& context) {
   Table table({{"TYPE"}, {"WHAT HAS HAPPENED"}, {"DATA"}});
   for (auto const& type : array(*answer, "types")) {
     std::string fields;
-    for (auto const& name : array(type, "data")) fields += (fields.empty() ? "" : " ") + to_text(name);
-    std::erase(fields, '"');
+    for (auto const& name : array(type, "data"))
+      if (name.is_string()) fields += (fields.empty() ? "" : " ") + name.get<std::string>();
     table.add({field(type, "type"), field(type, "summary"), fields});
   }
   context.print(table.text(context.terminal() ? context.columns() : 0, context.colour()));
@@ -74,6 +74,8 @@ Result<int> types(Context& context) {
 constexpr auto kNewest = "50";
 
 Result<int> events(Context& context, Events const& options) {
+  if (options.types && (options.agent || options.from || options.count || options.follow))
+    return invalid("--types", "--types goes alone: it shows no events, but which types of them there are");
   if (options.types) return types(context);
   std::size_t count = 0;
   if (options.count) {

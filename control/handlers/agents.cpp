@@ -50,8 +50,8 @@ awaitable<Result<Response>> remove(Call& call) {
 awaitable<Result<Response>> act(Call& call) {
   auto params = call.object();
   if (!params) co_return params.error();
-  std::string action(call.route.pattern.substr(call.route.pattern.rfind('/') + 1));
-  co_return respond(co_await call.api.agents.act(call.name("agent"), std::move(action), std::move(*params)));
+  std::string verb(call.route.pattern.substr(call.route.pattern.rfind('/') + 1));
+  co_return respond(co_await call.api.agents.act(call.name("agent"), std::move(verb), std::move(*params)));
 }
 
 awaitable<Result<Response>> screen(Call& call) {

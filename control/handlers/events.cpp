@@ -1,4 +1,5 @@
 // The event log: in pages, or as a stream of server-sent events.
+#include "base/words.hpp"
 #include "control/api/events_api.hpp"
 #include "control/event_stream.hpp"
 #include "control/route.hpp"
@@ -73,11 +74,7 @@ awaitable<Result<Response>> types(Call&) {
   json list = json::array();
   for (auto const& type : event_types()) {
     json fields = json::array();
-    for (std::string_view rest = type.data; !rest.empty();) {
-      auto const end = std::min(rest.find(' '), rest.size());
-      fields.push_back(rest.substr(0, end));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
+    for (auto const field : words_of(type.data)) fields.push_back(field);
     list.push_back({{"type", type.name}, {"data", std::move(fields)}, {"summary", type.summary}});
   }
   co_return json_response({{"types", std::move(list)}});

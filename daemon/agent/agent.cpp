@@ -28,10 +28,10 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       mail_came_(services.executor),
       changed_(services.executor),
       queue_(services, spec_.id, *this),
-      process_(services, spec_, record_, token_, provider_, changed_, *this),
+      process_(services, spec_, record_, token_, provider_, changed_, tasks_, *this),
       view_({services, spec_, record_, state_, provider_, token_, work_, queue_}),
       presence_(services, spec_, record_, *this),
-      commands_(services, spec_, *this),
+      commands_(services, spec_, tasks_, *this),
       tasks_(services.executor, "agent " + spec_.id) {
   policy_.remember(record_.exits, Clock::now(), wall_now());
   queue_.restore(ProviderHold::from_stored(record_.hold));
@@ -84,7 +84,6 @@ awaitable<void> Agent::let_go() {
   letting_go_ = true;
   subscription_.reset();
   co_await tasks_.stop();
-  co_await commands_.stop();
   co_await queue_.stop();
   co_await process_.let_go();
 }

@@ -41,16 +41,16 @@ ProcessMark new_process_mark() {
 }  // namespace
 
 AgentProcess::AgentProcess(Services& services, AgentSpec const& spec, AgentRecord& record, TokenKeeper& token,
-                           AgentProvider const& provider, Notifier& changed, ProcessHost& host)
+                           AgentProvider const& provider, Notifier& changed, TaskGroup& tasks, ProcessHost& host)
     : services_(services),
       spec_(spec),
       record_(record),
       token_(token),
       provider_(provider),
       changed_(changed),
+      tasks_(tasks),
       host_(host),
-      clearing_(services.executor),
-      tasks_(services.executor, "process of agent " + spec.id) {}
+      clearing_(services.executor) {}
 
 void AgentProcess::set_ready() {
   place_.reset();
@@ -287,7 +287,6 @@ awaitable<Result<void>> AgentProcess::clear_away() {
 }
 
 awaitable<void> AgentProcess::let_go() {
-  co_await tasks_.stop();
   if (session_) co_await session_->stop();
   session_.reset();
   terminal_.reset();

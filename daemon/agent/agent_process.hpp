@@ -39,9 +39,10 @@ class ProcessHost {
 /// io thread only. Await let_go() before its destruction.
 class AgentProcess {
  public:
-  /// `changed` is told when it is there, gets ready or has ended; the references are to parts of the same agent.
+  /// `changed` is told when it is there, gets ready or has ended; `tasks` has what is done beside. The references are
+  /// to parts of the same agent.
   AgentProcess(Services& services, AgentSpec const& spec, AgentRecord& record, TokenKeeper& token,
-               AgentProvider const& provider, Notifier& changed, ProcessHost& host);
+               AgentProvider const& provider, Notifier& changed, TaskGroup& tasks, ProcessHost& host);
 
   /// Shared with who awaits something of it: the process may end meanwhile. Null: there is none.
   std::shared_ptr<adapters::ProviderSession> const& session() const { return session_; }
@@ -84,6 +85,7 @@ class AgentProcess {
   TokenKeeper& token_;
   AgentProvider const& provider_;
   Notifier& changed_;
+  TaskGroup& tasks_;
   ProcessHost& host_;
 
   std::shared_ptr<terminal::Terminal> terminal_;
@@ -98,7 +100,6 @@ class AgentProcess {
   bool quit_refused_ = false;
   terminal::ExitStatus last_status_{};
   AsyncMutex clearing_;
-  TaskGroup tasks_;
 };
 
 }  // namespace ar::daemon

@@ -1,4 +1,5 @@
 // What people, programs and the bus have an agent do; and the rest after which it is suspended by itself.
+#include "base/words.hpp"
 #include "daemon/agent/agent.hpp"
 
 #include <spdlog/spdlog.h>
@@ -17,8 +18,12 @@ std::int64_t Agent::shutdown_timeout_ms() const {
 }
 
 Result<Agent::Asked> Agent::read_params(VerbRow const& verb, json const& params) const {
-  auto const takes = [&](std::string_view parameter) { return verb.parameters.find(parameter) != std::string::npos; };
   FieldReader in(params);
+  // A program may give every command the same ones.
+  auto const takes = [&](char const* parameter) {
+    in.ignore(parameter);
+    return has_word(verb.parameters, parameter);
+  };
   Asked asked;
   asked.reason = in.string("reason", "asked for");
   asked.timeout = milliseconds(shutdown_timeout_ms());

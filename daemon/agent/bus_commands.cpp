@@ -30,8 +30,8 @@ std::string command_store(relay::Bus const& bus) {
 
 }  // namespace
 
-BusCommands::BusCommands(Services& services, AgentSpec const& spec, CommandHost& host)
-    : services_(services), spec_(spec), host_(host), tasks_(services.executor, "commands of agent " + spec.id) {}
+BusCommands::BusCommands(Services& services, AgentSpec const& spec, TaskGroup& tasks, CommandHost& host)
+    : services_(services), spec_(spec), tasks_(tasks), host_(host) {}
 
 void BusCommands::take(Command const& command) {
   auto const store = command_store(services_.bus);

@@ -25,13 +25,13 @@ class CommandHost {
   virtual awaitable<void> leave_bus() = 0;
 };
 
-/// io thread only. Await stop() before its destruction.
+/// io thread only.
 class BusCommands {
  public:
-  BusCommands(Services& services, AgentSpec const& spec, CommandHost& host);
+  /// `tasks`: its agent's, which carry them out.
+  BusCommands(Services& services, AgentSpec const& spec, TaskGroup& tasks, CommandHost& host);
   /// One that was taken before is left alone.
   void take(Command const& command);
-  awaitable<void> stop() { return tasks_.stop(); }
 
  private:
   awaitable<void> run(Command command, std::string store);
@@ -41,10 +41,10 @@ class BusCommands {
 
   Services& services_;
   AgentSpec const& spec_;
+  TaskGroup& tasks_;
   CommandHost& host_;
   std::set<std::int64_t> taken_;  ///< by this daemon
   std::string taken_of_;          ///< the store whose numbers those are
-  TaskGroup tasks_;
 };
 
 }  // namespace ar::daemon

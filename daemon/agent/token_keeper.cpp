@@ -40,6 +40,7 @@ awaitable<Result<void>> TokenKeeper::make_good() {
   if (!fresh) co_return fresh.error();
   token_ = std::move(*fresh);
   end_noted_ = false;
+  changed_.notify_all();
   host_.token_changed();
   co_return Result<void>();
 }

@@ -73,11 +73,11 @@ awaitable<Result<json>> AgentsApi::remove_agent(std::string id) {
   co_return co_await supervisor_.remove(std::move(id));
 }
 
-awaitable<Result<json>> AgentsApi::act(std::string id, std::string action, json params) {
+awaitable<Result<json>> AgentsApi::act(std::string id, std::string verb, json params) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  co_return co_await (*agent)->act(std::move(action), std::move(params));
+  co_return co_await (*agent)->act(std::move(verb), std::move(params));
 }
 
 awaitable<Result<json>> AgentsApi::screen(std::string id) {

@@ -45,8 +45,10 @@ awaitable<void> LoopLag::watch() {
     auto const due = Clock::now() + period_;
     bool const slept = co_await sleep_for(period_);
     if (!slept) co_return;
-    auto const late = Clock::now() - due - (wait.total() - waited_before);
-    note(std::max(std::chrono::duration_cast<microseconds>(late), microseconds(0)));
+    auto const late = std::chrono::duration_cast<microseconds>(Clock::now() - due);
+    note(std::max(late, microseconds(0)));
+    auto const own = late - std::chrono::duration_cast<microseconds>(wait.total() - waited_before);
+    if (fault_.count() > 0 && own > fault_) spdlog::error("bug: the io thread stood still for {:.1f} ms", in_ms(own));
   }
 }
 
@@ -56,7 +58,6 @@ void LoopLag::note(microseconds late) {
   else
     newest_[looks_ % kKept] = late;
   ++looks_;
-  if (fault_.count() > 0 && late > fault_) spdlog::error("bug: the io thread stood still for {:.1f} ms", in_ms(late));
 }
 
 json LoopLag::shown() const {

@@ -1,5 +1,6 @@
 #include "daemon/store/event_log.hpp"
 
+#include "base/words.hpp"
 #include "model/event_type.hpp"
 
 #include <spdlog/spdlog.h>
@@ -8,14 +9,6 @@
 
 namespace ar::daemon {
 namespace {
-
-bool has_word(std::string_view words, std::string_view word) {
-  for (std::size_t at = 0; (at = words.find(word, at)) != std::string_view::npos; at += word.size()) {
-    auto const end = at + word.size();
-    if ((at == 0 || words[at - 1] == ' ') && (end == words.size() || words[end] == ' ')) return true;
-  }
-  return false;
-}
 
 /// Programs build on event_types(): what is not in there is a fault of ours.
 void check_type(std::string const& type, json const& data) {

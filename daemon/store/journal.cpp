@@ -99,12 +99,19 @@ CREATE TABLE words_owed(
     // The words of docs/glossary.md.
     R"sql(
 ALTER TABLE deliveries RENAME COLUMN nonce TO correlation_id;
-UPDATE deliveries SET
-  state = CASE state WHEN 'handed' THEN 'submitted' ELSE state END,
-  record = replace(replace(replace(record, '"nonce":', '"correlationId":'), '["handed",', '["submitted",'),
-                   '"state":"handed"', '"state":"submitted"')
-  WHERE correlation_id <> '';
-UPDATE agents SET spec = replace(spec, '{nonce}', '{correlation_id}');
+UPDATE deliveries SET state = 'submitted' WHERE state = 'handed';
+UPDATE deliveries SET record = replace(replace(replace(replace(record, '"nonce":', '"correlationId":'),
+                                                       '["submitted",', '["entered",'),
+                                               '["handed",', '["submitted",'),
+                                       '"state":"handed"', '"state":"submitted"')
+  WHERE record LIKE '%"nonce":%';
+UPDATE events SET text = replace(text, '"type":"message.handed"', '"type":"message.submitted"')
+  WHERE text LIKE '%"type":"message.handed"%';
+UPDATE events SET text = replace(text, '"type":"message.witness"', '"type":"message.looked_up"')
+  WHERE text LIKE '%"type":"message.witness"%';
+UPDATE agents SET spec = json_set(spec, '$.options.proof.pattern',
+                                  replace(json_extract(spec, '$.options.proof.pattern'), '{nonce}', '{correlation_id}'))
+  WHERE CASE WHEN json_valid(spec) THEN json_extract(spec, '$.options.proof.pattern') END LIKE '%{nonce}%';
 )sql",
 };
 

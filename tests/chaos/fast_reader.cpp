@@ -1,11 +1,11 @@
 // chaos-reader RECEIPTS: the fast program that chaos gives its messages to. It reads whole envelopes from its
 // terminal, in raw mode with bracketed paste, and for each one
 //
-//   1. appends `NONCE MESSAGE SERIAL HASH` to RECEIPTS, in one write: from here on the message is received,
+//   1. appends `ID MESSAGE SERIAL HASH` to RECEIPTS, in one write: from here on the message is received,
 //   whatever
 //      becomes of this process;
-//   2. prints "took NONCE", its declared proof;
-//   3. works for some milliseconds, and prints "done NONCE".
+//   2. prints "took ID", its declared proof;
+//   3. works for some milliseconds, and prints "done ID".
 //
 // Before each of these steps one message in four finds it slow, so that kills find it there. It may be killed
 // anywhere; RECEIPTS tells both the daemon (proof.receipts) and chaos what it took.

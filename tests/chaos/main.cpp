@@ -131,8 +131,8 @@ std::vector<json> settle(Lab const& lab, Killer& killer, std::vector<SentMessage
   return all;
 }
 
-/// What witnesses said about messages whose handing was cut short: how often the kills have hit.
-json witness_said(Lab const& lab) {
+/// What records said about messages whose submission was cut short: how often the kills have hit.
+json records_said(Lab const& lab) {
   std::map<std::string, int> said;
   for (std::int64_t cursor = 0;;) {
     auto const answer =
@@ -193,7 +193,7 @@ int run(Options const& options) {
   report["killToGoneMs"] = quantiles(killer.times().gone);
   report["upMs"] = quantiles(killer.times().up);
   report["upToAcceptedMs"] = quantiles(killer.times().working);
-  report["witnessSaid"] = witness_said(lab);
+  report["recordsSaid"] = records_said(lab);
   report["sendsRepeated"] = load.repeated();
   report["sendsRefused"] = refused;
   report["operatorRestarts"] = killer.operator_restarts();
@@ -208,7 +208,7 @@ int run(Options const& options) {
               << " s of it to settle)\nkilled " << report["killed"].dump() << "\n"
               << describe(tally) << "kill to gone " << report["killToGoneMs"].dump() << " ms\n`up` to ready "
               << report["upMs"].dump() << " ms\n`up` to a message accepted " << report["upToAcceptedMs"].dump()
-              << " ms\nwitness asked " << report["witnessSaid"].dump() << "\nsends repeated " << load.repeated()
+              << " ms\nrecords asked " << report["recordsSaid"].dump() << "\nsends repeated " << load.repeated()
               << ", refused " << refused.size() << ", restarts by the operator " << killer.operator_restarts() << "\n";
     for (auto const& line : refused) std::cout << "  refused: " << line << "\n";
     for (auto const& line : killer.troubles()) std::cout << "  trouble: " << line << "\n";

@@ -676,6 +676,7 @@ TEST_CASE("EventsAreListedFromACursor") {
   CHECK(scene.daemon->last("/v1/events").query == "limit=1000&cursor=2");
   CHECK(scene.run({"events", "--from", "soon"}).status == 2);
   CHECK(scene.run({"events", "--types"}).out.find("turn.started  a turn has begun   turn") != std::string::npos);
+  CHECK(scene.run({"events", "alice", "--types"}).status == 2);
   CHECK(json_lines(scene.run({"events", "--types", "--json"}).out)[0]["data"] == json::array({"turn"}));
 }
 

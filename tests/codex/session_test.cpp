@@ -340,7 +340,7 @@ TEST_CASE("ATurnsEndIsReadFromTheRecord") {
   }
 }
 
-TEST_CASE("ALostConnectionLeavesTheMessageUnknownAndTheWitnessTells") {
+TEST_CASE("ALostConnectionLeavesTheMessageUnknownAndTheRecordTells") {
   Room room;
   room.run([&]() -> awaitable<void> {
     co_await room.until_open();

@@ -84,7 +84,7 @@ TEST_CASE("ABodyThatWouldCompleteItsOwnProofGoesAsAFile") {
   lab.with_host([&]() -> awaitable<void> {
     auto options = proof();
     options["proof"]["pattern"] = "took .*{correlation_id}";
-    // The echo shows all of it, on one line: "took me [end NONCE]".
+    // The echo shows all of it, on one line: "took me [end ID]".
     Agent agent(lab, "echo", shell("echo up; exec cat > /dev/null", options));
     co_await agent.start();
     auto const prompt = agent.prompt("you took me");

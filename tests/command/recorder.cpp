@@ -1,5 +1,5 @@
-// recorder FOLDER bracketed|lines|late: an agent that keeps the body of each message as FOLDER/NONCE, and one that
-// comes again as FOLDER/NONCE.again, and then prints "took NONCE". The late one starts slowly, and then forgets what
+// recorder FOLDER bracketed|lines|late: an agent that keeps the body of each message as FOLDER/ID, and one that
+// comes again as FOLDER/ID.again, and then prints "took ID". The late one starts slowly, and then forgets what
 // was typed.
 #include "support/envelope_reader.hpp"
 

@@ -1,3 +1,4 @@
+#include "base/words.hpp"
 #include "model/event_type.hpp"
 
 #include <doctest/doctest.h>
@@ -12,11 +13,7 @@ namespace {
 
 std::string row_of(EventType const& type) {
   std::string fields;
-  for (std::string_view rest = type.data; !rest.empty();) {
-    auto const end = std::min(rest.find(' '), rest.size());
-    fields += (fields.empty() ? "`" : ", `") + std::string(rest.substr(0, end)) + "`";
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
+  for (auto const field : words_of(type.data)) fields += (fields.empty() ? "`" : ", `") + std::string(field) + "`";
   return "| `" + std::string(type.name) + "` | " + (fields.empty() ? "–" : fields) + " | " + std::string(type.summary) +
          " |";
 }

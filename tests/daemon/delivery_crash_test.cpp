@@ -62,7 +62,7 @@ TEST_CASE("ACutOffTaskGoesOnInTheResumedSession") {
   with_world(story);
 }
 
-TEST_CASE("ADaemonKilledAfterHandingAsksTheWitnessAndDoesNotTypeAgain") {
+TEST_CASE("ADaemonKilledAfterHandingAsksTheRecordAndDoesNotTypeAgain") {
   for (bool was_taken : {true, false}) {
     test::TempDir temp;
     net::io_context io(1);

@@ -31,7 +31,7 @@ TEST_CASE("AnAdapterThatThrowsLeavesTheMessageUnknownAndTheAgentCanBeEnded") {
   });
 }
 
-TEST_CASE("AWitnessThatThrowsIsAskedAgainAndHoldsUpNoEnd") {
+TEST_CASE("ARecordThatThrowsIsAskedAgainAndHoldsUpNoEnd") {
   with_world([](World& w) -> awaitable<void> {
     w.session.on_hand = without_proof;
     w.session.look_up_throws = true;

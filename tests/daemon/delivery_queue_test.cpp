@@ -50,7 +50,7 @@ TEST_CASE("AnUnknownDeliveryIsNotAcknowledgedNorTypedAgainAndHoldsTheNext") {
   with_world(story);
 }
 
-TEST_CASE("APersonSettlesWhatNoWitnessCan") {
+TEST_CASE("APersonSettlesWhatNoRecordCan") {
   for (bool const taken : {true, false}) {
     auto story = [taken](World& w) -> awaitable<void> {
       w.session.says = RecordedOutcome::blind;

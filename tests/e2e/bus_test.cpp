@@ -78,7 +78,7 @@ std::vector<double> run_bus(test::ProviderRoad& road, std::function<void()> cons
 
   auto const received = test::received_by_model(road.prompts());
   std::size_t once = 0, exact = 0, as_file = 0, acknowledged_early = 0;
-  std::vector<double> to_hand, to_accept, all;
+  std::vector<double> to_submit, to_accept, all;
   for (auto const& [id, body] : sent) {
     CAPTURE(id);
     CAPTURE(body.substr(0, 60));
@@ -86,7 +86,7 @@ std::vector<double> run_bus(test::ProviderRoad& road, std::function<void()> cons
     auto const steps = steps_of(shown["deliveries"][0]);
     acknowledged_early += steps.at("acknowledged") < steps.at("accepted");
     if (std::ranges::find(timed, id) != timed.end()) {
-      to_hand.push_back(steps.at("submitted") - steps.at("sent"));
+      to_submit.push_back(steps.at("submitted") - steps.at("sent"));
       to_accept.push_back(steps.at("accepted") - steps.at("submitted"));
       all.push_back(steps.at("accepted") - steps.at("sent"));
     }
@@ -109,8 +109,8 @@ std::vector<double> run_bus(test::ProviderRoad& road, std::function<void()> cons
       "%s, messages %zu: at the model once %zu, byte for byte %zu (inline %zu, as a file %zu), "
       "acknowledged before they were accepted %zu\n",
       road.name().c_str(), sent.size(), once, exact, exact - as_file, as_file, acknowledged_early);
-  print("bus -> handed", to_hand);
-  print("handed -> accepted", to_accept);
+  print("bus -> submitted", to_submit);
+  print("submitted -> accepted", to_accept);
   print("bus -> accepted", all);
   return all;
 }

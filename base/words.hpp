@@ -1,0 +1,24 @@
+// Lists of words in one text, between blanks, as tables have them.
+#pragma once
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+namespace ar {
+
+inline std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    auto const end = std::min(text.find(' '), text.size());
+    if (end > 0) words.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return words;
+}
+
+inline bool has_word(std::string_view text, std::string_view word) {
+  auto const words = words_of(text);
+  return std::ranges::find(words, word) != words.end();
+}
+
+}  // namespace ar
