@@ -41,7 +41,8 @@ Agent::~Agent() = default;
 
 // ---- beginning and end ----
 
-void Agent::begin() {
+void Agent::begin(DescriptorBudget::Place place) {
+  process_.reserve(std::move(place));
   record_.created_at = record_.since = wall_now();
   record_.tmux_session = "ar-" + spec_.id;
   save();

@@ -53,7 +53,7 @@ class Agent final : private DeliveryHost,
   /// Whether its provider could be started on this machine: CLI there, options right, profile possible if it is strict.
   awaitable<Result<void>> check_launch() const { return provider_.check(); }
   /// A new agent: journalled, registered on the bus, started.
-  void begin();
+  void begin(DescriptorBudget::Place place);
   /// After a start of the daemon: goes on from the journal with what the terminals' host has found.
   awaitable<void> take_over(std::optional<terminal::FoundTerminal> found);
   /// The daemon ends: lets go of everything and leaves the provider running.

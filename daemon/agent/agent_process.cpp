@@ -67,10 +67,14 @@ awaitable<void> AgentProcess::launch() {
       process.changed_.notify_all();
     }
   } done{*this};
-  auto place = services_.descriptors.take();
+  auto place = std::exchange(reserved_, {});
   if (!place) {
-    host_.launch_failed(place.error());
-    co_return;
+    auto taken = services_.descriptors.take();
+    if (!taken) {
+      host_.launch_failed(taken.error());
+      co_return;
+    }
+    place = std::move(*taken);
   }
   // Of a start whose answer was lost, something may run.
   auto const cleared = co_await clear_away();
@@ -135,7 +139,7 @@ awaitable<void> AgentProcess::launch() {
   services_.events.append(spec_.id, "agent.launched",
                           {{"pid", record_.pid}, {"resumed", plan->resumes}, {"sessionId", record_.session_id}});
   host_.launched(plan->resumes);
-  place_ = std::move(*place);
+  place_ = std::move(place);
   open_session(std::move(*terminal), false);
 }
 

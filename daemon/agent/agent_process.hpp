@@ -59,6 +59,8 @@ class AgentProcess {
   bool is_of(std::string const& provider_session) const { return provider_session == launched_as_; }
   terminal::ExitStatus const& last_status() const { return last_status_; }
 
+  /// The next launch() has its place already.
+  void reserve(DescriptorBudget::Place place) { reserved_ = std::move(place); }
   /// A start has been decided: until launch() is over, nothing else begins.
   void decide_launch() { launching_ = true; }
   awaitable<void> launch();
@@ -94,7 +96,8 @@ class AgentProcess {
   bool ready_ = false;
   bool adopted_ = false;
   bool launching_ = false;
-  bool ending_ = false;                                       ///< ended() is under way
+  bool ending_ = false;  ///< ended() is under way
+  DescriptorBudget::Place reserved_{};
   DescriptorBudget::Place place_{};                           ///< from its start until it is ready, or has ended
   adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
   bool quit_refused_ = false;

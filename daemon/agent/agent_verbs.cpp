@@ -81,13 +81,20 @@ awaitable<Result<json>> Agent::start_process(Verb verb, Asked asked) {
   if (verb == Verb::resume && state_ != AgentState::suspended)
     co_return conflict("wrong_state",
                        "agent " + spec_.id + " is not suspended; `agent-runner restart` starts a stopped one");
-  if (is_at_rest(state_))
-    if (auto room = services_.descriptors.check(); !room) co_return room.error();
+  DescriptorBudget::Place place;
+  if (is_at_rest(state_)) {
+    auto taken = services_.descriptors.take();
+    if (!taken) co_return taken.error();
+    place = std::move(*taken);
+  }
   policy_.forget();
   record_.exits.clear();
   queue_.probe_now();
-  if (auto done = apply(verb == Verb::resume ? AgentInput::wake : AgentInput::restart, asked.reason); !done)
+  process_.reserve(std::move(place));
+  if (auto done = apply(verb == Verb::resume ? AgentInput::wake : AgentInput::restart, asked.reason); !done) {
+    process_.reserve({});
     co_return done.error();
+  }
   if (verb == Verb::restart) presence_.begin_anew();
   auto const started = co_await wait_until_started(asked.timeout);
   if (!started) co_return started.error();

@@ -41,7 +41,7 @@ Result<void> DescriptorBudget::check() const {
 Result<DescriptorBudget::Place> DescriptorBudget::take() {
   if (auto room = check(); !room) return room.error();
   ++*starting_;
-  return Place(nullptr, [starting = starting_](void*) { --*starting; });
+  return Place(starting_.get(), [starting = starting_](void*) { --*starting; });
 }
 
 json DescriptorBudget::shown() const {

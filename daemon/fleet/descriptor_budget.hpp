@@ -26,11 +26,12 @@ class DescriptorBudget {
   using Place = std::shared_ptr<void>;
   /// Error `too_many_files` (unavailable): another agent would take what is kept.
   Result<Place> take();
-  Result<void> check() const;
   /// {open, limit, reserved}
   json shown() const;
 
  private:
+  Result<void> check() const;
+
   Look own_, terminals_;
   std::shared_ptr<int> starting_ = std::make_shared<int>(0);
 };

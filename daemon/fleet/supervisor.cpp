@@ -354,7 +354,8 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
       }
     }
   }
-  if (auto room = services_.descriptors.check(); !room) co_return room.error();
+  auto place = services_.descriptors.take();  // what others begin meanwhile cannot make this start fail
+  if (!place) co_return place.error();
   auto spec = co_await check(body);
   if (!spec) co_return spec.error();
   if (spec->id.empty()) spec->id = free_name(spec->provider);
@@ -391,7 +392,7 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
           .bind(key, hash, id)
           .run();
     });
-  agent->begin();
+  agent->begin(std::move(*place));
   if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
   auto safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();

@@ -49,7 +49,7 @@ TEST_CASE("TheDemoAgentTakesTwentyMessagesAndAnswersEach") {
       CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted,
                     "message " << i << ": " << submission.reason << submission.screen);
       CHECK(submission.proof == "pattern");
-      CHECK(agent.steps == "typed submitted ");
+      CHECK(agent.steps == "typed entered ");
       auto const started = co_await agent.until_event<TurnStarted>(i + 1);
       REQUIRE(started.correlation_ids.size() == 1);
       CHECK(started.correlation_ids[0] == prompt.correlation_id);

@@ -71,7 +71,7 @@ TEST_CASE("WithoutADeclaredProofNothingIsEverCalledAccepted") {
     SubmitResult submission;
     co_await agent.submit(prompt, submission);
     CHECK(submission.outcome == SubmitOutcome::unverified);
-    CHECK(agent.steps == "typed submitted ");
+    CHECK(agent.steps == "typed entered ");
     auto const says = co_await agent.session().query_outcome(prompt, false);
     CHECK(says == RecordedOutcome::blind);
     CHECK(agent.count<Accepted>() == 0);

@@ -22,14 +22,14 @@ TEST_CASE("NoAgentIsStartedFromWhatIsKeptForThoseThatAreThere") {
     CHECK(second.error().kind == ErrorKind::unavailable);
     CHECK(second.error().message.find("the daemon has 30 of 64 files open, and 20 are kept") != std::string::npos);
   }
-  CHECK(budget.check().has_value());  // its place is free again
+  CHECK(budget.take().has_value());  // its place is free again
   own = Descriptors{37, 64};
-  CHECK_FALSE(budget.check().has_value());
+  CHECK_FALSE(budget.take().has_value());
   own = Descriptors{30, 1024};
   terminals = Descriptors{52, 64};
-  CHECK(budget.check().error().message.find("the tmux server has 52 of 64") != std::string::npos);
+  CHECK(budget.take().error().message.find("the tmux server has 52 of 64") != std::string::npos);
   own = terminals = std::nullopt;  // not to be told: no reason to refuse
-  CHECK(budget.check().has_value());
+  CHECK(budget.take().has_value());
   CHECK(budget.shown().is_null());
 }
 
@@ -46,6 +46,17 @@ TEST_CASE("ASpawnAndAStartThatWouldExhaustTheDescriptorsAreRefused") {
   REQUIRE_FALSE(spawned.has_value());
   CHECK(spawned.error().code == "too_many_files");
   world.open_files = Descriptors{20, 64};
+  CHECK(world.act("restart").has_value());
+}
+
+TEST_CASE("WhatOthersOpenMeanwhileCannotMakeAStartFailThatWasSaidToBePossible") {
+  test::World world;
+  world.open_files = Descriptors{36, 64};
+  world.open_files_then = Descriptors{60, 64};
+  world.spawn();
+  REQUIRE(world.act("stop").has_value());
+  world.open_files = Descriptors{36, 64};
+  world.open_files_then = Descriptors{60, 64};
   CHECK(world.act("restart").has_value());
 }
 

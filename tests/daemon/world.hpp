@@ -402,8 +402,14 @@ class World {
   WallTime now() const { return wall_now(); }
 
   Script script;
-  std::optional<Descriptors> open_files{};  ///< of the daemon; nothing: it cannot be told
-  DescriptorBudget descriptors{[this] { return open_files; }, [] { return std::optional<Descriptors>(); }};
+  std::optional<Descriptors> open_files{};       ///< of the daemon; nothing: it cannot be told
+  std::optional<Descriptors> open_files_then{};  ///< once somebody has asked
+  DescriptorBudget descriptors{[this] {
+                                 auto const now = open_files;
+                                 if (open_files_then) open_files = std::exchange(open_files_then, std::nullopt);
+                                 return now;
+                               },
+                               [] { return std::optional<Descriptors>(); }};
   std::optional<FaultyBus> bus;
   ApprovalPolicy approval_policy{};  ///< of the next daemon
 
