@@ -17,8 +17,11 @@ inline std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 inline bool has_word(std::string_view text, std::string_view word) {
-  auto const words = words_of(text);
-  return std::ranges::find(words, word) != words.end();
+  for (std::size_t at = 0; (at = text.find(word, at)) != std::string_view::npos; ++at) {
+    auto const end = at + word.size();
+    if ((at == 0 || text[at - 1] == ' ') && (end == text.size() || text[end] == ' ')) return !word.empty();
+  }
+  return false;
 }
 
 }  // namespace ar

@@ -1,5 +1,7 @@
 #include "base/suggest.hpp"
 
+#include "base/words.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace ar;
@@ -21,4 +23,15 @@ TEST_CASE("NothingIsSuggestedForAWordOfItsOwn") {
   CHECK(closest("stop", {"stop"}).empty());
   CHECK(closest(std::string(100'000, 's'), verbs).empty());
   CHECK(suggestion("xyz", verbs).empty());
+}
+
+TEST_CASE("WordsOfAListAreWholeWords") {
+  using Words = std::vector<std::string_view>;
+  CHECK(words_of("").empty());
+  CHECK(words_of("one  two three ") == Words{"one", "two", "three"});
+  CHECK(has_word("memoryIds memory", "memory"));
+  CHECK(has_word("one", "one"));
+  for (auto const* no : {"mem", "Ids", "", " "}) CHECK_FALSE(has_word("memoryIds memory x", no));
+  CHECK_FALSE(has_word("memoryIds x", "memory"));
+  CHECK_FALSE(has_word("one two", ""));
 }
