@@ -28,6 +28,8 @@ class ProviderRoad {
   virtual std::string tool_turn() const = 0;
   virtual std::string permission_turn() const = 0;
   virtual std::string question_turn() const = 0;
+  /// A part of what stands on its screen while it asks for a permission.
+  virtual std::string permission_dialog() const = 0;
   /// The process that is the provider.
   virtual pid_t provider_pid() = 0;
   virtual void exit_by_itself() = 0;
@@ -46,6 +48,10 @@ class ProviderRoad {
                      {"-S", (home.state() / "run" / "tmux.sock").string(), "copy-mode", "-t", "=ar-m:"}, "");
   }
   std::string screen() { return home.run({"screen", "m"}).out; }
+  void wait_for_screen(std::string const& text) {
+    auto const there = Installation::eventually([&] { return screen().find(text) != std::string::npos; });
+    REQUIRE_MESSAGE(there, screen());
+  }
   void type(std::string const& text) {
     auto const typed = Installation::eventually([&] {
       if (screen().find(text) != std::string::npos) return true;
@@ -54,9 +60,30 @@ class ProviderRoad {
     });
     REQUIRE_MESSAGE(typed, screen());
   }
+  /// Has it compact its conversation as a person does. Codex's terminal learns of a turn's end later than we do, and
+  /// says that it cannot yet: then once more.
+  void compact() {
+    auto const before = last_event("compaction.started");
+    auto const begun = [&] { return last_event("compaction.started") > before; };
+    auto const shown = [&](std::string const& text) {
+      auto const all = screen();
+      int times = 0;
+      for (std::size_t at = 0; (at = all.find(text, at)) != std::string::npos; ++at) ++times;
+      return times;
+    };
+    for (int refusals = shown("is disabled while"), now = refusals;; refusals = now) {
+      auto const already = shown("/compact");
+      keys({"/compact"}, true);
+      REQUIRE_MESSAGE(Installation::eventually([&] { return shown("/compact") > already; }), screen());
+      keys({"Enter"});
+      auto const answered = [&] { return begun() || (now = shown("is disabled while")) > refusals; };
+      REQUIRE_MESSAGE(Installation::eventually(answered), screen());
+      if (begun()) return;
+    }
+  }
   void wait_for_event(std::string const& type, std::int64_t after) {
     auto const there = Installation::eventually([&] { return last_event(type) > after; });
-    REQUIRE_MESSAGE(there, "no ", type, ": ", home.run({"events", "m"}).out);
+    REQUIRE_MESSAGE(there, "no ", type, ": ", home.run({"events", "m"}).out, screen());
   }
   /// The number of the newest event of this type, or of all (empty); 0: there is none.
   std::int64_t last_event(std::string const& type) {
@@ -95,6 +122,7 @@ class ClaudeRoad final : public ProviderRoad {
   void set_mode(json const& mode) const override { stub_.post("/__mode", mode); }
   std::string tool_turn() const override { return "[[bash:sleep 3]]"; }
   std::string permission_turn() const override { return "[[bash:touch asked]]"; }
+  std::string permission_dialog() const override { return "Do you want to proceed?"; }
   std::string question_turn() const override {
     json const option = {{"label", "Red"}, {"description", "warm"}},
                other = {{"label", "Blue"}, {"description", "cold"}};
@@ -134,6 +162,7 @@ class CodexRoad final : public ProviderRoad {
   void set_mode(json const& mode) const override { stub_.post("/__mode", mode); }
   std::string tool_turn() const override { return "[[exec:sleep 3]]"; }
   std::string permission_turn() const override { return "[[esc:touch asked]]"; }
+  std::string permission_dialog() const override { return "Would you like to run the following command?"; }
   std::string question_turn() const override { return "[[ask:Which colour?]]"; }
   pid_t provider_pid() override {
     auto const of = std::to_string(home.agent("m").value("pid", 0));
