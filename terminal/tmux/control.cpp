@@ -132,12 +132,15 @@ struct TmuxControl::Call {
 struct TmuxControl::Connection {
   Connection(Executor const& executor, net::local::stream_protocol::socket s, boost::process::v2::process p,
              std::string const& mark)
-      : socket(std::move(s)), client(std::move(p)), parser(mark), wake(executor) {}
+      : socket(std::move(s)), client(std::move(p)), parser(mark), wake(executor) {
+    socket.non_blocking(true);
+  }
   net::local::stream_protocol::socket socket;
   boost::process::v2::process client;
   ControlParser parser;
   std::deque<std::shared_ptr<Call>> calls{};
   std::string out{};
+  bool writing = false;  ///< what was taken out of `out` is on its way
   Notifier wake;
   bool open = true;
   bool attached = false;
@@ -406,7 +409,13 @@ std::shared_ptr<TmuxControl::Call> TmuxControl::enqueue(Connection& connection, 
   auto const call = std::make_shared<Call>(executor_, mark_ + std::to_string(++calls_));
   connection.calls.push_back(call);
   connection.out += std::move(commands) + "\ndisplay-message -p " + call->mark + "\n";
-  connection.wake.notify_all();
+  // At once, before whatever else waits for its turn on this thread; but what comes while tmux has something to answer
+  // goes together. write() sends what tmux does not take now.
+  if (!connection.writing && connection.calls.size() == 1) {
+    error_code ec;
+    connection.out.erase(0, connection.socket.send(net::buffer(connection.out), 0, ec));
+  }
+  if (!connection.out.empty()) connection.wake.notify_all();
   return call;
 }
 
@@ -451,7 +460,9 @@ awaitable<void> TmuxControl::write(ConnectionPtr connection) {
       continue;
     }
     std::string const now = std::exchange(connection->out, {});
+    connection->writing = true;
     auto const [ec, n] = co_await net::async_write(connection->socket, net::buffer(now), nothrow);
+    connection->writing = false;
     if (ec) break;
   }
 }
