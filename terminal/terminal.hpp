@@ -60,6 +60,9 @@ class Terminal {
   virtual bool alive() const = 0;
   /// To the program, and to nothing that may have its number later.
   virtual void signal(int number) = 0;
+  /// Whether each key is given to what has the input, and not whole lines; false when the system does not tell. (A part
+  /// of foreground(), at a tenth of its price.)
+  virtual bool gives_keys() const { return false; }
   /// Nothing when the system does not tell.
   virtual std::optional<Foreground> foreground() const { return std::nullopt; }
   /// The command line of what has the input; empty when the system does not tell.

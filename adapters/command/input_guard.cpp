@@ -66,11 +66,11 @@ awaitable<void> InputGuard::until_no_shell(std::vector<std::string> const& asked
   std::string asked;
   for (auto const& word : asked_for) asked += word + " ";
   if (is_bare_shell(asked)) co_return;
+  left_to_a_shell_ = is_bare_shell(terminal_->foreground_command());
+  if (!left_to_a_shell_) co_return;
   auto watch = terminal_->watch_output();
-  while (watch && terminal_->alive() && is_bare_shell(terminal_->foreground_command())) {
-    left_to_a_shell_ = true;
+  while (watch && terminal_->alive() && is_bare_shell(terminal_->foreground_command()))
     co_await (*watch)->wait(Clock::now() + kLookAgain);
-  }
   left_to_a_shell_ = false;
 }
 
@@ -80,6 +80,8 @@ awaitable<void> InputGuard::keep(bool adopted) {
 }
 
 awaitable<std::string> InputGuard::obstacle() {
+  bool const no_line_to_find = takes_pastes_ || prompt_.column == 0;  // while it reads keys
+  if (no_line_to_find && terminal_->gives_keys()) co_return std::string();
   auto now = terminal_->foreground();
   // Between two reads another program may take its place, which would get the text.
   auto const deadline = Clock::now() + kBusyPatience;

@@ -80,20 +80,25 @@ std::optional<Foreground> foreground_process_of(pid_t program) {
   return now;
 }
 
-std::optional<Foreground> foreground_of(pid_t program, std::string const& tty) {
-  auto found = foreground_process_of(program);
+std::optional<termios> mode_of(std::string const& tty) {
   int const fd = ::open(tty.c_str(), O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
   termios mode{};
   bool const known = ::tcgetattr(fd, &mode) == 0;
   ::close(fd);
-  if (!known || !found) return std::nullopt;
+  return known ? std::optional(mode) : std::nullopt;
+}
+
+std::optional<Foreground> foreground_of(pid_t program, std::string const& tty) {
+  auto found = foreground_process_of(program);
+  auto const mode = mode_of(tty);
+  if (!mode || !found) return std::nullopt;
 
   auto& now = *found;
-  now.raw = (mode.c_lflag & ICANON) == 0;
+  now.raw = is_raw(*mode);
   constexpr tcflag_t kReprints = ICANON | ECHO | IEXTEN;
-  if ((mode.c_lflag & kReprints) == kReprints && mode.c_cc[VREPRINT] < 0x20)
-    now.reprint = static_cast<char>(mode.c_cc[VREPRINT]);
+  if ((mode->c_lflag & kReprints) == kReprints && mode->c_cc[VREPRINT] < 0x20)
+    now.reprint = static_cast<char>(mode->c_cc[VREPRINT]);
   now.reads_line = !now.raw && group_reads(now.group > 0 ? now.group : program, now.group);
   return found;
 }

@@ -52,12 +52,13 @@ class TmuxTerminal::Watch final : public OutputWatch {
 };
 
 TmuxTerminal::TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::shared_ptr<Worker> worker,
-                           std::string name, PaneIds ids)
+                           std::string name, PaneIds ids, std::string noted_program)
     : executor_(executor),
       control_(std::move(control)),
       worker_(std::move(worker)),
       name_(std::move(name)),
       ids_(std::move(ids)),
+      noted_program_(std::move(noted_program)),
       server_(control_->server()),
       program_(executor, ids_.pid),
       exited_(executor),
@@ -117,12 +118,17 @@ std::string in_format(std::string_view text) {
 
 }  // namespace
 
+bool TmuxTerminal::gives_keys() const {
+  auto const mode = program_.exited() ? std::nullopt : mode_of(ids_.tty);
+  return mode && is_raw(*mode);
+}
+
 std::optional<Foreground> TmuxTerminal::foreground() const {
   return program_.exited() ? std::nullopt : foreground_of(ids_.pid, ids_.tty);
 }
 
 std::string TmuxTerminal::foreground_command() const {
-  auto const now = foreground();
+  auto const now = program_.exited() ? std::nullopt : foreground_process_of(ids_.pid);
   return now ? command_line_of(now->group) : std::string();
 }
 
@@ -130,8 +136,7 @@ awaitable<void> TmuxTerminal::keep_to_program(bool again) {
   kept_.reset();
   Kept kept;
   if (again) {
-    auto noted = co_await ask("display-message -p" + to_pane() + " '#{@agent-runner-program}'");
-    std::istringstream words(noted && !noted->empty() ? noted->front() : std::string());
+    std::istringstream words(noted_program_);
     if (words >> kept.group >> kept.image && std::getline(words >> std::ws, kept.command)) kept_ = kept;
     if (kept_) co_return;
   }
@@ -139,8 +144,8 @@ awaitable<void> TmuxTerminal::keep_to_program(bool again) {
   auto const now = foreground();
   if (!screen || !now || now->image == 0) co_return;
   kept = {now->group, now->image, std::move(screen->command), command_line_of(now->group)};
-  co_await ask("set-option -p" + to_pane() + " @agent-runner-program " +
-               tmux_quote(std::to_string(kept.group) + " " + std::to_string(kept.image) + " " + kept.command));
+  noted_program_ = std::to_string(kept.group) + " " + std::to_string(kept.image) + " " + kept.command;
+  co_await ask("set-option -p" + to_pane() + " @agent-runner-program " + tmux_quote(noted_program_));
   kept_ = std::move(kept);
 }
 

@@ -26,14 +26,16 @@ std::vector<std::string> lines_left(std::string const& reply);
 
 class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<TmuxTerminal> {
  public:
+  /// `noted_program`: of an adopted one, the pane's own note of what has to have its input.
   TmuxTerminal(Executor executor, std::shared_ptr<TmuxControl> control, std::shared_ptr<Worker> worker,
-               std::string name, PaneIds ids);
+               std::string name, PaneIds ids, std::string noted_program = {});
 
   std::string const& pane() const override { return ids_.pane; }
   std::string const& session() const override { return name_; }
   pid_t pid() const override { return ids_.pid; }
   bool alive() const override { return alive_; }
   void signal(int number) override { program_.signal(number); }
+  bool gives_keys() const override;
   std::optional<Foreground> foreground() const override;
   std::string foreground_command() const override;
   awaitable<void> keep_to_program(bool again) override;
@@ -103,6 +105,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   std::shared_ptr<Worker> worker_;
   std::string const name_;
   PaneIds const ids_;
+  std::string noted_program_;
   ServerNumber const server_;
   Process program_;
   std::optional<Kept> kept_{};

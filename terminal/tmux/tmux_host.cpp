@@ -35,10 +35,12 @@ struct Listed {
   PaneIds ids;
   bool dead = false;
   ExitStatus exit{};
+  std::string program{};  ///< what it is kept to, in its terminal's words
 };
 constexpr char kListFormat[] =
     " -F '#{@agent-runner} #{session_id} "
-    "#{window_id} #{pane_id} #{pane_pid} #{pane_tty} #{pane_dead} code:#{pane_dead_status} signal:#{pane_dead_signal}'";
+    "#{window_id} #{pane_id} #{pane_pid} #{pane_tty} #{pane_dead} code:#{pane_dead_status} signal:#{pane_dead_signal} "
+    "#{@agent-runner-program}'";
 
 std::vector<Listed> parse_list(std::string const& body) {
   std::vector<Listed> panes;
@@ -51,6 +53,7 @@ std::vector<Listed> parse_list(std::string const& body) {
     words >> pane.name >> pane.ids.session >> pane.ids.window >> pane.ids.pane >> pane.ids.pid >> pane.ids.tty >>
         pane.dead >> code >> signal;
     if (!words) continue;
+    std::getline(words >> std::ws, pane.program);
     code.erase(0, 5);
     signal.erase(0, 7);
     pane.exit = {std::atoi(code.c_str()), std::atoi(signal.c_str()), !code.empty() || !signal.empty()};
@@ -141,12 +144,18 @@ class Host final : public TmuxHost {
       std::istringstream words(body);
       if (words >> word >> ids.session >> ids.window >> ids.pane >> ids.pid >> ids.tty; !words || word != "started")
         continue;
-      co_return take(std::move(spec.session), std::move(ids), std::move(on_exit), std::move(*file));
+      Listed made;
+      made.name = std::move(spec.session);
+      made.ids = std::move(ids);
+      co_return take(std::move(made), std::move(on_exit), std::move(*file));
     }
     co_return internal("tmux_error", "tmux did not say what it started for " + name);
   }
 
   awaitable<Result<std::shared_ptr<Terminal>>> adopt(FoundTerminal found, OnExit on_exit) override {
+    auto known = found_.extract(found.pane);
+    if (known && known.mapped().ids.pid == found.pid && found_on_ == control_->server())
+      co_return take(std::move(known.mapped()), std::move(on_exit));
     // By its session: a hundred adoptions would have tmux describe ten thousand panes. Somebody may have renamed it.
     for (std::string const& which : {"-s -t '=" + tmux_name(found.session) + ":'", std::string("-a")}) {
       auto present = co_await listed(which);
@@ -156,7 +165,7 @@ class Host final : public TmuxHost {
           *present, [&](Listed const& l) { return l.ids.pane == found.pane && l.ids.pid == found.pid; });
       if (pane == present->end()) continue;
       if (pane->dead) break;
-      co_return take(std::move(pane->name), std::move(pane->ids), std::move(on_exit));
+      co_return take(std::move(*pane), std::move(on_exit));
     }
     co_return conflict("terminal_gone", "the program in session " + found.session + " has ended");
   }
@@ -165,7 +174,10 @@ class Host final : public TmuxHost {
     auto present = co_await listed();
     if (!present) co_return present.error();
     std::vector<FoundTerminal> found;
+    found_.clear();
+    found_on_ = control_->server();
     for (auto const& pane : *present) {
+      if (!pane.dead) found_[pane.ids.pane] = pane;
       FoundTerminal terminal;
       terminal.session = pane.name;
       terminal.pane = pane.ids.pane;
@@ -273,9 +285,9 @@ class Host final : public TmuxHost {
   }
 
   /// `launch_file`: of one that has just been launched.
-  std::shared_ptr<Terminal> take(std::string name, PaneIds ids, OnExit on_exit,
-                                 std::filesystem::path launch_file = {}) {
-    auto const terminal = std::make_shared<TmuxTerminal>(executor_, control_, worker_, std::move(name), std::move(ids));
+  std::shared_ptr<Terminal> take(Listed pane, OnExit on_exit, std::filesystem::path launch_file = {}) {
+    auto const terminal = std::make_shared<TmuxTerminal>(executor_, control_, worker_, std::move(pane.name),
+                                                         std::move(pane.ids), std::move(pane.program));
     terminals_[terminal->pane()] = terminal;
     auto report = report_exit(terminal, std::move(on_exit), std::move(launch_file));
     tasks_.spawn_vital("exit " + terminal->pane(), std::move(report), options_.on_death);
@@ -315,6 +327,8 @@ class Host final : public TmuxHost {
   std::shared_ptr<TmuxControl> control_;
   std::shared_ptr<Worker> const worker_ = std::make_shared<Worker>();  ///< looks at /proc
   std::map<std::string, std::shared_ptr<TmuxTerminal>> terminals_;     ///< by pane; until their exit is reported
+  std::map<std::string, Listed> found_{};  ///< by pane: what list() has told of, until it is adopted
+  ServerNumber found_on_ = 0;
   ProcessMemory memory_{};
   Worker memory_reader_;  ///< by itself: whoever lists agents must not wait until those that die have gone
   TaskGroup tasks_;
