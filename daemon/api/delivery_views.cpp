@@ -6,14 +6,7 @@
 
 namespace ar::daemon {
 
-awaitable<Result<std::vector<json>>> DeliveryViews::deliveries_of(std::int64_t message) {
-  std::vector<std::int64_t> ids{message};
-  auto found = co_await deliveries_of(std::move(ids));
-  if (!found) co_return found.error();
-  co_return std::move((*found)[message]);
-}
-
-awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DeliveryViews::deliveries_of(
+awaitable<Result<std::map<std::int64_t, DeliveryViews::Deliveries>>> DeliveryViews::find(
     std::vector<std::int64_t> messages) {
   struct Row {
     std::int64_t message;
@@ -30,7 +23,7 @@ awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DeliveryViews::deli
   };
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();
-  std::map<std::int64_t, std::map<std::string, Delivery>> found;
+  std::map<std::int64_t, Deliveries> found;
   for (auto const& [id, agent, record] : *rows) {
     auto const whose = "message " + std::to_string(id) + " at agent " + agent;
     if (auto delivery = read_row(record, whose, delivery_from_journal))
@@ -43,13 +36,28 @@ awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DeliveryViews::deli
         found[id].insert_or_assign(name, it->second);
   // Work that one agent has is none for the others; they find out when they try to claim it.
   auto const waits = [](auto const& entry) { return entry.second.state == DeliveryState::queued; };
-  std::map<std::int64_t, std::vector<json>> shown;
   for (auto& [id, deliveries] : found) {
     bool const taken =
         std::ranges::any_of(deliveries, [&](auto const& entry) { return entry.second.claimable && !waits(entry); });
     if (taken) std::erase_if(deliveries, waits);
-    for (auto const& [agent, delivery] : deliveries) shown[id].push_back(to_json(delivery, agent));
   }
+  co_return found;
+}
+
+awaitable<Result<std::vector<json>>> DeliveryViews::deliveries_of(std::int64_t message) {
+  std::vector<std::int64_t> ids{message};
+  auto found = co_await deliveries_of(std::move(ids));
+  if (!found) co_return found.error();
+  co_return std::move((*found)[message]);
+}
+
+awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DeliveryViews::deliveries_of(
+    std::vector<std::int64_t> messages) {
+  auto const found = co_await find(std::move(messages));
+  if (!found) co_return found.error();
+  std::map<std::int64_t, std::vector<json>> shown;
+  for (auto const& [id, deliveries] : *found)
+    for (auto const& [agent, delivery] : deliveries) shown[id].push_back(to_json(delivery, agent));
   co_return shown;
 }
 

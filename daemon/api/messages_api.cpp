@@ -11,18 +11,12 @@
 namespace ar::daemon {
 namespace {
 
-enum class Progress { none, waiting, reached };
-/// How far the deliveries of a message are: `until` is accepted or done.
-Progress progress(std::vector<json> const& deliveries, std::string const& until) {
-  if (deliveries.empty()) return Progress::none;
-  bool const all = std::ranges::all_of(deliveries, [&](json const& d) {
-    auto const state = d.value("state", "");
-    if (state == "refused" || state == "unverified") return true;
-    // The end of a turn counts once the bus has it: who waits finds the reply there, and the task done.
-    if (state == "done" || state == "failed") return until == "accepted" || d.value("reported", false);
-    return until == "accepted" && (state == "accepted" || state == "running");
-  });
-  return all ? Progress::reached : Progress::waiting;
+/// `until` is accepted or done.
+bool has_reached(Delivery const& d, std::string const& until) {
+  if (d.state == DeliveryState::refused || d.state == DeliveryState::unverified) return true;
+  // The end of a turn counts once the bus has it: who waits finds the reply there, and the task done.
+  if (d.has_ended()) return until == "accepted" || d.reported;
+  return until == "accepted" && d.is_taken();
 }
 
 /// Of a delivery, what a list of messages shows.
@@ -222,6 +216,16 @@ awaitable<bool> MessagesApi::reached_elsewhere(std::int64_t id, std::string unti
   co_return until == "accepted" || (replies && !replies->empty());
 }
 
+/// An agent here is at it, and not so far: nothing that the journal knows beside could change that.
+bool MessagesApi::is_in_hand(std::int64_t id, std::string const& until) const {
+  return std::ranges::any_of(supervisor_.agents(), [&](auto const& entry) {
+    auto const& queue = entry.second->queue();
+    auto const it = queue.open().find(id);
+    return queue.knows_store() && it != queue.open().end() && it->second.state != DeliveryState::queued &&
+           !has_reached(it->second, until);
+  });
+}
+
 awaitable<Result<json>> MessagesApi::wait_message(Principal who, std::int64_t id, std::string until,
                                                   milliseconds patience) {
   auto visible = co_await rights_.visible_message(who, id);
@@ -231,30 +235,33 @@ awaitable<Result<json>> MessagesApi::wait_message(Principal who, std::int64_t id
   auto const store = services_.store.id();
   for (;;) {
     if (auto same = check_store(store); !same) co_return same.error();
-    auto deliveries = co_await deliveries_.deliveries_of(id);
-    if (!deliveries) co_return deliveries.error();
-    auto now = progress(*deliveries, until);
-    bool const elsewhere = now == Progress::none;
-    if (elsewhere) {
-      bool const reached = co_await reached_elsewhere(id, until);
-      if (reached) now = Progress::reached;
-    }
-    if (now == Progress::reached) co_return co_await message(std::move(who), id);
-    auto const look_again = elsewhere ? std::min(deadline, Clock::now() + kLookElsewhere) : deadline;
-    bool const changed = co_await services_.deliveries_changed.wait(look_again);
-    if (!changed && Clock::now() >= deadline) {
-      std::string where = elsewhere && shared
-                              ? "no agent of this daemon has it; of others' the bus knows reading and replies only"
-                              : "no agent has it yet; is one with the address " + visible->to + " running?";
-      if (now == Progress::waiting) {
-        auto const& first = deliveries->front();
-        where = "agent " + first.value("agent", "") + " has it " + first.value("state", "") +
-                (first.contains("reason") ? ": " + first.value("reason", "") : "");
+    bool const late = Clock::now() >= deadline;
+    bool elsewhere = false;
+    if (late || !is_in_hand(id, until)) {
+      std::vector<std::int64_t> ids{id};
+      auto found = co_await deliveries_.find(std::move(ids));
+      if (!found) co_return found.error();
+      auto const deliveries = std::move((*found)[id]);
+      elsewhere = deliveries.empty();
+      bool reached = std::ranges::all_of(deliveries, [&](auto const& d) { return has_reached(d.second, until); });
+      if (elsewhere) reached = co_await reached_elsewhere(id, until);
+      if (reached) co_return co_await message(std::move(who), id);
+      if (late) {
+        std::string where = elsewhere && shared
+                                ? "no agent of this daemon has it; of others' the bus knows reading and replies only"
+                                : "no agent has it yet; is one with the address " + visible->to + " running?";
+        if (!elsewhere) {
+          auto const first = to_json(deliveries.begin()->second, deliveries.begin()->first);
+          where = "agent " + first.value("agent", "") + " has it " + first.value("state", "") +
+                  (first.contains("reason") ? ": " + first.value("reason", "") : "");
+        }
+        co_return timed_out("message " + std::to_string(id) + " was not " + until + " within " +
+                            std::to_string(patience.count()) + " ms (" + where +
+                            "); it stays on the bus: agent-runner message show " + std::to_string(id));
       }
-      co_return timed_out("message " + std::to_string(id) + " was not " + until + " within " +
-                          std::to_string(patience.count()) + " ms (" + where +
-                          "); it stays on the bus: agent-runner message show " + std::to_string(id));
     }
+    co_await services_.deliveries_changed.wait(elsewhere ? std::min(deadline, Clock::now() + kLookElsewhere)
+                                                         : deadline);
   }
 }
 

@@ -38,6 +38,7 @@ class MessagesApi final : public control::MessagesApi {
  private:
   awaitable<Result<void>> check_reach(std::string to);
   awaitable<void> note_reading(Principal const& who, Message const& message);
+  bool is_in_hand(std::int64_t id, std::string const& until) const;
   awaitable<bool> reached_elsewhere(std::int64_t id, std::string until);
   int matching_agents(Message const& message) const;
 
