@@ -51,6 +51,10 @@ struct Core {
   Moment now{};              ///< of the running job
   Changes changes{};         ///< of the running job, once committed
   Database& db() const { return *database; }
+  void find_next_due() {
+    next_due = embedded::next_due(db(), limits, now);
+    due_is_stale = false;
+  }
 };
 
 template <class T>
@@ -62,16 +66,19 @@ struct Passage {
   Transaction::Durability durability = Transaction::Durability::at_once;
   Changes due{}, changes{};
   std::optional<Error> clean_up_failed{};
-  std::optional<WallTime> next_due{};
-  bool wrote = false;  ///< next_due is to be found anew: after the job's answer, which does not wait for it
-  bool done = false;   ///< worker thread only
+  bool wrote = false;
+  bool done = false;  ///< worker thread only
 
   void look_at_the_time(Core& core) {
     core.now = core.time.now();
-    if (core.due_is_stale) find_next_due(core);
-    if (!core.next_due || *core.next_due > core.now.steady) return;
-    do_what_is_due(core);
-    find_next_due(core);
+    try {
+      if (core.due_is_stale) core.find_next_due();
+      if (!core.next_due || *core.next_due > core.now.steady) return;
+      embedded::remove_files(core.folder, embedded::do_what_is_due(core.db(), core.limits, core.now, due));
+      core.find_next_due();
+    } catch (SqliteError const& e) {
+      clean_up_failed = e.error;
+    }
   }
   void do_job(Core& core) {
     core.now = core.time.now();
@@ -81,25 +88,7 @@ struct Passage {
     changes = std::move(core.changes);
     wrote = core.db().total_changes() != before;
     core.due_is_stale = core.due_is_stale || wrote;
-    next_due = clean_up_failed ? core.now.steady + kRetry : core.next_due;
     done = true;
-  }
-
- private:
-  void do_what_is_due(Core& core) {
-    try {
-      embedded::remove_files(core.folder, embedded::do_what_is_due(core.db(), core.limits, core.now, due));
-    } catch (SqliteError const& e) {
-      clean_up_failed = e.error;
-    }
-  }
-  void find_next_due(Core& core) {
-    try {
-      core.next_due = embedded::next_due(core.db(), core.limits, core.now);
-      core.due_is_stale = false;
-    } catch (SqliteError const& e) {
-      clean_up_failed = e.error;
-    }
   }
 };
 
@@ -129,6 +118,7 @@ class Implementation final : public EmbeddedBus {
                  std::unique_ptr<Database> database, TaskGroup::OnDeath on_death)
       : core_{limits, std::move(folder), {}, std::move(database)},
         store_(std::move(store)),
+        executor_(executor),
         due_changed_(executor),
         tasks_(executor, "relay") {
     tasks_.spawn_vital("due", watch_due(), std::move(on_death));
@@ -404,6 +394,10 @@ class Implementation final : public EmbeddedBus {
     }
     std::function<bool()> step = [this, passage] {
       if (!passage->done) pass_gathered();
+      if (core_.due_is_stale)
+        worker_.post([this] { look_ahead(); });
+      else
+        tell_due(passage->clean_up_failed ? core_.now.steady + kRetry : core_.next_due);
       return true;
     };
     (void)co_await worker_.run(std::move(step));
@@ -421,12 +415,28 @@ class Implementation final : public EmbeddedBus {
       for (auto const& message : changes->messages) subscribers_->announce(message);
       for (auto const& command : changes->commands) subscribers_->announce(command);
     }
-    if (passage->wrote) {
-      look_again_ = true;
-      due_changed_.notify_all();
-    } else {
-      arm(passage->next_due);
+  }
+
+  /// On the worker, once the answer to what wrote is on its way, which does not wait for this.
+  void look_ahead() {
+    if (!core_.due_is_stale) return;
+    core_.now = core_.time.now();
+    auto next = std::optional(core_.now.steady + kRetry);
+    try {
+      core_.find_next_due();
+      next = core_.next_due;
+    } catch (SqliteError const&) {  // the next call meets the fault as well, and tells of it
     }
+    tell_due(next);
+  }
+
+  /// On the worker. It seldom changes: most calls wake nobody for it.
+  void tell_due(std::optional<WallTime> next) {
+    if (next == told_due_) return;
+    told_due_ = next;
+    net::post(executor_, [this, alive = std::weak_ptr(subscribers_), next] {
+      if (alive.lock()) arm(next);
+    });
   }
 
   /// On the worker: all that have been given so far, in their order.
@@ -452,15 +462,15 @@ class Implementation final : public EmbeddedBus {
 
   awaitable<void> watch_due() {
     for (;;) {
-      look_again_ = false;
       Job<void> nothing = [](Core&) { return Result<void>(); };
       (void)co_await call<void>(std::move(nothing));
-      while (!look_again_ && Clock::now() < due_at_) (void)co_await due_changed_.wait(due_at_);
+      while (Clock::now() < due_at_) (void)co_await due_changed_.wait(due_at_);
     }
   }
 
   Core core_;  // outlives the worker, whose destructor finishes every job
   BusStore store_;
+  Executor const executor_;
   std::shared_ptr<Subscribers> subscribers_ = std::make_shared<Subscribers>();
   std::function<void(PresenceChange const&)> presence_listener_{};
   std::function<void(std::vector<std::string> const&)> revocation_listener_{};
@@ -470,8 +480,8 @@ class Implementation final : public EmbeddedBus {
   std::uint64_t token_round_ = 0;
   LogThrottle failures_;
   StorageFault storage_;
+  std::optional<WallTime> told_due_{};  ///< worker thread only: what arm() was given last
   Clock::time_point due_at_ = Clock::time_point::max();
-  bool look_again_ = false;  ///< something was written: what is due next may have changed
   Notifier due_changed_;
   std::mutex gathered_mutex_;
   std::deque<std::shared_ptr<Passage>> gathered_;  ///< not passed yet
