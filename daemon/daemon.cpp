@@ -21,6 +21,7 @@
 #include "daemon/runtime/serve_relay.hpp"
 #include "daemon/runtime/service_manager.hpp"
 #include "daemon/store/retention.hpp"
+#include "daemon/store/tables/fact_table.hpp"
 #include "relay/first_token.hpp"
 #include "relay/open_bus.hpp"
 #include "terminal/tmux/tmux_host.hpp"
@@ -62,11 +63,7 @@ fs::path share_dir() { return executable_dir().parent_path() / "share" / "agent-
 awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
   if (config.tcp_port > 0) co_return static_cast<std::uint16_t>(config.tcp_port);
   auto query = [](Database& db) -> Result<std::int64_t> {
-    auto& row = db.prepare("SELECT value FROM facts WHERE name = 'control_port'").bind();
-    if (!row.step()) return 0;
-    auto const port = std::atoll(row.text(0).c_str());
-    row.reset();
-    return port;
+    return std::atoll(FactTable(db).get(FactTable::kControlPort).c_str());
   };
   auto port = co_await journal.read(std::move(query));
   co_return static_cast<std::uint16_t>(port && *port > 0 && *port < 65536 ? *port : 0);
@@ -263,7 +260,7 @@ class Daemon final : public Program {
     if (!served) co_return served.error();
     if (config_.tcp)
       journal_->write([port_text = std::to_string(server_->port())](Database& db) {
-        db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES('control_port', ?1)").bind(port_text).run();
+        FactTable(db).put(FactTable::kControlPort, port_text);
       });
     if (auto told = lock_.announce(paths_.control_socket()); !told) co_return told.error();
     tasks_.spawn_vital("sockets",

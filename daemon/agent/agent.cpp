@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "daemon/delivery/message_files.hpp"
+#include "daemon/store/tables/agent_table.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -108,13 +109,7 @@ awaitable<Result<json>> Agent::erase() {
   (void)co_await services_.bus.remove_agent(spec_.id);
   json answer = {{"removed", spec_.id}};
   if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace();
-  services_.journal.write([id = spec_.id](Database& db) {
-    db.prepare("DELETE FROM deliveries WHERE agent = ?1").bind(id).run();
-    db.prepare("DELETE FROM turns WHERE agent = ?1").bind(id).run();
-    db.prepare("DELETE FROM words_owed WHERE agent = ?1").bind(id).run();
-    db.prepare("DELETE FROM spawn_keys WHERE agent = ?1").bind(id).run();
-    db.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
-  });
+  services_.journal.write([id = spec_.id](Database& db) { AgentTable(db).erase(id); });
   services_.approvals.forget(spec_.id);
   services_.events.append(spec_.id, "agent.removed");
   auto job = [dir = services_.paths.agent_dir(spec_.id)]() -> Result<void> {
@@ -416,14 +411,8 @@ void Agent::hold_changed() {
 std::filesystem::path Agent::files_dir() const { return message_files_dir(services_.paths, spec_.id); }
 
 void Agent::save() {
-  auto change = [id = spec_.id, spec = to_text(to_journal(spec_)), state = std::string(to_string(state_)),
-                 record = to_text(to_json(record_))](Database& db) {
-    db.prepare(
-          "INSERT INTO agents(id, spec, state, record) VALUES(?1, ?2, ?3, ?4) "
-          "ON CONFLICT(id) DO UPDATE SET state = ?3, record = ?4")
-        .bind(id, spec, state, record)
-        .run();
-  };
+  AgentTable::Row row{spec_.id, to_text(to_journal(spec_)), std::string(to_string(state_)), to_text(to_json(record_))};
+  auto change = [row = std::move(row)](Database& db) { AgentTable(db).put(row); };
   services_.journal.write(std::move(change));
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/agent/approvals.hpp"
 
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/tables/approval_table.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -13,7 +14,7 @@ using adapters::Decision;
 namespace {
 
 /// A decided one is asked again only within moments: after a lost connection, or a death of the daemon.
-constexpr std::size_t kDecidedKept = 200;
+constexpr std::size_t kDecidedKept = ApprovalTable::kNewest;
 /// How long a decision waits for a provider to ask again after a start of the daemon.
 constexpr auto kAskedAgain = 5s;
 constexpr milliseconds kLongestSleep = 1h;  // a longer one would not notice that the clock was set
@@ -35,8 +36,6 @@ Error no_such_approval(std::int64_t id) {
                    "there is no approval " + std::to_string(id) + "; `agent-runner approvals` lists the pending ones");
 }
 
-/// Rows of the journal: id and record.
-using Records = std::vector<std::pair<std::int64_t, std::string>>;
 std::optional<Approval> read_approval(std::int64_t id, std::string const& record) {
   auto approval = read_row(record, "approval " + std::to_string(id), approval_from_journal);
   if (approval) approval->id = id;
@@ -55,18 +54,11 @@ Approvals::Approvals(Executor executor, Journal& journal, EventLog& events, Appr
 awaitable<Result<void>> Approvals::load() {
   struct Found {
     std::int64_t last = 0;
-    Records records;
+    std::vector<Record> records;
   };
   auto query = [](Database& db) -> Result<Found> {
-    Found found;
-    auto& last = db.prepare("SELECT coalesce(max(id), 0) FROM approvals").bind();
-    last.step();
-    found.last = last.integer(0);
-    last.reset();
-    auto& rows = db.prepare("SELECT id, record FROM approvals WHERE status = 'pending' OR id > ?1 ORDER BY id")
-                     .bind(found.last - static_cast<std::int64_t>(kDecidedKept));
-    while (rows.step()) found.records.emplace_back(rows.integer(0), rows.text(1));
-    return found;
+    ApprovalTable const table(db);
+    return Found{table.last(), table.pending_and_newest()};
   };
   auto found = co_await journal_.read(std::move(query));
   if (!found) co_return found.error();
@@ -180,7 +172,6 @@ void Approvals::withdraw(std::string const& agent) {
 
 void Approvals::forget(std::string const& agent) {
   std::erase_if(entries_, [&](auto const& entry) { return entry.second.approval.agent == agent; });
-  journal_.write([agent](Database& db) { db.prepare("DELETE FROM approvals WHERE agent = ?1").bind(agent).run(); });
 }
 
 /// State, journal, announcement; then, when it is on the disk, the provider.
@@ -202,14 +193,9 @@ void Approvals::end(Entry& entry, ApprovalStatus status, Decider decider, Answer
 }
 
 void Approvals::save(Approval const& approval, bool tell) {
-  auto change = [id = approval.id, agent = approval.agent, status = std::string(to_string(approval.status)),
-                 created = to_millis(approval.created_at), record = to_text(to_journal(approval))](Database& db) {
-    db.prepare(
-          "INSERT INTO approvals(id, agent, status, created_at, record) VALUES(?1, ?2, ?3, ?4, ?5) "
-          "ON CONFLICT(id) DO UPDATE SET status = ?3, record = ?5")
-        .bind(id, agent, status, created, record)
-        .run();
-  };
+  ApprovalTable::Row row{approval.id, approval.agent, std::string(to_string(approval.status)), approval.created_at,
+                         to_text(to_journal(approval))};
+  auto change = [row = std::move(row)](Database& db) { ApprovalTable(db).put(row); };
   std::function<void()> after;
   if (tell)
     after = [this, approval] {
@@ -248,11 +234,9 @@ awaitable<void> Approvals::watch_deadlines() {
 awaitable<Result<Approval>> Approvals::stored(std::int64_t id) {
   if (auto const it = entries_.find(id); it != entries_.end()) co_return it->second.approval;
   auto query = [id](Database& db) -> Result<std::string> {
-    auto& row = db.prepare("SELECT record FROM approvals WHERE id = ?1").bind(id);
-    if (!row.step()) return no_such_approval(id);
-    auto record = row.text(0);
-    row.reset();
-    return record;
+    auto record = ApprovalTable(db).record_of(id);
+    if (!record) return no_such_approval(id);
+    return std::move(*record);
   };
   auto record = co_await journal_.read(std::move(query));
   if (!record) co_return record.error();
@@ -272,14 +256,8 @@ awaitable<Result<json>> Approvals::list(Filter filter) {
     co_return invalid("status", "there is no status \"" + adapters::one_line(*filter.status) +
                                     "\"; use pending, approved, approved-session, denied, aborted, answered, expired "
                                     "or withdrawn");
-  auto query = [filter](Database& db) -> Result<Records> {
-    auto& rows = db.prepare(
-                       "SELECT id, record FROM approvals WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR status = ?2) AND "
-                       "(?3 = '' OR agent = ?3) ORDER BY id DESC LIMIT ?4")
-                     .bind(filter.before, filter.status.value_or(""), filter.agent.value_or(""), filter.limit);
-    Records records;
-    while (rows.step()) records.emplace_back(rows.integer(0), rows.text(1));
-    return records;
+  auto query = [filter](Database& db) -> Result<std::vector<Record>> {
+    return ApprovalTable(db).page(filter.before, filter.status.value_or(""), filter.agent.value_or(""), filter.limit);
   };
   auto records = co_await journal_.read(std::move(query));
   if (!records) co_return records.error();

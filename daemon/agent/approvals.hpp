@@ -44,6 +44,7 @@ class Approvals {
   void nothing_asked(std::string const& agent);
   /// Its process has ended.
   void withdraw(std::string const& agent);
+  /// The agent is removed; the journal forgets them with it.
   void forget(std::string const& agent);
 
   // ---- people ----

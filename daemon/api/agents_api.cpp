@@ -2,6 +2,7 @@
 
 #include "base/suggest.hpp"
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/tables/turn_table.hpp"
 
 #include <algorithm>
 
@@ -113,14 +114,8 @@ awaitable<Result<json>> AgentsApi::attach(std::string id) {
 awaitable<Result<json>> AgentsApi::turns(std::string id, Page page) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  auto query = [id, page](Database& db) -> Result<std::vector<std::pair<std::int64_t, std::string>>> {
-    auto& rows = db.prepare(
-                       "SELECT number, record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) ORDER BY number "
-                       "DESC LIMIT ?3")
-                     .bind(id, page.cursor, page.limit);
-    std::vector<std::pair<std::int64_t, std::string>> found;
-    while (rows.step()) found.emplace_back(rows.integer(0), rows.text(1));
-    return found;
+  auto query = [id, page](Database& db) -> Result<std::vector<Record>> {
+    return TurnTable(db).page(id, page.cursor, page.limit);
   };
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();

@@ -1,33 +1,29 @@
 #include "daemon/api/delivery_views.hpp"
 
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/tables/delivery_table.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ar::daemon {
 
 awaitable<Result<std::map<std::int64_t, DeliveryViews::Deliveries>>> DeliveryViews::find(
     std::vector<std::int64_t> messages) {
-  struct Row {
-    std::int64_t message;
-    std::string agent, record;
-  };
-  auto query = [messages, store = services_.store.id()](Database& db) -> Result<std::vector<Row>> {
-    std::vector<Row> found;
-    for (auto const id : messages) {
-      auto& rows =
-          db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store IN (?2, '')").bind(id, store);
-      while (rows.step()) found.push_back({id, rows.text(0), rows.text(1)});
-    }
+  using Rows = std::vector<DeliveryTable::Row>;
+  auto query = [messages, store = services_.store.id()](Database& db) -> Result<Rows> {
+    Rows found;
+    for (auto const id : messages)
+      std::ranges::move(DeliveryTable(db).of_message(id, store), std::back_inserter(found));
     return found;
   };
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();
   std::map<std::int64_t, Deliveries> found;
-  for (auto const& [id, agent, record] : *rows) {
-    auto const whose = "message " + std::to_string(id) + " at agent " + agent;
-    if (auto delivery = read_row(record, whose, delivery_from_journal))
-      found[id].insert_or_assign(agent, std::move(*delivery));
+  for (auto const& row : *rows) {
+    auto const whose = "message " + std::to_string(row.message) + " at agent " + row.agent;
+    if (auto delivery = read_row(row.record, whose, delivery_from_journal))
+      found[row.message].insert_or_assign(row.agent, std::move(*delivery));
   }
   // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
   for (auto const& [name, agent] : supervisor_.agents())
@@ -62,21 +58,17 @@ awaitable<Result<std::map<std::int64_t, std::vector<json>>>> DeliveryViews::deli
 }
 
 awaitable<std::string> DeliveryViews::of_stores_before(std::int64_t id) {
-  using Rows = std::vector<std::pair<std::string, std::string>>;
-  auto query = [id, store = services_.store.id()](Database& db) -> Result<Rows> {
-    Rows found;
-    auto& rows =
-        db.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store NOT IN (?2, '')").bind(id, store);
-    while (rows.step()) found.emplace_back(rows.text(0), rows.text(1));
-    return found;
+  auto query = [id, store = services_.store.id()](Database& db) -> Result<std::vector<DeliveryTable::Row>> {
+    return DeliveryTable(db).of_message_elsewhere(id, store);
   };
   auto const rows = co_await services_.journal.read(std::move(query));
   std::string text;
   if (!rows) co_return text;
-  for (auto const& [agent, record] : *rows)
-    if (auto const d = read_row(record, "message " + std::to_string(id) + " at agent " + agent, delivery_from_journal))
+  for (auto const& row : *rows)
+    if (auto const d =
+            read_row(row.record, "message " + std::to_string(id) + " at agent " + row.agent, delivery_from_journal))
       text += "; a message of that number on a bus before, from " + d->from + ", ended " +
-              std::string(to_string(d->state)) + " at agent " + agent +
+              std::string(to_string(d->state)) + " at agent " + row.agent +
               (d->state == DeliveryState::failed ? ": " + d->reason : std::string());
   co_return text;
 }

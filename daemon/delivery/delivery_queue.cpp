@@ -1,6 +1,8 @@
 #include "daemon/delivery/delivery_queue.hpp"
 
 #include "daemon/delivery/message_files.hpp"
+#include "daemon/store/tables/delivery_table.hpp"
+#include "daemon/store/tables/turn_table.hpp"
 #include "relay/message_rules.hpp"
 
 #include <spdlog/spdlog.h>
@@ -324,9 +326,7 @@ void DeliveryQueue::forget(MessageId id) {
 }
 
 void DeliveryQueue::erase(std::string const& store, MessageId id) {
-  services_.journal.write([agent = agent_id_, store, id](Database& db) {
-    db.prepare("DELETE FROM deliveries WHERE agent = ?1 AND store = ?2 AND message = ?3").bind(agent, store, id).run();
-  });
+  services_.journal.write([agent = agent_id_, store, id](Database& db) { DeliveryTable(db).erase(agent, store, id); });
 }
 
 // ---- small ones ----
@@ -359,17 +359,10 @@ Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
 }
 
 void DeliveryQueue::save(Delivery const& d) {
-  auto change = [agent = agent_id_, store = d.store, id = d.message, state = std::string(to_string(d.state)),
-                 correlation_id = d.correlation_id, record = to_text(to_journal(d)),
-                 open = !d.is_settled()](Database& db) {
-    db.prepare(
-          "INSERT INTO deliveries(agent, store, message, state, correlation_id, record, open) VALUES(?1, ?2, ?3, ?4, "
-          "?5, ?6, "
-          "?7) "
-          "ON CONFLICT(agent, store, message) DO UPDATE SET state = ?4, correlation_id = ?5, record = ?6, open = ?7")
-        .bind(agent, store, id, state, correlation_id, record, open)
-        .run();
-  };
+  DeliveryTable::Row row{
+      agent_id_,      d.store, d.message, std::string(to_string(d.state)), d.correlation_id, to_text(to_journal(d)),
+      !d.is_settled()};
+  auto change = [row = std::move(row)](Database& db) { DeliveryTable(db).put(row); };
   // The agent may be gone when the journal has it.
   auto tell = [&changed = services_.deliveries_changed] { changed.notify_all(); };
   services_.journal.write(std::move(change), std::move(tell));
@@ -377,11 +370,7 @@ void DeliveryQueue::save(Delivery const& d) {
 
 void DeliveryQueue::save(Turn const& turn) {
   auto change = [agent = agent_id_, number = turn.number, record = to_text(to_json(turn))](Database& db) {
-    db.prepare(
-          "INSERT INTO turns(agent, number, record) VALUES(?1, ?2, ?3) "
-          "ON CONFLICT(agent, number) DO UPDATE SET record = ?3")
-        .bind(agent, number, record)
-        .run();
+    TurnTable(db).put(agent, number, record);
   };
   services_.journal.write(std::move(change));
 }

@@ -1,6 +1,7 @@
 // What becomes of deliveries when the bus has another store: their numbers are other messages' now.
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/tables/delivery_table.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -21,23 +22,15 @@ DeliveryQueue::Stored DeliveryQueue::stored(Database& db, std::string const& age
   Stored found;
   found.store = KnownStore::stored(db);
   found.known = KnownMessages::read(db, agent, found.store, known);
-  auto& local = db.prepare(
-                      "SELECT coalesce(min(message), 0), coalesce(max(message), 0) FROM deliveries "
-                      "WHERE agent = ?1 AND store = '' AND message < 0")
-                    .bind(agent);
-  local.step();
-  found.lowest_local = std::min(kInitialPrompt, local.integer(0));
-  found.prompt_known = local.integer(1) == kInitialPrompt;
-  local.reset();
-  auto& rows = db.prepare("SELECT store, message, record FROM deliveries WHERE agent = ?1 AND open = 1").bind(agent);
-  while (rows.step()) {
-    auto const store = rows.text(0);
-    auto const id = rows.integer(1);
-    bool const present = store.empty() || store == found.store;
-    auto const whose = "message " + std::to_string(id) + " at agent " + agent;
-    auto open = read_row(rows.text(2), whose, delivery_from_journal);
+  auto const [lowest, highest] = DeliveryTable(db).local_range(agent);
+  found.lowest_local = std::min(kInitialPrompt, lowest);
+  found.prompt_known = highest == kInitialPrompt;
+  for (auto const& row : DeliveryTable(db).open_of(agent)) {
+    bool const present = row.store.empty() || row.store == found.store;
+    auto const whose = "message " + std::to_string(row.message) + " at agent " + agent;
+    auto open = read_row(row.record, whose, delivery_from_journal);
     if (!open) continue;
-    open->store = id < 0 ? std::string() : present ? found.store : store;
+    open->store = row.message < 0 ? std::string() : present ? found.store : row.store;
     (present ? found.open : found.left).push_back(std::move(*open));
   }
   found.to_tell = OwedWords::stored(db, agent);
@@ -82,9 +75,7 @@ awaitable<void> DeliveryQueue::change_store() {
   auto const aside = restored ? store_ + " until " + to_iso8601(wall_now()) : store_;
   if (restored)  // their numbers are given to other messages now
     services_.journal.write([agent = agent_id_, before, aside, kept](Database& db) {
-      db.prepare("UPDATE OR REPLACE deliveries SET store = ?3 WHERE agent = ?1 AND store = ?2 AND message > ?4")
-          .bind(agent, before, aside, kept)
-          .run();
+      DeliveryTable(db).move_above(agent, before, aside, kept);
     });
   std::vector<Delivery> ended;
   for (auto it = open_.upper_bound(kept); it != open_.end(); it = open_.erase(it))

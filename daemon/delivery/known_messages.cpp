@@ -1,5 +1,7 @@
 #include "daemon/delivery/known_messages.hpp"
 
+#include "daemon/store/tables/delivery_table.hpp"
+
 #include <algorithm>
 
 namespace ar::daemon {
@@ -9,14 +11,9 @@ KnownMessages KnownMessages::read(Database& db, std::string const& agent, std::s
   known.kept_ = kept;
   auto const most = static_cast<std::int64_t>(kept);
   for (auto const& one : store.empty() ? std::vector<std::string>{""} : std::vector<std::string>{"", store}) {
-    auto& rows = db.prepare(
-                       "SELECT message FROM deliveries WHERE agent = ?1 AND store = ?2 AND message > 0 "
-                       "ORDER BY message DESC LIMIT ?3")
-                     .bind(agent, one, most);
-    std::int64_t found = 0;
-    for (; rows.step(); ++found) known.newest_.push_back(rows.integer(0));
-    rows.reset();
-    if (found == most) known.mark_ = std::max(known.mark_, known.newest_.back());
+    auto const found = DeliveryTable(db).newest_of(agent, one, most);
+    known.newest_.insert(known.newest_.end(), found.begin(), found.end());
+    if (found.size() == kept && kept > 0) known.mark_ = std::max(known.mark_, found.back());
   }
   std::ranges::sort(known.newest_);
   known.newest_.erase(known.newest_.begin(), std::ranges::lower_bound(known.newest_, known.mark_));
@@ -27,12 +24,8 @@ KnownMessages KnownMessages::read(Database& db, std::string const& agent, std::s
 std::vector<MessageId> KnownMessages::in_journal(Database& db, std::string const& agent, std::string const& store,
                                                  std::vector<MessageId> const& ids) {
   std::vector<MessageId> known;
-  for (auto const id : ids) {
-    auto& row = db.prepare("SELECT 1 FROM deliveries WHERE agent = ?1 AND store IN ('', ?2) AND message = ?3")
-                    .bind(agent, store, id);
-    if (row.step()) known.push_back(id);
-    row.reset();
-  }
+  for (auto const id : ids)
+    if (DeliveryTable(db).contains(agent, store, id)) known.push_back(id);
   return known;
 }
 

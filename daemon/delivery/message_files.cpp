@@ -30,25 +30,6 @@ std::optional<MessageId> message_of_file(std::string_view name) {
   return ours ? std::optional(id) : std::nullopt;
 }
 
-std::set<MessageId> messages_with_files(Database& db, std::string const& agent) {
-  std::set<MessageId> kept;
-  for (auto const* query : {"SELECT message FROM deliveries WHERE agent = ?1 AND open = 1",
-                            "SELECT message FROM deliveries WHERE agent = ?1 AND open = 0 AND correlation_id <> ''"}) {
-    auto& rows = db.prepare(query).bind(agent);
-    while (rows.step()) kept.insert(rows.integer(0));
-  }
-  // The text of one that has ended may say the same: no harm.
-  auto& turns =
-      db.prepare("SELECT record FROM turns WHERE agent = ?1 AND record LIKE '%\"status\":\"running\"%'").bind(agent);
-  while (turns.step()) {
-    auto const turn = parse_object(turns.text(0));
-    if (!turn || !turn->contains("messages") || !turn->at("messages").is_array()) continue;
-    for (auto const& id : turn->at("messages"))
-      if (id.is_number_integer()) kept.insert(id.get<MessageId>());
-  }
-  return kept;
-}
-
 bool remove_message_files(fs::path const& folder, std::set<MessageId> const& kept, fs::file_time_type until,
                           std::size_t most) {
   std::error_code ec;

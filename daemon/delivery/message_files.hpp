@@ -2,7 +2,6 @@
 // attachments. Their names begin with the message's number. They go when what became of the message is forgotten.
 #pragma once
 #include "base/paths.hpp"
-#include "base/sqlite.hpp"
 #include "model/message.hpp"
 
 #include <cstddef>
@@ -21,12 +20,8 @@ std::string attachment_file_name(MessageId message, int number, std::string cons
 /// Whose file that is; nothing: none of these names.
 std::optional<MessageId> message_of_file(std::string_view name);
 
-/// The messages whose files somebody may still read: those of deliveries that are open or whose record is whole, and of
-/// turns that run. A number may be of any store.
-std::set<MessageId> messages_with_files(Database& db, std::string const& agent);
-
-/// Removes files of other messages, last written before `until`: what is just being fetched has no record yet. At most
-/// `most` of them; true: there may be more. Blocks.
+/// Removes files of messages that are not among `kept`, last written before `until`: what is just being fetched has no
+/// record yet. At most `most` of them; true: there may be more. Blocks.
 bool remove_message_files(std::filesystem::path const& folder, std::set<MessageId> const& kept,
                           std::filesystem::file_time_type until, std::size_t most);
 

@@ -1,5 +1,6 @@
 #include "daemon/delivery/owed_words.hpp"
 
+#include "daemon/store/tables/owed_word_table.hpp"
 #include "relay/message_json.hpp"
 
 #include <spdlog/spdlog.h>
@@ -30,24 +31,21 @@ OwedWords::OwedWords(Journal& journal, Reporter& reporter, std::string agent_id)
 
 std::vector<NewMessage> OwedWords::stored(Database& db, std::string const& agent) {
   std::vector<NewMessage> found;
-  auto& words = db.prepare("SELECT key, word FROM words_owed WHERE agent = ?1").bind(agent);
-  while (words.step()) {
-    auto const text = parse_json(words.text(1));
+  for (auto const& row : OwedWordTable(db).of(agent)) {
+    auto const text = parse_json(row.word);
     auto word = text ? relay::new_message_from(*text) : Result<NewMessage>(text.error());
     if (word)
       found.push_back(std::move(*word));
     else
-      spdlog::error("the journal's word {} cannot be read and is left as it is: {}", words.text(0),
-                    word.error().message);
+      spdlog::error("the journal's word {} cannot be read and is left as it is: {}", row.key, word.error().message);
   }
   return found;
 }
 
 void OwedWords::owe(Delivery const& d) {
   auto word = word_about(d, agent_id_);
-  journal_.write([agent = agent_id_, key = word.idempotency_key, text = to_text(relay::to_json(word))](Database& db) {
-    db.prepare("INSERT OR REPLACE INTO words_owed(agent, key, word) VALUES(?1, ?2, ?3)").bind(agent, key, text).run();
-  });
+  OwedWordTable::Row row{word.idempotency_key, to_text(relay::to_json(word))};
+  journal_.write([agent = agent_id_, row = std::move(row)](Database& db) { OwedWordTable(db).put(agent, row); });
   words_.push_back(std::move(word));
 }
 
@@ -56,9 +54,8 @@ awaitable<void> OwedWords::tell_next() {
   auto const told = co_await reporter_.reply(word);
   if (told) {
     std::erase_if(words_, [&](auto const& other) { return other.idempotency_key == word.idempotency_key; });
-    journal_.write([agent = agent_id_, key = word.idempotency_key](Database& db) {
-      db.prepare("DELETE FROM words_owed WHERE agent = ?1 AND key = ?2").bind(agent, key).run();
-    });
+    journal_.write(
+        [agent = agent_id_, key = word.idempotency_key](Database& db) { OwedWordTable(db).erase(agent, key); });
     tries_ = 0;
   } else {
     due_ = Clock::now() + retry_wait(++tries_);

@@ -5,6 +5,9 @@
 #include "daemon/fleet/memory_watch.hpp"
 #include "daemon/fleet/profile.hpp"
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/tables/agent_table.hpp"
+#include "daemon/store/tables/fact_table.hpp"
+#include "daemon/store/tables/spawn_key_table.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -28,9 +31,6 @@ namespace {
 /// While memory is tight and no agent may be suspended: whether it still is tight. (As often as MemoryWatch looks.)
 constexpr auto kLookAgain = 10s;
 
-/// Names the worktree of a spawn that is under way, in the journal's table of facts; the agent's id follows.
-constexpr std::string_view kWorktreeFact = "worktree of ";
-
 /// What the daemon's own environment adds to a list of every agent, separated by commas.
 void add_usual(char const* variable, std::vector<std::string>& list) {
   char const* const value = std::getenv(variable);
@@ -41,14 +41,12 @@ void add_usual(char const* variable, std::vector<std::string>& list) {
 
 Result<std::vector<StoredAgent>> read_agents(Database& db) {
   std::vector<StoredAgent> stored;
-  auto& rows = db.prepare("SELECT id, spec, state, record FROM agents ORDER BY id").bind();
-  while (rows.step()) {
-    auto const id = rows.text(0);
-    auto spec = read_row(rows.text(1), "agent " + id, spec_from_journal);
-    auto record = read_row(rows.text(3), "agent " + id, agent_record_from);
+  for (auto const& row : AgentTable(db).all()) {
+    auto spec = read_row(row.spec, "agent " + row.id, spec_from_journal);
+    auto record = read_row(row.record, "agent " + row.id, agent_record_from);
     if (!spec || !record) continue;
-    spec->id = id;
-    auto const state = agent_state_from(rows.text(2)).value_or(AgentState::stopped);
+    spec->id = row.id;
+    auto const state = agent_state_from(row.state).value_or(AgentState::stopped);
     stored.push_back({std::move(*spec), state, std::move(*record)});
   }
   for (auto& agent : stored) agent.deliveries = DeliveryQueue::stored(db, agent.spec.id);
@@ -260,8 +258,8 @@ awaitable<Result<void>> Supervisor::add_workspace(AgentSpec& spec) const {
   auto const branch = workspace.branch.empty() ? "agent-runner/" + spec.id : workspace.branch;
   // Until the agent itself is in the journal: see discard_cut_off().
   auto announce = [this, id = spec.id](Workspace const& planned) {
-    services_.journal.write([name = std::string(kWorktreeFact) + id, value = to_text(to_json(planned))](Database& db) {
-      db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES(?1, ?2)").bind(name, value).run();
+    services_.journal.write([name = FactTable::kWorktree + id, value = to_text(to_json(planned))](Database& db) {
+      FactTable(db).put(name, value);
     });
     return services_.journal.committed();
   };
@@ -285,9 +283,7 @@ awaitable<void> Supervisor::take_back(std::shared_ptr<Agent> agent) {
 }
 
 void Supervisor::forget_worktree_of(std::string const& id) const {
-  services_.journal.write([name = std::string(kWorktreeFact) + id](Database& db) {
-    db.prepare("DELETE FROM facts WHERE name = ?1").bind(name).run();
-  });
+  services_.journal.write([name = FactTable::kWorktree + id](Database& db) { FactTable(db).erase(name); });
 }
 
 /// Spawns in the midst of which a daemon ended: their worktrees are not agents', and would be in the way of the same
@@ -295,15 +291,12 @@ void Supervisor::forget_worktree_of(std::string const& id) const {
 awaitable<void> Supervisor::discard_cut_off() {
   using Cut = std::vector<std::pair<std::string, Workspace>>;
   // An agent that is in the journal keeps its own.
-  services_.journal.write([](Database& db) {
-    db.prepare("DELETE FROM facts WHERE name IN (SELECT ?1 || id FROM agents)").bind(kWorktreeFact).run();
-  });
+  services_.journal.write([](Database& db) { FactTable(db).erase_of_agents(FactTable::kWorktree); });
   auto query = [](Database& db) -> Result<Cut> {
     Cut cut;
-    auto& rows = db.prepare("SELECT name, value FROM facts WHERE name LIKE ?1 || '%'").bind(kWorktreeFact);
-    while (rows.step())
-      if (auto workspace = read_row(rows.text(1), rows.text(0), workspace_from))
-        cut.emplace_back(rows.text(0).substr(kWorktreeFact.size()), std::move(*workspace));
+    for (auto const& [agent, value] : FactTable(db).with_prefix(FactTable::kWorktree))
+      if (auto workspace = read_row(value, FactTable::kWorktree + agent, workspace_from))
+        cut.emplace_back(agent, std::move(*workspace));
     return cut;
   };
   auto cut = co_await services_.journal.read(std::move(query));
@@ -335,20 +328,16 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   auto const lock = co_await spawning_.lock();  // two spawns must not find the same free name
   auto const hash = sha256_hex(to_text(body));
   if (!idempotency_key.empty()) {
-    auto query = [key = idempotency_key](Database& db) -> Result<std::pair<std::string, std::string>> {
-      auto& row = db.prepare("SELECT body_hash, agent FROM spawn_keys WHERE key = ?1").bind(key);
-      if (!row.step()) return std::pair<std::string, std::string>();
-      std::pair<std::string, std::string> found(row.text(0), row.text(1));
-      row.reset();
-      return found;
+    auto query = [key = idempotency_key](Database& db) -> Result<std::optional<SpawnKeyTable::Use>> {
+      return SpawnKeyTable(db).find(key);
     };
-    auto used = co_await services_.journal.read(std::move(query));
-    if (!used) co_return used.error();
-    if (!used->second.empty()) {
-      if (used->first != hash)
-        co_return conflict("idempotency_conflict", "the idempotency key was used to spawn agent " + used->second +
+    auto const found = co_await services_.journal.read(std::move(query));
+    if (!found) co_return found.error();
+    if (auto const& used = *found) {
+      if (used->body_hash != hash)
+        co_return conflict("idempotency_conflict", "the idempotency key was used to spawn agent " + used->agent +
                                                        " with another request; use a new key");
-      if (auto const agent = find(used->second)) {
+      if (auto const agent = find(used->agent)) {
         Spawned const again{agent, false};
         co_return again;
       }
@@ -387,11 +376,8 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
   }
   add(agent);
   if (!idempotency_key.empty())
-    services_.journal.write([key = idempotency_key, hash, id](Database& db) {
-      db.prepare("INSERT OR REPLACE INTO spawn_keys(key, body_hash, agent) VALUES(?1, ?2, ?3)")
-          .bind(key, hash, id)
-          .run();
-    });
+    services_.journal.write(
+        [key = idempotency_key, use = SpawnKeyTable::Use{hash, id}](Database& db) { SpawnKeyTable(db).put(key, use); });
   agent->begin(std::move(*place));
   if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
   auto safe = co_await services_.journal.committed();

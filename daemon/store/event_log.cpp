@@ -1,6 +1,7 @@
 #include "daemon/store/event_log.hpp"
 
 #include "base/words.hpp"
+#include "daemon/store/tables/event_table.hpp"
 #include "model/event_type.hpp"
 
 #include <spdlog/spdlog.h>
@@ -32,13 +33,9 @@ awaitable<Result<void>> EventLog::load() {
     std::unordered_map<std::string, Numbers> agents;
   };
   auto query = [](Database& db) -> Result<Ends> {
-    Ends ends;
-    auto& all = db.prepare("SELECT coalesce(max(number), 0) FROM events").bind();
-    all.step();
-    ends.last = all.integer(0);
-    all.reset();
-    auto& each = db.prepare("SELECT agent, max(agent_number) FROM events WHERE agent_number > 0 GROUP BY agent").bind();
-    while (each.step()) ends.agents[each.text(0)] = {each.integer(1), each.integer(1)};
+    EventTable const table(db);
+    Ends ends{table.last(), {}};
+    for (auto const& [agent, number] : table.last_of_agents()) ends.agents[agent] = {number, number};
     return ends;
   };
   auto ends = co_await journal_.read(std::move(query));
@@ -59,11 +56,7 @@ void EventLog::append(std::string const& agent, std::string type, json data) {
                       {"agent", agent},         {"type", std::move(type)},
                       {"at", to_iso8601(at)},   {"data", std::move(data)}};
   event.json_text = to_text(whole);
-  auto change = [event, at](Database& db) {
-    db.prepare("INSERT INTO events(number, agent, agent_number, at, text) VALUES(?1, ?2, ?3, ?4, ?5)")
-        .bind(event.number, event.agent, event.agent_number, to_millis(at), event.json_text)
-        .run();
-  };
+  auto change = [event, at](Database& db) { EventTable(db).add(event, at); };
   auto after = [this, event] {
     visible_ = event.number;
     if (event.agent_number > 0) agents_[event.agent].visible = event.agent_number;
@@ -89,17 +82,7 @@ awaitable<Result<std::vector<Event>>> EventLog::page(std::string agent, std::int
     co_return found;
   }
   auto query = [agent, cursor, limit](Database& db) -> Result<std::vector<Event>> {
-    auto& rows = agent.empty() ? db.prepare(
-                                       "SELECT number, agent_number, agent, text FROM events WHERE number > ?1 "
-                                       "ORDER BY number LIMIT ?2")
-                                     .bind(cursor, limit)
-                               : db.prepare(
-                                       "SELECT number, agent_number, agent, text FROM events WHERE agent = ?1 AND "
-                                       "agent_number > ?2 ORDER BY agent_number LIMIT ?3")
-                                     .bind(agent, cursor, limit);
-    std::vector<Event> events;
-    while (rows.step()) events.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3)});
-    return events;
+    return EventTable(db).page(agent, cursor, limit);
   };
   co_return co_await journal_.read(std::move(query));
 }

@@ -1,6 +1,7 @@
 #include "daemon/store/journal.hpp"
 
 #include "base/log.hpp"
+#include "daemon/store/schema.hpp"
 
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
@@ -8,112 +9,6 @@
 namespace ar::daemon {
 using namespace std::chrono_literals;
 namespace {
-
-/// Append only: a released migration is never edited.
-constexpr char const* kMigrations[] = {
-    R"sql(
-CREATE TABLE agents(
-  id TEXT PRIMARY KEY,
-  spec TEXT NOT NULL,               -- AgentSpec as JSON
-  state TEXT NOT NULL,
-  record TEXT NOT NULL              -- AgentRecord as JSON: session, process, counters
-) STRICT;
-CREATE TABLE deliveries(
-  agent TEXT NOT NULL,
-  message INTEGER NOT NULL,         -- negative: not from the bus (initial prompt, injected context)
-  state TEXT NOT NULL,
-  nonce TEXT NOT NULL,
-  record TEXT NOT NULL,             -- Delivery as JSON
-  open INTEGER NOT NULL,            -- 1 while something is still to be done about it
-  PRIMARY KEY(agent, message)
-) STRICT;
-CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;
-CREATE INDEX deliveries_message ON deliveries(message);
-CREATE TABLE turns(
-  agent TEXT NOT NULL,
-  number INTEGER NOT NULL,
-  record TEXT NOT NULL,             -- Turn as JSON
-  PRIMARY KEY(agent, number)
-) STRICT;
-CREATE TABLE events(
-  number INTEGER PRIMARY KEY,       -- gapless over the whole log
-  agent TEXT NOT NULL,
-  agent_number INTEGER NOT NULL,    -- gapless within its agent; 0: not about an agent
-  at INTEGER NOT NULL,
-  text TEXT NOT NULL                -- the event as it is sent
-) STRICT;
-CREATE UNIQUE INDEX events_agent ON events(agent, agent_number) WHERE agent_number > 0;
-CREATE TABLE spawn_keys(
-  key TEXT PRIMARY KEY,
-  body_hash TEXT NOT NULL,
-  agent TEXT NOT NULL
-) STRICT;
-CREATE TABLE facts(                 -- single values: the last control port
-  name TEXT PRIMARY KEY,
-  value TEXT NOT NULL
-) STRICT;
-)sql",
-    R"sql(
-CREATE TABLE approvals(
-  id INTEGER PRIMARY KEY,
-  agent TEXT NOT NULL,
-  status TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  record TEXT NOT NULL              -- Approval as JSON
-) STRICT;
-CREATE INDEX approvals_agent ON approvals(agent, id);
-CREATE INDEX approvals_pending ON approvals(status) WHERE status = 'pending';
-)sql",
-    // A message's number is its own in one store of the bus only.
-    R"sql(
-CREATE TABLE deliveries_of_stores(
-  agent TEXT NOT NULL,
-  store TEXT NOT NULL DEFAULT '',   -- whose number it is; empty: of none (negative), or nobody could tell
-  message INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  nonce TEXT NOT NULL,
-  record TEXT NOT NULL,
-  open INTEGER NOT NULL,
-  PRIMARY KEY(agent, store, message)
-) STRICT;
-INSERT INTO deliveries_of_stores(agent, message, state, nonce, record, open)
-  SELECT agent, message, state, nonce, record, open FROM deliveries;
-DROP TABLE deliveries;
-ALTER TABLE deliveries_of_stores RENAME TO deliveries;
-CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;
-CREATE INDEX deliveries_message ON deliveries(message);
-)sql",
-    // Settled ones that still hold more than their number: see Retention.
-    R"sql(
-CREATE INDEX deliveries_kept ON deliveries(agent) WHERE open = 0 AND nonce <> '';
-)sql",
-    // What is still to be said to those who asked for a reply on a bus that is gone.
-    R"sql(
-CREATE TABLE words_owed(
-  agent TEXT NOT NULL,
-  key TEXT NOT NULL,                -- idempotency key of the message
-  word TEXT NOT NULL,               -- NewMessage as JSON
-  PRIMARY KEY(agent, key)
-) STRICT;
-)sql",
-    // The words of docs/glossary.md.
-    R"sql(
-ALTER TABLE deliveries RENAME COLUMN nonce TO correlation_id;
-UPDATE deliveries SET state = 'submitted' WHERE state = 'handed';
-UPDATE deliveries SET record = replace(replace(replace(replace(record, '"nonce":', '"correlationId":'),
-                                                       '["submitted",', '["entered",'),
-                                               '["handed",', '["submitted",'),
-                                       '"state":"handed"', '"state":"submitted"')
-  WHERE record LIKE '%"nonce":%';
-UPDATE events SET text = replace(text, '"type":"message.handed"', '"type":"message.submitted"')
-  WHERE text LIKE '%"type":"message.handed"%';
-UPDATE events SET text = replace(text, '"type":"message.witness"', '"type":"message.looked_up"')
-  WHERE text LIKE '%"type":"message.witness"%';
-UPDATE agents SET spec = json_set(spec, '$.options.proof.pattern',
-                                  replace(json_extract(spec, '$.options.proof.pattern'), '{nonce}', '{correlation_id}'))
-  WHERE CASE WHEN json_valid(spec) THEN json_extract(spec, '$.options.proof.pattern') END LIKE '%{nonce}%';
-)sql",
-};
 
 constexpr std::size_t kRefusedKept = 1000;  ///< more than ever come while somebody waits for one
 
@@ -124,9 +19,9 @@ bool is_bug(Error const& error) { return error.code == "database_error"; }
 
 Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesystem::path const& file,
                                                TaskGroup::OnDeath on_death) {
-  auto database = Database::open(file, kMigrations, true);
+  auto database = Database::open(file, journal_migrations(), true);
   if (!database) return database.error();
-  auto reading = Database::open(file, kMigrations, true);
+  auto reading = Database::open(file, journal_migrations(), true);
   if (!reading) return reading.error();
   (*reading)->execute("PRAGMA query_only=ON");
   std::unique_ptr<Journal> journal(new Journal(std::move(executor), std::move(*database), std::move(*reading)));

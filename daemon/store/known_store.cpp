@@ -1,5 +1,8 @@
 #include "daemon/store/known_store.hpp"
 
+#include "daemon/store/tables/delivery_table.hpp"
+#include "daemon/store/tables/fact_table.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -15,12 +18,7 @@ KnownStore::KnownStore(relay::Bus& bus, Journal& journal, EventLog& events)
 
 KnownStore::~KnownStore() { bus_.watch_store({}); }
 
-std::string KnownStore::stored(Database& db) {
-  auto& row = db.prepare("SELECT value FROM facts WHERE name = 'store'").bind();
-  auto id = row.step() ? row.text(0) : std::string();
-  row.reset();
-  return id;
-}
+std::string KnownStore::stored(Database& db) { return FactTable(db).get(FactTable::kStore); }
 
 awaitable<Result<void>> KnownStore::load() {
   auto query = [](Database& db) -> Result<std::string> { return stored(db); };
@@ -43,11 +41,9 @@ void KnownStore::change(relay::BusStore const& found) {
   auto const before = std::exchange(id_, found.id);
   bool const same = is_same_store(before, found);
   journal_.write([same, before, id = id_](Database& db) {
-    if (same)  // what was remembered when nobody could tell whose it was
-      db.prepare("UPDATE OR IGNORE deliveries SET store = ?2 WHERE store IN ('', ?1) AND message > 0")
-          .bind(before, id)
-          .run();
-    db.prepare("INSERT OR REPLACE INTO facts(name, value) VALUES('store', ?1)").bind(id).run();
+    // What was remembered when nobody could tell whose it was, too.
+    if (same) DeliveryTable(db).give_to_store(before, id);
+    FactTable(db).put(FactTable::kStore, id);
   });
   if (same) return;
   events_.append("", "bus.changed", {{"store", id_}, {"before", before}});

@@ -10,6 +10,7 @@
 #include "base/random.hpp"
 #include "base/worker.hpp"
 #include "daemon/store/journal.hpp"
+#include "daemon/store/tables/table.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -40,12 +41,6 @@ class Retention {
   awaitable<void> stop();
   /// All that is over now. An error: the journal's, which leaves the rest for the next time.
   awaitable<Result<void>> prune();
-
-  /// Where a walk over a table is.
-  struct Walk {
-    std::int64_t after = 0;
-    bool done = false;
-  };
 
  private:
   using Batch = std::function<void(Database&, Walk&)>;

@@ -2,6 +2,7 @@
 #include "daemon/agent/approvals.hpp"
 
 #include "approval_request.hpp"
+#include "daemon/store/tables/agent_table.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
@@ -354,6 +355,7 @@ TEST_CASE("ListsComeNewestFirstInPagesByAgentAndStatus") {
     Approvals::Filter wrong;
     wrong.status = "open";
     CHECK((co_await life.book->list(wrong)).error().field == "status");
+    life.journal->write([](Database& db) { AgentTable(db).erase("a"); });
     life.book->forget("a");
     CHECK((*co_await life.book->list({}))["approvals"].size() == 2);
     co_await life.end();

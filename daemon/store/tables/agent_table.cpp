@@ -1,0 +1,42 @@
+#include "daemon/store/tables/agent_table.hpp"
+
+#include "daemon/store/tables/approval_table.hpp"
+#include "daemon/store/tables/delivery_table.hpp"
+#include "daemon/store/tables/owed_word_table.hpp"
+#include "daemon/store/tables/spawn_key_table.hpp"
+#include "daemon/store/tables/turn_table.hpp"
+
+namespace ar::daemon {
+
+std::vector<AgentTable::Row> AgentTable::all() const {
+  std::vector<Row> found;
+  auto& rows = db_.prepare("SELECT id, spec, state, record FROM agents ORDER BY id").bind();
+  while (rows.step()) found.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3)});
+  return found;
+}
+
+std::vector<std::string> AgentTable::ids() const {
+  std::vector<std::string> found;
+  auto& rows = db_.prepare("SELECT id FROM agents").bind();
+  while (rows.step()) found.push_back(rows.text(0));
+  return found;
+}
+
+void AgentTable::put(Row const& row) {
+  db_.prepare(
+         "INSERT INTO agents(id, spec, state, record) VALUES(?1, ?2, ?3, ?4) "
+         "ON CONFLICT(id) DO UPDATE SET state = ?3, record = ?4")
+      .bind(row.id, row.spec, row.state, row.record)
+      .run();
+}
+
+void AgentTable::erase(std::string const& id) {
+  DeliveryTable(db_).erase_agent(id);
+  TurnTable(db_).erase_agent(id);
+  OwedWordTable(db_).erase_agent(id);
+  ApprovalTable(db_).erase_agent(id);
+  SpawnKeyTable(db_).erase_agent(id);
+  db_.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,72 @@
+#include "daemon/store/tables/turn_table.hpp"
+
+#include "base/json.hpp"
+
+namespace ar::daemon {
+namespace {
+
+/// When it ended, or began; a damaged one is from long ago.
+WallTime time_of(std::string const& record) {
+  auto const turn = parse_object(record);
+  auto const text = turn ? text_at(*turn, turn->contains("endedAt") ? "endedAt" : "startedAt") : std::string();
+  return from_iso8601(text).value_or(WallTime());
+}
+
+}  // namespace
+
+void TurnTable::put(std::string const& agent, std::int64_t number, std::string const& record) {
+  db_.prepare(
+         "INSERT INTO turns(agent, number, record) VALUES(?1, ?2, ?3) "
+         "ON CONFLICT(agent, number) DO UPDATE SET record = ?3")
+      .bind(agent, number, record)
+      .run();
+}
+
+void TurnTable::erase_agent(std::string const& agent) {
+  db_.prepare("DELETE FROM turns WHERE agent = ?1").bind(agent).run();
+}
+
+std::vector<Record> TurnTable::page(std::string const& agent, std::int64_t before, int limit) const {
+  std::vector<Record> found;
+  auto& rows = db_.prepare(
+                      "SELECT number, record FROM turns WHERE agent = ?1 AND (?2 = 0 OR number < ?2) "
+                      "ORDER BY number DESC LIMIT ?3")
+                   .bind(agent, before, limit);
+  while (rows.step()) found.emplace_back(rows.integer(0), rows.text(1));
+  return found;
+}
+
+std::set<MessageId> TurnTable::messages_of_running(std::string const& agent) const {
+  std::set<MessageId> found;
+  // The text of one that has ended may say the same: no harm.
+  auto& turns =
+      db_.prepare("SELECT record FROM turns WHERE agent = ?1 AND record LIKE '%\"status\":\"running\"%'").bind(agent);
+  while (turns.step()) {
+    auto const turn = parse_object(turns.text(0));
+    if (!turn || !turn->contains("messages") || !turn->at("messages").is_array()) continue;
+    for (auto const& id : turn->at("messages"))
+      if (id.is_number_integer()) found.insert(id.get<MessageId>());
+  }
+  return found;
+}
+
+void TurnTable::prune(std::string const& agent, Walk& walk, Kept kept) {
+  auto const last = integer_of(db_, "SELECT coalesce(max(number), 0) FROM turns WHERE agent = ?1", agent);
+  std::vector<std::int64_t> over;
+  auto& rows = db_.prepare(
+                      "SELECT number, record FROM turns WHERE agent = ?1 AND number > ?2 AND number < ?3 "
+                      "ORDER BY number LIMIT ?4")
+                   .bind(agent, walk.after, last, kBatch);
+  walk.done = true;
+  while (rows.step()) {
+    walk.after = rows.integer(0);
+    walk.done = walk.after > last - kept.most && time_of(rows.text(1)) >= kept.oldest;
+    if (walk.done) break;
+    over.push_back(walk.after);
+  }
+  rows.reset();
+  for (auto const number : over)
+    db_.prepare("DELETE FROM turns WHERE agent = ?1 AND number = ?2").bind(agent, number).run();
+}
+
+}  // namespace ar::daemon

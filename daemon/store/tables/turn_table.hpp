@@ -1,0 +1,28 @@
+#pragma once
+#include "daemon/store/tables/table.hpp"
+#include "model/message.hpp"
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+/// The turns of each agent, numbered from 1; the record is JSON.
+class TurnTable {
+ public:
+  explicit TurnTable(Database& db) : db_(db) {}
+  void put(std::string const& agent, std::int64_t number, std::string const& record);
+  void erase_agent(std::string const& agent);
+  /// From the newest down; `before`: below that number, 0: all.
+  std::vector<Record> page(std::string const& agent, std::int64_t before, int limit) const;
+  /// What those turns are about that run.
+  std::set<MessageId> messages_of_running(std::string const& agent) const;
+  /// The newest stays.
+  void prune(std::string const& agent, Walk& walk, Kept kept);
+
+ private:
+  Database& db_;
+};
+
+}  // namespace ar::daemon
