@@ -107,7 +107,7 @@ class ProviderSession {
 
 struct AdapterFacts {
   std::string name;   ///< claude, codex, command
-  json capabilities;  ///< providerCapabilities of spec 1.8
+  json capabilities;  ///< providerCapabilities on the bus (docs/bus.md)
   std::vector<std::string> default_tags{};
   std::vector<std::string> default_capabilities{};
   std::vector<std::string>

@@ -1,4 +1,4 @@
-// What a provider asks of a person, and what it is told: one form for all providers (spec 4.4).
+// What a provider asks of a person, and what it is told: one form for all providers.
 #pragma once
 #include "base/json.hpp"
 

@@ -1,4 +1,4 @@
-// The frame around a message's body in a provider's prompt (spec 2.1):
+// The frame around a message's body in a provider's prompt (docs/delivery.md):
 //
 //   [agent-runner 7f3a9c21b0 · message 42 · from alice · kind chat · subject "Build" · reply expected]
 //   BODY

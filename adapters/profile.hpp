@@ -1,4 +1,4 @@
-// An agent profile (spec 1.9): what an agent may see of the person's own set-up and of the repository's, and what it
+// An agent profile (README.md): what an agent may see of the person's own set-up and of the repository's, and what it
 // gets besides; and the report of how a provider could be made to comply. Resolved: no base to look up, texts read.
 #pragma once
 #include "base/error.hpp"

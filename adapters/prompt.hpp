@@ -1,4 +1,4 @@
-// One message as a provider gets it, and what became of the attempt (spec 2).
+// One message as a provider gets it, and what became of the attempt (docs/delivery.md).
 #pragma once
 #include "base/clock.hpp"
 

@@ -73,7 +73,7 @@ struct ContextUse {
   std::string confidence;  ///< exact, reported, estimated
   std::optional<double> cost_usd{};
 };
-/// Work besides the turn (spec 1.1): subagents.
+/// Work besides the turn: subagents.
 struct WorkStarted {
   std::string kind, id, label{}, role{}, parent_id{};
 };

@@ -18,8 +18,8 @@ Result<void> start_logging(std::filesystem::path const& file, std::string_view l
 /// From now on.
 void set_log_level(std::string const& level);
 
-/// Says whether a failure is worth a line: the first time, when it changes, and again every 5 min while it lasts
-/// (spec 1.7). io thread only.
+/// Says whether a failure is worth a line: the first time, when it changes, and again every 5 min while it lasts. io
+/// thread only.
 class LogThrottle {
  public:
   bool should_log(std::string const& subject, std::string const& failure);

@@ -1,4 +1,4 @@
-// The command's exit status (spec 5): scripts branch on it, so it never changes its meaning.
+// The command's exit status (README.md): scripts branch on it, so it never changes its meaning.
 #pragma once
 #include "base/error.hpp"
 

@@ -1,4 +1,4 @@
-// A message's life for people (spec 2.1), and what it means for the exit status.
+// A message's life for people, and what it means for the exit status.
 #pragma once
 #include "base/json.hpp"
 #include "cli/exit_status.hpp"

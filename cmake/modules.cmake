@@ -4,7 +4,8 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 #
 # One static library per module. Other modules see only the headers named PUBLIC, and only if they name the module in
 # DEPENDS: each module has an include directory of its own made of links to just those headers, so an include against
-# DESIGN's arrows does not compile. A module's own files see all of it. Headers are always included as "module/file.hpp".
+# the arrows (docs/architecture.md) does not compile. A module's own files see all of it. Headers are always included as
+# "module/file.hpp".
 function(ar_module name)
   cmake_parse_arguments(MODULE "" "" "PUBLIC;SOURCES;DEPENDS" ${ARGN})
   ar_module_public(${name} ${MODULE_PUBLIC})

@@ -1,4 +1,4 @@
-// Who may talk to the control server at all, by the request's headers (spec 4.1).
+// Who may talk to the control server at all, by the request's headers (docs/control-api.md).
 #pragma once
 #include "base/error.hpp"
 #include "base/http/http.hpp"

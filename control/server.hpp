@@ -1,4 +1,4 @@
-// The control server (spec 4): HTTP/1.1 with server-sent events for people, programs and the providers'
+// The control server (docs/control-api.md): HTTP/1.1 with server-sent events for people, programs and the providers'
 // hooks, the same routes on a unix socket (no token: the operator), on another one for agents' programs and on
 // 127.0.0.1 (every request with its token).
 #pragma once

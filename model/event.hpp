@@ -1,4 +1,4 @@
-// An event as the log keeps it and every reader gets it (DESIGN 8).
+// An event as the log keeps it and every reader gets it (docs/events.md).
 #pragma once
 #include <cstdint>
 #include <string>

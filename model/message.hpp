@@ -1,4 +1,4 @@
-// The words of the bus (spec 1.1, 3.1): plain values, with their JSON form in relay/message_json.hpp.
+// The words of the bus (docs/bus.md): plain values, with their JSON form in relay/message_json.hpp.
 #pragma once
 #include "base/clock.hpp"
 #include "base/json.hpp"
@@ -67,10 +67,10 @@ struct Message {
   bool reply_requested() const;                 ///< payload.replyRequested
 };
 
-/// Every address that reaches `who`, in the order of spec 1.3: its id, its label, and, unless it is narrow,
+/// Every address that reaches `who`, in the order of docs/bus.md: its id, its label, and, unless it is narrow,
 /// broadcast, its tags and its capabilities.
 std::vector<std::string> addresses_of(Identity const& who);
-/// Spec 1.3, in its order. `resolved_to_agent` decides alone when it is set.
+/// Whether one of these addresses is the message's. `resolved_to_agent` decides alone when it is set.
 bool addressed_to(Message const& message, Identity const& who);
 /// Empty when `to` is a well-formed address, else what is wrong with it.
 std::string address_problem(std::string_view to);
@@ -109,7 +109,7 @@ struct CommandStep {
 };
 struct Command {
   std::int64_t id = 0;
-  std::string type;    ///< agent.shutdown, ... (spec 1.5)
+  std::string type;    ///< agent.shutdown, ... (docs/bus.md)
   std::string target;  ///< an agent id or a runner id
   json params = json::object();
   CommandStatus status = CommandStatus::pending;
@@ -122,7 +122,7 @@ struct Command {
 struct Presence {
   Identity identity;
   std::string instance_id;
-  std::string status;  ///< busy, idle, offline, error (spec 1.8)
+  std::string status;  ///< busy, idle, offline, error
   bool ready = false;
   json meta = json::object();
   WallTime registered_at{};

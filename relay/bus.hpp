@@ -1,5 +1,5 @@
-// The relay bus as the daemon sees it (spec 3.1). Three implementations keep this contract and pass the same suite
-// (tests/contract/): embedded, remote, nats.
+// The relay bus as the daemon sees it (docs/bus.md). Three implementations keep this contract and pass the same suite
+// (tests/relay/contract/): embedded, remote, nats.
 //
 // Thread rule: called on the io thread, which is where every call resumes and every hint arrives. Errors are values;
 // `unavailable` means "the bus is away, try later": nothing was lost and a repeat is safe (sends: with their key).
@@ -160,8 +160,8 @@ class Bus {
   /// A `name` stands for one token (and what that is renewed into) until that is revoked or ends: name_taken.
   virtual awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                                      std::optional<milliseconds> lifetime, std::string name = {}) = 0;
-  /// For the profiles provider-agent and provider-interactive (spec 1.7), others: not_renewable. The new token replaces
-  /// the old, which stops working after 60 s (requests under way, or a repeat of this one, may still carry it).
+  /// For the profiles provider-agent and provider-interactive, others: not_renewable. The new token replaces the old,
+  /// which stops working after 60 s (requests under way, or a repeat of this one, may still carry it).
   virtual awaitable<Result<IssuedToken>> renew_token(std::string token) = 0;
   /// Errors: unauthorized for an unknown, expired or revoked (kRevokedToken) token.
   virtual awaitable<Result<TokenInfo>> check_token(std::string token) = 0;

@@ -1,4 +1,4 @@
-// The token a bus makes for its own machine, so that a newcomer configures nothing (spec 3.1).
+// The token a bus makes for its own machine, so that a newcomer configures nothing (docs/bus.md).
 #pragma once
 #include "relay/bus.hpp"
 

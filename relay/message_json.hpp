@@ -1,4 +1,4 @@
-// The JSON form of the bus's words, as HTTP, WebSocket and the command line show them (camelCase names of spec 1.1).
+// The JSON form of the bus's words, in camelCase, as HTTP, WebSocket and the command line show them.
 #pragma once
 #include "relay/bus.hpp"
 

@@ -41,7 +41,7 @@ Result<int> logs(Context& context, Logs const& options) {
   if (options.agent && !is_safe_name(*options.agent))
     return not_found("agent_not_found",
                      "no agent can be called \"" + *options.agent + "\"; agent-runner ps -a lists them");
-  // An interactive agent has a log of its own (spec 1.10); of the others the daemon's log tells.
+  // An agent may have a log of its own; of the others the daemon's log tells.
   auto file = paths->log_file();
   bool filter = false;
   if (options.agent) {

@@ -41,7 +41,7 @@ Result<int> version(Context& context) {
   return exit_done;
 }
 
-/// Those that every provider understands (spec 4.3).
+/// Those that every provider understands.
 constexpr std::pair<char const*, char const*> kApprovalModes[] = {
     {"read-only", "may look, not change"},
     {"guarded", "asks before it changes or runs something"},

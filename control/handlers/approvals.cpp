@@ -1,4 +1,4 @@
-// What providers ask of people: list, look, decide (spec 4.4).
+// What providers ask of people: list, look, decide.
 #include "control/api/approvals_api.hpp"
 #include "control/route.hpp"
 

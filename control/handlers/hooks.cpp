@@ -1,4 +1,4 @@
-// What the providers' hooks tell and ask (spec 4.2).
+// What the providers' hooks tell and ask.
 #include "base/ids.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/route.hpp"

@@ -1,4 +1,4 @@
-// What a person or program asked for when it spawned an agent (spec 1.2): kept in the journal, shown by the API.
+// What a person or program asked for when it spawned an agent: kept in the journal, shown by the API.
 #pragma once
 #include "adapters/profile.hpp"
 #include "base/clock.hpp"
@@ -34,7 +34,8 @@ struct AgentSpec {
   std::string rig{}, policy_name{}, spawn_request_id{}, automation_id{}, automation_run_id{};
 };
 
-/// Reads a spawn request; fields of spec 1.2 in camelCase. Checks names, sizes and that cwd is an existing directory.
+/// Reads a spawn request, an agent's specification in docs/control-api.md. Checks names, sizes and that cwd is an
+/// existing directory.
 Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_provider);
 /// The journal's form; `spec_from_journal` reads it back without checking the machine again.
 json to_journal(AgentSpec const& spec);

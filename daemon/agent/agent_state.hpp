@@ -1,5 +1,5 @@
 // An agent's life as a table: every state answers every input, "nothing" included. Pure; the effects named by `Action`
-// are carried out by Agent. Spec 4.3.
+// are carried out by Agent.
 #pragma once
 #include <optional>
 #include <string_view>

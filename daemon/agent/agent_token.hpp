@@ -1,6 +1,6 @@
 // An agent's own bearer token, by which its process is known: kept in its folder (0600), so that it survives the
-// daemon, and renewed in time when it has a lifetime (spec 1.7). A process speaks by the token it was started with for
-// as long as the present one, which that one was renewed into, is good.
+// daemon, and renewed in time when it has a lifetime (docs/bus.md). A process speaks by the token it was started with
+// for as long as the present one, which that one was renewed into, is good.
 #pragma once
 #include "base/clock.hpp"
 #include "base/error.hpp"

@@ -1,4 +1,4 @@
-// One request of a provider to a person and what became of it (spec 4.4), as a value.
+// One request of a provider to a person and what became of it, as a value.
 #pragma once
 #include "adapters/approval.hpp"
 #include "base/clock.hpp"

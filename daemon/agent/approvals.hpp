@@ -1,4 +1,5 @@
-// What providers ask of people (spec 4.4): the records, who decides them first, their deadlines. One for the daemon.
+// What providers ask of people (docs/control-api.md): the records, who decides them first, their deadlines. One for the
+// daemon.
 //
 // The first decision wins, wherever it comes from; later ones are told who was first. A decision is in the journal
 // before the provider hears of it. A pending record survives the daemon: the provider asks again under the same key and

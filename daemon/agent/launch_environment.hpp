@@ -1,5 +1,5 @@
-// The environment an agent's provider gets (spec 1.2): an explicit list of the daemon's own variables, and the
-// AGENT_RELAY_* ones. Nothing else leaks in, least of all the marks of an enclosing provider session or tmux.
+// The environment an agent's provider gets (docs/architecture.md): an explicit list of the daemon's own variables, and
+// the AGENT_RELAY_* ones. Nothing else leaks in, least of all the marks of an enclosing provider session or tmux.
 #pragma once
 #include "daemon/config/config.hpp"
 

@@ -1,4 +1,4 @@
-// What to do when a provider ends unexpectedly (spec 1.6): wait how long, or give up. Pure.
+// What to do when a provider ends unexpectedly (docs/architecture.md): wait how long, or give up. Pure.
 #pragma once
 #include "base/clock.hpp"
 

@@ -1,4 +1,5 @@
-// One message on its way into one agent (spec 2.1): its state, its times, and what is still to be done about it.
+// One message on its way into one agent (docs/delivery.md): its state, its times, and what is still to be done about
+// it.
 #pragma once
 #include "adapters/prompt.hpp"
 #include "base/clock.hpp"

@@ -1,4 +1,4 @@
-// Brings messages into one agent's provider: verified, once, in order (spec 1.4 and 2). One coroutine does one thing
+// Brings messages into one agent's provider: verified, once, in order (docs/delivery.md). One coroutine does one thing
 // at a time: tells the bus what was taken, queries the outcome of what is unknown, submits the next message.
 #pragma once
 #include "adapters/adapter.hpp"

@@ -1,5 +1,5 @@
-// Keeps the leases of one agent's claimed messages alive (spec 1.4.8): renewed every 5 min, and always before half of
-// what is left has gone.
+// Keeps the leases of one agent's claimed messages alive: renewed every 5 min, and always before half of what is left
+// has gone.
 #pragma once
 #include "base/async.hpp"
 #include "relay/bus.hpp"

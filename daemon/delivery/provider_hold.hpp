@@ -1,4 +1,4 @@
-// Keeps an agent from taking work while the model behind its provider refuses it (spec 8.1, 8.2): until the limit's
+// Keeps an agent from taking work while the model behind its provider refuses it (docs/delivery.md): until the limit's
 // end where that is known, else for longer and longer; then one message goes first and shows whether the others may
 // follow. Pure: ends of turns and times in, decisions out.
 #pragma once

@@ -1,4 +1,4 @@
-// What makes an agent busy (spec 1.1, 1.8): active work, and the status that follows from it.
+// What makes an agent busy: active work, and the status that follows from it (docs/architecture.md).
 #pragma once
 #include "base/clock.hpp"
 #include "base/json.hpp"

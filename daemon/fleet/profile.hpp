@@ -1,6 +1,6 @@
-// Where agent profiles come from: [profiles.NAME] of the configuration, and a spawn request's own (spec 1.9). A profile
-// builds on another or on one of two grounds: "isolated" (a provider home of the agent's own) and "host" (the person's
-// configuration). A key that is given replaces the base's; tables are merged key by key.
+// Where agent profiles come from: [profiles.NAME] of the configuration, and a spawn request's own (README.md). A
+// profile builds on another or on one of two grounds: "isolated" (a provider home of the agent's own) and "host" (the
+// person's configuration). A key that is given replaces the base's; tables are merged key by key.
 #pragma once
 #include "adapters/profile.hpp"
 #include "base/error.hpp"

@@ -1,5 +1,5 @@
-// An agent's own git worktree and branch of the repository that its directory is in (spec 1.2, workspace). Made before
-// the agent, removed with it when nothing in it would be lost. git runs as a child process; the io thread never waits.
+// An agent's own git worktree and branch of the repository that its directory is in. Made before the agent, removed
+// with it when nothing in it would be lost. git runs as a child process; the io thread never waits.
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"

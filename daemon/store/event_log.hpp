@@ -1,6 +1,5 @@
-// The one event log (spec 4.3, DESIGN 8): durable, numbered without gaps over all and per agent, read in pages and
-// followed live. An event becomes visible when it is on the disk, so a reader never sees one that a crash could take
-// back.
+// The one event log (docs/events.md): durable, numbered without gaps over all and per agent, read in pages and followed
+// live. An event becomes visible when it is on the disk, so a reader never sees one that a crash could take back.
 #pragma once
 #include "base/json.hpp"
 #include "daemon/store/journal.hpp"

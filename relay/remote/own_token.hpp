@@ -1,5 +1,5 @@
 // The token by which this machine is known to the relay: read from its file, renewed in time, read again when the file
-// changes (spec 1.7).
+// changes (docs/bus.md).
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"

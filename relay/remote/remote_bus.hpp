@@ -1,4 +1,4 @@
-// The bus of another machine (spec 3.2): HTTP calls and one WebSocket to a relay that is served there.
+// The bus of another machine (docs/relay-protocol.md): HTTP calls and one WebSocket to a relay that is served there.
 //
 // While the relay is away, calls fail as `unavailable` and may be repeated; an agent's status is kept, the newest only,
 // and told when the relay is back. A message is never kept here, so that none is lost here: whoever sends repeats it

@@ -1,4 +1,4 @@
-// The embedded bus for others (spec 3.2): HTTP and WebSocket, every request with a bearer token whose scope decides.
+// The embedded bus for others: HTTP and WebSocket, every request with a bearer token whose scope decides.
 // docs/relay-protocol.md is its page.
 #pragma once
 #include "base/http/limits.hpp"

@@ -1,5 +1,5 @@
-// The WebSockets of the relay (spec 3.2): each introduces agents by `hello`, hears of what is for them, and tells how
-// they are. io thread only.
+// The WebSockets of the relay (docs/relay-protocol.md): each introduces agents by `hello`, hears of what is for them,
+// and tells how they are. io thread only.
 #pragma once
 #include "base/http/websocket.hpp"
 #include "relay/server/relay_server.hpp"

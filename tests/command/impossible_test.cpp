@@ -1,4 +1,4 @@
-// The four programs that never take a message (spec 2.6), and what else must never count as taken.
+// The four programs that never take a message (docs/delivery.md), and what else must never count as taken.
 #include "command/command_lab.hpp"
 
 using namespace ar;

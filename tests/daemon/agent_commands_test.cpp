@@ -1,4 +1,4 @@
-// Commands from the bus (spec 1.5) and the restart policy's memory.
+// Commands from the bus (docs/bus.md) and the restart policy's memory.
 #include "relay/embedded/embedded_bus.hpp"
 #include "world.hpp"
 

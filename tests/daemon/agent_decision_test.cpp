@@ -1,4 +1,4 @@
-// Answers to permission requests that come as commands from the bus (spec 1.5): who may decide what, and when not.
+// Answers to permission requests that come as commands from the bus: who may decide what, and when not.
 #include "approval_request.hpp"
 #include "world.hpp"
 

@@ -1,4 +1,4 @@
-// Starting, ending and starting again, whatever comes at the wrong moment (spec 1.5, 1.6).
+// Starting, ending and starting again, whatever comes at the wrong moment.
 #include "world.hpp"
 
 #include <random>

@@ -1,4 +1,4 @@
-// An agent's face on the bus: what others see of it, and what it does while the bus refuses (spec 1.7, 1.8).
+// An agent's face on the bus: what others see of it, and what it does while the bus refuses.
 #include "world.hpp"
 
 using namespace ar;

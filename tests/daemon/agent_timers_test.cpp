@@ -1,4 +1,4 @@
-// An agent's timers towards the bus (spec 1.7), to the millisecond.
+// An agent's timers towards the bus (docs/bus.md), to the millisecond.
 #include "world.hpp"
 
 using namespace ar;

@@ -1,4 +1,4 @@
-// Claimed work and its tasks (spec 1.4).
+// Claimed work and its tasks.
 #include "delivery_world.hpp"
 
 using namespace ar;

@@ -1,4 +1,4 @@
-// Deliveries over the death of the provider and of the daemon (spec 2.4).
+// Deliveries over the death of the provider and of the daemon.
 #include "delivery_world.hpp"
 
 using namespace ar;

@@ -1,4 +1,4 @@
-// What is handed when, in which order, and what counts as its acceptance (spec 1.4, 2.1, 2.2).
+// What is handed when, in which order, and what counts as its acceptance.
 #include "delivery_world.hpp"
 
 using namespace ar;

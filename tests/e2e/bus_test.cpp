@@ -1,6 +1,6 @@
-// The promise of spec 2 over the whole road, with the real CLIs: bus, journal, queue, tmux, CLI, model. Every message
-// reaches the model exactly once, byte for byte, whether the agent is idle or busy. E2E_MESSAGES sets how many (default
-// 36).
+// The promise of docs/delivery.md over the whole road, with the real CLIs: bus, journal, queue, tmux, CLI, model. Every
+// message reaches the model exactly once, byte for byte, whether the agent is idle or busy. E2E_MESSAGES sets how many
+// (default 36).
 #include "base/paths.hpp"
 #include "e2e/bodies.hpp"
 #include "e2e/codex_bare.hpp"

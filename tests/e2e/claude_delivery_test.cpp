@@ -1,4 +1,4 @@
-// The promise of spec 2 at the level of the adapter, against the real Claude Code CLI: every message reaches
+// The promise of docs/delivery.md at the level of the adapter, against the real Claude Code CLI: every message reaches
 // the model exactly once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many
 // (default 40), E2E_GENERATED that all bodies are made at random (AR_SEED), of 250 kB (inline) and 400 kB (as a file).
 #include "adapters/claude/prompt_text.hpp"

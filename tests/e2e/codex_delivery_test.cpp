@@ -1,6 +1,6 @@
-// The promise of spec 2 at the level of the adapter, against the real Codex CLI: every message reaches the
-// model exactly once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many (default
-// 40), E2E_GENERATED that all bodies are made at random (AR_SEED), of 400 kB.
+// The promise of docs/delivery.md at the level of the adapter, against the real Codex CLI: every message reaches the
+// model exactly once, byte for byte, and is called accepted only then. E2E_MESSAGES sets how many (default 40),
+// E2E_GENERATED that all bodies are made at random (AR_SEED), of 400 kB.
 #include "base/paths.hpp"
 #include "e2e/codex_bare.hpp"
 #include "e2e/codex_lab.hpp"

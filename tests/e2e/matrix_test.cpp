@@ -1,6 +1,5 @@
-// The matrix of spec 2.6: every state of a provider against every kind of body, over the whole road, with the real
-// CLIs. Each message is accepted exactly once and byte for byte, as the prompt or as a file beside it, and not before
-// its time.
+// The matrix: every state of a provider against every kind of body, over the whole road, with the real CLIs. Each
+// message is accepted exactly once and byte for byte, as the prompt or as a file beside it, and not before its time.
 //
 // How each cell came out is compared with what was recorded for that version of the CLI (matrix/NAME-VERSION.json), or
 // printed where it differs from the newest record of another one. AR_MATRIX_RECORD=FOLDER records it there first.

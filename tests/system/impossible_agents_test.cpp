@@ -1,4 +1,4 @@
-// Four programs that never take a message: none of them may ever be acknowledged (spec 2.6).
+// Four programs that never take a message: none of them may ever be acknowledged.
 #include "system/installation.hpp"
 
 using ar::json;

@@ -1,4 +1,4 @@
-// The faults of spec 3.4, made to a real relay on a host of its own: nothing lost, nothing done twice.
+// The faults of docs/bus.md, made to a real relay on a host of its own: nothing lost, nothing done twice.
 #include "base/http/http_client.hpp"
 #include "relay/faults/fault_lab.hpp"
 
