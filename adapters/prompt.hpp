@@ -36,13 +36,9 @@ enum class SubmitOutcome {
 
 struct SubmitResult {
   SubmitOutcome outcome = SubmitOutcome::held;
-  std::string reason{};                    ///< for people: why held, refused or unknown
-  std::string proof{};                     ///< accepted: what showed it ("transcript", "pattern", "api")
-  std::string screen{};                    ///< unknown: the screen as it was
-  std::optional<WallTime> typed_at{};      ///< the text is in the provider's input
-  std::optional<WallTime> submitted_at{};  ///< Enter was pressed
-  std::optional<WallTime> early_sign_at{};
-  std::optional<WallTime> accepted_at{};
+  std::string reason{};  ///< for people: why held, refused or unknown
+  std::string proof{};   ///< accepted: what showed it ("transcript", "pattern", "api")
+  std::string screen{};  ///< unknown: the screen as it was
 };
 
 /// What the provider's own record says about a message handed earlier.

@@ -11,12 +11,11 @@
 
 namespace ar::adapters {
 
-/// The provider can take its first prompt. `resumed`: it continues an earlier session.
+/// The provider can take its first prompt.
 struct Ready {
   std::string session_id;
   std::string transcript{};  ///< path of its record, when it has one
   std::string model{};
-  bool resumed = false;
   bool turn_runs = false;  ///< it is known to be in a turn, whatever block_reason says
 };
 /// The provider switched to another session (clear, fork).
@@ -24,11 +23,8 @@ struct SessionChanged {
   std::string session_id;
   std::string transcript{};
 };
-/// Busy: a turn runs. `correlation_ids`: the messages known to have started it (may be empty: a person, a background
-/// wake).
-struct TurnStarted {
-  std::vector<std::string> correlation_ids{};
-};
+/// Busy: a turn runs, whatever began it (a message, a person, a background wake).
+struct TurnStarted {};
 struct TurnEnded {
   /// `unseen`: it is over, and how it ended only the provider's record may say.
   enum class Outcome { completed, failed, interrupted, unseen };
@@ -61,10 +57,8 @@ struct AskEnded {
 };
 /// Nobody is asked anything now: whatever was still open has been answered at the terminal, or the turn is over.
 struct NothingAsked {};
-/// May a prompt be handed over now? `closed_because` empty: yes. Sent on every change.
-struct BlockChanged {
-  std::string closed_because{};
-};
+/// What block_reason() says has changed.
+struct BlockChanged {};
 struct ContextUse {
   double utilization = 0;  ///< 0..1
   std::int64_t tokens = 0;

@@ -105,8 +105,8 @@ void ClaudeSession::announce_gate() {
   changed_.notify_all();
   auto now = block_reason(false);
   if (now == gate_) return;
-  gate_ = now;
-  emit(BlockChanged{std::move(now)});
+  gate_ = std::move(now);
+  emit(BlockChanged{});
 }
 
 void ClaudeSession::become_ready(std::string session_id, std::string transcript, std::string model, bool resumed) {
@@ -124,9 +124,7 @@ void ClaudeSession::become_ready(std::string session_id, std::string transcript,
     tool_called_ = true;  // for all that is known
     ++turns_;
   }
-  Ready ready{session_id_, std::move(transcript), std::move(model), resumed};
-  ready.turn_runs = turn_running_;
-  emit(std::move(ready));
+  emit(Ready{session_id_, std::move(transcript), std::move(model), turn_running_});
   if (live_ && !live_->waiting()) end_asks();
   tell_asked();
   announce_gate();
@@ -143,12 +141,12 @@ void ClaudeSession::follow(std::filesystem::path transcript, bool from_end) {
   read_transcript();
 }
 
-void ClaudeSession::turn_started(std::vector<std::string> correlation_ids) {
+void ClaudeSession::turn_started() {
   turn_running_ = true;
   ++turns_;
   interrupted_ = false;
   proposed_.reset();
-  emit(TurnStarted{std::move(correlation_ids)});
+  emit(TurnStarted{});
   announce_gate();
 }
 
@@ -211,7 +209,7 @@ awaitable<void> ClaudeSession::ready_without_hook() {
 awaitable<void> ClaudeSession::settle(std::uint64_t change, std::uint64_t turn) {
   auto const waited = co_await sleep_for(kStopGrace);
   if (!waited || change != live_changes_ || turn != turns_ || !live_) co_return;
-  if (live_->busy() && !turn_running_ && !compacting_) turn_started({});
+  if (live_->busy() && !turn_running_ && !compacting_) turn_started();
   if (!live_->at_rest()) co_return;
   compaction_over();
   if (turn_running_) end_by_grace();
@@ -337,7 +335,7 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
   if (event == "SessionStart") {
     hook_session_start(payload);
   } else if (event == "UserPromptSubmit") {
-    auto correlation_ids = whole_envelopes(text_at(payload, "prompt"));
+    auto const correlation_ids = whole_envelopes(text_at(payload, "prompt"));
     for (auto const& correlation_id : correlation_ids) note_early(correlation_id);
     submitted_.insert(correlation_ids.begin(), correlation_ids.end());
     read_transcript();
@@ -347,7 +345,7 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
     // Newer versions also say it of a prompt that goes into the running turn.
     if (!turn_running_) {
       tool_called_ = model_spoke_ = false;
-      turn_started(std::move(correlation_ids));
+      turn_started();
     }
   } else if (event == "Stop" && !of_subagent) {
     hook_stop(payload);

@@ -69,7 +69,7 @@ class ClaudeSession final : public ProviderSession {
   void become_ready(std::string session_id, std::string transcript, std::string model, bool resumed);
   void follow(std::filesystem::path transcript, bool from_end);
   void note_early(std::string const& correlation_id);
-  void turn_started(std::vector<std::string> correlation_ids);
+  void turn_started();
   void turn_ended(TurnEnded ended);
   void waiting_for(std::string what);
   void on_live_state(LiveState now);
@@ -106,10 +106,9 @@ class ClaudeSession final : public ProviderSession {
   awaitable<std::optional<View>> look(bool& copy_mode, std::string* screen = nullptr);
   awaitable<std::optional<View>> await_view(terminal::Terminal::OutputWatch& watch, std::string text,
                                             Clock::time_point deadline, std::string words = {});
-  awaitable<SubmitResult> type_in(Prompt const& prompt, Typed const& typed,
-                                  std::function<void(std::string_view)> on_step);
-  awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, terminal::Terminal::OutputWatch& watch,
-                                    SubmitResult& submission);
+  awaitable<bool> type_in(Prompt const& prompt, Typed const& typed, std::function<void(std::string_view)> on_step,
+                          SubmitResult& submission);
+  awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, terminal::Terminal::OutputWatch& watch);
   awaitable<void> await_proof(Prompt const& prompt, SubmitResult& submission);
   awaitable<bool> clear_composer(terminal::Terminal::OutputWatch& watch);
   bool is_ours(View const& view) const;

@@ -268,10 +268,9 @@ awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(
   in_hand_ = prompt.correlation_id;
   in_hand_text_ = typed->text;
   altered_ = false;
-  SubmitResult submission = co_await type_in(prompt, *typed, std::move(on_step));
-  if (submission.submitted_at && submission.outcome == SubmitOutcome::held) {
-    co_await await_proof(prompt, submission);
-  }
+  SubmitResult submission;
+  bool const taken = co_await type_in(prompt, *typed, std::move(on_step), submission);
+  if (taken) co_await await_proof(prompt, submission);
   in_hand_.clear();
   if (submission.outcome == SubmitOutcome::accepted) {
     early_.erase(prompt.correlation_id);
@@ -309,22 +308,25 @@ awaitable<void> ClaudeSession::bring_draft_back(terminal::Terminal::OutputWatch&
   if (view && view->kind == View::Kind::composer && view->text.empty()) co_await press(row_->stash_key);
 }
 
-/// Ends with `submitted_at` set and outcome held when Enter was taken and the proof is to come.
-awaitable<SubmitResult> ClaudeSession::type_in(Prompt const& prompt, Typed const& typed,
-                                               std::function<void(std::string_view)> on_step) {
+/// True: Enter was taken, and the proof is to come. Otherwise the outcome stands in `submission`.
+awaitable<bool> ClaudeSession::type_in(Prompt const& prompt, Typed const& typed,
+                                       std::function<void(std::string_view)> on_step, SubmitResult& submission) {
   auto const lock = co_await keyboard_.lock();
-  if (auto reason = block_reason(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
+  submission.reason = block_reason(prompt.urgent);
+  if (!submission.reason.empty()) co_return false;
   auto watch = ctx_.terminal->watch_output();
-  if (!watch) co_return held(watch.error().message);
+  if (!watch) {
+    submission.reason = watch.error().message;
+    co_return false;
+  }
   auto const obstacle = co_await approach(**watch);
   if (!obstacle.reason.empty()) {
     block(obstacle.reason);
-    auto submission = held(obstacle.reason);
+    submission.reason = obstacle.reason;
     submission.screen = obstacle.screen;
-    co_return submission;
+    co_return false;
   }
 
-  SubmitResult submission;
   handed_.push_back(prompt.correlation_id);
   if (handed_.size() > kRemembered) handed_.pop_front();
   Result<void> pasted;
@@ -332,16 +334,15 @@ awaitable<SubmitResult> ClaudeSession::type_in(Prompt const& prompt, Typed const
   if (pasted) pasted = co_await ctx_.terminal->paste(typed.paste);
   if (!pasted) {
     auto reason = "the paste failed: " + pasted.error().message;
-    if (terminal::nothing_typed(pasted.error())) {
-      if (obstacle.draft_set_aside) co_await bring_draft_back(**watch);
-      submission = held(std::move(reason));
-      if (pasted.error().code == "not_typed") submission.outcome = SubmitOutcome::refused;
-      co_return submission;
+    if (!terminal::nothing_typed(pasted.error())) {
+      co_await mark_unknown(submission, std::move(reason));
+      co_return false;
     }
-    co_await mark_unknown(submission, std::move(reason));
-    co_return submission;
+    if (obstacle.draft_set_aside) co_await bring_draft_back(**watch);
+    submission.reason = std::move(reason);
+    if (pasted.error().code == "not_typed") submission.outcome = SubmitOutcome::refused;
+    co_return false;
   }
-  submission.typed_at = wall_now();
   if (on_step) on_step("typed");
 
   auto const view = co_await await_view(**watch, typed.paste, Clock::now() + kPastePatience, typed.words);
@@ -356,27 +357,26 @@ awaitable<SubmitResult> ClaudeSession::type_in(Prompt const& prompt, Typed const
     trouble = "the input line holds other text beside the prompt";
   if (trouble.empty()) {
     remember_label(view->text);
-    auto const taken = co_await press_until_taken(prompt, view->text, **watch, submission);
+    bool const taken = co_await press_until_taken(prompt, view->text, **watch);
     if (!taken) trouble = "Enter was pressed, and nothing shows that the prompt was taken";
   }
   if (!trouble.empty()) {
     co_await mark_unknown(submission, std::move(trouble));
-    co_return submission;
+    co_return false;
   }
   if (on_step) on_step("entered");
-  co_return submission;
+  co_return true;
 }
 
 /// True when there is a sign that Enter was taken.
 awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::string label,
-                                                 terminal::Terminal::OutputWatch& watch, SubmitResult& submission) {
+                                                 terminal::Terminal::OutputWatch& watch) {
   std::function<bool()> const sign = [this, &prompt] {
     return signs_of(prompt.correlation_id) || ended_ || !ctx_.terminal->alive();
   };
   auto const was_busy = live_ && live_->busy();
   for (int presses = 1; presses <= row_->max_enters; ++presses) {
     if (auto pressed = co_await press("Enter"); !pressed) co_return false;
-    if (!submission.submitted_at) submission.submitted_at = wall_now();
     auto const taken = co_await wait_for(sign, row_->enter_patience * presses);
     if (taken) co_return signs_of(prompt.correlation_id);
     bool copy_mode = false;
@@ -417,9 +417,6 @@ awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, SubmitResult& s
   }
   submission.outcome = SubmitOutcome::accepted;
   submission.proof = "transcript";
-  submission.accepted_at = wall_now();
-  if (auto const early = early_.find(prompt.correlation_id); early != early_.end())
-    submission.early_sign_at = early->second;
 }
 
 awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool process_gone) {
@@ -480,7 +477,7 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
 void ClaudeSession::look_again_later() {
   auto const later = [](ClaudeSession* self) -> awaitable<void> {
     auto const waited = co_await sleep_for(kUnreadablePause);
-    if (waited) self->emit(BlockChanged{self->gate_});
+    if (waited) self->emit(BlockChanged{});
   };
   tasks_.spawn_vital("look again", later(this), ctx_.on_death);
 }

@@ -71,7 +71,7 @@ void CodexSession::announce_gate() {
   auto now = block_reason(false);
   if (now == gate_) return;
   gate_ = now;
-  emit(BlockChanged{std::move(now)});
+  emit(BlockChanged{});
 }
 
 /// What a person has to do first: answer, or put right what keeps Codex from working.

@@ -196,7 +196,7 @@ awaitable<Result<void>> CodexSession::start_thread(bool clear) {
     if (!old.empty()) (void)co_await connection->call("thread/unsubscribe", std::move(leave));
   } else {
     ready_ = true;
-    emit(Ready{thread_, record, model_, false, false});
+    emit(Ready{thread_, record, model_});
   }
   co_return Result<void>();
 }
@@ -232,7 +232,7 @@ awaitable<Result<void>> CodexSession::resume_thread() {
   show_thread();
   auto const caught_up = co_await catch_up(object_at(*resumed, "thread"));
   if (!caught_up) co_return caught_up.error();
-  if (!std::exchange(ready_, true)) emit(Ready{thread_, record, model_, true, !turn_.empty()});
+  if (!std::exchange(ready_, true)) emit(Ready{thread_, record, model_, !turn_.empty()});
   if (flag_.empty()) flags_cleared();
   tell_waiting();
   co_return Result<void>();

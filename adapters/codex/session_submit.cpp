@@ -96,11 +96,9 @@ awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(s
     ~Done() { in_hand.clear(); }
   } done{in_hand_};
   auto const deadline = Clock::now() + (turn_.empty() ? kProofPatience : kSteerPatience);
-  submission.typed_at = wall_now();
   if (on_step) on_step("typed");
   auto const turn = co_await send(prompt, std::move(framed->text));
   if (turn) {
-    submission.submitted_at = wall_now();
     if (on_step) on_step("entered");
   } else if (turn.error().code == "codex_error" && !proven(prompt.correlation_id)) {
     // Its word for: no. Nothing of it is there.
@@ -135,7 +133,6 @@ awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string cons
   if (proven(prompt.correlation_id) || (over() && record_holds(prompt.correlation_id))) {
     submission.outcome = SubmitOutcome::accepted;
     submission.proof = proven(prompt.correlation_id) ? "api" : "transcript";
-    submission.accepted_at = wall_now();
   } else if (!open()) {
     submission.outcome = SubmitOutcome::unknown;
     submission.reason = "the connection to Codex was lost";
@@ -170,7 +167,7 @@ awaitable<RecordedOutcome> CodexSession::query_outcome(Prompt prompt, bool /*pro
 void CodexSession::look_again_later() {
   auto const later = [](CodexSession* self) -> awaitable<void> {
     auto const waited = co_await sleep_for(kUnreadablePause);
-    if (waited) self->emit(BlockChanged{self->gate_});
+    if (waited) self->emit(BlockChanged{});
   };
   tasks_.spawn_vital("look again", later(this), ctx_.on_death);
 }

@@ -192,7 +192,6 @@ awaitable<bool> CommandSession::send(std::string text, std::function<void(std::s
     if (code == "not_typed") submission.outcome = SubmitOutcome::refused;
     co_return false;
   }
-  submission.typed_at = wall_now();
   on_step("typed");
   if (!at_once && !options_.enter.empty()) {
     if (options_.enter_delay > milliseconds(0)) co_await sleep_for(options_.enter_delay);
@@ -204,7 +203,6 @@ awaitable<bool> CommandSession::send(std::string text, std::function<void(std::s
       co_return false;
     }
   }
-  submission.submitted_at = wall_now();
   on_step("entered");
   co_return true;
 }
@@ -221,7 +219,7 @@ awaitable<void> CommandSession::type_and_prove(std::string text, std::function<v
   if (!options_.has_proof()) {
     submission.outcome = SubmitOutcome::unverified;
     submission.reason = "typed; this program declares no proof that it took it";
-    if (options_.has_turns()) begin_turn(correlation_id);
+    if (options_.has_turns()) begin_turn();
     co_return;
   }
   auto const deadline = Clock::now() + options_.proof_timeout;
@@ -229,7 +227,6 @@ awaitable<void> CommandSession::type_and_prove(std::string text, std::function<v
   if (!typed.proved_by.empty()) {
     submission.outcome = SubmitOutcome::accepted;
     submission.proof = typed.proved_by;
-    submission.accepted_at = wall_now();
     co_return;
   }
   submission.outcome = SubmitOutcome::unknown;
@@ -254,8 +251,7 @@ awaitable<void> CommandSession::look_at_screen(std::string correlation_id, Submi
 void CommandSession::hold(std::string why, awaitable<void> over) {
   if (!closed_because_.empty()) return;
   closed_because_ = std::move(why);
-  BlockChanged closed{closed_because_};
-  context_.emit(std::move(closed));
+  context_.emit(BlockChanged{});
   tasks_.spawn_vital("gate", open_after(std::move(over)), context_.on_death);
 }
 
@@ -365,13 +361,11 @@ void CommandSession::proved(Typed& typed, std::string proof) {
     Accepted accepted{typed.correlation_id, std::move(proof)};
     context_.emit(std::move(accepted));
   }
-  begin_turn(typed.correlation_id);
+  begin_turn();
 }
 
-void CommandSession::begin_turn(std::string correlation_id) {
-  TurnStarted started;
-  started.correlation_ids.push_back(std::move(correlation_id));
-  context_.emit(std::move(started));
+void CommandSession::begin_turn() {
+  context_.emit(TurnStarted{});
   turn_open_ = true;
   end_unseen_ = false;
   turn_text_.clear();
@@ -455,7 +449,7 @@ awaitable<RecordedOutcome> CommandSession::query_outcome(Prompt prompt, bool pro
     auto const typed = std::ranges::find(typed_, prompt.correlation_id, &Typed::correlation_id);
     if (!alive || !options_.has_turns() || typed == typed_.end() || !typed->proved_by.empty()) return;
     typed->proved_by = "record";
-    begin_turn(prompt.correlation_id);
+    begin_turn();
     take_up_turn();
   };
   if (receipt == Receipt::there) {

@@ -62,7 +62,7 @@ class CommandSession final : public ProviderSession {
   void look_at(std::string const& line);
   void end_with_text();
   void proved(Typed& typed, std::string proof);
-  void begin_turn(std::string correlation_id);
+  void begin_turn();
   void end_turn(TurnEnded end);
 
   SessionContext context_;

@@ -50,9 +50,7 @@ TEST_CASE("TheDemoAgentTakesTwentyMessagesAndAnswersEach") {
                     "message " << i << ": " << submission.reason << submission.screen);
       CHECK(submission.proof == "pattern");
       CHECK(agent.steps == "typed entered ");
-      auto const started = co_await agent.until_event<TurnStarted>(i + 1);
-      REQUIRE(started.correlation_ids.size() == 1);
-      CHECK(started.correlation_ids[0] == prompt.correlation_id);
+      co_await agent.until_event<TurnStarted>(i + 1);
       auto const ended = co_await agent.until_event<TurnEnded>(i + 1);
       CHECK(ended.outcome == TurnEnded::Outcome::completed);
       CHECK(agent.session().block_reason(false).empty());
@@ -112,13 +110,11 @@ TEST_CASE("CopyModeHoldsAMessageAndItsEndOpensTheGate") {
     SubmitResult submission;
     co_await agent.submit(prompt, submission);
     CHECK(submission.outcome == SubmitOutcome::held);
-    CHECK_FALSE(submission.typed_at.has_value());
+    CHECK(agent.steps.empty());
     CHECK(agent.session().block_reason(true).find("scrolling") != std::string::npos);
-    auto const closed = co_await agent.until_event<BlockChanged>(1);
-    CHECK(!closed.closed_because.empty());
+    co_await agent.until_event<BlockChanged>(1);
     REQUIRE(std::system((tmux + " copy-mode -q -t =copy:").c_str()) == 0);
-    auto const open = co_await agent.until_event<BlockChanged>(2);
-    CHECK(open.closed_because.empty());
+    co_await agent.until_event<BlockChanged>(2);
     CHECK(agent.session().block_reason(false).empty());
     co_await agent.submit(prompt, submission);
     CHECK(submission.outcome == SubmitOutcome::accepted);

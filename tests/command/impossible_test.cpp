@@ -42,8 +42,7 @@ TEST_CASE("FourImpossibleProgramsAreNeverAccepted") {
         SubmitResult submission;
         co_await agent.submit(prompt, submission);
         CHECK_MESSAGE(submission.outcome == SubmitOutcome::unknown, program.name << way << ": " << submission.reason);
-        CHECK(submission.typed_at.has_value());
-        CHECK_FALSE(submission.accepted_at.has_value());
+        CHECK(agent.steps.starts_with("typed "));
         CHECK(!submission.reason.empty());
         CHECK(submission.screen.find("up") != std::string::npos);
         CHECK((submission.screen.find(prompt.correlation_id) != std::string::npos) == program.shows);
@@ -97,7 +96,7 @@ TEST_CASE("ABodyThatWouldCompleteItsOwnProofGoesAsAFile") {
     SubmitResult refused;
     co_await agent.submit(subject, refused);
     CHECK(refused.outcome == SubmitOutcome::refused);
-    CHECK(!refused.typed_at.has_value());
+    CHECK(agent.steps.empty());
     co_await agent.stop();
   });
 }
