@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/unicode.hpp"
+#include "model/provider.hpp"
 
 #include <algorithm>
 #include <set>
@@ -49,8 +50,9 @@ Result<Profile> profile_from(json const& value, std::string const& name, std::st
   p.name = in.string("name", p.name);
   p.host = in.string("base", "isolated") == "host";
   p.provider = in.string("provider", p.provider);
-  if (p.provider != "any" && p.provider != "claude" && p.provider != "codex" && p.provider != "command")
-    in.fail("provider", "is \"" + p.provider.substr(0, 40) + "\"; use any, claude, codex or command");
+  auto const names = provider_names();
+  if (p.provider != "any" && std::ranges::find(names, p.provider) == names.end())
+    in.fail("provider", "is \"" + p.provider.substr(0, 40) + "\"; use any, " + provider_names_in_words());
   p.strict = in.boolean("strict");
   for (auto const& word : in.strings("host")) {
     if (word == "login")

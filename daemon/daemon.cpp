@@ -1,8 +1,6 @@
 #include "daemon/daemon.hpp"
 
-#include "adapters/claude/claude_adapter.hpp"
-#include "adapters/codex/codex_adapter.hpp"
-#include "adapters/command/command_adapter.hpp"
+#include "adapters/registry.hpp"
 #include "base/ids.hpp"
 #include "base/instance.hpp"
 #include "base/kernel.hpp"
@@ -22,6 +20,7 @@
 #include "daemon/runtime/service_manager.hpp"
 #include "daemon/store/retention.hpp"
 #include "daemon/store/tables/fact_table.hpp"
+#include "model/provider.hpp"
 #include "relay/first_token.hpp"
 #include "relay/open_bus.hpp"
 #include "terminal/tmux/tmux_host.hpp"
@@ -39,16 +38,6 @@ namespace fs = std::filesystem;
 
 namespace ar::daemon {
 namespace {
-
-using Adapters = std::map<std::string, std::shared_ptr<adapters::Adapter const>>;
-
-Adapters make_adapters() {
-  Adapters all;
-  all.emplace("claude", adapters::make_claude_adapter());
-  all.emplace("codex", adapters::make_codex_adapter());
-  all.emplace("command", std::make_shared<adapters::CommandAdapter>());
-  return all;
-}
 
 std::string joined(std::vector<std::string> const& words) {
   std::string line;
@@ -369,7 +358,7 @@ class Daemon final : public Program {
   AsyncMutex reloading_;
   WorkerPool files_{kThreads}, launches_{kThreads};
   Worker own_files_{files_};
-  Adapters const adapters_ = make_adapters();
+  adapters::Adapters const adapters_ = adapters::make_adapters();
   // In the order in which they are made; they end in the opposite one.
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<relay::Bus> bus_;
@@ -401,17 +390,15 @@ Result<void> run_daemon(Paths const& paths, Config const& config, std::function<
 }
 
 Result<void> check_providers(Config const& config) {
-  auto const adapters = make_adapters();
-  std::vector<std::string> names;
-  for (auto const& [name, adapter] : adapters) names.push_back(name);
+  auto const adapters = adapters::make_adapters();
   for (auto const& [name, table] : config.providers) {
     auto const key = "providers." + name;
     auto const entry = std::ranges::find(config.explained, key, &Config::Explained::key);
     auto const place = entry == config.explained.end() ? std::string() : entry->origin + ": ";
     auto const adapter = adapters.find(name);
     if (adapter == adapters.end())
-      return invalid(key, place + "there is no provider \"" + name + "\"" + suggestion(name, names) +
-                              "; there are claude, codex and command");
+      return invalid(key, place + "there is no provider \"" + name + "\"" + suggestion(name, provider_names()) +
+                              "; use " + provider_names_in_words());
     auto const good = adapter->second->check_options(table);
     if (!good) return invalid(good.error().field, place + "[" + key + "] " + good.error().message);
   }
@@ -457,7 +444,10 @@ json diagnose(Paths const& paths, Config const& config) {
          "free some space"});
   else if (!ec)
     add({Level::ok, "disk", std::to_string(space.available >> 20) + " MiB free for " + paths.state_dir.string(), ""});
-  for (char const* program : {"agent-runner", "agent-runner-codex", "agent-runner-hook", "agent-runner-launch"}) {
+  std::vector<std::string> programs{"agent-runner", "agent-runner-hook", "agent-runner-launch"};
+  for (auto const& provider : kProviders)
+    if (!provider.program.empty()) programs.emplace_back(provider.program);
+  for (auto const& program : programs) {
     auto const path = executable_dir() / program;
     if (::access(path.c_str(), X_OK) == 0)
       add({Level::ok, program, path.string(), ""});
@@ -471,7 +461,7 @@ json diagnose(Paths const& paths, Config const& config) {
   auto const shell = own_environment().contains("AGENT_RELAY_ID") ? std::map<std::string, std::string>()  // an agent's
                                                                   : own_environment();
   auto const daemons = holder ? environment_of(holder->pid).value_or(shell) : shell;
-  for (auto const& [name, adapter] : make_adapters()) {
+  for (auto const& [name, adapter] : adapters::make_adapters()) {
     auto const it = config.providers.find(name);
     for (auto const& variable : not_handed_on(shell, daemons, config.pass_environment, adapter->facts().variables)) {
       auto const never = why_never_passed(variable);

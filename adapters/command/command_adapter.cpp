@@ -41,6 +41,8 @@ json capabilities() {
 
 }  // namespace
 
+std::shared_ptr<Adapter const> make_command_adapter() { return std::make_shared<CommandAdapter>(); }
+
 json demo_agent_options(std::filesystem::path const& plugin_dir) {
   json options;
   options["command"] = json::array({(plugin_dir / "demo-agent").string()});

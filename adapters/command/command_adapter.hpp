@@ -3,6 +3,8 @@
 #pragma once
 #include "adapters/adapter.hpp"
 
+#include <memory>
+
 namespace ar::adapters {
 
 class CommandAdapter final : public Adapter {
@@ -23,6 +25,8 @@ class CommandAdapter final : public Adapter {
  private:
   AdapterFacts const facts_;
 };
+
+std::shared_ptr<Adapter const> make_command_adapter();
 
 /// The options of the bundled demo agent (plugins/command/demo-agent), used when no command is named
 /// anywhere.

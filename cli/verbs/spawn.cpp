@@ -6,6 +6,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/input.hpp"
 #include "cli/text.hpp"
+#include "model/provider.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -163,7 +164,7 @@ void add(Program& program) {
       .verb("Agents", "spawn", "Start an agent, and wait until it is ready",
             "spawn alice --provider claude --cwd ~/project --label reviewer --prompt \"Read README.md\"")
       .argument("NAME", o->name, "Its name; a free one is found when left out")
-      .choice("--provider", o->provider, {"claude", "codex", "command"}, "Which program it is")
+      .choice("--provider", o->provider, provider_names(), "Which program it is")
       .option("--cwd", o->cwd, "DIR", "Where it works (default: here)", Words::directory)
       .option("--model", o->model, "MODEL", "The provider's model")
       .option("--effort", o->effort, "EFFORT", "The model's effort")

@@ -1,6 +1,7 @@
 #include "daemon/agent/launch_environment.hpp"
 
 #include "base/paths.hpp"
+#include "model/provider.hpp"
 
 #include <algorithm>
 #include <array>
@@ -43,8 +44,8 @@ bool is_passed(std::string const& name, std::vector<std::string> const& pass) {
 
 /// Marks of an enclosing session: never handed on, whatever the configuration says.
 bool is_session_mark(std::string const& name) {
-  return name == "CLAUDECODE" || name.starts_with("CLAUDE_CODE_") || name.starts_with("CODEX_") || name == "TMUX" ||
-         name == "TMUX_PANE" || name == "AI_AGENT";
+  return is_listed("TMUX TMUX_PANE AI_AGENT", name) ||
+         std::ranges::any_of(kProviders, [&](auto const& provider) { return is_listed(provider.session_marks, name); });
 }
 
 /// Every agent gets its own, or none.

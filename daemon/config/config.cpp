@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "daemon/agent/launch_environment.hpp"
 #include "daemon/fleet/profile.hpp"
+#include "model/provider.hpp"
 
 #include <toml++/toml.h>
 
@@ -52,14 +53,8 @@ std::vector<Setting> const& settings() {
        {},
        "AGENT_RUNNER_CONTROL_PORT",
        "TCP port; 0: last time's, else any free one"},
-      {"agents.default_provider",
-       &Config::default_provider,
-       0,
-       0,
-       {"claude", "codex", "command"},
-       "AGENT_RUNNER_DEFAULT_PROVIDER",
-       "provider of `spawn` without --provider",
-       Takes::at_reload},
+      {"agents.default_provider", &Config::default_provider, 0, 0, provider_names(), "AGENT_RUNNER_DEFAULT_PROVIDER",
+       "provider of `spawn` without --provider", Takes::at_reload},
       {"agents.pass_environment",
        &Config::pass_environment,
        0,
