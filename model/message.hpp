@@ -145,7 +145,7 @@ struct DeadLetter {
 };
 
 /// What a bearer token may do. Rights: "send", "read", "claim", "presence", "tasks", "commands", "attachments",
-/// "tokens" (issue and revoke), or "*".
+/// "tokens" (issue and revoke), "groups" (say which groups its agents are in), or "*".
 struct TokenScope {
   std::vector<std::string> agent_ids{};  ///< empty: any agent
   std::vector<std::string> rights{};

@@ -2,6 +2,8 @@
 
 #include "base/http_error.hpp"
 
+#include <boost/beast/http/status.hpp>
+
 #include <algorithm>
 
 namespace ar::http {
@@ -43,29 +45,9 @@ Response problem(Error const& error, int status, json const& extra) {
 }
 
 std::string_view reason_phrase(int status) {
-  switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 426: return "Upgrade Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 503: return "RequestHandler Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Unknown";
-  }
+  namespace beast = boost::beast::http;
+  auto const phrase = beast::obsolete_reason(beast::int_to_status(static_cast<unsigned>(status)));
+  return {phrase.data(), phrase.size()};
 }
 
 std::string response_head(Response const& response, bool keep_alive) {

@@ -8,7 +8,7 @@
 //                               ID.outline                    of a deleted one whose sender is still to be told
 //   bucket PREFIX-presence      AGENT                         forgotten by the server after kPresenceTtl of silence
 //   bucket PREFIX-tasks         ID
-//   bucket PREFIX-tokens        token.SHA, jti.JTI, revoked.JTI
+//   bucket PREFIX-tokens        token.SHA, jti.JTI, revoked.JTI, name.NAME
 // clang-format on
 //
 // KEY is the digest of sender and idempotency key: a subject that is taken is a key that was used. Where AGENT is not

@@ -109,6 +109,7 @@ TEST_CASE("ProblemDocumentsNameCodeAndField") {
   CHECK(document["detail"] == "limit must be smaller");
   CHECK(document["field"] == "limit");
   CHECK_FALSE(json::parse(problem(timed_out("late")).body).contains("field"));
+  CHECK(json::parse(problem(unavailable("away", "it is away")).body)["title"] == "Service Unavailable");
 }
 
 TEST_CASE("EventsOfSeveralLinesStayOneEvent") {
