@@ -39,7 +39,7 @@ bool has_room_for_sockets(fs::path const& dir) {
 }
 
 bool is_own_dir(fs::path const& dir) {
-  struct stat info {};
+  struct stat info{};
   return dir.is_absolute() && ::stat(dir.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid();
 }
 
@@ -89,7 +89,7 @@ Result<void> make_private_dir(fs::path const& dir) {
   std::error_code ec;
   fs::create_directories(dir.parent_path(), ec);
   if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return from_errno("cannot create " + dir.string(), errno);
-  struct stat info {};
+  struct stat info{};
   if (::stat(dir.c_str(), &info) != 0) return from_errno("cannot look at " + dir.string(), errno);
   if (!S_ISDIR(info.st_mode))
     return conflict("not_a_directory", dir.string() + " exists and is not a directory; move it away");
@@ -100,7 +100,9 @@ Result<void> make_private_dir(fs::path const& dir) {
   return {};
 }
 
-Result<void> write_file(fs::path const& file, std::string_view content, unsigned mode) {
+namespace {
+
+Result<void> write_beside(fs::path const& file, std::string_view content, unsigned mode, bool to_disk) {
   auto const beside = file.string() + ".new-" + random_hex(4);
   FileDescriptor const out{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode))};
   if (out.fd < 0) return from_errno("cannot write " + file.string(), errno);
@@ -116,12 +118,21 @@ Result<void> write_file(fs::path const& file, std::string_view content, unsigned
     }
     content.remove_prefix(static_cast<std::size_t>(n));
   }
-  if (::fsync(out.fd) != 0 || ::rename(beside.c_str(), file.c_str()) != 0) {
+  if ((to_disk && ::fsync(out.fd) != 0) || ::rename(beside.c_str(), file.c_str()) != 0) {
     int const reason = errno;
     ::unlink(beside.c_str());
     return from_errno("cannot write " + file.string(), reason);
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> write_file(fs::path const& file, std::string_view content, unsigned mode) {
+  return write_beside(file, content, mode, false);
+}
+Result<void> write_file_to_disk(fs::path const& file, std::string_view content) {
+  return write_beside(file, content, 0600, true);
 }
 
 namespace {
@@ -133,7 +144,7 @@ Result<void> open_regular(fs::path const& file, FileDescriptor& in) {
     if (errno == ENOENT) return not_found("file_not_found", file.string() + " does not exist");
     return from_errno("cannot read " + file.string(), errno);
   }
-  struct stat info {};
+  struct stat info{};
   if (::fstat(in.fd, &info) != 0) return from_errno("cannot look at " + file.string(), errno);
   if (!S_ISREG(info.st_mode))
     return conflict("not_a_file", file.string() + " is " +
@@ -188,7 +199,7 @@ Result<void> check_directory(fs::path const& dir) {
   auto const wrong = [&](std::string const& why) {
     return invalid("directory", "the directory " + dir.string() + why);
   };
-  struct stat info {};
+  struct stat info{};
   int const reason = ::stat(dir.c_str(), &info) == 0 ? 0 : errno;
   if (reason == ENOENT) return wrong(" does not exist; create it or name another");
   if (reason == ENOTDIR || (reason == 0 && !S_ISDIR(info.st_mode))) return wrong(" is no directory; name another");

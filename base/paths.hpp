@@ -37,8 +37,11 @@ struct Paths {
 Result<void> make_private_dir(std::filesystem::path const& dir);
 /// Whether a program of this user's can work in it; the error says what is wrong with it.
 Result<void> check_directory(std::filesystem::path const& dir);
-/// Writes beside and renames: readers see the old or the new file, whole. Mode 0600 unless said otherwise.
+/// Writes beside and renames: readers see the old or the new file, whole, whenever we die. Mode 0600 unless said
+/// otherwise. What a power cut takes away must be made anew, or be in a database.
 Result<void> write_file(std::filesystem::path const& file, std::string_view content, unsigned mode = 0600);
+/// The same, and waits until it is on the disk. That may take long while others write: not for the io thread.
+Result<void> write_file_to_disk(std::filesystem::path const& file, std::string_view content);
 /// Fails with code `too_large` past `limit` bytes, `file_not_found` when absent, `not_a_file` for what is no regular
 /// file: reading a pipe or a device might never end.
 Result<std::string> read_file(std::filesystem::path const& file, std::size_t limit);

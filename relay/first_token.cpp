@@ -18,7 +18,7 @@ awaitable<Result<std::string>> first_token(Bus& bus, std::filesystem::path file,
   everything.rights.emplace_back("*");
   auto const issued = co_await bus.issue_token(std::move(profile), std::move(everything), std::nullopt);
   if (!issued) co_return issued.error();
-  if (auto const written = write_file(file, issued->token + "\n"); !written) co_return written.error();
+  if (auto const written = write_file_to_disk(file, issued->token + "\n"); !written) co_return written.error();
   co_return issued->token;
 }
 
@@ -28,7 +28,7 @@ Result<std::string> local_token(std::filesystem::path const& file) {
   if (kept)
     if (auto token = kept->substr(0, kept->find_first_of(" \r\n")); !token.empty()) return token;
   auto token = "art_" + random_hex(32);
-  if (auto const written = write_file(file, token + "\n"); !written) return written.error();
+  if (auto const written = write_file_to_disk(file, token + "\n"); !written) return written.error();
   return token;
 }
 

@@ -94,7 +94,7 @@ Result<int> issue(Context& context, Issue const& options) {
   auto const secret = field(*issued, "token");
   auto const info = issued->contains("info") ? (*issued)["info"] : json::object();
   if (options.out) {
-    if (auto written = write_file(*options.out, secret + "\n"); !written) return written.error();
+    if (auto written = write_file_to_disk(*options.out, secret + "\n"); !written) return written.error();
     json shown = {{"file", *options.out}, {"info", info}};
     if (context.json_output())
       context.print_json(shown);

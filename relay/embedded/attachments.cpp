@@ -34,7 +34,7 @@ Result<Attachment> put_attachment(Database& db, fs::path const& folder, BusLimit
   if (!known || !is_whole(file, bytes.size())) {
     // The file first: a row promises its file.
     if (auto const made = make_private_dir(folder); !made) return made.error();
-    if (auto const written = write_file(file, bytes); !written) return written.error();
+    if (auto const written = write_file_to_disk(file, bytes); !written) return written.error();
   }
   try {
     // Bytes put again are news: they are kept for another retention time, under the new name.

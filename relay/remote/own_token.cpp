@@ -56,7 +56,8 @@ awaitable<void> OwnToken::keep_fresh() {
   WallTime due{};
   for (;;) {
     if (unwritten_) {
-      auto const written = write_file(file_, secret_ + "\n");
+      // Seldom enough to wait for it here: once in a token's life.
+      auto const written = write_file_to_disk(file_, secret_ + "\n");
       unwritten_ = !written;
       if (!written) {
         complain(written.error());
