@@ -68,8 +68,10 @@ class Terminal {
   /// The command line of what has the input; empty when the system does not tell.
   virtual std::string foreground_command() const { return {}; }
   /// From now on text and keys go to what has the input now, and to nothing else: `another_program`. A name that the
-  /// same program gives itself is no other program. `again`: what was kept to before a restart of the daemon, if noted.
-  virtual awaitable<void> keep_to_program(bool /*again*/ = false) { co_return; }
+  /// same program gives itself is no other program.
+  virtual awaitable<void> keep_to_program() { co_return; }
+  /// The same for what was kept to before a restart of the daemon. False: that was not noted.
+  virtual bool keep_as_noted() { return false; }
   virtual bool program_has_input() const { return true; }
 
   virtual awaitable<Result<Screen>> capture(bool with_styles = false) = 0;

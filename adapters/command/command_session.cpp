@@ -66,8 +66,7 @@ awaitable<void> CommandSession::become_ready() {
   } else if (!context_.adopted) {
     co_await guard_.until_it_reads();
   }
-  co_await guard_.until_no_shell(options_.command);
-  co_await guard_.keep(context_.adopted);
+  co_await guard_.keep(options_.command, context_.adopted);
   ready_ = true;
   for (auto const& prompt : context_.open_turn)
     typed_.push_back({prompt.correlation_id, prompt.message_id,

@@ -74,8 +74,12 @@ awaitable<void> InputGuard::until_no_shell(std::vector<std::string> const& asked
   left_to_a_shell_ = false;
 }
 
-awaitable<void> InputGuard::keep(bool adopted) {
-  co_await terminal_->keep_to_program(adopted);
+awaitable<void> InputGuard::keep(std::vector<std::string> const& asked_for, bool adopted) {
+  bool const noted = adopted && terminal_->keep_as_noted();
+  if (noted && terminal_->program_has_input()) co_return;
+  co_await until_no_shell(asked_for);
+  if (noted) co_return;
+  co_await terminal_->keep_to_program();
   if (!adopted) prompt_ = co_await line();
 }
 

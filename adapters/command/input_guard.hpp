@@ -21,18 +21,18 @@ class InputGuard {
   awaitable<void> until_it_reads();
   /// For one that has given its sign: some say that they are ready and then exec what does the work.
   awaitable<void> settle();
-  /// Returns when what has the input is no shell that the program left behind; `asked_for`: the program's command.
-  awaitable<void> until_no_shell(std::vector<std::string> const& asked_for);
   bool left_to_a_shell() const { return left_to_a_shell_; }
-  /// It is ready: what has the input now is what messages are for, and what stands on its line now is its prompt.
-  /// `adopted`: what was kept to before, and somebody may have begun a line since.
-  awaitable<void> keep(bool adopted);
+  /// It is ready: what has the input now is what messages are for, but for a shell that it left behind, whose end is
+  /// waited for; and what stands on its line now is its prompt. `asked_for`: its command. `adopted`: what was kept to
+  /// before, and somebody may have begun a line since.
+  awaitable<void> keep(std::vector<std::string> const& asked_for, bool adopted);
   /// Why nothing may be typed at this moment; empty: it may.
   awaitable<std::string> obstacle();
   awaitable<void> until_line_is_gone();
   awaitable<void> until_program_is_back();
 
  private:
+  awaitable<void> until_no_shell(std::vector<std::string> const& asked_for);
   /// What stands before the cursor.
   struct Line {
     std::string text{};

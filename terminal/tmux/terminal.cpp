@@ -132,18 +132,20 @@ std::string TmuxTerminal::foreground_command() const {
   return now ? command_line_of(now->group) : std::string();
 }
 
-awaitable<void> TmuxTerminal::keep_to_program(bool again) {
+bool TmuxTerminal::keep_as_noted() {
   kept_.reset();
   Kept kept;
-  if (again) {
-    std::istringstream words(noted_program_);
-    if (words >> kept.group >> kept.image && std::getline(words >> std::ws, kept.command)) kept_ = kept;
-    if (kept_) co_return;
-  }
+  std::istringstream words(noted_program_);
+  if (words >> kept.group >> kept.image && std::getline(words >> std::ws, kept.command)) kept_ = std::move(kept);
+  return kept_.has_value();
+}
+
+awaitable<void> TmuxTerminal::keep_to_program() {
+  kept_.reset();
   auto screen = co_await capture(false);
   auto const now = foreground();
   if (!screen || !now || now->image == 0) co_return;
-  kept = {now->group, now->image, std::move(screen->command), command_line_of(now->group)};
+  Kept kept{now->group, now->image, std::move(screen->command), command_line_of(now->group)};
   noted_program_ = std::to_string(kept.group) + " " + std::to_string(kept.image) + " " + kept.command;
   co_await ask("set-option -p" + to_pane() + " @agent-runner-program " + tmux_quote(noted_program_));
   kept_ = std::move(kept);

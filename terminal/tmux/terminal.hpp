@@ -38,7 +38,8 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   bool gives_keys() const override;
   std::optional<Foreground> foreground() const override;
   std::string foreground_command() const override;
-  awaitable<void> keep_to_program(bool again) override;
+  awaitable<void> keep_to_program() override;
+  bool keep_as_noted() override;
   bool program_has_input() const override { return input_holder() != Holder::another; }
   awaitable<Result<Screen>> capture(bool with_styles) override;
   awaitable<Result<void>> paste(std::string text, std::string label) override;
