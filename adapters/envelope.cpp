@@ -67,7 +67,8 @@ Result<Envelope> frame(Prompt const& prompt, InlineRules const& rules) {
   if (fits_inline(prompt.body, rules)) {
     envelope.text += prompt.body;
   } else {
-    if (auto written = write_file(prompt.body_file, prompt.body); !written) return written.error();
+    // The conversation may outlive a power cut, and then nobody writes this file again.
+    if (auto written = write_file_to_disk(prompt.body_file, prompt.body); !written) return written.error();
     envelope.as_file = true;
     envelope.text += "The body (" + std::to_string(prompt.body.size()) +
                      " bytes) is the exact content of this file: " + prompt.body_file.string();

@@ -266,7 +266,7 @@ Result<void> write_profile(LaunchRequest const& request, Options const& options,
   if (auto const key = request.environment.find("ANTHROPIC_API_KEY"); key != request.environment.end())
     first["customApiKeyResponses"]["approved"] =
         json::array({key->second.substr(key->second.size() - std::min<std::size_t>(key->second.size(), 20))});
-  return write_file(state, to_text(first));
+  return write_file_to_disk(state, to_text(first));  // never again: see above
 }
 
 }  // namespace ar::adapters::claude

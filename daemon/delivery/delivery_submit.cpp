@@ -159,7 +159,7 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
     // The sender's name for it may be anything; ours cannot leave the folder.
     auto const file = host_.files_dir() / attachment_file_name(message.id, number, attachment.name);
     if (problem.empty()) {
-      auto job = [file, content = std::move(*bytes)] { return write_file(file, content); };
+      auto job = [file, content = std::move(*bytes)] { return write_file_to_disk(file, content); };
       auto written = co_await files_.run(std::move(job));
       if (!written) problem = written.error().message;
     }

@@ -454,17 +454,19 @@ class Implementation final : public EmbeddedBus {
   }
 
   void arm(std::optional<WallTime> next) {
-    auto const before = due_at_;
-    due_at_ = Clock::time_point::max();
-    if (next) due_at_ = core_.time.at(std::min(*next, core_.time.now().steady + kFarthest));
-    if (due_at_ < before) due_changed_.notify_all();
+    due_ = next;
+    due_changed_.notify_all();
+  }
+  bool is_due() const { return due_ && *due_ <= core_.time.now().steady; }
+  Clock::time_point next_look() const {
+    return due_ ? core_.time.at(std::min(*due_, core_.time.now().steady + kFarthest)) : Clock::time_point::max();
   }
 
   awaitable<void> watch_due() {
     for (;;) {
       Job<void> nothing = [](Core&) { return Result<void>(); };
       (void)co_await call<void>(std::move(nothing));
-      while (Clock::now() < due_at_) (void)co_await due_changed_.wait(due_at_);
+      while (!is_due()) (void)co_await due_changed_.wait(next_look());
     }
   }
 
@@ -481,7 +483,7 @@ class Implementation final : public EmbeddedBus {
   LogThrottle failures_;
   StorageFault storage_;
   std::optional<WallTime> told_due_{};  ///< worker thread only: what arm() was given last
-  Clock::time_point due_at_ = Clock::time_point::max();
+  std::optional<WallTime> due_{};       ///< nothing: only what is written can make something due
   Notifier due_changed_;
   std::mutex gathered_mutex_;
   std::deque<std::shared_ptr<Passage>> gathered_;  ///< not passed yet
