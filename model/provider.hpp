@@ -26,7 +26,4 @@ std::vector<std::string> provider_names();
 /// "a, b or c".
 std::string provider_names_in_words();
 
-/// Whether `name` stands in a list of words between blanks, where `*` ends a prefix.
-bool is_listed(std::string_view list, std::string_view name);
-
 }  // namespace ar

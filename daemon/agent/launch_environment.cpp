@@ -1,6 +1,7 @@
 #include "daemon/agent/launch_environment.hpp"
 
 #include "base/paths.hpp"
+#include "base/words.hpp"
 #include "model/provider.hpp"
 
 #include <algorithm>
@@ -42,10 +43,17 @@ bool is_passed(std::string const& name, std::vector<std::string> const& pass) {
          std::ranges::find(pass, name) != pass.end();
 }
 
+/// `*` ends a prefix.
+bool fits(std::string_view name, std::string_view pattern) {
+  return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
+}
+
 /// Marks of an enclosing session: never handed on, whatever the configuration says.
 bool is_session_mark(std::string const& name) {
-  return is_listed("TMUX TMUX_PANE AI_AGENT", name) ||
-         std::ranges::any_of(kProviders, [&](auto const& provider) { return is_listed(provider.session_marks, name); });
+  if (has_word("TMUX TMUX_PANE AI_AGENT", name)) return true;
+  return std::ranges::any_of(kProviders, [&](auto const& provider) {
+    return std::ranges::any_of(words_of(provider.session_marks), [&](auto mark) { return fits(name, mark); });
+  });
 }
 
 /// Every agent gets its own, or none.
@@ -56,10 +64,6 @@ bool is_agents_own(std::string const& name) {
 void add_variable(std::map<std::string, std::string>& all, std::string_view text) {
   if (auto const equals = text.find('='); equals != std::string_view::npos)
     all.emplace(text.substr(0, equals), text.substr(equals + 1));
-}
-
-bool fits(std::string const& name, std::string const& pattern) {
-  return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
 }
 
 }  // namespace
