@@ -235,7 +235,9 @@ awaitable<void> AgentProcess::ended(ExitStatus status) {
   std::optional<Ending> ending(*this);
   ready_ = false;
   co_await note_exit(status);
-  (void)co_await services_.journal.committed();  // who listens hears of it before what it left is looked for in /proc
+  // Who listens hears of it before tmux, which may well run on our processor, is asked for what it left.
+  (void)co_await services_.journal.committed();
+  co_await sleep_for(Clock::duration::zero());
   last_status_ = status;
   record_.pid = 0;
   services_.approvals.withdraw(spec_.id);

@@ -372,8 +372,11 @@ awaitable<ExitStatus> TmuxTerminal::wait_exit() {
   auto const since = Clock::now();
   for (int asked = 0, undrained = 0;; ++asked) {
     control_->nudge_server();
-    status = co_await ask_status(true);
+    // The first answer says only that tmux hears signals again: it is deaf to them while it signs the terminal off.
+    bool const may_know = asked > 0;
+    status = co_await ask_status(may_know);
     if (!status.pane_there || Clock::now() - since > kStatusPatience) break;
+    if (!may_know) continue;
     // What it started may hold its terminal open for ever.
     if (status.exit.known && (status.drained || ++undrained > kDrainTries)) break;
     if (asked > 3) co_await sleep_for(asked < 100 ? 500us : 10ms);
