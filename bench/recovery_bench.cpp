@@ -3,11 +3,16 @@
 #include "bench/daemon_process.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <time.h>
 
 namespace {
 
 using namespace ar;
+
+/// What is noted of a program that has just got ready; few end in that moment.
+constexpr std::chrono::milliseconds kSettled{50};
 
 double now_ms() {
   timespec t{};
@@ -77,6 +82,7 @@ int main(int argc, char** argv) {
     daemon.spawn(name, sleeper, options);
     auto const pid = daemon.request("GET", "/v1/agents/" + name)["pid"].get<pid_t>();
     EventReader events((daemon.dir() / "run" / "control.sock").string());
+    std::this_thread::sleep_for(kSettled);
     auto const from = now_ms();
     ::kill(pid, SIGKILL);
     events.read_until("agent.exited");
