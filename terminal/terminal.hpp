@@ -57,7 +57,9 @@ class Terminal {
   virtual std::string const& pane() const = 0;     ///< "%12"
   virtual std::string const& session() const = 0;  ///< tmux session name, for attaching
   virtual pid_t pid() const = 0;                   ///< of the program; also after its end
-  virtual bool alive() const = 0;
+  virtual bool alive() const = 0;                  ///< its end has not been reported
+  /// The kernel's word, which comes first: its last words may not have been read yet.
+  virtual bool program_ended() const { return !alive(); }
   /// To the program, and to nothing that may have its number later.
   virtual void signal(int number) = 0;
   /// Whether each key is given to what has the input, and not whole lines; false when the system does not tell. (A part

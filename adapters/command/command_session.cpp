@@ -67,6 +67,7 @@ awaitable<void> CommandSession::become_ready() {
     co_await guard_.until_it_reads();
   }
   co_await guard_.keep(options_.command, context_.adopted);
+  if (context_.terminal->program_ended()) co_return;
   ready_ = true;
   for (auto const& prompt : context_.open_turn)
     typed_.push_back({prompt.correlation_id, prompt.message_id,

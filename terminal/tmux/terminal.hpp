@@ -34,6 +34,7 @@ class TmuxTerminal final : public Terminal, public std::enable_shared_from_this<
   std::string const& session() const override { return name_; }
   pid_t pid() const override { return ids_.pid; }
   bool alive() const override { return alive_; }
+  bool program_ended() const override { return program_.exited(); }
   void signal(int number) override { program_.signal(number); }
   bool gives_keys() const override;
   std::optional<Foreground> foreground() const override;

@@ -65,6 +65,28 @@ TEST_CASE("TheDemoAgentTakesTwentyMessagesAndAnswersEach") {
   });
 }
 
+TEST_CASE("AProgramThatHasEndedDoesNotGetReady") {
+  Lab lab;
+  lab.with_host([&]() -> awaitable<void> {
+    Agent agent(lab, "ended", shell("exec sleep 1000", "{}"));
+    co_await agent.start(false);
+    // Its end is known to the kernel long before tmux reports it.
+    auto const file = lab.dir.path() / "server";
+    std::string const tmux = "tmux -S " + lab.options().socket.string();
+    REQUIRE(std::system((tmux + " display-message -p '#{pid}' > " + file.string()).c_str()) == 0);
+    auto const server = std::stoi(slurp(file));
+    REQUIRE(::kill(server, SIGSTOP) == 0);
+    CHECK(::kill(agent.terminal().pid(), SIGKILL) == 0);
+    while (!agent.terminal().program_ended()) co_await sleep_for(1ms);
+    co_await sleep_for(100ms);
+    CHECK(agent.terminal().alive());
+    REQUIRE(::kill(server, SIGCONT) == 0);
+    while (agent.terminal().alive()) co_await sleep_for(1ms);
+    CHECK(agent.count<Ready>() == 0);
+    co_await agent.stop();
+  });
+}
+
 TEST_CASE("ReadinessAndARunningTurnCloseTheGate") {
   Lab lab;
   lab.with_host([&]() -> awaitable<void> {
