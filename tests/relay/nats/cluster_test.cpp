@@ -25,6 +25,8 @@ class Cluster {
       setup.config =
           "cluster { name: \"of-a-test\", listen: \"127.0.0.1:" + std::to_string(ports[static_cast<std::size_t>(i)]) +
           "\", routes: [" + routes + "] }";
+      monitors_.push_back("127.0.0.1:" + std::to_string(free_port()));
+      setup.config += "\nhttp: \"" + monitors_.back() + "\"";
       servers_.push_back(std::make_unique<NatsServer>(std::move(setup)));
     }
   }
@@ -48,8 +50,17 @@ class Cluster {
     return others;
   }
 
+  /// What each server itself has of every stream and consumer, for whoever looks for the reason of a failure.
+  void print_standing() const {
+    std::fflush(stdout);
+    for (auto const& monitor : monitors_)
+      (void)std::system(
+          ("curl -s --max-time 5 'http://" + monitor + "/jsz?streams=true&consumers=true&config=true'").c_str());
+  }
+
  private:
   std::vector<std::unique_ptr<NatsServer>> servers_;
+  std::vector<std::string> monitors_;
 };
 
 /// Where the bus is connected, and who leads its messages; waits until every replica of every stream is up to date.
@@ -129,6 +140,9 @@ TEST_CASE("ServersOfAClusterDieOneAfterTheOtherAndNothingIsLost") {
        most > 2 && std::chrono::steady_clock::now() < end; most = consumers())
     sender.run_for(100ms);
   CHECK(most <= 2);
+  for (auto const& body : figures.sent)
+    if (!figures.got.contains(body)) std::printf("  lost: %s\n", body.c_str());
+  if (most > 2 || figures.lost() > 0) cluster.print_standing();
   figures.report((std::to_string(deaths) + " deaths in a cluster of 3").c_str());
   std::printf("  the longest send took %.1f s\n", std::chrono::duration<double>(longest).count());
 }
