@@ -27,7 +27,7 @@ struct Prompt {
 
 /// How one attempt ended. Only `accepted` may be acknowledged on the bus (`unverified` where nothing can be proved).
 enum class SubmitOutcome {
-  accepted,    ///< the provider itself has shown that it took exactly this message
+  accepted,    ///< the provider itself has shown that it took exactly this message: `Accepted` has told of it
   unverified,  ///< typed; this provider has no way to prove more, and its profile says so
   held,        ///< nothing of it is in the provider: it cannot take it now; try again once nothing blocks it
   refused,     ///< it will never be taken
@@ -37,7 +37,6 @@ enum class SubmitOutcome {
 struct SubmitResult {
   SubmitOutcome outcome = SubmitOutcome::held;
   std::string reason{};  ///< for people: why held, refused or unknown
-  std::string proof{};   ///< accepted: what showed it ("transcript", "pattern", "api")
   std::string screen{};  ///< unknown: the screen as it was
 };
 

@@ -35,10 +35,10 @@ struct TurnEnded {
   bool did_nothing = false;             ///< failed before the model said anything or a tool was called
   std::optional<WallTime> resets_at{};  ///< failed for a limit: when that ends, where the provider says so
 };
-/// Proof that a message was taken, whenever it shows (also late, after `unknown`).
+/// Proof that a message was taken, whenever it shows: while it is handed over, or late, after `unknown`.
 struct Accepted {
   std::string correlation_id;
-  std::string proof;
+  std::string proof;  ///< what showed it ("transcript", "pattern", "api")
 };
 /// The provider waits for a person: a permission, a question, a dialog at start.
 struct WaitingForPerson {

@@ -416,7 +416,6 @@ awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, SubmitResult& s
     co_await changed_.wait(deadline);
   }
   submission.outcome = SubmitOutcome::accepted;
-  submission.proof = "transcript";
 }
 
 awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool process_gone) {

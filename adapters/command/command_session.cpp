@@ -226,7 +226,6 @@ awaitable<void> CommandSession::type_and_prove(std::string text, std::function<v
   while (typed.proved_by.empty() && following_ && Clock::now() < deadline) co_await changed_.wait(deadline);
   if (!typed.proved_by.empty()) {
     submission.outcome = SubmitOutcome::accepted;
-    submission.proof = typed.proved_by;
     co_return;
   }
   submission.outcome = SubmitOutcome::unknown;
@@ -356,11 +355,8 @@ void CommandSession::proved(Typed& typed, std::string proof) {
   if (!typed.proved_by.empty()) return;
   typed.proved_by = proof;
   changed_.notify_all();
-  bool const late = !submitting_ || &typed != &typed_.back();
-  if (late) {
-    Accepted accepted{typed.correlation_id, std::move(proof)};
-    context_.emit(std::move(accepted));
-  }
+  Accepted accepted{typed.correlation_id, std::move(proof)};
+  context_.emit(std::move(accepted));
   begin_turn();
 }
 

@@ -138,7 +138,7 @@ class Agent final : private DeliveryHost,
     receive(Exit{std::move(status), std::move(provider_session)});
   }
   void session_died(std::string const& why) override { fault("session", why); }
-  awaitable<void> process_gone() override { return queue_.on_process_gone(); }
+  awaitable<void> process_gone() override;
   void ended() override;
   std::vector<adapters::Prompt> open_turn() const override { return queue_.open_turn(); }
   void save() override;

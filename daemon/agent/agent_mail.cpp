@@ -12,6 +12,8 @@ constexpr std::size_t kMailKept = 10'000;
 
 bool is_note(adapters::ProviderEvent const& event) { return std::holds_alternative<adapters::Noted>(event); }
 
+bool is_proof(adapters::ProviderEvent const& event) { return std::holds_alternative<adapters::Accepted>(event); }
+
 }  // namespace
 
 void Agent::receive(Mail mail) {
@@ -21,8 +23,16 @@ void Agent::receive(Mail mail) {
     ++notes_left_out_;
     return;
   }
+  // Once its process ends, what becomes of its messages is decided: no proof may wait in a queue then.
+  if (event && is_proof(*event) && process_.is_ending()) return on_event(*event);
   mailbox_.push_back(std::move(mail));
   mail_came_.notify_all();
+}
+
+awaitable<void> Agent::process_gone() {
+  for (auto const& mail : mailbox_)
+    if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail); event && is_proof(*event)) on_event(*event);
+  return queue_.on_process_gone();
 }
 
 awaitable<void> Agent::read_mail() {
@@ -33,7 +43,7 @@ awaitable<void> Agent::read_mail() {
     Mail const mail = std::move(mailbox_.front());
     mailbox_.pop_front();
     if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail)) {
-      if (process_.session() && !process_.is_ending()) on_event(*event);
+      if (is_proof(*event) || (process_.session() && !process_.is_ending())) on_event(*event);
     } else if (auto const& exit = std::get<Exit>(mail); process_.is_of(exit.provider_session)) {
       co_await process_.ended(exit.status);
     } else if (process_.is_launching()) {
@@ -65,7 +75,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     queue_.on_gate_changed();
   } else if (std::get_if<adapters::WaitingOver>(&event)) {
     (void)apply(!process_.is_ready() ? AgentInput::answered_at_start
-                : queue_.turn_open() ? AgentInput::answered_in_turn
+                : queue_.turn_open()        ? AgentInput::answered_in_turn
                                      : AgentInput::answered_idle,
                 "a person answered");
     queue_.on_gate_changed();

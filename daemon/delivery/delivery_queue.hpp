@@ -101,6 +101,7 @@ class DeliveryQueue {
   // What the provider says.
   void on_turn_started();
   void on_turn_ended(adapters::TurnEnded const& end);
+  /// A proof of the provider's own; where it gives none, its record is asked.
   void on_accepted(std::string const& correlation_id, std::string const& proof);
   void on_gate_changed();
   /// The provider is ready: a fresh process, or one that resumes its session.
@@ -213,7 +214,8 @@ class DeliveryQueue {
   std::optional<MessageId> in_hand_;                  ///< the delivery being handed over
   std::optional<adapters::TurnEnded> early_end_;      ///< the end of a turn that came while a message was in hand
   std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open
-  bool process_gone_ = false;
+  bool process_gone_ = false;  ///< what is in hand comes to its end now
+  bool no_process_ = false;    ///< its turns are closed, too: what is proved from now on ended with it
   int session_users_ = 0;
 
   /// While one is there, what is in use of the session, and the turns, stay as they are.

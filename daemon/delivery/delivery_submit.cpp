@@ -68,10 +68,12 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   {
     SessionUse const use(*this);
     submission = co_await attempt(*session, std::move(*prompt), d);
+    // The news of its proof has been sent, and is read in its turn.
+    while (submission.outcome == SubmitOutcome::accepted && !d.is_taken() && !process_gone_) co_await changed_.wait();
     in_hand_.reset();
   }
   host_.work().finish("message", std::to_string(id));
-  if (submission.outcome == SubmitOutcome::held) {
+  if (submission.outcome == SubmitOutcome::held && !d.is_taken()) {
     in_process_.erase(id);
     co_await give_back(d, submission.reason);
   } else {
@@ -184,7 +186,6 @@ awaitable<SubmitResult> DeliveryQueue::attempt(adapters::ProviderSession& sessio
     self->changed_.notify_all();
   };
   submitting_.spawn("submit", run(this, &session, std::move(prompt), &d, result));
-  process_gone_ = false;
   while (!*result && !process_gone_) co_await changed_.wait();
   if (!*result) co_await submitting_.stop();
   if (*result) co_return std::move(**result);
@@ -195,9 +196,8 @@ awaitable<SubmitResult> DeliveryQueue::attempt(adapters::ProviderSession& sessio
 }
 
 void DeliveryQueue::settle_outcome(Delivery& d, SubmitResult const& submission) {
-  if (d.is_taken()) return;  // a late proof was faster
+  if (d.is_taken()) return;
   switch (submission.outcome) {
-    case SubmitOutcome::accepted: accept(d, submission.proof); return;
     case SubmitOutcome::unverified:
       in_process_.erase(d.message);
       d.step("unverified");
@@ -207,6 +207,7 @@ void DeliveryQueue::settle_outcome(Delivery& d, SubmitResult const& submission) 
       in_process_.erase(d.message);
       end_delivery(d, Input::impossible, submission.reason);
       return;
+    case SubmitOutcome::accepted:
     case SubmitOutcome::held:
     case SubmitOutcome::unknown: break;
   }

@@ -112,12 +112,16 @@ void DeliveryQueue::settle(MessageId id, bool taken) {
 }
 
 void DeliveryQueue::on_accepted(std::string const& correlation_id, std::string const& proof) {
-  for (auto& [id, d] : open_)
-    if (d.correlation_id == correlation_id && in_hand_ != id && !d.is_taken() && !d.has_ended()) {
-      accept(d, proof);
-      break;
-    }
-  changed_.notify_all();
+  auto const is_proved = [&](auto const& entry) {
+    auto const& d = entry.second;
+    return d.correlation_id == correlation_id && !d.is_taken() && !d.has_ended();
+  };
+  auto const proved = std::ranges::find_if(open_, is_proved);
+  if (proved == open_.end()) return;
+  if (no_process_)
+    accept_late(proved->second, proof, unseen("the provider ended during this turn"));
+  else
+    accept(proved->second, proof);
 }
 
 void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
@@ -309,6 +313,7 @@ void DeliveryQueue::on_gate_changed() {
 }
 
 void DeliveryQueue::on_ready() {
+  process_gone_ = no_process_ = false;
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) outcome_wanted_.insert(id);
   hold_.process_started();
@@ -375,6 +380,7 @@ void DeliveryQueue::take_up_turn() {
 }
 
 void DeliveryQueue::on_adopted(bool turn_runs) {
+  process_gone_ = no_process_ = false;
   take_up_turn();
   if (turn_) {
     end_unseen_ = ask_record_ = true;
@@ -416,6 +422,7 @@ awaitable<void> DeliveryQueue::on_process_gone() {
     auto const end = co_await recorded_end(correlation_ids_of(*turn_));
     if (end && turn_ && turn_->number == number) close_turn(*end);
   }
+  no_process_ = true;
   for (auto id : in_process_) outcome_wanted_.insert(id);
   in_process_.clear();
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.

@@ -150,7 +150,7 @@ TEST_CASE("AMessageIsAcceptedWhenItsItemIsCompleteAndNotBefore") {
     room.server->item(true, codex::client_id(prompt.correlation_id), "t1");
     co_await tasks.join();
     CHECK(attempt->submission->outcome == SubmitOutcome::accepted);
-    CHECK(attempt->submission->proof == "api");
+    CHECK(room.all<Accepted>().back().proof == "api");
     CHECK((co_await room.session->query_outcome(prompt, false)) == RecordedOutcome::accepted);
     auto const text = room.server->last("turn/start")["input"][0]["text"].get<std::string>();
     CHECK(text == "[agent-runner " + prompt.correlation_id + " · message 1 · from bob · kind chat]\nhello\n[end " +
@@ -191,7 +191,7 @@ TEST_CASE("ATurnThatWasOverBeforeItsAnswerCameIsNotWaitedFor") {
         });
     auto const third = co_await room.session->submit(room.prompt("recorded"), {});
     CHECK(third.outcome == SubmitOutcome::accepted);
-    CHECK(third.proof == "transcript");
+    CHECK(room.all<Accepted>().back().proof == "transcript");
   });
 }
 

@@ -232,6 +232,39 @@ TEST_CASE("OnlyExitsThatWereFollowedByAStartCountAsRestarts") {
 
 // ---- what keeps it from starting ----
 
+TEST_CASE("AProofThatComesWithTheEndOfItsProcessCounts") {
+  World world;
+  world.spawn();
+  world.script.gate.clear();
+  world.script.outcome = adapters::SubmitOutcome::unknown;
+  world.send("hello");
+  world.until([&] { return world.script.handed == 1; }, "the message is handed over");
+  world.script.remove_takes = 100ms;
+  auto const say = world.script.emit;
+  auto const prove = [&] { say(adapters::Accepted{world.script.correlation_id, "fake"}); };
+  world.script.end(ExitStatus{1, 0, true});
+  SUBCASE("right behind it") { prove(); }
+  SUBCASE("while what it left is cleared away") {
+    world.pass(50ms);
+    CHECK(world.state() == "idle");
+    prove();
+  }
+  SUBCASE("once its record has said that nothing is there") {
+    world.until_state("restarting");
+    world.settle();
+    prove();
+  }
+  world.until([&] { return world.script.starts == 2; }, "it is started again");
+  world.until_state("idle");
+  world.until([&] { return world.agent().queue().open().empty(); }, "nothing is left to do");
+  CHECK(world.script.handed == 1);
+  CHECK(world.events("message.accepted").size() == 1);
+  auto const failed = world.events("message.failed");
+  REQUIRE(failed.size() == 1);
+  CHECK(failed.front()["data"]["reason"] == "interrupted: the provider ended during this turn");
+  CHECK_FALSE(world.agent().queue().turn_open());
+}
+
 TEST_CASE("WhatItSaidAtItsEndIsTheReason") {
   World world;
   world.script.exit_diagnostic = "it said \"the socket is taken\"";
@@ -322,9 +355,7 @@ TEST_CASE("AProgramThatAnUpdateTakesAwayForAMomentIsWaitedFor") {
   world.send("for later");
   auto const missing = not_found("cli_missing", "the program is not installed (install it)");
   // After an unexpected exit, and in a person's restart.
-  std::function<void()> const ways[] = {[&] {
-                                          world.script.end(ExitStatus{1, 0, true});
-                                        },
+  std::function<void()> const ways[] = {[&] { world.script.end(ExitStatus{1, 0, true}); },
                                         [&] { world.begin(world.agent().act("restart", json::object())); }};
   int starts = 1;
   for (auto const& way : ways) {

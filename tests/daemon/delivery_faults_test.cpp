@@ -68,7 +68,10 @@ TEST_CASE("ARecordThatThrowsLeavesTheEndUnseenAndTheAgentCanBeEnded") {
       end.outcome = TurnEnded::Outcome::unseen;
       w.queue->on_turn_ended(end);
     }
-    SUBCASE("at the end of its process") { co_await w.queue->on_process_gone(); }
+    SUBCASE("at the end of its process") {
+      co_await w.queue->on_process_gone();
+      w.queue->on_ready();
+    }
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const next = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(next) == DeliveryState::running; }));

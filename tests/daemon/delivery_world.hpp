@@ -34,6 +34,7 @@ class ScriptedSession final : public adapters::ProviderSession {
   int look_ups = 0;  ///< it was asked so often
   std::vector<Prompt> handed;
   std::function<void()> before_proof;
+  std::function<void(std::string const& correlation_id)> tell_proof;
 
   void start() override {}
   awaitable<void> stop() override { co_return; }
@@ -48,8 +49,8 @@ class ScriptedSession final : public adapters::ProviderSession {
     co_await sleep_for(1ms);
     SubmitResult submission;
     submission.outcome = SubmitOutcome::accepted;
-    submission.proof = "transcript";
     if (on_hand) submission = on_hand(prompt);
+    if (submission.outcome == SubmitOutcome::accepted) tell_proof(prompt.correlation_id);
     co_return submission;
   }
   awaitable<RecordedOutcome> query_outcome(Prompt, bool) override {
@@ -95,6 +96,9 @@ class World final : public DeliveryHost {
                                "instance", [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     queue.emplace(*services_, who.agent_id, *this);
+    session.tell_proof = [this](std::string const& correlation_id) {
+      queue->on_accepted(correlation_id, "transcript");
+    };
     tasks_.emplace(io.get_executor(), "test");
   }
   /// As after a crash: what the journal holds is all there is. `adopted`: the provider has lived on.

@@ -45,6 +45,7 @@ struct Script {
   std::int64_t memory = 0;         ///< that the process uses; 0: nobody can tell
   std::set<std::string> throws{};  ///< calls that throw, as none should
   int handed = 0;
+  std::string correlation_id{};  ///< of the prompt handed last
   adapters::SubmitOutcome outcome = adapters::SubmitOutcome::accepted;
   int starts = 0, asked_to_quit = 0, killed = 0;
   int starting = 0;                                     ///< starts under way
@@ -160,10 +161,13 @@ class FakeSession final : public adapters::ProviderSession {
     ++script_.asked_for_work;
     co_return script_.running_work;
   }
-  awaitable<adapters::SubmitResult> submit(adapters::Prompt, std::function<void(std::string_view)>) override {
+  awaitable<adapters::SubmitResult> submit(adapters::Prompt prompt, std::function<void(std::string_view)>) override {
     ++script_.handed;
+    script_.correlation_id = prompt.correlation_id;
     adapters::SubmitResult submission;
     submission.outcome = script_.outcome;
+    if (script_.outcome == adapters::SubmitOutcome::accepted)
+      context_.emit(adapters::Accepted{prompt.correlation_id, "fake"});
     co_return submission;
   }
   awaitable<adapters::RecordedOutcome> query_outcome(adapters::Prompt, bool) override {

@@ -84,7 +84,8 @@ struct Run {
     CAPTURE(submission.reason);
     CAPTURE(submission.screen);
     REQUIRE(submission.outcome == SubmitOutcome::accepted);
-    CHECK(submission.proof == "transcript");
+    CHECK(lab.last<Accepted>().correlation_id == one.prompt.correlation_id);
+    CHECK(lab.last<Accepted>().proof == "transcript");
     CHECK(steps == "typed entered ");
     if (timed) own.push_back(took);
     one.submission = std::move(submission);

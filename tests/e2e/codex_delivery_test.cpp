@@ -87,7 +87,8 @@ struct Run {
     CAPTURE(one.prompt.body.substr(0, 60));
     CAPTURE(submission.reason);
     REQUIRE(submission.outcome == SubmitOutcome::accepted);
-    CHECK(submission.proof == "api");
+    CHECK(lab.last<Accepted>().correlation_id == one.prompt.correlation_id);
+    CHECK(lab.last<Accepted>().proof == "api");
     CHECK(steps == "typed entered ");
     one.submission = std::move(submission);
     sent.push_back(std::move(one));
