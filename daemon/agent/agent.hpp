@@ -16,6 +16,7 @@
 #include "daemon/agent/restart_policy.hpp"
 #include "daemon/agent/token_keeper.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/delivery/turn_tracker.hpp"
 #include "daemon/delivery/work.hpp"
 #include "daemon/services.hpp"
 #include "model/verb.hpp"
@@ -29,6 +30,7 @@
 namespace ar::daemon {
 
 class Agent final : private DeliveryHost,
+                    private TurnHost,
                     private PresenceHost,
                     private CommandHost,
                     private TokenHost,
@@ -47,6 +49,7 @@ class Agent final : private DeliveryHost,
   void token_revoked(std::string const& hash) { token_.revoke(hash); }
   AgentState state() const override { return state_; }
   DeliveryQueue& queue() { return queue_; }
+  bool turn_runs() const { return turns_.running() != nullptr; }
   Identity identity() const override { return view_.identity(); }
   std::filesystem::path files_dir() const override;
 
@@ -111,10 +114,15 @@ class Agent final : private DeliveryHost,
     return provider_.turn_end(std::move(correlation_ids));
   }
   void wanted() override;
-  void turn_changed(std::string reason) override;
   void hold_changed() override;
   void store_changed() override;
+
+  // TurnHost
   std::int64_t next_turn_number() override { return ++record_.turns; }
+  awaitable<std::optional<adapters::TurnEnded>> recorded_end(Turn turn) override { return queue_.recorded_end(turn); }
+  void turn_changed(std::string reason) override;
+  void turn_over(Turn const& turn, adapters::TurnEnded const& end) override { queue_.on_turn_over(turn, end); }
+  void look_up_wanted() override { queue_.look_up_wanted(); }
 
   // PresenceHost
   json meta(bool registration) const override { return view_.meta(registration); }
@@ -214,6 +222,7 @@ class Agent final : private DeliveryHost,
   std::deque<Mail> mailbox_;
   std::size_t notes_left_out_ = 0;
   Notifier mail_came_, changed_;
+  TurnTracker turns_;
   DeliveryQueue queue_;
   AgentProcess process_;
   AgentView view_;

@@ -75,7 +75,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
     queue_.on_gate_changed();
   } else if (std::get_if<adapters::WaitingOver>(&event)) {
     (void)apply(!process_.is_ready() ? AgentInput::answered_at_start
-                : queue_.turn_open()        ? AgentInput::answered_in_turn
+                : turn_runs()        ? AgentInput::answered_in_turn
                                      : AgentInput::answered_idle,
                 "a person answered");
     queue_.on_gate_changed();
@@ -125,7 +125,7 @@ void Agent::on_ready(adapters::Ready const& ready) {
   }
   save();
   (void)apply(AgentInput::ready, "ready");
-  if (queue_.turn_open()) turn_changed("a turn runs");
+  if (turn_runs()) turn_changed("a turn runs");
   if (!process_.take_adopted()) return queue_.on_ready();
   queue_.on_adopted(ready.turn_runs || (!process_.session()->block_reason(false).empty() &&
                                         process_.session()->block_reason(true).empty()));
@@ -134,7 +134,7 @@ void Agent::on_ready(adapters::Ready const& ready) {
 /// Of a process that starts or ends, its start or end says more.
 void Agent::turn_changed(std::string reason) {
   if (!process_.is_ready()) return;
-  (void)apply(queue_.turn_open() ? AgentInput::turn_started : AgentInput::turn_ended, std::move(reason));
+  (void)apply(turn_runs() ? AgentInput::turn_started : AgentInput::turn_ended, std::move(reason));
 }
 
 Result<void> Agent::check_hook(std::string const& event, std::string const& provider_session) const {

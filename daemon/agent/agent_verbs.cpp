@@ -164,7 +164,7 @@ awaitable<Result<void>> Agent::wait_until_started(milliseconds patience) {
 // ---- rest ----
 
 bool Agent::does_nothing() const {
-  return state_ == AgentState::idle && queue_.waiting() == 0 && !queue_.turn_open() && work_.status() == "idle";
+  return state_ == AgentState::idle && queue_.waiting() == 0 && !turn_runs() && work_.status() == "idle";
 }
 
 awaitable<void> Agent::idle_watch() {

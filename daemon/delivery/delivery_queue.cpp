@@ -2,7 +2,6 @@
 
 #include "daemon/delivery/message_files.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
-#include "daemon/store/tables/turn_table.hpp"
 #include "relay/message_rules.hpp"
 
 #include <spdlog/spdlog.h>
@@ -32,9 +31,10 @@ bool is_waiting(Delivery const& d) {
 
 }  // namespace
 
-DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host)
+DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, TurnTracker& turns, DeliveryHost& host)
     : services_(services),
       agent_id_(std::move(agent_id)),
+      turns_(turns),
       host_(host),
       leases_(
           services.executor, services.bus,
@@ -236,10 +236,8 @@ awaitable<void> DeliveryQueue::run() {
       co_await report(*d);
     else if (!owed_.empty() && knows_store() && owed_.due() <= Clock::now())
       co_await owed_.tell_next();
-    else if (!over_.empty() && session_users_ == 0)
-      co_await look_up();
-    else if (ask_record_ && turn_)
-      co_await ask_record();
+    else if (turns_.has_to_look_up() && session_users_ == 0)
+      co_await turns_.look_up(store_);
     else if (auto* unknown = next_to_resolve())
       co_await resolve(*unknown);
     else if (auto const now = outlook(); auto const kept = to_give_back(open_, now))
@@ -247,8 +245,14 @@ awaitable<void> DeliveryQueue::run() {
     else if (auto* next = next_to_submit(now))
       co_await deliver(*next);
     else
-      co_await changed_.wait(std::min(next_retry(), watch_for_orphaned_turn()));
+      co_await changed_.wait(std::min(next_retry(), turns_.watch_rest(provider_rests())));
   }
+}
+
+/// Although a turn is open.
+bool DeliveryQueue::provider_rests() const {
+  auto* const session = turns_.running() ? host_.ready_session() : nullptr;
+  return session && session->block_reason(false).empty();
 }
 
 Delivery* DeliveryQueue::next_to_report() {
@@ -270,7 +274,7 @@ Outlook DeliveryQueue::outlook() const {
   now.no_bus = host_.no_bus();
   now.knows_store = knows_store();
   // The model's refusal keeps back everything until the next try is due, then all but that one.
-  bool const probe = hold_.may_probe() && !turn_;
+  bool const probe = hold_.may_probe() && !turns_.running();
   if (!probe) now.limit = hold_.reason(agent_id_);
   auto* const session = host_.ready_session();
   now.is_ready = session != nullptr;
@@ -280,8 +284,8 @@ Outlook DeliveryQueue::outlook() const {
     now.closed = session->block_reason(false);
     now.closed_to_urgent = session->block_reason(true);
   }
-  now.turn_runs = turn_.has_value();
-  now.end_unseen = end_unseen_;
+  now.turn_runs = turns_.running() != nullptr;
+  now.end_unseen = turns_.end_is_doubtful();
   now.fetched_to = fetched_to_;
   for (auto id : in_process_)
     if (auto const it = open_.find(id); it != open_.end() && it->second.state == State::unknown)
@@ -366,13 +370,6 @@ void DeliveryQueue::save(Delivery const& d) {
   // The agent may be gone when the journal has it.
   auto tell = [&changed = services_.deliveries_changed] { changed.notify_all(); };
   services_.journal.write(std::move(change), std::move(tell));
-}
-
-void DeliveryQueue::save(Turn const& turn) {
-  auto change = [agent = agent_id_, number = turn.number, record = to_text(to_json(turn))](Database& db) {
-    TurnTable(db).put(agent, number, record);
-  };
-  services_.journal.write(std::move(change));
 }
 
 void DeliveryQueue::announce(Delivery const& d, char const* type) {

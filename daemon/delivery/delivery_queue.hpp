@@ -12,7 +12,7 @@
 #include "daemon/delivery/provider_hold.hpp"
 #include "daemon/delivery/reporter.hpp"
 #include "daemon/delivery/scheduler.hpp"
-#include "daemon/delivery/turn.hpp"
+#include "daemon/delivery/turn_tracker.hpp"
 #include "daemon/delivery/work.hpp"
 #include "daemon/services.hpp"
 
@@ -44,19 +44,17 @@ class DeliveryHost {
   virtual void wanted() = 0;
   virtual Work& work() = 0;
   virtual void work_changed() = 0;
-  /// A turn has been opened or closed: it is busy, or idle.
-  virtual void turn_changed(std::string reason) = 0;
   /// The provider refuses work, or takes it again: the next daemon is to know.
   virtual void hold_changed() = 0;
   /// It has let go of the store that the bus had before: what the present one holds is to be fetched.
   virtual void store_changed() = 0;
-  virtual std::int64_t next_turn_number() = 0;
   virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it
 };
 
 class DeliveryQueue {
  public:
-  DeliveryQueue(Services& services, std::string agent_id, DeliveryHost& host);
+  /// `turns`: of the same agent.
+  DeliveryQueue(Services& services, std::string agent_id, TurnTracker& turns, DeliveryHost& host);
 
   /// What the journal holds: open deliveries, and which were ever taken up, of this `store` and of none.
   struct Stored {
@@ -104,6 +102,11 @@ class DeliveryQueue {
   /// A proof of the provider's own; where it gives none, its record is asked.
   void on_accepted(std::string const& correlation_id, std::string const& proof);
   void on_gate_changed();
+  /// Its messages end with it.
+  void on_turn_over(Turn const& turn, adapters::TurnEnded const& end);
+  /// See TurnHost.
+  awaitable<std::optional<adapters::TurnEnded>> recorded_end(Turn const& turn);
+  void look_up_wanted() { changed_.notify_all(); }
   /// The provider is ready: a fresh process, or one that resumes its session.
   void on_ready();
   /// A process that ran on while no daemon did has been taken over; `turn_runs`: it is busy.
@@ -119,7 +122,6 @@ class DeliveryQueue {
   /// Stopped, or given up: nobody starts a provider before somebody asks for it. Ends the tasks that were under way.
   void on_rest();
 
-  bool turn_open() const { return turn_.has_value(); }
   /// The messages of the turn that was running when the daemon before this one ended, the latest last.
   std::vector<adapters::Prompt> open_turn() const;
   std::size_t waiting() const;      ///< messages not yet accepted
@@ -139,15 +141,13 @@ class DeliveryQueue {
   Outlook outlook() const;
   Delivery* next_to_submit(Outlook const& now);
   Clock::time_point next_retry() const;
-  Clock::time_point watch_for_orphaned_turn();
+  bool provider_rests() const;
   void leave_the_youngest();
   std::size_t content_kept() const;
   bool is_known(MessageId id) const { return open_.contains(id) || known_.contains(id); }
   void take_up(Message message);
   awaitable<Result<void>> leave_out_known(std::vector<Message>& messages);
   awaitable<Result<void>> fetch(Identity who, MessageId after);
-  awaitable<void> ask_record();
-  awaitable<void> look_up();
 
   awaitable<void> report(Delivery& d);
   awaitable<void> resolve(Delivery& d);
@@ -164,20 +164,15 @@ class DeliveryQueue {
   void accept(Delivery& d, std::string const& proof);
   void accept_late(Delivery& d, std::string const& proof, std::optional<adapters::TurnEnded> const& end);
   void submit_again(Delivery& d);
-  void start_turn();
   void take_up_turn();
-  void end_turn(adapters::TurnEnded const& end);
-  void close_turn(adapters::TurnEnded const& end, bool another_follows = false);
-  void close(Turn turn, adapters::TurnEnded const& end);
+  void settle_early_end();
   awaitable<std::optional<adapters::TurnEnded>> recorded_end(std::vector<std::string> correlation_ids);
   void take_note(adapters::TurnEnded const& end);
   void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
   void go_back(Delivery& d);
   void ask_to_go_on();
-  std::vector<std::string> correlation_ids_of(Turn const& turn) const;
   void end_delivery(Delivery& d, DeliveryInput end, std::string reason);
   void save(Delivery const& d);
-  void save(Turn const& turn);
   void announce(Delivery const& d, char const* type);
   void forget_settled();
   void forget(MessageId id);
@@ -186,6 +181,7 @@ class DeliveryQueue {
 
   Services& services_;
   std::string const agent_id_;
+  TurnTracker& turns_;
   DeliveryHost& host_;
   Leases leases_;
   Reporter reporter_;
@@ -206,16 +202,10 @@ class DeliveryQueue {
   MessageId fetched_to_ = 0;                  ///< of younger ones, others before them may be missing
   std::unordered_set<MessageId> in_process_;  ///< handed to the process that runs now
   std::unordered_set<MessageId> outcome_wanted_;
-  std::optional<Turn> turn_;
-  bool end_unseen_ = false;    ///< it may have ended while nobody watched: before the next message, the record is asked
-  bool ask_record_ = false;    ///< ... now
-  bool another_runs_ = false;  ///< if it has ended, another one is running
-  std::vector<Turn> over_;     ///< ended; how, the record is asked
-  std::optional<MessageId> in_hand_;                  ///< the delivery being handed over
-  std::optional<adapters::TurnEnded> early_end_;      ///< the end of a turn that came while a message was in hand
-  std::optional<Clock::time_point> at_rest_since_{};  ///< the provider, although a turn is open
-  bool process_gone_ = false;  ///< what is in hand comes to its end now
-  bool no_process_ = false;    ///< its turns are closed, too: what is proved from now on ended with it
+  std::optional<MessageId> in_hand_;              ///< the delivery being handed over
+  std::optional<adapters::TurnEnded> early_end_;  ///< the end of a turn that came while a message was in hand
+  bool process_gone_ = false;                     ///< what is in hand comes to its end now
+  bool no_process_ = false;  ///< its turns are closed, too: what is proved from now on ended with it
   int session_users_ = 0;
 
   /// While one is there, what is in use of the session, and the turns, stay as they are.

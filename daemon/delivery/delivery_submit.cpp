@@ -79,7 +79,7 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   } else {
     settle_outcome(d, submission);
   }
-  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);
+  settle_early_end();
   host_.work_changed();
 }
 

@@ -15,26 +15,9 @@ using Input = DeliveryInput;
 
 namespace {
 
-/// From a provider at rest to the news of its turn's end; Claude Code's hook takes up to 0.7 s (its kStopGrace).
-constexpr auto kTurnEndPatience = 3s;
-
 constexpr auto kGoOn =
     "The provider ended in the middle of its work and was started again; your session was restored. Please go on with "
     "the task of the message(s) named in the subject where you were.";
-
-std::string status_of(TurnEnded const& end) {
-  return end.outcome == TurnEnded::Outcome::completed ? "done"
-         : end.outcome == TurnEnded::Outcome::failed  ? "failed"
-                                                      : "interrupted";
-}
-
-/// The end of a turn of which nothing better is known. Never `done`.
-TurnEnded unseen(std::string why) {
-  TurnEnded end;
-  end.outcome = TurnEnded::Outcome::interrupted;
-  end.error = std::move(why);
-  return end;
-}
 
 }  // namespace
 
@@ -55,7 +38,7 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
   if (outcome == RecordedOutcome::accepted) {
     std::vector<std::string> correlation_ids{d.correlation_id};
     end = co_await recorded_end(std::move(correlation_ids));
-    if (!end && !running) end = unseen("the provider ended during this turn");
+    if (!end && !running) end = unseen_end("the provider ended during this turn");
   }
   bool const proved =
       outcome == RecordedOutcome::accepted && d.state == State::queued;  // though a person said otherwise
@@ -75,16 +58,15 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
 
 /// `end`: how its turn ended, when that is over and known.
 void DeliveryQueue::accept_late(Delivery& d, std::string const& proof, std::optional<TurnEnded> const& end) {
-  bool const of_its_own = !turn_;
+  bool const of_its_own = !turns_.running();
   accept(d, proof);
   if (end && of_its_own) {
-    close_turn(*end);
+    turns_.close(*end);
   } else if (end) {  // another one runs by now
-    std::erase(turn_->messages, d.message);
-    save(*turn_);
+    turns_.take_out(d.message);
     end_with_turn(d, *end);
   } else if (of_its_own) {
-    end_unseen_ = true;
+    turns_.doubt_end();
   }
 }
 
@@ -107,7 +89,7 @@ void DeliveryQueue::settle(MessageId id, bool taken) {
   if (it == open_.end() || it->second.state != State::unknown) return;
   if (!taken) return submit_again(it->second);
   std::optional<TurnEnded> end;
-  if (!in_process_.contains(id)) end = unseen("the provider ended during this turn");
+  if (!in_process_.contains(id)) end = unseen_end("the provider ended during this turn");
   accept_late(it->second, "person", end);
 }
 
@@ -119,7 +101,7 @@ void DeliveryQueue::on_accepted(std::string const& correlation_id, std::string c
   auto const proved = std::ranges::find_if(open_, is_proved);
   if (proved == open_.end()) return;
   if (no_process_)
-    accept_late(proved->second, proof, unseen("the provider ended during this turn"));
+    accept_late(proved->second, proof, unseen_end("the provider ended during this turn"));
   else
     accept(proved->second, proof);
 }
@@ -134,55 +116,34 @@ void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
   outcome_wanted_.erase(d.message);
   save(d);
   announce(d, "message.accepted");
-  if (!turn_) start_turn();
-  turn_->messages.push_back(d.message);
-  d.turn = turn_->number;
+  d.turn = turns_.add(d.message, store_);
   d.take(Input::turn_began);
   d.step("running");
   for (auto id : d.continues)
-    if (auto it = open_.find(id); it != open_.end()) it->second.turn = turn_->number;
+    if (auto it = open_.find(id); it != open_.end()) it->second.turn = d.turn;
   save(d);
-  save(*turn_);
   changed_.notify_all();
 }
 
 void DeliveryQueue::on_turn_started() {
-  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);  // what is in hand belongs to the new one
-  if (turn_ && end_unseen_) ask_record_ = another_runs_ = true;
-  if (!turn_) start_turn();
+  settle_early_end();  // what is in hand belongs to the new one
+  turns_.started(store_);
   changed_.notify_all();
 }
 
-void DeliveryQueue::start_turn() {
-  turn_.emplace();
-  turn_->number = host_.next_turn_number();
-  turn_->started_at = wall_now();
-  turn_->store = store_;
-  save(*turn_);
-  services_.events.append(agent_id_, "turn.started", {{"turn", turn_->number}});
-  host_.work().start({"provider-turn", "provider-turn"});
-  host_.work_changed();
-  host_.turn_changed("a turn runs");
+void DeliveryQueue::settle_early_end() {
+  if (auto const end = std::exchange(early_end_, std::nullopt)) turns_.ended(*end);
 }
 
 void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
   // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
-  if (auto before = std::exchange(early_end_, std::nullopt)) end_turn(*before);
+  settle_early_end();
   if (in_hand_)
     early_end_ = end;
   else
-    end_turn(end);
+    turns_.ended(end);
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) outcome_wanted_.insert(id);
-  changed_.notify_all();
-}
-
-void DeliveryQueue::end_turn(TurnEnded const& end) {
-  if (!turn_) return;
-  if (end.outcome != TurnEnded::Outcome::unseen) return close_turn(end);
-  over_.push_back(*std::exchange(turn_, std::nullopt));
-  end_unseen_ = ask_record_ = another_runs_ = false;
-  host_.turn_changed("turn ended: " + end.error);
   changed_.notify_all();
 }
 
@@ -193,41 +154,10 @@ awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(std::vector<std:
   co_return co_await guarded(what, std::move(asked), std::optional<TurnEnded>());
 }
 
-/// How a turn ended that is over, by the provider's record.
-awaitable<void> DeliveryQueue::look_up() {
-  auto turn = std::move(over_.front());
-  over_.erase(over_.begin());
-  auto end = co_await recorded_end(correlation_ids_of(turn));
-  close(std::move(turn), end ? *end : unseen("how it ended nobody saw, and the provider's record does not say"));
-  changed_.notify_all();
-}
-
-void DeliveryQueue::close_turn(TurnEnded const& end, bool another_follows) {
-  if (!turn_) return;
-  end_unseen_ = ask_record_ = another_runs_ = false;
-  close(*std::exchange(turn_, std::nullopt), end);
-  if (!another_follows) host_.turn_changed(end.error.empty() ? "turn ended" : "turn ended: " + end.error);
-}
-
-void DeliveryQueue::close(Turn turn, TurnEnded const& end) {
-  turn.ended_at = wall_now();
-  turn.final_text = end.final_text;
-  turn.error_kind = end.error_kind;
-  turn.error = end.error;
-  turn.status = status_of(end);
-  save(turn);
-  services_.events.append(agent_id_, "turn.ended",
-                          {{"turn", turn.number},
-                           {"status", turn.status},
-                           {"messages", turn.messages},
-                           {"errorKind", turn.error_kind},
-                           {"error", turn.error}});
+void DeliveryQueue::on_turn_over(Turn const& turn, TurnEnded const& end) {
   take_note(end);
-  for (auto& [id, d] : open_) {
+  for (auto& [id, d] : open_)
     if (d.turn == turn.number && d.state == State::running) end_with_turn(d, end);
-  }
-  if (!turn_) host_.work().clear({"provider-turn"});
-  host_.work_changed();
   changed_.notify_all();
 }
 
@@ -328,7 +258,8 @@ void DeliveryQueue::ask_to_go_on() {
     auto const names_it = [id](auto const& entry) {
       return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();
     };
-    if (d.state == State::running && d.task && (d.turn == 0 || !turn_) && std::ranges::none_of(open_, names_it))
+    if (d.state == State::running && d.task && (d.turn == 0 || !turns_.running()) &&
+        std::ranges::none_of(open_, names_it))
       cut_off.push_back(id);
   }
   if (cut_off.empty()) return;
@@ -352,12 +283,12 @@ std::vector<adapters::Prompt> DeliveryQueue::open_turn() const {
   return prompts;
 }
 
-std::vector<std::string> DeliveryQueue::correlation_ids_of(Turn const& turn) const {
+awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(Turn const& turn) {
   std::vector<std::string> correlation_ids;
   for (auto const id : turn.messages)
     if (auto const it = open_.find(id); it != open_.end() && it->second.turn == turn.number)
       correlation_ids.push_back(it->second.correlation_id);
-  return correlation_ids;
+  return recorded_end(std::move(correlation_ids));
 }
 
 /// The turn that the journal says was running.
@@ -371,57 +302,30 @@ void DeliveryQueue::take_up_turn() {
   }
   if (turn.number == 0) return;
   auto const messages = turn.messages;
-  if (!turn_)
-    turn_ = std::move(turn);
-  else  // the provider has told of it already
-    for (auto id : messages)
-      if (std::ranges::find(turn_->messages, id) == turn_->messages.end()) turn_->messages.push_back(id);
-  for (auto id : messages) open_.at(id).turn = turn_->number;
+  turns_.take_up(std::move(turn));
+  for (auto id : messages) open_.at(id).turn = turns_.running()->number;
 }
 
 void DeliveryQueue::on_adopted(bool turn_runs) {
   process_gone_ = no_process_ = false;
   take_up_turn();
-  if (turn_) {
-    end_unseen_ = ask_record_ = true;
-    another_runs_ = turn_runs;
-    host_.work().start({"provider-turn", "provider-turn"});
-    host_.work_changed();
-    host_.turn_changed("a turn runs");
-  } else if (turn_runs) {
-    on_turn_started();
-  }
+  turns_.adopted(turn_runs, store_);
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) outcome_wanted_.insert(id);
   ask_to_go_on();
   on_gate_changed();
 }
 
-/// Whether the open turn has ended while nobody watched, and how: as far as the provider's own record says.
-awaitable<void> DeliveryQueue::ask_record() {
-  ask_record_ = false;
-  auto const number = turn_->number;
-  auto const end = co_await recorded_end(correlation_ids_of(*turn_));
-  if (!end || !turn_ || turn_->number != number) co_return;
-  bool const another_runs = another_runs_;
-  close_turn(*end, another_runs);
-  if (another_runs) on_turn_started();
-}
-
 awaitable<void> DeliveryQueue::on_process_gone() {
   process_gone_ = true;
   changed_.notify_all();
   while (session_users_ > 0) co_await changed_.wait();
-  if (auto end = std::exchange(early_end_, std::nullopt)) end_turn(*end);
-  while (!over_.empty()) co_await look_up();
+  settle_early_end();
+  co_await turns_.look_up_over();
   while (session_users_ > 0) co_await changed_.wait();
   // Its turn may have ended before it did, with nobody there to see it.
   take_up_turn();
-  if (turn_) {
-    auto const number = turn_->number;
-    auto const end = co_await recorded_end(correlation_ids_of(*turn_));
-    if (end && turn_ && turn_->number == number) close_turn(*end);
-  }
+  co_await turns_.look_up_running();
   no_process_ = true;
   for (auto id : in_process_) outcome_wanted_.insert(id);
   in_process_.clear();
@@ -435,7 +339,7 @@ awaitable<void> DeliveryQueue::on_process_gone() {
     else
       end_delivery(d, Input::turn_failed, why);
   }
-  close_turn(unseen("the provider ended during this turn"));
+  turns_.close(unseen_end("the provider ended during this turn"));
   host_.work().clear({"provider-turn", "subagent", "message"});
   host_.work_changed();
   changed_.notify_all();
@@ -449,26 +353,6 @@ void DeliveryQueue::on_rest() {
       end_delivery(d, Input::turn_failed, "interrupted: " + host_.not_ready_reason());
     }
   on_gate_changed();
-}
-
-/// A turn that is open although the provider has been at rest for a while: its end was lost on the way. Has it looked
-/// up, or says when to look again.
-Clock::time_point DeliveryQueue::watch_for_orphaned_turn() {
-  auto* const ready_session = host_.ready_session();
-  bool const at_rest = turn_ && ready_session && ready_session->block_reason(false).empty();
-  if (!at_rest) {
-    at_rest_since_.reset();
-    return Clock::time_point::max();
-  }
-  if (!at_rest_since_) at_rest_since_ = Clock::now();
-  auto const due = *at_rest_since_ + kTurnEndPatience;
-  if (Clock::now() < due) return due;
-  at_rest_since_.reset();
-  TurnEnded end;
-  end.outcome = TurnEnded::Outcome::unseen;
-  end.error = "the provider is at rest";
-  end_turn(end);
-  return Clock::now();
 }
 
 }  // namespace ar::daemon

@@ -1,5 +1,6 @@
 // One prompt to its completion inside the provider.
 #pragma once
+#include "adapters/provider_event.hpp"
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "model/message.hpp"
@@ -33,6 +34,19 @@ inline json to_json(Turn const& t) {
   if (!t.error_kind.empty()) shown["errorKind"] = t.error_kind;
   if (!t.error.empty()) shown["error"] = t.error;
   return shown;
+}
+
+inline std::string status_of(adapters::TurnEnded const& end) {
+  using Outcome = adapters::TurnEnded::Outcome;
+  return end.outcome == Outcome::completed ? "done" : end.outcome == Outcome::failed ? "failed" : "interrupted";
+}
+
+/// The end of a turn of which nothing better is known. Never `done`.
+inline adapters::TurnEnded unseen_end(std::string why) {
+  adapters::TurnEnded end;
+  end.outcome = adapters::TurnEnded::Outcome::interrupted;
+  end.error = std::move(why);
+  return end;
 }
 
 }  // namespace ar::daemon

@@ -262,7 +262,7 @@ TEST_CASE("AProofThatComesWithTheEndOfItsProcessCounts") {
   auto const failed = world.events("message.failed");
   REQUIRE(failed.size() == 1);
   CHECK(failed.front()["data"]["reason"] == "interrupted: the provider ended during this turn");
-  CHECK_FALSE(world.agent().queue().turn_open());
+  CHECK_FALSE(world.agent().turn_runs());
 }
 
 TEST_CASE("WhatItSaidAtItsEndIsTheReason") {

@@ -51,7 +51,7 @@ TEST_CASE("ACutOffTaskGoesOnInTheResumedSession") {
     co_await w.queue->on_process_gone();
     w.has_process = true;
     w.queue->on_ready();
-    CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.queue->turn_open(); }));
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.turns->running(); }));
     CHECK(w.session.handed[1].kind == "resume");
     CHECK(w.session.handed[1].message_id == 0);
     w.end_turn();
@@ -125,7 +125,7 @@ void after_a_kill_mid_turn(Next next) {
   }
   net::io_context io(1);
   World after(io, temp.path());
-  after.turns = 1;
+  after.turns_numbered = 1;
   after.record_says = next.record;
   if (next.provider == World::Provider::adopted_busy) after.session.closed_unless_urgent = "a turn is running";
   test::run(io, [&]() -> awaitable<void> {
@@ -193,9 +193,9 @@ TEST_CASE("ATurnThatAPersonBeganMeanwhileDoesNotAnswerForTheOneBefore") {
   after_a_kill_mid_turn({World::Provider::adopted_busy, ended(TurnEnded::Outcome::completed, "42"),
                          [](World& w, MessageId id) -> awaitable<void> {
                            CHECK(co_await w.until([&] { return w.gone(id); }));
-                           CHECK(w.queue->turn_open());
+                           CHECK(w.turns->running());
                            w.end_turn("the person's");
-                           CHECK_FALSE(w.queue->turn_open());
+                           CHECK_FALSE(w.turns->running());
                            CHECK(co_await replies_to(w, id) == std::vector<std::string>{"42"});
                          }});
 }

@@ -144,7 +144,7 @@ TEST_CASE("WhatWaitsForAStoppedAgentTakesLittleMemoryAndComesInOrder") {
     std::vector<MessageId> handed;
     while (handed.size() < ids.size()) {
       auto const already = w.session.handed.size();
-      REQUIRE(co_await w.until([&] { return w.queue->turn_open(); }));
+      REQUIRE(co_await w.until([&] { return w.turns->running(); }));
       w.end_turn();
       if (w.queue->wants_more()) co_await w.queue->fetch_more(w.who);
       REQUIRE(co_await w.until([&] { return w.session.handed.size() > already || w.queue->open().empty(); }));

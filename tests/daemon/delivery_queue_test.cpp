@@ -101,7 +101,7 @@ TEST_CASE("WhatAPersonCallsTakenAfterItsProcessHasGoneWasCutOff") {
     co_await w.queue->on_process_gone();
     CHECK(w.state(id) == DeliveryState::unknown);
     w.queue->settle(id, true);
-    CHECK_FALSE(w.queue->turn_open());
+    CHECK_FALSE(w.turns->running());
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(co_await w.unread_count() == 0);
   };
@@ -229,9 +229,9 @@ TEST_CASE("ThousandsOfUnreadMessagesAreFetchedAsTheyAreNeededAndComeInOrder") {
     ids.push_back(co_await w.send());  // told at once, while 300 before it have not been fetched
     while (w.session.handed.size() < ids.size()) {
       auto const already = w.session.handed.size();
-      if (w.queue->turn_open()) w.end_turn();
+      if (w.turns->running()) w.end_turn();
       if (w.queue->wants_more()) co_await w.queue->fetch_unread(w.who);
-      REQUIRE(co_await w.until([&] { return w.session.handed.size() > already && w.queue->turn_open(); }));
+      REQUIRE(co_await w.until([&] { return w.session.handed.size() > already && w.turns->running(); }));
     }
     std::vector<MessageId> handed;
     for (auto const& prompt : w.session.handed) handed.push_back(prompt.message_id);

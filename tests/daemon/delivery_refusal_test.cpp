@@ -232,13 +232,13 @@ TEST_CASE("ARefusedNoteLeavesTheWorkThatItIsAboutUnderWay") {
     co_await w.queue->on_process_gone();
     w.has_process = true;
     w.queue->on_ready();
-    CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.queue->turn_open(); }));
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.turns->running(); }));
     w.queue->on_turn_ended(refusal());
     CHECK(w.state(id) == DeliveryState::running);
     CHECK(w.queue->waiting() == 1);
     CHECK((co_await w.bus->claim(id, "other")).error().code == "already_claimed");
     w.queue->probe_now();
-    CHECK(co_await w.until([&] { return w.session.handed.size() == 3 && w.queue->turn_open(); }));
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 3 && w.turns->running(); }));
     CHECK(w.session.handed.at(2).kind == "resume");
     w.end_turn();
     CHECK(co_await w.until([&] { return w.gone(id); }));

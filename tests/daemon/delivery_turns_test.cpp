@@ -12,7 +12,7 @@ TEST_CASE("TheEndOfAShortTurnWaitsForItsMessagesProof") {
     };
     auto const id = co_await w.send([](NewMessage& m) { m.payload["replyRequested"] = true; });
     CHECK(co_await w.until([&] { return w.gone(id); }));
-    CHECK(w.turns == 1);
+    CHECK(w.turns_numbered == 1);
     relay::MessageFilter answers;
     answers.reply_to = id;
     auto replies = co_await w.bus->messages(answers);
@@ -30,8 +30,8 @@ TEST_CASE("AnUrgentMessageProvedAfterTheEndOfItsTurnBelongsToThatTurn") {
     w.session.before_proof = [&] { w.end_turn("both"); };
     auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.gone(first) && w.gone(urgent); }));
-    CHECK(w.turns == 1);
-    CHECK_FALSE(w.queue->turn_open());
+    CHECK(w.turns_numbered == 1);
+    CHECK_FALSE(w.turns->running());
   };
   with_world(story);
 }
@@ -46,7 +46,7 @@ TEST_CASE("AnUrgentMessageThatStartsATurnOfItsOwnBelongsToThatOne") {
     };
     auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.gone(first) && w.state(urgent) == DeliveryState::running; }));
-    CHECK(w.turns == 2);
+    CHECK(w.turns_numbered == 2);
     w.end_turn("second");
     CHECK(co_await w.until([&] { return w.gone(urgent); }));
   };
@@ -95,7 +95,7 @@ TEST_CASE("AnUnexplainedEndIsOfTheTurnBeforeAndNotOfTheOneThatFollowsAtOnce") {
     CHECK(w.queue->open().at(urgent).turn == 2);
     w.end_turn("the second");
     CHECK(co_await w.until([&] { return w.gone(urgent); }));
-    CHECK(w.turns == 2);
+    CHECK(w.turns_numbered == 2);
   };
   with_world(story);
 }

@@ -80,7 +80,7 @@ class NoTerminals final : public terminal::TerminalHost {
 };
 
 /// A bus, a journal and one queue for agent "a", as one start of the daemon would have them.
-class World final : public DeliveryHost {
+class World final : public DeliveryHost, public TurnHost {
  public:
   explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
       : World(io, dir, *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits), {"a"}) {}
@@ -95,7 +95,8 @@ class World final : public DeliveryHost {
                                terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors_,
                                "instance", [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
-    queue.emplace(*services_, who.agent_id, *this);
+    turns.emplace(*services_, who.agent_id, work_, *this);
+    queue.emplace(*services_, who.agent_id, *turns, *this);
     session.tell_proof = [this](std::string const& correlation_id) {
       queue->on_accepted(correlation_id, "transcript");
     };
@@ -196,10 +197,13 @@ class World final : public DeliveryHost {
   void wanted() override {}
   Work& work() override { return work_; }
   void work_changed() override {}
-  void turn_changed(std::string) override { turns_told.push_back(queue->turn_open()); }
+  void turn_changed(std::string) override { turns_told.push_back(turns->running() != nullptr); }
   void store_changed() override { tasks_->spawn("join", join()); }
   void hold_changed() override { hold = queue->provider_hold().stored(); }
-  std::int64_t next_turn_number() override { return ++turns; }
+  std::int64_t next_turn_number() override { return ++turns_numbered; }
+  awaitable<std::optional<TurnEnded>> recorded_end(Turn turn) override { return queue->recorded_end(turn); }
+  void turn_over(Turn const& turn, TurnEnded const& end) override { queue->on_turn_over(turn, end); }
+  void look_up_wanted() override { queue->look_up_wanted(); }
   std::filesystem::path files_dir() const override { return dir_ / "files"; }
 
   Identity const who;
@@ -214,10 +218,11 @@ class World final : public DeliveryHost {
   std::optional<TurnEnded> record_says{};
   std::vector<std::string> asked_record{};
   json hold = nullptr;  ///< as the agent keeps it
-  std::int64_t turns = 0;
+  std::int64_t turns_numbered = 0;
   std::vector<bool> turns_told{};  ///< opened (true) and closed
   std::shared_ptr<relay::Bus> const bus;
   std::optional<test::FaultyBus> faulty;  ///< the same, as the queue sees it
+  std::optional<TurnTracker> turns;
   std::optional<DeliveryQueue> queue;
 
  private:
