@@ -1,17 +1,6 @@
 // What every part of the daemon's heart shares. Owned by Supervisor's creator (main), alive longer than any agent.
 #pragma once
-#include "adapters/adapter.hpp"
 #include "base/async.hpp"
-#include "base/paths.hpp"
-#include "base/worker.hpp"
-#include "daemon/agent/approvals.hpp"
-#include "daemon/agent/restart_policy.hpp"
-#include "daemon/config/config.hpp"
-#include "daemon/fleet/descriptor_budget.hpp"
-#include "daemon/store/event_log.hpp"
-#include "daemon/store/journal.hpp"
-#include "daemon/store/known_store.hpp"
-#include "relay/bus.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -19,7 +8,29 @@
 #include <memory>
 #include <string>
 
+namespace ar {
+struct Paths;
+class WorkerPool;
+namespace adapters {
+class Adapter;
+}
+namespace relay {
+class Bus;
+}
+namespace terminal {
+class TerminalHost;
+}
+}  // namespace ar
+
 namespace ar::daemon {
+
+class Approvals;
+struct Config;
+class DescriptorBudget;
+class EventLog;
+class Journal;
+class KnownStore;
+class RestartRateLimiter;
 
 /// The name of who speaks to this daemon with the operator's right, as a sender, a reader and a decider.
 inline constexpr char kOperator[] = "operator";

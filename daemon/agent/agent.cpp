@@ -1,7 +1,8 @@
 #include "daemon/agent/agent.hpp"
 
 #include "base/ids.hpp"
-#include "daemon/delivery/message_files.hpp"
+#include "daemon/agent/approvals.hpp"
+#include "daemon/store/message_files.hpp"
 #include "daemon/store/tables/agent_table.hpp"
 
 #include <spdlog/spdlog.h>

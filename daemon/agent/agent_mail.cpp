@@ -1,5 +1,6 @@
 // What an agent makes of what its provider says, and of what people want of it.
 #include "daemon/agent/agent.hpp"
+#include "daemon/agent/approvals.hpp"
 
 #include <spdlog/spdlog.h>
 

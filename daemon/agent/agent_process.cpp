@@ -2,6 +2,10 @@
 
 #include "adapters/exit_diagnostic.hpp"
 #include "base/ids.hpp"
+#include "daemon/agent/approvals.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/store/event_log.hpp"
+#include "daemon/store/journal.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -4,6 +4,7 @@
 #include "base/async.hpp"
 #include "daemon/agent/agent_provider.hpp"
 #include "daemon/agent/agent_spec.hpp"
+#include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/token_keeper.hpp"
 #include "daemon/services.hpp"
 

@@ -1,8 +1,8 @@
 #include "daemon/agent/agent_provider.hpp"
 
 #include "base/ids.hpp"
-#include "daemon/agent/launch_environment.hpp"
-#include "daemon/delivery/message_files.hpp"
+#include "daemon/config/launch_environment.hpp"
+#include "daemon/store/message_files.hpp"
 
 #include <utility>
 

@@ -3,6 +3,8 @@
 #pragma once
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
+#include "base/paths.hpp"
+#include "base/worker.hpp"
 #include "daemon/agent/agent_spec.hpp"
 #include "daemon/agent/agent_token.hpp"
 #include "daemon/services.hpp"

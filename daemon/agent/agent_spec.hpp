@@ -4,7 +4,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "daemon/fleet/worktree.hpp"
+#include "daemon/agent/worktree.hpp"
 #include "model/message.hpp"
 #include "terminal/terminal.hpp"
 

@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "base/json.hpp"
 #include "base/paths.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/services.hpp"
 
 #include <algorithm>

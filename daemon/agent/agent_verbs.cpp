@@ -1,6 +1,8 @@
 // What people, programs and the bus have an agent do; and the rest after which it is suspended by itself.
 #include "base/words.hpp"
 #include "daemon/agent/agent.hpp"
+#include "daemon/agent/approvals.hpp"
+#include "daemon/config/config.hpp"
 
 #include <spdlog/spdlog.h>
 

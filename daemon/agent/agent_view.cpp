@@ -1,6 +1,7 @@
 #include "daemon/agent/agent_view.hpp"
 
 #include "base/version.hpp"
+#include "daemon/agent/approvals.hpp"
 
 namespace ar::daemon {
 

@@ -1,6 +1,9 @@
 #include "daemon/agent/bus_commands.hpp"
 
+#include "daemon/agent/approvals.hpp"
 #include "daemon/delivery/guarded.hpp"
+#include "daemon/store/event_log.hpp"
+#include "relay/bus.hpp"
 
 #include <algorithm>
 #include <charconv>

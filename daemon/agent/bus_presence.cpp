@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "relay/bus.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -2,7 +2,9 @@
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "base/paths.hpp"
 #include "base/random.hpp"
+#include "daemon/store/event_log.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -1,6 +1,7 @@
 #include "daemon/api/delivery_views.hpp"
 
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/known_store.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 
 #include "base/read_json.hpp"
 #include "base/suggest.hpp"
+#include "daemon/store/known_store.hpp"
 #include "relay/message_json.hpp"
 #include "relay/message_rules.hpp"
 

@@ -1,6 +1,7 @@
 #include "daemon/api/system_api.hpp"
 
 #include "base/version.hpp"
+#include "daemon/store/known_store.hpp"
 
 #include <unistd.h>
 

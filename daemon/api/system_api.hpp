@@ -1,9 +1,10 @@
 // The control server's questions about the daemon itself.
 #pragma once
+#include "base/loop_lag.hpp"
 #include "control/api/system_api.hpp"
 #include "daemon/api/access.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/fleet/supervisor.hpp"
-#include "daemon/runtime/loop_lag.hpp"
 #include "daemon/services.hpp"
 
 #include <functional>

@@ -1,8 +1,8 @@
 #include "daemon/config/config.hpp"
 
 #include "base/ids.hpp"
-#include "daemon/agent/launch_environment.hpp"
-#include "daemon/fleet/profile.hpp"
+#include "daemon/config/launch_environment.hpp"
+#include "daemon/config/profile.hpp"
 #include "model/provider.hpp"
 
 #include <toml++/toml.h>

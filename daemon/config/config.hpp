@@ -39,7 +39,7 @@ struct Config {
   std::string relay_prefix = "agent-runner";
   std::int64_t relay_replicas = 1, relay_max_bytes = -1;  ///< of every stream on NATS; -1: the server's limit
   std::map<std::string, json> providers{};                ///< [providers.NAME], checked by that provider's adapter
-  std::map<std::string, json> profiles{};                 ///< [profiles.NAME], checked; see daemon/fleet/profile.hpp
+  std::map<std::string, json> profiles{};                 ///< [profiles.NAME], checked; see daemon/config/profile.hpp
 
   /// One line of `config show`.
   struct Explained {

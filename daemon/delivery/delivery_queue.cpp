@@ -1,6 +1,7 @@
 #include "daemon/delivery/delivery_queue.hpp"
 
-#include "daemon/delivery/message_files.hpp"
+#include "daemon/store/known_store.hpp"
+#include "daemon/store/message_files.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
 #include "relay/message_rules.hpp"
 

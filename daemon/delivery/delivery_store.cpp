@@ -1,6 +1,7 @@
 // What becomes of deliveries when the bus has another store: their numbers are other messages' now.
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/known_store.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
 
 #include <spdlog/spdlog.h>

@@ -3,7 +3,7 @@
 #include "base/paths.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/delivery/guarded.hpp"
-#include "daemon/delivery/message_files.hpp"
+#include "daemon/store/message_files.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -1,5 +1,7 @@
 #include "daemon/delivery/turn_tracker.hpp"
 
+#include "daemon/store/event_log.hpp"
+#include "daemon/store/journal.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
 #include <algorithm>

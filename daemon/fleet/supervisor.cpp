@@ -2,9 +2,11 @@
 
 #include "base/ids.hpp"
 #include "base/suggest.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/config/profile.hpp"
 #include "daemon/fleet/memory_watch.hpp"
-#include "daemon/fleet/profile.hpp"
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/known_store.hpp"
 #include "daemon/store/tables/agent_table.hpp"
 #include "daemon/store/tables/fact_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"

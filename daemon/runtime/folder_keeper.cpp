@@ -22,7 +22,7 @@ constexpr auto kPause = std::chrono::milliseconds(100);
 std::vector<ino_t> identities_of(std::vector<fs::path> const& folders) {
   std::vector<ino_t> identities;
   for (auto const& folder : folders) {
-    struct stat info {};
+    struct stat info{};
     identities.push_back(::lstat(folder.c_str(), &info) == 0 ? info.st_ino : 0);
   }
   return identities;

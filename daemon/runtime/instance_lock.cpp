@@ -54,8 +54,7 @@ Result<void> InstanceLock::announce(std::filesystem::path const& socket) const {
 }
 
 bool InstanceLock::is_held() const {
-  struct stat file {
-  }, held{};
+  struct stat file{}, held{};
   return ::stat(file_.c_str(), &file) == 0 && ::fstat(fd_, &held) == 0 && file.st_dev == held.st_dev &&
          file.st_ino == held.st_ino;
 }

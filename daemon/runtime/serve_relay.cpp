@@ -1,6 +1,6 @@
 #include "daemon/runtime/serve_relay.hpp"
 
-#include "daemon/fleet/descriptor_budget.hpp"
+#include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/runtime/folder_keeper.hpp"
 #include "daemon/runtime/instance_lock.hpp"
 #include "daemon/runtime/program.hpp"

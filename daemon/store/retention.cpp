@@ -1,6 +1,6 @@
 #include "daemon/store/retention.hpp"
 
-#include "daemon/delivery/message_files.hpp"
+#include "daemon/store/message_files.hpp"
 #include "daemon/store/tables/agent_table.hpp"
 #include "daemon/store/tables/approval_table.hpp"
 #include "daemon/store/tables/delivery_table.hpp"

@@ -1,6 +1,11 @@
 // A delivery queue with a scripted provider, a real bus and a real journal.
 #pragma once
+#include "daemon/agent/approvals.hpp"
+#include "daemon/agent/descriptor_budget.hpp"
+#include "daemon/agent/restart_policy.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/store/known_store.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "support/run.hpp"

@@ -1,4 +1,4 @@
-#include "daemon/fleet/descriptor_budget.hpp"
+#include "daemon/agent/descriptor_budget.hpp"
 
 #include "world.hpp"
 

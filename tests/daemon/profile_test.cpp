@@ -1,4 +1,4 @@
-#include "daemon/fleet/profile.hpp"
+#include "daemon/config/profile.hpp"
 
 #include "base/paths.hpp"
 #include "daemon/config/config.hpp"

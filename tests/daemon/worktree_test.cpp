@@ -1,5 +1,5 @@
 // With the real git, in a folder of its own.
-#include "daemon/fleet/worktree.hpp"
+#include "daemon/agent/worktree.hpp"
 
 #include "base/paths.hpp"
 #include "support/temp_dir.hpp"

@@ -1,7 +1,12 @@
 // Real agents with a scripted provider, a real bus and a real journal, on a clock of our own, which runs when nothing
 // else does.
 #pragma once
+#include "daemon/agent/approvals.hpp"
+#include "daemon/agent/descriptor_budget.hpp"
+#include "daemon/agent/restart_policy.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/store/known_store.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "support/run.hpp"

@@ -2,7 +2,12 @@
 // queues with scripted providers, on each of the three buses.
 #include "base/ids.hpp"
 #include "base/paths.hpp"
+#include "daemon/agent/approvals.hpp"
+#include "daemon/agent/descriptor_budget.hpp"
+#include "daemon/agent/restart_policy.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/delivery_world.hpp"
+#include "daemon/store/known_store.hpp"
 #include "relay/nats/nats_bus.hpp"
 #include "relay/nats/nats_server.hpp"
 #include "relay/remote/remote_bus.hpp"

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace ar::daemon {
+namespace ar {
 
 /// io thread only.
 class LoopLag {
@@ -31,4 +31,4 @@ class LoopLag {
   std::size_t looks_ = 0;
 };
 
-}  // namespace ar::daemon
+}  // namespace ar

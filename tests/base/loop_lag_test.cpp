@@ -1,4 +1,4 @@
-#include "daemon/runtime/loop_lag.hpp"
+#include "base/loop_lag.hpp"
 
 #include "support/log_lines.hpp"
 #include "support/run.hpp"
@@ -8,7 +8,6 @@
 #include <vector>
 
 using namespace ar;
-using namespace ar::daemon;
 using namespace std::chrono_literals;
 
 TEST_CASE("AThreadThatStandsStillIsAFault") {

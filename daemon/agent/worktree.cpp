@@ -1,8 +1,8 @@
-#include "daemon/fleet/worktree.hpp"
+#include "daemon/agent/worktree.hpp"
 
 #include "base/paths.hpp"
 #include "base/process/run_program.hpp"
-#include "daemon/agent/launch_environment.hpp"
+#include "daemon/config/launch_environment.hpp"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "daemon/runtime/loop_lag.hpp"
+#include "base/loop_lag.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace ar::daemon {
+namespace ar {
 namespace {
 
 using std::chrono::microseconds;
@@ -71,4 +71,4 @@ json LoopLag::shown() const {
   return {{"p50Ms", at(0.5)}, {"p99Ms", at(0.99)}, {"maxMs", at(1)}, {"looks", sorted.size()}};
 }
 
-}  // namespace ar::daemon
+}  // namespace ar

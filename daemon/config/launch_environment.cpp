@@ -1,4 +1,4 @@
-#include "daemon/agent/launch_environment.hpp"
+#include "daemon/config/launch_environment.hpp"
 
 #include "base/paths.hpp"
 #include "base/words.hpp"

@@ -1,4 +1,4 @@
-#include "daemon/delivery/message_files.hpp"
+#include "daemon/store/message_files.hpp"
 
 #include "base/ids.hpp"
 #include "base/json.hpp"
