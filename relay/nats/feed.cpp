@@ -37,6 +37,8 @@ std::optional<Place> place_of(std::string_view reply) {
   return Place{part[first - 2], number(part[first]), number(part[first + 1])};
 }
 
+std::string leader_of(json const& stream_info) { return text_at(object_at(stream_info, "cluster"), "leader"); }
+
 }  // namespace
 
 struct Feed::Waiter {
@@ -90,8 +92,22 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
     made = co_await make_consumer(js, *subject);
   }
   if (!made) co_return made.error();
-  // Nothing to deliver: the last messages were deleted, or there are none.
-  if (made->value("num_pending", std::uint64_t{0}) == 0 && delivered_ == 0) move_to(last);
+  if (last <= applied_ || made->value("num_pending", std::uint64_t{0}) > 0) co_return Result<void>();
+  // Nothing to deliver: the last messages were deleted. Or the server that has the consumer is behind the one that said
+  // how far the stream goes; then they come later, and must not be passed over.
+  if (replicated) {
+    auto const more = co_await js.has_from(stream_, applied_ + 1);
+    if (!more) co_return more.error();
+    if (*more) co_return Result<void>();
+    // Of a leader that was elected meanwhile it would be no answer.
+    auto const again = co_await js.stream_info(stream_);
+    if (!again) co_return again.error();
+    if (leader_of(*again) != leader_of(*info)) {
+      break_off();
+      co_return Result<void>();
+    }
+  }
+  if (delivered_ == 0) move_to(last);
   co_return Result<void>();
 }
 

@@ -153,6 +153,13 @@ awaitable<Result<json>> JetStream::stream_info(std::string stream) {
   return api("STREAM.INFO." + std::move(stream), json::object());
 }
 
+awaitable<Result<bool>> JetStream::has_from(std::string stream, std::uint64_t sequence) {
+  json request = {{"seq", sequence}, {"next_by_subj", ">"}};
+  auto const found = co_await api("STREAM.MSG.GET." + std::move(stream), std::move(request));
+  if (!found && found.error().code != "nats_not_found") co_return found.error();
+  co_return found.has_value();
+}
+
 awaitable<Result<void>> JetStream::purge(std::string stream, std::string subject, std::uint64_t before) {
   json request = {{"filter", std::move(subject)}};
   if (before > 0) request["seq"] = before;

@@ -46,6 +46,8 @@ class JetStream {
   /// `$JS.API.` + `what`.
   awaitable<Result<json>> api(std::string what, json request, std::optional<milliseconds> limit = std::nullopt);
   awaitable<Result<json>> stream_info(std::string stream);
+  /// Whether the stream has anything from `sequence` on, by the word of the server that leads it: others may be behind.
+  awaitable<Result<bool>> has_from(std::string stream, std::uint64_t sequence);
   /// Deletes it without waiting for that: the server forgets it anyhow, later.
   void drop_consumer(std::string const& stream, std::string const& consumer);
   /// Deletes what lies on `subject`; only what is older than `before`, unless that is 0.

@@ -231,6 +231,24 @@ TEST_CASE("DeletingWhatAnotherDaemonHasDeletedIsNoOtherFailureThanThatItIsGone")
   CHECK(answers == std::vector<std::string>{"deleted", "deleted", "nats_not_found", "nats_not_found"});
 }
 
+TEST_CASE("WhetherAStreamHasMoreIsKnownWhateverWasDeleted") {
+  NatsServer server;
+  net::io_context io;
+  auto const options = server.options();
+  LiveBus bus(io, options);
+  for (int i = 0; i < 4; ++i) REQUIRE(bus.get(bus->send(numbered(i))).has_value());
+  ServerSide side(io, options);
+  auto const stream = options.prefix + "-messages";
+  ar::test::run(io, [&]() -> awaitable<void> {
+    for (int const sequence : {2, 4})
+      REQUIRE((co_await side.js.api("STREAM.MSG.DELETE." + stream, {{"seq", sequence}})).has_value());
+    for (std::uint64_t const from : {1, 2, 3}) CHECK(*co_await side.js.has_from(stream, from));
+    for (std::uint64_t const from : {4, 5}) CHECK_FALSE(*co_await side.js.has_from(stream, from));
+    auto const other = co_await side.js.has_from("no-such-stream", 1);
+    CHECK((!other || !*other));
+  });
+}
+
 TEST_CASE("WhatIsForgottenIsDeletedOnTheServer") {
   NatsServer server;
   net::io_context io;
