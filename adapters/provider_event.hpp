@@ -35,7 +35,8 @@ struct TurnEnded {
   bool did_nothing = false;             ///< failed before the model said anything or a tool was called
   std::optional<WallTime> resets_at{};  ///< failed for a limit: when that ends, where the provider says so
 };
-/// Proof that a message was taken, whenever it shows: while it is handed over, or late, after `unknown`.
+/// Proof that a message was taken: once it has been handed over, when what the provider has said of its turns until
+/// then has been told as well, or late, after `unknown`.
 struct Accepted {
   std::string correlation_id;
   std::string proof;  ///< what showed it ("transcript", "pattern", "api")

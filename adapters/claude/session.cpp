@@ -258,8 +258,10 @@ void ClaudeSession::on_fact(TranscriptFact const& fact) {
   if (fact.kind == TranscriptFact::Kind::enqueued)
     for (auto const& correlation_id : fact.correlation_ids) note_early(correlation_id);
   for (auto const& correlation_id : fresh) {
-    if (correlation_id == in_hand_) altered_ = fact.text.find(in_hand_text_) == std::string::npos;
-    emit(Accepted{correlation_id, "transcript"});
+    if (correlation_id != in_hand_)
+      emit(Accepted{correlation_id, "transcript"});
+    else
+      altered_ = fact.text.find(in_hand_text_) == std::string::npos;
   }
   // Until the line of its prompt, what comes is of the turn before.
   if (fact.kind == TranscriptFact::Kind::prompted) model_spoke_ = false;

@@ -280,6 +280,7 @@ awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(
     emit(Noted{"delivery.altered",
                json{{"messageId", prompt.message_id},
                     {"reason", "the transcript shows this prompt with other bytes than were typed"}}});
+  if (submission.outcome == SubmitOutcome::accepted) emit(Accepted{prompt.correlation_id, "transcript"});
   co_return submission;
 }
 

@@ -167,7 +167,7 @@ void CodexSession::on_item(bool finished, json const& params) {
     if (!finished || correlation_id.empty() || proven(correlation_id)) return;
     taken_.push_back(correlation_id);
     if (taken_.size() > kTakenKept) taken_.pop_front();
-    emit(Accepted{std::move(correlation_id), "api"});
+    if (correlation_id != in_hand_) emit(Accepted{std::move(correlation_id), "api"});
     changed_.notify_all();
   } else if (type == "agentMessage") {
     if (finished) last_text_ = text_at(item, {"text"});

@@ -131,6 +131,7 @@ class CodexSession final : public ProviderSession {
   std::string problem_{};                               ///< why the thread cannot be used at all
   std::string waiting_{};                               ///< as announced
   std::string gate_{};                                  ///< as announced
+  std::string in_hand_{};                               ///< the correlation id whose proof hand() waits for
   std::optional<Record> record_{};
 
   AsyncMutex sending_;

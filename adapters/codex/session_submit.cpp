@@ -90,6 +90,11 @@ awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(s
     submission.reason = framed.error().message;
     co_return submission;
   }
+  in_hand_ = prompt.correlation_id;
+  struct Done {
+    std::string& in_hand;
+    ~Done() { in_hand.clear(); }
+  } done{in_hand_};
   auto const deadline = Clock::now() + (turn_.empty() ? kProofPatience : kSteerPatience);
   if (on_step) on_step("typed");
   auto const turn = co_await send(prompt, std::move(framed->text));
@@ -125,11 +130,9 @@ awaitable<void> CodexSession::await_proof(Prompt const& prompt, std::string cons
     if (record_holds(prompt.correlation_id)) break;
     co_await changed_.wait(settled);
   }
-  if (proven(prompt.correlation_id)) {
+  if (proven(prompt.correlation_id) || (over() && record_holds(prompt.correlation_id))) {
     submission.outcome = SubmitOutcome::accepted;
-  } else if (over() && record_holds(prompt.correlation_id)) {
-    emit(Accepted{prompt.correlation_id, "transcript"});
-    submission.outcome = SubmitOutcome::accepted;
+    emit(Accepted{prompt.correlation_id, proven(prompt.correlation_id) ? "api" : "transcript"});
   } else if (!open()) {
     submission.outcome = SubmitOutcome::unknown;
     submission.reason = "the connection to Codex was lost";

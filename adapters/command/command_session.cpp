@@ -226,6 +226,8 @@ awaitable<void> CommandSession::type_and_prove(std::string text, std::function<v
   while (typed.proved_by.empty() && following_ && Clock::now() < deadline) co_await changed_.wait(deadline);
   if (!typed.proved_by.empty()) {
     submission.outcome = SubmitOutcome::accepted;
+    Accepted accepted{typed.correlation_id, typed.proved_by};
+    context_.emit(std::move(accepted));
     co_return;
   }
   submission.outcome = SubmitOutcome::unknown;
@@ -355,8 +357,11 @@ void CommandSession::proved(Typed& typed, std::string proof) {
   if (!typed.proved_by.empty()) return;
   typed.proved_by = proof;
   changed_.notify_all();
-  Accepted accepted{typed.correlation_id, std::move(proof)};
-  context_.emit(std::move(accepted));
+  bool const in_hand = submitting_ && &typed == &typed_.back();
+  if (!in_hand) {
+    Accepted accepted{typed.correlation_id, std::move(proof)};
+    context_.emit(std::move(accepted));
+  }
   begin_turn();
 }
 

@@ -247,6 +247,7 @@ void Agent::wake_if_wanted() {
 void Agent::launched(bool resumed) {
   (void)launch_failures_.recovered("start");
   policy_.on_found();
+  queue_.on_process_started();
   (void)apply(AgentInput::launched, resumed ? "started, session resumed" : "started");
 }
 

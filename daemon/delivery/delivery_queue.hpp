@@ -107,6 +107,8 @@ class DeliveryQueue {
   /// See TurnHost.
   awaitable<std::optional<adapters::TurnEnded>> recorded_end(Turn const& turn);
   void look_up_wanted() { changed_.notify_all(); }
+  /// There is a process again, which will get ready.
+  void on_process_started() { process_gone_ = no_process_ = false; }
   /// The provider is ready: a fresh process, or one that resumes its session.
   void on_ready();
   /// A process that ran on while no daemon did has been taken over; `turn_runs`: it is busy.

@@ -186,6 +186,7 @@ awaitable<SubmitResult> DeliveryQueue::attempt(adapters::ProviderSession& sessio
     self->changed_.notify_all();
   };
   submitting_.spawn("submit", run(this, &session, std::move(prompt), &d, result));
+  on_process_started();  // whatever was said of an earlier one
   while (!*result && !process_gone_) co_await changed_.wait();
   if (!*result) co_await submitting_.stop();
   if (*result) co_return std::move(**result);

@@ -243,7 +243,7 @@ void DeliveryQueue::on_gate_changed() {
 }
 
 void DeliveryQueue::on_ready() {
-  process_gone_ = no_process_ = false;
+  on_process_started();
   for (auto const& [id, d] : open_)
     if (d.state == State::unknown) outcome_wanted_.insert(id);
   hold_.process_started();
@@ -307,7 +307,7 @@ void DeliveryQueue::take_up_turn() {
 }
 
 void DeliveryQueue::on_adopted(bool turn_runs) {
-  process_gone_ = no_process_ = false;
+  on_process_started();
   take_up_turn();
   turns_.adopted(turn_runs, store_);
   for (auto const& [id, d] : open_)

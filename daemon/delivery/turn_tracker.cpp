@@ -132,10 +132,14 @@ awaitable<void> TurnTracker::look_up_over() {
 }
 
 awaitable<void> TurnTracker::look_up_running() {
-  if (!turn_) co_return;
-  auto const number = turn_->number;
-  auto const end = co_await host_.recorded_end(*turn_);
-  if (end && turn_ && turn_->number == number) close(*end);
+  while (turn_) {
+    auto const asked = *turn_;
+    auto const end = co_await host_.recorded_end(asked);
+    if (!turn_ || turn_->number != asked.number) co_return;
+    if (turn_->messages.size() > asked.messages.size()) continue;  // proved meanwhile
+    if (end) close(*end);
+    co_return;
+  }
 }
 
 Clock::time_point TurnTracker::watch_rest(bool at_rest) {

@@ -7,7 +7,6 @@
 #include "daemon/delivery/work.hpp"
 #include "daemon/services.hpp"
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>

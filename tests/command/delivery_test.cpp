@@ -61,6 +61,12 @@ TEST_CASE("TheDemoAgentTakesTwentyMessagesAndAnswersEach") {
     CHECK(replies.find("of 2 words") != std::string::npos);
     CHECK(replies.find("of 6000 words") != std::string::npos);
     CHECK(agent.count<Accepted>() == bodies.size());
+    // What is accepted belongs to the turn that has been told of by then.
+    std::size_t turns = 0, accepted = 0;
+    for (auto const& event : agent.events()) {
+      turns += std::holds_alternative<TurnStarted>(event);
+      if (std::holds_alternative<Accepted>(event)) CHECK(turns == ++accepted);
+    }
     co_await agent.stop();
   });
 }
