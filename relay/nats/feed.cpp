@@ -102,7 +102,7 @@ awaitable<Result<void>> Feed::start(JetStream& js, std::uint64_t number) {
     // Of a leader that was elected meanwhile it would be no answer.
     auto const again = co_await js.stream_info(stream_);
     if (!again) co_return again.error();
-    if (leader_of(*again) != leader_of(*info)) {
+    if (leader_of(*again).empty() || leader_of(*again) != leader_of(*info)) {
       break_off();
       co_return Result<void>();
     }

@@ -125,7 +125,14 @@ awaitable<Result<std::optional<Stored>>> JetStream::direct(std::string stream, j
   out.data = request.dump();
   auto in = co_await ask(std::move(out));
   if (!in) co_return in.error();
-  if (in->status == 404) co_return std::optional<Stored>();
+  if (in->status == 404) {
+    if (!replicated_) co_return std::optional<Stored>();
+    auto const led = co_await api("STREAM.MSG.GET." + stream, std::move(request));
+    if (!led && led.error().code == "nats_not_found") co_return std::optional<Stored>();
+    if (!led) co_return led.error();
+    co_return unavailable("nats_behind",
+                          "a server of the NATS cluster has not got all of " + stream + " yet; try again");
+  }
   if (in->status != 0)
     co_return unavailable("nats_refused", "NATS reads nothing from " + stream + ": " + in->description);
   co_return Stored{in->sequence, in->stored_under, std::move(in->data), in->stored_at, !in->kv_operation.empty()};

@@ -40,7 +40,10 @@ class JetStream {
   awaitable<Result<Published>> publish(Publication publication);
   /// The stream takes at most so many bytes; none when not positive. `subject`: its subjects'.
   void bound(std::string const& stream, std::string const& subject, std::int64_t max_bytes);
+  /// Reading may reach a server that has not all of it yet: what it does not have, the one that leads is asked for.
+  void has_replicas() { replicated_ = true; }
   StorageFault const& storage() const { return storage_; }  ///< of what was published
+  /// Nothing: there is none. An error `nats_behind`: there is, and the server that was asked has not got it yet.
   awaitable<Result<std::optional<Stored>>> last(std::string stream, std::string subject);
   awaitable<Result<std::optional<Stored>>> at(std::string stream, std::uint64_t sequence);
   /// `$JS.API.` + `what`.
@@ -64,6 +67,7 @@ class JetStream {
   milliseconds limit_;
   std::shared_ptr<Connection> connection_;
   std::map<std::string, Bound, std::less<>> bounds_;  ///< by what its subjects have in common
+  bool replicated_ = false;
   StorageFault storage_;
   std::string full_;  ///< where it was: each stream has a limit of its own, and only a write to this one clears it
 };
