@@ -48,6 +48,14 @@ class ProviderRoad {
                      {"-S", (home.state() / "run" / "tmux.sock").string(), "copy-mode", "-t", "=ar-m:"}, "");
   }
   std::string screen() { return home.run({"screen", "m"}).out; }
+  /// All that its terminal has shown, also what has left the screen.
+  std::string history() {
+    return home
+        .run_program(
+            "/usr/bin/tmux",
+            {"-S", (home.state() / "run" / "tmux.sock").string(), "capture-pane", "-p", "-S", "-", "-t", "=ar-m:"}, "")
+        .out;
+  }
   void wait_for_screen(std::string const& text) {
     auto const there = Installation::eventually([&] { return screen().find(text) != std::string::npos; });
     REQUIRE_MESSAGE(there, screen());
@@ -66,7 +74,7 @@ class ProviderRoad {
     auto const before = last_event("compaction.started");
     auto const begun = [&] { return last_event("compaction.started") > before; };
     auto const shown = [&](std::string const& text) {
-      auto const all = screen();
+      auto const all = history();
       int times = 0;
       for (std::size_t at = 0; (at = all.find(text, at)) != std::string::npos; ++at) ++times;
       return times;
