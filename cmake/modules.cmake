@@ -2,10 +2,11 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 # ar_module(NAME PUBLIC a.hpp ... SOURCES a.cpp ... DEPENDS target ...)
 #
-# One static library per module. Other modules see only the headers named PUBLIC, and only if they name the module in
-# DEPENDS: each module has an include directory of its own made of links to just those headers, so an include against
-# the arrows (docs/architecture.md) does not compile. A module's own files see all of it. Headers are always included as
-# "module/file.hpp". A folder may be a module of its own: its NAME is "module/folder", its target ar_module_folder.
+# One static library per module. Other modules see only the headers named PUBLIC, and only if they, or those that they
+# name in DEPENDS, name the module there: each module has an include directory of its own made of links to just those
+# headers, so an include against the arrows (docs/architecture.md) does not compile. A module's own files see all of it.
+# Headers are always included as "module/file.hpp". A folder may be a module of its own: its NAME is "module/folder", its
+# target ar_module_folder.
 function(ar_module name)
   cmake_parse_arguments(MODULE "" "" "PUBLIC;SOURCES;DEPENDS" ${ARGN})
   ar_module_public(${name} ${MODULE_PUBLIC})

@@ -41,7 +41,7 @@ class JetStream {
   /// The stream takes at most so many bytes; none when not positive. `subject`: its subjects'.
   void bound(std::string const& stream, std::string const& subject, std::int64_t max_bytes);
   /// Reading may reach a server that has not all of it yet: what it does not have, the one that leads is asked for.
-  void has_replicas() { replicated_ = true; }
+  void note_replicas() { replicated_ = true; }
   StorageFault const& storage() const { return storage_; }  ///< of what was published
   /// Nothing: there is none. An error `nats_behind`: there is, and the server that was asked has not got it yet.
   awaitable<Result<std::optional<Stored>>> last(std::string stream, std::string subject);

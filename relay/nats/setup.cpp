@@ -60,7 +60,7 @@ awaitable<Result<bool>> make(JetStream& js, StreamPlan plan, NatsOptions const& 
     co_return unavailable("nats_refused", "NATS says nothing about the settings of stream " + plan.name);
   if (auto const text = differences(wanted, *config); !text.empty())
     co_return conflict("nats_settings", "stream " + plan.name + ": " + text);
-  if (config->value("num_replicas", 1) > 1) js.has_replicas();
+  if (config->value("num_replicas", 1) > 1) js.note_replicas();
   js.bound(plan.name, plan.subject, config->value("max_bytes", std::int64_t{-1}));
   co_return made;
 }

@@ -84,7 +84,7 @@ TEST_CASE("AProgramThatHasEndedDoesNotGetReady") {
     REQUIRE(::kill(server, SIGSTOP) == 0);
     CHECK(::kill(agent.terminal().pid(), SIGKILL) == 0);
     while (!agent.terminal().program_ended()) co_await sleep_for(1ms);
-    co_await sleep_for(100ms);
+    co_await sleep_for(100ms);  // it looks every 20 ms whether the program reads, and tells nobody
     CHECK(agent.terminal().alive());
     REQUIRE(::kill(server, SIGCONT) == 0);
     while (agent.terminal().alive()) co_await sleep_for(1ms);
