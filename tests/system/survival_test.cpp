@@ -117,6 +117,7 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
 
   auto arguments = std::vector<std::string>{"spawn", "dies", "--provider", "command", "--cwd", home.work().string()};
   arguments.insert(arguments.end(), kShell.begin(), kShell.end());
+  // It lives on for a moment: what is written in the very moment of the end tmux may never read.
   arguments.push_back("echo no API key >&2; sleep 0.3; exit 3");
   auto const dies = home.run(arguments);
   CHECK(dies.status == 1);
@@ -128,7 +129,7 @@ TEST_CASE("AnAgentKilledIsRestartedAndOneThatKeepsDyingIsGivenUp") {
   CHECK(home.agent("dies")["reason"].get<std::string>().find("gave up after 4 exits") != std::string::npos);
   // Nothing changes by starting this one again.
   arguments[1] = "absent";
-  arguments.back() = "exec not-a-program-that-exists";
+  arguments.back() = "not-a-program-that-exists; code=$?; sleep 0.3; exit $code";
   CHECK(home.run(arguments).status == 1);
   CHECK(home.agent("absent")["state"] == "failed");
   CHECK(home.agent("absent")["restarts"] == 0);
