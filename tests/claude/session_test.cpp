@@ -697,6 +697,24 @@ TEST_CASE("AMenuThatAPersonOpensHidesNoTurnsEnd") {
   CHECK(room.all<TurnEnded>()[0].final_text == "done");
 }
 
+TEST_CASE("ALiveStateThatIsLateAtATurnsEndIsWaitedForBeforeWorkIsTold") {
+  Room room;
+  room.live("busy");
+  REQUIRE(room.session->hook("UserPromptSubmit", {{"prompt", "x"}}).has_value());
+  REQUIRE(room.session->hook("Stop", {{"last_assistant_message", "done"}}).has_value());
+  CHECK(room.run(room.session->running_work()) == "a turn");
+  room.append({{"type", "system"}, {"subtype", "turn_duration"}});
+  room.pass(1ms);
+  REQUIRE(room.all<TurnEnded>().size() == 1);
+  // It stays busy: there is something that we have not heard of.
+  CHECK(room.run(room.session->running_work()) == "a turn");
+  bool written = false;
+  auto const speak = [&](Clock::duration passed) {
+    if (passed >= 200ms && !std::exchange(written, true)) room.write_live("shell");
+  };
+  CHECK(room.run(room.session->running_work(), speak) == "a command in the background");
+}
+
 TEST_CASE("WhatWaitedForStopHooksBeginsATurnOfItsOwn") {
   Room room;
   room.live("busy");
@@ -954,13 +972,11 @@ TEST_CASE("WhatRunsIsAskedOfTheLiveState") {
   // Nobody has told us of it yet.
   room.write_live("shell");
   CHECK(work() == "a command in the background");
-  room.write_live("busy");
-  CHECK(work() == "a turn");
   room.write_live("waiting");
   CHECK(work() == "something that waits for a person");
   room.write_live("idle");
   CHECK(work().empty());
-  (void)room.session->hook("UserPromptSubmit", {{"prompt", "x"}});
+  room.write_live("busy");
   CHECK(work() == "a turn");
 }
 
