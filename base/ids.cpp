@@ -1,7 +1,7 @@
 #include "base/ids.hpp"
 
-// The digest alone: the present interface reads OpenSSL's configuration and loads its providers first, which costs each
-// process 2 MB and each start of the command line milliseconds.
+// The digest's own functions: the ones that replace them read OpenSSL's configuration and load its providers first, 2
+// MB of an idle daemon.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
@@ -23,7 +23,6 @@ std::string hex(unsigned char const* data, std::size_t size) {
   }
   return text;
 }
-/// At most 256 bytes.
 void fill_random(unsigned char* data, std::size_t size) {
   if (::getentropy(data, size) != 0) throw std::runtime_error("no random bytes from the system");
 }

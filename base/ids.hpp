@@ -8,7 +8,7 @@ namespace ar {
 
 /// A random (version 4) UUID in lower case.
 std::string new_uuid();
-/// `bytes` random bytes from the system, in lower-case hex: tokens (32 bytes), correlation ids (5 bytes).
+/// `bytes` random bytes from the system (at most 256), in lower-case hex: tokens (32), correlation ids (5).
 std::string random_hex(std::size_t bytes);
 /// SHA-256 in lower-case hex.
 std::string sha256_hex(std::string_view data);

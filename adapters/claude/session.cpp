@@ -95,7 +95,7 @@ awaitable<std::string> ClaudeSession::running_work() {
   read_live_state();
   // The record may tell of a turn's end before the live state does.
   std::function<bool()> const agreed = [this] { return turn_running_ || ended_ || !live_ || !live_->busy(); };
-  if (ready_) co_await wait_for(agreed, kStopGrace);
+  if (ready_ && !compacting_) co_await wait_for(agreed, kStopGrace);
   if (!ready_) co_return "its start";
   if (compacting_) co_return "a compaction of its context";
   if (turn_running_ || (live_ && live_->busy())) co_return "a turn";

@@ -976,8 +976,11 @@ TEST_CASE("WhatRunsIsAskedOfTheLiveState") {
   CHECK(work() == "something that waits for a person");
   room.write_live("idle");
   CHECK(work().empty());
-  room.write_live("busy");
+  (void)room.session->hook("UserPromptSubmit", {{"prompt", "x"}});
   CHECK(work() == "a turn");
+  Room untold;
+  untold.write_live("busy");
+  CHECK(untold.run(untold.session->running_work()) == "a turn");
 }
 
 TEST_CASE("ANoAtTheTerminalEndsTheHook") {
