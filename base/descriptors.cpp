@@ -1,5 +1,7 @@
 #include "base/descriptors.hpp"
 
+#include <algorithm>
+#include <fcntl.h>
 #include <filesystem>
 #include <string>
 #include <sys/resource.h>
@@ -36,6 +38,17 @@ void raise_descriptor_limit(pid_t process) {
 void raise_descriptor_limit() {
   inherited = inherited_descriptor_limit();
   raise_descriptor_limit(::getpid());
+}
+
+void make_room_for_descriptors() {
+  constexpr rlim64_t enough = 4096;  // a thousand agents; 32 kB in the kernel
+  rlimit64 limit{};
+  if (::getrlimit64(RLIMIT_NOFILE, &limit) != 0) return;
+  int const any = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (any < 0) return;
+  int const highest = ::fcntl(any, F_DUPFD_CLOEXEC, static_cast<int>(std::min(enough, limit.rlim_cur)) - 1);
+  ::close(any);
+  if (highest >= 0) ::close(highest);
 }
 
 std::size_t inherited_descriptor_limit() {

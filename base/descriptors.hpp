@@ -16,6 +16,10 @@ std::optional<Descriptors> descriptors_of(pid_t process);
 void raise_descriptor_limit(pid_t process);
 /// Lets this one, and keeps in mind what it was started with.
 void raise_descriptor_limit();
+/// Has the kernel make this process's table of them large enough for a fleet. While a process has threads, each growth
+/// of the table (beyond 64, 128, 256...) stands still until all processors have let go of the old one, some 10 ms: call
+/// this before the first thread. Best effort.
+void make_room_for_descriptors();
 /// What this process was started with: for programs that we start, of which some cannot stand more (select).
 std::size_t inherited_descriptor_limit();
 

@@ -107,6 +107,7 @@ int main(int argc, char** argv) {
   }
   if (auto given = check_kernel(); !given) return fail(given.error(), ready_fd);
   raise_descriptor_limit();
+  make_room_for_descriptors();
   if (auto logging = start_logging(paths->log_file(), config->log_level, foreground); !logging)
     return fail(logging.error(), ready_fd);
   auto const on_ready = [&] {

@@ -16,10 +16,7 @@ constexpr auto kLongestPause = std::chrono::seconds(30);
 constexpr auto kClockCheck = std::chrono::minutes(10);
 constexpr auto kClockRetry = std::chrono::seconds(30);
 
-Clock::duration next_pause(int failures) {
-  static thread_local Random const random = real_random();
-  return pause_after(failures, kLeastPause, kLongestPause, random());
-}
+Clock::duration next_pause(int failures) { return pause_after(failures, kLeastPause, kLongestPause, real_random()()); }
 
 /// "2026-01-31T12:00:00.123456789Z", as the server writes it.
 std::optional<WallTime> time_from(std::string const& text) {
