@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace ar::adapters::claude {
 namespace {
@@ -21,14 +22,18 @@ constexpr auto kReadyGrace = milliseconds(3'000);
 constexpr auto kHooksComeBack = milliseconds(2'000);
 constexpr std::size_t kToolInputShown = 4096;
 
-/// The number at a path of object keys; 0 when absent.
+/// Larger than any count of tokens, price or time in seconds: not a number of this file.
+constexpr double kNoNumber = 1e15;
+
+/// The number at a path of object keys; 0 when absent, or beyond kNoNumber.
 double number_at(json const& payload, std::initializer_list<char const*> keys) {
   json const* at = &payload;
   for (auto const* key : keys) {
     if (!at->is_object() || !at->contains(key)) return 0;
     at = &(*at)[key];
   }
-  return at->is_number() ? at->get<double>() : 0;
+  auto const number = at->is_number() ? at->get<double>() : 0;
+  return std::abs(number) < kNoNumber ? number : 0;
 }
 
 }  // namespace

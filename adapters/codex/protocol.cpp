@@ -106,9 +106,10 @@ std::optional<ContextUse> context_use(json const& usage) {
   if (!usage.is_object()) return std::nullopt;
   auto const window = usage.find("modelContextWindow");
   auto const last = usage.find("last");
-  if (window == usage.end() || !window->is_number() || last == usage.end() || !last->is_object()) return std::nullopt;
+  if (window == usage.end() || !window->is_number_integer() || last == usage.end() || !last->is_object())
+    return std::nullopt;
   auto const tokens = last->find("totalTokens");
-  if (tokens == last->end() || !tokens->is_number()) return std::nullopt;
+  if (tokens == last->end() || !tokens->is_number_integer()) return std::nullopt;
   ContextUse use;
   use.window = window->get<std::int64_t>();
   use.tokens = tokens->get<std::int64_t>();

@@ -75,18 +75,22 @@ std::vector<Question> form_questions(json const& params) {
   return questions;
 }
 
+/// The whole text as a number, or as the text that it is: the server then says what is wrong with it.
+template <class Number>
+json number_in(std::string const& text) {
+  Number number{};
+  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return ec == std::errc() && end == text.data() + text.size() ? json(number) : json(text);
+}
+
 /// A form's field in the type that its schema names.
 json form_value(json const& schema, std::vector<std::string> const& answers) {
   auto const type = text_at(schema, {"type"});
   if (type == "array") return answers;
   auto const text = answers.empty() ? std::string() : answers.front();
   if (type == "boolean") return text == "true";
-  if (type == "integer" || type == "number") {
-    double number = 0;
-    auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (ec == std::errc() && end == text.data() + text.size())
-      return type == "integer" ? json(static_cast<std::int64_t>(number)) : json(number);
-  }
+  if (type == "integer") return number_in<std::int64_t>(text);
+  if (type == "number") return number_in<double>(text);
   return text;
 }
 
