@@ -7,6 +7,7 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/worker.hpp"
 #include "terminal/terminal.hpp"
 
 #include <filesystem>
@@ -49,15 +50,16 @@ struct LaunchPlan {
 /// What the daemon gives a session; the references outlive it.
 struct SessionContext {
   Executor executor;
-  std::shared_ptr<terminal::Terminal> terminal;
-  LaunchRequest request;
-  std::string session_id;            ///< what LaunchPlan said, or the journal
-  std::string transcript;            ///< what the journal knows; may be empty
+  Worker& files;  ///< the agent's own, for what waits for the disk
+  std::shared_ptr<terminal::Terminal> terminal{};
+  LaunchRequest request{};
+  std::string session_id{};          ///< what LaunchPlan said, or the journal
+  std::string transcript{};          ///< what the journal knows; may be empty
   std::string earlier_transcript{};  ///< the record before that one: what was handed last may be in there
   bool adopted = false;              ///< the process ran before this daemon did: find out where it stands
   /// Adopted: the messages of the turn that was running when the daemon before this one ended, the latest last.
   std::vector<Prompt> open_turn{};
-  std::function<void(ProviderEvent)> emit;
+  std::function<void(ProviderEvent)> emit{};
   /// Something in the session has ended by an exception: what it says of its provider is not to be relied on any more.
   TaskGroup::OnDeath on_death{};
 };

@@ -61,14 +61,12 @@ bool fits_inline(std::string_view body, InlineRules const& rules) {
   return rules.trailing_blanks || body.empty() || body.back() != ' ';
 }
 
-Result<Envelope> frame(Prompt const& prompt, InlineRules const& rules) {
+Envelope frame(Prompt const& prompt, InlineRules const& rules) {
   Envelope envelope;
   envelope.text = header(prompt);
   if (fits_inline(prompt.body, rules)) {
     envelope.text += prompt.body;
   } else {
-    // The conversation may outlive a power cut, and then nobody writes this file again.
-    if (auto written = write_file_to_disk(prompt.body_file, prompt.body); !written) return written.error();
     envelope.as_file = true;
     envelope.text += "The body (" + std::to_string(prompt.body.size()) +
                      " bytes) is the exact content of this file: " + prompt.body_file.string();
@@ -77,6 +75,13 @@ Result<Envelope> frame(Prompt const& prompt, InlineRules const& rules) {
   envelope.text += "\n[end " + prompt.correlation_id + "]";
   if (!rules.newlines) std::ranges::replace(envelope.text, '\n', ' ');
   return envelope;
+}
+
+awaitable<Result<void>> write_body_file(Worker& files, Prompt prompt) {
+  // The conversation may outlive a power cut, and then nobody writes this file again.
+  auto job = [prompt = std::move(prompt)] { return write_file_to_disk(prompt.body_file, prompt.body); };
+  auto written = co_await files.run(std::move(job));
+  co_return written;
 }
 
 std::string envelope_mark(std::string_view correlation_id) { return std::string(kMark) + std::string(correlation_id); }

@@ -10,6 +10,7 @@
 #pragma once
 #include "adapters/prompt.hpp"
 #include "base/error.hpp"
+#include "base/worker.hpp"
 
 #include <string>
 #include <string_view>
@@ -32,11 +33,13 @@ bool fits_inline(std::string_view body, InlineRules const& rules);
 
 struct Envelope {
   std::string text;      ///< what is pasted
-  bool as_file = false;  ///< the body is in prompt.body_file, the text says so
+  bool as_file = false;  ///< the body does not fit inline: the text says that it is in prompt.body_file
 };
-/// Frames the prompt; writes the body file (0600) when the body does not fit inline. Header fields are made harmless:
-/// control characters and brackets in names become '_', long ones are cut.
-Result<Envelope> frame(Prompt const& prompt, InlineRules const& rules);
+/// Frames the prompt. Header fields are made harmless: control characters and brackets in names become '_', long ones
+/// are cut.
+Envelope frame(Prompt const& prompt, InlineRules const& rules);
+/// Puts the body into prompt.body_file (0600), for an envelope that says so.
+awaitable<Result<void>> write_body_file(Worker& files, Prompt prompt);
 
 /// The header's start: what a transcript is searched for.
 std::string envelope_mark(std::string_view correlation_id);

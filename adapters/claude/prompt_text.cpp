@@ -112,7 +112,7 @@ bool has_mention(std::string_view text, fs::path const& cwd, fs::path const& hom
   return false;
 }
 
-Result<Typed> typed_form(Prompt prompt, fs::path const& cwd, fs::path const& home, VersionRow const& row) {
+Typed typed_form(Prompt prompt, fs::path const& cwd, fs::path const& home, VersionRow const& row) {
   // Of a name every character counts.
   defuse(prompt.from, row, "_");
   defuse(prompt.kind, row, "_");
@@ -125,11 +125,10 @@ Result<Typed> typed_form(Prompt prompt, fs::path const& cwd, fs::path const& hom
   if (small && (has_mention(prompt.body, cwd, home) || (row.edits_prompts && !is_kept(prompt.body))))
     rules.max_bytes = 0;
   auto framed = frame(prompt, rules);
-  if (!framed) return framed.error();
 
   Typed typed;
-  typed.text = std::move(framed->text);
-  typed.as_file = framed->as_file;
+  typed.text = std::move(framed.text);
+  typed.as_file = framed.as_file;
   typed.paste = typed.text;
   // As the user's own words the model takes what the composer shows in full.
   if (row.wraps_pastes && is_shown_in_full(typed.text)) return typed;

@@ -26,12 +26,12 @@ struct Typed {
   std::string text;      ///< the envelope, as the transcript has to show it
   std::string words{};   ///< what is put in before it: kWords, or nothing
   std::string paste;     ///< what is pasted: `text`, and perhaps what makes the composer collapse it
-  bool as_file = false;  ///< the body is in prompt.body_file
+  bool as_file = false;  ///< as in Envelope
 };
-/// Frames the prompt. A body that this version would change, or that mentions something with @, goes as a file. In a
-/// header field (subject, attachment name) an @ is replaced by its full-width form, and what would be changed is taken
-/// out before.
-Result<Typed> typed_form(Prompt prompt, std::filesystem::path const& cwd, std::filesystem::path const& home,
-                         VersionRow const& row);
+/// Frames the prompt. Looks at the disk for what is mentioned with @: may block. A body that this version would change,
+/// or that mentions something with @, goes as a file. In a header field (subject, attachment name) an @ is replaced by
+/// its full-width form, and what would be changed is taken out before.
+Typed typed_form(Prompt prompt, std::filesystem::path const& cwd, std::filesystem::path const& home,
+                 VersionRow const& row);
 
 }  // namespace ar::adapters::claude

@@ -101,11 +101,12 @@ class ClaudeSession final : public ProviderSession {
   awaitable<void> end_young_asks();
   void follow_tool_call(std::string const& event, json const& payload);
 
-  // session_hand.cpp: typing prompts; session_commands.cpp: typing commands.
+  // session_submit.cpp: typing prompts; session_commands.cpp: typing commands.
   awaitable<Obstacle> approach(terminal::Terminal::OutputWatch& watch);
   awaitable<std::optional<View>> look(bool& copy_mode, std::string* screen = nullptr);
   awaitable<std::optional<View>> await_view(terminal::Terminal::OutputWatch& watch, std::string text,
                                             Clock::time_point deadline, std::string words = {});
+  awaitable<Typed> form_of(Prompt prompt);
   awaitable<bool> type_in(Prompt const& prompt, Typed const& typed, std::function<void(std::string_view)> on_step,
                           SubmitResult& submission);
   awaitable<bool> press_until_taken(Prompt const& prompt, std::string label, terminal::Terminal::OutputWatch& watch);

@@ -260,16 +260,31 @@ awaitable<Result<void>> ClaudeSession::press(std::string_view key) {
   co_return pressed;
 }
 
+/// A sender may name anything with @, on a disk that does not answer: that is looked for on the worker.
+awaitable<Typed> ClaudeSession::form_of(Prompt prompt) {
+  auto const names_something = [](std::string const& text) { return text.find('@') != std::string::npos; };
+  bool const looks = names_something(prompt.body) || std::ranges::any_of(prompt.attachments, names_something);
+  auto form = [prompt = std::move(prompt), cwd = ctx_.request.cwd, home = home_, row = row_] {
+    return typed_form(prompt, cwd, home, *row);
+  };
+  if (!looks) co_return form();
+  auto typed = co_await ctx_.files.run(std::move(form));
+  co_return typed;
+}
+
 awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(std::string_view)> on_step) {
-  if (auto reason = block_reason(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
   read_live_state();  // for the version: SessionStart's hook may come before it
-  auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
-  if (!typed) co_return held(typed.error().message);  // the disk may have room again
+  auto const typed = co_await form_of(prompt);
+  if (typed.as_file) {
+    auto const written = co_await write_body_file(ctx_.files, prompt);
+    if (!written) co_return held(written.error().message);  // the disk may have room again
+  }
+  if (auto reason = block_reason(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
   in_hand_ = prompt.correlation_id;
-  in_hand_text_ = typed->text;
+  in_hand_text_ = typed.text;
   altered_ = false;
   SubmitResult submission;
-  bool const taken = co_await type_in(prompt, *typed, std::move(on_step), submission);
+  bool const taken = co_await type_in(prompt, typed, std::move(on_step), submission);
   if (taken) co_await await_proof(prompt, submission);
   in_hand_.clear();
   if (submission.outcome == SubmitOutcome::accepted) {
@@ -445,15 +460,14 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
   if (unreadable || whole.queued(prompt.correlation_id) || !ready_ || ended_) co_return RecordedOutcome::pending;
 
   // Not in the record of a living process: it may still stand in the composer, or have left it a moment ago.
+  auto const typed = co_await form_of(prompt);
   auto const lock = co_await keyboard_.lock();
   auto watch = ctx_.terminal->watch_output();
   bool copy_mode = false;
   auto const view = co_await look(copy_mode);
   if (!watch || !view || view->kind != View::Kind::composer) co_return RecordedOutcome::pending;
-  auto const typed = typed_form(prompt, ctx_.request.cwd, home_, *row_);
-  if (!typed) co_return RecordedOutcome::pending;
-  if (shows_among_others(*view, typed->paste, *row_, typed->words)) co_return RecordedOutcome::pending;
-  if (shows_only(*view, typed->paste, *row_, typed->words)) {
+  if (shows_among_others(*view, typed.paste, *row_, typed.words)) co_return RecordedOutcome::pending;
+  if (shows_only(*view, typed.paste, *row_, typed.words)) {
     remember_label(view->text);
     auto const cleared = co_await clear_composer(**watch);
     if (!cleared) co_return RecordedOutcome::pending;

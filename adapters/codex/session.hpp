@@ -88,7 +88,7 @@ class CodexSession final : public ProviderSession {
   awaitable<Result<std::string>> send(Prompt const& prompt, std::string text);
   awaitable<void> await_proof(Prompt const& prompt, std::string const& turn, Clock::time_point deadline,
                               SubmitResult& submission);
-  Result<Envelope> frame_for(Prompt prompt) const;
+  Envelope frame_for(Prompt prompt) const;
   bool mentions_skill(std::string_view text) const;
   bool proven(std::string const& correlation_id) const;
   bool turn_is_over(std::string const& id) const;

@@ -50,7 +50,7 @@ bool CodexSession::mentions_skill(std::string_view text) const {
   return false;
 }
 
-Result<Envelope> CodexSession::frame_for(Prompt prompt) const {
+Envelope CodexSession::frame_for(Prompt prompt) const {
   auto rules = kInline;
   if (mentions_skill(prompt.body)) rules.max_bytes = 0;
   replace_dollars(prompt.from);
@@ -83,13 +83,13 @@ awaitable<Result<std::string>> CodexSession::send(Prompt const& prompt, std::str
 awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(std::string_view)> on_step) {
   SubmitResult submission;
   auto const lock = co_await sending_.lock();
-  submission.reason = block_reason(prompt.urgent);
-  if (!submission.reason.empty()) co_return submission;
   auto framed = frame_for(prompt);
-  if (!framed) {
-    submission.reason = framed.error().message;
-    co_return submission;
+  if (framed.as_file) {
+    auto const written = co_await write_body_file(ctx_.files, prompt);
+    if (!written) submission.reason = written.error().message;
   }
+  if (submission.reason.empty()) submission.reason = block_reason(prompt.urgent);
+  if (!submission.reason.empty()) co_return submission;
   in_hand_ = prompt.correlation_id;
   struct Done {
     std::string& in_hand;
@@ -97,7 +97,7 @@ awaitable<SubmitResult> CodexSession::submit(Prompt prompt, std::function<void(s
   } done{in_hand_};
   auto const deadline = Clock::now() + (turn_.empty() ? kProofPatience : kSteerPatience);
   if (on_step) on_step("typed");
-  auto const turn = co_await send(prompt, std::move(framed->text));
+  auto const turn = co_await send(prompt, std::move(framed.text));
   if (turn) {
     if (on_step) on_step("entered");
   } else if (turn.error().code == "codex_error" && !proven(prompt.correlation_id)) {

@@ -119,11 +119,15 @@ std::string CommandSession::block_reason(bool urgent) const {
 
 awaitable<SubmitResult> CommandSession::submit(Prompt prompt, std::function<void(std::string_view)> on_step) {
   SubmitResult submission;
-  submission.reason = block_reason(prompt.urgent);
-  if (!submission.reason.empty()) co_return submission;
   Typed typed{prompt.correlation_id, prompt.message_id, options_.proof_of(prompt.correlation_id, prompt.message_id)};
-  auto text = compose(prompt, typed.proof, submission);
-  if (text.empty()) co_return submission;
+  auto envelope = compose(prompt, typed.proof, submission);
+  if (envelope.text.empty()) co_return submission;
+  if (envelope.as_file) {
+    auto const written = co_await write_body_file(context_.files, prompt);
+    if (!written) submission.reason = written.error().message;
+  }
+  if (submission.reason.empty()) submission.reason = block_reason(prompt.urgent);
+  if (!submission.reason.empty()) co_return submission;
 
   submitting_ = true;
   struct Done {
@@ -145,24 +149,21 @@ awaitable<SubmitResult> CommandSession::submit(Prompt prompt, std::function<void
   std::erase_if(typed_, [&](Typed const& earlier) { return earlier.correlation_id == prompt.correlation_id; });
   typed_.push_back(std::move(typed));
   if (typed_.size() > kRemembered) typed_.pop_front();
-  co_await type_and_prove(std::move(text), std::move(on_step), submission);
+  co_await type_and_prove(std::move(envelope.text), std::move(on_step), submission);
   co_return submission;
 }
 
-std::string CommandSession::compose(Prompt const& prompt, std::optional<Pattern> const& proof,
-                                    SubmitResult& submission) const {
+/// No text: the outcome stands in `submission`.
+Envelope CommandSession::compose(Prompt const& prompt, std::optional<Pattern> const& proof,
+                                 SubmitResult& submission) const {
   InlineRules rules = options_.inline_rules;
   if (options_.longest_line > 0 && longest_line(prompt.body) > options_.longest_line / 2) rules.max_bytes = 0;
   for (bool last = false;; last = true) {
     auto envelope = frame(prompt, rules);
-    if (!envelope) {
-      submission.reason = envelope.error().message;
-      return {};
-    }
-    bool const too_long = options_.longest_line > 0 && longest_line(envelope->text) > options_.longest_line;
-    bool const proves_itself = proof && any_line_matches(*proof, envelope->text);
-    if (!too_long && !proves_itself) return std::move(envelope->text);
-    if (last || envelope->as_file) {
+    bool const too_long = options_.longest_line > 0 && longest_line(envelope.text) > options_.longest_line;
+    bool const proves_itself = proof && any_line_matches(*proof, envelope.text);
+    if (!too_long && !proves_itself) return envelope;
+    if (last || envelope.as_file) {
       submission.outcome = SubmitOutcome::refused;
       submission.reason = too_long ? "a line of it is longer than the program's terminal takes"
                                    : "its own text fits the pattern that is to prove it";

@@ -41,7 +41,7 @@ class CommandSession final : public ProviderSession {
 
   awaitable<void> become_ready();
   /// What is to be typed, or an empty text and in `handing` why it cannot be.
-  std::string compose(Prompt const& prompt, std::optional<Pattern> const& proof, SubmitResult& submission) const;
+  Envelope compose(Prompt const& prompt, std::optional<Pattern> const& proof, SubmitResult& submission) const;
   awaitable<void> type_and_prove(std::string text, std::function<void(std::string_view)> on_step,
                                  SubmitResult& submission);
   awaitable<bool> send(std::string text, std::function<void(std::string_view)> const& on_step,

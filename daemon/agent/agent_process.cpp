@@ -168,8 +168,7 @@ void AgentProcess::open_session(std::shared_ptr<terminal::Terminal> terminal, bo
   launched_as_ = record_.provider_session;
   ready_ = false;
   adopted_ = adopted;
-  adapters::SessionContext context;
-  context.executor = services_.executor;
+  adapters::SessionContext context{services_.executor, provider_.files()};
   context.terminal = terminal_;
   context.request = provider_.request();
   context.session_id = record_.session_id;

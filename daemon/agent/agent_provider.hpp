@@ -40,6 +40,8 @@ class AgentProvider {
 
   /// Its conversation goes on in another process.
   awaitable<bool> can_resume() const;
+  /// For what waits for the disk, in its turn.
+  Worker& files() const { return files_; }
   /// The records of a process that has ended.
   awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) const;
   /// How the turn ended that took the last of these; nothing: it has not, or nobody knows.

@@ -135,6 +135,7 @@ struct Room {
   ManualClock clock;
   test::TempDir dir;
   net::io_context io{1};
+  Worker files;
   std::shared_ptr<FakeCli> cli = std::make_shared<FakeCli>(io.get_executor());
   std::vector<ProviderEvent> events;
   std::filesystem::path record = dir.path() / "projects" / "p" / "s.jsonl";
@@ -143,9 +144,8 @@ struct Room {
   /// `adopted`: by a daemon that has heard nothing of it yet.
   explicit Room(bool adopted = false, json const& live_state = {}) {
     std::filesystem::create_directories(dir.path() / "sessions");
-    SessionContext context;
+    SessionContext context{io.get_executor(), files};
     context.adopted = adopted;
-    context.executor = io.get_executor();
     context.terminal = cli;
     context.request.agent_id = "alice";
     context.request.cwd = dir.path();
@@ -741,6 +741,21 @@ TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
          {json::object(),
           json{{"prompt", 5}, {"agent_id", json::array()}, {"context_window", "x"}, {"tool_input", nullptr}}})
       CHECK(room.session->hook(event, payload).has_value());
+}
+
+TEST_CASE("NumbersThatNoContextCanHaveAreNone") {
+  Room room;
+  auto const tell = [&](json const& window, json const& tokens) {
+    json const context = {{"context_window_size", window}, {"current_usage", {{"input_tokens", tokens}}}};
+    (void)room.session->hook("StatusLine", {{"context_window", context}});
+  };
+  for (json const& window : {json(1e300), json(-1e300), json("200000"), json(0)}) tell(window, 5);
+  CHECK(room.all<ContextUse>().empty());
+  tell(200'000, 1e300);
+  tell(200'000, 5);
+  REQUIRE(room.all<ContextUse>().size() == 2);
+  CHECK(room.all<ContextUse>()[0].tokens == 0);
+  CHECK(room.all<ContextUse>()[1].tokens == 5);
 }
 
 TEST_CASE("APermissionIsAskedAndItsDecisionIsTheHooksAnswer") {

@@ -46,14 +46,14 @@ struct Room {
   std::unique_ptr<AppServer> server;
   std::unique_ptr<codex::CodexSession> session;
   Notifier heard{io.get_executor()};
-  SessionContext context;
+  Worker files;
+  SessionContext context{io.get_executor(), files};
   std::int64_t messages = 0;
 
   Room() {
     std::filesystem::create_directories(dir.path() / "codex");
     server = std::make_unique<AppServer>(io.get_executor(), dir.path() / "codex" / "app.sock");
     server->record = dir.path() / "rollout.jsonl";
-    context.executor = io.get_executor();
     context.terminal = std::make_shared<NoTerminal>();
     context.request.agent_id = "alice";
     context.request.cwd = dir.path();
@@ -573,6 +573,10 @@ TEST_CASE("ADecisionIsTheResultOfTheServersRequest") {
     co_await decide("mcpServer/elicitation/request", form, {Decision::answer, "", {{"5"}}});
     CHECK(frame["action"] == "accept");
     CHECK(frame["content"]["count"] == 5);
+    for (auto const* no_integer : {"1.5", "1e300", "9223372036854775808", "five"}) {
+      co_await decide("mcpServer/elicitation/request", form, {Decision::answer, "", {{no_integer}}});
+      CHECK(frame["content"]["count"] == no_integer);
+    }
     form["requestedSchema"]["properties"] = json::object();
     co_await decide("mcpServer/elicitation/request", form, {Decision::deny});
     CHECK(frame["action"] == "decline");

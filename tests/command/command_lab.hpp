@@ -44,8 +44,7 @@ class Agent {
     if (wait_until_ready) co_await until_event<Ready>();
   }
   void open(bool adopted, std::vector<Prompt> open_turn = {}) {
-    SessionContext context;
-    context.executor = lab_.io.get_executor();
+    SessionContext context{lab_.io.get_executor(), files_};
     context.terminal = terminal_;
     context.request = request_;
     context.adopted = adopted;
@@ -98,6 +97,7 @@ class Agent {
   Lab& lab_;
   CommandAdapter adapter_;
   LaunchRequest request_;
+  Worker files_;
   std::shared_ptr<Terminal> terminal_;
   std::unique_ptr<ProviderSession> session_;
   struct Heard {

@@ -40,7 +40,7 @@ TEST_CASE("HostileTextsArriveOnceAndAsTheyAre") {
             // Every other line goes inline in the plain way, too.
             bool const one_line = paste == "plain" && i % 2 == 0;
             auto prompt = agent.prompt({});
-            Envelope const header = *frame(prompt, {});
+            Envelope const header = frame(prompt, {});
             auto const before = header.text.find('\n') + 1;
             prompt.body = one_line ? texts.make(HostileText::Kind::line, std::min<std::size_t>(bytes, 1'500), before)
                                    : texts.make(HostileText::Kind::text, bytes, before);

@@ -49,8 +49,7 @@ awaitable<void> AgentLab::open_host() {
 }
 
 void AgentLab::open_session(bool adopted) {
-  SessionContext context;
-  context.executor = io.get_executor();
+  SessionContext context{io.get_executor(), files};
   context.terminal = terminal;
   context.request = request;
   context.session_id = plan.session_id;

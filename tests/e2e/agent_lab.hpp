@@ -29,6 +29,7 @@ class AgentLab {
  public:
   TempDir dir;
   net::io_context io{1};
+  Worker files;
   std::vector<adapters::ProviderEvent> events;
   std::shared_ptr<terminal::Terminal> terminal;
   std::shared_ptr<adapters::ProviderSession> session;

@@ -40,7 +40,7 @@ awaitable<double> bare_delivery(test::ClaudeLab& lab, Prompt prompt) {
   REQUIRE(watch.has_value());
   auto const before = lab.count<Accepted>();
   auto const start = Clock::now();
-  REQUIRE((co_await lab.terminal->paste(typed->paste)).has_value());
+  REQUIRE((co_await lab.terminal->paste(typed.paste)).has_value());
   while (true) {
     auto const screen = co_await lab.terminal->capture(true);
     REQUIRE(screen.has_value());
@@ -106,15 +106,14 @@ struct Run {
     std::size_t exact = 0, as_files = 0;
     for (auto const& one : sent) {
       auto const typed = claude::typed_form(one.prompt, lab.request.cwd, "/", lab.row());
-      REQUIRE(typed.has_value());
       CAPTURE(one.prompt.message_id);
       CAPTURE(one.prompt.body.substr(0, 60));
       CHECK(occurrences(texts, envelope_mark(one.prompt.correlation_id)) == 1);
-      exact += occurrences(texts, typed->text) == 1;
-      if (!typed->as_file) continue;
+      exact += occurrences(texts, typed.text) == 1;
+      if (!typed.as_file) continue;
       ++as_files;
       CHECK(*read_file(one.prompt.body_file, 10U << 20) == one.prompt.body);
-      CHECK(typed->text.find(one.prompt.body_file.string()) != std::string::npos);
+      CHECK(typed.text.find(one.prompt.body_file.string()) != std::string::npos);
     }
     CHECK(exact == sent.size());
     for (auto const& correlation_id : bare_correlation_ids)

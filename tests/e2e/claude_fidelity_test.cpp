@@ -39,11 +39,10 @@ struct Fidelity : test::ClaudeLab {
       REQUIRE(texts.size() == 1);
       CAPTURE(json(texts[0].substr(0, 400)).dump());
       auto const typed = claude::typed_form(prompt, request.cwd, "/", row());
-      REQUIRE(typed.has_value());
-      CHECK(texts[0].find(typed->text) != std::string::npos);
-      if (!typed->as_file)
+      CHECK(texts[0].find(typed.text) != std::string::npos);
+      if (!typed.as_file)
         CHECK(texts[0].find("]\n" + prompt.body + "\n[end " + prompt.correlation_id) != std::string::npos);
-      if (typed->as_file) CHECK(*read_file(prompt.body_file, 1U << 20) == prompt.body);
+      if (typed.as_file) CHECK(*read_file(prompt.body_file, 1U << 20) == prompt.body);
     }
   }
 };
@@ -103,8 +102,8 @@ TEST_CASE("TheModelReadsAMessageAsItsUsersWords") {
           auto const typed = claude::typed_form(prompt, lab.request.cwd, "/", lab.row());
           CAPTURE(prompt.body.substr(0, 60));
           auto const text = lab.given(prompt).at(0);
-          bool const is_introduced = !typed->words.empty();
-          CHECK(text.starts_with(is_introduced ? opens : typed->text));
+          bool const is_introduced = !typed.words.empty();
+          CHECK(text.starts_with(is_introduced ? opens : typed.text));
           CHECK((text.find("pasted_content") != std::string::npos) == is_introduced);
           CHECK(is_introduced ==
                 (lab.row().wraps_pastes && prompt.body.find('\t') == std::string::npos && prompt.body != "short"));

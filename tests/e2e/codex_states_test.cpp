@@ -366,8 +366,7 @@ TEST_CASE("AThreadThatAnotherCodexHoldsIsSaidToBeLocked") {
     auto started = co_await (*host)->start(spec, {});
     REQUIRE(started.has_value());
     std::vector<ProviderEvent> events;
-    SessionContext context;
-    context.executor = lab.io.get_executor();
+    SessionContext context{lab.io.get_executor(), lab.files};
     context.terminal = *started;
     context.request = other;
     context.session_id = lab.plan.session_id;

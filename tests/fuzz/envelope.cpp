@@ -22,8 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   if (!fits_inline(prompt.body, rules)) return 0;  // it would be a file
   if (!is_utf8(prompt.from + prompt.kind + *prompt.subject)) return 0;
   auto const envelope = frame(prompt, rules);
-  fuzz::must(envelope.has_value() && !envelope->as_file, "what fits is framed");
-  auto const& text = envelope->text;
+  fuzz::must(!envelope.as_file, "what fits is framed");
+  auto const& text = envelope.text;
   auto const header = text.substr(0, text.find('\n'));
   fuzz::must(header.starts_with(envelope_mark(prompt.correlation_id)) && header.ends_with("]"),
              "the first line is the header");
