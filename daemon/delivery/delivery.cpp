@@ -16,8 +16,10 @@ Clock::duration retry_wait(int attempts) {
 
 bool Delivery::must_report() const {
   if (is_local()) return false;
-  // Work that this agent refuses may be another's; whoever waits for this one's reply must hear of it.
-  if (state == DeliveryState::refused) return reply_requested && !claimable && !reported;
+  // Work that this agent refuses, or cannot prove that it has, may be another's; whoever waits for this one's reply
+  // must hear of it.
+  if (state == DeliveryState::refused || state == DeliveryState::unverified)
+    return reply_requested && !claimable && !reported;
   return is_taken() && (!acknowledged || (has_ended() && !reported));
 }
 

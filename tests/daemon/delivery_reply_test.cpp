@@ -61,6 +61,17 @@ TEST_CASE("WhoeverAsksIsToldOfEveryEndThatIsNotAnAnswer") {
       };
       id = co_await w.send(asks);
     }
+    SUBCASE("unverified") {
+      outcome = "unverified";
+      why = "the program proves nothing";
+      w.session.on_hand = [&](Prompt const&) {
+        SubmitResult submission;
+        submission.outcome = SubmitOutcome::unverified;
+        submission.reason = why;
+        return submission;
+      };
+      id = co_await w.send(asks);
+    }
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const told = co_await answers_to(w, id);
     REQUIRE(told.size() == 1);
