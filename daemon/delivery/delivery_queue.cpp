@@ -359,7 +359,7 @@ Prompt DeliveryQueue::prompt_of(Delivery const& d) const {
   prompt.subject = d.subject;
   prompt.urgent = d.urgent;
   prompt.reply_requested = d.reply_requested;
-  prompt.body_file = host_.files_dir() / body_file_name(d.message);
+  prompt.body_file = host_.files_dir() / body_file_name(d.message, d.store);
   return prompt;
 }
 

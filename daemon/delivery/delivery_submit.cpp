@@ -159,7 +159,7 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
     if (!bytes) problem = bytes.error().message;
     if (bytes && bytes->size() > most) problem = "larger than " + std::to_string(most) + " bytes";
     // The sender's name for it may be anything; ours cannot leave the folder.
-    auto const file = host_.files_dir() / attachment_file_name(message.id, number, attachment.name);
+    auto const file = host_.files_dir() / attachment_file_name(message.id, d.store, number, attachment.name);
     if (problem.empty()) {
       auto job = [file, content = std::move(*bytes)] { return write_file_to_disk(file, content); };
       auto written = co_await files_.run(std::move(job));

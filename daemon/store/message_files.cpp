@@ -10,14 +10,22 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr std::string_view kBody = "message-";
+
+/// "7-1a2b3c4d": stores may have any names, of any length.
+std::string numbered(MessageId message, std::string const& store) {
+  auto const number = std::to_string(message);
+  return store.empty() ? number : number + "-" + sha256_hex(store).substr(0, 8);
 }
+}  // namespace
 
 fs::path message_files_dir(Paths const& paths, std::string const& agent) { return paths.agent_dir(agent) / "messages"; }
 
-std::string body_file_name(MessageId message) { return std::string(kBody) + std::to_string(message) + ".txt"; }
+std::string body_file_name(MessageId message, std::string const& store) {
+  return std::string(kBody) + numbered(message, store) + ".txt";
+}
 
-std::string attachment_file_name(MessageId message, int number, std::string const& name) {
-  return std::to_string(message) + "-" + std::to_string(number) + "-" + safe_file_name(name);
+std::string attachment_file_name(MessageId message, std::string const& store, int number, std::string const& name) {
+  return numbered(message, store) + "-" + std::to_string(number) + "-" + safe_file_name(name);
 }
 
 std::optional<MessageId> message_of_file(std::string_view name) {
@@ -26,7 +34,7 @@ std::optional<MessageId> message_of_file(std::string_view name) {
   MessageId id = 0;
   auto const [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
   name.remove_prefix(static_cast<std::size_t>(end - name.data()));
-  bool const ours = error == std::errc() && id != 0 && name.starts_with(body ? ".txt" : "-");
+  bool const ours = error == std::errc() && id != 0 && (name.starts_with('-') || (body && name == ".txt"));
   return ours ? std::optional(id) : std::nullopt;
 }
 

@@ -1,5 +1,6 @@
 // The files that an agent's messages came with, in one folder: bodies that are too long or odd to be typed,
-// attachments. Their names begin with the message's number. They go when what became of the message is forgotten.
+// attachments. Their names begin with the message's number and say whose number that is: an agent goes on reading the
+// one of an earlier store. They go when what became of the message is forgotten.
 #pragma once
 #include "base/paths.hpp"
 #include "model/message.hpp"
@@ -14,9 +15,10 @@
 namespace ar::daemon {
 
 std::filesystem::path message_files_dir(Paths const& paths, std::string const& agent);
-std::string body_file_name(MessageId message);
+/// `store`: of the bus, whose number it is; empty: of none.
+std::string body_file_name(MessageId message, std::string const& store);
 /// `number`: of the attachment within its message. `name`: the sender's, of which only what is safe is taken.
-std::string attachment_file_name(MessageId message, int number, std::string const& name);
+std::string attachment_file_name(MessageId message, std::string const& store, int number, std::string const& name);
 /// Whose file that is; nothing: none of these names.
 std::optional<MessageId> message_of_file(std::string_view name);
 

@@ -79,6 +79,9 @@ TEST_CASE("ABusWithAnotherStoreGivesItsOwnMessagesAndHearsNothingOfTheOld") {
     w.session.closed_unless_urgent.clear();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 6; }));
     CHECK(bodies(w.session.handed) == std::vector<std::string>{"hello", "hello", "new 1", "new 2", "new 3", "new 4"});
+    // The conversation goes on naming the files of the old one.
+    CHECK(w.session.handed[0].message_id == w.session.handed[2].message_id);
+    CHECK(w.session.handed[0].body_file != w.session.handed[2].body_file);
     w.end_turn("new answer");
     CHECK(co_await w.until([&] { return w.queue->open().empty(); }));
     CHECK((co_await other->unread(w.who, 100))->empty());

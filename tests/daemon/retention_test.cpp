@@ -208,12 +208,13 @@ TEST_CASE("TheFilesOfAMessageGoWithItsRecord") {
   book.clock.advance(kLong);
   book.add_delivery(3);
   for (auto const* name : {"message-1.txt", "1-1-photo.png", "message-2.txt", "2-1-photo.png", "message-3.txt",
-                           "message-4.txt", "message--1.txt", "99-1-left behind by an earlier daemon", "somebody's"})
+                           "message-4.txt", "message--1.txt", "99-1-left behind by an earlier daemon", "somebody's",
+                           "message-1-0a1b2c3d.txt", "1-0a1b2c3d-1-photo.png", "message-2-0a1b2c3d.txt"})
     book.add_file(name);
   book.add_file("7-1-being fetched", std::chrono::hours(1));
   book.prune();
-  CHECK(book.files_left() == std::vector<std::string>{"2-1-photo.png", "7-1-being fetched", "message-2.txt",
-                                                      "message-3.txt", "message-4.txt", "somebody's"});
+  CHECK(book.files_left() == std::vector<std::string>{"2-1-photo.png", "7-1-being fetched", "message-2-0a1b2c3d.txt",
+                                                      "message-2.txt", "message-3.txt", "message-4.txt", "somebody's"});
 }
 
 TEST_CASE("ManyFilesGoAtOnceAndAFolderThatIsNotThereIsFine") {

@@ -94,10 +94,10 @@ std::vector<double> run_bus(test::ProviderRoad& road, std::function<void()> cons
     auto const& at_model = received.at(id);
     CHECK(at_model.times == 1);
     once += at_model.times == 1;
-    auto const file = home.state() / "agents" / "m" / "messages" / ("message-" + std::to_string(id) + ".txt");
+    auto const file = home.body_file("m", id);
     if (at_model.text == body) {
       ++exact;
-    } else if (at_model.text.find(file.string()) != std::string::npos) {
+    } else if (!file.empty() && at_model.text.find(file.string()) != std::string::npos) {
       ++as_file;
       exact += *read_file(file, 10U << 20) == body;
     }

@@ -171,10 +171,11 @@ json run_state(ProviderRoad& road, State const& state) {
     // What the model refused to work on stands in the conversation, and is given again.
     bool const given_again = state.name == kModelDown && i == 0;
     CHECK(at_model->second.times == (given_again ? 2 : 1));
-    auto const file = home.state() / "agents" / "m" / "messages" / ("message-" + std::to_string(ids[i]) + ".txt");
+    auto const file = home.body_file("m", ids[i]);
     if (at_model->second.text == body) {
       cells[name] = "inline";
     } else {
+      REQUIRE_MESSAGE(!file.empty(), at_model->second.text);
       CHECK_MESSAGE(at_model->second.text.find(file.string()) != std::string::npos, at_model->second.text);
       auto const stored = read_file(file, 10U << 20);
       REQUIRE(stored.has_value());

@@ -110,6 +110,13 @@ class Installation {
     return good(arguments, text).parsed()["id"].get<std::int64_t>();
   }
   json message(std::int64_t id) { return good({"message", "show", std::to_string(id), "--json"}).parsed(); }
+  /// Where the body of a message lies that its agent got as a file; empty: nowhere.
+  std::filesystem::path body_file(std::string const& agent, std::int64_t id) const {
+    std::error_code ec;
+    for (auto const& entry : std::filesystem::directory_iterator(state() / "agents" / agent / "messages", ec))
+      if (entry.path().filename().string().starts_with("message-" + std::to_string(id) + "-")) return entry.path();
+    return {};
+  }
   std::string delivery_state(std::int64_t id) {
     auto const shown = message(id);
     return shown["deliveries"].empty() ? "" : shown["deliveries"][0].value("state", "");
