@@ -43,15 +43,23 @@ bool is_own_dir(fs::path const& dir) {
   return dir.is_absolute() && ::stat(dir.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid();
 }
 
+/// A logout has taken the user's runtime folder away, but not the daemon: it can be told to end, by its process.
+bool daemon_outlives(fs::path const& runtime, fs::path const& state_dir) {
+  std::error_code ec;
+  return !fs::exists(runtime, ec) && !ec && living_instance(state_dir);
+}
+
 /// Below the state directory, so that whoever knows that one finds the sockets, from whatever environment, and no
 /// logout takes them away. Where its path is too long for them: in the user's runtime folder, by a name that belongs to
 /// this state directory alone; the last daemon's, if one has recorded it. Empty: there is no place.
 fs::path runtime_dir_of(fs::path const& state_dir) {
   if (auto const usual = state_dir / "run"; has_room_for_sockets(usual)) return usual;
   auto const name = "agent-runner-" + sha256_hex(state_dir.string()).substr(0, 12);
-  if (auto const last = recorded_instance(state_dir))
-    if (auto const dir = last->socket.parent_path(); dir.filename() == name && is_own_dir(dir.parent_path()))
+  if (auto const last = recorded_instance(state_dir)) {
+    auto const dir = last->socket.parent_path();
+    if (dir.filename() == name && (is_own_dir(dir.parent_path()) || daemon_outlives(dir.parent_path(), state_dir)))
       return dir;
+  }
   fs::path const runtime = env("XDG_RUNTIME_DIR");
   if (!is_own_dir(runtime) || !has_room_for_sockets(runtime / name)) return {};
   return runtime / name;

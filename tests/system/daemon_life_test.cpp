@@ -186,6 +186,19 @@ TEST_CASE("StateFoldersThatShareARuntimeFolderDoNotMeet") {
   CHECK_FALSE(Installation::runs(b));
 }
 
+TEST_CASE("ADaemonThatOutlivesItsUsersRuntimeFolderCanBeEnded") {
+  Home home;
+  auto const runtime = home.dir() / "runtime";
+  std::filesystem::create_directory(runtime);
+  std::vector<std::string> cron{"XDG_STATE_HOME=" + (home.dir() / std::string(100, 'l')).string()};
+  auto login = cron;
+  login.push_back("XDG_RUNTIME_DIR=" + runtime.string());
+  auto const daemon = home.up(login);
+  std::filesystem::remove_all(runtime);  // as a logout does
+  says(home.run(cron, {"down"}), 0, "has ended");
+  CHECK_FALSE(Installation::runs(daemon));
+}
+
 TEST_CASE("ADaemonWhoseStateDirectoryIsTakenAwayEnds") {
   Installation home;
   home.good({"up"});
