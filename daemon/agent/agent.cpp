@@ -349,6 +349,10 @@ void Agent::join_bus() {
 awaitable<Result<void>> Agent::fetch_unread() {
   auto const fetched = co_await queue_.fetch_unread(identity());
   if (!fetched) co_return fetched.error();
+  co_return co_await fetch_commands();
+}
+
+awaitable<Result<void>> Agent::fetch_commands() {
   std::vector<std::string> targets{spec_.id};
   auto commands = co_await services_.bus.commands_for(std::move(targets));
   if (!commands) co_return commands.error();

@@ -134,6 +134,7 @@ class Agent final : private DeliveryHost,
 
   // CommandHost
   awaitable<void> leave_bus() override { return presence_.leave(); }
+  awaitable<Result<void>> fetch_commands() override;
 
   // TokenHost
   bool speaks() const override;

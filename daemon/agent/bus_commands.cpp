@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t kCommandsKept = 10'000;
+constexpr int kAtOnce = 64;
 constexpr milliseconds kFirstRepeat = 1s, kLastRepeat = 30s;  ///< of what an absent bus has not heard
 
 constexpr std::string_view kPermissionDecision = "agent.permissionDecision";
@@ -40,12 +41,29 @@ void BusCommands::take(Command const& command) {
   auto const store = command_store(services_.bus);
   auto const before = std::exchange(taken_of_, store);
   if (before != store && before != services_.bus.store().formerly) taken_.clear();
-  if (!taken_.insert(command.id).second) return;
+  if (taken_.contains(command.id)) return;
+  if (under_way_ == kAtOnce) {
+    left_some_ = true;
+    return;
+  }
+  taken_.insert(command.id);
   if (taken_.size() > kCommandsKept) taken_.erase(taken_.begin());  // long over
+  ++under_way_;
   tasks_.spawn("command", run(command, store));
 }
 
 awaitable<void> BusCommands::run(Command command, std::string store) {
+  {
+    struct UnderWay {
+      int& count;
+      ~UnderWay() { --count; }
+    } const one{under_way_};
+    co_await see_through(std::move(command), std::move(store));
+  }
+  if (std::exchange(left_some_, false)) (void)co_await host_.fetch_commands();
+}
+
+awaitable<void> BusCommands::see_through(Command command, std::string store) {
   // Of an earlier daemon, which ended in the midst of it.
   bool const cut_off = command.status == CommandStatus::running;
   auto const work_id = std::to_string(command.id);

@@ -23,6 +23,8 @@ class CommandHost {
   virtual Work& work() = 0;
   virtual void work_changed() = 0;
   virtual awaitable<void> leave_bus() = 0;
+  /// Has take() be told of the commands that are open on the bus; an error: when the bus is back.
+  virtual awaitable<Result<void>> fetch_commands() = 0;
 };
 
 /// io thread only.
@@ -30,11 +32,13 @@ class BusCommands {
  public:
   /// `tasks`: its agent's, which carry them out.
   BusCommands(Services& services, AgentSpec const& spec, TaskGroup& tasks, CommandHost& host);
-  /// One that was taken before is left alone.
+  /// One that was taken before is left alone; so is one beyond those that are carried out at once, until one of them
+  /// has ended: it stays on the bus.
   void take(Command const& command);
 
  private:
   awaitable<void> run(Command command, std::string store);
+  awaitable<void> see_through(Command command, std::string store);
   awaitable<Result<json>> carry_out(Command const& command, bool cut_off);
   awaitable<Result<json>> decide(Command const& command);
   awaitable<bool> tell(std::int64_t id, std::string store, CommandStatus status, json detail);
@@ -45,6 +49,8 @@ class BusCommands {
   CommandHost& host_;
   std::set<std::int64_t> taken_;  ///< by this daemon
   std::string taken_of_;          ///< the store whose numbers those are
+  int under_way_ = 0;
+  bool left_some_ = false;  ///< on the bus
 };
 
 }  // namespace ar::daemon

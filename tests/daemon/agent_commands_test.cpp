@@ -100,6 +100,20 @@ TEST_CASE("ACommandThatCannotBeCarriedOutFailsWithItsReason") {
   CHECK(world.script.asked_to_quit == 0);
 }
 
+TEST_CASE("OfManyCommandsSomeWaitOnTheBus") {
+  World world;
+  world.script.quits = false;
+  world.spawn();
+  std::vector<std::int64_t> ids;
+  for (int i = 0; i < 70; ++i) ids.push_back(world.command("agent.shutdown", {{"timeoutMs", 3'000}}));
+  auto const count = [&](CommandStatus status) {
+    return std::ranges::count_if(ids, [&](auto id) { return world.seen(id).status == status; });
+  };
+  world.until([&] { return count(CommandStatus::running) == 64; }, "as many are carried out as may be at once");
+  CHECK(count(CommandStatus::pending) == 6);
+  for (auto const id : ids) CHECK(world.ended(id).status == CommandStatus::succeeded);
+}
+
 TEST_CASE("ACommandWhoseNumberAnotherHadInAStoreThatIsLostIsCarriedOut") {
   World world;
   world.spawn();
