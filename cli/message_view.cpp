@@ -38,6 +38,15 @@ std::string quoted(std::string const& shown) {
   return out;
 }
 
+/// What its deliveries tell people to do, as it is done from here.
+json with_hints(Context const& context, json message) {
+  if (message.contains("deliveries"))
+    for (auto& delivery : message["deliveries"])
+      for (auto const* name : {"reason", "held"})
+        if (auto const text = field(delivery, name); !text.empty()) delivery[name] = context.hints(text);
+  return message;
+}
+
 }  // namespace
 
 json const& message_in(json const& answer) {
@@ -94,7 +103,7 @@ void print_message(Context const& context, json const& message) {
     line("file", field(attachment, "name") + " (" + size_text(number(attachment, "size")) + ")");
   context.print("\n");
   auto const foreign = [&](std::string const& text) { return quoted(context.terminal() ? printable(text) : text); };
-  context.print(foreign(field(message, "body")) + "\n" + life_text(message, context.colour()));
+  context.print(foreign(field(message, "body")) + "\n" + life_text(with_hints(context, message), context.colour()));
   for (auto const& reply : array(message, "replies")) {
     context.print("reply " + field(reply, "id") + " from " + single_line(field(reply, "from")) + ":\n");
     context.print(foreign(field(reply, "body")));

@@ -21,7 +21,7 @@ json check(char const* level, char const* subject, std::string finding, std::str
 
 /// Owner and mode of a path that must be private.
 json rights_of(std::filesystem::path const& path, mode_t mode, char const* subject) {
-  struct stat info {};
+  struct stat info{};
   if (::lstat(path.c_str(), &info) != 0)
     return check("error", subject, path.string() + ": " + std::strerror(errno),
                  "agent-runner down, then agent-runner up");
@@ -114,7 +114,8 @@ Result<int> doctor(Context& context) {
     if (level == "error") ++errors;
     auto const colour = level == "ok" ? Colour::green : level == "error" ? Colour::red : Colour::yellow;
     table.add({{level, colour}, field(row, "subject"), field(row, "finding")});
-    if (auto const remedy = field(row, "remedy"); !remedy.empty() && level != "ok") table.add({"", "", "→ " + remedy});
+    if (auto const remedy = field(row, "remedy"); !remedy.empty() && level != "ok")
+      table.add({"", "", "→ " + context.hints(remedy)});
   }
   if (context.json_output()) context.print_json(json{{"checks", checks}, {"errors", errors}});
   // Not cut at the terminal's width: a remedy is to be copied.

@@ -34,12 +34,12 @@ Table message_table() {
                 {.header = "STATE", .widest = 40},
                 {"TEXT"}});
 }
-void add_row(Table& table, json const& message) {
+void add_row(Context const& context, Table& table, json const& message) {
   auto const created = message.contains("createdAt") ? time_of(message["createdAt"]) : std::nullopt;
   auto const subject = field(message, "subject");
   auto const state = summary_of(message);
   table.add({field(message, "id"), created ? age(wall_now() - *created) : "", field(message, "from"),
-             field(message, "to"), state.empty() ? "waits on the bus" : state,
+             field(message, "to"), state.empty() ? "waits on the bus" : context.hints(state),
              (subject.empty() ? "" : subject + ": ") + field(message, "body").substr(0, 400)});
 }
 
@@ -62,7 +62,7 @@ Result<int> list(Context& context, Messages const& options) {
     if (context.json_output())
       context.print_json(message);
     else
-      add_row(table, message);
+      add_row(context, table, message);
   });
   if (!listed) return listed.error();
   if (context.json_output()) return exit_done;
@@ -90,7 +90,7 @@ Result<int> inbox(Context& context, std::optional<std::string> const& named) {
   bool any = false;
   for (auto const& [name, title] : {std::pair{"unread", "unread"}, std::pair{"replies", "waiting for its answer"}}) {
     auto table = message_table();
-    for (auto const& message : array(*answer, name)) add_row(table, message_in(message));
+    for (auto const& message : array(*answer, name)) add_row(context, table, message_in(message));
     if (table.empty()) continue;
     context.print(std::string(any ? "\n" : "") + title + ":\n");
     context.print(table);

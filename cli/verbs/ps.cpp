@@ -50,7 +50,7 @@ Result<std::vector<json>> agents_of(ApiClient& api, bool all) {
   return agents;
 }
 
-Table table_of(std::vector<json> const& agents) {
+Table table_of(Context const& context, std::vector<json> const& agents) {
   Table table({{"AGENT", false, 32},
                {"STATE"},
                {"SINCE", true},
@@ -79,7 +79,7 @@ Table table_of(std::vector<json> const& agents) {
                context_use,
                memory ? size_text(memory) : "",
                std::to_string(number(agent, "restarts")),
-               why(agent)});
+               context.hints(why(agent))});
   }
   return table;
 }
@@ -90,7 +90,7 @@ void show(Context const& context, std::vector<json> const& agents, bool all) {
                      : "no agents run; agent-runner ps -a shows stopped ones too");
     return;
   }
-  context.print(table_of(agents));
+  context.print(table_of(context, agents));
 }
 
 Result<int> watch(Context& context, ApiClient& api, Ps const& options) {

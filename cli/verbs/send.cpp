@@ -151,7 +151,7 @@ Result<int> send(Context& context, Send const& options) {
   else if (options.wait == "done")
     print_replies(context, final_state);
   else
-    context.print("message " + id + ": " + single_line(summary_of(final_state)) + "\n");
+    context.print("message " + id + ": " + single_line(context.hints(summary_of(final_state))) + "\n");
   if (!outcome.remark.empty()) context.note("agent-runner: " + outcome.remark);
   return outcome.status;
 }

@@ -125,7 +125,7 @@ Result<int> show(Context& context, std::string const& agent) {
   Table messages({{"ID", true}, {"AGO", true}, {"FROM", false, 24}, {"TO", false, 24}, {"STATE"}, {"TEXT"}});
   for (auto const& message : array(*page, "messages"))
     messages.add({field(message, "id"), since_text(message, "createdAt"), field(message, "from"), field(message, "to"),
-                  summary_of(message), field(message, "body").substr(0, 400)});
+                  context.hints(summary_of(message)), field(message, "body").substr(0, 400)});
   print_part(context, "last messages", messages);
   Table events({{"EVENT", true}, {"AGO", true}, {"TYPE"}, {"ABOUT"}});
   for (auto const& event : array(*page, "events"))

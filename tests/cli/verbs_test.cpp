@@ -201,6 +201,26 @@ TEST_CASE("HintsNameTheInstallationThatWasNamed") {
   auto const refused = scene.run({"--state-dir", state, "show", "nobody"});
   CHECK(refused.err.find("agent-runner --state-dir " + state + " ps lists them") != std::string::npos);
   CHECK(scene.run({"show", "nobody"}).err.find("agent-runner ps lists them") != std::string::npos);
+
+  Scene const advice([](FakeRequest const& request) -> FakeReply {
+    auto agent = agent_document("alice", "failed");
+    agent["reason"] = "gave up; `agent-runner restart alice`";
+    auto message = message_document("unknown");
+    message["deliveries"][0]["reason"] = "look, then `agent-runner message again 42`";
+    if (request.path == "/v1/agents") return json{{"agents", {agent}}};
+    if (request.path == "/v1/messages") return json{{"messages", {message}}};
+    return message;
+  });
+  auto const said = [&](std::vector<std::string> words, std::string const& hint) {
+    words.insert(words.begin(), {"--state-dir", advice.home.state().string()});
+    auto const out = advice.run(words).out;
+    CHECK_MESSAGE(
+        out.find("agent-runner --state-dir " + advice.home.state().string() + " " + hint) != std::string::npos, out);
+  };
+  said({"ps"}, "restart alice");
+  said({"message", "show", "42"}, "message again 42");
+  auto const cut = advice.run({"--state-dir", advice.home.state().string(), "messages"}).out;
+  CHECK_MESSAGE(cut.find("`agent-runner --sta") != std::string::npos, cut);  // the column holds no more
 }
 
 TEST_CASE("ColourIsForTerminalsOnly") {
@@ -680,6 +700,40 @@ TEST_CASE("EventsAreListedFromACursor") {
   CHECK(json_lines(scene.run({"events", "--types", "--json"}).out)[0]["data"] == json::array({"turn"}));
 }
 
+TEST_CASE("EventsAreWholeInAPipeAndFitATerminal") {
+  std::string const reason(500, 'r');
+  Scene const scene([&](FakeRequest const&) -> FakeReply {
+    return json{{"events",
+                 {{{"number", 1},
+                   {"agent", "alice"},
+                   {"type", "agent.state"},
+                   {"at", "2023-11-14T22:13:20.000Z"},
+                   {"data", {{"reason", reason}}}}}},
+                {"nextCursor", 1}};
+  });
+  CHECK(scene.run({"events"}).out.find(reason) != std::string::npos);
+  auto const shown = scene.home.run_on_terminal({"events"}).out;
+  CHECK(shown.find("agent.state") != std::string::npos);
+  CHECK(shown.find(reason) == std::string::npos);
+}
+
+TEST_CASE("TheAnswersOfAGroupSayWhoseTheyAre") {
+  Scene const scene([](FakeRequest const&) -> FakeReply {
+    auto message = message_document();
+    message["to"] = "tag:reviewers";
+    message["matchingAgents"] = 2;
+    message["readBy"] = {"alice", "bob"};
+    for (auto const* who : {"alice", "bob", "carol"})
+      message["replies"].push_back(
+          {{"id", 43}, {"from", who}, {"to", "operator"}, {"body", std::string("from ") + who}});
+    return FakeReply(201, message);
+  });
+  auto const out = scene.run({"send", "tag:reviewers", "what do you think?", "--wait"}).out;
+  CHECK(out.find("alice:\nfrom alice\n") != std::string::npos);
+  CHECK(out.find("bob:\nfrom bob\n") != std::string::npos);
+  CHECK(out.find("carol") == std::string::npos);  // it was not for her
+}
+
 TEST_CASE("InsideAnAgentTheCommandActsAsThatAgent") {
   Scene const scene;
   CliHome const elsewhere;
@@ -800,6 +854,15 @@ TEST_CASE("CompletionAsksTheDaemonForAgents") {
   CHECK(scene.run({"__complete", "--", "send", "br"}).out == "broadcast\tall agents\n");
   CHECK(scene.run({"__complete", "--", "spawn", "--profile", ""}).out == "reviewer\tan agent profile\n");
   CHECK(scene.run({"__complete", "--", "spawn", "--approval-mode", "gu"}).out.starts_with("guarded\t"));
+  Scene const groups([](FakeRequest const&) -> FakeReply {
+    auto agent = agent_document("alice", "idle");
+    agent.update({{"label", "reviewer"}, {"tags", {"ci"}}, {"capabilities", {"review"}}});
+    return json{{"agents", {agent}}};
+  });
+  CHECK(groups.run({"__complete", "--", "send", ""}).out ==
+        "alice\tidle\ncap:review\tall agents that have it\nlabel:reviewer\tall agents that have it\n"
+        "tag:ci\tall agents that have it\nbroadcast\tall agents\n");
+  CHECK(groups.run({"__complete", "--", "stop", ""}).out == "alice\tidle\n");
   CliHome const nobody;
   CHECK(nobody.run({"__complete", "--", "stop", ""}).out.empty());
   CHECK(!std::filesystem::exists(nobody.state()));
