@@ -38,6 +38,23 @@ TEST_CASE("AListOfMessagesShowsHowEachStands") {
   for (auto const* state : {"held", "done"}) CHECK_MESSAGE(states.find(state) != std::string::npos, states);
 }
 
+TEST_CASE("AStateThatThereIsNotIsRefusedRatherThanMatchedByNobody") {
+  Installation home;
+  home.spawn("alice");
+  auto const ask = [&](std::string const& states) {
+    return json::parse(home.run_program("/usr/bin/curl",
+                                        {"-s", "--unix-socket", (home.state() / "run" / "control.sock").string(),
+                                         "http://localhost/v1/agents?status=" + states},
+                                        "")
+                           .out);
+  };
+  CHECK(ask("busy,idle")["agents"].size() == 1);
+  auto const refused = ask("idel");
+  CHECK(refused["status"] == 400);
+  CHECK(refused["field"] == "status");
+  CHECK(refused["detail"].get<std::string>().find("did you mean \"idle\"?") != std::string::npos);
+}
+
 TEST_CASE("APersonHasAnInbox") {
   Installation home;
   home.spawn("alice");
