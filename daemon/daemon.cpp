@@ -232,8 +232,8 @@ class Daemon final : public Program {
     };
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
     api_.emplace(
-        *services_, *supervisor_, loop_lag_, [this](bool agents) { stop_with(agents); },
-        [this] { return reload_config(); });
+        *services_, *supervisor_, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
+        [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
     if (bus->embedded)
@@ -379,6 +379,7 @@ class Daemon final : public Program {
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
   LoopLag loop_lag_ = make_loop_lag();
+  relay::Uploads uploads_;  ///< where the bus is served by nobody here
   std::optional<DaemonApi> api_;
   std::optional<Retention> retention_;
   std::unique_ptr<control::ControlServer> server_;

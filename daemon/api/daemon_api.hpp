@@ -18,14 +18,15 @@ namespace ar::daemon {
 
 class DaemonApi {
  public:
-  DaemonApi(Services& services, Supervisor& supervisor, LoopLag const& lag,
+  /// `uploads`: of all doors to the bus.
+  DaemonApi(Services& services, Supervisor& supervisor, relay::Uploads& uploads, LoopLag const& lag,
             std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
       : access_(supervisor, services.paths.operator_token()),
-        rights_(services.bus, supervisor, uploads_),
+        rights_(services.bus, supervisor, uploads),
         system_(services, supervisor, access_, lag, std::move(on_shut_down), std::move(reload)),
         agents_(services, supervisor, access_),
-        messages_(services, supervisor, access_, rights_),
-        attachments_(services.bus, uploads_, rights_),
+        messages_(services, supervisor, access_, rights_, uploads),
+        attachments_(services.bus, uploads, rights_),
         hooks_(supervisor, access_),
         approvals_(services.approvals, supervisor, access_),
         events_(services.events, supervisor) {}
@@ -35,7 +36,6 @@ class DaemonApi {
 
  private:
   Access access_;
-  relay::Uploads uploads_;
   MessageAccess rights_;
   SystemApi system_;
   AgentsApi agents_;

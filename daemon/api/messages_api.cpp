@@ -20,6 +20,19 @@ bool has_reached(Delivery const& d, std::string const& until) {
   return until == "accepted" && d.is_taken();
 }
 
+/// What `who` may see of a delivery of the message; nothing: none of it. What other agents made of a message is its
+/// sender's business. What stood on an agent's screen, and why a message waits there (which may tell of that screen, or
+/// of who works at it), is between it and the operator.
+std::optional<json> visible_to(Principal const& who, Message const& message, json delivery) {
+  if (who.kind != Principal::Kind::agent) return delivery;
+  bool const own = delivery["agent"] == who.agent_id;
+  if (!own && message.from != who.agent_id) return std::nullopt;
+  delivery.erase("screen");
+  auto const& state = delivery["state"];
+  if (!own && (state == "held" || state == "unknown")) delivery.erase("reason");
+  return delivery;
+}
+
 /// Of a delivery, what a list of messages shows.
 json in_short(json const& delivery) {
   json shown = {{"agent", delivery["agent"]}, {"state", delivery["state"]}};
@@ -106,12 +119,16 @@ awaitable<Result<json>> MessagesApi::send(Principal who, json message) {
     fresh->from = who.agent_id;
     auto const may_refer = co_await rights_.check_references(who.agent_id, *fresh);
     if (!may_refer) co_return may_refer.error();
+    auto const room = uploads_.check_room({who.agent_id}, fresh->body.size(), relay::Uploads::What::message);
+    if (!room) co_return room.error();
   } else if (fresh->from.empty()) {
     fresh->from = kOperator;
   }
   auto const cursor = services_.events.last();
   auto sent = co_await services_.bus.send(std::move(*fresh));
   if (!sent) co_return sent.error();
+  if (who.kind == Principal::Kind::agent && !sent->repeated)
+    uploads_.note_message({who.agent_id}, relay::content_bytes(sent->message));
   json answer = relay::to_json(sent->message);
   answer["repeated"] = sent->repeated;
   answer["store"] = services_.bus.store().id;
@@ -137,8 +154,7 @@ awaitable<Result<json>> MessagesApi::messages(Principal who, Page page) {
     shown["deliveries"] = json::array();
     if (auto const it = deliveries->find(message.id); it != deliveries->end())
       for (auto const& delivery : it->second)
-        if (who.kind != Principal::Kind::agent || message.from == who.agent_id || delivery["agent"] == who.agent_id)
-          shown["deliveries"].push_back(in_short(delivery));
+        if (auto const seen = visible_to(who, message, delivery)) shown["deliveries"].push_back(in_short(*seen));
     answer["messages"].push_back(std::move(shown));
   }
   if (static_cast<int>(found->size()) == page.limit) answer["nextCursor"] = found->back().id;
@@ -164,13 +180,10 @@ awaitable<Result<json>> MessagesApi::message(Principal who, std::int64_t id) {
     if (why && !known && addressed_to(*message, agent->identity()))
       deliveries->push_back({{"agent", name}, {"message", id}, {"state", "held"}, {"reason", why->message}});
   }
-  // What other agents made of it is its sender's business.
+  shown["deliveries"] = json::array();
+  for (auto& delivery : *deliveries)
+    if (auto seen = visible_to(who, *message, std::move(delivery))) shown["deliveries"].push_back(std::move(*seen));
   auto const reader = who.kind == Principal::Kind::agent && message->from != who.agent_id ? who.agent_id : "";
-  if (!reader.empty()) std::erase_if(*deliveries, [&](json const& one) { return one.value("agent", "") != reader; });
-  // What stood on an agent's screen is between it and the operator.
-  if (who.kind == Principal::Kind::agent)
-    for (auto& one : *deliveries) one.erase("screen");
-  shown["deliveries"] = *deliveries;
   shown["reactions"] = json::array();
   shown["replies"] = json::array();
   auto reactions = co_await services_.bus.reactions(id);
@@ -251,10 +264,13 @@ awaitable<Result<json>> MessagesApi::wait_message(Principal who, std::int64_t id
         std::string where = elsewhere && shared
                                 ? "no agent of this daemon has it; of others' the bus knows reading and replies only"
                                 : "no agent has it yet; is one with the address " + visible->to + " running?";
-        if (!elsewhere) {
-          auto const first = to_json(deliveries.begin()->second, deliveries.begin()->first);
-          where = "agent " + first.value("agent", "") + " has it " + first.value("state", "") +
-                  (first.contains("reason") ? ": " + first.value("reason", "") : "");
+        if (!elsewhere) where = "others have it, but not this agent";
+        for (auto const& [agent, delivery] : deliveries) {
+          auto const seen = visible_to(who, *visible, to_json(delivery, agent));
+          if (!seen) continue;
+          where = "agent " + agent + " has it " + seen->value("state", "") +
+                  (seen->contains("reason") ? ": " + seen->value("reason", "") : "");
+          break;
         }
         co_return timed_out("message " + std::to_string(id) + " was not " + until + " within " +
                             std::to_string(patience.count()) + " ms (" + where +

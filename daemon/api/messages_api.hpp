@@ -6,6 +6,7 @@
 #include "daemon/api/message_access.hpp"
 #include "daemon/fleet/supervisor.hpp"
 #include "daemon/services.hpp"
+#include "relay/uploads.hpp"
 
 #include <cstdint>
 #include <string>
@@ -14,11 +15,13 @@ namespace ar::daemon {
 
 class MessagesApi final : public control::MessagesApi {
  public:
-  MessagesApi(Services& services, Supervisor const& supervisor, Access const& access, MessageAccess& rights)
+  MessagesApi(Services& services, Supervisor const& supervisor, Access const& access, MessageAccess& rights,
+              relay::Uploads& uploads)
       : services_(services),
         supervisor_(supervisor),
         access_(access),
         rights_(rights),
+        uploads_(uploads),
         deliveries_(services, supervisor) {}
 
   awaitable<Result<json>> send(Principal who, json message) override;
@@ -46,6 +49,7 @@ class MessagesApi final : public control::MessagesApi {
   Supervisor const& supervisor_;
   Access const& access_;
   MessageAccess& rights_;
+  relay::Uploads& uploads_;
   DeliveryViews deliveries_;
 };
 

@@ -106,7 +106,10 @@ awaitable<std::optional<Response>> Dispatcher::identify(std::shared_ptr<Admitted
     if (!known) {
       // Another code than for a token in a body: this one is the caller's own.
       auto error = known.error();
-      if (error.kind == ErrorKind::unauthorized) error.code = "bad_token";
+      if (error.kind == ErrorKind::unauthorized) {
+        error.code = "bad_token";
+        note_bad_token(route);
+      }
       co_return http::problem(error);
     }
     admitted->who = std::move(*known);
@@ -115,6 +118,15 @@ awaitable<std::optional<Response>> Dispatcher::identify(std::shared_ptr<Admitted
   co_return http::problem(forbidden("token " + admitted->who.jti + " has no right \"" + std::string(route.right) +
                                     "\", which " + std::string(route.method) + " " + std::string(route.pattern) +
                                     " needs"));
+}
+
+/// Who guesses leaves a trace, but does not fill the log.
+void Dispatcher::note_bad_token(Route const& route) const {
+  ++bad_tokens_;
+  if (!gate_.should_log("relay", "bad token")) return;
+  spdlog::warn("relay: a request with a bad token was refused: {} {}; {} in all since the last such line", route.method,
+               route.pattern, bad_tokens_);
+  bad_tokens_ = 0;
 }
 
 awaitable<Response> Dispatcher::handle(std::shared_ptr<Admitted> admitted, Request request) const {

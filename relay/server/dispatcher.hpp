@@ -3,9 +3,11 @@
 #pragma once
 #include "base/http/request_handler.hpp"
 #include "base/http/router.hpp"
+#include "base/log.hpp"
 #include "relay/server/route.hpp"
 #include "relay/server/sessions.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +18,7 @@ class Dispatcher final : public http::RequestHandler {
  public:
   Dispatcher(EmbeddedBus& bus, Sessions& sessions, ServerLimits const& limits);
   std::variant<http::Admission, http::Response> admit(http::Request const& head) override;
+  Uploads& uploads() { return *uploads_; }
 
  private:
   struct Admitted {
@@ -32,12 +35,15 @@ class Dispatcher final : public http::RequestHandler {
   awaitable<std::optional<http::Response>> identify(std::shared_ptr<Admitted> admitted) const;
   http::Share share_of(Admitted const& admitted) const;
   awaitable<http::Response> handle(std::shared_ptr<Admitted> admitted, http::Request request) const;
+  void note_bad_token(Route const& route) const;
 
   EmbeddedBus& bus_;
   Sessions& sessions_;
   std::unique_ptr<Uploads> uploads_ = std::make_unique<Uploads>();
   ServerLimits const& limits_;
   http::Router const router_;
+  mutable LogThrottle gate_;
+  mutable std::uint64_t bad_tokens_ = 0;  ///< since the last line about them
 };
 
 }  // namespace ar::relay::server

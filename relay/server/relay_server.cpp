@@ -52,6 +52,8 @@ awaitable<void> RelayServer::stop() {
   co_await impl_->server.stop();
 }
 
+Uploads& RelayServer::uploads() { return impl_->dispatcher.uploads(); }
+
 Result<ListenAddress> parse_listen_address(std::string const& text) {
   auto const bad = invalid("listen", "\"" + text.substr(0, 200) + "\" is no address to listen on; write HOST:PORT");
   auto const colon = text.rfind(':');

@@ -4,6 +4,7 @@
 #include "base/http/limits.hpp"
 #include "base/http/tls.hpp"
 #include "relay/embedded/embedded_bus.hpp"
+#include "relay/uploads.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -48,6 +49,8 @@ class RelayServer {
   /// the way. Error: invalid `listen`.
   static Result<void> check_exposure(std::string const& host, bool tls, bool insecure);
   awaitable<void> stop();
+  /// What agents have stored over its doors, to be shared with other doors to the same bus.
+  Uploads& uploads();
 
  private:
   struct Impl;

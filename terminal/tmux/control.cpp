@@ -3,6 +3,7 @@
 #include "base/descriptors.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
+#include "base/peer.hpp"
 #include "base/process/process_info.hpp"
 #include "base/process/run_program.hpp"
 #include "base/process/spawn.hpp"
@@ -167,6 +168,8 @@ awaitable<Result<void>> TmuxControl::connect() {
   auto const program = find_tmux(options_.tmux);
   if (!program) co_return program.error();
   program_ = *program;
+  auto const server = check_server(options_.socket);
+  if (!server && server.error().code == "foreign_server") co_return server.error();
   // A server that serves says by itself which version it is; before one is started, the program is asked.
   if (version_.empty() && listener_at(options_.socket) == 0) {
     auto version = co_await tmux_version(executor_, options_.tmux);

@@ -196,7 +196,7 @@ TEST_CASE("M10AnAgentIsToldOfADoorThatAsksForItsToken") {
   for (auto const& file : fs::recursive_directory_iterator(t.home.state() / "agents" / "alice"))
     if (file.is_regular_file())
       t.counts(text_of(file.path()).find("control.sock") == std::string::npos, file.path().string());
-  struct stat info {};
+  struct stat info{};
   REQUIRE(::stat((run / "agents").c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0700);
   REQUIRE(::stat((run / "agents" / "agents.sock").c_str(), &info) == 0);
@@ -229,6 +229,27 @@ TEST_CASE("M5ASenderIsNotShownTheReceiversScreen") {
     }
   t.refused(403, "control", "GET", "/v1/agents/bob/screen");
   t.refused(403, "control", "GET", "/v1/agents/bob/attach");
+
+  // Why a message waits may tell of that screen, or of who works at it.
+  json const mute = {{"command", {"/bin/cat"}}, {"ready", {{"pattern", "never said"}}}};
+  t.home.good({"spawn", "carol", "--no-wait", "--provider", "command", "--cwd", t.home.work().string(), "--options",
+               mute.dump()});
+  auto const waiting =
+      t.allowed("control", "POST", "/v1/messages", t.to("carol", json::object())).body["id"].get<std::int64_t>();
+  REQUIRE(Installation::eventually([&] { return t.home.delivery_state(waiting) == "held"; }));
+  auto const path = "/v1/messages/" + std::to_string(waiting);
+  auto const why = t.good("control", "GET", path)["deliveries"][0].value("reason", "");
+  CHECK_FALSE(why.empty());
+  for (auto const* door : {"agents/agents", "control"}) {
+    for (auto const& target : {path, std::string("/v1/messages"), std::string("/v1/messages?agent=alice")}) {
+      auto const shown = t.allowed(door, "GET", target).body.dump();
+      t.counts(shown.find("held") != std::string::npos && shown.find(why) == std::string::npos, target + ": " + shown);
+    }
+    auto const late = t.ask(door, "GET", path + "?wait=done&timeoutMs=1", "", true);
+    t.counts(late.status == 504 && late.body.dump().find("held") != std::string::npos &&
+                 late.body.dump().find(why) == std::string::npos,
+             "a wait that is over: " + late.body.dump());
+  }
 }
 
 TEST_CASE("M6AServerOfAnotherUserHearsNothing") {
@@ -267,6 +288,13 @@ TEST_CASE("M6AServerOfAnotherUserHearsNothing") {
   }
   t.counts(run("agent-runner", {"inbox"}).status == 4, "inbox from inside");
   t.home.environment.clear();
+  auto const terminals = t.home.work() / "terminals";
+  fs::create_directories(terminals / "run");
+  for (auto const& folder : {terminals, terminals / "run"}) ::chmod(folder.c_str(), 0777);
+  ForeignServer const tmux(terminals / "run" / "tmux.sock");
+  auto const up = run("agent-runner", {"--state-dir", terminals.string(), "up"});
+  t.counts(up.status != 0 && up.err.find("uid 65534") != std::string::npos, "up: " + up.out + up.err);
+  t.counts(tmux.heard().empty(), "the tmux server of another heard something");
   auto const heard = server.heard();
   t.counts(heard.empty(), "it heard: " + heard);
 }

@@ -18,8 +18,12 @@ awaitable<Result<Response>> send(Call& call) {
   if (auto may = call.check_agent(message->from); !may) co_return may.error();
   auto const may_refer = co_await check_may_refer(call, *message);
   if (!may_refer) co_return may_refer.error();
+  auto const& agents = call.who.scope.agent_ids;
+  if (auto room = call.uploads.check_room(agents, message->body.size(), Uploads::What::message); !room)
+    co_return room.error();
   auto const sent = co_await call.bus.send(std::move(*message));
   if (!sent) co_return sent.error();
+  if (!sent->repeated) call.uploads.note_message(agents, content_bytes(sent->message));
   json const answer = {{"message", to_json(sent->message)}, {"repeated", sent->repeated}};
   co_return http::json_response(answer, sent->repeated ? 200 : 201);
 }
