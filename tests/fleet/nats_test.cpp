@@ -43,15 +43,17 @@ TEST_CASE("AgentsOfTwoDaemonsShareWorkOverNats") {
 
   // The server dies: the agents stay, the bus says so, and what was refused is sent when it is back.
   server.kill();
-  auto const transport = [&] { return one.good({"bus", "status", "--json"}).parsed()["transport"]; };
-  CHECK(Installation::eventually([&] { return transport() != "connected"; }));
+  auto const is_connected = [](Installation& home) {
+    return home.good({"bus", "status", "--json"}).parsed()["transport"] == "connected";
+  };
+  CHECK(Installation::eventually([&] { return !is_connected(one) && !is_connected(two); }));
   one.wait_for_state("a1", "idle");  // its last piece may still have been under way
   auto const refused = one.run({"send", "b1", "while it is away", "--key", "k1"});
   CHECK(refused.status != 0);
   server.start();
-  CHECK(Installation::eventually([&] { return transport() == "connected"; }));
+  CHECK(Installation::eventually([&] { return is_connected(one) && is_connected(two); }));
   auto const again = one.good({"send", "b1", "while it is away", "--key", "k1", "--wait=done", "--timeout", "30s"});
-  CHECK(again.out.find("message of 4 words") != std::string::npos);
+  CHECK_MESSAGE(again.out.find("message of 4 words") != std::string::npos, again.out, again.err);
 }
 
 TEST_CASE("ADaemonStartsWithoutItsNatsServerAndSaysWhatIsWrong") {
