@@ -96,8 +96,9 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
         return Error{ErrorKind::forbidden, "not_your_agent",
                      "an agent's token reaches that agent only, and this is the one of " + admitted.who.agent_id};
   }
-  auto query = router_.query(*match);
+  auto query = Query::parse(match->query);
   if (!query) return query.error();
+  if (auto wrong = check_query(*route, *query)) return *wrong;
   admitted.route = route;
   admitted.query = std::move(*query);
   admitted.path = std::move(match->arguments);
@@ -151,6 +152,7 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
     } else {
       auto result = co_await call.route.handler(call);
       response = result ? std::move(*result) : problem(result.error());
+      if (result && limits_.check_answers) check_answer(call.route, response);
     }
   } catch (boost::system::system_error const& e) {
     if (e.code() == net::error::operation_aborted) throw;
@@ -160,6 +162,15 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
   }
   log(call.request, call.who, response, start);
   co_return response;
+}
+
+/// Programs are built on the schemas: an answer that has anything else is a fault of ours.
+void Dispatcher::check_answer(Route const& route, Response const& response) {
+  if (!route.answer || response.status == 204 || response.stream || response.websocket) return;
+  auto const document = parse_json(response.body);
+  auto const fault = document ? fault_of_answer(*route.answer, *document) : document.error().message;
+  if (!fault.empty())
+    spdlog::error("bug: the answer of {} {} is not as its schema says: {}", route.method, route.pattern, fault);
 }
 
 /// Who guesses leaves a trace, but does not fill the log.

@@ -37,6 +37,7 @@ class Dispatcher final : public http::RequestHandler {
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
   http::Share share_of(Admitted const& admitted) const;
+  static void check_answer(Route const& route, Response const& response);
   void note_bad_token(Request const& head) const;
   void log(Request const& request, Principal const& who, Response const& response, Clock::time_point start) const;
 

@@ -11,6 +11,7 @@ struct Limits : http::Limits {
   std::size_t message_bytes = 8U << 20;  ///< a 1 MiB message of control characters is 6 MiB once escaped
   std::size_t hook_bytes = 32U << 20;    ///< a hook's input holds whole files and outputs of tools
   std::size_t attachment_bytes = 32U << 20;
+  bool check_answers = false;  ///< the tests': each answer is read again and compared with its schema
   Clock::duration stream_keep_alive = std::chrono::seconds(15);  ///< a comment on quiet streams
 };
 

@@ -1,11 +1,13 @@
-// A route as data: what it matches, who may use it, what it takes, and the handler. Handlers stand in
-// handlers/, by subject, each file with its own rows; routes() is all of them.
+// A route as data: what it matches, who may use it, what it takes, and the
+// handler. Handlers stand in handlers/, by subject, each file with its own
+// rows; routes() is all of them.
 #pragma once
 #include "base/http/http.hpp"
 #include "base/http/peer.hpp"
 #include "base/http/router.hpp"
 #include "base/http/url.hpp"
 #include "control/api/api.hpp"
+#include "control/schema.hpp"
 #include "model/page.hpp"
 #include "model/principal.hpp"
 
@@ -29,13 +31,15 @@ using http::respond;
 using http::Response;
 using http::while_present;
 
-/// `agent`: an agent's own token reaches it too (a path's {agent} must then be that agent itself).
+/// `agent`: an agent's own token reaches it too (a path's {agent} must then be
+/// that agent itself).
 enum class Right { none, agent, operator_ };
 
 /// How the command line introduces itself: where a decision was made is kept.
 inline constexpr std::string_view command_line_agent = "agent-runner/";
 
-/// What a route takes as its body, which decides how much of it is read (Limits).
+/// What a route takes as its body, which decides how much of it is read
+/// (Limits).
 enum class Body { none, json, message, hook, attachment };
 
 struct Route;
@@ -51,10 +55,14 @@ struct Call {
   std::vector<http::Router::Argument> path{};  ///< validated
   Clock::duration stream_keep_alive{};
 
-  /// The argument of a path's parameter; of {message} and {approval} as a number. Empty and 0: its route has none.
+  /// The argument of a path's parameter; of {message} and {approval} as a
+  /// number. Empty and 0: its route has none.
   std::string const& name(std::string_view parameter) const;
   std::int64_t number(std::string_view parameter) const;
-  /// The body as a JSON object; an empty body is {}.
+  /// A number of the query, or what its row says otherwise.
+  std::int64_t integer(std::string_view parameter) const;
+  /// The body as the JSON object that the route's row says; an empty body is
+  /// {}.
   Result<json> object() const;
 };
 
@@ -62,13 +70,30 @@ using Handler = awaitable<Result<Response>> (*)(Call& call);
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  ///< with any of {agent}, {message}, {approval}, {attachment}, {event}
-  Right right = Right::operator_;
-  Body body = Body::none;
-  std::string_view query;  ///< the parameters it knows, between blanks
+  std::string_view pattern;  ///< with any of {agent}, {message}, {approval},
+                             ///< {attachment}, {event}
+  std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;
+  Right right = Right::operator_;
+  Body body = Body::none;
+  std::span<Field const> query{};
+  std::string_view headers{};       ///< those that it reads, between blanks
+  Schema const* request = nullptr;  ///< of a body that is JSON
+  Schema const* answer = nullptr;   ///< null: bytes
+  bool streams = false;             ///< with Accept: text/event-stream
+  std::string_view statuses = "200";
+  std::string_view answers{};  ///< for people: what the answer is
 };
+
+/// The parameters of every list.
+inline constexpr Field kLimit{.name = "limit", .type = Type::integer, .least = 1, .most = 1000, .otherwise = 100};
+inline constexpr Field kCursor{
+    .name = "cursor", .type = Type::integer, .about = "the nextCursor of the page before", .least = 0};
+
+/// What is wrong with a query; every route's is checked before its handler
+/// runs.
+std::optional<Error> check_query(Route const& route, http::Query const& query);
 
 std::span<Route const> system_routes();
 std::span<Route const> agent_routes();

@@ -1,4 +1,5 @@
 #include "base/ids.hpp"
+#include "base/words.hpp"
 #include "control/route.hpp"
 
 #include <algorithm>
@@ -14,8 +15,40 @@ bool is_event_name(std::string_view name) {
 }  // namespace
 
 Result<json> Call::object() const {
-  if (request.body.empty()) return ok(json::object());
-  return parse_object(request.body);
+  auto document = request.body.empty() ? ok(json::object()) : parse_object(request.body);
+  if (document && route.request)
+    if (auto wrong = check_request(*route.request, *document)) return *wrong;
+  return document;
+}
+
+std::int64_t Call::integer(std::string_view parameter) const {
+  auto const field = std::ranges::find(route.query, parameter, &Field::name);
+  auto const text = query.text(parameter);
+  auto const otherwise = field == route.query.end() ? 0 : field->otherwise;
+  return text ? parse_number(*text).value_or(otherwise) : otherwise;
+}
+
+std::optional<Error> check_query(Route const& route, Query const& query) {
+  std::string known;
+  for (auto const& field : route.query) {
+    known += (known.empty() ? "" : " ") + std::string(field.name);
+    auto const text = query.text(field.name);
+    if (!text) continue;
+    std::string const name(field.name);
+    auto const number = field.type == Type::integer ? parse_number(*text) : std::nullopt;
+    if (field.type == Type::integer && (!number || *number < field.least || *number > field.most))
+      return invalid(name, name + " must be a whole number from " + std::to_string(field.least) + " to " +
+                               std::to_string(field.most) + ", not \"" + text->substr(0, 80) + "\"");
+    if (!field.words.empty() && !has_word(field.words, *text)) {
+      std::string words;
+      for (auto const word : words_of(field.words)) words += (words.empty() ? "" : " or ") + std::string(word);
+      return invalid(name, name + " must be " + words + ", not \"" + text->substr(0, 80) + "\"");
+    }
+  }
+  if (auto const stranger = query.unknown(known))
+    return invalid(*stranger, *stranger + " is no parameter of " + std::string(route.pattern) +
+                                  (known.empty() ? "; it has none" : "; it has: " + known));
+  return std::nullopt;
 }
 
 std::string const& Call::name(std::string_view parameter) const {

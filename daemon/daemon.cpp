@@ -242,6 +242,7 @@ class Daemon final : public Program {
         if (api_->access().operator_revoked(hashes)) tasks_.spawn("operator's token", replace_operator_token());
       });
     control::ServerConfig server_config;
+    server_config.limits.check_answers = own_environment().contains("AGENT_RUNNER_CHECK_ANSWERS");
     server_config.socket = paths_.control_socket();
     server_config.agents_socket = paths_.agents_socket();
     server_config.tcp = config_.tcp;

@@ -21,8 +21,8 @@ bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
 
 }  // namespace
 
-void Router::add(std::string_view method, std::string_view pattern, std::string_view query) {
-  entries_.push_back({method, pattern, query, split(pattern)});
+void Router::add(std::string_view method, std::string_view pattern) {
+  entries_.push_back({method, pattern, split(pattern)});
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
@@ -76,16 +76,6 @@ Result<void> Router::check(Request const& head, Match const& match, Response& re
   }
   if (match.bad_escape) return invalid("target", "the path is not percent-encoded UTF-8");
   return {};
-}
-
-Result<Query> Router::query(Match const& match) const {
-  auto query = Query::parse(match.query);
-  if (!query) return query.error();
-  auto const& route = entries_[*match.route];
-  if (auto const stranger = query->unknown(route.query))
-    return invalid(*stranger, *stranger + " is no parameter of " + std::string(route.pattern) +
-                                  (route.query.empty() ? "; it has none" : "; it has: " + std::string(route.query)));
-  return query;
 }
 
 }  // namespace ar::http

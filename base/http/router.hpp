@@ -12,11 +12,11 @@ namespace ar::http {
 
 class Router {
  public:
-  /// A table's rows have a `method`, a `pattern` ("/v1/agents/{agent}/stop", with any number of parameters) and a
-  /// `query` (the parameters they know, between blanks), whose texts must outlive the router. `page` documents them.
+  /// A table's rows have a `method` and a `pattern` ("/v1/agents/{agent}/stop", with any number of parameters), whose
+  /// texts must outlive the router. `page` documents them.
   template <class Route>
   Router(std::vector<Route> const& table, std::string_view page) : page_(page) {
-    for (Route const& route : table) add(route.method, route.pattern, route.query);
+    for (Route const& route : table) add(route.method, route.pattern);
   }
 
   struct Argument {
@@ -39,15 +39,13 @@ class Router {
   /// Refuses a request without a route (404; 405, whose header goes into `refusal`) and an ill-formed path. Apart from
   /// match(), so that who asks can be checked before strangers learn what there is.
   Result<void> check(Request const& head, Match const& match, Response& refusal) const;
-  /// The query of a match with a route. Errors: ill-formed, or a parameter that the route does not know.
-  Result<Query> query(Match const& match) const;
 
  private:
   struct Entry {
-    std::string_view method, pattern, query;
+    std::string_view method, pattern;
     std::vector<std::string_view> segments;
   };
-  void add(std::string_view method, std::string_view pattern, std::string_view query);
+  void add(std::string_view method, std::string_view pattern);
 
   std::string_view page_;
   std::vector<Entry> entries_;

@@ -101,24 +101,6 @@ std::int64_t Query::integer(std::string_view name, std::int64_t otherwise, std::
   return *number;
 }
 
-bool Query::boolean(std::string_view name, bool otherwise) {
-  auto const value = text(name);
-  if (!value) return otherwise;
-  if (*value == "true" || *value == "1") return true;
-  if (*value == "false" || *value == "0") return false;
-  fail(name, "must be true or false, not \"" + shown(*value) + "\"");
-  return otherwise;
-}
-
-std::optional<std::string> Query::choice(std::string_view name, std::initializer_list<std::string_view> words) {
-  auto value = text(name);
-  if (!value || std::ranges::find(words, *value) != words.end()) return value;
-  std::string list;
-  for (auto word : words) list += (list.empty() ? "" : " or ") + std::string(word);
-  fail(name, "must be " + list + ", not \"" + shown(*value) + "\"");
-  return std::nullopt;
-}
-
 void Query::fail(std::string_view name, std::string message) {
   if (!error_) error_ = invalid(std::string(name), std::string(name) + " " + message);
 }

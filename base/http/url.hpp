@@ -3,7 +3,6 @@
 #include "base/error.hpp"
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,8 +26,6 @@ class Query {
 
   std::optional<std::string> text(std::string_view name) const;
   std::int64_t integer(std::string_view name, std::int64_t otherwise, std::int64_t least, std::int64_t most);
-  bool boolean(std::string_view name, bool otherwise = false);  ///< true, false, 1 or 0
-  std::optional<std::string> choice(std::string_view name, std::initializer_list<std::string_view> words);
   void fail(std::string_view name, std::string message);
   std::optional<Error> const& error() const { return error_; }
 

@@ -2,6 +2,7 @@
 #include "control/api/agents_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/route.hpp"
+#include "control/schemas/schemas.hpp"
 #include "model/verb.hpp"
 
 #include <string>
@@ -26,18 +27,17 @@ awaitable<Result<Response>> spawn(Call& call) {
   co_return response;
 }
 
-Page read_page(Query& query) {
+Page page_of(Call const& call) {
   Page page;
-  page.limit = static_cast<int>(query.integer("limit", 100, 1, 1000));
-  page.cursor = query.integer("cursor", 0, 0, INT64_MAX);
+  page.limit = static_cast<int>(call.integer("limit"));
+  page.cursor = call.integer("cursor");
   return page;
 }
 
 awaitable<Result<Response>> list(Call& call) {
-  Page page = read_page(call.query);
+  Page page = page_of(call);
   page.status = call.query.text("status");
-  page.since = call.query.integer("since", 0, 0, INT64_MAX);
-  if (call.query.error()) co_return *call.query.error();
+  page.since = call.integer("since");
   co_return respond(co_await call.api.agents.agents(std::move(page)));
 }
 
@@ -67,44 +67,145 @@ awaitable<Result<Response>> inbox(Call& call) {
 }
 
 awaitable<Result<Response>> turns(Call& call) {
-  Page page = read_page(call.query);
-  if (call.query.error()) co_return *call.query.error();
-  co_return respond(co_await call.api.agents.turns(call.name("agent"), std::move(page)));
+  co_return respond(co_await call.api.agents.turns(call.name("agent"), page_of(call)));
 }
 
 awaitable<Result<Response>> workspace(Call& call) {
   co_return respond(co_await call.api.agents.workspace(call.name("agent")));
 }
 
-constexpr auto operator_ = Right::operator_;
-constexpr Route rows[] = {
-    {"POST", "/v1/agents", operator_, Body::json, "", "spawn an agent (Idempotency-Key header)", spawn},
-    {"GET", "/v1/agents", operator_, Body::none, "status since limit cursor", "list the agents", list},
-    {"GET", "/v1/agents/{agent}", operator_, Body::none, "", "one agent", show},
-    {"DELETE", "/v1/agents/{agent}", operator_, Body::none, "", "end it and forget it", remove},
-    {"GET", "/v1/agents/{agent}/screen", operator_, Body::none, "", "the terminal's present screen", screen},
-    {"GET", "/v1/agents/{agent}/attach", operator_, Body::none, "", "where its terminal is, for tmux", attach},
-    {"GET", "/v1/agents/{agent}/inbox", Right::agent, Body::none, "", "unread messages and replies", inbox},
-    {"GET", "/v1/agents/{agent}/turns", operator_, Body::none, "limit cursor", "its turns", turns},
-    {"GET", "/v1/agents/{agent}/workspace", Right::agent, Body::none, "", "the folders that it attaches files from",
-     workspace},
+constexpr Field agents_query[] = {
+    {.name = "status", .about = "states between commas"},
+    {.name = "since", .type = Type::integer, .about = "in its state since then, in ms since 1970", .least = 0},
+    kLimit,
+    kCursor,
 };
+constexpr Field turns_query[] = {kLimit, kCursor};
+
+constexpr Route rows[] = {
+    {.method = "POST",
+     .pattern = "/v1/agents",
+     .name = "spawn",
+     .summary = "spawn an agent",
+     .handler = spawn,
+     .body = Body::json,
+     .headers = "Idempotency-Key",
+     .request = &kAgentSpecification,
+     .answer = &kAgent,
+     .statuses = "201 200",
+     .answers = "the agent; `Location`. 200: the same `Idempotency-Key` and body had been sent"},
+    {.method = "GET",
+     .pattern = "/v1/agents",
+     .name = "listAgents",
+     .summary = "list the agents",
+     .handler = list,
+     .query = agents_query,
+     .answer = &kAgentList,
+     .answers = "`{agents: [...], nextCursor?}`; `status`: states between commas (an unknown one is a 400); `since`: "
+                "ms since 1970"},
+    {.method = "GET",
+     .pattern = "/v1/agents/{agent}",
+     .name = "showAgent",
+     .summary = "one agent",
+     .handler = show,
+     .answer = &kAgent,
+     .answers = "the agent"},
+    {.method = "DELETE",
+     .pattern = "/v1/agents/{agent}",
+     .name = "removeAgent",
+     .summary = "end it and forget it",
+     .handler = remove,
+     .answer = &kRemovedAgent,
+     .answers = "`{removed, workspace?: {path, branch, removed, branchDeleted, kept?}}`"},
+    {.method = "GET",
+     .pattern = "/v1/agents/{agent}/screen",
+     .name = "screen",
+     .summary = "the terminal's present screen",
+     .handler = screen,
+     .answer = &kScreen,
+     .answers = "`{lines, cursorX, cursorY, text, ended}`; `ended`: its process has, and these are the last lines that "
+                "it left"},
+    {.method = "GET",
+     .pattern = "/v1/agents/{agent}/attach",
+     .name = "terminal",
+     .summary = "where its terminal is, for tmux",
+     .handler = attach,
+     .answer = &kTerminal,
+     .answers =
+         "`{tmuxSocket, target, detachKey}`: `tmux -u -S TMUXSOCKET attach-session -t TARGET` (`-r` to look only)"},
+    {.method = "GET",
+     .pattern = "/v1/agents/{agent}/inbox",
+     .name = "inbox",
+     .summary = "unread messages and replies",
+     .handler = inbox,
+     .right = Right::agent,
+     .answer = &kInbox,
+     .answers = "`{unread: [...], replies: [...], more}`, about 8 MiB of each at the most; `more`: that was not all; "
+                "of `operator`: what agents have sent to people"},
+    {.method = "GET",
+     .pattern = "/v1/agents/{agent}/turns",
+     .name = "listTurns",
+     .summary = "its turns",
+     .handler = turns,
+     .query = turns_query,
+     .answer = &kTurnList,
+     .answers = "its turns"},
+    {.method = "GET",
+     .pattern = "/v1/agents/{agent}/workspace",
+     .name = "folders",
+     .summary = "the folders that it attaches files from",
+     .handler = workspace,
+     .right = Right::agent,
+     .answer = &kFolders,
+     .answers = "`{cwd, messages}`: the folders that the command line attaches files from inside the agent"},
+};
+
+/// For people: what a verb answers, where that is more than the agent.
+std::string_view answers_of(Verb verb) {
+  switch (verb) {
+    case Verb::restart: return "the agent, its next process running (below)";
+    case Verb::stop: return "the agent, ended (below)";
+    case Verb::kill: return "the agent, ended";
+    case Verb::compact:
+      return "the agent, which has begun to compact; the event `compaction.finished` or `compaction.failed` follows";
+    case Verb::inject: return "the agent";
+    case Verb::reconnect: return "the agent, with `transport` (below)";
+    case Verb::suspend:
+      return "the agent, ended; 409 while it has messages waiting or work, be it a command in the background";
+    case Verb::resume: return "the agent, its process running";
+    case Verb::interrupt:
+    case Verb::clear: break;
+  }
+  return "the agent";
+}
 
 }  // namespace
 
 /// And one for each verb.
 std::span<Route const> agent_routes() {
-  static std::vector<std::string> const patterns = [] {
-    std::vector<std::string> made;
-    for (auto const& verb : verbs()) made.push_back("/v1/agents/{agent}/" + std::string(verb.name));
+  struct Texts {
+    std::string pattern, name;
+  };
+  static std::vector<Texts> const texts = [] {
+    std::vector<Texts> made;
+    for (auto const& verb : verbs())
+      made.push_back({"/v1/agents/{agent}/" + std::string(verb.name), std::string(verb.name) + "Agent"});
     return made;
   }();
   static std::vector<Route> const all = [] {
     std::vector<Route> made(std::begin(rows), std::end(rows));
-    for (std::size_t i = 0; i < patterns.size(); ++i) {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
       auto const& verb = verbs()[i];
-      auto const body = verb.verb == Verb::inject ? Body::message : Body::json;
-      made.push_back({"POST", patterns[i], operator_, body, "", verb.summary, act});
+      bool const injects = verb.verb == Verb::inject;
+      made.push_back({.method = "POST",
+                      .pattern = texts[i].pattern,
+                      .name = texts[i].name,
+                      .summary = verb.summary,
+                      .handler = act,
+                      .body = injects ? Body::message : Body::json,
+                      .request = &kVerbParameters,
+                      .answer = injects ? &kInjected : &kAgent,
+                      .answers = answers_of(verb.verb)});
     }
     return made;
   }();

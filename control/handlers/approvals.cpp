@@ -1,6 +1,7 @@
 // What providers ask of people: list, look, decide.
 #include "control/api/approvals_api.hpp"
 #include "control/route.hpp"
+#include "control/schemas/schemas.hpp"
 
 namespace ar::control {
 namespace {
@@ -9,9 +10,8 @@ awaitable<Result<Response>> list(Call& call) {
   Page page;
   page.status = call.query.text("status");
   page.agent = call.query.text("agent");
-  page.limit = static_cast<int>(call.query.integer("limit", 100, 1, 1000));
-  page.cursor = call.query.integer("cursor", 0, 0, INT64_MAX);
-  if (call.query.error()) co_return *call.query.error();
+  page.limit = static_cast<int>(call.integer("limit"));
+  page.cursor = call.integer("cursor");
   co_return respond(co_await call.api.approvals.approvals(std::move(page)));
 }
 
@@ -28,12 +28,33 @@ awaitable<Result<Response>> decide(Call& call) {
       co_await call.api.approvals.decide(call.number("approval"), std::move(*decision), std::move(where)));
 }
 
+constexpr Field approvals_query[] = {{.name = "status"}, {.name = "agent"}, kLimit, kCursor};
+
 constexpr Route rows[] = {
-    {"GET", "/v1/approvals", Right::operator_, Body::none, "status agent limit cursor",
-     "permission requests, questions and dialogs, newest first", list},
-    {"GET", "/v1/approvals/{approval}", Right::operator_, Body::none, "", "one of them", show},
-    {"POST", "/v1/approvals/{approval}/decision", Right::operator_, Body::json, "", "decide it; the first one wins",
-     decide},
+    {.method = "GET",
+     .pattern = "/v1/approvals",
+     .name = "listApprovals",
+     .summary = "permission requests, questions and dialogs, newest first",
+     .handler = list,
+     .query = approvals_query,
+     .answer = &kApprovalList,
+     .answers = "`{approvals: [...], nextCursor?}`, newest first"},
+    {.method = "GET",
+     .pattern = "/v1/approvals/{approval}",
+     .name = "showApproval",
+     .summary = "one of them",
+     .handler = show,
+     .answer = &kApproval,
+     .answers = "the approval (below)"},
+    {.method = "POST",
+     .pattern = "/v1/approvals/{approval}/decision",
+     .name = "decide",
+     .summary = "decide it; the first one wins",
+     .handler = decide,
+     .body = Body::json,
+     .request = &kDecision,
+     .answer = &kApproval,
+     .answers = "the approval as it is now; 409 when it was decided before, and by whom"},
 };
 
 }  // namespace

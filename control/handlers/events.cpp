@@ -3,6 +3,7 @@
 #include "control/api/events_api.hpp"
 #include "control/event_stream.hpp"
 #include "control/route.hpp"
+#include "control/schemas/schemas.hpp"
 #include "model/event_type.hpp"
 
 #include <algorithm>
@@ -17,21 +18,21 @@ bool wants_stream(Request const& request) {
 
 Result<EventCursor> read_cursor(Call& call, bool stream) {
   EventCursor from{.agent = call.name("agent")};
-  if (call.query.text("cursor") == "latest")
-    from.after = call.api.events.last_event(from.agent);
-  else
-    from.after = call.query.integer("cursor", 0, 0, INT64_MAX);
-  if (auto const newest = call.query.integer("last", 0, 1, INT64_MAX); newest > 0) {
-    if (call.query.text("cursor")) call.query.fail("last", "goes without cursor: it counts from the end");
+  auto const cursor = call.query.text("cursor").value_or("0");
+  auto const number = parse_number(cursor);
+  if (!number && cursor != "latest")
+    return invalid("cursor", "cursor must be the number of an event, or latest, not \"" + cursor.substr(0, 80) + "\"");
+  from.after = number ? *number : call.api.events.last_event(from.agent);
+  if (auto const newest = call.integer("last"); newest > 0) {
+    if (call.query.text("cursor")) return invalid("last", "last goes without cursor: it counts from the end");
     from.after = std::max<std::int64_t>(0, call.api.events.last_event(from.agent) - newest);
   }
-  if (call.query.error()) return *call.query.error();
   auto const last_id = call.request.header("last-event-id");
   if (stream && last_id && !last_id->empty()) {
     // A client that reconnects repeats its URL: where it stopped is truer than where it once began.
-    auto const number = parse_number(*last_id);
-    if (!number) return invalid("Last-Event-ID", "Last-Event-ID must be the number of an event");
-    from.after = *number;
+    auto const last = parse_number(*last_id);
+    if (!last) return invalid("Last-Event-ID", "Last-Event-ID must be the number of an event");
+    from.after = *last;
   }
   if (from.agent.empty() && from.after > call.api.events.last_event(""))
     return invalid("cursor", "cursor " + std::to_string(from.after) + " is beyond the last event, " +
@@ -41,8 +42,7 @@ Result<EventCursor> read_cursor(Call& call, bool stream) {
 }
 
 awaitable<Result<Response>> page(Call& call, EventCursor from) {
-  int const limit = static_cast<int>(call.query.integer("limit", 100, 1, 1000));
-  if (call.query.error()) co_return *call.query.error();
+  int const limit = static_cast<int>(call.integer("limit"));
   auto const events = co_await call.api.events.events(from.agent, from.after, limit);
   if (!events) co_return events.error();
   std::int64_t next = from.after;
@@ -80,10 +80,41 @@ awaitable<Result<Response>> types(Call&) {
   co_return json_response({{"types", std::move(list)}});
 }
 
+constexpr Field events_query[] = {
+    {.name = "cursor", .about = "the number after which to read, or latest"},
+    {.name = "last", .type = Type::integer, .about = "begins with so many of the newest", .least = 1},
+    kLimit,
+};
+
 constexpr Route rows[] = {
-    {"GET", "/v1/events", Right::operator_, Body::none, "cursor last limit", "the log of all events", events},
-    {"GET", "/v1/events/types", Right::operator_, Body::none, "", "every type of event", types},
-    {"GET", "/v1/agents/{agent}/events", Right::operator_, Body::none, "cursor last limit", "one agent's log", events},
+    {.method = "GET",
+     .pattern = "/v1/events",
+     .name = "listEvents",
+     .summary = "the log of all events",
+     .handler = events,
+     .query = events_query,
+     .headers = "Last-Event-ID",
+     .answer = &kEventPage,
+     .streams = true,
+     .answers = "`{events: [...], nextCursor}`, or a stream (below)"},
+    {.method = "GET",
+     .pattern = "/v1/events/types",
+     .name = "listEventTypes",
+     .summary = "every type of event",
+     .handler = types,
+     .answer = &kEventTypeList,
+     .answers = "`{types: [{type, data: [field, ...], summary}]}`: every type of event ([events.md](events.md)); "
+                "`data` `[\"*\"]`: the fields of what it is about"},
+    {.method = "GET",
+     .pattern = "/v1/agents/{agent}/events",
+     .name = "listEventsOfAgent",
+     .summary = "one agent's log",
+     .handler = events,
+     .query = events_query,
+     .headers = "Last-Event-ID",
+     .answer = &kEventPage,
+     .streams = true,
+     .answers = "the same of one agent, by its own numbers"},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "base/ids.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/route.hpp"
+#include "control/schemas/schemas.hpp"
 
 namespace ar::control {
 namespace {
@@ -32,8 +33,18 @@ awaitable<Result<Response>> hook(Call& call) {
 }
 
 constexpr Route rows[] = {
-    {"POST", "/v1/hooks/{event}", Right::agent, Body::hook, "",
-     "a provider's hook call (X-Provider-Session, X-Hook-Call)", hook},
+    {.method = "POST",
+     .pattern = "/v1/hooks/{event}",
+     .name = "hook",
+     .summary = "a provider's hook call",
+     .handler = hook,
+     .right = Right::agent,
+     .body = Body::hook,
+     .headers = "X-Provider-Session X-Hook-Call",
+     .request = &kHookPayload,
+     .answer = &kHookOutput,
+     .statuses = "200 204",
+     .answers = "the provider's hook output"},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "control/api/attachments_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/route.hpp"
+#include "control/schemas/schemas.hpp"
 
 #include <algorithm>
 
@@ -16,11 +17,12 @@ struct Wait {
   milliseconds patience{};
 };
 
-Wait read_wait(Query& query) {
+Result<Wait> read_wait(Call const& call) {
   Wait wait;
-  wait.until = query.choice("wait", {"accepted", "done"}).value_or("");
-  wait.patience = milliseconds(query.integer("timeoutMs", 60'000, 1, longest_wait_ms));
-  if (wait.until.empty() && query.text("timeoutMs")) query.fail("timeoutMs", "needs wait=accepted or wait=done");
+  wait.until = call.query.text("wait").value_or("");
+  wait.patience = milliseconds(call.integer("timeoutMs"));
+  if (wait.until.empty() && call.query.text("timeoutMs"))
+    return invalid("timeoutMs", "timeoutMs needs wait=accepted or wait=done");
   return wait;
 }
 
@@ -33,8 +35,8 @@ awaitable<Result<json>> wait_for(Call& call, std::int64_t id, Wait wait) {
 
 /// Sends, and waits if asked to. A wait that fails still tells which message was sent.
 awaitable<Result<Response>> deliver(Call& call, json message) {
-  Wait wait = read_wait(call.query);
-  if (call.query.error()) co_return *call.query.error();
+  auto wait = read_wait(call);
+  if (!wait) co_return wait.error();
   if (auto const key = call.request.header("idempotency-key")) {
     auto const in_body = message.find("idempotencyKey");
     if (in_body != message.end() && (!in_body->is_string() || in_body->get_ref<std::string const&>() != *key))
@@ -47,8 +49,8 @@ awaitable<Result<Response>> deliver(Call& call, json message) {
   if (id_field == sent->end() || !id_field->is_number_integer())
     co_return internal("internal_error", "the message was sent but its number is not known");
   auto const id = id_field->get<std::int64_t>();
-  if (!wait.until.empty()) {
-    auto waited = co_await wait_for(call, id, std::move(wait));
+  if (!wait->until.empty()) {
+    auto waited = co_await wait_for(call, id, std::move(*wait));
     if (!waited) {
       Error error = waited.error();
       error.message = "message " + std::to_string(id) + " was sent, but: " + error.message;
@@ -71,9 +73,6 @@ awaitable<Result<Response>> send(Call& call) {
 awaitable<Result<Response>> reply(Call& call) {
   auto message = call.object();
   if (!message) co_return message.error();
-  for (char const* field : {"to", "replyTo"})
-    if (message->contains(field))
-      co_return invalid(field, std::string(field) + " follows from the message that is answered; leave it out");
   auto const original = co_await call.api.messages.message(call.who, call.number("message"));
   if (!original) co_return original.error();
   auto const from = original->find("from");
@@ -88,9 +87,8 @@ awaitable<Result<Response>> reply(Call& call) {
 awaitable<Result<Response>> list(Call& call) {
   Page page;
   page.agent = call.query.text("agent");
-  page.limit = static_cast<int>(call.query.integer("limit", 100, 1, 1000));
-  page.cursor = call.query.integer("cursor", 0, 0, INT64_MAX);
-  if (call.query.error()) co_return *call.query.error();
+  page.limit = static_cast<int>(call.integer("limit"));
+  page.cursor = call.integer("cursor");
   if (call.who.kind == Principal::Kind::agent) {
     if (page.agent.value_or(call.who.agent_id) != call.who.agent_id)
       co_return Error{ErrorKind::forbidden, "not_your_agent", "an agent lists its own messages only", "agent"};
@@ -100,35 +98,28 @@ awaitable<Result<Response>> list(Call& call) {
 }
 
 awaitable<Result<Response>> show(Call& call) {
-  Wait wait = read_wait(call.query);
+  auto wait = read_wait(call);
+  if (!wait) co_return wait.error();
   auto const store = call.query.text("store");
-  if (call.query.error()) co_return *call.query.error();
   if (store)
     if (auto same = call.api.messages.check_store(*store); !same) co_return same.error();
-  if (!wait.until.empty()) co_return respond(co_await wait_for(call, call.number("message"), std::move(wait)));
+  if (!wait->until.empty()) co_return respond(co_await wait_for(call, call.number("message"), std::move(*wait)));
   co_return respond(co_await call.api.messages.message(call.who, call.number("message")));
 }
 
 awaitable<Result<Response>> react(Call& call) {
   auto const body = call.object();
   if (!body) co_return body.error();
-  FieldReader in(*body);
-  in.require("word");
-  std::string word = in.string("word");
-  if (word.empty()) in.fail("word", "must not be empty");
-  if (auto error = in.finish()) co_return *error;
+  auto word = text_at(*body, "word");
+  if (word.empty()) co_return invalid("word", "word must not be empty");
   co_return respond(co_await call.api.messages.react(call.who, call.number("message"), std::move(word)));
 }
 
 awaitable<Result<Response>> settle(Call& call) {
   auto const body = call.object();
   if (!body) co_return body.error();
-  FieldReader in(*body);
-  in.require("taken");
-  bool const taken = in.boolean("taken", false);
-  std::string agent = in.string("agent");
-  if (auto error = in.finish()) co_return *error;
-  co_return respond(co_await call.api.messages.settle(call.number("message"), std::move(agent), taken));
+  bool const taken = truth_at(*body, "taken");
+  co_return respond(co_await call.api.messages.settle(call.number("message"), text_at(*body, "agent"), taken));
 }
 
 awaitable<Result<Response>> read(Call& call) {
@@ -163,28 +154,140 @@ awaitable<Result<Response>> put_attachment(Call& call) {
 }
 
 awaitable<Result<Response>> attachment(Call& call) {
-  auto const message = call.query.integer("message", 0, 1, INT64_MAX);
-  if (call.query.error()) co_return *call.query.error();
-  co_return bytes(co_await call.api.attachments.attachment(call.who, call.name("attachment"), message));
+  co_return bytes(co_await call.api.attachments.attachment(call.who, call.name("attachment"), call.integer("message")));
 }
 
+constexpr Field kWait{
+    .name = "wait", .about = "answers when every present delivery has got so far", .words = "accepted done"};
+constexpr Field kTimeout{.name = "timeoutMs",
+                         .type = Type::integer,
+                         .about = "of the wait",
+                         .least = 1,
+                         .most = longest_wait_ms,
+                         .otherwise = 60'000};
+constexpr Field wait_query[] = {kWait, kTimeout};
+constexpr Field show_query[] = {
+    kWait, kTimeout, {.name = "store", .about = "of the bus, whose number it is: another one is a 409"}};
+constexpr Field list_query[] = {{.name = "agent", .about = "from or for it"}, kCursor, kLimit};
+constexpr Field attachment_query[] = {{.name = "name", .about = "the file's", .required = true}};
+constexpr Field attached_query[] = {
+    {.name = "message", .type = Type::integer, .about = "the one that carries it; an agent must name it", .least = 1}};
+
 constexpr Route rows[] = {
-    {"POST", "/v1/messages", Right::agent, Body::message, "wait timeoutMs", "send a message (Idempotency-Key header)",
-     send},
-    {"GET", "/v1/messages", Right::agent, Body::none, "agent cursor limit", "list messages", list},
-    {"GET", "/v1/messages/{message}", Right::agent, Body::none, "wait timeoutMs store", "one message's whole life",
-     show},
-    {"POST", "/v1/messages/{message}/replies", Right::agent, Body::message, "wait timeoutMs",
-     "answer the sender (Idempotency-Key header)", reply},
-    {"POST", "/v1/messages/{message}/reactions", Right::agent, Body::json, "", "react with a word", react},
-    {"POST", "/v1/messages/{message}/settle", Right::operator_, Body::json, "", "say whether an unknown one was taken",
-     settle},
-    {"POST", "/v1/messages/{message}/read", Right::agent, Body::none, "", "mark it read by the caller", read},
-    {"GET", "/v1/messages/{message}/body", Right::agent, Body::none, "", "the body's exact bytes", body},
-    {"GET", "/v1/dead", Right::operator_, Body::none, "", "dead letters", dead},
-    {"POST", "/v1/dead/{message}/requeue", Right::operator_, Body::none, "", "give a dead letter another try", requeue},
-    {"POST", "/v1/attachments", Right::agent, Body::attachment, "name", "store a file's bytes", put_attachment},
-    {"GET", "/v1/attachments/{attachment}", Right::agent, Body::none, "message", "a stored file's bytes", attachment},
+    {.method = "POST",
+     .pattern = "/v1/messages",
+     .name = "send",
+     .summary = "send a message",
+     .handler = send,
+     .right = Right::agent,
+     .body = Body::message,
+     .query = wait_query,
+     .headers = "Idempotency-Key",
+     .request = &kNewMessage,
+     .answer = &kSentMessage,
+     .statuses = "201",
+     .answers = "the message, with `repeated`, `matchingAgents` (of this daemon) and `store`; `Location`"},
+    {.method = "GET",
+     .pattern = "/v1/messages",
+     .name = "listMessages",
+     .summary = "list messages",
+     .handler = list,
+     .right = Right::agent,
+     .query = list_query,
+     .answer = &kMessageList,
+     .answers = "`{messages: [...], nextCursor?}`, newest first, each with its `deliveries` in short (`{agent, state, "
+                "reason?}`); an agent's token: its own"},
+    {.method = "GET",
+     .pattern = "/v1/messages/{message}",
+     .name = "showMessage",
+     .summary = "one message's whole life",
+     .handler = show,
+     .right = Right::agent,
+     .query = show_query,
+     .answer = &kMessageLife,
+     .answers = "the message with deliveries, reactions and replies"},
+    {.method = "POST",
+     .pattern = "/v1/messages/{message}/replies",
+     .name = "reply",
+     .summary = "answer the sender",
+     .handler = reply,
+     .right = Right::agent,
+     .body = Body::message,
+     .query = wait_query,
+     .headers = "Idempotency-Key",
+     .request = &kNewReply,
+     .answer = &kSentMessage,
+     .statuses = "201",
+     .answers = "the reply; `Location`"},
+    {.method = "POST",
+     .pattern = "/v1/messages/{message}/reactions",
+     .name = "react",
+     .summary = "react with a word",
+     .handler = react,
+     .right = Right::agent,
+     .body = Body::json,
+     .request = &kNewReaction,
+     .answer = &kReaction,
+     .answers = "the reaction"},
+    {.method = "POST",
+     .pattern = "/v1/messages/{message}/settle",
+     .name = "settle",
+     .summary = "say whether an unknown one was taken",
+     .handler = settle,
+     .body = Body::json,
+     .request = &kSettlement,
+     .answer = &kMessageLife,
+     .answers = "the message: a person has seen whether the provider took what is `unknown`"},
+    {.method = "POST",
+     .pattern = "/v1/messages/{message}/read",
+     .name = "markRead",
+     .summary = "mark it read by the caller",
+     .handler = read,
+     .right = Right::agent,
+     .answer = &kMessage,
+     .answers = "the message, now marked read by the caller"},
+    {.method = "GET",
+     .pattern = "/v1/messages/{message}/body",
+     .name = "messageBody",
+     .summary = "the body's exact bytes",
+     .handler = body,
+     .right = Right::agent,
+     .answers = "the body's exact bytes"},
+    {.method = "GET",
+     .pattern = "/v1/dead",
+     .name = "listDeadLetters",
+     .summary = "dead letters",
+     .handler = dead,
+     .answer = &kDeadLetterList,
+     .answers = "the dead letters"},
+    {.method = "POST",
+     .pattern = "/v1/dead/{message}/requeue",
+     .name = "requeue",
+     .summary = "give a dead letter another try",
+     .handler = requeue,
+     .answer = &kRequeued,
+     .answers = "the dead letter, no longer dead"},
+    {.method = "POST",
+     .pattern = "/v1/attachments",
+     .name = "putAttachment",
+     .summary = "store a file's bytes",
+     .handler = put_attachment,
+     .right = Right::agent,
+     .body = Body::attachment,
+     .query = attachment_query,
+     .headers = "Content-Type",
+     .answer = &kAttachment,
+     .statuses = "201",
+     .answers = "the attachment, with its id"},
+    {.method = "GET",
+     .pattern = "/v1/attachments/{attachment}",
+     .name = "attachment",
+     .summary = "a stored file's bytes",
+     .handler = attachment,
+     .right = Right::agent,
+     .query = attached_query,
+     .answers =
+         "the file's bytes; an agent's token names the message that carries it, which must be from or for that agent"},
 };
 
 }  // namespace

@@ -57,8 +57,11 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   }
   admitted.stranger = !admitted.token && head.token_needed;
   if (auto const there = router_.check(head, *match, refusal); !there) return there.error();
-  auto query = router_.query(*match);
+  auto query = http::Query::parse(match->query);
   if (!query) return query.error();
+  if (auto const stranger = query->unknown(route->query))
+    return invalid(*stranger, *stranger + " is no parameter of " + std::string(route->pattern) +
+                                  (route->query.empty() ? "; it has none" : "; it has: " + std::string(route->query)));
   // By the numbers of another store, the wrong message would be claimed, read or answered.
   if (auto const meant = head.header(kStoreHeader); meant && *meant != bus_.store().id) return other_store();
   for (auto& [parameter, value] : match->arguments) {

@@ -24,8 +24,6 @@ TEST_CASE("QueryErrorsNameTheParameter") {
     if (auto stranger = query->unknown("limit cursor readOnly wait")) return *stranger;
     query->integer("limit", 100, 1, 1000);
     query->integer("cursor", 0, 0, INT64_MAX);
-    query->boolean("readOnly");
-    query->choice("wait", {"accepted", "done"});
     return query->error() ? query->error()->field : std::string("none");
   };
   CHECK(field("") == "none");
@@ -38,8 +36,6 @@ TEST_CASE("QueryErrorsNameTheParameter") {
   CHECK(field("limit=-5") == "limit");
   CHECK(field("limit= 5") == "limit");
   CHECK(field("cursor=9223372036854775808") == "cursor");
-  CHECK(field("readOnly=yes") == "readOnly");
-  CHECK(field("wait=never") == "wait");
   CHECK(field("limit=1&limit=2") == "limit");
   CHECK(field("cursor=%zz") == "cursor");
   CHECK(field("lim=5") == "lim");
@@ -52,7 +48,5 @@ TEST_CASE("AbsentParametersYieldTheirDefaults") {
   auto query = Query::parse("");
   REQUIRE(query.has_value());
   CHECK(query->integer("limit", 100, 1, 1000) == 100);
-  CHECK(query->boolean("readOnly", true));
-  CHECK_FALSE(query->choice("wait", {"done"}).has_value());
   CHECK_FALSE(query->error().has_value());
 }

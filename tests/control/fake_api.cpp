@@ -132,7 +132,7 @@ awaitable<Result<json>> FakeApi::send(Principal who, json message) {
          " reply=" + text(message.value("replyTo", 0)) +
          " bytes=" + text(static_cast<std::int64_t>(message.value("body", "").size())));
   if (message.value("to", "").empty()) co_return invalid("to", "to is missing");
-  co_return ok(shown(message.value("never", false) ? 8 : 7));
+  co_return ok(shown(message.value("body", "") == "never" ? 8 : 7));
 }
 awaitable<Result<json>> FakeApi::messages(Principal who, Page page) {
   record("messages " + name(who) + " " + page_text(page));

@@ -159,14 +159,14 @@ TEST_CASE("AClientThatHangsUpEndsItsWaitOnly") {
   TestServer server;
   for (bool const over_unix : {true, false}) {
     auto client = over_unix ? std::make_unique<RawClient>(server.socket()) : std::make_unique<RawClient>(server.port());
-    client->send(request_text("POST", "/v1/messages?wait=done", as_operator, R"({"to":"a","body":"x","never":true})"));
+    client->send(request_text("POST", "/v1/messages?wait=done", as_operator, R"({"to":"a","body":"never"})"));
     REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
     client.reset();
     CHECK(server.eventually([&] { return server.daemon().waiting == 0; }));
     CHECK(server.connections_become(0));
   }
   CHECK(server.daemon().waits_cancelled == 2);
-  CHECK(server.daemon().called("send operator a key= reply=0 bytes=1"));
+  CHECK(server.daemon().called("send operator a key= reply=0 bytes=5"));
 }
 
 TEST_CASE("AClientThatOnlySendsNoMoreGetsItsAnswer") {

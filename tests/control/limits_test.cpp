@@ -101,11 +101,11 @@ TEST_CASE("ChunkedAndPipelinedRequestsAreReadInOrder") {
   RawClient client(server.socket());
   client.send(
       "POST /v1/agents/a/stop HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "4;ext=1\r\n{\"a\"\r\n3\r\n:1}\r\n0\r\nTrailer: x\r\n\r\n"
+      "6;ext=1\r\n{\"reas\r\n8\r\non\":\"x\"}\r\n0\r\nTrailer: x\r\n\r\n"
       "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(client.reply().status == 200);
   CHECK(client.reply().body == R"({"status":"ok"})");
-  CHECK(server.daemon().called(R"(stop a {"a":1})"));
+  CHECK(server.daemon().called(R"(stop a {"reason":"x"})"));
   std::string many;
   for (int i = 0; i < 300; ++i) many += request_text("GET", "/v1/messages/" + std::to_string(i % 2 ? 7 : 9));
   client.send(many);
@@ -125,9 +125,9 @@ TEST_CASE("ARequestInSingleBytesIsRead") {
 TEST_CASE("ExpectContinueIsAnsweredBeforeTheBody") {
   TestServer server;
   RawClient client(server.socket());
-  client.send("POST /v1/agents HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  client.send("POST /v1/agents HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n");
   CHECK(client.head().status == 100);
-  client.send("{}");
+  client.send(R"({"cwd":"/"})");
   CHECK(client.reply().status == 201);
 }
 

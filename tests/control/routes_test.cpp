@@ -23,13 +23,14 @@ struct Example {
 
 Example const examples[] = {
     {"GET", "/healthz", "", 200, ""},
+    {"GET", "/openapi.json", "", 200, ""},
     {"GET", "/v1/info", "", 200, "info"},
     {"GET", "/v1/config", "", 500, ""},
     {"POST", "/v1/config/reload", "{}", 200, "reload"},
     {"GET", "/v1/bus", "", 200, "bus"},
     {"POST", "/v1/shutdown", "", 202, "shutdown"},
     {"POST", "/v1/shutdown", R"({"agents":true})", 202, "shutdown with agents"},
-    {"POST", "/v1/agents", R"({"provider":"claude"})", 201, "spawn "},
+    {"POST", "/v1/agents", R"({"cwd":"/","provider":"claude"})", 201, "spawn "},
     {"GET", "/v1/agents", "", 200, "agents - - 0 0 100"},
     {"GET", "/v1/agents?status=idle,busy&since=5&limit=7&cursor=9", "", 200, "agents idle,busy - 5 9 7"},
     {"GET", "/v1/agents/a", "", 200, "agent a"},
@@ -41,7 +42,7 @@ Example const examples[] = {
     {"POST", "/v1/agents/a/interrupt", "", 200, "interrupt a {}"},
     {"POST", "/v1/agents/a/compact", "", 200, "compact a {}"},
     {"POST", "/v1/agents/a/clear", "", 409, "clear a {}"},
-    {"POST", "/v1/agents/a/inject", R"({"text":"x"})", 200, R"(inject a {"text":"x"})"},
+    {"POST", "/v1/agents/a/inject", R"({"content":"x"})", 200, R"(inject a {"content":"x"})"},
     {"POST", "/v1/agents/a/reconnect", "", 200, "reconnect a {}"},
     {"POST", "/v1/agents/a/suspend", "", 200, "suspend a {}"},
     {"POST", "/v1/agents/a/resume", "", 200, "resume a {}"},
@@ -134,11 +135,11 @@ TEST_CASE("AnswersCarryTheDaemonsJsonAndBytes") {
   CHECK(client.request("GET", "/healthz").document() == json{{"status", "ok"}});
   CHECK(client.request("GET", "/v1/agents/a").document() == json{{"id", "a"}, {"state", "idle"}});
   CHECK(client.request("GET", "/v1/messages/7/body").body == std::string("raw\0bytes", 9));
-  Reply const created = client.request("POST", "/v1/agents", {"Idempotency-Key: k"}, "{}");
+  Reply const created = client.request("POST", "/v1/agents", {"Idempotency-Key: k"}, R"({"cwd":"/"})");
   CHECK(created.status == 201);
   CHECK(created.headers.at("location") == "/v1/agents/a");
   CHECK(server.daemon().called("spawn k"));
-  CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: again"}, "{}").status == 200);
+  CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: again"}, R"({"cwd":"/"})").status == 200);
   Reply const refused = client.request("POST", "/v1/agents", {}, R"({"bad":1})");
   CHECK(refused.status == 400);
   CHECK(refused.document()["field"] == "bad");
@@ -200,7 +201,8 @@ TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
   Reply const clash = client.request("POST", "/v1/messages", {"Idempotency-Key: k"},
                                      R"({"to":"a","body":"x","idempotencyKey":"other"})");
   CHECK(clash.document()["field"] == "idempotencyKey");
-  CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: " + std::string(256, 'k')}, "{}").status == 400);
+  CHECK(client.request("POST", "/v1/agents", {"Idempotency-Key: " + std::string(256, 'k')}, R"({"cwd":"/"})").status ==
+        400);
   CHECK(client.request("GET", "/v1/events", {"Accept: text/event-stream", "Last-Event-ID: x"}).document()["field"] ==
         "Last-Event-ID");
 }
@@ -243,8 +245,7 @@ TEST_CASE("AFaultOfAHandlerIsA500AndTheDaemonGoesOn") {
 TEST_CASE("AWaitThatTimesOutStillTellsTheMessage") {
   TestServer server;
   RawClient client(server.socket());
-  Reply const reply =
-      client.request("POST", "/v1/messages?wait=done&timeoutMs=5", {}, R"({"to":"a","body":"x","never":true})");
+  Reply const reply = client.request("POST", "/v1/messages?wait=done&timeoutMs=5", {}, R"({"to":"a","body":"never"})");
   CHECK(reply.status == 504);
   CHECK(reply.document()["code"] == "timeout");
   CHECK(reply.document()["messageId"] == 8);

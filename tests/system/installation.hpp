@@ -164,9 +164,13 @@ class Installation {
     auto const in = dir_.path() / "in", out = dir_.path() / "out", err = dir_.path() / "err";
     std::ofstream(in, std::ios::binary) << input;
     // The machine's memory pressure is not the test's: it would suspend agents at any moment.
-    std::vector<std::string> env{
-        "PATH=/usr/local/bin:/usr/bin:/bin",  "HOME=" + dir_.path().string(),  "LANG=C.UTF-8", "TERM=xterm-256color",
-        "AGENT_RUNNER_MEMORY_PRESSURE=false", "AGENT_RUNNER_LOOP_FAULT_MS=100"};
+    std::vector<std::string> env{"PATH=/usr/local/bin:/usr/bin:/bin",
+                                 "HOME=" + dir_.path().string(),
+                                 "LANG=C.UTF-8",
+                                 "TERM=xterm-256color",
+                                 "AGENT_RUNNER_MEMORY_PRESSURE=false",
+                                 "AGENT_RUNNER_LOOP_FAULT_MS=100",
+                                 "AGENT_RUNNER_CHECK_ANSWERS=true"};
     env.insert(env.begin(), environment.begin(), environment.end());  // the first one of a name counts
     std::vector<std::string> words = prefix;
     words.push_back(program);

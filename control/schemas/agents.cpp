@@ -1,0 +1,245 @@
+#include "control/schemas/schemas.hpp"
+
+namespace ar::control {
+namespace {
+
+constexpr auto kYear = std::int64_t{1000} * 86'400 * 365;
+constexpr std::string_view kStates =
+    "creating starting idle busy waiting suspending suspended restarting stopping stopped failed";
+
+constexpr Field workspace_asked[] = {
+    {.name = "mode",
+     .about = "worktree: one of its own on a new branch; shared: the folder itself",
+     .words = "shared worktree"},
+    {.name = "branch", .about = "of the new worktree"},
+    {.name = "requestedMode", .about = "the runner's name for mode", .words = "shared worktree"},
+};
+constexpr Schema kWorkspaceAsked{.name = "WorkspaceSpecification", .fields = workspace_asked};
+
+constexpr Field specification[] = {
+    {.name = "cwd", .about = "the folder to work in, from / on", .required = true},
+    {.name = "id", .about = "its name: 1 to 64 of A-Z a-z 0-9 _ -; made up where it is missing"},
+    {.name = "provider", .about = "the configured default where it is missing"},
+    {.name = "model"},
+    {.name = "effort"},
+    {.name = "approvalMode"},
+    {.name = "label", .about = "for people, at most 128 bytes"},
+    {.name = "profile", .about = "one of the configuration's"},
+    {.name = "parent"},
+    {.name = "prompt", .about = "its first message, at most 256 KiB"},
+    {.name = "systemPromptAppend", .about = "at most 256 KiB"},
+    {.name = "rig"},
+    {.name = "policyName"},
+    {.name = "spawnRequestId"},
+    {.name = "automationId"},
+    {.name = "automationRunId"},
+    {.name = "tags", .type = Type::list},
+    {.name = "capabilities", .type = Type::list},
+    {.name = "providerArgs",
+     .type = Type::list,
+     .about = "for the provider's program; of the provider command the program itself"},
+    {.name = "env", .type = Type::map, .about = "of its process; kept secret"},
+    {.name = "options", .type = Type::object, .about = "as in the configuration's [providers.NAME], for this agent"},
+    {.name = "requestInput", .type = Type::boolean, .about = "false: nobody is asked, its provider is told no at once"},
+    {.name = "agentProfile", .type = Type::object, .about = "a whole profile, with the configuration's keys"},
+    {.name = "workspace", .type = Type::object, .schema = &kWorkspaceAsked},
+    {.name = "idleTtlMs",
+     .type = Type::integer,
+     .about = "suspended after so long without work; 0: never",
+     .least = 0,
+     .most = kYear},
+};
+
+constexpr Field verb_parameters[] = {
+    {.name = "reason", .about = "for its events"},
+    {.name = "timeoutMs",
+     .type = Type::integer,
+     .about = "how long its provider may take to end by itself",
+     .least = 1,
+     .most = 60'000},
+    {.name = "content", .about = "inject: the text"},
+    {.name = "memoryIds", .type = Type::list, .about = "inject: what it is made of"},
+};
+
+constexpr Field workspace[] = {
+    {.name = "requestedMode", .required = true},
+    {.name = "mode", .required = true},
+    {.name = "path"},
+    {.name = "branch"},
+    {.name = "repository"},
+    {.name = "commit", .about = "where the branch was made"},
+};
+constexpr Schema kWorkspace{.name = "Workspace", .fields = workspace};
+
+constexpr Field removed_workspace[] = {
+    {.name = "requestedMode", .required = true},
+    {.name = "mode", .required = true},
+    {.name = "path"},
+    {.name = "branch"},
+    {.name = "repository"},
+    {.name = "commit"},
+    {.name = "removed", .type = Type::boolean, .required = true},
+    {.name = "branchDeleted", .type = Type::boolean, .required = true},
+    {.name = "kept", .about = "why it is still there"},
+};
+constexpr Schema kRemovedWorkspace{.name = "RemovedWorkspace", .fields = removed_workspace};
+
+constexpr Field projection[] = {
+    {.name = "field", .required = true},
+    {.name = "outcome", .required = true},
+    {.name = "how"},
+};
+constexpr Schema kProjection{
+    .name = "Projection", .about = "what its provider makes of one field of its profile", .fields = projection};
+
+constexpr Field limited[] = {
+    {.name = "kind", .required = true, .words = "limit login away fails"},
+    {.name = "error", .about = "in its provider's words", .required = true},
+    {.name = "since", .type = Type::time, .required = true},
+    {.name = "until",
+     .type = Type::time,
+     .about = "when the next message shows whether it takes work",
+     .required = true},
+    {.name = "resetsAt", .type = Type::time, .about = "as its provider says", .required = true, .nullable = true},
+};
+constexpr Schema kLimited{.name = "Limited", .about = "its provider refuses work", .fields = limited};
+
+constexpr Field pending[] = {
+    {.name = "id", .type = Type::integer, .required = true},
+    {.name = "kind", .required = true, .words = "permission question dialog"},
+    {.name = "tool", .required = true},
+    {.name = "summary", .required = true},
+    {.name = "createdAt", .type = Type::time, .required = true},
+    {.name = "deadline", .type = Type::time, .required = true, .nullable = true},
+};
+constexpr Schema kPending{.name = "PendingApproval", .fields = pending};
+
+constexpr Field context_use[] = {
+    {.name = "utilization", .type = Type::number, .about = "from 0 to 1", .required = true},
+    {.name = "tokens", .type = Type::integer, .required = true},
+    {.name = "window", .type = Type::integer, .required = true},
+    {.name = "source", .required = true},
+    {.name = "confidence", .required = true},
+    {.name = "costUsd", .type = Type::number},
+};
+constexpr Schema kContextUse{.name = "ContextUse", .fields = context_use};
+
+constexpr Field work[] = {
+    {.name = "kind", .required = true},
+    {.name = "id", .required = true},
+    {.name = "startedAt", .type = Type::time, .required = true},
+    {.name = "label"},
+    {.name = "role"},
+    {.name = "parentId"},
+};
+constexpr Schema kWork{.name = "Work", .about = "what it is at", .fields = work};
+
+constexpr Field agent[] = {
+    {.name = "id", .required = true},
+    {.name = "provider", .required = true},
+    {.name = "cwd", .required = true},
+    {.name = "model", .required = true},
+    {.name = "effort", .required = true},
+    {.name = "approvalMode", .required = true},
+    {.name = "label", .required = true},
+    {.name = "tags", .type = Type::list, .required = true},
+    {.name = "capabilities", .type = Type::list, .required = true},
+    {.name = "parent"},
+    {.name = "profile"},
+    {.name = "requestInput", .type = Type::boolean},
+    {.name = "agentProfile", .type = Type::object},
+    {.name = "workspace", .type = Type::object, .schema = &kWorkspace},
+    {.name = "idleTtlMs", .type = Type::integer},
+    {.name = "state", .required = true, .words = kStates},
+    {.name = "reason", .about = "why it is in this state", .required = true},
+    {.name = "since", .type = Type::time, .about = "it is in this state", .required = true},
+    {.name = "createdAt", .type = Type::time, .required = true},
+    {.name = "pid", .type = Type::integer, .about = "of its process; 0: it has none", .required = true},
+    {.name = "tmuxSession", .required = true},
+    {.name = "tmuxSocket", .required = true},
+    {.name = "providerSession", .about = "its provider's name of the conversation", .required = true},
+    {.name = "queue", .type = Type::integer, .about = "messages that its provider has not accepted", .required = true},
+    {.name = "held", .about = "why the first of them waits"},
+    {.name = "limited", .type = Type::object, .schema = &kLimited},
+    {.name = "approvals", .type = Type::list, .of = Type::object, .schema = &kPending},
+    {.name = "contextUse", .type = Type::object, .schema = &kContextUse},
+    {.name = "restarts", .type = Type::integer, .required = true},
+    {.name = "turns", .type = Type::integer, .required = true},
+    {.name = "lastExit", .about = "how its process ended last, with its last words", .required = true},
+    {.name = "status", .about = "as the bus has it", .required = true},
+    {.name = "work", .type = Type::list, .required = true, .of = Type::object, .schema = &kWork},
+    {.name = "projection", .type = Type::list, .of = Type::object, .schema = &kProjection},
+    {.name = "reportedModel", .about = "as its provider says"},
+    {.name = "memoryBytes", .type = Type::integer, .about = "of all its processes"},
+    {.name = "transport", .about = "reconnect: how the bus is reached"},
+};
+
+constexpr Field agents[] = {
+    {.name = "agents", .type = Type::list, .required = true, .of = Type::object, .schema = &kAgent},
+    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
+};
+
+constexpr Field injected[] = {
+    {.name = "memoryIds", .type = Type::list, .required = true},
+    {.name = "injectedMemoryCount", .type = Type::integer, .required = true},
+};
+
+constexpr Field removed[] = {
+    {.name = "removed", .about = "its name", .required = true},
+    {.name = "workspace", .type = Type::object, .schema = &kRemovedWorkspace},
+};
+
+constexpr Field screen[] = {
+    {.name = "lines", .type = Type::list, .required = true},
+    {.name = "cursorX", .type = Type::integer, .required = true},
+    {.name = "cursorY", .type = Type::integer, .required = true},
+    {.name = "text", .about = "the lines as one text", .required = true},
+    {.name = "ended", .type = Type::boolean, .about = "its process has: these are its last lines", .required = true},
+};
+
+constexpr Field terminal[] = {
+    {.name = "tmuxSocket", .required = true},
+    {.name = "target", .about = "of tmux attach-session", .required = true},
+    {.name = "detachKey", .required = true},
+};
+
+constexpr Field turn[] = {
+    {.name = "number", .type = Type::integer, .about = "1, 2, ... of its agent", .required = true},
+    {.name = "messages", .type = Type::list, .about = "that it is about", .required = true, .of = Type::integer},
+    {.name = "startedBy", .required = true, .words = "message human"},
+    {.name = "status", .required = true, .words = "running done failed interrupted"},
+    {.name = "startedAt", .type = Type::time, .required = true},
+    {.name = "store", .about = "of the bus, whose numbers the messages have"},
+    {.name = "endedAt", .type = Type::time},
+    {.name = "durationMs", .type = Type::integer},
+    {.name = "finalText"},
+    {.name = "errorKind"},
+    {.name = "error"},
+};
+constexpr Schema kTurn{.name = "Turn", .about = "one prompt to its completion", .fields = turn};
+
+constexpr Field turns[] = {
+    {.name = "turns", .type = Type::list, .required = true, .of = Type::object, .schema = &kTurn},
+};
+
+constexpr Field folders[] = {
+    {.name = "cwd", .required = true},
+    {.name = "messages", .about = "where the files of its messages lie", .required = true},
+};
+
+}  // namespace
+
+Schema const kAgentSpecification{
+    .name = "AgentSpecification", .about = "an agent as it is asked for", .fields = specification};
+Schema const kVerbParameters{
+    .name = "VerbParameters", .about = "each verb ignores those that it has no use for", .fields = verb_parameters};
+Schema const kAgent{.name = "Agent", .about = "an agent as it is now", .fields = agent};
+Schema const kAgentList{.name = "AgentList", .fields = agents};
+Schema const kInjected{.name = "Injected", .fields = injected};
+Schema const kRemovedAgent{.name = "RemovedAgent", .fields = removed};
+Schema const kScreen{.name = "Screen", .about = "what stands on an agent's terminal", .fields = screen};
+Schema const kTerminal{.name = "Terminal", .about = "where an agent's terminal is, for tmux", .fields = terminal};
+Schema const kTurnList{.name = "TurnList", .fields = turns};
+Schema const kFolders{.name = "Folders", .about = "what an agent may attach files from", .fields = folders};
+
+}  // namespace ar::control

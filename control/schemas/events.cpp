@@ -1,0 +1,37 @@
+#include "control/schemas/schemas.hpp"
+
+namespace ar::control {
+namespace {
+
+constexpr Field event[] = {
+    {.name = "number", .type = Type::integer, .about = "of the whole log, without gaps", .required = true},
+    {.name = "agentNumber", .type = Type::integer, .about = "of its agent's log; 0: about none", .required = true},
+    {.name = "agent", .about = "empty: about the daemon", .required = true},
+    {.name = "type", .about = "one of /v1/events/types", .required = true},
+    {.name = "at", .type = Type::time, .required = true},
+    {.name = "data", .type = Type::object, .about = "by its type", .required = true},
+};
+constexpr Schema kEvent{.name = "Event", .fields = event};
+
+constexpr Field events[] = {
+    {.name = "events", .type = Type::list, .required = true, .of = Type::object, .schema = &kEvent},
+    {.name = "nextCursor", .type = Type::integer, .about = "where the next page goes on", .required = true},
+};
+
+constexpr Field type[] = {
+    {.name = "type", .required = true},
+    {.name = "data", .type = Type::list, .about = "its fields; *: those of what it is about", .required = true},
+    {.name = "summary", .required = true},
+};
+constexpr Schema kEventType{.name = "EventType", .fields = type};
+
+constexpr Field types[] = {
+    {.name = "types", .type = Type::list, .required = true, .of = Type::object, .schema = &kEventType},
+};
+
+}  // namespace
+
+Schema const kEventPage{.name = "EventPage", .fields = events};
+Schema const kEventTypeList{.name = "EventTypeList", .fields = types};
+
+}  // namespace ar::control

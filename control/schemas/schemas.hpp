@@ -1,0 +1,21 @@
+// The documents of the API, by topic: what comes in and what is answered.
+#pragma once
+#include "control/schema.hpp"
+
+namespace ar::control {
+
+// agents.cpp
+extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAgentList, kRemovedAgent, kScreen,
+    kTerminal, kTurnList, kFolders;
+// messages.cpp
+extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife, kMessageList, kInbox, kNewReaction,
+    kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;
+// approvals.cpp
+extern Schema const kDecision, kApproval, kApprovalList;
+// events.cpp
+extern Schema const kEventPage, kEventTypeList;
+// system.cpp
+extern Schema const kHealth, kInfo, kConfiguration, kNothing, kReloaded, kBus, kShutdown, kShuttingDown, kOpenApi,
+    kHookPayload, kHookOutput, kProblem;
+
+}  // namespace ar::control
