@@ -15,6 +15,20 @@ void refuses(Outcome const& outcome, int status, std::string const& words) {
 }
 }  // namespace
 
+TEST_CASE("APipeInThePlaceOfAFileOfOursIsToldAtOnce") {
+  for (auto const* name : {"config.toml", "daemon.log", "daemon.lock", "operator-token", "journal.db"}) {
+    Installation home;
+    std::filesystem::create_directories(home.state());
+    auto const pipe = home.state() / name;
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    auto const up = home.run({"up"});
+    CHECK(up.status == 1);
+    CHECK_MESSAGE(up.err.find(pipe.string()) != std::string::npos, up.err);
+    CHECK(home.run({"down"}).status == 0);
+    std::filesystem::remove(pipe);  // the installation's end reads its log
+  }
+}
+
 TEST_CASE("AProvidersTableGivesItsAgentsTagsAndIsChecked") {
   Installation home;
   std::filesystem::create_directories(home.state());
