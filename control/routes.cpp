@@ -29,6 +29,7 @@ std::int64_t Call::integer(std::string_view parameter) const {
 }
 
 std::optional<Error> check_query(Route const& route, Query const& query) {
+  if (query.empty()) return std::nullopt;
   std::string known;
   for (auto const& field : route.query) {
     known += (known.empty() ? "" : " ") + std::string(field.name);

@@ -21,6 +21,7 @@ class Query {
   /// Refuses broken escapes and parameters that come twice.
   static Result<Query> parse(std::string_view text);
 
+  bool empty() const { return parameters_.empty(); }
   /// The first parameter that `known` (names between blanks) does not list.
   std::optional<std::string> unknown(std::string_view known) const;
 
