@@ -168,7 +168,7 @@ std::string_view answers_of(Verb verb) {
     case Verb::kill: return "the agent, ended";
     case Verb::compact:
       return "the agent, which has begun to compact; the event `compaction.finished` or `compaction.failed` follows";
-    case Verb::inject: return "the agent";
+    case Verb::inject: return "`{memoryIds, injectedMemoryCount}`";
     case Verb::reconnect: return "the agent, with `transport` (below)";
     case Verb::suspend:
       return "the agent, ended; 409 while it has messages waiting or work, be it a command in the background";

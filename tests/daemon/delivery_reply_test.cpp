@@ -32,6 +32,15 @@ TEST_CASE("WhoeverAsksIsToldOfEveryEndThatIsNotAnAnswer") {
       id = co_await w.send(asks);
       CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     };
+    auto const hand = [&](SubmitOutcome result) -> awaitable<void> {
+      w.session.on_hand = [&why, result](Prompt const&) {
+        SubmitResult submission;
+        submission.outcome = result;
+        submission.reason = why;
+        return submission;
+      };
+      id = co_await w.send(asks);
+    };
     SUBCASE("failed") {
       outcome = "failed";
       why = "the model is too small";
@@ -53,24 +62,12 @@ TEST_CASE("WhoeverAsksIsToldOfEveryEndThatIsNotAnAnswer") {
     SUBCASE("refused") {
       outcome = "refused";
       why = "it is too large";
-      w.session.on_hand = [&](Prompt const&) {
-        SubmitResult submission;
-        submission.outcome = SubmitOutcome::refused;
-        submission.reason = why;
-        return submission;
-      };
-      id = co_await w.send(asks);
+      co_await hand(SubmitOutcome::refused);
     }
     SUBCASE("unverified") {
       outcome = "unverified";
       why = "the program proves nothing";
-      w.session.on_hand = [&](Prompt const&) {
-        SubmitResult submission;
-        submission.outcome = SubmitOutcome::unverified;
-        submission.reason = why;
-        return submission;
-      };
-      id = co_await w.send(asks);
+      co_await hand(SubmitOutcome::unverified);
     }
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const told = co_await answers_to(w, id);

@@ -2,6 +2,7 @@
 #include "relay/protocol.hpp"
 #include "relay/server/route.hpp"
 #include "relay/server_lab.hpp"
+#include "support/log_lines.hpp"
 
 #include <fstream>
 #include <map>
@@ -44,6 +45,7 @@ TEST_CASE("TheProtocolPageListsEveryRouteAsItIs") {
 TEST_CASE("EveryRouteRefusesStrangersAndWrongRights") {
   Relay relay;
   auto const powerless = relay.issue({});
+  ar::test::LogLines const log;
   for (auto const& route : server::routes()) {
     std::string target(route.pattern);
     if (auto const brace = target.find('{'); brace != std::string::npos)
@@ -60,6 +62,7 @@ TEST_CASE("EveryRouteRefusesStrangersAndWrongRights") {
     if (route.right != "any")
       CHECK(relay.ask(std::string(route.method), target, powerless.token, body) == "wrong_scope");
   }
+  CHECK(log.count("with a bad token was refused") == 1);  // who guesses leaves a trace, but does not fill the log
 }
 
 TEST_CASE("ATokenSpeaksForItsAgentsOnly") {
