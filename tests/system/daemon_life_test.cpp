@@ -21,6 +21,15 @@ std::filesystem::path run_dir(Installation const& home) { return home.state() / 
 
 std::string log_of(Installation const& home) { return ar::test::file_text(home.state() / "daemon.log"); }
 
+/// As a logout does. What still makes files in it, such as tmux, may be met in between.
+void log_out(std::filesystem::path const& runtime) {
+  CHECK(Installation::eventually([&] {
+    std::error_code ec;
+    std::filesystem::remove_all(runtime, ec);
+    return !ec;
+  }));
+}
+
 /// A home whose programs are told nothing but HOME, as cron does.
 class Home {
  public:
@@ -157,7 +166,7 @@ TEST_CASE("ADaemonIsFoundFromAnyEnvironment") {
     CHECK(home.up({other}) == pid);
     CHECK(home.run({other}, {"send", "a", "hi", "--later"}).status == 0);
   }
-  std::filesystem::remove_all(runtime);  // as a logout does
+  log_out(runtime);
   says(home.run({}, {"down"}), 0, "has ended");
   CHECK_FALSE(Installation::runs(pid));
 }
@@ -194,7 +203,7 @@ TEST_CASE("ADaemonThatOutlivesItsUsersRuntimeFolderCanBeEnded") {
   auto login = cron;
   login.push_back("XDG_RUNTIME_DIR=" + runtime.string());
   auto const daemon = home.up(login);
-  std::filesystem::remove_all(runtime);  // as a logout does
+  log_out(runtime);
   says(home.run(cron, {"down"}), 0, "has ended");
   CHECK_FALSE(Installation::runs(daemon));
 }
