@@ -13,21 +13,27 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
-/// How long this thread has waited for a processor, by the kernel's account.
-class ProcessorWait {
+/// What the kernel counts of this thread's time.
+class ThreadTime {
  public:
-  ProcessorWait() : fd_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
-  ~ProcessorWait() {
+  struct Spent {
+    nanoseconds computing{0};  ///< on a processor; with what the machine's host took from it
+    nanoseconds waiting{0};    ///< for a processor, while others had it
+  };
+
+  ThreadTime() : fd_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+  ~ThreadTime() {
     if (fd_ >= 0) ::close(fd_);
   }
-  ProcessorWait(ProcessorWait const&) = delete;
-  ProcessorWait& operator=(ProcessorWait const&) = delete;
-  nanoseconds total() const {
+  ThreadTime(ThreadTime const&) = delete;
+  ThreadTime& operator=(ThreadTime const&) = delete;
+  Spent spent() const {
     char text[128] = "";
-    unsigned long long ran = 0, waited = 0;
-    if (fd_ < 0 || ::pread(fd_, text, sizeof text - 1, 0) <= 0 || std::sscanf(text, "%llu %llu", &ran, &waited) != 2)
-      return nanoseconds(0);
-    return nanoseconds(waited);
+    unsigned long long computing = 0, waiting = 0;
+    if (fd_ < 0 || ::pread(fd_, text, sizeof text - 1, 0) <= 0 ||
+        std::sscanf(text, "%llu %llu", &computing, &waiting) != 2)
+      return {};
+    return {nanoseconds(computing), nanoseconds(waiting)};
   }
 
  private:
@@ -39,16 +45,19 @@ double in_ms(microseconds time) { return static_cast<double>(time.count()) / 100
 }  // namespace
 
 awaitable<void> LoopLag::watch() {
-  ProcessorWait const wait;
+  ThreadTime const time;
   for (;;) {
-    auto const waited_before = wait.total();
+    auto const before = time.spent();
     auto const due = Clock::now() + period_;
     bool const slept = co_await sleep_for(period_);
     if (!slept) co_return;
     auto const late = std::chrono::duration_cast<microseconds>(Clock::now() - due);
     note(std::max(late, microseconds(0)));
-    auto const own = late - std::chrono::duration_cast<microseconds>(wait.total() - waited_before);
-    if (fault_.count() > 0 && own > fault_) spdlog::error("bug: the io thread stood still for {:.1f} ms", in_ms(own));
+    auto const now = time.spent();
+    auto const own = late - std::chrono::duration_cast<microseconds>(now.waiting - before.waiting);
+    if (fault_.count() > 0 && own > fault_)
+      spdlog::error("bug: the io thread stood still for {:.1f} ms, {:.1f} ms of it computing", in_ms(own),
+                    in_ms(std::chrono::duration_cast<microseconds>(now.computing - before.computing)));
   }
 }
 
