@@ -2,9 +2,9 @@
 // and their results come back to the awaiting coroutine's own thread.
 #pragma once
 #include "base/async.hpp"
+#include "base/completion_queue.hpp"
 
 #include <boost/asio/associated_executor.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -56,24 +56,34 @@ class Worker {
   }
 
  private:
+  template <class Job, class Value, class Handler>
+  struct Given final : Completion {
+    Given(Handler whose, Job what) : handler(std::move(whose)), job(std::move(what)) {}
+    void run() noexcept {
+      try {
+        value.emplace((*job)());
+      } catch (...) {
+        error = std::current_exception();
+      }
+      job.reset();  // what it held ends here, not on the io thread
+    }
+    void complete() override { std::move(handler)(error, std::move(value)); }
+
+    Handler handler;
+    std::optional<Job> job;
+    std::exception_ptr error{};
+    std::optional<Value> value{};
+  };
   template <class Job, class Value>
   auto start(Job job) {
     auto initiate = [this](auto handler, Job inner) {
-      auto back = net::get_associated_executor(handler);
-      auto work = net::make_work_guard(back);
-      auto task = [handler = std::move(handler), inner = std::move(inner), back, work = std::move(work)]() mutable {
-        std::exception_ptr error;
-        std::optional<Value> value;
-        try {
-          value.emplace(inner());
-        } catch (...) {
-          error = std::current_exception();
-        }
-        net::post(back, [handler = std::move(handler), error, value = std::move(value)]() mutable {
-          std::move(handler)(error, std::move(value));
-        });
-      };
-      net::post(lane_, std::move(task));
+      auto given = std::make_unique<Given<Job, Value, decltype(handler)>>(std::move(handler), std::move(inner));
+      auto& back = CompletionQueue::of(net::get_associated_executor(given->handler));
+      back.expect();
+      net::post(lane_, [&back, given = std::move(given)]() mutable {
+        given->run();
+        back.push(std::move(given));
+      });
     };
     return net::async_initiate<net::use_awaitable_t<> const, void(std::exception_ptr, std::optional<Value>)>(
         std::move(initiate), net::use_awaitable, std::move(job));

@@ -112,13 +112,19 @@ bool pass_together(Core& core, Passages const& passages) {
   }
 }
 
+/// When the store has something to do by itself.
+struct Due {
+  bool is_stale = false;         ///< to be found anew
+  std::optional<WallTime> at{};  ///< nothing: only what is written can make something due
+  bool operator==(Due const&) const = default;
+};
+
 class Implementation final : public EmbeddedBus {
  public:
   Implementation(Executor executor, BusLimits limits, fs::path folder, BusStore store,
                  std::unique_ptr<Database> database, TaskGroup::OnDeath on_death)
       : core_{limits, std::move(folder), {}, std::move(database)},
         store_(std::move(store)),
-        executor_(executor),
         due_changed_(executor),
         tasks_(executor, "relay") {
     tasks_.spawn_vital("due", watch_due(), std::move(on_death));
@@ -392,15 +398,12 @@ class Implementation final : public EmbeddedBus {
       std::lock_guard const lock(gathered_mutex_);
       gathered_.push_back(passage);
     }
-    std::function<bool()> step = [this, passage] {
+    std::function<Due()> step = [this, passage] {
       if (!passage->done) pass_gathered();
-      if (core_.due_is_stale)
-        worker_.post([this] { look_ahead(); });
-      else
-        tell_due(passage->clean_up_failed ? core_.now.steady + kRetry : core_.next_due);
-      return true;
+      if (core_.due_is_stale) return Due{true};
+      return Due{false, passage->clean_up_failed ? core_.now.steady + kRetry : core_.next_due};
     };
-    (void)co_await worker_.run(std::move(step));
+    arm(co_await worker_.run(std::move(step)));
     if (passage->clean_up_failed) {
       auto const& error = *passage->clean_up_failed;
       storage_.note(error);
@@ -417,26 +420,15 @@ class Implementation final : public EmbeddedBus {
     }
   }
 
-  /// On the worker, once the answer to what wrote is on its way, which does not wait for this.
-  void look_ahead() {
-    if (!core_.due_is_stale) return;
+  /// On the worker.
+  Due look_ahead() {
     core_.now = core_.time.now();
-    auto next = std::optional(core_.now.steady + kRetry);
     try {
-      core_.find_next_due();
-      next = core_.next_due;
+      if (core_.due_is_stale) core_.find_next_due();
+      return {false, core_.next_due};
     } catch (SqliteError const&) {  // the next call meets the fault as well, and tells of it
+      return {false, core_.now.steady + kRetry};
     }
-    tell_due(next);
-  }
-
-  /// On the worker. It seldom changes: most calls wake nobody for it.
-  void tell_due(std::optional<WallTime> next) {
-    if (next == told_due_) return;
-    told_due_ = next;
-    net::post(executor_, [this, alive = std::weak_ptr(subscribers_), next] {
-      if (alive.lock()) arm(next);
-    });
   }
 
   /// On the worker: all that have been given so far, in their order.
@@ -453,26 +445,34 @@ class Implementation final : public EmbeddedBus {
     for (auto const& passage : passages) passage->do_job(core_);
   }
 
-  void arm(std::optional<WallTime> next) {
-    due_ = next;
+  /// It seldom changes: most calls wake nobody for it.
+  void arm(Due due) {
+    if (due == due_) return;
+    due_ = due;
     due_changed_.notify_all();
   }
-  bool is_due() const { return due_ && *due_ <= core_.time.now().steady; }
+  bool is_due() const { return !due_.is_stale && due_.at && *due_.at <= core_.time.now().steady; }
   Clock::time_point next_look() const {
-    return due_ ? core_.time.at(std::min(*due_, core_.time.now().steady + kFarthest)) : Clock::time_point::max();
+    return due_.at ? core_.time.at(std::min(*due_.at, core_.time.now().steady + kFarthest)) : Clock::time_point::max();
   }
 
   awaitable<void> watch_due() {
     for (;;) {
       Job<void> nothing = [](Core&) { return Result<void>(); };
       (void)co_await call<void>(std::move(nothing));
-      while (!is_due()) (void)co_await due_changed_.wait(next_look());
+      while (!is_due()) {
+        if (due_.is_stale) {  // the answer to what wrote is on its way, and does not wait for this
+          std::function<Due()> look = [this] { return look_ahead(); };
+          due_ = co_await worker_.run(std::move(look));
+        } else {
+          (void)co_await due_changed_.wait(next_look());
+        }
+      }
     }
   }
 
   Core core_;  // outlives the worker, whose destructor finishes every job
   BusStore store_;
-  Executor const executor_;
   std::shared_ptr<Subscribers> subscribers_ = std::make_shared<Subscribers>();
   std::function<void(PresenceChange const&)> presence_listener_{};
   std::function<void(std::vector<std::string> const&)> revocation_listener_{};
@@ -482,8 +482,7 @@ class Implementation final : public EmbeddedBus {
   std::uint64_t token_round_ = 0;
   LogThrottle failures_;
   StorageFault storage_;
-  std::optional<WallTime> told_due_{};  ///< worker thread only: what arm() was given last
-  std::optional<WallTime> due_{};       ///< nothing: only what is written can make something due
+  Due due_{};
   Notifier due_changed_;
   std::mutex gathered_mutex_;
   std::deque<std::shared_ptr<Passage>> gathered_;  ///< not passed yet

@@ -4,7 +4,11 @@
 #include "support/log_lines.hpp"
 #include "support/run.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include <future>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -120,6 +124,49 @@ TEST_CASE("WorkerRunsJobsInOrderAndBringsValuesAndExceptionsBack") {
     }
     CHECK(caught);
   });
+}
+
+TEST_CASE("WhatManyThreadsFinishAllComesBackAndTheContextWaitsForIt") {
+  net::io_context io(1);
+  WorkerPool pool(4);
+  std::vector<std::unique_ptr<Worker>> workers;
+  int back = 0;
+  auto ask = [&back](Worker& worker) -> awaitable<void> {
+    for (int i = 0; i < 500; ++i) {
+      auto job = [i] { return i; };
+      CHECK(co_await worker.run(job) == i);
+      ++back;
+    }
+  };
+  for (int i = 0; i < 8; ++i) {
+    workers.push_back(std::make_unique<Worker>(pool));
+    net::co_spawn(io, ask(*workers.back()), net::detached);
+  }
+  io.run();  // has work until the last is back, and none after it
+  CHECK(back == 8 * 500);
+}
+
+TEST_CASE("AContextThatEndsTakesWithItWhatItsWorkerHasFinished") {
+  Worker worker;
+  auto held = std::make_shared<int>(0);
+  std::weak_ptr<int> const seen = held;
+  bool resumed = false;
+  {
+    net::io_context io(1);
+    auto ask = [&](std::shared_ptr<int>) -> awaitable<void> {
+      auto job = [] { return 1; };
+      (void)co_await worker.run(job);
+      resumed = true;
+    };
+    net::co_spawn(io, ask(std::move(held)), net::detached);
+    io.run_one();  // the job is given
+    std::promise<void> done;
+    worker.post([&] { done.set_value(); });
+    done.get_future().wait();  // and finished, since jobs run in order
+    CHECK_FALSE(seen.expired());
+  }
+  CHECK(seen.expired());
+  CHECK_FALSE(resumed);
 }
 
 TEST_CASE("ASlowWorkerOfAPoolHoldsUpItselfAlone") {
