@@ -36,6 +36,8 @@ class CompletionQueue : public net::execution_context::service {
 
   /// io thread only. One completion will come: until it has, the io_context has work.
   void expect();
+  /// So many have not come yet.
+  std::size_t expected() const { return expected_; }
   /// Any thread, once for each expect().
   void push(std::unique_ptr<Completion> completion);
 

@@ -1,6 +1,7 @@
 // Real agents with a scripted provider, a real bus and a real journal, on a clock of our own, which runs when nothing
 // else does.
 #pragma once
+#include "base/completion_queue.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/restart_policy.hpp"
@@ -331,23 +332,11 @@ class World {
       if (auto shown = json::parse(event.json_text); shown["type"] == type) found.push_back(std::move(shown));
     return found;
   }
-  /// Lets the bus answer all that it is asked, in no time.
+  /// Lets all that is asked of the bus, and given to threads, be answered, in no time.
   void settle() {
-    auto const deadline = std::chrono::steady_clock::now() + kPatience * 20s;
-    auto const busy = std::make_shared<int>(0);  // workers that have not answered
-    for (int quiet = 0;;) {
+    auto const deadline = std::chrono::steady_clock::now() + kPatience * 60s;
+    while (run_some())
       REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "the bus or a worker did not answer");
-      io_.restart();
-      if (io_.run_one_for(2ms) > 0 || bus->asked > 0 || *busy > 0) {
-        if (bus->asked > 0) quiet = 0;
-        continue;
-      }
-      // What they were given before this is done when they answer; that may give them more.
-      if (++quiet > 4) return;
-      *busy = 2;
-      after_files_.post([this, busy] { net::post(io_, [busy] { --*busy; }); });
-      net::co_spawn(io_, journal_->committed(), [busy](std::exception_ptr, Result<void> const&) { --*busy; });
-    }
   }
   /// To the nanosecond, and what is due then is done.
   void step(Clock::duration time) {
@@ -401,11 +390,10 @@ class World {
     until([&] { return state() == wanted; }, "the agent is " + wanted);
   }
   void until(std::function<bool()> const& condition, std::string const& what, Clock::duration step = 20ms) {
-    auto const deadline = std::chrono::steady_clock::now() + 20s;
+    auto const deadline = std::chrono::steady_clock::now() + kPatience * 60s;
     while (!condition()) {
       REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "did not happen: " << what);
-      io_.restart();
-      if (io_.run_one_for(2ms) == 0) test::advance(io_, clock_, step);
+      if (!run_some()) test::advance(io_, clock_, step);
     }
   }
   WallTime now() const { return wall_now(); }
@@ -423,6 +411,13 @@ class World {
   ApprovalPolicy approval_policy{};  ///< of the next daemon
 
  private:
+  /// False: nothing is left to be done at this time, on no thread, however late that comes to its processor.
+  bool run_some() {
+    io_.restart();
+    bool const at_work = CompletionQueue::of(io_.get_executor()).expected() > 0 || bus->asked > 0;
+    return (at_work ? io_.run_one_for(2ms) : io_.poll_one()) > 0 || at_work;
+  }
+
   ManualClock clock_;
   test::TempDir dir_;
   net::io_context io_{1};
@@ -432,7 +427,6 @@ class World {
   RestartRateLimiter brake_;
   FakeTerminals terminals_{script};
   WorkerPool files_{1};
-  Worker after_files_{files_};  ///< its turn comes after whatever was given before
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> adapters_;
   Notifier changed_{io_.get_executor()};
   std::unique_ptr<Journal> journal_;
