@@ -13,8 +13,9 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr auto kLaunchAgain = 2s;                                  ///< after a failure that may pass by itself
 constexpr Clock::duration kFirstPause = 1s, kLongestPause = 5min;  ///< before what has failed is begun again
+
+bool is_proof(adapters::ProviderEvent const& event) { return std::holds_alternative<adapters::Accepted>(event); }
 
 }  // namespace
 
@@ -27,17 +28,21 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       state_(state),
       token_(services, spec_.id, std::move(token), *this),
       provider_(services, std::move(adapter), spec_, record_, token_.token()),
-      mail_came_(services.executor),
+      mailbox_(services.executor),
       changed_(services.executor),
       turns_(services, spec_.id, work_, *this),
       queue_(services, spec_.id, turns_, *this),
       process_(services, spec_, record_, token_, provider_, changed_, tasks_, *this),
+      restarts_(services, spec_, record_, process_, provider_),
       view_({services, spec_, record_, state_, provider_, token_, work_, queue_}),
       presence_(services, spec_, record_, *this),
+      rest_({spec_, record_, state_, provider_, process_, turns_, queue_, work_, presence_},
+            [this](std::string reason) { suspend_at_rest(std::move(reason)); }),
+      verbs_({services, spec_, record_, state_, provider_, restarts_, process_, queue_, rest_, presence_, changed_},
+             *this),
       commands_(services, spec_, tasks_, *this),
       tasks_(services.executor, "agent " + spec_.id) {
-  policy_.remember(record_.exits, Clock::now(), wall_now());
-  queue_.restore(ProviderHold::from_stored(record_.hold));
+  queue_.outcomes().restore(ProviderHold::from_stored(record_.hold));
 }
 
 Agent::~Agent() = default;
@@ -70,13 +75,13 @@ awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found) {
   // What it still takes, and writes into its record, must come before the record is asked.
   if (found || !is_at_rest(state_)) (void)co_await process_.clear_away();
   services_.approvals.withdraw(spec_.id);
-  co_await queue_.on_process_gone();
+  co_await queue_.outcomes().on_process_gone();
   switch (state_) {
     case AgentState::creating: (void)apply(AgentInput::start, "first start"); break;
     case AgentState::restarting: (void)apply(AgentInput::restart_due, "the daemon was restarted"); break;
     default:
       if (is_at_rest(state_)) {
-        queue_.on_rest();
+        queue_.outcomes().on_rest();
         wake_if_wanted();
         break;
       }
@@ -124,6 +129,16 @@ awaitable<Result<json>> Agent::erase() {
   co_return ok(std::move(answer));
 }
 
+awaitable<Result<json>> Agent::act(std::string verb, json params) {
+  if (removing_) co_return being_removed();
+  co_return co_await verbs_.act(std::move(verb), std::move(params));
+}
+
+void Agent::suspend_at_rest(std::string reason) {
+  set_end(false, milliseconds(verbs_.shutdown_timeout_ms()));
+  (void)apply(AgentInput::suspend, std::move(reason));
+}
+
 Error Agent::being_removed() const {
   return conflict("agent_removed", "agent " + spec_.id + " is being removed; spawn it anew once it is gone");
 }
@@ -143,6 +158,121 @@ std::vector<std::string> Agent::token_hashes() const {
   std::vector<std::string> hashes{token_.hash()};
   if (!record_.process_token_hash.empty()) hashes.push_back(record_.process_token_hash);
   return hashes;
+}
+
+// ---- what its provider says ----
+
+void Agent::receive(Mail mail) {
+  // Once its process ends, what becomes of its messages is decided: no proof may wait in a queue then.
+  auto const* const event = std::get_if<adapters::ProviderEvent>(&mail);
+  if (event && is_proof(*event) && process_.is_ending()) return on_event(*event);
+  mailbox_.put(std::move(mail));
+}
+
+awaitable<void> Agent::process_gone() {
+  for (auto const& mail : mailbox_.waiting())
+    if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail); event && is_proof(*event)) on_event(*event);
+  return queue_.outcomes().on_process_gone();
+}
+
+awaitable<void> Agent::read_mail() {
+  for (;;) {
+    if (mailbox_.empty() && mailbox_.has_left_out() && !services_.journal.is_behind())
+      services_.events.append(spec_.id, "notes.left_out", {{"count", mailbox_.take_left_out()}});
+    Mail const mail = co_await mailbox_.next();
+    if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail)) {
+      if (is_proof(*event) || (process_.session() && !process_.is_ending())) on_event(*event);
+    } else if (auto const& exit = std::get<ProcessExit>(mail); process_.is_of(exit.provider_session)) {
+      co_await process_.ended(exit.status);
+    } else if (process_.is_launching()) {
+      // It ended before launch() had its session open: look again when it has.
+      while (process_.is_launching()) co_await changed_.wait();
+      if (process_.is_of(exit.provider_session)) co_await process_.ended(exit.status);
+    }
+  }
+}
+
+void Agent::on_event(adapters::ProviderEvent const& event) {
+  auto& events = services_.events;
+  if (auto const* ready = std::get_if<adapters::Ready>(&event)) {
+    on_ready(*ready);
+  } else if (auto const* changed = std::get_if<adapters::SessionChanged>(&event)) {
+    record_.session_id = changed->session_id;
+    record_.set_transcript(changed->transcript);
+    save();
+    events.append(spec_.id, "session.changed", {{"sessionId", changed->session_id}});
+  } else if (std::get_if<adapters::TurnStarted>(&event)) {
+    queue_.outcomes().on_turn_started();
+  } else if (auto const* end = std::get_if<adapters::TurnEnded>(&event)) {
+    queue_.outcomes().on_turn_ended(*end);
+  } else if (auto const* accepted = std::get_if<adapters::Accepted>(&event)) {
+    queue_.outcomes().on_accepted(accepted->correlation_id, accepted->proof);
+  } else if (auto const* waiting = std::get_if<adapters::WaitingForPerson>(&event)) {
+    events.append(spec_.id, "agent.waiting", {{"for", waiting->what}});
+    (void)apply(AgentInput::person_needed, waiting->what);
+    queue_.outcomes().on_gate_changed();
+  } else if (std::get_if<adapters::WaitingOver>(&event)) {
+    (void)apply(!process_.is_ready() ? AgentInput::answered_at_start
+                : turn_runs()        ? AgentInput::answered_in_turn
+                                     : AgentInput::answered_idle,
+                "a person answered");
+    queue_.outcomes().on_gate_changed();
+  } else if (auto const* asked = std::get_if<adapters::Asked>(&event)) {
+    services_.approvals.asked(spec_.id, process_.provider_session(), asked->request, spec_.request_input);
+    publish();
+  } else if (auto const* over = std::get_if<adapters::AskEnded>(&event)) {
+    if (verbs_.is_interrupting())
+      services_.approvals.withdraw(spec_.id);
+    else
+      services_.approvals.ended(spec_.id, over->key, over->answered);
+    publish();
+  } else if (std::get_if<adapters::NothingAsked>(&event)) {
+    if (verbs_.is_interrupting())
+      services_.approvals.withdraw(spec_.id);
+    else
+      services_.approvals.nothing_asked(spec_.id);
+    publish();
+  } else if (std::get_if<adapters::BlockChanged>(&event)) {
+    queue_.outcomes().on_gate_changed();
+  } else if (auto const* use = std::get_if<adapters::ContextUse>(&event)) {
+    view_.set_context_use(*use);
+  } else if (auto const* started = std::get_if<adapters::WorkStarted>(&event)) {
+    work_.start({started->kind, started->id, started->label, started->role, started->parent_id});
+    events.append(spec_.id, started->kind + ".started", {{"id", started->id}, {"label", started->label}});
+    publish();
+  } else if (auto const* finished = std::get_if<adapters::WorkFinished>(&event)) {
+    work_.finish(finished->kind, finished->id);
+    events.append(spec_.id, finished->kind + ".finished", {{"id", finished->id}});
+    publish();
+  } else if (auto const* noted = std::get_if<adapters::Noted>(&event)) {
+    if (services_.journal.is_behind())
+      mailbox_.leave_out_note();
+    else
+      events.append(spec_.id, noted->type, noted->data);
+  }
+}
+
+void Agent::on_ready(adapters::Ready const& ready) {
+  process_.set_ready();
+  if (!ready.session_id.empty()) record_.session_id = ready.session_id;
+  if (!ready.transcript.empty()) record_.set_transcript(ready.transcript);
+  if (!ready.model.empty()) record_.model = ready.model;
+  if (!record_.prompt_given && !spec_.prompt.empty()) {
+    record_.prompt_given = true;
+    queue_.deliveries().add_local(kInitialPrompt, kOperator, "prompt", spec_.prompt);
+  }
+  save();
+  (void)apply(AgentInput::ready, "ready");
+  if (turn_runs()) turn_changed("a turn runs");
+  if (!process_.take_adopted()) return queue_.outcomes().on_ready();
+  queue_.outcomes().on_adopted(ready.turn_runs || (!process_.session()->block_reason(false).empty() &&
+                                                   process_.session()->block_reason(true).empty()));
+}
+
+/// Of a process that starts or ends, its start or end says more.
+void Agent::turn_changed(std::string reason) {
+  if (!process_.is_ready()) return;
+  (void)apply(turn_runs() ? AgentInput::turn_started : AgentInput::turn_ended, std::move(reason));
 }
 
 // ---- the state machine ----
@@ -196,7 +326,7 @@ void Agent::perform(Action action) {
       break;
     case Action::settle:
       ++epoch_;
-      queue_.on_rest();
+      queue_.outcomes().on_rest();
       wake_if_wanted();
       break;
   }
@@ -232,21 +362,15 @@ void Agent::fault(std::string const& part, std::string const& why) {
               text + "; see the daemon's log, then `agent-runner restart " + spec_.id + "` starts it again");
 }
 
-bool Agent::is_wanted() const {
-  return std::ranges::any_of(queue_.open(),
-                             [](auto const& entry) { return entry.second.state == DeliveryState::queued; });
-}
-
 /// What came while it was being suspended found nobody to wake.
 void Agent::wake_if_wanted() {
-  if (is_wanted()) wanted();
+  if (rest_.is_wanted()) wanted();
 }
 
 // ---- its process ----
 
 void Agent::launched(bool resumed) {
-  (void)launch_failures_.recovered("start");
-  policy_.on_found();
+  restarts_.on_launched();
   queue_.on_process_started();
   (void)apply(AgentInput::launched, resumed ? "started, session resumed" : "started");
 }
@@ -259,7 +383,7 @@ void Agent::ended() {
 
 awaitable<void> Agent::terminate(std::uint64_t decision) {
   bool const hard = std::exchange(hard_, false);
-  auto const patience = std::exchange(patience_, milliseconds(shutdown_timeout_ms()));
+  auto const patience = std::exchange(patience_, milliseconds(verbs_.shutdown_timeout_ms()));
   auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
   bool const was_there = co_await process_.end(hard, deadline, [this, decision] { return is_stale(decision); });
   if (was_there) co_return;
@@ -270,55 +394,25 @@ awaitable<void> Agent::terminate(std::uint64_t decision) {
 void Agent::launch_failed(Error const& error) {
   // An agent that ran before is not given up because the disk is full, the tmux server has just been killed, or an
   // update replaces its program.
-  bool const missing = error.code == "cli_missing";
-  if (!missing) policy_.on_found();
-  bool const may_pass = missing || is_transient(error);
+  bool const may_pass = is_transient(error) || error.code == "cli_missing";
+  if (error.code != "cli_missing") restarts_.on_found();
   if (!may_pass || state_ != AgentState::restarting) {
     (void)apply(AgentInput::launch_failed, error.message);
     return;
   }
-  milliseconds wait = kLaunchAgain;
-  if (missing) {
-    auto const decision = policy_.on_missing(Clock::now());
-    if (!decision.wait) {
-      give_up(error.message + "; gave up after " + std::to_string(decision.exits) + " tries in 2 min");
-      return;
-    }
-    wait = *decision.wait;
-  }
-  if (launch_failures_.should_log("start", error.message)) {
-    spdlog::warn("agent {}: cannot start it now: {}", spec_.id, error.message);
-    services_.events.append(spec_.id, "agent.restarting", {{"reason", error.message}, {"waitMs", wait.count()}});
-  }
-  auto const reason = error.message + "; tried again in " + std::to_string(wait.count()) + " ms";
-  if (std::exchange(record_.reason, reason) != reason) save();
-  spawn_vital("launch again", restart_later(wait, epoch_));
+  auto const next = restarts_.after_failed_launch(error);
+  if (!next.wait) return give_up(next.why);
+  if (std::exchange(record_.reason, next.why) != next.why) save();
+  spawn_vital("launch again", restart_later(*next.wait, epoch_));
 }
 
 void Agent::recover() {
-  auto const lived = std::max<milliseconds>(wall_now() - record_.started_at, 0ms);
-  auto const decision = policy_.on_exit(Clock::now(), lived);
-  record_.exits = policy_.history(Clock::now(), wall_now());
-  // Later than at its start, a shell's exit status is that of its last command, whatever that was.
-  bool const at_start = process_.last_status().known && lived < 30s;
-  auto const permanent_failure =
-      at_start ? provider_.adapter().permanent_failure(process_.last_status()) : std::string();
-  if (!permanent_failure.empty()) {
-    give_up("not started again: " + permanent_failure +
-            (permanent_failure == record_.last_exit ? "" : " (" + record_.last_exit + ")"));
-    return;
-  }
-  if (!decision.wait) {
-    give_up("gave up after " + std::to_string(decision.exits) + " exits in 2 min (last: " + record_.last_exit + ")");
-    return;
-  }
+  auto const next = restarts_.after_exit();
+  if (!next.wait) return give_up(next.why);
   ++record_.restarts;
-  auto const wait = services_.brake.slot(Clock::now(), *decision.wait);
-  record_.reason =
-      record_.last_exit + ", restart " + std::to_string(decision.exits) + " in " + std::to_string(wait.count()) + " ms";
-  services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", wait.count()}});
+  record_.reason = next.why;
   save();
-  spawn_vital("restart", restart_later(wait, epoch_));
+  spawn_vital("restart", restart_later(*next.wait, epoch_));
 }
 
 void Agent::give_up(std::string const& why) {
@@ -336,18 +430,18 @@ awaitable<void> Agent::restart_later(milliseconds wait, std::uint64_t decision) 
 
 void Agent::join_bus() {
   relay::BusHints hints;
-  hints.message = [this](Message const& message) { queue_.offer(message); };
+  hints.message = [this](Message const& message) { queue_.intake().offer(message); };
   hints.command = [this](Command const& command) { commands_.take(command); };
   subscription_ = services_.bus.subscribe(identity(), spec_.id, std::move(hints));
   keep_up({"mail", [this] { return read_mail(); }});
   keep_up({"bus", [this] { return presence_.run(); }});
   keep_up({"token", [this] { return token_.keep_fresh(); }});
-  if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return idle_watch(); }});
+  if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return rest_.watch(); }});
   for (auto& loop : queue_.loops()) keep_up(std::move(loop));
 }
 
 awaitable<Result<void>> Agent::fetch_unread() {
-  auto const fetched = co_await queue_.fetch_unread(identity());
+  auto const fetched = co_await queue_.intake().fetch_unread(identity());
   if (!fetched) co_return fetched.error();
   co_return co_await fetch_commands();
 }
@@ -361,7 +455,7 @@ awaitable<Result<void>> Agent::fetch_commands() {
 }
 
 void Agent::bus_reached() {
-  queue_.store_reached();
+  queue_.store().reached();
   publish();
 }
 
@@ -379,8 +473,55 @@ void Agent::token_changed() {
 }
 
 void Agent::token_ended() {
-  queue_.on_gate_changed();
+  queue_.outcomes().on_gate_changed();
   publish();
+}
+
+// ---- hooks, and the terminal ----
+
+Result<void> Agent::check_hook(std::string const& event, std::string const& provider_session) const {
+  if (!process_.session())
+    return conflict("agent_not_running",
+                    "agent " + spec_.id + " has no running provider; the hook " + event + " is ignored");
+  if (!process_.is_of(provider_session))
+    return conflict(
+        "stale_provider_session",
+        "the hook " + event + " comes from an earlier provider process of agent " + spec_.id + " and is ignored");
+  return {};
+}
+
+Result<json> Agent::hook(std::string const& event, std::string const& provider_session, json const& payload) {
+  if (auto checked = check_hook(event, provider_session); !checked) return checked.error();
+  return process_.session()->hook(event, payload);
+}
+
+awaitable<Result<json>> Agent::ask(std::string provider_session, std::string call, json payload) {
+  if (auto checked = check_hook("PermissionRequest", provider_session); !checked) co_return checked.error();
+  auto const session = process_.session();  // it may be let go while the hook waits
+  co_return co_await session->ask(std::move(call), std::move(payload));
+}
+
+void Agent::ask_left(std::string const& provider_session, std::string const& call) {
+  if (process_.session() && process_.is_of(provider_session)) process_.session()->ask_left(call);
+}
+
+void Agent::answer(Approval const& approval) {
+  if (process_.session() && process_.is_of(approval.provider_session))
+    process_.session()->answer(approval.request.key, approval.answer);
+  publish();
+}
+
+awaitable<Result<terminal::Screen>> Agent::screen() {
+  auto const terminal = process_.terminal();
+  if (!terminal && record_.last_lines.empty())
+    co_return conflict("agent_not_running",
+                       "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and has no screen");
+  if (!terminal) {
+    terminal::Screen left;
+    left.lines = record_.last_lines;
+    co_return left;
+  }
+  co_return co_await terminal->capture();
 }
 
 // ---- deliveries ----
@@ -410,7 +551,7 @@ void Agent::wanted() {
 }
 
 void Agent::hold_changed() {
-  record_.hold = queue_.provider_hold().stored();
+  record_.hold = queue_.outcomes().hold().stored();
   save();
   publish();
 }

@@ -5,29 +5,28 @@
 #pragma once
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
-#include "base/log.hpp"
+#include "daemon/agent/agent_mailbox.hpp"
 #include "daemon/agent/agent_process.hpp"
 #include "daemon/agent/agent_provider.hpp"
+#include "daemon/agent/agent_rest.hpp"
 #include "daemon/agent/agent_spec.hpp"
 #include "daemon/agent/agent_state.hpp"
+#include "daemon/agent/agent_verbs.hpp"
 #include "daemon/agent/agent_view.hpp"
 #include "daemon/agent/approval.hpp"
 #include "daemon/agent/bus_commands.hpp"
 #include "daemon/agent/bus_presence.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
-#include "daemon/agent/restart_policy.hpp"
+#include "daemon/agent/restarts.hpp"
 #include "daemon/agent/token_keeper.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/delivery/turn_tracker.hpp"
 #include "daemon/delivery/work.hpp"
 #include "daemon/services.hpp"
-#include "model/verb.hpp"
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 
 namespace ar::daemon {
 
@@ -36,7 +35,8 @@ class Agent final : private DeliveryHost,
                     private PresenceHost,
                     private CommandHost,
                     private TokenHost,
-                    private ProcessHost {
+                    private ProcessHost,
+                    private VerbHost {
  public:
   Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
         AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed);
@@ -69,8 +69,7 @@ class Agent final : private DeliveryHost,
   /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}.
   awaitable<Result<json>> erase();
 
-  /// One of verbs(). Returns when it has come about (a stop: when the process has ended; a restart: when the next one
-  /// runs).
+  /// See AgentVerbs.
   awaitable<Result<json>> act(std::string verb, json params) override;
   /// A hook of its provider. Refuses calls of an earlier process.
   Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
@@ -88,23 +87,15 @@ class Agent final : private DeliveryHost,
   awaitable<Result<void>> fetch_unread() override;
   void bus_reached();
 
-  json view() const { return view_.shown(no_bus()); }
+  json view() const override { return view_.shown(no_bus()); }
   std::int64_t memory_bytes() const { return view_.memory_bytes(); }
-  /// Idle with nothing to do, subagents included.
-  bool does_nothing() const;
+  bool does_nothing() const { return rest_.does_nothing(); }
   /// Its conversation goes on in another process. May read the provider's files, on a thread.
   awaitable<bool> can_resume() const { return provider_.can_resume(); }
-  /// How long it may take to stop by itself, unless the request says.
-  std::int64_t shutdown_timeout_ms() const;
+  std::int64_t shutdown_timeout_ms() const { return verbs_.shutdown_timeout_ms(); }
   WallTime since() const { return record_.since; }
 
  private:
-  struct Exit {
-    terminal::ExitStatus status;
-    std::string provider_session;  ///< whose exit: that of an earlier process is stale
-  };
-  using Mail = std::variant<adapters::ProviderEvent, Exit>;
-
   // DeliveryHost
   adapters::ProviderSession* ready_session() override;
   std::string not_ready_reason() const override;
@@ -121,16 +112,20 @@ class Agent final : private DeliveryHost,
 
   // TurnHost
   std::int64_t next_turn_number() override { return ++record_.turns; }
-  awaitable<std::optional<adapters::TurnEnded>> recorded_end(Turn turn) override { return queue_.recorded_end(turn); }
+  awaitable<std::optional<adapters::TurnEnded>> recorded_end(Turn turn) override {
+    return queue_.outcomes().recorded_end(turn);
+  }
   void turn_changed(std::string reason) override;
-  void turn_over(Turn const& turn, adapters::TurnEnded const& end) override { queue_.on_turn_over(turn, end); }
+  void turn_over(Turn const& turn, adapters::TurnEnded const& end) override {
+    queue_.outcomes().on_turn_over(turn, end);
+  }
   void look_up_wanted() override { queue_.look_up_wanted(); }
 
   // PresenceHost
   json meta(bool registration) const override { return view_.meta(registration); }
-  void registered() override { queue_.look_again(); }
-  bool wants_more() const override { return queue_.wants_more(); }
-  awaitable<Result<void>> fetch_more() override { return queue_.fetch_more(identity()); }
+  void registered() override { queue_.intake().look_again(); }
+  bool wants_more() const override { return queue_.intake().wants_more(); }
+  awaitable<Result<void>> fetch_more() override { return queue_.intake().fetch_more(identity()); }
 
   // CommandHost
   awaitable<void> leave_bus() override { return presence_.leave(); }
@@ -146,13 +141,20 @@ class Agent final : private DeliveryHost,
   void adopted() override { state_ = AgentState::starting; }  // until the adapter has seen where it stands
   void provider_said(adapters::ProviderEvent event) override { receive(std::move(event)); }
   void exited(terminal::ExitStatus status, std::string provider_session) override {
-    receive(Exit{std::move(status), std::move(provider_session)});
+    receive(ProcessExit{std::move(status), std::move(provider_session)});
   }
   void session_died(std::string const& why) override { fault("session", why); }
   awaitable<void> process_gone() override;
   void ended() override;
-  std::vector<adapters::Prompt> open_turn() const override { return queue_.open_turn(); }
+  std::vector<adapters::Prompt> open_turn() const override { return queue_.outcomes().open_turn(); }
   void save() override;
+
+  // VerbHost
+  void set_end(bool hard, milliseconds patience) override {
+    hard_ = hard;
+    patience_ = patience;
+  }
+  void end_again() override { perform(Action::terminate); }
 
   // several of them
   void token_changed() override;
@@ -166,7 +168,7 @@ class Agent final : private DeliveryHost,
   Result<void> check_hook(std::string const& event, std::string const& provider_session) const;
   void on_ready(adapters::Ready const& ready);
 
-  Result<void> apply(AgentInput input, std::string reason);
+  Result<void> apply(AgentInput input, std::string reason) override;
   /// For as long as the agent is here: what ends by an exception is begun again, after a while or when the agent is.
   void keep_up(DeliveryQueue::Loop loop);
   awaitable<void> begin_again(DeliveryQueue::Loop loop, std::uint64_t decision);
@@ -180,26 +182,9 @@ class Agent final : private DeliveryHost,
   void recover();
   void give_up(std::string const& why);
   awaitable<void> restart_later(milliseconds wait, std::uint64_t decision);
-  bool is_wanted() const;  ///< a message waits to be handed over
   void wake_if_wanted();
-  awaitable<bool> wait_until_ended(milliseconds patience);
-  awaitable<Result<void>> wait_until_started(milliseconds patience);
-
-  struct Asked {
-    milliseconds timeout;
-    std::string reason, content;
-    std::vector<std::string> memory_ids;
-  };
-  Result<Asked> read_params(VerbRow const& verb, json const& params) const;
-  awaitable<Result<json>> end_process(Verb verb, Asked asked);
-  awaitable<Result<json>> start_process(Verb verb, Asked asked);
-  Result<json> inject(Asked asked);
-  awaitable<Result<json>> reconnect();
-  awaitable<Result<void>> ask_provider(Verb verb);
   void join_bus();
-  awaitable<void> idle_watch();
-  /// Whether a suspension would cut something off: what is known here, and what the provider says when it is asked.
-  awaitable<Result<void>> check_at_rest();
+  void suspend_at_rest(std::string reason);
   void publish() { presence_.publish(); }
   Error being_removed() const;
 
@@ -210,26 +195,25 @@ class Agent final : private DeliveryHost,
   AgentState state_;
   TokenKeeper token_;
   AgentProvider provider_;
-  RestartPolicy policy_;
   Work work_;
 
   std::uint64_t epoch_ = 0;  ///< number of the last action; what an earlier one left for later is void
-  int interrupting_ = 0;     ///< so many are ending its turn from here, and what it asked with it
   bool removing_ = false;    ///< erase() has begun: it takes no more orders
   bool hard_ = false;        ///< the next terminate kills at once
   milliseconds patience_{};  ///< of the next terminate
-  LogThrottle launch_failures_;
   bool letting_go_ = false;
   int faults_ = 0;  ///< since it was started last
 
-  std::deque<Mail> mailbox_;
-  std::size_t notes_left_out_ = 0;
-  Notifier mail_came_, changed_;
+  AgentMailbox mailbox_;
+  Notifier changed_;
   TurnTracker turns_;
   DeliveryQueue queue_;
   AgentProcess process_;
+  Restarts restarts_;
   AgentView view_;
   BusPresence presence_;
+  AgentRest rest_;
+  AgentVerbs verbs_;
   BusCommands commands_;
   std::unique_ptr<relay::Subscription> subscription_;
   TaskGroup tasks_;

@@ -51,7 +51,7 @@ json AgentView::meta(bool registration) const {
   // What is over is told as well: the bus keeps a field until it hears it anew.
   meta["pendingApprovals"] = services.approvals.pending_of(spec.id);
   meta["transport"] = services.bus.transport_state();
-  meta["limited"] = queue.provider_hold().shown();
+  meta["limited"] = queue.outcomes().hold().shown();
   meta["context"] = nullptr;
   if (!context_use_.is_null()) {
     meta["context"] = {{"utilization", context_use_["utilization"]},
@@ -96,11 +96,11 @@ json AgentView::shown(std::string const& no_bus) const {
   shown["tmuxSession"] = record.tmux_session;
   shown["tmuxSocket"] = services.paths.tmux_socket().string();
   shown["providerSession"] = record.session_id;
-  shown["queue"] = queue.waiting();
+  shown["queue"] = queue.deliveries().waiting();
   auto held = no_bus;
   if (held.empty()) held = queue.held_reason();
   if (!held.empty() && held != mute) shown["held"] = held;
-  if (auto limited = queue.provider_hold().shown(); !limited.is_null()) shown["limited"] = std::move(limited);
+  if (auto limited = queue.outcomes().hold().shown(); !limited.is_null()) shown["limited"] = std::move(limited);
   if (auto pending = services.approvals.pending_of(spec.id); !pending.empty()) shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;
   shown["restarts"] = record.restarts;

@@ -28,7 +28,7 @@ awaitable<Result<std::map<std::int64_t, DeliveryViews::Deliveries>>> DeliveryVie
   }
   // What is in memory is newer than the journal, and holds what only waits and is not in the journal yet.
   for (auto const& [name, agent] : supervisor_.agents())
-    for (auto const id : agent->queue().knows_store() ? messages : std::vector<std::int64_t>())
+    for (auto const id : agent->queue().store().is_known() ? messages : std::vector<std::int64_t>())
       if (auto const it = agent->queue().open().find(id); it != agent->queue().open().end())
         found[id].insert_or_assign(name, it->second);
   // Work that one agent has is none for the others; they find out when they try to claim it.

@@ -235,7 +235,7 @@ bool MessagesApi::is_in_hand(std::int64_t id, std::string const& until) const {
   return std::ranges::any_of(supervisor_.agents(), [&](auto const& entry) {
     auto const& queue = entry.second->queue();
     auto const it = queue.open().find(id);
-    return queue.knows_store() && it != queue.open().end() && it->second.state != DeliveryState::queued &&
+    return queue.store().is_known() && it != queue.open().end() && it->second.state != DeliveryState::queued &&
            !has_reached(it->second, until);
   });
 }
@@ -306,7 +306,7 @@ awaitable<Result<json>> MessagesApi::settle(std::int64_t id, std::string agent, 
                        "message " + number + " is not unknown" + (agent.empty() ? " anywhere" : " at agent " + agent) +
                            ", so there is nothing to settle; see `agent-runner message show " + number + "`");
   if (unsure.size() > 1) co_return invalid("agent", "message " + number + " is unknown at several agents; name one");
-  unsure.front()->queue().settle(id, taken);
+  unsure.front()->queue().outcomes().settle(id, taken);
   co_return co_await message({Principal::Kind::operator_, {}}, id);
 }
 

@@ -1,8 +1,23 @@
 #include "daemon/delivery/delivery.hpp"
 
+#include "daemon/store/message_files.hpp"
+
 #include <algorithm>
 
 namespace ar::daemon {
+
+adapters::Prompt prompt_of(Delivery const& d, std::filesystem::path const& files) {
+  adapters::Prompt prompt;
+  prompt.message_id = d.is_local() ? 0 : d.message;
+  prompt.correlation_id = d.correlation_id;
+  prompt.from = d.from;
+  prompt.kind = d.kind;
+  prompt.subject = d.subject;
+  prompt.urgent = d.urgent;
+  prompt.reply_requested = d.reply_requested;
+  prompt.body_file = files / body_file_name(d.message, d.store);
+  return prompt;
+}
 
 bool is_definite(Error const& error) {
   return error.kind == ErrorKind::conflict || error.kind == ErrorKind::not_found || error.kind == ErrorKind::invalid ||

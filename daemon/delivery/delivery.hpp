@@ -8,6 +8,7 @@
 #include "daemon/delivery/delivery_state.hpp"
 #include "model/message.hpp"
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,7 @@ struct Delivery {
   bool is_local() const { return message < 0; }
   bool is_taken() const { return daemon::is_taken(state); }
   bool has_ended() const { return daemon::has_ended(state); }
+  bool is_waiting() const { return !is_taken() && !has_ended(); }
   /// The bus, or who asked for a reply, has not been told all of it.
   bool must_report() const;
   /// Nothing is left to be done about it.
@@ -62,6 +64,8 @@ struct Delivery {
 };
 
 Delivery new_delivery(Message message);
+/// What the provider is given of it; `files`: the agent's folder for bodies that go as a file.
+adapters::Prompt prompt_of(Delivery const& delivery, std::filesystem::path const& files);
 /// The bus has decided. What is none of these may pass (it is away, it does not know this daemon's token now, its disk
 /// fails), and then it is to be asked again.
 bool is_definite(Error const& error);

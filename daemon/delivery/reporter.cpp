@@ -1,17 +1,25 @@
 #include "daemon/delivery/reporter.hpp"
 
 #include "base/unicode.hpp"
+#include "daemon/delivery/delivery_host.hpp"
+#include "daemon/delivery/leases.hpp"
+#include "daemon/delivery/open_deliveries.hpp"
+#include "daemon/store/event_log.hpp"
+#include "daemon/store/journal.hpp"
+#include "relay/bus.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 namespace ar::daemon {
+using namespace std::chrono_literals;
 using State = DeliveryState;
 
 namespace {
 
-constexpr std::size_t kLeastReply = 2048;  ///< a bus that takes less than this takes no reply
+constexpr Clock::duration kRefusedPause = std::chrono::seconds(30);  ///< somebody has to change a token first
+constexpr std::size_t kLeastReply = 2048;                            ///< a bus that takes less than this takes no reply
 
 /// What a person or program that waits for a reply gets in its place. The same for the same end, however often it is
 /// said.
@@ -43,21 +51,82 @@ NewMessage cut_reply(NewMessage reply, std::string const& whole, std::size_t mos
 
 }  // namespace
 
-Reporter::Reporter(relay::Bus& bus, EventLog& events, Leases& leases, std::string agent_id,
+Reporter::Reporter(Services& services, OpenDeliveries& open, Leases& leases, DeliveryHost& host, std::string agent_id,
                    std::function<bool()> knows_store)
-    : bus_(bus),
-      events_(events),
+    : services_(services),
+      open_(open),
       leases_(leases),
+      host_(host),
       agent_id_(std::move(agent_id)),
       knows_store_(std::move(knows_store)) {}
 
+Delivery* Reporter::next() {
+  if (!knows_store_()) return nullptr;
+  for (auto& [id, d] : open_.all())
+    if (d.must_report() && d.retry_at <= Clock::now()) return &d;
+  return nullptr;
+}
+
+awaitable<void> Reporter::report(Delivery& d) {
+  auto const safe = co_await services_.journal.committed();
+  if (!safe) {
+    d.retry_at = Clock::now() + 1s;
+    co_return;
+  }
+  if (!knows_store_()) co_return;             // it ends with its own
+  services_.deliveries_changed.notify_all();  // "accepted" is the journal's word: its waiters need not wait for the bus
+  bool const ended = d.has_ended();
+  auto const later = [&](Error const& error) {
+    spdlog::debug("agent {}: message {} cannot be reported: {}", agent_id_, d.message, error.message);
+    bool const refused = error.kind == ErrorKind::unauthorized || error.kind == ErrorKind::forbidden;
+    d.retry_at = Clock::now() + (refused ? kRefusedPause : retry_wait(++d.report_tries));
+  };
+  if (d.is_taken() && !d.acknowledged) {
+    auto const told = co_await services_.bus.mark_read(d.message, agent_id_);
+    if (!told && !is_definite(told.error())) {
+      later(told.error());
+      co_return;
+    }
+    if (!told) spdlog::warn("agent {}: message {} is not marked read: {}", agent_id_, d.message, told.error().message);
+    d.acknowledged = true;
+    d.report_tries = 0;
+    d.step("acknowledged");
+    open_.save(d);
+  }
+  if (ended && knows_store_()) {
+    auto const reported = co_await report_end(d);
+    if (!reported && !is_definite(reported.error())) {
+      later(reported.error());
+      co_return;
+    }
+    d.reported = true;
+    open_.save(d);
+  }
+  services_.deliveries_changed.notify_all();
+}
+
+awaitable<Result<void>> Reporter::report_end(Delivery& d) {
+  if (!d.claim_token.empty()) {
+    auto const finished = co_await finish_claim(d);
+    if (!finished) co_return finished.error();
+  }
+  if (d.task) host_.work().finish("task", std::to_string(*d.task));
+  if (d.reply_requested) {
+    if (!knows_store_()) co_return relay::other_store();
+    auto const told = co_await tell_asker(d);
+    if (!told) co_return told.error();
+  }
+  host_.work_changed();
+  co_return Result<void>();
+}
+
 /// Whether this agent may say how the task ended: nobody else has got the work meanwhile.
 awaitable<Result<bool>> Reporter::still_ours(Delivery const& d) {
-  auto const held = co_await bus_.renew(d.message, d.claim_token);
+  auto const held = co_await services_.bus.renew(d.message, d.claim_token);
   if (held) co_return true;
   if (!is_definite(held.error())) co_return held.error();
   // Finished by this very claim, before the daemon's end: finishing again is fine.
-  auto const finished = co_await bus_.finish(d.message, d.claim_token);
+  auto const finished = co_await services_.bus.finish(d.message, d.claim_token);
   if (finished) co_return true;
   if (!is_definite(finished.error())) co_return finished.error();
   co_return false;
@@ -74,22 +143,22 @@ awaitable<Result<void>> Reporter::finish_claim(Delivery& d) {
       task.body = done ? "message " + std::to_string(d.message) : d.reason;
       task.metadata["messageId"] = d.message;
       task.metadata["completedBy"] = "runner";
-      auto const set = co_await bus_.set_task(std::move(task));
+      auto const set = co_await services_.bus.set_task(std::move(task));
       if (!set && !is_definite(set.error())) co_return set.error();
     }
   }
   if (!knows_store_()) co_return relay::other_store();
-  auto const finished = co_await bus_.finish(d.message, d.claim_token);
+  auto const finished = co_await services_.bus.finish(d.message, d.claim_token);
   if (!finished && !is_definite(finished.error())) co_return finished.error();
   if (!finished)
-    events_.append(agent_id_, "claim.lost", {{"message", d.message}, {"reason", finished.error().message}});
+    services_.events.append(agent_id_, "claim.lost", {{"message", d.message}, {"reason", finished.error().message}});
   leases_.drop(d.message);
   d.claim_token.clear();
   co_return Result<void>();
 }
 
 awaitable<Result<void>> Reporter::tell_asker(Delivery const& d) {
-  auto const owed = co_await bus_.reply_obligations(agent_id_);
+  auto const owed = co_await services_.bus.reply_obligations(agent_id_);
   if (!owed) co_return owed.error();
   if (!knows_store_()) co_return relay::other_store();
   if (std::ranges::none_of(*owed, [&](auto const& m) { return m.id == d.message; })) co_return Result<void>();
@@ -112,13 +181,13 @@ awaitable<Result<void>> Reporter::tell_asker(Delivery const& d) {
 awaitable<Result<void>> Reporter::reply(NewMessage reply) {
   auto const whole = reply.body;
   auto const number = std::to_string(reply.reply_to.value_or(0));
-  auto most = bus_.limits().max_body_bytes;
+  auto most = services_.bus.limits().max_body_bytes;
   if (whole.size() > most) reply = cut_reply(std::move(reply), whole, most);
-  auto sent = co_await bus_.send(reply);
+  auto sent = co_await services_.bus.send(reply);
   // A bus in between, or its server, may take less than ours.
   for (; !sent && sent.error().kind == ErrorKind::too_large && most > kLeastReply; most /= 2) {
     reply = cut_reply(std::move(reply), whole, most / 2);
-    sent = co_await bus_.send(reply);
+    sent = co_await services_.bus.send(reply);
   }
   if (sent) co_return Result<void>();
   if (!is_definite(sent.error())) co_return sent.error();
@@ -127,7 +196,7 @@ awaitable<Result<void>> Reporter::reply(NewMessage reply) {
 }
 
 awaitable<Result<void>> Reporter::tell_of_removal() {
-  auto const owed = co_await bus_.reply_obligations(agent_id_);
+  auto const owed = co_await services_.bus.reply_obligations(agent_id_);
   if (!owed) co_return owed.error();
   for (auto const& message : *owed) {
     auto const told = co_await reply(no_answer(agent_id_, message.id, message.from, "removed", "it was removed"));

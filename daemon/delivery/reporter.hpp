@@ -1,38 +1,47 @@
-// Tells the bus what became of one agent's deliveries: claim finished and task set, the reply that was asked for. An
-// error of each: the bus is to be asked again. What the bus refuses for good is logged, and counts as told.
+// Tells the bus what became of one agent's deliveries: that a message was taken, and how it ended: claim finished and
+// task set, the reply that was asked for.
 #pragma once
 #include "base/async.hpp"
 #include "daemon/delivery/delivery.hpp"
-#include "daemon/delivery/leases.hpp"
-#include "daemon/store/event_log.hpp"
-#include "relay/bus.hpp"
+#include "daemon/services.hpp"
 
 #include <functional>
 #include <string>
 
 namespace ar::daemon {
 
+class DeliveryHost;
+class Leases;
+class OpenDeliveries;
+
 /// io thread only.
 class Reporter {
  public:
-  /// `knows_store`: the bus's numbers are those that the deliveries have.
-  Reporter(relay::Bus& bus, EventLog& events, Leases& leases, std::string agent_id, std::function<bool()> knows_store);
+  /// The references are to parts of the same agent. `knows_store`: the bus's numbers are those that the deliveries
+  /// have.
+  Reporter(Services& services, OpenDeliveries& open, Leases& leases, DeliveryHost& host, std::string agent_id,
+           std::function<bool()> knows_store);
 
-  /// The claim ends with the turn: its task is set, and nobody else gets the work.
-  awaitable<Result<void>> finish_claim(Delivery& d);
-  /// The final text of the turn, where the agent has not answered by itself; else why there is none.
-  awaitable<Result<void>> tell_asker(Delivery const& d);
-  /// With as much of its body as the bus takes.
+  /// The next that the bus is to be told of; null: none now.
+  Delivery* next();
+  /// Once the journal has it. While the bus is away, it is due again later.
+  awaitable<void> report(Delivery& d);
+  /// With as much of its body as the bus takes. An error: the bus is to be asked again; what it refuses for good is
+  /// logged, and counts as told.
   awaitable<Result<void>> reply(NewMessage reply);
   /// The agent is to be removed: whoever waits for a reply of its will get none.
   awaitable<Result<void>> tell_of_removal();
 
  private:
+  awaitable<Result<void>> report_end(Delivery& d);
+  awaitable<Result<void>> finish_claim(Delivery& d);
+  awaitable<Result<void>> tell_asker(Delivery const& d);
   awaitable<Result<bool>> still_ours(Delivery const& d);
 
-  relay::Bus& bus_;
-  EventLog& events_;
+  Services& services_;
+  OpenDeliveries& open_;
   Leases& leases_;
+  DeliveryHost& host_;
   std::string const agent_id_;
   std::function<bool()> const knows_store_;
 };

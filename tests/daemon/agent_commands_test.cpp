@@ -143,7 +143,7 @@ TEST_CASE("InjectedContextIsQueuedAndCounted") {
   auto const result = command.history.back().detail["result"]["providerResult"];
   CHECK(result["injectedMemoryCount"] == 2);
   CHECK(result["memoryIds"] == json::array({"m1", "m2"}));
-  CHECK(world.agent().queue().waiting() == 1);
+  CHECK(world.agent().queue().deliveries().waiting() == 1);
 }
 
 TEST_CASE("AReconnectFromTheBusTellsAndFetchesEverythingAnew") {

@@ -69,7 +69,7 @@ TEST_CASE("ATokenIsKeptPrivateAndReadBackWhole") {
   auto const agent_dir = dir.path() / "agents" / "a";
   auto const token = lasting(1h);
   REQUIRE(write_agent_token(agent_dir, token).has_value());
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::stat((agent_dir / "token.json").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
   auto const back = read_agent_token(agent_dir);

@@ -14,7 +14,7 @@ TEST_CASE("AClaimLostToAnotherIsDroppedSilently") {
     auto claim = co_await w.bus->claim(id, "other");
     REQUIRE(claim.has_value());
     w.has_process = true;
-    w.queue->on_gate_changed();
+    w.queue->outcomes().on_gate_changed();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(w.session.handed.empty());
   };
@@ -29,7 +29,7 @@ TEST_CASE("ClaimedWorkWhoseProcessGoesBeforeItIsHandedIsHandedToTheNext") {
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
     CHECK(w.session.handed.empty());
     w.has_process = true;
-    w.queue->on_ready();
+    w.queue->outcomes().on_ready();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
   };
   with_world(story);
@@ -51,7 +51,7 @@ TEST_CASE("ClaimedWorkOfAnAgentThatWasStoppedIsFreeForOthersAndForgottenOnceThey
       w.resting = false;
       w.goes_after = -1;
       w.has_process = true;
-      w.queue->on_ready();
+      w.queue->outcomes().on_ready();
       CHECK(co_await w.until([&] { return w.gone(id); }));
       CHECK(w.session.handed.empty());
       co_await w.end();
@@ -116,10 +116,10 @@ TEST_CASE("ATaskOfAnAgentThatWasStoppedInTheMiddleHasFailed") {
     });
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     w.has_process = false;
-    co_await w.queue->on_process_gone();
+    co_await w.queue->outcomes().on_process_gone();
     CHECK(w.state(id) == DeliveryState::running);  // a restart would go on with it
     w.resting = true;
-    w.queue->on_rest();
+    w.queue->outcomes().on_rest();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const task = co_await w.bus->task(12);
     CHECK(task->status == TaskStatus::failed);
@@ -167,7 +167,7 @@ TEST_CASE("AFailedTurnFailsItsTaskWithTheProvidersError") {
     TurnEnded end;
     end.outcome = TurnEnded::Outcome::failed;
     end.error = "rate limited";
-    w.queue->on_turn_ended(end);
+    w.queue->outcomes().on_turn_ended(end);
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto task = co_await w.bus->task(8);
     CHECK(task->status == TaskStatus::failed);

@@ -15,10 +15,10 @@ TEST_CASE("ProcessDeathDuringHandingAsksTheRecordAndHandsAgain") {
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
     w.has_process = false;
-    co_await w.queue->on_process_gone();
+    co_await w.queue->outcomes().on_process_gone();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
     w.has_process = true;
-    w.queue->on_ready();
+    w.queue->outcomes().on_ready();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     CHECK(w.session.handed.size() == 2);
   };
@@ -30,9 +30,9 @@ TEST_CASE("ATurnCutOffByACrashIsInterruptedAndNotRepeated") {
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     w.has_process = false;
-    co_await w.queue->on_process_gone();
+    co_await w.queue->outcomes().on_process_gone();
     w.has_process = true;
-    w.queue->on_ready();
+    w.queue->outcomes().on_ready();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(w.session.handed.size() == 1);
     CHECK(co_await w.unread_count() == 0);
@@ -48,9 +48,9 @@ TEST_CASE("ACutOffTaskGoesOnInTheResumedSession") {
     });
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     w.has_process = false;
-    co_await w.queue->on_process_gone();
+    co_await w.queue->outcomes().on_process_gone();
     w.has_process = true;
-    w.queue->on_ready();
+    w.queue->outcomes().on_ready();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.turns->running(); }));
     CHECK(w.session.handed[1].kind == "resume");
     CHECK(w.session.handed[1].message_id == 0);

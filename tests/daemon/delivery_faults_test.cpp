@@ -20,11 +20,11 @@ TEST_CASE("AnAdapterThatThrowsLeavesTheMessageUnknownAndTheAgentCanBeEnded") {
     SUBCASE("and its process is ended") { w.has_process = false; }
     throws = false;
     if (w.has_process) {
-      w.queue->on_gate_changed();
+      w.queue->outcomes().on_gate_changed();
     } else {
-      co_await w.queue->on_process_gone();
+      co_await w.queue->outcomes().on_process_gone();
       w.has_process = true;
-      w.queue->on_ready();
+      w.queue->outcomes().on_ready();
     }
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     CHECK(w.session.handed.size() == 2);
@@ -40,18 +40,18 @@ TEST_CASE("ARecordThatThrowsIsAskedAgainAndHoldsUpNoEnd") {
     SUBCASE("in a process that lives on") {
       w.session.look_up_throws = false;
       w.session.says = RecordedOutcome::accepted;
-      w.queue->on_gate_changed();
+      w.queue->outcomes().on_gate_changed();
     }
     SUBCASE("in one that ends") {
       w.has_process = false;
       w.offline_throws = true;
-      co_await w.queue->on_process_gone();
+      co_await w.queue->outcomes().on_process_gone();
       co_await sleep_for(50ms);
       CHECK(w.state(id) == DeliveryState::unknown);
       w.offline_throws = false;
       w.offline_says = RecordedOutcome::accepted;
       w.has_process = true;
-      w.queue->on_ready();
+      w.queue->outcomes().on_ready();
     }
     CHECK(co_await w.until([&] { return w.gone(id) || w.queue->open().at(id).is_taken(); }));
     CHECK(w.session.handed.size() == 1);
@@ -66,11 +66,11 @@ TEST_CASE("ARecordThatThrowsLeavesTheEndUnseenAndTheAgentCanBeEnded") {
     SUBCASE("looked up") {
       TurnEnded end;
       end.outcome = TurnEnded::Outcome::unseen;
-      w.queue->on_turn_ended(end);
+      w.queue->outcomes().on_turn_ended(end);
     }
     SUBCASE("at the end of its process") {
-      co_await w.queue->on_process_gone();
-      w.queue->on_ready();
+      co_await w.queue->outcomes().on_process_gone();
+      w.queue->outcomes().on_ready();
     }
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const next = co_await w.send();
@@ -140,13 +140,13 @@ TEST_CASE("WhatWaitsForAStoppedAgentTakesLittleMemoryAndComesInOrder") {
     auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(w.queue->open().contains(urgent));
     w.has_process = true;
-    w.queue->on_ready();
+    w.queue->outcomes().on_ready();
     std::vector<MessageId> handed;
     while (handed.size() < ids.size()) {
       auto const already = w.session.handed.size();
       REQUIRE(co_await w.until([&] { return w.turns->running(); }));
       w.end_turn();
-      if (w.queue->wants_more()) co_await w.queue->fetch_more(w.who);
+      if (w.queue->intake().wants_more()) co_await w.queue->intake().fetch_more(w.who);
       REQUIRE(co_await w.until([&] { return w.session.handed.size() > already || w.queue->open().empty(); }));
       handed.clear();
       for (auto const& prompt : w.session.handed)

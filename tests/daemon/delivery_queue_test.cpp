@@ -7,7 +7,7 @@ using namespace ar::test::delivery;
 TEST_CASE("AMessageIsAcknowledgedOnlyAfterItsProof") {
   auto story = [](World& w) -> awaitable<void> {
     std::size_t unread_while_typed = 0;
-    w.session.before_proof = [&] { unread_while_typed = w.queue->waiting(); };
+    w.session.before_proof = [&] { unread_while_typed = w.queue->deliveries().waiting(); };
     auto const id = co_await w.send();
     CHECK(
         co_await w.until([&] { return w.state(id) == DeliveryState::running && w.queue->open().at(id).acknowledged; }));
@@ -35,14 +35,14 @@ TEST_CASE("AnUnknownDeliveryIsNotAcknowledgedNorTypedAgainAndHoldsTheNext") {
     auto const second = co_await w.send();
     CHECK(co_await w.until(
         [&] { return w.state(first) == DeliveryState::unknown && !w.queue->open().at(second).held.empty(); }));
-    w.queue->on_gate_changed();
+    w.queue->outcomes().on_gate_changed();
     co_await sleep_for(50ms);
     CHECK(w.session.handed.size() == 1);
     CHECK(co_await w.unread_count() == 2);
     CHECK(w.queue->open().at(first).screen == "$ hello");
     // A late proof settles it, and the next one goes.
     w.session.on_hand = {};
-    w.queue->on_accepted(w.session.handed[0].correlation_id, "transcript");
+    w.queue->outcomes().on_accepted(w.session.handed[0].correlation_id, "transcript");
     w.end_turn();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 2; }));
     CHECK(w.session.handed[1].message_id == second);
@@ -60,8 +60,8 @@ TEST_CASE("APersonSettlesWhatNoRecordCan") {
       CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
       CHECK(co_await w.until([&] { return w.queue->open().at(next).held.find("message again") != std::string::npos; }));
       w.session.on_hand = {};
-      w.queue->settle(id, taken);
-      w.queue->settle(next, taken);  // it is not unknown: nothing happens
+      w.queue->outcomes().settle(id, taken);
+      w.queue->outcomes().settle(next, taken);  // it is not unknown: nothing happens
       CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
       CHECK(w.queue->open().at(id).proof == (taken ? "person" : "transcript"));
       CHECK(w.session.handed.size() == (taken ? 1 : 2));
@@ -79,9 +79,9 @@ TEST_CASE("AProofThatComesAfterAPersonSaidOtherwiseCounts") {
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
     w.session.closed = "a dialog";
-    w.queue->settle(id, false);
+    w.queue->outcomes().settle(id, false);
     CHECK(w.state(id) == DeliveryState::queued);
-    w.queue->on_accepted(w.session.handed[0].correlation_id, "hook");
+    w.queue->outcomes().on_accepted(w.session.handed[0].correlation_id, "hook");
     CHECK(w.state(id) == DeliveryState::running);
     w.session.closed.clear();
     w.end_turn();
@@ -98,9 +98,9 @@ TEST_CASE("WhatAPersonCallsTakenAfterItsProcessHasGoneWasCutOff") {
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
     w.has_process = false;
-    co_await w.queue->on_process_gone();
+    co_await w.queue->outcomes().on_process_gone();
     CHECK(w.state(id) == DeliveryState::unknown);
-    w.queue->settle(id, true);
+    w.queue->outcomes().settle(id, true);
     CHECK_FALSE(w.turns->running());
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(co_await w.unread_count() == 0);
@@ -170,7 +170,7 @@ TEST_CASE("ABusyProviderGetsUrgentMessagesOnlyAndTheRestInOrderLater") {
     CHECK(w.session.handed[0].message_id == urgent);
     CHECK(w.queue->open().at(plain).held == "a turn is running");
     w.session.closed_unless_urgent.clear();
-    w.queue->on_gate_changed();
+    w.queue->outcomes().on_gate_changed();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 3; }));
     CHECK(w.session.handed[1].message_id == plain);
     CHECK(w.session.handed[2].message_id == other);
@@ -190,7 +190,7 @@ TEST_CASE("AHeldAttemptGoesBackAndIsTriedAgainWhenTheGateMoves") {
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return tries == 1 && w.state(id) == DeliveryState::queued; }));
     CHECK(w.queue->held_reason() == "a dialog is open");
-    w.queue->on_gate_changed();
+    w.queue->outcomes().on_gate_changed();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
   };
   with_world(story);
@@ -206,10 +206,10 @@ TEST_CASE("WhatComesWhileTheUnreadAreFetchedWaitsForThem") {
     auto const young = co_await w.send();
     CHECK(co_await w.until([&] { return w.queue->held_reason().find("being fetched") != std::string::npos; }));
     CHECK(w.session.handed.empty());
-    w.queue->offer_local(-1, "operator", "prompt", "never was on the bus");
+    w.queue->deliveries().add_local(-1, "operator", "prompt", "never was on the bus");
     CHECK(co_await w.until([&] { return w.session.handed.size() == 1; }));
     w.end_turn();
-    co_await w.queue->fetch_unread(w.who);
+    co_await w.queue->intake().fetch_unread(w.who);
     CHECK(co_await w.until([&] { return w.state(young) == DeliveryState::running; }));
     co_await w.end();
   });
@@ -224,19 +224,19 @@ TEST_CASE("ThousandsOfUnreadMessagesAreFetchedAsTheyAreNeededAndComeInOrder") {
     std::vector<MessageId> ids;
     for (int i = 0; i < 500; ++i) ids.push_back(co_await w.send());
     co_await w.load();
-    co_await w.queue->fetch_unread(w.who);
-    CHECK(w.queue->waiting() == 200);
+    co_await w.queue->intake().fetch_unread(w.who);
+    CHECK(w.queue->deliveries().waiting() == 200);
     ids.push_back(co_await w.send());  // told at once, while 300 before it have not been fetched
     while (w.session.handed.size() < ids.size()) {
       auto const already = w.session.handed.size();
       if (w.turns->running()) w.end_turn();
-      if (w.queue->wants_more()) co_await w.queue->fetch_unread(w.who);
+      if (w.queue->intake().wants_more()) co_await w.queue->intake().fetch_unread(w.who);
       REQUIRE(co_await w.until([&] { return w.session.handed.size() > already && w.turns->running(); }));
     }
     std::vector<MessageId> handed;
     for (auto const& prompt : w.session.handed) handed.push_back(prompt.message_id);
     CHECK(handed == ids);
-    CHECK_FALSE(w.queue->wants_more());
+    CHECK_FALSE(w.queue->intake().wants_more());
     co_await w.end();
   });
 }
@@ -252,7 +252,7 @@ TEST_CASE("WhatCannotBeProvedIsNeitherAcknowledgedNorTypedTwice") {
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(co_await w.unread_count() == 1);
     auto unread = co_await w.bus->unread(w.who, 10);
-    for (auto& m : *unread) w.queue->offer(m);
+    for (auto& m : *unread) w.queue->intake().offer(m);
     co_await sleep_for(30ms);
     CHECK(w.session.handed.size() == 1);
   };

@@ -34,7 +34,7 @@ TEST_CASE("AnAddressedMessageThatTheModelRefusedWaitsAndIsHandedAgainWhenItMay")
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     auto const first = w.session.handed.at(0).correlation_id;
     CHECK(co_await w.until([&] { return w.queue->open().at(id).acknowledged; }));
-    w.queue->on_turn_ended(refusal());
+    w.queue->outcomes().on_turn_ended(refusal());
     CHECK(w.state(id) == DeliveryState::queued);
     CHECK(co_await w.until([&] { return !w.queue->open().at(id).held.empty(); }));
     auto const& waiting = w.queue->open().at(id);
@@ -47,7 +47,7 @@ TEST_CASE("AnAddressedMessageThatTheModelRefusedWaitsAndIsHandedAgainWhenItMay")
     CHECK(w.session.handed.size() == 1);
     CHECK((co_await replies_to(w, id)).empty());
 
-    w.queue->probe_now();
+    w.queue->outcomes().probe_now();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     co_await sleep_for(100ms);
     CHECK(w.state(second) == DeliveryState::queued);  // one shows whether the others may follow
@@ -56,7 +56,7 @@ TEST_CASE("AnAddressedMessageThatTheModelRefusedWaitsAndIsHandedAgainWhenItMay")
     CHECK(w.session.handed.at(1).body == "hello");
     w.end_turn("at last");
     CHECK(co_await w.until([&] { return w.gone(id) && w.state(second) == DeliveryState::running; }));
-    CHECK_FALSE(w.queue->provider_hold().is_on());
+    CHECK_FALSE(w.queue->outcomes().hold().is_on());
     CHECK((co_await replies_to(w, id)) == std::vector<std::string>{"at last"});
     CHECK(co_await w.until([&] { return w.faulty->calls["mark_read"] == 2; }));  // once for each of the two
   });
@@ -71,7 +71,7 @@ TEST_CASE("ARefusedClaimIsFreeForOthersWithItsCountUntouched") {
       m.payload["taskId"] = 5;
     });
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
-    w.queue->on_turn_ended(refusal("overloaded"));
+    w.queue->outcomes().on_turn_ended(refusal("overloaded"));
     auto const next = co_await w.send(claimable);
     CHECK(co_await w.until([&] { return w.queue->open().at(id).claim_token.empty(); }));
     CHECK(w.session.handed.size() == 1);
@@ -87,7 +87,7 @@ TEST_CASE("ARefusedClaimIsFreeForOthersWithItsCountUntouched") {
     w.work().clear_terminal();
     CHECK(w.work().status() == "idle");
     // When it may again, it finds that others have done it.
-    w.queue->probe_now();
+    w.queue->outcomes().probe_now();
     CHECK(co_await w.until([&] { return w.gone(id) && w.gone(next); }));
     CHECK(w.session.handed.size() == 1);
   };
@@ -101,7 +101,7 @@ TEST_CASE("ARefusedClaimIsReleasedOnceTheBusIsBack") {
     auto const id = co_await w.send(claimable);
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     w.faulty->faults["release"] = unavailable("away", "the bus is away");
-    w.queue->on_turn_ended(refusal());
+    w.queue->outcomes().on_turn_ended(refusal());
     CHECK(co_await w.until([&] { return w.faulty->calls["release"] > 1; }));
     CHECK((co_await w.bus->claim(id, "other")).error().code == "already_claimed");
     w.faulty->faults.clear();
@@ -117,7 +117,7 @@ TEST_CASE("WhatTheModelBeganIsNotRepeatedButTheAgentTakesNothingMore") {
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     auto end = refusal();
     end.did_nothing = false;
-    w.queue->on_turn_ended(end);
+    w.queue->outcomes().on_turn_ended(end);
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const next = co_await w.send();
     CHECK(co_await w.until([&] { return !w.queue->open().at(next).held.empty(); }));
@@ -129,7 +129,7 @@ TEST_CASE("AMessageThatIsTheProblemFailsAndTheNextIsTaken") {
   with_world([](World& w) -> awaitable<void> {
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
-    w.queue->on_turn_ended(refusal("context_window"));
+    w.queue->outcomes().on_turn_ended(refusal("context_window"));
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const next = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(next) == DeliveryState::running; }));
@@ -139,20 +139,20 @@ TEST_CASE("AMessageThatIsTheProblemFailsAndTheNextIsTaken") {
 TEST_CASE("AProviderThatFailsEverythingForUnknownReasonsFailsThreeAndNotAll") {
   with_world([](World& w) -> awaitable<void> {
     w.session.before_proof = [&] {
-      w.queue->on_turn_started();
-      w.queue->on_turn_ended(refusal("something new"));
+      w.queue->outcomes().on_turn_started();
+      w.queue->outcomes().on_turn_ended(refusal("something new"));
     };
     std::vector<MessageId> ids;
     for (int i = 0; i < 10; ++i) ids.push_back(co_await w.send());
-    CHECK(co_await w.until([&] { return w.queue->provider_hold().is_on(); }));
+    CHECK(co_await w.until([&] { return w.queue->outcomes().hold().is_on(); }));
     co_await sleep_for(200ms);
     CHECK(w.session.handed.size() == 3);
-    CHECK(w.queue->waiting() == 7);
+    CHECK(w.queue->deliveries().waiting() == 7);
     // While it goes on like this, each try costs one, and what cannot be worked on blocks nothing.
-    w.queue->probe_now();
-    CHECK(co_await w.until([&] { return w.session.handed.size() == 4 && w.queue->waiting() == 6; }));
+    w.queue->outcomes().probe_now();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 4 && w.queue->deliveries().waiting() == 6; }));
     w.session.before_proof = {};
-    w.queue->probe_now();
+    w.queue->outcomes().probe_now();
     CHECK(co_await w.until([&] { return w.state(ids[4]) == DeliveryState::running; }));
     w.end_turn();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 6; }));
@@ -167,9 +167,9 @@ TEST_CASE("ARefusalThatOnlyTheRecordTellsIsOneAllTheSame") {
     SUBCASE("its end was not seen") {
       TurnEnded end;
       end.outcome = TurnEnded::Outcome::unseen;
-      w.queue->on_turn_ended(end);
+      w.queue->outcomes().on_turn_ended(end);
     }
-    SUBCASE("its process ended with it") { co_await w.queue->on_process_gone(); }
+    SUBCASE("its process ended with it") { co_await w.queue->outcomes().on_process_gone(); }
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
     CHECK(co_await w.until([&] { return w.queue->open().at(id).claim_token.empty(); }));
     CHECK((co_await w.bus->claim(id, "other")).has_value());
@@ -192,20 +192,20 @@ TEST_CASE("ADaemonThatEndsWithARefusedMessageLosesNoneAndTellsTheBusOnce") {
       claimed = co_await before.send(claimable);
       CHECK(co_await before.until([&] { return before.state(claimed) == DeliveryState::running; }));
       before.faulty->faults["release"] = unavailable("away", "the bus is away");
-      before.queue->on_turn_ended(refusal());
+      before.queue->outcomes().on_turn_ended(refusal());
       hold = before.hold;
       co_await before.end();
     });
   }
   World after(io, temp.path());
-  after.queue->restore(ProviderHold::from_stored(hold));
+  after.queue->outcomes().restore(ProviderHold::from_stored(hold));
   test::run(io, [&]() -> awaitable<void> {
     co_await after.load();
     co_await sleep_for(100ms);
     CHECK(after.session.handed.empty());
-    CHECK(after.queue->provider_hold().is_on());
+    CHECK(after.queue->outcomes().hold().is_on());
     CHECK(after.queue->open().at(claimed).claim_token.empty());
-    after.queue->probe_now();
+    after.queue->outcomes().probe_now();
     CHECK(co_await after.until([&] { return after.state(addressed) == DeliveryState::running; }));
     CHECK(after.faulty->calls["mark_read"] == 0);
     auto const steps = steps_of(after, addressed);
@@ -229,15 +229,15 @@ TEST_CASE("ARefusedNoteLeavesTheWorkThatItIsAboutUnderWay") {
     });
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     w.has_process = false;
-    co_await w.queue->on_process_gone();
+    co_await w.queue->outcomes().on_process_gone();
     w.has_process = true;
-    w.queue->on_ready();
+    w.queue->outcomes().on_ready();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.turns->running(); }));
-    w.queue->on_turn_ended(refusal());
+    w.queue->outcomes().on_turn_ended(refusal());
     CHECK(w.state(id) == DeliveryState::running);
-    CHECK(w.queue->waiting() == 1);
+    CHECK(w.queue->deliveries().waiting() == 1);
     CHECK((co_await w.bus->claim(id, "other")).error().code == "already_claimed");
-    w.queue->probe_now();
+    w.queue->outcomes().probe_now();
     CHECK(co_await w.until([&] { return w.session.handed.size() == 3 && w.turns->running(); }));
     CHECK(w.session.handed.at(2).kind == "resume");
     w.end_turn();
@@ -262,12 +262,12 @@ TEST_CASE("AClaimEndsWithItsTurnAndNotBefore") {
 
 TEST_CASE("APersonsOwnTurnAtTheTerminalTellsOfTheProviderToo") {
   with_world([](World& w) -> awaitable<void> {
-    w.queue->on_turn_started();
-    w.queue->on_turn_ended(refusal("authentication_failed"));
+    w.queue->outcomes().on_turn_started();
+    w.queue->outcomes().on_turn_ended(refusal("authentication_failed"));
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return !w.queue->open().at(id).held.empty(); }));
     CHECK(w.queue->held_reason().find("it is not logged in") != std::string::npos);
-    w.queue->on_turn_started();
+    w.queue->outcomes().on_turn_started();
     w.end_turn();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
   });

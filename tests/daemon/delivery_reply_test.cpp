@@ -45,13 +45,13 @@ TEST_CASE("WhoeverAsksIsToldOfEveryEndThatIsNotAnAnswer") {
       outcome = "failed";
       why = "the model is too small";
       co_await ask();
-      w.queue->on_turn_ended(failed(why));
+      w.queue->outcomes().on_turn_ended(failed(why));
     }
     SUBCASE("interrupted") {
       outcome = "failed";
       why = "interrupted: the provider ended during this turn";
       co_await ask();
-      co_await w.queue->on_process_gone();
+      co_await w.queue->outcomes().on_process_gone();
     }
     SUBCASE("without a text") {
       outcome = "done";
@@ -86,7 +86,7 @@ TEST_CASE("WhoHasItsAnswerOrAskedForNoneIsNotTold") {
   with_world([](World& w) -> awaitable<void> {
     auto const quiet = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(quiet) == DeliveryState::running; }));
-    w.queue->on_turn_ended(failed("no"));
+    w.queue->outcomes().on_turn_ended(failed("no"));
     CHECK(co_await w.until([&] { return w.gone(quiet); }));
     CHECK((co_await answers_to(w, quiet)).empty());
 
@@ -98,7 +98,7 @@ TEST_CASE("WhoHasItsAnswerOrAskedForNoneIsNotTold") {
     own.body = "my own words";
     own.reply_to = answered;
     REQUIRE((co_await w.bus->send(own)).has_value());
-    w.queue->on_turn_ended(failed("afterwards"));
+    w.queue->outcomes().on_turn_ended(failed("afterwards"));
     CHECK(co_await w.until([&] { return w.gone(answered); }));
     CHECK((co_await replies_to(w, answered)) == std::vector<std::string>{"my own words"});
 
@@ -154,7 +154,7 @@ TEST_CASE("ADaemonThatEndsBesideTheNoticeTellsItOnce") {
       SUBCASE("before it is told") {}
       SUBCASE("after it, and before that is noted") { told = true; }
       if (!told) before.faulty->faults["send"] = unavailable("away", "the bus is away");
-      before.queue->on_turn_ended(failed("no"));
+      before.queue->outcomes().on_turn_ended(failed("no"));
       if (told)
         CHECK(co_await before.until([&] { return before.gone(id); }));
       else

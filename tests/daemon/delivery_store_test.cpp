@@ -69,11 +69,11 @@ TEST_CASE("ABusWithAnotherStoreGivesItsOwnMessagesAndHearsNothingOfTheOld") {
     CHECK(co_await w.until([&] { return w.state(running) == DeliveryState::running; }));
     w.session.closed_unless_urgent = "its turn runs";
     auto const waiting = co_await w.send(asks);
-    CHECK(co_await w.until([&] { return w.queue->waiting() == 1; }));
+    CHECK(co_await w.until([&] { return w.queue->deliveries().waiting() == 1; }));
 
     for (int i = 1; i <= 4; ++i) co_await send_to(*other, "new " + std::to_string(i));
     w.faulty->become(*other);
-    CHECK(co_await w.until([&] { return w.queue->waiting() == 4; }));
+    CHECK(co_await w.until([&] { return w.queue->deliveries().waiting() == 4; }));
     // The turn that was about a message of the old one ends: nobody is told that a new one is answered.
     w.end_turn("old answer");
     w.session.closed_unless_urgent.clear();
@@ -173,7 +173,8 @@ TEST_CASE("WhoAskedOnABusThatIsGoneIsToldByTheNextDaemonWhenThisOneCouldNot") {
       running = co_await w.send(asks);
       CHECK(co_await w.until([&] { return w.state(running) == DeliveryState::running; }));
       auto const waiting = co_await w.send(asks);
-      CHECK(co_await w.until([&] { return w.queue->waiting() == 1 || w.state(waiting) == DeliveryState::running; }));
+      CHECK(co_await w.until(
+          [&] { return w.queue->deliveries().waiting() == 1 || w.state(waiting) == DeliveryState::running; }));
       auto const other = another_bus(io, temp.path());
       w.faulty->faults["send"] = unavailable("away", "the bus is away");
       w.faulty->become(*other);

@@ -7,7 +7,7 @@ using namespace ar::test::delivery;
 TEST_CASE("TheEndOfAShortTurnWaitsForItsMessagesProof") {
   auto story = [](World& w) -> awaitable<void> {
     w.session.before_proof = [&] {
-      w.queue->on_turn_started();
+      w.queue->outcomes().on_turn_started();
       w.end_turn("quick");
     };
     auto const id = co_await w.send([](NewMessage& m) { m.payload["replyRequested"] = true; });
@@ -42,7 +42,7 @@ TEST_CASE("AnUrgentMessageThatStartsATurnOfItsOwnBelongsToThatOne") {
     CHECK(co_await w.until([&] { return w.state(first) == DeliveryState::running; }));
     w.session.before_proof = [&] {
       w.end_turn("first");
-      w.queue->on_turn_started();
+      w.queue->outcomes().on_turn_started();
     };
     auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.gone(first) && w.state(urgent) == DeliveryState::running; }));
@@ -64,7 +64,7 @@ TEST_CASE("AnEndThatTheProviderCannotExplainIsLookedUpInItsRecord") {
       if (known) w.record_says = TurnEnded{TurnEnded::Outcome::failed, {}, "rate_limit", "too many"};
       TurnEnded end;
       end.outcome = TurnEnded::Outcome::unseen;
-      w.queue->on_turn_ended(end);
+      w.queue->outcomes().on_turn_ended(end);
       CHECK(co_await w.until([&] { return w.gone(id); }));
       CHECK(w.asked_record.size() == 1);
       auto const task = co_await w.bus->task(9);
@@ -85,8 +85,8 @@ TEST_CASE("AnUnexplainedEndIsOfTheTurnBeforeAndNotOfTheOneThatFollowsAtOnce") {
     w.session.before_proof = [&] {
       TurnEnded end;
       end.outcome = TurnEnded::Outcome::unseen;
-      w.queue->on_turn_ended(end);
-      w.queue->on_turn_started();
+      w.queue->outcomes().on_turn_ended(end);
+      w.queue->outcomes().on_turn_started();
     };
     auto const urgent = co_await w.send([](NewMessage& m) { m.payload["urgent"] = true; });
     CHECK(co_await w.until([&] { return w.gone(first) && w.state(urgent) == DeliveryState::running; }));
@@ -108,7 +108,7 @@ TEST_CASE("ATurnWhoseEndWasLostEndsWhenTheProviderIsAtRest") {
     co_await sleep_for(3200ms);  // longer than the patience with a provider at rest
     CHECK(w.state(id) == DeliveryState::running);
     w.session.closed_unless_urgent.clear();
-    w.queue->on_gate_changed();
+    w.queue->outcomes().on_gate_changed();
     CHECK(co_await w.until([&] { return w.gone(id); }));
     CHECK(w.turns_told == std::vector<bool>{true, false});
   };

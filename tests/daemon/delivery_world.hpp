@@ -103,7 +103,7 @@ class World final : public DeliveryHost, public TurnHost {
     turns.emplace(*services_, who.agent_id, work_, *this);
     queue.emplace(*services_, who.agent_id, *turns, *this);
     session.tell_proof = [this](std::string const& correlation_id) {
-      queue->on_accepted(correlation_id, "transcript");
+      queue->outcomes().on_accepted(correlation_id, "transcript");
     };
     tasks_.emplace(io.get_executor(), "test");
   }
@@ -112,7 +112,7 @@ class World final : public DeliveryHost, public TurnHost {
   awaitable<void> load(Provider provider = Provider::fresh) {
     co_await events_->load();
     CHECK((co_await store_->load()).has_value());
-    store_->on_reached([this] { queue->store_reached(); });
+    store_->on_reached([this] { queue->store().reached(); });
     auto query = [agent = who.agent_id, known = known_kept](Database& db) -> Result<DeliveryQueue::Stored> {
       return DeliveryQueue::stored(db, agent, known);
     };
@@ -121,14 +121,14 @@ class World final : public DeliveryHost, public TurnHost {
     queue->load(std::move(*stored));
     for (auto const& [name, loop] : queue->loops()) tasks_->spawn(name, loop());
     relay::BusHints hints;
-    hints.message = [this](Message const& m) { queue->offer(m); };
+    hints.message = [this](Message const& m) { queue->intake().offer(m); };
     subscription_ = bus->subscribe(who, who.agent_id, std::move(hints));
     co_await join();
-    if (provider == Provider::gone) co_await queue->on_process_gone();
+    if (provider == Provider::gone) co_await queue->outcomes().on_process_gone();
     if (provider == Provider::fresh || provider == Provider::gone)
-      queue->on_ready();
+      queue->outcomes().on_ready();
     else
-      queue->on_adopted(provider == Provider::adopted_busy);
+      queue->outcomes().on_adopted(provider == Provider::adopted_busy);
   }
   awaitable<void> join() {
     Presence presence;
@@ -136,7 +136,7 @@ class World final : public DeliveryHost, public TurnHost {
     presence.instance_id = "of a test";
     presence.status = "idle";
     REQUIRE((co_await faulty->register_agent(presence)).has_value());
-    if (fetches) co_await queue->fetch_unread(who);
+    if (fetches) co_await queue->intake().fetch_unread(who);
   }
   awaitable<void> end() {
     co_await end_without_bus();
@@ -180,7 +180,7 @@ class World final : public DeliveryHost, public TurnHost {
   void end_turn(std::string text = "answer") {
     TurnEnded end;
     end.final_text = std::move(text);
-    queue->on_turn_ended(end);
+    queue->outcomes().on_turn_ended(end);
   }
 
   adapters::ProviderSession* ready_session() override {
@@ -204,10 +204,10 @@ class World final : public DeliveryHost, public TurnHost {
   void work_changed() override {}
   void turn_changed(std::string) override { turns_told.push_back(turns->running() != nullptr); }
   void store_changed() override { tasks_->spawn("join", join()); }
-  void hold_changed() override { hold = queue->provider_hold().stored(); }
+  void hold_changed() override { hold = queue->outcomes().hold().stored(); }
   std::int64_t next_turn_number() override { return ++turns_numbered; }
-  awaitable<std::optional<TurnEnded>> recorded_end(Turn turn) override { return queue->recorded_end(turn); }
-  void turn_over(Turn const& turn, TurnEnded const& end) override { queue->on_turn_over(turn, end); }
+  awaitable<std::optional<TurnEnded>> recorded_end(Turn turn) override { return queue->outcomes().recorded_end(turn); }
+  void turn_over(Turn const& turn, TurnEnded const& end) override { queue->outcomes().on_turn_over(turn, end); }
   void look_up_wanted() override { queue->look_up_wanted(); }
   std::filesystem::path files_dir() const override { return dir_ / "files"; }
 

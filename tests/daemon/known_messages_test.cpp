@@ -137,7 +137,7 @@ TEST_CASE("AMessageThatStaysUnreadIsNotHandedAgainFromBelowTheMark") {
     CHECK(co_await w.until([&] { return w.session.handed.size() == 1 && w.gone(id); }));
     w.session.on_hand = {};
     co_await deliver(w, 6);
-    CHECK((co_await w.queue->fetch_unread(w.who)).has_value());
+    CHECK((co_await w.queue->intake().fetch_unread(w.who)).has_value());
     co_await deliver(w, 1);
     CHECK(handed(w) == Ids{1, 2, 3, 4, 5, 6, 7, 8});
     // What became of it is forgotten; that it came is not.
@@ -151,7 +151,7 @@ TEST_CASE("AMessageThatStaysUnreadIsNotHandedAgainFromBelowTheMark") {
   serve(temp, [&](World& w) -> awaitable<void> {
     CHECK((co_await w.unread_count()) == 1);
     co_await deliver(w, 1);
-    CHECK((co_await w.queue->fetch_unread(w.who)).has_value());
+    CHECK((co_await w.queue->intake().fetch_unread(w.who)).has_value());
     co_await deliver(w, 1);
     CHECK(handed(w) == Ids{9, 10});
   });
@@ -166,17 +166,17 @@ TEST_CASE("WorkThatComesFreeFromBelowTheMarkIsTakenUpOnce") {
     auto const claim = co_await w.bus->claim(work, "other");
     REQUIRE(claim.has_value());
     w.session.closed.clear();
-    w.queue->on_gate_changed();
+    w.queue->outcomes().on_gate_changed();
     CHECK(co_await w.until([&] { return w.gone(work); }));
     co_await deliver(w, 6);
     CHECK((co_await w.bus->release(work, claim->token, 0ms, relay::Tried::no)).has_value());
-    CHECK(co_await w.until([&] { return w.queue->wants_more(); }));  // its agent fetches then
-    CHECK((co_await w.queue->fetch_more(w.who)).has_value());
+    CHECK(co_await w.until([&] { return w.queue->intake().wants_more(); }));  // its agent fetches then
+    CHECK((co_await w.queue->intake().fetch_more(w.who)).has_value());
     CHECK(co_await w.until([&] { return w.state(work) == DeliveryState::running; }));
     w.end_turn();
     CHECK(co_await w.until([&] { return w.gone(work); }));
     CHECK(handed(w).back() == work);
-    CHECK((co_await w.queue->fetch_unread(w.who)).has_value());
+    CHECK((co_await w.queue->intake().fetch_unread(w.who)).has_value());
     co_await deliver(w, 1);
     CHECK(w.session.handed.size() == 8);
   });
@@ -193,10 +193,10 @@ TEST_CASE("WhatIsInDoubtWaitsUntilTheJournalCanTell") {
     Message old;
     old.id = 1;
     old.to = "a";
-    w.queue->offer(old);
+    w.queue->intake().offer(old);
     CHECK(w.queue->open().empty());
-    CHECK(w.queue->wants_more());
-    co_await w.queue->fetch_more(w.who);
+    CHECK(w.queue->intake().wants_more());
+    co_await w.queue->intake().fetch_more(w.who);
     CHECK(w.queue->open().empty());
     CHECK(w.session.handed.empty());
   });
@@ -205,17 +205,17 @@ TEST_CASE("WhatIsInDoubtWaitsUntilTheJournalCanTell") {
 TEST_CASE("NotesOfItsOwnGoOnBelowTheLowestAfterARestart") {
   test::TempDir temp;
   serve(temp, [](World& w) -> awaitable<void> {
-    w.queue->offer_local(w.queue->next_local_id(), "system", "note", "one");
-    w.queue->offer_local(kInitialPrompt, "system", "prompt", "two");
-    w.queue->offer_local(w.queue->next_local_id(), "system", "note", "three");
-    CHECK(w.queue->next_local_id() == -4);
+    w.queue->deliveries().add_local(w.queue->deliveries().next_local_id(), "system", "note", "one");
+    w.queue->deliveries().add_local(kInitialPrompt, "system", "prompt", "two");
+    w.queue->deliveries().add_local(w.queue->deliveries().next_local_id(), "system", "note", "three");
+    CHECK(w.queue->deliveries().next_local_id() == -4);
     CHECK(w.queue->open().size() == 3);
     CHECK((co_await w.journal().committed()).has_value());
   });
   serve(temp, [](World& w) -> awaitable<void> {
-    CHECK(w.queue->next_local_id() == -4);
+    CHECK(w.queue->deliveries().next_local_id() == -4);
     auto const before = w.queue->open().size();
-    w.queue->offer_local(kInitialPrompt, "system", "prompt", "two");
+    w.queue->deliveries().add_local(kInitialPrompt, "system", "prompt", "two");
     CHECK(w.queue->open().size() == before);
     co_return;
   });

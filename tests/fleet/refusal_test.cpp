@@ -34,8 +34,8 @@ TurnEnded refused() {
 /// Every turn ends at once, and is over before the proof is there that it took the message.
 void answer_with(World& w, TurnEnded const& end) {
   w.session.before_proof = [&w, end] {
-    w.queue->on_turn_started();
-    w.queue->on_turn_ended(end);
+    w.queue->outcomes().on_turn_started();
+    w.queue->outcomes().on_turn_ended(end);
   };
 }
 
@@ -56,7 +56,7 @@ awaitable<void> black_hole(World& one, World& two) {
   };
   // The limited one is alone at first, and takes what it can get.
   co_await send(kJobs / 2);
-  CHECK(co_await one.until([&] { return one.queue->provider_hold().is_on(); }));
+  CHECK(co_await one.until([&] { return one.queue->outcomes().hold().is_on(); }));
   co_await two.load();
   co_await send(kJobs - jobs.size());
   auto const all_done = [&] { return two.session.handed.size() >= kJobs && two.queue->open().empty(); };

@@ -1,18 +1,25 @@
-// What becomes of a delivery inside the provider: its proof, what its record says, and the turns that work on it.
-#include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/delivery/outcomes.hpp"
+
+#include "daemon/delivery/current_store.hpp"
+#include "daemon/delivery/delivery_host.hpp"
 #include "daemon/delivery/guarded.hpp"
+#include "daemon/delivery/in_process.hpp"
+#include "daemon/delivery/leases.hpp"
+#include "daemon/delivery/open_deliveries.hpp"
+#include "daemon/store/event_log.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace ar::daemon {
-using namespace std::chrono_literals;
 using adapters::RecordedOutcome;
+using adapters::SubmitOutcome;
+using adapters::SubmitResult;
 using adapters::TurnEnded;
 using State = DeliveryState;
 using Input = DeliveryInput;
-
 namespace {
 
 constexpr auto kGoOn =
@@ -21,17 +28,30 @@ constexpr auto kGoOn =
 
 }  // namespace
 
-awaitable<void> DeliveryQueue::resolve(Delivery& d) {
-  outcome_wanted_.erase(d.message);
-  auto const prompt = prompt_of(d);
-  bool const running = in_process_.contains(d.message);
+Outcomes::Outcomes(Services& services, std::string agent_id, TurnTracker& turns, DeliveryHost& host,
+                   OpenDeliveries& open, InProcess& process, CurrentStore const& store, Leases& leases,
+                   Notifier& changed)
+    : services_(services),
+      agent_id_(std::move(agent_id)),
+      turns_(turns),
+      host_(host),
+      open_(open),
+      process_(process),
+      store_(store),
+      leases_(leases),
+      changed_(changed) {}
+
+awaitable<void> Outcomes::resolve(Delivery& d) {
+  process_.outcome_wanted.erase(d.message);
+  auto const prompt = prompt_of(d, host_.files_dir());
+  bool const running = process_.given.contains(d.message);
   RecordedOutcome outcome = RecordedOutcome::pending;
   auto const what = "agent " + agent_id_ + ": looking for message " + std::to_string(d.message) + " in the record";
   if (!running) {
-    SessionUse const use(*this);
+    InProcess::Use const use(process_);
     outcome = co_await guarded(what, host_.look_up_outcome(prompt), RecordedOutcome::pending);
   } else if (auto* session = host_.ready_session()) {
-    SessionUse const use(*this);
+    InProcess::Use const use(process_);
     outcome = co_await guarded(what, session->query_outcome(prompt, false), RecordedOutcome::pending);
   }
   std::optional<TurnEnded> end;
@@ -56,8 +76,33 @@ awaitable<void> DeliveryQueue::resolve(Delivery& d) {
   }
 }
 
+void Outcomes::on_submitted(Delivery& d, SubmitResult const& submission) {
+  if (d.is_taken()) return;
+  switch (submission.outcome) {
+    case SubmitOutcome::unverified:
+      process_.given.erase(d.message);
+      d.step("unverified");
+      end_delivery(d, Input::unprovable, submission.reason);
+      return;
+    case SubmitOutcome::refused:
+      process_.given.erase(d.message);
+      end_delivery(d, Input::impossible, submission.reason);
+      return;
+    case SubmitOutcome::accepted:
+    case SubmitOutcome::held:
+    case SubmitOutcome::unknown: break;
+  }
+  d.take(Input::doubted);
+  d.reason = submission.reason;
+  d.screen = submission.screen;
+  d.step("unknown");
+  process_.outcome_wanted.insert(d.message);
+  open_.save(d);
+  open_.announce(d, "message.unknown");
+}
+
 /// `end`: how its turn ended, when that is over and known.
-void DeliveryQueue::accept_late(Delivery& d, std::string const& proof, std::optional<TurnEnded> const& end) {
+void Outcomes::accept_late(Delivery& d, std::string const& proof, std::optional<TurnEnded> const& end) {
   bool const of_its_own = !turns_.running();
   accept(d, proof);
   if (end && of_its_own) {
@@ -71,98 +116,96 @@ void DeliveryQueue::accept_late(Delivery& d, std::string const& proof, std::opti
 }
 
 /// It was not taken: nobody has seen it yet.
-void DeliveryQueue::submit_again(Delivery& d) {
-  in_process_.erase(d.message);
-  outcome_wanted_.erase(d.message);
+void Outcomes::submit_again(Delivery& d) {
+  process_.let_go(d.message);
   d.take(Input::proved_absent);
   d.reason.clear();
   d.screen.clear();
   d.retry_at = Clock::now();
-  save(d);
-  announce(d, "message.queued");
+  open_.save(d);
+  open_.announce(d, "message.queued");
   host_.wanted();
   changed_.notify_all();
 }
 
-void DeliveryQueue::settle(MessageId id, bool taken) {
-  auto const it = open_.find(id);
-  if (it == open_.end() || it->second.state != State::unknown) return;
+void Outcomes::settle(MessageId id, bool taken) {
+  auto const it = open_.all().find(id);
+  if (it == open_.all().end() || it->second.state != State::unknown) return;
   if (!taken) return submit_again(it->second);
   std::optional<TurnEnded> end;
-  if (!in_process_.contains(id)) end = unseen_end("the provider ended during this turn");
+  if (!process_.given.contains(id)) end = unseen_end("the provider ended during this turn");
   accept_late(it->second, "person", end);
 }
 
-void DeliveryQueue::on_accepted(std::string const& correlation_id, std::string const& proof) {
+void Outcomes::on_accepted(std::string const& correlation_id, std::string const& proof) {
   auto const is_proved = [&](auto const& entry) {
     auto const& d = entry.second;
     return d.correlation_id == correlation_id && !d.is_taken() && !d.has_ended();
   };
-  auto const proved = std::ranges::find_if(open_, is_proved);
-  if (proved == open_.end()) return;
-  if (no_process_)
+  auto const proved = std::ranges::find_if(open_.all(), is_proved);
+  if (proved == open_.all().end()) return;
+  if (process_.gone)
     accept_late(proved->second, proof, unseen_end("the provider ended during this turn"));
   else
     accept(proved->second, proof);
 }
 
-void DeliveryQueue::accept(Delivery& d, std::string const& proof) {
+void Outcomes::accept(Delivery& d, std::string const& proof) {
   d.take(Input::proved);
   d.proof = proof;
   d.reason.clear();
   d.screen.clear();
   d.step("accepted");
-  in_process_.erase(d.message);
-  outcome_wanted_.erase(d.message);
-  save(d);
-  announce(d, "message.accepted");
-  d.turn = turns_.add(d.message, store_);
+  process_.let_go(d.message);
+  open_.save(d);
+  open_.announce(d, "message.accepted");
+  d.turn = turns_.add(d.message, store_.id());
   d.take(Input::turn_began);
   d.step("running");
   for (auto id : d.continues)
-    if (auto it = open_.find(id); it != open_.end()) it->second.turn = d.turn;
-  save(d);
+    if (auto it = open_.all().find(id); it != open_.all().end()) it->second.turn = d.turn;
+  open_.save(d);
   changed_.notify_all();
 }
 
-void DeliveryQueue::on_turn_started() {
+void Outcomes::on_turn_started() {
   settle_early_end();  // what is in hand belongs to the new one
-  turns_.started(store_);
+  turns_.started(store_.id());
   changed_.notify_all();
 }
 
-void DeliveryQueue::settle_early_end() {
+void Outcomes::settle_early_end() {
   if (auto const end = std::exchange(early_end_, std::nullopt)) turns_.ended(*end);
 }
 
-void DeliveryQueue::on_turn_ended(TurnEnded const& end) {
+void Outcomes::on_turn_ended(TurnEnded const& end) {
   // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
   settle_early_end();
-  if (in_hand_)
+  if (process_.in_hand)
     early_end_ = end;
   else
     turns_.ended(end);
-  for (auto const& [id, d] : open_)
-    if (d.state == State::unknown) outcome_wanted_.insert(id);
+  for (auto const& [id, d] : open_.all())
+    if (d.state == State::unknown) process_.outcome_wanted.insert(id);
   changed_.notify_all();
 }
 
-awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(std::vector<std::string> correlation_ids) {
-  SessionUse const use(*this);
+awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(std::vector<std::string> correlation_ids) {
+  InProcess::Use const use(process_);
   auto const what = "agent " + agent_id_ + ": looking for a turn's end in the record";
   auto asked = host_.turn_end(std::move(correlation_ids));
   co_return co_await guarded(what, std::move(asked), std::optional<TurnEnded>());
 }
 
-void DeliveryQueue::on_turn_over(Turn const& turn, TurnEnded const& end) {
+void Outcomes::on_turn_over(Turn const& turn, TurnEnded const& end) {
   take_note(end);
-  for (auto& [id, d] : open_)
+  for (auto& [id, d] : open_.all())
     if (d.turn == turn.number && d.state == State::running) end_with_turn(d, end);
   changed_.notify_all();
 }
 
 /// What the end says about the provider: whether it takes work at all.
-void DeliveryQueue::take_note(TurnEnded const& end) {
+void Outcomes::take_note(TurnEnded const& end) {
   using Outcome = TurnEnded::Outcome;
   auto const jitter = random_();
   auto const refusal = refusal_in(end);
@@ -180,13 +223,13 @@ void DeliveryQueue::take_note(TurnEnded const& end) {
   host_.hold_changed();
 }
 
-void DeliveryQueue::probe_now() {
+void Outcomes::probe_now() {
   hold_.probe_now();
   host_.hold_changed();
   changed_.notify_all();
 }
 
-void DeliveryQueue::end_with_turn(Delivery& d, TurnEnded const& end) {
+void Outcomes::end_with_turn(Delivery& d, TurnEnded const& end) {
   if (end.did_nothing && refusal_in(end)) return go_back(d);
   if (end.outcome == TurnEnded::Outcome::completed)
     end_delivery(d, Input::turn_done, end.final_text);
@@ -195,7 +238,7 @@ void DeliveryQueue::end_with_turn(Delivery& d, TurnEnded const& end) {
 }
 
 /// The model refused its turn before anything was done about it. It waits here; what was claimed, for anybody.
-void DeliveryQueue::go_back(Delivery& d) {
+void Outcomes::go_back(Delivery& d) {
   d.take(Input::turned_away);
   d.turn = 0;
   d.correlation_id.clear();  // the record shows this one as taken: the next time is proved by another
@@ -204,16 +247,16 @@ void DeliveryQueue::go_back(Delivery& d) {
   d.step("refused by the model");
   // Those that it was a note about had their work begun before: they wait for it.
   for (auto id : d.continues)
-    if (auto it = open_.find(id); it != open_.end()) {
+    if (auto it = open_.all().find(id); it != open_.all().end()) {
       it->second.turn = 0;
-      save(it->second);
+      open_.save(it->second);
     }
-  save(d);
-  announce(d, "message.returned");
+  open_.save(d);
+  open_.announce(d, "message.returned");
   changed_.notify_all();
 }
 
-void DeliveryQueue::end_delivery(Delivery& d, Input end, std::string reason) {
+void Outcomes::end_delivery(Delivery& d, Input end, std::string reason) {
   d.take(end);
   auto const state = d.state;
   // Of a turn that went well the reason is its final text: the reply, where the sender asked for one.
@@ -226,75 +269,75 @@ void DeliveryQueue::end_delivery(Delivery& d, Input end, std::string reason) {
     d.claim_token.clear();
     if (d.task) host_.work().finish("task", std::to_string(*d.task));
   }
-  save(d);
-  announce(d, state == State::done      ? "message.done"
-              : state == State::failed  ? "message.failed"
-              : state == State::refused ? "message.refused"
-                                        : "message.unverified");
+  open_.save(d);
+  open_.announce(d, state == State::done      ? "message.done"
+                    : state == State::failed  ? "message.failed"
+                    : state == State::refused ? "message.refused"
+                                              : "message.unverified");
   changed_.notify_all();
 }
 
-void DeliveryQueue::on_gate_changed() {
-  for (auto& [id, d] : open_) {
+void Outcomes::on_gate_changed() {
+  for (auto& [id, d] : open_.all()) {
     if (d.state == State::queued) d.retry_at = Clock::now();
-    if (d.state == State::unknown) outcome_wanted_.insert(id);
+    if (d.state == State::unknown) process_.outcome_wanted.insert(id);
   }
   changed_.notify_all();
 }
 
-void DeliveryQueue::on_ready() {
-  on_process_started();
-  for (auto const& [id, d] : open_)
-    if (d.state == State::unknown) outcome_wanted_.insert(id);
+void Outcomes::on_ready() {
+  process_.started();
+  for (auto const& [id, d] : open_.all())
+    if (d.state == State::unknown) process_.outcome_wanted.insert(id);
   hold_.process_started();
   ask_to_go_on();
   on_gate_changed();
 }
 
 /// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
-void DeliveryQueue::ask_to_go_on() {
+void Outcomes::ask_to_go_on() {
   std::vector<MessageId> cut_off;
-  for (auto const& [id, d] : open_) {
+  for (auto const& [id, d] : open_.all()) {
     auto const names_it = [id](auto const& entry) {
       return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();
     };
     if (d.state == State::running && d.task && (d.turn == 0 || !turns_.running()) &&
-        std::ranges::none_of(open_, names_it))
+        std::ranges::none_of(open_.all(), names_it))
       cut_off.push_back(id);
   }
   if (cut_off.empty()) return;
-  auto const id = next_local_id();
+  auto const id = open_.next_local_id();
   std::string names;
   for (auto message : cut_off) names += (names.empty() ? "message " : ", ") + std::to_string(message);
-  offer_local(id, "agent-runner", "resume", kGoOn);
-  auto& note = open_.at(id);
+  open_.add_local(id, "agent-runner", "resume", kGoOn);
+  auto& note = open_.all().at(id);
   note.subject = names;
   note.continues = std::move(cut_off);
-  save(note);
+  open_.save(note);
 }
 
-std::vector<adapters::Prompt> DeliveryQueue::open_turn() const {
+std::vector<adapters::Prompt> Outcomes::open_turn() const {
   std::vector<Delivery const*> running;
-  for (auto const& [id, d] : open_)
+  for (auto const& [id, d] : open_.all())
     if (d.state == State::running && d.turn > 0) running.push_back(&d);
   std::ranges::sort(running, {}, [](Delivery const* d) { return d->steps.back().second; });
   std::vector<adapters::Prompt> prompts;
-  for (auto const* d : running) prompts.push_back(prompt_of(*d));
+  for (auto const* d : running) prompts.push_back(prompt_of(*d, host_.files_dir()));
   return prompts;
 }
 
-awaitable<std::optional<TurnEnded>> DeliveryQueue::recorded_end(Turn const& turn) {
+awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(Turn const& turn) {
   std::vector<std::string> correlation_ids;
   for (auto const id : turn.messages)
-    if (auto const it = open_.find(id); it != open_.end() && it->second.turn == turn.number)
+    if (auto const it = open_.all().find(id); it != open_.all().end() && it->second.turn == turn.number)
       correlation_ids.push_back(it->second.correlation_id);
   return recorded_end(std::move(correlation_ids));
 }
 
 /// The turn that the journal says was running.
-void DeliveryQueue::take_up_turn() {
+void Outcomes::take_up_turn() {
   Turn turn;
-  for (auto const& [id, d] : open_) {
+  for (auto const& [id, d] : open_.all()) {
     if (d.state != State::running || d.turn == 0) continue;
     turn.number = std::max(turn.number, d.turn);
     turn.messages.push_back(id);
@@ -303,39 +346,39 @@ void DeliveryQueue::take_up_turn() {
   if (turn.number == 0) return;
   auto const messages = turn.messages;
   turns_.take_up(std::move(turn));
-  for (auto id : messages) open_.at(id).turn = turns_.running()->number;
+  for (auto id : messages) open_.all().at(id).turn = turns_.running()->number;
 }
 
-void DeliveryQueue::on_adopted(bool turn_runs) {
-  on_process_started();
+void Outcomes::on_adopted(bool turn_runs) {
+  process_.started();
   take_up_turn();
-  turns_.adopted(turn_runs, store_);
-  for (auto const& [id, d] : open_)
-    if (d.state == State::unknown) outcome_wanted_.insert(id);
+  turns_.adopted(turn_runs, store_.id());
+  for (auto const& [id, d] : open_.all())
+    if (d.state == State::unknown) process_.outcome_wanted.insert(id);
   ask_to_go_on();
   on_gate_changed();
 }
 
-awaitable<void> DeliveryQueue::on_process_gone() {
-  process_gone_ = true;
+awaitable<void> Outcomes::on_process_gone() {
+  process_.ending = true;
   changed_.notify_all();
-  while (session_users_ > 0) co_await changed_.wait();
+  while (process_.is_used()) co_await changed_.wait();
   settle_early_end();
   co_await turns_.look_up_over();
-  while (session_users_ > 0) co_await changed_.wait();
+  while (process_.is_used()) co_await changed_.wait();
   // Its turn may have ended before it did, with nobody there to see it.
   take_up_turn();
   co_await turns_.look_up_running();
-  no_process_ = true;
-  for (auto id : in_process_) outcome_wanted_.insert(id);
-  in_process_.clear();
+  process_.gone = true;
+  for (auto id : process_.given) process_.outcome_wanted.insert(id);
+  process_.given.clear();
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
   auto const why = "interrupted: the provider ended during this turn";
-  for (auto& [id, d] : open_) {
+  for (auto& [id, d] : open_.all()) {
     if (d.state != State::running) continue;
     d.turn = 0;
     if (d.task)
-      save(d);
+      open_.save(d);
     else
       end_delivery(d, Input::turn_failed, why);
   }
@@ -345,14 +388,34 @@ awaitable<void> DeliveryQueue::on_process_gone() {
   changed_.notify_all();
 }
 
-void DeliveryQueue::on_rest() {
+void Outcomes::on_rest() {
   // A task waits for its restored session only while there will be one; whoever waits for it must hear of it.
-  for (auto& [id, d] : open_)
+  for (auto& [id, d] : open_.all())
     if (d.state == State::running && d.task) {
       d.turn = 0;
       end_delivery(d, Input::turn_failed, "interrupted: " + host_.not_ready_reason());
     }
   on_gate_changed();
+}
+
+/// What the loop before this one had in hand when it ended by an exception.
+void Outcomes::take_back_in_hand() {
+  process_.in_hand.reset();
+  for (auto& [id, d] : open_.all()) {
+    bool const in_hand = d.state == State::submitted;
+    d.take(Input::interrupted);
+    if (!in_hand) continue;
+    d.reason = "a fault of agent-runner's while it was handed over; see its log";
+    process_.outcome_wanted.insert(id);
+    open_.save(d);
+  }
+}
+
+Delivery* Outcomes::next_to_resolve() {
+  for (auto id : process_.outcome_wanted)
+    if (auto it = open_.all().find(id); it != open_.all().end() && it->second.state == State::unknown)
+      return &it->second;
+  return nullptr;
 }
 
 }  // namespace ar::daemon

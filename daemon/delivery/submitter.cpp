@@ -1,13 +1,23 @@
-// One delivery on its way into the provider: claimed, prepared, journalled, handed, given back.
+#include "daemon/delivery/submitter.hpp"
+
 #include "base/ids.hpp"
 #include "base/paths.hpp"
-#include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/delivery/current_store.hpp"
+#include "daemon/delivery/delivery_host.hpp"
 #include "daemon/delivery/guarded.hpp"
+#include "daemon/delivery/in_process.hpp"
+#include "daemon/delivery/leases.hpp"
+#include "daemon/delivery/open_deliveries.hpp"
+#include "daemon/delivery/outcomes.hpp"
+#include "daemon/store/event_log.hpp"
+#include "daemon/store/journal.hpp"
 #include "daemon/store/message_files.hpp"
+#include "relay/bus.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -15,21 +25,38 @@ using adapters::Prompt;
 using adapters::SubmitOutcome;
 using adapters::SubmitResult;
 using Input = DeliveryInput;
-
 namespace {
-constexpr char kReadElsewhere[] = "read_elsewhere";
-}
 
-awaitable<void> DeliveryQueue::deliver(Delivery& d) {
+constexpr char kReadElsewhere[] = "read_elsewhere";
+
+}  // namespace
+
+Submitter::Submitter(Services& services, std::string agent_id, DeliveryHost& host, OpenDeliveries& open,
+                     InProcess& process, CurrentStore const& store, Leases& leases, Outcomes& outcomes,
+                     Notifier& changed, std::function<Outlook()> outlook)
+    : services_(services),
+      agent_id_(std::move(agent_id)),
+      host_(host),
+      open_(open),
+      process_(process),
+      store_(store),
+      leases_(leases),
+      outcomes_(outcomes),
+      changed_(changed),
+      outlook_(std::move(outlook)),
+      files_(services.files),
+      submitting_(services.executor, "hand " + agent_id_) {}
+
+awaitable<void> Submitter::deliver(Delivery& d) {
   auto const id = d.message;
   bool ours = true;
   if (d.claimable && d.claim_token.empty()) ours = co_await take_claim(d);
   if (!ours) co_return;
-  if (!d.is_local() && !knows_store()) co_return;
+  if (!d.is_local() && !store_.is_known()) co_return;
   auto prompt = co_await prepare(d);
   if (d.is_taken()) co_return;  // its late proof came, from an attempt before this one
   if (!prompt && prompt.error().code == kReadElsewhere) {
-    forget(id);
+    open_.forget(id);
     co_return;
   }
   if (!prompt) {
@@ -49,48 +76,48 @@ awaitable<void> DeliveryQueue::deliver(Delivery& d) {
   d.held.clear();
   d.reason.clear();
   ++d.attempts;
-  save(d);
+  open_.save(d);
   auto const safe = co_await services_.journal.committed();
   if (d.is_taken()) co_return;
-  bool const void_now = !d.is_local() && !knows_store();
+  bool const void_now = !d.is_local() && !store_.is_known();
   if (!safe || void_now || host_.ready_session() != session) {  // nothing has been typed
     d.take(Input::held);
-    save(d);
+    open_.save(d);
     if (!safe) co_await give_back(d, safe.error().message);
     co_return;
   }
-  announce(d, "message.submitted");
+  open_.announce(d, "message.submitted");
   host_.work().start({"message", std::to_string(id)});
   host_.work_changed();
-  in_process_.insert(id);
-  in_hand_ = id;
+  process_.given.insert(id);
+  process_.in_hand = id;
   SubmitResult submission;
   {
-    SessionUse const use(*this);
+    InProcess::Use const use(process_);
     submission = co_await attempt(*session, std::move(*prompt), d);
     // The news of its proof has been sent, and is read in its turn.
-    while (submission.outcome == SubmitOutcome::accepted && !d.is_taken() && !process_gone_) co_await changed_.wait();
-    in_hand_.reset();
+    while (submission.outcome == SubmitOutcome::accepted && !d.is_taken() && !process_.ending) co_await changed_.wait();
+    process_.in_hand.reset();
   }
   host_.work().finish("message", std::to_string(id));
   if (submission.outcome == SubmitOutcome::held && !d.is_taken()) {
-    in_process_.erase(id);
+    process_.given.erase(id);
     co_await give_back(d, submission.reason);
   } else {
-    settle_outcome(d, submission);
+    outcomes_.on_submitted(d, submission);
   }
-  settle_early_end();
+  outcomes_.settle_early_end();
   host_.work_changed();
 }
 
-awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
+awaitable<bool> Submitter::take_claim(Delivery& d) {
   auto claim = co_await services_.bus.claim(d.message, agent_id_);
   if (!claim && d.is_taken()) co_return false;  // its late proof came, from an attempt before this one
   if (!claim) {
     bool const elsewhere = claim.error().kind == ErrorKind::conflict || claim.error().kind == ErrorKind::not_found;
     if (elsewhere) {
       // Somebody else has it: not ours any more. Should it become free again, the bus offers it again.
-      forget(d.message);
+      open_.forget(d.message);
     } else {  // the bus is away, or this daemon's token has no right to it
       if (std::exchange(d.held, claim.error().message) != d.held)
         services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
@@ -106,9 +133,9 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
   d.take(Input::claimed);
   d.step("claimed");
   leases_.hold(*claim);
-  save(d);
-  announce(d, "message.claimed");
-  if (!knows_store()) co_return false;
+  open_.save(d);
+  open_.announce(d, "message.claimed");
+  if (!store_.is_known()) co_return false;
   if (d.task) {
     Task task{*d.task, TaskStatus::in_progress, {}, json::object(), agent_id_, wall_now()};
     task.metadata["messageId"] = d.message;
@@ -121,8 +148,8 @@ awaitable<bool> DeliveryQueue::take_claim(Delivery& d) {
   co_return true;
 }
 
-awaitable<Result<Prompt>> DeliveryQueue::prepare(Delivery& d) {
-  Prompt prompt = prompt_of(d);
+awaitable<Result<Prompt>> Submitter::prepare(Delivery& d) {
+  Prompt prompt = prompt_of(d, host_.files_dir());
   if (d.is_local()) {
     prompt.body = d.local_body;
     co_return prompt;
@@ -143,7 +170,7 @@ awaitable<Result<Prompt>> DeliveryQueue::prepare(Delivery& d) {
 
 /// A line for each: where it lies now, or why it is missing. An error while the bus is away: it is worth another try,
 /// but not any number of them.
-awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Delivery& d) {
+awaitable<Result<std::vector<std::string>>> Submitter::fetch_attachments(Delivery& d) {
   constexpr int kTries = 4;
   auto const message = *d.content;
   auto const most = services_.bus.limits().max_attachment_bytes;
@@ -171,10 +198,10 @@ awaitable<Result<std::vector<std::string>>> DeliveryQueue::fetch_attachments(Del
   co_return lines;
 }
 
-awaitable<SubmitResult> DeliveryQueue::attempt(adapters::ProviderSession& session, Prompt prompt, Delivery& d) {
+awaitable<SubmitResult> Submitter::attempt(adapters::ProviderSession& session, Prompt prompt, Delivery& d) {
   // In a group of its own, so that it can be cut short when the process ends under it.
   auto result = std::make_shared<std::optional<SubmitResult>>();
-  auto run = [](DeliveryQueue* self, adapters::ProviderSession* to, Prompt what, Delivery* delivery,
+  auto run = [](Submitter* self, adapters::ProviderSession* to, Prompt what, Delivery* delivery,
                 std::shared_ptr<std::optional<SubmitResult>> out) -> awaitable<void> {
     auto on_step = [delivery](std::string_view step) { delivery->step(std::string(step)); };
     SubmitResult fault;
@@ -186,8 +213,8 @@ awaitable<SubmitResult> DeliveryQueue::attempt(adapters::ProviderSession& sessio
     self->changed_.notify_all();
   };
   submitting_.spawn("submit", run(this, &session, std::move(prompt), &d, result));
-  on_process_started();  // whatever was said of an earlier one
-  while (!*result && !process_gone_) co_await changed_.wait();
+  process_.started();  // whatever was said of an earlier one
+  while (!*result && !process_.ending) co_await changed_.wait();
   if (!*result) co_await submitting_.stop();
   if (*result) co_return std::move(**result);
   SubmitResult cut;
@@ -196,33 +223,8 @@ awaitable<SubmitResult> DeliveryQueue::attempt(adapters::ProviderSession& sessio
   co_return cut;
 }
 
-void DeliveryQueue::settle_outcome(Delivery& d, SubmitResult const& submission) {
-  if (d.is_taken()) return;
-  switch (submission.outcome) {
-    case SubmitOutcome::unverified:
-      in_process_.erase(d.message);
-      d.step("unverified");
-      end_delivery(d, Input::unprovable, submission.reason);
-      return;
-    case SubmitOutcome::refused:
-      in_process_.erase(d.message);
-      end_delivery(d, Input::impossible, submission.reason);
-      return;
-    case SubmitOutcome::accepted:
-    case SubmitOutcome::held:
-    case SubmitOutcome::unknown: break;
-  }
-  d.take(Input::doubted);
-  d.reason = submission.reason;
-  d.screen = submission.screen;
-  d.step("unknown");
-  outcome_wanted_.insert(d.message);
-  save(d);
-  announce(d, "message.unknown");
-}
-
 /// Nobody has worked on it: it goes to the others as if it had never been here. An error: the bus is away.
-awaitable<Result<void>> DeliveryQueue::release_claim(Delivery& d) {
+awaitable<Result<void>> Submitter::release_claim(Delivery& d) {
   auto const token = d.claim_token;
   auto const released = co_await services_.bus.release(d.message, token, 0ms, relay::Tried::no);
   if (!released && !is_definite(released.error())) co_return released;
@@ -233,17 +235,17 @@ awaitable<Result<void>> DeliveryQueue::release_claim(Delivery& d) {
   co_return Result<void>();
 }
 
-awaitable<void> DeliveryQueue::give_back(Delivery& d, std::string reason) {
+awaitable<void> Submitter::give_back(Delivery& d, std::string reason) {
   d.take(Input::held);
   d.held = std::move(reason);
   d.retry_at = Clock::now() + retry_wait(std::max(d.attempts, d.fetch_tries));
   // The lease goes back, so that another agent may take the work; but not while this one could take it at the next try.
-  bool const soon_again = host_.ready_session() && why_not_now(d, outlook()).empty();
+  bool const soon_again = host_.ready_session() && why_not_now(d, outlook_()).empty();
   if (!d.claim_token.empty() && !soon_again) {
     auto const released = co_await release_claim(d);
     if (!released) co_return;  // at the next try
   }
-  save(d);
+  open_.save(d);
   services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
   services_.deliveries_changed.notify_all();
 }

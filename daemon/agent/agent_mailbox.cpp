@@ -1,0 +1,30 @@
+#include "daemon/agent/agent_mailbox.hpp"
+
+#include <utility>
+
+namespace ar::daemon {
+namespace {
+
+constexpr std::size_t kMost = 10'000;
+
+bool is_note(Mail const& mail) {
+  auto const* const event = std::get_if<adapters::ProviderEvent>(&mail);
+  return event && std::holds_alternative<adapters::Noted>(*event);
+}
+
+}  // namespace
+
+void AgentMailbox::put(Mail mail) {
+  if (mail_.size() >= kMost && is_note(mail)) return leave_out_note();
+  mail_.push_back(std::move(mail));
+  came_.notify_all();
+}
+
+awaitable<Mail> AgentMailbox::next() {
+  while (mail_.empty()) co_await came_.wait();
+  Mail mail = std::move(mail_.front());
+  mail_.pop_front();
+  co_return mail;
+}
+
+}  // namespace ar::daemon

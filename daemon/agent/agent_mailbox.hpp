@@ -1,0 +1,42 @@
+// What happened to one agent and waits to be taken, one at a time. Of a provider that says more than is read, notes are
+// left out first: they are for the event log only.
+#pragma once
+#include "adapters/provider_event.hpp"
+#include "base/async.hpp"
+#include "terminal/terminal.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <variant>
+
+namespace ar::daemon {
+
+struct ProcessExit {
+  terminal::ExitStatus status;
+  std::string provider_session;  ///< whose exit: that of an earlier process is stale
+};
+using Mail = std::variant<adapters::ProviderEvent, ProcessExit>;
+
+/// io thread only.
+class AgentMailbox {
+ public:
+  explicit AgentMailbox(Executor executor) : came_(std::move(executor)) {}
+
+  void put(Mail mail);
+  bool empty() const { return mail_.empty(); }
+  awaitable<Mail> next();
+  std::deque<Mail> const& waiting() const { return mail_; }
+
+  void leave_out_note() { ++left_out_; }
+  /// So many notes since this was asked last.
+  std::size_t take_left_out() { return std::exchange(left_out_, 0); }
+  bool has_left_out() const { return left_out_ > 0; }
+
+ private:
+  std::deque<Mail> mail_{};
+  std::size_t left_out_ = 0;
+  Notifier came_;
+};
+
+}  // namespace ar::daemon

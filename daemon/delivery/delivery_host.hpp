@@ -1,0 +1,40 @@
+// What the deliveries of one agent ask of it.
+#pragma once
+#include "adapters/adapter.hpp"
+#include "base/async.hpp"
+#include "daemon/delivery/work.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+/// Implemented by Agent, and by a scripted one in the tests.
+class DeliveryHost {
+ public:
+  virtual ~DeliveryHost() = default;
+  /// The provider process that may be given prompts now; null: none, and `why_not` says so for people.
+  virtual adapters::ProviderSession* ready_session() = 0;
+  virtual std::string not_ready_reason() const = 0;
+  /// Nobody starts a provider before somebody asks for it.
+  virtual bool at_rest() const { return false; }
+  /// Why the bus's messages are not for this agent now; empty: they are.
+  virtual std::string no_bus() const { return {}; }
+  /// The record of a provider that has ended.
+  virtual awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) = 0;
+  /// How the turn ended that took the last of these, by the provider's record; nothing: it has not, or nobody knows.
+  virtual awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> correlation_ids) = 0;
+  /// Something waits: a suspended agent should come back.
+  virtual void wanted() = 0;
+  virtual Work& work() = 0;
+  virtual void work_changed() = 0;
+  /// The provider refuses work, or takes it again: the next daemon is to know.
+  virtual void hold_changed() = 0;
+  /// It has let go of the store that the bus had before: what the present one holds is to be fetched.
+  virtual void store_changed() = 0;
+  virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it
+};
+
+}  // namespace ar::daemon

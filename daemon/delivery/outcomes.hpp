@@ -1,0 +1,97 @@
+// What becomes of deliveries inside the provider: their proof, what its record says of those in doubt, and the turns
+// that work on them.
+#pragma once
+#include "adapters/adapter.hpp"
+#include "base/async.hpp"
+#include "base/random.hpp"
+#include "daemon/delivery/delivery.hpp"
+#include "daemon/delivery/delivery_host.hpp"
+#include "daemon/delivery/provider_hold.hpp"
+#include "daemon/delivery/turn_tracker.hpp"
+#include "daemon/services.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+class CurrentStore;
+struct InProcess;
+class Leases;
+class OpenDeliveries;
+
+/// io thread only.
+class Outcomes {
+ public:
+  /// The references are to parts of the same agent.
+  Outcomes(Services& services, std::string agent_id, TurnTracker& turns, DeliveryHost& host, OpenDeliveries& open,
+           InProcess& process, CurrentStore const& store, Leases& leases, Notifier& changed);
+
+  // What the provider says.
+  void on_turn_started();
+  void on_turn_ended(adapters::TurnEnded const& end);
+  /// A proof of the provider's own; where it gives none, its record is asked.
+  void on_accepted(std::string const& correlation_id, std::string const& proof);
+  void on_gate_changed();
+  /// Its messages end with it.
+  void on_turn_over(Turn const& turn, adapters::TurnEnded const& end);
+  /// See TurnHost.
+  awaitable<std::optional<adapters::TurnEnded>> recorded_end(Turn const& turn);
+  /// The provider is ready: a fresh process, or one that resumes its session.
+  void on_ready();
+  /// A process that ran on while no daemon did has been taken over; `turn_runs`: it is busy.
+  void on_adopted(bool turn_runs);
+  /// The process has ended (or the session is being let go of). Returns when nothing of it is in use any more.
+  awaitable<void> on_process_gone();
+  /// Stopped, or given up: nobody starts a provider before somebody asks for it. Ends the tasks that were under way.
+  void on_rest();
+
+  /// What has come of handing it over.
+  void on_submitted(Delivery& d, adapters::SubmitResult const& result);
+  /// The end of a turn that came while a message was in hand.
+  void settle_early_end();
+  /// What the loop before this one had in hand when it ended by an exception.
+  void take_back_in_hand();
+
+  /// The next whose record is to be asked; null: none.
+  Delivery* next_to_resolve();
+  awaitable<void> resolve(Delivery& d);
+  /// A person has seen whether the provider took it; nothing happens unless it is unknown.
+  void settle(MessageId id, bool taken);
+
+  /// A person wants it to take work again, whatever its provider said: the next message shows whether it does.
+  void probe_now();
+  void restore(ProviderHold hold) { hold_ = std::move(hold); }
+  ProviderHold const& hold() const { return hold_; }
+
+  /// The messages of the turn that was running when the daemon before this one ended, the latest last.
+  std::vector<adapters::Prompt> open_turn() const;
+
+ private:
+  void accept(Delivery& d, std::string const& proof);
+  void accept_late(Delivery& d, std::string const& proof, std::optional<adapters::TurnEnded> const& end);
+  void submit_again(Delivery& d);
+  void take_up_turn();
+  awaitable<std::optional<adapters::TurnEnded>> recorded_end(std::vector<std::string> correlation_ids);
+  void take_note(adapters::TurnEnded const& end);
+  void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
+  void go_back(Delivery& d);
+  void ask_to_go_on();
+  void end_delivery(Delivery& d, DeliveryInput end, std::string reason);
+
+  Services& services_;
+  std::string const agent_id_;
+  TurnTracker& turns_;
+  DeliveryHost& host_;
+  OpenDeliveries& open_;
+  InProcess& process_;
+  CurrentStore const& store_;
+  Leases& leases_;
+  Notifier& changed_;
+  ProviderHold hold_;
+  Random const random_ = real_random();
+  std::optional<adapters::TurnEnded> early_end_{};
+};
+
+}  // namespace ar::daemon
