@@ -270,11 +270,11 @@ awaitable<Result<void>> CodexSession::catch_up(json const& thread) {
 /// Tells the process in the terminal which thread people are to see; `again`: also when it shows that one
 /// already.
 void CodexSession::show_thread(bool again) {
-  auto const wanted = thread_ + "\n";
-  auto const shown = read_file(files_.thread, 4096);
-  if (!again && shown && *shown == wanted) return;
-  if (auto written = write_file(files_.thread, wanted); !written)
-    spdlog::warn("agent {}: {}", ctx_.request.agent_id, written.error().message);
+  ctx_.files.post([file = files_.thread, agent = ctx_.request.agent_id, wanted = thread_ + "\n", again] {
+    auto const shown = read_file(file, 4096);
+    if (!again && shown && *shown == wanted) return;
+    if (auto written = write_file(file, wanted); !written) spdlog::warn("agent {}: {}", agent, written.error().message);
+  });
 }
 
 }  // namespace ar::adapters::codex

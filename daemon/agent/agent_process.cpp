@@ -119,7 +119,7 @@ awaitable<void> AgentProcess::launch() {
     host_.launch_failed(safe.error());
     co_return;
   }
-  (void)provider_.write_info_file();
+  (void)co_await provider_.write_info_file();
   terminal::TerminalSpec terminal_spec;
   terminal_spec.session = record_.tmux_session;
   terminal_spec.argv = plan->argv;
@@ -139,7 +139,7 @@ awaitable<void> AgentProcess::launch() {
   }
   record_.pid = (*terminal)->pid();
   host_.save();
-  (void)provider_.write_info_file();
+  provider_.update_info_file();
   services_.events.append(spec_.id, "agent.launched",
                           {{"pid", record_.pid}, {"resumed", plan->resumes}, {"sessionId", record_.session_id}});
   host_.launched(plan->resumes);

@@ -96,7 +96,16 @@ awaitable<Result<adapters::LaunchPlan>> AgentProvider::prepare(adapters::LaunchR
   co_return co_await launches_.run(std::move(job));
 }
 
-Result<void> AgentProvider::write_info_file() const {
+awaitable<Result<void>> AgentProvider::write_info_file() const {
+  auto job = [file = agent_dir() / "runner.json", text = info_text()] { return write_file(file, text); };
+  co_return co_await files_.run(std::move(job));
+}
+
+void AgentProvider::update_info_file() const {
+  files_.post([file = agent_dir() / "runner.json", text = info_text()] { (void)write_file(file, text); });
+}
+
+std::string AgentProvider::info_text() const {
   auto const port = services_.tcp_port();
   json const info = {{"agentId", spec_.id},
                      {"runnerId", spec_.id},
@@ -107,7 +116,7 @@ Result<void> AgentProvider::write_info_file() const {
                      {"tmuxSession", record_.tmux_session},
                      {"tmuxSocket", services_.paths.tmux_socket().string()},
                      {"startedAt", to_iso8601(record_.started_at)}};
-  return write_file(agent_dir() / "runner.json", info.dump(2) + "\n");
+  return info.dump(2) + "\n";
 }
 
 // ---- its files ----

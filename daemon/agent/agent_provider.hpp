@@ -36,7 +36,9 @@ class AgentProvider {
   Result<void> make_folders() const;
   awaitable<Result<adapters::LaunchPlan>> prepare(adapters::LaunchRequest request) const;
   /// For the process itself and its programs: where the daemon is.
-  Result<void> write_info_file() const;
+  awaitable<Result<void>> write_info_file() const;
+  /// In its turn on a thread; what it says is not needed at once.
+  void update_info_file() const;
 
   /// Its conversation goes on in another process.
   awaitable<bool> can_resume() const;
@@ -50,6 +52,7 @@ class AgentProvider {
   awaitable<std::string> exit_diagnostic(adapters::LaunchRequest request) const;
 
  private:
+  std::string info_text() const;
   std::filesystem::path agent_dir() const { return services_.paths.agent_dir(spec_.id); }
 
   Services& services_;

@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "base/json.hpp"
 #include "base/paths.hpp"
+#include "base/worker.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/services.hpp"
 
@@ -25,7 +26,8 @@ awaitable<Result<AgentToken>> make_agent_token(Services const& services, std::st
     issued->token = "art_" + random_hex(32), issued->info.jti = new_uuid();
   if (!issued) co_return issued.error();
   auto token = agent_token_from(*issued, wall_now());
-  if (auto written = write_agent_token(services.paths.agent_dir(id), token); !written) co_return written.error();
+  auto const written = co_await keep_agent_token(services, std::move(id), token);
+  if (!written) co_return written.error();
   co_return token;
 }
 
@@ -63,6 +65,12 @@ Result<void> write_agent_token(std::filesystem::path const& agent_dir, AgentToke
   if (auto made = make_private_dir(agent_dir.parent_path()); !made) return made;
   if (auto made = make_private_dir(agent_dir); !made) return made;
   return write_file(agent_dir / "token.json", stored.dump());
+}
+
+awaitable<Result<void>> keep_agent_token(Services const& services, std::string id, AgentToken token) {
+  auto job = [dir = services.paths.agent_dir(id), token = std::move(token)] { return write_agent_token(dir, token); };
+  Worker files(services.files);
+  co_return co_await files.run(std::move(job));
 }
 
 std::optional<WallTime> renewal_time(AgentToken const& token, WallTime now, double random) {

@@ -32,6 +32,8 @@ AgentToken agent_token_from(IssuedToken const& issued, WallTime now);
 Result<AgentToken> read_agent_token(std::filesystem::path const& agent_dir);
 /// Creates the folder (0700) if need be.
 Result<void> write_agent_token(std::filesystem::path const& agent_dir, AgentToken const& token);
+/// The same, on a thread.
+awaitable<Result<void>> keep_agent_token(Services const& services, std::string id, AgentToken token);
 
 /// When a renewal is due: at expiry minus the lead (20 % of the lifetime, held within 60 s and 1 h), minus a jitter of
 /// up to min(30 s, lead / 2); `random` in [0, 1) chooses it. Nothing: it is not renewed, having no end, another

@@ -703,7 +703,8 @@ TEST_CASE("ALockedThreadIsSaidAndALostOneIsReplaced") {
     co_await room.until_open();
     CHECK(room.noted("session.lost"));
     CHECK(room.all<Ready>().back().session_id == "thread-1");
-    CHECK(*read_file(room.dir.path() / "codex" / "thread", 100) == "thread-1\n");
+    auto written = [file = room.dir.path() / "codex" / "thread"] { return *read_file(file, 100); };
+    CHECK(co_await room.files.run(written) == "thread-1\n");  // after what it was given before
   });
 }
 
