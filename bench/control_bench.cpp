@@ -1,7 +1,14 @@
 // What one small request costs: GET /v1/agents/{id} with a daemon that does nothing, over the unix socket and
-// TCP, kept alive, one outstanding request per connection. Beside it, in the same run, the floor: a bare
-// epoll loop that answers the same number of bytes to the same number of bytes over the same kind of socket.
+// TCP, kept alive, one outstanding request per connection. Beside it, in the same run, two floors that answer the same
+// number of bytes to the same number of bytes over the same kind of socket: a bare epoll loop, and a coroutine of Asio
+// for each connection, which is what Asio costs without HTTP.
 #include "bench/trivial_api.hpp"
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -124,6 +131,55 @@ class Echo {
   std::thread thread_;
 };
 
+/// The same, as coroutines of Asio.
+class AsioEcho {
+ public:
+  AsioEcho(Address const& address, std::size_t request_size, std::size_t answer_size)
+      : request_size_(request_size), answer_(answer_size, 'x') {
+    using Protocol = ar::net::generic::stream_protocol;
+    int const fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::bind(fd, reinterpret_cast<sockaddr const*>(&address.storage), address.size) != 0 || ::listen(fd, 256) != 0)
+      fail("listen");
+    address_.size = sizeof address_.storage;
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address_.storage), &address_.size);
+    Protocol const protocol(address.storage.ss_family, 0);
+    ar::net::basic_socket_acceptor<Protocol, ar::Executor> acceptor(io_.get_executor(), protocol, fd);
+    ar::net::co_spawn(io_, accept(std::move(acceptor)), ar::net::detached);
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~AsioEcho() {
+    io_.stop();
+    thread_.join();
+  }
+  Address const& address() const { return address_; }
+
+ private:
+  using Socket = ar::net::basic_stream_socket<ar::net::generic::stream_protocol, ar::Executor>;
+  ar::awaitable<void> accept(ar::net::basic_socket_acceptor<ar::net::generic::stream_protocol, ar::Executor> acceptor) {
+    for (;;) {
+      auto client = co_await acceptor.async_accept(ar::net::use_awaitable);
+      no_delay(client.native_handle());
+      ar::net::co_spawn(io_, serve(std::move(client)), ar::net::detached);
+    }
+  }
+  ar::awaitable<void> serve(Socket client) {
+    std::vector<char> bytes(65536);
+    for (std::size_t got = 0;;) {
+      auto const [ec, n] = co_await client.async_read_some(ar::net::buffer(bytes), ar::nothrow);
+      if (ec) co_return;
+      for (got += n; got >= request_size_; got -= request_size_) {
+        auto const [failed, sent] = co_await ar::net::async_write(client, ar::net::buffer(answer_), ar::nothrow);
+        if (failed) co_return;
+      }
+    }
+  }
+  ar::net::io_context io_{1};
+  std::size_t const request_size_;
+  std::string const answer_;
+  Address address_{};
+  std::thread thread_;
+};
+
 struct Measured {
   double per_second = 0, p50 = 0, p99 = 0;  ///< microseconds
 };
@@ -198,17 +254,20 @@ int main() try {
   std::string const request =
       "GET /v1/agents/builder HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\nAccept: application/json\r\n\r\n";
-  std::printf("%-5s %5s | %12s %8s %8s | %12s %8s %8s\n", "", "", "control req/s", "p50 us", "p99 us", "echo req/s",
-              "p50 us", "p99 us");
+  std::printf("%-5s %5s | %12s %8s %8s | %12s %8s %8s | %12s %8s %8s\n", "", "", "control req/s", "p50 us", "p99 us",
+              "echo req/s", "p50 us", "p99 us", "asio req/s", "p50 us", "p99 us");
   for (bool const tcp : {false, true}) {
     Address const address = tcp ? tcp_address(server.port()) : unix_address(server.socket());
     std::size_t const answer_size = size_of_answer(address, request);
     Echo const echo(tcp ? tcp_address(0) : unix_address(server.dir() / "echo.sock"), request.size(), answer_size);
+    AsioEcho const asio(tcp ? tcp_address(0) : unix_address(server.dir() / "asio.sock"), request.size(), answer_size);
     for (std::size_t const count : {1U, 8U, 32U}) {
       Measured const control = drive(address, request, answer_size, count);
       Measured const floor = drive(echo.address(), request, answer_size, count);
-      std::printf("%-5s %5zu | %12.0f  %8.1f %8.1f | %12.0f %8.1f %8.1f\n", tcp ? "tcp" : "unix", count,
-                  control.per_second, control.p50, control.p99, floor.per_second, floor.p50, floor.p99);
+      Measured const coroutines = drive(asio.address(), request, answer_size, count);
+      std::printf("%-5s %5zu | %12.0f  %8.1f %8.1f | %12.0f %8.1f %8.1f | %12.0f %8.1f %8.1f\n", tcp ? "tcp" : "unix",
+                  count, control.per_second, control.p50, control.p99, floor.per_second, floor.p50, floor.p99,
+                  coroutines.per_second, coroutines.p50, coroutines.p99);
     }
   }
   std::printf("request %zu bytes; goals: 1 connection p50 <= 60 us, 30 000 req/s\n", request.size());
