@@ -87,6 +87,7 @@ class NoTerminals final : public terminal::TerminalHost {
 /// A bus, a journal and one queue for agent "a", as one start of the daemon would have them.
 class World final : public DeliveryHost, public TurnHost {
  public:
+  ~World() override { queue.reset(); }  // its worker goes before the threads that it shares
   explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
       : World(io, dir, *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits), {"a"}) {}
   World(net::io_context& io, std::filesystem::path const& dir, std::shared_ptr<relay::Bus> on_bus, Identity identity)
