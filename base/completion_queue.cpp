@@ -34,7 +34,7 @@ void CompletionQueue::push(std::unique_ptr<Completion> completion) {
   bool first = false;
   {
     std::lock_guard const lock(mutex_);
-    first = completions_.empty();
+    first = completions_.empty() && !ended_;
     completions_.push_back(std::move(completion));
   }
   // A full counter (the only way to fail) has woken the thread already.
@@ -64,8 +64,12 @@ void CompletionQueue::take() {
 }
 
 void CompletionQueue::shutdown() noexcept {
-  signal_.reset();
-  completions_.clear();  // with the coroutines that wait for them
+  for (std::vector<std::unique_ptr<Completion>> left;; left.clear()) {
+    std::lock_guard const lock(mutex_);
+    ended_ = true;
+    left.swap(completions_);
+    if (left.empty()) return;
+  }  // with the coroutines that wait for them, whose workers may finish a job now
 }
 
 }  // namespace ar

@@ -1,6 +1,7 @@
 // The way back to an io_context's thread for what other threads have done. Not net::post: that wakes the thread while
 // it holds the lock which the thread takes next. Where the system then puts the waker aside for another program, the
-// thread waits with it, for tens of milliseconds on a busy machine. Here the lock is free before the thread wakes.
+// thread waits with it, for tens of milliseconds on a busy machine. Here the lock is free before the thread wakes. (The
+// NATS library's few threads still use net::post: theirs have no end that could be counted.)
 #pragma once
 #include "base/async.hpp"
 
@@ -46,11 +47,12 @@ class CompletionQueue : public net::execution_context::service {
   void listen();
   void take();
 
-  std::unique_ptr<net::posix::stream_descriptor> signal_;  ///< an eventfd; null after the io_context's end
+  std::unique_ptr<net::posix::stream_descriptor> signal_;  ///< an eventfd
   std::uint64_t signals_ = 0;                              ///< what is read from it
   std::size_t expected_ = 0;
   bool listening_ = false;
   std::mutex mutex_{};  ///< for what follows
+  bool ended_ = false;  ///< the io_context: nobody is to be woken
   std::vector<std::unique_ptr<Completion>> completions_{};
 };
 

@@ -55,9 +55,10 @@ awaitable<void> LoopLag::watch() {
     note(std::max(late, microseconds(0)));
     auto const now = time.spent();
     auto const own = late - std::chrono::duration_cast<microseconds>(now.waiting - before.waiting);
+    auto const computing = std::chrono::duration_cast<microseconds>(now.computing - before.computing);
     if (fault_.count() > 0 && own > fault_)
       spdlog::error("bug: the io thread stood still for {:.1f} ms, {:.1f} ms of it computing", in_ms(own),
-                    in_ms(std::chrono::duration_cast<microseconds>(now.computing - before.computing)));
+                    in_ms(std::min(computing, own)));
   }
 }
 

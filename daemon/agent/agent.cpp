@@ -124,8 +124,7 @@ awaitable<Result<json>> Agent::erase() {
     std::filesystem::remove_all(dir, ec);
     return {};
   };
-  Worker files(services_.files);
-  (void)co_await files.run(std::move(job));
+  (void)co_await provider_.files().run(std::move(job));  // after all that is still to be written there
   co_return ok(std::move(answer));
 }
 
@@ -179,7 +178,8 @@ awaitable<void> Agent::read_mail() {
   for (;;) {
     if (mailbox_.empty() && mailbox_.has_left_out() && !services_.journal.is_behind())
       services_.events.append(spec_.id, "notes.left_out", {{"count", mailbox_.take_left_out()}});
-    Mail const mail = co_await mailbox_.next();
+    while (mailbox_.empty()) (void)co_await mailbox_.wait();
+    Mail const mail = mailbox_.take();
     if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail)) {
       if (is_proof(*event) || (process_.session() && !process_.is_ending())) on_event(*event);
     } else if (auto const& exit = std::get<ProcessExit>(mail); process_.is_of(exit.provider_session)) {

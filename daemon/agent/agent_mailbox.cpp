@@ -20,11 +20,10 @@ void AgentMailbox::put(Mail mail) {
   came_.notify_all();
 }
 
-awaitable<Mail> AgentMailbox::next() {
-  while (mail_.empty()) co_await came_.wait();
+Mail AgentMailbox::take() {
   Mail mail = std::move(mail_.front());
   mail_.pop_front();
-  co_return mail;
+  return mail;
 }
 
 }  // namespace ar::daemon

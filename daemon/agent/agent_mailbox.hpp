@@ -25,7 +25,9 @@ class AgentMailbox {
 
   void put(Mail mail);
   bool empty() const { return mail_.empty(); }
-  awaitable<Mail> next();
+  /// Until there is some: what is there already is taken without waiting, also by a task that has been cancelled.
+  awaitable<bool> wait() { return came_.wait(); }
+  Mail take();
   std::deque<Mail> const& waiting() const { return mail_; }
 
   void leave_out_note() { ++left_out_; }

@@ -99,6 +99,8 @@ awaitable<void> AgentProcess::launch() {
     host_.launch_failed(made.error());
     co_return;
   }
+  // After this, nothing that was written about an earlier process is still to come.
+  (void)co_await provider_.write_info_file();
   bool const resumes = co_await provider_.can_resume();
   auto request = provider_.request();
   // A provider refuses an id that was used before; one that was never prompted may be used again.
@@ -119,7 +121,6 @@ awaitable<void> AgentProcess::launch() {
     host_.launch_failed(safe.error());
     co_return;
   }
-  (void)co_await provider_.write_info_file();
   terminal::TerminalSpec terminal_spec;
   terminal_spec.session = record_.tmux_session;
   terminal_spec.argv = plan->argv;

@@ -82,10 +82,9 @@ awaitable<Result<void>> TokenKeeper::renew() {
   auto fresh = agent_token_from(*renewed, wall_now());
   if (fresh.profile.empty()) fresh.profile = token_.profile;
   token_ = std::move(fresh);
-  auto const kept = co_await keep_agent_token(services_, agent_id_, token_);
   services_.events.append(agent_id_, "runtime-token-renewed", {{"jti", token_.jti}, {"expiresAt", end_of(token_)}});
-  host_.token_changed();
-  co_return kept;
+  host_.token_changed();  // at once, so that it can be revoked
+  co_return co_await keep_agent_token(services_, agent_id_, token_);
 }
 
 std::string TokenKeeper::why_invalid() const {

@@ -33,7 +33,8 @@ class CurrentStore {
   bool has_changed() const;
   /// The bus has been reached; perhaps it has another store, or has lost the end of this one.
   void reached();
-  /// After has_changed(), and only where nothing refers to a delivery. To be called again while it has.
+  /// After has_changed(), and only where nothing refers to a delivery. To be called again while it has. The messages of
+  /// the present store are taken in from the first again (Intake::start_over).
   awaitable<void> change();
   /// What was under way ended by an exception.
   void reset() { changing_ = false; }

@@ -15,7 +15,7 @@ namespace ar::daemon {
 class DeliveryHost {
  public:
   virtual ~DeliveryHost() = default;
-  /// The provider process that may be given prompts now; null: none, and `why_not` says so for people.
+  /// The provider process that may be given prompts now; null: none, and not_ready_reason() says so for people.
   virtual adapters::ProviderSession* ready_session() = 0;
   virtual std::string not_ready_reason() const = 0;
   /// Nobody starts a provider before somebody asks for it.

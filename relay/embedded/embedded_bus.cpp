@@ -445,7 +445,7 @@ class Implementation final : public EmbeddedBus {
     for (auto const& passage : passages) passage->do_job(core_);
   }
 
-  /// It seldom changes: most calls wake nobody for it.
+  /// What was written is looked at once its answer is on its way; what was only read wakes nobody.
   void arm(Due due) {
     if (due == due_) return;
     due_ = due;

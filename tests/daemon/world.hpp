@@ -411,7 +411,8 @@ class World {
   ApprovalPolicy approval_policy{};  ///< of the next daemon
 
  private:
-  /// False: nothing is left to be done at this time, on no thread, however late that comes to its processor.
+  /// False: nothing is left to be done at this time, and no thread has anything to answer, however late it comes to its
+  /// processor.
   bool run_some() {
     io_.restart();
     bool const at_work = CompletionQueue::of(io_.get_executor()).expected() > 0 || bus->asked > 0;
