@@ -1,6 +1,7 @@
 #include "daemon/agent/agent.hpp"
 
 #include "base/ids.hpp"
+#include "base/overloaded.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/store/message_files.hpp"
 #include "daemon/store/tables/agent_table.hpp"
@@ -13,6 +14,7 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 
 namespace {
+constexpr auto kMailPatience = 5s;                                 ///< of an order, for what has come before it
 constexpr Clock::duration kFirstPause = 1s, kLongestPause = 5min;  ///< before what has failed is begun again
 
 bool is_proof(adapters::ProviderEvent const& event) { return std::holds_alternative<adapters::Accepted>(event); }
@@ -129,6 +131,7 @@ awaitable<Result<json>> Agent::erase() {
 }
 
 awaitable<Result<json>> Agent::act(std::string verb, json params) {
+  (void)co_await mailbox_.wait_until_caught_up(Clock::now() + kMailPatience);
   if (removing_) co_return being_removed();
   co_return co_await verbs_.act(std::move(verb), std::move(params));
 }
@@ -180,6 +183,11 @@ awaitable<void> Agent::read_mail() {
       services_.events.append(spec_.id, "notes.left_out", {{"count", mailbox_.take_left_out()}});
     while (mailbox_.empty()) (void)co_await mailbox_.wait();
     Mail const mail = mailbox_.take();
+    struct Taken {
+      AgentMailbox& from;
+      explicit Taken(AgentMailbox& mailbox) : from(mailbox) {}
+      ~Taken() { from.done(); }
+    } const taken(mailbox_);
     if (auto const* event = std::get_if<adapters::ProviderEvent>(&mail)) {
       if (is_proof(*event) || (process_.session() && !process_.is_ending())) on_event(*event);
     } else if (auto const& exit = std::get<ProcessExit>(mail); process_.is_of(exit.provider_session)) {
@@ -194,62 +202,69 @@ awaitable<void> Agent::read_mail() {
 
 void Agent::on_event(adapters::ProviderEvent const& event) {
   auto& events = services_.events;
-  if (auto const* ready = std::get_if<adapters::Ready>(&event)) {
-    on_ready(*ready);
-  } else if (auto const* changed = std::get_if<adapters::SessionChanged>(&event)) {
-    record_.session_id = changed->session_id;
-    record_.set_transcript(changed->transcript);
-    save();
-    events.append(spec_.id, "session.changed", {{"sessionId", changed->session_id}});
-  } else if (std::get_if<adapters::TurnStarted>(&event)) {
-    queue_.outcomes().on_turn_started();
-  } else if (auto const* end = std::get_if<adapters::TurnEnded>(&event)) {
-    queue_.outcomes().on_turn_ended(*end);
-  } else if (auto const* accepted = std::get_if<adapters::Accepted>(&event)) {
-    queue_.outcomes().on_accepted(accepted->correlation_id, accepted->proof);
-  } else if (auto const* waiting = std::get_if<adapters::WaitingForPerson>(&event)) {
-    events.append(spec_.id, "agent.waiting", {{"for", waiting->what}});
-    (void)apply(AgentInput::person_needed, waiting->what);
-    queue_.outcomes().on_gate_changed();
-  } else if (std::get_if<adapters::WaitingOver>(&event)) {
-    (void)apply(!process_.is_ready() ? AgentInput::answered_at_start
-                : turn_runs()        ? AgentInput::answered_in_turn
-                                     : AgentInput::answered_idle,
-                "a person answered");
-    queue_.outcomes().on_gate_changed();
-  } else if (auto const* asked = std::get_if<adapters::Asked>(&event)) {
-    services_.approvals.asked(spec_.id, process_.provider_session(), asked->request, spec_.request_input);
-    publish();
-  } else if (auto const* over = std::get_if<adapters::AskEnded>(&event)) {
-    if (verbs_.is_interrupting())
-      services_.approvals.withdraw(spec_.id);
-    else
-      services_.approvals.ended(spec_.id, over->key, over->answered);
-    publish();
-  } else if (std::get_if<adapters::NothingAsked>(&event)) {
-    if (verbs_.is_interrupting())
-      services_.approvals.withdraw(spec_.id);
-    else
-      services_.approvals.nothing_asked(spec_.id);
-    publish();
-  } else if (std::get_if<adapters::BlockChanged>(&event)) {
-    queue_.outcomes().on_gate_changed();
-  } else if (auto const* use = std::get_if<adapters::ContextUse>(&event)) {
-    view_.set_context_use(*use);
-  } else if (auto const* started = std::get_if<adapters::WorkStarted>(&event)) {
-    work_.start({started->kind, started->id, started->label, started->role, started->parent_id});
-    events.append(spec_.id, started->kind + ".started", {{"id", started->id}, {"label", started->label}});
-    publish();
-  } else if (auto const* finished = std::get_if<adapters::WorkFinished>(&event)) {
-    work_.finish(finished->kind, finished->id);
-    events.append(spec_.id, finished->kind + ".finished", {{"id", finished->id}});
-    publish();
-  } else if (auto const* noted = std::get_if<adapters::Noted>(&event)) {
-    if (services_.journal.is_behind())
-      mailbox_.leave_out_note();
-    else
-      events.append(spec_.id, noted->type, noted->data);
-  }
+  auto& outcomes = queue_.outcomes();
+  std::visit(
+      Overloaded{
+          [&](adapters::Ready const& ready) { on_ready(ready); },
+          [&](adapters::SessionChanged const& changed) {
+            record_.session_id = changed.session_id;
+            record_.set_transcript(changed.transcript);
+            save();
+            events.append(spec_.id, "session.changed", {{"sessionId", changed.session_id}});
+          },
+          [&](adapters::TurnStarted const&) { outcomes.on_turn_started(); },
+          [&](adapters::TurnEnded const& end) { outcomes.on_turn_ended(end); },
+          [&](adapters::Accepted const& accepted) { outcomes.on_accepted(accepted.correlation_id, accepted.proof); },
+          [&](adapters::WaitingForPerson const& waiting) {
+            events.append(spec_.id, "agent.waiting", {{"for", waiting.what}});
+            (void)apply(AgentInput::person_needed, waiting.what);
+            outcomes.on_gate_changed();
+          },
+          [&](adapters::WaitingOver const&) {
+            (void)apply(!process_.is_ready() ? AgentInput::answered_at_start
+                        : turn_runs()        ? AgentInput::answered_in_turn
+                                             : AgentInput::answered_idle,
+                        "a person answered");
+            outcomes.on_gate_changed();
+          },
+          [&](adapters::Asked const& asked) {
+            services_.approvals.asked(spec_.id, process_.provider_session(), asked.request, spec_.request_input);
+            publish();
+          },
+          [&](adapters::AskEnded const& over) {
+            if (verbs_.is_interrupting())
+              services_.approvals.withdraw(spec_.id);
+            else
+              services_.approvals.ended(spec_.id, over.key, over.answered);
+            publish();
+          },
+          [&](adapters::NothingAsked const&) {
+            if (verbs_.is_interrupting())
+              services_.approvals.withdraw(spec_.id);
+            else
+              services_.approvals.nothing_asked(spec_.id);
+            publish();
+          },
+          [&](adapters::BlockChanged const&) { outcomes.on_gate_changed(); },
+          [&](adapters::ContextUse const& use) { view_.set_context_use(use); },
+          [&](adapters::WorkStarted const& started) {
+            work_.start({started.kind, started.id, started.label, started.role, started.parent_id});
+            events.append(spec_.id, started.kind + ".started", {{"id", started.id}, {"label", started.label}});
+            publish();
+          },
+          [&](adapters::WorkFinished const& finished) {
+            work_.finish(finished.kind, finished.id);
+            events.append(spec_.id, finished.kind + ".finished", {{"id", finished.id}});
+            publish();
+          },
+          [&](adapters::Noted const& noted) {
+            if (services_.journal.is_behind())
+              mailbox_.leave_out_note();
+            else
+              events.append(spec_.id, noted.type, noted.data);
+          },
+      },
+      event);
 }
 
 void Agent::on_ready(adapters::Ready const& ready) {

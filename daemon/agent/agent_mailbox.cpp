@@ -17,6 +17,7 @@ bool is_note(Mail const& mail) {
 void AgentMailbox::put(Mail mail) {
   if (mail_.size() >= kMost && is_note(mail)) return leave_out_note();
   mail_.push_back(std::move(mail));
+  ++put_;
   came_.notify_all();
 }
 
@@ -24,6 +25,17 @@ Mail AgentMailbox::take() {
   Mail mail = std::move(mail_.front());
   mail_.pop_front();
   return mail;
+}
+
+void AgentMailbox::done() {
+  ++done_;
+  dealt_with_.notify_all();
+}
+
+awaitable<bool> AgentMailbox::wait_until_caught_up(Clock::time_point deadline) {
+  auto const last = put_;
+  while (done_ < last && Clock::now() < deadline) (void)co_await dealt_with_.wait(deadline);
+  co_return done_ >= last;
 }
 
 }  // namespace ar::daemon

@@ -125,6 +125,35 @@ TEST_CASE("AnAgentWithASubagentAtWorkIsNotSuspended") {
   world.until_state("suspended");
 }
 
+TEST_CASE("AnOrderIsMeantForTheAgentAsItIsOnceWhatCameBeforeHasBeenTaken") {
+  World world;
+  world.spawn();
+  world.script.remove_takes = 2s;  // of the terminal of the process that has ended
+  world.script.end(ExitStatus{1, 0, true});
+  world.step(100ms);
+  CHECK(world.state() == "idle");
+  auto const refused = world.act("suspend");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == "wrong_state");
+  CHECK(refused.error().message.find("restarting") != std::string::npos);
+  world.until_state("idle");
+}
+
+TEST_CASE("AnOrderDoesNotWaitForLongForWhatCameBefore") {
+  World world;
+  world.spawn();
+  world.script.remove_takes = 1h;
+  world.script.end(ExitStatus{1, 0, true});
+  world.step(100ms);
+  world.begin(world.agent().act("stop", json::object()));
+  world.step(4s);
+  CHECK(world.state() == "idle");
+  world.step(2s);
+  CHECK(world.state() == "stopping");
+  world.pass(1h);
+  world.until_state("stopped");
+}
+
 TEST_CASE("TheProviderIsAskedBeforeItIsSuspendedAndAnAgentThatWorksBeginsItsRestAnew") {
   World world;
   world.spawn({{"idleTtlMs", 3'000}});
