@@ -26,17 +26,8 @@ constexpr char kLost[] = "its bus has lost it: the bus was restored from an olde
 
 }  // namespace
 
-CurrentStore::CurrentStore(Services& services, std::string agent_id, DeliveryHost& host, OpenDeliveries& open,
-                           InProcess& process, Leases& leases, OwedWords& owed, Notifier& changed)
-    : services_(services),
-      agent_id_(std::move(agent_id)),
-      host_(host),
-      open_(open),
-      process_(process),
-      leases_(leases),
-      owed_(owed),
-      changed_(changed),
-      id_(services.store.id()) {}
+CurrentStore::CurrentStore(DeliveryParts const& parts, OwedWords& owed)
+    : parts_(parts), owed_(owed), id_(parts.services.store.id()) {}
 
 void CurrentStore::load(std::string id, std::vector<Delivery> left) {
   id_ = std::move(id);
@@ -45,47 +36,47 @@ void CurrentStore::load(std::string id, std::vector<Delivery> left) {
 }
 
 bool CurrentStore::is_known() const {
-  return !id_.empty() && id_ == services_.bus.store().id && !lost_above_ && !changing_;
+  return !id_.empty() && id_ == parts_.services.bus.store().id && !lost_above_ && !changing_;
 }
 
 bool CurrentStore::has_changed() const {
-  auto const& found = services_.bus.store();
+  auto const& found = parts_.services.bus.store();
   return !found.id.empty() && (lost_above_ || id_ != found.id);
 }
 
 void CurrentStore::reached() {
-  auto const& found = services_.bus.store();
+  auto const& found = parts_.services.bus.store();
   if (found.id.empty() || changing_) return;
   if (is_same_store(id_, found)) {
     id_ = found.id;
-    for (auto& [id, d] : open_.all())
+    for (auto& [id, d] : parts_.open.all())
       if (!d.is_local()) d.store = id_;
   }
-  if (id_ == found.id && found.newest && open_.known().highest() > *found.newest) lost_above_ = *found.newest;
+  if (id_ == found.id && found.newest && parts_.open.known().highest() > *found.newest) lost_above_ = *found.newest;
   if (is_known()) hold_leases();
-  changed_.notify_all();
+  parts_.changed.notify_all();
 }
 
 /// Those that a daemon before this one took.
 void CurrentStore::hold_leases() {
-  for (auto const& [id, d] : open_.all())
-    if (!d.claim_token.empty() && !leases_.holds(id))
-      leases_.hold({id, agent_id_, d.claim_token, wall_now(), 1});  // ended now: renewed at once
+  for (auto const& [id, d] : parts_.open.all())
+    if (!d.claim_token.empty() && !parts_.leases.holds(id))
+      parts_.leases.hold({id, parts_.agent_id, d.claim_token, wall_now(), 1});  // ended now: renewed at once
 }
 
 /// Only between two steps of the loop, where nothing refers to a delivery.
 awaitable<void> CurrentStore::change() {
-  auto const id = services_.bus.store().id;
+  auto const id = parts_.services.bus.store().id;
   bool const restored = id == id_;
   auto const kept = restored ? *lost_above_ : 0;
   auto const before = id_;
   auto const aside = restored ? id_ + " until " + to_iso8601(wall_now()) : id_;
   if (restored)  // their numbers are given to other messages now
-    services_.journal.write([agent = agent_id_, before, aside, kept](Database& db) {
+    parts_.services.journal.write([agent = parts_.agent_id, before, aside, kept](Database& db) {
       DeliveryTable(db).move_above(agent, before, aside, kept);
     });
   std::vector<Delivery> ended;
-  for (auto it = open_.all().upper_bound(kept); it != open_.all().end(); it = open_.all().erase(it))
+  for (auto it = parts_.open.all().upper_bound(kept); it != parts_.open.all().end(); it = parts_.open.all().erase(it))
     ended.push_back(std::move(it->second));
   for (auto& d : ended) {
     d.store = aside;
@@ -93,61 +84,61 @@ awaitable<void> CurrentStore::change() {
   }
   // A note that asks the provider to go on with work which is nobody's any more.
   std::vector<MessageId> notes;
-  for (auto& [local, d] : open_.all())
+  for (auto& [local, d] : parts_.open.all())
     if (d.is_local() && !d.continues.empty()) {
       d.continues.clear();
       if (d.state == State::queued) notes.push_back(local);
     }
-  for (auto const note : notes) open_.forget(note);
-  open_.known().forget_above(kept);
+  for (auto const note : notes) parts_.open.forget(note);
+  parts_.open.known().forget_above(kept);
   lost_above_.reset();
-  services_.events.append(
-      agent_id_, "bus.changed",
+  parts_.services.events.append(
+      parts_.agent_id, "bus.changed",
       {{"store", id}, {"before", aside}, {"restored", restored}, {"ended", static_cast<std::int64_t>(ended.size())}});
   if (!restored) {
     id_.clear();
     changing_ = true;
-    auto query = [agent = agent_id_, id](Database& db) -> Result<KnownMessages> {
+    auto query = [agent = parts_.agent_id, id](Database& db) -> Result<KnownMessages> {
       return KnownMessages::read(db, agent, id);
     };
-    auto known = co_await services_.journal.read(std::move(query));
+    auto known = co_await parts_.services.journal.read(std::move(query));
     changing_ = false;
     if (!known) {
-      spdlog::warn("agent {}: what it knows of the bus cannot be read: {}", agent_id_, known.error().message);
-      co_await changed_.wait(Clock::now() + 1s);
+      spdlog::warn("agent {}: what it knows of the bus cannot be read: {}", parts_.agent_id, known.error().message);
+      co_await parts_.changed.wait(Clock::now() + 1s);
     }
-    if (!known || services_.bus.store().id != id) co_return;  // once more
-    open_.known() = std::move(*known);
+    if (!known || parts_.services.bus.store().id != id) co_return;  // once more
+    parts_.open.known() = std::move(*known);
     id_ = id;
     reached();
   }
-  services_.deliveries_changed.notify_all();
-  host_.work_changed();
-  host_.store_changed();
+  parts_.services.deliveries_changed.notify_all();
+  parts_.host.work_changed();
+  parts_.host.store_changed();
 }
 
 /// What nobody has been given is forgotten: it is offered afresh, should its store come back. For the rest this is the
 /// end, and the present bus is told nothing of it.
 void CurrentStore::end_with_bus(Delivery d, bool restored) {
-  leases_.drop(d.message);
-  process_.let_go(d.message);
-  host_.work().finish("message", std::to_string(d.message));
-  if (d.task) host_.work().finish("task", std::to_string(*d.task));
+  parts_.leases.drop(d.message);
+  parts_.process.let_go(d.message);
+  parts_.host.work().finish("message", std::to_string(d.message));
+  if (d.task) parts_.host.work().finish("task", std::to_string(*d.task));
   bool const untouched = d.state == State::queued || d.state == State::claimed;
   if (!d.has_ended()) {
     d.take(DeliveryInput::store_gone);
     d.reason = restored ? kLost : kGone;
     d.step("failed");
-    open_.announce(d, "message.failed");
+    parts_.open.announce(d, "message.failed");
   }
   d.claim_token.clear();
   bool const asks = d.reply_requested && !d.reported;
   d.acknowledged = d.reported = true;
   if (asks) owed_.owe(d);
   if (untouched)
-    open_.erase(d.store, d.message);
+    parts_.open.erase(d.store, d.message);
   else
-    open_.save(d);
+    parts_.open.save(d);
 }
 
 }  // namespace ar::daemon

@@ -4,6 +4,7 @@
 #include "base/async.hpp"
 #include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/delivery_host.hpp"
+#include "daemon/delivery/delivery_parts.hpp"
 #include "daemon/services.hpp"
 
 #include <optional>
@@ -12,17 +13,12 @@
 
 namespace ar::daemon {
 
-struct InProcess;
-class Leases;
-class OpenDeliveries;
 class OwedWords;
 
 /// io thread only.
 class CurrentStore {
  public:
-  /// The references are to parts of the same agent.
-  CurrentStore(Services& services, std::string agent_id, DeliveryHost& host, OpenDeliveries& open, InProcess& process,
-               Leases& leases, OwedWords& owed, Notifier& changed);
+  CurrentStore(DeliveryParts const& parts, OwedWords& owed);
 
   /// What the journal holds. `left`: still open of other stores, since a daemon ended before it could end them.
   void load(std::string id, std::vector<Delivery> left);
@@ -43,14 +39,8 @@ class CurrentStore {
   void hold_leases();
   void end_with_bus(Delivery d, bool restored);
 
-  Services& services_;
-  std::string const agent_id_;
-  DeliveryHost& host_;
-  OpenDeliveries& open_;
-  InProcess& process_;
-  Leases& leases_;
+  DeliveryParts const parts_;
   OwedWords& owed_;
-  Notifier& changed_;
   std::string id_;
   std::optional<MessageId> lost_above_{};  ///< the store was restored from a copy that ends with this one
   bool changing_ = false;                  ///< what is known of the present one is being read

@@ -28,11 +28,14 @@ DeliveryQueue::DeliveryQueue(Services& services, std::string agent_id, TurnTrack
           }),
       reporter_(services, open_, leases_, host, agent_id_, [this] { return store_.is_known(); }),
       owed_(services.journal, reporter_, agent_id_),
-      store_(services, agent_id_, host, open_, process_, leases_, owed_, changed_),
-      intake_(services, agent_id_, host, open_, process_, store_, changed_),
-      outcomes_(services, agent_id_, turns, host, open_, process_, store_, leases_, changed_),
-      submitter_(services, agent_id_, host, open_, process_, store_, leases_, outcomes_, changed_,
-                 [this] { return outlook(); }) {}
+      store_(parts(), owed_),
+      intake_(parts()),
+      outcomes_(parts(), turns),
+      submitter_(parts(), outcomes_, [this] { return outlook(); }) {}
+
+DeliveryParts DeliveryQueue::parts() {
+  return {services_, agent_id_, host_, open_, process_, leases_, store_, changed_};
+}
 
 void DeliveryQueue::set_claim(MessageId id, std::string token) {
   auto const it = open_.all().find(id);

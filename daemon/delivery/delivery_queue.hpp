@@ -5,6 +5,7 @@
 #include "daemon/delivery/current_store.hpp"
 #include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/delivery_host.hpp"
+#include "daemon/delivery/delivery_parts.hpp"
 #include "daemon/delivery/in_process.hpp"
 #include "daemon/delivery/intake.hpp"
 #include "daemon/delivery/known_messages.hpp"
@@ -70,6 +71,7 @@ class DeliveryQueue {
   std::string held_reason() const;  ///< why the first that waits does; empty: nothing holds it
 
  private:
+  DeliveryParts parts();
   awaitable<void> run();
   awaitable<void> change_store();
   void set_claim(MessageId id, std::string token);

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/async.hpp"
 #include "daemon/delivery/delivery_host.hpp"
+#include "daemon/delivery/delivery_parts.hpp"
 #include "daemon/services.hpp"
 #include "model/message.hpp"
 
@@ -11,16 +12,10 @@
 
 namespace ar::daemon {
 
-class CurrentStore;
-struct InProcess;
-class OpenDeliveries;
-
 /// io thread only.
 class Intake {
  public:
-  /// The references are to parts of the same agent.
-  Intake(Services& services, std::string agent_id, DeliveryHost& host, OpenDeliveries& open, InProcess const& process,
-         CurrentStore const& store, Notifier& changed);
+  explicit Intake(DeliveryParts const& parts);
 
   /// A message from the bus that is for this agent; a repeat changes nothing.
   void offer(Message message);
@@ -44,13 +39,7 @@ class Intake {
   awaitable<Result<void>> leave_out_known(std::vector<Message>& messages);
   awaitable<Result<void>> fetch(Identity who, MessageId after);
 
-  Services& services_;
-  std::string const agent_id_;
-  DeliveryHost& host_;
-  OpenDeliveries& open_;
-  InProcess const& process_;
-  CurrentStore const& store_;
-  Notifier& changed_;
+  DeliveryParts const parts_;
   MessageId fetched_to_ = 0;
 };
 

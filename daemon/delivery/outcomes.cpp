@@ -28,30 +28,20 @@ constexpr auto kGoOn =
 
 }  // namespace
 
-Outcomes::Outcomes(Services& services, std::string agent_id, TurnTracker& turns, DeliveryHost& host,
-                   OpenDeliveries& open, InProcess& process, CurrentStore const& store, Leases& leases,
-                   Notifier& changed)
-    : services_(services),
-      agent_id_(std::move(agent_id)),
-      turns_(turns),
-      host_(host),
-      open_(open),
-      process_(process),
-      store_(store),
-      leases_(leases),
-      changed_(changed) {}
+Outcomes::Outcomes(DeliveryParts const& parts, TurnTracker& turns) : parts_(parts), turns_(turns) {}
 
 awaitable<void> Outcomes::resolve(Delivery& d) {
-  process_.outcome_wanted.erase(d.message);
-  auto const prompt = prompt_of(d, host_.files_dir());
-  bool const running = process_.given.contains(d.message);
+  parts_.process.outcome_wanted.erase(d.message);
+  auto const prompt = prompt_of(d, parts_.host.files_dir());
+  bool const running = parts_.process.given.contains(d.message);
   RecordedOutcome outcome = RecordedOutcome::pending;
-  auto const what = "agent " + agent_id_ + ": looking for message " + std::to_string(d.message) + " in the record";
+  auto const what =
+      "agent " + parts_.agent_id + ": looking for message " + std::to_string(d.message) + " in the record";
   if (!running) {
-    InProcess::Use const use(process_);
-    outcome = co_await guarded(what, host_.look_up_outcome(prompt), RecordedOutcome::pending);
-  } else if (auto* session = host_.ready_session()) {
-    InProcess::Use const use(process_);
+    InProcess::Use const use(parts_.process);
+    outcome = co_await guarded(what, parts_.host.look_up_outcome(prompt), RecordedOutcome::pending);
+  } else if (auto* session = parts_.host.ready_session()) {
+    InProcess::Use const use(parts_.process);
     outcome = co_await guarded(what, session->query_outcome(prompt, false), RecordedOutcome::pending);
   }
   std::optional<TurnEnded> end;
@@ -63,12 +53,12 @@ awaitable<void> Outcomes::resolve(Delivery& d) {
   bool const proved =
       outcome == RecordedOutcome::accepted && d.state == State::queued;  // though a person said otherwise
   if (d.state != State::unknown && !proved) co_return;
-  services_.events.append(agent_id_, "message.looked_up",
-                          {{"message", d.message},
-                           {"says", outcome == RecordedOutcome::accepted  ? "accepted"
-                                    : outcome == RecordedOutcome::absent  ? "absent"
-                                    : outcome == RecordedOutcome::pending ? "pending"
-                                                                          : "blind"}});
+  parts_.services.events.append(parts_.agent_id, "message.looked_up",
+                                {{"message", d.message},
+                                 {"says", outcome == RecordedOutcome::accepted  ? "accepted"
+                                          : outcome == RecordedOutcome::absent  ? "absent"
+                                          : outcome == RecordedOutcome::pending ? "pending"
+                                                                                : "blind"}});
   if (outcome == RecordedOutcome::accepted) {
     accept_late(d, "transcript", end);
   } else if (outcome == RecordedOutcome::absent) {
@@ -80,12 +70,12 @@ void Outcomes::on_submitted(Delivery& d, SubmitResult const& submission) {
   if (d.is_taken()) return;
   switch (submission.outcome) {
     case SubmitOutcome::unverified:
-      process_.given.erase(d.message);
+      parts_.process.given.erase(d.message);
       d.step("unverified");
       end_delivery(d, Input::unprovable, submission.reason);
       return;
     case SubmitOutcome::refused:
-      process_.given.erase(d.message);
+      parts_.process.given.erase(d.message);
       end_delivery(d, Input::impossible, submission.reason);
       return;
     case SubmitOutcome::accepted:
@@ -96,9 +86,9 @@ void Outcomes::on_submitted(Delivery& d, SubmitResult const& submission) {
   d.reason = submission.reason;
   d.screen = submission.screen;
   d.step("unknown");
-  process_.outcome_wanted.insert(d.message);
-  open_.save(d);
-  open_.announce(d, "message.unknown");
+  parts_.process.outcome_wanted.insert(d.message);
+  parts_.open.save(d);
+  parts_.open.announce(d, "message.unknown");
 }
 
 /// `end`: how its turn ended, when that is over and known.
@@ -117,23 +107,23 @@ void Outcomes::accept_late(Delivery& d, std::string const& proof, std::optional<
 
 /// It was not taken: nobody has seen it yet.
 void Outcomes::submit_again(Delivery& d) {
-  process_.let_go(d.message);
+  parts_.process.let_go(d.message);
   d.take(Input::proved_absent);
   d.reason.clear();
   d.screen.clear();
   d.retry_at = Clock::now();
-  open_.save(d);
-  open_.announce(d, "message.queued");
-  host_.wanted();
-  changed_.notify_all();
+  parts_.open.save(d);
+  parts_.open.announce(d, "message.queued");
+  parts_.host.wanted();
+  parts_.changed.notify_all();
 }
 
 void Outcomes::settle(MessageId id, bool taken) {
-  auto const it = open_.all().find(id);
-  if (it == open_.all().end() || it->second.state != State::unknown) return;
+  auto const it = parts_.open.all().find(id);
+  if (it == parts_.open.all().end() || it->second.state != State::unknown) return;
   if (!taken) return submit_again(it->second);
   std::optional<TurnEnded> end;
-  if (!process_.given.contains(id)) end = unseen_end("the provider ended during this turn");
+  if (!parts_.process.given.contains(id)) end = unseen_end("the provider ended during this turn");
   accept_late(it->second, "person", end);
 }
 
@@ -142,9 +132,9 @@ void Outcomes::on_accepted(std::string const& correlation_id, std::string const&
     auto const& d = entry.second;
     return d.correlation_id == correlation_id && !d.is_taken() && !d.has_ended();
   };
-  auto const proved = std::ranges::find_if(open_.all(), is_proved);
-  if (proved == open_.all().end()) return;
-  if (process_.gone)
+  auto const proved = std::ranges::find_if(parts_.open.all(), is_proved);
+  if (proved == parts_.open.all().end()) return;
+  if (parts_.process.gone)
     accept_late(proved->second, proof, unseen_end("the provider ended during this turn"));
   else
     accept(proved->second, proof);
@@ -156,22 +146,22 @@ void Outcomes::accept(Delivery& d, std::string const& proof) {
   d.reason.clear();
   d.screen.clear();
   d.step("accepted");
-  process_.let_go(d.message);
-  open_.save(d);
-  open_.announce(d, "message.accepted");
-  d.turn = turns_.add(d.message, store_.id());
+  parts_.process.let_go(d.message);
+  parts_.open.save(d);
+  parts_.open.announce(d, "message.accepted");
+  d.turn = turns_.add(d.message, parts_.store.id());
   d.take(Input::turn_began);
   d.step("running");
   for (auto id : d.continues)
-    if (auto it = open_.all().find(id); it != open_.all().end()) it->second.turn = d.turn;
-  open_.save(d);
-  changed_.notify_all();
+    if (auto it = parts_.open.all().find(id); it != parts_.open.all().end()) it->second.turn = d.turn;
+  parts_.open.save(d);
+  parts_.changed.notify_all();
 }
 
 void Outcomes::on_turn_started() {
   settle_early_end();  // what is in hand belongs to the new one
-  turns_.started(store_.id());
-  changed_.notify_all();
+  turns_.started(parts_.store.id());
+  parts_.changed.notify_all();
 }
 
 void Outcomes::settle_early_end() {
@@ -181,27 +171,27 @@ void Outcomes::settle_early_end() {
 void Outcomes::on_turn_ended(TurnEnded const& end) {
   // A turn can end before the proof has been seen that it took the message in hand: the end waits for the proof.
   settle_early_end();
-  if (process_.in_hand)
+  if (parts_.process.in_hand)
     early_end_ = end;
   else
     turns_.ended(end);
-  for (auto const& [id, d] : open_.all())
-    if (d.state == State::unknown) process_.outcome_wanted.insert(id);
-  changed_.notify_all();
+  for (auto const& [id, d] : parts_.open.all())
+    if (d.state == State::unknown) parts_.process.outcome_wanted.insert(id);
+  parts_.changed.notify_all();
 }
 
 awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(std::vector<std::string> correlation_ids) {
-  InProcess::Use const use(process_);
-  auto const what = "agent " + agent_id_ + ": looking for a turn's end in the record";
-  auto asked = host_.turn_end(std::move(correlation_ids));
+  InProcess::Use const use(parts_.process);
+  auto const what = "agent " + parts_.agent_id + ": looking for a turn's end in the record";
+  auto asked = parts_.host.turn_end(std::move(correlation_ids));
   co_return co_await guarded(what, std::move(asked), std::optional<TurnEnded>());
 }
 
 void Outcomes::on_turn_over(Turn const& turn, TurnEnded const& end) {
   take_note(end);
-  for (auto& [id, d] : open_.all())
+  for (auto& [id, d] : parts_.open.all())
     if (d.turn == turn.number && d.state == State::running) end_with_turn(d, end);
-  changed_.notify_all();
+  parts_.changed.notify_all();
 }
 
 /// What the end says about the provider: whether it takes work at all.
@@ -213,20 +203,20 @@ void Outcomes::take_note(TurnEnded const& end) {
   bool const held = refusal || (end.outcome == Outcome::failed && hold_.failed(end, jitter));
   bool const works = end.outcome == Outcome::completed || (end.outcome == Outcome::failed && !end.did_nothing);
   if (held) {
-    services_.events.append(agent_id_, "agent.limited", hold_.shown());
-    spdlog::warn("agent {}: {}", agent_id_, hold_.reason(agent_id_));
+    parts_.services.events.append(parts_.agent_id, "agent.limited", hold_.shown());
+    spdlog::warn("agent {}: {}", parts_.agent_id, hold_.reason(parts_.agent_id));
   } else if (works && hold_.lift()) {
-    services_.events.append(agent_id_, "agent.released");
+    parts_.services.events.append(parts_.agent_id, "agent.released");
   } else {
     return;
   }
-  host_.hold_changed();
+  parts_.host.hold_changed();
 }
 
 void Outcomes::probe_now() {
   hold_.probe_now();
-  host_.hold_changed();
-  changed_.notify_all();
+  parts_.host.hold_changed();
+  parts_.changed.notify_all();
 }
 
 void Outcomes::end_with_turn(Delivery& d, TurnEnded const& end) {
@@ -247,13 +237,13 @@ void Outcomes::go_back(Delivery& d) {
   d.step("refused by the model");
   // Those that it was a note about had their work begun before: they wait for it.
   for (auto id : d.continues)
-    if (auto it = open_.all().find(id); it != open_.all().end()) {
+    if (auto it = parts_.open.all().find(id); it != parts_.open.all().end()) {
       it->second.turn = 0;
-      open_.save(it->second);
+      parts_.open.save(it->second);
     }
-  open_.save(d);
-  open_.announce(d, "message.returned");
-  changed_.notify_all();
+  parts_.open.save(d);
+  parts_.open.announce(d, "message.returned");
+  parts_.changed.notify_all();
 }
 
 void Outcomes::end_delivery(Delivery& d, Input end, std::string reason) {
@@ -265,30 +255,30 @@ void Outcomes::end_delivery(Delivery& d, Input end, std::string reason) {
   d.retry_at = Clock::now();
   if (state == State::refused || state == State::unverified) {
     // Nothing will be said to the bus about it. The lease runs out: others may be able to do the work, and prove it.
-    leases_.drop(d.message);
+    parts_.leases.drop(d.message);
     d.claim_token.clear();
-    if (d.task) host_.work().finish("task", std::to_string(*d.task));
+    if (d.task) parts_.host.work().finish("task", std::to_string(*d.task));
   }
-  open_.save(d);
-  open_.announce(d, state == State::done      ? "message.done"
-                    : state == State::failed  ? "message.failed"
-                    : state == State::refused ? "message.refused"
-                                              : "message.unverified");
-  changed_.notify_all();
+  parts_.open.save(d);
+  parts_.open.announce(d, state == State::done      ? "message.done"
+                          : state == State::failed  ? "message.failed"
+                          : state == State::refused ? "message.refused"
+                                                    : "message.unverified");
+  parts_.changed.notify_all();
 }
 
 void Outcomes::on_gate_changed() {
-  for (auto& [id, d] : open_.all()) {
+  for (auto& [id, d] : parts_.open.all()) {
     if (d.state == State::queued) d.retry_at = Clock::now();
-    if (d.state == State::unknown) process_.outcome_wanted.insert(id);
+    if (d.state == State::unknown) parts_.process.outcome_wanted.insert(id);
   }
-  changed_.notify_all();
+  parts_.changed.notify_all();
 }
 
 void Outcomes::on_ready() {
-  process_.started();
-  for (auto const& [id, d] : open_.all())
-    if (d.state == State::unknown) process_.outcome_wanted.insert(id);
+  parts_.process.started();
+  for (auto const& [id, d] : parts_.open.all())
+    if (d.state == State::unknown) parts_.process.outcome_wanted.insert(id);
   hold_.process_started();
   ask_to_go_on();
   on_gate_changed();
@@ -297,39 +287,39 @@ void Outcomes::on_ready() {
 /// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
 void Outcomes::ask_to_go_on() {
   std::vector<MessageId> cut_off;
-  for (auto const& [id, d] : open_.all()) {
+  for (auto const& [id, d] : parts_.open.all()) {
     auto const names_it = [id](auto const& entry) {
       return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();
     };
     if (d.state == State::running && d.task && (d.turn == 0 || !turns_.running()) &&
-        std::ranges::none_of(open_.all(), names_it))
+        std::ranges::none_of(parts_.open.all(), names_it))
       cut_off.push_back(id);
   }
   if (cut_off.empty()) return;
-  auto const id = open_.next_local_id();
+  auto const id = parts_.open.next_local_id();
   std::string names;
   for (auto message : cut_off) names += (names.empty() ? "message " : ", ") + std::to_string(message);
-  open_.add_local(id, "agent-runner", "resume", kGoOn);
-  auto& note = open_.all().at(id);
+  parts_.open.add_local(id, "agent-runner", "resume", kGoOn);
+  auto& note = parts_.open.all().at(id);
   note.subject = names;
   note.continues = std::move(cut_off);
-  open_.save(note);
+  parts_.open.save(note);
 }
 
 std::vector<adapters::Prompt> Outcomes::open_turn() const {
   std::vector<Delivery const*> running;
-  for (auto const& [id, d] : open_.all())
+  for (auto const& [id, d] : parts_.open.all())
     if (d.state == State::running && d.turn > 0) running.push_back(&d);
   std::ranges::sort(running, {}, [](Delivery const* d) { return d->steps.back().second; });
   std::vector<adapters::Prompt> prompts;
-  for (auto const* d : running) prompts.push_back(prompt_of(*d, host_.files_dir()));
+  for (auto const* d : running) prompts.push_back(prompt_of(*d, parts_.host.files_dir()));
   return prompts;
 }
 
 awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(Turn const& turn) {
   std::vector<std::string> correlation_ids;
   for (auto const id : turn.messages)
-    if (auto const it = open_.all().find(id); it != open_.all().end() && it->second.turn == turn.number)
+    if (auto const it = parts_.open.all().find(id); it != parts_.open.all().end() && it->second.turn == turn.number)
       correlation_ids.push_back(it->second.correlation_id);
   return recorded_end(std::move(correlation_ids));
 }
@@ -337,7 +327,7 @@ awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(Turn const& turn) {
 /// The turn that the journal says was running.
 void Outcomes::take_up_turn() {
   Turn turn;
-  for (auto const& [id, d] : open_.all()) {
+  for (auto const& [id, d] : parts_.open.all()) {
     if (d.state != State::running || d.turn == 0) continue;
     turn.number = std::max(turn.number, d.turn);
     turn.messages.push_back(id);
@@ -346,74 +336,74 @@ void Outcomes::take_up_turn() {
   if (turn.number == 0) return;
   auto const messages = turn.messages;
   turns_.take_up(std::move(turn));
-  for (auto id : messages) open_.all().at(id).turn = turns_.running()->number;
+  for (auto id : messages) parts_.open.all().at(id).turn = turns_.running()->number;
 }
 
 void Outcomes::on_adopted(bool turn_runs) {
-  process_.started();
+  parts_.process.started();
   take_up_turn();
-  turns_.adopted(turn_runs, store_.id());
-  for (auto const& [id, d] : open_.all())
-    if (d.state == State::unknown) process_.outcome_wanted.insert(id);
+  turns_.adopted(turn_runs, parts_.store.id());
+  for (auto const& [id, d] : parts_.open.all())
+    if (d.state == State::unknown) parts_.process.outcome_wanted.insert(id);
   ask_to_go_on();
   on_gate_changed();
 }
 
 awaitable<void> Outcomes::on_process_gone() {
-  process_.ending = true;
-  changed_.notify_all();
-  while (process_.is_used()) co_await changed_.wait();
+  parts_.process.ending = true;
+  parts_.changed.notify_all();
+  while (parts_.process.is_used()) co_await parts_.changed.wait();
   settle_early_end();
   co_await turns_.look_up_over();
-  while (process_.is_used()) co_await changed_.wait();
+  while (parts_.process.is_used()) co_await parts_.changed.wait();
   // Its turn may have ended before it did, with nobody there to see it.
   take_up_turn();
   co_await turns_.look_up_running();
-  process_.gone = true;
-  for (auto id : process_.given) process_.outcome_wanted.insert(id);
-  process_.given.clear();
+  parts_.process.gone = true;
+  for (auto id : parts_.process.given) parts_.process.outcome_wanted.insert(id);
+  parts_.process.given.clear();
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
   auto const why = "interrupted: the provider ended during this turn";
-  for (auto& [id, d] : open_.all()) {
+  for (auto& [id, d] : parts_.open.all()) {
     if (d.state != State::running) continue;
     d.turn = 0;
     if (d.task)
-      open_.save(d);
+      parts_.open.save(d);
     else
       end_delivery(d, Input::turn_failed, why);
   }
   turns_.close(unseen_end("the provider ended during this turn"));
-  host_.work().clear({"provider-turn", "subagent", "message"});
-  host_.work_changed();
-  changed_.notify_all();
+  parts_.host.work().clear({"provider-turn", "subagent", "message"});
+  parts_.host.work_changed();
+  parts_.changed.notify_all();
 }
 
 void Outcomes::on_rest() {
   // A task waits for its restored session only while there will be one; whoever waits for it must hear of it.
-  for (auto& [id, d] : open_.all())
+  for (auto& [id, d] : parts_.open.all())
     if (d.state == State::running && d.task) {
       d.turn = 0;
-      end_delivery(d, Input::turn_failed, "interrupted: " + host_.not_ready_reason());
+      end_delivery(d, Input::turn_failed, "interrupted: " + parts_.host.not_ready_reason());
     }
   on_gate_changed();
 }
 
 /// What the loop before this one had in hand when it ended by an exception.
 void Outcomes::take_back_in_hand() {
-  process_.in_hand.reset();
-  for (auto& [id, d] : open_.all()) {
+  parts_.process.in_hand.reset();
+  for (auto& [id, d] : parts_.open.all()) {
     bool const in_hand = d.state == State::submitted;
     d.take(Input::interrupted);
     if (!in_hand) continue;
     d.reason = "a fault of agent-runner's while it was handed over; see its log";
-    process_.outcome_wanted.insert(id);
-    open_.save(d);
+    parts_.process.outcome_wanted.insert(id);
+    parts_.open.save(d);
   }
 }
 
 Delivery* Outcomes::next_to_resolve() {
-  for (auto id : process_.outcome_wanted)
-    if (auto it = open_.all().find(id); it != open_.all().end() && it->second.state == State::unknown)
+  for (auto id : parts_.process.outcome_wanted)
+    if (auto it = parts_.open.all().find(id); it != parts_.open.all().end() && it->second.state == State::unknown)
       return &it->second;
   return nullptr;
 }

@@ -6,6 +6,7 @@
 #include "base/random.hpp"
 #include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/delivery_host.hpp"
+#include "daemon/delivery/delivery_parts.hpp"
 #include "daemon/delivery/provider_hold.hpp"
 #include "daemon/delivery/turn_tracker.hpp"
 #include "daemon/services.hpp"
@@ -16,17 +17,10 @@
 
 namespace ar::daemon {
 
-class CurrentStore;
-struct InProcess;
-class Leases;
-class OpenDeliveries;
-
 /// io thread only.
 class Outcomes {
  public:
-  /// The references are to parts of the same agent.
-  Outcomes(Services& services, std::string agent_id, TurnTracker& turns, DeliveryHost& host, OpenDeliveries& open,
-           InProcess& process, CurrentStore const& store, Leases& leases, Notifier& changed);
+  Outcomes(DeliveryParts const& parts, TurnTracker& turns);
 
   // What the provider says.
   void on_turn_started();
@@ -80,15 +74,8 @@ class Outcomes {
   void ask_to_go_on();
   void end_delivery(Delivery& d, DeliveryInput end, std::string reason);
 
-  Services& services_;
-  std::string const agent_id_;
+  DeliveryParts const parts_;
   TurnTracker& turns_;
-  DeliveryHost& host_;
-  OpenDeliveries& open_;
-  InProcess& process_;
-  CurrentStore const& store_;
-  Leases& leases_;
-  Notifier& changed_;
   ProviderHold hold_;
   Random const random_ = real_random();
   std::optional<adapters::TurnEnded> early_end_{};

@@ -31,39 +31,30 @@ constexpr char kReadElsewhere[] = "read_elsewhere";
 
 }  // namespace
 
-Submitter::Submitter(Services& services, std::string agent_id, DeliveryHost& host, OpenDeliveries& open,
-                     InProcess& process, CurrentStore const& store, Leases& leases, Outcomes& outcomes,
-                     Notifier& changed, std::function<Outlook()> outlook)
-    : services_(services),
-      agent_id_(std::move(agent_id)),
-      host_(host),
-      open_(open),
-      process_(process),
-      store_(store),
-      leases_(leases),
+Submitter::Submitter(DeliveryParts const& parts, Outcomes& outcomes, std::function<Outlook()> outlook)
+    : parts_(parts),
       outcomes_(outcomes),
-      changed_(changed),
       outlook_(std::move(outlook)),
-      files_(services.files),
-      submitting_(services.executor, "hand " + agent_id_) {}
+      files_(parts.services.files),
+      submitting_(parts.services.executor, "hand " + parts.agent_id) {}
 
 awaitable<void> Submitter::deliver(Delivery& d) {
   auto const id = d.message;
   bool ours = true;
   if (d.claimable && d.claim_token.empty()) ours = co_await take_claim(d);
   if (!ours) co_return;
-  if (!d.is_local() && !store_.is_known()) co_return;
+  if (!d.is_local() && !parts_.store.is_known()) co_return;
   auto prompt = co_await prepare(d);
   if (d.is_taken()) co_return;  // its late proof came, from an attempt before this one
   if (!prompt && prompt.error().code == kReadElsewhere) {
-    open_.forget(id);
+    parts_.open.forget(id);
     co_return;
   }
   if (!prompt) {
     co_await give_back(d, prompt.error().message);
     co_return;
   }
-  auto* const session = host_.ready_session();
+  auto* const session = parts_.host.ready_session();
   if (!session) {  // it went meanwhile
     d.take(Input::held);
     co_return;
@@ -76,54 +67,55 @@ awaitable<void> Submitter::deliver(Delivery& d) {
   d.held.clear();
   d.reason.clear();
   ++d.attempts;
-  open_.save(d);
-  auto const safe = co_await services_.journal.committed();
+  parts_.open.save(d);
+  auto const safe = co_await parts_.services.journal.committed();
   if (d.is_taken()) co_return;
-  bool const void_now = !d.is_local() && !store_.is_known();
-  if (!safe || void_now || host_.ready_session() != session) {  // nothing has been typed
+  bool const void_now = !d.is_local() && !parts_.store.is_known();
+  if (!safe || void_now || parts_.host.ready_session() != session) {  // nothing has been typed
     d.take(Input::held);
-    open_.save(d);
+    parts_.open.save(d);
     if (!safe) co_await give_back(d, safe.error().message);
     co_return;
   }
-  open_.announce(d, "message.submitted");
-  host_.work().start({"message", std::to_string(id)});
-  host_.work_changed();
-  process_.given.insert(id);
-  process_.in_hand = id;
+  parts_.open.announce(d, "message.submitted");
+  parts_.host.work().start({"message", std::to_string(id)});
+  parts_.host.work_changed();
+  parts_.process.given.insert(id);
+  parts_.process.in_hand = id;
   SubmitResult submission;
   {
-    InProcess::Use const use(process_);
+    InProcess::Use const use(parts_.process);
     submission = co_await attempt(*session, std::move(*prompt), d);
     // The news of its proof has been sent, and is read in its turn.
-    while (submission.outcome == SubmitOutcome::accepted && !d.is_taken() && !process_.ending) co_await changed_.wait();
-    process_.in_hand.reset();
+    while (submission.outcome == SubmitOutcome::accepted && !d.is_taken() && !parts_.process.ending)
+      co_await parts_.changed.wait();
+    parts_.process.in_hand.reset();
   }
-  host_.work().finish("message", std::to_string(id));
+  parts_.host.work().finish("message", std::to_string(id));
   if (submission.outcome == SubmitOutcome::held && !d.is_taken()) {
-    process_.given.erase(id);
+    parts_.process.given.erase(id);
     co_await give_back(d, submission.reason);
   } else {
     outcomes_.on_submitted(d, submission);
   }
   outcomes_.settle_early_end();
-  host_.work_changed();
+  parts_.host.work_changed();
 }
 
 awaitable<bool> Submitter::take_claim(Delivery& d) {
-  auto claim = co_await services_.bus.claim(d.message, agent_id_);
+  auto claim = co_await parts_.services.bus.claim(d.message, parts_.agent_id);
   if (!claim && d.is_taken()) co_return false;  // its late proof came, from an attempt before this one
   if (!claim) {
     bool const elsewhere = claim.error().kind == ErrorKind::conflict || claim.error().kind == ErrorKind::not_found;
     if (elsewhere) {
       // Somebody else has it: not ours any more. Should it become free again, the bus offers it again.
-      open_.forget(d.message);
+      parts_.open.forget(d.message);
     } else {  // the bus is away, or this daemon's token has no right to it
       if (std::exchange(d.held, claim.error().message) != d.held)
-        services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
+        parts_.services.events.append(parts_.agent_id, "message.held", {{"message", d.message}, {"reason", d.held}});
       d.claim_refused = !is_transient(claim.error());
       d.retry_at = Clock::now() + retry_wait(++d.claim_tries);
-      services_.deliveries_changed.notify_all();
+      parts_.services.deliveries_changed.notify_all();
     }
     co_return false;
   }
@@ -132,32 +124,33 @@ awaitable<bool> Submitter::take_claim(Delivery& d) {
   d.claim_tries = 0;
   d.take(Input::claimed);
   d.step("claimed");
-  leases_.hold(*claim);
-  open_.save(d);
-  open_.announce(d, "message.claimed");
-  if (!store_.is_known()) co_return false;
+  parts_.leases.hold(*claim);
+  parts_.open.save(d);
+  parts_.open.announce(d, "message.claimed");
+  if (!parts_.store.is_known()) co_return false;
   if (d.task) {
-    Task task{*d.task, TaskStatus::in_progress, {}, json::object(), agent_id_, wall_now()};
+    Task task{*d.task, TaskStatus::in_progress, {}, json::object(), parts_.agent_id, wall_now()};
     task.metadata["messageId"] = d.message;
     task.metadata["completedBy"] = "runner";
-    auto set = co_await services_.bus.set_task(std::move(task));
+    auto set = co_await parts_.services.bus.set_task(std::move(task));
     if (!set)
-      spdlog::warn("agent {}: task {} could not be set in progress: {}", agent_id_, *d.task, set.error().message);
-    host_.work().start({"task", std::to_string(*d.task)});
+      spdlog::warn("agent {}: task {} could not be set in progress: {}", parts_.agent_id, *d.task, set.error().message);
+    parts_.host.work().start({"task", std::to_string(*d.task)});
   }
   co_return true;
 }
 
 awaitable<Result<Prompt>> Submitter::prepare(Delivery& d) {
-  Prompt prompt = prompt_of(d, host_.files_dir());
+  Prompt prompt = prompt_of(d, parts_.host.files_dir());
   if (d.is_local()) {
     prompt.body = d.local_body;
     co_return prompt;
   }
   if (!d.content) {
-    auto message = co_await services_.bus.message(d.message);
+    auto message = co_await parts_.services.bus.message(d.message);
     if (!message) co_return message.error();
-    if (!d.claimable && !d.acknowledged && std::ranges::find(message->read_by, agent_id_) != message->read_by.end())
+    if (!d.claimable && !d.acknowledged &&
+        std::ranges::find(message->read_by, parts_.agent_id) != message->read_by.end())
       co_return conflict(kReadElsewhere, "the agent has read it at another daemon");
     d.content = std::move(*message);
   }
@@ -173,7 +166,7 @@ awaitable<Result<Prompt>> Submitter::prepare(Delivery& d) {
 awaitable<Result<std::vector<std::string>>> Submitter::fetch_attachments(Delivery& d) {
   constexpr int kTries = 4;
   auto const message = *d.content;
-  auto const most = services_.bus.limits().max_attachment_bytes;
+  auto const most = parts_.services.bus.limits().max_attachment_bytes;
   std::vector<std::string> lines;
   int number = 0;
   for (auto const& attachment : message.attachments) {
@@ -181,12 +174,12 @@ awaitable<Result<std::vector<std::string>>> Submitter::fetch_attachments(Deliver
     std::string problem;
     if (attachment.size > static_cast<std::int64_t>(most)) problem = "larger than " + std::to_string(most) + " bytes";
     Result<std::string> bytes = std::string();
-    if (problem.empty()) bytes = co_await services_.bus.attachment_bytes(attachment.id);
+    if (problem.empty()) bytes = co_await parts_.services.bus.attachment_bytes(attachment.id);
     if (!bytes && is_transient(bytes.error()) && ++d.fetch_tries < kTries) co_return bytes.error();
     if (!bytes) problem = bytes.error().message;
     if (bytes && bytes->size() > most) problem = "larger than " + std::to_string(most) + " bytes";
     // The sender's name for it may be anything; ours cannot leave the folder.
-    auto const file = host_.files_dir() / attachment_file_name(message.id, d.store, number, attachment.name);
+    auto const file = parts_.host.files_dir() / attachment_file_name(message.id, d.store, number, attachment.name);
     if (problem.empty()) {
       auto job = [file, content = std::move(*bytes)] { return write_file_to_disk(file, content); };
       auto written = co_await files_.run(std::move(job));
@@ -207,14 +200,14 @@ awaitable<SubmitResult> Submitter::attempt(adapters::ProviderSession& session, P
     SubmitResult fault;
     fault.outcome = SubmitOutcome::unknown;
     fault.reason = "a fault of agent-runner's while it was handed over; see its log";
-    auto const whose = "agent " + self->agent_id_ + ": handing over message " + std::to_string(delivery->message);
+    auto const whose = "agent " + self->parts_.agent_id + ": handing over message " + std::to_string(delivery->message);
     auto submitted = to->submit(std::move(what), std::move(on_step));
     *out = co_await guarded(whose, std::move(submitted), std::move(fault));
-    self->changed_.notify_all();
+    self->parts_.changed.notify_all();
   };
   submitting_.spawn("submit", run(this, &session, std::move(prompt), &d, result));
-  process_.started();  // whatever was said of an earlier one
-  while (!*result && !process_.ending) co_await changed_.wait();
+  parts_.process.started();  // whatever was said of an earlier one
+  while (!*result && !parts_.process.ending) co_await parts_.changed.wait();
   if (!*result) co_await submitting_.stop();
   if (*result) co_return std::move(**result);
   SubmitResult cut;
@@ -226,12 +219,12 @@ awaitable<SubmitResult> Submitter::attempt(adapters::ProviderSession& session, P
 /// Nobody has worked on it: it goes to the others as if it had never been here. An error: the bus is away.
 awaitable<Result<void>> Submitter::release_claim(Delivery& d) {
   auto const token = d.claim_token;
-  auto const released = co_await services_.bus.release(d.message, token, 0ms, relay::Tried::no);
+  auto const released = co_await parts_.services.bus.release(d.message, token, 0ms, relay::Tried::no);
   if (!released && !is_definite(released.error())) co_return released;
-  leases_.drop(d.message);
+  parts_.leases.drop(d.message);
   d.claim_token.clear();
   d.acknowledged = false;  // the read mark has gone with the lease
-  if (d.task) host_.work().finish("task", std::to_string(*d.task));
+  if (d.task) parts_.host.work().finish("task", std::to_string(*d.task));
   co_return Result<void>();
 }
 
@@ -240,14 +233,14 @@ awaitable<void> Submitter::give_back(Delivery& d, std::string reason) {
   d.held = std::move(reason);
   d.retry_at = Clock::now() + retry_wait(std::max(d.attempts, d.fetch_tries));
   // The lease goes back, so that another agent may take the work; but not while this one could take it at the next try.
-  bool const soon_again = host_.ready_session() && why_not_now(d, outlook_()).empty();
+  bool const soon_again = parts_.host.ready_session() && why_not_now(d, outlook_()).empty();
   if (!d.claim_token.empty() && !soon_again) {
     auto const released = co_await release_claim(d);
     if (!released) co_return;  // at the next try
   }
-  open_.save(d);
-  services_.events.append(agent_id_, "message.held", {{"message", d.message}, {"reason", d.held}});
-  services_.deliveries_changed.notify_all();
+  parts_.open.save(d);
+  parts_.services.events.append(parts_.agent_id, "message.held", {{"message", d.message}, {"reason", d.held}});
+  parts_.services.deliveries_changed.notify_all();
 }
 
 }  // namespace ar::daemon

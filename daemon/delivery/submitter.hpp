@@ -5,6 +5,7 @@
 #include "base/worker.hpp"
 #include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/delivery_host.hpp"
+#include "daemon/delivery/delivery_parts.hpp"
 #include "daemon/delivery/scheduler.hpp"
 #include "daemon/services.hpp"
 
@@ -14,19 +15,13 @@
 
 namespace ar::daemon {
 
-class CurrentStore;
-struct InProcess;
-class Leases;
-class OpenDeliveries;
 class Outcomes;
 
 /// io thread only. One delivery at a time.
 class Submitter {
  public:
-  /// The references are to parts of the same agent. `outlook`: how things stand now.
-  Submitter(Services& services, std::string agent_id, DeliveryHost& host, OpenDeliveries& open, InProcess& process,
-            CurrentStore const& store, Leases& leases, Outcomes& outcomes, Notifier& changed,
-            std::function<Outlook()> outlook);
+  /// `outlook`: how things stand now.
+  Submitter(DeliveryParts const& parts, Outcomes& outcomes, std::function<Outlook()> outlook);
 
   awaitable<void> deliver(Delivery& d);
   /// It is tried again later, and others may take it meanwhile.
@@ -41,15 +36,8 @@ class Submitter {
   awaitable<adapters::SubmitResult> attempt(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
   awaitable<Result<void>> release_claim(Delivery& d);
 
-  Services& services_;
-  std::string const agent_id_;
-  DeliveryHost& host_;
-  OpenDeliveries& open_;
-  InProcess& process_;
-  CurrentStore const& store_;
-  Leases& leases_;
+  DeliveryParts const parts_;
   Outcomes& outcomes_;
-  Notifier& changed_;
   std::function<Outlook()> const outlook_;
   Worker files_;
   TaskGroup submitting_;  ///< the one attempt under way, so that it can be cut short when its process ends
