@@ -13,11 +13,18 @@ namespace ar {
 
 net::execution_context::id CompletionQueue::id;
 
-CompletionQueue::CompletionQueue(net::execution_context& context) : service(context) {
+namespace {
+
+int make_eventfd() {
   int const fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-  signal_ = std::make_unique<net::posix::stream_descriptor>(static_cast<net::io_context&>(context), fd);
+  return fd;
 }
+
+}  // namespace
+
+CompletionQueue::CompletionQueue(net::execution_context& context)
+    : service(context), signal_(static_cast<net::io_context&>(context), make_eventfd()) {}
 
 CompletionQueue::~CompletionQueue() = default;
 
@@ -39,12 +46,12 @@ void CompletionQueue::push(std::unique_ptr<Completion> completion) {
   }
   // A full counter (the only way to fail) has woken the thread already.
   std::uint64_t const one = 1;
-  if (first) (void)!::write(signal_->native_handle(), &one, sizeof one);
+  if (first) (void)!::write(signal_.native_handle(), &one, sizeof one);
 }
 
 void CompletionQueue::listen() {
   listening_ = true;
-  signal_->async_read_some(net::buffer(&signals_, sizeof signals_), [this](error_code ec, std::size_t) {
+  signal_.async_read_some(net::buffer(&signals_, sizeof signals_), [this](error_code ec, std::size_t) {
     listening_ = false;
     if (!ec) take();
   });
@@ -60,7 +67,7 @@ void CompletionQueue::take() {
   if (expected_ > 0) listen();
   // Each is a handler of its own: one that throws holds up no other, and others have their turn between two.
   for (auto& completion : taken)
-    net::post(signal_->get_executor(), [completion = std::move(completion)] { completion->complete(); });
+    net::post(signal_.get_executor(), [completion = std::move(completion)] { completion->complete(); });
 }
 
 void CompletionQueue::shutdown() noexcept {

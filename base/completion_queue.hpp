@@ -47,8 +47,8 @@ class CompletionQueue : public net::execution_context::service {
   void listen();
   void take();
 
-  std::unique_ptr<net::posix::stream_descriptor> signal_;  ///< an eventfd
-  std::uint64_t signals_ = 0;                              ///< what is read from it
+  net::posix::stream_descriptor signal_;  ///< an eventfd
+  std::uint64_t signals_ = 0;             ///< what is read from it
   std::size_t expected_ = 0;
   bool listening_ = false;
   std::mutex mutex_{};  ///< for what follows
