@@ -80,7 +80,8 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   bool const agents_door = head.over_unix && head.token_needed;
   if (!route || route->right != Right::none || agents_door) {
     auto who = authenticate(head);
-    if (!who && head.header("authorization")) note_bad_token(head);
+    if (!who && head.header("authorization"))
+      bad_tokens_.note(head.over_unix ? "a unix socket" : "TCP", head.method + " " + path_of(head));
     if (!who) return who.error();
     admitted.who = std::move(*who);
   } else if (!head.token_needed && !head.header("authorization")) {
@@ -171,16 +172,6 @@ void Dispatcher::check_answer(Route const& route, Response const& response) {
   auto const fault = document ? fault_of_answer(*route.answer, *document) : document.error().message;
   if (!fault.empty())
     spdlog::error("bug: the answer of {} {} is not as its schema says: {}", route.method, route.pattern, fault);
-}
-
-/// Who guesses leaves a trace, but does not fill the log.
-void Dispatcher::note_bad_token(Request const& head) const {
-  ++bad_tokens_;
-  char const* const door = head.over_unix ? "a unix socket" : "TCP";
-  if (!gate_.should_log(door, "bad token")) return;
-  spdlog::warn("control: a request over {} with a bad token was refused: {} {}; {} in all since the last such line",
-               door, head.method, path_of(head), bad_tokens_);
-  bad_tokens_ = 0;
 }
 
 void Dispatcher::log(Request const& request, Principal const& who, Response const& response,

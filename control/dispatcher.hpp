@@ -2,13 +2,12 @@
 // large a body, the handler, errors and logging. In two steps, so that nobody without the right can make the
 // server read a body.
 #pragma once
+#include "base/http/bad_token_log.hpp"
 #include "base/http/request_handler.hpp"
 #include "base/http/router.hpp"
-#include "base/log.hpp"
 #include "control/limits.hpp"
 #include "control/route.hpp"
 
-#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,15 +37,13 @@ class Dispatcher final : public http::RequestHandler {
   std::size_t body_limit(Body body) const;
   http::Share share_of(Admitted const& admitted) const;
   static void check_answer(Route const& route, Response const& response);
-  void note_bad_token(Request const& head) const;
   void log(Request const& request, Principal const& who, Response const& response, Clock::time_point start) const;
 
   Api const api_;
   Limits const limits_;
   http::Router const router_;
   std::uint16_t port_ = 0;
-  mutable LogThrottle gate_;
-  mutable std::uint64_t bad_tokens_ = 0;  ///< since the last line about them
+  mutable http::BadTokenLog bad_tokens_{"control"};
 };
 
 }  // namespace ar::control

@@ -111,7 +111,7 @@ awaitable<std::optional<Response>> Dispatcher::identify(std::shared_ptr<Admitted
       auto error = known.error();
       if (error.kind == ErrorKind::unauthorized) {
         error.code = "bad_token";
-        note_bad_token(route);
+        bad_tokens_.note("HTTP", std::string(route.method) + " " + std::string(route.pattern));
       }
       co_return http::problem(error);
     }
@@ -121,15 +121,6 @@ awaitable<std::optional<Response>> Dispatcher::identify(std::shared_ptr<Admitted
   co_return http::problem(forbidden("token " + admitted->who.jti + " has no right \"" + std::string(route.right) +
                                     "\", which " + std::string(route.method) + " " + std::string(route.pattern) +
                                     " needs"));
-}
-
-/// Who guesses leaves a trace, but does not fill the log.
-void Dispatcher::note_bad_token(Route const& route) const {
-  ++bad_tokens_;
-  if (!gate_.should_log("relay", "bad token")) return;
-  spdlog::warn("relay: a request with a bad token was refused: {} {}; {} in all since the last such line", route.method,
-               route.pattern, bad_tokens_);
-  bad_tokens_ = 0;
 }
 
 awaitable<Response> Dispatcher::handle(std::shared_ptr<Admitted> admitted, Request request) const {

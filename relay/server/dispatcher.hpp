@@ -1,13 +1,12 @@
 // The one place that decides about a request to the relay: who asks, which route, whether it may, how large a body, the
 // handler, errors and logging.
 #pragma once
+#include "base/http/bad_token_log.hpp"
 #include "base/http/request_handler.hpp"
 #include "base/http/router.hpp"
-#include "base/log.hpp"
 #include "relay/server/route.hpp"
 #include "relay/server/sessions.hpp"
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,15 +34,13 @@ class Dispatcher final : public http::RequestHandler {
   awaitable<std::optional<http::Response>> identify(std::shared_ptr<Admitted> admitted) const;
   http::Share share_of(Admitted const& admitted) const;
   awaitable<http::Response> handle(std::shared_ptr<Admitted> admitted, http::Request request) const;
-  void note_bad_token(Route const& route) const;
 
   EmbeddedBus& bus_;
   Sessions& sessions_;
   std::unique_ptr<Uploads> uploads_ = std::make_unique<Uploads>();
   ServerLimits const& limits_;
   http::Router const router_;
-  mutable LogThrottle gate_;
-  mutable std::uint64_t bad_tokens_ = 0;  ///< since the last line about them
+  mutable http::BadTokenLog bad_tokens_{"relay"};
 };
 
 }  // namespace ar::relay::server
