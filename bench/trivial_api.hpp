@@ -7,6 +7,7 @@
 #include "control/api/authenticator.hpp"
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
+#include "control/api/idempotency_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/server.hpp"
@@ -31,9 +32,10 @@ class TrivialApi final : public control::Authenticator,
                          public control::AttachmentsApi,
                          public control::HooksApi,
                          public control::ApprovalsApi,
-                         public control::EventsApi {
+                         public control::EventsApi,
+                         public control::IdempotencyApi {
  public:
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this}; }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
@@ -50,7 +52,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> reload_configuration() override { return none(); }
   awaitable<Result<json>> bus() override { return none(); }
   awaitable<Result<json>> shut_down(bool) override { return none(); }
-  awaitable<Result<control::Spawned>> spawn(json, std::string) override { co_return absent(); }
+  awaitable<Result<control::Spawned>> spawn(json, IdempotencyKey) override { co_return absent(); }
   awaitable<Result<json>> agents(Page) override { return none(); }
   awaitable<Result<json>> remove_agent(std::string) override { return none(); }
   awaitable<Result<json>> act(std::string, std::string, json) override { return none(); }
@@ -80,6 +82,10 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<std::vector<Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
   std::int64_t last_event(std::string const&) const override { return 0; }
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }
+  awaitable<Result<std::optional<control::KeptAnswer>>> answer_of(std::string, std::string) override {
+    co_return std::optional<control::KeptAnswer>();
+  }
+  awaitable<Result<void>> keep(std::string, std::string, control::KeptAnswer) override { co_return absent(); }
 
  private:
   static Error absent() { return not_found("absent", "this daemon does nothing"); }

@@ -1,7 +1,9 @@
 #include "control/dispatcher.hpp"
 
+#include "base/http_error.hpp"
 #include "control/access.hpp"
 #include "control/api/authenticator.hpp"
+#include "control/error_codes.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -31,7 +33,7 @@ Error internal_fault(char const* what) {
 }  // namespace
 
 Dispatcher::Dispatcher(Api const& api, Limits const& limits)
-    : api_(api), limits_(limits), router_(routes(), "docs/control-api.md") {}
+    : api_(api), limits_(limits), router_(routes(), "docs/control-api.md"), idempotent_(api.idempotency) {}
 
 std::size_t Dispatcher::body_limit(Body body) const {
   switch (body) {
@@ -133,7 +135,7 @@ std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
   return response;
 }
 
-awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer& peer) const {
+awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer& peer) {
   auto const start = Clock::now();
   Call call{.route = *admitted.route,
             .api = api_,
@@ -151,9 +153,10 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
     if (error) {
       response = problem(*error);
     } else {
-      auto result = co_await call.route.handler(call);
+      auto result = co_await carry_out(call);
       response = result ? std::move(*result) : problem(result.error());
-      if (result && limits_.check_answers) check_answer(call.route, response);
+      if (limits_.check_answers)
+        result ? check_answer(call.route, response) : check_refusal(call.route, result.error());
     }
   } catch (boost::system::system_error const& e) {
     if (e.code() == net::error::operation_aborted) throw;
@@ -165,13 +168,28 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
   co_return response;
 }
 
+awaitable<Result<Response>> Dispatcher::carry_out(Call& call) {
+  auto key = read_key(call.route, call.request);
+  if (!key) co_return key.error();
+  call.key = std::move(*key);
+  if (call.key.key.empty() || call.route.knows_keys) co_return co_await call.route.handler(call);
+  co_return co_await idempotent_.answer(call, name_of(call.who));
+}
+
 /// Programs are built on the schemas: an answer that has anything else is a fault of ours.
 void Dispatcher::check_answer(Route const& route, Response const& response) {
   if (!route.answer || response.status == 204 || response.stream || response.websocket) return;
+  if (response.status >= 400) return;
   auto const document = parse_json(response.body);
   auto const fault = document ? fault_of_answer(*route.answer, *document) : document.error().message;
   if (!fault.empty())
     spdlog::error("bug: the answer of {} {} is not as its schema says: {}", route.method, route.pattern, fault);
+}
+
+void Dispatcher::check_refusal(Route const& route, Error const& error) {
+  if (http::status_of(error.kind) >= 500 || may_answer(route, error.code)) return;
+  spdlog::error("bug: {} {} was refused with the code {}, which its row does not tell of", route.method, route.pattern,
+                error.code);
 }
 
 void Dispatcher::log(Request const& request, Principal const& who, Response const& response,

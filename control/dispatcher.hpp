@@ -5,6 +5,7 @@
 #include "base/http/bad_token_log.hpp"
 #include "base/http/request_handler.hpp"
 #include "base/http/router.hpp"
+#include "control/idempotency.hpp"
 #include "control/limits.hpp"
 #include "control/route.hpp"
 
@@ -31,17 +32,20 @@ class Dispatcher final : public http::RequestHandler {
     std::vector<http::Router::Argument> path;
   };
   /// Never throws but when the server cuts it off; a handler's exception becomes a 500.
-  awaitable<Response> handle(Admitted admitted, Request request, Peer& peer) const;
+  awaitable<Response> handle(Admitted admitted, Request request, Peer& peer);
+  awaitable<Result<Response>> carry_out(Call& call);
   Result<Principal> authenticate(Request const& head) const;
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
   http::Share share_of(Admitted const& admitted) const;
   static void check_answer(Route const& route, Response const& response);
+  static void check_refusal(Route const& route, Error const& error);
   void log(Request const& request, Principal const& who, Response const& response, Clock::time_point start) const;
 
   Api const api_;
   Limits const limits_;
   http::Router const router_;
+  IdempotentRequests idempotent_;
   std::uint16_t port_ = 0;
   mutable http::BadTokenLog bad_tokens_{"control"};
 };

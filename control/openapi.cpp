@@ -2,11 +2,15 @@
 
 #include "base/version.hpp"
 #include "base/words.hpp"
+#include "control/error_codes.hpp"
+#include "control/idempotency.hpp"
 #include "control/route.hpp"
 #include "control/schemas/schemas.hpp"
 
 #include <algorithm>
 #include <cctype>
+#include <map>
+#include <vector>
 
 namespace ar::control {
 namespace {
@@ -55,6 +59,12 @@ json parameters_of(Route const& route) {
     shown["schema"] = std::move(schema);
     list.push_back(std::move(shown));
   }
+  if (takes_key(route))
+    list.push_back(
+        {{"name", "Idempotency-Key"},
+         {"in", "header"},
+         {"description", "sent again with the same key, the request is carried out once (docs/control-api.md)"},
+         {"schema", {{"type", "string"}, {"maxLength", 255}}}});
   for (auto const name : words_of(route.headers))
     if (name != "Content-Type") list.push_back({{"name", name}, {"in", "header"}, {"schema", {{"type", "string"}}}});
   return list;
@@ -78,12 +88,35 @@ json answer_of(Route const& route, std::string_view status) {
   return shown;
 }
 
+/// By their status.
+std::map<std::string, std::vector<ErrorCode const*>> refusals_of(Route const& route) {
+  std::map<std::string, std::vector<ErrorCode const*>> found;
+  for (auto const& row : error_codes()) {
+    bool const needs_body = row.status == 413 && row.everywhere;
+    bool const needs_who =
+        row.everywhere && (row.status == 401 || row.code == "operator_only" || row.code == "not_your_agent");
+    bool const whole_server = row.code == "no_such_route" || row.code == "method_not_allowed";
+    if (whole_server || (needs_body && route.body == Body::none) || (needs_who && route.right == Right::none)) continue;
+    if (may_answer(route, row.code)) found[std::to_string(row.status)].push_back(&row);
+  }
+  return found;
+}
+
+json refusal_with(std::vector<ErrorCode const*> const& codes) {
+  std::string text;
+  for (auto const* row : codes)
+    text += (text.empty() ? "`" : "\n\n`") + std::string(row->code) + "`: " + std::string(row->about);
+  return {{"description", text}, {"content", {{"application/problem+json", {{"schema", reference(kProblem)}}}}}};
+}
+
 json operation_of(Route const& route) {
   json shown{{"operationId", route.name}, {"summary", route.summary}, {"tags", {tag_of(route)}}};
   if (auto parameters = parameters_of(route); !parameters.empty()) shown["parameters"] = std::move(parameters);
   if (route.body != Body::none) shown["requestBody"] = body_of(route);
   for (auto const status : words_of(route.statuses)) shown["responses"][std::string(status)] = answer_of(route, status);
-  shown["responses"]["default"] = {{"description", "an error"},
+  if (takes_key(route) && !shown["responses"].contains("200")) shown["responses"]["200"] = answer_of(route, "200");
+  for (auto const& [status, codes] : refusals_of(route)) shown["responses"][status] = refusal_with(codes);
+  shown["responses"]["default"] = {{"description", "a fault of the daemon, of the system or of what it needs"},
                                    {"content", {{"application/problem+json", {{"schema", reference(kProblem)}}}}}};
   if (route.right == Right::none) shown["security"] = json::array();
   return shown;

@@ -8,6 +8,7 @@
 #include "base/http/url.hpp"
 #include "control/api/api.hpp"
 #include "control/schema.hpp"
+#include "model/idempotency.hpp"
 #include "model/page.hpp"
 #include "model/principal.hpp"
 
@@ -52,6 +53,7 @@ struct Call {
   Principal who;
   Request request;
   Query query;
+  IdempotencyKey key{};
   std::vector<http::Router::Argument> path{};  ///< validated
   Clock::duration stream_keep_alive{};
 
@@ -79,10 +81,12 @@ struct Route {
   Body body = Body::none;
   std::span<Field const> query{};
   std::string_view headers{};       ///< those that it reads, between blanks
+  bool knows_keys = false;          ///< its handler sees to it that nothing is done twice under one Idempotency-Key
   Schema const* request = nullptr;  ///< of a body that is JSON
   Schema const* answer = nullptr;   ///< null: bytes
   bool streams = false;             ///< with Accept: text/event-stream
   std::string_view statuses = "200";
+  std::string_view errors{};   ///< codes of error_codes.hpp, besides those that any route may answer
   std::string_view answers{};  ///< for people: what the answer is
 };
 

@@ -3,6 +3,7 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "model/idempotency.hpp"
 #include "model/page.hpp"
 
 #include <string>
@@ -18,7 +19,8 @@ struct Spawned {
 class AgentsApi {
  public:
   virtual ~AgentsApi() = default;
-  virtual awaitable<Result<Spawned>> spawn(json spec, std::string idempotency_key) = 0;
+  /// Nothing is spawned twice under one key, also when a daemon ended before it could answer.
+  virtual awaitable<Result<Spawned>> spawn(json spec, IdempotencyKey key) = 0;
   virtual awaitable<Result<json>> agents(Page page) = 0;  ///< {agents: [...], nextCursor?}
   virtual awaitable<Result<json>> agent(std::string id) = 0;
   virtual awaitable<Result<json>> remove_agent(std::string id) = 0;

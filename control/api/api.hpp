@@ -9,6 +9,7 @@ class AttachmentsApi;
 class Authenticator;
 class EventsApi;
 class HooksApi;
+class IdempotencyApi;
 class MessagesApi;
 class SystemApi;
 
@@ -22,6 +23,7 @@ struct Api {
   HooksApi& hooks;
   ApprovalsApi& approvals;
   EventsApi& events;
+  IdempotencyApi& idempotency;
 };
 
 }  // namespace ar::control

@@ -1,6 +1,7 @@
 // Agents: spawn, list, look at, control.
 #include "control/api/agents_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/idempotency.hpp"
 #include "control/route.hpp"
 #include "control/schemas/schemas.hpp"
 #include "model/verb.hpp"
@@ -11,19 +12,16 @@
 namespace ar::control {
 namespace {
 
-constexpr std::size_t longest_key = 255;
-
 awaitable<Result<Response>> spawn(Call& call) {
   auto spec = call.object();
   if (!spec) co_return spec.error();
-  std::string key(call.request.header("idempotency-key").value_or(""));
-  if (key.size() > longest_key) co_return invalid("Idempotency-Key", "an Idempotency-Key has at most 255 bytes");
-  auto spawned = co_await call.api.agents.spawn(std::move(*spec), std::move(key));
+  auto spawned = co_await call.api.agents.spawn(std::move(*spec), call.key);
   if (!spawned) co_return spawned.error();
   Response response = json_response(spawned->agent, spawned->created ? 201 : 200);
   auto const id = spawned->agent.find("id");
   if (id != spawned->agent.end() && id->is_string())
     response.headers.push_back({"Location", "/v1/agents/" + id->get<std::string>()});
+  if (!spawned->created) response.headers.push_back(replayed());
   co_return response;
 }
 
@@ -89,11 +87,13 @@ constexpr Route rows[] = {
      .summary = "spawn an agent",
      .handler = spawn,
      .body = Body::json,
-     .headers = "Idempotency-Key",
      .request = &kAgentSpecification,
      .answer = &kAgent,
-     .statuses = "201 200",
-     .answers = "the agent; `Location`. 200: the same `Idempotency-Key` and body had been sent"},
+     .statuses = "201",
+     .errors = "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found "
+               "outside_folders not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken "
+               "dirty_index no_commit bad_config",
+     .answers = "the agent; `Location`"},
     {.method = "GET",
      .pattern = "/v1/agents",
      .name = "listAgents",
@@ -109,6 +109,7 @@ constexpr Route rows[] = {
      .summary = "one agent",
      .handler = show,
      .answer = &kAgent,
+     .errors = "no_such_agent",
      .answers = "the agent"},
     {.method = "DELETE",
      .pattern = "/v1/agents/{agent}",
@@ -116,6 +117,7 @@ constexpr Route rows[] = {
      .summary = "end it and forget it",
      .handler = remove,
      .answer = &kRemovedAgent,
+     .errors = "no_such_agent agent_running agent_removed",
      .answers = "`{removed, workspace?: {path, branch, removed, branchDeleted, kept?}}`"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}/screen",
@@ -123,6 +125,7 @@ constexpr Route rows[] = {
      .summary = "the terminal's present screen",
      .handler = screen,
      .answer = &kScreen,
+     .errors = "no_such_agent agent_not_running terminal_gone unsupported",
      .answers = "`{lines, cursorX, cursorY, text, ended}`; `ended`: its process has, and these are the last lines that "
                 "it left"},
     {.method = "GET",
@@ -131,6 +134,7 @@ constexpr Route rows[] = {
      .summary = "where its terminal is, for tmux",
      .handler = attach,
      .answer = &kTerminal,
+     .errors = "no_such_agent agent_not_running",
      .answers =
          "`{tmuxSocket, target, detachKey}`: `tmux -u -S TMUXSOCKET attach-session -t TARGET` (`-r` to look only)"},
     {.method = "GET",
@@ -140,6 +144,7 @@ constexpr Route rows[] = {
      .handler = inbox,
      .right = Right::agent,
      .answer = &kInbox,
+     .errors = "no_such_agent",
      .answers = "`{unread: [...], replies: [...], more}`, about 8 MiB of each at the most; `more`: that was not all; "
                 "of `operator`: what agents have sent to people"},
     {.method = "GET",
@@ -149,6 +154,7 @@ constexpr Route rows[] = {
      .handler = turns,
      .query = turns_query,
      .answer = &kTurnList,
+     .errors = "no_such_agent",
      .answers = "its turns"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}/workspace",
@@ -157,8 +163,13 @@ constexpr Route rows[] = {
      .handler = workspace,
      .right = Right::agent,
      .answer = &kFolders,
+     .errors = "no_such_agent",
      .answers = "`{cwd, messages}`: the folders that the command line attaches files from inside the agent"},
 };
+
+constexpr std::string_view kErrorsOfVerbs =
+    "no_such_agent agent_removed agent_not_running wrong_state start_failed not_ready nothing_running unsupported "
+    "terminal_gone copy_mode another_program codex_error thread_locked too_large";
 
 /// For people: what a verb answers, where that is more than the agent.
 std::string_view answers_of(Verb verb) {
@@ -205,6 +216,7 @@ std::span<Route const> agent_routes() {
                       .body = injects ? Body::message : Body::json,
                       .request = &kVerbParameters,
                       .answer = injects ? &kInjected : &kAgent,
+                      .errors = kErrorsOfVerbs,
                       .answers = answers_of(verb.verb)});
     }
     return made;

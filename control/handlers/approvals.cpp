@@ -38,6 +38,7 @@ constexpr Route rows[] = {
      .handler = list,
      .query = approvals_query,
      .answer = &kApprovalList,
+     .errors = "no_such_agent",
      .answers = "`{approvals: [...], nextCursor?}`, newest first"},
     {.method = "GET",
      .pattern = "/v1/approvals/{approval}",
@@ -45,6 +46,7 @@ constexpr Route rows[] = {
      .summary = "one of them",
      .handler = show,
      .answer = &kApproval,
+     .errors = "no_such_approval",
      .answers = "the approval (below)"},
     {.method = "POST",
      .pattern = "/v1/approvals/{approval}/decision",
@@ -54,6 +56,7 @@ constexpr Route rows[] = {
      .body = Body::json,
      .request = &kDecision,
      .answer = &kApproval,
+     .errors = "no_such_approval already_decided wrong_decision agent_not_running",
      .answers = "the approval as it is now; 409 when it was decided before, and by whom"},
 };
 

@@ -114,6 +114,7 @@ constexpr Route rows[] = {
      .headers = "Last-Event-ID",
      .answer = &kEventPage,
      .streams = true,
+     .errors = "no_such_agent",
      .answers = "the same of one agent, by its own numbers"},
 };
 

@@ -1,6 +1,7 @@
 // Messages, their replies and reactions, dead letters and attachments.
 #include "control/api/attachments_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/idempotency.hpp"
 #include "control/route.hpp"
 #include "control/schemas/schemas.hpp"
 
@@ -37,11 +38,11 @@ awaitable<Result<json>> wait_for(Call& call, std::int64_t id, Wait wait) {
 awaitable<Result<Response>> deliver(Call& call, json message) {
   auto wait = read_wait(call);
   if (!wait) co_return wait.error();
-  if (auto const key = call.request.header("idempotency-key")) {
+  if (auto const& key = call.key.key; !key.empty()) {
     auto const in_body = message.find("idempotencyKey");
-    if (in_body != message.end() && (!in_body->is_string() || in_body->get_ref<std::string const&>() != *key))
+    if (in_body != message.end() && (!in_body->is_string() || in_body->get_ref<std::string const&>() != key))
       co_return invalid("idempotencyKey", "idempotencyKey differs from the Idempotency-Key header; send one of them");
-    message["idempotencyKey"] = std::string(*key);
+    message["idempotencyKey"] = key;
   }
   auto sent = co_await call.api.messages.send(call.who, std::move(message));
   if (!sent) co_return sent.error();
@@ -49,6 +50,7 @@ awaitable<Result<Response>> deliver(Call& call, json message) {
   if (id_field == sent->end() || !id_field->is_number_integer())
     co_return internal("internal_error", "the message was sent but its number is not known");
   auto const id = id_field->get<std::int64_t>();
+  bool const repeated = sent->value("repeated", false);
   if (!wait->until.empty()) {
     auto waited = co_await wait_for(call, id, std::move(*wait));
     if (!waited) {
@@ -59,7 +61,8 @@ awaitable<Result<Response>> deliver(Call& call, json message) {
     }
     sent = std::move(waited);
   }
-  Response response = json_response(*sent, 201);
+  Response response = json_response(*sent, repeated ? 200 : 201);
+  if (repeated) response.headers.push_back(replayed());
   response.headers.push_back({"Location", "/v1/messages/" + std::to_string(id)});
   co_return response;
 }
@@ -182,10 +185,12 @@ constexpr Route rows[] = {
      .right = Right::agent,
      .body = Body::message,
      .query = wait_query,
-     .headers = "Idempotency-Key",
+     .knows_keys = true,
      .request = &kNewMessage,
      .answer = &kSentMessage,
      .statuses = "201",
+     .errors = "not_your_name not_your_message not_your_task unknown_message unknown_attachment unknown_task "
+               "no_receiver name_taken task_backwards too_large quota bus_changed",
      .answers = "the message, with `repeated`, `matchingAgents` (of this daemon) and `store`; `Location`"},
     {.method = "GET",
      .pattern = "/v1/messages",
@@ -195,6 +200,7 @@ constexpr Route rows[] = {
      .right = Right::agent,
      .query = list_query,
      .answer = &kMessageList,
+     .errors = "no_such_agent",
      .answers = "`{messages: [...], nextCursor?}`, newest first, each with its `deliveries` in short (`{agent, state, "
                 "reason?}`); an agent's token: its own"},
     {.method = "GET",
@@ -205,6 +211,7 @@ constexpr Route rows[] = {
      .right = Right::agent,
      .query = show_query,
      .answer = &kMessageLife,
+     .errors = "unknown_message not_your_message bus_changed",
      .answers = "the message with deliveries, reactions and replies"},
     {.method = "POST",
      .pattern = "/v1/messages/{message}/replies",
@@ -214,10 +221,12 @@ constexpr Route rows[] = {
      .right = Right::agent,
      .body = Body::message,
      .query = wait_query,
-     .headers = "Idempotency-Key",
+     .knows_keys = true,
      .request = &kNewReply,
      .answer = &kSentMessage,
      .statuses = "201",
+     .errors = "not_your_name not_your_message not_your_task unknown_message unknown_attachment unknown_task "
+               "no_receiver name_taken task_backwards too_large quota bus_changed",
      .answers = "the reply; `Location`"},
     {.method = "POST",
      .pattern = "/v1/messages/{message}/reactions",
@@ -228,6 +237,7 @@ constexpr Route rows[] = {
      .body = Body::json,
      .request = &kNewReaction,
      .answer = &kReaction,
+     .errors = "unknown_message not_your_message too_large",
      .answers = "the reaction"},
     {.method = "POST",
      .pattern = "/v1/messages/{message}/settle",
@@ -237,6 +247,7 @@ constexpr Route rows[] = {
      .body = Body::json,
      .request = &kSettlement,
      .answer = &kMessageLife,
+     .errors = "unknown_message no_such_agent not_unknown",
      .answers = "the message: a person has seen whether the provider took what is `unknown`"},
     {.method = "POST",
      .pattern = "/v1/messages/{message}/read",
@@ -245,6 +256,7 @@ constexpr Route rows[] = {
      .handler = read,
      .right = Right::agent,
      .answer = &kMessage,
+     .errors = "unknown_message not_your_message",
      .answers = "the message, now marked read by the caller"},
     {.method = "GET",
      .pattern = "/v1/messages/{message}/body",
@@ -252,6 +264,7 @@ constexpr Route rows[] = {
      .summary = "the body's exact bytes",
      .handler = body,
      .right = Right::agent,
+     .errors = "unknown_message not_your_message",
      .answers = "the body's exact bytes"},
     {.method = "GET",
      .pattern = "/v1/dead",
@@ -266,6 +279,7 @@ constexpr Route rows[] = {
      .summary = "give a dead letter another try",
      .handler = requeue,
      .answer = &kRequeued,
+     .errors = "unknown_message not_a_dead_letter",
      .answers = "the dead letter, no longer dead"},
     {.method = "POST",
      .pattern = "/v1/attachments",
@@ -278,6 +292,7 @@ constexpr Route rows[] = {
      .headers = "Content-Type",
      .answer = &kAttachment,
      .statuses = "201",
+     .errors = "too_large quota",
      .answers = "the attachment, with its id"},
     {.method = "GET",
      .pattern = "/v1/attachments/{attachment}",
@@ -286,6 +301,7 @@ constexpr Route rows[] = {
      .handler = attachment,
      .right = Right::agent,
      .query = attached_query,
+     .errors = "unknown_attachment unknown_message message_required not_your_message",
      .answers =
          "the file's bytes; an agent's token names the message that carries it, which must be from or for that agent"},
 };

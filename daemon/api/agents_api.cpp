@@ -28,9 +28,9 @@ Result<void> check_states(std::string const& list) {
 
 }  // namespace
 
-awaitable<Result<control::Spawned>> AgentsApi::spawn(json spec, std::string idempotency_key) {
+awaitable<Result<control::Spawned>> AgentsApi::spawn(json spec, IdempotencyKey key) {
   if (auto open = access_.check_open(); !open) co_return open.error();
-  auto spawned = co_await supervisor_.spawn(std::move(spec), std::move(idempotency_key));
+  auto spawned = co_await supervisor_.spawn(std::move(spec), std::move(key));
   if (!spawned) co_return spawned.error();
   control::Spawned answer{spawned->agent->view(), spawned->created};
   co_return answer;

@@ -7,6 +7,7 @@
 #include "daemon/api/attachments_api.hpp"
 #include "daemon/api/events_api.hpp"
 #include "daemon/api/hooks_api.hpp"
+#include "daemon/api/idempotency_api.hpp"
 #include "daemon/api/messages_api.hpp"
 #include "daemon/api/system_api.hpp"
 #include "relay/uploads.hpp"
@@ -29,10 +30,13 @@ class DaemonApi {
         attachments_(services.bus, uploads, rights_),
         hooks_(supervisor, access_),
         approvals_(services.approvals, supervisor, access_),
-        events_(services.events, supervisor) {}
+        events_(services.events, supervisor),
+        idempotency_(services.journal) {}
 
   Access& access() { return access_; }
-  control::Api topics() { return {access_, system_, agents_, messages_, attachments_, hooks_, approvals_, events_}; }
+  control::Api topics() {
+    return {access_, system_, agents_, messages_, attachments_, hooks_, approvals_, events_, idempotency_};
+  }
 
  private:
   Access access_;
@@ -44,6 +48,7 @@ class DaemonApi {
   HooksApi hooks_;
   ApprovalsApi approvals_;
   EventsApi events_;
+  IdempotencyApi idempotency_;
 };
 
 }  // namespace ar::daemon

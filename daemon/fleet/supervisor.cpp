@@ -326,17 +326,16 @@ std::string Supervisor::free_name(std::string const& provider) const {
   }
 }
 
-awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string idempotency_key) {
+awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyKey key) {
   auto const lock = co_await spawning_.lock();  // two spawns must not find the same free name
-  auto const hash = sha256_hex(to_text(body));
-  if (!idempotency_key.empty()) {
-    auto query = [key = idempotency_key](Database& db) -> Result<std::optional<SpawnKeyTable::Use>> {
+  if (!key.key.empty()) {
+    auto query = [key = key.key](Database& db) -> Result<std::optional<SpawnKeyTable::Use>> {
       return SpawnKeyTable(db).find(key);
     };
     auto const found = co_await services_.journal.read(std::move(query));
     if (!found) co_return found.error();
     if (auto const& used = *found) {
-      if (used->body_hash != hash)
+      if (used->body_hash != key.body_hash)
         co_return conflict("idempotency_conflict", "the idempotency key was used to spawn agent " + used->agent +
                                                        " with another request; use a new key");
       if (auto const agent = find(used->agent)) {
@@ -377,9 +376,11 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, std::string 
     co_return ready.error();
   }
   add(agent);
-  if (!idempotency_key.empty())
-    services_.journal.write(
-        [key = idempotency_key, use = SpawnKeyTable::Use{hash, id}](Database& db) { SpawnKeyTable(db).put(key, use); });
+  if (!key.key.empty()) {
+    SpawnKeyTable::Use use{key.body_hash, id};
+    auto note = [key = key.key, use = std::move(use)](Database& db) { SpawnKeyTable(db).put(key, use); };
+    services_.journal.write(std::move(note));
+  }
   agent->begin(std::move(*place));
   if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
   auto safe = co_await services_.journal.committed();

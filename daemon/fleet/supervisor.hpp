@@ -2,6 +2,7 @@
 #pragma once
 #include "daemon/agent/agent.hpp"
 #include "daemon/services.hpp"
+#include "model/idempotency.hpp"
 
 #include <map>
 #include <memory>
@@ -29,7 +30,7 @@ class Supervisor {
     bool created = true;
   };
   /// Errors: invalid fields, name_taken, idempotency_conflict, unknown provider, cli_missing.
-  awaitable<Result<Spawned>> spawn(json body, std::string idempotency_key);
+  awaitable<Result<Spawned>> spawn(json body, IdempotencyKey key);
   /// {removed, workspace?}: what became of its worktree.
   awaitable<Result<json>> remove(std::string id);
 

@@ -5,6 +5,7 @@
 #include "daemon/store/tables/approval_table.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
 #include "daemon/store/tables/event_table.hpp"
+#include "daemon/store/tables/kept_answer_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
 #include <spdlog/spdlog.h>
@@ -19,7 +20,8 @@ namespace {
 constexpr Clock::duration kFirst = 1min;  ///< the start has other things to do
 constexpr Clock::duration kPeriod = 1h;
 constexpr std::size_t kFilesAtOnce = 1000;
-constexpr auto kFileLeft = 24h;  ///< since it was last written: nobody has to find its message in the journal yet
+constexpr auto kAnswersKept = 24h;  ///< to requests with a key, after what they made is gone
+constexpr auto kFileLeft = 24h;     ///< since it was last written: nobody has to find its message in the journal yet
 
 /// The messages whose files somebody may still read: those of deliveries that are open or whose record is whole, and of
 /// turns that run. A number may be of any store.
@@ -84,6 +86,7 @@ awaitable<Result<void>> Retention::prune() {
   std::vector<Batch> tables{
       [=](Database& db, Walk& walk) { EventTable(db).prune(walk, events); },
       [=](Database& db, Walk& walk) { ApprovalTable(db).prune(walk, events); },
+      [until = wall_now() - kAnswersKept](Database& db, Walk& walk) { KeptAnswerTable(db).prune(walk, until); },
   };
   for (auto const& agent : *found) {
     tables.push_back([=](Database& db, Walk& walk) { TurnTable(db).prune(agent, walk, history); });

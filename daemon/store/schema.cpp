@@ -107,6 +107,20 @@ UPDATE agents SET spec = json_set(spec, '$.options.proof.pattern',
                                   replace(json_extract(spec, '$.options.proof.pattern'), '{nonce}', '{correlation_id}'))
   WHERE CASE WHEN json_valid(spec) THEN json_extract(spec, '$.options.proof.pattern') END LIKE '%{nonce}%';
 )sql",
+    // What requests with an Idempotency-Key were answered. (spawn_keys stays: it is written with the agent itself.)
+    R"sql(
+CREATE TABLE kept_answers(
+  owner TEXT NOT NULL,              -- who asked
+  key TEXT NOT NULL,
+  body_hash TEXT NOT NULL,
+  location TEXT NOT NULL,           -- of what it made; empty: nothing
+  body TEXT NOT NULL,
+  over_at INTEGER NOT NULL,         -- ms: what it made is gone since then; 0: it is there
+  PRIMARY KEY(owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX kept_answers_location ON kept_answers(location) WHERE over_at = 0;
+CREATE INDEX kept_answers_over ON kept_answers(over_at) WHERE over_at > 0;
+)sql",
 };
 
 }  // namespace

@@ -80,13 +80,23 @@ awaitable<Result<json>> FakeApi::shut_down(bool stop_agents) {
   record(stop_agents ? "shutdown with agents" : "shutdown");
   co_return ok(json::object());
 }
-awaitable<Result<Spawned>> FakeApi::spawn(json spec, std::string key) {
-  record("spawn " + key);
+awaitable<Result<Spawned>> FakeApi::spawn(json spec, IdempotencyKey key) {
+  record("spawn " + key.key);
   if (spec.contains("bad")) co_return invalid("bad", "bad is bad");
   Spawned spawned;
   spawned.agent = json{{"id", "a"}, {"state", "creating"}};
-  spawned.created = key != "again";
+  spawned.created = key.key != "again";
   co_return spawned;
+}
+awaitable<Result<std::optional<control::KeptAnswer>>> FakeApi::answer_of(std::string owner, std::string key) {
+  auto const found = kept_.find({std::move(owner), std::move(key)});
+  std::optional<control::KeptAnswer> answer;
+  if (found != kept_.end()) answer = found->second;
+  co_return answer;
+}
+awaitable<Result<void>> FakeApi::keep(std::string owner, std::string key, control::KeptAnswer answer) {
+  kept_[{std::move(owner), std::move(key)}] = std::move(answer);
+  co_return Result<void>();
 }
 awaitable<Result<json>> FakeApi::agents(Page page) {
   record("agents " + page_text(page));

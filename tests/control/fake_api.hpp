@@ -8,9 +8,11 @@
 #include "control/api/authenticator.hpp"
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
+#include "control/api/idempotency_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/api/system_api.hpp"
 
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -26,10 +28,11 @@ class FakeApi final : public control::Authenticator,
                       public control::AttachmentsApi,
                       public control::HooksApi,
                       public control::ApprovalsApi,
-                      public control::EventsApi {
+                      public control::EventsApi,
+                      public control::IdempotencyApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this}; }
 
   /// The calls so far, oldest first; any thread.
   std::vector<std::string> calls() const;
@@ -47,7 +50,9 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> reload_configuration() override;
   awaitable<Result<json>> bus() override;
   awaitable<Result<json>> shut_down(bool stop_agents) override;
-  awaitable<Result<control::Spawned>> spawn(json spec, std::string idempotency_key) override;
+  awaitable<Result<control::Spawned>> spawn(json spec, IdempotencyKey key) override;
+  awaitable<Result<std::optional<control::KeptAnswer>>> answer_of(std::string owner, std::string key) override;
+  awaitable<Result<void>> keep(std::string owner, std::string key, control::KeptAnswer answer) override;
   awaitable<Result<json>> agents(Page page) override;
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;
@@ -96,6 +101,7 @@ class FakeApi final : public control::Authenticator,
   mutable std::mutex mutex_;
   std::vector<std::string> calls_;  ///< under mutex_
   std::vector<Event> log_;
+  std::map<std::pair<std::string, std::string>, control::KeptAnswer> kept_;
   Notifier events_, waits_;
 };
 

@@ -1,5 +1,7 @@
 #include "control/openapi.hpp"
 
+#include "base/words.hpp"
+#include "control/error_codes.hpp"
 #include "control/route.hpp"
 #include "control/schemas/schemas.hpp"
 #include "support/file_text.hpp"
@@ -63,4 +65,31 @@ TEST_CASE("NoSchemaIsForWhatComesInAndForAnswers") {
     CHECK(takes_json == (route.request != nullptr));
   }
   for (auto const* schema : in) CHECK_MESSAGE(!out.contains(schema), schema->name);
+}
+
+TEST_CASE("EveryCodeOfARowIsInTheTableAndOnceThere") {
+  std::set<std::string_view> known, used;
+  for (auto const& row : error_codes()) {
+    CHECK_MESSAGE(known.insert(row.code).second, row.code);
+    CHECK(row.status >= 400);
+    CHECK(row.status < 500);
+    if (row.everywhere) used.insert(row.code);
+  }
+  for (auto const& route : routes())
+    for (auto const code : words_of(route.errors)) {
+      CHECK_MESSAGE(known.contains(code), route.pattern << " " << code);
+      used.insert(code);
+    }
+  used.insert({"idempotency_conflict", "request_under_way"});
+  for (auto const code : known) CHECK_MESSAGE(used.contains(code), code, " is no route's");
+}
+
+TEST_CASE("ThePageTellsOfEveryCode") {
+  std::string table;
+  for (auto const& row : error_codes())
+    table +=
+        "| " + std::to_string(row.status) + " | `" + std::string(row.code) + "` | " + std::string(row.about) + " |\n";
+  bool const same = test::file_text(AR_SOURCE_DIR "/docs/control-api.md").find(table) != std::string::npos;
+  if (!same) std::ofstream("errors.md") << table;
+  CHECK_MESSAGE(same, "docs/control-api.md has another table of codes; the new one is errors.md where this test ran");
 }

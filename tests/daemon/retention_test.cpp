@@ -1,6 +1,8 @@
 // What is old, or too much, goes while the daemon runs; what is not over stays, and no message comes twice.
 #include "daemon/store/retention.hpp"
 
+#include "daemon/store/tables/agent_table.hpp"
+#include "daemon/store/tables/kept_answer_table.hpp"
 #include "world.hpp"
 
 #include <algorithm>
@@ -151,6 +153,37 @@ TEST_CASE("OfTooManyEventsTheOldestGo") {
   limits.most_events = 10;
   book.prune(limits);
   CHECK(book.ask("SELECT number FROM events ORDER BY number") == "991,992,993,994,995,996,997,998,999,1000");
+}
+
+TEST_CASE("AnswersToRequestsWithAKeyAreKeptForADayAfterWhatTheyMadeIsGone") {
+  Book book;
+  auto const change = [&](std::function<void(Database&)> what) {
+    book.run([&]() -> awaitable<void> {
+      book.journal->write(std::move(what));
+      REQUIRE((co_await book.journal->committed()).has_value());
+    });
+  };
+  auto const keys = [&] { return book.ask("SELECT key FROM kept_answers ORDER BY key"); };
+  auto const now = wall_now();
+  change([now](Database& db) {
+    KeptAnswerTable answers(db);
+    answers.put("operator", "agent", {"h", "/v1/agents/a", "{}"}, now);
+    answers.put("operator", "verb", {"h", "", "{}"}, now);
+    for (int i = 0; i < 500; ++i) answers.put("agent a", "v" + std::to_string(i), {"h", "", "{}"}, now);
+  });
+  book.clock.advance(23h);
+  book.prune();
+  CHECK(keys().find("verb") != std::string::npos);
+  book.clock.advance(2h);
+  book.prune();
+  CHECK(keys() == "agent");
+  change([](Database& db) { AgentTable(db).erase("a"); });
+  book.clock.advance(23h);
+  book.prune();
+  CHECK(keys() == "agent");
+  book.clock.advance(2h);
+  book.prune();
+  CHECK(keys().empty());
 }
 
 TEST_CASE("OldTurnsGoButForTheNewest") {

@@ -282,13 +282,13 @@ class World {
   void begin_spawn(json const& more = json::object()) {
     json body = {{"id", "a"}, {"cwd", dir_.path().string()}};
     body.update(more);
-    auto const spawned = await(supervisor_->spawn(body, ""));
+    auto const spawned = await(supervisor_->spawn(body, {}));
     REQUIRE_MESSAGE(spawned.has_value(), spawned.error().message);
   }
   Result<Supervisor::Spawned> try_spawn(json const& more) {
     json body = {{"cwd", dir_.path().string()}};
     body.update(more);
-    return await(supervisor_->spawn(body, ""));
+    return await(supervisor_->spawn(body, {}));
   }
   Result<json> act(std::string action, json params = json::object()) {
     return await(agent().act(std::move(action), std::move(params)));

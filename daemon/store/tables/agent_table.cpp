@@ -2,6 +2,7 @@
 
 #include "daemon/store/tables/approval_table.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
+#include "daemon/store/tables/kept_answer_table.hpp"
 #include "daemon/store/tables/owed_word_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
@@ -36,6 +37,7 @@ void AgentTable::erase(std::string const& id) {
   OwedWordTable(db_).erase_agent(id);
   ApprovalTable(db_).erase_agent(id);
   SpawnKeyTable(db_).erase_agent(id);
+  KeptAnswerTable(db_).gone("/v1/agents/" + id, wall_now());
   db_.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
 }
 

@@ -1,0 +1,96 @@
+#include "control/idempotency.hpp"
+
+#include "base/ids.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ar::control {
+namespace {
+
+constexpr std::size_t kLongestKey = 255;
+constexpr std::string_view kSecrets[] = {"env", "headers", "secret", "token"};
+
+void leave_out_secrets(json& value) {
+  if (value.is_object())
+    for (auto const secret : kSecrets) value.erase(std::string(secret));
+  if (value.is_structured())
+    for (auto& member : value) leave_out_secrets(member);
+}
+
+Response conflict_with(KeptAnswer const& first, Call const& call) {
+  json extra = json::object();
+  auto const body = parse_json(first.body);
+  if (body && body->is_object() && body->contains("id")) extra["existingId"] = (*body)["id"];
+  auto const what = first.location.empty() ? std::string() : ", which made " + first.location;
+  return problem(conflict("idempotency_conflict", "the Idempotency-Key of this " + std::string(call.route.method) +
+                                                      " " + std::string(call.route.pattern) +
+                                                      " was used for another request" + what + "; use a new key"),
+                 0, extra);
+}
+
+Response again(KeptAnswer const& first) {
+  auto response = first.body.empty() ? Response{} : json_text_response(first.body);
+  if (!first.location.empty()) response.headers.push_back({"Location", first.location});
+  response.headers.push_back(replayed());
+  return response;
+}
+
+std::string location_of(Response const& response) {
+  auto const it = std::ranges::find(response.headers, "Location", &http::Header::name);
+  return it == response.headers.end() ? std::string() : it->value;
+}
+
+}  // namespace
+
+bool takes_key(Route const& route) { return route.method != "GET" && route.body != Body::hook; }
+
+std::string body_hash(Route const& route, Request const& request) {
+  auto asked = request.body;
+  if (auto body = parse_json(asked); body && route.request) {
+    leave_out_secrets(*body);
+    asked = to_text(*body);
+  }
+  return sha256_hex(request.method + " " + request.target + "\n" + asked);
+}
+
+Result<IdempotencyKey> read_key(Route const& route, Request const& request) {
+  auto const header = takes_key(route) ? request.header("idempotency-key") : std::nullopt;
+  if (!header) return IdempotencyKey{};
+  auto const is_plain = [](char c) { return c > ' ' && c < 127; };
+  if (header->empty() || header->size() > kLongestKey || !std::ranges::all_of(*header, is_plain))
+    return invalid("Idempotency-Key",
+                   "an Idempotency-Key has 1 to 255 letters, digits and signs of ASCII, without blanks");
+  return IdempotencyKey{std::string(*header), body_hash(route, request)};
+}
+
+awaitable<Result<Response>> IdempotentRequests::answer(Call& call, std::string owner) {
+  struct UnderWay {
+    std::set<std::pair<std::string, std::string>>& all;
+    std::pair<std::string, std::string> const one;
+    bool const first;
+    UnderWay(std::set<std::pair<std::string, std::string>>& of, std::pair<std::string, std::string> which)
+        : all(of), one(std::move(which)), first(all.insert(one).second) {}
+    ~UnderWay() {
+      if (first) all.erase(one);
+    }
+  } const under_way(under_way_, {owner, call.key.key});
+  if (!under_way.first)
+    co_return conflict("request_under_way",
+                       "a request with this Idempotency-Key is being carried out; ask again once it has been answered");
+  auto const first = co_await kept_.answer_of(owner, call.key.key);
+  if (!first) co_return first.error();
+  if (*first) co_return (*first)->body_hash == call.key.body_hash ? again(**first) : conflict_with(**first, call);
+
+  auto response = co_await call.route.handler(call);
+  bool const is_done = response && response->status < 300 && !response->stream && !response->websocket;
+  if (!is_done) co_return response;
+  KeptAnswer answer{call.key.body_hash, location_of(*response), response->body};
+  auto const safe = co_await kept_.keep(std::move(owner), call.key.key, std::move(answer));
+  // What was asked for is done: who repeats it is told what they would be without a key.
+  if (!safe) spdlog::warn("control: the answer to an Idempotency-Key is not kept: {}", safe.error().message);
+  co_return response;
+}
+
+}  // namespace ar::control

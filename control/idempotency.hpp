@@ -1,0 +1,35 @@
+// Idempotency-Key: a request that changes something and is sent again with the same key, since its sender could not
+// know whether it had come through, is carried out once and gets the first answer.
+#pragma once
+#include "control/api/idempotency_api.hpp"
+#include "control/route.hpp"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace ar::control {
+
+/// Whether the route's requests can be given a key.
+bool takes_key(Route const& route);
+/// The request's key, with the hash of what it asks for. An error: a key that is none.
+Result<IdempotencyKey> read_key(Route const& route, Request const& request);
+/// The header of an answer that is given again.
+inline http::Header replayed() { return {"Idempotency-Replayed", "true"}; }
+/// Secret members of a JSON body (the variables of an agent, headers, tokens) do not count, nor its order and spaces.
+std::string body_hash(Route const& route, Request const& request);
+
+/// io thread only.
+class IdempotentRequests {
+ public:
+  explicit IdempotentRequests(IdempotencyApi& kept) : kept_(kept) {}
+  /// Has the route's handler carry it out, or answers as the first time. `owner`: whose key it is.
+  awaitable<Result<Response>> answer(Call& call, std::string owner);
+
+ private:
+  IdempotencyApi& kept_;
+  std::set<std::pair<std::string, std::string>> under_way_{};  ///< owner and key
+};
+
+}  // namespace ar::control

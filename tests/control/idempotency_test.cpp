@@ -1,0 +1,93 @@
+// Idempotency-Key, through a real socket: what is sent again with the same key is carried out once.
+#include "control/test_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+std::vector<std::string> keyed(std::string const& key, std::vector<std::string> more = {}) {
+  more.push_back("Idempotency-Key: " + key);
+  return more;
+}
+
+auto calls_of(TestServer& server, std::string const& call) { return std::ranges::count(server.daemon().calls(), call); }
+
+}  // namespace
+
+TEST_CASE("ARepeatedRequestIsAnsweredAsTheFirstTimeAndCarriedOutOnce") {
+  TestServer server;
+  RawClient client(server.socket());
+  auto const first = client.request("POST", "/v1/agents", keyed("k"), R"({"cwd":"/","label":"x"})");
+  CHECK(first.status == 201);
+  CHECK_FALSE(first.headers.contains("idempotency-replayed"));
+  auto const second = client.request("POST", "/v1/agents", keyed("k"), R"({ "label": "x", "cwd": "/" })");
+  CHECK(second.status == 200);
+  CHECK(second.headers.at("idempotency-replayed") == "true");
+  CHECK(second.headers.at("location") == first.headers.at("location"));
+  CHECK(second.body == first.body);
+  CHECK(calls_of(server, "spawn k") == 1);
+
+  for (auto const status : {200, 200}) CHECK(client.request("DELETE", "/v1/agents/a", keyed("d")).status == status);
+  CHECK(calls_of(server, "remove a") == 1);
+  for (int i = 0; i < 2; ++i) CHECK(client.request("POST", "/v1/agents/a/stop", keyed("s"), "{}").status == 200);
+  CHECK(calls_of(server, "stop a {}") == 1);
+  for (int i = 0; i < 2; ++i) CHECK(client.request("POST", "/v1/agents/a/stop", {}, "{}").status == 200);
+  CHECK(calls_of(server, "stop a {}") == 3);
+}
+
+TEST_CASE("AnotherRequestWithTheSameKeyIsAConflictThatNamesWhatTheFirstMade") {
+  TestServer server;
+  RawClient client(server.socket());
+  CHECK(client.request("POST", "/v1/agents", keyed("k"), R"({"cwd":"/"})").status == 201);
+  auto const another = client.request("POST", "/v1/agents", keyed("k"), R"({"cwd":"/tmp"})");
+  CHECK(another.status == 409);
+  CHECK(another.document()["code"] == "idempotency_conflict");
+  CHECK(another.document()["existingId"] == "a");
+  CHECK(client.request("POST", "/v1/agents/a/stop", keyed("k"), "{}").status == 409);
+  CHECK(calls_of(server, "spawn k") == 1);
+}
+
+TEST_CASE("SecretsDoNotCountAsPartOfARequest") {
+  TestServer server;
+  RawClient client(server.socket());
+  auto const spawn = [&](char const* body) { return client.request("POST", "/v1/agents", keyed("k"), body).status; };
+  CHECK(spawn(R"({"cwd":"/","env":{"KEY":"old"},"agentProfile":{"env":{"A":"1"}}})") == 201);
+  CHECK(spawn(R"({"cwd":"/","env":{"KEY":"new"},"agentProfile":{"env":{"A":"2"}}})") == 200);
+  CHECK(spawn(R"({"cwd":"/","env":{"KEY":"new"},"agentProfile":{"name":"other"}})") == 409);
+}
+
+TEST_CASE("ARefusedRequestLeavesItsKeyFree") {
+  TestServer server;
+  RawClient client(server.socket());
+  CHECK(client.request("POST", "/v1/agents/a/clear", keyed("k"), "{}").status == 409);
+  CHECK(client.request("POST", "/v1/agents/a/clear", keyed("k"), "{}").document()["code"] != "idempotency_conflict");
+  CHECK(client.request("POST", "/v1/agents/a/stop", keyed("k"), R"({"timeoutMs":0})").status == 400);
+  CHECK(client.request("POST", "/v1/agents/a/stop", keyed("k"), R"({"timeoutMs":5})").status == 200);
+}
+
+TEST_CASE("AKeyIsItsOwners") {
+  TestServer server;
+  RawClient client(server.port());
+  auto const react = [&](std::vector<std::string> const& who) {
+    return client.request("POST", "/v1/messages/7/reactions", keyed("k", who), R"({"word":"ok"})");
+  };
+  CHECK_FALSE(react(as_agent_a).headers.contains("idempotency-replayed"));
+  CHECK_FALSE(react(as_operator).headers.contains("idempotency-replayed"));
+  CHECK(react(as_agent_a).headers.contains("idempotency-replayed"));
+}
+
+TEST_CASE("AKeyThatIsNoneIsRefused") {
+  TestServer server;
+  for (auto const* key : {"", "two words", "schl\xc3\xbcssel"}) {
+    RawClient client(server.socket());
+    auto const refused = client.request("POST", "/v1/agents/a/stop", keyed(key), "{}");
+    CHECK(refused.status == 400);
+    CHECK(refused.document()["field"] == "Idempotency-Key");
+  }
+  CHECK(calls_of(server, "stop a {}") == 0);
+}
