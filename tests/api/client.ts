@@ -1,0 +1,174 @@
+// Drives a real daemon through every operation of its document, with a client that was generated from it: the compiler
+// holds each call against the document, and each answer's status must be one that it tells of.
+//   client.js DOCUMENT BASE_URL STATE_DIR WORK_DIR
+import { readFileSync } from "node:fs";
+import createClient from "openapi-fetch";
+import type { paths } from "./api.js";
+
+const [documentFile, baseUrl, stateDir, workDir] = process.argv.slice(2);
+const document = JSON.parse(readFileSync(documentFile, "utf8"));
+const called = new Set<string>();
+
+function clientWith(token: string) {
+  const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
+  client.use({
+    onResponse({ schemaPath, request, response }) {
+      const method = request.method.toLowerCase();
+      called.add(`${method} ${schemaPath}`);
+      const told = document.paths[schemaPath][method].responses;
+      if (response.status >= 500 || !(response.status in told))
+        throw new Error(`${method} ${schemaPath} answered ${response.status}, of which the document does not tell`);
+    },
+  });
+  return client;
+}
+
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+/// The answer of a call that must work.
+async function ok<T>(call: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw new Error(`${response.url}: ${response.status} ${JSON.stringify(error)}`);
+  return data as T;
+}
+
+/// Of a call that must be refused with this code.
+async function refused(code: string, call: Promise<Answer<unknown>>) {
+  const { error, response } = await call;
+  const problem = error as { code?: string } | undefined;
+  if (response.ok || problem?.code !== code)
+    throw new Error(`${response.url} was to be refused with ${code}: ${response.status} ${JSON.stringify(error)}`);
+}
+
+function same(what: string, is: unknown, should: unknown) {
+  if (JSON.stringify(is) !== JSON.stringify(should))
+    throw new Error(`${what} is ${JSON.stringify(is)}, not ${JSON.stringify(should)}`);
+}
+
+const operator = clientWith(readFileSync(`${stateDir}/operator-token`, "utf8").trim());
+const agent = { path: { agent: "a" } };
+
+async function system() {
+  same("health", (await ok(operator.GET("/healthz"))).status, "ok");
+  same("the document", await ok(operator.GET("/openapi.json")), document);
+  await ok(operator.GET("/v1/info"));
+  await ok(operator.GET("/v1/config"));
+  await ok(operator.POST("/v1/config/reload", { body: {} }));
+  await ok(operator.GET("/v1/bus"));
+}
+
+async function spawn() {
+  const asked = {
+    body: { provider: "command", cwd: workDir, id: "a", env: { SECRET: "one" } },
+    headers: { "Idempotency-Key": "spawn-a" },
+  };
+  const made = await operator.POST("/v1/agents", asked);
+  same("the status of a spawn", made.response.status, 201);
+  asked.body.env.SECRET = "two";
+  const again = await operator.POST("/v1/agents", asked);
+  same("the status of a spawn that is repeated", again.response.status, 200);
+  asked.body.cwd = "/";
+  await refused("idempotency_conflict", operator.POST("/v1/agents", asked));
+  await ok(operator.GET("/v1/agents", { params: { query: { status: "creating,starting,idle", limit: 10 } } }));
+  same("its name", (await ok(operator.GET("/v1/agents/{agent}", { params: agent }))).id, "a");
+}
+
+async function messages() {
+  const file = await ok(
+    operator.POST("/v1/attachments", {
+      params: { query: { name: "note.txt" } },
+      body: "what it is about",
+      bodySerializer: (bytes: unknown) => bytes as string,
+      headers: { "Content-Type": "text/plain" },
+    }),
+  );
+  const sent = await ok(
+    operator.POST("/v1/messages", {
+      params: { query: { wait: "done", timeoutMs: 120000 } },
+      body: { to: "a", body: "hello", attachments: [file.id] },
+    }),
+  );
+  const message = { path: { message: sent.id } };
+  await ok(operator.GET("/v1/messages", { params: { query: { agent: "a", limit: 5 } } }));
+  const life = await ok(operator.GET("/v1/messages/{message}", { params: message }));
+  same("its end", life.deliveries[0].state, "done");
+  const body = await ok(operator.GET("/v1/messages/{message}/body", { params: message, parseAs: "text" }));
+  same("its body", body, "hello");
+  await ok(operator.POST("/v1/messages/{message}/replies", { params: message, body: { body: "thanks" } }));
+  await ok(operator.POST("/v1/messages/{message}/reactions", { params: message, body: { word: "seen" } }));
+  await ok(operator.POST("/v1/messages/{message}/read", { params: message }));
+  await refused("not_unknown", operator.POST("/v1/messages/{message}/settle", { params: message, body: { taken: true } }));
+  const text = await ok(
+    operator.GET("/v1/attachments/{attachment}", { params: { path: { attachment: file.id } }, parseAs: "text" }),
+  );
+  same("the attachment", text, "what it is about");
+  await ok(operator.GET("/v1/dead"));
+  await refused("not_a_dead_letter", operator.POST("/v1/dead/{message}/requeue", { params: message }));
+}
+
+async function look() {
+  await ok(operator.GET("/v1/agents/{agent}/screen", { params: agent }));
+  await ok(operator.GET("/v1/agents/{agent}/attach", { params: agent }));
+  await ok(operator.GET("/v1/agents/{agent}/inbox", { params: agent }));
+  await ok(operator.GET("/v1/agents/{agent}/turns", { params: { ...agent, query: { limit: 5 } } }));
+  await ok(operator.GET("/v1/agents/{agent}/workspace", { params: agent }));
+  const page = await ok(operator.GET("/v1/events", { params: { query: { cursor: "0", limit: 1000 } } }));
+  if (typeof page === "string") throw new Error("a page of events was asked for, not a stream");
+  const types = (await ok(operator.GET("/v1/events/types"))).types.map((row) => row.type);
+  for (const event of page.events) if (!types.includes(event.type)) throw new Error(`no type ${event.type}`);
+  await ok(operator.GET("/v1/agents/{agent}/events", { params: { ...agent, query: { last: 3 } } }));
+  await ok(operator.GET("/v1/approvals", { params: { query: { status: "pending" } } }));
+  await refused("no_such_approval", operator.GET("/v1/approvals/{approval}", { params: { path: { approval: 99 } } }));
+  await refused(
+    "no_such_approval",
+    operator.POST("/v1/approvals/{approval}/decision", {
+      params: { path: { approval: 99 } },
+      body: { decision: "approve" },
+    }),
+  );
+}
+
+async function hooks() {
+  const own = JSON.parse(readFileSync(`${stateDir}/agents/a/token.json`, "utf8"));
+  const itself = clientWith(own.token);
+  const status = { params: { path: { event: "Status" } }, body: { status: "compiling" } };
+  await refused("stale_provider_session", itself.POST("/v1/hooks/{event}", status));
+  await refused("operator_only", itself.GET("/v1/info"));
+}
+
+async function verbs() {
+  await ok(operator.POST("/v1/agents/{agent}/interrupt", { params: agent, body: {} }));
+  await refused("unsupported", operator.POST("/v1/agents/{agent}/compact", { params: agent, body: {} }));
+  await refused("unsupported", operator.POST("/v1/agents/{agent}/clear", { params: agent, body: {} }));
+  await ok(operator.POST("/v1/agents/{agent}/reconnect", { params: agent, body: {} }));
+  await ok(operator.POST("/v1/agents/{agent}/inject", { params: agent, body: { content: "remember this" } }));
+  // What is injected is handed over like a message, and would wake it.
+  await ok(
+    operator.POST("/v1/messages", {
+      params: { query: { wait: "done", timeoutMs: 120000 } },
+      body: { to: "a", body: "after what was injected" },
+    }),
+  );
+  same("its state", (await ok(operator.POST("/v1/agents/{agent}/suspend", { params: agent, body: {} }))).state, "suspended");
+  await ok(operator.POST("/v1/agents/{agent}/resume", { params: agent, body: {} }));
+  await ok(operator.POST("/v1/agents/{agent}/restart", { params: agent, body: { reason: "a test" } }));
+  await ok(operator.POST("/v1/agents/{agent}/stop", { params: agent, body: { timeoutMs: 5000 } }));
+  await ok(operator.POST("/v1/agents/{agent}/restart", { params: agent, body: {} }));
+  same("its state", (await ok(operator.POST("/v1/agents/{agent}/kill", { params: agent, body: {} }))).state, "stopped");
+  await ok(operator.DELETE("/v1/agents/{agent}", { params: agent }));
+  await refused("no_such_agent", operator.GET("/v1/agents/{agent}", { params: agent }));
+}
+
+try {
+  for (const part of [system, spawn, messages, look, hooks, verbs]) await part();
+  await ok(operator.POST("/v1/shutdown", { body: {} }));
+  const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method} ${path}`),
+  );
+  const missing = all.filter((operation) => !called.has(operation));
+  console.log(`${called.size} of ${all.length} operations were called`);
+  if (missing.length > 0) throw new Error(`not called: ${missing.join(", ")}`);
+} catch (error) {
+  console.error(error);
+  process.exit(1);
+}
