@@ -77,8 +77,7 @@ std::string printable(std::string_view text) {
 
 std::string single_line(std::string_view text) {
   auto line = printable(text);
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   auto const first = line.find_first_not_of(' ');
   if (first == std::string::npos) return {};
   return line.substr(first, line.find_last_not_of(' ') - first + 1);
@@ -128,21 +127,6 @@ std::string size_text(std::int64_t bytes) {
     if (value < 1023.5) return with_unit(value, unit);
   }
   return with_unit(value / 1024, "T");
-}
-
-Result<milliseconds> parse_duration(std::string_view text) {
-  std::int64_t count = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  std::string_view const unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  std::int64_t const scale = unit == "ms"                  ? 1
-                             : unit.empty() || unit == "s" ? 1000
-                             : unit == "m"                 ? 60'000
-                             : unit == "h"                 ? 3600'000
-                             : unit == "d"                 ? 86'400'000
-                                                           : 0;
-  if (error != std::errc() || count < 0 || scale == 0 || count > 1'000'000'000'000 / scale)
-    return invalid("duration", "\"" + std::string(text) + "\" is not a duration; write 250ms, 30s, 5m, 2h or 1d");
-  return milliseconds(count * scale);
 }
 
 std::optional<WallTime> time_of(json const& value) {

@@ -3,6 +3,7 @@
 // terminal.
 #pragma once
 #include "base/clock.hpp"
+#include "base/duration.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 
@@ -34,8 +35,6 @@ std::string age(milliseconds span);
 std::string duration(milliseconds span);
 /// "512B", "1.2K", "34M", "1.1G".
 std::string size_text(std::int64_t bytes);
-/// "250ms", "30s", "5m", "2h", "1d"; a bare number is seconds.
-Result<milliseconds> parse_duration(std::string_view text);
 
 /// A time as the API gives it: ISO 8601 in UTC, or milliseconds since 1970.
 std::optional<WallTime> time_of(json const& value);
