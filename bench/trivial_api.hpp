@@ -9,6 +9,7 @@
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/api/sessions_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/server.hpp"
 
@@ -33,9 +34,10 @@ class TrivialApi final : public control::Authenticator,
                          public control::HooksApi,
                          public control::ApprovalsApi,
                          public control::EventsApi,
-                         public control::IdempotencyApi {
+                         public control::IdempotencyApi,
+                         public control::SessionsApi {
  public:
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
@@ -86,6 +88,15 @@ class TrivialApi final : public control::Authenticator,
     co_return std::optional<control::KeptAnswer>();
   }
   awaitable<Result<void>> keep(std::string, std::string, control::KeptAnswer) override { co_return absent(); }
+  awaitable<Result<control::OpenedSession>> open(json, IdempotencyKey) override { co_return absent(); }
+  awaitable<Result<json>> sessions(Page) override { return none(); }
+  awaitable<Result<json>> session(std::string) override { return none(); }
+  awaitable<Result<control::SentInput>> send(Principal, std::string, control::SessionInput, IdempotencyKey) override {
+    co_return absent();
+  }
+  awaitable<Result<json>> result_of(Principal, std::string, std::int64_t) override { return none(); }
+  awaitable<Result<json>> cancel(std::string) override { return none(); }
+  awaitable<Result<json>> close(std::string) override { return none(); }
 
  private:
   static Error absent() { return not_found("absent", "this daemon does nothing"); }

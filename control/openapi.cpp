@@ -36,8 +36,8 @@ std::string tag_of(Route const& route) {
   if (path.ends_with("/events")) return "events";
   auto const tag = path.substr(0, path.find('/'));
   bool const known = tag == "agents" || tag == "events" || tag == "messages" || tag == "attachments" ||
-                     tag == "approvals" || tag == "hooks";
-  return std::string(tag == "dead" ? "messages" : known ? tag : "system");
+                     tag == "approvals" || tag == "hooks" || tag == "sessions";
+  return std::string(tag == "runs" ? "sessions" : tag == "dead" ? "messages" : known ? tag : "system");
 }
 
 json parameters_of(Route const& route) {

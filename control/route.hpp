@@ -101,6 +101,7 @@ std::optional<Error> check_query(Route const& route, http::Query const& query);
 
 std::span<Route const> system_routes();
 std::span<Route const> agent_routes();
+std::span<Route const> session_routes();
 std::span<Route const> message_routes();
 std::span<Route const> event_routes();
 std::span<Route const> approval_routes();
@@ -108,6 +109,9 @@ std::span<Route const> hook_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);
+
+/// Whether the client wants server-sent events.
+bool wants_stream(Request const& request);
 
 /// All of them; docs/control-api.md lists them for people.
 std::vector<Route> const& routes();

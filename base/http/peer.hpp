@@ -25,18 +25,24 @@ class Peer {
   virtual bool stopping() const = 0;
 };
 
-/// Awaits `work` while the client is there to hear of it; nothing when it has gone first, after `work` was
-/// cancelled. So use it on waits, not on changes: those must not stop half-way.
+/// Awaits `work` until `end` returns; nothing when that comes first, after `work` was cancelled. So use it on waits,
+/// not on changes: those must not stop half-way.
 template <class T>
-awaitable<std::optional<T>> while_present(Peer& client, awaitable<T> work) {
+awaitable<std::optional<T>> until(awaitable<void> end, awaitable<T> work) {
   auto const executor = co_await net::this_coro::executor;
   auto group = net::experimental::make_parallel_group(net::co_spawn(executor, std::move(work), net::deferred),
-                                                      net::co_spawn(executor, client.gone(), net::deferred));
+                                                      net::co_spawn(executor, std::move(end), net::deferred));
   auto [order, work_failed, value, watch_failed] =
       co_await group.async_wait(net::experimental::wait_for_one(), net::use_awaitable);
   if (order[0] != 0) co_return std::nullopt;
   if (work_failed) std::rethrow_exception(work_failed);
   co_return std::move(value);
+}
+
+/// Awaits `work` while the client is there to hear of it.
+template <class T>
+awaitable<std::optional<T>> while_present(Peer& client, awaitable<T> work) {
+  return until(client.gone(), std::move(work));
 }
 
 }  // namespace ar::http

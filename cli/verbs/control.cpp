@@ -17,6 +17,8 @@ struct Control {
 };
 constexpr Control controls[] = {
     {"interrupt", "Interrupt the turn that runs", "interrupt alice", "interrupted"},
+    {"cancel", "Interrupt its turn, withdraw what waits for it, and the same for its descendants", "cancel alice",
+     "cancelled"},
     {"restart", "Start its process again, with the same session", "restart alice", nullptr},
     {"suspend", "End its process and keep its session: frees memory", "suspend alice", "suspended"},
     {"resume", "Start a suspended agent again", "resume alice", nullptr},
@@ -48,7 +50,7 @@ Result<int> control(Context& context, Control const& what, std::vector<std::stri
   int status = exit_done;
   std::string const verb = what.verb;
   for (auto const& agent : agents) {
-    auto const path = "/v1/agents/" + encoded(agent);
+    auto const path = (verb == "cancel" ? "/v1/sessions/" : "/v1/agents/") + encoded(agent);
     Call call{.method = verb == "rm" ? "DELETE" : "POST", .target = verb == "rm" ? path : path + "/" + verb};
     if (verb != "rm") call.body = "{}";
     call.patience = kControlPatience;

@@ -1,80 +1,24 @@
 #include "base/ids.hpp"
-#include "base/unicode.hpp"
+#include "cli/agent_options.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/event_follower.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/input.hpp"
 #include "cli/text.hpp"
-#include "model/provider.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 namespace ar::cli {
 namespace {
 
-/// --worktree without a name; git knows no branch that is called so.
-constexpr auto kOwnBranch = "-";
 constexpr milliseconds kReadyPatience = std::chrono::minutes(1);
 constexpr milliseconds kSilentPatience = std::chrono::seconds(3);  ///< then people are told what is waited for
 
-struct Spawn {
-  std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt, system_prompt,
-      idle_ttl, parent, provider_options, timeout;
-  std::string worktree;
-  std::vector<std::string> tags, capabilities, environment, arguments;
-  bool no_input = false, no_wait = false;
+struct Spawn : AgentOptions {
+  std::optional<std::string> timeout;
+  bool no_wait = false;
 };
-
-Result<json> request_of(Spawn const& options) {
-  json spec = json::object();
-  set_if(spec, "id", options.name);
-  set_if(spec, "provider", options.provider);
-  set_if(spec, "model", options.model);
-  set_if(spec, "effort", options.effort);
-  set_if(spec, "approvalMode", options.approval_mode);
-  set_if(spec, "profile", options.profile);
-  set_if(spec, "label", options.label);
-  set_if(spec, "systemPromptAppend", options.system_prompt);
-  set_if(spec, "parent", options.parent);
-  if (options.no_input) spec["requestInput"] = false;
-  set_if(spec, "tags", options.tags);
-  set_if(spec, "capabilities", options.capabilities);
-  set_if(spec, "providerArgs", options.arguments);
-  if (options.provider_options) {
-    auto overrides = parse_object(*options.provider_options);
-    if (!overrides) return invalid("--options", "--options: " + overrides.error().message);
-    spec["options"] = std::move(*overrides);
-  }
-  if (!options.worktree.empty()) {
-    spec["workspace"] = {{"mode", "worktree"}};
-    if (options.worktree != kOwnBranch) spec["workspace"]["branch"] = options.worktree;
-  }
-  if (options.prompt) {
-    auto const prompt = text_input(*options.prompt);
-    if (!prompt) return prompt.error();
-    spec["prompt"] = *prompt;
-  }
-  std::error_code ec;
-  auto const cwd = std::filesystem::absolute(options.cwd.value_or("."), ec);
-  if (ec) return invalid("--cwd", "the present directory is gone; name one with --cwd");
-  spec["cwd"] = cwd.lexically_normal().string();
-  if (!options.environment.empty()) {
-    auto variables = environment_input(options.environment);
-    if (!variables) return variables.error();
-    spec["env"] = std::move(*variables);
-  }
-  if (options.idle_ttl) {
-    auto const ttl = parse_duration(*options.idle_ttl);
-    if (!ttl) return invalid("--idle-ttl", ttl.error().message);
-    spec["idleTtlMs"] = ttl->count();
-  }
-  for (auto const& [key, value] : spec.items())
-    if (!is_utf8(value.dump(-1, ' ', false, json::error_handler_t::ignore))) return invalid(key, "is not UTF-8");
-  return ok(std::move(spec));
-}
 
 /// Until it is ready, a person is needed, or it has failed: `agent` is as it stands then. An agent whose program ends
 /// is started again for some seconds before it counts as failed.
@@ -141,7 +85,7 @@ Result<int> spawn_agent(Context& context, Spawn const& options) {
     if (!given) return invalid("--timeout", given.error().message);
     patience = *given;
   }
-  auto const spec = request_of(options);
+  auto const spec = specification_of(options);
   if (!spec) return spec.error();
   auto const api = context.api();
   if (!api) return api.error();
@@ -160,35 +104,14 @@ Result<int> spawn_agent(Context& context, Spawn const& options) {
 
 void add(Program& program) {
   auto const o = std::make_shared<Spawn>();
-  program
-      .verb("Agents", "spawn", "Start an agent, and wait until it is ready",
-            "spawn alice --provider claude --cwd ~/project --label reviewer --prompt \"Read README.md\"")
-      .argument("NAME", o->name, "Its name; a free one is found when left out")
-      .choice("--provider", o->provider, provider_names(), "Which program it is")
-      .option("--cwd", o->cwd, "DIR", "Where it works (default: here)", Words::directory)
-      .option("--model", o->model, "MODEL", "The provider's model")
-      .option("--effort", o->effort, "EFFORT", "The model's effort")
-      .option("--approval-mode", o->approval_mode, "MODE", "read-only, guarded, auto, full, or the provider's own name",
-              Words::approval_mode)
-      .option("--profile", o->profile, "NAME", "A profile of the configuration: what it may see, and what it gets",
-              Words::profile)
-      .flag_or_value("--worktree", o->worktree, kOwnBranch, "BRANCH",
-                     "Give it a git worktree and branch of its own (agent-runner/NAME unless named)")
-      .option("--label", o->label, "LABEL", "Reached by messages to label:LABEL")
-      .option("--tag", o->tags, "TAG", "Reached by messages to tag:TAG")
-      .option("--cap", o->capabilities, "CAP", "Reached by messages to cap:CAP")
-      .option("--prompt", o->prompt, "TEXT|-", "Its first prompt")
-      .option("--append-system-prompt", o->system_prompt, "TEXT", "Added to the provider's system prompt")
-      .option("--env", o->environment, "NAME=VALUE", "Its environment")
-      .option("--options", o->provider_options, "JSON",
-              "Overrides of [providers.NAME] for this agent, as a JSON object")
-      .flag("--no-input", o->no_input,
-            "Nobody is there to ask: its permission requests and questions are denied at once")
-      .option("--idle-ttl", o->idle_ttl, "30m", "Suspend it when it has been idle that long and nothing of it runs")
+  auto verb =
+      program.verb("Agents", "spawn", "Start an agent, and wait until it is ready",
+                   "spawn alice --provider claude --cwd ~/project --label reviewer --prompt \"Read README.md\"");
+  verb.argument("NAME", o->name, "Its name; a free one is found when left out");
+  add_agent_options(verb, *o);
+  verb.option("--prompt", o->prompt, "TEXT|-", "Its first prompt")
       .flag("--no-wait", o->no_wait, "Return at once, not when it is ready or has failed")
       .option("--timeout", o->timeout, "1m", "How long to wait until it is ready")
-      .option("--parent", o->parent, "AGENT", "The agent it belongs to", Words::agent)
-      .rest(o->arguments, "ARGS", "the provider's own arguments; for the provider command, the command")
       .runs([o](Context& context) { return spawn_agent(context, *o); });
 }
 Family const family(10, add);

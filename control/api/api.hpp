@@ -11,6 +11,7 @@ class EventsApi;
 class HooksApi;
 class IdempotencyApi;
 class MessagesApi;
+class SessionsApi;
 class SystemApi;
 
 /// Each must outlive whoever is given this.
@@ -24,6 +25,7 @@ struct Api {
   ApprovalsApi& approvals;
   EventsApi& events;
   IdempotencyApi& idempotency;
+  SessionsApi& sessions;
 };
 
 }  // namespace ar::control

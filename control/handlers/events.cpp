@@ -11,11 +11,6 @@
 namespace ar::control {
 namespace {
 
-bool wants_stream(Request const& request) {
-  auto const accept = request.header("accept");
-  return request.method == "GET" && accept && lower_case(*accept).find("text/event-stream") != std::string::npos;
-}
-
 Result<EventCursor> read_cursor(Call& call, bool stream) {
   EventCursor from{.agent = call.name("agent")};
   auto const cursor = call.query.text("cursor").value_or("0");
@@ -57,7 +52,7 @@ awaitable<Result<Response>> page(Call& call, EventCursor from) {
 }
 
 awaitable<Result<Response>> events(Call& call) {
-  bool const stream = wants_stream(call.request);
+  bool const stream = call.request.method == "GET" && wants_stream(call.request);
   auto from = read_cursor(call, stream);
   if (!from) co_return from.error();
   if (!stream) co_return co_await page(call, std::move(*from));

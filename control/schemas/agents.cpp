@@ -50,6 +50,19 @@ constexpr Field specification[] = {
      .most = kYear},
 };
 
+constexpr Field retention[] = {{.name = "idleTtl", .about = "3m, 1h: suspended after so long without work; 3m"}};
+constexpr Schema kRetention{.name = "Retention", .fields = retention};
+
+constexpr auto session_specification = joined(
+    std::to_array(specification),
+    std::to_array<Field>({{.name = "input",
+                           .type = Type::any,
+                           .about = "its first: a text, or a list of texts and parts: {type: text, text} or {type: "
+                                    "image | file, attachment}"},
+                          {.name = "context", .type = Type::list, .about = "texts that come before the input"},
+                          {.name = "metadata", .type = Type::object, .about = "kept with the input, in its payload"},
+                          {.name = "retention", .type = Type::object, .schema = &kRetention}}));
+
 constexpr Field verb_parameters[] = {
     {.name = "reason", .about = "for its events"},
     {.name = "timeoutMs",
@@ -210,6 +223,8 @@ constexpr Field turn[] = {
     {.name = "status", .required = true, .words = "running done failed interrupted"},
     {.name = "startedAt", .type = Type::time, .required = true},
     {.name = "store", .about = "of the bus, whose numbers the messages have"},
+    {.name = "id", .about = "a UUID"},
+    {.name = "eventCursor", .type = Type::integer, .about = "of its agent's events, before its first"},
     {.name = "endedAt", .type = Type::time},
     {.name = "durationMs", .type = Type::integer},
     {.name = "finalText"},
@@ -229,6 +244,8 @@ constexpr Field folders[] = {
 
 }  // namespace
 
+Schema const kSessionSpecification{
+    .name = "SessionSpecification", .about = "an agent's, and its first input", .fields = session_specification};
 Schema const kAgentSpecification{
     .name = "AgentSpecification", .about = "an agent as it is asked for", .fields = specification};
 Schema const kVerbParameters{

@@ -7,6 +7,9 @@ namespace ar::control {
 // agents.cpp
 extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAgentList, kRemovedAgent, kScreen,
     kTerminal, kTurnList, kFolders;
+// sessions.cpp; the specification of one is an agent's and more
+extern Schema const kSessionSpecification, kSession, kSessionMessage, kSentToSession, kSessionList, kSessionTurnList,
+    kCancelled, kSessionState, kRun;
 // messages.cpp
 extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife, kMessageList, kInbox, kNewReaction,
     kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;

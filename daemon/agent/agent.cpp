@@ -136,6 +136,14 @@ awaitable<Result<json>> Agent::act(std::string verb, json params) {
   co_return co_await verbs_.act(std::move(verb), std::move(params));
 }
 
+awaitable<std::int64_t> Agent::cancel() {
+  auto count = queue_.outcomes().withdraw_waiting();
+  if (!turn_runs()) co_return count;
+  json why = {{"reason", "cancelled"}};
+  auto const done = co_await act("interrupt", std::move(why));
+  co_return done ? count + 1 : count;
+}
+
 void Agent::suspend_at_rest(std::string reason) {
   set_end(false, milliseconds(verbs_.shutdown_timeout_ms()));
   (void)apply(AgentInput::suspend, std::move(reason));
@@ -290,6 +298,14 @@ void Agent::turn_changed(std::string reason) {
   (void)apply(turn_runs() ? AgentInput::turn_started : AgentInput::turn_ended, std::move(reason));
 }
 
+void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
+  record_.last_turn_ms = (turn.ended_at - turn.started_at).count();
+  record_.active_ms += record_.last_turn_ms;
+  record_.last_turn = turn.status;
+  save();
+  queue_.outcomes().on_turn_over(turn, end);
+}
+
 // ---- the state machine ----
 
 Result<void> Agent::apply(AgentInput input, std::string reason) {
@@ -301,6 +317,7 @@ Result<void> Agent::apply(AgentInput input, std::string reason) {
   if (next != state_) {
     auto const before = std::exchange(state_, next);
     record_.since = wall_now();
+    if (next == AgentState::idle) record_.idle_at = record_.since;
     record_.reason = reason;
     if (next == AgentState::failed)
       work_.set_terminal("error");

@@ -71,6 +71,8 @@ class Agent final : private DeliveryHost,
 
   /// See AgentVerbs.
   awaitable<Result<json>> act(std::string verb, json params) override;
+  /// Interrupts its turn and withdraws what waits for it alone: how many turns and messages that were.
+  awaitable<std::int64_t> cancel();
   /// A hook of its provider. Refuses calls of an earlier process.
   Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
   /// The hook by which its provider asks a person; returns with the hook's answer. `call` names it over repetitions.
@@ -88,6 +90,7 @@ class Agent final : private DeliveryHost,
   void bus_reached();
 
   json view() const override { return view_.shown(no_bus()); }
+  json session() const { return view_.session(turn_runs(), verbs_.is_interrupting()); }
   std::int64_t memory_bytes() const { return view_.memory_bytes(); }
   bool does_nothing() const { return rest_.does_nothing(); }
   /// Its conversation goes on in another process. May read the provider's files, on a thread.
@@ -116,9 +119,7 @@ class Agent final : private DeliveryHost,
     return queue_.outcomes().recorded_end(turn);
   }
   void turn_changed(std::string reason) override;
-  void turn_over(Turn const& turn, adapters::TurnEnded const& end) override {
-    queue_.outcomes().on_turn_over(turn, end);
-  }
+  void turn_over(Turn const& turn, adapters::TurnEnded const& end) override;
   void look_up_wanted() override { queue_.look_up_wanted(); }
 
   // PresenceHost

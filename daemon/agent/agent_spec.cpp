@@ -99,6 +99,7 @@ json to_journal(AgentSpec const& spec) {
   stored["idleTtlMs"] = spec.idle_ttl_ms;
   if (spec.agent_profile) stored["agentProfile"] = adapters::to_json(*spec.agent_profile);
   stored["workspace"] = to_json(spec.workspace);
+  if (!spec.root.empty()) stored["root"] = spec.root;
   return stored;
 }
 
@@ -117,6 +118,7 @@ AgentSpec spec_from_journal(json const& stored) {
     // One that cannot be read any more must not let the host's configuration in.
     spec.agent_profile = std::make_shared<adapters::Profile>(profile ? std::move(*profile) : adapters::Profile());
   }
+  spec.root = stored.value("root", "");
   spec.workspace = workspace_from(stored.value("workspace", json()));
   return spec;
 }
@@ -154,6 +156,10 @@ json to_json(AgentRecord const& r) {
           {"promptGiven", r.prompt_given},
           {"hold", r.hold},
           {"exits", std::move(exits)},
+          {"activeMs", r.active_ms},
+          {"lastTurnMs", r.last_turn_ms},
+          {"lastTurn", r.last_turn},
+          {"idleAt", to_millis(r.idle_at)},
           {"createdAt", to_millis(r.created_at)},
           {"since", to_millis(r.since)},
           {"startedAt", to_millis(r.started_at)}};
@@ -178,6 +184,10 @@ AgentRecord agent_record_from(json const& s) {
   r.prompt_given = s.value("promptGiven", false);
   r.hold = s.value("hold", json());
   for (auto const& exit : s.value("exits", json::array())) r.exits.push_back(from_millis(exit.get<std::int64_t>()));
+  r.active_ms = s.value("activeMs", std::int64_t{0});
+  r.last_turn_ms = s.value("lastTurnMs", std::int64_t{0});
+  r.last_turn = s.value("lastTurn", "");
+  r.idle_at = from_millis(s.value("idleAt", std::int64_t{0}));
   r.created_at = from_millis(s.value("createdAt", std::int64_t{0}));
   r.since = from_millis(s.value("since", std::int64_t{0}));
   r.started_at = from_millis(s.value("startedAt", std::int64_t{0}));

@@ -20,6 +20,7 @@ struct AgentSpec {
   std::string provider;
   std::string cwd;
   std::string model{}, effort{}, approval_mode = "guarded", label{}, profile{}, parent{};
+  std::string root{};    ///< where its line of parents begins; empty: it has none
   std::string prompt{};  ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
@@ -62,7 +63,9 @@ struct AgentRecord {
   bool prompt_given = false;              ///< the initial prompt has been queued
   json hold = nullptr;                    ///< a ProviderHold, while its provider refuses work
   std::vector<WallTime> exits{};          ///< unexpected ones that the restart policy still counts
-  WallTime created_at{}, since{}, started_at{};
+  std::int64_t active_ms = 0, last_turn_ms = 0;  ///< of its turns that are over
+  std::string last_turn{};                       ///< how the newest of them ended: done, failed, interrupted
+  WallTime created_at{}, since{}, started_at{}, idle_at{};
 
   void set_transcript(std::string path) {
     if (path == transcript) return;

@@ -1,9 +1,34 @@
 #include "daemon/agent/agent_view.hpp"
 
+#include "base/duration.hpp"
 #include "base/version.hpp"
 #include "daemon/agent/approvals.hpp"
 
 namespace ar::daemon {
+namespace {
+
+std::string_view session_status(AgentState state) {
+  switch (state) {
+    case AgentState::creating:
+    case AgentState::starting: return "creating";
+    case AgentState::idle: return "idle";
+    case AgentState::busy:
+    case AgentState::waiting:
+    case AgentState::restarting: return "running";
+    case AgentState::suspending: return "suspending";
+    case AgentState::suspended:
+    case AgentState::stopped: return "suspended";
+    case AgentState::stopping: return "cancelling";
+    case AgentState::failed: break;
+  }
+  return "error";
+}
+
+bool is_ready_or_at_rest(AgentState state) {
+  return state == AgentState::idle || state == AgentState::busy || state == AgentState::waiting || is_at_rest(state);
+}
+
+}  // namespace
 
 Identity AgentView::identity() const {
   auto const& spec = parts_.spec;
@@ -112,6 +137,41 @@ json AgentView::shown(std::string const& no_bus) const {
   if (!record.model.empty()) shown["reportedModel"] = record.model;
   if (auto const bytes = memory_bytes(); bytes > 0) shown["memoryBytes"] = bytes;
   return shown;
+}
+
+json AgentView::session(bool turn_runs, bool interrupting) const {
+  auto const& [services, spec, record, state, provider, token, work, queue] = parts_;
+  auto const time = [](WallTime at) { return at == WallTime() ? json(nullptr) : json(to_iso8601(at)); };
+  auto const some = [](auto const& value, bool there) { return there ? json(value) : json(nullptr); };
+  bool const timed = spec.idle_ttl_ms > 0;
+  return {{"id", spec.id},
+          {"provider", spec.provider},
+          {"status", session_status(state)},
+          {"turnSeq", some(record.turns - 1, record.turns > 0)},
+          {"turnStatus", turn_status(turn_runs, interrupting)},
+          {"idleTtl", some(duration_text(milliseconds(spec.idle_ttl_ms)), timed)},
+          {"idleTtlMs", some(spec.idle_ttl_ms, timed)},
+          {"createdAt", to_iso8601(record.created_at)},
+          {"updatedAt", to_iso8601(record.since)},
+          {"idleAt", time(record.idle_at)},
+          {"suspendedAt", some(to_iso8601(record.since), state == AgentState::suspended)},
+          {"activeDurationMs", record.active_ms},
+          {"lastTurnDurationMs", some(record.last_turn_ms, !record.last_turn.empty())},
+          {"usage", nullptr},
+          {"costUsd", nullptr},
+          {"errorMessage", some(record.reason, state == AgentState::failed)},
+          {"parent", spec.parent.empty() ? json(nullptr) : json{{"sessionId", spec.parent}}},
+          {"rootSessionId", spec.root.empty() ? spec.id : spec.root}};
+}
+
+std::string AgentView::turn_status(bool turn_runs, bool interrupting) const {
+  auto const& record = parts_.record;
+  if (turn_runs) return interrupting ? "parking" : "running";
+  if (parts_.state == AgentState::failed) return "failed";
+  if (parts_.state == AgentState::suspended) return "suspended";
+  if (parts_.queue.deliveries().waiting() > 0 || !is_ready_or_at_rest(parts_.state)) return "launching";
+  if (record.last_turn.empty()) return "none";
+  return record.last_turn == "failed" ? "failed" : "idle";
 }
 
 std::int64_t AgentView::memory_bytes() const {

@@ -30,6 +30,8 @@ class AgentView {
 
   /// For the control server. `no_bus`: why the bus's messages are not for it now.
   json shown(std::string const& no_bus) const;
+  /// As a program sees it that drives it: a session of docs/control-api.md.
+  json session(bool turn_runs, bool interrupting) const;
   /// For the bus; with what never changes, at its registration.
   json meta(bool registration) const;
   Identity identity() const;
@@ -40,6 +42,7 @@ class AgentView {
 
  private:
   void add_registration(json& meta) const;
+  std::string turn_status(bool turn_runs, bool interrupting) const;
 
   Parts const parts_;
   json context_use_ = nullptr;

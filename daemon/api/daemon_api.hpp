@@ -9,6 +9,7 @@
 #include "daemon/api/hooks_api.hpp"
 #include "daemon/api/idempotency_api.hpp"
 #include "daemon/api/messages_api.hpp"
+#include "daemon/api/sessions_api.hpp"
 #include "daemon/api/system_api.hpp"
 #include "relay/uploads.hpp"
 
@@ -31,11 +32,12 @@ class DaemonApi {
         hooks_(supervisor, access_),
         approvals_(services.approvals, supervisor, access_),
         events_(services.events, supervisor),
-        idempotency_(services.journal) {}
+        idempotency_(services.journal),
+        sessions_(services, supervisor, access_, messages_) {}
 
   Access& access() { return access_; }
   control::Api topics() {
-    return {access_, system_, agents_, messages_, attachments_, hooks_, approvals_, events_, idempotency_};
+    return {access_, system_, agents_, messages_, attachments_, hooks_, approvals_, events_, idempotency_, sessions_};
   }
 
  private:
@@ -49,6 +51,7 @@ class DaemonApi {
   ApprovalsApi approvals_;
   EventsApi events_;
   IdempotencyApi idempotency_;
+  SessionsApi sessions_;
 };
 
 }  // namespace ar::daemon

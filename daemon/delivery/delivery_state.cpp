@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, kDeliveryStates> kStateNames = {
     "queued", "claimed", "submitted", "accepted", "running", "done", "failed", "unknown", "refused", "unverified"};
 constexpr std::array<std::string_view, kDeliveryInputs> kInputNames = {
     "claimed", "handing",    "held",      "interrupted", "doubted",     "impossible",    "unprovable",
-    "proved",  "turn_began", "turn_done", "turn_failed", "turned_away", "proved_absent", "store_gone"};
+    "proved",  "turn_began", "turn_done", "turn_failed", "turned_away", "proved_absent", "store_gone", "withdrawn"};
 
 /// Short forms, so that the table below can be read as one.
 constexpr S qu = S::queued, cl = S::claimed, ha = S::submitted, ac = S::accepted, ru = S::running, dn = S::done,
@@ -34,6 +34,7 @@ constexpr S kTable[kDeliveryInputs][kDeliveryStates] = {
     /* turned_away */ {qu, cl, ha, qu, qu, dn, fa, un, rf, uv},
     /* proved_absent */ {qu, cl, ha, ac, ru, dn, fa, qu, rf, uv},
     /* store_gone */ {fa, fa, fa, fa, fa, dn, fa, fa, rf, uv},
+    /* withdrawn */ {fa, cl, ha, ac, ru, dn, fa, un, rf, uv},
 };
 
 }  // namespace

@@ -34,8 +34,9 @@ enum class DeliveryInput {
   turned_away,    ///< ... and the model refused it before anything was done
   proved_absent,  ///< its record shows that the provider has not taken it, or a person says so
   store_gone,     ///< the bus that numbered it is gone
+  withdrawn,      ///< somebody has cancelled what waits
 };
-inline constexpr int kDeliveryInputs = 14;
+inline constexpr int kDeliveryInputs = 15;
 
 /// The cell of the table: the next state, which may be the same.
 DeliveryState next_state(DeliveryState state, DeliveryInput input);

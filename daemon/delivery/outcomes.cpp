@@ -127,6 +127,16 @@ void Outcomes::settle(MessageId id, bool taken) {
   accept_late(it->second, "person", end);
 }
 
+std::int64_t Outcomes::withdraw_waiting() {
+  std::int64_t count = 0;
+  for (auto& [id, d] : parts_.open.all()) {
+    if (d.state != State::queued || d.claimable) continue;
+    end_delivery(d, Input::withdrawn, "cancelled before it was handed over");
+    ++count;
+  }
+  return count;
+}
+
 void Outcomes::on_accepted(std::string const& correlation_id, std::string const& proof) {
   auto const is_proved = [&](auto const& entry) {
     auto const& d = entry.second;

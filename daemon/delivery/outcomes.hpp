@@ -54,6 +54,9 @@ class Outcomes {
   /// A person has seen whether the provider took it; nothing happens unless it is unknown.
   void settle(MessageId id, bool taken);
 
+  /// Ends what waits for this agent alone, and tells who has sent it: how many that were. What others may take stays.
+  std::int64_t withdraw_waiting();
+
   /// A person wants it to take work again, whatever its provider said: the next message shows whether it does.
   void probe_now();
   void restore(ProviderHold hold) { hold_ = std::move(hold); }

@@ -12,6 +12,8 @@ namespace ar::daemon {
 
 struct Turn {
   std::int64_t number = 0;            ///< 1, 2, ... within its agent
+  std::string id{};                   ///< a UUID, for programs; of old turns empty
+  std::int64_t event_cursor = 0;      ///< of its agent's events, before its first
   std::vector<MessageId> messages{};  ///< empty: a person at the terminal, or the provider itself
   std::string store{};                ///< whose numbers those are
   std::string status = "running";     ///< running, done, failed, interrupted
@@ -26,6 +28,8 @@ inline json to_json(Turn const& t) {
                 {"status", t.status},
                 {"startedAt", to_iso8601(t.started_at)}};
   if (!t.store.empty()) shown["store"] = t.store;
+  if (!t.id.empty()) shown["id"] = t.id;
+  if (!t.id.empty()) shown["eventCursor"] = t.event_cursor;
   if (t.status != "running") {
     shown["endedAt"] = to_iso8601(t.ended_at);
     shown["durationMs"] = (t.ended_at - t.started_at).count();
@@ -33,6 +37,27 @@ inline json to_json(Turn const& t) {
   }
   if (!t.error_kind.empty()) shown["errorKind"] = t.error_kind;
   if (!t.error.empty()) shown["error"] = t.error;
+  return shown;
+}
+
+/// As a program sees it that drives a session; `stored`: what to_json has made.
+inline json session_turn(json const& stored) {
+  auto const get = [&](char const* name) { return stored.value(name, json()); };
+  auto const status = stored.value("status", "running");
+  auto const text = [&](char const* name) { return stored.value(name, "").empty() ? json(nullptr) : get(name); };
+  json shown = {{"turnId", get("id")},
+                {"turnSeq", stored.value("number", std::int64_t{1}) - 1},
+                {"messages", stored.value("messages", json::array())},
+                {"startedAt", get("startedAt")},
+                {"endedAt", get("endedAt")},
+                {"status", status == "running" || status == "failed" ? status : "idle"},
+                {"outcome", nullptr},
+                {"text", text("finalText")},
+                {"usage", nullptr},
+                {"costUsd", nullptr},
+                {"eventCursor", get("eventCursor")},
+                {"errorMessage", text("error")}};
+  if (status != "running") shown["outcome"] = status == "done" ? "completed" : status;
   return shown;
 }
 

@@ -1,5 +1,6 @@
 #include "daemon/delivery/turn_tracker.hpp"
 
+#include "base/ids.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/tables/turn_table.hpp"
@@ -44,6 +45,8 @@ void TurnTracker::started(std::string const& store) {
 void TurnTracker::start(std::string const& store) {
   turn_.emplace();
   turn_->number = host_.next_turn_number();
+  turn_->id = new_uuid();
+  turn_->event_cursor = services_.events.last(agent_id_);
   turn_->started_at = wall_now();
   turn_->store = store;
   save(*turn_);

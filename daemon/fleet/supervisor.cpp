@@ -199,8 +199,11 @@ awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
     for (auto const& [name, adapter] : services_.adapters) known += (known.empty() ? "" : ", ") + name;
     co_return invalid("provider", "unknown provider \"" + spec->provider + "\"; known are: " + known);
   }
-  if (!spec->parent.empty() && !agents_.contains(spec->parent))
-    co_return invalid("parent", "the parent agent " + spec->parent + " does not exist");
+  if (!spec->parent.empty()) {
+    auto const parent = find(spec->parent);
+    if (!parent) co_return invalid("parent", "the parent agent " + spec->parent + " does not exist");
+    spec->root = parent->spec().root.empty() ? spec->parent : parent->spec().root;
+  }
   add_usual("AGENT_RELAY_TAGS", spec->tags);
   add_usual("AGENT_RELAY_CAPABILITIES", spec->capabilities);
   if (spec->approval_mode.empty())

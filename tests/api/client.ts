@@ -128,6 +128,38 @@ async function look() {
   );
 }
 
+async function sessions() {
+  const opened = await ok(
+    operator.POST("/v1/sessions", {
+      body: { provider: "command", cwd: workDir, id: "s", input: "hello", retention: { idleTtl: "1h" } },
+    }),
+  );
+  same("its idle time", opened.session.idleTtlMs, 3600000);
+  const session = { path: { session: "s" } };
+  await ok(operator.GET("/v1/sessions", { params: { query: { status: "creating,running,idle", since: "0" } } }));
+  await ok(
+    operator.POST("/v1/sessions/{session}/messages", {
+      params: session,
+      body: { input: ["one", { type: "text", text: "two" }], context: ["before"] },
+    }),
+  );
+  const run = await ok(
+    operator.POST("/v1/runs", { body: { provider: "command", cwd: workDir, id: "r", input: "hello" } }),
+  );
+  if (typeof run === "string") throw new Error("a result was asked for, not a stream");
+  same("whether it is ok", run.ok, true);
+  same("its end", run.turns[0].outcome, "completed");
+  const message = { path: { message: opened.turn!.messages[0] + 1 }, query: { wait: "done", timeoutMs: 120000 } } as const;
+  await ok(operator.GET("/v1/messages/{message}", { params: message }));
+  const { turns } = await ok(operator.GET("/v1/sessions/{session}/turns", { params: { ...session, query: { limit: 5 } } }));
+  same("its turns", turns.map((turn) => turn.turnSeq), [1, 0]);
+  same("what was cancelled", (await ok(operator.POST("/v1/sessions/{session}/cancel", { params: session }))).cancelledCount, 0);
+  await ok(operator.POST("/v1/sessions/{session}/suspend", { params: session, body: {} }));
+  same("its status", (await ok(operator.GET("/v1/sessions/{session}", { params: session }))).status, "suspended");
+  await ok(operator.POST("/v1/sessions/{session}/resume", { params: session, body: {} }));
+  await ok(operator.DELETE("/v1/sessions/{session}", { params: session }));
+}
+
 async function hooks() {
   const own = JSON.parse(readFileSync(`${stateDir}/agents/a/token.json`, "utf8"));
   const itself = clientWith(own.token);
@@ -160,7 +192,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, spawn, messages, look, hooks, verbs]) await part();
+  for (const part of [system, spawn, messages, look, sessions, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: {} }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

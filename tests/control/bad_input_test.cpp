@@ -115,8 +115,8 @@ std::vector<Bad> bad_documents(Schema const& schema) {
 std::string target_of(Route const& route) {
   std::string path(route.pattern);
   for (auto const& [parameter, value] :
-       {std::pair{"{agent}", "a"}, std::pair{"{message}", "7"}, std::pair{"{approval}", "1"},
-        std::pair{"{event}", "Stop"}, std::pair{"{attachment}", "f00"}})
+       {std::pair{"{agent}", "a"}, std::pair{"{session}", "a"}, std::pair{"{message}", "7"},
+        std::pair{"{approval}", "1"}, std::pair{"{event}", "Stop"}, std::pair{"{attachment}", "f00"}})
     if (auto const at = path.find(parameter); at != std::string::npos)
       path.replace(at, std::string_view(parameter).size(), value);
   return path;

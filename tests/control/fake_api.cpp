@@ -98,6 +98,39 @@ awaitable<Result<void>> FakeApi::keep(std::string owner, std::string key, contro
   kept_[{std::move(owner), std::move(key)}] = std::move(answer);
   co_return Result<void>();
 }
+awaitable<Result<control::OpenedSession>> FakeApi::open(json specification, IdempotencyKey key) {
+  record("open " + key.key + " " + text(specification.value("idleTtlMs", std::int64_t{-1})));
+  control::OpenedSession opened{{{"id", "a"}}, key.key != "again"};
+  co_return opened;
+}
+awaitable<Result<json>> FakeApi::sessions(Page page) {
+  record("sessions " + page_text(page));
+  co_return ok(json{{"sessions", json::array()}});
+}
+awaitable<Result<json>> FakeApi::session(std::string id) {
+  record("session " + id);
+  if (id != "a") co_return no_agent(id);
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<control::SentInput>> FakeApi::send(Principal who, std::string id, control::SessionInput input,
+                                                    IdempotencyKey key) {
+  record("input " + name(who) + " " + id + " key=" + key.key + " " + input.text);
+  control::SentInput sent{7, {{"session", {{"id", id}}}, {"turn", nullptr}, {"eventCursor", 0}}, key.key == "again"};
+  co_return sent;
+}
+awaitable<Result<json>> FakeApi::result_of(Principal, std::string id, std::int64_t message) {
+  record("result " + id + " " + text(message));
+  (void)co_await wait_for_release(std::chrono::minutes(1));
+  co_return ok(json{{"runId", id}, {"ok", true}});
+}
+awaitable<Result<json>> FakeApi::cancel(std::string id) {
+  record("cancel " + id);
+  co_return ok(json{{"cancelledCount", 0}});
+}
+awaitable<Result<json>> FakeApi::close(std::string id) {
+  record("close " + id);
+  co_return ok(json{{"removed", id}});
+}
 awaitable<Result<json>> FakeApi::agents(Page page) {
   record("agents " + page_text(page));
   co_return ok(json{{"agents", json::array()}});

@@ -10,6 +10,7 @@
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/api/sessions_api.hpp"
 #include "control/api/system_api.hpp"
 
 #include <map>
@@ -29,10 +30,11 @@ class FakeApi final : public control::Authenticator,
                       public control::HooksApi,
                       public control::ApprovalsApi,
                       public control::EventsApi,
-                      public control::IdempotencyApi {
+                      public control::IdempotencyApi,
+                      public control::SessionsApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
 
   /// The calls so far, oldest first; any thread.
   std::vector<std::string> calls() const;
@@ -53,6 +55,14 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<control::Spawned>> spawn(json spec, IdempotencyKey key) override;
   awaitable<Result<std::optional<control::KeptAnswer>>> answer_of(std::string owner, std::string key) override;
   awaitable<Result<void>> keep(std::string owner, std::string key, control::KeptAnswer answer) override;
+  awaitable<Result<control::OpenedSession>> open(json specification, IdempotencyKey key) override;
+  awaitable<Result<json>> sessions(Page page) override;
+  awaitable<Result<json>> session(std::string id) override;
+  awaitable<Result<control::SentInput>> send(Principal who, std::string id, control::SessionInput input,
+                                             IdempotencyKey key) override;
+  awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) override;
+  awaitable<Result<json>> cancel(std::string id) override;
+  awaitable<Result<json>> close(std::string id) override;
   awaitable<Result<json>> agents(Page page) override;
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;

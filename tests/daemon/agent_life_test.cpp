@@ -125,6 +125,31 @@ TEST_CASE("AnAgentWithASubagentAtWorkIsNotSuspended") {
   world.until_state("suspended");
 }
 
+TEST_CASE("CancelInterruptsTheTurnAndWithdrawsWhatWaitsForTheAgentAlone") {
+  World world;
+  world.spawn();
+  world.script.gate.clear();
+  world.send("one");
+  world.until([&] { return world.agent().turn_runs(); }, "the turn runs");
+  world.script.gate = "its turn runs";
+  world.send("two");
+  world.send("for anybody", true);
+  world.until([&] { return world.agent().queue().deliveries().waiting() == 2; }, "both wait");
+  CHECK(world.await(world.agent().cancel()) == 2);
+  CHECK(world.agent().queue().deliveries().waiting() == 1);
+  auto const failed = world.events("message.failed");
+  REQUIRE(failed.size() == 1);
+  CHECK(failed[0].dump().find("cancelled") != std::string::npos);
+  world.step(1s);
+  adapters::TurnEnded end;
+  end.outcome = adapters::TurnEnded::Outcome::interrupted;
+  world.script.emit(end);
+  world.until_state("idle");
+  CHECK(world.await(world.agent().cancel()) == 0);
+  CHECK(world.agent().session()["turnStatus"] == "launching");  // for anybody, this one too
+  CHECK(world.agent().session()["activeDurationMs"] == 1000);
+}
+
 TEST_CASE("AnOrderIsMeantForTheAgentAsItIsOnceWhatCameBeforeHasBeenTaken") {
   World world;
   world.spawn();

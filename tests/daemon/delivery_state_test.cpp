@@ -60,7 +60,7 @@ TEST_CASE("AProofCountsWheneverItComes") {
   for (S s : {S::queued, S::claimed, S::submitted, S::unknown}) CHECK(next_state(s, I::proved) == S::accepted);
   for_every_cell([](S s, I i) {
     if (!is_taken(s) && is_taken(next_state(s, i)))
-      CHECK_MESSAGE((i == I::proved || i == I::store_gone), to_string(s), " ", to_string(i));
+      CHECK_MESSAGE((i == I::proved || i == I::store_gone || i == I::withdrawn), to_string(s), " ", to_string(i));
   });
 }
 
@@ -82,4 +82,10 @@ TEST_CASE("AFaultOrARestartLosesNothingAndRepeatsNothing") {
 
 TEST_CASE("WithItsStoreEveryOpenDeliveryEnds") {
   for (int s = 0; s < kDeliveryStates; ++s) CHECK(has_ended(next_state(static_cast<S>(s), I::store_gone)));
+}
+
+TEST_CASE("OnlyWhatWaitsCanBeWithdrawn") {
+  for_every_cell([](S s, I i) {
+    if (i == I::withdrawn) CHECK(next_state(s, i) == (s == S::queued ? S::failed : s));
+  });
 }

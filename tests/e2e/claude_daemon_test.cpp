@@ -68,6 +68,19 @@ TEST_CASE("MessagesReachClaudeOnceOverTheDeathOfTheDaemonAndOfTheCli") {
   }
 }
 
+TEST_CASE("ARunOfClaudePrintsWhatItsTurnEndedWith") {
+  auto const claude = ar::test::claude_offline();
+  Installation home;
+  ar::test::Stub stub;
+  std::vector<std::string> words{"run", "a question [[say:the answer]]", "--name", "cc", "--json"};
+  for (auto& word : ar::test::claude_options(home, "cc", claude, stub)) words.push_back(std::move(word));
+  auto const run = home.good(words).parsed();
+  CHECK(run["ok"] == true);
+  CHECK(run["text"] == "the answer");
+  CHECK(run["turns"][0]["outcome"] == "completed");
+  CHECK(run["session"]["turnSeq"] == 0);
+}
+
 TEST_CASE("WhatClaudeDidWhileNoDaemonRanIsKnownToTheNext") {
   auto const claude = ar::test::claude_offline();
   Installation home;

@@ -38,12 +38,19 @@ struct Road {
   std::vector<std::int64_t> ids{};
   std::vector<std::string> persons{};
 
-  void spawn(std::string const& approval_mode = "full") {
+  /// What `spawn` and `run` are told of it.
+  std::vector<std::string> options(std::string const& approval_mode) {
     auto const codex_home = home.work() / "codex-home";
     stub.configure(codex_home);
-    json const options = {{"command", command}};
-    home.good({"spawn", "cx", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode", approval_mode,
-               "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
+    json const overrides = {{"command", command}};
+    return {"--provider",      "codex",         "--cwd", home.work().string(),
+            "--approval-mode", approval_mode,   "--env", "CODEX_HOME=" + codex_home.string(),
+            "--options",       overrides.dump()};
+  }
+  void spawn(std::string const& approval_mode = "full") {
+    std::vector<std::string> words{"spawn", "cx"};
+    for (auto& word : options(approval_mode)) words.push_back(std::move(word));
+    home.good(words);
     home.wait_for_state("cx", "idle");
   }
   std::int64_t ask(std::string const& text, std::vector<std::string> const& more = {}) {
@@ -126,6 +133,17 @@ TEST_CASE("MessagesReachCodexAndAnswersComeBack") {
   road.check_model_side();
   road.home.good({"stop", "cx"});
   CHECK(road.home.agent("cx")["state"] == "stopped");
+}
+
+TEST_CASE("ARunOfCodexPrintsWhatItsTurnEndedWith") {
+  Road road;
+  std::vector<std::string> words{"run", "a question [[say:the answer]]", "--name", "cx", "--json"};
+  for (auto& word : road.options("full")) words.push_back(std::move(word));
+  auto const run = road.home.good(words).parsed();
+  CHECK(run["ok"] == true);
+  CHECK(run["text"] == "the answer");
+  CHECK(run["turns"][0]["outcome"] == "completed");
+  CHECK(run["session"]["turnSeq"] == 0);
 }
 
 TEST_CASE("ATurnOfCodexThatEndsWhileNoDaemonRunsIsReportedAsItEnded") {

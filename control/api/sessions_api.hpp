@@ -1,0 +1,50 @@
+// Sessions: agents as a program sees them that opens one, sends it input, and reads what comes of it.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "model/idempotency.hpp"
+#include "model/page.hpp"
+#include "model/principal.hpp"
+
+#include <string>
+
+namespace ar::control {
+
+/// What a program has sent to a session.
+struct SessionInput {
+  std::string text;
+  std::vector<std::string> attachments{};  ///< ids
+  json metadata = json::object();
+};
+
+struct OpenedSession {
+  json session;
+  bool created = true;  ///< false: the idempotency key had been used with the same body
+};
+
+struct SentInput {
+  std::int64_t message = 0;
+  json answer;  ///< {session, turn, eventCursor}
+  bool repeated = false;
+};
+
+/// io thread only. A session has its agent's id.
+class SessionsApi {
+ public:
+  virtual ~SessionsApi() = default;
+  /// `specification`: the agent's.
+  virtual awaitable<Result<OpenedSession>> open(json specification, IdempotencyKey key) = 0;
+  virtual awaitable<Result<json>> sessions(Page page) = 0;  ///< {sessions: [...], nextCursor?}
+  virtual awaitable<Result<json>> session(std::string id) = 0;
+  virtual awaitable<Result<SentInput>> send(Principal who, std::string id, SessionInput input, IdempotencyKey key) = 0;
+  /// Returns when its turn is over: {runId, status, ok, text, usage, costUsd, turns}.
+  virtual awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) = 0;
+  virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;  ///< {turns: [...], nextCursor?}
+  /// Of it and of all that it is the parent of: {session, cancelledCount}.
+  virtual awaitable<Result<json>> cancel(std::string id) = 0;
+  /// Ends its agent and forgets it.
+  virtual awaitable<Result<json>> close(std::string id) = 0;
+};
+
+}  // namespace ar::control

@@ -1,0 +1,291 @@
+// Sessions and runs: an agent as a program sees it that opens it, sends it input, and reads what comes of it.
+#include "control/api/agents_api.hpp"
+#include "control/api/events_api.hpp"
+#include "control/api/sessions_api.hpp"
+#include "control/event_stream.hpp"
+#include "control/idempotency.hpp"
+#include "control/route.hpp"
+#include "control/schemas/schemas.hpp"
+#include "control/session_input.hpp"
+
+#include <utility>
+
+namespace ar::control {
+namespace {
+
+constexpr std::int64_t kIdleTtlMs = 180'000;  ///< of a session that does not say
+
+Page page_of(Call const& call) {
+  Page page;
+  page.limit = static_cast<int>(call.integer("limit"));
+  page.cursor = call.integer("cursor");
+  return page;
+}
+
+/// A part of a request that carries on with a key of its own: the same request, the same key.
+IdempotencyKey part_of(IdempotencyKey const& key, std::string const& part) {
+  return key.key.empty() ? key : IdempotencyKey{key.key + "#" + part, key.body_hash};
+}
+
+struct Opened {
+  OpenedSession session;
+  std::optional<SentInput> sent;
+};
+
+/// The agent is spawned first, and its input is a message like any other: it waits until the agent is ready.
+awaitable<Result<Opened>> open_session(Call& call, json request) {
+  auto input = take_input(request, false);
+  if (!input) co_return input.error();
+  auto idle = take_idle_ttl(request);
+  if (!idle) co_return idle.error();
+  request["idleTtlMs"] = idle->value_or(kIdleTtlMs);
+  auto opened = co_await call.api.sessions.open(std::move(request), call.key);
+  if (!opened) co_return opened.error();
+  Opened done{std::move(*opened), {}};
+  if (*input) {
+    auto const id = done.session.session["id"].get<std::string>();
+    auto sent = co_await call.api.sessions.send(call.who, id, std::move(**input), part_of(call.key, "input"));
+    if (!sent) co_return sent.error();
+    done.sent = std::move(*sent);
+  }
+  co_return done;
+}
+
+awaitable<Result<Response>> open(Call& call) {
+  auto request = call.object();
+  if (!request) co_return request.error();
+  auto opened = co_await open_session(call, std::move(*request));
+  if (!opened) co_return opened.error();
+  json answer = {{"session", opened->session.session}, {"turn", nullptr}, {"eventCursor", 0}};
+  if (opened->sent) answer = std::move(opened->sent->answer);
+  Response response = json_response(answer, opened->session.created ? 201 : 200);
+  response.headers.push_back({"Location", "/v1/sessions/" + answer["session"]["id"].get<std::string>()});
+  if (!opened->session.created) response.headers.push_back(replayed());
+  co_return response;
+}
+
+awaitable<Result<Response>> list(Call& call) {
+  Page page = page_of(call);
+  page.status = call.query.text("status");
+  auto const since = read_since(call.query.text("since"));
+  if (!since) co_return since.error();
+  page.since = *since;
+  co_return respond(co_await call.api.sessions.sessions(std::move(page)));
+}
+
+awaitable<Result<Response>> show(Call& call) {
+  co_return respond(co_await call.api.sessions.session(call.name("session")));
+}
+
+awaitable<Result<Response>> turns(Call& call) {
+  co_return respond(co_await call.api.sessions.turns(call.name("session"), page_of(call)));
+}
+
+awaitable<Result<Response>> send(Call& call) {
+  auto request = call.object();
+  if (!request) co_return request.error();
+  auto input = take_input(*request, true);
+  if (!input) co_return input.error();
+  auto sent = co_await call.api.sessions.send(call.who, call.name("session"), std::move(**input), call.key);
+  if (!sent) co_return sent.error();
+  Response response = json_response(sent->answer, sent->repeated ? 200 : 202);
+  if (sent->repeated) response.headers.push_back(replayed());
+  co_return response;
+}
+
+/// The verb of the same name, answered as a session.
+awaitable<Result<Response>> act(Call& call) {
+  auto params = call.object();
+  if (!params) co_return params.error();
+  std::string verb(call.route.pattern.substr(call.route.pattern.rfind('/') + 1));
+  auto const id = call.name("session");
+  auto const done = co_await call.api.agents.act(id, std::move(verb), std::move(*params));
+  if (!done) co_return done.error();
+  auto session = co_await call.api.sessions.session(id);
+  if (!session) co_return session.error();
+  json const answer = {{"session", std::move(*session)}};
+  co_return json_response(answer);
+}
+
+awaitable<Result<Response>> cancel(Call& call) {
+  co_return respond(co_await call.api.sessions.cancel(call.name("session")));
+}
+
+awaitable<Result<Response>> close(Call& call) {
+  co_return respond(co_await call.api.sessions.close(call.name("session")));
+}
+
+/// The events of the run as they come, and what came of it as the last.
+awaitable<void> stream_run(Api const& api, Peer& peer, EventCursor from, Principal who, std::int64_t message,
+                           Clock::duration keep_alive) {
+  auto const id = from.agent;
+  auto const executor = co_await net::this_coro::executor;
+  StreamEnd end(executor);
+  std::optional<Result<json>> result;
+  auto wait = [&]() -> awaitable<void> {
+    result = co_await api.sessions.result_of(who, id, message);
+    end.come();
+    for (Notifier never(executor);;) (void)co_await never.wait();  // the stream's end is the end
+  };
+  auto waiting = wait();
+  auto streaming = stream_events(api.events, peer, std::move(from), keep_alive, end);
+  auto const last = co_await until(std::move(waiting), std::move(streaming));
+  if (!last || !*last || !result) co_return;
+  json event = {{"agent", id}};
+  if (*result) {
+    event["type"] = (**result)["ok"] == true ? "RUN_FINISHED" : "RUN_ERROR";
+    event["data"] = std::move(**result);
+  } else {
+    event["type"] = "RUN_ERROR";
+    event["data"] = {{"code", result->error().code}, {"detail", result->error().message}};
+  }
+  (void)co_await peer.write(event_block(**last, to_text(event)));
+}
+
+awaitable<Result<Response>> run(Call& call) {
+  auto request = call.object();
+  if (!request) co_return request.error();
+  if (!request->contains("input")) co_return invalid("input", "input is missing: what the run is about");
+  auto opened = co_await open_session(call, std::move(*request));
+  if (!opened) co_return opened.error();
+  auto const id = opened->session.session["id"].get<std::string>();
+  auto const message = opened->sent->message;
+  if (wants_stream(call.request)) {
+    Response response{.content_type = "text/event-stream"};
+    response.headers.push_back({"Location", "/v1/sessions/" + id});
+    response.stream = [&api = call.api, id, message, who = call.who, keep_alive = call.stream_keep_alive](Peer& peer) {
+      EventCursor from{.agent = id};
+      return stream_run(api, peer, std::move(from), who, message, keep_alive);
+    };
+    co_return response;
+  }
+  auto waiting = call.api.sessions.result_of(call.who, id, message);
+  auto result = co_await while_present(call.peer, std::move(waiting));
+  if (!result)
+    co_return unavailable("wait_ended", "the daemon is stopping; run " + id + " goes on: GET /v1/sessions/" + id);
+  if (!*result) co_return result->error();
+  Response response = json_response(**result, 201);
+  response.headers.push_back({"Location", "/v1/sessions/" + id});
+  co_return response;
+}
+
+constexpr Field sessions_query[] = {
+    {.name = "status", .about = "of these only, between commas"},
+    {.name = "since", .about = "changed since then: a time, or ms since 1970"},
+    kLimit,
+    kCursor,
+};
+constexpr Field turns_query[] = {kLimit, kCursor};
+constexpr std::string_view kErrorsOfSpawns =
+    "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found outside_folders "
+    "not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken dirty_index no_commit "
+    "bad_config no_such_agent unknown_attachment";
+
+constexpr Route rows[] = {
+    {.method = "POST",
+     .pattern = "/v1/sessions",
+     .name = "openSession",
+     .summary = "open a session: spawn an agent, and send it its first input",
+     .handler = open,
+     .body = Body::message,
+     .knows_keys = true,
+     .request = &kSessionSpecification,
+     .answer = &kSentToSession,
+     .statuses = "201",
+     .errors = kErrorsOfSpawns,
+     .answers = "`{session, turn, eventCursor}` (below); `Location`"},
+    {.method = "GET",
+     .pattern = "/v1/sessions",
+     .name = "listSessions",
+     .summary = "list the sessions",
+     .handler = list,
+     .query = sessions_query,
+     .answer = &kSessionList,
+     .answers = "`{sessions: [...], nextCursor?}`"},
+    {.method = "GET",
+     .pattern = "/v1/sessions/{session}",
+     .name = "showSession",
+     .summary = "one session",
+     .handler = show,
+     .answer = &kSession,
+     .errors = "no_such_agent",
+     .answers = "the session (below)"},
+    {.method = "DELETE",
+     .pattern = "/v1/sessions/{session}",
+     .name = "closeSession",
+     .summary = "end its agent gracefully, and forget it",
+     .handler = close,
+     .answer = &kRemovedAgent,
+     .errors = "no_such_agent agent_removed agent_running wrong_state",
+     .answers = "`{removed, workspace?}`, as of an agent"},
+    {.method = "POST",
+     .pattern = "/v1/sessions/{session}/messages",
+     .name = "sendToSession",
+     .summary = "send it input",
+     .handler = send,
+     .body = Body::message,
+     .knows_keys = true,
+     .request = &kSessionMessage,
+     .answer = &kSentToSession,
+     .statuses = "202",
+     .errors = "no_such_agent unknown_attachment too_large",
+     .answers = "`{session, turn, eventCursor}`; the turn is `launching` until its provider has taken the message"},
+    {.method = "GET",
+     .pattern = "/v1/sessions/{session}/turns",
+     .name = "listTurnsOfSession",
+     .summary = "its turns, newest first",
+     .handler = turns,
+     .query = turns_query,
+     .answer = &kSessionTurnList,
+     .errors = "no_such_agent",
+     .answers = "`{turns: [...], nextCursor?}`"},
+    {.method = "POST",
+     .pattern = "/v1/sessions/{session}/cancel",
+     .name = "cancelSession",
+     .summary = "interrupt its turn, and withdraw what waits; the same for its descendants",
+     .handler = cancel,
+     .answer = &kCancelled,
+     .errors = "no_such_agent",
+     .answers = "`{session, cancelledCount}`: turns interrupted and messages withdrawn; 0 when there was nothing"},
+    {.method = "POST",
+     .pattern = "/v1/sessions/{session}/suspend",
+     .name = "suspendSession",
+     .summary = "stop the process, keep the conversation",
+     .handler = act,
+     .body = Body::json,
+     .request = &kVerbParameters,
+     .answer = &kSessionState,
+     .errors = "no_such_agent agent_removed agent_not_running wrong_state unsupported",
+     .answers = "`{session}`, suspended"},
+    {.method = "POST",
+     .pattern = "/v1/sessions/{session}/resume",
+     .name = "resumeSession",
+     .summary = "go on with a suspended one",
+     .handler = act,
+     .body = Body::json,
+     .request = &kVerbParameters,
+     .answer = &kSessionState,
+     .errors = "no_such_agent agent_removed wrong_state start_failed",
+     .answers = "`{session}`, its process running"},
+    {.method = "POST",
+     .pattern = "/v1/runs",
+     .name = "run",
+     .summary = "open a session, send it its input, and wait for what comes of it",
+     .handler = run,
+     .body = Body::message,
+     .headers = "Accept",
+     .knows_keys = true,
+     .request = &kSessionSpecification,
+     .answer = &kRun,
+     .streams = true,
+     .statuses = "201",
+     .errors = kErrorsOfSpawns,
+     .answers = "`{runId, status, ok, text, usage, costUsd, turns, errorMessage}`, once its turn is over; or a stream "
+                "(below). A client that hangs up ends its answer, not the run"},
+};
+
+}  // namespace
+
+std::span<Route const> session_routes() { return rows; }
+
+}  // namespace ar::control

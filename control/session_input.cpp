@@ -1,0 +1,86 @@
+#include "control/session_input.hpp"
+
+#include "base/clock.hpp"
+#include "base/duration.hpp"
+#include "base/http/url.hpp"
+#include "base/read_json.hpp"
+
+#include <utility>
+
+namespace ar::control {
+namespace {
+
+json take(json& request, char const* name) {
+  auto const it = request.find(name);
+  if (it == request.end()) return nullptr;
+  json value = std::move(*it);
+  request.erase(it);
+  return value;
+}
+
+Result<void> add_part(SessionInput& input, json const& part, std::string const& place) {
+  auto const type = part.is_object() ? part.value("type", json()) : json();
+  if (type == "text") {
+    auto const text = part.find("text");
+    if (text == part.end() || !text->is_string()) return invalid(place + ".text", place + ".text must be a string");
+    input.text += (input.text.empty() ? "" : "\n\n") + text->get<std::string>();
+    return {};
+  }
+  if (type != "image" && type != "file") return invalid(place + ".type", place + ".type must be text, image or file");
+  auto const attachment = part.find("attachment");
+  if (attachment == part.end() || !attachment->is_string())
+    return invalid(place + ".attachment", place + ".attachment must be the id that POST /v1/attachments has answered");
+  input.attachments.push_back(attachment->get<std::string>());
+  return {};
+}
+
+Result<void> add(SessionInput& input, json const& given, std::string const& place) {
+  if (!given.is_string()) return add_part(input, given, place);
+  input.text += (input.text.empty() ? "" : "\n\n") + given.get<std::string>();
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<SessionInput>> take_input(json& request, bool needed) {
+  auto const given = take(request, "input"), context = take(request, "context"), metadata = take(request, "metadata");
+  if (given.is_null() && !needed) {
+    if (!context.is_null() || !metadata.is_null())
+      return invalid("input", "input is missing: context and metadata go with it");
+    return std::optional<SessionInput>();
+  }
+  SessionInput input;
+  if (metadata.is_object()) input.metadata = metadata;
+  for (auto const& text : context)
+    if (auto added = add(input, text, "context"); !added) return added.error();
+  if (given.is_array()) {
+    for (std::size_t i = 0; i < given.size(); ++i)
+      if (auto added = add(input, given[i], "input[" + std::to_string(i) + "]"); !added) return added.error();
+  } else if (auto added = given.is_string() ? add(input, given, "input") : invalid("input", ""); !added) {
+    return invalid("input",
+                   "input must be a text, or a list of texts and parts like {\"type\": \"text\", \"text\": ...}");
+  }
+  if (input.text.empty() && input.attachments.empty()) return invalid("input", "input is empty");
+  return std::optional(std::move(input));
+}
+
+Result<std::optional<std::int64_t>> take_idle_ttl(json& request) {
+  auto const retention = take(request, "retention");
+  auto const text = retention.is_object() ? retention.value("idleTtl", json()) : json();
+  if (text.is_null()) {
+    auto const own = request.find("idleTtlMs");
+    return own == request.end() ? std::optional<std::int64_t>() : own->get<std::int64_t>();
+  }
+  auto const time = parse_duration(text.get<std::string>());
+  if (!time) return invalid("retention.idleTtl", "retention.idleTtl must be a time like 3m or 1h");
+  return std::optional(time->count());
+}
+
+Result<std::int64_t> read_since(std::optional<std::string> const& text) {
+  if (!text) return 0;
+  if (auto const number = http::parse_number(*text)) return *number;
+  if (auto const time = from_iso8601(*text)) return to_millis(*time);
+  return invalid("since", "since must be a time like 2026-01-31T12:00:00.123Z, or ms since 1970");
+}
+
+}  // namespace ar::control

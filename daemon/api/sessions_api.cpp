@@ -1,0 +1,178 @@
+#include "daemon/api/sessions_api.hpp"
+
+#include "base/words.hpp"
+#include "daemon/delivery/turn.hpp"
+#include "daemon/store/event_log.hpp"
+#include "daemon/store/journal_row.hpp"
+#include "daemon/store/tables/turn_table.hpp"
+
+#include <algorithm>
+
+namespace ar::daemon {
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr milliseconds kWaitAtOnce = 1h;  ///< for a turn's end, again and again
+constexpr char kSessionStates[] = "creating running idle suspending suspended cancelling error";
+
+Result<void> check_states(std::string const& list) {
+  for (std::size_t at = 0; at <= list.size();) {
+    auto const end = std::min(list.find(',', at), list.size());
+    auto const word = list.substr(at, end - at);
+    at = end + 1;
+    if (!has_word(kSessionStates, word))
+      return invalid("status", "\"" + word.substr(0, 80) + "\" is no status of a session; they are " + kSessionStates);
+  }
+  return {};
+}
+
+bool is_in(std::string const& list, std::string const& word) {
+  return ("," + list + ",").find("," + word + ",") != std::string::npos;
+}
+
+}  // namespace
+
+awaitable<Result<control::OpenedSession>> SessionsApi::open(json specification, IdempotencyKey key) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  auto spawned = co_await supervisor_.spawn(std::move(specification), std::move(key));
+  if (!spawned) co_return spawned.error();
+  control::OpenedSession opened{spawned->agent->session(), spawned->created};
+  co_return opened;
+}
+
+awaitable<Result<json>> SessionsApi::sessions(Page page) {
+  if (page.status)
+    if (auto good = check_states(*page.status); !good) co_return good.error();
+  json list = json::array();
+  json next = nullptr;
+  std::int64_t position = 0;
+  for (auto const& [id, agent] : supervisor_.agents()) {
+    auto shown = agent->session();
+    if (page.status && !is_in(*page.status, shown["status"])) continue;
+    if (page.since > 0 && to_millis(agent->since()) < page.since) continue;
+    if (++position <= page.cursor) continue;
+    if (static_cast<int>(list.size()) == page.limit) {
+      next = position - 1;
+      break;
+    }
+    list.push_back(std::move(shown));
+  }
+  json answer = {{"sessions", std::move(list)}};
+  if (!next.is_null()) answer["nextCursor"] = next;
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> SessionsApi::session(std::string id) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  co_return ok((*agent)->session());
+}
+
+awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::string id, control::SessionInput input,
+                                                        IdempotencyKey key) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  json message = {{"to", id}, {"body", std::move(input.text)}};
+  if (!input.attachments.empty()) message["attachments"] = std::move(input.attachments);
+  if (!input.metadata.empty()) message["payload"] = {{"metadata", std::move(input.metadata)}};
+  if (!key.key.empty()) message["idempotencyKey"] = key.key;
+  auto const cursor = services_.events.last(id);
+  auto sent = co_await messages_.send(std::move(who), std::move(message));
+  if (!sent) co_return sent.error();
+  control::SentInput done;
+  done.message = (*sent)["id"].get<std::int64_t>();
+  done.repeated = (*sent)["repeated"].get<bool>();
+  json turn = {{"turnId", nullptr}, {"turnSeq", nullptr}, {"status", "launching"}, {"messages", {done.message}}};
+  done.answer = {{"session", (*agent)->session()}, {"turn", std::move(turn)}, {"eventCursor", cursor}};
+  co_return done;
+}
+
+awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, std::int64_t message) {
+  Result<json> seen = timed_out("");
+  while (!seen && seen.error().kind == ErrorKind::timeout)
+    seen = co_await messages_.wait_message(who, message, "done", kWaitAtOnce);
+  if (!seen) co_return seen.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  json const shown = (*agent)->session();
+  json result = {{"runId", id},
+                 {"status", shown["status"]},
+                 {"ok", false},
+                 {"text", nullptr},
+                 {"usage", shown["usage"]},
+                 {"costUsd", shown["costUsd"]},
+                 {"turns", json::array()},
+                 {"errorMessage", nullptr}};
+  for (auto const& delivery : (*seen)["deliveries"]) {
+    if (delivery["agent"] != id) continue;
+    result["ok"] = delivery["state"] == "done";
+    if (delivery.contains("finalText")) result["text"] = delivery["finalText"];
+    if (delivery.contains("reason")) result["errorMessage"] = delivery["reason"];
+    auto const number = delivery.value("turn", std::int64_t{0});
+    if (number == 0) continue;
+    auto turns = co_await read_turns(id, number + 1, 1);
+    if (!turns) co_return turns.error();
+    for (auto& turn : *turns) result["turns"].push_back(std::move(turn));
+  }
+  co_return ok(std::move(result));
+}
+
+awaitable<Result<std::vector<json>>> SessionsApi::read_turns(std::string id, std::int64_t before, int limit) {
+  auto query = [id, before, limit](Database& db) -> Result<std::vector<Record>> {
+    return TurnTable(db).page(id, before, limit);
+  };
+  auto rows = co_await services_.journal.read(std::move(query));
+  if (!rows) co_return rows.error();
+  std::vector<json> turns;
+  for (auto const& [number, record] : *rows)
+    if (auto turn = read_row(record, "turn " + std::to_string(number) + " of agent " + id, session_turn))
+      turns.push_back(std::move(*turn));
+  co_return turns;
+}
+
+awaitable<Result<json>> SessionsApi::turns(std::string id, Page page) {
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  auto turns = co_await read_turns(id, page.cursor, page.limit + 1);
+  if (!turns) co_return turns.error();
+  json answer = {{"turns", json::array()}};
+  bool const more = turns->size() > static_cast<std::size_t>(page.limit);
+  if (more) turns->pop_back();
+  if (more) answer["nextCursor"] = turns->back()["turnSeq"].get<std::int64_t>() + 1;
+  for (auto& turn : *turns) answer["turns"].push_back(std::move(turn));
+  co_return ok(std::move(answer));
+}
+
+/// Each once, also where somebody has made a circle of them.
+std::vector<std::shared_ptr<Agent>> SessionsApi::with_descendants(std::shared_ptr<Agent> agent) const {
+  std::vector<std::shared_ptr<Agent>> all{std::move(agent)};
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (auto const& [id, other] : supervisor_.agents())
+      if (other->spec().parent == all[i]->id() && std::ranges::find(all, other) == all.end()) all.push_back(other);
+  return all;
+}
+
+awaitable<Result<json>> SessionsApi::cancel(std::string id) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  std::int64_t count = 0;
+  for (auto const& one : with_descendants(*agent)) count += co_await one->cancel();
+  json answer = {{"session", (*agent)->session()}, {"cancelledCount", count}};
+  co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> SessionsApi::close(std::string id) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  if (!is_at_rest((*agent)->state())) {
+    json why = {{"reason", "its session is closed"}};
+    auto const stopped = co_await (*agent)->act("stop", std::move(why));
+    if (!stopped) co_return stopped.error();
+  }
+  co_return co_await supervisor_.remove(std::move(id));
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,39 @@
+// Agents as sessions: the same agents, messages and turns, in the words of a program that drives one.
+#pragma once
+#include "control/api/sessions_api.hpp"
+#include "daemon/api/access.hpp"
+#include "daemon/api/messages_api.hpp"
+#include "daemon/fleet/supervisor.hpp"
+#include "daemon/services.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+class SessionsApi final : public control::SessionsApi {
+ public:
+  SessionsApi(Services& services, Supervisor& supervisor, Access const& access, MessagesApi& messages)
+      : services_(services), supervisor_(supervisor), access_(access), messages_(messages) {}
+
+  awaitable<Result<control::OpenedSession>> open(json specification, IdempotencyKey key) override;
+  awaitable<Result<json>> sessions(Page page) override;
+  awaitable<Result<json>> session(std::string id) override;
+  awaitable<Result<control::SentInput>> send(Principal who, std::string id, control::SessionInput input,
+                                             IdempotencyKey key) override;
+  awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) override;
+  awaitable<Result<json>> turns(std::string id, Page page) override;
+  awaitable<Result<json>> cancel(std::string id) override;
+  awaitable<Result<json>> close(std::string id) override;
+
+ private:
+  awaitable<Result<std::vector<json>>> read_turns(std::string id, std::int64_t before, int limit);
+  std::vector<std::shared_ptr<Agent>> with_descendants(std::shared_ptr<Agent> agent) const;
+
+  Services& services_;
+  Supervisor& supervisor_;
+  Access const& access_;
+  MessagesApi& messages_;
+};
+
+}  // namespace ar::daemon

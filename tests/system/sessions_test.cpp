@@ -1,0 +1,121 @@
+// Sessions and runs with the real daemon and the demo agent.
+#include "system/http_request.hpp"
+#include "system/installation.hpp"
+
+#include <algorithm>
+
+using ar::json;
+using ar::test::Installation;
+using ar::test::request;
+
+namespace {
+
+json specification(Installation& home, json const& more) {
+  json all = {{"provider", "command"}, {"cwd", home.work().string()}};
+  all.update(more);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("ASessionIsOpenedFedLookedAtAndClosed") {
+  Installation home;
+  home.good({"up"});
+  auto const opened = request(home, "POST", "/v1/sessions",
+                              specification(home, {{"id", "s"}, {"input", "first"}, {"metadata", {{"a", 1}}}}));
+  REQUIRE_MESSAGE(opened.status == 201, opened.body.dump());
+  CHECK(opened.body["session"]["id"] == "s");
+  CHECK(opened.body["session"]["idleTtl"] == "3m");
+  CHECK(opened.body["turn"]["status"] == "launching");
+  auto const message = opened.body["turn"]["messages"][0].get<std::int64_t>();
+  CHECK(Installation::eventually([&] { return home.delivery_state(message) == "done"; }));
+  CHECK(home.message(message)["payload"]["metadata"]["a"] == 1);
+
+  json const input = {{"context", {"before"}}, {"input", {"one", {{"type", "text"}, {"text", "two"}}}}};
+  auto const sent = request(home, "POST", "/v1/sessions/s/messages", input);
+  REQUIRE_MESSAGE(sent.status == 202, sent.body.dump());
+  auto const second = sent.body["turn"]["messages"][0].get<std::int64_t>();
+  CHECK(Installation::eventually([&] { return home.delivery_state(second) == "done"; }));
+  CHECK(home.message(second)["body"] == "before\n\none\n\ntwo");
+
+  auto const session = request(home, "GET", "/v1/sessions/s").body;
+  CHECK(session["status"] == "idle");
+  CHECK(session["turnSeq"] == 1);
+  CHECK(session["turnStatus"] == "idle");
+  CHECK(session["idleTtlMs"] == 180'000);
+  CHECK(session["rootSessionId"] == "s");
+  auto const turns = request(home, "GET", "/v1/sessions/s/turns?limit=1").body;
+  REQUIRE(turns["turns"].size() == 1);
+  CHECK(turns["turns"][0]["turnSeq"] == 1);
+  CHECK(turns["turns"][0]["outcome"] == "completed");
+  CHECK(turns["turns"][0]["messages"][0] == second);
+  auto const older = request(home, "GET", "/v1/sessions/s/turns?limit=1&cursor=" + turns["nextCursor"].dump()).body;
+  CHECK(older["turns"][0]["turnSeq"] == 0);
+  CHECK_FALSE(older.contains("nextCursor"));
+  CHECK(older["turns"][0]["turnId"] != turns["turns"][0]["turnId"]);
+
+  CHECK(request(home, "POST", "/v1/sessions/s/suspend", json::object()).body["session"]["status"] == "suspended");
+  CHECK(request(home, "GET", "/v1/sessions?status=suspended").body["sessions"].size() == 1);
+  CHECK(request(home, "GET", "/v1/sessions?status=idle").body["sessions"].empty());
+  CHECK(request(home, "POST", "/v1/sessions/s/resume", json::object()).body["session"]["suspendedAt"].is_null());
+  home.wait_for_state("s", "idle");
+  CHECK(request(home, "DELETE", "/v1/sessions/s").status == 200);
+  CHECK(request(home, "GET", "/v1/sessions/s").status == 404);
+}
+
+TEST_CASE("ARunAnswersWithWhatItsTurnEndedWith") {
+  Installation home;
+  home.good({"up"});
+  auto const done = request(home, "POST", "/v1/runs", specification(home, {{"id", "r"}, {"input", "hello"}}));
+  REQUIRE_MESSAGE(done.status == 201, done.body.dump());
+  CHECK(done.body["runId"] == "r");
+  CHECK(done.body["ok"] == true);
+  CHECK(done.body["turns"].size() == 1);
+  CHECK(done.body["text"] == done.body["turns"][0]["text"]);
+  auto const printed = home.good(
+      {"run", "and again", "--name", "c", "--provider", "command", "--cwd", home.work().string(), "--close", "--json"});
+  CHECK(printed.parsed()["ok"] == true);
+  CHECK(printed.parsed()["turns"].size() == 1);
+  CHECK(home.run({"show", "c"}).status == 3);
+}
+
+TEST_CASE("ARunIsStreamedUpToItsEnd") {
+  Installation home;
+  home.good({"up"});
+  auto const text = ar::test::stream(home, "POST", "/v1/runs", specification(home, {{"id", "r"}, {"input", "hello"}}));
+  std::vector<json> events;
+  for (auto const& line : Installation::lines(text))
+    if (line.starts_with("data: ")) events.push_back(json::parse(line.substr(6)));
+  REQUIRE_FALSE(events.empty());
+  CHECK(events.back()["type"] == "RUN_FINISHED");
+  CHECK(events.back()["data"]["ok"] == true);
+  auto const number = [&](char const* type) {
+    return std::ranges::count_if(events, [&](json const& event) { return event["type"] == type; });
+  };
+  for (auto const* type : {"agent.created", "turn.started", "turn.ended", "message.done"}) CHECK(number(type) == 1);
+}
+
+TEST_CASE("CancelWithdrawsWhatWaitsOfASessionAndOfItsDescendants") {
+  Installation home;
+  home.good({"up"});
+  for (auto const& [id, parent] : {std::pair{"p", ""}, {"c", "p"}, {"d", "c"}}) {
+    json more = {{"id", id}};
+    if (*parent) more["parent"] = parent;
+    REQUIRE(request(home, "POST", "/v1/sessions", specification(home, more)).status == 201);
+    home.wait_for_state(id, "idle");
+    home.good({"suspend", id});
+  }
+  CHECK(request(home, "GET", "/v1/sessions/d").body["rootSessionId"] == "p");
+  home.good({"stop", "p"});
+  home.good({"stop", "c"});
+  home.good({"stop", "d"});
+  std::vector<std::int64_t> waiting;
+  for (auto const* id : {"p", "p", "c", "d"}) waiting.push_back(home.send(id, "later", {"--later"}));
+  CHECK(Installation::eventually([&] { return home.agent("d")["queue"] == 1 && home.agent("p")["queue"] == 2; }));
+  CHECK(home.good({"cancel", "p", "--json"}).parsed()["cancelledCount"] == 4);
+  CHECK(home.good({"cancel", "p", "--json"}).parsed()["cancelledCount"] == 0);
+  for (auto const id : waiting) CHECK(home.delivery_state(id) == "failed");
+  home.good({"restart", "p"});
+  home.wait_for_state("p", "idle");
+  CHECK(home.agent("p")["turns"] == 0);
+}
