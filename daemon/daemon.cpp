@@ -16,6 +16,7 @@
 #include "daemon/config/bus_config.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/config/launch_environment.hpp"
+#include "daemon/fleet/runtime_pause.hpp"
 #include "daemon/runtime/folder_keeper.hpp"
 #include "daemon/runtime/instance_lock.hpp"
 #include "daemon/runtime/program.hpp"
@@ -24,6 +25,7 @@
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/message_files.hpp"
 #include "daemon/store/retention.hpp"
+#include "daemon/store/runtime_state.hpp"
 #include "daemon/store/tables/fact_table.hpp"
 #include "model/provider.hpp"
 #include "relay/first_token.hpp"
@@ -206,6 +208,8 @@ class Daemon final : public Program {
     deliveries_changed_.emplace(executor);
     store_.emplace(*bus_, *journal_, *events_);
     if (auto read = co_await store_->load(); !read) co_return read.error();
+    runtime_.emplace(executor, *journal_);
+    if (auto read = co_await runtime_->load(); !read) co_return read.error();
     services_.emplace(Services{executor,
                                config_,
                                paths_,
@@ -214,6 +218,7 @@ class Daemon final : public Program {
                                *approvals_,
                                *bus_,
                                *store_,
+                               *runtime_,
                                *host_,
                                *deliveries_changed_,
                                files_,
@@ -227,6 +232,7 @@ class Daemon final : public Program {
                                [this] { return server_ ? static_cast<int>(server_->port()) : 0; },
                                on_death_of("watch over the agents' memory")});
     supervisor_.emplace(*services_);
+    pause_.emplace(*services_, *supervisor_, on_death_of("pause of the runtime"));
     auto tell = [this](Approval const& approval) {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
     };
@@ -325,7 +331,7 @@ class Daemon final : public Program {
       auto const running =
           std::ranges::count_if(agents, [](auto const& entry) { return !is_at_rest(entry.second->state()); });
       service_manager_.status(std::to_string(agents.size()) + (agents.size() == 1 ? " agent, " : " agents, ") +
-                              std::to_string(running) + " running");
+                              std::to_string(running) + " running" + (runtime_->is_paused() ? ", paused" : ""));
       (void)co_await events_->wait("", seen, Clock::time_point::max());
     }
   }
@@ -335,6 +341,7 @@ class Daemon final : public Program {
     if (retention_) co_await retention_->stop();
     if (server_) co_await server_->stop();
     if (approvals_) co_await approvals_->stop();
+    if (pause_) co_await pause_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
     if (host_ && stop_agents_) co_await end_empty_server();
     if (host_) co_await host_->stop();
@@ -371,6 +378,7 @@ class Daemon final : public Program {
   std::unique_ptr<relay::RelayServer> relay_server_;
   std::optional<EventLog> events_;
   std::optional<KnownStore> store_;
+  std::optional<RuntimeState> runtime_;
   std::optional<Approvals> approvals_;
   std::unique_ptr<terminal::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
@@ -379,6 +387,7 @@ class Daemon final : public Program {
                                 [this] { return host_ ? host_->descriptors() : std::nullopt; }};
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
+  std::optional<RuntimePause> pause_;
   LoopLag loop_lag_ = make_loop_lag();
   relay::Uploads uploads_;  ///< where the bus is served by nobody here
   std::optional<DaemonApi> api_;

@@ -31,6 +31,7 @@ class EventLog;
 class Journal;
 class KnownStore;
 class RestartRateLimiter;
+class RuntimeState;
 
 /// The name of who speaks to this daemon with the operator's right, as a sender, a reader and a decider.
 inline constexpr char kOperator[] = "operator";
@@ -43,7 +44,8 @@ struct Services {
   EventLog& events;
   Approvals& approvals;
   relay::Bus& bus;
-  KnownStore& store;  ///< whose the numbers of the bus's messages are
+  KnownStore& store;      ///< whose the numbers of the bus's messages are
+  RuntimeState& runtime;  ///< whether agents are given work
   terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there

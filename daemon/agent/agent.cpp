@@ -4,6 +4,7 @@
 #include "base/overloaded.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/store/message_files.hpp"
+#include "daemon/store/runtime_state.hpp"
 #include "daemon/store/tables/agent_table.hpp"
 
 #include <spdlog/spdlog.h>
@@ -579,7 +580,13 @@ std::string Agent::no_bus() const {
 }
 
 void Agent::wanted() {
-  if (state_ == AgentState::suspended) (void)apply(AgentInput::wake, "a message came");
+  if (state_ == AgentState::suspended && !services_.runtime.is_paused())
+    (void)apply(AgentInput::wake, "a message came");
+}
+
+void Agent::on_pause_changed() {
+  queue_.outcomes().on_gate_changed();
+  wake_if_wanted();
 }
 
 void Agent::hold_changed() {

@@ -52,6 +52,10 @@ class Agent final : private DeliveryHost,
   AgentState state() const override { return state_; }
   DeliveryQueue& queue() { return queue_; }
   bool turn_runs() const { return turns_.running() != nullptr; }
+  /// The number of the turn that runs; 0: none.
+  std::int64_t running_turn() const { return turn_runs() ? turns_.running()->number : 0; }
+  /// A turn runs, or a message is being handed over, which opens one.
+  bool is_at_work() const { return turn_runs() || queue_.is_submitting(); }
   Identity identity() const override { return view_.identity(); }
   std::filesystem::path files_dir() const override;
 
@@ -88,6 +92,8 @@ class Agent final : private DeliveryHost,
   /// And the commands that are open for it.
   awaitable<Result<void>> fetch_unread() override;
   void bus_reached();
+  /// The runtime pauses, or goes on.
+  void on_pause_changed();
 
   json view() const override { return view_.shown(no_bus()); }
   json session() const { return view_.session(turn_runs(), verbs_.is_interrupting()); }

@@ -4,6 +4,7 @@
 #include "daemon/store/journal.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/known_store.hpp"
+#include "daemon/store/runtime_state.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
 
 #include <algorithm>
@@ -128,6 +129,7 @@ bool DeliveryQueue::provider_rests() const {
 Outlook DeliveryQueue::outlook() const {
   Outlook now;
   now.agent = agent_id_;
+  now.paused = services_.runtime.why_paused();
   now.no_bus = host_.no_bus();
   now.knows_store = store_.is_known();
   // The model's refusal keeps back everything until the next try is due, then all but that one.
@@ -167,6 +169,10 @@ Clock::time_point DeliveryQueue::next_retry() const {
   for (auto const& [id, d] : open_.all())
     if (d.retry_at > Clock::now()) next = std::min(next, d.retry_at);
   return next;
+}
+
+bool DeliveryQueue::is_submitting() const {
+  return std::ranges::any_of(open_.all(), [](auto const& entry) { return entry.second.state == State::submitted; });
 }
 
 std::string DeliveryQueue::held_reason() const {

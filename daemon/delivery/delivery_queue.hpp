@@ -68,6 +68,7 @@ class DeliveryQueue {
   /// The agent is to be removed: whoever waits for a reply of its will get none. After stop().
   awaitable<Result<void>> tell_of_removal();
 
+  bool is_submitting() const;       ///< a message is being typed, or is typed and not proved yet
   std::string held_reason() const;  ///< why the first that waits does; empty: nothing holds it
 
  private:

@@ -19,6 +19,7 @@ std::string const& closed_to(Delivery const& d, Outlook const& now) {
 }
 
 BlockReason block_reason(Delivery const& d, Outlook const& now) {
+  if (!now.paused.empty()) return {Kind::paused, now.paused};  // runtime.pausing has told it for all
   if (!d.is_local() && !now.no_bus.empty()) return {Kind::no_bus, now.no_bus, true};
   if (!d.is_local() && !now.knows_store) return {Kind::no_store, "the bus has not been reached yet"};
   if (!now.limit.empty()) return {Kind::limited, now.limit};  // agent.limited has told it for all
@@ -60,6 +61,7 @@ Decision decide(std::map<MessageId, Delivery> const& open, Outlook const& outloo
 }
 
 std::string why_not_now(Delivery const& d, Outlook const& outlook) {
+  if (!outlook.paused.empty()) return outlook.paused;
   if (outlook.at_rest) return outlook.not_ready;
   if (!outlook.limit.empty()) return outlook.limit;
   return outlook.is_ready ? closed_to(d, outlook) : std::string();

@@ -15,6 +15,7 @@ namespace ar::daemon {
 struct BlockReason {
   enum class Kind {
     none,
+    paused,      ///< the runtime is paused: nothing is handed to any agent
     no_bus,      ///< the bus's messages are not for this agent now
     no_store,    ///< whether the bus's numbers are those known here, nobody knows yet
     limited,     ///< the model refuses work
@@ -31,6 +32,7 @@ struct BlockReason {
 
 /// How things stand, beside the messages themselves.
 struct Outlook {
+  std::string paused{};            ///< why no agent is given anything; empty: they are
   std::string no_bus{};            ///< why its messages are not for this agent; empty: they are
   bool knows_store = true;         ///< the bus's numbers are those that are known here
   std::string limit{};             ///< why the model's refusal keeps work back; empty: it does not

@@ -12,6 +12,7 @@
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/message_files.hpp"
+#include "daemon/store/runtime_state.hpp"
 #include "relay/bus.hpp"
 
 #include <spdlog/spdlog.h>
@@ -55,7 +56,7 @@ awaitable<void> Submitter::deliver(Delivery& d) {
     co_return;
   }
   auto* const session = parts_.host.ready_session();
-  if (!session) {  // it went meanwhile
+  if (!session || parts_.services.runtime.is_paused()) {  // it went, or the pause came, meanwhile
     d.take(Input::held);
     co_return;
   }

@@ -6,6 +6,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/store/known_store.hpp"
+#include "daemon/store/runtime_state.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "support/run.hpp"
@@ -97,9 +98,11 @@ class World final : public DeliveryHost, public TurnHost {
     events_.emplace(io.get_executor(), *journal_);
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
     store_.emplace(*faulty, *journal_, *events_);
-    services_.emplace(Services{io.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *faulty, *store_,
-                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors_,
-                               "instance", [] { return 0; }});
+    runtime_.emplace(io.get_executor(), *journal_);
+    services_.emplace(Services{
+        io.get_executor(), config_,         paths_, *journal_, *events_,  *approvals_, *faulty, *store_, *runtime_,
+        terminals_,        changed_,        files_, files_,    adapters_, "/",         "/",     brake_,  descriptors_,
+        "instance",        [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     turns.emplace(*services_, who.agent_id, work_, *this);
     queue.emplace(*services_, who.agent_id, *turns, *this);
@@ -173,6 +176,7 @@ class World final : public DeliveryHost, public TurnHost {
   }
   Journal& journal() { return *journal_; }
   EventLog& events() { return *events_; }
+  RuntimeState& runtime() { return *runtime_; }
   bool gone(MessageId id) const { return !queue->open().contains(id); }
   awaitable<std::size_t> unread_count() {
     auto unread = co_await bus->unread(who, 100);
@@ -246,6 +250,7 @@ class World final : public DeliveryHost, public TurnHost {
   std::unique_ptr<Journal> journal_;
   std::optional<EventLog> events_;
   std::optional<KnownStore> store_;
+  std::optional<RuntimeState> runtime_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::unique_ptr<relay::Subscription> subscription_;

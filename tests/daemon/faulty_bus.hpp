@@ -16,12 +16,13 @@ class FaultyBus final : public relay::Bus {
  public:
   explicit FaultyBus(relay::Bus& real) : real_(&real) {}
 
-  std::map<std::string, Error> faults{};   ///< by the name of the call
-  std::set<std::string> throws{};          ///< those that throw, as no bus should
-  std::map<std::string, int> calls{};      ///< made so far, of those that can fail
-  std::map<std::string, WallTime> last{};  ///< the newest of them
-  std::optional<relay::BusStore> named{};  ///< what it says of its store, where that is not the truth
-  int asked = 0;                           ///< how many of those it has not answered yet
+  std::map<std::string, Error> faults{};                   ///< by the name of the call
+  std::set<std::string> throws{};                          ///< those that throw, as no bus should
+  std::map<std::string, int> calls{};                      ///< made so far, of those that can fail
+  std::map<std::string, WallTime> last{};                  ///< the newest of them
+  std::optional<relay::BusStore> named{};                  ///< what it says of its store, where that is not the truth
+  std::function<void(std::string const& call)> on_call{};  ///< before it is made
+  int asked = 0;                                           ///< how many of those it has not answered yet
 
   relay::Bus& real() const { return *real_; }
   /// The bus is reached again, and is this one now.
@@ -129,6 +130,7 @@ class FaultyBus final : public relay::Bus {
       explicit Asked(int& asked) : count(asked) { ++count; }
       ~Asked() { --count; }
     } const here(asked);
+    if (on_call) on_call(call);
     if (throws.contains(call)) throw std::runtime_error("a bug in " + call);
     if (auto const fault = faults.find(call); fault != faults.end()) co_return fault->second;
     co_return co_await std::move(real);

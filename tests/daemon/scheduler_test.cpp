@@ -73,7 +73,8 @@ TEST_CASE("EachBlockHasItsReasonAndTheFirstOfThemIsTold") {
       {Kind::not_ready, "is starting", false, [](Outlook& o) { o.is_ready = false, o.not_ready = "it is starting"; }},
       {Kind::limited, "limit", false, [](Outlook& o) { o.limit = "its limit is used up"; }},
       {Kind::no_store, "not been reached", false, [](Outlook& o) { o.knows_store = false; }},
-      {Kind::no_bus, "superseded", true, [](Outlook& o) { o.no_bus = "superseded"; }}};
+      {Kind::no_bus, "superseded", true, [](Outlook& o) { o.no_bus = "superseded"; }},
+      {Kind::paused, "is paused", false, [](Outlook& o) { o.paused = "the runtime is paused"; }}};
   Waiting w;
   w.add(9);
   REQUIRE(w.next() == 9);
@@ -96,6 +97,19 @@ TEST_CASE("WhatNeverWasOnTheBusAsksForNoBus") {
   w.now.knows_store = false;
   w.now.fetched_to = 0;
   CHECK(w.next() == -1);
+}
+
+TEST_CASE("APausedRuntimeHandsOutNothingUrgentLocalOrProbing") {
+  Waiting w;
+  w.add(-1);
+  w.add(3);
+  w.add(4).urgent = true;
+  w.now.paused = "the runtime is paused";
+  auto const decision = decide(w.open, w.now);
+  CHECK_FALSE(decision.next.has_value());
+  CHECK(decision.blocked.size() == 3);
+  for (auto const& [id, why] : decision.blocked) CHECK_MESSAGE(why.kind == Kind::paused, id);
+  CHECK(why_not_now(w.open.at(3), w.now) == w.now.paused);
 }
 
 TEST_CASE("AnUrgentMessageOvertakesWhatWaitsForTheTurnButNotWhatWasNeverFetched") {
@@ -148,6 +162,9 @@ TEST_CASE("WorkThatCannotBeTakenSoonGoesBackWithItsLease") {
   CHECK(back() == 3);
   w.now.at_rest = false;
   w.now.limit = "its limit is used up";
+  CHECK(back() == 3);
+  w.now.limit = "";
+  w.now.paused = "the runtime is paused";
   CHECK(back() == 3);
   d.retry_at = w.now.now + 1s;
   CHECK_FALSE(back().has_value());

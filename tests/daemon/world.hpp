@@ -6,6 +6,7 @@
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/restart_policy.hpp"
 #include "daemon/config/config.hpp"
+#include "daemon/fleet/runtime_pause.hpp"
 #include "daemon/fleet/supervisor.hpp"
 #include "daemon/store/known_store.hpp"
 #include "faulty_bus.hpp"
@@ -39,8 +40,9 @@ struct Script {
   bool quits = true;             ///< ends when asked to
   bool compact_hangs = false;    ///< never answers
   Clock::duration quit_takes{};  ///< from the process's end to the answer
-  Clock::duration start_takes{}, remove_takes{};
-  std::optional<Error> start_fails{}, remove_fails{};
+  Clock::duration start_takes{}, remove_takes{}, submit_takes{};
+  std::optional<Error> start_fails{}, remove_fails{}, interrupt_fails{};
+  bool interrupt_ends_turn = false;
   bool dies_at_once = false;  ///< the process, whenever it is started
   bool resumable = true;
   std::string exit_diagnostic{};    ///< of the adapter
@@ -53,7 +55,7 @@ struct Script {
   int handed = 0;
   std::string correlation_id{};  ///< of the prompt handed last
   adapters::SubmitOutcome outcome = adapters::SubmitOutcome::accepted;
-  int starts = 0, asked_to_quit = 0, killed = 0;
+  int starts = 0, asked_to_quit = 0, killed = 0, interrupted = 0;
   int starting = 0;                                     ///< starts under way
   int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
   int captures = 0;                                     ///< looks at the screen
@@ -170,6 +172,7 @@ class FakeSession final : public adapters::ProviderSession {
   awaitable<adapters::SubmitResult> submit(adapters::Prompt prompt, std::function<void(std::string_view)>) override {
     ++script_.handed;
     script_.correlation_id = prompt.correlation_id;
+    if (script_.submit_takes > 0s) co_await sleep_for(script_.submit_takes);
     adapters::SubmitResult submission;
     submission.outcome = script_.outcome;
     if (script_.outcome == adapters::SubmitOutcome::accepted)
@@ -179,7 +182,16 @@ class FakeSession final : public adapters::ProviderSession {
   awaitable<adapters::RecordedOutcome> query_outcome(adapters::Prompt, bool) override {
     co_return adapters::RecordedOutcome::absent;
   }
-  awaitable<Result<void>> interrupt() override { co_return Result<void>(); }
+  awaitable<Result<void>> interrupt() override {
+    ++script_.interrupted;
+    if (script_.interrupt_fails) co_return *script_.interrupt_fails;
+    if (script_.interrupt_ends_turn) {
+      adapters::TurnEnded end;
+      end.outcome = adapters::TurnEnded::Outcome::interrupted;
+      context_.emit(std::move(end));
+    }
+    co_return Result<void>();
+  }
   awaitable<Result<void>> compact() override {
     script_.fault("compact");
     while (script_.compact_hangs) co_await sleep_for(1h);
@@ -254,21 +266,28 @@ class World {
     approvals_->start([](Approval const&) {});
     store_.emplace(*bus, *journal_, *events_);
     REQUIRE(await(store_->load()).has_value());
-    services_.emplace(Services{io_.get_executor(), config_, paths_, *journal_, *events_, *approvals_, *bus, *store_,
-                               terminals_, changed_, files_, files_, adapters_, "/", "/", brake_, descriptors,
-                               "instance", [] { return 0; }});
+    runtime_.emplace(io_.get_executor(), *journal_);
+    REQUIRE(await(runtime_->load()).has_value());
+    services_.emplace(Services{
+        io_.get_executor(), config_,         paths_, *journal_, *events_,  *approvals_, *bus, *store_, *runtime_,
+        terminals_,         changed_,        files_, files_,    adapters_, "/",         "/",  brake_,  descriptors,
+        "instance",         [] { return 0; }});
     supervisor_.emplace(*services_);
+    pause_.emplace(*services_, *supervisor_);
     REQUIRE(await(supervisor_->take_over()).has_value());
   }
   /// Nothing is said to anybody any more. (The journal's queued writes go to the disk: of a kill they may be missing,
   /// which the chaos tests try.)
   void crash() {
     if (!supervisor_) return;
+    await(pause_->stop());
     await(supervisor_->shut_down(false));
+    pause_.reset();
     supervisor_.reset();
     await(approvals_->stop());
     await(journal_->stop());
     services_.reset();
+    runtime_.reset();
     store_.reset();
     approvals_.reset();
     events_.reset();
@@ -352,6 +371,7 @@ class World {
   Journal& journal() { return *journal_; }
   Executor executor() { return io_.get_executor(); }
   Supervisor& supervisor() { return *supervisor_; }
+  RuntimePause& pause() { return *pause_; }
   std::filesystem::path const& dir() const { return dir_.path(); }
   Approvals& approvals() { return *approvals_; }
   Config& config() { return config_; }
@@ -433,9 +453,11 @@ class World {
   std::unique_ptr<Journal> journal_;
   std::optional<EventLog> events_;
   std::optional<KnownStore> store_;
+  std::optional<RuntimeState> runtime_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
+  std::optional<RuntimePause> pause_;
 };
 
 }  // namespace ar::test
