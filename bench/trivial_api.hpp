@@ -9,6 +9,7 @@
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/api/runtime_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/server.hpp"
@@ -28,6 +29,7 @@ namespace ar::bench {
 
 class TrivialApi final : public control::Authenticator,
                          public control::SystemApi,
+                         public control::RuntimeApi,
                          public control::AgentsApi,
                          public control::MessagesApi,
                          public control::AttachmentsApi,
@@ -37,7 +39,7 @@ class TrivialApi final : public control::Authenticator,
                          public control::IdempotencyApi,
                          public control::SessionsApi {
  public:
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
@@ -54,6 +56,10 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> reload_configuration() override { return none(); }
   awaitable<Result<json>> bus() override { return none(); }
   awaitable<Result<json>> shut_down(bool) override { return none(); }
+  awaitable<Result<json>> runtime() override { return none(); }
+  awaitable<Result<std::int64_t>> pause(json) override { co_return absent(); }
+  awaitable<Result<json>> wait_paused(std::int64_t) override { return none(); }
+  awaitable<Result<json>> resume() override { return none(); }
   awaitable<Result<control::Spawned>> spawn(json, IdempotencyKey) override { co_return absent(); }
   awaitable<Result<json>> agents(Page) override { return none(); }
   awaitable<Result<json>> remove_agent(std::string) override { return none(); }

@@ -100,6 +100,7 @@ inline constexpr Field kCursor{
 std::optional<Error> check_query(Route const& route, http::Query const& query);
 
 std::span<Route const> system_routes();
+std::span<Route const> runtime_routes();
 std::span<Route const> agent_routes();
 std::span<Route const> session_routes();
 std::span<Route const> message_routes();

@@ -84,8 +84,8 @@ bool wants_stream(Request const& request) {
 std::vector<Route> const& routes() {
   static std::vector<Route> const all = [] {
     std::vector<Route> rows;
-    for (auto const part : {system_routes(), agent_routes(), session_routes(), event_routes(), message_routes(),
-                            approval_routes(), hook_routes()})
+    for (auto const part : {system_routes(), runtime_routes(), agent_routes(), session_routes(), event_routes(),
+                            message_routes(), approval_routes(), hook_routes()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

@@ -238,7 +238,7 @@ class Daemon final : public Program {
     };
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
     api_.emplace(
-        *services_, *supervisor_, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
+        *services_, *supervisor_, *pause_, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
         [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();

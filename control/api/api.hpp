@@ -12,12 +12,14 @@ class HooksApi;
 class IdempotencyApi;
 class MessagesApi;
 class SessionsApi;
+class RuntimeApi;
 class SystemApi;
 
 /// Each must outlive whoever is given this.
 struct Api {
   Authenticator& authenticator;
   SystemApi& system;
+  RuntimeApi& runtime;
   AgentsApi& agents;
   MessagesApi& messages;
   AttachmentsApi& attachments;

@@ -55,7 +55,8 @@ constexpr Route rows[] = {
      .summary = "the daemon: version, paths, port, bus",
      .handler = info,
      .answer = &kInfo,
-     .answers = "the daemon: version, paths, port, bus, `descriptors` (open files, their limit, and how many are kept "
+     .answers = "the daemon: version, paths, port, bus, `runtime` (as `GET /v1/runtime`), `descriptors` (open files, "
+                "their limit, and how many are kept "
                 "from agents), `loop` (`{p50Ms, p99Ms, maxMs, looks}`: how late the one thread that does everything "
                 "was, at the newest 4096 looks; it looks every 5 s)"},
     {.method = "GET",

@@ -17,6 +17,8 @@ extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife
 extern Schema const kDecision, kApproval, kApprovalList;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList;
+// runtime.cpp
+extern Schema const kRuntime, kPause, kPaused;
 // system.cpp
 extern Schema const kHealth, kInfo, kConfiguration, kNothing, kReloaded, kBus, kShutdown, kShuttingDown, kOpenApi,
     kHookPayload, kHookOutput, kProblem;

@@ -38,6 +38,7 @@ constexpr Field info[] = {
     {.name = "controlPort", .type = Type::integer, .required = true},
     {.name = "tmuxSocket", .required = true},
     {.name = "relay", .type = Type::object, .required = true, .schema = &kRelay},
+    {.name = "runtime", .type = Type::object, .required = true, .schema = &kRuntime},
     {.name = "agents", .type = Type::map, .about = "how many are in each state", .required = true, .of = Type::integer},
     {.name = "descriptors", .type = Type::object, .required = true, .nullable = true, .schema = &kDescriptors},
     {.name = "loop", .type = Type::object, .required = true, .schema = &kLoop},

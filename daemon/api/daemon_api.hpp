@@ -9,6 +9,7 @@
 #include "daemon/api/hooks_api.hpp"
 #include "daemon/api/idempotency_api.hpp"
 #include "daemon/api/messages_api.hpp"
+#include "daemon/api/runtime_api.hpp"
 #include "daemon/api/sessions_api.hpp"
 #include "daemon/api/system_api.hpp"
 #include "relay/uploads.hpp"
@@ -21,11 +22,12 @@ namespace ar::daemon {
 class DaemonApi {
  public:
   /// `uploads`: of all doors to the bus.
-  DaemonApi(Services& services, Supervisor& supervisor, relay::Uploads& uploads, LoopLag const& lag,
-            std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
+  DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, relay::Uploads& uploads,
+            LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
       : access_(supervisor, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
-        system_(services, supervisor, access_, lag, std::move(on_shut_down), std::move(reload)),
+        system_(services, supervisor, pause, access_, lag, std::move(on_shut_down), std::move(reload)),
+        runtime_(pause, access_),
         agents_(services, supervisor, access_),
         messages_(services, supervisor, access_, rights_, uploads),
         attachments_(services.bus, uploads, rights_),
@@ -37,13 +39,15 @@ class DaemonApi {
 
   Access& access() { return access_; }
   control::Api topics() {
-    return {access_, system_, agents_, messages_, attachments_, hooks_, approvals_, events_, idempotency_, sessions_};
+    return {access_, system_,    runtime_, agents_,      messages_, attachments_,
+            hooks_,  approvals_, events_,  idempotency_, sessions_};
   }
 
  private:
   Access access_;
   MessageAccess rights_;
   SystemApi system_;
+  RuntimeApi runtime_;
   AgentsApi agents_;
   MessagesApi messages_;
   AttachmentsApi attachments_;

@@ -7,10 +7,11 @@
 
 namespace ar::daemon {
 
-SystemApi::SystemApi(Services& services, Supervisor const& supervisor, Access const& access, LoopLag const& lag,
-                     std::function<void(bool)> on_shut_down, Reload reload)
+SystemApi::SystemApi(Services& services, Supervisor const& supervisor, RuntimePause const& pause, Access const& access,
+                     LoopLag const& lag, std::function<void(bool)> on_shut_down, Reload reload)
     : services_(services),
       supervisor_(supervisor),
+      pause_(pause),
       access_(access),
       lag_(lag),
       on_shut_down_(std::move(on_shut_down)),
@@ -36,6 +37,7 @@ awaitable<Result<json>> SystemApi::info() {
                 {{"kind", services_.bus.name()},
                  {"transport", services_.bus.transport_state()},
                  {"store", services_.store.id()}}},
+               {"runtime", pause_.shown()},
                {"agents", std::move(counts)},
                {"descriptors", services_.descriptors.shown()},
                {"loop", lag_.shown()},

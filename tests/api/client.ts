@@ -57,6 +57,15 @@ async function system() {
   await ok(operator.GET("/v1/bus"));
 }
 
+async function pause() {
+  const { state } = await ok(operator.POST("/v1/runtime/pause", { body: { timeoutMs: 1000, reason: "a test" } }));
+  same("the runtime's state", state, "paused");
+  await refused("already_paused", operator.POST("/v1/runtime/pause", { body: {} }));
+  same("its reason", (await ok(operator.GET("/v1/runtime"))).reason, "a test");
+  same("its state", (await ok(operator.POST("/v1/runtime/resume", { body: {} }))).state, "running");
+  await refused("not_paused", operator.POST("/v1/runtime/resume", { body: {} }));
+}
+
 async function spawn() {
   const asked = {
     body: { provider: "command", cwd: workDir, id: "a", env: { SECRET: "one" } },
@@ -192,7 +201,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, spawn, messages, look, sessions, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, sessions, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: {} }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

@@ -80,6 +80,24 @@ awaitable<Result<json>> FakeApi::shut_down(bool stop_agents) {
   record(stop_agents ? "shutdown with agents" : "shutdown");
   co_return ok(json::object());
 }
+awaitable<Result<json>> FakeApi::runtime() {
+  record("runtime");
+  co_return ok(json{{"state", "running"}});
+}
+awaitable<Result<std::int64_t>> FakeApi::pause(json request) {
+  record("pause " + request.dump());
+  if (request.value("reason", "") == "again") co_return conflict("already_paused", "it is paused");
+  co_return request.value("force", false) ? 2 : 1;
+}
+awaitable<Result<json>> FakeApi::wait_paused(std::int64_t pause) {
+  if (pause == 2) co_await wait_for_release(std::chrono::hours(1));
+  record("paused " + text(pause));
+  co_return ok(json{{"state", "paused"}});
+}
+awaitable<Result<json>> FakeApi::resume() {
+  record("resume");
+  co_return ok(json{{"state", "running"}});
+}
 awaitable<Result<Spawned>> FakeApi::spawn(json spec, IdempotencyKey key) {
   record("spawn " + key.key);
   if (spec.contains("bad")) co_return invalid("bad", "bad is bad");

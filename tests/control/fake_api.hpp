@@ -10,6 +10,7 @@
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/api/runtime_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/system_api.hpp"
 
@@ -24,6 +25,7 @@ namespace ar::test {
 /// (from b to a) and message 8, which is never accepted. Everything on the io thread but calls().
 class FakeApi final : public control::Authenticator,
                       public control::SystemApi,
+                      public control::RuntimeApi,
                       public control::AgentsApi,
                       public control::MessagesApi,
                       public control::AttachmentsApi,
@@ -34,7 +36,7 @@ class FakeApi final : public control::Authenticator,
                       public control::SessionsApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
 
   /// The calls so far, oldest first; any thread.
   std::vector<std::string> calls() const;
@@ -63,6 +65,11 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) override;
   awaitable<Result<json>> cancel(std::string id) override;
   awaitable<Result<json>> close(std::string id) override;
+  awaitable<Result<json>> runtime() override;
+  /// With force it never comes to its end.
+  awaitable<Result<std::int64_t>> pause(json request) override;
+  awaitable<Result<json>> wait_paused(std::int64_t pause) override;
+  awaitable<Result<json>> resume() override;
   awaitable<Result<json>> agents(Page page) override;
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;

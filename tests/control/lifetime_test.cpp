@@ -169,6 +169,18 @@ TEST_CASE("AClientThatHangsUpEndsItsWaitOnly") {
   CHECK(server.daemon().called("send operator a key= reply=0 bytes=5"));
 }
 
+TEST_CASE("AClientThatHangsUpEndsNoPause") {
+  TestServer server;
+  auto client = std::make_unique<RawClient>(server.socket());
+  client->send(request_text("POST", "/v1/runtime/pause", as_operator, R"({"force":true})"));
+  REQUIRE(server.eventually([&] { return server.daemon().waiting == 1; }));
+  client.reset();
+  CHECK(server.eventually([&] { return server.daemon().waiting == 0; }));
+  CHECK(server.connections_become(0));
+  CHECK(server.daemon().called(R"(pause {"force":true})"));
+  CHECK_FALSE(server.daemon().called("resume"));
+}
+
 TEST_CASE("AClientThatOnlySendsNoMoreGetsItsAnswer") {
   TestServer server;
   for (bool const over_unix : {true, false})

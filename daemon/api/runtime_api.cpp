@@ -1,0 +1,35 @@
+#include "daemon/api/runtime_api.hpp"
+
+#include <utility>
+
+namespace ar::daemon {
+namespace {
+
+constexpr std::int64_t kUsualGraceMs = 30'000, kLongestGraceMs = 300'000;
+constexpr std::size_t kLongestReason = 256;  ///< every message that waits shows it
+
+}  // namespace
+
+awaitable<Result<json>> RuntimeApi::runtime() { co_return ok(pause_.shown()); }
+
+awaitable<Result<std::int64_t>> RuntimeApi::pause(json request) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  FieldReader in(request);
+  auto const grace = milliseconds(in.integer("timeoutMs", kUsualGraceMs, 1, kLongestGraceMs));
+  bool const force = in.boolean("force");
+  auto reason = in.string("reason");
+  if (reason.size() > kLongestReason) in.fail("reason", "a reason has at most 256 bytes");
+  if (auto error = in.finish()) co_return *error;
+  co_return co_await pause_.begin(grace, force, std::move(reason));
+}
+
+awaitable<Result<json>> RuntimeApi::wait_paused(std::int64_t pause) {
+  co_return ok(co_await pause_.wait_until_over(pause));
+}
+
+awaitable<Result<json>> RuntimeApi::resume() {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  co_return co_await pause_.resume();
+}
+
+}  // namespace ar::daemon
