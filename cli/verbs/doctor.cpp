@@ -3,6 +3,7 @@
 #include "cli/context.hpp"
 #include "cli/daemon_process.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/runtime_view.hpp"
 #include "cli/text.hpp"
 
 #include <cerrno>
@@ -56,6 +57,11 @@ json files_check(json const& files) {
                "agent-runner up");
 }
 
+json runtime_check(json const& runtime) {
+  if (!is_paused(runtime)) return check("ok", "runtime", "agents are given work");
+  return check("warning", "runtime", runtime_text(runtime) + ": nothing new is handed to any agent", kToResume);
+}
+
 /// What can only be seen from outside the daemon.
 void own_checks(Context& context, json& checks) {
   auto const paths = context.paths();
@@ -83,6 +89,7 @@ void own_checks(Context& context, json& checks) {
     return;
   }
   checks.push_back(bus_check(*info));
+  checks.push_back(runtime_check(object_at(*info, "runtime")));
   if (info->contains("descriptors")) checks.push_back(files_check((*info)["descriptors"]));
   if (auto const version = field(*info, "version"); version != kVersion)
     checks.push_back(check("error", "version", "the daemon is " + version + ", this command is " + kVersion,

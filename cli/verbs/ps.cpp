@@ -3,11 +3,13 @@
 #include "cli/event_follower.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/paging.hpp"
+#include "cli/runtime_view.hpp"
 #include "cli/text.hpp"
 
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <utility>
 
 namespace ar::cli {
 namespace {
@@ -39,6 +41,13 @@ std::string why(json const& agent) {
   for (auto const& part : {asked.empty() ? reason : asked, held.empty() ? held : "held: " + held})
     if (!part.empty()) text += (text.empty() ? "" : "; ") + part;
   return text;
+}
+
+/// An older daemon's is empty.
+Result<json> runtime_of(ApiClient& api) {
+  auto const info = api.get("/v1/info");
+  if (!info) return info.error();
+  return ok(object_at(*info, "runtime"));
 }
 
 Result<std::vector<json>> agents_of(ApiClient& api, bool all) {
@@ -84,7 +93,12 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
   return table;
 }
 
-void show(Context const& context, std::vector<json> const& agents, bool all) {
+void show(Context const& context, json const& runtime, std::vector<json> const& agents, bool all) {
+  if (is_paused(runtime))
+    context.print(paint("the runtime is " + runtime_text(runtime) + ": nothing new is handed to any agent; " +
+                            context.hints(kToResume),
+                        Colour::yellow, context.colour()) +
+                  "\n");
   if (agents.empty()) {
     context.note(all ? "no agents; start one: agent-runner spawn"
                      : "no agents run; agent-runner ps -a shows stopped ones too");
@@ -101,17 +115,23 @@ Result<int> watch(Context& context, ApiClient& api, Ps const& options) {
   if (!info) return info.error();
   EventFollower events(*endpoint, "/v1/events", std::to_string(number(*info, "lastEvent")));
   std::map<std::string, json> shown;
+  auto shown_runtime = json::object();
   for (;;) {
     // A fresh client each time: the daemon may have been replaced while the events were followed.
     ApiClient now(*endpoint);
+    auto const runtime = runtime_of(now);
+    if (!runtime && runtime.error().kind != ErrorKind::unavailable) return runtime.error();
     auto const agents = agents_of(now, options.all);
     if (!agents && agents.error().kind != ErrorKind::unavailable) return agents.error();
-    if (agents && context.json_output()) {
+    if (runtime && agents && context.json_output()) {
+      auto const before = std::exchange(shown_runtime, *runtime);
+      if (before != *runtime && (is_paused(before) || is_paused(*runtime)))
+        context.print_json(json{{"runtime", *runtime}});
       for (auto const& agent : *agents)
         if (auto& last = shown[field(agent, "id")]; last != agent) context.print_json(last = agent);
-    } else if (agents) {
+    } else if (runtime && agents) {
       if (context.terminal()) context.print("\033[H\033[J");
-      show(context, *agents, options.all);
+      show(context, *runtime, *agents, options.all);
     }
     std::fflush(stdout);
     // What people look at ticks: how long a state lasts is half of what it says.
@@ -130,12 +150,16 @@ Result<int> list(Context& context, Ps const& options) {
   auto const api = context.api();
   if (!api) return api.error();
   if (options.watch) return watch(context, **api, options);
+  auto const runtime = runtime_of(**api);
+  if (!runtime) return runtime.error();
   auto const agents = agents_of(**api, options.all);
   if (!agents) return agents.error();
-  if (context.json_output())
+  if (context.json_output()) {
+    if (is_paused(*runtime)) context.print_json(json{{"runtime", *runtime}});
     for (auto const& agent : *agents) context.print_json(agent);
-  else
-    show(context, *agents, options.all);
+  } else {
+    show(context, *runtime, *agents, options.all);
+  }
   return exit_done;
 }
 

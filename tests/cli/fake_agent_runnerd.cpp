@@ -45,8 +45,10 @@ int run_daemon(int ready_fd, std::filesystem::path const& state) {
       return reply;
     }
     if (request.path == "/v1/info")
-      return json{
-          {"version", "0.0.1-other"}, {"lastEvent", 0}, {"relay", {{"kind", "nats"}, {"transport", "backoff"}}}};
+      return json{{"version", "0.0.1-other"},
+                  {"lastEvent", 0},
+                  {"runtime", {{"state", "paused"}, {"reason", "a reboot"}}},
+                  {"relay", {{"kind", "nats"}, {"transport", "backoff"}}}};
     if (request.path == "/v1/config/reload")
       return json::parse(R"({"changed":[{"key":"log.level","before":"info","value":"debug"},)"
                          R"({"key":"providers.claude","before":null,"value":null}],)"

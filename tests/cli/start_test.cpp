@@ -120,6 +120,7 @@ TEST_CASE("DoctorAddsItsOwnChecksAndFailsOnErrors") {
   CHECK(running.out.find("control.sock (0600)") != std::string::npos);
   CHECK(running.out.find("→ apt install tmux") != std::string::npos);
   CHECK(running.out.find("nats, backoff: messages wait") != std::string::npos);
+  CHECK(running.out.find("paused (a reboot): nothing new is handed to any agent") != std::string::npos);
 }
 
 TEST_CASE("ConfigShowTellsWhatIsNotInForceYet") {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 #include <set>
+#include <thread>
 
 using namespace ar;
 using namespace ar::test;
@@ -177,6 +178,29 @@ TEST_CASE("PsRedrawsOnEvents") {
   CHECK(changed["id"] == "alice");
   CHECK(changed["state"] == "busy");
   CHECK(daemon.last("/v1/events").query == "cursor=9");
+}
+
+TEST_CASE("PsSaysAPauseOfTheRuntimeAsItComesAndGoes") {
+  CliHome const home;
+  std::atomic<int> asked{0};
+  FakeDaemon daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
+    if (request.path == "/v1/events")
+      return streamed([&](FakeStream& stream) {
+        for (int event = 10; event < 12; ++event) {
+          auto const before = asked.load();
+          stream.write(block(event));
+          while (asked == before && stream.write(": nothing yet\n\n"))
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        }
+        stream.hold();
+      });
+    if (request.path != "/v1/info") return json{{"agents", json::array()}};
+    auto const pass = ++asked;  // the first is for the number of the last event
+    return json{{"lastEvent", 9}, {"runtime", {{"state", pass == 3 ? "paused" : "running"}}}};
+  });
+  CliProcess ps(home.program, {"ps", "-w", "--json"}, home.environment(), home.dir());
+  CHECK(json::parse(ps.read_line())["runtime"]["state"] == "paused");
+  CHECK(json::parse(ps.read_line())["runtime"]["state"] == "running");
 }
 
 TEST_CASE("PsTicksOnATerminalThoughNothingHappens") {

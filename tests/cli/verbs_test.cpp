@@ -160,6 +160,72 @@ TEST_CASE("PsShowsWhatAnAgentDoesAndWhy") {
   CHECK(lines[0]["id"] == "alice");
 }
 
+TEST_CASE("APausedRuntimeStandsInTheFirstLineOfPs") {
+  Scene const scene([](FakeRequest const& request) -> FakeReply {
+    if (request.path == "/v1/info")
+      return json{{"runtime",
+                   {{"state", "paused"},
+                    {"since", "2023-11-14T22:13:20.000Z"},
+                    {"reason", "a \033[31mreboot"},
+                    {"pausedRuns", json::array()}}}};
+    return sensible(request);
+  });
+  auto const shown = scene.run({"ps"});
+  CHECK_MESSAGE(shown.out.starts_with("the runtime is paused for "), shown.out);
+  auto const first = shown.out.substr(0, shown.out.find('\n'));
+  CHECK_MESSAGE(first.find("reboot): nothing new is handed to any agent; agent-runner ") != std::string::npos, first);
+  CHECK_MESSAGE(first.ends_with(" runtime resume"), first);
+  CHECK(first.find('\033') == std::string::npos);
+  CHECK(shown.out.find("alice") != std::string::npos);
+  auto const lines = json_lines(scene.run({"ps", "--json"}).out);
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0]["runtime"]["state"] == "paused");
+  CHECK(lines[1]["id"] == "alice");
+}
+
+TEST_CASE("RuntimePauseSendsItsGraceAndSaysWhatStillRuns") {
+  json answer{{"state", "paused"}, {"parked", {"bob"}}, {"running", {"alice", "carol"}}, {"ms", 1500}};
+  Scene const scene([&](FakeRequest const& request) -> FakeReply {
+    if (request.object().value("reason", "") == "again")
+      return problem(409, "already_paused", "the runtime is paused since noon");
+    return answer;
+  });
+  auto const ran = scene.run({"runtime", "pause", "--timeout", "2m", "--force", "--reason", "a reboot"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out == "paused after 1.5 s; turns still run: alice, carol\n");
+  json const expected = {{"timeoutMs", 120'000}, {"force", true}, {"reason", "a reboot"}};
+  CHECK(scene.daemon->last("/v1/runtime/pause").object() == expected);
+  CHECK(json::parse(scene.run({"runtime", "pause", "--json"}).out) == answer);
+  CHECK(scene.daemon->last("/v1/runtime/pause").object() == json{{"force", false}});
+  answer["running"] = json::array();
+  CHECK(scene.run({"runtime", "pause"}).out == "paused after 1.5 s; no turn runs\n");
+  answer["state"] = "running";
+  auto const resumed = scene.run({"runtime", "pause"});
+  CHECK(resumed.out.empty());
+  CHECK(resumed.err.find("resumed meanwhile") != std::string::npos);
+  auto const refused = scene.run({"runtime", "pause", "--reason", "again"});
+  CHECK(refused.status == 4);
+  CHECK(refused.err.find("paused since noon") != std::string::npos);
+  CHECK(scene.run({"runtime", "pause", "--timeout", "soon"}).status == 2);
+}
+
+TEST_CASE("RuntimeStatusAndResumeShowTheRuntime") {
+  json const paused{{"state", "paused"},
+                    {"since", "2023-11-14T22:13:20.000Z"},
+                    {"reason", "a reboot"},
+                    {"pausedRuns", {{{"agent", "alice"}, {"turn", 3}, {"outcome", "interrupted"}}}}};
+  Scene const scene([&](FakeRequest const& request) -> FakeReply {
+    if (request.method == "GET") return paused;
+    return json{{"state", "running"}, {"since", "2023-11-14T22:13:20.000Z"}, {"pausedRuns", json::array()}};
+  });
+  auto const shown = scene.run({"runtime", "status"});
+  for (auto const* part : {"paused for ", "(a reboot)", "alice", "3", "interrupted"})
+    CHECK_MESSAGE(shown.out.find(part) != std::string::npos, shown.out);
+  CHECK(json::parse(scene.run({"runtime", "status", "--json"}).out) == paused);
+  CHECK(scene.run({"runtime", "resume"}).out.starts_with("running for "));
+  CHECK(scene.daemon->last("/v1/runtime/resume").method == "POST");
+}
+
 TEST_CASE("ShowIsEverythingAboutOneAgent") {
   Scene const scene;
   auto const shown = scene.run({"show", "alice"});
