@@ -39,6 +39,8 @@ constexpr std::size_t most_unparsed = 64U << 10;
 /// our answer together with the connection.
 constexpr std::size_t most_dropped = 64U << 20;
 constexpr auto drop_time = std::chrono::seconds(2);
+/// When the server stops, a WebSocket's client has so long to close it too.
+constexpr auto goodbye_time = std::chrono::seconds(1);
 /// Of a client that has said all it has to say, or has sent its next request already, and waits for its answer.
 constexpr auto look_for_end = std::chrono::milliseconds(500);
 
@@ -93,8 +95,13 @@ class HttpConnection final : public Connection, public Peer, public std::enable_
 
   void finish() override {
     finished_ = true;
-    error_code ignored;
-    socket_.shutdown(Socket::shutdown_receive, ignored);  // whoever reads or watches the client sees its end
+    if (websocket_) {
+      websocket_->finish({CloseCode::going_away, "the server stops; connect again"});
+      arm(goodbye_time, Socket::shutdown_both);
+    } else {
+      error_code ignored;
+      socket_.shutdown(Socket::shutdown_receive, ignored);  // whoever reads or watches the client sees its end
+    }
     finishing_.notify_all();
   }
 
@@ -377,7 +384,13 @@ class HttpConnection final : public Connection, public Peer, public std::enable_
     auto accepted =
         co_await accept_websocket(stream_, std::move(handshake), {limits_.frame_bytes, limits_.unsent_bytes});
     disarm();
-    if (accepted && !finished_) co_await response.websocket(**accepted);
+    if (!accepted || finished_) co_return;
+    websocket_ = accepted->get();
+    struct Leave {
+      HttpConnection& connection;
+      ~Leave() { connection.websocket_ = nullptr; }
+    } const leave{*this};
+    co_await response.websocket(*websocket_);
   }
 
   // ---- the deadline of the present step ----
@@ -418,6 +431,7 @@ class HttpConnection final : public Connection, public Peer, public std::enable_
   bool old_client_ = false;  ///< of HTTP/1.0
   bool streaming_ = false;
   bool finished_ = false;
+  WebSocket* websocket_ = nullptr;  ///< that it has become
   Timer timer_;
   Clock::time_point deadline_ = Clock::time_point::max();
   Socket::shutdown_type on_expiry_ = Socket::shutdown_both;

@@ -70,13 +70,30 @@ class Core : public std::enable_shared_from_this<Core> {
     return true;
   }
 
-  void finish() {
-    if (open_ && !std::exchange(closing_, true) && queue_.empty()) say_goodbye();
+  awaitable<bool> flush(Clock::time_point deadline) {
+    auto const self = shared_from_this();
+    bool in_time = true;
+    while (in_time && open_ && !queue_.empty()) in_time = co_await drained_.wait(deadline);
+    co_return queue_.empty() && open_;
   }
 
-  awaitable<void> close(Clock::duration patience) {
+  void ping() {
+    if (!open_ || closing_ || std::exchange(pinging_, true)) return;
+    ws.async_ping({}, [self = shared_from_this()](error_code ec) {
+      self->pinging_ = false;
+      if (ec && !self->closing_) self->cut(ec.message());
+    });
+  }
+
+  void finish(CloseReason reason) {
+    if (!open_ || std::exchange(closing_, true)) return;
+    goodbye_ = std::move(reason);
+    if (queue_.empty()) say_goodbye();
+  }
+
+  awaitable<void> close(Clock::duration patience, CloseReason reason) {
     auto const self = shared_from_this();
-    finish();
+    finish(std::move(reason));
     auto const deadline = Clock::now() + patience;
     while (open_ && Clock::now() < deadline) {
       bool const told = co_await drained_.wait(deadline);
@@ -107,12 +124,14 @@ class Core : public std::enable_shared_from_this<Core> {
       self->queue_.pop_front();
       if (!self->open_) return;
       if (!self->queue_.empty()) return self->write();
+      self->drained_.notify_all();
       if (self->closing_) self->say_goodbye();
     });
   }
   void say_goodbye() {
-    ws.async_close(websocket::close_code::normal,
-                   [self = shared_from_this()](error_code) { self->cut("we have closed it"); });
+    websocket::close_reason reason(static_cast<std::uint16_t>(goodbye_.code));
+    reason.reason = goodbye_.text.substr(0, reason.reason.max_size());
+    ws.async_close(reason, [self = shared_from_this()](error_code) { self->cut("we have closed it"); });
   }
 
   /// Frames that say nothing, which read() does not return for: a bucket that fills at a rate.
@@ -136,7 +155,8 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   WebSocketLimits const limits_;
-  bool open_ = true, closing_ = false;
+  bool open_ = true, closing_ = false, pinging_ = false;
+  CloseReason goodbye_{};
   std::string why_{};
   std::deque<std::string> queue_;  ///< the front is being written
   std::size_t unsent_ = 0;
@@ -144,7 +164,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::size_t received_ = 0;  ///< bytes since the last message or ping
   Clock::time_point counted_ = Clock::now();
   double allowance_ = kPingsAtOnce;
-  Notifier drained_;
+  Notifier drained_;  ///< told when the queue is empty, and at the end
 };
 
 class Socketed final : public WebSocket {
@@ -153,8 +173,12 @@ class Socketed final : public WebSocket {
   ~Socketed() override { core_->cut("we have ended it"); }
   awaitable<Result<std::string>> read() override { return core_->read(); }
   bool send(std::string text) override { return core_->send(std::move(text)); }
-  void finish() override { core_->finish(); }
-  awaitable<void> close(Clock::duration patience) override { return core_->close(patience); }
+  awaitable<bool> flush(Clock::time_point deadline) override { return core_->flush(deadline); }
+  void ping() override { core_->ping(); }
+  void finish(CloseReason reason) override { core_->finish(std::move(reason)); }
+  awaitable<void> close(Clock::duration patience, CloseReason reason) override {
+    return core_->close(patience, std::move(reason));
+  }
   void cut(std::string reason) override { core_->cut(std::move(reason)); }
   bool is_open() const override { return core_->is_open(); }
   std::size_t unsent() const override { return core_->unsent(); }
