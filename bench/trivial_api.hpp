@@ -77,7 +77,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> react(Principal, std::int64_t, std::string) override { return none(); }
   awaitable<Result<json>> read(Principal, std::int64_t) override { return none(); }
   awaitable<Result<std::string>> body(Principal, std::int64_t) override { co_return absent(); }
-  awaitable<Result<json>> dead_letters() override { return none(); }
+  awaitable<Result<json>> dead_letters(Page) override { return none(); }
   awaitable<Result<json>> settle(std::int64_t, std::string, bool) override { return none(); }
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
   awaitable<Result<json>> put_attachment(Principal, std::string, std::string, std::string) override { return none(); }

@@ -63,6 +63,8 @@ struct Call {
   std::int64_t number(std::string_view parameter) const;
   /// A number of the query, or what its row says otherwise.
   std::int64_t integer(std::string_view parameter) const;
+  /// What `limit` and `cursor` say, where the cursor is a number.
+  Page page() const;
   /// The body as the JSON object that the route's row says; an empty body is
   /// {}.
   Result<json> object() const;

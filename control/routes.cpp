@@ -28,6 +28,13 @@ std::int64_t Call::integer(std::string_view parameter) const {
   return text ? parse_number(*text).value_or(otherwise) : otherwise;
 }
 
+Page Call::page() const {
+  Page page;
+  page.limit = static_cast<int>(integer("limit"));
+  page.cursor = integer("cursor");
+  return page;
+}
+
 std::optional<Error> check_query(Route const& route, Query const& query) {
   if (query.empty()) return std::nullopt;
   std::string known;

@@ -10,8 +10,9 @@ struct Page {
   std::optional<std::string> status{};  ///< agents: only these (comma-separated states); approvals: only this one
   std::optional<std::string> agent{};   ///< messages, approvals: only this agent's
   std::int64_t since = 0;               ///< agents: changed at or after, ms since 1970
-  std::int64_t cursor = 0;              ///< events: after this number; messages, approvals: before this id (0: newest)
-  int limit = 100;                      ///< 1 to 1000
+  std::int64_t cursor = 0;  ///< messages, approvals, turns: before this number (0: newest); dead letters: after
+  std::string after{};      ///< agents: after this name
+  int limit = 100;          ///< 1 to 1000
 };
 
 }  // namespace ar

@@ -81,7 +81,7 @@ Result<int> compact(Context& context, std::string const& agent) {
   if (!answer) return answer.error();
   auto const endpoint = context.endpoint();
   if (!endpoint) return endpoint.error();
-  EventFollower events(*endpoint, path + "/events", field(*now, "nextCursor"));
+  EventFollower events(*endpoint, path + "/events", field(*now, "eventCursor"));
   for (;;) {
     auto const event = events.next(kCompactPatience);
     if (!event) return event.error();

@@ -98,6 +98,7 @@ Result<int> events(Context& context, Events const& options) {
     if (!newest) return newest.error();
     for (auto const& event : array(*newest, "events")) print(event);
     cursor = field(*newest, "nextCursor");
+    if (cursor.empty()) return exit_done;
   }
   auto const listed = for_each_row(**api, path, "events", most, print, std::move(cursor));
   if (!listed) return listed.error();

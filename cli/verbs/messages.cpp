@@ -104,8 +104,6 @@ Result<int> inbox(Context& context, std::optional<std::string> const& named) {
 Result<int> dead(Context& context) {
   auto const api = context.api();
   if (!api) return api.error();
-  auto const answer = (*api)->get("/v1/dead");
-  if (!answer) return answer.error();
   Table table({{"ID", true},
                {"DEAD FOR", true},
                {"TRIES", true},
@@ -113,17 +111,18 @@ Result<int> dead(Context& context) {
                {"FROM", false, 24},
                {"TO", false, 24},
                {"TEXT"}});
-  for (auto const& letter : array(*answer, "deadLetters")) {
+  auto const listed = for_each_row(**api, "/v1/dead", "deadLetters", 0, [&](json const& letter) {
     if (context.json_output()) {
       context.print_json(letter);
-      continue;
+      return;
     }
     auto const& message = message_in(letter);
     auto const at = letter.contains("at") ? time_of(letter["at"]) : std::nullopt;
     table.add({field(message, "id"), at ? age(wall_now() - *at) : "", field(letter, "deliveryCount"),
                field(letter, "reason"), field(message, "from"), field(message, "to"),
                field(message, "body").substr(0, 400)});
-  }
+  });
+  if (!listed) return listed.error();
   if (context.json_output()) return exit_done;
   if (table.empty())
     context.note("no dead letters");

@@ -55,7 +55,7 @@ Result<void> wait_until_ready(Context& context, ApiClient& api, json& agent, mil
     if (!events) {  // from before the next look: what changes in between is heard of
       auto const now = api.get(path + "/events?cursor=latest");
       if (!now) return now.error();
-      events.emplace(*endpoint, path + "/events", field(*now, "nextCursor"));
+      events.emplace(*endpoint, path + "/events", field(*now, "eventCursor"));
       continue;
     }
     auto const event = events->next(told ? left : std::min(left, kSilentPatience));

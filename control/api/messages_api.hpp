@@ -36,7 +36,7 @@ class MessagesApi {
   virtual awaitable<Result<std::string>> body(Principal who, std::int64_t id) = 0;
   /// Of an agent, or of "operator": {unread: [...], replies: [...], more}.
   virtual awaitable<Result<json>> inbox(std::string id) = 0;
-  virtual awaitable<Result<json>> dead_letters() = 0;
+  virtual awaitable<Result<json>> dead_letters(Page page) = 0;
   virtual awaitable<Result<json>> requeue(std::int64_t id) = 0;
 };
 

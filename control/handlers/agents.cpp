@@ -1,4 +1,5 @@
 // Agents: spawn, list, look at, control.
+#include "base/ids.hpp"
 #include "control/api/agents_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/idempotency.hpp"
@@ -25,15 +26,11 @@ awaitable<Result<Response>> spawn(Call& call) {
   co_return response;
 }
 
-Page page_of(Call const& call) {
-  Page page;
-  page.limit = static_cast<int>(call.integer("limit"));
-  page.cursor = call.integer("cursor");
-  return page;
-}
-
 awaitable<Result<Response>> list(Call& call) {
-  Page page = page_of(call);
+  Page page = call.page();
+  page.after = call.query.text("cursor").value_or("");
+  if (call.query.text("cursor") && !is_safe_name(page.after))
+    co_return invalid("cursor", "cursor must be the nextCursor of the page before");
   page.status = call.query.text("status");
   page.since = call.integer("since");
   co_return respond(co_await call.api.agents.agents(std::move(page)));
@@ -65,7 +62,7 @@ awaitable<Result<Response>> inbox(Call& call) {
 }
 
 awaitable<Result<Response>> turns(Call& call) {
-  co_return respond(co_await call.api.agents.turns(call.name("agent"), page_of(call)));
+  co_return respond(co_await call.api.agents.turns(call.name("agent"), call.page()));
 }
 
 awaitable<Result<Response>> workspace(Call& call) {
@@ -76,7 +73,7 @@ constexpr Field agents_query[] = {
     {.name = "status", .about = "states between commas"},
     {.name = "since", .type = Type::integer, .about = "in its state since then, in ms since 1970", .least = 0},
     kLimit,
-    kCursor,
+    {.name = "cursor", .about = "the nextCursor of the page before"},
 };
 constexpr Field turns_query[] = {kLimit, kCursor};
 
@@ -155,7 +152,7 @@ constexpr Route rows[] = {
      .query = turns_query,
      .answer = &kTurnList,
      .errors = "no_such_agent",
-     .answers = "its turns"},
+     .answers = "`{turns: [...], nextCursor?}`, newest first"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}/workspace",
      .name = "folders",

@@ -7,11 +7,9 @@ namespace ar::control {
 namespace {
 
 awaitable<Result<Response>> list(Call& call) {
-  Page page;
+  Page page = call.page();
   page.status = call.query.text("status");
   page.agent = call.query.text("agent");
-  page.limit = static_cast<int>(call.integer("limit"));
-  page.cursor = call.integer("cursor");
   co_return respond(co_await call.api.approvals.approvals(std::move(page)));
 }
 

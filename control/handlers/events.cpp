@@ -47,7 +47,9 @@ awaitable<Result<Response>> page(Call& call, EventCursor from) {
     text += event.json_text;
     next = from.agent.empty() ? event.number : event.agent_number;
   }
-  text += R"(],"nextCursor":)" + std::to_string(next) + "}";
+  text += R"(],"eventCursor":)" + std::to_string(next);
+  bool const more = !events->empty() && next < call.api.events.last_event(from.agent);
+  text += more ? R"(,"nextCursor":)" + std::to_string(next) + "}" : "}";
   co_return json_text_response(std::move(text));
 }
 
@@ -91,7 +93,7 @@ constexpr Route rows[] = {
      .headers = "Last-Event-ID",
      .answer = &kEventPage,
      .streams = true,
-     .answers = "`{events: [...], nextCursor}`, or a stream (below)"},
+     .answers = "`{events: [...], eventCursor, nextCursor?}`, or a stream (below)"},
     {.method = "GET",
      .pattern = "/v1/events/types",
      .name = "listEventTypes",

@@ -88,10 +88,8 @@ awaitable<Result<Response>> reply(Call& call) {
 }
 
 awaitable<Result<Response>> list(Call& call) {
-  Page page;
+  Page page = call.page();
   page.agent = call.query.text("agent");
-  page.limit = static_cast<int>(call.integer("limit"));
-  page.cursor = call.integer("cursor");
   if (call.who.kind == Principal::Kind::agent) {
     if (page.agent.value_or(call.who.agent_id) != call.who.agent_id)
       co_return Error{ErrorKind::forbidden, "not_your_agent", "an agent lists its own messages only", "agent"};
@@ -138,7 +136,9 @@ awaitable<Result<Response>> body(Call& call) {
   co_return bytes(co_await call.api.messages.body(call.who, call.number("message")));
 }
 
-awaitable<Result<Response>> dead(Call& call) { co_return respond(co_await call.api.messages.dead_letters()); }
+awaitable<Result<Response>> dead(Call& call) {
+  co_return respond(co_await call.api.messages.dead_letters(call.page()));
+}
 
 awaitable<Result<Response>> requeue(Call& call) {
   co_return respond(co_await call.api.messages.requeue(call.number("message")));
@@ -172,6 +172,7 @@ constexpr Field wait_query[] = {kWait, kTimeout};
 constexpr Field show_query[] = {
     kWait, kTimeout, {.name = "store", .about = "of the bus, whose number it is: another one is a 409"}};
 constexpr Field list_query[] = {{.name = "agent", .about = "from or for it"}, kCursor, kLimit};
+constexpr Field dead_query[] = {kLimit, kCursor};
 constexpr Field attachment_query[] = {{.name = "name", .about = "the file's", .required = true}};
 constexpr Field attached_query[] = {
     {.name = "message", .type = Type::integer, .about = "the one that carries it; an agent must name it", .least = 1}};
@@ -271,8 +272,9 @@ constexpr Route rows[] = {
      .name = "listDeadLetters",
      .summary = "dead letters",
      .handler = dead,
+     .query = dead_query,
      .answer = &kDeadLetterList,
-     .answers = "the dead letters"},
+     .answers = "`{deadLetters: [...], nextCursor?}`, oldest first"},
     {.method = "POST",
      .pattern = "/v1/dead/{message}/requeue",
      .name = "requeue",

@@ -189,7 +189,7 @@ constexpr Field agent[] = {
 
 constexpr Field agents[] = {
     {.name = "agents", .type = Type::list, .required = true, .of = Type::object, .schema = &kAgent},
-    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
+    {.name = "nextCursor", .about = "there are more"},
 };
 
 constexpr Field injected[] = {
@@ -235,6 +235,7 @@ constexpr Schema kTurn{.name = "Turn", .about = "one prompt to its completion", 
 
 constexpr Field turns[] = {
     {.name = "turns", .type = Type::list, .required = true, .of = Type::object, .schema = &kTurn},
+    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
 constexpr Field folders[] = {

@@ -52,7 +52,7 @@ constexpr Field approval[] = {
 
 constexpr Field approvals[] = {
     {.name = "approvals", .type = Type::list, .required = true, .of = Type::object, .schema = &kApproval},
-    {.name = "nextCursor", .type = Type::integer, .about = "there may be more"},
+    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
 }  // namespace

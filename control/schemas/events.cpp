@@ -15,7 +15,8 @@ constexpr Schema kEvent{.name = "Event", .fields = event};
 
 constexpr Field events[] = {
     {.name = "events", .type = Type::list, .required = true, .of = Type::object, .schema = &kEvent},
-    {.name = "nextCursor", .type = Type::integer, .about = "where the next page goes on", .required = true},
+    {.name = "eventCursor", .type = Type::integer, .about = "where who follows the log goes on", .required = true},
+    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
 constexpr Field type[] = {

@@ -122,7 +122,7 @@ constexpr Schema kListed{.name = "ListedMessage", .fields = kListedFields};
 
 constexpr Field messages[] = {
     {.name = "messages", .type = Type::list, .required = true, .of = Type::object, .schema = &kListed},
-    {.name = "nextCursor", .type = Type::integer, .about = "there may be more"},
+    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
 constexpr Field inbox[] = {
@@ -159,6 +159,7 @@ constexpr Schema kDeadLetter{.name = "DeadLetter", .fields = dead_letter};
 
 constexpr Field dead_letters[] = {
     {.name = "deadLetters", .type = Type::list, .required = true, .of = Type::object, .schema = &kDeadLetter},
+    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
 constexpr Field requeued[] = {{.name = "requeued", .type = Type::integer, .required = true}};

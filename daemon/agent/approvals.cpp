@@ -257,14 +257,15 @@ awaitable<Result<json>> Approvals::list(Filter filter) {
                                     "\"; use pending, approved, approved-session, denied, aborted, answered, expired "
                                     "or withdrawn");
   auto query = [filter](Database& db) -> Result<std::vector<Record>> {
-    return ApprovalTable(db).page(filter.before, filter.status.value_or(""), filter.agent.value_or(""), filter.limit);
+    return ApprovalTable(db).page(filter.before, filter.status.value_or(""), filter.agent.value_or(""),
+                                  filter.limit + 1);
   };
   auto records = co_await journal_.read(std::move(query));
   if (!records) co_return records.error();
   json answer = {{"approvals", json::array()}};
+  if (auto const next = cut_to_page(*records, filter.limit)) answer["nextCursor"] = *next;
   for (auto const& [id, record] : *records)
     if (auto const approval = read_approval(id, record)) answer["approvals"].push_back(to_json(*approval));
-  if (static_cast<int>(records->size()) == filter.limit) answer["nextCursor"] = records->back().first;
   co_return ok(std::move(answer));
 }
 

@@ -42,16 +42,17 @@ awaitable<Result<json>> AgentsApi::agents(Page page) {
   if (page.status)
     if (auto good = check_states(*page.status); !good) co_return good.error();
   json list = json::array();
-  std::int64_t position = 0;
   json next = nullptr;
-  for (auto const& [id, agent] : supervisor_.agents()) {
+  // They are in the order of their names, which neither comings nor goings change.
+  auto const& all = supervisor_.agents();
+  for (auto it = all.upper_bound(page.after); it != all.end(); ++it) {
+    auto const& agent = it->second;
     if (page.status &&
         ("," + *page.status + ",").find("," + std::string(to_string(agent->state())) + ",") == std::string::npos)
       continue;
     if (to_millis(agent->since()) < page.since) continue;
-    if (++position <= page.cursor) continue;
     if (static_cast<int>(list.size()) == page.limit) {
-      next = position - 1;
+      next = list.back()["id"];
       break;
     }
     list.push_back(agent->view());
@@ -115,16 +116,18 @@ awaitable<Result<json>> AgentsApi::turns(std::string id, Page page) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   auto query = [id, page](Database& db) -> Result<std::vector<Record>> {
-    return TurnTable(db).page(id, page.cursor, page.limit);
+    return TurnTable(db).page(id, page.cursor, page.limit + 1);
   };
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();
+  auto const next = cut_to_page(*rows, page.limit);
   json list = json::array();
   for (auto const& [number, record] : *rows)
     if (auto turn =
             read_row(record, "turn " + std::to_string(number) + " of agent " + id, [](json const& t) { return t; }))
       list.push_back(std::move(*turn));
   json answer = {{"turns", std::move(list)}};
+  if (next) answer["nextCursor"] = *next;
   co_return ok(std::move(answer));
 }
 

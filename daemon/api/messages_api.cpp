@@ -157,7 +157,12 @@ awaitable<Result<json>> MessagesApi::messages(Principal who, Page page) {
         if (auto const seen = visible_to(who, message, delivery)) shown["deliveries"].push_back(in_short(*seen));
     answer["messages"].push_back(std::move(shown));
   }
-  if (static_cast<int>(found->size()) == page.limit) answer["nextCursor"] = found->back().id;
+  if (static_cast<int>(found->size()) < page.limit) co_return ok(std::move(answer));
+  filter.before = found->back().id;
+  filter.limit = 1;
+  auto const more = co_await services_.bus.messages(filter);
+  if (!more) co_return more.error();
+  if (!more->empty()) answer["nextCursor"] = *filter.before;
   co_return ok(std::move(answer));
 }
 
@@ -328,11 +333,21 @@ awaitable<Result<std::string>> MessagesApi::body(Principal who, std::int64_t id)
   co_return message->body;
 }
 
-awaitable<Result<json>> MessagesApi::dead_letters() {
+awaitable<Result<json>> MessagesApi::dead_letters(Page page) {
   auto letters = co_await services_.bus.dead_letters();
   if (!letters) co_return letters.error();
-  json answer = {{"deadLetters", json::array()}};
-  for (auto const& letter : *letters) answer["deadLetters"].push_back(relay::to_json(letter));
+  json list = json::array();
+  json next = nullptr;
+  for (auto const& letter : *letters) {  // by their numbers
+    if (letter.message.id <= page.cursor) continue;
+    if (static_cast<int>(list.size()) == page.limit) {
+      next = list.back()["message"]["id"];
+      break;
+    }
+    list.push_back(relay::to_json(letter));
+  }
+  json answer = {{"deadLetters", std::move(list)}};
+  if (!next.is_null()) answer["nextCursor"] = next;
   co_return ok(std::move(answer));
 }
 

@@ -35,7 +35,7 @@ class MessagesApi final : public control::MessagesApi {
   awaitable<Result<json>> read(Principal who, std::int64_t id) override;
   awaitable<Result<std::string>> body(Principal who, std::int64_t id) override;
   awaitable<Result<json>> inbox(std::string id) override;
-  awaitable<Result<json>> dead_letters() override;
+  awaitable<Result<json>> dead_letters(Page page) override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
 
  private:

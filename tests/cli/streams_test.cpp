@@ -99,7 +99,7 @@ TEST_CASE("SpawnReturnsOnceTheAgentIsReadyOrHasFailed") {
       json const shown = {
           {"id", "x"}, {"provider", "command"}, {"reason", "no API key"}, {"state", events < 2 ? "starting" : c.end}};
       if (request.path != agent + "/events") return {request.method == "POST" ? 201 : 200, shown};
-      if (request.query == "cursor=latest") return json{{"events", json::array()}, {"nextCursor", 7}};
+      if (request.query == "cursor=latest") return json{{"events", json::array()}, {"eventCursor", 7}};
       return streamed([&](FakeStream& stream) {
         for (int i = 0; i < 2; ++i) {
           ++events;
@@ -146,7 +146,7 @@ TEST_CASE("ACompactionIsWaitedForAndItsFailureTold") {
   std::string outcome = "compaction.finished";
   FakeDaemon daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
     if (request.path == "/v1/agents/a/compact") return json{{"id", "a"}, {"state", "idle"}};
-    if (request.query == "cursor=latest") return json{{"events", json::array()}, {"nextCursor", 7}};
+    if (request.query == "cursor=latest") return json{{"events", json::array()}, {"eventCursor", 7}};
     CHECK(request.query == "cursor=7");
     return streamed([&](FakeStream& stream) {
       for (auto const& type : {std::string("compaction.started"), outcome})

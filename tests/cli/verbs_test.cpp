@@ -97,7 +97,7 @@ FakeReply sensible(FakeRequest const& request) {
   if (path == "/v1/events" || path == "/v1/agents/alice/events") {
     if (request.query.find("cursor") != std::string::npos) {
       if (request.query != "limit=1000&cursor=2") return problem(400, "invalid_argument", "cursor is given twice");
-      return json{{"events", json::array()}, {"nextCursor", 2}};
+      return json{{"events", json::array()}, {"eventCursor", 2}};
     }
     json const event = {{"number", 2},
                         {"agentNumber", 1},
@@ -105,7 +105,7 @@ FakeReply sensible(FakeRequest const& request) {
                         {"type", "agent.state"},
                         {"at", "2023-11-14T22:13:20.000Z"},
                         {"data", {{"state", "busy"}}}};
-    return json{{"events", {event}}, {"nextCursor", 2}};
+    return json{{"events", {event}}, {"eventCursor", 2}, {"nextCursor", 2}};
   }
   if (path == "/v1/info") return json{{"version", "0.1.0"}, {"lastEvent", 2}};
   if (is("GET", "/v1/agents/alice")) return agent_document("alice", "busy");
@@ -297,9 +297,9 @@ TEST_CASE("ColourIsForTerminalsOnly") {
 
 TEST_CASE("PsReadsAllPages") {
   Scene const scene([](FakeRequest const& request) -> FakeReply {
-    bool const second = request.query.find("cursor=1") != std::string::npos;
+    bool const second = request.query.find("cursor=one") != std::string::npos;
     json page = {{"agents", {agent_document(second ? "two" : "one", "idle")}}};
-    if (!second) page["nextCursor"] = 1;
+    if (!second) page["nextCursor"] = "one";
     return page;
   });
   CHECK(json_lines(scene.run({"ps", "--json"}).out).size() == 2);
@@ -775,7 +775,7 @@ TEST_CASE("EventsAreWholeInAPipeAndFitATerminal") {
                    {"type", "agent.state"},
                    {"at", "2023-11-14T22:13:20.000Z"},
                    {"data", {{"reason", reason}}}}}},
-                {"nextCursor", 1}};
+                {"eventCursor", 1}};
   });
   CHECK(scene.run({"events"}).out.find(reason) != std::string::npos);
   auto const shown = scene.home.run_on_terminal({"events"}).out;

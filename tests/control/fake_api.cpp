@@ -18,8 +18,8 @@ Error no_agent(std::string const& id) { return not_found("no_such_agent", "no ag
 Error no_message(std::int64_t id) { return not_found("no_such_message", "no message " + text(id)); }
 json shown(std::int64_t id) { return {{"id", id}, {"from", "b"}, {"to", "a"}, {"body", "hello"}}; }
 std::string page_text(Page const& page) {
-  return page.status.value_or("-") + " " + page.agent.value_or("-") + " " + text(page.since) + " " + text(page.cursor) +
-         " " + text(page.limit);
+  return page.status.value_or("-") + " " + page.agent.value_or("-") + " " + text(page.since) + " " +
+         (page.after.empty() ? text(page.cursor) : page.after) + " " + text(page.limit);
 }
 
 }  // namespace
@@ -233,8 +233,8 @@ awaitable<Result<std::string>> FakeApi::body(Principal who, std::int64_t id) {
   record("body " + name(who) + " " + text(id));
   co_return std::string("raw\0bytes", 9);
 }
-awaitable<Result<json>> FakeApi::dead_letters() {
-  record("dead");
+awaitable<Result<json>> FakeApi::dead_letters(Page page) {
+  record("dead " + page_text(page));
   co_return ok(json{{"dead", json::array()}});
 }
 awaitable<Result<json>> FakeApi::settle(std::int64_t id, std::string agent, bool taken) {

@@ -92,7 +92,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> react(Principal who, std::int64_t id, std::string word) override;
   awaitable<Result<json>> read(Principal who, std::int64_t id) override;
   awaitable<Result<std::string>> body(Principal who, std::int64_t id) override;
-  awaitable<Result<json>> dead_letters() override;
+  awaitable<Result<json>> dead_letters(Page page) override;
   awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
   awaitable<Result<json>> put_attachment(Principal who, std::string name, std::string media_type,

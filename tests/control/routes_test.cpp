@@ -38,7 +38,7 @@ Example const examples[] = {
     {"POST", "/v1/runtime/resume", "", 200, "resume"},
     {"POST", "/v1/agents", R"({"cwd":"/","provider":"claude"})", 201, "spawn "},
     {"GET", "/v1/agents", "", 200, "agents - - 0 0 100"},
-    {"GET", "/v1/agents?status=idle,busy&since=5&limit=7&cursor=9", "", 200, "agents idle,busy - 5 9 7"},
+    {"GET", "/v1/agents?status=idle,busy&since=5&limit=7&cursor=a", "", 200, "agents idle,busy - 5 a 7"},
     {"GET", "/v1/agents/a", "", 200, "agent a"},
     {"GET", "/v1/agents/nobody", "", 404, "agent nobody"},
     {"DELETE", "/v1/agents/a", "", 200, "remove a"},
@@ -55,7 +55,7 @@ Example const examples[] = {
     {"GET", "/v1/agents/a/screen", "", 200, "screen a"},
     {"GET", "/v1/agents/a/attach", "", 200, "attach a"},
     {"GET", "/v1/agents/a/inbox", "", 200, "inbox a"},
-    {"GET", "/v1/agents/a/turns?limit=3", "", 200, "turns a - - 0 0 3"},
+    {"GET", "/v1/agents/a/turns?limit=3&cursor=8", "", 200, "turns a - - 0 8 3"},
     {"GET", "/v1/agents/a/workspace", "", 200, "workspace a"},
     {"POST", "/v1/sessions", R"({"cwd":"/","input":"go"})", 201, "input operator a key= go"},
     {"POST", "/v1/sessions", R"({"cwd":"/"})", 201, "open  180000"},
@@ -110,7 +110,7 @@ Example const examples[] = {
     {"POST", "/v1/messages/7/settle", R"({"agent":"a"})", 400, ""},
     {"POST", "/v1/messages/7/read", "", 200, "read operator 7"},
     {"GET", "/v1/messages/7/body", "", 200, "body operator 7"},
-    {"GET", "/v1/dead", "", 200, "dead"},
+    {"GET", "/v1/dead?limit=2&cursor=4", "", 200, "dead - - 0 4 2"},
     {"POST", "/v1/dead/7/requeue", "", 200, "requeue 7"},
     {"POST", "/v1/attachments?name=a%20b.txt", "1234", 201, "attachment a b.txt application/octet-stream 4"},
     {"GET", "/v1/attachments/f00", "", 200, "get-attachment f00"},
@@ -182,7 +182,7 @@ TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
   };
   Case const cases[] = {
       {"GET", "/v1/agents?limit=0", "", "invalid_argument", "limit"},
-      {"GET", "/v1/agents?cursor=x", "", "invalid_argument", "cursor"},
+      {"GET", "/v1/agents?cursor=..", "", "invalid_argument", "cursor"},
       {"GET", "/v1/agents?since=-1", "", "invalid_argument", "since"},
       {"GET", "/v1/agents?statu=idle", "", "invalid_argument", "statu"},
       {"GET", "/v1/agents?status=%ff", "", "invalid_argument", "status"},
@@ -285,13 +285,19 @@ TEST_CASE("EventPagesGoOnWhereTheyEnded") {
   json const first = client.request("GET", "/v1/events?limit=4").document();
   CHECK(first["events"].size() == 4);
   CHECK(first["nextCursor"] == 4);
+  CHECK(first["eventCursor"] == 4);
   json const second = client.request("GET", "/v1/events?cursor=4").document();
   CHECK(second["events"].size() == 6);
   CHECK(second["events"][0]["number"] == 5);
   json const end = client.request("GET", "/v1/events?cursor=10").document();
-  CHECK(end == json{{"events", json::array()}, {"nextCursor", 10}});
-  CHECK(client.request("GET", "/v1/events?cursor=latest").document()["nextCursor"] == 10);
+  CHECK(end == json{{"events", json::array()}, {"eventCursor", 10}});
+  CHECK(client.request("GET", "/v1/events?cursor=latest").document()["eventCursor"] == 10);
   json const own = client.request("GET", "/v1/agents/b/events?cursor=2&limit=2").document();
   CHECK(own["events"][0]["number"] == 8);
   CHECK(own["nextCursor"] == 4);
+  // A page that ends with the log is the last one, full or not.
+  json const last = client.request("GET", "/v1/agents/b/events?cursor=3&limit=2").document();
+  CHECK(last["events"].size() == 2);
+  CHECK_FALSE(last.contains("nextCursor"));
+  CHECK(last["eventCursor"] == 5);
 }

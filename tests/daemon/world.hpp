@@ -372,6 +372,7 @@ class World {
   Executor executor() { return io_.get_executor(); }
   Supervisor& supervisor() { return *supervisor_; }
   RuntimePause& pause() { return *pause_; }
+  Services& services() { return *services_; }
   std::filesystem::path const& dir() const { return dir_.path(); }
   Approvals& approvals() { return *approvals_; }
   Config& config() { return config_; }

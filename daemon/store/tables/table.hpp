@@ -6,8 +6,10 @@
 #include "base/sqlite.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace ar::daemon {
 
@@ -22,6 +24,14 @@ std::int64_t integer_of(Database& db, char const* query, Values const&... values
 
 /// A table's id and a record that its owner reads: it may be damaged (see store/journal_row.hpp).
 using Record = std::pair<std::int64_t, std::string>;
+
+/// Of rows that were asked for with one more than a page has: leaves the page. The last number of it, where the next
+/// one goes on; nothing: it is the last.
+inline std::optional<std::int64_t> cut_to_page(std::vector<Record>& rows, int limit) {
+  if (std::cmp_less_equal(rows.size(), limit)) return std::nullopt;
+  rows.resize(static_cast<std::size_t>(limit));
+  return rows.back().first;
+}
 
 /// What is over and older than `oldest`, or not among the newest `most`, need not be kept.
 struct Kept {
