@@ -144,7 +144,7 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
             .request = std::move(request),
             .query = std::move(admitted.query),
             .path = std::move(admitted.path),
-            .stream_keep_alive = limits_.stream_keep_alive};
+            .limits = limits_};
   Response response;
   try {
     std::optional<Error> error;

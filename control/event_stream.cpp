@@ -6,7 +6,38 @@ namespace ar::control {
 namespace {
 constexpr int page_events = 100;
 constexpr std::size_t write_bytes = 64U << 10;
+
+bool has_word_in(http::Request const& request, char const* header, char const* word) {
+  auto const value = request.header(header);
+  return request.method != "HEAD" && value && http::lower_case(*value).find(word) != std::string::npos;
+}
+
 }  // namespace
+
+bool wants_server_sent_events(http::Request const& request) {
+  return has_word_in(request, "accept", "text/event-stream");
+}
+bool wants_websocket(http::Request const& request) { return has_word_in(request, "upgrade", "websocket"); }
+
+ServerSentEvents::ServerSentEvents(http::Peer& peer, std::int64_t after)
+    : peer_(peer), text_("id: " + std::to_string(after) + "\n\n") {}
+
+awaitable<bool> ServerSentEvents::write(std::int64_t number, std::string_view json_text) {
+  text_ += event_block(number, json_text);
+  if (text_.size() < write_bytes) co_return true;
+  co_return co_await flush();
+}
+
+awaitable<bool> ServerSentEvents::flush() {
+  bool const present = co_await peer_.write(text_);
+  text_.clear();
+  co_return present;
+}
+
+awaitable<bool> ServerSentEvents::keep_alive() {
+  text_ = ": keep-alive\n\n";
+  co_return co_await flush();
+}
 
 std::string event_block(std::int64_t id, std::string_view json_text) {
   std::string block = "id: " + std::to_string(id) + "\ndata: ";
@@ -20,48 +51,35 @@ std::string event_block(std::int64_t id, std::string_view json_text) {
   return block;
 }
 
-awaitable<void> StreamEnd::wait() {
-  while (!has_come_) (void)co_await changed_.wait();
-}
-
-awaitable<std::optional<std::int64_t>> stream_events(EventsApi& events, Peer& peer, EventCursor from,
-                                                     Clock::duration keep_alive, StreamEnd& end) {
-  auto const& [agent, after] = from;
-  std::int64_t cursor = after;
-  // An id without data is remembered by the client and shown to nobody: it can resume before the first event.
-  std::string text = "id: " + std::to_string(cursor) + "\n\n";
-  for (;;) {
-    bool present = co_await peer.write(text);
-    if (!present) co_return std::nullopt;
-    text.clear();
-    bool const is_last = end.has_come();
-    auto page = co_await events.events(agent, cursor, page_events);
+awaitable<Result<void>> stream_events(EventsApi& events, EventSink& sink, EventCursor from,
+                                      Clock::duration keep_alive) {
+  bool present = co_await sink.flush();
+  while (present) {
+    auto const page = co_await events.events(from.agent, from.after, page_events);
     if (!page) {
       spdlog::warn("control: an event stream ends: {}", page.error().message);
-      co_return std::nullopt;
+      co_return page.error();
     }
-    if (page->empty() && is_last) co_return cursor;
     if (page->empty()) {
-      auto waiting = until(end.wait(), events.wait_events(agent, cursor, Clock::now() + keep_alive));
-      auto const more = co_await while_present(peer, std::move(waiting));
-      if (!more) co_return std::nullopt;
-      text = !*more || **more ? "" : ": keep-alive\n\n";
+      auto waiting = events.wait_events(from.agent, from.after, Clock::now() + keep_alive);
+      auto const more = co_await http::while_present(sink, std::move(waiting));
+      if (!more) break;
+      if (!*more) present = co_await sink.keep_alive();
       continue;
     }
     for (auto const& event : *page) {
-      cursor = agent.empty() ? event.number : event.agent_number;
-      text += event_block(cursor, event.json_text);
-      if (text.size() < write_bytes) continue;
-      present = co_await peer.write(text);
-      if (!present) co_return std::nullopt;
-      text.clear();
+      from.after = number_in(from.agent, event);
+      present = co_await sink.write(from.after, event.json_text);
+      if (!present) break;
     }
+    if (present) present = co_await sink.flush();
   }
+  co_return Result<void>();
 }
 
-awaitable<void> stream_events(EventsApi& events, Peer& peer, EventCursor from, Clock::duration keep_alive) {
-  StreamEnd never(co_await net::this_coro::executor);
-  (void)co_await stream_events(events, peer, std::move(from), keep_alive, never);
+awaitable<void> stream_to_peer(EventsApi& events, http::Peer& peer, EventCursor from, Limits const& limits) {
+  ServerSentEvents sink(peer, from.after);
+  (void)co_await stream_events(events, sink, std::move(from), limits.stream_keep_alive);
 }
 
 }  // namespace ar::control

@@ -5,6 +5,9 @@
 namespace ar::control {
 
 struct Limits : http::Limits {
+  Limits() {
+    frame_bytes = 64U << 10;  // clients of its WebSockets have little to say
+  }
   std::size_t agent_requests = 32;  ///< of one agent under way at a door; of its hooks as many again
   std::size_t agent_waits = 64;     ///< hooks of one agent that wait for a person
   std::size_t body_bytes = 1U << 20;
@@ -12,7 +15,7 @@ struct Limits : http::Limits {
   std::size_t hook_bytes = 32U << 20;    ///< a hook's input holds whole files and outputs of tools
   std::size_t attachment_bytes = 32U << 20;
   bool check_answers = false;  ///< the tests': each answer is read again and compared with its schema
-  Clock::duration stream_keep_alive = std::chrono::seconds(15);  ///< a comment on quiet streams
+  Clock::duration stream_keep_alive = std::chrono::seconds(15);  ///< a comment, or a ping, on quiet streams
 };
 
 }  // namespace ar::control

@@ -79,7 +79,7 @@ json body_of(Route const& route) {
 
 json answer_of(Route const& route, std::string_view status) {
   json shown{{"description", route.summary}};
-  if (status == "204") return shown;
+  if (status == "204" || status == "101") return shown;
   if (route.answer)
     shown["content"]["application/json"]["schema"] = reference(*route.answer);
   else

@@ -7,6 +7,7 @@
 #include "base/http/router.hpp"
 #include "base/http/url.hpp"
 #include "control/api/api.hpp"
+#include "control/limits.hpp"
 #include "control/schema.hpp"
 #include "model/idempotency.hpp"
 #include "model/page.hpp"
@@ -55,7 +56,7 @@ struct Call {
   Query query;
   IdempotencyKey key{};
   std::vector<http::Router::Argument> path{};  ///< validated
-  Clock::duration stream_keep_alive{};
+  Limits const& limits;
 
   /// The argument of a path's parameter; of {message} and {approval} as a
   /// number. Empty and 0: its route has none.
@@ -112,9 +113,6 @@ std::span<Route const> hook_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);
-
-/// Whether the client wants server-sent events.
-bool wants_stream(Request const& request);
 
 /// All of them; docs/control-api.md lists them for people.
 std::vector<Route> const& routes();

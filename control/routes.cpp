@@ -83,11 +83,6 @@ std::optional<Error> check_argument(http::Router::Argument const& argument) {
   return invalid(field, "an " + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
 }
 
-bool wants_stream(Request const& request) {
-  auto const accept = request.header("accept");
-  return accept && lower_case(*accept).find("text/event-stream") != std::string::npos;
-}
-
 std::vector<Route> const& routes() {
   static std::vector<Route> const all = [] {
     std::vector<Route> rows;

@@ -39,9 +39,9 @@ awaitable<std::optional<T>> until(awaitable<void> end, awaitable<T> work) {
   co_return std::move(value);
 }
 
-/// Awaits `work` while the client is there to hear of it.
-template <class T>
-awaitable<std::optional<T>> while_present(Peer& client, awaitable<T> work) {
+/// Awaits `work` while the client is there to hear of it. `client`: a Peer, or something else that has its gone().
+template <class Client, class T>
+awaitable<std::optional<T>> while_present(Client& client, awaitable<T> work) {
   return until(client.gone(), std::move(work));
 }
 

@@ -1,4 +1,4 @@
-// The event log: in pages, or as a stream of server-sent events.
+// The event log: in pages, or as a stream.
 #include "base/words.hpp"
 #include "control/api/events_api.hpp"
 #include "control/event_stream.hpp"
@@ -13,13 +13,17 @@ namespace {
 
 Result<EventCursor> read_cursor(Call& call, bool stream) {
   EventCursor from{.agent = call.name("agent")};
-  auto const cursor = call.query.text("cursor").value_or("0");
+  auto const start_index = call.query.text("startIndex");
+  if (start_index && call.query.text("cursor"))
+    return invalid("startIndex", "startIndex is the cursor by another name; give one of them");
+  auto const cursor = start_index ? *start_index : call.query.text("cursor").value_or("0");
   auto const number = parse_number(cursor);
   if (!number && cursor != "latest")
     return invalid("cursor", "cursor must be the number of an event, or latest, not \"" + cursor.substr(0, 80) + "\"");
   from.after = number ? *number : call.api.events.last_event(from.agent);
   if (auto const newest = call.integer("last"); newest > 0) {
-    if (call.query.text("cursor")) return invalid("last", "last goes without cursor: it counts from the end");
+    if (call.query.text("cursor") || start_index)
+      return invalid("last", "last goes without cursor: it counts from the end");
     from.after = std::max<std::int64_t>(0, call.api.events.last_event(from.agent) - newest);
   }
   auto const last_id = call.request.header("last-event-id");
@@ -45,7 +49,7 @@ awaitable<Result<Response>> page(Call& call, EventCursor from) {
   for (auto const& event : *events) {
     if (text.back() != '[') text += ',';
     text += event.json_text;
-    next = from.agent.empty() ? event.number : event.agent_number;
+    next = number_in(from.agent, event);
   }
   text += R"(],"eventCursor":)" + std::to_string(next);
   bool const more = !events->empty() && next < call.api.events.last_event(from.agent);
@@ -54,16 +58,27 @@ awaitable<Result<Response>> page(Call& call, EventCursor from) {
 }
 
 awaitable<Result<Response>> events(Call& call) {
-  bool const stream = call.request.method == "GET" && wants_stream(call.request);
+  bool const socket = wants_websocket(call.request);
+  bool const stream = socket || wants_server_sent_events(call.request);
   auto from = read_cursor(call, stream);
   if (!from) co_return from.error();
   if (!stream) co_return co_await page(call, std::move(*from));
   // Asked here once so that an unknown agent is a 404 and not a stream that ends.
   auto const probe = co_await call.api.events.events(from->agent, from->after, 1);
   if (!probe) co_return probe.error();
-  Response response{.content_type = "text/event-stream"};
-  response.stream = [&events = call.api.events, start = std::move(*from), keep_alive = call.stream_keep_alive](
-                        Peer& peer) { return stream_events(events, peer, start, keep_alive); };
+  Response response;
+  auto& log = call.api.events;
+  auto const& limits = call.limits;
+  if (socket) {
+    response.websocket = [&log, &limits, start = std::move(*from)](http::WebSocket& reader) {
+      return stream_to_websocket(log, reader, start, limits);
+    };
+  } else {
+    response.content_type = "text/event-stream";
+    response.stream = [&log, &limits, start = std::move(*from)](Peer& peer) {
+      return stream_to_peer(log, peer, start, limits);
+    };
+  }
   co_return response;
 }
 
@@ -77,9 +92,13 @@ awaitable<Result<Response>> types(Call&) {
   co_return json_response({{"types", std::move(list)}});
 }
 
-constexpr Field events_query[] = {
-    {.name = "cursor", .about = "the number after which to read, or latest"},
-    {.name = "last", .type = Type::integer, .about = "begins with so many of the newest", .least = 1},
+constexpr Field kEventCursor{.name = "cursor", .about = "the number after which to read, or latest"};
+constexpr Field kLast{.name = "last", .type = Type::integer, .about = "begins with so many of the newest", .least = 1};
+constexpr Field events_query[] = {kEventCursor, kLast, kLimit};
+constexpr Field own_events_query[] = {
+    kEventCursor,
+    {.name = "startIndex", .type = Type::integer, .about = "the cursor: how many events were seen", .least = 0},
+    kLast,
     kLimit,
 };
 
@@ -93,6 +112,7 @@ constexpr Route rows[] = {
      .headers = "Last-Event-ID",
      .answer = &kEventPage,
      .streams = true,
+     .statuses = "200 101",
      .answers = "`{events: [...], eventCursor, nextCursor?}`, or a stream (below)"},
     {.method = "GET",
      .pattern = "/v1/events/types",
@@ -107,10 +127,12 @@ constexpr Route rows[] = {
      .name = "listEventsOfAgent",
      .summary = "one agent's log",
      .handler = events,
-     .query = events_query,
+     .right = Right::agent,
+     .query = own_events_query,
      .headers = "Last-Event-ID",
      .answer = &kEventPage,
      .streams = true,
+     .statuses = "200 101",
      .errors = "no_such_agent",
      .answers = "the same of one agent, by its own numbers"},
 };

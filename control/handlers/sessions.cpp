@@ -115,22 +115,53 @@ awaitable<Result<Response>> close(Call& call) {
   co_return respond(co_await call.api.sessions.close(call.name("session")));
 }
 
-/// The events of the run as they come, and what came of it as the last.
-awaitable<void> stream_run(Api const& api, Peer& peer, EventCursor from, Principal who, std::int64_t message,
+/// The events of a run, up to its end.
+class RunEvents final : public ServerSentEvents {
+ public:
+  RunEvents(Executor executor, Peer& peer) : ServerSentEvents(peer, 0), changed_(std::move(executor)) {}
+
+  awaitable<bool> write(std::int64_t number, std::string_view json_text) override {
+    last_ = number;
+    return ServerSentEvents::write(number, json_text);
+  }
+  awaitable<void> gone() override {
+    auto wait = [this]() -> awaitable<bool> {
+      while (!over_) (void)co_await changed_.wait();
+      co_return true;
+    };
+    (void)co_await http::until(ServerSentEvents::gone(), wait());
+  }
+  void end() {
+    over_ = true;
+    changed_.notify_all();
+  }
+  bool is_over() const { return over_; }
+  std::int64_t last() const { return last_; }
+
+ private:
+  Notifier changed_;
+  bool over_ = false;
+  std::int64_t last_ = 0;
+};
+
+/// The events as they come, and what came of the run as the last.
+awaitable<void> stream_run(Api const& api, Peer& peer, std::string id, Principal who, std::int64_t message,
                            Clock::duration keep_alive) {
-  auto const id = from.agent;
   auto const executor = co_await net::this_coro::executor;
-  StreamEnd end(executor);
+  RunEvents sink(executor, peer);
   std::optional<Result<json>> result;
   auto wait = [&]() -> awaitable<void> {
     result = co_await api.sessions.result_of(who, id, message);
-    end.come();
+    sink.end();
     for (Notifier never(executor);;) (void)co_await never.wait();  // the stream's end is the end
   };
-  auto waiting = wait();
-  auto streaming = stream_events(api.events, peer, std::move(from), keep_alive, end);
-  auto const last = co_await until(std::move(waiting), std::move(streaming));
-  if (!last || !*last || !result) co_return;
+  auto write = [&]() -> awaitable<bool> {
+    auto done = co_await stream_events(api.events, sink, {id, 0}, keep_alive);
+    if (done && sink.is_over()) done = co_await stream_events(api.events, sink, {id, sink.last()}, keep_alive);
+    co_return done && sink.is_over();
+  };
+  auto const written = co_await http::until(wait(), write());
+  if (!written || !*written || !result) co_return;
   json event = {{"agent", id}};
   if (*result) {
     event["type"] = (**result)["ok"] == true ? "RUN_FINISHED" : "RUN_ERROR";
@@ -139,7 +170,7 @@ awaitable<void> stream_run(Api const& api, Peer& peer, EventCursor from, Princip
     event["type"] = "RUN_ERROR";
     event["data"] = {{"code", result->error().code}, {"detail", result->error().message}};
   }
-  (void)co_await peer.write(event_block(**last, to_text(event)));
+  (void)co_await peer.write(event_block(sink.last(), to_text(event)));
 }
 
 awaitable<Result<Response>> run(Call& call) {
@@ -150,12 +181,11 @@ awaitable<Result<Response>> run(Call& call) {
   if (!opened) co_return opened.error();
   auto const id = opened->session.session["id"].get<std::string>();
   auto const message = opened->sent->message;
-  if (wants_stream(call.request)) {
+  if (wants_server_sent_events(call.request)) {
     Response response{.content_type = "text/event-stream"};
     response.headers.push_back({"Location", "/v1/sessions/" + id});
-    response.stream = [&api = call.api, id, message, who = call.who, keep_alive = call.stream_keep_alive](Peer& peer) {
-      EventCursor from{.agent = id};
-      return stream_run(api, peer, std::move(from), who, message, keep_alive);
+    response.stream = [&api = call.api, id, message, who = call.who, keep_alive = call.limits.stream_keep_alive](Peer& peer) {
+      return stream_run(api, peer, id, who, message, keep_alive);
     };
     co_return response;
   }

@@ -199,6 +199,9 @@ TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
       {"GET", "/v1/events?cursor=99", "", "invalid_argument", "cursor"},
       {"GET", "/v1/events?cursor=1&last=2", "", "invalid_argument", "last"},
       {"GET", "/v1/events?last=0", "", "invalid_argument", "last"},
+      {"GET", "/v1/events?startIndex=1", "", "invalid_argument", "startIndex"},
+      {"GET", "/v1/agents/a/events?startIndex=1&cursor=1", "", "invalid_argument", "startIndex"},
+      {"GET", "/v1/agents/a/events?startIndex=1&last=1", "", "invalid_argument", "last"},
       {"GET", "/v1/agents/a/attach?readOnly=true", "", "invalid_argument", "readOnly"},
       {"POST", "/v1/shutdown", R"({"agent":true})", "invalid_argument", "agent"},
       {"POST", "/v1/shutdown", R"({"agents":1})", "invalid_argument", "agents"},
@@ -295,6 +298,8 @@ TEST_CASE("EventPagesGoOnWhereTheyEnded") {
   json const own = client.request("GET", "/v1/agents/b/events?cursor=2&limit=2").document();
   CHECK(own["events"][0]["number"] == 8);
   CHECK(own["nextCursor"] == 4);
+  json const by_index = client.request("GET", "/v1/agents/b/events?startIndex=2&limit=2").document();
+  CHECK(by_index == own);
   // A page that ends with the log is the last one, full or not.
   json const last = client.request("GET", "/v1/agents/b/events?cursor=3&limit=2").document();
   CHECK(last["events"].size() == 2);

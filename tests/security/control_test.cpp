@@ -208,8 +208,9 @@ TEST_CASE("M10AnAgentIsToldOfADoorThatAsksForItsToken") {
       auto const answer = t.ask("agents/agents", method, path, "", false);
       t.counts(answer.status == 401, std::string(method) + " " + path + " without a token: " + answer.body.dump());
     }
-  for (auto const* path : {"/v1/info", "/v1/agents", "/v1/agents/bob", "/v1/agents/bob/inbox",
-                           "/v1/agents/bob/workspace", "/v1/events", "/v1/approvals", "/v1/dead", "/v1/config"})
+  for (auto const* path :
+       {"/v1/info", "/v1/agents", "/v1/agents/bob", "/v1/agents/bob/inbox", "/v1/agents/bob/workspace",
+        "/v1/agents/bob/events", "/v1/events", "/v1/approvals", "/v1/dead", "/v1/config"})
     for (auto const* door : {"agents/agents", "control"}) t.refused(403, door, "GET", path);
   for (auto const* door : {"agents/agents", "control"}) {  // an agent of an earlier version knows the other one
     t.allowed(door, "GET", "/v1/agents/alice/inbox");
