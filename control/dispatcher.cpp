@@ -4,6 +4,7 @@
 #include "control/access.hpp"
 #include "control/api/authenticator.hpp"
 #include "control/error_codes.hpp"
+#include "control/event_stream.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -25,6 +26,14 @@ std::string name_of(Principal const& who) {
   return "anonymous";
 }
 
+/// What a request without a token has in its place, where it asks for a stream that takes one.
+std::optional<std::string> ticket_of(Request const& head, Route const* route, std::string_view query) {
+  bool const streams = route && takes_ticket(*route) && (wants_server_sent_events(head) || wants_websocket(head));
+  if (!streams || head.header("authorization")) return std::nullopt;
+  auto const parameters = Query::parse(query);
+  return parameters ? parameters->text("ticket") : std::nullopt;
+}
+
 Error internal_fault(char const* what) {
   spdlog::error("a control handler ended by an exception: {}", what);
   return internal("internal_error", "the daemon has a fault here; its log says more");
@@ -33,7 +42,11 @@ Error internal_fault(char const* what) {
 }  // namespace
 
 Dispatcher::Dispatcher(Api const& api, Limits const& limits)
-    : api_(api), limits_(limits), router_(routes(), "docs/control-api.md"), idempotent_(api.idempotency) {}
+    : api_(api),
+      limits_(limits),
+      router_(routes(), "docs/control-api.md"),
+      idempotent_(api.idempotency),
+      tickets_(limits_) {}
 
 std::size_t Dispatcher::body_limit(Body body) const {
   switch (body) {
@@ -58,11 +71,15 @@ http::Share Dispatcher::share_of(Admitted const& admitted) const {
   return {"hooks of " + name, waits ? limits_.agent_waits : limits_.agent_requests, waits};
 }
 
-Result<Principal> Dispatcher::authenticate(Request const& head) const {
+Result<Tickets::Grant> Dispatcher::authenticate(Request const& head) const {
   auto const token = http::bearer_token(head);
   if (!token) return token.error();
-  if (*token) return api_.authenticator.authenticate(**token);
-  if (!head.token_needed) return Principal{Principal::Kind::operator_};
+  if (*token) {
+    auto who = api_.authenticator.authenticate(**token);
+    if (!who) return who.error();
+    return Tickets::Grant{*who, who->agent_id};
+  }
+  if (!head.token_needed) return Tickets::Grant{{Principal::Kind::operator_}};
   return Error{ErrorKind::unauthorized, "token_required",
                "over TCP and at the agents' socket every request needs \"Authorization: Bearer TOKEN\"; the operator's "
                "token is in the state directory, an agent's in its environment"};
@@ -78,30 +95,38 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   Route const* const route = match->route ? &routes()[*match->route] : nullptr;
 
   Admitted admitted{};
+  auto const ticket = ticket_of(head, route, match->query);
+  std::string only_agent;  // that who asks may reach; empty: all
   // Strangers learn nothing of what exists: who asks comes before what was asked for.
   bool const agents_door = head.over_unix && head.token_needed;
   if (!route || route->right != Right::none || agents_door) {
-    auto who = authenticate(head);
-    if (!who && head.header("authorization"))
+    auto grant = ticket ? tickets_.redeem(*ticket) : authenticate(head);
+    if (!grant && (ticket || head.header("authorization")))
       bad_tokens_.note(head.over_unix ? "a unix socket" : "TCP", head.method + " " + path_of(head));
-    if (!who) return who.error();
-    admitted.who = std::move(*who);
+    if (!grant) return grant.error();
+    admitted.who = std::move(grant->who);
+    only_agent = std::move(grant->agent);
   } else if (!head.token_needed && !head.header("authorization")) {
     admitted.who = Principal{Principal::Kind::operator_};  // for whom a full door has room
   }
   if (auto const there = router_.check(head, *match, refusal); !there) return there.error();
-  if (admitted.who.kind == Principal::Kind::agent) {
+  if (!only_agent.empty()) {
     if (route->right == Right::operator_)
-      return Error{ErrorKind::forbidden, "operator_only",
-                   "an agent's token does not reach " + std::string(route->pattern) + "; the operator's does"};
+      return Error{
+          ErrorKind::forbidden, "operator_only",
+          "an agent's token or ticket does not reach " + std::string(route->pattern) + "; the operator's does"};
     for (auto const& [parameter, value] : match->arguments)
-      if (parameter == "agent" && value != admitted.who.agent_id)
+      if (parameter == "agent" && value != only_agent)
         return Error{ErrorKind::forbidden, "not_your_agent",
-                     "an agent's token reaches that agent only, and this is the one of " + admitted.who.agent_id};
+                     "an agent's token or ticket reaches that agent only, and this is the one of " + only_agent};
   }
   auto query = Query::parse(match->query);
   if (!query) return query.error();
   if (auto wrong = check_query(*route, *query)) return *wrong;
+  if (!ticket && query->text("ticket"))
+    return invalid(
+        "ticket",
+        "a ticket opens a stream (Accept: text/event-stream, or Upgrade: websocket), in the place of a token");
   admitted.route = route;
   admitted.query = std::move(*query);
   admitted.path = std::move(match->arguments);
@@ -144,7 +169,8 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
             .request = std::move(request),
             .query = std::move(admitted.query),
             .path = std::move(admitted.path),
-            .limits = limits_};
+            .limits = limits_,
+            .tickets = tickets_};
   Response response;
   try {
     std::optional<Error> error;
@@ -178,8 +204,8 @@ awaitable<Result<Response>> Dispatcher::carry_out(Call& call) {
 
 /// Programs are built on the schemas: an answer that has anything else is a fault of ours.
 void Dispatcher::check_answer(Route const& route, Response const& response) {
-  if (!route.answer || response.status == 204 || response.stream || response.websocket) return;
-  if (response.status >= 400) return;
+  if (!route.answer || response.status == 204 || response.status >= 400 || response.stream || response.websocket)
+    return;
   auto const document = parse_json(response.body);
   auto const fault = document ? fault_of_answer(*route.answer, *document) : document.error().message;
   if (!fault.empty())

@@ -8,6 +8,7 @@
 #include "control/idempotency.hpp"
 #include "control/limits.hpp"
 #include "control/route.hpp"
+#include "control/tickets.hpp"
 
 #include <string>
 #include <variant>
@@ -34,7 +35,8 @@ class Dispatcher final : public http::RequestHandler {
   /// Never throws but when the server cuts it off; a handler's exception becomes a 500.
   awaitable<Response> handle(Admitted admitted, Request request, Peer& peer);
   awaitable<Result<Response>> carry_out(Call& call);
-  Result<Principal> authenticate(Request const& head) const;
+  /// By its token, or by the door.
+  Result<Tickets::Grant> authenticate(Request const& head) const;
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
   http::Share share_of(Admitted const& admitted) const;
@@ -48,6 +50,7 @@ class Dispatcher final : public http::RequestHandler {
   IdempotentRequests idempotent_;
   std::uint16_t port_ = 0;
   mutable http::BadTokenLog bad_tokens_{"control"};
+  mutable Tickets tickets_;
 };
 
 }  // namespace ar::control

@@ -19,6 +19,7 @@ constexpr ErrorCode rows[] = {
     {401, "token_required", "no token", true},
     {401, "bad_authorization", "another scheme than `Bearer`", true},
     {401, "unauthorized", "a token that is unknown, expired or revoked", true},
+    {401, "bad_ticket", "a ticket that is unknown, used or too old"},
     {403, "bad_host", "the `Host` is not ours", true},
     {403, "bad_origin", "the `Origin` is not ours", true},
     {403, "operator_only", "an agent's token, where only the operator's is good", true},
@@ -82,6 +83,7 @@ constexpr ErrorCode rows[] = {
     {413, "body_too_large", "the body is larger than the route takes", true},
     {413, "too_large", "a message or file is too large"},
     {413, "quota", "the agent has stored too much for today"},
+    {429, "too_many_tickets", "too many are unused; `Retry-After` says when one is not"},
     {431, "header_too_large", "the headers are too large", true},
 };
 

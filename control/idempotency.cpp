@@ -44,7 +44,7 @@ std::string location_of(Response const& response) {
 
 }  // namespace
 
-bool takes_key(Route const& route) { return route.method != "GET" && route.body != Body::hook; }
+bool takes_key(Route const& route) { return route.method != "GET" && route.body != Body::hook && !route.answers_secret; }
 
 std::string body_hash(Route const& route, Request const& request) {
   auto asked = request.body;

@@ -119,6 +119,8 @@ json operation_of(Route const& route) {
   shown["responses"]["default"] = {{"description", "a fault of the daemon, of the system or of what it needs"},
                                    {"content", {{"application/problem+json", {{"schema", reference(kProblem)}}}}}};
   if (route.right == Right::none) shown["security"] = json::array();
+  if (takes_ticket(route))
+    shown["security"] = json::array({json{{"token", json::array()}}, json{{"ticket", json::array()}}});
   return shown;
 }
 
@@ -144,7 +146,10 @@ json openapi_document() {
   }
   schemas.add(&kProblem, false);
   document["components"]["schemas"] = schemas.all();
-  document["components"]["securitySchemes"]["token"] = {{"type", "http"}, {"scheme", "bearer"}};
+  document["components"]["securitySchemes"] = {
+      {"token", {{"type", "http"}, {"scheme", "bearer"}}},
+      {"ticket", {{"type", "apiKey"}, {"in", "query"}, {"name", "ticket"}}},
+  };
   return document;
 }
 

@@ -9,6 +9,7 @@
 #include "control/api/api.hpp"
 #include "control/limits.hpp"
 #include "control/schema.hpp"
+#include "control/tickets.hpp"
 #include "model/idempotency.hpp"
 #include "model/page.hpp"
 #include "model/principal.hpp"
@@ -57,6 +58,7 @@ struct Call {
   IdempotencyKey key{};
   std::vector<http::Router::Argument> path{};  ///< validated
   Limits const& limits;
+  Tickets& tickets;
 
   /// The argument of a path's parameter; of {message} and {approval} as a
   /// number. Empty and 0: its route has none.
@@ -84,6 +86,7 @@ struct Route {
   Body body = Body::none;
   std::span<Field const> query{};
   std::string_view headers{};       ///< those that it reads, between blanks
+  bool answers_secret = false;      ///< what must not be kept: it takes no Idempotency-Key
   bool knows_keys = false;          ///< its handler sees to it that nothing is done twice under one Idempotency-Key
   Schema const* request = nullptr;  ///< of a body that is JSON
   Schema const* answer = nullptr;   ///< null: bytes
@@ -97,6 +100,9 @@ struct Route {
 inline constexpr Field kLimit{.name = "limit", .type = Type::integer, .least = 1, .most = 1000, .otherwise = 100};
 inline constexpr Field kCursor{
     .name = "cursor", .type = Type::integer, .about = "the nextCursor of the page before", .least = 0};
+
+/// Whether a ticket opens it, in the place of a token.
+bool takes_ticket(Route const& route);
 
 /// What is wrong with a query; every route's is checked before its handler
 /// runs.

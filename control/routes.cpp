@@ -35,6 +35,10 @@ Page Call::page() const {
   return page;
 }
 
+bool takes_ticket(Route const& route) {
+  return std::ranges::find(route.query, "ticket", &Field::name) != route.query.end();
+}
+
 std::optional<Error> check_query(Route const& route, Query const& query) {
   if (query.empty()) return std::nullopt;
   std::string known;

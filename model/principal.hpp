@@ -8,6 +8,8 @@ struct Principal {
   enum class Kind { anonymous, operator_, agent };
   Kind kind = Kind::anonymous;
   std::string agent_id{};  ///< for agent
+
+  friend bool operator==(Principal const&, Principal const&) = default;
 };
 
 }  // namespace ar

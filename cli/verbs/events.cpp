@@ -15,7 +15,7 @@ namespace {
 
 struct Events {
   std::optional<std::string> agent, from, count;
-  bool follow = false, types = false;
+  bool follow = false, types = false, ticket = false;
 };
 
 void print_event(Context const& context, json const& event, bool own_numbers) {
@@ -70,13 +70,31 @@ Result<int> types(Context& context) {
   return exit_done;
 }
 
+Result<int> ticket(Context& context, Events const& options) {
+  auto const api = context.api();
+  if (!api) return api.error();
+  json body = json::object();
+  if (options.agent) body["agent"] = *options.agent;
+  auto const answer = (*api)->post("/v1/events/ticket", body);
+  if (!answer) return answer.error();
+  if (context.json_output())
+    context.print_json(*answer);
+  else
+    context.print(field(*answer, "ticket") + "\n");
+  return exit_done;
+}
+
 /// More is seldom what somebody wants to read; --from 0 is everything.
 constexpr auto kNewest = "50";
 
 Result<int> events(Context& context, Events const& options) {
-  if (options.types && (options.agent || options.from || options.count || options.follow))
+  bool const shows_some = options.from || options.count || options.follow;
+  if (options.types && (options.agent || options.ticket || shows_some))
     return invalid("--types", "--types goes alone: it shows no events, but which types of them there are");
   if (options.types) return types(context);
+  if (options.ticket && shows_some)
+    return invalid("--ticket", "--ticket goes with an agent's name at the most: who has the ticket asks for the rest");
+  if (options.ticket) return ticket(context, options);
   std::size_t count = 0;
   if (options.count) {
     auto const given = number_input("-n", *options.count);
@@ -114,6 +132,7 @@ void add(Program& program) {
               "At most so many: the newest, or the first after --from (default: the newest 50)")
       .option("--from", o->from, "CURSOR", "After this event's number; 0: from the beginning")
       .flag("--types", o->types, "Which types of events there are, and what their data is")
+      .flag("--ticket", o->ticket, "Print a ticket: it opens one stream of them, within 30 s, in the place of a token")
       .runs([o](Context& context) { return events(context, *o); });
 }
 Family const family(40, add);

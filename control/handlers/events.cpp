@@ -1,4 +1,5 @@
-// The event log: in pages, or as a stream.
+// The event log: in pages, or as a stream; and the tickets that open one.
+#include "base/ids.hpp"
 #include "base/words.hpp"
 #include "control/api/events_api.hpp"
 #include "control/event_stream.hpp"
@@ -82,6 +83,35 @@ awaitable<Result<Response>> events(Call& call) {
   co_return response;
 }
 
+awaitable<Result<Response>> ticket(Call& call) {
+  auto const request = call.object();
+  if (!request) co_return request.error();
+  Tickets::Grant grant{call.who, text_at(*request, "agent")};
+  if (request->contains("agent") && !(*request)["agent"].is_null() && !is_safe_name(grant.agent))
+    co_return invalid("agent", "an agent's id has 1 to 64 letters, digits, '.', '_' or '-'");
+  if (call.who.kind == Principal::Kind::agent) {
+    if (!grant.agent.empty() && grant.agent != call.who.agent_id)
+      co_return Error{ErrorKind::forbidden, "not_your_agent",
+                      "an agent gets tickets for its own events only, and this is " + call.who.agent_id, "agent"};
+    grant.agent = call.who.agent_id;
+  } else if (!grant.agent.empty()) {
+    auto const probe = co_await call.api.events.events(grant.agent, 0, 1);
+    if (!probe) co_return probe.error();
+  }
+  if (auto const wait = call.tickets.wait_of(call.who); wait > Clock::duration::zero()) {
+    Error const error = unavailable("too_many_tickets", "there are " + std::to_string(call.limits.tickets) +
+                                                            " unused tickets of yours; use them, or wait until they "
+                                                            "expire");
+    Response refusal = problem(error, 429);
+    auto const seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+    refusal.headers.push_back({"Retry-After", std::to_string(seconds)});
+    co_return refusal;
+  }
+  auto const issued = call.tickets.issue(std::move(grant));
+  json const answer{{"ticket", issued.secret}, {"expiresAt", to_iso8601(issued.expires_at)}};
+  co_return json_response(answer, 201);
+}
+
 awaitable<Result<Response>> types(Call&) {
   json list = json::array();
   for (auto const& type : event_types()) {
@@ -94,12 +124,14 @@ awaitable<Result<Response>> types(Call&) {
 
 constexpr Field kEventCursor{.name = "cursor", .about = "the number after which to read, or latest"};
 constexpr Field kLast{.name = "last", .type = Type::integer, .about = "begins with so many of the newest", .least = 1};
-constexpr Field events_query[] = {kEventCursor, kLast, kLimit};
+constexpr Field kTicket{.name = "ticket", .about = "of a stream, in the place of a token"};
+constexpr Field events_query[] = {kEventCursor, kLast, kLimit, kTicket};
 constexpr Field own_events_query[] = {
     kEventCursor,
     {.name = "startIndex", .type = Type::integer, .about = "the cursor: how many events were seen", .least = 0},
     kLast,
     kLimit,
+    kTicket,
 };
 
 constexpr Route rows[] = {
@@ -113,6 +145,7 @@ constexpr Route rows[] = {
      .answer = &kEventPage,
      .streams = true,
      .statuses = "200 101",
+     .errors = "bad_ticket",
      .answers = "`{events: [...], eventCursor, nextCursor?}`, or a stream (below)"},
     {.method = "GET",
      .pattern = "/v1/events/types",
@@ -133,8 +166,21 @@ constexpr Route rows[] = {
      .answer = &kEventPage,
      .streams = true,
      .statuses = "200 101",
-     .errors = "no_such_agent",
+     .errors = "bad_ticket no_such_agent",
      .answers = "the same of one agent, by its own numbers"},
+    {.method = "POST",
+     .pattern = "/v1/events/ticket",
+     .name = "issueEventTicket",
+     .summary = "a ticket that opens one event stream",
+     .handler = ticket,
+     .right = Right::agent,
+     .body = Body::json,
+     .answers_secret = true,
+     .request = &kTicketRequest,
+     .answer = &kEventTicket,
+     .statuses = "201",
+     .errors = "no_such_agent too_many_tickets",
+     .answers = "`{ticket, expiresAt}`: opens one event stream, within 30 s (below)"},
 };
 
 }  // namespace

@@ -19,6 +19,13 @@ constexpr Field events[] = {
     {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
+constexpr Field ticket_request[] = {{.name = "agent", .about = "it reaches only this agent's events"}};
+
+constexpr Field ticket[] = {
+    {.name = "ticket", .about = "a secret, good for one stream", .required = true},
+    {.name = "expiresAt", .type = Type::time, .required = true},
+};
+
 constexpr Field type[] = {
     {.name = "type", .required = true},
     {.name = "data", .type = Type::list, .about = "its fields; *: those of what it is about", .required = true},
@@ -33,6 +40,8 @@ constexpr Field types[] = {
 }  // namespace
 
 Schema const kEventPage{.name = "EventPage", .fields = events};
+Schema const kTicketRequest{.name = "EventTicketRequest", .fields = ticket_request};
+Schema const kEventTicket{.name = "EventTicket", .fields = ticket};
 Schema const kEventTypeList{.name = "EventTypeList", .fields = types};
 
 }  // namespace ar::control

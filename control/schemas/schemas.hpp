@@ -16,7 +16,7 @@ extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife
 // approvals.cpp
 extern Schema const kDecision, kApproval, kApprovalList;
 // events.cpp
-extern Schema const kEventPage, kEventTypeList;
+extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp
 extern Schema const kRuntime, kPause, kPaused;
 // system.cpp

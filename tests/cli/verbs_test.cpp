@@ -92,6 +92,8 @@ FakeReply sensible(FakeRequest const& request) {
     return reply;
   }
   if (is("POST", "/v1/attachments")) return {201, {{"id", "cafe"}, {"name", "f"}, {"size", request.body.size()}}};
+  if (is("POST", "/v1/events/ticket"))
+    return {201, {{"ticket", "t-" + request.body}, {"expiresAt", "2023-11-14T22:13:50.000Z"}}};
   if (is("GET", "/v1/events/types"))
     return json{{"types", {{{"type", "turn.started"}, {"data", {"turn"}}, {"summary", "a turn has begun"}}}}};
   if (path == "/v1/events" || path == "/v1/agents/alice/events") {
@@ -764,6 +766,14 @@ TEST_CASE("EventsAreListedFromACursor") {
   CHECK(scene.run({"events", "--types"}).out.find("turn.started  a turn has begun   turn") != std::string::npos);
   CHECK(scene.run({"events", "alice", "--types"}).status == 2);
   CHECK(json_lines(scene.run({"events", "--types", "--json"}).out)[0]["data"] == json::array({"turn"}));
+}
+
+TEST_CASE("ATicketForEventsIsPrintedForOneAgentOrAll") {
+  Scene const scene;
+  CHECK(scene.run({"events", "--ticket"}).out == "t-{}\n");
+  CHECK(scene.run({"events", "alice", "--ticket"}).out == "t-{\"agent\":\"alice\"}\n");
+  CHECK(json_lines(scene.run({"events", "--ticket", "--json"}).out)[0]["ticket"] == "t-{}");
+  for (auto const* other : {"-f", "--types"}) CHECK(scene.run({"events", "--ticket", other}).status == 2);
 }
 
 TEST_CASE("EventsAreWholeInAPipeAndFitATerminal") {
