@@ -17,9 +17,10 @@ inline std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 inline bool has_word(std::string_view text, std::string_view word) {
+  if (word.empty() || word.find(' ') != std::string_view::npos) return false;  // two of them are none
   for (std::size_t at = 0; (at = text.find(word, at)) != std::string_view::npos; ++at) {
     auto const end = at + word.size();
-    if ((at == 0 || text[at - 1] == ' ') && (end == text.size() || text[end] == ' ')) return !word.empty();
+    if ((at == 0 || text[at - 1] == ' ') && (end == text.size() || text[end] == ' ')) return true;
   }
   return false;
 }

@@ -31,7 +31,7 @@ TEST_CASE("WordsOfAListAreWholeWords") {
   CHECK(words_of("one  two three ") == Words{"one", "two", "three"});
   CHECK(has_word("memoryIds memory", "memory"));
   CHECK(has_word("one", "one"));
-  for (auto const* no : {"mem", "Ids", "", " "}) CHECK_FALSE(has_word("memoryIds memory x", no));
+  for (auto const* no : {"mem", "Ids", "", " ", "memoryIds memory"}) CHECK_FALSE(has_word("memoryIds memory x", no));
   CHECK_FALSE(has_word("memoryIds x", "memory"));
   CHECK_FALSE(has_word("one two", ""));
 }
