@@ -1,8 +1,7 @@
 #include "cli/attachments.hpp"
 
 #include "base/ids.hpp"
-#include "base/paths.hpp"
-#include "cli/context.hpp"
+#include "cli/local_files.hpp"
 #include "cli/message_view.hpp"
 #include "cli/text.hpp"
 
@@ -16,29 +15,9 @@ namespace {
 
 constexpr milliseconds kPatience{120'000};
 
-using Folders = std::vector<std::filesystem::path>;
-
-/// The daemon says which they are: the environment and the folder that this runs in are the caller's choice.
-Result<Folders> folders_of_agent(Context const& context, ApiClient& api) {
-  auto const agent = context.agent_or_self(std::nullopt);
-  if (!agent) return agent.error();
-  auto const answer = api.get("/v1/agents/" + encoded(*agent) + "/workspace");
-  if (!answer) return answer.error();
-  Folders folders;
-  for (auto const* name : {"cwd", "messages"})
-    if (auto const folder = field(*answer, name); !folder.empty()) folders.emplace_back(folder);
-  return folders;
-}
-
-/// `folders`: where the file has to lie; none: anywhere.
-Result<std::string> upload_one(ApiClient& api, std::optional<Folders> const& folders, std::string const& file) {
-  constexpr std::size_t most = 256U << 20;  // the daemon's own limit is lower and gives the better answer
-  auto content = folders ? read_file_below(*folders, file, most) : read_file(file, most);
-  if (!content && content.error().code == "outside_folders")
-    return Error{ErrorKind::forbidden, "outside_workspace",
-                 "an agent attaches files of its workspace only: " + content.error().message +
-                     "; write what is to be sent into the workspace"};
-  if (!content) return invalid("--attach", content.error().message);
+Result<std::string> upload_one(ApiClient& api, LocalFiles const& local, std::string const& file) {
+  auto content = local.read(file, "--attach");
+  if (!content) return content.error();
   Call call{.method = "POST",
             .target = "/v1/attachments?name=" + encoded(std::filesystem::path(file).filename().string())};
   call.content_type = "application/octet-stream";
@@ -81,15 +60,11 @@ Result<void> write_new(std::filesystem::path const& file, std::string const& con
 }  // namespace
 
 Result<json> upload(Context const& context, ApiClient& api, std::vector<std::string> const& files) {
-  std::optional<Folders> folders;
-  if (context.inside_agent()) {
-    auto known = folders_of_agent(context, api);
-    if (!known) return known.error();
-    folders = std::move(*known);
-  }
+  auto const local = LocalFiles::open(context, api);
+  if (!local) return local.error();
   json ids = json::array();
   for (auto const& file : files) {
-    auto const id = upload_one(api, folders, file);
+    auto const id = upload_one(api, *local, file);
     if (!id) return id.error();
     ids.push_back(*id);
   }

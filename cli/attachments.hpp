@@ -10,8 +10,7 @@ namespace ar::cli {
 
 class Context;
 
-/// Uploads the files; their ids, as a message's `attachments`. Inside an agent only files of its workspace, and those
-/// that came with its messages: whoever talks a model into this command must not get at all that its user can read.
+/// Uploads the files (see LocalFiles); their ids, as a message's `attachments`.
 Result<json> upload(Context const& context, ApiClient& api, std::vector<std::string> const& files);
 
 /// Writes the attachments of `message` (as the API shows it) into `folder`; the files, in order. Never replaces one.
