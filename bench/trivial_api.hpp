@@ -8,6 +8,7 @@
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
+#include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/api/runtime_api.hpp"
 #include "control/api/sessions_api.hpp"
@@ -37,9 +38,10 @@ class TrivialApi final : public control::Authenticator,
                          public control::ApprovalsApi,
                          public control::EventsApi,
                          public control::IdempotencyApi,
-                         public control::SessionsApi {
+                         public control::SessionsApi,
+                         public control::MemoryApi {
  public:
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
@@ -103,6 +105,14 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> result_of(Principal, std::string, std::int64_t) override { return none(); }
   awaitable<Result<json>> cancel(std::string) override { return none(); }
   awaitable<Result<json>> close(std::string) override { return none(); }
+  awaitable<Result<json>> memory_scopes() override { return none(); }
+  awaitable<Result<json>> memory_ids(std::string, control::MemoryPage) override { return none(); }
+  awaitable<Result<json>> memory_entries(std::string, std::string, control::MemoryPage) override { return none(); }
+  awaitable<Result<json>> memory_entry(MemoryAddress) override { return none(); }
+  awaitable<Result<control::MemoryWritten>> put_memory(MemoryAddress, json, control::MemoryCondition) override {
+    co_return absent();
+  }
+  awaitable<Result<json>> remove_memory(MemoryAddress, control::MemoryCondition) override { return none(); }
 
  private:
   static Error absent() { return not_found("absent", "this daemon does nothing"); }

@@ -5,6 +5,7 @@
 #include "control/api/authenticator.hpp"
 #include "control/error_codes.hpp"
 #include "control/event_stream.hpp"
+#include "model/memory.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -32,6 +33,23 @@ std::optional<std::string> ticket_of(Request const& head, Route const* route, st
   if (!streams || head.header("authorization")) return std::nullopt;
   auto const parameters = Query::parse(query);
   return parameters ? parameters->text("ticket") : std::nullopt;
+}
+
+/// What an agent's token reaches of what a path names: that agent, its own memory and the shared one.
+std::optional<Error> check_reach(std::string const& agent, std::vector<http::Router::Argument> const& path) {
+  auto const named = [&](std::string_view parameter) -> std::string const* {
+    auto const it = std::ranges::find(path, parameter, &http::Router::Argument::parameter);
+    return it == path.end() ? nullptr : &it->value;
+  };
+  if (auto const* other = named("agent"); other && *other != agent)
+    return Error{ErrorKind::forbidden, "not_your_agent",
+                 "an agent's token or ticket reaches that agent only, and this is the one of " + agent};
+  auto const* const scope = named("scope");
+  auto const* const id = named("id");
+  bool const own = scope && *scope == kAgentScope && id && *id == agent;
+  if (!scope || *scope == kSharedScope || own) return std::nullopt;
+  return Error{ErrorKind::forbidden, "not_your_memory",
+               "an agent's token reaches the memory shared/... and its own, agent/" + agent};
 }
 
 Error internal_fault(char const* what) {
@@ -86,7 +104,8 @@ Result<Tickets::Grant> Dispatcher::authenticate(Request const& head) const {
 }
 
 Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& refusal) const {
-  for (auto const* once : {"host", "origin", "authorization", "idempotency-key", "last-event-id"})
+  for (auto const* once :
+       {"host", "origin", "authorization", "idempotency-key", "last-event-id", "if-match", "if-none-match"})
     if (head.count(once) > 1) return invalid(once, std::string("the header ") + once + " is given twice; give it once");
   if (auto error = check_host_and_origin(head, port_)) return *error;
 
@@ -115,10 +134,7 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
       return Error{
           ErrorKind::forbidden, "operator_only",
           "an agent's token or ticket does not reach " + std::string(route->pattern) + "; the operator's does"};
-    for (auto const& [parameter, value] : match->arguments)
-      if (parameter == "agent" && value != only_agent)
-        return Error{ErrorKind::forbidden, "not_your_agent",
-                     "an agent's token or ticket reaches that agent only, and this is the one of " + only_agent};
+    if (auto refused = check_reach(only_agent, match->arguments)) return *refused;
   }
   auto query = Query::parse(match->query);
   if (!query) return query.error();
@@ -204,8 +220,8 @@ awaitable<Result<Response>> Dispatcher::carry_out(Call& call) {
 
 /// Programs are built on the schemas: an answer that has anything else is a fault of ours.
 void Dispatcher::check_answer(Route const& route, Response const& response) {
-  if (!route.answer || response.status == 204 || response.status >= 400 || response.stream || response.websocket)
-    return;
+  bool const refused = response.status >= 400;  // by the handler itself, which chose the problem's status
+  if (!route.answer || refused || response.status == 204 || response.stream || response.websocket) return;
   auto const document = parse_json(response.body);
   auto const fault = document ? fault_of_answer(*route.answer, *document) : document.error().message;
   if (!fault.empty())

@@ -36,7 +36,7 @@ std::string tag_of(Route const& route) {
   if (path.ends_with("/events")) return "events";
   auto const tag = path.substr(0, path.find('/'));
   bool const known = tag == "agents" || tag == "events" || tag == "messages" || tag == "attachments" ||
-                     tag == "approvals" || tag == "hooks" || tag == "sessions";
+                     tag == "approvals" || tag == "hooks" || tag == "memory" || tag == "sessions";
   return std::string(tag == "runs" ? "sessions" : tag == "dead" ? "messages" : known ? tag : "system");
 }
 

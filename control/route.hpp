@@ -35,7 +35,7 @@ using http::Response;
 using http::while_present;
 
 /// `agent`: an agent's own token reaches it too (a path's {agent} must then be
-/// that agent itself).
+/// that agent itself, its {scope} and {id} that agent's memory or the shared one).
 enum class Right { none, agent, operator_ };
 
 /// How the command line introduces itself: where a decision was made is kept.
@@ -78,7 +78,7 @@ using Handler = awaitable<Result<Response>> (*)(Call& call);
 struct Route {
   std::string_view method;
   std::string_view pattern;  ///< with any of {agent}, {message}, {approval},
-                             ///< {attachment}, {event}
+                             ///< {attachment}, {event}, {scope}, {id}, {key}
   std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;
@@ -116,6 +116,7 @@ std::span<Route const> message_routes();
 std::span<Route const> event_routes();
 std::span<Route const> approval_routes();
 std::span<Route const> hook_routes();
+std::span<Route const> memory_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

@@ -1,6 +1,7 @@
 #include "base/ids.hpp"
 #include "base/words.hpp"
 #include "control/route.hpp"
+#include "model/memory.hpp"
 
 #include <algorithm>
 
@@ -83,7 +84,17 @@ std::optional<Error> check_argument(http::Router::Argument const& argument) {
     if (is_event_name(argument.value)) return std::nullopt;
     return invalid(field, "a hook event is named by letters in the path, like SessionStart");
   }
+  if (field == "scope") {
+    if (has_word(kMemoryScopes, argument.value)) return std::nullopt;
+    return invalid(field, "a scope of the memory is agent, user or shared");
+  }
+  if (field == "key") {
+    auto const problem = memory_key_problem(argument.value);
+    if (problem.empty()) return std::nullopt;
+    return invalid(field, "the key " + problem);
+  }
   if (is_safe_name(argument.value)) return std::nullopt;
+  if (field == "id") return invalid_memory_id(field);
   return invalid(field, "an " + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
 }
 
@@ -91,7 +102,7 @@ std::vector<Route> const& routes() {
   static std::vector<Route> const all = [] {
     std::vector<Route> rows;
     for (auto const part : {system_routes(), runtime_routes(), agent_routes(), session_routes(), event_routes(),
-                            message_routes(), approval_routes(), hook_routes()})
+                            message_routes(), approval_routes(), hook_routes(), memory_routes()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

@@ -42,6 +42,8 @@ constexpr EventType types[] = {
     {"daemon.stopped", "", "the daemon has ended as it was told"},
     {"delivery.altered", "messageId reason", "its provider's record shows a prompt with other bytes than were typed"},
     {"delivery.leftover", "cleared", "what a prompt had left in its composer was looked at"},
+    {"memory.changed", "scope id key", "an entry of the memory has a new value"},
+    {"memory.removed", "scope id key", "an entry of the memory was removed"},
     {"message.accepted", kMessage, "its provider has said that it took the message"},
     {"message.claimed", kMessage, "the message is leased from the bus for this agent"},
     {"message.done", kMessage, "the message's turn has ended well"},

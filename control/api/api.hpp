@@ -10,6 +10,7 @@ class Authenticator;
 class EventsApi;
 class HooksApi;
 class IdempotencyApi;
+class MemoryApi;
 class MessagesApi;
 class SessionsApi;
 class RuntimeApi;
@@ -28,6 +29,7 @@ struct Api {
   EventsApi& events;
   IdempotencyApi& idempotency;
   SessionsApi& sessions;
+  MemoryApi& memory;
 };
 
 }  // namespace ar::control

@@ -166,7 +166,7 @@ constexpr Route rows[] = {
 
 constexpr std::string_view kErrorsOfVerbs =
     "no_such_agent agent_removed agent_not_running wrong_state start_failed not_ready nothing_running unsupported "
-    "terminal_gone copy_mode another_program codex_error thread_locked too_large";
+    "terminal_gone copy_mode another_program codex_error thread_locked too_large no_such_entry";
 
 /// For people: what a verb answers, where that is more than the agent.
 std::string_view answers_of(Verb verb) {

@@ -15,6 +15,9 @@ extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife
     kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;
 // approvals.cpp
 extern Schema const kDecision, kApproval, kApprovalList;
+// memory.cpp
+extern Schema const kNewMemory, kMemoryEntry, kMemoryWritten, kMemoryRemoved, kMemoryEntryList, kMemoryIdList,
+    kMemoryScopeList;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp

@@ -8,6 +8,7 @@
 #include "daemon/api/events_api.hpp"
 #include "daemon/api/hooks_api.hpp"
 #include "daemon/api/idempotency_api.hpp"
+#include "daemon/api/memory_api.hpp"
 #include "daemon/api/messages_api.hpp"
 #include "daemon/api/runtime_api.hpp"
 #include "daemon/api/sessions_api.hpp"
@@ -35,12 +36,13 @@ class DaemonApi {
         approvals_(services.approvals, supervisor, access_),
         events_(services.events, supervisor),
         idempotency_(services.journal),
-        sessions_(services, supervisor, access_, messages_) {}
+        sessions_(services, supervisor, access_, messages_),
+        memory_(services.journal, services.events) {}
 
   Access& access() { return access_; }
   control::Api topics() {
     return {access_, system_,    runtime_, agents_,      messages_, attachments_,
-            hooks_,  approvals_, events_,  idempotency_, sessions_};
+            hooks_,  approvals_, events_,  idempotency_, sessions_, memory_};
   }
 
  private:
@@ -56,6 +58,7 @@ class DaemonApi {
   EventsApi events_;
   IdempotencyApi idempotency_;
   SessionsApi sessions_;
+  MemoryApi memory_;
 };
 
 }  // namespace ar::daemon

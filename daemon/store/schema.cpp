@@ -121,6 +121,36 @@ CREATE TABLE kept_answers(
 CREATE INDEX kept_answers_location ON kept_answers(location) WHERE over_at = 0;
 CREATE INDEX kept_answers_over ON kept_answers(over_at) WHERE over_at > 0;
 )sql",
+    // docs/memory.md. A version is never given twice, so that it is an entry's ETag.
+    R"sql(
+CREATE TABLE memory(
+  version INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope TEXT NOT NULL,
+  id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  bytes INTEGER NOT NULL,           -- of the value
+  updated_at INTEGER NOT NULL,
+  value TEXT NOT NULL               -- JSON
+) STRICT;
+CREATE UNIQUE INDEX memory_entries ON memory(scope, id, key);
+CREATE TABLE memory_sizes(          -- so that a quota is not a count of all
+  scope TEXT NOT NULL,
+  id TEXT NOT NULL,                 -- empty: of the whole scope
+  entries INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY(scope, id)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER memory_added AFTER INSERT ON memory BEGIN
+  INSERT INTO memory_sizes(scope, id, entries, bytes)
+    VALUES(new.scope, new.id, 1, new.bytes), (new.scope, '', 1, new.bytes)
+    ON CONFLICT(scope, id) DO UPDATE SET entries = entries + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER memory_removed AFTER DELETE ON memory BEGIN
+  UPDATE memory_sizes SET entries = entries - 1, bytes = bytes - old.bytes
+    WHERE scope = old.scope AND id IN (old.id, '');
+  DELETE FROM memory_sizes WHERE scope = old.scope AND id = old.id AND entries = 0;
+END;
+)sql",
 };
 
 }  // namespace

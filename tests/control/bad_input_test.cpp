@@ -116,7 +116,8 @@ std::string target_of(Route const& route) {
   std::string path(route.pattern);
   for (auto const& [parameter, value] :
        {std::pair{"{agent}", "a"}, std::pair{"{session}", "a"}, std::pair{"{message}", "7"},
-        std::pair{"{approval}", "1"}, std::pair{"{event}", "Stop"}, std::pair{"{attachment}", "f00"}})
+        std::pair{"{approval}", "1"}, std::pair{"{event}", "Stop"}, std::pair{"{attachment}", "f00"},
+        std::pair{"{scope}", "shared"}, std::pair{"{id}", "team"}, std::pair{"{key}", "k"}})
     if (auto const at = path.find(parameter); at != std::string::npos)
       path.replace(at, std::string_view(parameter).size(), value);
   return path;

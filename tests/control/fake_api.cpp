@@ -14,6 +14,10 @@ std::string name(Principal const& who) {
 }
 std::string text(std::int64_t number) { return std::to_string(number); }
 bool known(std::string const& agent) { return agent == "a" || agent == "b"; }
+std::string words_of(control::MemoryCondition const& condition) {
+  return std::string(condition.absent ? " absent" : "") + (condition.present ? " present" : "") +
+         (condition.version ? " version " + *condition.version : "");
+}
 Error no_agent(std::string const& id) { return not_found("no_such_agent", "no agent " + id); }
 Error no_message(std::int64_t id) { return not_found("no_such_message", "no message " + text(id)); }
 json shown(std::int64_t id) { return {{"id", id}, {"from", "b"}, {"to", "a"}, {"body", "hello"}}; }
@@ -304,6 +308,36 @@ awaitable<bool> FakeApi::wait_events(std::string agent, std::int64_t cursor, Clo
     if (!notified) co_return false;
   }
   co_return true;
+}
+
+awaitable<Result<json>> FakeApi::memory_scopes() {
+  record("memory");
+  co_return ok(json{{"scopes", json::array()}});
+}
+awaitable<Result<json>> FakeApi::memory_ids(std::string scope, control::MemoryPage page) {
+  record("memory " + scope + " " + page.after + " " + text(page.limit));
+  co_return ok(json{{"ids", json::array()}});
+}
+awaitable<Result<json>> FakeApi::memory_entries(std::string scope, std::string id, control::MemoryPage page) {
+  record("memory " + scope + " " + id + " " + page.prefix + " " + page.after + " " + text(page.limit));
+  co_return ok(json{{"entries", json::array()}});
+}
+awaitable<Result<json>> FakeApi::memory_entry(MemoryAddress address) {
+  record("memory-entry " + to_string(address));
+  if (address.key == "none") co_return not_found("no_such_entry", "there is no such entry");
+  co_return ok(json{{"key", address.key}, {"value", "v"}, {"version", 7}});
+}
+awaitable<Result<control::MemoryWritten>> FakeApi::put_memory(MemoryAddress address, json value,
+                                                              control::MemoryCondition condition) {
+  record("put-memory " + to_string(address) + " " + value.dump() + words_of(condition));
+  if (condition.version.value_or("7") != "7") co_return conflict("precondition_failed", "it has version 7");
+  if (address.key == "full") co_return Error{ErrorKind::too_large, "quota", "there is no room"};
+  co_return control::MemoryWritten{json{{"key", address.key}, {"version", 8}}, condition.absent};
+}
+awaitable<Result<json>> FakeApi::remove_memory(MemoryAddress address, control::MemoryCondition condition) {
+  record("remove-memory " + to_string(address) + words_of(condition));
+  if (condition.version.value_or("7") != "7") co_return conflict("precondition_failed", "it has version 7");
+  co_return ok(json{{"removed", to_string(address)}});
 }
 
 }  // namespace ar::test

@@ -9,6 +9,7 @@
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
+#include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/api/runtime_api.hpp"
 #include "control/api/sessions_api.hpp"
@@ -33,10 +34,11 @@ class FakeApi final : public control::Authenticator,
                       public control::ApprovalsApi,
                       public control::EventsApi,
                       public control::IdempotencyApi,
-                      public control::SessionsApi {
+                      public control::SessionsApi,
+                      public control::MemoryApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
 
   /// The calls so far, oldest first; any thread.
   std::vector<std::string> calls() const;
@@ -110,6 +112,14 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<std::vector<Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event(std::string const& agent) const override;
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
+  /// shared/team/k exists, with version 7; shared/team/full has no room.
+  awaitable<Result<json>> memory_scopes() override;
+  awaitable<Result<json>> memory_ids(std::string scope, control::MemoryPage page) override;
+  awaitable<Result<json>> memory_entries(std::string scope, std::string id, control::MemoryPage page) override;
+  awaitable<Result<json>> memory_entry(MemoryAddress address) override;
+  awaitable<Result<control::MemoryWritten>> put_memory(MemoryAddress address, json value,
+                                                       control::MemoryCondition condition) override;
+  awaitable<Result<json>> remove_memory(MemoryAddress address, control::MemoryCondition condition) override;
 
  private:
   void record(std::string line);

@@ -21,6 +21,9 @@ std::string target_of(control::Route const& route, std::string const& agent) {
   put("{approval}", "1");
   put("{attachment}", "f00");
   put("{event}", "Stop");
+  put("{scope}", target.find("{id}") == std::string::npos ? "shared" : "agent");
+  put("{id}", agent);
+  put("{key}", "k");
   return target;
 }
 bool admitted(int status) { return status != 401 && status != 403; }
@@ -36,7 +39,8 @@ TEST_CASE("EachPrincipalReachesExactlyItsRoutes") {
   for (auto const& route : control::routes()) {
     CAPTURE(route.method);
     CAPTURE(route.pattern);
-    bool const names_agent = route.pattern.find("{agent}") != std::string_view::npos;
+    bool const names_agent =
+        route.pattern.find("{agent}") != std::string_view::npos || route.pattern.find("{id}") != std::string_view::npos;
     auto const status = [&](RawClient& client, std::vector<std::string> const& headers, std::string const& agent) {
       Reply const reply = client.request(route.method, target_of(route, agent), headers, "");
       if (reply.status == 401) CHECK(reply.headers.at("www-authenticate").starts_with("Bearer"));
@@ -64,6 +68,37 @@ TEST_CASE("AnAgentListsOnlyItsOwnMessages") {
   CHECK(server.daemon().called("messages a - a 0 0 100"));
   CHECK(client.request("GET", "/v1/messages?agent=a", as_agent_a).status == 200);
   CHECK(client.request("GET", "/v1/messages?agent=b", as_agent_a).status == 403);
+}
+
+TEST_CASE("AnAgentReachesItsOwnMemoryAndTheSharedOne") {
+  TestServer server;
+  struct Case {
+    char const* path;
+    bool reached;
+  };
+  for (auto const& [path, reached] : {Case{"/agent/a", true},
+                                      {"/agent/b", false},
+                                      {"/agent/%62", false},
+                                      {"/user/a", false},
+                                      {"/shared/b", true},
+                                      {"/none/a", false}}) {
+    CAPTURE(path);
+    auto const list = std::string("/v1/memory") + path;
+    for (auto const& [method, target, body] :
+         {std::tuple{"GET", list, ""}, std::tuple{"GET", list + "/k", ""},
+          std::tuple{"PUT", list + "/k", R"({"value":1})"}, std::tuple{"DELETE", list + "/k", ""}}) {
+      RawClient client(server.port());  // one that is refused before its body is read is closed
+      auto const before = server.daemon().calls().size();
+      auto const reply = client.request(method, target, as_agent_a, body);
+      CHECK((reply.status == 403) == !reached);
+      if (!reached) CHECK(reply.document()["code"] == "not_your_memory");
+      CHECK((server.daemon().calls().size() > before) == reached);
+    }
+  }
+  RawClient client(server.port());
+  CHECK(client.request("GET", "/v1/memory/shared", as_agent_a).status == 200);
+  for (auto const* others : {"/v1/memory", "/v1/memory/agent", "/v1/memory/user"})
+    CHECK_MESSAGE(client.request("GET", others, as_agent_a).status == 403, others);
 }
 
 TEST_CASE("TheDaemonIsToldWhoAsks") {

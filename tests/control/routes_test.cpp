@@ -119,6 +119,15 @@ Example const examples[] = {
     {"GET", "/v1/attachments/f00?message=7", "", 200, "get-attachment f00 of 7 by operator"},
     {"POST", "/v1/hooks/SessionStart", R"({"session_id":"s"})", 200, "hook operator SessionStart  s"},
     {"POST", "/v1/hooks/Stop", "", 204, "hook operator Stop  -"},
+    {"GET", "/v1/memory", "", 200, "memory"},
+    {"GET", "/v1/memory/user?limit=3&cursor=x", "", 200, "memory user x 3"},
+    {"GET", "/v1/memory/shared/team", "", 200, "memory shared team   100"},
+    {"GET", "/v1/memory/shared/team?prefix=a%2F&cursor=a%2Fb&limit=3", "", 200, "memory shared team a/ a/b 3"},
+    {"GET", "/v1/memory/shared/team/a%2Fb%20c", "", 200, "memory-entry shared/team/a/b c"},
+    {"GET", "/v1/memory/shared/team/none", "", 404, "memory-entry shared/team/none"},
+    {"PUT", "/v1/memory/agent/a/k", R"({"value":{"a":[1,null]}})", 200, R"(put-memory agent/a/k {"a":[1,null]})"},
+    {"PUT", "/v1/memory/shared/team/full", R"({"value":"x"})", 413, R"(put-memory shared/team/full "x")"},
+    {"DELETE", "/v1/memory/shared/team/k", "", 200, "remove-memory shared/team/k"},
 };
 
 }  // namespace
@@ -220,6 +229,13 @@ TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
       {"POST", "/v1/attachments?name=..", "x", "invalid_argument", "name"},
       {"POST", "/v1/attachments?name=a%0ab", "x", "invalid_argument", "name"},
       {"POST", "/v1/hooks/Session-Start", "{}", "invalid_argument", "event"},
+      {"GET", "/v1/memory/nowhere", "", "invalid_argument", "scope"},
+      {"GET", "/v1/memory/agent%20user", "", "invalid_argument", "scope"},
+      {"GET", "/v1/memory/shared/a%2Fb", "", "invalid_argument", "id"},
+      {"GET", "/v1/memory/shared/team/a%0ab", "", "invalid_argument", "key"},
+      {"GET", "/v1/memory/shared/team/..", "", "invalid_argument", "key"},
+      {"GET", "/v1/memory/shared/team/%E2%80%AE", "", "invalid_argument", "key"},
+      {"PUT", "/v1/memory/shared/team/k", R"({"value":null})", "invalid_argument", "value"},
   };
   for (auto const& wrong : cases) {
     CAPTURE(wrong.target);
@@ -237,6 +253,49 @@ TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
         400);
   CHECK(client.request("GET", "/v1/events", {"Accept: text/event-stream", "Last-Event-ID: x"}).document()["field"] ==
         "Last-Event-ID");
+}
+
+TEST_CASE("AConditionOnAnEntryIsReadFromItsHeaders") {
+  TestServer server;
+  RawClient client(server.socket());
+  auto const* entry = "/v1/memory/shared/team/k";
+  CHECK(client.request("GET", entry).headers.at("etag") == "\"7\"");
+  auto const put = [&](std::vector<std::string> const& headers) {
+    return client.request("PUT", entry, headers, R"({"value":1})");
+  };
+  auto const replaced = put({"If-Match: \"7\""});
+  CHECK(replaced.status == 200);
+  CHECK(replaced.headers.at("etag") == "\"8\"");
+  CHECK(server.daemon().called("put-memory shared/team/k 1 version 7"));
+  CHECK(put({"If-Match: *"}).status == 200);
+  CHECK(server.daemon().called("put-memory shared/team/k 1 present"));
+  CHECK(put({"If-None-Match: *"}).status == 201);
+  CHECK(server.daemon().called("put-memory shared/team/k 1 absent"));
+  auto const changed = put({"If-Match: \"6\""});
+  CHECK(changed.status == 412);
+  CHECK(changed.document()["status"] == 412);
+  CHECK(changed.document()["code"] == "precondition_failed");
+  CHECK(client.request("DELETE", entry, {"If-Match: \"6\""}).status == 412);
+  CHECK(client.request("DELETE", entry, {"If-Match: \"7\""}).status == 200);
+  for (auto const* bad : {"7", "\"\"", "\"", "\"6\", \"7\"", "W/\"7\""}) {
+    auto const reply = put({std::string("If-Match: ") + bad});
+    CHECK_MESSAGE(reply.status == 400, bad);
+    CHECK(reply.document()["field"] == "If-Match");
+  }
+  CHECK(put({"If-None-Match: \"7\""}).document()["field"] == "If-None-Match");
+  CHECK(put({"If-Match: \"7\"", "If-Match: \"8\""}).status == 400);
+}
+
+TEST_CASE("AKeyIsOneSegmentOfThePathOfAtMost256Bytes") {
+  TestServer server;
+  RawClient client(server.socket());
+  auto const status = [&](std::string const& key) {
+    return client.request("GET", "/v1/memory/shared/team/" + key).status;
+  };
+  CHECK(status(std::string(256, 'k')) == 200);
+  CHECK(status(std::string(257, 'k')) == 400);
+  CHECK(status("a/b") == 404);
+  CHECK(status("%C3%A9") == 200);
 }
 
 TEST_CASE("UnknownPathsAndMethodsAreTold") {

@@ -282,7 +282,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
   }
   {
     // As the version before has left it.
-    auto const none = std::vector<char const*>(7, "");
+    auto const none = std::vector<char const*>(8, "");
     auto db = Database::open(temp.path() / "journal.db", none, true);
     REQUIRE(db.has_value());
     (*db)->execute(
@@ -293,6 +293,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
         " replace(replace(replace(record, '\"correlationId\":', '\"nonce\":'), '[\"submitted\",', '[\"handed\",'),"
         " '\"state\":\"submitted\"', '\"state\":\"handed\"'), open FROM deliveries;"
         "DROP TABLE deliveries; ALTER TABLE old RENAME TO deliveries; DROP TABLE words_owed; DROP TABLE kept_answers;"
+        "DROP TABLE memory; DROP TABLE memory_sizes;"
         "CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;"
         "CREATE INDEX deliveries_message ON deliveries(message); PRAGMA user_version = 2");
   }

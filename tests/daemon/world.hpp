@@ -369,6 +369,7 @@ class World {
     until([&] { return wall_now() >= end; }, "the time has passed", std::max<Clock::duration>(20ms, time / 250));
   }
   Journal& journal() { return *journal_; }
+  EventLog& event_log() { return *events_; }
   Executor executor() { return io_.get_executor(); }
   Supervisor& supervisor() { return *supervisor_; }
   RuntimePause& pause() { return *pause_; }

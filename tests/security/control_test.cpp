@@ -450,6 +450,10 @@ TEST_CASE("AccessByTokenRightHostAndOrigin") {
                                      {"GET", "/v1/agents/alice/attach"},
                                      {"GET", "/v1/events"},
                                      {"GET", "/v1/config"},
+                                     {"GET", "/v1/memory"},
+                                     {"GET", "/v1/memory/agent/bob"},
+                                     {"PUT", "/v1/memory/agent/bob/plan"},
+                                     {"DELETE", "/v1/memory/user/ann/plan"},
                                      {"POST", "/v1/approvals/1/decision"},
                                      {"POST", "/v1/dead/1/requeue"},
                                      {"POST", "/v1/messages/1/settle"}}) {

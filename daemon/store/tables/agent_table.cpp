@@ -3,6 +3,7 @@
 #include "daemon/store/tables/approval_table.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
 #include "daemon/store/tables/kept_answer_table.hpp"
+#include "daemon/store/tables/memory_table.hpp"
 #include "daemon/store/tables/owed_word_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
@@ -23,6 +24,10 @@ std::vector<std::string> AgentTable::ids() const {
   return found;
 }
 
+bool AgentTable::contains(std::string const& id) const {
+  return integer_of(db_, "SELECT count(*) FROM agents WHERE id = ?1", id) > 0;
+}
+
 void AgentTable::put(Row const& row) {
   db_.prepare(
          "INSERT INTO agents(id, spec, state, record) VALUES(?1, ?2, ?3, ?4) "
@@ -38,6 +43,7 @@ void AgentTable::erase(std::string const& id) {
   ApprovalTable(db_).erase_agent(id);
   SpawnKeyTable(db_).erase_agent(id);
   KeptAnswerTable(db_).gone("/v1/agents/" + id, wall_now());
+  MemoryTable(db_).erase_agent(id);
   db_.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
 }
 
