@@ -71,7 +71,7 @@ constexpr Field verb_parameters[] = {
      .least = 1,
      .most = 60'000},
     {.name = "content", .about = "inject: the text"},
-    {.name = "memoryIds", .type = Type::list, .about = "inject: what it is made of"},
+    {.name = "memoryIds", .type = Type::list, .about = "inject: entries of the memory too, each as SCOPE/ID/KEY"},
 };
 
 constexpr Field workspace[] = {

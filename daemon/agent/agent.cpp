@@ -133,7 +133,7 @@ awaitable<Result<json>> Agent::erase() {
 
 awaitable<Result<json>> Agent::act(std::string verb, json params) {
   (void)co_await mailbox_.wait_until_caught_up(Clock::now() + kMailPatience);
-  if (removing_) co_return being_removed();
+  if (auto kept = check_kept(); !kept) co_return kept.error();
   co_return co_await verbs_.act(std::move(verb), std::move(params));
 }
 
@@ -148,6 +148,11 @@ awaitable<std::int64_t> Agent::cancel() {
 void Agent::suspend_at_rest(std::string reason) {
   set_end(false, milliseconds(verbs_.shutdown_timeout_ms()));
   (void)apply(AgentInput::suspend, std::move(reason));
+}
+
+Result<void> Agent::check_kept() const {
+  if (removing_) return being_removed();
+  return {};
 }
 
 Error Agent::being_removed() const {
@@ -310,7 +315,7 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
 // ---- the state machine ----
 
 Result<void> Agent::apply(AgentInput input, std::string reason) {
-  if (removing_) return being_removed();
+  if (auto kept = check_kept(); !kept) return kept;
   auto const [next, action] = next_state(state_, input);
   if (action == Action::refuse)
     return conflict("wrong_state", "agent " + spec_.id + " is " + std::string(to_string(state_)) + " and cannot " +

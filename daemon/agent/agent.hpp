@@ -162,6 +162,7 @@ class Agent final : private DeliveryHost,
     patience_ = patience;
   }
   void end_again() override { perform(Action::terminate); }
+  Result<void> check_kept() const override;
 
   // several of them
   void token_changed() override;

@@ -3,6 +3,7 @@
 #include "base/read_json.hpp"
 #include "base/words.hpp"
 #include "daemon/agent/approvals.hpp"
+#include "daemon/agent/memory_context.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/store/event_log.hpp"
 #include "relay/bus.hpp"
@@ -53,7 +54,7 @@ awaitable<Result<json>> AgentVerbs::act(std::string name, json params) {
     case Verb::suspend: co_return co_await end_process(verb->verb, std::move(*asked));
     case Verb::restart:
     case Verb::resume: co_return co_await start_process(verb->verb, std::move(*asked));
-    case Verb::inject: co_return inject(std::move(*asked));
+    case Verb::inject: co_return co_await inject(std::move(*asked));
     case Verb::reconnect: co_return co_await reconnect();
     case Verb::interrupt:
     case Verb::compact:
@@ -105,12 +106,19 @@ awaitable<Result<json>> AgentVerbs::start_process(Verb verb, Asked asked) {
   co_return ok(host_.view());
 }
 
-Result<json> AgentVerbs::inject(Asked asked) {
-  if (asked.content.empty()) return invalid("content", "content is empty; give the text to inject");
+awaitable<Result<json>> AgentVerbs::inject(Asked asked) {
+  if (asked.content.empty() && asked.memory_ids.empty())
+    co_return invalid("content", "content is empty; give the text to inject, or memoryIds");
+  auto const memory = co_await read_memory_context(parts_.services.journal, std::move(asked.memory_ids));
+  if (!memory) co_return memory.error();
+  if (auto kept = host_.check_kept(); !kept) co_return kept.error();
+  auto content = std::move(asked.content);
+  if (!content.empty() && !memory->text.empty()) content += "\n\n";
+  content += memory->text;
   parts_.queue.deliveries().add_local(parts_.queue.deliveries().next_local_id(), "system", "memory context",
-                                      std::move(asked.content));
-  json result = {{"memoryIds", asked.memory_ids}, {"injectedMemoryCount", asked.memory_ids.size()}};
-  return ok(std::move(result));
+                                      std::move(content));
+  json result = {{"memoryIds", memory->ids}, {"injectedMemoryCount", memory->ids.size()}};
+  co_return ok(std::move(result));
 }
 
 awaitable<Result<void>> AgentVerbs::ask_provider(Verb verb) {

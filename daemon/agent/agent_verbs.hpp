@@ -28,6 +28,8 @@ class VerbHost {
   virtual void end_again() = 0;
   virtual json view() const = 0;
   virtual awaitable<Result<void>> fetch_unread() = 0;
+  /// Error: its removal has begun, which may be while something else was waited for.
+  virtual Result<void> check_kept() const = 0;
 };
 
 /// io thread only.
@@ -65,7 +67,7 @@ class AgentVerbs {
   Result<Asked> read_params(VerbRow const& verb, json const& params) const;
   awaitable<Result<json>> end_process(Verb verb, Asked asked);
   awaitable<Result<json>> start_process(Verb verb, Asked asked);
-  Result<json> inject(Asked asked);
+  awaitable<Result<json>> inject(Asked asked);
   awaitable<Result<json>> reconnect();
   awaitable<Result<void>> ask_provider(Verb verb);
   awaitable<bool> wait_until_ended(milliseconds patience);

@@ -138,11 +138,10 @@ TEST_CASE("ACommandWhoseNumberAnotherHadInAStoreThatIsLostIsCarriedOut") {
 TEST_CASE("InjectedContextIsQueuedAndCounted") {
   World world;
   world.spawn();
-  auto const command =
-      world.ended(world.command("agent.injectContext", {{"content", "remember"}, {"memoryIds", {"m1", "m2"}}}));
+  auto const command = world.ended(world.command("agent.injectContext", {{"content", "remember"}}));
   auto const result = command.history.back().detail["result"]["providerResult"];
-  CHECK(result["injectedMemoryCount"] == 2);
-  CHECK(result["memoryIds"] == json::array({"m1", "m2"}));
+  CHECK(result["injectedMemoryCount"] == 0);
+  CHECK(result["memoryIds"] == json::array());
   CHECK(world.agent().queue().deliveries().waiting() == 1);
 }
 

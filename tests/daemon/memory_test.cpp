@@ -1,4 +1,4 @@
-// The memory: its versions, conditions, pages and limits, and what goes with an agent.
+// The memory: its versions, conditions, pages and limits, what goes with an agent, and what agents are given of it.
 #include "daemon/api/memory_api.hpp"
 #include "world.hpp"
 
@@ -49,6 +49,13 @@ MemoryAddress const kEntry{"shared", "team", "k"};
 MemoryAddress shared(std::string key) { return {"shared", "team", std::move(key)}; }
 MemoryCondition version(std::int64_t number) { return {.version = std::to_string(number)}; }
 MemoryCondition const kAbsent{.absent = true}, kPresent{.present = true};
+
+/// What the agent is to be given, and has not got yet.
+std::string injected(World& world) {
+  auto const& all = world.agent().queue().deliveries().all();
+  REQUIRE(all.size() == 1);
+  return all.begin()->second.local_body;
+}
 
 }  // namespace
 
@@ -222,4 +229,53 @@ TEST_CASE("AChangeIsToldWithoutItsValue") {
   CHECK(last["type"] == "memory.changed");
   CHECK(last["agent"] == "");
   for (auto const& event : all) CHECK(event.json_text.find("a secret") == std::string::npos);
+}
+
+TEST_CASE("WhatAnAgentRemembersCanBeInjected") {
+  Memory memory;
+  auto& world = memory.world;
+  world.spawn();
+  memory.version(shared("style/tabs"), "Two blanks,\nno tabs.");
+  memory.version({"agent", "a", "plan"}, json{{"next", "docs"}});
+  auto const command = world.ended(world.command(
+      "agent.injectContext",
+      {{"content", "Remember:"}, {"memoryIds", {"shared/team/style/tabs", "agent/a/plan", "shared/team/style/tabs"}}}));
+  auto const result = command.history.back().detail["result"]["providerResult"];
+  CHECK(result["injectedMemoryCount"] == 2);
+  CHECK(result["memoryIds"] == json{"shared/team/style/tabs", "agent/a/plan"});
+  CHECK(injected(world) ==
+        "Remember:\n\n[memory shared/team/style/tabs]\nTwo blanks,\nno tabs.\n\n[memory agent/a/plan]\n"
+        "{\"next\":\"docs\"}");
+}
+
+TEST_CASE("MemoryAloneIsEnoughToInject") {
+  Memory memory;
+  memory.world.spawn();
+  memory.version(kEntry, "text");
+  REQUIRE(memory.world.act("inject", {{"memoryIds", {"shared/team/k"}}}).has_value());
+  CHECK(injected(memory.world) == "[memory shared/team/k]\ntext");
+}
+
+TEST_CASE("WhatTheMemoryDoesNotHoldIsNamedAndNothingIsInjected") {
+  Memory memory;
+  auto& world = memory.world;
+  world.spawn();
+  memory.version(kEntry, 1);
+  for (int i = 0; i < 5; ++i) memory.version(shared(std::to_string(i)), std::string(250'000, 'x'));
+  auto const refused = [&](std::vector<std::string> const& ids) {
+    auto const done = world.act("inject", {{"content", "x"}, {"memoryIds", ids}});
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().field == "memoryIds");
+    return done.error().code + ": " + done.error().message;
+  };
+  CHECK(refused({"shared/team/k", "shared/team/none"})
+            .find("no_such_entry: memoryIds: the memory has no "
+                  "shared/team/none;") == 0);
+  for (auto const* bad :
+       {"", "k", "shared/team", "shared/team/", "none/team/k", "agent user/team/k", "shared/../k", "shared/team/a\nb"})
+    CHECK_MESSAGE(refused({bad}).find("invalid_argument: ") == 0, bad);
+  CHECK(refused({"shared/team/0", "shared/team/1", "shared/team/2", "shared/team/3", "shared/team/4"})
+            .find("too_large: ") == 0);
+  CHECK(refused(std::vector<std::string>(101, "shared/team/k")).find("too_large: ") == 0);
+  CHECK(world.agent().queue().deliveries().waiting() == 0);
 }
