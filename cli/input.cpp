@@ -13,22 +13,24 @@ namespace {
 constexpr std::size_t most_input = 64U << 20;
 }  // namespace
 
-Result<std::string> text_input(std::string const& word) {
-  std::string text = word;
-  if (word == "-") {
-    text.clear();
-    char buffer[65536];
-    for (;;) {
-      auto const n = ::read(STDIN_FILENO, buffer, sizeof buffer);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return from_errno("cannot read stdin", errno);
-      if (n == 0) break;
-      text.append(buffer, static_cast<std::size_t>(n));
-      if (text.size() > most_input)
-        return Error{ErrorKind::too_large, "too_large", "stdin holds more than 64 MiB; send it as a file: --attach"};
-    }
+Result<std::string> stdin_input() {
+  std::string text;
+  char buffer[65536];
+  for (;;) {
+    auto const n = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return from_errno("cannot read stdin", errno);
+    if (n == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(n));
+    if (text.size() > most_input)
+      return Error{ErrorKind::too_large, "too_large", "stdin holds more than 64 MiB; a message takes files: --attach"};
   }
-  if (!is_utf8(text))
+}
+
+Result<std::string> text_input(std::string const& word) {
+  auto text = word == "-" ? stdin_input() : Result<std::string>(word);
+  if (!text) return text;
+  if (!is_utf8(*text))
     return invalid("TEXT",
                    "the text is not UTF-8, so it cannot be a message; convert it (iconv -t UTF-8), or send it "
                    "as a file: --attach");

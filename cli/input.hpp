@@ -10,6 +10,8 @@
 
 namespace ar::cli {
 
+/// All of stdin.
+Result<std::string> stdin_input();
 /// The word itself, or all of stdin for "-", unchanged. Refuses what is not UTF-8: JSON could not carry it.
 Result<std::string> text_input(std::string const& word);
 /// "42" for a message.

@@ -132,15 +132,19 @@ Result<int> start(Context& context, std::vector<std::string> const& agents) {
 }
 
 struct Inject {
-  std::string agent, text;
+  std::string agent;
+  std::optional<std::string> text;
+  std::vector<std::string> memory;
 };
 
 Result<int> inject(Context& context, Inject const& options) {
-  auto const text = text_input(options.text);
+  if (!options.text && options.memory.empty()) return invalid("TEXT", "give the text to inject, or --memory");
+  auto const text = text_input(options.text.value_or(""));
   if (!text) return text.error();
   auto const api = context.api();
   if (!api) return api.error();
-  json const body = {{"content", *text}};
+  json body = {{"content", *text}};
+  set_if(body, "memoryIds", options.memory);
   auto const answer = (*api)->post("/v1/agents/" + encoded(options.agent) + "/inject", body);
   if (!answer) return answer.error();
   if (context.json_output())
@@ -171,6 +175,7 @@ void add(Program& program) {
             "inject alice \"The build server is down until 15:00.\"")
       .argument("AGENT", o->agent, "The agent", Words::agent)
       .argument("TEXT|-", o->text, "The context; - reads stdin")
+      .option("--memory", o->memory, "SCOPE/ID/KEY", "And what stands there in the memory; again for more")
       .runs([o](Context& context) { return inject(context, *o); });
 }
 Family const family(30, add);
