@@ -66,6 +66,8 @@ struct Call {
   std::int64_t number(std::string_view parameter) const;
   /// A number of the query, or what its row says otherwise.
   std::int64_t integer(std::string_view parameter) const;
+  /// What `limit` and `cursor` say, where the cursor is the last name of the page before.
+  Result<Page> page_of_names() const;
   /// What `limit` and `cursor` say, where the cursor is a number.
   Page page() const;
   /// The body as the JSON object that the route's row says; an empty body is
@@ -103,6 +105,8 @@ inline constexpr Field kCursor{
 
 /// Whether a ticket opens it, in the place of a token.
 bool takes_ticket(Route const& route);
+
+inline constexpr Field kNameCursor{.name = "cursor", .about = "the nextCursor of the page before"};
 
 /// What is wrong with a query; every route's is checked before its handler
 /// runs.

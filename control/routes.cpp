@@ -40,6 +40,15 @@ bool takes_ticket(Route const& route) {
   return std::ranges::find(route.query, "ticket", &Field::name) != route.query.end();
 }
 
+Result<Page> Call::page_of_names() const {
+  Page page;
+  page.limit = static_cast<int>(integer("limit"));
+  page.after = query.text("cursor").value_or("");
+  if (query.text("cursor") && !is_safe_name(page.after))
+    return invalid("cursor", "cursor must be the nextCursor of the page before");
+  return page;
+}
+
 std::optional<Error> check_query(Route const& route, Query const& query) {
   if (query.empty()) return std::nullopt;
   std::string known;

@@ -1,5 +1,4 @@
 // Agents: spawn, list, look at, control.
-#include "base/ids.hpp"
 #include "control/api/agents_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/idempotency.hpp"
@@ -27,13 +26,11 @@ awaitable<Result<Response>> spawn(Call& call) {
 }
 
 awaitable<Result<Response>> list(Call& call) {
-  Page page = call.page();
-  page.after = call.query.text("cursor").value_or("");
-  if (call.query.text("cursor") && !is_safe_name(page.after))
-    co_return invalid("cursor", "cursor must be the nextCursor of the page before");
-  page.status = call.query.text("status");
-  page.since = call.integer("since");
-  co_return respond(co_await call.api.agents.agents(std::move(page)));
+  auto page = call.page_of_names();
+  if (!page) co_return page.error();
+  page->status = call.query.text("status");
+  page->since = call.integer("since");
+  co_return respond(co_await call.api.agents.agents(std::move(*page)));
 }
 
 awaitable<Result<Response>> show(Call& call) { co_return respond(co_await call.api.agents.agent(call.name("agent"))); }
@@ -73,7 +70,7 @@ constexpr Field agents_query[] = {
     {.name = "status", .about = "states between commas"},
     {.name = "since", .type = Type::integer, .about = "in its state since then, in ms since 1970", .least = 0},
     kLimit,
-    {.name = "cursor", .about = "the nextCursor of the page before"},
+    kNameCursor,
 };
 constexpr Field turns_query[] = {kLimit, kCursor};
 

@@ -15,13 +15,6 @@ namespace {
 
 constexpr std::int64_t kIdleTtlMs = 180'000;  ///< of a session that does not say
 
-Page page_of(Call const& call) {
-  Page page;
-  page.limit = static_cast<int>(call.integer("limit"));
-  page.cursor = call.integer("cursor");
-  return page;
-}
-
 /// A part of a request that carries on with a key of its own: the same request, the same key.
 IdempotencyKey part_of(IdempotencyKey const& key, std::string const& part) {
   return key.key.empty() ? key : IdempotencyKey{key.key + "#" + part, key.body_hash};
@@ -65,12 +58,13 @@ awaitable<Result<Response>> open(Call& call) {
 }
 
 awaitable<Result<Response>> list(Call& call) {
-  Page page = page_of(call);
-  page.status = call.query.text("status");
+  auto page = call.page_of_names();
+  if (!page) co_return page.error();
+  page->status = call.query.text("status");
   auto const since = read_since(call.query.text("since"));
   if (!since) co_return since.error();
-  page.since = *since;
-  co_return respond(co_await call.api.sessions.sessions(std::move(page)));
+  page->since = *since;
+  co_return respond(co_await call.api.sessions.sessions(std::move(*page)));
 }
 
 awaitable<Result<Response>> show(Call& call) {
@@ -78,7 +72,7 @@ awaitable<Result<Response>> show(Call& call) {
 }
 
 awaitable<Result<Response>> turns(Call& call) {
-  co_return respond(co_await call.api.sessions.turns(call.name("session"), page_of(call)));
+  co_return respond(co_await call.api.sessions.turns(call.name("session"), call.page()));
 }
 
 awaitable<Result<Response>> send(Call& call) {
@@ -203,7 +197,7 @@ constexpr Field sessions_query[] = {
     {.name = "status", .about = "of these only, between commas"},
     {.name = "since", .about = "changed since then: a time, or ms since 1970"},
     kLimit,
-    kCursor,
+    kNameCursor,
 };
 constexpr Field turns_query[] = {kLimit, kCursor};
 constexpr std::string_view kErrorsOfSpawns =

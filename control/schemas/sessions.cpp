@@ -103,7 +103,7 @@ constexpr Field sent[] = {
 
 constexpr Field sessions[] = {
     {.name = "sessions", .type = Type::list, .required = true, .of = Type::object, .schema = &kSession},
-    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
+    {.name = "nextCursor", .about = "there are more"},
 };
 
 constexpr Field session_turns[] = {

@@ -169,6 +169,37 @@ async function sessions() {
   await ok(operator.DELETE("/v1/sessions/{session}", { params: session }));
 }
 
+async function memory() {
+  const entry = { path: { scope: "shared", id: "team", key: "how/to build" } } as const;
+  const put = await operator.PUT("/v1/memory/{scope}/{id}/{key}", { params: entry, body: { value: { run: "make" } } });
+  same("the status of a new entry", put.response.status, 201);
+  const tag = put.response.headers.get("ETag")!;
+  const stale = { ...entry, header: { "If-Match": '"0"' } };
+  await refused(
+    "precondition_failed",
+    operator.PUT("/v1/memory/{scope}/{id}/{key}", { params: stale, body: { value: "other" } }),
+  );
+  const seen = await ok(operator.GET("/v1/memory/{scope}/{id}/{key}", { params: entry }));
+  same("its value", seen.value, { run: "make" });
+  await ok(operator.GET("/v1/memory"));
+  await ok(operator.GET("/v1/memory/{scope}", { params: { path: { scope: "shared" } } }));
+  const place = { path: { scope: "shared", id: "team" }, query: { prefix: "how/", limit: 5 } } as const;
+  same("the entries", (await ok(operator.GET("/v1/memory/{scope}/{id}", { params: place }))).entries.length, 1);
+  const known = { ...entry, header: { "If-Match": tag } };
+  await ok(operator.DELETE("/v1/memory/{scope}/{id}/{key}", { params: known }));
+  await refused("no_such_entry", operator.GET("/v1/memory/{scope}/{id}/{key}", { params: entry }));
+}
+
+async function ticket() {
+  const { ticket } = await ok(operator.POST("/v1/events/ticket", { body: {} }));
+  const abort = new AbortController();
+  const url = `${baseUrl}/v1/events?cursor=0&ticket=${ticket}`;
+  const stream = { headers: { Accept: "text/event-stream" }, signal: abort.signal };
+  same("a stream by its ticket", (await fetch(url, stream)).status, 200);
+  abort.abort();
+  same("the same ticket again", (await fetch(url, { headers: stream.headers })).status, 401);
+}
+
 async function hooks() {
   const own = JSON.parse(readFileSync(`${stateDir}/agents/a/token.json`, "utf8"));
   const itself = clientWith(own.token);
@@ -201,7 +232,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, sessions, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, sessions, memory, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: {} }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),
