@@ -1,4 +1,5 @@
 // Sessions and runs: an agent as a program sees it that opens it, sends it input, and reads what comes of it.
+#include "base/ids.hpp"
 #include "control/api/agents_api.hpp"
 #include "control/api/events_api.hpp"
 #include "control/api/sessions_api.hpp"
@@ -17,7 +18,7 @@ constexpr std::int64_t kIdleTtlMs = 180'000;  ///< of a session that does not sa
 
 /// A part of a request that carries on with a key of its own: the same request, the same key.
 IdempotencyKey part_of(IdempotencyKey const& key, std::string const& part) {
-  return key.key.empty() ? key : IdempotencyKey{key.key + "#" + part, key.body_hash};
+  return key.key.empty() ? key : IdempotencyKey{sha256_hex(key.key + "#" + part), key.body_hash};
 }
 
 struct Opened {
@@ -51,9 +52,10 @@ awaitable<Result<Response>> open(Call& call) {
   if (!opened) co_return opened.error();
   json answer = {{"session", opened->session.session}, {"turn", nullptr}, {"eventCursor", 0}};
   if (opened->sent) answer = std::move(opened->sent->answer);
-  Response response = json_response(answer, opened->session.created ? 201 : 200);
+  bool const created = opened->session.created;
+  Response response = json_response(answer, created ? 201 : 200);
   response.headers.push_back({"Location", "/v1/sessions/" + answer["session"]["id"].get<std::string>()});
-  if (!opened->session.created) response.headers.push_back(replayed());
+  if (!created) response.headers.push_back(replayed());
   co_return response;
 }
 
@@ -152,7 +154,7 @@ awaitable<void> stream_run(Api const& api, Peer& peer, std::string id, Principal
   auto write = [&]() -> awaitable<bool> {
     auto done = co_await stream_events(api.events, sink, {id, 0}, keep_alive);
     if (done && sink.is_over()) done = co_await stream_events(api.events, sink, {id, sink.last()}, keep_alive);
-    co_return done && sink.is_over();
+    co_return done&& sink.is_over();
   };
   auto const written = co_await http::until(wait(), write());
   if (!written || !*written || !result) co_return;
@@ -178,9 +180,8 @@ awaitable<Result<Response>> run(Call& call) {
   if (wants_server_sent_events(call.request)) {
     Response response{.content_type = "text/event-stream"};
     response.headers.push_back({"Location", "/v1/sessions/" + id});
-    response.stream = [&api = call.api, id, message, who = call.who, keep_alive = call.limits.stream_keep_alive](Peer& peer) {
-      return stream_run(api, peer, id, who, message, keep_alive);
-    };
+    response.stream = [&api = call.api, id, message, who = call.who, keep_alive = call.limits.stream_keep_alive](
+                          Peer& peer) { return stream_run(api, peer, id, who, message, keep_alive); };
     co_return response;
   }
   auto waiting = call.api.sessions.result_of(call.who, id, message);
@@ -188,8 +189,10 @@ awaitable<Result<Response>> run(Call& call) {
   if (!result)
     co_return unavailable("wait_ended", "the daemon is stopping; run " + id + " goes on: GET /v1/sessions/" + id);
   if (!*result) co_return result->error();
-  Response response = json_response(**result, 201);
+  bool const created = opened->session.created;
+  Response response = json_response(**result, created ? 201 : 200);
   response.headers.push_back({"Location", "/v1/sessions/" + id});
+  if (!created) response.headers.push_back(replayed());
   co_return response;
 }
 
@@ -212,7 +215,6 @@ constexpr Route rows[] = {
      .summary = "open a session: spawn an agent, and send it its first input",
      .handler = open,
      .body = Body::message,
-     .knows_keys = true,
      .request = &kSessionSpecification,
      .answer = &kSentToSession,
      .statuses = "201",
@@ -294,7 +296,7 @@ constexpr Route rows[] = {
     {.method = "POST",
      .pattern = "/v1/runs",
      .name = "run",
-     .summary = "open a session, send it its input, and wait for what comes of it",
+     .summary = "open a session, send it its input, and wait for what comes of it; with its key again: wait on",
      .handler = run,
      .body = Body::message,
      .headers = "Accept",

@@ -1,5 +1,6 @@
 #include "daemon/api/sessions_api.hpp"
 
+#include "base/http/peer.hpp"
 #include "base/words.hpp"
 #include "daemon/delivery/turn.hpp"
 #include "daemon/store/event_log.hpp"
@@ -13,7 +14,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr milliseconds kWaitAtOnce = 1h;  ///< for a turn's end, again and again
+constexpr milliseconds kWaitAtOnce = 1h;   ///< for a turn's end, again and again
+constexpr milliseconds kEndPatience = 5s;  ///< for what becomes of a message whose agent has just ended
 constexpr char kSessionStates[] = "creating running idle suspending suspended cancelling error";
 
 Result<void> check_states(std::string const& list) {
@@ -90,11 +92,18 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
 
 awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, std::int64_t message) {
   Result<json> seen = timed_out("");
-  while (!seen && seen.error().kind == ErrorKind::timeout)
-    seen = co_await messages_.wait_message(who, message, "done", kWaitAtOnce);
-  if (!seen) co_return seen.error();
+  bool alive = true;
+  while (alive && !seen && seen.error().kind == ErrorKind::timeout) {
+    auto ended = wait_until_at_rest(id);
+    auto waiting = messages_.wait_message(who, message, "done", kWaitAtOnce);
+    auto waited = co_await http::until(std::move(ended), std::move(waiting));
+    alive = waited.has_value();
+    if (waited) seen = std::move(*waited);
+  }
+  if (!alive) seen = co_await messages_.wait_message(who, message, "done", kEndPatience);
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
+  if (!seen && alive) co_return seen.error();
   json const shown = (*agent)->session();
   json result = {{"runId", id},
                  {"status", shown["status"]},
@@ -104,6 +113,11 @@ awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, st
                  {"costUsd", shown["costUsd"]},
                  {"turns", json::array()},
                  {"errorMessage", nullptr}};
+  if (!seen) {  // it waits for an agent that nobody starts before a person does
+    auto const what = (*agent)->view();
+    result["errorMessage"] = "the agent is " + text_at(what, "state") + ": " + text_at(what, "reason");
+    co_return ok(std::move(result));
+  }
   for (auto const& delivery : (*seen)["deliveries"]) {
     if (delivery["agent"] != id) continue;
     result["ok"] = delivery["state"] == "done";
@@ -116,6 +130,16 @@ awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, st
     for (auto& turn : *turns) result["turns"].push_back(std::move(turn));
   }
   co_return ok(std::move(result));
+}
+
+/// Stopped, failed or removed: by itself it will not go on.
+awaitable<void> SessionsApi::wait_until_at_rest(std::string id) {
+  for (;;) {
+    auto const seen = services_.events.last(id);
+    auto const agent = supervisor_.find(id);
+    if (!agent || agent->state() == AgentState::failed || agent->state() == AgentState::stopped) co_return;
+    (void)co_await services_.events.wait(id, seen, Clock::time_point::max());
+  }
 }
 
 awaitable<Result<std::vector<json>>> SessionsApi::read_turns(std::string id, std::int64_t before, int limit) {

@@ -27,6 +27,7 @@ class SessionsApi final : public control::SessionsApi {
   awaitable<Result<json>> close(std::string id) override;
 
  private:
+  awaitable<void> wait_until_at_rest(std::string id);
   awaitable<Result<std::vector<json>>> read_turns(std::string id, std::int64_t before, int limit);
   std::vector<std::shared_ptr<Agent>> with_descendants(std::shared_ptr<Agent> agent) const;
 

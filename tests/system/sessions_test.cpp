@@ -79,6 +79,31 @@ TEST_CASE("ARunAnswersWithWhatItsTurnEndedWith") {
   CHECK(home.run({"show", "c"}).status == 3);
 }
 
+TEST_CASE("ARunOfAnAgentThatFailsEndsWithTheReason") {
+  Installation home;
+  home.good({"up"});
+  auto const run = request(home, "POST", "/v1/runs",
+                           specification(home, {{"input", "hello"}, {"providerArgs", {"/bin/sh", "-c", "exit 3"}}}));
+  CHECK(run.body["ok"] == false);
+  CHECK_MESSAGE(run.body["errorMessage"].get<std::string>().find("exit status 3") != std::string::npos, run.body);
+  CHECK(run.body["turns"].empty());
+}
+
+TEST_CASE("ARunThatIsAskedForAgainWithItsKeyIsTheSame") {
+  Installation home;
+  home.good({"up"});
+  auto const run = [&](char const* key) {
+    return request(home, "POST", "/v1/runs", specification(home, {{"input", "hello"}}),
+                   {"Idempotency-Key: " + std::string(key)});
+  };
+  auto const first = run("one"), again = run("one"), other = run("two");
+  CHECK(first.status == 201);
+  CHECK(again.status == 200);
+  CHECK(again.body["runId"] == first.body["runId"]);
+  CHECK(again.body["turns"] == first.body["turns"]);
+  CHECK(other.body["runId"] != first.body["runId"]);
+}
+
 TEST_CASE("ARunIsStreamedUpToItsEnd") {
   Installation home;
   home.good({"up"});
