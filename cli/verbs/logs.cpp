@@ -41,15 +41,7 @@ Result<int> logs(Context& context, Logs const& options) {
   if (options.agent && !is_safe_name(*options.agent))
     return not_found("agent_not_found",
                      "no agent can be called \"" + *options.agent + "\"; agent-runner ps -a lists them");
-  // An agent may have a log of its own; of the others the daemon's log tells.
-  auto file = paths->log_file();
-  bool filter = false;
-  if (options.agent) {
-    auto const own = paths->state_dir / ("runner-" + *options.agent + ".log");
-    std::error_code ec;
-    filter = !std::filesystem::exists(own, ec);
-    if (!filter) file = own;
-  }
+  auto const file = paths->log_file();
   std::error_code ec;
   if (!std::filesystem::exists(file, ec) && !options.follow)
     return unavailable("no_log",
@@ -62,7 +54,7 @@ Result<int> logs(Context& context, Logs const& options) {
     else
       context.print_foreign(std::string(line) + "\n");
   };
-  auto const wanted = [&](std::string_view line) { return !filter || mentions(line, *options.agent); };
+  auto const wanted = [&](std::string_view line) { return !options.agent || mentions(line, *options.agent); };
   LogReader reader(file);
   if (options.follow) {
     if (auto watching = reader.watch(); !watching) return watching.error();

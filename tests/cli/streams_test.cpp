@@ -229,8 +229,6 @@ TEST_CASE("LogsArePrintedFilteredAndFollowedWithoutADaemon") {
   CHECK(home.run({"logs", "-n", "1"}).out == "last\n");
   CHECK(home.run({"logs", "../x"}).status == 3);
   CHECK(json::parse(home.run({"logs", "-n", "1", "--json"}).out)["line"] == "last");
-  std::ofstream(home.state() / "runner-carol.log") << "her own\n";
-  CHECK(home.run({"logs", "carol"}).out == "her own\n");
 
   CliProcess follow(home.program, {"logs", "-f", "-n", "1"}, home.environment(), home.dir());
   CHECK(follow.read_line() == "last");
