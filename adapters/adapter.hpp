@@ -4,6 +4,7 @@
 #include "adapters/profile.hpp"
 #include "adapters/prompt.hpp"
 #include "adapters/provider_event.hpp"
+#include "adapters/transcript_row.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -160,6 +161,8 @@ class Adapter {
                                             std::vector<std::string> const& /*correlation_ids*/) const {
     return std::nullopt;
   }
+  /// Reads a line of the record for people and programs; empty: it has none that can be read.
+  virtual TranscriptParser transcript_parser() const { return {}; }
 };
 
 }  // namespace ar::adapters

@@ -5,6 +5,7 @@
 #include "adapters/claude/profile.hpp"
 #include "adapters/claude/session.hpp"
 #include "adapters/claude/transcript.hpp"
+#include "adapters/claude/transcript_rows.hpp"
 #include "adapters/claude/turn_record.hpp"
 #include "adapters/claude/versions.hpp"
 #include "adapters/cli_probe.hpp"
@@ -102,6 +103,8 @@ class ClaudeAdapter final : public Adapter {
     read_all(file, turn);
     return file.unreadable() ? std::nullopt : turn.end();
   }
+
+  TranscriptParser transcript_parser() const override { return transcript_rows; }
 
  private:
   template <class Reader>

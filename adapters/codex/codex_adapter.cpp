@@ -5,6 +5,7 @@
 #include "adapters/codex/profile.hpp"
 #include "adapters/codex/record.hpp"
 #include "adapters/codex/session.hpp"
+#include "adapters/codex/transcript_rows.hpp"
 #include "adapters/codex/versions.hpp"
 #include "adapters/exit_diagnostic.hpp"
 #include "base/paths.hpp"
@@ -122,6 +123,8 @@ class CodexAdapter final : public Adapter {
                                     std::vector<std::string> const& correlation_ids) const override {
     return turn_end_in(transcript, correlation_ids);
   }
+
+  TranscriptParser transcript_parser() const override { return transcript_rows; }
 
  private:
   AdapterFacts facts_ = make_facts();
