@@ -70,6 +70,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> attach(std::string) override { return none(); }
   awaitable<Result<json>> inbox(std::string) override { return none(); }
   awaitable<Result<json>> turns(std::string, Page) override { return none(); }
+  awaitable<Result<json>> transcript(std::string, Page) override { return none(); }
   awaitable<Result<json>> workspace(std::string) override { return none(); }
   awaitable<Result<json>> send(Principal, json) override { return none(); }
   awaitable<Result<json>> messages(Principal, Page) override { return none(); }

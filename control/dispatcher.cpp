@@ -215,6 +215,7 @@ awaitable<Result<Response>> Dispatcher::carry_out(Call& call) {
   if (!key) co_return key.error();
   call.key = std::move(*key);
   if (call.key.key.empty() || call.route.knows_keys) co_return co_await call.route.handler(call);
+  call.key.body_hash = body_hash(call.route, call.request);
   co_return co_await idempotent_.answer(call, name_of(call.who));
 }
 

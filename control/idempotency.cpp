@@ -44,15 +44,17 @@ std::string location_of(Response const& response) {
 
 }  // namespace
 
-bool takes_key(Route const& route) { return route.method != "GET" && route.body != Body::hook && !route.answers_secret; }
+bool takes_key(Route const& route) {
+  bool const by_its_bytes = route.body == Body::attachment;  // the same bytes have the same id
+  return route.method != "GET" && route.body != Body::hook && !by_its_bytes && !route.answers_secret;
+}
 
 std::string body_hash(Route const& route, Request const& request) {
-  auto asked = request.body;
-  if (auto body = parse_json(asked); body && route.request) {
-    leave_out_secrets(*body);
-    asked = to_text(*body);
-  }
-  return sha256_hex(request.method + " " + request.target + "\n" + asked);
+  auto const head = request.method + " " + request.target + "\n";
+  auto body = route.request ? parse_json(request.body) : Result<json>(internal("", ""));
+  if (!body) return sha256_hex(head + request.body);
+  if (route.request->holds_secrets) leave_out_secrets(*body);
+  return sha256_hex(head + to_text(*body));
 }
 
 Result<IdempotencyKey> read_key(Route const& route, Request const& request) {
@@ -62,7 +64,7 @@ Result<IdempotencyKey> read_key(Route const& route, Request const& request) {
   if (header->empty() || header->size() > kLongestKey || !std::ranges::all_of(*header, is_plain))
     return invalid("Idempotency-Key",
                    "an Idempotency-Key has 1 to 255 letters, digits and signs of ASCII, without blanks");
-  return IdempotencyKey{std::string(*header), body_hash(route, request)};
+  return IdempotencyKey{std::string(*header)};
 }
 
 awaitable<Result<Response>> IdempotentRequests::answer(Call& call, std::string owner) {

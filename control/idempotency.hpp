@@ -13,11 +13,11 @@ namespace ar::control {
 
 /// Whether the route's requests can be given a key.
 bool takes_key(Route const& route);
-/// The request's key, with the hash of what it asks for. An error: a key that is none.
+/// The request's key, without a hash yet. An error: a key that is none.
 Result<IdempotencyKey> read_key(Route const& route, Request const& request);
 /// The header of an answer that is given again.
 inline http::Header replayed() { return {"Idempotency-Replayed", "true"}; }
-/// Secret members of a JSON body (the variables of an agent, headers, tokens) do not count, nor its order and spaces.
+/// The order and spaces of a JSON body do not count, nor do its secrets where its schema holds some.
 std::string body_hash(Route const& route, Request const& request);
 
 /// io thread only.

@@ -37,7 +37,8 @@ struct Schema {
   std::string_view name;  ///< in openapi.json
   std::string_view about{};
   std::span<Field const> fields;
-  bool open = false;  ///< has others besides, which are not told
+  bool open = false;           ///< has others besides, which are not told
+  bool holds_secrets = false;  ///< below env, headers, secret and token; they may change without the rest
 };
 
 /// The fields of a document that has another one's and more.

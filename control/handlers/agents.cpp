@@ -62,6 +62,10 @@ awaitable<Result<Response>> turns(Call& call) {
   co_return respond(co_await call.api.agents.turns(call.name("agent"), call.page()));
 }
 
+awaitable<Result<Response>> transcript(Call& call) {
+  co_return respond(co_await call.api.agents.transcript(call.name("agent"), call.page()));
+}
+
 awaitable<Result<Response>> workspace(Call& call) {
   co_return respond(co_await call.api.agents.workspace(call.name("agent")));
 }
@@ -150,6 +154,17 @@ constexpr Route rows[] = {
      .answer = &kTurnList,
      .errors = "no_such_agent",
      .answers = "`{turns: [...], nextCursor?}`, newest first"},
+    {.method = "GET",
+     .pattern = "/v1/agents/{agent}/transcript",
+     .name = "transcript",
+     .summary = "its conversation, as its provider has recorded it",
+     .handler = transcript,
+     .right = Right::agent,
+     .query = turns_query,
+     .answer = &kTranscript,
+     .errors = "no_such_agent unsupported",
+     .answers =
+         "`{conversation, rows: [{seq, time, role, type, text, tool?, subagent?}], cursor, nextCursor?}` (below)"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}/workspace",
      .name = "folders",

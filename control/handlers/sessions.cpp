@@ -77,6 +77,10 @@ awaitable<Result<Response>> turns(Call& call) {
   co_return respond(co_await call.api.sessions.turns(call.name("session"), call.page()));
 }
 
+awaitable<Result<Response>> transcript(Call& call) {
+  co_return respond(co_await call.api.agents.transcript(call.name("session"), call.page()));
+}
+
 awaitable<Result<Response>> send(Call& call) {
   auto request = call.object();
   if (!request) co_return request.error();
@@ -173,6 +177,7 @@ awaitable<Result<Response>> run(Call& call) {
   auto request = call.object();
   if (!request) co_return request.error();
   if (!request->contains("input")) co_return invalid("input", "input is missing: what the run is about");
+  if (!call.key.key.empty()) call.key.body_hash = body_hash(call.route, call.request);
   auto opened = co_await open_session(call, std::move(*request));
   if (!opened) co_return opened.error();
   auto const id = opened->session.session["id"].get<std::string>();
@@ -265,6 +270,15 @@ constexpr Route rows[] = {
      .answer = &kSessionTurnList,
      .errors = "no_such_agent",
      .answers = "`{turns: [...], nextCursor?}`"},
+    {.method = "GET",
+     .pattern = "/v1/sessions/{session}/transcript",
+     .name = "transcriptOfSession",
+     .summary = "its conversation, as its provider has recorded it",
+     .handler = transcript,
+     .query = turns_query,
+     .answer = &kTranscript,
+     .errors = "no_such_agent unsupported",
+     .answers = "as of an agent"},
     {.method = "POST",
      .pattern = "/v1/sessions/{session}/cancel",
      .name = "cancelSession",

@@ -243,12 +243,42 @@ constexpr Field folders[] = {
     {.name = "messages", .about = "where the files of its messages lie", .required = true},
 };
 
+constexpr Field tool_of_row[] = {
+    {.name = "id", .about = "a tool_call and its tool_result have the same", .required = true},
+    {.name = "name", .about = "tool_call"},
+    {.name = "input", .type = Type::any, .about = "tool_call"},
+    {.name = "isError", .type = Type::boolean, .about = "tool_result"},
+};
+constexpr Schema kToolOfRow{.name = "ToolOfRow", .fields = tool_of_row};
+
+constexpr Field transcript_row[] = {
+    {.name = "seq", .type = Type::integer, .about = "grows along the record, with gaps", .required = true},
+    {.name = "time", .about = "as the provider wrote it", .required = true, .nullable = true},
+    {.name = "role", .required = true, .words = "user assistant system"},
+    {.name = "type", .required = true, .words = "text reasoning summary tool_call tool_result"},
+    {.name = "text", .about = "of a tool_result: what the tool said", .required = true},
+    {.name = "tool", .type = Type::object, .schema = &kToolOfRow},
+    {.name = "subagent", .type = Type::boolean, .about = "it is a subagent's"},
+};
+constexpr Schema kTranscriptRow{.name = "TranscriptRow", .fields = transcript_row};
+
+constexpr Field transcript[] = {
+    {.name = "conversation", .about = "its provider's name of it: a cursor is of one conversation", .required = true},
+    {.name = "rows", .type = Type::list, .required = true, .of = Type::object, .schema = &kTranscriptRow},
+    {.name = "cursor", .type = Type::integer, .about = "where what comes next begins", .required = true},
+    {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
+};
+
 }  // namespace
 
-Schema const kSessionSpecification{
-    .name = "SessionSpecification", .about = "an agent's, and its first input", .fields = session_specification};
-Schema const kAgentSpecification{
-    .name = "AgentSpecification", .about = "an agent as it is asked for", .fields = specification};
+Schema const kSessionSpecification{.name = "SessionSpecification",
+                                   .about = "an agent's, and its first input",
+                                   .fields = session_specification,
+                                   .holds_secrets = true};
+Schema const kAgentSpecification{.name = "AgentSpecification",
+                                 .about = "an agent as it is asked for",
+                                 .fields = specification,
+                                 .holds_secrets = true};
 Schema const kVerbParameters{
     .name = "VerbParameters", .about = "each verb ignores those that it has no use for", .fields = verb_parameters};
 Schema const kAgent{.name = "Agent", .about = "an agent as it is now", .fields = agent};
@@ -257,6 +287,7 @@ Schema const kInjected{.name = "Injected", .fields = injected};
 Schema const kRemovedAgent{.name = "RemovedAgent", .fields = removed};
 Schema const kScreen{.name = "Screen", .about = "what stands on an agent's terminal", .fields = screen};
 Schema const kTerminal{.name = "Terminal", .about = "where an agent's terminal is, for tmux", .fields = terminal};
+Schema const kTranscript{.name = "Transcript", .fields = transcript};
 Schema const kTurnList{.name = "TurnList", .fields = turns};
 Schema const kFolders{.name = "Folders", .about = "what an agent may attach files from", .fields = folders};
 

@@ -562,6 +562,16 @@ awaitable<Result<terminal::Screen>> Agent::screen() {
   co_return co_await terminal->capture();
 }
 
+awaitable<Result<json>> Agent::transcript(std::int64_t cursor, int limit) {
+  auto const conversation = record_.session_id;
+  auto const page = co_await provider_.transcript(cursor, static_cast<std::size_t>(limit));
+  if (!page) co_return page.error();
+  json answer = {{"conversation", conversation}, {"rows", json::array()}, {"cursor", page->cursor}};
+  for (auto const& row : page->rows) answer["rows"].push_back(adapters::to_json(row));
+  if (page->more) answer["nextCursor"] = page->cursor;
+  co_return ok(std::move(answer));
+}
+
 // ---- deliveries ----
 
 adapters::ProviderSession* Agent::ready_session() {

@@ -87,6 +87,8 @@ class Agent final : private DeliveryHost,
   void answer(Approval const& approval);
   /// Without a terminal: what the last process left on its own.
   awaitable<Result<terminal::Screen>> screen();
+  /// A part of its present conversation: {conversation, rows, cursor, nextCursor?}.
+  awaitable<Result<json>> transcript(std::int64_t cursor, int limit);
   bool has_terminal() const { return process_.terminal() != nullptr; }
   std::string const& terminal_session() const { return record_.tmux_session; }
   /// And the commands that are open for it.

@@ -144,6 +144,19 @@ awaitable<std::optional<adapters::TurnEnded>> AgentProvider::turn_end(std::vecto
   co_return end ? std::move(*end) : std::nullopt;
 }
 
+awaitable<Result<adapters::TranscriptPage>> AgentProvider::transcript(std::int64_t cursor, std::size_t limit) const {
+  auto parse = adapter_->transcript_parser();
+  if (!parse)
+    co_return conflict("unsupported", "agents of the provider " + spec_.provider +
+                                          " keep no record of their conversation; `agent-runner screen " + spec_.id +
+                                          "` shows what stands on their screen");
+  auto job = [file = record_.transcript, cursor, limit,
+              parse = std::move(parse)]() -> Result<adapters::TranscriptPage> {
+    return adapters::read_transcript(file, cursor, limit, parse);
+  };
+  co_return co_await files_.run(std::move(job));
+}
+
 awaitable<bool> AgentProvider::can_resume() const {
   auto job = [adapter = adapter_, request = request(), id = record_.session_id] {
     return !id.empty() && adapter->can_resume(request, id);

@@ -48,6 +48,8 @@ class AgentProvider {
   awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) const;
   /// How the turn ended that took the last of these; nothing: it has not, or nobody knows.
   awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> correlation_ids) const;
+  /// A part of its conversation, by its record. Error: unsupported.
+  awaitable<Result<adapters::TranscriptPage>> transcript(std::int64_t cursor, std::size_t limit) const;
   /// Why a process of this request ended, by what it wrote; empty: nothing is known.
   awaitable<std::string> exit_diagnostic(adapters::LaunchRequest request) const;
 

@@ -131,6 +131,13 @@ awaitable<Result<json>> AgentsApi::turns(std::string id, Page page) {
   co_return ok(std::move(answer));
 }
 
+awaitable<Result<json>> AgentsApi::transcript(std::string id, Page page) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) co_return agent.error();
+  co_return co_await (*agent)->transcript(page.cursor, page.limit);
+}
+
 awaitable<Result<json>> AgentsApi::workspace(std::string id) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   auto agent = supervisor_.get(id);

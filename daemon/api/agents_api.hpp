@@ -22,6 +22,7 @@ class AgentsApi final : public control::AgentsApi {
   awaitable<Result<json>> screen(std::string id) override;
   awaitable<Result<json>> attach(std::string id) override;
   awaitable<Result<json>> turns(std::string id, Page page) override;
+  awaitable<Result<json>> transcript(std::string id, Page page) override;
   awaitable<Result<json>> workspace(std::string id) override;
 
  private:

@@ -137,6 +137,11 @@ async function look() {
   );
 }
 
+async function transcripts() {
+  // Of the demo agent there is none.
+  await refused("unsupported", operator.GET("/v1/agents/{agent}/transcript", { params: { ...agent, query: { limit: 5 } } }));
+}
+
 async function sessions() {
   const opened = await ok(
     operator.POST("/v1/sessions", {
@@ -163,6 +168,7 @@ async function sessions() {
   const { turns } = await ok(operator.GET("/v1/sessions/{session}/turns", { params: { ...session, query: { limit: 5 } } }));
   same("its turns", turns.map((turn) => turn.turnSeq), [1, 0]);
   same("what was cancelled", (await ok(operator.POST("/v1/sessions/{session}/cancel", { params: session }))).cancelledCount, 0);
+  await refused("unsupported", operator.GET("/v1/sessions/{session}/transcript", { params: session }));
   await ok(operator.POST("/v1/sessions/{session}/suspend", { params: session, body: {} }));
   same("its status", (await ok(operator.GET("/v1/sessions/{session}", { params: session }))).status, "suspended");
   await ok(operator.POST("/v1/sessions/{session}/resume", { params: session, body: {} }));
@@ -232,7 +238,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, sessions, memory, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: {} }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

@@ -235,3 +235,40 @@ TEST_CASE("LogsArePrintedFilteredAndFollowedWithoutADaemon") {
   std::ofstream(log, std::ios::app) << "more\n";
   CHECK(follow.read_line() == "more");
 }
+
+TEST_CASE("ATranscriptIsPrintedPageByPageAndFollowed") {
+  CliHome const home;
+  std::atomic<bool> grown{false};
+  auto const row = [](int seq, char const* role, char const* type, char const* text) {
+    return json{{"seq", seq}, {"time", "2026-01-31T12:00:00.123Z"}, {"role", role}, {"type", type}, {"text", text}};
+  };
+  json call = row(2, "assistant", "tool_call", ""), result = row(3, "user", "tool_result", "one\ntwo");
+  call["tool"] = {{"id", "t"}, {"name", "Bash"}, {"input", {{"command", "ls"}}}};
+  result["tool"] = {{"id", "t"}, {"isError", true}};
+  FakeDaemon daemon(home.socket(), [&](FakeRequest const& request) -> FakeReply {
+    if (request.path.ends_with("/events")) {
+      grown = true;
+      return streamed([](FakeStream& stream) { stream.write(block(1)), stream.hold(); });
+    }
+    auto const page = [](json rows, int cursor) {
+      return json{{"conversation", "c"}, {"rows", std::move(rows)}, {"cursor", cursor}};
+    };
+    if (request.query == "cursor=0") {
+      auto first = page(json::array({row(1, "user", "text", "a question")}), 10);
+      first["nextCursor"] = 10;
+      return first;
+    }
+    if (request.query == "cursor=10") return page(json::array({call, result}), 30);
+    return grown ? page(json::array({row(4, "assistant", "text", "the answer")}), 40) : page(json::array(), 30);
+  });
+  auto const plain = home.run({"transcript", "alice"}).out;
+  for (auto const* words :
+       {"user\na question\n", "tool Bash\n{\n  \"command\": \"ls\"\n}\n", "tool result, an error\none\ntwo\n"})
+    CHECK_MESSAGE(plain.find(words) != std::string::npos, plain);
+  CHECK(home.run({"transcript", "alice", "--markdown"}).out ==
+        "## user\n\na question\n\n## tool Bash\n\n~~~~\n{\n  \"command\": \"ls\"\n}\n~~~~\n\n"
+        "## tool result, an error\n\n~~~~\none\ntwo\n~~~~\n\n");
+  CHECK(home.run({"transcript", "alice", "--grep", "two", "--json"}).out == result.dump() + "\n");
+  CliProcess follow(home.program, {"transcript", "alice", "-f", "--json"}, home.environment(), home.dir());
+  for (int seq : {1, 2, 3, 4}) CHECK(json::parse(follow.read_line())["seq"] == seq);
+}

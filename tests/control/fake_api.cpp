@@ -184,6 +184,10 @@ awaitable<Result<json>> FakeApi::inbox(std::string id) {
   record("inbox " + id);
   co_return ok(json{{"unread", json::array()}});
 }
+awaitable<Result<json>> FakeApi::transcript(std::string id, Page page) {
+  record("transcript " + id + " " + page_text(page));
+  co_return ok(json{{"conversation", "c"}, {"rows", json::array()}, {"cursor", 0}});
+}
 awaitable<Result<json>> FakeApi::workspace(std::string id) {
   record("workspace " + id);
   co_return ok(json{{"cwd", "/w"}, {"messages", "/m"}});

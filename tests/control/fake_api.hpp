@@ -80,6 +80,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> attach(std::string id) override;
   awaitable<Result<json>> inbox(std::string id) override;
   awaitable<Result<json>> turns(std::string id, Page page) override;
+  awaitable<Result<json>> transcript(std::string id, Page page) override;
   awaitable<Result<json>> workspace(std::string id) override;
   awaitable<Result<json>> send(Principal who, json message) override;
   awaitable<Result<json>> messages(Principal who, Page page) override;

@@ -59,6 +59,11 @@ TEST_CASE("SecretsDoNotCountAsPartOfARequest") {
   CHECK(spawn(R"({"cwd":"/","env":{"KEY":"old"},"agentProfile":{"env":{"A":"1"}}})") == 201);
   CHECK(spawn(R"({"cwd":"/","env":{"KEY":"new"},"agentProfile":{"env":{"A":"2"}}})") == 200);
   CHECK(spawn(R"({"cwd":"/","env":{"KEY":"new"},"agentProfile":{"name":"other"}})") == 409);
+  auto const note = [&](char const* body) {
+    return client.request("PUT", "/v1/memory/shared/team/login", keyed("n"), body).status;
+  };
+  CHECK(note(R"({"value":{"token":"old"}})") < 300);
+  CHECK(note(R"({"value":{"token":"new"}})") == 409);
 }
 
 TEST_CASE("ARefusedRequestLeavesItsKeyFree") {

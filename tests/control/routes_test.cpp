@@ -56,6 +56,8 @@ Example const examples[] = {
     {"GET", "/v1/agents/a/attach", "", 200, "attach a"},
     {"GET", "/v1/agents/a/inbox", "", 200, "inbox a"},
     {"GET", "/v1/agents/a/turns?limit=3&cursor=8", "", 200, "turns a - - 0 8 3"},
+    {"GET", "/v1/agents/a/transcript?limit=3&cursor=9", "", 200, "transcript a - - 0 9 3"},
+    {"GET", "/v1/sessions/a/transcript", "", 200, "transcript a - - 0 0 100"},
     {"GET", "/v1/agents/a/workspace", "", 200, "workspace a"},
     {"POST", "/v1/sessions", R"({"cwd":"/","input":"go"})", 201, "input operator a key= go"},
     {"POST", "/v1/sessions", R"({"cwd":"/"})", 201, "open  180000"},

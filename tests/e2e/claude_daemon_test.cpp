@@ -4,6 +4,7 @@
 #include "e2e/stub.hpp"
 #include "system/installation.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 using ar::json;
@@ -79,6 +80,15 @@ TEST_CASE("ARunOfClaudePrintsWhatItsTurnEndedWith") {
   CHECK(run["text"] == "the answer");
   CHECK(run["turns"][0]["outcome"] == "completed");
   CHECK(run["session"]["turnSeq"] == 0);
+  auto const rows = Installation::lines(home.good({"transcript", "cc", "--json"}).out);
+  auto const told = [&](char const* role, char const* text) {
+    return std::ranges::count_if(rows, [&](std::string const& line) {
+      auto const row = json::parse(line);
+      return row["role"] == role && row["text"].get<std::string>().find(text) != std::string::npos;
+    });
+  };
+  CHECK(told("user", "a question") == 1);
+  CHECK(told("assistant", "the answer") == 1);
 }
 
 TEST_CASE("WhatClaudeDidWhileNoDaemonRanIsKnownToTheNext") {

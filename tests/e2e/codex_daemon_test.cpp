@@ -144,6 +144,15 @@ TEST_CASE("ARunOfCodexPrintsWhatItsTurnEndedWith") {
   CHECK(run["text"] == "the answer");
   CHECK(run["turns"][0]["outcome"] == "completed");
   CHECK(run["session"]["turnSeq"] == 0);
+  auto const rows = Installation::lines(road.home.good({"transcript", "cx", "--json"}).out);
+  auto const told = [&](char const* role, char const* text) {
+    return std::ranges::count_if(rows, [&](std::string const& line) {
+      auto const row = json::parse(line);
+      return row["role"] == role && row["text"].get<std::string>().find(text) != std::string::npos;
+    });
+  };
+  CHECK(told("user", "a question") == 1);
+  CHECK(told("assistant", "the answer") == 1);
 }
 
 TEST_CASE("ATurnOfCodexThatEndsWhileNoDaemonRunsIsReportedAsItEnded") {
