@@ -76,6 +76,16 @@ Result<std::optional<std::int64_t>> take_idle_ttl(json& request) {
   return std::optional(time->count());
 }
 
+Result<void> take_deadline(json& request) {
+  auto const text = take(request, "deadline");
+  if (text.is_null()) return {};
+  auto const time = parse_duration(text.get<std::string>());
+  if (!time || *time < std::chrono::minutes(1) || *time > std::chrono::hours(6))
+    return invalid("deadline", "deadline must be a time from 1m to 6h, like 30m");
+  request["deadlineMs"] = time->count();
+  return {};
+}
+
 Result<std::int64_t> read_since(std::optional<std::string> const& text) {
   if (!text) return 0;
   if (auto const number = http::parse_number(*text)) return *number;

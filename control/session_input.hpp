@@ -15,6 +15,8 @@ namespace ar::control {
 Result<std::optional<SessionInput>> take_input(json& request, bool needed);
 /// Takes `retention` out of it: its idleTtl ("3m") in ms.
 Result<std::optional<std::int64_t>> take_idle_ttl(json& request);
+/// Takes `deadline` out of it ("1m" to "6h") and puts it in ms in its place.
+Result<void> take_deadline(json& request);
 /// A time, or ms since 1970; 0: none is given.
 Result<std::int64_t> read_since(std::optional<std::string> const& text);
 

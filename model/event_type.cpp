@@ -16,6 +16,7 @@ constexpr EventType types[] = {
     {"agent.clear", "", "it was told to begin a fresh conversation"},
     {"agent.compact", "", "it was told to compact its context"},
     {"agent.created", "*", "it was spawned; the data is the agent"},
+    {"agent.deadline", "deadlineMs cancelled", "its deadline has come: what it was at, and what waited, is cancelled"},
     {"agent.exited", "status code signal lastLines", "its process has ended; lastLines: what stood on its terminal"},
     {"agent.fault", "part reason", "a part of it ended by a fault of agent-runner's"},
     {"agent.interrupt", "", "its turn was interrupted from here"},

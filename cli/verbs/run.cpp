@@ -15,6 +15,7 @@ namespace {
 
 struct Run : AgentOptions {
   std::string text;
+  std::optional<std::string> deadline;
   std::optional<std::string> timeout;
   bool close = false;
 };
@@ -44,6 +45,7 @@ Result<int> run(Context& context, Run const& options) {
   auto spec = specification_of(options);
   if (!spec) return spec.error();
   (*spec)["input"] = *text;
+  set_if(*spec, "deadline", options.deadline);
   auto const connected = context.api();
   if (!connected) return connected.error();
   auto& api = **connected;
@@ -85,6 +87,7 @@ void add(Program& program) {
       .option("--name", o->name, "NAME", "The agent's name; a free one is found when left out");
   add_agent_options(verb, *o);
   verb.flag("--close", o->close, "End the agent afterwards and forget it; else it is suspended after 3 idle minutes")
+      .option("--deadline", o->deadline, "30m", "Its work is cancelled then, 1m to 6h from its start")
       .option("--timeout", o->timeout, "1h", "How long to wait; the agent goes on")
       .runs([o](Context& context) { return run(context, *o); });
 }

@@ -32,6 +32,7 @@ awaitable<Result<Opened>> open_session(Call& call, json request) {
   if (!input) co_return input.error();
   auto idle = take_idle_ttl(request);
   if (!idle) co_return idle.error();
+  if (auto taken = take_deadline(request); !taken) co_return taken.error();
   request["idleTtlMs"] = idle->value_or(kIdleTtlMs);
   auto opened = co_await call.api.sessions.open(std::move(request), call.key);
   if (!opened) co_return opened.error();

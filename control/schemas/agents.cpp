@@ -43,6 +43,11 @@ constexpr Field specification[] = {
     {.name = "requestInput", .type = Type::boolean, .about = "false: nobody is asked, its provider is told no at once"},
     {.name = "agentProfile", .type = Type::object, .about = "a whole profile, with the configuration's keys"},
     {.name = "workspace", .type = Type::object, .schema = &kWorkspaceAsked},
+    {.name = "deadlineMs",
+     .type = Type::integer,
+     .about = "so long after its creation its turn is interrupted and what waits withdrawn, once; 0: never",
+     .least = 0,
+     .most = kYear},
     {.name = "idleTtlMs",
      .type = Type::integer,
      .about = "suspended after so long without work; 0: never",
@@ -59,6 +64,7 @@ constexpr auto session_specification = joined(
                            .type = Type::any,
                            .about = "its first: a text, or a list of texts and parts: {type: text, text} or {type: "
                                     "image | file, attachment}"},
+                          {.name = "deadline", .about = "1m to 6h after which its work is cancelled"},
                           {.name = "context", .type = Type::list, .about = "texts that come before the input"},
                           {.name = "metadata", .type = Type::object, .about = "kept with the input, in its payload"},
                           {.name = "retention", .type = Type::object, .schema = &kRetention}}));
@@ -163,6 +169,7 @@ constexpr Field agent[] = {
     {.name = "agentProfile", .type = Type::object},
     {.name = "workspace", .type = Type::object, .schema = &kWorkspace},
     {.name = "idleTtlMs", .type = Type::integer},
+    {.name = "deadlineMs", .type = Type::integer},
     {.name = "state", .required = true, .words = kStates},
     {.name = "reason", .about = "why it is in this state", .required = true},
     {.name = "since", .type = Type::time, .about = "it is in this state", .required = true},

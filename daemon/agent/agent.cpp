@@ -137,12 +137,24 @@ awaitable<Result<json>> Agent::act(std::string verb, json params) {
   co_return co_await verbs_.act(std::move(verb), std::move(params));
 }
 
-awaitable<std::int64_t> Agent::cancel() {
+awaitable<std::int64_t> Agent::cancel(std::string reason) {
   auto count = queue_.outcomes().withdraw_waiting();
   if (!turn_runs()) co_return count;
-  json why = {{"reason", "cancelled"}};
+  json why = {{"reason", std::move(reason)}};
   auto const done = co_await act("interrupt", std::move(why));
   co_return done ? count + 1 : count;
+}
+
+/// Once, also when no daemon ran as it came.
+awaitable<void> Agent::keep_deadline() {
+  auto const due = record_.created_at + milliseconds(spec_.deadline_ms);
+  while (wall_now() < due) (void)co_await sleep_for(std::min<milliseconds>(due - wall_now(), 1h));
+  while (!process_.is_ready() && !is_at_rest(state_)) (void)co_await changed_.wait();  // it may be taken over just now
+  (void)co_await fetch_unread();  // what came while no daemon ran waits on the bus
+  record_.deadline_over = true;
+  save();
+  auto const count = co_await cancel("its deadline is over");
+  services_.events.append(spec_.id, "agent.deadline", {{"deadlineMs", spec_.deadline_ms}, {"cancelled", count}});
 }
 
 void Agent::suspend_at_rest(std::string reason) {
@@ -474,6 +486,7 @@ void Agent::join_bus() {
   keep_up({"mail", [this] { return read_mail(); }});
   keep_up({"bus", [this] { return presence_.run(); }});
   keep_up({"token", [this] { return token_.keep_fresh(); }});
+  if (spec_.deadline_ms > 0 && !record_.deadline_over) keep_up({"deadline", [this] { return keep_deadline(); }});
   if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return rest_.watch(); }});
   for (auto& loop : queue_.loops()) keep_up(std::move(loop));
 }

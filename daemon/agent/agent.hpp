@@ -76,7 +76,7 @@ class Agent final : private DeliveryHost,
   /// See AgentVerbs.
   awaitable<Result<json>> act(std::string verb, json params) override;
   /// Interrupts its turn and withdraws what waits for it alone: how many turns and messages that were.
-  awaitable<std::int64_t> cancel();
+  awaitable<std::int64_t> cancel(std::string reason = "cancelled");
   /// A hook of its provider. Refuses calls of an earlier process.
   Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
   /// The hook by which its provider asks a person; returns with the hook's answer. `call` names it over repetitions.
@@ -174,6 +174,7 @@ class Agent final : private DeliveryHost,
 
   void receive(Mail mail);
   awaitable<void> read_mail();
+  awaitable<void> keep_deadline();
   void on_event(adapters::ProviderEvent const& event);
   Result<void> check_hook(std::string const& event, std::string const& provider_session) const;
   void on_ready(adapters::Ready const& ready);

@@ -48,6 +48,7 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   FieldReader workspace(asked, "workspace.");
   spec.workspace.branch = workspace.string("branch");
   spec.workspace.requested_mode = workspace.string("mode", workspace.string("requestedMode"));
+  spec.deadline_ms = in.integer("deadlineMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
   spec.idle_ttl_ms = in.integer("idleTtlMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
   if (spec.provider.empty()) spec.provider = default_provider;
   if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
@@ -97,6 +98,7 @@ json to_journal(AgentSpec const& spec) {
   stored["options"] = spec.options;
   stored["requestInput"] = spec.request_input;
   stored["idleTtlMs"] = spec.idle_ttl_ms;
+  stored["deadlineMs"] = spec.deadline_ms;
   if (spec.agent_profile) stored["agentProfile"] = adapters::to_json(*spec.agent_profile);
   stored["workspace"] = to_json(spec.workspace);
   if (!spec.root.empty()) stored["root"] = spec.root;
@@ -112,6 +114,7 @@ AgentSpec spec_from_journal(json const& stored) {
   spec.environment = stored.value("env", spec.environment);
   spec.options = stored.value("options", json::object());
   spec.request_input = stored.value("requestInput", true);
+  spec.deadline_ms = stored.value("deadlineMs", std::int64_t{0});
   spec.idle_ttl_ms = stored.value("idleTtlMs", std::int64_t{0});
   if (stored.contains("agentProfile")) {
     auto profile = adapters::profile_from(stored["agentProfile"], spec.profile, "");
@@ -133,6 +136,7 @@ json to_public(AgentSpec const& spec) {
   if (spec.agent_profile) shown["agentProfile"] = adapters::summary_of(*spec.agent_profile);
   if (spec.workspace.is_worktree()) shown["workspace"] = to_json(spec.workspace);
   if (spec.idle_ttl_ms > 0) shown["idleTtlMs"] = spec.idle_ttl_ms;
+  if (spec.deadline_ms > 0) shown["deadlineMs"] = spec.deadline_ms;
   return shown;
 }
 
@@ -159,6 +163,7 @@ json to_json(AgentRecord const& r) {
           {"activeMs", r.active_ms},
           {"lastTurnMs", r.last_turn_ms},
           {"lastTurn", r.last_turn},
+          {"deadlineOver", r.deadline_over},
           {"idleAt", to_millis(r.idle_at)},
           {"createdAt", to_millis(r.created_at)},
           {"since", to_millis(r.since)},
@@ -187,6 +192,7 @@ AgentRecord agent_record_from(json const& s) {
   r.active_ms = s.value("activeMs", std::int64_t{0});
   r.last_turn_ms = s.value("lastTurnMs", std::int64_t{0});
   r.last_turn = s.value("lastTurn", "");
+  r.deadline_over = s.value("deadlineOver", false);
   r.idle_at = from_millis(s.value("idleAt", std::int64_t{0}));
   r.created_at = from_millis(s.value("createdAt", std::int64_t{0}));
   r.since = from_millis(s.value("since", std::int64_t{0}));

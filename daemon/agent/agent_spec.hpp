@@ -24,11 +24,12 @@ struct AgentSpec {
   std::string prompt{};  ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
-  std::map<std::string, std::string> environment{};          ///< may hold secrets: stored 0600, never shown
-  json options = json::object();                             ///< overrides of [providers.NAME] for this agent
-  bool request_input = true;                                 ///< somebody may be asked; else it is told no at once
-  std::int64_t idle_ttl_ms = 0;                              ///< idle that long: suspended; 0: never
-  json profile_table = nullptr;                              ///< of a request: its own profile, as written
+  std::map<std::string, std::string> environment{};  ///< may hold secrets: stored 0600, never shown
+  json options = json::object();                     ///< overrides of [providers.NAME] for this agent
+  bool request_input = true;                         ///< somebody may be asked; else it is told no at once
+  std::int64_t deadline_ms = 0;                      ///< since its creation: its work is cancelled then; 0: never
+  std::int64_t idle_ttl_ms = 0;                      ///< idle that long: suspended; 0: never
+  json profile_table = nullptr;                      ///< of a request: its own profile, as written
   std::shared_ptr<adapters::Profile const> agent_profile{};  ///< resolved; null: none. May hold secrets
   Workspace workspace{};
   // Passed through to the bus's meta as they came.
@@ -64,6 +65,7 @@ struct AgentRecord {
   json hold = nullptr;                    ///< a ProviderHold, while its provider refuses work
   std::vector<WallTime> exits{};          ///< unexpected ones that the restart policy still counts
   std::int64_t active_ms = 0, last_turn_ms = 0;  ///< of its turns that are over
+  bool deadline_over = false;                    ///< its work has been cancelled for it
   std::string last_turn{};                       ///< how the newest of them ended: done, failed, interrupted
   WallTime created_at{}, since{}, started_at{}, idle_at{};
 

@@ -151,6 +151,8 @@ json AgentView::session(bool turn_runs, bool interrupting) const {
           {"turnStatus", turn_status(turn_runs, interrupting)},
           {"idleTtl", some(duration_text(milliseconds(spec.idle_ttl_ms)), timed)},
           {"idleTtlMs", some(spec.idle_ttl_ms, timed)},
+          {"deadlineMs", some(spec.deadline_ms, spec.deadline_ms > 0)},
+          {"timedOut", record.deadline_over},
           {"createdAt", to_iso8601(record.created_at)},
           {"updatedAt", to_iso8601(record.since)},
           {"idleAt", time(record.idle_at)},

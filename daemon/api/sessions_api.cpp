@@ -108,6 +108,7 @@ awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, st
   json result = {{"runId", id},
                  {"status", shown["status"]},
                  {"ok", false},
+                 {"outcome", shown["timedOut"] == true ? "timed_out" : "failed"},
                  {"text", nullptr},
                  {"usage", shown["usage"]},
                  {"costUsd", shown["costUsd"]},
@@ -121,12 +122,17 @@ awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, st
   for (auto const& delivery : (*seen)["deliveries"]) {
     if (delivery["agent"] != id) continue;
     result["ok"] = delivery["state"] == "done";
+    if (result["ok"] == true) result["outcome"] = "completed";
     if (delivery.contains("finalText")) result["text"] = delivery["finalText"];
     if (delivery.contains("reason")) result["errorMessage"] = delivery["reason"];
     auto const number = delivery.value("turn", std::int64_t{0});
+    bool const failed = result["outcome"] == "failed";
+    if (failed && number == 0 && delivery["state"] == "failed") result["outcome"] = "cancelled";
     if (number == 0) continue;
     auto turns = co_await read_turns(id, number + 1, 1);
     if (!turns) co_return turns.error();
+    if (failed && !turns->empty() && !turns->front()["outcome"].is_null())
+      result["outcome"] = turns->front()["outcome"];
     for (auto& turn : *turns) result["turns"].push_back(std::move(turn));
   }
   co_return ok(std::move(result));

@@ -150,6 +150,32 @@ TEST_CASE("CancelInterruptsTheTurnAndWithdrawsWhatWaitsForTheAgentAlone") {
   CHECK(world.agent().session()["activeDurationMs"] == 1000);
 }
 
+TEST_CASE("AtItsDeadlineWhatAnAgentIsAtIsCancelledOnce") {
+  World world;
+  world.spawn({{"deadlineMs", 60'000}});
+  world.script.gate.clear();
+  world.send("one");
+  world.until([&] { return world.agent().turn_runs(); }, "the turn runs");
+  world.script.gate = "its turn runs";
+  world.send("two");
+  world.pass(50s);
+  CHECK(world.events("agent.deadline").empty());
+  CHECK(world.agent().session()["timedOut"] == false);
+  SUBCASE("while the daemon runs") { world.pass(20s); }
+  SUBCASE("while none does") {
+    world.crash();
+    world.step(20s);
+    world.start();
+    world.until([&] { return !world.events("agent.deadline").empty(); }, "it has come");
+  }
+  CHECK(world.agent().session()["timedOut"] == true);
+  CHECK(world.agent().queue().deliveries().waiting() == 0);
+  world.crash();
+  world.start();
+  world.pass(70s);
+  CHECK(world.events("agent.deadline").size() == 1);
+}
+
 TEST_CASE("AnOrderIsMeantForTheAgentAsItIsOnceWhatCameBeforeHasBeenTaken") {
   World world;
   world.spawn();
