@@ -5,6 +5,7 @@
 #include "adapters/prompt.hpp"
 #include "adapters/provider_event.hpp"
 #include "adapters/transcript_row.hpp"
+#include "adapters/usage.hpp"
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -115,6 +116,7 @@ struct AdapterFacts {
   std::vector<std::string> default_capabilities{};
   std::vector<std::string>
       variables{};  ///< of the environment, by which people log in or choose a model's server; `*` ends a prefix
+  std::string usage_source{};  ///< which record of it says how many tokens it has used: "transcript"; empty: none
 };
 
 /// One line of `doctor`.
@@ -163,6 +165,8 @@ class Adapter {
   }
   /// Reads a line of the record for people and programs; empty: it has none that can be read.
   virtual TranscriptParser transcript_parser() const { return {}; }
+  /// What this record says has been used; null without a `usage_source`.
+  virtual std::unique_ptr<UsageReader> usage_reader(std::string const& /*transcript*/) const { return nullptr; }
 };
 
 }  // namespace ar::adapters

@@ -64,9 +64,9 @@ struct ContextUse {
   double utilization = 0;  ///< 0..1
   std::int64_t tokens = 0;
   std::int64_t window = 0;
-  std::string source;      ///< api, statusline, hook, estimate
-  std::string confidence;  ///< exact, reported, estimated
-  std::optional<double> cost_usd{};
+  std::string source;                ///< api, statusline, hook, estimate
+  std::string confidence;            ///< exact, reported, estimated
+  std::optional<double> cost_usd{};  ///< of all that its process, or the conversation, has used so far
 };
 /// Work besides the turn: subagents.
 struct WorkStarted {

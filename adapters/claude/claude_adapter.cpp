@@ -7,6 +7,7 @@
 #include "adapters/claude/transcript.hpp"
 #include "adapters/claude/transcript_rows.hpp"
 #include "adapters/claude/turn_record.hpp"
+#include "adapters/claude/usage_record.hpp"
 #include "adapters/claude/versions.hpp"
 #include "adapters/cli_probe.hpp"
 #include "base/paths.hpp"
@@ -19,6 +20,7 @@ AdapterFacts make_facts() {
   AdapterFacts facts;
   facts.name = "claude";
   facts.default_tags = {"claude"};
+  facts.usage_source = "transcript";
   facts.variables = {"ANTHROPIC_*", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_*", "CLAUDE_CONFIG_DIR"};
   facts.capabilities = R"({
     "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
@@ -105,6 +107,10 @@ class ClaudeAdapter final : public Adapter {
   }
 
   TranscriptParser transcript_parser() const override { return transcript_rows; }
+
+  std::unique_ptr<UsageReader> usage_reader(std::string const& transcript) const override {
+    return std::make_unique<UsageRecord>(transcript);
+  }
 
  private:
   template <class Reader>

@@ -479,7 +479,8 @@ void ClaudeSession::hook_status_line(json const& payload) {
   use.utilization = number_at(payload, {"context_window", "used_percentage"}) / 100.0;
   use.source = "statusline";
   use.confidence = "reported";
-  if (auto const cost = number_at(payload, {"cost", "total_cost_usd"}); cost > 0) use.cost_usd = cost;
+  if (object_at(payload, "cost").contains("total_cost_usd"))
+    use.cost_usd = std::max(number_at(payload, {"cost", "total_cost_usd"}), 0.0);
   emit(std::move(use));
 }
 

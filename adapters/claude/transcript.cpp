@@ -48,17 +48,20 @@ void read_user(json const& record, std::vector<TranscriptFact>& facts) {
 }
 
 void read_assistant(json const& record, std::vector<TranscriptFact>& facts) {
-  if (truth_at(record, "isSidechain")) return;
   auto const message = record.find("message");
   if (message == record.end() || !message->is_object() || !message->contains("content")) return;
-  TranscriptFact fact{.kind = TranscriptFact::Kind::assistant};
-  for (auto const& text : texts_of((*message)["content"])) fact.text += text;
+  bool const is_subagent = truth_at(record, "isSidechain");
+  TranscriptFact fact{.kind = is_subagent ? TranscriptFact::Kind::subagent : TranscriptFact::Kind::assistant};
+  if (!is_subagent)
+    for (auto const& text : texts_of((*message)["content"])) fact.text += text;
   if (truth_at(record, "isApiErrorMessage")) {
+    if (is_subagent) return;
     fact.kind = TranscriptFact::Kind::failed;
     fact.error_kind = text_at(record, "error");
   } else if (text_at(*message, "model") == "<synthetic>") {
     return;  // what a resumed session puts in place of the answer that its end cut off
   }
+  fact.message_id = text_at(*message, "id");
   if (message->contains("usage") && (*message)["usage"].is_object()) fact.usage = (*message)["usage"];
   facts.push_back(std::move(fact));
 }

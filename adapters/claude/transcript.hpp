@@ -24,13 +24,15 @@ struct TranscriptFact {
     enqueued,     ///< waits in the CLI's own queue
     unqueued,     ///< left the queue, to be consumed or edited; `correlation_ids` empty: the oldest one
     interrupted,  ///< a person, or we, pressed Escape
-    assistant,    ///< the model's text in `text`, its `usage`
+    assistant,    ///< the model's text in `text`, its `usage` as the message `message_id`
+    subagent,     ///< the same of a subagent's model, without a text
     failed,       ///< the turn has failed: `text`, `error_kind`
     turn_ended,   ///< by itself; unless the model goes on after it, where `text` is no "turn_duration"
   };
   Kind kind;
   std::vector<std::string> correlation_ids{};
   std::string text{};
+  std::string message_id{};
   json usage{};
   std::string error_kind{};
 };

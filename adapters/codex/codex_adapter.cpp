@@ -24,6 +24,7 @@ constexpr std::streamoff kLogRead = 16'384;  ///< bytes of the app server's log
 AdapterFacts make_facts() {
   AdapterFacts facts;
   facts.name = "codex";
+  facts.usage_source = "rollout";
   facts.default_tags = {"codex"};
   facts.variables = {"CODEX_API_KEY", "CODEX_HOME", "OPENAI_*"};
   facts.capabilities = R"({
@@ -125,6 +126,10 @@ class CodexAdapter final : public Adapter {
   }
 
   TranscriptParser transcript_parser() const override { return transcript_rows; }
+
+  std::unique_ptr<UsageReader> usage_reader(std::string const& transcript) const override {
+    return std::make_unique<UsageRecord>(transcript);
+  }
 
  private:
   AdapterFacts facts_ = make_facts();

@@ -11,6 +11,7 @@
 #include <functional>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace ar::adapters::codex {
@@ -44,6 +45,20 @@ bool is_deed(std::string_view line) {
   auto const has = [&](std::string_view word) { return line.find(word) != std::string_view::npos; };
   return has("\"type\":\"response_item\"") && !has("\"role\":\"user\"") && !has("\"role\":\"developer\"") &&
          !has("\"type\":\"reasoning\"");
+}
+
+Usage usage_of(json const& total) {
+  Usage usage;
+  usage.cache_read = token_count(total, "cached_input_tokens");
+  usage.cache_write = token_count(total, "cache_write_input_tokens");
+  usage.input = std::max<std::int64_t>(token_count(total, "input_tokens") - usage.cache_read - usage.cache_write, 0);
+  usage.output = token_count(total, "output_tokens");
+  return usage;
+}
+
+Usage larger(Usage const& a, Usage const& b) {
+  return {std::max(a.input, b.input), std::max(a.output, b.output), std::max(a.cache_read, b.cache_read),
+          std::max(a.cache_write, b.cache_write)};
 }
 
 /// Reads on from `offset`; `rest` keeps a line that is not whole yet. False: it could not be read to its end. A file
@@ -133,6 +148,30 @@ std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file,
   std::string rest;
   bool const readable = read_lines(file, offset, rest, line);
   return readable ? end : std::nullopt;
+}
+
+Result<RecordedUsage> UsageRecord::read() {
+  auto const each = [this](std::string_view text) { line(text); };
+  if (!read_lines(file_, offset_, rest_, each)) return unavailable("unreadable", "cannot read " + file_.string());
+  return usage_;
+}
+
+void UsageRecord::line(std::string_view text) {
+  auto const has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
+  if (!has("\"token_count\"") && !has("\"task_started\"") && !has("\"task_complete\"") && !has("\"turn_aborted\""))
+    return;
+  auto const record = parse_object(text);
+  if (!record || text_at(*record, "type") != "event_msg") return;
+  auto const& payload = object_at(*record, "payload");
+  auto const type = text_at(payload, "type");
+  if (type == "token_count") {
+    usage_.total = larger(usage_.total, usage_of(object_at(object_at(payload, "info"), "total_token_usage")));
+  } else if (type == "task_started") {
+    usage_.turn_is_open = true;
+  } else if (type == "task_complete" || type == "turn_aborted") {
+    if (std::exchange(usage_.turn_is_open, false)) ++usage_.turns;
+    usage_.at_turn_end = usage_.total;
+  }
 }
 
 std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home, std::string const& thread) {

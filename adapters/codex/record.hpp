@@ -1,6 +1,7 @@
 // Codex's own record of a thread (its "rollout" file): what tells which messages it has taken.
 #pragma once
 #include "adapters/provider_event.hpp"
+#include "adapters/usage.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -42,6 +43,23 @@ std::string taken_correlation_id(std::string_view line);
 /// that dies leaves no line about it).
 std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file,
                                      std::vector<std::string> const& correlation_ids);
+
+/// What a thread has used, by its token_count lines. Each has the thread's total so far, and stands there again when
+/// nothing was used: of limits, and after a resumption. OpenAI counts what a cache has read or written as input, too;
+/// here it is not.
+class UsageRecord final : public UsageReader {
+ public:
+  explicit UsageRecord(std::filesystem::path file) : file_(std::move(file)) {}
+  Result<RecordedUsage> read() override;
+
+ private:
+  void line(std::string_view text);
+
+  std::filesystem::path file_;
+  std::uint64_t offset_ = 0;
+  std::string rest_{};
+  RecordedUsage usage_{};
+};
 
 /// The record of a thread below CODEX_HOME, by its id.
 std::optional<std::filesystem::path> find_record(std::filesystem::path const& codex_home, std::string const& thread);
