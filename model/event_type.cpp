@@ -79,6 +79,7 @@ constexpr EventType types[] = {
     {"tool.started", kTool, "a tool is called"},
     {"turn.ended", "turn status messages errorKind error", "a turn has ended"},
     {"turn.started", "turn", "a turn has begun"},
+    {"turn.usage", "turn usage costUsd", "what a turn that is over has used is known, or more of it"},
     {"view.returned", "thread reason", "the terminal shows the agent's own conversation again"},
     {"workspace.kept", "*", "its worktree was left where it is, and why; the data is the workspace"},
     {"workspace.removed", "*", "its worktree was removed; the data is the workspace"},

@@ -22,8 +22,14 @@ struct Run : AgentOptions {
 
 /// As POST /v1/runs answers, with the session as it is now.
 json result_of(json const& session, json const& message, json const& turns) {
-  json result = {
-      {"runId", session["id"]}, {"session", session}, {"ok", false}, {"text", nullptr}, {"errorMessage", nullptr}};
+  json result = {{"runId", session["id"]},
+                 {"session", session},
+                 {"status", session["status"]},
+                 {"ok", false},
+                 {"text", nullptr},
+                 {"usage", session["usage"]},
+                 {"costUsd", session["costUsd"]},
+                 {"errorMessage", nullptr}};
   for (auto const& delivery : array(message, "deliveries")) {
     result["ok"] = field(delivery, "state") == "done";
     if (delivery.contains("finalText")) result["text"] = delivery["finalText"];
@@ -65,9 +71,10 @@ Result<int> run(Context& context, Run const& options) {
   if (!ended) return ended.error();
   auto const& life = message_in(*ended);
   auto const path = "/v1/sessions/" + encoded(id);
-  auto const session = api.get(path), turns = api.get(path + "/turns?limit=1");
-  if (!session) return session.error();
+  // First the turns, which wait for what they have used.
+  auto const turns = api.get(path + "/turns?limit=1"), session = api.get(path);
   if (!turns) return turns.error();
+  if (!session) return session.error();
   if (options.close)
     if (auto const closed = api.remove(path); !closed) return closed.error();
   auto const outcome = outcome_of(life, true);

@@ -76,6 +76,12 @@ void print_facts(Context const& context, json const& agent) {
   if (agent.contains("contextUse") && agent["contextUse"].is_object())
     if (auto const& use = agent["contextUse"]; use.contains("utilization") && use["utilization"].is_number())
       line("context", std::to_string(std::lround(use["utilization"].get<double>() * 100)) + "% used");
+  if (agent.contains("usage"))
+    if (auto const& used = agent["usage"]; used.is_object())
+      line("used", std::to_string(number(used, "inputTokens")) + " tokens in, " +
+                       std::to_string(number(used, "outputTokens")) + " out; of caches " +
+                       std::to_string(number(used, "cacheReadTokens")) + " read, " +
+                       std::to_string(number(used, "cacheWriteTokens")) + " written");
   for (auto const& work : array(agent, "work"))
     line("busy with", field(work, "kind") + " " + field(work, "id") + ", " + since_text(work, "startedAt"));
   line("restarts", std::to_string(number(agent, "restarts")));

@@ -183,6 +183,8 @@ constexpr Field agent[] = {
     {.name = "limited", .type = Type::object, .schema = &kLimited},
     {.name = "approvals", .type = Type::list, .of = Type::object, .schema = &kPending},
     {.name = "contextUse", .type = Type::object, .schema = &kContextUse},
+    {.name = "usage", .type = Type::object, .about = "of all its turns", .schema = &kUsage},
+    {.name = "costUsd", .type = Type::number, .about = "where its provider says so"},
     {.name = "restarts", .type = Type::integer, .required = true},
     {.name = "turns", .type = Type::integer, .required = true},
     {.name = "lastExit", .about = "how its process ended last, with its last words", .required = true},
@@ -237,6 +239,8 @@ constexpr Field turn[] = {
     {.name = "finalText"},
     {.name = "errorKind"},
     {.name = "error"},
+    {.name = "usage", .type = Type::object, .about = "a moment after its end", .schema = &kUsage},
+    {.name = "costUsd", .type = Type::number, .about = "where its provider says so"},
 };
 constexpr Schema kTurn{.name = "Turn", .about = "one prompt to its completion", .fields = turn};
 

@@ -13,13 +13,12 @@ constexpr Field session_message[] = {
 };
 
 constexpr Field usage[] = {
-    {.name = "inputTokens", .type = Type::integer, .required = true},
+    {.name = "inputTokens", .type = Type::integer, .about = "that no cache had", .required = true},
     {.name = "outputTokens", .type = Type::integer, .required = true},
     {.name = "cacheReadTokens", .type = Type::integer, .required = true},
     {.name = "cacheWriteTokens", .type = Type::integer, .required = true},
-    {.name = "source", .about = "where the provider says so", .required = true},
+    {.name = "source", .about = "the provider's record that says so", .required = true, .words = "transcript rollout"},
 };
-constexpr Schema kUsage{.name = "Usage", .about = "as the provider's own record has it", .fields = usage};
 
 constexpr Field parent[] = {{.name = "sessionId", .required = true}};
 constexpr Schema kParent{.name = "ParentSession", .fields = parent};
@@ -141,6 +140,7 @@ Schema const kSessionList{.name = "SessionList", .fields = sessions};
 Schema const kSessionTurnList{.name = "SessionTurnList", .fields = session_turns};
 Schema const kCancelled{.name = "Cancelled", .fields = cancelled};
 Schema const kSessionState{.name = "SessionState", .fields = state};
+Schema const kUsage{.name = "Usage", .about = "tokens, as the provider's own record has them", .fields = usage};
 Schema const kRun{.name = "Run", .about = "what came of it", .fields = run};
 
 }  // namespace ar::control

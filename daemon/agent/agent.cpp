@@ -38,6 +38,7 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       process_(services, spec_, record_, token_, provider_, changed_, tasks_, *this),
       restarts_(services, spec_, record_, process_, provider_),
       view_({services, spec_, record_, state_, provider_, token_, work_, queue_}),
+      usage_({services, spec_, record_, provider_, turns_}, [this] { save(); }),
       presence_(services, spec_, record_, *this),
       rest_({spec_, record_, state_, provider_, process_, turns_, queue_, work_, presence_},
             [this](std::string reason) { suspend_at_rest(std::move(reason)); }),
@@ -236,6 +237,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
             record_.session_id = changed.session_id;
             record_.set_transcript(changed.transcript);
             save();
+            usage_.look_again();
             events.append(spec_.id, "session.changed", {{"sessionId", changed.session_id}});
           },
           [&](adapters::TurnStarted const&) { outcomes.on_turn_started(); },
@@ -272,7 +274,10 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
             publish();
           },
           [&](adapters::BlockChanged const&) { outcomes.on_gate_changed(); },
-          [&](adapters::ContextUse const& use) { view_.set_context_use(use); },
+          [&](adapters::ContextUse const& use) {
+            view_.set_context_use(use);
+            if (use.cost_usd) usage_.cost_is(*use.cost_usd);
+          },
           [&](adapters::WorkStarted const& started) {
             work_.start({started.kind, started.id, started.label, started.role, started.parent_id});
             events.append(spec_.id, started.kind + ".started", {{"id", started.id}, {"label", started.label}});
@@ -303,6 +308,7 @@ void Agent::on_ready(adapters::Ready const& ready) {
     queue_.deliveries().add_local(kInitialPrompt, kOperator, "prompt", spec_.prompt);
   }
   save();
+  usage_.look_again();
   (void)apply(AgentInput::ready, "ready");
   if (turn_runs()) turn_changed("a turn runs");
   if (!process_.take_adopted()) return queue_.outcomes().on_ready();
@@ -320,6 +326,7 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
   record_.last_turn_ms = (turn.ended_at - turn.started_at).count();
   record_.active_ms += record_.last_turn_ms;
   record_.last_turn = turn.status;
+  usage_.turn_over(turn.number);
   save();
   queue_.outcomes().on_turn_over(turn, end);
 }
@@ -487,6 +494,7 @@ void Agent::join_bus() {
   keep_up({"bus", [this] { return presence_.run(); }});
   keep_up({"token", [this] { return token_.keep_fresh(); }});
   if (spec_.deadline_ms > 0 && !record_.deadline_over) keep_up({"deadline", [this] { return keep_deadline(); }});
+  keep_up({"usage", [this] { return usage_.run(); }});
   if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return rest_.watch(); }});
   for (auto& loop : queue_.loops()) keep_up(std::move(loop));
 }

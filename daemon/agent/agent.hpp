@@ -19,6 +19,7 @@
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/restarts.hpp"
 #include "daemon/agent/token_keeper.hpp"
+#include "daemon/agent/usage_meter.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/delivery/turn_tracker.hpp"
 #include "daemon/delivery/work.hpp"
@@ -99,6 +100,8 @@ class Agent final : private DeliveryHost,
 
   json view() const override { return view_.shown(no_bus()); }
   json session() const { return view_.session(turn_runs(), verbs_.is_interrupting()); }
+  /// Returns when what its turns have used is known, as far as it soon will be.
+  awaitable<void> usage_measured() { return usage_.measured(); }
   std::int64_t memory_bytes() const { return view_.memory_bytes(); }
   bool does_nothing() const { return rest_.does_nothing(); }
   /// Its conversation goes on in another process. May read the provider's files, on a thread.
@@ -222,6 +225,7 @@ class Agent final : private DeliveryHost,
   AgentProcess process_;
   Restarts restarts_;
   AgentView view_;
+  UsageMeter usage_;
   BusPresence presence_;
   AgentRest rest_;
   AgentVerbs verbs_;

@@ -164,6 +164,7 @@ json to_json(AgentRecord const& r) {
           {"lastTurnMs", r.last_turn_ms},
           {"lastTurn", r.last_turn},
           {"deadlineOver", r.deadline_over},
+          {"usage", r.usage.stored()},
           {"idleAt", to_millis(r.idle_at)},
           {"createdAt", to_millis(r.created_at)},
           {"since", to_millis(r.since)},
@@ -193,6 +194,7 @@ AgentRecord agent_record_from(json const& s) {
   r.last_turn_ms = s.value("lastTurnMs", std::int64_t{0});
   r.last_turn = s.value("lastTurn", "");
   r.deadline_over = s.value("deadlineOver", false);
+  r.usage = UsageAccount::from_stored(s.value("usage", json()));
   r.idle_at = from_millis(s.value("idleAt", std::int64_t{0}));
   r.created_at = from_millis(s.value("createdAt", std::int64_t{0}));
   r.since = from_millis(s.value("since", std::int64_t{0}));

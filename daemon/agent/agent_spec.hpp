@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "daemon/agent/usage_account.hpp"
 #include "daemon/agent/worktree.hpp"
 #include "model/message.hpp"
 #include "terminal/terminal.hpp"
@@ -67,6 +68,7 @@ struct AgentRecord {
   std::int64_t active_ms = 0, last_turn_ms = 0;  ///< of its turns that are over
   bool deadline_over = false;                    ///< its work has been cancelled for it
   std::string last_turn{};                       ///< how the newest of them ended: done, failed, interrupted
+  UsageAccount usage{};
   WallTime created_at{}, since{}, started_at{}, idle_at{};
 
   void set_transcript(std::string path) {

@@ -128,6 +128,8 @@ json AgentView::shown(std::string const& no_bus) const {
   if (auto limited = queue.outcomes().hold().shown(); !limited.is_null()) shown["limited"] = std::move(limited);
   if (auto pending = services.approvals.pending_of(spec.id); !pending.empty()) shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;
+  if (auto used = record.usage.shown(); !used.is_null()) shown["usage"] = std::move(used);
+  if (auto cost = record.usage.shown_cost(); !cost.is_null()) shown["costUsd"] = std::move(cost);
   shown["restarts"] = record.restarts;
   shown["turns"] = record.turns;
   shown["lastExit"] = record.last_exit;
@@ -159,8 +161,8 @@ json AgentView::session(bool turn_runs, bool interrupting) const {
           {"suspendedAt", some(to_iso8601(record.since), state == AgentState::suspended)},
           {"activeDurationMs", record.active_ms},
           {"lastTurnDurationMs", some(record.last_turn_ms, !record.last_turn.empty())},
-          {"usage", nullptr},
-          {"costUsd", nullptr},
+          {"usage", record.usage.shown()},
+          {"costUsd", record.usage.shown_cost()},
           {"errorMessage", some(record.reason, state == AgentState::failed)},
           {"parent", spec.parent.empty() ? json(nullptr) : json{{"sessionId", spec.parent}}},
           {"rootSessionId", spec.root.empty() ? spec.id : spec.root}};

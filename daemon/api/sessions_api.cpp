@@ -104,6 +104,7 @@ awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, st
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   if (!seen && alive) co_return seen.error();
+  co_await (*agent)->usage_measured();
   json const shown = (*agent)->session();
   json result = {{"runId", id},
                  {"status", shown["status"]},
@@ -164,6 +165,7 @@ awaitable<Result<std::vector<json>>> SessionsApi::read_turns(std::string id, std
 awaitable<Result<json>> SessionsApi::turns(std::string id, Page page) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
+  co_await (*agent)->usage_measured();
   auto turns = co_await read_turns(id, page.cursor, page.limit + 1);
   if (!turns) co_return turns.error();
   json answer = {{"turns", json::array()}};

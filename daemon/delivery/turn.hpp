@@ -53,8 +53,8 @@ inline json session_turn(json const& stored) {
                 {"status", status == "running" || status == "failed" ? status : "idle"},
                 {"outcome", nullptr},
                 {"text", text("finalText")},
-                {"usage", nullptr},
-                {"costUsd", nullptr},
+                {"usage", get("usage")},
+                {"costUsd", get("costUsd")},
                 {"eventCursor", get("eventCursor")},
                 {"errorMessage", text("error")}};
   if (status != "running") shown["outcome"] = status == "done" ? "completed" : status;

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -35,6 +36,23 @@ inline std::vector<CommandStatus> statuses_of(Command const& command) {
   return all;
 }
 
+/// What the provider's record says has been used; it is read on threads.
+class ScriptedUsage {
+ public:
+  void set(adapters::RecordedUsage usage) {
+    std::lock_guard const guard(lock_);
+    says_ = usage;
+  }
+  adapters::RecordedUsage get() {
+    std::lock_guard const guard(lock_);
+    return says_;
+  }
+
+ private:
+  std::mutex lock_;
+  adapters::RecordedUsage says_{};
+};
+
 /// What the test decides about the provider, and what it sees of it. Outlives every daemon.
 struct Script {
   bool quits = true;             ///< ends when asked to
@@ -50,6 +68,9 @@ struct Script {
   std::string gate = "it takes nothing in this test";
   std::string running_work{};  ///< what the provider says when it is asked
   int asked_for_work = 0;
+  std::string transcript{};  ///< its record; empty: it keeps none
+  ScriptedUsage usage{};
+  bool turn_runs = false;          ///< when it is taken over
   std::int64_t memory = 0;         ///< that the process uses; 0: nobody can tell
   std::set<std::string> throws{};  ///< calls that throw, as none should
   int handed = 0;
@@ -155,6 +176,8 @@ class FakeSession final : public adapters::ProviderSession {
   void start() override {
     adapters::Ready ready;
     ready.session_id = "session";
+    ready.transcript = script_.transcript;
+    ready.turn_runs = context_.adopted && script_.turn_runs;
     context_.emit(ready);
     script_.emit = context_.emit;
     script_.die = context_.on_death;
@@ -212,9 +235,21 @@ class FakeSession final : public adapters::ProviderSession {
   adapters::SessionContext const context_;
 };
 
+class FakeUsageReader final : public adapters::UsageReader {
+ public:
+  explicit FakeUsageReader(Script& script) : script_(script) {}
+  Result<adapters::RecordedUsage> read() override { return script_.usage.get(); }
+
+ private:
+  Script& script_;
+};
+
 class FakeAdapter final : public adapters::Adapter {
  public:
-  explicit FakeAdapter(Script& script) : script_(script) { facts_.name = "fake"; }
+  explicit FakeAdapter(Script& script) : script_(script) {
+    facts_.name = "fake";
+    facts_.usage_source = "transcript";
+  }
   adapters::AdapterFacts const& facts() const override { return facts_; }
   std::vector<adapters::Check> doctor(json const&) const override { return {}; }
   Result<void> check_options(json const&) const override { return {}; }
@@ -233,6 +268,9 @@ class FakeAdapter final : public adapters::Adapter {
   adapters::RecordedOutcome look_up_outcome(adapters::LaunchRequest const&, std::string const&,
                                             adapters::Prompt const&) const override {
     return adapters::RecordedOutcome::absent;
+  }
+  std::unique_ptr<adapters::UsageReader> usage_reader(std::string const&) const override {
+    return std::make_unique<FakeUsageReader>(script_);
   }
 
  private:

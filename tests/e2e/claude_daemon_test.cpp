@@ -89,6 +89,15 @@ TEST_CASE("ARunOfClaudePrintsWhatItsTurnEndedWith") {
   };
   CHECK(told("user", "a question") == 1);
   CHECK(told("assistant", "the answer") == 1);
+  json const used = {{"inputTokens", 1000},
+                     {"outputTokens", 20},
+                     {"cacheReadTokens", 0},
+                     {"cacheWriteTokens", 0},
+                     {"source", "transcript"}};
+  CHECK(run["usage"] == used);
+  CHECK(run["turns"][0]["usage"] == used);
+  CHECK_MESSAGE(run["costUsd"].get<double>() > 0, run.dump(1));  // by its price list
+  CHECK(run["turns"][0]["costUsd"] == run["costUsd"]);
 }
 
 TEST_CASE("WhatClaudeDidWhileNoDaemonRanIsKnownToTheNext") {

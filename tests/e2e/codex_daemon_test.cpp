@@ -153,6 +153,14 @@ TEST_CASE("ARunOfCodexPrintsWhatItsTurnEndedWith") {
   };
   CHECK(told("user", "a question") == 1);
   CHECK(told("assistant", "the answer") == 1);
+  json const used = {{"inputTokens", 1200},
+                     {"outputTokens", 20},
+                     {"cacheReadTokens", 0},
+                     {"cacheWriteTokens", 0},
+                     {"source", "rollout"}};
+  CHECK(run["usage"] == used);
+  CHECK(run["turns"][0]["usage"] == used);
+  CHECK(run["costUsd"].is_null());
 }
 
 TEST_CASE("ATurnOfCodexThatEndsWhileNoDaemonRunsIsReportedAsItEnded") {
