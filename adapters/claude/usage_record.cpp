@@ -51,6 +51,10 @@ void UsageRecord::add(TranscriptFact const& fact) {
   }
   switch (fact.kind) {
     case Kind::prompted:
+      // Any but a queued one comes after a turn's end, or its process's, which leaves no line.
+      if (fact.text != "queued") close_turn();
+      usage_.turn_is_open = true;
+      break;
     case Kind::consumed:
     case Kind::assistant: usage_.turn_is_open = true; break;
     case Kind::turn_ended:

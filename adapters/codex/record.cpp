@@ -166,10 +166,9 @@ void UsageRecord::line(std::string_view text) {
   auto const type = text_at(payload, "type");
   if (type == "token_count") {
     usage_.total = larger(usage_.total, usage_of(object_at(object_at(payload, "info"), "total_token_usage")));
-  } else if (type == "task_started") {
-    usage_.turn_is_open = true;
-  } else if (type == "task_complete" || type == "turn_aborted") {
-    if (std::exchange(usage_.turn_is_open, false)) ++usage_.turns;
+  } else if (type == "task_started" || type == "task_complete" || type == "turn_aborted") {
+    // A turn that its process's death has cut off ends where the next one begins.
+    if (std::exchange(usage_.turn_is_open, type == "task_started")) ++usage_.turns;
     usage_.at_turn_end = usage_.total;
   }
 }

@@ -81,6 +81,13 @@ TEST_CASE("TheEndOfATurnDividesWhatWasUsed") {
   CHECK(usage.total == Usage{20, 27, 4000, 600});
   transcript.add({{"type", "user"}, {"message", {{"content", "[Request interrupted by user]"}}}});
   CHECK(record.read()->turns == 2);
+  transcript.prompt();
+  transcript.add(answer("m3", 1));
+  transcript.prompt();  // the process has died before
+  transcript.add(answer("m4", 1));
+  usage = *record.read();
+  CHECK(usage.turns == 3);
+  CHECK(usage.at_turn_end == Usage{30, 28, 6000, 900});
 }
 
 TEST_CASE("SubagentsCountInTheirOwnFilesAndInTheTranscript") {

@@ -98,6 +98,37 @@ TEST_CASE("ARunOfClaudePrintsWhatItsTurnEndedWith") {
   CHECK(run["turns"][0]["usage"] == used);
   CHECK_MESSAGE(run["costUsd"].get<double>() > 0, run.dump(1));  // by its price list
   CHECK(run["turns"][0]["costUsd"] == run["costUsd"]);
+  auto const shown = home.good({"show", "cc", "--json"}).parsed();
+  CHECK(shown["agent"]["usage"] == used);
+  CHECK(shown["turns"][0]["usage"] == used);
+}
+
+TEST_CASE("ARunsUsageCountsOnceOverTheDeathOfTheDaemonAndOfTheCli") {
+  auto const claude = ar::test::claude_offline();
+  Installation home;
+  ar::test::Stub stub;
+  ar::test::spawn_claude(home, "cc", claude, stub);
+  home.wait_for_state("cc", "idle");
+  auto const first = home.send("cc", "[[bash:sleep 2]] work");  // two answers
+  CHECK(Installation::eventually([&] { return home.delivery_state(first) == "running"; }));
+  home.kill_daemon();
+  home.good({"up"});
+  CHECK(Installation::eventually([&] { return home.delivery_state(first) == "done"; }));
+  auto const input_tokens = [](json const& of) {
+    return of.contains("usage") ? of["usage"].value("inputTokens", 0) : 0;
+  };
+  // What it has not written down by its death is in no record.
+  CHECK(Installation::eventually([&] { return input_tokens(home.agent("cc")) == 2000; }));
+  ::kill(home.agent("cc")["pid"].get<int>(), SIGKILL);
+  CHECK(Installation::eventually([&] { return home.agent("cc")["restarts"] == 1; }));
+  auto const second = home.send("cc", "a question");
+  CHECK(Installation::eventually([&] { return home.delivery_state(second) == "done"; }));
+  CHECK_MESSAGE(Installation::eventually([&] { return input_tokens(home.agent("cc")) == 3000; }),
+                home.agent("cc").dump(1));
+  auto const turns = home.good({"show", "cc", "--json"}).parsed()["turns"];
+  REQUIRE(turns.size() == 2);
+  CHECK(input_tokens(turns[0]) == 1000);
+  CHECK(input_tokens(turns[1]) == 2000);
 }
 
 TEST_CASE("WhatClaudeDidWhileNoDaemonRanIsKnownToTheNext") {

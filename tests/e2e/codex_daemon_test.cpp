@@ -163,6 +163,31 @@ TEST_CASE("ARunOfCodexPrintsWhatItsTurnEndedWith") {
   CHECK(run["costUsd"].is_null());
 }
 
+TEST_CASE("ARunsUsageCountsOnceOverTheDeathOfTheDaemonAndOfTheAppServer") {
+  Road road;
+  road.spawn();
+  road.ask("[[exec:sleep 2]] work");  // two answers
+  CHECK(Installation::eventually([&] { return road.home.delivery_state(road.ids.back()) == "running"; }));
+  road.home.kill_daemon();
+  road.home.good({"up"});
+  CHECK(road.all_taken());
+  auto const server = child(road.agent_pid(), "app-server");
+  REQUIRE(server > 0);
+  ::kill(server, SIGKILL);
+  CHECK(Installation::eventually([&] { return !Installation::runs(server); }));
+  road.ask("a question");
+  CHECK(road.all_taken());
+  auto const input_tokens = [&](json const& of) {
+    return of.contains("usage") ? of["usage"].value("inputTokens", 0) : 0;
+  };
+  CHECK_MESSAGE(Installation::eventually([&] { return input_tokens(road.home.agent("cx")) == 3600; }),
+                road.home.agent("cx").dump(1));
+  auto const turns = road.home.good({"show", "cx", "--json"}).parsed()["turns"];
+  REQUIRE(turns.size() == 2);
+  CHECK(input_tokens(turns[0]) == 1200);
+  CHECK(input_tokens(turns[1]) == 2400);
+}
+
 TEST_CASE("ATurnOfCodexThatEndsWhileNoDaemonRunsIsReportedAsItEnded") {
   Road road;
   road.spawn();

@@ -71,6 +71,8 @@ TEST_CASE("ARunAnswersWithWhatItsTurnEndedWith") {
   CHECK(done.body["runId"] == "r");
   CHECK(done.body["ok"] == true);
   CHECK(done.body["turns"].size() == 1);
+  CHECK(done.body["usage"].is_null());  // its provider keeps no record
+  CHECK(done.body["costUsd"].is_null());
   CHECK(done.body["text"] == done.body["turns"][0]["text"]);
   auto const printed = home.good(
       {"run", "and again", "--name", "c", "--provider", "command", "--cwd", home.work().string(), "--close", "--json"});
