@@ -49,6 +49,13 @@ TEST_CASE("AThreadsUsageIsTheNewestTotalOfItsRecord") {
   used(0, 0, 0);  // it says less: that is nothing new
   told("turn_aborted", {{"turn_id", "t2"}});
   CHECK(record.read()->at_turn_end == Usage{2200, 45, 1200, 0});
-  CHECK(UsageRecord(file).read()->total == Usage{2200, 45, 1200, 0});
+  told("task_started", {{"turn_id", "t3"}});
+  used(3500, 1200, 50);
+  told("task_started", {{"turn_id", "t4"}});  // t3's process has died
+  used(3600, 1200, 60);
+  usage = *record.read();
+  CHECK(usage.turns == 3);
+  CHECK(usage.at_turn_end == Usage{2300, 50, 1200, 0});
+  CHECK(UsageRecord(file).read()->total == Usage{2400, 60, 1200, 0});
   CHECK_FALSE(UsageRecord(dir.path()).read().has_value());
 }
