@@ -1,4 +1,4 @@
-// Lists of words in one text, between blanks, as tables have them.
+// Words in one text: lists of them between blanks, as tables have them, and what is around them.
 #pragma once
 #include <algorithm>
 #include <string_view>
@@ -23,6 +23,13 @@ inline bool has_word(std::string_view text, std::string_view word) {
     if ((at == 0 || text[at - 1] == ' ') && (end == text.size() || text[end] == ' ')) return true;
   }
   return false;
+}
+
+/// Without the white space at its ends.
+inline std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view white = " \t\n\v\f\r";
+  auto const first = std::min(text.find_first_not_of(white), text.size());
+  return text.substr(first, text.find_last_not_of(white) + 1 - first);
 }
 
 }  // namespace ar

@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "base/unicode.hpp"
+#include "base/words.hpp"
 #include "relay/message_rules.hpp"
 
 #include <algorithm>
@@ -37,6 +38,7 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   AgentSpec spec;
   FieldReader in(body);
   text_fields([&](char const* name, std::string& value) { value = in.string(name, value); }, spec);
+  spec.prompt = std::string(trimmed(spec.prompt));
   spec.tags = in.strings("tags");
   spec.capabilities = in.strings("capabilities");
   spec.provider_args = in.strings("providerArgs");

@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/suggest.hpp"
+#include "base/words.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/config/profile.hpp"
 #include "daemon/fleet/memory_watch.hpp"
@@ -37,8 +38,10 @@ constexpr auto kLookAgain = 10s;
 void add_usual(char const* variable, std::vector<std::string>& list) {
   char const* const value = std::getenv(variable);
   std::istringstream words(value ? value : "");
-  for (std::string word; std::getline(words, word, ',');)
-    if (!word.empty() && std::ranges::find(list, word) == list.end()) list.push_back(word);
+  for (std::string word; std::getline(words, word, ',');) {
+    auto const name = trimmed(word);
+    if (!name.empty() && std::ranges::find(list, name) == list.end()) list.emplace_back(name);
+  }
 }
 
 Result<std::vector<StoredAgent>> read_agents(Database& db) {

@@ -21,6 +21,15 @@ TEST_CASE("SpecSurvivesTheJournal") {
   CHECK(to_public(*spec).dump().find("value") == std::string::npos);
 }
 
+TEST_CASE("ThePromptIsTrimmedAndWhiteSpaceIsNone") {
+  test::TempDir temp;
+  auto const prompt_of = [&](char const* prompt) {
+    return agent_spec_from({{"cwd", temp.path().string()}, {"prompt", prompt}}, "claude")->prompt;
+  };
+  CHECK(prompt_of(" \n hello  there\t\n") == "hello  there");
+  CHECK(prompt_of(" \n\t ").empty());
+}
+
 TEST_CASE("WrongSpecsNameTheField") {
   test::TempDir temp;
   auto const field_of = [&](json body) {
