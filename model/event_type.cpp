@@ -51,7 +51,7 @@ constexpr EventType types[] = {
     {"message.failed", kMessage, "the message, or its turn, has failed"},
     {"message.held", "message reason", "the message waits, and why"},
     {"message.looked_up", "message says", "its provider's record was asked whether it took the message"},
-    {"message.queued", kMessage, "the message waits for this agent"},
+    {"message.queued", "message from kind proof reason turn payload", "the message waits for this agent"},
     {"message.refused", kMessage, "its provider cannot be given this message"},
     {"message.returned", kMessage, "the message was given back, to be delivered once more"},
     {"message.submitted", kMessage, "the message is being typed, or is typed"},

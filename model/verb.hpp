@@ -1,10 +1,14 @@
 // What people, programs and the bus may have an agent do, as one table: the control server's routes
 // POST /v1/agents/{agent}/NAME and the bus's commands are made of it, and each agent carries it out.
 #pragma once
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 namespace ar {
+
+/// The longest time that a verb may be given.
+inline constexpr std::int64_t kMostTimeoutMs = 60'000;
 
 enum class Verb { restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect };
 

@@ -305,7 +305,7 @@ void Agent::on_ready(adapters::Ready const& ready) {
   if (!ready.model.empty()) record_.model = ready.model;
   if (!record_.prompt_given && !spec_.prompt.empty()) {
     record_.prompt_given = true;
-    queue_.deliveries().add_local(kInitialPrompt, kOperator, "prompt", spec_.prompt);
+    queue_.deliveries().add_local(kInitialPrompt, {std::string(kOperator), "prompt", spec_.prompt});
   }
   save();
   usage_.look_again();

@@ -31,10 +31,11 @@ Result<AgentVerbs::Asked> AgentVerbs::read_params(VerbRow const& verb, json cons
     return has_word(verb.parameters, parameter);
   };
   Asked asked;
-  asked.reason = in.string("reason", "asked for");
+  asked.reason = in.maybe_string("reason");
   asked.timeout = milliseconds(shutdown_timeout_ms());
-  if (takes("timeoutMs")) asked.timeout = milliseconds(in.integer("timeoutMs", asked.timeout.count(), 1, 60'000));
-  if (takes("content")) asked.content = in.string("content");
+  if (takes("timeoutMs"))
+    asked.timeout = milliseconds(in.integer("timeoutMs", asked.timeout.count(), 1, kMostTimeoutMs));
+  if (takes("content")) asked.content = std::string(trimmed(in.string("content")));
   if (takes("memoryIds")) asked.memory_ids = in.strings("memoryIds");
   if (auto error = in.finish()) return *error;
   return asked;
@@ -73,7 +74,7 @@ awaitable<Result<json>> AgentVerbs::end_process(Verb verb, Asked asked) {
   host_.set_end(hard, asked.timeout);
   if (hard && parts_.state == AgentState::stopping)
     host_.end_again();  // patience has run out
-  else if (auto done = host_.apply(verb == Verb::suspend ? AgentInput::suspend : AgentInput::stop, asked.reason); !done)
+  else if (auto done = host_.apply(verb == Verb::suspend ? AgentInput::suspend : AgentInput::stop, asked.why()); !done)
     co_return done.error();
   bool const ended = co_await wait_until_ended(asked.timeout + 10s);
   if (!ended)
@@ -96,7 +97,7 @@ awaitable<Result<json>> AgentVerbs::start_process(Verb verb, Asked asked) {
   parts_.restarts.forget();
   parts_.queue.outcomes().probe_now();
   parts_.process.reserve(std::move(place));
-  if (auto done = host_.apply(verb == Verb::resume ? AgentInput::wake : AgentInput::restart, asked.reason); !done) {
+  if (auto done = host_.apply(verb == Verb::resume ? AgentInput::wake : AgentInput::restart, asked.why()); !done) {
     parts_.process.reserve({});
     co_return done.error();
   }
@@ -115,8 +116,11 @@ awaitable<Result<json>> AgentVerbs::inject(Asked asked) {
   auto content = std::move(asked.content);
   if (!content.empty() && !memory->text.empty()) content += "\n\n";
   content += memory->text;
-  parts_.queue.deliveries().add_local(parts_.queue.deliveries().next_local_id(), "system", "memory context",
-                                      std::move(content));
+  json payload = {{"memoryInjection", true}, {"memoryIds", memory->ids}};
+  if (asked.reason) payload["reason"] = *asked.reason;
+  auto& deliveries = parts_.queue.deliveries();
+  deliveries.add_local(deliveries.next_local_id(),
+                       {"system", "system", std::move(content), "Agent Relay memory context", std::move(payload)});
   json result = {{"memoryIds", memory->ids}, {"injectedMemoryCount", memory->ids.size()}};
   co_return ok(std::move(result));
 }

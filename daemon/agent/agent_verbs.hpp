@@ -12,6 +12,7 @@
 #include "daemon/services.hpp"
 #include "model/verb.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,8 +62,10 @@ class AgentVerbs {
  private:
   struct Asked {
     milliseconds timeout;
-    std::string reason, content;
+    std::optional<std::string> reason;
+    std::string content;
     std::vector<std::string> memory_ids;
+    std::string why() const { return reason.value_or("asked for"); }
   };
   Result<Asked> read_params(VerbRow const& verb, json const& params) const;
   awaitable<Result<json>> end_process(Verb verb, Asked asked);

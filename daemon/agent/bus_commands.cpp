@@ -1,5 +1,6 @@
 #include "daemon/agent/bus_commands.hpp"
 
+#include "base/read_json.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/delivery/guarded.hpp"
 #include "daemon/store/event_log.hpp"
@@ -24,6 +25,19 @@ std::string known_commands() {
   for (auto const& row : verbs())
     if (!row.command.empty()) list += std::string(row.command) + ", ";
   return list.substr(0, list.size() - 2) + " and " + std::string(kPermissionDecision);
+}
+
+/// What a verb is given of a command's parameters. Programs of other versions and makers send them: what is unknown, or
+/// not as it should be, is left out, and a time that is too long is cut.
+json parameters_of(Command const& command) {
+  json taken = json::object();
+  for (auto const* name : {"reason", "content"})
+    if (auto text = text_at(command.params, name); !text.empty()) taken[name] = std::move(text);
+  if (auto const timeout = integer_at(command.params, "timeoutMs"); timeout > 0)
+    taken["timeoutMs"] = std::min(timeout, kMostTimeoutMs);
+  for (auto const& id : command.params.value("memoryIds", json()))
+    if (id.is_string()) taken["memoryIds"].push_back(id);
+  return taken;
 }
 
 /// Whose the numbers of commands are.
@@ -79,14 +93,16 @@ awaitable<void> BusCommands::see_through(Command command, std::string store) {
     auto const done =
         co_await guarded("agent " + spec_.id + ": " + command.type, std::move(carried_out), std::move(fault));
     auto const status = done ? CommandStatus::succeeded : CommandStatus::failed;
-    json result = {{"action", command.type},
-                   {"agentId", spec_.id},
-                   {"runnerId", spec_.id},
-                   {"policyName", spec_.policy_name},
-                   {"spawnRequestId", spec_.spawn_request_id},
-                   {"reason", text_at(command.params, "reason")}};
+    json result = {
+        {"action", command.type}, {"agentId", spec_.id}, {"runnerId", spec_.id}, {"state", to_string(host_.state())}};
+    auto const add = [&](char const* name, std::string const& text) {
+      if (!text.empty()) result[name] = text;
+    };
+    add("policyName", spec_.policy_name);
+    add("spawnRequestId", spec_.spawn_request_id);
+    add("reason", text_at(command.params, "reason"));
     if (done) {
-      result["providerResult"] = *done;
+      if (!done->is_null()) result["providerResult"] = *done;
     } else {
       result["error"] = done.error().message;
       result["code"] = done.error().code;
@@ -111,12 +127,11 @@ awaitable<Result<json>> BusCommands::carry_out(Command const& command, bool cut_
     co_return unavailable("interrupted", "the daemon ended while it carried out " + command.type + " for agent " +
                                              spec_.id + "; see `agent-runner events " + spec_.id +
                                              "` for what became of it, and send it again if it is still wanted");
-  auto done = co_await host_.act(std::string(known->name), command.params);
+  auto done = co_await host_.act(std::string(known->name), parameters_of(command));
   if (!done) co_return done.error();
   if (known->leaves_bus) co_await host_.leave_bus();
   if (known->verb == Verb::inject) co_return done;
-  json state = {{"state", to_string(host_.state())}};
-  co_return ok(std::move(state));
+  co_return ok(nullptr);
 }
 
 awaitable<Result<json>> BusCommands::decide(Command const& command) {

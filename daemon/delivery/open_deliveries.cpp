@@ -25,18 +25,19 @@ Delivery& OpenDeliveries::add(Delivery d) {
   return all_.emplace(id, std::move(d)).first->second;
 }
 
-void OpenDeliveries::add_local(MessageId id, std::string from, std::string kind, std::string body) {
+void OpenDeliveries::add_local(MessageId id, LocalMessage message) {
   if (id == kInitialPrompt ? std::exchange(prompt_known_, true) : id >= lowest_local_) return;
   lowest_local_ = std::min(lowest_local_, id);
   Delivery d;
   d.message = id;
-  d.from = std::move(from);
-  d.kind = std::move(kind);
-  d.local_body = std::move(body);
+  d.from = std::move(message.from);
+  d.kind = std::move(message.kind);
+  d.subject = std::move(message.subject);
+  d.local_body = std::move(message.body);
   d.step("queued");
   auto& stored = add(std::move(d));
   save(stored);
-  announce(stored, "message.queued");
+  announce(stored, "message.queued", message.payload);
   host_.wanted();
   changed_.notify_all();
 }
@@ -84,11 +85,12 @@ void OpenDeliveries::save(Delivery const& d) {
   services_.journal.write(std::move(change), std::move(tell));
 }
 
-void OpenDeliveries::announce(Delivery const& d, char const* type) {
+void OpenDeliveries::announce(Delivery const& d, char const* type, json const& payload) {
   json data = {{"message", d.message}, {"from", d.from}, {"kind", d.kind}};
   if (!d.proof.empty()) data["proof"] = d.proof;
   if (!d.reason.empty() && d.state != State::done) data["reason"] = d.reason;
   if (d.turn > 0) data["turn"] = d.turn;
+  if (!payload.is_null()) data["payload"] = payload;
   services_.events.append(agent_id_, type, std::move(data));
 }
 

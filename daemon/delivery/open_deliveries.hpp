@@ -14,6 +14,13 @@
 namespace ar::daemon {
 
 /// io thread only.
+/// What never was on the bus. `payload`: for the event that it is queued.
+struct LocalMessage {
+  std::string from, kind, body;
+  std::optional<std::string> subject{};
+  json payload = nullptr;
+};
+
 class OpenDeliveries {
  public:
   using Map = std::map<MessageId, Delivery>;
@@ -33,11 +40,11 @@ class OpenDeliveries {
 
   Delivery& add(Delivery d);
   /// Something that never was on the bus; nothing happens when it was taken up before.
-  void add_local(MessageId id, std::string from, std::string kind, std::string body);
+  void add_local(MessageId id, LocalMessage message);
   MessageId next_local_id() const { return lowest_local_ - 1; }
 
   void save(Delivery const& d);
-  void announce(Delivery const& d, char const* type);
+  void announce(Delivery const& d, char const* type, json const& payload = nullptr);
   /// As if it had never been here.
   void forget(MessageId id);
   void forget_settled();

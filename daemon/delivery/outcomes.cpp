@@ -309,7 +309,7 @@ void Outcomes::ask_to_go_on() {
   auto const id = parts_.open.next_local_id();
   std::string names;
   for (auto message : cut_off) names += (names.empty() ? "message " : ", ") + std::to_string(message);
-  parts_.open.add_local(id, "agent-runner", "resume", kGoOn);
+  parts_.open.add_local(id, {"agent-runner", "resume", kGoOn});
   auto& note = parts_.open.all().at(id);
   note.subject = names;
   note.continues = std::move(cut_off);

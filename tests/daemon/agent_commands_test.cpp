@@ -25,8 +25,8 @@ TEST_CASE("ACommandGoesThroughItsStatusesAndTellsItsResult") {
   CHECK(result["agentId"] == "a");
   CHECK(result["runnerId"] == "a");
   CHECK(result["reason"] == "it is full");
-  CHECK(result["providerResult"]["state"] == "idle");
-  for (auto const* field : {"policyName", "spawnRequestId"}) CHECK(result.contains(field));
+  CHECK(result["state"] == "idle");
+  for (auto const* absent : {"policyName", "spawnRequestId", "providerResult"}) CHECK_FALSE(result.contains(absent));
 }
 
 TEST_CASE("AShutDownAgentLeavesTheBusAndComesBackWithItsRestart") {
@@ -89,15 +89,59 @@ TEST_CASE("ACommandThatCannotBeCarriedOutFailsWithItsReason") {
     return error_of(world.ended(world.command(type, params)));
   };
   CHECK(failure("agent.dance", json::object())["error"].get<std::string>().find("agent.dance") != std::string::npos);
-  for (auto const& bad : {json(0), json(60'001), json(-5), json("soon"), json(1.5)}) {
-    auto const error = failure("agent.shutdown", {{"timeoutMs", bad}});
-    CHECK_MESSAGE(error["error"].get<std::string>().find("timeoutMs") != std::string::npos, error.dump());
-  }
-  CHECK(failure("agent.injectContext", {{"content", ""}})["code"] == "invalid_argument");
+  for (auto const& bad : {json(""), json(" \n "), json(7), json()})
+    CHECK(failure("agent.injectContext", {{"content", bad}})["code"] == "invalid_argument");
   CHECK(failure("agent.clearContext", json::object())["code"] == "unsupported");
-  CHECK(failure("agent.compact", {{"reason", 7}})["error"].get<std::string>().find("reason") != std::string::npos);
   CHECK(world.state() == "idle");
   CHECK(world.script.asked_to_quit == 0);
+}
+
+TEST_CASE("WhatACommandSaysBesidesItsParametersIsIgnored") {
+  World world;
+  world.spawn({{"policyName", "nightly"}});
+  auto const command = world.ended(world.command("agent.compact", {{"reason", 7}, {"foo", "bar"}, {"timeoutMs", {}}}));
+  REQUIRE(command.status == CommandStatus::succeeded);
+  auto const result = command.history.back().detail["result"];
+  CHECK_FALSE(result.contains("reason"));
+  CHECK(result["policyName"] == "nightly");
+}
+
+TEST_CASE("ATimeoutThatIsTooLongIsCutAndAWrongOneIsTheUsual") {
+  World world;
+  world.script.quits = false;
+  world.spawn();
+  auto const takes = [&](json const& timeout) {
+    world.ended(world.command("agent.restart"));
+    world.until_state("idle");
+    auto const begun = world.now();
+    world.ended(world.command("agent.shutdown", {{"timeoutMs", timeout}}));
+    return world.now() - begun;
+  };
+  auto const longest = takes(100'000);
+  CHECK(longest >= 60s);
+  CHECK(longest < 65s);
+  for (auto const& wrong : {json(0), json(-5), json("soon"), json(1.5)}) {
+    auto const usual = takes(wrong);
+    CHECK(usual >= 10s);
+    CHECK(usual < 15s);
+  }
+}
+
+TEST_CASE("InjectedContextTellsWhatItIs") {
+  World world;
+  world.spawn();
+  json const given = {{"content", "  remember \n"}, {"reason", "it forgot"}, {"memoryIds", {7, nullptr}}};
+  CHECK(world.ended(world.command("agent.injectContext", given)).status == CommandStatus::succeeded);
+  auto const& open = world.agent().queue().open();
+  REQUIRE(open.size() == 1);
+  auto const& delivery = open.begin()->second;
+  CHECK(delivery.kind == "system");
+  CHECK(delivery.subject == "Agent Relay memory context");
+  CHECK(delivery.local_body == "remember");
+  auto const queued = world.events("message.queued");
+  REQUIRE(queued.size() == 1);
+  CHECK(queued[0]["data"]["payload"] ==
+        json{{"memoryInjection", true}, {"memoryIds", json::array()}, {"reason", "it forgot"}});
 }
 
 TEST_CASE("OfManyCommandsSomeWaitOnTheBus") {
@@ -158,7 +202,7 @@ TEST_CASE("AReconnectFromTheBusTellsAndFetchesEverythingAnew") {
   auto const result = command.history.back().detail["result"];
   CHECK(result["action"] == "agent.reconnect");
   CHECK(result["reason"] == "it is silent");
-  CHECK(result["providerResult"]["state"] == "idle");
+  CHECK(result["state"] == "idle");
   CHECK(world.bus->calls["register_agent"] == registered + 1);
   CHECK(world.bus->calls["unread"] >= unread + 1);
   CHECK(world.script.captures == looks + 1);

@@ -206,7 +206,7 @@ TEST_CASE("WhatComesWhileTheUnreadAreFetchedWaitsForThem") {
     auto const young = co_await w.send();
     CHECK(co_await w.until([&] { return w.queue->held_reason().find("being fetched") != std::string::npos; }));
     CHECK(w.session.handed.empty());
-    w.queue->deliveries().add_local(-1, "operator", "prompt", "never was on the bus");
+    w.queue->deliveries().add_local(-1, {"operator", "prompt", "never was on the bus"});
     CHECK(co_await w.until([&] { return w.session.handed.size() == 1; }));
     w.end_turn();
     co_await w.queue->intake().fetch_unread(w.who);

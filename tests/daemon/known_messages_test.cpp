@@ -205,9 +205,9 @@ TEST_CASE("WhatIsInDoubtWaitsUntilTheJournalCanTell") {
 TEST_CASE("NotesOfItsOwnGoOnBelowTheLowestAfterARestart") {
   test::TempDir temp;
   serve(temp, [](World& w) -> awaitable<void> {
-    w.queue->deliveries().add_local(w.queue->deliveries().next_local_id(), "system", "note", "one");
-    w.queue->deliveries().add_local(kInitialPrompt, "system", "prompt", "two");
-    w.queue->deliveries().add_local(w.queue->deliveries().next_local_id(), "system", "note", "three");
+    w.queue->deliveries().add_local(w.queue->deliveries().next_local_id(), {"system", "note", "one"});
+    w.queue->deliveries().add_local(kInitialPrompt, {"system", "prompt", "two"});
+    w.queue->deliveries().add_local(w.queue->deliveries().next_local_id(), {"system", "note", "three"});
     CHECK(w.queue->deliveries().next_local_id() == -4);
     CHECK(w.queue->open().size() == 3);
     CHECK((co_await w.journal().committed()).has_value());
@@ -215,7 +215,7 @@ TEST_CASE("NotesOfItsOwnGoOnBelowTheLowestAfterARestart") {
   serve(temp, [](World& w) -> awaitable<void> {
     CHECK(w.queue->deliveries().next_local_id() == -4);
     auto const before = w.queue->open().size();
-    w.queue->deliveries().add_local(kInitialPrompt, "system", "prompt", "two");
+    w.queue->deliveries().add_local(kInitialPrompt, {"system", "prompt", "two"});
     CHECK(w.queue->open().size() == before);
     co_return;
   });
