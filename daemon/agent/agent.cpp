@@ -15,6 +15,7 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 
 namespace {
+constexpr auto kTellPatience = 1s;                                 ///< of an end, for the bus to hear of it
 constexpr auto kMailPatience = 5s;                                 ///< of an order, for what has come before it
 constexpr Clock::duration kFirstPause = 1s, kLongestPause = 5min;  ///< before what has failed is begun again
 
@@ -426,6 +427,11 @@ void Agent::wake_if_wanted() {
 
 // ---- its process ----
 
+/// One that is being ended takes no more work.
+bool Agent::is_ready() const {
+  return work_.is_ready() && state_ != AgentState::stopping && state_ != AgentState::suspending;
+}
+
 void Agent::launched(bool resumed) {
   restarts_.on_launched();
   queue_.on_process_started();
@@ -438,9 +444,18 @@ void Agent::ended() {
   (void)apply(AgentInput::exited, asked_for ? record_.reason : record_.last_exit);
 }
 
+void Agent::end_again() {
+  view_.set_lifecycle_action("killing");
+  publish();
+  perform(Action::terminate);
+}
+
 awaitable<void> Agent::terminate(std::uint64_t decision) {
   bool const hard = std::exchange(hard_, false);
   auto const patience = std::exchange(patience_, milliseconds(verbs_.shutdown_timeout_ms()));
+  // Who looks at the bus must not give work to an agent whose process is being ended.
+  co_await presence_.told(Clock::now() + kTellPatience);
+  if (is_stale(decision)) co_return;
   auto const deadline = Clock::now() + (patience.count() > 0 ? patience : 10'000ms);
   bool const was_there = co_await process_.end(hard, deadline, [this, decision] { return is_stale(decision); });
   if (was_there) co_return;

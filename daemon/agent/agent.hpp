@@ -134,6 +134,7 @@ class Agent final : private DeliveryHost,
   void look_up_wanted() override { queue_.look_up_wanted(); }
 
   // PresenceHost
+  bool is_ready() const override;
   json meta(bool registration) const override { return view_.meta(registration); }
   void registered() override { queue_.intake().look_again(); }
   bool wants_more() const override { return queue_.intake().wants_more(); }
@@ -166,7 +167,7 @@ class Agent final : private DeliveryHost,
     hard_ = hard;
     patience_ = patience;
   }
-  void end_again() override { perform(Action::terminate); }
+  void end_again() override;
   Result<void> check_kept() const override;
 
   // several of them

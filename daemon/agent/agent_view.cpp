@@ -3,6 +3,9 @@
 #include "base/duration.hpp"
 #include "base/version.hpp"
 #include "daemon/agent/approvals.hpp"
+#include "daemon/agent/provider_capabilities.hpp"
+
+#include <algorithm>
 
 namespace ar::daemon {
 namespace {
@@ -28,6 +31,26 @@ bool is_ready_or_at_rest(AgentState state) {
   return state == AgentState::idle || state == AgentState::busy || state == AgentState::waiting || is_at_rest(state);
 }
 
+/// Those that are not there yet.
+void add(std::vector<std::string> const& words, std::vector<std::string>& list) {
+  for (auto const& word : words)
+    if (std::ranges::find(list, word) == list.end()) list.push_back(word);
+}
+
+/// A profile as the bus is told of it: how many texts, skills and plugins it has, not which.
+json in_numbers(adapters::Profile const& profile) {
+  auto shown = adapters::summary_of(profile);
+  shown["instructions"] = {{"repoInstructions", profile.repo_instructions},
+                           {"globalInstructions", profile.global_instructions},
+                           {"appendCount", profile.append.size()},
+                           {"hasSystem", !profile.system.empty()}};
+  shown["skills"] = profile.skills.size();
+  shown["plugins"] = profile.plugins.size();
+  return shown;
+}
+
+json text_or_null(std::string const& text) { return text.empty() ? json(nullptr) : json(text); }
+
 }  // namespace
 
 Identity AgentView::identity() const {
@@ -38,19 +61,20 @@ Identity AgentView::identity() const {
   who.label = spec.label;
   who.narrow = spec.agent_profile && !spec.agent_profile->relay_context;
   auto const& facts = provider.adapter().facts();
-  who.tags = spec.tags;
-  who.tags.insert(who.tags.end(), facts.default_tags.begin(), facts.default_tags.end());
-  who.tags.push_back(spec.provider);
-  who.capabilities = spec.capabilities;
-  who.capabilities.insert(who.capabilities.end(), facts.default_capabilities.begin(), facts.default_capabilities.end());
+  add(spec.tags, who.tags);
+  add(facts.default_tags, who.tags);
+  add({spec.provider}, who.tags);
+  add(spec.capabilities, who.capabilities);
+  add(facts.default_capabilities, who.capabilities);
   // Their types were checked by the adapter.
   auto const configured = [&](char const* name, std::vector<std::string>& list) {
     auto const values = provider.option(name);
     for (auto const& value : values)
-      if (value.is_string()) list.push_back(value.get<std::string>());
+      if (value.is_string()) add({value.get<std::string>()}, list);
   };
   configured("default_tags", who.tags);
   configured("default_capabilities", who.capabilities);
+  add({"headless"}, who.tags);  // nobody sits at its terminal
   return who;
 }
 
@@ -59,20 +83,22 @@ json AgentView::meta(bool registration) const {
   auto const& token = keeper.token();
   json meta = work.meta();
   meta["runnerId"] = spec.id;
-  meta["startedAt"] = to_iso8601(record.started_at);
+  meta["startedAt"] = millis_or_null(record.started_at);
   meta["tmuxSession"] = record.tmux_session;
   meta["tmuxSocket"] = services.paths.tmux_socket().string();
-  meta["policyName"] = spec.policy_name;
-  meta["spawnRequestId"] = spec.spawn_request_id;
-  meta["automationId"] = spec.automation_id;
-  meta["automationRunId"] = spec.automation_run_id;
-  meta["lifecycleAction"] = lifecycle_action_.empty() ? json(nullptr) : json(lifecycle_action_);
-  meta["profile"] = spec.profile;
+  meta["policyName"] = text_or_null(spec.policy_name);
+  meta["spawnRequestId"] = text_or_null(spec.spawn_request_id);
+  meta["automationId"] = text_or_null(spec.automation_id);
+  meta["automationRunId"] = text_or_null(spec.automation_run_id);
+  meta["lifecycleAction"] = text_or_null(lifecycle_action_);
+  meta["lifecycleActionAt"] = millis_or_null(lifecycle_action_at_);
+  meta["profile"] = text_or_null(spec.profile);
   meta["workspace"] = to_json(spec.workspace);
   meta["workspaceMode"] = spec.workspace.mode;
-  meta["providerState"] = to_string(state);
+  meta["state"] = to_string(state);
+  meta["providerState"] = work.provider_state();
   meta["auth"] = {{"profileId", token.profile}, {"jti", token.jti}, {"rootTokenFallback", false}};
-  meta["auth"]["expiresAt"] = token.expires_at ? json(to_iso8601(*token.expires_at)) : json(nullptr);
+  meta["auth"]["expiresAt"] = token.expires_at ? json(to_millis(*token.expires_at) / 1000) : json(nullptr);
   // What is over is told as well: the bus keeps a field until it hears it anew.
   meta["pendingApprovals"] = services.approvals.pending_of(spec.id);
   meta["transport"] = services.bus.transport_state();
@@ -84,6 +110,8 @@ json AgentView::meta(bool registration) const {
                        {"source", context_use_["source"]},
                        {"confidence", context_use_["confidence"]}};
   }
+  meta["providerCapabilities"] =
+      provider_capabilities(provider.adapter().facts().capabilities, spec, record, context_use_);
   if (registration) add_registration(meta);
   return meta;
 }
@@ -92,21 +120,21 @@ void AgentView::add_registration(json& meta) const {
   auto const& spec = parts_.spec;
   auto const& provider = parts_.provider;
   meta["version"] = kVersion;
-  meta["package"] = "agent-runner";
+  meta["package"] = {{"name", "agent-runner"}, {"version", kVersion}};
   meta["provider"] = spec.provider;
-  meta["model"] = spec.model;
-  meta["effort"] = spec.effort;
+  meta["model"] = text_or_null(spec.model);
+  meta["effort"] = text_or_null(spec.effort);
   meta["cwd"] = spec.cwd;
   meta["approvalMode"] = spec.approval_mode;
-  meta["label"] = spec.label;
+  meta["label"] = text_or_null(spec.label);
   meta["runnerManaged"] = true;
+  meta["agentProfile"] = nullptr;
   if (spec.agent_profile) {
-    meta["agentProfile"] = adapters::summary_of(*spec.agent_profile);
+    meta["agentProfile"] = in_numbers(*spec.agent_profile);
     meta["agentProfile"]["projection"] = provider.projection().summary();
   }
   meta["lifecycleCapabilities"] = {
       {"shutdownHard", true}, {"restartHard", true}, {"semanticStatus", true}, {"transportReconnect", true}};
-  meta["providerCapabilities"] = provider.adapter().facts().capabilities;
 }
 
 json AgentView::shown(std::string const& no_bus) const {
@@ -181,6 +209,12 @@ std::string AgentView::turn_status(bool turn_runs, bool interrupting) const {
 std::int64_t AgentView::memory_bytes() const {
   auto const& record = parts_.record;
   return record.pid > 0 ? parts_.services.terminals.memory_bytes(static_cast<pid_t>(record.pid), record.mark) : 0;
+}
+
+void AgentView::set_lifecycle_action(std::string action) {
+  if (action == lifecycle_action_) return;
+  lifecycle_action_at_ = action.empty() ? WallTime() : wall_now();
+  lifecycle_action_ = std::move(action);
 }
 
 void AgentView::set_context_use(adapters::ContextUse const& use) {

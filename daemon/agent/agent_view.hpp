@@ -38,7 +38,8 @@ class AgentView {
   std::int64_t memory_bytes() const;  ///< resident, of its process and all that it started
 
   void set_context_use(adapters::ContextUse const& use);
-  void set_lifecycle_action(std::string action) { lifecycle_action_ = std::move(action); }
+  /// How its process is being ended, for the bus; empty: it is not.
+  void set_lifecycle_action(std::string action);
 
  private:
   void add_registration(json& meta) const;
@@ -47,6 +48,7 @@ class AgentView {
   Parts const parts_;
   json context_use_ = nullptr;
   std::string lifecycle_action_{};
+  WallTime lifecycle_action_at_{};
 };
 
 }  // namespace ar::daemon

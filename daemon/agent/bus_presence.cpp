@@ -29,6 +29,7 @@ BusPresence::BusPresence(Services& services, AgentSpec const& spec, AgentRecord 
       record_(record),
       host_(host),
       changed_(services.executor),
+      told_changed_(services.executor),
       instance_id_(new_uuid()) {}
 
 Presence BusPresence::presence() const {
@@ -36,11 +37,21 @@ Presence BusPresence::presence() const {
   presence.identity = host_.identity();
   presence.instance_id = instance_id_;
   presence.status = host_.work().status();
-  presence.ready = host_.work().is_ready();
+  presence.ready = host_.is_ready();
   presence.meta = host_.meta(true);
   presence.registered_at = record_.created_at;
   presence.last_heartbeat = wall_now();
   return presence;
+}
+
+void BusPresence::publish() {
+  ++changes_;
+  changed_.notify_all();
+}
+
+awaitable<void> BusPresence::told(Clock::time_point deadline) {
+  auto const all = changes_;
+  while (registered_ && told_ < all && Clock::now() < deadline) co_await told_changed_.wait(deadline);
 }
 
 awaitable<bool> BusPresence::changed(Clock::time_point deadline) { co_return co_await changed_.wait(deadline); }
@@ -94,19 +105,23 @@ awaitable<void> BusPresence::run() {
       if (!told) (void)co_await changed_.wait(Clock::now() + kLiveness);
       if (!registered_) continue;
     }
+    auto const changes = changes_;
     auto status = host_.work().status();
+    bool const ready = host_.is_ready();
     auto shown = host_.meta(false);
-    auto const digest = status + to_text(shown);
+    auto const digest = status + (ready ? " ready " : " ") + to_text(shown);
     bool news = registered_ && digest != published;
     if (news) {
-      auto told = co_await services_.bus.publish_status(spec_.id, status, host_.work().is_ready(), std::move(shown));
+      auto told = co_await services_.bus.publish_status(spec_.id, status, ready, std::move(shown));
       note(told, "publish the status");
       if (told)
         published = digest;
       else
         news = !registered_;  // else the bus is away: at the next change or tick
     }
-    if (!news) co_await changed_.wait(std::min(heartbeat_at, liveness_at));
+    told_ = changes;
+    told_changed_.notify_all();
+    if (!news && changes == changes_) co_await changed_.wait(std::min(heartbeat_at, liveness_at));
     if (registered_ && host_.wants_more()) {
       auto const told = co_await host_.fetch_more();
       note(told, "fetch the unread messages");

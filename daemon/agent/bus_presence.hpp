@@ -7,6 +7,7 @@
 #include "daemon/services.hpp"
 #include "model/message.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace ar::daemon {
@@ -17,6 +18,7 @@ class PresenceHost {
   virtual ~PresenceHost() = default;
   virtual Identity identity() const = 0;
   virtual Work& work() = 0;
+  virtual bool is_ready() const = 0;
   virtual json meta(bool registration) const = 0;
   virtual bool at_rest() const = 0;
   /// It is on the bus again.
@@ -34,7 +36,9 @@ class BusPresence {
   /// For as long as the agent is here: registers, publishes changes, sends heartbeats.
   awaitable<void> run();
   /// Something that is told may have changed.
-  void publish() { changed_.notify_all(); }
+  void publish();
+  /// Returns when the bus has been told all that has changed so far, or cannot be told now, or at the deadline.
+  awaitable<void> told(Clock::time_point deadline);
   /// Returns when that is so (true) or at the deadline.
   awaitable<bool> changed(Clock::time_point deadline);
   /// At once, whatever is known of it.
@@ -55,8 +59,10 @@ class BusPresence {
   AgentRecord const& record_;
   PresenceHost& host_;
   Notifier changed_;
-  std::string instance_id_;  ///< of this start of it: the newest has the agent
-  bool registered_ = false;  ///< as this instance
+  Notifier told_changed_;
+  std::uint64_t changes_ = 0, told_ = 0;  ///< how many there were, and how many of them have been dealt with
+  std::string instance_id_;               ///< of this start of it: the newest has the agent
+  bool registered_ = false;               ///< as this instance
   bool left_ = false;
 };
 

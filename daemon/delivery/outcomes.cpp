@@ -383,7 +383,7 @@ awaitable<void> Outcomes::on_process_gone() {
       end_delivery(d, Input::turn_failed, why);
   }
   turns_.close(unseen_end("the provider ended during this turn"));
-  parts_.host.work().clear({"provider-turn", "subagent", "message"});
+  parts_.host.work().on_process_gone();
   parts_.host.work_changed();
   parts_.changed.notify_all();
 }

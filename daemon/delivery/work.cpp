@@ -1,20 +1,30 @@
 #include "daemon/delivery/work.hpp"
 
-#include <algorithm>
 #include <set>
 
 namespace ar::daemon {
 
 void Work::start(Item item) {
   if (item.started_at == WallTime{}) item.started_at = wall_now();
-  auto key = std::pair(item.kind, item.id);
-  active_.try_emplace(std::move(key), std::move(item));
+  auto const [at, is_new] = active_.try_emplace({item.kind, item.id}, item);
+  if (is_new) return;
+  auto& known = at->second;
+  if (!item.label.empty()) known.label = std::move(item.label);
+  if (!item.role.empty()) known.role = std::move(item.role);
+  if (!item.parent_id.empty()) known.parent_id = std::move(item.parent_id);
+  if (!item.metadata.is_null()) known.metadata = std::move(item.metadata);
+  if (!item.provider_state.is_null()) known.provider_state = std::move(item.provider_state);
 }
 
 void Work::finish(std::string const& kind, std::string const& id) { active_.erase({kind, id}); }
 
-void Work::clear(std::initializer_list<std::string_view> kinds) {
-  std::erase_if(active_, [&](auto const& entry) { return std::ranges::find(kinds, entry.first.first) != kinds.end(); });
+void Work::clear(std::string_view kind) {
+  std::erase_if(active_, [&](auto const& entry) { return entry.first.first == kind; });
+}
+
+void Work::on_process_gone() {
+  std::erase_if(active_,
+                [](auto const& entry) { return entry.first.first != "task" && entry.first.first != "command"; });
 }
 
 std::string Work::status() const {
@@ -30,6 +40,12 @@ std::string Work::busy_with() const {
   return text;
 }
 
+json Work::provider_state() const {
+  for (auto const& [key, item] : active_)
+    if (key.first == "provider-turn" && !item.provider_state.is_null()) return item.provider_state;
+  return nullptr;
+}
+
 json Work::meta() const {
   std::set<std::string> reasons;
   json work = json::array(), subagents = json::array();
@@ -39,6 +55,7 @@ json Work::meta() const {
     if (!item.label.empty()) shown["label"] = item.label;
     if (!item.role.empty()) shown["role"] = item.role;
     if (!item.parent_id.empty()) shown["parentId"] = item.parent_id;
+    if (!item.metadata.is_null()) shown["metadata"] = item.metadata;
     if (item.kind == "subagent") subagents.push_back(shown);
     work.push_back(std::move(shown));
   }

@@ -27,9 +27,9 @@ struct Expiring {
     world.bus->faults["renew_token"] = unavailable("away", "the bus is away");
     world.spawn();
     world.until([&] { return world.on_bus(); }, "it is on the bus");
-    auto const at = from_iso8601(world.presence()->meta["auth"]["expiresAt"].get<std::string>());
-    REQUIRE(at.has_value());
-    end = *at;
+    REQUIRE(world.agent().token().expires_at.has_value());
+    end = *world.agent().token().expires_at;
+    CHECK(world.presence()->meta["auth"]["expiresAt"] == to_millis(end) / 1000);
   }
   void step_to(WallTime time) {
     REQUIRE(time >= wall_now());

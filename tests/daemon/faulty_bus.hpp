@@ -22,7 +22,9 @@ class FaultyBus final : public relay::Bus {
   std::map<std::string, WallTime> last{};                  ///< the newest of them
   std::optional<relay::BusStore> named{};                  ///< what it says of its store, where that is not the truth
   std::function<void(std::string const& call)> on_call{};  ///< before it is made
-  int asked = 0;                                           ///< how many of those it has not answered yet
+  bool told_ready = false;                                 ///< by the newest status, with its meta
+  json told_meta = nullptr;
+  int asked = 0;  ///< how many of those it has not answered yet
 
   relay::Bus& real() const { return *real_; }
   /// The bus is reached again, and is this one now.
@@ -43,6 +45,8 @@ class FaultyBus final : public relay::Bus {
     return through("register_agent", real_->register_agent(std::move(p)));
   }
   awaitable<Result<void>> publish_status(std::string id, std::string status, bool ready, json meta) override {
+    told_ready = ready;
+    told_meta = meta;
     return through("publish_status", real_->publish_status(std::move(id), std::move(status), ready, std::move(meta)));
   }
   awaitable<Result<void>> heartbeat(std::string id, json meta) override {

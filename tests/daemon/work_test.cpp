@@ -33,6 +33,32 @@ TEST_CASE("SubagentsAreCountedAndClearedByKind") {
   CHECK(work.meta()["activeSubagentCount"] == 1);
   CHECK(work.meta()["activeSubagents"][0]["label"] == "explorer");
   CHECK(work.meta()["busyReasons"] == json::array({"subagent", "task"}));
-  work.clear({"provider-turn", "subagent"});
+  work.clear("subagent");
   CHECK(work.meta()["activeWork"].size() == 1);
+}
+
+TEST_CASE("WhatIsToldOfActiveWorkLaterReplacesWhatWasToldOfIt") {
+  Work work;
+  work.start({.kind = "provider-turn", .id = "provider-turn"});
+  CHECK(work.provider_state().is_null());
+  auto const began = work.meta()["activeWork"][0]["startedAt"];
+  work.start({.kind = "provider-turn",
+              .id = "provider-turn",
+              .role = "main",
+              .metadata = {{"step", 1}},
+              .provider_state = {{"phase", "thinking"}}});
+  work.start({.kind = "provider-turn", .id = "provider-turn", .metadata = {{"step", 2}}});
+  auto const shown = work.meta()["activeWork"];
+  REQUIRE(shown.size() == 1);
+  CHECK(shown[0]["startedAt"] == began);
+  CHECK(shown[0]["role"] == "main");
+  CHECK(shown[0]["metadata"] == json{{"step", 2}});
+  CHECK(work.provider_state() == json{{"phase", "thinking"}});
+}
+
+TEST_CASE("OfItsWorkTasksAndCommandsOutliveTheProcess") {
+  Work work;
+  for (auto const* kind : {"provider-turn", "subagent", "message", "build", "task", "command"}) work.start({kind, "1"});
+  work.on_process_gone();
+  CHECK(work.meta()["busyReasons"] == json::array({"command", "task"}));
 }

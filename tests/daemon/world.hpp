@@ -76,6 +76,7 @@ struct Script {
   int handed = 0;
   std::string correlation_id{};  ///< of the prompt handed last
   adapters::SubmitOutcome outcome = adapters::SubmitOutcome::accepted;
+  std::function<void()> on_quit{};
   int starts = 0, asked_to_quit = 0, killed = 0, interrupted = 0;
   int starting = 0;                                     ///< starts under way
   int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
@@ -225,6 +226,7 @@ class FakeSession final : public adapters::ProviderSession {
   }
   awaitable<Result<void>> quit() override {
     ++script_.asked_to_quit;
+    if (script_.on_quit) script_.on_quit();
     if (script_.quits && script_.end) script_.end(ExitStatus{});
     if (script_.quit_takes > 0s) co_await sleep_for(script_.quit_takes);
     co_return Result<void>();
