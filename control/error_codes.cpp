@@ -65,6 +65,7 @@ constexpr ErrorCode rows[] = {
     {409, "copy_mode", "a person reads in the agent's terminal"},
     {409, "another_program", "another program than the provider's has the terminal"},
     {409, "stale_provider_session", "a hook of an earlier process"},
+    {409, "too_much_work", "the agent has reported too many things that it is at"},
     {409, "already_decided", "it was decided before"},
     {409, "wrong_decision", "a decision that it does not have"},
     {409, "not_unknown", "the delivery is not `unknown`"},

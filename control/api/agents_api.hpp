@@ -26,6 +26,8 @@ class AgentsApi {
   virtual awaitable<Result<json>> remove_agent(std::string id) = 0;
   /// `verb`: restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect.
   virtual awaitable<Result<json>> act(std::string id, std::string verb, json params) = 0;
+  /// What its process says that it is at: {status, ready, work}.
+  virtual Result<json> report_status(std::string const& id, json const& report) = 0;
   virtual awaitable<Result<json>> screen(std::string id) = 0;            ///< {lines, cursorX, cursorY, text}
   virtual awaitable<Result<json>> attach(std::string id) = 0;            ///< {tmuxSocket, target, detachKey}
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;  ///< {turns: [...], nextCursor?}

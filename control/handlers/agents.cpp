@@ -46,6 +46,12 @@ awaitable<Result<Response>> act(Call& call) {
   co_return respond(co_await call.api.agents.act(call.name("agent"), std::move(verb), std::move(*params)));
 }
 
+awaitable<Result<Response>> report_status(Call& call) {
+  auto report = call.object();
+  if (!report) co_return report.error();
+  co_return respond(call.api.agents.report_status(call.name("agent"), *report));
+}
+
 awaitable<Result<Response>> screen(Call& call) {
   co_return respond(co_await call.api.agents.screen(call.name("agent")));
 }
@@ -117,6 +123,17 @@ constexpr Route rows[] = {
      .answer = &kRemovedAgent,
      .errors = "no_such_agent agent_running agent_removed",
      .answers = "`{removed, workspace?: {path, branch, removed, branchDeleted, kept?}}`"},
+    {.method = "POST",
+     .pattern = "/v1/agents/{agent}/status",
+     .name = "reportStatus",
+     .summary = "its process says what it is at",
+     .handler = report_status,
+     .right = Right::agent,
+     .body = Body::json,
+     .request = &kStatusReport,
+     .answer = &kReportedStatus,
+     .errors = "no_such_agent agent_not_running stale_provider_session too_much_work",
+     .answers = "`{status, ready, work}` (below)"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}/screen",
      .name = "screen",

@@ -150,6 +150,7 @@ constexpr Field work[] = {
     {.name = "label"},
     {.name = "role"},
     {.name = "parentId"},
+    {.name = "metadata", .type = Type::object},
 };
 constexpr Schema kWork{.name = "Work", .about = "what it is at", .fields = work};
 
@@ -199,6 +200,33 @@ constexpr Field agent[] = {
 constexpr Field agents[] = {
     {.name = "agents", .type = Type::list, .required = true, .of = Type::object, .schema = &kAgent},
     {.name = "nextCursor", .about = "there are more"},
+};
+
+constexpr Field timeline[] = {
+    {.name = "status", .required = true},
+    {.name = "id"},
+    {.name = "timestamp", .type = Type::integer, .about = "in ms since 1970; now where it is missing", .least = 0},
+};
+constexpr Schema kTimelineEvent{.name = "TimelineEvent", .about = "told to the bus once", .fields = timeline};
+
+constexpr Field status_report[] = {
+    {.name = "status", .required = true, .words = "busy idle offline error"},
+    {.name = "reason", .about = "the kind of work; provider-turn where it is missing"},
+    {.name = "id", .about = "of the work; its kind where it is missing"},
+    {.name = "label"},
+    {.name = "role"},
+    {.name = "parentId"},
+    {.name = "metadata", .type = Type::object, .about = "at most 4096 bytes"},
+    {.name = "providerState", .type = Type::object, .about = "at most 4096 bytes"},
+    {.name = "timeline", .type = Type::object, .schema = &kTimelineEvent},
+    {.name = "clear", .type = Type::list, .about = "kinds of work that are over"},
+    {.name = "providerSessionId", .about = "its process's AGENT_RELAY_PROVIDER_SESSION_ID"},
+};
+
+constexpr Field reported_status[] = {
+    {.name = "status", .about = "as the bus has it", .required = true},
+    {.name = "ready", .type = Type::boolean, .required = true},
+    {.name = "work", .type = Type::list, .required = true, .of = Type::object, .schema = &kWork},
 };
 
 constexpr Field injected[] = {
@@ -296,6 +324,9 @@ Schema const kAgent{.name = "Agent", .about = "an agent as it is now", .fields =
 Schema const kAgentList{.name = "AgentList", .fields = agents};
 Schema const kInjected{.name = "Injected", .fields = injected};
 Schema const kRemovedAgent{.name = "RemovedAgent", .fields = removed};
+Schema const kStatusReport{
+    .name = "StatusReport", .about = "what an agent's process says that it is at", .fields = status_report};
+Schema const kReportedStatus{.name = "ReportedStatus", .fields = reported_status};
 Schema const kScreen{.name = "Screen", .about = "what stands on an agent's terminal", .fields = screen};
 Schema const kTerminal{.name = "Terminal", .about = "where an agent's terminal is, for tmux", .fields = terminal};
 Schema const kTranscript{.name = "Transcript", .fields = transcript};

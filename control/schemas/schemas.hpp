@@ -5,8 +5,8 @@
 namespace ar::control {
 
 // agents.cpp
-extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAgentList, kRemovedAgent, kScreen,
-    kTerminal, kTurnList, kTranscript, kFolders;
+extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAgentList, kRemovedAgent, kStatusReport,
+    kReportedStatus, kScreen, kTerminal, kTurnList, kTranscript, kFolders;
 // sessions.cpp; the specification of one is an agent's and more
 extern Schema const kSessionSpecification, kSession, kSessionMessage, kSentToSession, kSessionList, kSessionTurnList,
     kCancelled, kSessionState, kRun, kUsage;

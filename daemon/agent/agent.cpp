@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "base/overloaded.hpp"
 #include "daemon/agent/approvals.hpp"
+#include "daemon/agent/status_report.hpp"
 #include "daemon/store/message_files.hpp"
 #include "daemon/store/runtime_state.hpp"
 #include "daemon/store/tables/agent_table.hpp"
@@ -577,6 +578,22 @@ awaitable<Result<json>> Agent::ask(std::string provider_session, std::string cal
 
 void Agent::ask_left(std::string const& provider_session, std::string const& call) {
   if (process_.session() && process_.is_of(provider_session)) process_.session()->ask_left(call);
+}
+
+Result<json> Agent::report_status(json const& body) {
+  auto report = status_report_from(body);
+  if (!report) return report.error();
+  if (!process_.is_ready() || !is_live(state_))
+    return conflict("agent_not_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
+                                             ": its status is the daemon's to tell until its process is ready");
+  if (!report->provider_session.empty() && !process_.is_of(report->provider_session))
+    return conflict("stale_provider_session",
+                    "the status is of an earlier provider process of agent " + spec_.id + " and is ignored");
+  if (auto done = ar::daemon::apply(*report, work_, turn_runs()); !done) return done.error();
+  if (!report->timeline.is_null()) presence_.set_timeline_event(std::move(report->timeline));
+  if (!services_.journal.is_behind()) services_.events.append(spec_.id, "program.status", body);
+  publish();
+  return ok({{"status", work_.status()}, {"ready", is_ready()}, {"work", work_.meta()["activeWork"]}});
 }
 
 void Agent::answer(Approval const& approval) {

@@ -84,6 +84,8 @@ class Agent final : private DeliveryHost,
   awaitable<Result<json>> ask(std::string provider_session, std::string call, json payload);
   /// That hook has gone without an answer.
   void ask_left(std::string const& provider_session, std::string const& call);
+  /// Its process says what it is at: {status, ready, work}. Refuses one of an earlier process.
+  Result<json> report_status(json const& body);
   /// A decision for its provider.
   void answer(Approval const& approval);
   /// Without a terminal: what the last process left on its own.

@@ -110,14 +110,18 @@ awaitable<void> BusPresence::run() {
     bool const ready = host_.is_ready();
     auto shown = host_.meta(false);
     auto const digest = status + (ready ? " ready " : " ") + to_text(shown);
-    bool news = registered_ && digest != published;
+    bool news = registered_ && (digest != published || !timeline_event_.is_null());
     if (news) {
+      auto const event = timeline_event_;
+      if (!event.is_null()) shown["timelineEvent"] = event;
       auto told = co_await services_.bus.publish_status(spec_.id, status, ready, std::move(shown));
       note(told, "publish the status");
-      if (told)
+      if (told) {
         published = digest;
-      else
+        if (timeline_event_ == event) timeline_event_ = nullptr;
+      } else {
         news = !registered_;  // else the bus is away: at the next change or tick
+      }
     }
     told_ = changes;
     told_changed_.notify_all();

@@ -39,6 +39,8 @@ class BusPresence {
   void publish();
   /// Returns when the bus has been told all that has changed so far, or cannot be told now, or at the deadline.
   awaitable<void> told(Clock::time_point deadline);
+  /// For the next status, and for that one only.
+  void set_timeline_event(json event) { timeline_event_ = std::move(event); }
   /// Returns when that is so (true) or at the deadline.
   awaitable<bool> changed(Clock::time_point deadline);
   /// At once, whatever is known of it.
@@ -62,7 +64,8 @@ class BusPresence {
   Notifier told_changed_;
   std::uint64_t changes_ = 0, told_ = 0;  ///< how many there were, and how many of them have been dealt with
   std::string instance_id_;               ///< of this start of it: the newest has the agent
-  bool registered_ = false;               ///< as this instance
+  json timeline_event_ = nullptr;
+  bool registered_ = false;  ///< as this instance
   bool left_ = false;
 };
 

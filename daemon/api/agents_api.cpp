@@ -82,6 +82,13 @@ awaitable<Result<json>> AgentsApi::act(std::string id, std::string verb, json pa
   co_return co_await (*agent)->act(std::move(verb), std::move(params));
 }
 
+Result<json> AgentsApi::report_status(std::string const& id, json const& report) {
+  if (auto open = access_.check_open(); !open) return open.error();
+  auto agent = supervisor_.get(id);
+  if (!agent) return agent.error();
+  return (*agent)->report_status(report);
+}
+
 awaitable<Result<json>> AgentsApi::screen(std::string id) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();

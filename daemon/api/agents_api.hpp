@@ -19,6 +19,7 @@ class AgentsApi final : public control::AgentsApi {
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;
   awaitable<Result<json>> act(std::string id, std::string verb, json params) override;
+  Result<json> report_status(std::string const& id, json const& report) override;
   awaitable<Result<json>> screen(std::string id) override;
   awaitable<Result<json>> attach(std::string id) override;
   awaitable<Result<json>> turns(std::string id, Page page) override;

@@ -211,6 +211,9 @@ async function hooks() {
   const itself = clientWith(own.token);
   const status = { params: { path: { event: "Status" } }, body: { status: "compiling" } };
   await refused("stale_provider_session", itself.POST("/v1/hooks/{event}", status));
+  const report = { status: "busy" as const, reason: "build", metadata: { files: 3 } };
+  same("its status", (await ok(itself.POST("/v1/agents/{agent}/status", { params: agent, body: report }))).status, "busy");
+  await ok(itself.POST("/v1/agents/{agent}/status", { params: agent, body: { status: "idle", clear: ["build"] } }));
   await refused("operator_only", itself.GET("/v1/info"));
 }
 

@@ -171,6 +171,10 @@ awaitable<Result<json>> FakeApi::act(std::string id, std::string action, json pa
   if (action == "clear") co_return conflict("busy", id + " is busy; wait for its turn's end");
   co_return ok(json{{"id", id}});
 }
+Result<json> FakeApi::report_status(std::string const& id, json const& report) {
+  record("status " + id + " " + report.dump());
+  return ok(json{{"status", report.value("status", "")}});
+}
 awaitable<Result<json>> FakeApi::screen(std::string id) {
   record("screen " + id);
   if (id == "b") co_await wait_for_release(std::chrono::hours(1));

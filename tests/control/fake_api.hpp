@@ -76,6 +76,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;
   awaitable<Result<json>> act(std::string id, std::string action, json params) override;
+  Result<json> report_status(std::string const& id, json const& report) override;
   awaitable<Result<json>> screen(std::string id) override;
   awaitable<Result<json>> attach(std::string id) override;
   awaitable<Result<json>> inbox(std::string id) override;
