@@ -3,6 +3,7 @@
 #include "system/installation.hpp"
 
 #include <algorithm>
+#include <fstream>
 
 using ar::json;
 using ar::test::Installation;
@@ -145,4 +146,19 @@ TEST_CASE("CancelWithdrawsWhatWaitsOfASessionAndOfItsDescendants") {
   home.good({"restart", "p"});
   home.wait_for_state("p", "idle");
   CHECK(home.agent("p")["turns"] == 0);
+}
+
+TEST_CASE("AnAgentReportsItsOwnStatusAndNoOthers") {
+  Installation home;
+  home.spawn("demo");
+  home.spawn("other");
+  std::ifstream file(home.state() / "agents" / "demo" / "token.json");
+  std::vector<std::string> const itself{"Authorization: Bearer " + json::parse(file)["token"].get<std::string>()};
+  json const busy = {{"status", "busy"}, {"reason", "build"}, {"metadata", {{"files", 3}}}};
+  auto const told = request(home, "POST", "/v1/agents/demo/status", busy, itself);
+  REQUIRE_MESSAGE(told.status == 200, told.body.dump());
+  auto const agent = home.agent("demo");
+  CHECK(agent["status"] == "busy");
+  CHECK(agent["work"][0]["metadata"]["files"] == 3);
+  CHECK(request(home, "POST", "/v1/agents/other/status", busy, itself).status == 403);
 }
