@@ -66,6 +66,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> agents(Page) override { return none(); }
   awaitable<Result<json>> remove_agent(std::string) override { return none(); }
   awaitable<Result<json>> act(std::string, std::string, json) override { return none(); }
+  Result<json> report_status(std::string const&, json const&) override { return absent(); }
   awaitable<Result<json>> screen(std::string) override { return none(); }
   awaitable<Result<json>> attach(std::string) override { return none(); }
   awaitable<Result<json>> inbox(std::string) override { return none(); }

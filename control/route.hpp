@@ -55,7 +55,7 @@ struct Call {
   Principal who;
   Request request;
   Query query;
-  IdempotencyKey key{};  ///< hashed, unless the route knows_keys
+  IdempotencyKey key{};                        ///< hashed, unless the route knows_keys
   std::vector<http::Router::Argument> path{};  ///< validated
   Limits const& limits;
   Tickets& tickets;

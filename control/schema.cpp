@@ -112,7 +112,7 @@ json schema_of(Field const& field, Type type) {
     case Type::number: return {{"type", "number"}};
     case Type::time: return {{"type", "string"}, {"format", "date-time"}};
     case Type::object:
-      if (!field.schema) return {{"type", "object"}};
+      if (!field.schema) return {{"type", "object"}, {"additionalProperties", true}};
       return {{"$ref", "#/components/schemas/" + std::string(field.schema->name)}};
     case Type::integer: {
       json shown{{"type", "integer"}, {"format", "int64"}};

@@ -33,7 +33,7 @@ class AgentsApi {
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;  ///< {turns: [...], nextCursor?}
   /// What its provider has recorded of its conversation: {conversation, rows, cursor, nextCursor?}.
   virtual awaitable<Result<json>> transcript(std::string id, Page page) = 0;
-  virtual awaitable<Result<json>> workspace(std::string id) = 0;         ///< {cwd, messages}: where its files lie
+  virtual awaitable<Result<json>> workspace(std::string id) = 0;  ///< {cwd, messages}: where its files lie
 };
 
 }  // namespace ar::control

@@ -4,6 +4,7 @@
 #include "daemon/agent/approvals.hpp"
 #include "daemon/delivery/guarded.hpp"
 #include "daemon/store/event_log.hpp"
+#include "model/memory.hpp"
 #include "relay/bus.hpp"
 
 #include <algorithm>
@@ -35,8 +36,11 @@ json parameters_of(Command const& command) {
     if (auto text = text_at(command.params, name); !text.empty()) taken[name] = std::move(text);
   if (auto const timeout = integer_at(command.params, "timeoutMs"); timeout > 0)
     taken["timeoutMs"] = std::min(timeout, kMostTimeoutMs);
-  for (auto const& id : command.params.value("memoryIds", json()))
-    if (id.is_string()) taken["memoryIds"].push_back(id);
+  // Beside a content they may be of another memory, whose text that is.
+  for (auto const& id : command.params.value("memoryIds", json())) {
+    bool const ours = id.is_string() && (!taken.contains("content") || read_memory_address(id.get<std::string>(), ""));
+    if (ours) taken["memoryIds"].push_back(id);
+  }
   return taken;
 }
 

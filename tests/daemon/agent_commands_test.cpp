@@ -182,7 +182,8 @@ TEST_CASE("ACommandWhoseNumberAnotherHadInAStoreThatIsLostIsCarriedOut") {
 TEST_CASE("InjectedContextIsQueuedAndCounted") {
   World world;
   world.spawn();
-  auto const command = world.ended(world.command("agent.injectContext", {{"content", "remember"}}));
+  auto const command =
+      world.ended(world.command("agent.injectContext", {{"content", "remember"}, {"memoryIds", {"mem_1", 7}}}));
   auto const result = command.history.back().detail["result"]["providerResult"];
   CHECK(result["injectedMemoryCount"] == 0);
   CHECK(result["memoryIds"] == json::array());
