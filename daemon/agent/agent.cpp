@@ -328,8 +328,8 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
   record_.last_turn_ms = (turn.ended_at - turn.started_at).count();
   record_.active_ms += record_.last_turn_ms;
   record_.last_turn = turn.status;
-  usage_.turn_over(turn.number);
-  save();
+  // Else with the change of state that comes with it.
+  if (usage_.turn_over(turn.number)) save();
   queue_.outcomes().on_turn_over(turn, end);
 }
 

@@ -39,11 +39,12 @@ awaitable<void> UsageMeter::run() {
   }
 }
 
-void UsageMeter::turn_over(std::int64_t turn) {
-  if (source_.empty() || parts_.record.transcript.empty()) return;
+bool UsageMeter::turn_over(std::int64_t turn) {
+  if (source_.empty() || parts_.record.transcript.empty()) return false;
   account().uncounted().push_back({turn, parts_.record.transcript});
   over_at_ = Clock::now();
   changed_.notify_all();
+  return true;
 }
 
 /// A record that is met for the first time is read at once, since what it holds by then is not counted.

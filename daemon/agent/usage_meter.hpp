@@ -35,8 +35,8 @@ class UsageMeter {
   awaitable<void> run();
   /// It may be in another conversation now.
   void look_again() { changed_.notify_all(); }
-  /// The caller saves the record.
-  void turn_over(std::int64_t turn);
+  /// True: it is to be measured, and the record to be saved, where that stands.
+  bool turn_over(std::int64_t turn);
   /// What its process has come to.
   void cost_is(double usd);
   /// Returns when all turns that are over have been measured, or soon.
