@@ -242,7 +242,7 @@ async function verbs() {
 
 try {
   for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, ticket, hooks, verbs]) await part();
-  await ok(operator.POST("/v1/shutdown", { body: {} }));
+  await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),
   );
