@@ -24,11 +24,9 @@ AdapterFacts make_facts() {
   facts.variables = {"ANTHROPIC_*", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_*", "CLAUDE_CONFIG_DIR"};
   facts.capabilities = R"({
     "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
-    "model": {"provider": "anthropic", "source": "provider", "confidence": "unknown"},
     "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
-    "context": {"stats": {"source": "statusline", "confidence": "reported"}, "compact": true, "clear": true, "inject": true},
-    "approvals": {"permission": true, "question": true},
-    "terminal": {"attach": {"create": false, "read": true, "write": true, "detach": true}}
+    "context": {"compact": true, "clear": true, "inject": true},
+    "approvals": {"permission": true, "question": true}
   })"_json;
   return facts;
 }

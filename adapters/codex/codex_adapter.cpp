@@ -29,11 +29,9 @@ AdapterFacts make_facts() {
   facts.variables = {"CODEX_API_KEY", "CODEX_HOME", "OPENAI_*"};
   facts.capabilities = R"({
     "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
-    "model": {"provider": "openai", "source": "provider", "confidence": "reported"},
     "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
-    "context": {"stats": {"source": "api", "confidence": "reported"}, "compact": true, "clear": true, "inject": true},
-    "approvals": {"permission": true, "question": true},
-    "terminal": {"attach": {"create": false, "read": true, "write": true, "detach": true}}
+    "context": {"compact": true, "clear": true, "inject": true},
+    "approvals": {"permission": true, "question": true}
   })"_json;
   return facts;
 }

@@ -34,9 +34,8 @@ json capabilities() {
             {"restartHard", true},
             {"semanticStatus", false},
             {"reconnect", true}}},
-          {"context", {{"stats", nullptr}, {"compact", false}, {"clear", false}, {"inject", true}}},
-          {"approvals", {{"permission", false}, {"question", false}}},
-          {"terminal", {{"attach", {{"create", false}, {"read", true}, {"write", true}, {"detach", true}}}}}};
+          {"context", {{"compact", false}, {"clear", false}, {"inject", true}}},
+          {"approvals", {{"permission", false}, {"question", false}}}};
 }
 
 }  // namespace

@@ -76,9 +76,8 @@ awaitable<Result<Response>> remove(Call& call) {
   co_return json_response(*removed);
 }
 
-constexpr Field kAfter{.name = "cursor", .about = "the nextCursor of the page before"};
-constexpr Field ids_query[] = {kLimit, kAfter};
-constexpr Field entries_query[] = {{.name = "prefix", .about = "of the keys"}, kLimit, kAfter};
+constexpr Field ids_query[] = {kLimit, kNameCursor};
+constexpr Field entries_query[] = {{.name = "prefix", .about = "of the keys"}, kLimit, kNameCursor};
 
 constexpr Route rows[] = {
     {.method = "GET",

@@ -151,7 +151,10 @@ awaitable<std::int64_t> Agent::cancel(std::string reason) {
 /// Once, also when no daemon ran as it came.
 awaitable<void> Agent::keep_deadline() {
   auto const due = record_.created_at + milliseconds(spec_.deadline_ms);
-  while (wall_now() < due) (void)co_await sleep_for(std::min<milliseconds>(due - wall_now(), 1h));
+  while (wall_now() < due) {
+    bool const slept = co_await sleep_for(std::min<milliseconds>(due - wall_now(), 1h));
+    if (!slept) co_return;
+  }
   while (!process_.is_ready() && !is_at_rest(state_)) (void)co_await changed_.wait();  // it may be taken over just now
   (void)co_await fetch_unread();  // what came while no daemon ran waits on the bus
   record_.deadline_over = true;

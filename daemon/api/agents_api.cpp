@@ -1,6 +1,6 @@
 #include "daemon/api/agents_api.hpp"
 
-#include "base/suggest.hpp"
+#include "daemon/api/listed_words.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
@@ -9,21 +9,10 @@
 namespace ar::daemon {
 namespace {
 
-/// States between commas; a misspelt one would look like "there are none".
 Result<void> check_states(std::string const& list) {
   std::vector<std::string> known;
   for (int state = 0; state < kAgentStates; ++state) known.emplace_back(to_string(static_cast<AgentState>(state)));
-  for (std::size_t at = 0; at <= list.size();) {
-    auto const end = std::min(list.find(',', at), list.size());
-    auto const word = list.substr(at, end - at);
-    at = end + 1;
-    if (std::ranges::find(known, word) != known.end()) continue;
-    std::string names;
-    for (auto const& name : known) names += (names.empty() ? "" : ", ") + name;
-    return invalid("status", "\"" + word.substr(0, 80) + "\" is no state of an agent" + suggestion(word, known) +
-                                 "; the states are " + names);
-  }
-  return {};
+  return check_listed("status", list, known, "state of an agent");
 }
 
 }  // namespace
@@ -47,9 +36,7 @@ awaitable<Result<json>> AgentsApi::agents(Page page) {
   auto const& all = supervisor_.agents();
   for (auto it = all.upper_bound(page.after); it != all.end(); ++it) {
     auto const& agent = it->second;
-    if (page.status &&
-        ("," + *page.status + ",").find("," + std::string(to_string(agent->state())) + ",") == std::string::npos)
-      continue;
+    if (page.status && !is_listed(*page.status, std::string(to_string(agent->state())))) continue;
     if (to_millis(agent->since()) < page.since) continue;
     if (static_cast<int>(list.size()) == page.limit) {
       next = list.back()["id"];

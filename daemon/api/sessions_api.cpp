@@ -1,7 +1,7 @@
 #include "daemon/api/sessions_api.hpp"
 
 #include "base/http/peer.hpp"
-#include "base/words.hpp"
+#include "daemon/api/listed_words.hpp"
 #include "daemon/delivery/turn.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal_row.hpp"
@@ -16,22 +16,8 @@ namespace {
 
 constexpr milliseconds kWaitAtOnce = 1h;   ///< for a turn's end, again and again
 constexpr milliseconds kEndPatience = 5s;  ///< for what becomes of a message whose agent has just ended
-constexpr char kSessionStates[] = "creating running idle suspending suspended cancelling error";
-
-Result<void> check_states(std::string const& list) {
-  for (std::size_t at = 0; at <= list.size();) {
-    auto const end = std::min(list.find(',', at), list.size());
-    auto const word = list.substr(at, end - at);
-    at = end + 1;
-    if (!has_word(kSessionStates, word))
-      return invalid("status", "\"" + word.substr(0, 80) + "\" is no status of a session; they are " + kSessionStates);
-  }
-  return {};
-}
-
-bool is_in(std::string const& list, std::string const& word) {
-  return ("," + list + ",").find("," + word + ",") != std::string::npos;
-}
+std::vector<std::string> const kSessionStates{"creating",  "running",    "idle", "suspending",
+                                              "suspended", "cancelling", "error"};
 
 }  // namespace
 
@@ -45,14 +31,15 @@ awaitable<Result<control::OpenedSession>> SessionsApi::open(json specification, 
 
 awaitable<Result<json>> SessionsApi::sessions(Page page) {
   if (page.status)
-    if (auto good = check_states(*page.status); !good) co_return good.error();
+    if (auto good = check_listed("status", *page.status, kSessionStates, "status of a session"); !good)
+      co_return good.error();
   json list = json::array();
   json next = nullptr;
   // They are in the order of their names, which neither comings nor goings change.
   auto const& all = supervisor_.agents();
   for (auto it = all.upper_bound(page.after); it != all.end(); ++it) {
     auto shown = it->second->session();
-    if (page.status && !is_in(*page.status, shown["status"])) continue;
+    if (page.status && !is_listed(*page.status, shown["status"])) continue;
     if (to_millis(it->second->since()) < page.since) continue;
     if (static_cast<int>(list.size()) == page.limit) {
       next = list.back()["id"];

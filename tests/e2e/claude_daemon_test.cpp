@@ -2,9 +2,9 @@
 // Counted at the model's side: each message reached it once.
 #include "e2e/offline.hpp"
 #include "e2e/stub.hpp"
+#include "e2e/transcript.hpp"
 #include "system/installation.hpp"
 
-#include <algorithm>
 #include <fstream>
 
 using ar::json;
@@ -80,15 +80,8 @@ TEST_CASE("ARunOfClaudePrintsWhatItsTurnEndedWith") {
   CHECK(run["text"] == "the answer");
   CHECK(run["turns"][0]["outcome"] == "completed");
   CHECK(run["session"]["turnSeq"] == 0);
-  auto const rows = Installation::lines(home.good({"transcript", "cc", "--json"}).out);
-  auto const told = [&](char const* role, char const* text) {
-    return std::ranges::count_if(rows, [&](std::string const& line) {
-      auto const row = json::parse(line);
-      return row["role"] == role && row["text"].get<std::string>().find(text) != std::string::npos;
-    });
-  };
-  CHECK(told("user", "a question") == 1);
-  CHECK(told("assistant", "the answer") == 1);
+  CHECK(ar::test::told(home, "cc", "user", "a question") == 1);
+  CHECK(ar::test::told(home, "cc", "assistant", "the answer") == 1);
   json const used = {{"inputTokens", 1000},
                      {"outputTokens", 20},
                      {"cacheReadTokens", 0},

@@ -3,6 +3,7 @@
 // many deaths (default 9), E2E_SEED their moments.
 #include "e2e/offline.hpp"
 #include "e2e/openai_stub.hpp"
+#include "e2e/transcript.hpp"
 #include "support/listener.hpp"
 #include "system/installation.hpp"
 
@@ -144,15 +145,8 @@ TEST_CASE("ARunOfCodexPrintsWhatItsTurnEndedWith") {
   CHECK(run["text"] == "the answer");
   CHECK(run["turns"][0]["outcome"] == "completed");
   CHECK(run["session"]["turnSeq"] == 0);
-  auto const rows = Installation::lines(road.home.good({"transcript", "cx", "--json"}).out);
-  auto const told = [&](char const* role, char const* text) {
-    return std::ranges::count_if(rows, [&](std::string const& line) {
-      auto const row = json::parse(line);
-      return row["role"] == role && row["text"].get<std::string>().find(text) != std::string::npos;
-    });
-  };
-  CHECK(told("user", "a question") == 1);
-  CHECK(told("assistant", "the answer") == 1);
+  CHECK(ar::test::told(road.home, "cx", "user", "a question") == 1);
+  CHECK(ar::test::told(road.home, "cx", "assistant", "the answer") == 1);
   json const used = {{"inputTokens", 1200},
                      {"outputTokens", 20},
                      {"cacheReadTokens", 0},
