@@ -1,10 +1,12 @@
 #include "control/session_input.hpp"
 
+#include "base/base64.hpp"
 #include "base/clock.hpp"
 #include "base/duration.hpp"
 #include "base/http/url.hpp"
 #include "base/read_json.hpp"
 
+#include <filesystem>
 #include <utility>
 
 namespace ar::control {
@@ -18,6 +20,40 @@ json take(json& request, char const* name) {
   return value;
 }
 
+Result<InputFile> read_file_part(json const& part, std::string const& place) {
+  InputFile file;
+  std::string base64;
+  struct {
+    char const* name;
+    std::string& value;
+  } const fields[] = {{"attachment", file.attachment},
+                      {"path", file.path},
+                      {"base64", base64},
+                      {"name", file.name},
+                      {"mediaType", file.media_type}};
+  for (auto const& field : fields) {
+    auto const given = part.find(field.name);
+    if (given == part.end() || given->is_null()) continue;
+    auto const where = place + "." + field.name;
+    if (!given->is_string() || given->get_ref<std::string const&>().empty())
+      return invalid(where, where + " must be a string that is not empty");
+    field.value = given->get<std::string>();
+  }
+  int const sources = !file.attachment.empty() + !file.path.empty() + !base64.empty();
+  if (sources != 1)
+    return invalid(place, place +
+                              " must have one of attachment (the id that POST /v1/attachments has answered), base64 "
+                              "(the file's bytes) and path (where it lies on the daemon's machine)");
+  if (!file.path.empty() && !std::filesystem::path(file.path).is_absolute())
+    return invalid(place + ".path", place + ".path must be absolute");
+  if (base64.empty()) return file;
+  auto bytes = base64_decode(base64);
+  if (!bytes) return invalid(place + ".base64", place + ".base64 is no base64");
+  file.bytes = std::move(*bytes);
+  if (file.name.empty()) file.name = "file";
+  return file;
+}
+
 Result<void> add_part(SessionInput& input, json const& part, std::string const& place) {
   auto const type = part.is_object() ? part.value("type", json()) : json();
   if (type == "text") {
@@ -27,10 +63,9 @@ Result<void> add_part(SessionInput& input, json const& part, std::string const& 
     return {};
   }
   if (type != "image" && type != "file") return invalid(place + ".type", place + ".type must be text, image or file");
-  auto const attachment = part.find("attachment");
-  if (attachment == part.end() || !attachment->is_string())
-    return invalid(place + ".attachment", place + ".attachment must be the id that POST /v1/attachments has answered");
-  input.attachments.push_back(attachment->get<std::string>());
+  auto file = read_file_part(part, place);
+  if (!file) return file.error();
+  input.files.push_back(std::move(*file));
   return {};
 }
 
@@ -60,7 +95,7 @@ Result<std::optional<SessionInput>> take_input(json& request, bool needed) {
     return invalid("input",
                    "input must be a text, or a list of texts and parts like {\"type\": \"text\", \"text\": ...}");
   }
-  if (input.text.empty() && input.attachments.empty()) return invalid("input", "input is empty");
+  if (input.text.empty() && input.files.empty()) return invalid("input", "input is empty");
   return std::optional(std::move(input));
 }
 

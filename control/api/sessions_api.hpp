@@ -11,10 +11,17 @@
 
 namespace ar::control {
 
+/// A file that comes with an input: an attachment that is there, its bytes, or where it lies on this machine.
+struct InputFile {
+  std::string attachment{};
+  std::string path{};  ///< absolute; for the operator only
+  std::string name{}, media_type{}, bytes{};
+};
+
 /// What a program has sent to a session.
 struct SessionInput {
   std::string text;
-  std::vector<std::string> attachments{};  ///< ids
+  std::vector<InputFile> files{};
   json metadata = json::object();
 };
 

@@ -212,7 +212,7 @@ constexpr Field turns_query[] = {kLimit, kCursor};
 constexpr std::string_view kErrorsOfSpawns =
     "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found outside_folders "
     "not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken dirty_index no_commit "
-    "bad_config no_such_agent unknown_attachment";
+    "bad_config no_such_agent unknown_attachment quota";
 
 constexpr Route rows[] = {
     {.method = "POST",
@@ -260,7 +260,7 @@ constexpr Route rows[] = {
      .request = &kSessionMessage,
      .answer = &kSentToSession,
      .statuses = "202",
-     .errors = "no_such_agent unknown_attachment too_large",
+     .errors = "no_such_agent unknown_attachment too_large quota file_not_found not_a_file",
      .answers = "`{session, turn, eventCursor}`; the turn is `launching` until its provider has taken the message"},
     {.method = "GET",
      .pattern = "/v1/sessions/{session}/turns",

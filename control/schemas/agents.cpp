@@ -63,7 +63,7 @@ constexpr auto session_specification = joined(
     std::to_array<Field>({{.name = "input",
                            .type = Type::any,
                            .about = "its first: a text, or a list of texts and parts: {type: text, text} or {type: "
-                                    "image | file, attachment}"},
+                                    "image | file, attachment | base64 | path, name?, mediaType?}"},
                           {.name = "deadline", .about = "1m to 6h after which its work is cancelled"},
                           {.name = "context", .type = Type::list, .about = "texts that come before the input"},
                           {.name = "metadata", .type = Type::object, .about = "kept with the input, in its payload"},

@@ -6,7 +6,8 @@ namespace {
 constexpr Field session_message[] = {
     {.name = "input",
      .type = Type::any,
-     .about = "a text, or a list of texts and parts: {type: text, text} or {type: image | file, attachment}",
+     .about = "a text, or a list of texts and parts: {type: text, text} or {type: image | file, "
+              "attachment | base64 | path, name?, mediaType?}",
      .required = true},
     {.name = "context", .type = Type::list, .about = "texts that come before the input"},
     {.name = "metadata", .type = Type::object, .about = "kept with the message, in its payload"},

@@ -36,7 +36,7 @@ class DaemonApi {
         approvals_(services.approvals, supervisor, access_),
         events_(services.events, supervisor),
         idempotency_(services.journal),
-        sessions_(services, supervisor, access_, messages_),
+        sessions_(services, supervisor, access_, messages_, attachments_),
         memory_(services.journal, services.events) {}
 
   Access& access() { return access_; }

@@ -1,13 +1,16 @@
 #include "daemon/api/sessions_api.hpp"
 
 #include "base/http/peer.hpp"
+#include "base/paths.hpp"
 #include "daemon/api/listed_words.hpp"
 #include "daemon/delivery/turn.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/tables/turn_table.hpp"
+#include "relay/bus.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -63,7 +66,11 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   json message = {{"to", id}, {"body", std::move(input.text)}};
-  if (!input.attachments.empty()) message["attachments"] = std::move(input.attachments);
+  for (auto& file : input.files) {
+    auto attachment = co_await put(who, std::move(file));
+    if (!attachment) co_return attachment.error();
+    message["attachments"].push_back(std::move(*attachment));
+  }
   if (!input.metadata.empty()) message["payload"] = {{"metadata", std::move(input.metadata)}};
   if (!key.key.empty()) message["idempotencyKey"] = key.key;
   auto const cursor = services_.events.last(id);
@@ -75,6 +82,26 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
   json turn = {{"turnId", nullptr}, {"turnSeq", nullptr}, {"status", "launching"}, {"messages", {done.message}}};
   done.answer = {{"session", (*agent)->session()}, {"turn", std::move(turn)}, {"eventCursor", cursor}};
   co_return done;
+}
+
+/// Its id as an attachment.
+awaitable<Result<std::string>> SessionsApi::put(Principal who, control::InputFile file) {
+  if (!file.attachment.empty()) co_return std::move(file.attachment);
+  if (!file.path.empty()) {
+    if (who.kind != Principal::Kind::operator_)
+      co_return Error{ErrorKind::forbidden, "operator_only", "only the operator names files of this machine by path",
+                      "input"};
+    auto job = [path = file.path, most = services_.bus.limits().max_attachment_bytes] { return read_file(path, most); };
+    auto bytes = co_await files_.run(std::move(job));
+    if (!bytes) co_return bytes.error();
+    file.bytes = std::move(*bytes);
+    if (file.name.empty()) file.name = std::filesystem::path(file.path).filename();
+  }
+  if (file.media_type.empty()) file.media_type = "application/octet-stream";
+  auto const stored = co_await attachments_.put_attachment(std::move(who), std::move(file.name),
+                                                           std::move(file.media_type), std::move(file.bytes));
+  if (!stored) co_return stored.error();
+  co_return (*stored)["id"].get<std::string>();
 }
 
 awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, std::int64_t message) {

@@ -1,7 +1,9 @@
 // Agents as sessions: the same agents, messages and turns, in the words of a program that drives one.
 #pragma once
+#include "base/worker.hpp"
 #include "control/api/sessions_api.hpp"
 #include "daemon/api/access.hpp"
+#include "daemon/api/attachments_api.hpp"
 #include "daemon/api/messages_api.hpp"
 #include "daemon/fleet/supervisor.hpp"
 #include "daemon/services.hpp"
@@ -13,8 +15,14 @@ namespace ar::daemon {
 
 class SessionsApi final : public control::SessionsApi {
  public:
-  SessionsApi(Services& services, Supervisor& supervisor, Access const& access, MessagesApi& messages)
-      : services_(services), supervisor_(supervisor), access_(access), messages_(messages) {}
+  SessionsApi(Services& services, Supervisor& supervisor, Access const& access, MessagesApi& messages,
+              AttachmentsApi& attachments)
+      : services_(services),
+        supervisor_(supervisor),
+        access_(access),
+        messages_(messages),
+        attachments_(attachments),
+        files_(services.files) {}
 
   awaitable<Result<control::OpenedSession>> open(json specification, IdempotencyKey key) override;
   awaitable<Result<json>> sessions(Page page) override;
@@ -27,6 +35,7 @@ class SessionsApi final : public control::SessionsApi {
   awaitable<Result<json>> close(std::string id) override;
 
  private:
+  awaitable<Result<std::string>> put(Principal who, control::InputFile file);
   awaitable<void> wait_until_at_rest(std::string id);
   awaitable<Result<std::vector<json>>> read_turns(std::string id, std::int64_t before, int limit);
   std::vector<std::shared_ptr<Agent>> with_descendants(std::shared_ptr<Agent> agent) const;
@@ -35,6 +44,8 @@ class SessionsApi final : public control::SessionsApi {
   Supervisor& supervisor_;
   Access const& access_;
   MessagesApi& messages_;
+  AttachmentsApi& attachments_;
+  Worker files_;
 };
 
 }  // namespace ar::daemon

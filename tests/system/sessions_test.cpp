@@ -92,6 +92,36 @@ TEST_CASE("ARunOfAnAgentThatFailsEndsWithTheReason") {
   CHECK(run.body["turns"].empty());
 }
 
+TEST_CASE("FilesOfAnInputComeAsBytesOrByTheirPath") {
+  Installation home;
+  home.good({"up"});
+  auto const report = home.work() / "report.txt";
+  std::ofstream(report) << "by path";
+  json const opened = specification(home, {{"id", "s"}, {"input", "first"}});
+  REQUIRE(request(home, "POST", "/v1/sessions", opened).status == 201);
+  auto const send = [&](json part) {
+    json const input = {{"input", {"see", std::move(part)}}};
+    return request(home, "POST", "/v1/sessions/s/messages", input);
+  };
+  auto const attachment_of = [&](json const& sent) {
+    REQUIRE_MESSAGE(sent.contains("turn"), sent.dump());
+    return home.message(sent["turn"]["messages"][0].get<std::int64_t>())["attachments"].at(0);
+  };
+  auto const path = attachment_of(send({{"type", "file"}, {"path", report.string()}}).body);
+  CHECK(path["name"] == "report.txt");
+  CHECK(path["size"] == 7);
+  auto const bytes = attachment_of(
+      send({{"type", "image"}, {"base64", "Zm9vYmFy"}, {"name", "a.png"}, {"mediaType", "image/png"}}).body);
+  CHECK(bytes["name"] == "a.png");
+  CHECK(bytes["mediaType"] == "image/png");
+  CHECK(bytes["size"] == 6);
+  auto const again = attachment_of(send({{"type", "file"}, {"attachment", bytes["id"]}}).body);
+  CHECK(again["id"] == bytes["id"]);
+
+  CHECK(send({{"type", "file"}, {"path", "/no/such"}}).body["code"] == "file_not_found");
+  CHECK(send({{"type", "file"}, {"path", home.work().string()}}).body["code"] == "not_a_file");
+}
+
 TEST_CASE("ARunThatIsAskedForAgainWithItsKeyIsTheSame") {
   Installation home;
   home.good({"up"});
