@@ -29,7 +29,6 @@ namespace beast = boost::beast;
 using Parser = beast::http::response_parser<beast::http::string_body>;
 
 constexpr std::size_t kReadBytes = 64U << 10;
-constexpr std::uint64_t kLargestAnswer = 64U << 20;
 /// Well before the server's own limit for idle connections, so that the two do not cross.
 constexpr auto kKeptFor = std::chrono::seconds(25);
 
@@ -78,8 +77,13 @@ awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::filesystem::pa
 }
 
 struct HttpClient::Impl {
-  Impl(Executor ex, Endpoint where, Tls context, std::size_t most)
-      : executor(ex), endpoint(std::move(where)), tls(std::move(context)), free(most), changed(ex) {}
+  Impl(Executor ex, Endpoint where, Tls context, std::size_t most, AddressCheck check)
+      : executor(ex),
+        endpoint(std::move(where)),
+        tls(std::move(context)),
+        allowed(std::move(check)),
+        free(most),
+        changed(ex) {}
 
   /// One of the connections that there may be; its end is somebody else's turn.
   struct Turn {
@@ -96,8 +100,15 @@ struct HttpClient::Impl {
     auto const port = std::to_string(where.port);
     auto [failed, found] = co_await resolver.async_resolve(where.host, port, nothrow);
     if (failed) co_return unreachable("cannot find " + where.host + ": " + failed.message());
+    // The name is looked up once: what was checked is what is connected to.
+    std::vector<net::ip::tcp::endpoint> usable;
+    for (auto const& entry : found)
+      if (!allowed || allowed(entry.endpoint().address().to_string())) usable.push_back(entry.endpoint());
+    if (usable.empty())
+      co_return Error{ErrorKind::forbidden, "address_refused",
+                      where.host + " stands for no address that may be connected to"};
     net::ip::tcp::socket socket(executor);
-    auto [ec, endpoint_used] = co_await net::async_connect(socket, found, nothrow);
+    auto [ec, endpoint_used] = co_await net::async_connect(socket, usable, nothrow);
     if (ec) co_return unreachable("nobody answers at " + where.authority() + ": " + ec.message());
     error_code ignored;
     socket.set_option(net::ip::tcp::no_delay(true), ignored);
@@ -110,7 +121,7 @@ struct HttpClient::Impl {
   }
 
   /// `fresh`: the connection was made for this call. `answered`: some of an answer came.
-  awaitable<Result<std::string>> attempt(Call const& call, bool& fresh, bool& answered) {
+  awaitable<Result<Answer>> attempt(Call const& call, bool& fresh, bool& answered) {
     std::optional<Kept> connection;
     while (!kept.empty() && !connection) {
       if (Clock::now() - kept.front().since < kKeptFor && !is_dead(kept.front()))
@@ -128,7 +139,7 @@ struct HttpClient::Impl {
     auto const [write_error, written] = co_await net::async_write(connection->stream, parts, nothrow);
     // A server that refuses early answers and closes before it has read everything: the answer counts all the same.
     Parser parser;
-    parser.body_limit(kLargestAnswer);
+    parser.body_limit(call.most_answer_bytes);
     parser.eager(true);
     while (!parser.is_done()) {
       auto const space = connection->buffer.prepare(kReadBytes);
@@ -142,6 +153,8 @@ struct HttpClient::Impl {
       if (ec) break;
       connection->buffer.consume(parser.put(connection->buffer.data(), bad));
       answered = answered || parser.got_some();
+      if (bad == beast::http::error::body_limit)
+        co_return Answer{static_cast<int>(parser.get().result_int()), {}, true};
       if (bad && bad != beast::http::error::need_more)
         co_return unavailable("bad_answer", endpoint.authority() + " does not speak HTTP: " + bad.message());
     }
@@ -150,15 +163,10 @@ struct HttpClient::Impl {
       connection->since = Clock::now();
       kept.push_front(std::move(*connection));
     }
-    auto const status = static_cast<int>(response.result_int());
-    if (status >= 400) co_return refusal_of(status, response.body());
-    if (status < 200 || status >= 300)
-      co_return unavailable("bad_answer",
-                            endpoint.authority() + " answered " + std::to_string(status) + "; check the URL");
-    co_return std::move(response.body());
+    co_return Answer{static_cast<int>(response.result_int()), std::move(response.body())};
   }
 
-  awaitable<Result<std::string>> converse(Call const& call) {
+  awaitable<Result<Answer>> converse(Call const& call) {
     while (free == 0) co_await changed.wait();
     --free;
     Turn const turn{*this};
@@ -184,6 +192,7 @@ struct HttpClient::Impl {
   Executor executor;
   Endpoint const endpoint;
   Tls const tls;
+  AddressCheck const allowed;
   std::size_t free;
   std::list<Kept> kept;  ///< the last used first
   Notifier changed;
@@ -242,15 +251,28 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-HttpClient::HttpClient(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(endpoint), std::move(tls), most_connections)) {}
+HttpClient::HttpClient(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections,
+                       AddressCheck allowed)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(endpoint), std::move(tls), most_connections,
+                                   std::move(allowed))) {}
 HttpClient::~HttpClient() = default;
 
-awaitable<Result<std::string>> HttpClient::call(Call call) {
+awaitable<Result<Answer>> HttpClient::exchange(Call call) {
   auto const impl = impl_;  // whoever calls may let the caller go meanwhile
   auto result = co_await within(call.patience, impl->converse(call));
   if (result) co_return std::move(*result);
   co_return timed_out(impl->endpoint.authority() + " did not answer " + call.method + " " + call.target + " in time");
+}
+
+awaitable<Result<std::string>> HttpClient::call(Call call) {
+  auto const where = impl_->endpoint.authority();
+  auto answer = co_await exchange(std::move(call));
+  if (!answer) co_return answer.error();
+  if (answer->status >= 400) co_return refusal_of(answer->status, answer->body);
+  if (answer->too_large) co_return unavailable("bad_answer", where + " answered more than it may");
+  if (answer->status < 200 || answer->status >= 300)
+    co_return unavailable("bad_answer", where + " answered " + std::to_string(answer->status) + "; check the URL");
+  co_return std::move(answer->body);
 }
 
 awaitable<Result<std::unique_ptr<WebSocket>>> HttpClient::open_websocket(std::string target,

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,7 +39,18 @@ struct Call {
   std::vector<Header> headers{};
   Clock::duration patience = std::chrono::seconds(30);
   bool repeatable = false;  ///< may be sent again when a kept connection turns out to be dead
+  std::uint64_t most_answer_bytes = 64U << 20;
 };
+
+/// What a server has answered, whatever the status.
+struct Answer {
+  int status = 0;
+  std::string body{};
+  bool too_large = false;  ///< it has more than most_answer_bytes, and is not read
+};
+
+/// Whether a connection may go to this address. Asked of each address that a name stands for, and no other is used.
+using AddressCheck = std::function<bool(std::string_view address)>;
 
 /// Over a unix socket. Errors: server_unreachable, foreign_server, connection_lost, timeout, what the server's refusal
 /// says.
@@ -47,8 +59,9 @@ awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::filesystem::pa
 
 class HttpClient {
  public:
-  /// `tls` for a secure endpoint.
-  HttpClient(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections = 16);
+  /// `tls` for a secure endpoint. Without `allowed` every address is.
+  HttpClient(Executor executor, Endpoint endpoint, Tls tls, std::size_t most_connections = 16,
+             AddressCheck allowed = {});
   ~HttpClient();
   HttpClient(HttpClient const&) = delete;
   HttpClient& operator=(HttpClient const&) = delete;
@@ -57,6 +70,8 @@ class HttpClient {
   /// reached or does not speak HTTP (server_unreachable, tls_failed, connection_lost, bad_answer); timeout. After
   /// connection_lost and timeout the server may have done it.
   awaitable<Result<std::string>> call(Call call);
+  /// The answer as it is: no status is an error, and no redirect is followed. Errors: as above, and address_refused.
+  awaitable<Result<Answer>> exchange(Call call);
   awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::string target, std::vector<Header> headers,
                                                                WebSocketLimits limits, Clock::duration patience);
   /// Closes the connections that are kept for later.
