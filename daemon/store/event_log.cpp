@@ -53,16 +53,22 @@ void EventLog::append(std::string const& agent, std::string type, json data) {
   event.agent_number = agent.empty() ? 0 : ++agents_[agent].assigned;
   auto const at = wall_now();
   json const whole = {{"number", event.number}, {"agentNumber", event.agent_number},
-                      {"agent", agent},         {"type", std::move(type)},
+                      {"agent", agent},         {"type", type},
                       {"at", to_iso8601(at)},   {"data", std::move(data)}};
   event.json_text = to_text(whole);
-  auto change = [event, at](Database& db) { EventTable(db).add(event, at); };
-  auto after = [this, event] {
+  auto also = teller_ ? teller_(event, type) : Journal::Change();
+  bool const others_are_told = static_cast<bool>(also);
+  auto change = [event, at, also = std::move(also)](Database& db) {
+    EventTable(db).add(event, at);
+    if (also) also(db);
+  };
+  auto after = [this, event, others_are_told] {
     visible_ = event.number;
     if (event.agent_number > 0) agents_[event.agent].visible = event.agent_number;
     recent_.push_back(event);
     if (recent_.size() > kRecent) recent_.pop_front();
     grown_.notify_all();
+    if (others_are_told && told_) told_();
   };
   journal_.write(std::move(change), std::move(after));
 }

@@ -6,7 +6,9 @@
 #include "model/event.hpp"
 
 #include <deque>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace ar::daemon {
@@ -16,6 +18,14 @@ class EventLog {
   EventLog(Executor executor, Journal& journal);
   /// Reads where the log ended last time. Call once, before append.
   awaitable<Result<void>> load();
+
+  /// What others are to be told of an event is written with it, in one transaction; a change that is empty: nothing.
+  using Teller = std::function<Journal::Change(Event const& event, std::string_view type)>;
+  /// From the next event on. `told`, on the io thread, when such a change is on the disk.
+  void tell(Teller teller, std::function<void()> told) {
+    teller_ = std::move(teller);
+    told_ = std::move(told);
+  }
 
   /// `agent` empty: about the daemon itself. `type` and `data` as event_types() has them; no secret.
   void append(std::string const& agent, std::string type, json data = json::object());
@@ -31,6 +41,8 @@ class EventLog {
   static constexpr std::size_t kRecent = 4096;
   Journal& journal_;
   Notifier grown_;
+  Teller teller_{};
+  std::function<void()> told_{};
   std::int64_t assigned_ = 0, visible_ = 0;
   struct Numbers {
     std::int64_t assigned = 0, visible = 0;

@@ -6,6 +6,7 @@
 #include "daemon/store/tables/delivery_table.hpp"
 #include "daemon/store/tables/event_table.hpp"
 #include "daemon/store/tables/kept_answer_table.hpp"
+#include "daemon/store/tables/outbox_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
 #include <spdlog/spdlog.h>
@@ -87,6 +88,7 @@ awaitable<Result<void>> Retention::prune() {
       [=](Database& db, Walk& walk) { EventTable(db).prune(walk, events); },
       [=](Database& db, Walk& walk) { ApprovalTable(db).prune(walk, events); },
       [until = wall_now() - kAnswersKept](Database& db, Walk& walk) { KeptAnswerTable(db).prune(walk, until); },
+      [=](Database& db, Walk& walk) { OutboxTable(db).prune(walk, history.oldest); },
   };
   for (auto const& agent : *found) {
     tables.push_back([=](Database& db, Walk& walk) { TurnTable(db).prune(agent, walk, history); });

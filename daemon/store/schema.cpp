@@ -151,6 +151,46 @@ CREATE TRIGGER memory_removed AFTER DELETE ON memory BEGIN
   DELETE FROM memory_sizes WHERE scope = old.scope AND id = old.id AND entries = 0;
 END;
 )sql",
+    // docs/webhooks.md.
+    R"sql(
+CREATE TABLE receivers(             -- whom the outbox tells
+  id TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,              -- operator, or the agent with which it goes
+  record TEXT NOT NULL              -- Receiver as JSON; holds a secret
+) STRICT;
+CREATE TABLE outbox(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,          -- as the receiver sees it
+  receiver TEXT NOT NULL,
+  place INTEGER NOT NULL,           -- in its receiver's order
+  type TEXT NOT NULL,
+  event INTEGER NOT NULL,           -- 0: it is about none
+  state TEXT NOT NULL,              -- waiting, delivered, gave_up
+  created_at INTEGER NOT NULL,
+  asked_at INTEGER NOT NULL,        -- or when it was asked for once more
+  bytes INTEGER NOT NULL,           -- of the body
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX outbox_places ON outbox(receiver, place);
+CREATE INDEX outbox_waiting ON outbox(receiver, place) WHERE state = 'waiting';
+CREATE INDEX outbox_over ON outbox(receiver, number) WHERE state <> 'waiting';
+CREATE INDEX outbox_age ON outbox(created_at) WHERE state <> 'waiting';
+CREATE TABLE outbox_attempts(
+  number INTEGER PRIMARY KEY,
+  delivery INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  status INTEGER NOT NULL,          -- 0: there was no answer
+  ms INTEGER NOT NULL,
+  error TEXT NOT NULL               -- empty: it was taken
+) STRICT;
+CREATE INDEX outbox_attempts_of ON outbox_attempts(delivery, number);
+CREATE TRIGGER receiver_gone AFTER DELETE ON receivers BEGIN
+  DELETE FROM outbox WHERE receiver = old.id;
+END;
+CREATE TRIGGER outbox_gone AFTER DELETE ON outbox BEGIN
+  DELETE FROM outbox_attempts WHERE delivery = old.number;
+END;
+)sql",
 };
 
 }  // namespace
