@@ -17,6 +17,8 @@
 #include "daemon/config/config.hpp"
 #include "daemon/config/launch_environment.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
+#include "daemon/outbox/http_sender.hpp"
+#include "daemon/outbox/outbox.hpp"
 #include "daemon/runtime/folder_keeper.hpp"
 #include "daemon/runtime/instance_lock.hpp"
 #include "daemon/runtime/program.hpp"
@@ -190,6 +192,9 @@ class Daemon final : public Program {
     events_.emplace(executor, *journal_);
     auto loaded = co_await events_->load();
     if (!loaded) co_return loaded.error();
+    sender_.emplace(executor, [this](std::string const& owner) { return config_.allows_private_addresses(owner); });
+    outbox_.emplace(executor, *journal_, *events_, *sender_);
+    if (auto read = co_await outbox_->load(); !read) co_return read.error();
     approvals_.emplace(executor, *journal_, *events_, approval_policy());
     auto known = co_await approvals_->load();
     if (!known) co_return known.error();
@@ -219,6 +224,7 @@ class Daemon final : public Program {
                                *bus_,
                                *store_,
                                *runtime_,
+                               *outbox_,
                                *host_,
                                *deliveries_changed_,
                                files_,
@@ -271,6 +277,7 @@ class Daemon final : public Program {
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
     api_->access().open();
+    outbox_->start(on_death_of("outbox"));
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
     retention_.emplace(executor, *journal_, own_files_, messages_of, retention_limits());
     retention_->start(on_death_of("removal of what is old"));
@@ -343,6 +350,7 @@ class Daemon final : public Program {
     if (approvals_) co_await approvals_->stop();
     if (pause_) co_await pause_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
+    if (outbox_) co_await outbox_->stop();
     if (host_ && stop_agents_) co_await end_empty_server();
     if (host_) co_await host_->stop();
     if (events_ && served_well) events_->append("", "daemon.stopped");
@@ -377,6 +385,8 @@ class Daemon final : public Program {
   std::unique_ptr<relay::Bus> bus_;
   std::unique_ptr<relay::RelayServer> relay_server_;
   std::optional<EventLog> events_;
+  std::optional<HttpSender> sender_;
+  std::optional<Outbox> outbox_;
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<Approvals> approvals_;

@@ -30,6 +30,7 @@ class DescriptorBudget;
 class EventLog;
 class Journal;
 class KnownStore;
+class Outbox;
 class RestartRateLimiter;
 class RuntimeState;
 
@@ -46,6 +47,7 @@ struct Services {
   relay::Bus& bus;
   KnownStore& store;      ///< whose the numbers of the bus's messages are
   RuntimeState& runtime;  ///< whether agents are given work
+  Outbox& outbox;         ///< tells receivers outside
   terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there

@@ -158,6 +158,14 @@ std::vector<Setting> const& settings() {
        nullptr,
        "what happens then: it is left to the person at the terminal, or denied",
        Takes::at_reload},
+      {"webhooks.private_addresses",
+       &Config::private_receivers,
+       0,
+       0,
+       {},
+       nullptr,
+       "whose webhooks and callbacks may go to this machine and to private networks: operator, agents by name, or *",
+       Takes::at_reload},
       {"relay.kind",
        &Config::relay_kind,
        0,
@@ -487,6 +495,10 @@ Result<Config> Config::load(std::filesystem::path const& file) {
       config.explained.push_back(
           {"profiles." + name, adapters::summary_of(*profile), origin("profiles." + name), "an agent profile", true});
   return config;
+}
+
+bool Config::allows_private_addresses(std::string const& owner) const {
+  return std::ranges::any_of(private_receivers, [&](auto const& name) { return name == owner || name == "*"; });
 }
 
 std::vector<Config::Change> Config::take(Config fresh) {

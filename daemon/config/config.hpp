@@ -28,6 +28,7 @@ struct Config {
   std::int64_t agent_token_lifetime_s = 0;        ///< 0: no end; else renewed in time
   std::int64_t approval_deadline_s = 0;           ///< after a provider asked a person; 0: none
   std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"
+  std::vector<std::string> private_receivers{};   ///< whose webhooks may lead into private networks; see below
   relay::BusLimits relay{};
   std::string relay_kind = "embedded";
   std::string relay_url{}, relay_token_file{}, relay_ca_file{};  ///< of a remote one, or NATS
@@ -53,6 +54,9 @@ struct Config {
 
   /// An absent file is fine. A wrong key, type or range is an error with file, line and column.
   static Result<Config> load(std::filesystem::path const& file);
+
+  /// Whether what is sent for this owner, an agent or the operator, may go to this machine and to private networks.
+  bool allows_private_addresses(std::string const& owner) const;
 
   struct Change {
     std::string key;

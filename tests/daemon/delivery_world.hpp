@@ -5,10 +5,12 @@
 #include "daemon/agent/restart_policy.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/runtime_state.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
+#include "scripted_sender.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
@@ -96,13 +98,14 @@ class World final : public DeliveryHost, public TurnHost {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
     faulty.emplace(*bus);
     events_.emplace(io.get_executor(), *journal_);
+    outbox_.emplace(io.get_executor(), *journal_, *events_, receivers_);
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
     store_.emplace(*faulty, *journal_, *events_);
     runtime_.emplace(io.get_executor(), *journal_);
-    services_.emplace(Services{
-        io.get_executor(), config_,         paths_, *journal_, *events_,  *approvals_, *faulty, *store_, *runtime_,
-        terminals_,        changed_,        files_, files_,    adapters_, "/",         "/",     brake_,  descriptors_,
-        "instance",        [] { return 0; }});
+    services_.emplace(
+        Services{io.get_executor(), config_,   paths_,   *journal_,  *events_,     *approvals_, *faulty,
+                 *store_,           *runtime_, *outbox_, terminals_, changed_,     files_,      files_,
+                 adapters_,         "/",       "/",      brake_,     descriptors_, "instance",  [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     turns.emplace(*services_, who.agent_id, work_, *this);
     queue.emplace(*services_, who.agent_id, *turns, *this);
@@ -249,6 +252,8 @@ class World final : public DeliveryHost, public TurnHost {
   Work work_;
   std::unique_ptr<Journal> journal_;
   std::optional<EventLog> events_;
+  test::ScriptedSender receivers_;
+  std::optional<Outbox> outbox_;
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<Approvals> approvals_;

@@ -8,9 +8,11 @@
 #include "daemon/config/config.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
+#include "scripted_sender.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
@@ -301,6 +303,9 @@ class World {
     journal_ = *Journal::open(io_.get_executor(), dir_.path() / "journal.db");
     events_.emplace(io_.get_executor(), *journal_);
     REQUIRE(await(events_->load()).has_value());
+    outbox_.emplace(io_.get_executor(), *journal_, *events_, receivers, outbox_limits, [] { return 0.5; });
+    REQUIRE(await(outbox_->load()).has_value());
+    outbox_->start({});
     approvals_.emplace(io_.get_executor(), *journal_, *events_, approval_policy);
     REQUIRE(await(approvals_->load()).has_value());
     approvals_->start([](Approval const&) {});
@@ -309,9 +314,9 @@ class World {
     runtime_.emplace(io_.get_executor(), *journal_);
     REQUIRE(await(runtime_->load()).has_value());
     services_.emplace(Services{
-        io_.get_executor(), config_,         paths_, *journal_, *events_,  *approvals_, *bus, *store_, *runtime_,
-        terminals_,         changed_,        files_, files_,    adapters_, "/",         "/",  brake_,  descriptors,
-        "instance",         [] { return 0; }});
+        io_.get_executor(), config_,    paths_,          *journal_, *events_, *approvals_, *bus, *store_, *runtime_,
+        *outbox_,           terminals_, changed_,        files_,    files_,   adapters_,   "/",  "/",     brake_,
+        descriptors,        "instance", [] { return 0; }});
     supervisor_.emplace(*services_);
     pause_.emplace(*services_, *supervisor_);
     REQUIRE(await(supervisor_->take_over()).has_value());
@@ -324,12 +329,14 @@ class World {
     await(supervisor_->shut_down(false));
     pause_.reset();
     supervisor_.reset();
+    await(outbox_->stop());
     await(approvals_->stop());
     await(journal_->stop());
     services_.reset();
     runtime_.reset();
     store_.reset();
     approvals_.reset();
+    outbox_.reset();
     events_.reset();
     journal_.reset();
   }
@@ -415,6 +422,7 @@ class World {
   RuntimePause& pause() { return *pause_; }
   Services& services() { return *services_; }
   std::filesystem::path const& dir() const { return dir_.path(); }
+  Outbox& outbox() { return *outbox_; }
   Approvals& approvals() { return *approvals_; }
   Config& config() { return config_; }
   template <class T>
@@ -461,6 +469,8 @@ class World {
   WallTime now() const { return wall_now(); }
 
   Script script;
+  ScriptedSender receivers;
+  OutboxLimits outbox_limits{};                  ///< of the next daemon
   std::optional<Descriptors> open_files{};       ///< of the daemon; nothing: it cannot be told
   std::optional<Descriptors> open_files_then{};  ///< once somebody has asked
   DescriptorBudget descriptors{[this] {
@@ -494,6 +504,7 @@ class World {
   Notifier changed_{io_.get_executor()};
   std::unique_ptr<Journal> journal_;
   std::optional<EventLog> events_;
+  std::optional<Outbox> outbox_;
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<Approvals> approvals_;
