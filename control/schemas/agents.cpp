@@ -58,6 +58,14 @@ constexpr Field specification[] = {
 constexpr Field retention[] = {{.name = "idleTtl", .about = "3m, 1h: suspended after so long without work; 3m"}};
 constexpr Schema kRetention{.name = "Retention", .fields = retention};
 
+constexpr Field callback[] = {
+    {.name = "url", .about = "https://...", .required = true},
+    {.name = "token", .about = "shown to it as a Bearer token", .required = true},
+    {.name = "callId", .about = "told back; at most 256 bytes"},
+    {.name = "subagentName", .about = "told back; at most 256 bytes"},
+};
+constexpr Schema kCallback{.name = "Callback", .about = "who is told how the session ended, once", .fields = callback};
+
 constexpr auto session_specification = joined(
     std::to_array(specification),
     std::to_array<Field>({{.name = "input",
@@ -67,6 +75,7 @@ constexpr auto session_specification = joined(
                           {.name = "deadline", .about = "1m to 6h after which its work is cancelled"},
                           {.name = "context", .type = Type::list, .about = "texts that come before the input"},
                           {.name = "metadata", .type = Type::object, .about = "kept with the input, in its payload"},
+                          {.name = "callback", .type = Type::object, .schema = &kCallback},
                           {.name = "retention", .type = Type::object, .schema = &kRetention}}));
 
 constexpr Field verb_parameters[] = {

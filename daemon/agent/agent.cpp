@@ -41,6 +41,7 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       restarts_(services, spec_, record_, process_, provider_),
       view_({services, spec_, record_, state_, provider_, token_, work_, queue_}),
       usage_({services, spec_, record_, provider_, turns_}, [this] { save(); }),
+      callback_(services, spec_, record_),
       presence_(services, spec_, record_, *this),
       rest_({spec_, record_, state_, provider_, process_, turns_, queue_, work_, presence_},
             [this](std::string reason) { suspend_at_rest(std::move(reason)); }),
@@ -122,6 +123,7 @@ awaitable<Result<json>> Agent::erase() {
   (void)co_await services_.bus.remove_agent(spec_.id);
   json answer = {{"removed", spec_.id}};
   if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace();
+  callback_.ended("cancelled", "it was closed");
   services_.journal.write([id = spec_.id](Database& db) { AgentTable(db).erase(id); });
   services_.approvals.forget(spec_.id);
   services_.events.append(spec_.id, "agent.removed");
@@ -160,6 +162,10 @@ awaitable<void> Agent::keep_deadline() {
   record_.deadline_over = true;
   save();
   auto const count = co_await cancel("its deadline is over");
+  if (callback_.is_due() && !has_work_left()) {
+    callback_.ended("cancelled", "its deadline is over");
+    save();
+  }
   services_.events.append(spec_.id, "agent.deadline", {{"deadlineMs", spec_.deadline_ms}, {"cancelled", count}});
 }
 
@@ -334,6 +340,21 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
   // Else with the change of state that comes with it.
   if (usage_.turn_over(turn.number)) save();
   queue_.outcomes().on_turn_over(turn, end);
+  if (!callback_.is_due() || has_work_left()) return;
+  callback_.turn_over(turn);
+  save();
+}
+
+/// Of a turn's messages the turn itself tells more.
+void Agent::message_over(Delivery const& delivery) {
+  if (!callback_.is_due() || delivery.turn > 0 || has_work_left()) return;
+  callback_.ended(delivery.state == DeliveryState::failed ? "cancelled" : "failed", delivery.reason);
+  save();
+}
+
+bool Agent::has_work_left() const {
+  return is_at_work() ||
+         std::ranges::any_of(queue_.open(), [](auto const& entry) { return !entry.second.has_ended(); });
 }
 
 // ---- the state machine ----
@@ -355,6 +376,8 @@ Result<void> Agent::apply(AgentInput input, std::string reason) {
       work_.set_terminal("offline");
     else if (next == AgentState::idle || next == AgentState::busy)
       work_.clear_terminal();
+    if (next == AgentState::failed || next == AgentState::stopped)
+      callback_.ended(next == AgentState::failed ? "failed" : "cancelled", reason);
     view_.set_lifecycle_action(next == AgentState::stopping     ? (hard_ ? "killing" : "shutting-down")
                                : next == AgentState::restarting ? "restarting"
                                                                 : "");

@@ -18,6 +18,7 @@
 #include "daemon/agent/bus_presence.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/restarts.hpp"
+#include "daemon/agent/session_callback.hpp"
 #include "daemon/agent/token_keeper.hpp"
 #include "daemon/agent/usage_meter.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
@@ -124,6 +125,7 @@ class Agent final : private DeliveryHost,
   }
   void wanted() override;
   void hold_changed() override;
+  void message_over(Delivery const& delivery) override;
   void store_changed() override;
 
   // TurnHost
@@ -183,6 +185,7 @@ class Agent final : private DeliveryHost,
   awaitable<void> keep_deadline();
   void on_event(adapters::ProviderEvent const& event);
   Result<void> check_hook(std::string const& event, std::string const& provider_session) const;
+  bool has_work_left() const;
   void on_ready(adapters::Ready const& ready);
 
   Result<void> apply(AgentInput input, std::string reason) override;
@@ -229,6 +232,7 @@ class Agent final : private DeliveryHost,
   Restarts restarts_;
   AgentView view_;
   UsageMeter usage_;
+  SessionCallback callback_;
   BusPresence presence_;
   AgentRest rest_;
   AgentVerbs verbs_;

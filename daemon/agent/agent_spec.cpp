@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 namespace fs = std::filesystem;
 
@@ -32,6 +33,20 @@ void text_fields(Fields&& field, Spec& s) {
   field("automationId", s.automation_id), field("automationRunId", s.automation_run_id);
 }
 
+/// The token goes into a header.
+void read_callback(FieldReader& in, Callback& callback) {
+  auto const is_plain = [](char c) { return c > ' ' && c < 127; };
+  callback.url = in.string("url");
+  callback.token = in.string("token");
+  callback.call_id = in.string("callId");
+  callback.subagent_name = in.string("subagentName");
+  if (callback.url.empty()) in.fail("url", "is missing: where the end is told to");
+  if (callback.token.empty() || callback.token.size() > 4096 || !std::ranges::all_of(callback.token, is_plain))
+    in.fail("token", "must be 1 to 4096 letters, digits and signs of ASCII, without blanks");
+  for (auto const& [name, text] : {std::pair{"callId", &callback.call_id}, {"subagentName", &callback.subagent_name}})
+    if (text->size() > 256 || !is_utf8(*text)) in.fail(name, "must be UTF-8 of at most 256 bytes");
+}
+
 }  // namespace
 
 Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_provider) {
@@ -50,6 +65,9 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   FieldReader workspace(asked, "workspace.");
   spec.workspace.branch = workspace.string("branch");
   spec.workspace.requested_mode = workspace.string("mode", workspace.string("requestedMode"));
+  auto const called = in.object("callback");
+  FieldReader callback(called, "callback.");
+  if (!called.empty()) read_callback(callback, spec.callback);
   spec.deadline_ms = in.integer("deadlineMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
   spec.idle_ttl_ms = in.integer("idleTtlMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
   if (spec.provider.empty()) spec.provider = default_provider;
@@ -79,6 +97,7 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
       in.fail("env", "has a name that is empty or holds '=', or a NUL");
   if (auto error = in.finish()) return *error;
   if (auto error = workspace.finish()) return *error;
+  if (auto error = callback.finish()) return *error;
   // What a profile says counts only where the request says nothing.
   if (!body.contains("approvalMode") || body["approvalMode"].is_null()) spec.approval_mode.clear();
 
@@ -104,6 +123,11 @@ json to_journal(AgentSpec const& spec) {
   if (spec.agent_profile) stored["agentProfile"] = adapters::to_json(*spec.agent_profile);
   stored["workspace"] = to_json(spec.workspace);
   if (!spec.root.empty()) stored["root"] = spec.root;
+  if (auto const& callback = spec.callback; !callback.url.empty())
+    stored["callback"] = {{"url", callback.url},
+                          {"token", callback.token},
+                          {"callId", callback.call_id},
+                          {"subagentName", callback.subagent_name}};
   return stored;
 }
 
@@ -124,6 +148,9 @@ AgentSpec spec_from_journal(json const& stored) {
     spec.agent_profile = std::make_shared<adapters::Profile>(profile ? std::move(*profile) : adapters::Profile());
   }
   spec.root = stored.value("root", "");
+  if (auto const& callback = object_at(stored, "callback"); !callback.empty())
+    spec.callback = {text_at(callback, "url"), text_at(callback, "token"), text_at(callback, "callId"),
+                     text_at(callback, "subagentName")};
   spec.workspace = workspace_from(stored.value("workspace", json()));
   return spec;
 }
@@ -166,6 +193,7 @@ json to_json(AgentRecord const& r) {
           {"lastTurnMs", r.last_turn_ms},
           {"lastTurn", r.last_turn},
           {"deadlineOver", r.deadline_over},
+          {"calledBack", r.called_back},
           {"usage", r.usage.stored()},
           {"idleAt", to_millis(r.idle_at)},
           {"createdAt", to_millis(r.created_at)},
@@ -196,6 +224,7 @@ AgentRecord agent_record_from(json const& s) {
   r.last_turn_ms = s.value("lastTurnMs", std::int64_t{0});
   r.last_turn = s.value("lastTurn", "");
   r.deadline_over = s.value("deadlineOver", false);
+  r.called_back = s.value("calledBack", false);
   r.usage = UsageAccount::from_stored(s.value("usage", json()));
   r.idle_at = from_millis(s.value("idleAt", std::int64_t{0}));
   r.created_at = from_millis(s.value("createdAt", std::int64_t{0}));

@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "daemon/agent/usage_account.hpp"
 #include "daemon/agent/worktree.hpp"
+#include "daemon/outbox/receiver.hpp"
 #include "model/message.hpp"
 #include "terminal/terminal.hpp"
 
@@ -30,6 +31,7 @@ struct AgentSpec {
   bool request_input = true;                         ///< somebody may be asked; else it is told no at once
   std::int64_t deadline_ms = 0;                      ///< since its creation: its work is cancelled then; 0: never
   std::int64_t idle_ttl_ms = 0;                      ///< idle that long: suspended; 0: never
+  Callback callback{};                               ///< who is told how its session ended; holds a secret
   json profile_table = nullptr;                      ///< of a request: its own profile, as written
   std::shared_ptr<adapters::Profile const> agent_profile{};  ///< resolved; null: none. May hold secrets
   Workspace workspace{};
@@ -67,6 +69,7 @@ struct AgentRecord {
   std::vector<WallTime> exits{};          ///< unexpected ones that the restart policy still counts
   std::int64_t active_ms = 0, last_turn_ms = 0;  ///< of its turns that are over
   bool deadline_over = false;                    ///< its work has been cancelled for it
+  bool called_back = false;                      ///< its callback is owed to nobody any more
   std::string last_turn{};                       ///< how the newest of them ended: done, failed, interrupted
   UsageAccount usage{};
   WallTime created_at{}, since{}, started_at{}, idle_at{};

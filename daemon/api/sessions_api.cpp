@@ -3,7 +3,9 @@
 #include "base/http/peer.hpp"
 #include "base/paths.hpp"
 #include "daemon/api/listed_words.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/delivery/turn.hpp"
+#include "daemon/outbox/target.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/tables/turn_table.hpp"
@@ -26,6 +28,9 @@ std::vector<std::string> const kSessionStates{"creating",  "running",    "idle",
 
 awaitable<Result<control::OpenedSession>> SessionsApi::open(json specification, IdempotencyKey key) {
   if (auto open = access_.check_open(); !open) co_return open.error();
+  if (auto const url = text_at(specification, {"callback", "url"}); !url.empty())
+    if (auto good = check_target(url, services_.config.allows_private_addresses(kOperator)); !good)
+      co_return Error{good.error().kind, good.error().code, good.error().message, "callback.url"};
   auto spawned = co_await supervisor_.spawn(std::move(specification), std::move(key));
   if (!spawned) co_return spawned.error();
   control::OpenedSession opened{spawned->agent->session(), spawned->created};

@@ -11,6 +11,8 @@
 
 namespace ar::daemon {
 
+struct Delivery;
+
 /// Implemented by Agent, and by a scripted one in the tests.
 class DeliveryHost {
  public:
@@ -32,6 +34,8 @@ class DeliveryHost {
   virtual void work_changed() = 0;
   /// The provider refuses work, or takes it again: the next daemon is to know.
   virtual void hold_changed() = 0;
+  /// A message is over. One that a turn was about is told before that turn is.
+  virtual void message_over(Delivery const& /*delivery*/) {}
   /// It has let go of the store that the bus had before: what the present one holds is to be fetched.
   virtual void store_changed() = 0;
   virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it

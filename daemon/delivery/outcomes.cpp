@@ -274,6 +274,7 @@ void Outcomes::end_delivery(Delivery& d, Input end, std::string reason) {
                           : state == State::failed  ? "message.failed"
                           : state == State::refused ? "message.refused"
                                                     : "message.unverified");
+  parts_.host.message_over(d);
   parts_.changed.notify_all();
 }
 

@@ -1,0 +1,34 @@
+// The callback of a session: whoever has opened it is told once how it ended (docs/webhooks.md). It has ended when a
+// turn is over, or a message without one, and nothing else waits for it; when its agent has failed, or was stopped or
+// removed; or when its deadline has come.
+#pragma once
+#include "daemon/agent/agent_spec.hpp"
+#include "daemon/delivery/turn.hpp"
+#include "daemon/services.hpp"
+
+#include <string>
+
+namespace ar::daemon {
+
+class SessionCallback {
+ public:
+  /// All of the same agent. Whoever calls what follows saves the record, before the next wait.
+  SessionCallback(Services& services, AgentSpec const& spec, AgentRecord& record)
+      : services_(services), spec_(spec), record_(record) {}
+
+  /// Somebody is to be told yet.
+  bool is_due() const { return !spec_.callback.url.empty() && !record_.called_back; }
+  // With each of these it is told, if it is due.
+  void turn_over(Turn const& turn);
+  /// Without a turn. `outcome`: failed or cancelled.
+  void ended(std::string outcome, std::string why) { tell(std::move(outcome), std::move(why), nullptr); }
+
+ private:
+  void tell(std::string outcome, std::string why, Turn const* turn);
+
+  Services& services_;
+  AgentSpec const& spec_;
+  AgentRecord& record_;
+};
+
+}  // namespace ar::daemon
