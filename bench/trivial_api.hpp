@@ -13,6 +13,7 @@
 #include "control/api/runtime_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/system_api.hpp"
+#include "control/api/webhooks_api.hpp"
 #include "control/server.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -39,9 +40,12 @@ class TrivialApi final : public control::Authenticator,
                          public control::EventsApi,
                          public control::IdempotencyApi,
                          public control::SessionsApi,
-                         public control::MemoryApi {
+                         public control::MemoryApi,
+                         public control::WebhooksApi {
  public:
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() {
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+  }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
@@ -115,6 +119,12 @@ class TrivialApi final : public control::Authenticator,
     co_return absent();
   }
   awaitable<Result<json>> remove_memory(MemoryAddress, control::MemoryCondition) override { return none(); }
+  awaitable<Result<json>> add_webhook(Principal, json) override { return none(); }
+  awaitable<Result<json>> webhooks(Principal, Page) override { return none(); }
+  awaitable<Result<json>> webhook(Principal, std::string) override { return none(); }
+  awaitable<Result<json>> remove_webhook(Principal, std::string) override { return none(); }
+  awaitable<Result<json>> webhook_deliveries(Principal, std::string, Page) override { return none(); }
+  awaitable<Result<json>> redeliver(Principal, std::string, std::string) override { return none(); }
 
  private:
   static Error absent() { return not_found("absent", "this daemon does nothing"); }

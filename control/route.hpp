@@ -80,7 +80,8 @@ using Handler = awaitable<Result<Response>> (*)(Call& call);
 struct Route {
   std::string_view method;
   std::string_view pattern;  ///< with any of {agent}, {message}, {approval},
-                             ///< {attachment}, {event}, {scope}, {id}, {key}
+                             ///< {attachment}, {event}, {scope}, {id}, {key},
+                             ///< {webhook}, {delivery}
   std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;
@@ -121,6 +122,7 @@ std::span<Route const> event_routes();
 std::span<Route const> approval_routes();
 std::span<Route const> hook_routes();
 std::span<Route const> memory_routes();
+std::span<Route const> webhook_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

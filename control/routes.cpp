@@ -104,14 +104,15 @@ std::optional<Error> check_argument(http::Router::Argument const& argument) {
   }
   if (is_safe_name(argument.value)) return std::nullopt;
   if (field == "id") return invalid_memory_id(field);
-  return invalid(field, "an " + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
+  auto const article = field == "webhook" || field == "delivery" || field == "session" ? "a " : "an ";
+  return invalid(field, article + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
 }
 
 std::vector<Route> const& routes() {
   static std::vector<Route> const all = [] {
     std::vector<Route> rows;
     for (auto const part : {system_routes(), runtime_routes(), agent_routes(), session_routes(), event_routes(),
-                            message_routes(), approval_routes(), hook_routes(), memory_routes()})
+                            message_routes(), approval_routes(), hook_routes(), memory_routes(), webhook_routes()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

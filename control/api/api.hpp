@@ -15,6 +15,7 @@ class MessagesApi;
 class SessionsApi;
 class RuntimeApi;
 class SystemApi;
+class WebhooksApi;
 
 /// Each must outlive whoever is given this.
 struct Api {
@@ -30,6 +31,7 @@ struct Api {
   IdempotencyApi& idempotency;
   SessionsApi& sessions;
   MemoryApi& memory;
+  WebhooksApi& webhooks;
 };
 
 }  // namespace ar::control

@@ -18,6 +18,9 @@ extern Schema const kDecision, kApproval, kApprovalList;
 // memory.cpp
 extern Schema const kNewMemory, kMemoryEntry, kMemoryWritten, kMemoryRemoved, kMemoryEntryList, kMemoryIdList,
     kMemoryScopeList;
+// webhooks.cpp
+extern Schema const kNewWebhook, kWebhook, kAddedWebhook, kWebhookList, kWebhookRemoved, kWebhookDeliveryList,
+    kRedelivered;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp

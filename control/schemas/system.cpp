@@ -27,6 +27,13 @@ constexpr Field loop[] = {
 };
 constexpr Schema kLoop{.name = "Loop", .about = "how late the daemon's one thread was", .fields = loop};
 
+constexpr Field outbox[] = {
+    {.name = "waiting", .type = Type::integer, .about = "for webhooks and callbacks", .required = true},
+    {.name = "failing", .type = Type::integer, .about = "of their receivers so many take nothing", .required = true},
+    {.name = "failingSince", .type = Type::time, .about = "the first of them", .required = true, .nullable = true},
+};
+constexpr Schema kOutbox{.name = "OutboxInfo", .fields = outbox};
+
 constexpr Field info[] = {
     {.name = "version", .required = true},
     {.name = "pid", .type = Type::integer, .required = true},
@@ -39,6 +46,7 @@ constexpr Field info[] = {
     {.name = "tmuxSocket", .required = true},
     {.name = "relay", .type = Type::object, .required = true, .schema = &kRelay},
     {.name = "runtime", .type = Type::object, .required = true, .schema = &kRuntime},
+    {.name = "outbox", .type = Type::object, .required = true, .schema = &kOutbox},
     {.name = "agents", .type = Type::map, .about = "how many are in each state", .required = true, .of = Type::integer},
     {.name = "descriptors", .type = Type::object, .required = true, .nullable = true, .schema = &kDescriptors},
     {.name = "loop", .type = Type::object, .required = true, .schema = &kLoop},

@@ -13,6 +13,7 @@
 #include "daemon/api/runtime_api.hpp"
 #include "daemon/api/sessions_api.hpp"
 #include "daemon/api/system_api.hpp"
+#include "daemon/api/webhooks_api.hpp"
 #include "relay/uploads.hpp"
 
 #include <functional>
@@ -37,12 +38,13 @@ class DaemonApi {
         events_(services.events, supervisor),
         idempotency_(services.journal),
         sessions_(services, supervisor, access_, messages_, attachments_),
-        memory_(services.journal, services.events) {}
+        memory_(services.journal, services.events),
+        webhooks_(services, access_) {}
 
   Access& access() { return access_; }
   control::Api topics() {
-    return {access_, system_,    runtime_, agents_,      messages_, attachments_,
-            hooks_,  approvals_, events_,  idempotency_, sessions_, memory_};
+    return {access_,    system_, runtime_,     agents_,   messages_, attachments_, hooks_,
+            approvals_, events_, idempotency_, sessions_, memory_,   webhooks_};
   }
 
  private:
@@ -59,6 +61,7 @@ class DaemonApi {
   IdempotencyApi idempotency_;
   SessionsApi sessions_;
   MemoryApi memory_;
+  WebhooksApi webhooks_;
 };
 
 }  // namespace ar::daemon

@@ -1,6 +1,7 @@
 #include "daemon/api/system_api.hpp"
 
 #include "base/version.hpp"
+#include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
 
 #include <unistd.h>
@@ -38,6 +39,7 @@ awaitable<Result<json>> SystemApi::info() {
                  {"transport", services_.bus.transport_state()},
                  {"store", services_.store.id()}}},
                {"runtime", pause_.shown()},
+               {"outbox", services_.outbox.shown()},
                {"agents", std::move(counts)},
                {"descriptors", services_.descriptors.shown()},
                {"loop", lag_.shown()},

@@ -196,6 +196,30 @@ async function memory() {
   await refused("no_such_entry", operator.GET("/v1/memory/{scope}/{id}/{key}", { params: entry }));
 }
 
+async function webhooks() {
+  const url = "https://hooks.invalid/agents";  // a name that nobody has
+  const added = await operator.POST("/v1/webhooks", { body: { url, events: ["memory.*"] } });
+  same("the status of a new webhook", added.response.status, 201);
+  const hook = { path: { webhook: added.data!.id } };
+  same("its secret's beginning", added.data!.secret.slice(0, 6), "whsec_");
+  await refused("address_refused", operator.POST("/v1/webhooks", { body: { url: "https://127.0.0.1/", events: ["*"] } }));
+  const entry = { path: { scope: "shared", id: "team", key: "told" } } as const;
+  await ok(operator.PUT("/v1/memory/{scope}/{id}/{key}", { params: entry, body: { value: 1 } }));
+  same("the webhooks", (await ok(operator.GET("/v1/webhooks"))).webhooks.length, 1);
+  same("its agent", (await ok(operator.GET("/v1/webhooks/{webhook}", { params: hook }))).agent, null);
+  const { deliveries } = await ok(
+    operator.GET("/v1/webhooks/{webhook}/deliveries", { params: { ...hook, query: { limit: 5 } } }),
+  );
+  same("its deliveries", deliveries.map((delivery) => [delivery.type, delivery.status]), [["memory.changed", "waiting"]]);
+  const one = { path: { ...hook.path, delivery: deliveries[0].id } };
+  await refused(
+    "delivery_waiting",
+    operator.POST("/v1/webhooks/{webhook}/deliveries/{delivery}/redeliver", { params: one, body: {} }),
+  );
+  await ok(operator.DELETE("/v1/webhooks/{webhook}", { params: hook }));
+  await refused("no_such_webhook", operator.GET("/v1/webhooks/{webhook}", { params: hook }));
+}
+
 async function ticket() {
   const { ticket } = await ok(operator.POST("/v1/events/ticket", { body: {} }));
   const abort = new AbortController();
@@ -241,7 +265,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

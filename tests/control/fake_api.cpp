@@ -348,4 +348,31 @@ awaitable<Result<json>> FakeApi::remove_memory(MemoryAddress address, control::M
   co_return ok(json{{"removed", to_string(address)}});
 }
 
+awaitable<Result<json>> FakeApi::add_webhook(Principal who, json request) {
+  record("add-webhook " + name(who) + " " + request["url"].get<std::string>());
+  co_return ok(json{{"id", "whk_1"}, {"secret", "whsec_x"}});
+}
+awaitable<Result<json>> FakeApi::webhooks(Principal who, Page page) {
+  record("webhooks " + name(who) + " " + page.after + " " + text(page.limit));
+  co_return ok(json{{"webhooks", json::array()}});
+}
+awaitable<Result<json>> FakeApi::webhook(Principal who, std::string id) {
+  record("webhook " + name(who) + " " + id);
+  if (id != "whk_1") co_return not_found("no_such_webhook", "there is no such webhook");
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<json>> FakeApi::remove_webhook(Principal who, std::string id) {
+  record("remove-webhook " + name(who) + " " + id);
+  co_return ok(json{{"removed", id}});
+}
+awaitable<Result<json>> FakeApi::webhook_deliveries(Principal who, std::string id, Page page) {
+  record("deliveries " + name(who) + " " + id + " " + text(page.cursor) + " " + text(page.limit));
+  co_return ok(json{{"deliveries", json::array()}});
+}
+awaitable<Result<json>> FakeApi::redeliver(Principal who, std::string id, std::string delivery) {
+  record("redeliver " + name(who) + " " + id + " " + delivery);
+  if (delivery != "msg_1") co_return not_found("no_such_delivery", "there is no such delivery");
+  co_return ok(json{{"delivery", delivery}});
+}
+
 }  // namespace ar::test

@@ -14,6 +14,7 @@
 #include "control/api/runtime_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/system_api.hpp"
+#include "control/api/webhooks_api.hpp"
 
 #include <map>
 #include <mutex>
@@ -35,10 +36,13 @@ class FakeApi final : public control::Authenticator,
                       public control::EventsApi,
                       public control::IdempotencyApi,
                       public control::SessionsApi,
-                      public control::MemoryApi {
+                      public control::MemoryApi,
+                      public control::WebhooksApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
-  control::Api topics() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  control::Api topics() {
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+  }
 
   /// The calls so far, oldest first; any thread.
   std::vector<std::string> calls() const;
@@ -122,6 +126,13 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<control::MemoryWritten>> put_memory(MemoryAddress address, json value,
                                                        control::MemoryCondition condition) override;
   awaitable<Result<json>> remove_memory(MemoryAddress address, control::MemoryCondition condition) override;
+  /// whk_1 exists, with the delivery msg_1.
+  awaitable<Result<json>> add_webhook(Principal who, json request) override;
+  awaitable<Result<json>> webhooks(Principal who, Page page) override;
+  awaitable<Result<json>> webhook(Principal who, std::string id) override;
+  awaitable<Result<json>> remove_webhook(Principal who, std::string id) override;
+  awaitable<Result<json>> webhook_deliveries(Principal who, std::string id, Page page) override;
+  awaitable<Result<json>> redeliver(Principal who, std::string id, std::string delivery) override;
 
  private:
   void record(std::string line);

@@ -24,6 +24,8 @@ std::string target_of(control::Route const& route, std::string const& agent) {
   put("{scope}", target.find("{id}") == std::string::npos ? "shared" : "agent");
   put("{id}", agent);
   put("{key}", "k");
+  put("{webhook}", "whk_1");
+  put("{delivery}", "msg_1");
   return target;
 }
 bool admitted(int status) { return status != 401 && status != 403; }

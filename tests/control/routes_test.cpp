@@ -139,6 +139,16 @@ Example const examples[] = {
     {"PUT", "/v1/memory/agent/a/k", R"({"value":{"a":[1,null]}})", 200, R"(put-memory agent/a/k {"a":[1,null]})"},
     {"PUT", "/v1/memory/shared/team/full", R"({"value":"x"})", 413, R"(put-memory shared/team/full "x")"},
     {"DELETE", "/v1/memory/shared/team/k", "", 200, "remove-memory shared/team/k"},
+    {"POST", "/v1/webhooks", R"({"url":"https://x.example/","events":["*"]})", 201,
+     "add-webhook operator https://x.example/"},
+    {"POST", "/v1/webhooks", R"({"url":"https://x.example/"})", 400, ""},
+    {"GET", "/v1/webhooks?limit=3&cursor=whk_1", "", 200, "webhooks operator whk_1 3"},
+    {"GET", "/v1/webhooks/whk_1", "", 200, "webhook operator whk_1"},
+    {"GET", "/v1/webhooks/whk_2", "", 404, "webhook operator whk_2"},
+    {"DELETE", "/v1/webhooks/whk_1", "", 200, "remove-webhook operator whk_1"},
+    {"GET", "/v1/webhooks/whk_1/deliveries?limit=2&cursor=9", "", 200, "deliveries operator whk_1 9 2"},
+    {"POST", "/v1/webhooks/whk_1/deliveries/msg_1/redeliver", "", 202, "redeliver operator whk_1 msg_1"},
+    {"POST", "/v1/webhooks/whk_1/deliveries/msg_2/redeliver", "", 404, "redeliver operator whk_1 msg_2"},
 };
 
 }  // namespace
@@ -247,6 +257,10 @@ TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
       {"GET", "/v1/memory/shared/team/..", "", "invalid_argument", "key"},
       {"GET", "/v1/memory/shared/team/%E2%80%AE", "", "invalid_argument", "key"},
       {"PUT", "/v1/memory/shared/team/k", R"({"value":null})", "invalid_argument", "value"},
+      {"POST", "/v1/webhooks", R"({"url":"https://x.example/"})", "invalid_argument", "events"},
+      {"POST", "/v1/webhooks", R"({"url":"https://x.example/","events":[1]})", "invalid_argument", "events"},
+      {"GET", "/v1/webhooks/a%2Fb", "", "invalid_argument", "webhook"},
+      {"POST", "/v1/webhooks/whk_1/deliveries/%20/redeliver", "", "invalid_argument", "delivery"},
   };
   for (auto const& wrong : cases) {
     CAPTURE(wrong.target);
