@@ -3,6 +3,7 @@
 #include "cli/context.hpp"
 #include "cli/daemon_process.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/outbox_view.hpp"
 #include "cli/runtime_view.hpp"
 #include "cli/text.hpp"
 
@@ -62,6 +63,12 @@ json runtime_check(json const& runtime) {
   return check("warning", "runtime", runtime_text(runtime) + ": nothing new is handed to any agent", kToResume);
 }
 
+json outbox_check(json const& outbox) {
+  if (auto problem = outbox_problem(outbox); !problem.empty())
+    return check("warning", "webhooks", std::move(problem), kToLookAtWebhooks);
+  return check("ok", "webhooks", std::to_string(number(outbox, "waiting")) + " deliveries wait for receivers");
+}
+
 /// What can only be seen from outside the daemon.
 void own_checks(Context& context, json& checks) {
   auto const paths = context.paths();
@@ -90,6 +97,7 @@ void own_checks(Context& context, json& checks) {
   }
   checks.push_back(bus_check(*info));
   checks.push_back(runtime_check(object_at(*info, "runtime")));
+  checks.push_back(outbox_check(object_at(*info, "outbox")));
   if (info->contains("descriptors")) checks.push_back(files_check((*info)["descriptors"]));
   if (auto const version = field(*info, "version"); version != kVersion)
     checks.push_back(check("error", "version", "the daemon is " + version + ", this command is " + kVersion,

@@ -2,6 +2,7 @@
 #include "cli/context.hpp"
 #include "cli/event_follower.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/outbox_view.hpp"
 #include "cli/paging.hpp"
 #include "cli/runtime_view.hpp"
 #include "cli/text.hpp"
@@ -43,11 +44,11 @@ std::string why(json const& agent) {
   return text;
 }
 
-/// An older daemon's is empty.
-Result<json> runtime_of(ApiClient& api) {
+/// {runtime, outbox}; an older daemon's are empty.
+Result<json> daemon_of(ApiClient& api) {
   auto const info = api.get("/v1/info");
   if (!info) return info.error();
-  return ok(object_at(*info, "runtime"));
+  return ok({{"runtime", object_at(*info, "runtime")}, {"outbox", object_at(*info, "outbox")}});
 }
 
 Result<std::vector<json>> agents_of(ApiClient& api, bool all) {
@@ -93,12 +94,15 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
   return table;
 }
 
-void show(Context const& context, json const& runtime, std::vector<json> const& agents, bool all) {
+void show(Context const& context, json const& daemon, std::vector<json> const& agents, bool all) {
+  auto const& runtime = object_at(daemon, "runtime");
   if (is_paused(runtime))
     context.print(paint("the runtime is " + runtime_text(runtime) + ": nothing new is handed to any agent; " +
                             context.hints(kToResume),
                         Colour::yellow, context.colour()) +
                   "\n");
+  if (auto const problem = outbox_problem(object_at(daemon, "outbox")); !problem.empty())
+    context.print(paint(problem + "; " + context.hints(kToLookAtWebhooks), Colour::yellow, context.colour()) + "\n");
   if (agents.empty()) {
     context.note(all ? "no agents; start one: agent-runner spawn"
                      : "no agents run; agent-runner ps -a shows stopped ones too");
@@ -119,19 +123,20 @@ Result<int> watch(Context& context, ApiClient& api, Ps const& options) {
   for (;;) {
     // A fresh client each time: the daemon may have been replaced while the events were followed.
     ApiClient now(*endpoint);
-    auto const runtime = runtime_of(now);
-    if (!runtime && runtime.error().kind != ErrorKind::unavailable) return runtime.error();
+    auto const daemon = daemon_of(now);
+    if (!daemon && daemon.error().kind != ErrorKind::unavailable) return daemon.error();
     auto const agents = agents_of(now, options.all);
     if (!agents && agents.error().kind != ErrorKind::unavailable) return agents.error();
-    if (runtime && agents && context.json_output()) {
-      auto const before = std::exchange(shown_runtime, *runtime);
-      if (before != *runtime && (is_paused(before) || is_paused(*runtime)))
-        context.print_json(json{{"runtime", *runtime}});
+    if (daemon && agents && context.json_output()) {
+      auto const& runtime = object_at(*daemon, "runtime");
+      auto const before = std::exchange(shown_runtime, runtime);
+      if (before != runtime && (is_paused(before) || is_paused(runtime)))
+        context.print_json(json{{"runtime", runtime}});
       for (auto const& agent : *agents)
         if (auto& last = shown[field(agent, "id")]; last != agent) context.print_json(last = agent);
-    } else if (runtime && agents) {
+    } else if (daemon && agents) {
       if (context.terminal()) context.print("\033[H\033[J");
-      show(context, *runtime, *agents, options.all);
+      show(context, *daemon, *agents, options.all);
     }
     std::fflush(stdout);
     // What people look at ticks: how long a state lasts is half of what it says.
@@ -150,15 +155,16 @@ Result<int> list(Context& context, Ps const& options) {
   auto const api = context.api();
   if (!api) return api.error();
   if (options.watch) return watch(context, **api, options);
-  auto const runtime = runtime_of(**api);
-  if (!runtime) return runtime.error();
+  auto const daemon = daemon_of(**api);
+  if (!daemon) return daemon.error();
   auto const agents = agents_of(**api, options.all);
   if (!agents) return agents.error();
   if (context.json_output()) {
-    if (is_paused(*runtime)) context.print_json(json{{"runtime", *runtime}});
+    if (auto const& runtime = object_at(*daemon, "runtime"); is_paused(runtime))
+      context.print_json(json{{"runtime", runtime}});
     for (auto const& agent : *agents) context.print_json(agent);
   } else {
-    show(context, *runtime, *agents, options.all);
+    show(context, *daemon, *agents, options.all);
   }
   return exit_done;
 }
