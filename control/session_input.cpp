@@ -79,13 +79,15 @@ Result<void> add(SessionInput& input, json const& given, std::string const& plac
 
 Result<std::optional<SessionInput>> take_input(json& request, bool needed) {
   auto const given = take(request, "input"), context = take(request, "context"), metadata = take(request, "metadata");
+  auto output_schema = take(request, "outputSchema");
   if (given.is_null() && !needed) {
-    if (!context.is_null() || !metadata.is_null())
-      return invalid("input", "input is missing: context and metadata go with it");
+    if (!context.is_null() || !metadata.is_null() || !output_schema.is_null())
+      return invalid("input", "input is missing: context, metadata and outputSchema go with it");
     return std::optional<SessionInput>();
   }
   SessionInput input;
   if (metadata.is_object()) input.metadata = metadata;
+  input.output_schema = std::move(output_schema);
   for (auto const& text : context)
     if (auto added = add(input, text, "context"); !added) return added.error();
   if (given.is_array()) {

@@ -10,8 +10,8 @@
 
 namespace ar::control {
 
-/// Takes `input`, `context` and `metadata` out of it. Nothing: there is no input, which is an error where it is
-/// `needed`.
+/// Takes `input`, `context`, `metadata` and `outputSchema` out of it. Nothing: there is no input, which is an error
+/// where it is `needed`.
 Result<std::optional<SessionInput>> take_input(json& request, bool needed);
 /// Takes `retention` out of it: its idleTtl ("3m") in ms.
 Result<std::optional<std::int64_t>> take_idle_ttl(json& request);

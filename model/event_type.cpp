@@ -47,6 +47,7 @@ constexpr EventType types[] = {
     {"memory.changed", "scope id key", "an entry of the memory has a new value"},
     {"memory.removed", "scope id key", "an entry of the memory was removed"},
     {"message.accepted", kMessage, "its provider has said that it took the message"},
+    {"message.checked", "message fits problems repairs", "its answer was compared with the schema that it wants"},
     {"message.claimed", kMessage, "the message is leased from the bus for this agent"},
     {"message.done", kMessage, "the message's turn has ended well"},
     {"message.failed", kMessage, "the message, or its turn, has failed"},

@@ -1,11 +1,11 @@
 #include "base/http/webhook_signature.hpp"
 
+#include "base/base64.hpp"
 #include "base/ids.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -17,31 +17,6 @@ constexpr std::size_t kFewest = 24, kMost = 64;
 
 unsigned char const* bytes_of(std::string_view text) { return reinterpret_cast<unsigned char const*>(text.data()); }
 
-std::string to_base64(std::string_view data) {
-  std::string text((data.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a NUL
-  auto const size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes_of(data), static_cast<int>(data.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
-
-/// Nothing else than base64 with its padding is taken; OpenSSL would forgive white space. Empty: it is none.
-std::string from_base64(std::string_view text) {
-  auto const end = text.find_last_not_of('=');
-  auto const digits = text.substr(0, end == std::string_view::npos ? 0 : end + 1);
-  auto const padding = text.size() - digits.size();
-  auto const is_digit = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
-  };
-  if (text.size() % 4 != 0 || padding > 2 || !std::ranges::all_of(digits, is_digit)) return {};
-  std::string data(text.size() / 4 * 3, '\0');
-  auto const size =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(data.data()), bytes_of(text), static_cast<int>(text.size()));
-  if (size < 0) return {};
-  data.resize(static_cast<std::size_t>(size) - padding);
-  return data;
-}
-
 std::string random_bytes(std::size_t count) {
   auto const hex = random_hex(count);
   std::string data;
@@ -51,7 +26,7 @@ std::string random_bytes(std::size_t count) {
 
 }  // namespace
 
-std::string new_webhook_secret() { return std::string(kPrefix) + to_base64(random_bytes(32)); }
+std::string new_webhook_secret() { return std::string(kPrefix) + base64_encode(random_bytes(32)); }
 
 std::string webhook_secret_problem(std::string_view secret) {
   if (!secret.starts_with(kPrefix)) return "does not begin with whsec_";
@@ -62,7 +37,8 @@ std::string webhook_secret_problem(std::string_view secret) {
 }
 
 std::string webhook_key(std::string_view secret) {
-  return secret.starts_with(kPrefix) ? from_base64(secret.substr(kPrefix.size())) : std::string();
+  if (!secret.starts_with(kPrefix)) return {};
+  return base64_decode(secret.substr(kPrefix.size())).value_or(std::string());
 }
 
 std::string webhook_signature(std::string_view key, std::string_view id, std::int64_t seconds, std::string_view body) {
@@ -71,7 +47,7 @@ std::string webhook_signature(std::string_view key, std::string_view id, std::in
   unsigned int size = 0;
   if (!HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(text), text.size(), digest.data(), &size))
     throw std::runtime_error("HMAC-SHA256 is not available");
-  return "v1," + to_base64({reinterpret_cast<char const*>(digest.data()), size});
+  return "v1," + base64_encode({reinterpret_cast<char const*>(digest.data()), size});
 }
 
 }  // namespace ar::http

@@ -1,5 +1,6 @@
 // One prompt to an agent of its own, and what comes of it.
 #include "base/ids.hpp"
+#include "base/paths.hpp"
 #include "cli/agent_options.hpp"
 #include "cli/context.hpp"
 #include "cli/exit_status.hpp"
@@ -13,26 +14,26 @@
 namespace ar::cli {
 namespace {
 
+constexpr std::size_t kMostSchemaBytes = 1U << 20;  ///< of the file; the daemon takes less
+
 struct Run : AgentOptions {
   std::string text;
   std::optional<std::string> deadline;
+  std::optional<std::string> schema;
   std::optional<std::string> timeout;
   bool close = false;
 };
 
 /// As POST /v1/runs answers, with the session as it is now.
 json result_of(json const& session, json const& message, json const& turns) {
-  json result = {{"runId", session["id"]},
-                 {"session", session},
-                 {"status", session["status"]},
-                 {"ok", false},
-                 {"text", nullptr},
-                 {"usage", session["usage"]},
-                 {"costUsd", session["costUsd"]},
-                 {"errorMessage", nullptr}};
+  json result = {
+      {"runId", session["id"]}, {"session", session}, {"status", session["status"]}, {"ok", false},
+      {"text", nullptr},        {"output", nullptr},  {"usage", session["usage"]},   {"costUsd", session["costUsd"]},
+      {"errorMessage", nullptr}};
   for (auto const& delivery : array(message, "deliveries")) {
     result["ok"] = field(delivery, "state") == "done";
     if (delivery.contains("finalText")) result["text"] = delivery["finalText"];
+    if (delivery.contains("output")) result["output"] = delivery["output"];
     if (delivery.contains("reason")) result["errorMessage"] = delivery["reason"];
   }
   result["turns"] = array(turns, "turns");
@@ -52,6 +53,13 @@ Result<int> run(Context& context, Run const& options) {
   if (!spec) return spec.error();
   (*spec)["input"] = *text;
   set_if(*spec, "deadline", options.deadline);
+  if (options.schema) {
+    auto const written = read_file(*options.schema, kMostSchemaBytes);
+    if (!written) return written.error();
+    auto schema = parse_object(*written);
+    if (!schema) return invalid("--schema", *options.schema + " holds no JSON Schema: " + schema.error().message);
+    (*spec)["outputSchema"] = std::move(*schema);
+  }
   auto const connected = context.api();
   if (!connected) return connected.error();
   auto& api = **connected;
@@ -95,6 +103,8 @@ void add(Program& program) {
   add_agent_options(verb, *o);
   verb.flag("--close", o->close, "End the agent afterwards and forget it; else it is suspended after 3 idle minutes")
       .option("--deadline", o->deadline, "30m", "Its work is cancelled then, 1m to 6h from its start")
+      .option("--schema", o->schema, "FILE", "A JSON Schema: the answer is the JSON document that it describes",
+              Words::file)
       .option("--timeout", o->timeout, "1h", "How long to wait; the agent goes on")
       .runs([o](Context& context) { return run(context, *o); });
 }

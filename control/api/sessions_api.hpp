@@ -23,6 +23,7 @@ struct SessionInput {
   std::string text;
   std::vector<InputFile> files{};
   json metadata = json::object();
+  json output_schema = nullptr;  ///< a JSON Schema that the answer is to fit
 };
 
 struct OpenedSession {
@@ -45,7 +46,7 @@ class SessionsApi {
   virtual awaitable<Result<json>> sessions(Page page) = 0;  ///< {sessions: [...], nextCursor?}
   virtual awaitable<Result<json>> session(std::string id) = 0;
   virtual awaitable<Result<SentInput>> send(Principal who, std::string id, SessionInput input, IdempotencyKey key) = 0;
-  /// Returns when its turn is over: {runId, status, ok, text, usage, costUsd, turns}.
+  /// Returns when its turn is over: {runId, status, ok, text, output, usage, costUsd, turns}.
   virtual awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) = 0;
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;  ///< {turns: [...], nextCursor?}
   /// Of it and of all that it is the parent of: {session, cancelledCount}.

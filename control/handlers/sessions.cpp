@@ -321,7 +321,7 @@ constexpr Route rows[] = {
      .streams = true,
      .statuses = "201",
      .errors = kErrorsOfSpawns,
-     .answers = "`{runId, status, ok, text, usage, costUsd, turns, errorMessage}`, once its turn is over; or a stream "
+     .answers = "`{runId, status, ok, text, output, usage, costUsd, turns, errorMessage}`, once its turn is over; or a stream "
                 "(below). A client that hangs up ends its answer, not the run"},
 };
 

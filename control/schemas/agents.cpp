@@ -76,6 +76,9 @@ constexpr auto session_specification = joined(
                           {.name = "context", .type = Type::list, .about = "texts that come before the input"},
                           {.name = "metadata", .type = Type::object, .about = "kept with the input, in its payload"},
                           {.name = "callback", .type = Type::object, .schema = &kCallback},
+                          {.name = "outputSchema",
+                           .type = Type::object,
+                           .about = "a JSON Schema that the answer is to fit; 32 KiB at most"},
                           {.name = "retention", .type = Type::object, .schema = &kRetention}}));
 
 constexpr Field verb_parameters[] = {

@@ -82,6 +82,8 @@ constexpr Field delivery[] = {
     {.name = "proof", .about = "what of its provider's shows that it took the message"},
     {.name = "screen", .about = "unknown: the terminal as it was"},
     {.name = "turn", .type = Type::integer},
+    {.name = "repairs", .type = Type::integer, .about = "so often its answer did not fit, and was asked for again"},
+    {.name = "output", .type = Type::any, .about = "done: the answer, where the message wants one that fits a schema"},
 };
 constexpr Schema kDelivery{.name = "Delivery", .about = "a message at one agent", .fields = delivery};
 

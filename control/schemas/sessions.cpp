@@ -11,6 +11,7 @@ constexpr Field session_message[] = {
      .required = true},
     {.name = "context", .type = Type::list, .about = "texts that come before the input"},
     {.name = "metadata", .type = Type::object, .about = "kept with the message, in its payload"},
+    {.name = "outputSchema", .type = Type::object, .about = "a JSON Schema that the answer is to fit; 32 KiB at most"},
 };
 
 constexpr Field usage[] = {
@@ -73,6 +74,10 @@ constexpr Field session_turn[] = {
     {.name = "status", .required = true, .words = "running idle failed"},
     {.name = "outcome", .required = true, .nullable = true, .words = "completed failed interrupted"},
     {.name = "text", .about = "what it ended with", .required = true, .nullable = true},
+    {.name = "output",
+     .type = Type::any,
+     .about = "the answer, where its message wants one that fits a schema",
+     .required = true},
     {.name = "usage", .type = Type::object, .required = true, .nullable = true, .schema = &kUsage},
     {.name = "costUsd", .type = Type::number, .required = true, .nullable = true},
     {.name = "eventCursor",
@@ -129,6 +134,7 @@ constexpr Field run[] = {
     {.name = "usage", .type = Type::object, .required = true, .nullable = true, .schema = &kUsage},
     {.name = "costUsd", .type = Type::number, .required = true, .nullable = true},
     {.name = "turns", .type = Type::list, .required = true, .of = Type::object, .schema = &kSessionTurn},
+    {.name = "output", .type = Type::any, .about = "the document that outputSchema describes", .required = true},
     {.name = "errorMessage", .about = "why it is not ok", .required = true, .nullable = true},
 };
 

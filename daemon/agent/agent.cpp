@@ -345,10 +345,15 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
   save();
 }
 
-/// Of a turn's messages the turn itself tells more.
 void Agent::message_over(Delivery const& delivery) {
-  if (!callback_.is_due() || delivery.turn > 0 || has_work_left()) return;
-  callback_.ended(delivery.state == DeliveryState::failed ? "cancelled" : "failed", delivery.reason);
+  bool const is_checked = !delivery.output_schema.empty();
+  bool const tells_its_turn = delivery.turn > 0 && !is_checked;  // which has more to tell
+  bool const is_note = !delivery.continues.empty();
+  if (!callback_.is_due() || tells_its_turn || is_note || has_work_left()) return;
+  if (delivery.turn > 0)
+    callback_.message_checked(delivery);
+  else
+    callback_.ended(delivery.state == DeliveryState::failed ? "cancelled" : "failed", delivery.reason);
   save();
 }
 

@@ -13,6 +13,7 @@
 #include "daemon/agent/agent_state.hpp"
 #include "daemon/agent/agent_verbs.hpp"
 #include "daemon/agent/agent_view.hpp"
+#include "daemon/agent/answer_checker.hpp"
 #include "daemon/agent/approval.hpp"
 #include "daemon/agent/bus_commands.hpp"
 #include "daemon/agent/bus_presence.hpp"
@@ -122,6 +123,10 @@ class Agent final : private DeliveryHost,
   }
   awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> correlation_ids) override {
     return provider_.turn_end(std::move(correlation_ids));
+  }
+  awaitable<AnswerVerdict> check_answer(std::string schema, std::string answer) override {
+    return daemon::check_answer(services_.executor, services_.bin_dir / "agent-runner", std::move(schema),
+                                std::move(answer));
   }
   void wanted() override;
   void hold_changed() override;

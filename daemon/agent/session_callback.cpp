@@ -14,24 +14,33 @@ json text_or_null(std::string_view text) { return text.empty() ? json(nullptr) :
 }  // namespace
 
 void SessionCallback::turn_over(Turn const& turn) {
-  tell(turn.status == "done" ? "completed" : turn.status, turn.error, &turn);
+  tell(turn.status == "done" ? "completed" : turn.status, turn.error, {turn.number, turn.id, turn.final_text});
 }
 
-void SessionCallback::tell(std::string outcome, std::string why, Turn const* turn) {
+void SessionCallback::message_checked(Delivery const& delivery) {
+  Answer answer{delivery.turn};
+  if (delivery.state != DeliveryState::done) return tell("failed", delivery.reason, answer);
+  answer.text = delivery.reason;
+  if (auto output = parse_json(delivery.output)) answer.output = std::move(*output);
+  tell("completed", {}, answer);
+}
+
+void SessionCallback::tell(std::string outcome, std::string why, Answer const& answer) {
   if (!is_due()) return;
   record_.called_back = true;
   bool const completed = outcome == "completed";
   if (!completed && record_.deadline_over) outcome = "timed_out";
   auto const type = completed ? "session.completed" : "session.failed";
-  json const number = turn ? json(turn->number) : json(nullptr);
+  json const number = answer.turn > 0 ? json(answer.turn) : json(nullptr);
   json data = {{"sessionId", spec_.id},
                {"callId", text_or_null(spec_.callback.call_id)},
                {"subagentName", text_or_null(spec_.callback.subagent_name)},
                {"status", completed ? "completed" : "failed"},
                {"outcome", outcome},
-               {"text", turn ? text_or_null(cut_utf8(turn->final_text, kMostText)) : json(nullptr)},
-               {"turnId", turn ? text_or_null(turn->id) : json(nullptr)},
-               {"turnSeq", turn ? json(turn->number - 1) : json(nullptr)},
+               {"text", text_or_null(cut_utf8(answer.text, kMostText))},
+               {"output", answer.output},
+               {"turnId", text_or_null(answer.turn_id)},
+               {"turnSeq", answer.turn > 0 ? json(answer.turn - 1) : json(nullptr)},
                {"errorMessage", text_or_null(why)}};
   services_.outbox.call_back(kOperator, spec_.id, spec_.callback, type, std::move(data));
   services_.events.append(

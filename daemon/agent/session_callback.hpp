@@ -3,9 +3,11 @@
 // removed; or when its deadline has come.
 #pragma once
 #include "daemon/agent/agent_spec.hpp"
+#include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/turn.hpp"
 #include "daemon/services.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace ar::daemon {
@@ -20,11 +22,18 @@ class SessionCallback {
   bool is_due() const { return !spec_.callback.url.empty() && !record_.called_back; }
   // With each of these it is told, if it is due.
   void turn_over(Turn const& turn);
+  /// A message whose answer was compared with its schema, after its turn.
+  void message_checked(Delivery const& delivery);
   /// Without a turn. `outcome`: failed or cancelled.
-  void ended(std::string outcome, std::string why) { tell(std::move(outcome), std::move(why), nullptr); }
+  void ended(std::string outcome, std::string why) { tell(std::move(outcome), std::move(why), {}); }
 
  private:
-  void tell(std::string outcome, std::string why, Turn const* turn);
+  struct Answer {
+    std::int64_t turn = 0;  ///< its number; 0: none
+    std::string turn_id{}, text{};
+    json output = nullptr;
+  };
+  void tell(std::string outcome, std::string why, Answer const& answer);
 
   Services& services_;
   AgentSpec const& spec_;

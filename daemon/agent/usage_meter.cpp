@@ -106,15 +106,7 @@ void UsageMeter::book(std::int64_t turn, std::optional<Usage> const& usage) {
   json known = json::object();
   if (usage) known["usage"] = to_json(*usage, source_);
   if (cost) known["costUsd"] = *cost;
-  auto change = [agent = parts_.spec.id, turn, known](Database& db) {
-    TurnTable turns(db);
-    auto const rows = turns.page(agent, turn + 1, 1);
-    if (rows.empty() || rows.front().first != turn) return;  // it has been pruned
-    auto stored = parse_object(rows.front().second);
-    if (!stored) return;
-    stored->update(known);
-    turns.put(agent, turn, to_text(*stored));
-  };
+  auto change = [agent = parts_.spec.id, turn, known](Database& db) { TurnTable(db).amend(agent, turn, known); };
   parts_.services.journal.write(std::move(change));
   save_();
   known["turn"] = turn;

@@ -2,6 +2,7 @@
 
 #include "base/http/peer.hpp"
 #include "base/paths.hpp"
+#include "daemon/agent/answer_checker.hpp"
 #include "daemon/api/listed_words.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/delivery/turn.hpp"
@@ -70,13 +71,16 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
                                                         IdempotencyKey key) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
+  if (!input.output_schema.is_null())
+    if (auto good = co_await check_schema(input.output_schema); !good) co_return good.error();
   json message = {{"to", id}, {"body", std::move(input.text)}};
   for (auto& file : input.files) {
     auto attachment = co_await put(who, std::move(file));
     if (!attachment) co_return attachment.error();
     message["attachments"].push_back(std::move(*attachment));
   }
-  if (!input.metadata.empty()) message["payload"] = {{"metadata", std::move(input.metadata)}};
+  if (!input.metadata.empty()) message["payload"]["metadata"] = std::move(input.metadata);
+  if (!input.output_schema.is_null()) message["payload"]["outputSchema"] = std::move(input.output_schema);
   if (!key.key.empty()) message["idempotencyKey"] = key.key;
   auto const cursor = services_.events.last(id);
   auto sent = co_await messages_.send(std::move(who), std::move(message));
@@ -87,6 +91,21 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
   json turn = {{"turnId", nullptr}, {"turnSeq", nullptr}, {"status", "launching"}, {"messages", {done.message}}};
   done.answer = {{"session", (*agent)->session()}, {"turn", std::move(turn)}, {"eventCursor", cursor}};
   co_return done;
+}
+
+awaitable<Result<void>> SessionsApi::check_schema(json schema) {
+  auto text = to_text(schema);
+  if (text.size() > kMostSchemaBytes) {
+    std::string const most = std::to_string(kMostSchemaBytes >> 10);
+    co_return invalid("outputSchema", "outputSchema is longer than " + most + " KiB");
+  }
+  if (schema.empty()) co_return invalid("outputSchema", "outputSchema is empty: any answer fits it");
+  auto const verdict = co_await check_answer(services_.executor, services_.bin_dir / "agent-runner", text, "null");
+  if (verdict.says == AnswerVerdict::Says::bad_schema)
+    co_return invalid("outputSchema", "outputSchema is no JSON Schema: " + verdict.problems);
+  if (verdict.says == AnswerVerdict::Says::cannot_tell)
+    co_return invalid("outputSchema", "outputSchema cannot be used: " + verdict.problems);
+  co_return Result<void>();
 }
 
 /// Its id as an attachment.
@@ -130,6 +149,7 @@ awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, st
                  {"ok", false},
                  {"outcome", shown["timedOut"] == true ? "timed_out" : "failed"},
                  {"text", nullptr},
+                 {"output", nullptr},
                  {"usage", shown["usage"]},
                  {"costUsd", shown["costUsd"]},
                  {"turns", json::array()},
@@ -144,14 +164,16 @@ awaitable<Result<json>> SessionsApi::result_of(Principal who, std::string id, st
     result["ok"] = delivery["state"] == "done";
     if (result["ok"] == true) result["outcome"] = "completed";
     if (delivery.contains("finalText")) result["text"] = delivery["finalText"];
+    if (delivery.contains("output")) result["output"] = delivery["output"];
     if (delivery.contains("reason")) result["errorMessage"] = delivery["reason"];
     auto const number = delivery.value("turn", std::int64_t{0});
     bool const failed = result["outcome"] == "failed";
-    if (failed && number == 0 && delivery["state"] == "failed") result["outcome"] = "cancelled";
+    bool const began = std::ranges::any_of(delivery["steps"], [](json const& s) { return s["step"] == "accepted"; });
+    if (failed && number == 0 && delivery["state"] == "failed") result["outcome"] = began ? "interrupted" : "cancelled";
     if (number == 0) continue;
     auto turns = co_await read_turns(id, number + 1, 1);
     if (!turns) co_return turns.error();
-    if (failed && !turns->empty() && !turns->front()["outcome"].is_null())
+    if (failed && !turns->empty() && turns->front()["outcome"] == "interrupted")
       result["outcome"] = turns->front()["outcome"];
     for (auto& turn : *turns) result["turns"].push_back(std::move(turn));
   }

@@ -36,6 +36,7 @@ class SessionsApi final : public control::SessionsApi {
 
  private:
   awaitable<Result<std::string>> put(Principal who, control::InputFile file);
+  awaitable<Result<void>> check_schema(json schema);
   awaitable<void> wait_until_at_rest(std::string id);
   awaitable<Result<std::vector<json>>> read_turns(std::string id, std::int64_t before, int limit);
   std::vector<std::shared_ptr<Agent>> with_descendants(std::shared_ptr<Agent> agent) const;

@@ -1,5 +1,6 @@
 #include "daemon/delivery/delivery.hpp"
 
+#include "daemon/delivery/answer.hpp"
 #include "daemon/store/message_files.hpp"
 
 #include <algorithm>
@@ -48,6 +49,7 @@ Delivery new_delivery(Message message) {
   d.reply_requested = message.reply_requested();
   d.claimable = message.claimable;
   d.task = message.task_id();
+  d.output_schema = output_schema_of(message.payload);
   d.steps.emplace_back("sent", message.created_at);
   d.step("queued");
   d.content = std::move(message);
@@ -71,6 +73,8 @@ json to_json(Delivery const& d, std::string const& agent) {
   if (!d.proof.empty()) shown["proof"] = d.proof;
   if (!d.screen.empty()) shown["screen"] = d.screen;
   if (d.turn > 0) shown["turn"] = d.turn;
+  if (d.repairs > 0) shown["repairs"] = d.repairs;
+  if (auto output = parse_json(d.output)) shown["output"] = std::move(*output);
   return shown;
 }
 
@@ -98,6 +102,10 @@ json to_journal(Delivery const& d) {
                  {"localBody", d.local_body}};
   if (d.task) stored["task"] = *d.task;
   if (d.subject) stored["subject"] = *d.subject;
+  if (!d.output_schema.empty()) stored["outputSchema"] = d.output_schema;
+  if (d.answer) stored["answer"] = *d.answer;
+  if (d.repairs > 0) stored["repairs"] = d.repairs;
+  if (!d.output.empty()) stored["output"] = d.output;
   return stored;
 }
 
@@ -125,6 +133,10 @@ Delivery delivery_from_journal(json const& s) {
   d.local_body = s.value("localBody", "");
   if (s.contains("task")) d.task = s.at("task").get<std::int64_t>();
   if (s.contains("subject")) d.subject = s.at("subject").get<std::string>();
+  d.output_schema = s.value("outputSchema", "");
+  if (s.contains("answer")) d.answer = s.at("answer").get<std::string>();
+  d.repairs = s.value("repairs", 0);
+  d.output = s.value("output", "");
   return d;
 }
 

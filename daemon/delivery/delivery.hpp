@@ -41,7 +41,11 @@ struct Delivery {
   std::string from{}, kind{};
   std::optional<std::string> subject{};
   bool urgent = false, reply_requested = false, claimable = false;
-  std::string local_body{};  ///< of what never was on the bus
+  std::string local_body{};             ///< of what never was on the bus
+  std::string output_schema{};          ///< of the answer that is wanted (see answer.hpp); empty: any
+  std::optional<std::string> answer{};  ///< what its turn ended with, until that has been checked
+  int repairs = 0;                      ///< the agent was asked so often to mend it
+  std::string output{};                 ///< done: the answer that fits, JSON
 
   // Not stored.
   std::optional<Message> content{};  ///< the message, while it waits
@@ -56,6 +60,8 @@ struct Delivery {
   bool is_waiting() const { return !is_taken() && !has_ended(); }
   /// The bus, or who asked for a reply, has not been told all of it.
   bool must_report() const;
+  /// A turn works on it, and has not ended.
+  bool has_open_turn() const { return state == DeliveryState::running && turn > 0 && !answer; }
   /// Nothing is left to be done about it.
   bool is_settled() const { return has_ended() && !must_report(); }
   /// The only way its state changes.

@@ -2,6 +2,7 @@
 #pragma once
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
+#include "daemon/delivery/answer.hpp"
 #include "daemon/delivery/work.hpp"
 
 #include <filesystem>
@@ -28,6 +29,7 @@ class DeliveryHost {
   virtual awaitable<adapters::RecordedOutcome> look_up_outcome(adapters::Prompt prompt) = 0;
   /// How the turn ended that took the last of these, by the provider's record; nothing: it has not, or nobody knows.
   virtual awaitable<std::optional<adapters::TurnEnded>> turn_end(std::vector<std::string> correlation_ids) = 0;
+  virtual awaitable<AnswerVerdict> check_answer(std::string schema, std::string answer) = 0;
   /// Something waits: a suspended agent should come back.
   virtual void wanted() = 0;
   virtual Work& work() = 0;

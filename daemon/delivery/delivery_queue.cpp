@@ -106,6 +106,8 @@ awaitable<void> DeliveryQueue::run() {
       co_await turns_.look_up(store_.id());
     else if (auto* unknown = outcomes_.next_to_resolve())
       co_await outcomes_.resolve(*unknown);
+    else if (auto* answered = outcomes_.next_to_check())
+      co_await outcomes_.check(*answered);
     else if (auto const now = outlook(); auto const kept = to_give_back(open_.all(), now))
       co_await submitter_.give_back(open_.all().at(*kept), why_not_now(open_.all().at(*kept), now));
     else if (auto* next = next_to_submit(now))

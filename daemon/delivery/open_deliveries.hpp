@@ -13,7 +13,6 @@
 
 namespace ar::daemon {
 
-/// io thread only.
 /// What never was on the bus. `payload`: for the event that it is queued.
 struct LocalMessage {
   std::string from, kind, body;
@@ -21,6 +20,7 @@ struct LocalMessage {
   json payload = nullptr;
 };
 
+/// io thread only.
 class OpenDeliveries {
  public:
   using Map = std::map<MessageId, Delivery>;

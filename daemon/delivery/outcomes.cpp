@@ -1,5 +1,6 @@
 #include "daemon/delivery/outcomes.hpp"
 
+#include "daemon/delivery/answer.hpp"
 #include "daemon/delivery/current_store.hpp"
 #include "daemon/delivery/delivery_host.hpp"
 #include "daemon/delivery/guarded.hpp"
@@ -7,6 +8,8 @@
 #include "daemon/delivery/leases.hpp"
 #include "daemon/delivery/open_deliveries.hpp"
 #include "daemon/store/event_log.hpp"
+#include "daemon/store/journal.hpp"
+#include "daemon/store/tables/turn_table.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -163,7 +166,10 @@ void Outcomes::accept(Delivery& d, std::string const& proof) {
   d.take(Input::turn_began);
   d.step("running");
   for (auto id : d.continues)
-    if (auto it = parts_.open.all().find(id); it != parts_.open.all().end()) it->second.turn = d.turn;
+    if (auto it = parts_.open.all().find(id); it != parts_.open.all().end()) {
+      it->second.turn = d.turn;
+      parts_.open.save(it->second);
+    }
   parts_.open.save(d);
   parts_.changed.notify_all();
 }
@@ -200,7 +206,7 @@ awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(std::vector<std::stri
 void Outcomes::on_turn_over(Turn const& turn, TurnEnded const& end) {
   take_note(end);
   for (auto& [id, d] : parts_.open.all())
-    if (d.turn == turn.number && d.state == State::running) end_with_turn(d, end);
+    if (d.turn == turn.number && d.has_open_turn()) end_with_turn(d, end);
   parts_.changed.notify_all();
 }
 
@@ -231,10 +237,63 @@ void Outcomes::probe_now() {
 
 void Outcomes::end_with_turn(Delivery& d, TurnEnded const& end) {
   if (end.did_nothing && refusal_in(end)) return go_back(d);
-  if (end.outcome == TurnEnded::Outcome::completed)
+  if (end.outcome == TurnEnded::Outcome::completed && !d.output_schema.empty()) {
+    d.answer = end.final_text;  // the loop goes on with it
+    parts_.open.save(d);
+  } else if (end.outcome == TurnEnded::Outcome::completed)
     end_delivery(d, Input::turn_done, end.final_text);
   else
     end_delivery(d, Input::turn_failed, status_of(end) + (end.error.empty() ? "" : ": " + end.error));
+}
+
+Delivery* Outcomes::next_to_check() {
+  for (auto& [id, d] : parts_.open.all())
+    if (d.state == State::running && d.answer) return &d;
+  return nullptr;
+}
+
+awaitable<void> Outcomes::check(Delivery& d) {
+  auto const answer = *d.answer;
+  std::string const output(json_in(answer));
+  auto const what = "agent " + parts_.agent_id + ": checking the answer to message " + std::to_string(d.message);
+  auto const verdict = co_await guarded(what, parts_.host.check_answer(d.output_schema, output), AnswerVerdict());
+  if (d.state != State::running || !d.answer) co_return;
+  d.answer.reset();
+  using Says = AnswerVerdict::Says;
+  bool const fits = verdict.says == Says::fits;
+  bool const repair = verdict.says == Says::does_not_fit && d.repairs < kMostRepairs && !parts_.host.at_rest();
+  json told = {{"message", d.message}, {"fits", fits}, {"repairs", d.repairs}};
+  if (!fits) told["problems"] = verdict.problems;
+  parts_.services.events.append(parts_.agent_id, "message.checked", std::move(told));
+  if (fits) {
+    keep_output(d, output);
+    end_delivery(d, Input::turn_done, answer);
+  } else if (repair) {
+    ask_to_repair(d, verdict.problems);
+  } else {
+    auto const why = verdict.says == Says::does_not_fit ? "the answer does not fit outputSchema"
+                     : verdict.says == Says::bad_schema ? "outputSchema is no JSON Schema"
+                                                        : "the answer could not be checked";
+    end_delivery(d, Input::turn_failed, std::string(why) + ": " + verdict.problems);
+  }
+}
+
+/// With it and with its turn.
+void Outcomes::keep_output(Delivery& d, std::string_view output) {
+  d.output = output;
+  auto change = [agent = parts_.agent_id, turn = d.turn, output = d.output](Database& db) {
+    if (auto value = parse_json(output)) TurnTable(db).amend(agent, turn, {{"output", std::move(*value)}});
+  };
+  parts_.services.journal.write(std::move(change));
+}
+
+/// It stays open, and ends with the note's turn.
+void Outcomes::ask_to_repair(Delivery& d, std::string const& problems) {
+  ++d.repairs;
+  d.turn = 0;
+  d.step("repair");
+  parts_.open.save(d);
+  add_note("repair", repair_note(problems), {d.message});
 }
 
 /// The model refused its turn before anything was done about it. It waits here; what was claimed, for anybody.
@@ -274,8 +333,25 @@ void Outcomes::end_delivery(Delivery& d, Input end, std::string reason) {
                           : state == State::failed  ? "message.failed"
                           : state == State::refused ? "message.refused"
                                                     : "message.unverified");
-  parts_.host.message_over(d);
   parts_.changed.notify_all();
+  end_with_its_notes(d);
+  parts_.host.message_over(d);
+}
+
+/// A note that nobody took takes the messages with it that wait for its turn, and they take it with them.
+void Outcomes::end_with_its_notes(Delivery const& ended) {
+  if (ended.turn == 0)
+    for (auto id : ended.continues)
+      if (auto it = parts_.open.all().find(id);
+          it != parts_.open.all().end() && it->second.state == State::running && it->second.turn == 0)
+        end_delivery(it->second, Input::turn_failed, ended.reason);
+  auto const is_over = [this](MessageId id) {
+    auto const it = parts_.open.all().find(id);
+    return it == parts_.open.all().end() || it->second.has_ended();
+  };
+  for (auto& [id, note] : parts_.open.all())
+    if (note.state == State::queued && !note.continues.empty() && std::ranges::all_of(note.continues, is_over))
+      end_delivery(note, Input::withdrawn, "what it was about is over");
 }
 
 void Outcomes::on_gate_changed() {
@@ -302,25 +378,29 @@ void Outcomes::ask_to_go_on() {
     auto const names_it = [id](auto const& entry) {
       return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();
     };
-    if (d.state == State::running && d.task && (d.turn == 0 || !turns_.running()) &&
+    if (d.state == State::running && d.task && !d.answer && (d.turn == 0 || !turns_.running()) &&
         std::ranges::none_of(parts_.open.all(), names_it))
       cut_off.push_back(id);
   }
-  if (cut_off.empty()) return;
+  if (!cut_off.empty()) add_note("resume", kGoOn, std::move(cut_off));
+}
+
+/// A message of our own: those that it is about end with its turn.
+void Outcomes::add_note(char const* kind, std::string text, std::vector<MessageId> about) {
   auto const id = parts_.open.next_local_id();
   std::string names;
-  for (auto message : cut_off) names += (names.empty() ? "message " : ", ") + std::to_string(message);
-  parts_.open.add_local(id, {"agent-runner", "resume", kGoOn});
+  for (auto message : about) names += (names.empty() ? "message " : ", ") + std::to_string(message);
+  parts_.open.add_local(id, {"agent-runner", kind, std::move(text)});
   auto& note = parts_.open.all().at(id);
   note.subject = names;
-  note.continues = std::move(cut_off);
+  note.continues = std::move(about);
   parts_.open.save(note);
 }
 
 std::vector<adapters::Prompt> Outcomes::open_turn() const {
   std::vector<Delivery const*> running;
   for (auto const& [id, d] : parts_.open.all())
-    if (d.state == State::running && d.turn > 0) running.push_back(&d);
+    if (d.has_open_turn()) running.push_back(&d);
   std::ranges::sort(running, {}, [](Delivery const* d) { return d->steps.back().second; });
   std::vector<adapters::Prompt> prompts;
   for (auto const* d : running) prompts.push_back(prompt_of(*d, parts_.host.files_dir()));
@@ -339,7 +419,7 @@ awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(Turn const& turn) {
 void Outcomes::take_up_turn() {
   Turn turn;
   for (auto const& [id, d] : parts_.open.all()) {
-    if (d.state != State::running || d.turn == 0) continue;
+    if (!d.has_open_turn()) continue;
     turn.number = std::max(turn.number, d.turn);
     turn.messages.push_back(id);
     turn.started_at = d.steps.back().second;
@@ -376,7 +456,7 @@ awaitable<void> Outcomes::on_process_gone() {
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
   auto const why = "interrupted: the provider ended during this turn";
   for (auto& [id, d] : parts_.open.all()) {
-    if (d.state != State::running) continue;
+    if (!d.has_open_turn()) continue;
     d.turn = 0;
     if (d.task)
       parts_.open.save(d);
@@ -391,8 +471,9 @@ awaitable<void> Outcomes::on_process_gone() {
 
 void Outcomes::on_rest() {
   // A task waits for its restored session only while there will be one; whoever waits for it must hear of it.
+  // So must who waits for an answer to be repaired.
   for (auto& [id, d] : parts_.open.all())
-    if (d.state == State::running && d.task) {
+    if (d.state == State::running && (d.task || d.turn == 0)) {
       d.turn = 0;
       end_delivery(d, Input::turn_failed, "interrupted: " + parts_.host.not_ready_reason());
     }

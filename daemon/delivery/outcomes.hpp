@@ -51,6 +51,9 @@ class Outcomes {
   /// The next whose record is to be asked; null: none.
   Delivery* next_to_resolve();
   awaitable<void> resolve(Delivery& d);
+  /// The next whose answer is to be compared with the schema that it has; null: none.
+  Delivery* next_to_check();
+  awaitable<void> check(Delivery& d);
   /// A person has seen whether the provider took it; nothing happens unless it is unknown.
   void settle(MessageId id, bool taken);
 
@@ -73,9 +76,13 @@ class Outcomes {
   awaitable<std::optional<adapters::TurnEnded>> recorded_end(std::vector<std::string> correlation_ids);
   void take_note(adapters::TurnEnded const& end);
   void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
+  void ask_to_repair(Delivery& d, std::string const& problems);
+  void keep_output(Delivery& d, std::string_view output);
   void go_back(Delivery& d);
   void ask_to_go_on();
+  void add_note(char const* kind, std::string text, std::vector<MessageId> about);
   void end_delivery(Delivery& d, DeliveryInput end, std::string reason);
+  void end_with_its_notes(Delivery const& ended);
 
   DeliveryParts const parts_;
   TurnTracker& turns_;

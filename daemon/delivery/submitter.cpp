@@ -2,6 +2,7 @@
 
 #include "base/ids.hpp"
 #include "base/paths.hpp"
+#include "daemon/delivery/answer.hpp"
 #include "daemon/delivery/current_store.hpp"
 #include "daemon/delivery/delivery_host.hpp"
 #include "daemon/delivery/guarded.hpp"
@@ -156,6 +157,7 @@ awaitable<Result<Prompt>> Submitter::prepare(Delivery& d) {
     d.content = std::move(*message);
   }
   prompt.body = d.content->body;
+  if (!d.output_schema.empty()) prompt.body += schema_note(d.output_schema);
   auto files = co_await fetch_attachments(d);
   if (!files) co_return files.error();
   prompt.attachments = std::move(*files);

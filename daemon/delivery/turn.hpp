@@ -53,6 +53,7 @@ inline json session_turn(json const& stored) {
                 {"status", status == "running" || status == "failed" ? status : "idle"},
                 {"outcome", nullptr},
                 {"text", text("finalText")},
+                {"output", get("output")},
                 {"usage", get("usage")},
                 {"costUsd", get("costUsd")},
                 {"eventCursor", get("eventCursor")},

@@ -1,6 +1,6 @@
 #include "base/base64.hpp"
 
-#include <doctest.h>
+#include <doctest/doctest.h>
 
 using namespace ar;
 

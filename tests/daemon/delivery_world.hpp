@@ -207,6 +207,13 @@ class World final : public DeliveryHost, public TurnHost {
     if (record_throws) throw std::runtime_error("a bug");
     co_return record_says;
   }
+  awaitable<AnswerVerdict> check_answer(std::string schema, std::string answer) override {
+    checked.emplace_back(std::move(schema), answer);
+    if (check_throws) throw std::runtime_error("a bug");
+    do co_await sleep_for(1ms);
+    while (check_waits);
+    co_return verdict(answer);
+  }
   void wanted() override {}
   Work& work() override { return work_; }
   void work_changed() override {}
@@ -230,7 +237,13 @@ class World final : public DeliveryHost, public TurnHost {
   bool offline_throws = false, record_throws = false;
   std::optional<TurnEnded> record_says{};
   std::vector<std::string> asked_record{};
-  json hold = nullptr;  ///< as the agent keeps it
+  json hold = nullptr;                                         ///< as the agent keeps it
+  std::vector<std::pair<std::string, std::string>> checked{};  ///< schemas, answers
+  bool check_throws = false, check_waits = false;
+  std::function<AnswerVerdict(std::string const&)> verdict = [](std::string const& answer) {
+    using Says = AnswerVerdict::Says;
+    return answer == "{}" ? AnswerVerdict{Says::fits, {}} : AnswerVerdict{Says::does_not_fit, "it is no object"};
+  };
   std::int64_t turns_numbered = 0;
   std::vector<bool> turns_told{};  ///< opened (true) and closed
   std::shared_ptr<relay::Bus> const bus;

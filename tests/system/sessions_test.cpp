@@ -122,6 +122,73 @@ TEST_CASE("FilesOfAnInputComeAsBytesOrByTheirPath") {
   CHECK(send({{"type", "file"}, {"path", home.work().string()}}).body["code"] == "not_a_file");
 }
 
+TEST_CASE("ARunAnswersWithTheDocumentThatItsSchemaDescribes") {
+  Installation home;
+  home.good({"up"});
+  auto const program = home.work() / "guesser";
+  std::ofstream(program) << R"(#!/bin/sh
+stty -echo
+echo ready
+while IFS= read -r line; do
+  case $line in *'[agent-runner '*) ;; *) continue ;; esac
+  id=${line#*'[agent-runner '} id=${id%%[!0-9a-f]*}
+  while IFS= read -r line && [ "$line" != "[end $id]" ]; do :; done
+  echo "took $id"
+  if [ -z "$asked" ]; then echo 'About 42.'; else echo '{"answer": 42}'; fi
+  asked=yes
+  echo "answered $id"
+done
+)";
+  json const options = {{"ready", {{"pattern", "^ready"}}},
+                        {"paste", "lines"},
+                        {"proof", {{"pattern", "^took {correlation_id}$"}}},
+                        {"turn_end", {{"pattern", "^answered "}}}};
+  json const schema = {{"type", "object"},
+                       {"required", {"answer"}},
+                       {"properties", {{"answer", {{"type", "integer"}, {"minimum", 1}}}}}};
+  auto const specification_with = [&](json const& more) {
+    json all = specification(home, {{"providerArgs", {"/bin/sh", program.string()}}, {"options", options}});
+    all.update(more);
+    return all;
+  };
+  auto const done = request(home, "POST", "/v1/runs",
+                            specification_with({{"id", "r"}, {"input", "guess"}, {"outputSchema", schema}}));
+  REQUIRE_MESSAGE(done.status == 201, done.body.dump());
+  CHECK_MESSAGE(done.body["ok"] == true, done.body.dump());
+  CHECK(done.body["output"] == json{{"answer", 42}});
+  auto const turns = request(home, "GET", "/v1/sessions/r/turns").body["turns"];
+  REQUIRE(turns.size() == 2);
+  CHECK(turns[0]["output"] == json{{"answer", 42}});
+  CHECK(turns[1]["output"].is_null());
+
+  json impossible = schema;
+  impossible["properties"]["answer"]["minimum"] = 43;
+  auto const failed =
+      request(home, "POST", "/v1/runs", specification_with({{"input", "guess"}, {"outputSchema", impossible}}));
+  CHECK(failed.body["ok"] == false);
+  CHECK(failed.body["outcome"] == "failed");
+  CHECK(failed.body["output"].is_null());
+  CHECK_MESSAGE(failed.body["errorMessage"].get<std::string>().find("does not fit outputSchema") != std::string::npos,
+                failed.body);
+
+  json const none = {{"type", 7}};
+  auto const refused = request(home, "POST", "/v1/sessions/r/messages", {{"input", "more"}, {"outputSchema", none}});
+  CHECK(refused.status == 400);
+  CHECK(refused.body["field"] == "outputSchema");
+  // Neither takes the daemon with it.
+  json const endless = {{"$ref", "#"}};
+  CHECK(request(home, "POST", "/v1/sessions/r/messages", {{"input", "more"}, {"outputSchema", endless}}).status == 400);
+  json const slow = {{"type", "string"}, {"pattern", "^(a+)+$"}};
+  CHECK(request(home, "POST", "/v1/sessions/r/messages", {{"input", "more"}, {"outputSchema", slow}}).status == 202);
+
+  auto const file = home.work() / "schema.json";
+  std::ofstream(file) << schema.dump();
+  auto const printed =
+      home.good({"run", "guess", "--name", "c", "--cwd", home.work().string(), "--schema", file.string(), "--json",
+                 "--options", options.dump(), "--", "/bin/sh", program.string()});
+  CHECK(printed.parsed()["output"] == json{{"answer", 42}});
+}
+
 TEST_CASE("ARunThatIsAskedForAgainWithItsKeyIsTheSame") {
   Installation home;
   home.good({"up"});

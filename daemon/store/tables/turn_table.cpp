@@ -22,6 +22,15 @@ void TurnTable::put(std::string const& agent, std::int64_t number, std::string c
       .run();
 }
 
+void TurnTable::amend(std::string const& agent, std::int64_t number, json const& known) {
+  auto const rows = page(agent, number + 1, 1);
+  if (rows.empty() || rows.front().first != number) return;
+  auto stored = parse_object(rows.front().second);
+  if (!stored) return;
+  stored->update(known);
+  put(agent, number, to_text(*stored));
+}
+
 void TurnTable::erase_agent(std::string const& agent) {
   db_.prepare("DELETE FROM turns WHERE agent = ?1").bind(agent).run();
 }

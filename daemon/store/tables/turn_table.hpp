@@ -1,4 +1,5 @@
 #pragma once
+#include "base/json.hpp"
 #include "daemon/store/tables/table.hpp"
 #include "model/message.hpp"
 
@@ -13,6 +14,8 @@ class TurnTable {
  public:
   explicit TurnTable(Database& db) : db_(db) {}
   void put(std::string const& agent, std::int64_t number, std::string const& record);
+  /// Adds to the record, or replaces, what has been found out since; nothing happens when it has been pruned.
+  void amend(std::string const& agent, std::int64_t number, json const& known);
   void erase_agent(std::string const& agent);
   /// From the newest down; `before`: below that number, 0: all.
   std::vector<Record> page(std::string const& agent, std::int64_t before, int limit) const;
