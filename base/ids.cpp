@@ -1,5 +1,7 @@
 #include "base/ids.hpp"
 
+#include "base/hex.hpp"
+
 // The digest's own functions: the ones that replace them read OpenSSL's configuration and load its providers first, 2
 // MB of an idle daemon.
 #define OPENSSL_SUPPRESS_DEPRECATED
@@ -13,16 +15,6 @@
 
 namespace ar {
 namespace {
-std::string hex(unsigned char const* data, std::size_t size) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(size * 2);
-  for (std::size_t i = 0; i < size; ++i) {
-    text += digits[data[i] >> 4];
-    text += digits[data[i] & 15];
-  }
-  return text;
-}
 void fill_random(unsigned char* data, std::size_t size) {
   if (::getentropy(data, size) != 0) throw std::runtime_error("no random bytes from the system");
 }
