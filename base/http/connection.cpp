@@ -134,6 +134,8 @@ class HttpConnection final : public Connection, public Peer, public std::enable_
     }
   }
 
+  void cut_off() override { stream_.shut_down(); }
+
   bool stopping() const override { return finished_; }
 
  private:
@@ -271,7 +273,7 @@ class HttpConnection final : public Connection, public Peer, public std::enable_
       co_await upgrade(response, handshake);
       co_return false;
     }
-    if (response.stream) {
+    if (response.stream && !head_only) {
       co_await stream(response);
       co_return false;
     }
@@ -352,7 +354,7 @@ class HttpConnection final : public Connection, public Peer, public std::enable_
 
   awaitable<void> stream(Response const& response) {
     if (old_client_) {
-      Response const refusal = problem(bad_request("a stream of events needs HTTP/1.1"), 505);
+      Response const refusal = problem(bad_request("an answer that is streamed needs HTTP/1.1"), 505);
       co_await answer(refusal, false);
       co_return;
     }

@@ -19,6 +19,8 @@ class Peer {
   virtual ~Peer() = default;
   /// For a stream's answer only. False once the client has gone or took longer than the limit for its bytes.
   virtual awaitable<bool> write(std::string_view bytes) = 0;
+  /// Of a stream that cannot be sent to its end: the client is not to take it for whole.
+  virtual void cut_off() = 0;
   /// Returns when the client has hung up or the server stops.
   virtual awaitable<void> gone() = 0;
   /// The server stops, and the client may well be there.
