@@ -7,6 +7,7 @@ find_package(SQLite3 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
 find_package(PkgConfig REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(LibArchive REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats)  # Debian's package for find_package names absent files
 if(AR_TESTS)

@@ -67,7 +67,8 @@ awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
   co_return static_cast<std::uint16_t>(port && *port > 0 && *port < 65536 ? *port : 0);
 }
 
-constexpr std::size_t kThreads = 4;  ///< of each pool: so many slow agents hold up no other
+constexpr std::size_t kThreads = 4;        ///< of each pool: so many slow agents hold up no other
+constexpr std::size_t kOutputThreads = 2;  ///< of what reads and compresses a lot
 
 /// In AGENT_RUNNER_LOOP_FAULT_MS: the tests' daemons look often, and a thread that stands still so long is a fault.
 LoopLag make_loop_lag() {
@@ -228,6 +229,7 @@ class Daemon final : public Program {
                                *host_,
                                *deliveries_changed_,
                                files_,
+                               outputs_,
                                launches_,
                                adapters_,
                                executable_dir(),
@@ -279,7 +281,10 @@ class Daemon final : public Program {
     api_->access().open();
     outbox_->start(on_death_of("outbox"));
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
-    retention_.emplace(executor, *journal_, own_files_, messages_of, retention_limits());
+    auto const pruned = [this](std::string const& id) {
+      if (auto const agent = supervisor_->find(id)) agent->outputs().tidy();
+    };
+    retention_.emplace(executor, *journal_, own_files_, messages_of, retention_limits(), Random(), pruned);
     retention_->start(on_death_of("removal of what is old"));
     spdlog::info("ready: {} agents, control socket {}, {}", supervisor_->agents().size(),
                  paths_.control_socket().string(),
@@ -377,7 +382,7 @@ class Daemon final : public Program {
   ServiceManager service_manager_;
   TaskGroup tasks_;
   AsyncMutex reloading_;
-  WorkerPool files_{kThreads}, launches_{kThreads};
+  WorkerPool files_{kThreads}, launches_{kThreads}, outputs_{kOutputThreads};
   Worker own_files_{files_};
   adapters::Adapters const adapters_ = adapters::make_adapters();
   // In the order in which they are made; they end in the opposite one.

@@ -51,6 +51,7 @@ struct Services {
   terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there
+  WorkerPool& outputs;           ///< looking through and copying what agents make, which may take long
   WorkerPool& launches;          ///< getting providers ready to start: may wait for a CLI that does not answer
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const& adapters;
   std::filesystem::path bin_dir;    ///< agent-runner, agent-runner-hook

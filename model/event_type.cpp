@@ -61,6 +61,8 @@ constexpr EventType types[] = {
     {"message.unverified", kMessage, "the message was typed, and its provider cannot prove that it took it"},
     {"notes.left_out", "count", "its provider said more than could be written down"},
     {"notification", "type message", "its provider notifies people"},
+    {"output.captured", "turn files bytes retainedStorageBytes missing",
+     "its output folders were looked through; files: new or changed ones"},
     {"program.status", "*", "the program has told of itself; the data is what it said"},
     {"provider.error", "message kind", "its provider reports an error"},
     {"provider.request_refused", "method", "its provider asked something that is not known here"},

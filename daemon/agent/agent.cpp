@@ -42,6 +42,8 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       view_({services, spec_, record_, state_, provider_, token_, work_, queue_}),
       usage_({services, spec_, record_, provider_, turns_}, [this] { save(); }),
       callback_(services, spec_, record_),
+      outputs_({services, spec_.id, spec_.cwd, spec_.output_dirs, record_.turns, record_.capture_due},
+               [this] { save(); }),
       presence_(services, spec_, record_, *this),
       rest_({spec_, record_, state_, provider_, process_, turns_, queue_, work_, presence_},
             [this](std::string reason) { suspend_at_rest(std::move(reason)); }),
@@ -99,6 +101,7 @@ awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found) {
 awaitable<void> Agent::let_go() {
   letting_go_ = true;
   subscription_.reset();
+  outputs_.stop();
   co_await tasks_.stop();
   co_await queue_.stop();
   co_await process_.let_go();
@@ -337,6 +340,7 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
   record_.last_turn_ms = (turn.ended_at - turn.started_at).count();
   record_.active_ms += record_.last_turn_ms;
   record_.last_turn = turn.status;
+  outputs_.capture();
   // Else with the change of state that comes with it.
   if (usage_.turn_over(turn.number)) save();
   queue_.outcomes().on_turn_over(turn, end);
@@ -374,6 +378,7 @@ Result<void> Agent::apply(AgentInput input, std::string reason) {
     auto const before = std::exchange(state_, next);
     record_.since = wall_now();
     if (next == AgentState::idle) record_.idle_at = record_.since;
+    if (is_at_rest(next)) outputs_.capture();
     record_.reason = reason;
     if (next == AgentState::failed)
       work_.set_terminal("error");
@@ -542,6 +547,7 @@ void Agent::join_bus() {
   keep_up({"token", [this] { return token_.keep_fresh(); }});
   if (spec_.deadline_ms > 0 && !record_.deadline_over) keep_up({"deadline", [this] { return keep_deadline(); }});
   keep_up({"usage", [this] { return usage_.run(); }});
+  keep_up({"outputs", [this] { return outputs_.run(); }});
   if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return rest_.watch(); }});
   for (auto& loop : queue_.loops()) keep_up(std::move(loop));
 }

@@ -25,6 +25,7 @@
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/delivery/turn_tracker.hpp"
 #include "daemon/delivery/work.hpp"
+#include "daemon/outputs/output_keeper.hpp"
 #include "daemon/services.hpp"
 
 #include <memory>
@@ -103,7 +104,8 @@ class Agent final : private DeliveryHost,
   void on_pause_changed();
 
   json view() const override { return view_.shown(no_bus()); }
-  json session() const { return view_.session(turn_runs(), verbs_.is_interrupting()); }
+  json session() const { return view_.session(turn_runs(), verbs_.is_interrupting(), outputs_.bytes()); }
+  OutputKeeper& outputs() { return outputs_; }
   /// Returns when what its turns have used is known, as far as it soon will be.
   awaitable<void> usage_measured() { return usage_.measured(); }
   std::int64_t memory_bytes() const { return view_.memory_bytes(); }
@@ -238,6 +240,7 @@ class Agent final : private DeliveryHost,
   AgentView view_;
   UsageMeter usage_;
   SessionCallback callback_;
+  OutputKeeper outputs_;
   BusPresence presence_;
   AgentRest rest_;
   AgentVerbs verbs_;

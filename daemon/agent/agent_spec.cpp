@@ -4,6 +4,7 @@
 #include "base/paths.hpp"
 #include "base/unicode.hpp"
 #include "base/words.hpp"
+#include "daemon/outputs/output_dirs.hpp"
 #include "relay/message_rules.hpp"
 
 #include <algorithm>
@@ -57,6 +58,7 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   spec.tags = in.strings("tags");
   spec.capabilities = in.strings("capabilities");
   spec.provider_args = in.strings("providerArgs");
+  spec.output_dirs = in.strings("outputDirs");
   spec.environment = in.string_map("env");
   spec.options = in.object("options");
   spec.request_input = in.boolean("requestInput", true);
@@ -90,6 +92,7 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   text_fields([&](char const* name, std::string const& text) { check_text(name, text); }, spec);
   for (auto const& word : spec.provider_args) check_text("providerArgs", word);
   check_text("workspace.branch", spec.workspace.branch);
+  if (auto const problem = output_dirs_problem(spec.output_dirs); !problem.empty()) in.fail("outputDirs", problem);
   if (!spec.cwd.empty() && !fs::path(spec.cwd).is_absolute())
     in.fail("cwd", "is relative, and the daemon does not know to what; name it from / on");
   for (auto const& [name, value] : spec.environment)
@@ -105,7 +108,9 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   std::error_code ec;
   auto const cwd = fs::canonical(spec.cwd, ec);
   if (ec) return invalid("cwd", "the directory " + spec.cwd + " cannot be reached: " + ec.message());
+  auto const asked_cwd = normal_dir(spec.cwd);
   spec.cwd = cwd.string();
+  for (auto& dir : spec.output_dirs) dir = moved_dir(normal_dir(dir), asked_cwd, spec.cwd);
   return spec;
 }
 
@@ -115,6 +120,7 @@ json to_journal(AgentSpec const& spec) {
   stored["tags"] = spec.tags;
   stored["capabilities"] = spec.capabilities;
   stored["providerArgs"] = spec.provider_args;
+  stored["outputDirs"] = spec.output_dirs;
   stored["env"] = spec.environment;
   stored["options"] = spec.options;
   stored["requestInput"] = spec.request_input;
@@ -137,6 +143,7 @@ AgentSpec spec_from_journal(json const& stored) {
   spec.tags = stored.value("tags", spec.tags);
   spec.capabilities = stored.value("capabilities", spec.capabilities);
   spec.provider_args = stored.value("providerArgs", spec.provider_args);
+  spec.output_dirs = stored.value("outputDirs", spec.output_dirs);
   spec.environment = stored.value("env", spec.environment);
   spec.options = stored.value("options", json::object());
   spec.request_input = stored.value("requestInput", true);
@@ -166,6 +173,7 @@ json to_public(AgentSpec const& spec) {
   if (spec.workspace.is_worktree()) shown["workspace"] = to_json(spec.workspace);
   if (spec.idle_ttl_ms > 0) shown["idleTtlMs"] = spec.idle_ttl_ms;
   if (spec.deadline_ms > 0) shown["deadlineMs"] = spec.deadline_ms;
+  if (!spec.output_dirs.empty()) shown["outputDirs"] = spec.output_dirs;
   return shown;
 }
 
@@ -189,6 +197,7 @@ json to_json(AgentRecord const& r) {
           {"promptGiven", r.prompt_given},
           {"hold", r.hold},
           {"exits", std::move(exits)},
+          {"captureDue", r.capture_due},
           {"activeMs", r.active_ms},
           {"lastTurnMs", r.last_turn_ms},
           {"lastTurn", r.last_turn},
@@ -220,6 +229,7 @@ AgentRecord agent_record_from(json const& s) {
   r.prompt_given = s.value("promptGiven", false);
   r.hold = s.value("hold", json());
   for (auto const& exit : s.value("exits", json::array())) r.exits.push_back(from_millis(exit.get<std::int64_t>()));
+  r.capture_due = s.value("captureDue", false);
   r.active_ms = s.value("activeMs", std::int64_t{0});
   r.last_turn_ms = s.value("lastTurnMs", std::int64_t{0});
   r.last_turn = s.value("lastTurn", "");

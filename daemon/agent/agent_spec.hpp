@@ -26,6 +26,7 @@ struct AgentSpec {
   std::string prompt{};  ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
+  std::vector<std::string> output_dirs{};            ///< whose files are captured; normal
   std::map<std::string, std::string> environment{};  ///< may hold secrets: stored 0600, never shown
   json options = json::object();                     ///< overrides of [providers.NAME] for this agent
   bool request_input = true;                         ///< somebody may be asked; else it is told no at once
@@ -67,6 +68,7 @@ struct AgentRecord {
   bool prompt_given = false;              ///< the initial prompt has been queued
   json hold = nullptr;                    ///< a ProviderHold, while its provider refuses work
   std::vector<WallTime> exits{};          ///< unexpected ones that the restart policy still counts
+  bool capture_due = false;               ///< of its output folders
   std::int64_t active_ms = 0, last_turn_ms = 0;  ///< of its turns that are over
   bool deadline_over = false;                    ///< its work has been cancelled for it
   bool called_back = false;                      ///< its callback is owed to nobody any more

@@ -169,7 +169,7 @@ json AgentView::shown(std::string const& no_bus) const {
   return shown;
 }
 
-json AgentView::session(bool turn_runs, bool interrupting) const {
+json AgentView::session(bool turn_runs, bool interrupting, std::int64_t retained_bytes) const {
   auto const& [services, spec, record, state, provider, token, work, queue] = parts_;
   auto const time = [](WallTime at) { return at == WallTime() ? json(nullptr) : json(to_iso8601(at)); };
   auto const some = [](auto const& value, bool there) { return there ? json(value) : json(nullptr); };
@@ -189,6 +189,7 @@ json AgentView::session(bool turn_runs, bool interrupting) const {
           {"suspendedAt", some(to_iso8601(record.since), state == AgentState::suspended)},
           {"activeDurationMs", record.active_ms},
           {"lastTurnDurationMs", some(record.last_turn_ms, !record.last_turn.empty())},
+          {"retainedStorageBytes", retained_bytes},
           {"usage", record.usage.shown()},
           {"costUsd", record.usage.shown_cost()},
           {"errorMessage", some(record.reason, state == AgentState::failed)},

@@ -30,8 +30,8 @@ class AgentView {
 
   /// For the control server. `no_bus`: why the bus's messages are not for it now.
   json shown(std::string const& no_bus) const;
-  /// As a program sees it that drives it: a session of docs/control-api.md.
-  json session(bool turn_runs, bool interrupting) const;
+  /// As a program sees it that drives it: a session of docs/control-api.md. `retained_bytes`: of its outputs.
+  json session(bool turn_runs, bool interrupting, std::int64_t retained_bytes) const;
   /// For the bus; with what never changes, at its registration.
   json meta(bool registration) const;
   Identity identity() const;

@@ -142,6 +142,22 @@ std::vector<Setting> const& settings() {
        nullptr,
        "of an agent's turns, and of its messages, not more than this are kept",
        Takes::at_reload},
+      {"outputs.roots",
+       &Config::output_roots,
+       0,
+       0,
+       {},
+       nullptr,
+       "folders, from / on, in which agents may have output folders besides in their workspaces",
+       Takes::at_reload},
+      {"outputs.quota_mb",
+       &Config::outputs_mb,
+       1,
+       1 << 24,
+       {},
+       nullptr,
+       "MiB that are kept of one agent's outputs",
+       Takes::at_reload},
       {"approvals.deadline_s",
        &Config::approval_deadline_s,
        0,
@@ -439,6 +455,13 @@ Result<void> check_passed(Config const& config, std::string const& origin) {
   return {};
 }
 
+Result<void> check_roots(Config const& config, std::string const& origin) {
+  for (auto const& root : config.output_roots)
+    if (!root.starts_with('/'))
+      return invalid("outputs.roots", origin + ": outputs.roots: \"" + root + "\" is relative; name it from / on");
+  return {};
+}
+
 /// The bus's settings, together.
 Result<void> check_relay(Config const& config) {
   auto const kind = "relay.kind is \"" + config.relay_kind + "\"";
@@ -483,6 +506,7 @@ Result<Config> Config::load(std::filesystem::path const& file) {
     return it == origins.end() ? std::string("default") : it->second;
   };
   if (auto passed = check_passed(config, origin("agents.pass_environment")); !passed) return passed.error();
+  if (auto placed = check_roots(config, origin("outputs.roots")); !placed) return placed.error();
   if (auto consistent = check_relay(config); !consistent) return consistent.error();
   for (auto const& setting : settings())
     config.explained.push_back(

@@ -25,6 +25,8 @@ struct Config {
   std::int64_t history_retention_days = 30, most_history = 10'000;  ///< an agent's turns and deliveries
   bool memory_pressure = true;       ///< they are suspended as well when the kernel says that programs wait for memory
   std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none
+  std::vector<std::string> output_roots{};        ///< where output folders may lie besides in agents' workspaces
+  std::int64_t outputs_mb = 1024;                 ///< of one agent's outputs so much is kept
   std::int64_t agent_token_lifetime_s = 0;        ///< 0: no end; else renewed in time
   std::int64_t approval_deadline_s = 0;           ///< after a provider asked a person; 0: none
   std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"

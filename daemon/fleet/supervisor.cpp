@@ -6,6 +6,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/config/profile.hpp"
 #include "daemon/fleet/memory_watch.hpp"
+#include "daemon/outputs/output_dirs.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/tables/agent_table.hpp"
@@ -207,6 +208,12 @@ awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
     if (!parent) co_return invalid("parent", "the parent agent " + spec->parent + " does not exist");
     spec->root = parent->spec().root.empty() ? spec->parent : parent->spec().root;
   }
+  auto roots = services_.config.output_roots;
+  roots.insert(roots.begin(), spec->cwd);
+  for (auto const& dir : spec->output_dirs)
+    if (root_of(dir, roots).empty())
+      co_return invalid("outputDirs", dir + " does not lie in the agent's folder, " + spec->cwd +
+                                          "; name one that does, or let outputs.roots of the configuration allow it");
   add_usual("AGENT_RELAY_TAGS", spec->tags);
   add_usual("AGENT_RELAY_CAPABILITIES", spec->capabilities);
   if (spec->approval_mode.empty())
@@ -278,6 +285,7 @@ awaitable<Result<void>> Supervisor::add_workspace(AgentSpec& spec) const {
     co_return made.error();
   }
   workspace = std::move(made->workspace);
+  for (auto& dir : spec.output_dirs) dir = moved_dir(dir, spec.cwd, made->cwd);
   spec.cwd = std::move(made->cwd);
   co_return Result<void>();
 }

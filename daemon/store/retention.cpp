@@ -7,6 +7,7 @@
 #include "daemon/store/tables/event_table.hpp"
 #include "daemon/store/tables/kept_answer_table.hpp"
 #include "daemon/store/tables/outbox_table.hpp"
+#include "daemon/store/tables/output_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
 #include <spdlog/spdlog.h>
@@ -35,12 +36,13 @@ std::set<MessageId> messages_with_files(Database& db, std::string const& agent) 
 }  // namespace
 
 Retention::Retention(Executor executor, Journal& journal, Worker& files, Folder folder, RetentionLimits limits,
-                     Random random)
+                     Random random, Pruned pruned)
     : journal_(journal),
       files_(files),
       folder_(std::move(folder)),
       limits_(limits),
       random_(random ? std::move(random) : real_random()),
+      pruned_(std::move(pruned)),
       tasks_(std::move(executor), "retention") {}
 
 void Retention::start(TaskGroup::OnDeath on_death) { tasks_.spawn_vital("prune", run(), std::move(on_death)); }
@@ -93,6 +95,7 @@ awaitable<Result<void>> Retention::prune() {
   for (auto const& agent : *found) {
     tables.push_back([=](Database& db, Walk& walk) { TurnTable(db).prune(agent, walk, history); });
     tables.push_back([=](Database& db, Walk& walk) { DeliveryTable(db).prune(agent, walk, history); });
+    tables.push_back([=](Database& db, Walk& walk) { OutputTable(db).prune(agent, walk, history.oldest); });
   }
   for (auto& table : tables) {
     auto const done = co_await prune_all(std::move(table));
@@ -101,6 +104,7 @@ awaitable<Result<void>> Retention::prune() {
   for (auto const& agent : *found) {
     auto const done = co_await prune_files(agent);
     if (!done) co_return done.error();
+    if (pruned_) pruned_(agent);
   }
   co_return Result<void>();
 }

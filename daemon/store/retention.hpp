@@ -1,5 +1,6 @@
-// Forgets what is over for long, or too much: events, decided approvals, ended turns, and what settled deliveries were
-// about, with the files they came with. In small batches, between which the journal goes on with its other work.
+// Forgets what is over for long, or too much: events, decided approvals, ended turns, what settled deliveries were
+// about, with the files they came with, and outputs whose files are gone. In small batches, between which the journal
+// goes on with its other work.
 //
 // Of a delivery its number and how it ended stay, so that no message is ever taken up twice. What is still open,
 // pending or running stays whole, however old it is; so do the newest turn and approval, and the newest event of all
@@ -31,9 +32,11 @@ class Retention {
  public:
   /// Where an agent's messages have their files.
   using Folder = std::function<std::filesystem::path(std::string const& agent)>;
+  /// Told of each agent whose tables have been looked through: its outputs that are not listed any more can go.
+  using Pruned = std::function<void(std::string const& agent)>;
   /// `files`: looks into these folders. `random`: in [0, 1); empty: a real one.
   Retention(Executor executor, Journal& journal, Worker& files, Folder folder, RetentionLimits limits,
-            Random random = {});
+            Random random = {}, Pruned pruned = {});
   /// From the next time on.
   void set_limits(RetentionLimits limits) { limits_ = limits; }
   /// From now on, about once an hour. `on_death`: no more.
@@ -53,6 +56,7 @@ class Retention {
   Folder const folder_;
   RetentionLimits limits_;
   Random const random_;
+  Pruned const pruned_;
   LogThrottle failures_;
   TaskGroup tasks_;
 };

@@ -191,6 +191,32 @@ CREATE TRIGGER outbox_gone AFTER DELETE ON outbox BEGIN
   DELETE FROM outbox_attempts WHERE delivery = old.number;
 END;
 )sql",
+    // docs/outputs.md
+    R"sql(
+CREATE TABLE outputs(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  agent TEXT NOT NULL,
+  id TEXT NOT NULL,
+  path TEXT NOT NULL,
+  name TEXT NOT NULL,               -- below its output folder
+  sha256 TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  stamp TEXT NOT NULL,              -- of the file, when it was read
+  turn INTEGER NOT NULL,
+  modified_at INTEGER NOT NULL,
+  captured_at INTEGER NOT NULL,
+  gone_at INTEGER NOT NULL          -- ms: the file is not there since then; 0: it is
+) STRICT;
+CREATE UNIQUE INDEX outputs_path ON outputs(agent, path);
+CREATE UNIQUE INDEX outputs_id ON outputs(agent, id);
+CREATE INDEX outputs_number ON outputs(agent, number);
+CREATE TABLE output_captures(       -- the newest of each agent
+  agent TEXT PRIMARY KEY,
+  turn INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  missing TEXT NOT NULL             -- JSON
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

@@ -102,10 +102,28 @@ class World final : public DeliveryHost, public TurnHost {
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
     store_.emplace(*faulty, *journal_, *events_);
     runtime_.emplace(io.get_executor(), *journal_);
-    services_.emplace(
-        Services{io.get_executor(), config_,   paths_,   *journal_,  *events_,     *approvals_, *faulty,
-                 *store_,           *runtime_, *outbox_, terminals_, changed_,     files_,      files_,
-                 adapters_,         "/",       "/",      brake_,     descriptors_, "instance",  [] { return 0; }});
+    services_.emplace(Services{io.get_executor(),
+                               config_,
+                               paths_,
+                               *journal_,
+                               *events_,
+                               *approvals_,
+                               *faulty,
+                               *store_,
+                               *runtime_,
+                               *outbox_,
+                               terminals_,
+                               changed_,
+                               files_,
+                               files_,
+                               files_,
+                               adapters_,
+                               "/",
+                               "/",
+                               brake_,
+                               descriptors_,
+                               "instance",
+                               [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     turns.emplace(*services_, who.agent_id, work_, *this);
     queue.emplace(*services_, who.agent_id, *turns, *this);

@@ -313,10 +313,28 @@ class World {
     REQUIRE(await(store_->load()).has_value());
     runtime_.emplace(io_.get_executor(), *journal_);
     REQUIRE(await(runtime_->load()).has_value());
-    services_.emplace(Services{
-        io_.get_executor(), config_,    paths_,          *journal_, *events_, *approvals_, *bus, *store_, *runtime_,
-        *outbox_,           terminals_, changed_,        files_,    files_,   adapters_,   "/",  "/",     brake_,
-        descriptors,        "instance", [] { return 0; }});
+    services_.emplace(Services{io_.get_executor(),
+                               config_,
+                               paths_,
+                               *journal_,
+                               *events_,
+                               *approvals_,
+                               *bus,
+                               *store_,
+                               *runtime_,
+                               *outbox_,
+                               terminals_,
+                               changed_,
+                               files_,
+                               files_,
+                               files_,
+                               adapters_,
+                               "/",
+                               "/",
+                               brake_,
+                               descriptors,
+                               "instance",
+                               [] { return 0; }});
     supervisor_.emplace(*services_);
     pause_.emplace(*services_, *supervisor_);
     REQUIRE(await(supervisor_->take_over()).has_value());

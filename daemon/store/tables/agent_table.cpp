@@ -4,6 +4,7 @@
 #include "daemon/store/tables/delivery_table.hpp"
 #include "daemon/store/tables/kept_answer_table.hpp"
 #include "daemon/store/tables/memory_table.hpp"
+#include "daemon/store/tables/output_table.hpp"
 #include "daemon/store/tables/owed_word_table.hpp"
 #include "daemon/store/tables/receiver_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
@@ -46,6 +47,7 @@ void AgentTable::erase(std::string const& id) {
   KeptAnswerTable(db_).gone("/v1/agents/" + id, wall_now());
   MemoryTable(db_).erase_agent(id);
   ReceiverTable(db_).erase_agent(id);
+  OutputTable(db_).erase_agent(id);
   db_.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
 }
 
