@@ -10,6 +10,7 @@
 #include "control/api/idempotency_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/api/outputs_api.hpp"
 #include "control/api/runtime_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/system_api.hpp"
@@ -41,7 +42,8 @@ class TrivialApi final : public control::Authenticator,
                          public control::IdempotencyApi,
                          public control::SessionsApi,
                          public control::MemoryApi,
-                         public control::WebhooksApi {
+                         public control::WebhooksApi,
+                         public control::OutputsApi {
  public:
   control::Api topics() {
     return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
@@ -111,6 +113,9 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> result_of(Principal, std::string, std::int64_t) override { return none(); }
   awaitable<Result<json>> cancel(std::string) override { return none(); }
   awaitable<Result<json>> close(std::string) override { return none(); }
+  awaitable<Result<json>> outputs(std::string, control::OutputQuery) override { return none(); }
+  awaitable<Result<control::Download>> output(std::string, std::string) override { co_return absent(); }
+  awaitable<Result<control::Download>> archive(std::string) override { co_return absent(); }
   awaitable<Result<json>> memory_scopes() override { return none(); }
   awaitable<Result<json>> memory_ids(std::string, control::MemoryPage) override { return none(); }
   awaitable<Result<json>> memory_entries(std::string, std::string, control::MemoryPage) override { return none(); }

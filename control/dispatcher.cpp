@@ -64,7 +64,8 @@ Dispatcher::Dispatcher(Api const& api, Limits const& limits)
       limits_(limits),
       router_(routes(), "docs/control-api.md"),
       idempotent_(api.idempotency),
-      tickets_(limits_) {}
+      tickets_(limits_),
+      archives_(limits_.archives, limits_.archive_time) {}
 
 std::size_t Dispatcher::body_limit(Body body) const {
   switch (body) {
@@ -186,7 +187,8 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
             .query = std::move(admitted.query),
             .path = std::move(admitted.path),
             .limits = limits_,
-            .tickets = tickets_};
+            .tickets = tickets_,
+            .archives = archives_};
   Response response;
   try {
     std::optional<Error> error;

@@ -51,6 +51,7 @@ class Dispatcher final : public http::RequestHandler {
   std::uint16_t port_ = 0;
   mutable http::BadTokenLog bad_tokens_{"control"};
   mutable Tickets tickets_;
+  RateLimit archives_;
 };
 
 }  // namespace ar::control

@@ -41,6 +41,7 @@ constexpr ErrorCode rows[] = {
     {404, "no_such_approval", "there is no such approval"},
     {404, "unknown_message", "there is no such message"},
     {404, "unknown_attachment", "there is no such attachment"},
+    {404, "unknown_output", "the session has no such output"},
     {404, "unknown_task", "there is no such task"},
     {404, "unknown_hook", "the provider has no such hook"},
     {404, "no_receiver", "`mustReach`, and no agent has the address"},
@@ -55,6 +56,7 @@ constexpr ErrorCode rows[] = {
     {409, "already_pausing", "the runtime pauses just now"},
     {409, "already_paused", "the runtime is paused"},
     {409, "not_paused", "the runtime is not paused"},
+    {409, "run_not_started", "the session has had no turn yet"},
     {409, "agent_not_running", "the agent has no process"},
     {409, "agent_removed", "the agent is being removed"},
     {409, "agent_running", "the agent is not at rest"},
@@ -92,6 +94,7 @@ constexpr ErrorCode rows[] = {
     {413, "body_too_large", "the body is larger than the route takes", true},
     {413, "too_large", "a message or file is too large"},
     {413, "quota", "the agent has stored too much for today, or the memory is full"},
+    {429, "too_many_archives", "too many in a minute; `Retry-After` says when there may be another"},
     {429, "too_many_tickets", "too many are unused; `Retry-After` says when one is not"},
     {431, "header_too_large", "the headers are too large", true},
 };

@@ -18,6 +18,8 @@ struct Limits : http::Limits {
   Clock::duration stream_keep_alive = std::chrono::seconds(15);  ///< a comment, or a ping, on quiet streams
   std::size_t tickets = 16;                                      ///< of one principal that are not used yet
   Clock::duration ticket_time = std::chrono::seconds(30);
+  std::size_t archives = 30;  ///< of one principal within `archive_time`
+  Clock::duration archive_time = std::chrono::minutes(1);
 };
 
 }  // namespace ar::control

@@ -8,6 +8,7 @@
 #include "base/http/url.hpp"
 #include "control/api/api.hpp"
 #include "control/limits.hpp"
+#include "control/rate_limit.hpp"
 #include "control/schema.hpp"
 #include "control/tickets.hpp"
 #include "model/idempotency.hpp"
@@ -59,6 +60,7 @@ struct Call {
   std::vector<http::Router::Argument> path{};  ///< validated
   Limits const& limits;
   Tickets& tickets;
+  RateLimit& archives;
 
   /// The argument of a path's parameter; of {message} and {approval} as a
   /// number. Empty and 0: its route has none.
@@ -81,7 +83,8 @@ struct Route {
   std::string_view method;
   std::string_view pattern;  ///< with any of {agent}, {message}, {approval},
                              ///< {attachment}, {event}, {scope}, {id}, {key},
-                             ///< {webhook}, {delivery}
+                             ///< {webhook}, {delivery},
+                             ///< {session}, {output}
   std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;
@@ -123,6 +126,7 @@ std::span<Route const> approval_routes();
 std::span<Route const> hook_routes();
 std::span<Route const> memory_routes();
 std::span<Route const> webhook_routes();
+std::span<Route const> output_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

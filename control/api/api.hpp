@@ -12,6 +12,7 @@ class HooksApi;
 class IdempotencyApi;
 class MemoryApi;
 class MessagesApi;
+class OutputsApi;
 class SessionsApi;
 class RuntimeApi;
 class SystemApi;
@@ -32,6 +33,7 @@ struct Api {
   SessionsApi& sessions;
   MemoryApi& memory;
   WebhooksApi& webhooks;
+  OutputsApi& outputs;
 };
 
 }  // namespace ar::control

@@ -102,10 +102,7 @@ awaitable<Result<Response>> ticket(Call& call) {
     Error const error = unavailable("too_many_tickets", "there are " + std::to_string(call.limits.tickets) +
                                                             " unused tickets of yours; use them, or wait until they "
                                                             "expire");
-    Response refusal = problem(error, 429);
-    auto const seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-    refusal.headers.push_back({"Retry-After", std::to_string(seconds)});
-    co_return refusal;
+    co_return too_soon(error, wait);
   }
   auto const issued = call.tickets.issue(std::move(grant));
   json const answer{{"ticket", issued.secret}, {"expiresAt", to_iso8601(issued.expires_at)}};

@@ -21,6 +21,8 @@ extern Schema const kNewMemory, kMemoryEntry, kMemoryWritten, kMemoryRemoved, kM
 // webhooks.cpp
 extern Schema const kNewWebhook, kWebhook, kAddedWebhook, kWebhookList, kWebhookRemoved, kWebhookDeliveryList,
     kRedelivered;
+// outputs.cpp
+extern Schema const kOutputList;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp

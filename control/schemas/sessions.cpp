@@ -45,6 +45,7 @@ constexpr Field session[] = {
     {.name = "suspendedAt", .type = Type::time, .about = "it is suspended since", .required = true, .nullable = true},
     {.name = "activeDurationMs", .type = Type::integer, .about = "of all its turns that are over", .required = true},
     {.name = "lastTurnDurationMs", .type = Type::integer, .required = true, .nullable = true},
+    {.name = "retainedStorageBytes", .type = Type::integer, .about = "of its outputs", .required = true},
     {.name = "usage",
      .type = Type::object,
      .about = "of all its turns",

@@ -10,6 +10,7 @@
 #include "daemon/api/idempotency_api.hpp"
 #include "daemon/api/memory_api.hpp"
 #include "daemon/api/messages_api.hpp"
+#include "daemon/api/outputs_api.hpp"
 #include "daemon/api/runtime_api.hpp"
 #include "daemon/api/sessions_api.hpp"
 #include "daemon/api/system_api.hpp"
@@ -39,12 +40,13 @@ class DaemonApi {
         idempotency_(services.journal),
         sessions_(services, supervisor, access_, messages_, attachments_),
         memory_(services.journal, services.events),
-        webhooks_(services, access_) {}
+        webhooks_(services, access_),
+        outputs_(services, supervisor) {}
 
   Access& access() { return access_; }
   control::Api topics() {
     return {access_,    system_, runtime_,     agents_,   messages_, attachments_, hooks_,
-            approvals_, events_, idempotency_, sessions_, memory_,   webhooks_};
+            approvals_, events_, idempotency_, sessions_, memory_,   webhooks_,    outputs_};
   }
 
  private:
@@ -62,6 +64,7 @@ class DaemonApi {
   SessionsApi sessions_;
   MemoryApi memory_;
   WebhooksApi webhooks_;
+  OutputsApi outputs_;
 };
 
 }  // namespace ar::daemon

@@ -145,7 +145,14 @@ async function transcripts() {
 async function sessions() {
   const opened = await ok(
     operator.POST("/v1/sessions", {
-      body: { provider: "command", cwd: workDir, id: "s", input: "hello", retention: { idleTtl: "1h" } },
+      body: {
+        provider: "command",
+        cwd: workDir,
+        id: "s",
+        input: "hello",
+        retention: { idleTtl: "1h" },
+        outputDirs: [`${workDir}/out`],
+      },
     }),
   );
   same("its idle time", opened.session.idleTtlMs, 3600000);
@@ -167,6 +174,12 @@ async function sessions() {
   await ok(operator.GET("/v1/messages/{message}", { params: message }));
   const { turns } = await ok(operator.GET("/v1/sessions/{session}/turns", { params: { ...session, query: { limit: 5 } } }));
   same("its turns", turns.map((turn) => turn.turnSeq), [1, 0]);
+  const { missing } = await ok(operator.GET("/v1/sessions/{session}/outputs", { params: { ...session, query: { limit: 5 } } }));
+  same("what is missing", missing[0].reason, "dir_missing");
+  const none = { path: { session: "s", output: "0123456789" } };
+  await refused("unknown_output", operator.GET("/v1/sessions/{session}/outputs/{output}", { params: none }));
+  const zip = await ok(operator.GET("/v1/sessions/{session}/archive", { params: session, parseAs: "text" }));
+  same("the beginning of its archive", (zip as unknown as string).slice(0, 2), "PK");
   same("what was cancelled", (await ok(operator.POST("/v1/sessions/{session}/cancel", { params: session }))).cancelledCount, 0);
   await refused("unsupported", operator.GET("/v1/sessions/{session}/transcript", { params: session }));
   await ok(operator.POST("/v1/sessions/{session}/suspend", { params: session, body: {} }));

@@ -375,4 +375,41 @@ awaitable<Result<json>> FakeApi::redeliver(Principal who, std::string id, std::s
   co_return ok(json{{"delivery", delivery}});
 }
 
+namespace {
+
+awaitable<Result<void>> send_output(std::string id, http::Peer& peer) {
+  (void)co_await peer.write("<b>");
+  if (id == "broken") co_return internal("output_lost", "the disk is broken");
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> send_for_ever(http::Peer& peer, int& ended) {
+  std::string const part(1 << 16, 'x');
+  for (bool present = true; present;) present = co_await peer.write(part);
+  ++ended;
+  co_return Result<void>();
+}
+
+}  // namespace
+
+awaitable<Result<json>> FakeApi::outputs(std::string session, control::OutputQuery query) {
+  record("outputs " + session + " " + query.name.value_or("-") + " " + query.type.value_or("-") + " " +
+         text(query.since) + " " + text(query.after) + " " + text(query.limit));
+  co_return ok(json{{"outputs", json::array()}, {"missing", json::array()}});
+}
+awaitable<Result<control::Download>> FakeApi::output(std::string session, std::string id) {
+  record("output " + session + " " + id);
+  if (id != "f00" && id != "broken") co_return not_found("unknown_output", "there is no such output");
+  control::Download download{"a_b.html", "text/html", {}};
+  download.send = [id](http::Peer& peer) { return send_output(id, peer); };
+  co_return download;
+}
+awaitable<Result<control::Download>> FakeApi::archive(std::string session) {
+  record("archive " + session);
+  if (session != "a") co_return conflict("run_not_started", "there was no turn");
+  control::Download download{"a.zip", "application/zip", {}};
+  download.send = [this](http::Peer& peer) { return send_for_ever(peer, archives_ended); };
+  co_return download;
+}
+
 }  // namespace ar::test

@@ -11,6 +11,7 @@
 #include "control/api/idempotency_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/api/outputs_api.hpp"
 #include "control/api/runtime_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/system_api.hpp"
@@ -37,7 +38,8 @@ class FakeApi final : public control::Authenticator,
                       public control::IdempotencyApi,
                       public control::SessionsApi,
                       public control::MemoryApi,
-                      public control::WebhooksApi {
+                      public control::WebhooksApi,
+                      public control::OutputsApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
@@ -133,6 +135,11 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> remove_webhook(Principal who, std::string id) override;
   awaitable<Result<json>> webhook_deliveries(Principal who, std::string id, Page page) override;
   awaitable<Result<json>> redeliver(Principal who, std::string id, std::string delivery) override;
+  /// Output "f00" is "<b>" in "a b.html"; "broken" breaks off. The archive is endless until its client goes.
+  awaitable<Result<json>> outputs(std::string session, control::OutputQuery query) override;
+  awaitable<Result<control::Download>> output(std::string session, std::string id) override;
+  awaitable<Result<control::Download>> archive(std::string session) override;
+  int archives_ended = 0;
 
  private:
   void record(std::string line);

@@ -17,6 +17,8 @@ std::string target_of(control::Route const& route, std::string const& agent) {
     if (auto const at = target.find(parameter); at != std::string::npos) target.replace(at, parameter.size(), value);
   };
   put("{agent}", agent);
+  put("{session}", "nobody");
+  put("{output}", "none");
   put("{message}", "7");
   put("{approval}", "1");
   put("{attachment}", "f00");
