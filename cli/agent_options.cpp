@@ -31,6 +31,9 @@ void add_agent_options(Command& verb, AgentOptions& into) {
       .option("--cap", into.capabilities, "CAP", "Reached by messages to cap:CAP")
       .option("--append-system-prompt", into.system_prompt, "TEXT", "Added to the provider's system prompt")
       .option("--env", into.environment, "NAME=VALUE", "Its environment")
+      .option("--output-dir", into.output_dirs, "DIR",
+              "Keep the files that it makes there, after each turn (agent-runner outputs); relative to --cwd",
+              Words::directory)
       .option("--options", into.provider_options, "JSON",
               "Overrides of [providers.NAME] for this agent, as a JSON object")
       .flag("--no-input", into.no_input,
@@ -73,6 +76,9 @@ Result<json> specification_of(AgentOptions const& options) {
   auto const cwd = std::filesystem::absolute(options.cwd.value_or("."), ec);
   if (ec) return invalid("--cwd", "the present directory is gone; name one with --cwd");
   spec["cwd"] = cwd.lexically_normal().string();
+  std::vector<std::string> output_dirs;
+  for (auto const& dir : options.output_dirs) output_dirs.push_back((cwd / dir).lexically_normal().string());
+  set_if(spec, "outputDirs", output_dirs);
   if (!options.environment.empty()) {
     auto variables = environment_input(options.environment);
     if (!variables) return variables.error();

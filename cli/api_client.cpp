@@ -241,6 +241,33 @@ Result<std::string> ApiClient::bytes(Call const& call) {
   return result;
 }
 
+Result<void> ApiClient::stream(Call const& call, std::function<Result<void>(std::string_view)> const& sink) {
+  Socket socket;  // of its own: it ends with the answer
+  if (auto opened = socket.open(endpoint_.socket); !opened) return opened.error();
+  socket.expires_after(call.patience);
+  error_code ec;
+  beast::http::write(socket, make_request(endpoint_, call), ec);
+  if (ec) return wire_error(ec, call);
+  beast::flat_buffer buffer;
+  beast::http::response_parser<beast::http::string_body> response;
+  response.body_limit(boost::none);
+  beast::http::read_header(socket, buffer, response, ec);
+  if (ec) return wire_error(ec, call);
+  if (auto const status = static_cast<int>(response.get().result_int()); status >= 400) {
+    beast::http::read(socket, buffer, response, ec);
+    return http::refusal_of(status, response.get().body(), "the daemon");
+  }
+  while (!response.is_done()) {
+    socket.expires_after(call.patience);
+    beast::http::read_some(socket, buffer, response, ec);
+    auto& body = response.get().body();
+    if (auto taken = sink(body); !taken) return taken;
+    body.clear();
+    if (ec) return wire_error(ec, call);
+  }
+  return {};
+}
+
 Result<json> ApiClient::call(Call const& call) {
   auto body = bytes(call);
   if (!body) return body.error();

@@ -11,9 +11,11 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <utility>
 #include <vector>
@@ -57,6 +59,8 @@ class ApiClient {
   Result<json> call(Call const& call);
   /// The body as it came, whatever it is.
   Result<std::string> bytes(Call const& call);
+  /// The body a part at a time, however long it is; `call.patience` is for each part. An error of the sink's ends it.
+  Result<void> stream(Call const& call, std::function<Result<void>(std::string_view)> const& sink);
   /// The daemon's process, as the kernel knows it; -1 before connect().
   pid_t server_pid() const;
   Endpoint const& endpoint() const { return endpoint_; }

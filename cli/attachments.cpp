@@ -3,12 +3,10 @@
 #include "base/ids.hpp"
 #include "cli/local_files.hpp"
 #include "cli/message_view.hpp"
+#include "cli/new_file.hpp"
 #include "cli/text.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace ar::cli {
 namespace {
@@ -34,27 +32,6 @@ std::filesystem::path numbered(std::filesystem::path const& name, int number) {
   text += "-" + std::to_string(number);
   text += name.extension();
   return text;
-}
-
-/// A new file: one that is there already, or a link in its place, is not touched.
-Result<void> write_new(std::filesystem::path const& file, std::string const& content) {
-  int const fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0 && errno == EEXIST) return conflict("file_exists", file.string() + " exists already; name another folder");
-  if (fd < 0) return from_errno("cannot write " + file.string(), errno);
-  std::size_t done = 0;
-  while (done < content.size()) {
-    auto const n = ::write(fd, content.data() + done, content.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      int const why = errno;
-      ::close(fd);
-      ::unlink(file.c_str());
-      return from_errno("cannot write " + file.string(), why);
-    }
-    done += static_cast<std::size_t>(n);
-  }
-  ::close(fd);
-  return {};
 }
 
 }  // namespace
@@ -87,7 +64,10 @@ Result<std::vector<std::filesystem::path>> save_attachments(ApiClient& api, json
     // Two of one message may have the same name.
     for (int number = 2; std::ranges::find(saved, file) != saved.end(); ++number)
       file = folder / numbered(safe_file_name(field(attachment, "name")), number);
-    if (auto written = write_new(file, *bytes); !written) return written.error();
+    auto written = NewFile::create(file);
+    if (!written) return written.error();
+    if (auto done = written->write(*bytes); !done) return done.error();
+    written->keep();
     saved.push_back(std::move(file));
   }
   return saved;

@@ -156,7 +156,7 @@ void FakeDaemon::serve(int fd) {
       if (!send_all(fd, stop_[0], head + "text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")) return;
       FakeStream stream(fd, *this);
       reply.stream(stream);
-      send_all(fd, stop_[0], "0\r\n\r\n");
+      if (!reply.breaks_off) send_all(fd, stop_[0], "0\r\n\r\n");
       return;
     }
     head += reply.content_type + "\r\nContent-Length: " + std::to_string(reply.body.size()) + "\r\n\r\n";

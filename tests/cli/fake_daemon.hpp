@@ -45,6 +45,7 @@ struct FakeReply {
   std::string body = "{}";
   std::string content_type = "application/json";
   std::function<void(FakeStream&)> stream{};  ///< instead of a body: a chunked text/event-stream
+  bool breaks_off = false;                    ///< the stream has no end
   std::function<void()> sent{};               ///< called when the answer is on its way
   bool hang_up = false;                       ///< close without an answer
 
