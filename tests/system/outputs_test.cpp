@@ -105,6 +105,7 @@ TEST_CASE("WhatAnAgentMakesIsKeptListedAndGivenOut") {
   CHECK(listed["missing"].empty());
   CHECK(sorted(maker.list("?name=*.txt")["outputs"], "name") == std::vector<std::string>{"a.txt", "sub/a.txt"});
   CHECK(sorted(maker.list("?type=image/*")["outputs"], "name") == std::vector<std::string>{"plan.png"});
+  CHECK(sorted(maker.list("?name=?lan.p*g")["outputs"], "name") == std::vector<std::string>{"plan.png"});
   CHECK(maker.list("?since=2100-01-01T00:00:00.000Z")["outputs"].empty());
   auto const page = maker.list("?limit=2");
   CHECK(page["outputs"].size() == 2);
