@@ -33,6 +33,7 @@ class KnownStore;
 class Outbox;
 class RestartRateLimiter;
 class RuntimeState;
+class SkillStore;
 
 /// The name of who speaks to this daemon with the operator's right, as a sender, a reader and a decider.
 inline constexpr char kOperator[] = "operator";
@@ -48,6 +49,7 @@ struct Services {
   KnownStore& store;      ///< whose the numbers of the bus's messages are
   RuntimeState& runtime;  ///< whether agents are given work
   Outbox& outbox;         ///< tells receivers outside
+  SkillStore& skills;
   terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there

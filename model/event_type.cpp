@@ -78,6 +78,8 @@ constexpr EventType types[] = {
     {"session.ended", "reason", "its provider has ended the conversation"},
     {"session.failed", "outcome turn callId reason", "it has not done what it was opened for, with a callback"},
     {"session.lost", "thread reason", "its conversation could not be resumed"},
+    {"skill.added", "id name contentHash", "a skill is kept that was not there"},
+    {"skill.removed", "id", "nobody finds this skill any more"},
     {"subagent.finished", "id", "a subagent has ended"},
     {"subagent.started", "id label", "a subagent has begun"},
     {"tool.failed", kTool, "a tool's call has failed"},

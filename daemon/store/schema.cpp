@@ -217,6 +217,27 @@ CREATE TABLE output_captures(       -- the newest of each agent
   missing TEXT NOT NULL             -- JSON
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // docs/skills.md. Their files are in folders.
+    R"sql(
+CREATE TABLE skills(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  bytes INTEGER NOT NULL,           -- of all files
+  files TEXT NOT NULL,              -- JSON: [{path, bytes}]
+  created_at INTEGER NOT NULL,
+  live INTEGER NOT NULL             -- 0: kept for the agents that have it, and found by nobody
+) STRICT;
+CREATE INDEX skills_name ON skills(name, number);
+CREATE UNIQUE INDEX skills_content ON skills(name, hash) WHERE live = 1;
+CREATE TABLE skill_pins(
+  agent TEXT NOT NULL,
+  skill TEXT NOT NULL,              -- id
+  PRIMARY KEY(agent, skill)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX skill_pins_skill ON skill_pins(skill);
+)sql",
 };
 
 }  // namespace

@@ -294,7 +294,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
         " '\"state\":\"submitted\"', '\"state\":\"handed\"'), open FROM deliveries;"
         "DROP TABLE deliveries; ALTER TABLE old RENAME TO deliveries; DROP TABLE words_owed; DROP TABLE kept_answers;"
         "DROP TABLE memory; DROP TABLE memory_sizes; DROP TABLE outputs; DROP TABLE output_captures;"
-        "DROP TABLE receivers; DROP TABLE outbox; DROP TABLE outbox_attempts;"
+        "DROP TABLE receivers; DROP TABLE outbox; DROP TABLE outbox_attempts; DROP TABLE skills; DROP TABLE skill_pins;"
         "CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;"
         "CREATE INDEX deliveries_message ON deliveries(message); PRAGMA user_version = 2");
   }

@@ -7,6 +7,7 @@
 #include "daemon/store/tables/output_table.hpp"
 #include "daemon/store/tables/owed_word_table.hpp"
 #include "daemon/store/tables/receiver_table.hpp"
+#include "daemon/store/tables/skill_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
@@ -48,6 +49,7 @@ void AgentTable::erase(std::string const& id) {
   MemoryTable(db_).erase_agent(id);
   ReceiverTable(db_).erase_agent(id);
   OutputTable(db_).erase_agent(id);
+  SkillTable(db_).unpin(id);
   db_.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
 }
 

@@ -1,0 +1,76 @@
+// The skills that are kept (docs/skills.md): their rows in the journal, their files in a folder for each below STATE/
+// skills. A row is there only while its files are: they are on the disk before it, and are removed after it.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/worker.hpp"
+#include "daemon/store/journal.hpp"
+#include "daemon/store/tables/skill_table.hpp"
+#include "model/skill.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+struct SkillLimits {
+  std::int64_t count = 10'000, bytes = std::int64_t{1} << 30;  ///< of all that are kept
+};
+
+/// What an agent was spawned with.
+struct PinnedSkill {
+  std::string id{}, name{}, hash{};
+};
+
+/// io thread only.
+class SkillStore {
+ public:
+  SkillStore(Executor executor, Journal& journal, WorkerPool& files, std::filesystem::path folder,
+             SkillLimits limits = {})
+      : journal_(journal),
+        files_(files),
+        folder_(std::move(folder)),
+        limits_(limits),
+        collecting_(std::move(executor)) {}
+
+  /// Before any other call: removes what a daemon before this one has left half done.
+  awaitable<Result<void>> load();
+
+  struct Added {
+    SkillTable::Row skill{};
+    bool created = false;  ///< false: the same content was there, under the same name
+  };
+  /// Errors: quota; what the disk says.
+  awaitable<Result<Added>> add(Skill skill);
+  /// Nobody finds it any more. Its content stays while an agent has it: those agents. Errors: no_such_skill.
+  awaitable<Result<std::vector<std::string>>> remove(std::string id);
+
+  /// Finds skills by id, name or folder, and keeps them for an agent that is to be spawned with them, in the order in
+  /// which they were named. What a folder holds now is kept, too. Errors name `skills`.
+  awaitable<Result<std::vector<PinnedSkill>>> pin(std::string agent, std::vector<std::string> names);
+  /// The agent has none any more: it is gone, or never came to be.
+  awaitable<void> unpin(std::string agent);
+  /// Removes what nobody can find and no agent has.
+  awaitable<void> collect();
+
+  /// A folder of the skill's name, with its files.
+  std::filesystem::path folder_of(PinnedSkill const& skill) const { return folder_ / skill.id / skill.name; }
+
+ private:
+  struct Staged {
+    SkillTable::Row row{};
+    bool is_new = false;  ///< its files are on the disk, in a folder that no row names yet; false: it was there
+  };
+  awaitable<Result<Staged>> stage(Skill skill, bool any);
+  awaitable<void> remove_folders(std::vector<std::string> ids);
+  awaitable<Result<std::vector<Staged>>> stage_folders(std::vector<std::string> const& names);
+
+  Journal& journal_;
+  Worker files_;
+  std::filesystem::path const folder_;
+  SkillLimits const limits_;
+  AsyncMutex collecting_;  ///< what is found while it is held stays
+};
+
+}  // namespace ar::daemon
