@@ -662,6 +662,14 @@ awaitable<Result<json>> Agent::transcript(std::int64_t cursor, int limit) {
   co_return ok(std::move(answer));
 }
 
+std::vector<Agent::Conversation> Agent::conversations() const {
+  std::vector<Conversation> found;
+  if (!transcript_parser()) return found;
+  if (!record_.earlier_transcript.empty()) found.push_back({"", record_.earlier_transcript});
+  if (!record_.transcript.empty()) found.push_back({record_.session_id, record_.transcript});
+  return found;
+}
+
 // ---- deliveries ----
 
 adapters::ProviderSession* Agent::ready_session() {

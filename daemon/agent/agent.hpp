@@ -31,6 +31,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ar::daemon {
 
@@ -95,6 +96,14 @@ class Agent final : private DeliveryHost,
   awaitable<Result<terminal::Screen>> screen();
   /// A part of its present conversation: {conversation, rows, cursor, nextCursor?}.
   awaitable<Result<json>> transcript(std::int64_t cursor, int limit);
+  /// Where its conversations are recorded, the present one last; none: its provider keeps no record that can be read.
+  struct Conversation {
+    std::string id;      ///< empty: nobody knows
+    std::string record;  ///< a file, which may not be there yet
+  };
+  std::vector<Conversation> conversations() const;
+  adapters::TranscriptParser transcript_parser() const { return provider_.adapter().transcript_parser(); }
+  WallTime created_at() const { return record_.created_at; }
   bool has_terminal() const { return process_.terminal() != nullptr; }
   std::string const& terminal_session() const { return record_.tmux_session; }
   /// And the commands that are open for it.

@@ -19,6 +19,9 @@ class TurnTable {
   void erase_agent(std::string const& agent);
   /// From the newest down; `before`: below that number, 0: all.
   std::vector<Record> page(std::string const& agent, std::int64_t before, int limit) const;
+  /// For each of these times, which come the latest first, the turn that ran then: the first one that had not ended
+  /// before. 0: none.
+  std::vector<std::int64_t> at(std::string const& agent, std::vector<WallTime> const& times) const;
   /// What those turns are about that run.
   std::set<MessageId> messages_of_running(std::string const& agent) const;
   /// The newest stays.
