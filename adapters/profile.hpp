@@ -27,7 +27,8 @@ struct Profile {
   bool global_instructions = false;   ///< with the host's configuration: true unless said
   std::vector<std::string> append{};  ///< added to the provider's system prompt
   std::string system{};               ///< instead of it; empty: the provider's own
-  std::vector<std::string> skills{};  ///< folders with a SKILL.md; absolute, like those of `plugins`
+  std::vector<std::string> skills{};  ///< folders with a SKILL.md, absolute like those of `plugins`; until an agent is
+                                      ///< spawned also ids and names
   std::vector<std::string> plugins{};
   Reach mcp = Reach::none, hooks = Reach::none;  ///< with the host's configuration: host unless said
   json mcp_servers = json::object();  ///< by name: {command, args?, env?} or {url, headers?}; may hold secrets

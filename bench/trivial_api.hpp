@@ -12,7 +12,9 @@
 #include "control/api/messages_api.hpp"
 #include "control/api/outputs_api.hpp"
 #include "control/api/runtime_api.hpp"
+#include "control/api/search_api.hpp"
 #include "control/api/sessions_api.hpp"
+#include "control/api/skills_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/api/webhooks_api.hpp"
 #include "control/server.hpp"
@@ -43,10 +45,12 @@ class TrivialApi final : public control::Authenticator,
                          public control::SessionsApi,
                          public control::MemoryApi,
                          public control::WebhooksApi,
-                         public control::OutputsApi {
+                         public control::OutputsApi,
+                         public control::SearchApi,
+                         public control::SkillsApi {
  public:
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   awaitable<Result<json>> agent(std::string id) override {
@@ -130,6 +134,13 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> remove_webhook(Principal, std::string) override { return none(); }
   awaitable<Result<json>> webhook_deliveries(Principal, std::string, Page) override { return none(); }
   awaitable<Result<json>> redeliver(Principal, std::string, std::string) override { return none(); }
+  awaitable<Result<json>> search(Principal, control::SearchRequest) override { return none(); }
+  awaitable<Result<control::SkillAdded>> add_skill(control::NewSkill) override {
+    co_return control::SkillAdded{json::object()};
+  }
+  awaitable<Result<json>> skills(control::SkillFilter) override { return none(); }
+  awaitable<Result<json>> skill(std::string) override { return none(); }
+  awaitable<Result<json>> remove_skill(std::string) override { return none(); }
 
  private:
   static Error absent() { return not_found("absent", "this daemon does nothing"); }

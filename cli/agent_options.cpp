@@ -24,6 +24,8 @@ void add_agent_options(Command& verb, AgentOptions& into) {
               "read-only, guarded, auto, full, or the provider's own name", Words::approval_mode)
       .option("--profile", into.profile, "NAME", "A profile of the configuration: what it may see, and what it gets",
               Words::profile)
+      .option("--skill", into.skills, "NAME|ID|DIR", "A skill besides its profile's: one that is kept, or ./a/folder",
+              Words::directory)
       .flag_or_value("--worktree", into.worktree, kOwnBranch, "BRANCH",
                      "Give it a git worktree and branch of its own (agent-runner/NAME unless named)")
       .option("--label", into.label, "LABEL", "Reached by messages to label:LABEL")
@@ -73,6 +75,11 @@ Result<json> specification_of(AgentOptions const& options) {
     spec["prompt"] = *prompt;
   }
   std::error_code ec;
+  for (auto const& skill : options.skills) {
+    bool const is_folder = skill.find('/') != std::string::npos;
+    auto const folder = is_folder ? std::filesystem::absolute(skill, ec).lexically_normal().string() : skill;
+    spec["skills"].push_back(folder);
+  }
   auto const cwd = std::filesystem::absolute(options.cwd.value_or("."), ec);
   if (ec) return invalid("--cwd", "the present directory is gone; name one with --cwd");
   spec["cwd"] = cwd.lexically_normal().string();

@@ -14,7 +14,7 @@ struct AgentOptions {
   std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt, system_prompt,
       idle_ttl, parent, provider_options;
   std::string worktree;
-  std::vector<std::string> tags, capabilities, environment, output_dirs, arguments;
+  std::vector<std::string> tags, capabilities, skills, environment, output_dirs, arguments;
   bool no_input = false;
 };
 

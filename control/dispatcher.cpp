@@ -73,7 +73,8 @@ std::size_t Dispatcher::body_limit(Body body) const {
     case Body::json: return limits_.body_bytes;
     case Body::message: return limits_.message_bytes;
     case Body::hook: return limits_.hook_bytes;
-    case Body::attachment: return limits_.attachment_bytes;
+    case Body::attachment:
+    case Body::skill: return limits_.attachment_bytes;
   }
   return limits_.body_bytes;
 }

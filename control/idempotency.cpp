@@ -45,7 +45,8 @@ std::string location_of(Response const& response) {
 }  // namespace
 
 bool takes_key(Route const& route) {
-  bool const by_its_bytes = route.body == Body::attachment;  // the same bytes have the same id
+  // The same bytes have the same id.
+  bool const by_its_bytes = route.body == Body::attachment || route.body == Body::skill;
   return route.method != "GET" && route.body != Body::hook && !by_its_bytes && !route.answers_secret;
 }
 

@@ -36,7 +36,8 @@ std::string tag_of(Route const& route) {
   if (path.ends_with("/events")) return "events";
   auto const tag = path.substr(0, path.find('/'));
   bool const known = tag == "agents" || tag == "events" || tag == "messages" || tag == "attachments" ||
-                     tag == "approvals" || tag == "hooks" || tag == "memory" || tag == "sessions";
+                     tag == "approvals" || tag == "hooks" || tag == "memory" || tag == "search" || tag == "sessions" ||
+                     tag == "skills";
   return std::string(tag == "runs" ? "sessions" : tag == "dead" ? "messages" : known ? tag : "system");
 }
 
@@ -73,6 +74,10 @@ json parameters_of(Route const& route) {
 json body_of(Route const& route) {
   if (route.body == Body::attachment)
     return {{"required", true}, {"content", {{"application/octet-stream", json::object()}}}};
+  if (route.body == Body::skill)
+    return {{"required", true},
+            {"content",
+             {{"application/json", {{"schema", reference(*route.request)}}}, {"application/zip", json::object()}}}};
   bool const needed = std::ranges::any_of(route.request->fields, &Field::required);
   return {{"required", needed}, {"content", {{"application/json", {{"schema", reference(*route.request)}}}}}};
 }

@@ -44,7 +44,7 @@ inline constexpr std::string_view command_line_agent = "agent-runner/";
 
 /// What a route takes as its body, which decides how much of it is read
 /// (Limits).
-enum class Body { none, json, message, hook, attachment };
+enum class Body { none, json, message, hook, attachment, skill };
 
 struct Route;
 
@@ -84,7 +84,7 @@ struct Route {
   std::string_view pattern;  ///< with any of {agent}, {message}, {approval},
                              ///< {attachment}, {event}, {scope}, {id}, {key},
                              ///< {webhook}, {delivery},
-                             ///< {session}, {output}
+                             ///< {session}, {output}, {skill}
   std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;
@@ -127,6 +127,8 @@ std::span<Route const> hook_routes();
 std::span<Route const> memory_routes();
 std::span<Route const> webhook_routes();
 std::span<Route const> output_routes();
+std::span<Route const> search_routes();
+std::span<Route const> skill_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

@@ -104,7 +104,7 @@ std::optional<Error> check_argument(http::Router::Argument const& argument) {
   }
   if (is_safe_name(argument.value)) return std::nullopt;
   if (field == "id") return invalid_memory_id(field);
-  auto const article = field == "webhook" || field == "delivery" || field == "session" ? "a " : "an ";
+  auto const article = std::string_view("aeio").find(field.front()) == std::string_view::npos ? "a " : "an ";
   return invalid(field, article + field + "'s id has 1 to 64 letters, digits, '.', '_' or '-'");
 }
 
@@ -112,7 +112,8 @@ std::vector<Route> const& routes() {
   static std::vector<Route> const all = [] {
     std::vector<Route> rows;
     for (auto const part : {system_routes(), runtime_routes(), agent_routes(), session_routes(), output_routes(),
-                            event_routes(), message_routes(), approval_routes(), hook_routes(), memory_routes(), webhook_routes()})
+                            event_routes(), message_routes(), approval_routes(), hook_routes(), memory_routes(),
+                            webhook_routes(), search_routes(), skill_routes()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

@@ -24,10 +24,13 @@
 #include "daemon/runtime/program.hpp"
 #include "daemon/runtime/serve_relay.hpp"
 #include "daemon/runtime/service_manager.hpp"
+#include "daemon/search/indexer.hpp"
+#include "daemon/search/search_index.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/message_files.hpp"
 #include "daemon/store/retention.hpp"
 #include "daemon/store/runtime_state.hpp"
+#include "daemon/store/skill_store.hpp"
 #include "daemon/store/tables/fact_table.hpp"
 #include "model/provider.hpp"
 #include "relay/first_token.hpp"
@@ -216,6 +219,8 @@ class Daemon final : public Program {
     if (auto read = co_await store_->load(); !read) co_return read.error();
     runtime_.emplace(executor, *journal_);
     if (auto read = co_await runtime_->load(); !read) co_return read.error();
+    skills_.emplace(executor, *journal_, files_, paths_.state_dir / "skills");
+    if (auto tidied = co_await skills_->load(); !tidied) co_return tidied.error();
     services_.emplace(Services{executor,
                                config_,
                                paths_,
@@ -226,6 +231,7 @@ class Daemon final : public Program {
                                *store_,
                                *runtime_,
                                *outbox_,
+                               *skills_,
                                *host_,
                                *deliveries_changed_,
                                files_,
@@ -245,9 +251,12 @@ class Daemon final : public Program {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
     };
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
+    search_index_.emplace(paths_.state_dir / "search.db");
+    indexer_.emplace(*services_, *supervisor_, *search_index_);
     api_.emplace(
-        *services_, *supervisor_, *pause_, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
-        [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
+        *services_, *supervisor_, *pause_, *indexer_, *search_index_,
+        relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_, [this](bool agents) { stop_with(agents); },
+        [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
     if (bus->embedded)
@@ -280,6 +289,7 @@ class Daemon final : public Program {
     if (!taken) co_return taken.error();
     api_->access().open();
     outbox_->start(on_death_of("outbox"));
+    indexer_->start(on_death_of("search index"));
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
     auto const pruned = [this](std::string const& id) {
       if (auto const agent = supervisor_->find(id)) agent->outputs().tidy();
@@ -352,6 +362,7 @@ class Daemon final : public Program {
     co_await tasks_.stop();
     if (retention_) co_await retention_->stop();
     if (server_) co_await server_->stop();
+    if (indexer_) co_await indexer_->stop();
     if (approvals_) co_await approvals_->stop();
     if (pause_) co_await pause_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
@@ -394,6 +405,7 @@ class Daemon final : public Program {
   std::optional<Outbox> outbox_;
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
+  std::optional<SkillStore> skills_;
   std::optional<Approvals> approvals_;
   std::unique_ptr<terminal::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
@@ -403,6 +415,8 @@ class Daemon final : public Program {
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;
   std::optional<RuntimePause> pause_;
+  std::optional<SearchIndex> search_index_;
+  std::optional<Indexer> indexer_;
   LoopLag loop_lag_ = make_loop_lag();
   relay::Uploads uploads_;  ///< where the bus is served by nobody here
   std::optional<DaemonApi> api_;

@@ -13,8 +13,10 @@ class IdempotencyApi;
 class MemoryApi;
 class MessagesApi;
 class OutputsApi;
+class SearchApi;
 class SessionsApi;
 class RuntimeApi;
+class SkillsApi;
 class SystemApi;
 class WebhooksApi;
 
@@ -34,6 +36,8 @@ struct Api {
   MemoryApi& memory;
   WebhooksApi& webhooks;
   OutputsApi& outputs;
+  SearchApi& search;
+  SkillsApi& skills;
 };
 
 }  // namespace ar::control

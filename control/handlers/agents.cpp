@@ -96,7 +96,7 @@ constexpr Route rows[] = {
      .statuses = "201",
      .errors = "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found "
                "outside_folders not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken "
-               "dirty_index no_commit bad_config",
+               "dirty_index no_commit bad_config quota",
      .answers = "the agent; `Location`"},
     {.method = "GET",
      .pattern = "/v1/agents",

@@ -41,6 +41,7 @@ constexpr Field specification[] = {
     {.name = "outputDirs",
      .type = Type::list,
      .about = "folders, from / on, whose files are captured after each turn; in cwd, or in one of outputs.roots"},
+    {.name = "skills", .type = Type::list, .about = "besides its profile's: names, ids, or folders from / on"},
     {.name = "env", .type = Type::map, .about = "of its process; kept secret"},
     {.name = "options", .type = Type::object, .about = "as in the configuration's [providers.NAME], for this agent"},
     {.name = "requestInput", .type = Type::boolean, .about = "false: nobody is asked, its provider is told no at once"},
@@ -169,6 +170,13 @@ constexpr Field work[] = {
 };
 constexpr Schema kWork{.name = "Work", .about = "what it is at", .fields = work};
 
+constexpr Field pinned_skill[] = {
+    {.name = "id", .required = true},
+    {.name = "name", .required = true},
+    {.name = "contentHash", .required = true},
+};
+constexpr Schema kPinnedSkill{.name = "PinnedSkill", .fields = pinned_skill};
+
 constexpr Field agent[] = {
     {.name = "id", .required = true},
     {.name = "provider", .required = true},
@@ -183,6 +191,11 @@ constexpr Field agent[] = {
     {.name = "profile"},
     {.name = "requestInput", .type = Type::boolean},
     {.name = "agentProfile", .type = Type::object},
+    {.name = "skills",
+     .type = Type::list,
+     .about = "what it was spawned with",
+     .of = Type::object,
+     .schema = &kPinnedSkill},
     {.name = "workspace", .type = Type::object, .schema = &kWorkspace},
     {.name = "idleTtlMs", .type = Type::integer},
     {.name = "deadlineMs", .type = Type::integer},

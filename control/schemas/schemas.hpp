@@ -23,6 +23,10 @@ extern Schema const kNewWebhook, kWebhook, kAddedWebhook, kWebhookList, kWebhook
     kRedelivered;
 // outputs.cpp
 extern Schema const kOutputList;
+// search.cpp
+extern Schema const kFoundList;
+// skills.cpp
+extern Schema const kNewSkill, kSkill, kSkillDetails, kSkillList, kSkillRemoved;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp

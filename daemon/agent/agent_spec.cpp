@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 namespace ar::daemon {
 namespace {
 
+constexpr std::size_t kMostSkills = 100;
 constexpr std::size_t kMaxText = 256 << 10;  // prompts and system prompts: far under a provider's own limits
 
 bool is_agent_id(std::string const& id) {
@@ -48,6 +49,13 @@ void read_callback(FieldReader& in, Callback& callback) {
     if (text->size() > 256 || !is_utf8(*text)) in.fail(name, "must be UTF-8 of at most 256 bytes");
 }
 
+json to_json(std::vector<PinnedSkill> const& skills) {
+  json list = json::array();
+  for (auto const& skill : skills)
+    list.push_back({{"id", skill.id}, {"name", skill.name}, {"contentHash", skill.hash}});
+  return list;
+}
+
 }  // namespace
 
 Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_provider) {
@@ -59,6 +67,7 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   spec.capabilities = in.strings("capabilities");
   spec.provider_args = in.strings("providerArgs");
   spec.output_dirs = in.strings("outputDirs");
+  spec.skills_named = in.strings("skills");
   spec.environment = in.string_map("env");
   spec.options = in.object("options");
   spec.request_input = in.boolean("requestInput", true);
@@ -91,6 +100,12 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   };
   text_fields([&](char const* name, std::string const& text) { check_text(name, text); }, spec);
   for (auto const& word : spec.provider_args) check_text("providerArgs", word);
+  if (spec.skills_named.size() > kMostSkills) in.fail("skills", "are more than 100");
+  for (auto const& name : spec.skills_named) {
+    check_text("skills", name);
+    if (name.empty() || (name.find('/') != std::string::npos && !fs::path(name).is_absolute()))
+      in.fail("skills", "must be names, ids, or folders from / on");
+  }
   check_text("workspace.branch", spec.workspace.branch);
   if (auto const problem = output_dirs_problem(spec.output_dirs); !problem.empty()) in.fail("outputDirs", problem);
   if (!spec.cwd.empty() && !fs::path(spec.cwd).is_absolute())
@@ -128,6 +143,7 @@ json to_journal(AgentSpec const& spec) {
   stored["deadlineMs"] = spec.deadline_ms;
   if (spec.agent_profile) stored["agentProfile"] = adapters::to_json(*spec.agent_profile);
   stored["workspace"] = to_json(spec.workspace);
+  if (!spec.skills.empty()) stored["skills"] = to_json(spec.skills);
   if (!spec.root.empty()) stored["root"] = spec.root;
   if (auto const& callback = spec.callback; !callback.url.empty())
     stored["callback"] = {{"url", callback.url},
@@ -154,6 +170,8 @@ AgentSpec spec_from_journal(json const& stored) {
     // One that cannot be read any more must not let the host's configuration in.
     spec.agent_profile = std::make_shared<adapters::Profile>(profile ? std::move(*profile) : adapters::Profile());
   }
+  for (auto const& skill : stored.value("skills", json::array()))
+    spec.skills.push_back({skill.value("id", ""), skill.value("name", ""), skill.value("contentHash", "")});
   spec.root = stored.value("root", "");
   if (auto const& callback = object_at(stored, "callback"); !callback.empty())
     spec.callback = {text_at(callback, "url"), text_at(callback, "token"), text_at(callback, "callId"),
@@ -170,6 +188,7 @@ json to_public(AgentSpec const& spec) {
   if (!spec.profile.empty()) shown["profile"] = spec.profile;
   if (!spec.request_input) shown["requestInput"] = false;
   if (spec.agent_profile) shown["agentProfile"] = adapters::summary_of(*spec.agent_profile);
+  if (!spec.skills.empty()) shown["skills"] = to_json(spec.skills);
   if (spec.workspace.is_worktree()) shown["workspace"] = to_json(spec.workspace);
   if (spec.idle_ttl_ms > 0) shown["idleTtlMs"] = spec.idle_ttl_ms;
   if (spec.deadline_ms > 0) shown["deadlineMs"] = spec.deadline_ms;

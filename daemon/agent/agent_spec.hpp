@@ -7,6 +7,7 @@
 #include "daemon/agent/usage_account.hpp"
 #include "daemon/agent/worktree.hpp"
 #include "daemon/outbox/receiver.hpp"
+#include "daemon/store/skill_store.hpp"
 #include "model/message.hpp"
 #include "terminal/terminal.hpp"
 
@@ -35,6 +36,8 @@ struct AgentSpec {
   Callback callback{};                               ///< who is told how its session ended; holds a secret
   json profile_table = nullptr;                      ///< of a request: its own profile, as written
   std::shared_ptr<adapters::Profile const> agent_profile{};  ///< resolved; null: none. May hold secrets
+  std::vector<std::string> skills_named{};  ///< of a request: by id, name or folder, besides its profile's
+  std::vector<PinnedSkill> skills{};        ///< what they were at the spawn, its profile's too
   Workspace workspace{};
   // Passed through to the bus's meta as they came.
   std::string rig{}, policy_name{}, spawn_request_id{}, automation_id{}, automation_run_id{};

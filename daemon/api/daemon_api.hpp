@@ -12,7 +12,9 @@
 #include "daemon/api/messages_api.hpp"
 #include "daemon/api/outputs_api.hpp"
 #include "daemon/api/runtime_api.hpp"
+#include "daemon/api/search_api.hpp"
 #include "daemon/api/sessions_api.hpp"
+#include "daemon/api/skills_api.hpp"
 #include "daemon/api/system_api.hpp"
 #include "daemon/api/webhooks_api.hpp"
 #include "relay/uploads.hpp"
@@ -25,8 +27,9 @@ namespace ar::daemon {
 class DaemonApi {
  public:
   /// `uploads`: of all doors to the bus.
-  DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, relay::Uploads& uploads,
-            LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
+  DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, Indexer& indexer, SearchIndex& index,
+            relay::Uploads& uploads, LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down,
+            SystemApi::Reload reload)
       : access_(supervisor, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
         system_(services, supervisor, pause, access_, lag, std::move(on_shut_down), std::move(reload)),
@@ -41,12 +44,14 @@ class DaemonApi {
         sessions_(services, supervisor, access_, messages_, attachments_),
         memory_(services.journal, services.events),
         webhooks_(services, access_),
-        outputs_(services, supervisor) {}
+        outputs_(services, supervisor),
+        search_(services, supervisor, access_, indexer, index),
+        skills_(services) {}
 
   Access& access() { return access_; }
   control::Api topics() {
-    return {access_,    system_, runtime_,     agents_,   messages_, attachments_, hooks_,
-            approvals_, events_, idempotency_, sessions_, memory_,   webhooks_,    outputs_};
+    return {access_, system_,      runtime_,  agents_, messages_, attachments_, hooks_,  approvals_,
+            events_, idempotency_, sessions_, memory_, webhooks_, outputs_,     search_, skills_};
   }
 
  private:
@@ -65,6 +70,8 @@ class DaemonApi {
   MemoryApi memory_;
   WebhooksApi webhooks_;
   OutputsApi outputs_;
+  SearchApi search_;
+  SkillsApi skills_;
 };
 
 }  // namespace ar::daemon

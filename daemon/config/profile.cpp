@@ -39,9 +39,12 @@ Result<void> place_folders(json& table, char const* key, char const* holds, fs::
   if (it == table.end() || !it->is_array()) return {};
   for (auto& entry : *it) {
     if (!entry.is_string()) continue;  // the reader says so
-    auto path = absolute(entry.get<std::string>(), dir);
+    auto const written = entry.get<std::string>();
+    auto path = absolute(written, dir);
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     std::error_code ec;
+    // A skill's id or name: what it means is found out at the spawn.
+    if (holds && written.find('/') == std::string::npos && !fs::is_directory(path, ec)) continue;
     if (!fs::is_directory(path, ec)) return missing(prefix + key, "a folder", path);
     if (holds && !fs::is_regular_file(fs::path(path) / holds, ec))
       return missing(prefix + key, std::string("a folder without ") + holds + ", a file", path + "/" + holds);

@@ -9,6 +9,7 @@
 #include "daemon/outputs/output_dirs.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/known_store.hpp"
+#include "daemon/store/skill_store.hpp"
 #include "daemon/store/tables/agent_table.hpp"
 #include "daemon/store/tables/fact_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
@@ -255,6 +256,22 @@ awaitable<Result<void>> Supervisor::add_profile(AgentSpec& spec, bool any_provid
   co_return Result<void>();
 }
 
+/// What its profile and the request name is kept for it as it is now: its processes find it unchanged.
+awaitable<Result<void>> Supervisor::add_skills(AgentSpec& spec) const {
+  auto names = spec.agent_profile ? spec.agent_profile->skills : std::vector<std::string>();
+  names.insert(names.end(), spec.skills_named.begin(), spec.skills_named.end());
+  if (names.empty()) co_return Result<void>();
+  auto pinned = co_await services_.skills.pin(spec.id, std::move(names));
+  if (!pinned) co_return pinned.error();
+  // Without a profile it has all that the person has, and this.
+  auto profile = spec.agent_profile ? *spec.agent_profile : *adapters::profile_from({{"base", "host"}}, "host", "");
+  profile.skills.clear();
+  for (auto const& skill : *pinned) profile.skills.push_back(services_.skills.folder_of(skill).string());
+  spec.agent_profile = std::make_shared<adapters::Profile>(std::move(profile));
+  spec.skills = std::move(*pinned);
+  co_return Result<void>();
+}
+
 /// Last before the agent itself: what is made here has to be taken back when that fails.
 awaitable<Result<void>> Supervisor::add_workspace(AgentSpec& spec) const {
   auto& workspace = spec.workspace;
@@ -373,16 +390,27 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyK
                                                ", then agent-runner rm " + spec->id);
   }
 
-  auto placed = co_await add_workspace(*spec);
+  auto pinned = co_await add_skills(*spec);
+  if (!pinned) co_return pinned.error();
+  auto const id = spec->id;
+  bool const has_skills = !spec->skills.empty();
+  auto spawned = co_await begin(std::move(*spec), std::move(*place), std::move(key));
+  if (has_skills && !find(id)) co_await services_.skills.unpin(id);
+  co_return spawned;
+}
+
+awaitable<Result<Supervisor::Spawned>> Supervisor::begin(AgentSpec spec, DescriptorBudget::Place place,
+                                                         IdempotencyKey key) {
+  auto placed = co_await add_workspace(spec);
   if (!placed) co_return placed.error();
-  auto token = co_await make_agent_token(services_, spec->id);
+  auto token = co_await make_agent_token(services_, spec.id);
   if (!token) {
-    if (spec->workspace.is_worktree()) (void)co_await remove_worktree(services_.executor, spec->workspace);
-    forget_worktree_of(spec->id);
+    if (spec.workspace.is_worktree()) (void)co_await remove_worktree(services_.executor, spec.workspace);
+    forget_worktree_of(spec.id);
     co_return token.error();
   }
-  auto const id = spec->id;
-  auto const agent = make(std::move(*spec), AgentRecord{}, AgentState::creating, std::move(*token));
+  auto const id = spec.id;
+  auto const agent = make(std::move(spec), AgentRecord{}, AgentState::creating, std::move(*token));
   // Tried dry, so that a missing CLI is an answer and not a failed agent. Nobody sees it until then.
   auto ready = co_await agent->check_launch();
   if (!ready) {
@@ -395,7 +423,7 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyK
     auto note = [key = key.key, use = std::move(use)](Database& db) { SpawnKeyTable(db).put(key, use); };
     services_.journal.write(std::move(note));
   }
-  agent->begin(std::move(*place));
+  agent->begin(std::move(place));
   if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
   auto safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();
@@ -409,9 +437,11 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
   auto erased = co_await (*agent)->erase();
   if (!erased) co_return erased.error();
   forget_tokens_of(id);
+  bool const has_skills = !(*agent)->spec().skills.empty();
   agents_.erase(id);
   auto const safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();
+  if (has_skills) co_await services_.skills.collect();
   co_return ok(std::move(*erased));
 }
 

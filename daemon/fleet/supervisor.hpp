@@ -48,7 +48,9 @@ class Supervisor {
                                 std::optional<Error>& failed);
   awaitable<Result<AgentSpec>> check(json body) const;
   awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;
+  awaitable<Result<void>> add_skills(AgentSpec& spec) const;
   awaitable<Result<void>> add_workspace(AgentSpec& spec) const;
+  awaitable<Result<Spawned>> begin(AgentSpec spec, DescriptorBudget::Place place, IdempotencyKey key);
   awaitable<void> take_back(std::shared_ptr<Agent> agent);
   awaitable<void> discard_cut_off();
   void forget_worktree_of(std::string const& id) const;

@@ -233,6 +233,28 @@ async function webhooks() {
   await refused("no_such_webhook", operator.GET("/v1/webhooks/{webhook}", { params: hook }));
 }
 
+async function search() {
+  const query = { q: "hello", agent: "a", limit: 5 };
+  const { results } = await ok(operator.GET("/v1/search", { params: { query } }));
+  if (!results.length || !results[0].snippet.includes("⟦hello⟧")) throw new Error(JSON.stringify(results));
+  const unsaid = { query: { q: "nobodyhassaidthis" } };
+  same("what nobody has said", (await ok(operator.GET("/v1/search", { params: unsaid }))).results, []);
+}
+
+async function skills() {
+  const body = { markdown: "Two blanks, no tabs.", name: "style", description: "how we indent" };
+  const made = await operator.POST("/v1/skills", { body });
+  same("the status of a new skill", made.response.status, 201);
+  same("the status of the same again", (await operator.POST("/v1/skills", { body })).response.status, 200);
+  const skill = { path: { skill: made.data!.id } };
+  const query = { name: "style", hash: made.data!.contentHash };
+  const found = await ok(operator.GET("/v1/skills", { params: { query } }));
+  same("the skills", found.skills.map((one) => one.id), [made.data!.id]);
+  same("its files", (await ok(operator.GET("/v1/skills/{skill}", { params: skill }))).files.length, 1);
+  same("who has it", (await ok(operator.DELETE("/v1/skills/{skill}", { params: skill }))).pinnedBy, []);
+  await refused("no_such_skill", operator.GET("/v1/skills/{skill}", { params: skill }));
+}
+
 async function ticket() {
   const { ticket } = await ok(operator.POST("/v1/events/ticket", { body: {} }));
   const abort = new AbortController();
@@ -278,7 +300,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, search, skills, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

@@ -347,6 +347,33 @@ awaitable<Result<json>> FakeApi::remove_memory(MemoryAddress address, control::M
   if (condition.version.value_or("7") != "7") co_return conflict("precondition_failed", "it has version 7");
   co_return ok(json{{"removed", to_string(address)}});
 }
+awaitable<Result<json>> FakeApi::search(Principal who, control::SearchRequest request) {
+  record("search " + name(who) + " " + request.words + " " + request.agent.value_or("-") + " " + text(request.since) +
+         " " + text(request.before) + " " + text(request.limit));
+  co_return ok(json{{"results", json::array()}});
+}
+awaitable<Result<control::SkillAdded>> FakeApi::add_skill(control::NewSkill skill) {
+  record("add-skill " + skill.name + " zip=" + text(static_cast<std::int64_t>(skill.zip.size())) + " " +
+         skill.markdown + " " + skill.description);
+  bool const created = skill.name != "same";
+  control::SkillAdded added{json{{"id", "skl_1"}, {"name", skill.name}}, created};
+  co_return added;
+}
+awaitable<Result<json>> FakeApi::skills(control::SkillFilter filter) {
+  record("skills " + filter.name.value_or("-") + " " + filter.hash.value_or("-") + " " + filter.after + " " +
+         text(filter.limit));
+  co_return ok(json{{"skills", json::array()}});
+}
+awaitable<Result<json>> FakeApi::skill(std::string id) {
+  record("skill " + id);
+  if (id != "skl_1") co_return not_found("no_such_skill", "there is no such skill");
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<json>> FakeApi::remove_skill(std::string id) {
+  record("remove-skill " + id);
+  if (id != "skl_1") co_return not_found("no_such_skill", "there is no such skill");
+  co_return ok(json{{"removed", id}});
+}
 
 awaitable<Result<json>> FakeApi::add_webhook(Principal who, json request) {
   record("add-webhook " + name(who) + " " + request["url"].get<std::string>());

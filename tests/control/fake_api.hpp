@@ -13,7 +13,9 @@
 #include "control/api/messages_api.hpp"
 #include "control/api/outputs_api.hpp"
 #include "control/api/runtime_api.hpp"
+#include "control/api/search_api.hpp"
 #include "control/api/sessions_api.hpp"
+#include "control/api/skills_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/api/webhooks_api.hpp"
 
@@ -39,11 +41,13 @@ class FakeApi final : public control::Authenticator,
                       public control::SessionsApi,
                       public control::MemoryApi,
                       public control::WebhooksApi,
-                      public control::OutputsApi {
+                      public control::OutputsApi,
+                      public control::SearchApi,
+                      public control::SkillsApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
 
   /// The calls so far, oldest first; any thread.
@@ -140,6 +144,12 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<control::Download>> output(std::string session, std::string id) override;
   awaitable<Result<control::Download>> archive(std::string session) override;
   int archives_ended = 0;
+  awaitable<Result<json>> search(Principal who, control::SearchRequest request) override;
+  /// skl_1 exists; its content comes under the name same.
+  awaitable<Result<control::SkillAdded>> add_skill(control::NewSkill skill) override;
+  awaitable<Result<json>> skills(control::SkillFilter filter) override;
+  awaitable<Result<json>> skill(std::string id) override;
+  awaitable<Result<json>> remove_skill(std::string id) override;
 
  private:
   void record(std::string line);

@@ -77,7 +77,7 @@ std::string body_in_words(Route const& route) {
   std::string list;
   for (auto const& field : route.request->fields)
     list += (list.empty() ? "" : ", ") + std::string(field.name) + (field.required ? "" : "?");
-  return "`{" + list + "}`";
+  return "`{" + list + "}`" + (route.body == Body::skill ? ", or a zip with `Content-Type: application/zip`" : "");
 }
 
 /// Its line in docs/control-api.md.

@@ -155,6 +155,18 @@ Example const examples[] = {
     {"GET", "/v1/webhooks/whk_1/deliveries?limit=2&cursor=9", "", 200, "deliveries operator whk_1 9 2"},
     {"POST", "/v1/webhooks/whk_1/deliveries/msg_1/redeliver", "", 202, "redeliver operator whk_1 msg_1"},
     {"POST", "/v1/webhooks/whk_1/deliveries/msg_2/redeliver", "", 404, "redeliver operator whk_1 msg_2"},
+    {"GET", "/v1/search?q=one%20two", "", 200, "search operator one two - 0 0 100"},
+    {"GET", "/v1/search?q=x&agent=a&since=5&limit=7&cursor=4611686018427387904", "", 200,
+     "search operator x a 5 4611686018427387904 7"},
+    {"GET", "/v1/search?q=x&since=soon", "", 400, ""},
+    {"POST", "/v1/skills", R"({"markdown":"do this","name":"n","description":"d"})", 201,
+     "add-skill n zip=0 do this d"},
+    {"POST", "/v1/skills?name=same", R"({"markdown":"do this"})", 200, "add-skill same zip=0 do this "},
+    {"GET", "/v1/skills?name=n&hash=sha256:1&limit=3&cursor=m", "", 200, "skills n sha256:1 m 3"},
+    {"GET", "/v1/skills/skl_1", "", 200, "skill skl_1"},
+    {"GET", "/v1/skills/skl_2", "", 404, "skill skl_2"},
+    {"DELETE", "/v1/skills/skl_1", "", 200, "remove-skill skl_1"},
+    {"DELETE", "/v1/skills/skl_2", "", 404, "remove-skill skl_2"},
 };
 
 }  // namespace
@@ -267,6 +279,9 @@ TEST_CASE("WrongInputIsToldWithTheFieldAtFault") {
       {"POST", "/v1/webhooks", R"({"url":"https://x.example/","events":[1]})", "invalid_argument", "events"},
       {"GET", "/v1/webhooks/a%2Fb", "", "invalid_argument", "webhook"},
       {"POST", "/v1/webhooks/whk_1/deliveries/%20/redeliver", "", "invalid_argument", "delivery"},
+      {"GET", "/v1/search?q=x&cursor=next", "", "invalid_argument", "cursor"},
+      {"GET", "/v1/search?q=x&cursor=-1", "", "invalid_argument", "cursor"},
+      {"GET", "/v1/skills/a%2Fb", "", "invalid_argument", "skill"},
   };
   for (auto const& wrong : cases) {
     CAPTURE(wrong.target);

@@ -8,6 +8,7 @@
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/runtime_state.hpp"
+#include "daemon/store/skill_store.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "scripted_sender.hpp"
@@ -102,6 +103,7 @@ class World final : public DeliveryHost, public TurnHost {
     approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
     store_.emplace(*faulty, *journal_, *events_);
     runtime_.emplace(io.get_executor(), *journal_);
+    skills_.emplace(io.get_executor(), *journal_, files_, dir / "skills");
     services_.emplace(Services{io.get_executor(),
                                config_,
                                paths_,
@@ -112,6 +114,7 @@ class World final : public DeliveryHost, public TurnHost {
                                *store_,
                                *runtime_,
                                *outbox_,
+                               *skills_,
                                terminals_,
                                changed_,
                                files_,
@@ -287,6 +290,7 @@ class World final : public DeliveryHost, public TurnHost {
   std::optional<Outbox> outbox_;
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
+  std::optional<SkillStore> skills_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::unique_ptr<relay::Subscription> subscription_;

@@ -10,6 +10,7 @@
 #include "daemon/fleet/supervisor.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
+#include "daemon/store/skill_store.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
 #include "scripted_sender.hpp"
@@ -273,6 +274,14 @@ class FakeAdapter final : public adapters::Adapter {
                                             adapters::Prompt const&) const override {
     return adapters::RecordedOutcome::absent;
   }
+  /// A line is a row as JSON: {time, role, text}.
+  adapters::TranscriptParser transcript_parser() const override {
+    if (script_.transcript.empty()) return {};
+    return [](std::string_view line, std::vector<adapters::TranscriptRow>& rows) {
+      auto const row = json::parse(line);
+      rows.push_back({.time = row["time"], .role = row["role"], .text = row["text"]});
+    };
+  }
   std::unique_ptr<adapters::UsageReader> usage_reader(std::string const&) const override {
     return std::make_unique<FakeUsageReader>(script_);
   }
@@ -313,6 +322,8 @@ class World {
     REQUIRE(await(store_->load()).has_value());
     runtime_.emplace(io_.get_executor(), *journal_);
     REQUIRE(await(runtime_->load()).has_value());
+    skills_.emplace(io_.get_executor(), *journal_, files_, dir_.path() / "skills");
+    REQUIRE(await(skills_->load()).has_value());
     services_.emplace(Services{io_.get_executor(),
                                config_,
                                paths_,
@@ -323,6 +334,7 @@ class World {
                                *store_,
                                *runtime_,
                                *outbox_,
+                               *skills_,
                                terminals_,
                                changed_,
                                files_,
@@ -351,6 +363,7 @@ class World {
     await(approvals_->stop());
     await(journal_->stop());
     services_.reset();
+    skills_.reset();
     runtime_.reset();
     store_.reset();
     approvals_.reset();
@@ -438,6 +451,7 @@ class World {
   Executor executor() { return io_.get_executor(); }
   Supervisor& supervisor() { return *supervisor_; }
   RuntimePause& pause() { return *pause_; }
+  SkillStore& skills() { return *skills_; }
   Services& services() { return *services_; }
   std::filesystem::path const& dir() const { return dir_.path(); }
   Outbox& outbox() { return *outbox_; }
@@ -525,6 +539,7 @@ class World {
   std::optional<Outbox> outbox_;
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
+  std::optional<SkillStore> skills_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;

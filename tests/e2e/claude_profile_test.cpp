@@ -53,13 +53,20 @@ base = "host"
 instructions = {append = ["APPENDED"]}
 )");
   }
-  void spawn(std::string const& profile) {
+  void spawn(std::string const& profile, std::vector<std::string> const& more = {}) {
     json const options = {
         {"command", claude}, {"accept_bypass", true}, {"sandboxed_root", true}, {"enable_project_mcp", true}};
-    home.good({"spawn", profile, "--provider", "claude", "--profile", profile, "--cwd", repo.string(),
-               "--approval-mode", "full", "--env", "ANTHROPIC_BASE_URL=" + stub.url(), "--env",
-               "ANTHROPIC_AUTH_TOKEN=stub", "--env", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "--options",
-               options.dump()});
+    std::vector<std::string> words{"spawn",           profile,
+                                   "--provider",      "claude",
+                                   "--profile",       profile,
+                                   "--cwd",           repo.string(),
+                                   "--approval-mode", "full",
+                                   "--env",           "ANTHROPIC_BASE_URL=" + stub.url(),
+                                   "--env",           "ANTHROPIC_AUTH_TOKEN=stub",
+                                   "--env",           "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+                                   "--options",       options.dump()};
+    words.insert(words.end(), more.begin(), more.end());
+    home.good(words);
     home.wait_for_state(profile, "idle");
   }
   /// What the model was shown with a message; asked again until `wanted` is there, since MCP servers come when they are
@@ -122,4 +129,20 @@ TEST_CASE("AHostBasedClaudeSeesWhatThePersonSees") {
   CHECK(found_in(text, kHosts) == kHosts);
   CHECK(found_in(text, kProfiles) == std::vector<std::string>{"APPENDED"});
   CHECK(scene.ran("host"));
+}
+
+TEST_CASE("AClaudeKeepsTheSkillThatItWasSpawnedWithAndWhatItSaidIsFound") {
+  Scene scene;
+  scene.home.good({"skill", "add", (scene.person / "own" / "ownskill").string()});
+  scene.spawn("bare", {"--skill", "ownskill"});
+  CHECK(scene.shown("bare", "THE-ownskill").find("THE-ownskill") != std::string::npos);
+  scene.home.good({"skill", "rm", "ownskill"});
+  std::filesystem::remove_all(scene.person / "own");
+  scene.home.good({"restart", "bare"});
+  CHECK(Installation::eventually([&] { return scene.home.agent("bare")["reason"] == "ready"; }));
+  CHECK(scene.shown("bare", "THE-ownskill").find("THE-ownskill") != std::string::npos);
+  auto const found = scene.home.good({"search", "hello", "--agent", "bare", "--json"}).out;
+  CHECK(found.find("\"kind\":\"message\"") != std::string::npos);
+  CHECK(found.find("\"kind\":\"transcript\"") != std::string::npos);
+  for (auto const& line : Installation::lines(found)) CHECK_MESSAGE(json::parse(line)["turn"].is_number(), line);
 }

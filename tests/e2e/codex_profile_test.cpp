@@ -51,10 +51,13 @@ base = "host"
 instructions = {append = ["APPENDED"]}
 )");
   }
-  void spawn(std::string const& name, std::string const& profile, std::string const& mode) {
+  void spawn(std::string const& name, std::string const& profile, std::string const& mode,
+             std::vector<std::string> const& more = {}) {
     json const options = {{"command", codex}};
-    home.good({"spawn", name, "--provider", "codex", "--profile", profile, "--cwd", repo.string(), "--approval-mode",
-               mode, "--options", options.dump()});
+    std::vector<std::string> words{"spawn", name,          "--provider",      "codex", "--profile", profile,
+                                   "--cwd", repo.string(), "--approval-mode", mode,    "--options", options.dump()};
+    words.insert(words.end(), more.begin(), more.end());
+    home.good(words);
     home.wait_for_state(name, "idle");
   }
   std::string shown(std::string const& agent, std::string const& wanted) {
@@ -114,6 +117,22 @@ TEST_CASE("AHostBasedCodexSeesWhatThePersonSees") {
   auto const text = scene.shown("cx", "hostmcp");
   CHECK(found_in(text, kHosts) == kHosts);
   CHECK(found_in(text, kProfiles) == std::vector<std::string>{"APPENDED"});
+}
+
+TEST_CASE("ACodexKeepsTheSkillThatItWasSpawnedWithAndWhatItSaidIsFound") {
+  Scene scene;
+  scene.home.good({"skill", "add", (scene.person / "own" / "ownskill").string()});
+  scene.spawn("cx", "bare", "full", {"--skill", "ownskill"});
+  CHECK(scene.shown("cx", "THE-ownskill").find("THE-ownskill") != std::string::npos);
+  scene.home.good({"skill", "rm", "ownskill"});
+  std::filesystem::remove_all(scene.person / "own");
+  scene.home.good({"restart", "cx"});
+  CHECK(Installation::eventually([&] { return scene.home.agent("cx")["state"] == "idle"; }));
+  CHECK(scene.shown("cx", "THE-ownskill").find("THE-ownskill") != std::string::npos);
+  auto const found = scene.home.good({"search", "hello", "--agent", "cx", "--json"}).out;
+  CHECK(found.find("\"kind\":\"message\"") != std::string::npos);
+  CHECK(found.find("\"kind\":\"transcript\"") != std::string::npos);
+  for (auto const& line : Installation::lines(found)) CHECK_MESSAGE(json::parse(line)["turn"].is_number(), line);
 }
 
 TEST_CASE("AnAgentInASandboxAnswersAndNothingElseGetsOut") {

@@ -70,7 +70,7 @@ provider = "claude"
       home.run({"spawn", "x", "--cwd", home.work().string(), "--profile", "claudes", "--options", nowhere.dump()});
   CHECK(missing.err.find("Claude Code is not installed") != std::string::npos);
   CHECK(home.agent("x").empty());
-  configure(home, "[profiles.bad]\nskills = [\"nowhere\"]\n");
+  configure(home, "[profiles.bad]\nskills = [\"./nowhere\"]\n");
   auto const check = home.run({"config", "check"});
   CHECK(check.status != 0);
   CHECK((check.out + check.err).find("config.toml:2:") != std::string::npos);
