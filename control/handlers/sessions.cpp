@@ -212,7 +212,7 @@ constexpr Field turns_query[] = {kLimit, kCursor};
 constexpr std::string_view kErrorsOfSpawns =
     "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found outside_folders "
     "not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken dirty_index no_commit "
-    "bad_config no_such_agent unknown_attachment quota address_refused quota";
+    "bad_config no_such_agent unknown_attachment quota address_refused";
 
 constexpr Route rows[] = {
     {.method = "POST",

@@ -12,11 +12,6 @@ WallTime time_of(std::string const& record) {
   return from_iso8601(text).value_or(WallTime());
 }
 
-bool has_ended(std::string const& record) {
-  auto const turn = parse_object(record);
-  return !turn || turn->contains("endedAt");
-}
-
 }  // namespace
 
 void TurnTable::put(std::string const& agent, std::int64_t number, std::string const& record) {
@@ -52,13 +47,16 @@ std::vector<Record> TurnTable::page(std::string const& agent, std::int64_t befor
 
 std::vector<std::int64_t> TurnTable::at(std::string const& agent, std::vector<WallTime> const& times) const {
   std::vector<std::int64_t> found;
-  auto& rows = db_.prepare("SELECT number, record FROM turns WHERE agent = ?1 ORDER BY number DESC").bind(agent);
+  // Without an end: it runs.
+  auto& rows = db_.prepare(
+                      "SELECT number, CASE WHEN json_valid(record) THEN json_extract(record, '$.endedAt') ELSE '' END "
+                      "FROM turns WHERE agent = ?1 ORDER BY number DESC")
+                   .bind(agent);
   std::int64_t number = 0;  // of the turn before which it looks
   bool more = rows.step();
   for (auto const& time : times) {
     for (; more; more = rows.step()) {
-      auto const record = rows.text(1);
-      if (has_ended(record) && time_of(record) < time) break;
+      if (!rows.is_null(1) && from_iso8601(rows.text(1)).value_or(WallTime()) < time) break;
       number = rows.integer(0);
     }
     found.push_back(number);
