@@ -7,6 +7,7 @@
 #include <openssl/hmac.h>
 
 #include <array>
+#include <charconv>
 #include <stdexcept>
 
 namespace ar::http {
@@ -20,7 +21,11 @@ unsigned char const* bytes_of(std::string_view text) { return reinterpret_cast<u
 std::string random_bytes(std::size_t count) {
   auto const hex = random_hex(count);
   std::string data;
-  for (std::size_t i = 0; i < count; ++i) data += static_cast<char>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
+  for (std::size_t i = 0; i < count; ++i) {
+    int byte = 0;
+    std::from_chars(hex.data() + 2 * i, hex.data() + 2 * i + 2, byte, 16);
+    data += static_cast<char>(byte);
+  }
   return data;
 }
 

@@ -55,9 +55,9 @@ constexpr Route rows[] = {
      .summary = "the daemon: version, paths, port, bus",
      .handler = info,
      .answer = &kInfo,
-     .answers = "the daemon: version, paths, port, bus, `runtime` (as `GET /v1/runtime`), `descriptors` (open files, "
-                "their limit, and how many are kept "
-                "from agents), `loop` (`{p50Ms, p99Ms, maxMs, looks}`: how late the one thread that does everything "
+     .answers = "the daemon: version, paths, port, bus, `runtime` (as `GET /v1/runtime`), `outbox` (what waits for "
+                "receivers), `descriptors` (open files, their limit, and how many are kept from agents), `loop` "
+                "(`{p50Ms, p99Ms, maxMs, looks}`: how late the one thread that does everything "
                 "was, at the newest 4096 looks; it looks every 5 s)"},
     {.method = "GET",
      .pattern = "/v1/config",

@@ -117,24 +117,14 @@ void Outbox::put(Receiver receiver, OutboxTable::Size waiting) {
   Lane lane{std::move(receiver)};
   // Not longer than any wait is: the system's clock may have been set back.
   lane.due = Clock::now() + std::clamp<milliseconds>(lane.receiver.next_at - wall_now(), 0ms, 2 * kLongestWait);
-  auto& there = lanes_.emplace(lane.receiver.id, std::move(lane)).first->second;
-  change_waiting(there, waiting.entries, waiting.bytes);
+  lane.waiting = waiting;
+  auto const id = lane.receiver.id;
+  lanes_.emplace(id, std::move(lane));
 }
 
 void Outbox::erase(std::string const& id) {
-  auto const it = lanes_.find(id);
-  if (it == lanes_.end()) return;
-  bytes_ -= it->second.waiting.bytes;
-  lanes_.erase(it);
+  lanes_.erase(id);
   sender_.rest(id);
-}
-
-void Outbox::change_waiting(Lane& lane, std::int64_t entries, std::int64_t bytes) {
-  lane.waiting.entries += entries;
-  lane.waiting.bytes += bytes;
-  bytes_ += bytes;
-  if (lane.waiting.entries <= limits_.entries / 2 && lane.waiting.bytes <= limits_.bytes / 2)
-    lane.full = lane.full_told = false;
 }
 
 awaitable<Result<Receiver>> Outbox::add(Receiver receiver) {
@@ -203,7 +193,7 @@ awaitable<Result<void>> Outbox::redeliver(std::string id, std::string delivery) 
   if (!lane) co_return no_such_webhook(id);
   lane->receiver.gone = false;
   lane->due = Clock::now();
-  change_waiting(*lane, asked->entries, asked->bytes);
+  lane->waiting += *asked;
   changed_.notify_all();
   co_return Result<void>();
 }
@@ -248,7 +238,7 @@ Journal::Change Outbox::tell(Event const& event, std::string_view type) {
     auto& [id, lane] = *it;
     if (!lane.receiver.wants(event.agent, type) || !has_room(lane, bytes)) continue;
     owed.push_back(new_entry(id, std::string(type), event.number, event.json_text));
-    change_waiting(lane, 1, bytes);
+    lane.waiting += {1, bytes};
   }
   if (type == "agent.removed") {  // its rows have just been removed with it
     std::vector<std::string> own;
@@ -263,16 +253,26 @@ Journal::Change Outbox::tell(Event const& event, std::string_view type) {
   };
 }
 
+/// A full one has none until half of what waits is gone, so that it misses one stretch rather than every other event.
 bool Outbox::has_room(Lane& lane, std::int64_t bytes) {
-  lane.full = lane.full || lane.waiting.entries >= limits_.entries || lane.waiting.bytes + bytes > limits_.bytes ||
-              bytes_ + bytes > limits_.all_bytes;
+  auto const& waiting = lane.waiting;
+  if (waiting.entries >= limits_.entries || waiting.bytes + bytes > limits_.bytes)
+    lane.full = true;
+  else if (waiting.entries <= limits_.entries / 2 && waiting.bytes <= limits_.bytes / 2)
+    lane.full = lane.full_told = false;
   if (lane.full && !lane.full_told) changed_.notify_all();
   return !lane.full;
 }
 
+OutboxTable::Size Outbox::waiting_callbacks() const {
+  OutboxTable::Size all;
+  for (auto const& [id, lane] : lanes_)
+    if (lane.receiver.is_callback()) all += lane.waiting;
+  return all;
+}
+
 void Outbox::call_back(std::string owner, std::string agent, Callback const& callback, std::string type, json data) {
-  auto const callbacks =
-      std::ranges::count_if(lanes_, [](auto const& lane) { return lane.second.receiver.is_callback(); });
+  auto const others = waiting_callbacks();
   Receiver receiver;
   receiver.id = kCallback + random_hex(8);
   receiver.owner = std::move(owner);
@@ -281,7 +281,8 @@ void Outbox::call_back(std::string owner, std::string agent, Callback const& cal
   receiver.agent = std::move(agent);
   receiver.call_id = callback.call_id;
   receiver.created_at = wall_now();
-  if (std::cmp_greater_equal(callbacks, limits_.callbacks)) return announce(receiver, "too many others wait", 1);
+  if (others.entries >= limits_.callbacks || others.bytes >= limits_.callback_bytes)
+    return announce(receiver, "too many others wait", 1);
   json const body = {{"type", type}, {"timestamp", to_iso8601(receiver.created_at)}, {"data", std::move(data)}};
   auto entry = new_entry(receiver.id, std::move(type), 0, to_text(body));
   put(receiver, {1, static_cast<std::int64_t>(entry.body.size())});
@@ -408,7 +409,7 @@ awaitable<void> Outbox::settle(std::string id, OutboxTable::Entry entry, OutboxT
     spdlog::warn("{} takes nothing and is tried again: {}", id, attempt.error);
   lane->receiver = receiver;
   lane->due = Clock::now() + wait;
-  change_waiting(*lane, -over->entries, -over->bytes);
+  lane->waiting -= *over;
   if (!taken || lane->waiting.entries == 0) sender_.rest(id);
   if (receiver.is_callback() && over->entries > 0) erase(id);
   if (!taken && over->entries > 0) announce(receiver, attempt.error, over->entries);

@@ -20,10 +20,9 @@
 namespace ar::daemon {
 
 struct OutboxLimits {
-  std::int64_t entries = 10'000, bytes = 32 << 20;  ///< that wait for one receiver
-  std::int64_t all_bytes = 256 << 20;               ///< that wait
+  std::int64_t entries = 10'000, bytes = 8 << 20;  ///< that wait for one webhook
   std::size_t webhooks = 100, webhooks_of_agent = 10;
-  std::size_t callbacks = 10'000;  ///< that wait
+  std::int64_t callbacks = 10'000, callback_bytes = 256 << 20;  ///< that wait, of all sessions
 };
 
 /// From a failed attempt to the next: 1 s, 2 s, 4 s ... 1 h, a fifth more or less. `random`: in [0, 1).
@@ -70,9 +69,9 @@ class Outbox {
   Lane* find(std::string const& id);
   void put(Receiver receiver, OutboxTable::Size waiting);
   void erase(std::string const& id);
-  void change_waiting(Lane& lane, std::int64_t entries, std::int64_t bytes);
   Journal::Change tell(Event const& event, std::string_view type);
   bool has_room(Lane& lane, std::int64_t bytes);
+  OutboxTable::Size waiting_callbacks() const;
   awaitable<void> run();
   void tell_of_full_ones();
   Clock::time_point start_due();
@@ -86,7 +85,6 @@ class Outbox {
   OutboxLimits const limits_;
   Random const random_;
   std::map<std::string, Lane> lanes_;  ///< by the receiver's id
-  std::int64_t bytes_ = 0;             ///< that wait in all of them
   int sending_ = 0;
   AsyncMutex adding_;
   Notifier changed_;

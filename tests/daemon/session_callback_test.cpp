@@ -168,6 +168,7 @@ TEST_CASE("ASessionWhoseDeadlineComesHasTimedOut") {
   Called called({{"deadlineMs", 60'000}});
   called.world.script.interrupt_ends_turn = true;
   called.takes("hello");
+  called.world.script.gate = "its turn runs";
   called.world.pass(61s);
   CHECK(called.outcome() == "timed_out");
   CHECK(called.told()["data"]["turnSeq"] == 0);

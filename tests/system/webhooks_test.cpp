@@ -83,7 +83,7 @@ TEST_CASE("AReceiverGetsWhatHappensInOrderAndIsSeenToHaveTakenIt") {
 
 TEST_CASE("AKilledDaemonLosesNothingThatItOwes") {
   Outside outside;
-  (void)outside.add({"memory.*"});
+  auto const id = outside.add({"memory.*"});
   for (int round = 0; round < 4; ++round) {
     // It is killed while the receiver has it, and has not answered.
     outside.receiver.set_answers([](Taken const&) { return std::string(); });
@@ -91,6 +91,8 @@ TEST_CASE("AKilledDaemonLosesNothingThatItOwes") {
     outside.happens(std::to_string(round) + "a");
     outside.happens(std::to_string(round) + "b");
     REQUIRE(outside.comes_to([&] { return outside.receiver.taken().size() > before; }));
+    // The memory answers before its event is in the journal.
+    REQUIRE(outside.comes_to([&] { return outside.deliveries(id).size() == 2 * (round + 1U); }));
     outside.home.kill_daemon();
     outside.receiver.set_answers({});
     outside.home.good({"up"});

@@ -37,6 +37,16 @@ class OutboxTable {
   };
   struct Size {
     std::int64_t entries = 0, bytes = 0;
+    Size& operator+=(Size const& more) {
+      entries += more.entries;
+      bytes += more.bytes;
+      return *this;
+    }
+    Size& operator-=(Size const& less) {
+      entries -= less.entries;
+      bytes -= less.bytes;
+      return *this;
+    }
   };
 
   /// The last in its receiver's order. Nothing happens where the receiver is gone.
