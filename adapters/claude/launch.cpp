@@ -154,6 +154,8 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   add("--model", request.model);
   add("--effort", request.effort);
   add("--permission-mode", *mode);
+  // Nobody would answer. (It takes all words up to the next option, so it must not be the last.)
+  if (!request.request_input) add("--disallowedTools", "AskUserQuestion");
   if (row_for(*version).snapshots_instructions) add("--system-prompt-snapshot", "off");
   plan.argv.insert(plan.argv.end(), projection.arguments.begin(), projection.arguments.end());
   auto const add_text = [&](char const* flag, fs::path const& file, std::string const& text) -> Result<void> {

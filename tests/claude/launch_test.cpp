@@ -88,6 +88,19 @@ TEST_CASE("ANewSessionIsStartedUnderItsId") {
   CHECK(settings_of(*plan)["statusLine"]["command"].get<std::string>().starts_with("agent-runner-hook StatusLine"));
 }
 
+TEST_CASE("WhoMayAskNobodyIsNotShownTheToolThatAsks") {
+  Machine machine;
+  auto request = machine.request();
+  auto const asks = plan_launch(request, {});
+  REQUIRE(asks.has_value());
+  CHECK(std::ranges::find(asks->argv, "--disallowedTools") == asks->argv.end());
+  request.request_input = false;
+  auto const quiet = plan_launch(request, {});
+  REQUIRE(quiet.has_value());
+  CHECK(after(quiet->argv, "--disallowedTools") == "AskUserQuestion");
+  CHECK(after(quiet->argv, "AskUserQuestion").starts_with("--"));  // it would take further words too
+}
+
 TEST_CASE("ASessionIsResumedOnlyWhenItsRecordExists") {
   Machine machine;
   auto request = machine.request();
