@@ -106,6 +106,7 @@ Result<Profile> profile_from(json const& value, std::string const& name, std::st
     p.ask = permissions.strings("ask");
     p.deny = permissions.strings("deny");
   });
+  part("children", [&](FieldReader& children) { p.children = children_grant_from(children); });
   if (wrong) return *wrong;
   if (auto error = in.finish()) return *error;
   return p;
@@ -131,7 +132,8 @@ json to_json(Profile const& p) {
           {"plugins", p.plugins},
           {"mcp", {{"mode", name_of(p.mcp)}, {"servers", p.mcp_servers}}},
           {"hooks", {{"mode", name_of(p.hooks)}}},
-          {"permissions", {{"mode", p.approval_mode}, {"allow", p.allow}, {"ask", p.ask}, {"deny", p.deny}}}};
+          {"permissions", {{"mode", p.approval_mode}, {"allow", p.allow}, {"ask", p.ask}, {"deny", p.deny}}},
+          {"children", to_json(p.children)}};
 }
 
 json summary_of(Profile const& p) {

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "model/children_grant.hpp"
 
 #include <filesystem>
 #include <string>
@@ -33,6 +34,7 @@ struct Profile {
   Reach mcp = Reach::none, hooks = Reach::none;  ///< with the host's configuration: host unless said
   json mcp_servers = json::object();  ///< by name: {command, args?, env?} or {url, headers?}; may hold secrets
   std::string approval_mode{};        ///< where the spawn request names none
+  ChildrenGrant children{};           ///< where the spawn request says nothing of it
   std::vector<std::string> allow{}, ask{}, deny{};  ///< permission rules: "Bash(git status:*)", "Read(./docs/**)"
 };
 

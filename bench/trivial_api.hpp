@@ -17,6 +17,7 @@
 #include "control/api/skills_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/api/webhooks_api.hpp"
+#include "control/api/users_api.hpp"
 #include "control/server.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -47,12 +48,15 @@ class TrivialApi final : public control::Authenticator,
                          public control::WebhooksApi,
                          public control::OutputsApi,
                          public control::SearchApi,
-                         public control::SkillsApi {
+                         public control::SkillsApi,
+                         public control::UsersApi {
  public:
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+    return {*this, *this, *this, *this, *this, *this, *this, *this,
+            *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
+  bool is_descendant(std::string const&, std::string const&) const override { return false; }
   awaitable<Result<json>> agent(std::string id) override {
     json shown{{"id", std::move(id)}, {"provider", "claude"}, {"state", "idle"},       {"reason", "turn ended"},
                {"label", "builder"},  {"queue", 0},           {"tags", json::array()}, {"cwd", "/srv/project"}};
@@ -72,8 +76,8 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<std::int64_t>> pause(json) override { co_return absent(); }
   awaitable<Result<json>> wait_paused(std::int64_t) override { return none(); }
   awaitable<Result<json>> resume() override { return none(); }
-  awaitable<Result<control::Spawned>> spawn(json, IdempotencyKey) override { co_return absent(); }
-  awaitable<Result<json>> agents(Page) override { return none(); }
+  awaitable<Result<control::Spawned>> spawn(Principal, json, IdempotencyKey) override { co_return absent(); }
+  awaitable<Result<json>> agents(Principal, Page) override { return none(); }
   awaitable<Result<json>> remove_agent(std::string) override { return none(); }
   awaitable<Result<json>> act(std::string, std::string, json) override { return none(); }
   Result<json> report_status(std::string const&, json const&) override { return absent(); }
@@ -108,8 +112,8 @@ class TrivialApi final : public control::Authenticator,
     co_return std::optional<control::KeptAnswer>();
   }
   awaitable<Result<void>> keep(std::string, std::string, control::KeptAnswer) override { co_return absent(); }
-  awaitable<Result<control::OpenedSession>> open(json, IdempotencyKey) override { co_return absent(); }
-  awaitable<Result<json>> sessions(Page) override { return none(); }
+  awaitable<Result<control::OpenedSession>> open(Principal, json, IdempotencyKey) override { co_return absent(); }
+  awaitable<Result<json>> sessions(Principal, Page) override { return none(); }
   awaitable<Result<json>> session(std::string) override { return none(); }
   awaitable<Result<control::SentInput>> send(Principal, std::string, control::SessionInput, IdempotencyKey) override {
     co_return absent();
@@ -141,6 +145,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> skills(control::SkillFilter) override { return none(); }
   awaitable<Result<json>> skill(std::string) override { return none(); }
   awaitable<Result<json>> remove_skill(std::string) override { return none(); }
+  awaitable<Result<json>> users(Page) override { return none(); }
 
  private:
   static Error absent() { return not_found("absent", "this daemon does nothing"); }

@@ -35,15 +35,24 @@ std::optional<std::string> ticket_of(Request const& head, Route const* route, st
   return parameters ? parameters->text("ticket") : std::nullopt;
 }
 
-/// What an agent's token reaches of what a path names: that agent, its own memory and the shared one.
-std::optional<Error> check_reach(std::string const& agent, std::vector<http::Router::Argument> const& path) {
+/// What an agent's token reaches of what a path names: that agent, its descendants where the route says so, its own
+/// memory and the shared one. A ticket reaches the agent that it is for.
+std::optional<Error> check_reach(Authenticator const& families, Right right, std::string const& agent, bool ticket,
+                                 std::vector<http::Router::Argument> const& path) {
   auto const named = [&](std::string_view parameter) -> std::string const* {
     auto const it = std::ranges::find(path, parameter, &http::Router::Argument::parameter);
     return it == path.end() ? nullptr : &it->value;
   };
-  if (auto const* other = named("agent"); other && *other != agent)
+  auto const* other = named("agent");
+  if (!other) other = named("session");
+  bool const itself = other && *other == agent && right != Right::descendants;
+  bool const below = other && !ticket && right != Right::agent && families.is_descendant(*other, agent);
+  if (other && !itself && !below)
     return Error{ErrorKind::forbidden, "not_your_agent",
-                 "an agent's token or ticket reaches that agent only, and this is the one of " + agent};
+                 right == Right::descendants
+                     ? "an agent's token reaches its descendants here, and this is the one of " + agent
+                     : "an agent's token or ticket reaches that agent only, or its descendants where they are its " +
+                           std::string("to look at, and this is the one of ") + agent};
   auto const* const scope = named("scope");
   auto const* const id = named("id");
   bool const own = scope && *scope == kAgentScope && id && *id == agent;
@@ -136,7 +145,8 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
       return Error{
           ErrorKind::forbidden, "operator_only",
           "an agent's token or ticket does not reach " + std::string(route->pattern) + "; the operator's does"};
-    if (auto refused = check_reach(only_agent, match->arguments)) return *refused;
+    if (auto refused = check_reach(api_.authenticator, route->right, only_agent, ticket.has_value(), match->arguments))
+      return *refused;
   }
   auto query = Query::parse(match->query);
   if (!query) return query.error();

@@ -37,7 +37,9 @@ using http::while_present;
 
 /// `agent`: an agent's own token reaches it too (a path's {agent} must then be
 /// that agent itself, its {scope} and {id} that agent's memory or the shared one).
-enum class Right { none, agent, operator_ };
+/// `family`: a path's {agent} or {session} may be a descendant of that agent as
+/// well. `descendants`: only that.
+enum class Right { none, agent, family, descendants, operator_ };
 
 /// How the command line introduces itself: where a decision was made is kept.
 inline constexpr std::string_view command_line_agent = "agent-runner/";
@@ -129,6 +131,7 @@ std::span<Route const> webhook_routes();
 std::span<Route const> output_routes();
 std::span<Route const> search_routes();
 std::span<Route const> skill_routes();
+std::span<Route const> user_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

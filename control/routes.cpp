@@ -113,7 +113,7 @@ std::vector<Route> const& routes() {
     std::vector<Route> rows;
     for (auto const part : {system_routes(), runtime_routes(), agent_routes(), session_routes(), output_routes(),
                             event_routes(), message_routes(), approval_routes(), hook_routes(), memory_routes(),
-                            webhook_routes(), search_routes(), skill_routes()})
+                            webhook_routes(), search_routes(), skill_routes(), user_routes()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

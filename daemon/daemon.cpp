@@ -11,6 +11,7 @@
 #include "control/server.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
+#include "daemon/agent/lineage.hpp"
 #include "daemon/agent/restart_policy.hpp"
 #include "daemon/api/daemon_api.hpp"
 #include "daemon/config/bus_config.hpp"
@@ -199,7 +200,7 @@ class Daemon final : public Program {
     sender_.emplace(executor, [this](std::string const& owner) { return config_.allows_private_addresses(owner); });
     outbox_.emplace(executor, *journal_, *events_, *sender_);
     if (auto read = co_await outbox_->load(); !read) co_return read.error();
-    approvals_.emplace(executor, *journal_, *events_, approval_policy());
+    approvals_.emplace(executor, *journal_, *events_, lineage_, approval_policy());
     auto known = co_await approvals_->load();
     if (!known) co_return known.error();
 
@@ -227,6 +228,7 @@ class Daemon final : public Program {
                                *journal_,
                                *events_,
                                *approvals_,
+                               lineage_,
                                *bus_,
                                *store_,
                                *runtime_,
@@ -250,11 +252,14 @@ class Daemon final : public Program {
     auto tell = [this](Approval const& approval) {
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
     };
+    approvals_->watch_families([this](std::string const& ancestor) {
+      if (auto const agent = supervisor_->find(ancestor)) agent->family_changed();
+    });
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
     search_index_.emplace(paths_.state_dir / "search.db");
     indexer_.emplace(*services_, *supervisor_, *search_index_);
     api_.emplace(
-        *services_, *supervisor_, *pause_, *indexer_, *search_index_,
+        *services_, *supervisor_, *pause_, *indexer_, *search_index_, bus->embedded,
         relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_, [this](bool agents) { stop_with(agents); },
         [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
@@ -406,6 +411,7 @@ class Daemon final : public Program {
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
+  Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::unique_ptr<terminal::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;

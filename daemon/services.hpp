@@ -31,6 +31,7 @@ class EventLog;
 class Journal;
 class KnownStore;
 class Outbox;
+class Lineage;
 class RestartRateLimiter;
 class RuntimeState;
 class SkillStore;
@@ -45,6 +46,7 @@ struct Services {
   Journal& journal;
   EventLog& events;
   Approvals& approvals;
+  Lineage& lineage;  ///< who is whose child
   relay::Bus& bus;
   KnownStore& store;      ///< whose the numbers of the bus's messages are
   RuntimeState& runtime;  ///< whether agents are given work

@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "model/idempotency.hpp"
 #include "model/page.hpp"
+#include "model/principal.hpp"
 
 #include <string>
 
@@ -19,9 +20,11 @@ struct Spawned {
 class AgentsApi {
  public:
   virtual ~AgentsApi() = default;
-  /// Nothing is spawned twice under one key, also when a daemon ended before it could answer.
-  virtual awaitable<Result<Spawned>> spawn(json spec, IdempotencyKey key) = 0;
-  virtual awaitable<Result<json>> agents(Page page) = 0;  ///< {agents: [...], nextCursor?}
+  /// Nothing is spawned twice under one key, also when a daemon ended before it could answer. An agent spawns children
+  /// of its own.
+  virtual awaitable<Result<Spawned>> spawn(Principal who, json spec, IdempotencyKey key) = 0;
+  /// {agents: [...], nextCursor?}: all, or the agent that asks and its descendants.
+  virtual awaitable<Result<json>> agents(Principal who, Page page) = 0;
   virtual awaitable<Result<json>> agent(std::string id) = 0;
   virtual awaitable<Result<json>> remove_agent(std::string id) = 0;
   /// `verb`: restart, stop, kill, suspend, resume, interrupt, compact, clear, inject, reconnect.

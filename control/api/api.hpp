@@ -19,6 +19,7 @@ class RuntimeApi;
 class SkillsApi;
 class SystemApi;
 class WebhooksApi;
+class UsersApi;
 
 /// Each must outlive whoever is given this.
 struct Api {
@@ -38,6 +39,7 @@ struct Api {
   OutputsApi& outputs;
   SearchApi& search;
   SkillsApi& skills;
+  UsersApi& users;
 };
 
 }  // namespace ar::control

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "model/principal.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace ar::control {
@@ -13,6 +14,8 @@ class Authenticator {
   virtual ~Authenticator() = default;
   /// Who holds this bearer token; `unauthorized` when it is unknown, expired or revoked.
   virtual Result<Principal> authenticate(std::string_view token) = 0;
+  /// Whether the agent is a child of `of`, or one of its children, at any depth.
+  virtual bool is_descendant(std::string const& agent, std::string const& of) const = 0;
 };
 
 }  // namespace ar::control

@@ -42,8 +42,8 @@ class SessionsApi {
  public:
   virtual ~SessionsApi() = default;
   /// `specification`: the agent's.
-  virtual awaitable<Result<OpenedSession>> open(json specification, IdempotencyKey key) = 0;
-  virtual awaitable<Result<json>> sessions(Page page) = 0;  ///< {sessions: [...], nextCursor?}
+  virtual awaitable<Result<OpenedSession>> open(Principal who, json specification, IdempotencyKey key) = 0;
+  virtual awaitable<Result<json>> sessions(Principal who, Page page) = 0;  ///< {sessions: [...], nextCursor?}
   virtual awaitable<Result<json>> session(std::string id) = 0;
   virtual awaitable<Result<SentInput>> send(Principal who, std::string id, SessionInput input, IdempotencyKey key) = 0;
   /// Returns when its turn is over: {runId, status, ok, text, output, usage, costUsd, turns}.

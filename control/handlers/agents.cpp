@@ -15,7 +15,7 @@ namespace {
 awaitable<Result<Response>> spawn(Call& call) {
   auto spec = call.object();
   if (!spec) co_return spec.error();
-  auto spawned = co_await call.api.agents.spawn(std::move(*spec), call.key);
+  auto spawned = co_await call.api.agents.spawn(call.who, std::move(*spec), call.key);
   if (!spawned) co_return spawned.error();
   Response response = json_response(spawned->agent, spawned->created ? 201 : 200);
   auto const id = spawned->agent.find("id");
@@ -30,7 +30,8 @@ awaitable<Result<Response>> list(Call& call) {
   if (!page) co_return page.error();
   page->status = call.query.text("status");
   page->since = call.integer("since");
-  co_return respond(co_await call.api.agents.agents(std::move(*page)));
+  page->user = call.query.text("user");
+  co_return respond(co_await call.api.agents.agents(call.who, std::move(*page)));
 }
 
 awaitable<Result<Response>> show(Call& call) { co_return respond(co_await call.api.agents.agent(call.name("agent"))); }
@@ -79,6 +80,7 @@ awaitable<Result<Response>> workspace(Call& call) {
 constexpr Field agents_query[] = {
     {.name = "status", .about = "states between commas"},
     {.name = "since", .type = Type::integer, .about = "in its state since then, in ms since 1970", .least = 0},
+    {.name = "user", .about = "spawned by them: operator, or an agent's id"},
     kLimit,
     kNameCursor,
 };
@@ -90,39 +92,44 @@ constexpr Route rows[] = {
      .name = "spawn",
      .summary = "spawn an agent",
      .handler = spawn,
+     .right = Right::family,
      .body = Body::json,
      .request = &kAgentSpecification,
      .answer = &kAgent,
      .statuses = "201",
      .errors = "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found "
                "outside_folders not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken "
-               "dirty_index no_commit bad_config quota",
-     .answers = "the agent; `Location`"},
+               "dirty_index no_commit bad_config quota not_granted too_many_children wrong_state agent_removed",
+     .answers = "the agent; `Location`. An agent's token: a child of its own ([children.md](children.md))"},
     {.method = "GET",
      .pattern = "/v1/agents",
      .name = "listAgents",
      .summary = "list the agents",
      .handler = list,
+     .right = Right::family,
      .query = agents_query,
      .answer = &kAgentList,
      .answers = "`{agents: [...], nextCursor?}`; `status`: states between commas (an unknown one is a 400); `since`: "
-                "ms since 1970"},
+                "ms since 1970; `user`: who spawned them. An agent's token: itself and its descendants"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}",
      .name = "showAgent",
      .summary = "one agent",
      .handler = show,
+     .right = Right::family,
      .answer = &kAgent,
      .errors = "no_such_agent",
      .answers = "the agent"},
     {.method = "DELETE",
      .pattern = "/v1/agents/{agent}",
      .name = "removeAgent",
-     .summary = "end it and forget it",
+     .summary = "forget it and its descendants, which are all at rest",
      .handler = remove,
+     .right = Right::descendants,
      .answer = &kRemovedAgent,
-     .errors = "no_such_agent agent_running agent_removed",
-     .answers = "`{removed, workspace?: {path, branch, removed, branchDeleted, kept?}}`"},
+     .errors = "no_such_agent agent_running agent_removed has_children",
+     .answers = "`{removed, workspace?: {path, branch, removed, branchDeleted, kept?}, children?}`; `children`: the "
+                "descendants that were removed with it"},
     {.method = "POST",
      .pattern = "/v1/agents/{agent}/status",
      .name = "reportStatus",
@@ -139,6 +146,7 @@ constexpr Route rows[] = {
      .name = "screen",
      .summary = "the terminal's present screen",
      .handler = screen,
+     .right = Right::family,
      .answer = &kScreen,
      .errors = "no_such_agent agent_not_running terminal_gone unsupported",
      .answers = "`{lines, cursorX, cursorY, text, ended}`; `ended`: its process has, and these are the last lines that "
@@ -167,6 +175,7 @@ constexpr Route rows[] = {
      .name = "listTurns",
      .summary = "its turns",
      .handler = turns,
+     .right = Right::family,
      .query = turns_query,
      .answer = &kTurnList,
      .errors = "no_such_agent",
@@ -176,7 +185,7 @@ constexpr Route rows[] = {
      .name = "transcript",
      .summary = "its conversation, as its provider has recorded it",
      .handler = transcript,
-     .right = Right::agent,
+     .right = Right::family,
      .query = turns_query,
      .answer = &kTranscript,
      .errors = "no_such_agent unsupported",
@@ -201,8 +210,8 @@ constexpr std::string_view kErrorsOfVerbs =
 std::string_view answers_of(Verb verb) {
   switch (verb) {
     case Verb::restart: return "the agent, its next process running (below)";
-    case Verb::stop: return "the agent, ended (below)";
-    case Verb::kill: return "the agent, ended";
+    case Verb::stop: return "the agent, ended, and its descendants with it (below)";
+    case Verb::kill: return "the agent, ended, and its descendants with it";
     case Verb::compact:
       return "the agent, which has begun to compact; the event `compaction.finished` or `compaction.failed` follows";
     case Verb::inject: return "`{memoryIds, injectedMemoryCount}`";
@@ -234,11 +243,13 @@ std::span<Route const> agent_routes() {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       auto const& verb = verbs()[i];
       bool const injects = verb.verb == Verb::inject;
+      bool const of_parents = verb.verb == Verb::stop || verb.verb == Verb::kill || verb.verb == Verb::interrupt;
       made.push_back({.method = "POST",
                       .pattern = texts[i].pattern,
                       .name = texts[i].name,
                       .summary = verb.summary,
                       .handler = act,
+                      .right = of_parents ? Right::descendants : Right::operator_,
                       .body = injects ? Body::message : Body::json,
                       .request = &kVerbParameters,
                       .answer = injects ? &kInjected : &kAgent,

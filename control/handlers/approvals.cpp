@@ -10,6 +10,8 @@ awaitable<Result<Response>> list(Call& call) {
   Page page = call.page();
   page.status = call.query.text("status");
   page.agent = call.query.text("agent");
+  page.root = call.query.text("root");
+  if (page.agent && page.root) co_return invalid("root", "give agent or root, not both");
   co_return respond(co_await call.api.approvals.approvals(std::move(page)));
 }
 
@@ -26,7 +28,11 @@ awaitable<Result<Response>> decide(Call& call) {
       co_await call.api.approvals.decide(call.number("approval"), std::move(*decision), std::move(where)));
 }
 
-constexpr Field approvals_query[] = {{.name = "status"}, {.name = "agent"}, kLimit, kCursor};
+constexpr Field approvals_query[] = {{.name = "status"},
+                                     {.name = "agent"},
+                                     {.name = "root", .about = "of this agent and its descendants"},
+                                     kLimit,
+                                     kCursor};
 
 constexpr Route rows[] = {
     {.method = "GET",

@@ -90,9 +90,13 @@ awaitable<Result<Response>> reply(Call& call) {
 awaitable<Result<Response>> list(Call& call) {
   Page page = call.page();
   page.agent = call.query.text("agent");
+  page.user = call.query.text("user");
+  if (page.agent && page.user) co_return invalid("user", "give agent or user, not both");
   if (call.who.kind == Principal::Kind::agent) {
     if (page.agent.value_or(call.who.agent_id) != call.who.agent_id)
       co_return Error{ErrorKind::forbidden, "not_your_agent", "an agent lists its own messages only", "agent"};
+    if (page.user && *page.user != call.who.agent_id)
+      co_return Error{ErrorKind::forbidden, "not_your_agent", "an agent lists its own messages only", "user"};
     page.agent = call.who.agent_id;
   }
   co_return respond(co_await call.api.messages.messages(call.who, std::move(page)));
@@ -171,7 +175,10 @@ constexpr Field kTimeout{.name = "timeoutMs",
 constexpr Field wait_query[] = {kWait, kTimeout};
 constexpr Field show_query[] = {
     kWait, kTimeout, {.name = "store", .about = "of the bus, whose number it is: another one is a 409"}};
-constexpr Field list_query[] = {{.name = "agent", .about = "from or for it"}, kCursor, kLimit};
+constexpr Field list_query[] = {{.name = "agent", .about = "from or for it"},
+                                {.name = "user", .about = "from them: operator, or an agent's id"},
+                                kCursor,
+                                kLimit};
 constexpr Field dead_query[] = {kLimit, kCursor};
 constexpr Field attachment_query[] = {{.name = "name", .about = "the file's", .required = true}};
 constexpr Field attached_query[] = {

@@ -34,7 +34,7 @@ awaitable<Result<Opened>> open_session(Call& call, json request) {
   if (!idle) co_return idle.error();
   if (auto taken = take_deadline(request); !taken) co_return taken.error();
   request["idleTtlMs"] = idle->value_or(kIdleTtlMs);
-  auto opened = co_await call.api.sessions.open(std::move(request), call.key);
+  auto opened = co_await call.api.sessions.open(call.who, std::move(request), call.key);
   if (!opened) co_return opened.error();
   Opened done{std::move(*opened), {}};
   if (*input) {
@@ -67,7 +67,8 @@ awaitable<Result<Response>> list(Call& call) {
   auto const since = read_since(call.query.text("since"));
   if (!since) co_return since.error();
   page->since = *since;
-  co_return respond(co_await call.api.sessions.sessions(std::move(*page)));
+  page->user = call.query.text("user");
+  co_return respond(co_await call.api.sessions.sessions(call.who, std::move(*page)));
 }
 
 awaitable<Result<Response>> show(Call& call) {
@@ -205,6 +206,7 @@ awaitable<Result<Response>> run(Call& call) {
 constexpr Field sessions_query[] = {
     {.name = "status", .about = "of these only, between commas"},
     {.name = "since", .about = "changed since then: a time, or ms since 1970"},
+    {.name = "user", .about = "opened by them: operator, or an agent's id"},
     kLimit,
     kNameCursor,
 };
@@ -212,7 +214,7 @@ constexpr Field turns_query[] = {kLimit, kCursor};
 constexpr std::string_view kErrorsOfSpawns =
     "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found outside_folders "
     "not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken dirty_index no_commit "
-    "bad_config no_such_agent unknown_attachment quota address_refused";
+    "bad_config no_such_agent unknown_attachment quota address_refused not_granted too_many_children wrong_state agent_removed";
 
 constexpr Route rows[] = {
     {.method = "POST",
@@ -220,41 +222,46 @@ constexpr Route rows[] = {
      .name = "openSession",
      .summary = "open a session: spawn an agent, and send it its first input",
      .handler = open,
+     .right = Right::family,
      .body = Body::message,
      .request = &kSessionSpecification,
      .answer = &kSentToSession,
      .statuses = "201",
      .errors = kErrorsOfSpawns,
-     .answers = "`{session, turn, eventCursor}` (below); `Location`"},
+     .answers = "`{session, turn, eventCursor}` (below); `Location`. An agent's token: a child of its own"},
     {.method = "GET",
      .pattern = "/v1/sessions",
      .name = "listSessions",
      .summary = "list the sessions",
      .handler = list,
+     .right = Right::family,
      .query = sessions_query,
      .answer = &kSessionList,
-     .answers = "`{sessions: [...], nextCursor?}`"},
+     .answers = "`{sessions: [...], nextCursor?}`; an agent's token: itself and its descendants"},
     {.method = "GET",
      .pattern = "/v1/sessions/{session}",
      .name = "showSession",
      .summary = "one session",
      .handler = show,
+     .right = Right::family,
      .answer = &kSession,
      .errors = "no_such_agent",
      .answers = "the session (below)"},
     {.method = "DELETE",
      .pattern = "/v1/sessions/{session}",
      .name = "closeSession",
-     .summary = "end its agent gracefully, and forget it",
+     .summary = "end its agent and its descendants gracefully, and forget them",
      .handler = close,
+     .right = Right::descendants,
      .answer = &kRemovedAgent,
-     .errors = "no_such_agent agent_removed agent_running wrong_state",
-     .answers = "`{removed, workspace?}`, as of an agent"},
+     .errors = "no_such_agent agent_removed agent_running wrong_state has_children",
+     .answers = "`{removed, workspace?, children?}`, as of an agent"},
     {.method = "POST",
      .pattern = "/v1/sessions/{session}/messages",
      .name = "sendToSession",
      .summary = "send it input",
      .handler = send,
+     .right = Right::descendants,
      .body = Body::message,
      .knows_keys = true,
      .request = &kSessionMessage,
@@ -267,6 +274,7 @@ constexpr Route rows[] = {
      .name = "listTurnsOfSession",
      .summary = "its turns, newest first",
      .handler = turns,
+     .right = Right::family,
      .query = turns_query,
      .answer = &kSessionTurnList,
      .errors = "no_such_agent",
@@ -276,6 +284,7 @@ constexpr Route rows[] = {
      .name = "transcriptOfSession",
      .summary = "its conversation, as its provider has recorded it",
      .handler = transcript,
+     .right = Right::family,
      .query = turns_query,
      .answer = &kTranscript,
      .errors = "no_such_agent unsupported",
@@ -285,6 +294,7 @@ constexpr Route rows[] = {
      .name = "cancelSession",
      .summary = "interrupt its turn, and withdraw what waits; the same for its descendants",
      .handler = cancel,
+     .right = Right::descendants,
      .answer = &kCancelled,
      .errors = "no_such_agent",
      .answers = "`{session, cancelledCount}`: turns interrupted and messages withdrawn; 0 when there was nothing"},
@@ -313,6 +323,7 @@ constexpr Route rows[] = {
      .name = "run",
      .summary = "open a session, send it its input, and wait for what comes of it; with its key again: wait on",
      .handler = run,
+     .right = Right::family,
      .body = Body::message,
      .headers = "Accept",
      .knows_keys = true,

@@ -1,4 +1,5 @@
 #include "control/schemas/schemas.hpp"
+#include "model/children_grant.hpp"
 
 namespace ar::control {
 namespace {
@@ -16,8 +17,30 @@ constexpr Field workspace_asked[] = {
 };
 constexpr Schema kWorkspaceAsked{.name = "WorkspaceSpecification", .fields = workspace_asked};
 
+constexpr Field children_grant[] = {
+    {.name = "spawn", .type = Type::boolean, .about = "whether it may"},
+    {.name = "maxDepth",
+     .type = Type::integer,
+     .about = "generations below it; 0: as configured",
+     .least = 0,
+     .most = ChildrenGrant::kMostDepth},
+    {.name = "maxChildren",
+     .type = Type::integer,
+     .about = "descendants at a time; 0: as configured",
+     .least = 0,
+     .most = ChildrenGrant::kMostChildren},
+};
+constexpr Schema kChildrenGrant{.name = "ChildrenGrant", .fields = children_grant};
+
+constexpr Field children_granted[] = {
+    {.name = "spawn", .type = Type::boolean, .required = true},
+    {.name = "maxDepth", .type = Type::integer, .about = "generations below it", .required = true},
+    {.name = "maxChildren", .type = Type::integer, .about = "descendants at a time", .required = true},
+};
+constexpr Schema kChildrenGranted{.name = "ChildrenGranted", .fields = children_granted};
+
 constexpr Field specification[] = {
-    {.name = "cwd", .about = "the folder to work in, from / on", .required = true},
+    {.name = "cwd", .about = "the folder to work in, from / on; only an agent's child may leave it out"},
     {.name = "id", .about = "its name: 1 to 64 of A-Z a-z 0-9 _ -; made up where it is missing"},
     {.name = "provider", .about = "the configured default where it is missing"},
     {.name = "model"},
@@ -25,7 +48,14 @@ constexpr Field specification[] = {
     {.name = "approvalMode"},
     {.name = "label", .about = "for people, at most 128 bytes"},
     {.name = "profile", .about = "one of the configuration's"},
-    {.name = "parent"},
+    {.name = "parent",
+     .type = Type::any,
+     .about = "an agent's id, or {sessionId?, turn?: {id?, sequence?}, callId?}; an agent's child: that agent"},
+    {.name = "reportEnd",
+     .type = Type::boolean,
+     .about = "its parent is told what comes of its first message; true with parent.callId"},
+    {.name = "detached", .type = Type::boolean, .about = "it goes on when its parent is stopped"},
+    {.name = "children", .type = Type::object, .about = "what it may spawn itself", .schema = &kChildrenGrant},
     {.name = "prompt", .about = "its first message, at most 256 KiB"},
     {.name = "systemPromptAppend", .about = "at most 256 KiB"},
     {.name = "rig"},
@@ -141,6 +171,8 @@ constexpr Schema kLimited{.name = "Limited", .about = "its provider refuses work
 
 constexpr Field pending[] = {
     {.name = "id", .type = Type::integer, .required = true},
+    {.name = "agent", .about = "a descendant that asks"},
+    {.name = "name", .about = "of that descendant"},
     {.name = "kind", .required = true, .words = "permission question dialog"},
     {.name = "tool", .required = true},
     {.name = "summary", .required = true},
@@ -188,6 +220,16 @@ constexpr Field agent[] = {
     {.name = "tags", .type = Type::list, .required = true},
     {.name = "capabilities", .type = Type::list, .required = true},
     {.name = "parent"},
+    {.name = "rootSessionId", .about = "where its line of parents begins", .required = true},
+    {.name = "user", .about = "who spawned it: operator, or its parent", .required = true},
+    {.name = "initiator",
+     .type = Type::object,
+     .about = "who spawned its root",
+     .required = true,
+     .schema = &kPrincipal},
+    {.name = "detached", .type = Type::boolean},
+    {.name = "reportEnd", .type = Type::boolean},
+    {.name = "children", .type = Type::object, .about = "what it may spawn itself", .schema = &kChildrenGranted},
     {.name = "profile"},
     {.name = "requestInput", .type = Type::boolean},
     {.name = "agentProfile", .type = Type::object},
@@ -266,6 +308,7 @@ constexpr Field injected[] = {
 constexpr Field removed[] = {
     {.name = "removed", .about = "its name", .required = true},
     {.name = "workspace", .type = Type::object, .schema = &kRemovedWorkspace},
+    {.name = "children", .type = Type::list, .about = "descendants that were removed with it"},
 };
 
 constexpr Field screen[] = {

@@ -9,7 +9,7 @@ extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAg
     kReportedStatus, kScreen, kTerminal, kTurnList, kTranscript, kFolders;
 // sessions.cpp; the specification of one is an agent's and more
 extern Schema const kSessionSpecification, kSession, kSessionMessage, kSentToSession, kSessionList, kSessionTurnList,
-    kCancelled, kSessionState, kRun, kUsage;
+    kCancelled, kSessionState, kRun, kUsage, kPrincipal;
 // messages.cpp
 extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife, kMessageList, kInbox, kNewReaction,
     kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;
@@ -31,6 +31,8 @@ extern Schema const kNewSkill, kSkill, kSkillDetails, kSkillList, kSkillRemoved;
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp
 extern Schema const kRuntime, kPause, kPaused;
+// users.cpp
+extern Schema const kUserList;
 // system.cpp
 extern Schema const kHealth, kInfo, kConfiguration, kNothing, kReloaded, kBus, kShutdown, kShuttingDown, kOpenApi,
     kHookPayload, kHookOutput, kProblem;

@@ -22,7 +22,22 @@ constexpr Field usage[] = {
     {.name = "source", .about = "the provider's record that says so", .required = true, .words = "transcript rollout"},
 };
 
-constexpr Field parent[] = {{.name = "sessionId", .required = true}};
+constexpr Field parent_turn[] = {
+    {.name = "id", .required = true, .nullable = true},
+    {.name = "sequence", .type = Type::integer, .about = "the first is 0", .required = true, .nullable = true},
+};
+constexpr Schema kParentTurn{.name = "ParentTurn", .fields = parent_turn};
+
+constexpr Field parent[] = {
+    {.name = "sessionId", .required = true},
+    {.name = "turn",
+     .type = Type::object,
+     .about = "that it was opened in",
+     .required = true,
+     .nullable = true,
+     .schema = &kParentTurn},
+    {.name = "callId", .about = "of the tool that opened it", .required = true, .nullable = true},
+};
 constexpr Schema kParent{.name = "ParentSession", .fields = parent};
 
 constexpr Field session[] = {
@@ -60,6 +75,23 @@ constexpr Field session[] = {
     {.name = "errorMessage", .required = true, .nullable = true},
     {.name = "parent", .type = Type::object, .required = true, .nullable = true, .schema = &kParent},
     {.name = "rootSessionId", .about = "where its line of parents begins", .required = true},
+    {.name = "user", .about = "who opened it: operator, or its parent", .required = true},
+    {.name = "initiator",
+     .type = Type::object,
+     .about = "who opened its root",
+     .required = true,
+     .schema = &kPrincipal},
+    {.name = "requestInput", .type = Type::boolean, .about = "whether it may ask people", .required = true},
+    {.name = "result",
+     .about = "what its parent has been told of it",
+     .required = true,
+     .nullable = true,
+     .words = "completed failed stopped removed"},
+};
+
+constexpr Field principal[] = {
+    {.name = "kind", .required = true, .words = "operator agent"},
+    {.name = "name", .required = true},
 };
 
 constexpr Field session_turn[] = {
@@ -141,6 +173,7 @@ constexpr Field run[] = {
 
 }  // namespace
 
+Schema const kPrincipal{.name = "Principal", .about = "who that is", .fields = principal};
 Schema const kSession{.name = "Session", .about = "an agent, as a program sees it that drives it", .fields = session};
 Schema const kSessionMessage{.name = "SessionMessage", .fields = session_message};
 Schema const kSentToSession{.name = "SentToSession", .fields = sent};

@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "base/overloaded.hpp"
 #include "daemon/agent/approvals.hpp"
+#include "daemon/agent/child_result.hpp"
 #include "daemon/agent/status_report.hpp"
 #include "daemon/store/message_files.hpp"
 #include "daemon/store/runtime_state.hpp"
@@ -25,10 +26,10 @@ bool is_proof(adapters::ProviderEvent const& event) { return std::holds_alternat
 }  // namespace
 
 Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
-             AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed)
+             AgentState state, AgentToken token, AgentOwner& owner)
     : services_(services),
       spec_(std::move(spec)),
-      tokens_changed_(std::move(tokens_changed)),
+      owner_(owner),
       record_(std::move(record)),
       state_(state),
       token_(services, spec_.id, std::move(token), *this),
@@ -107,7 +108,7 @@ awaitable<void> Agent::let_go() {
   co_await process_.let_go();
 }
 
-awaitable<Result<json>> Agent::erase() {
+awaitable<Result<json>> Agent::erase(bool with_parent) {
   if (!is_at_rest(state_))
     co_return conflict("agent_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
                                             "; stop it first: agent-runner stop " + spec_.id);
@@ -119,6 +120,7 @@ awaitable<Result<json>> Agent::erase() {
                                              cleared.error().message);
   }
   co_await let_go();
+  if (!with_parent) note_result("removed", "It was removed before its first message had come to an end.");
   // A bus that is away cannot keep an agent here: it takes it for stale.
   if (auto const told = co_await queue_.tell_of_removal(); !told)
     spdlog::warn("agent {}: who waits for its replies is not told of its removal: {}", spec_.id, told.error().message);
@@ -139,10 +141,23 @@ awaitable<Result<json>> Agent::erase() {
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<json>> Agent::act(std::string verb, json params) {
+awaitable<Result<json>> Agent::act_alone(std::string verb, json params) {
   (void)co_await mailbox_.wait_until_caught_up(Clock::now() + kMailPatience);
   if (auto kept = check_kept(); !kept) co_return kept.error();
   co_return co_await verbs_.act(std::move(verb), std::move(params));
+}
+
+awaitable<Result<json>> Agent::act(std::string verb, json params) {
+  bool const ends = verb == "stop" || verb == "kill";
+  if (ends) co_await owner_.end_descendants(spec_.id, verb, params);
+  auto done = co_await act_alone(verb, params);
+  if (ends && done) co_await owner_.end_descendants(spec_.id, verb, params);
+  co_return done;
+}
+
+std::optional<WallTime> Agent::deadline() const {
+  if (spec_.deadline_ms == 0) return std::nullopt;
+  return record_.created_at + milliseconds(spec_.deadline_ms);
 }
 
 awaitable<std::int64_t> Agent::cancel(std::string reason) {
@@ -155,7 +170,7 @@ awaitable<std::int64_t> Agent::cancel(std::string reason) {
 
 /// Once, also when no daemon ran as it came.
 awaitable<void> Agent::keep_deadline() {
-  auto const due = record_.created_at + milliseconds(spec_.deadline_ms);
+  auto const due = *deadline();
   while (wall_now() < due) {
     bool const slept = co_await sleep_for(std::min<milliseconds>(due - wall_now(), 1h));
     if (!slept) co_return;
@@ -319,7 +334,7 @@ void Agent::on_ready(adapters::Ready const& ready) {
   if (!ready.model.empty()) record_.model = ready.model;
   if (!record_.prompt_given && !spec_.prompt.empty()) {
     record_.prompt_given = true;
-    queue_.deliveries().add_local(kInitialPrompt, {std::string(kOperator), "prompt", spec_.prompt});
+    queue_.deliveries().add_local(kInitialPrompt, {spec_.user, "prompt", spec_.prompt});
   }
   save();
   usage_.look_again();
@@ -395,6 +410,7 @@ Result<void> Agent::apply(AgentInput input, std::string reason) {
     services_.events.append(spec_.id, "agent.state",
                             {{"state", to_string(next)}, {"before", to_string(before)}, {"reason", reason}});
     spdlog::info("agent {}: {} -> {} ({})", spec_.id, to_string(before), to_string(next), reason);
+    if (next == AgentState::stopped || next == AgentState::failed) note_result(std::string(to_string(next)), reason);
     publish();
     token_.look_again();
     changed_.notify_all();
@@ -580,7 +596,7 @@ bool Agent::speaks() const {
 }
 
 void Agent::token_changed() {
-  tokens_changed_(*this);
+  owner_.tokens_changed(*this);
   publish();
 }
 
@@ -695,6 +711,23 @@ std::string Agent::no_bus() const {
 void Agent::wanted() {
   if (state_ == AgentState::suspended && !services_.runtime.is_paused())
     (void)apply(AgentInput::wake, "a message came");
+}
+
+/// Of what it was given first. What goes on after a crash, or was added to its context, is not that.
+void Agent::delivery_over(Delivery const& delivery) {
+  if (delivery.is_local() && delivery.message != kInitialPrompt) return;
+  note_result(delivery.state == DeliveryState::done ? "completed" : "failed", delivery.reason);
+}
+
+/// Once. It and what the bus is to be told of it are written in one commit.
+void Agent::note_result(std::string outcome, std::string const& text) {
+  if (!spec_.report_end || !record_.result.empty() || !services_.lineage.find(spec_.parent)) return;
+  record_.result = std::move(outcome);
+  save();
+  auto told = child_json(spec_);
+  told["outcome"] = record_.result;
+  services_.events.append(spec_.parent, "child.result", std::move(told));
+  queue_.owe(result_of_child(spec_, record_, text));
 }
 
 void Agent::on_pause_changed() {

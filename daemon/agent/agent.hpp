@@ -35,6 +35,17 @@
 
 namespace ar::daemon {
 
+class Agent;
+
+/// What an agent asks of who has all agents. It outlives them.
+class AgentOwner {
+ public:
+  virtual ~AgentOwner() = default;
+  virtual void tokens_changed(Agent const& agent) = 0;
+  /// Its descendants are stopped or killed as it is, but those that are detached and theirs.
+  virtual awaitable<void> end_descendants(std::string id, std::string verb, json params) = 0;
+};
+
 class Agent final : private DeliveryHost,
                     private TurnHost,
                     private PresenceHost,
@@ -44,7 +55,7 @@ class Agent final : private DeliveryHost,
                     private VerbHost {
  public:
   Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
-        AgentState state, AgentToken token, std::function<void(Agent const&)> tokens_changed);
+        AgentState state, AgentToken token, AgentOwner& owner);
   ~Agent() override;
 
   std::string const& id() const { return spec_.id; }
@@ -59,6 +70,7 @@ class Agent final : private DeliveryHost,
   bool turn_runs() const { return turns_.running() != nullptr; }
   /// The number of the turn that runs; 0: none.
   std::int64_t running_turn() const { return turn_runs() ? turns_.running()->number : 0; }
+  std::string running_turn_id() const { return turn_runs() ? turns_.running()->id : std::string(); }
   /// A turn runs, or a message is being handed over, which opens one.
   bool is_at_work() const { return turn_runs() || queue_.is_submitting(); }
   Identity identity() const override { return view_.identity(); }
@@ -75,11 +87,16 @@ class Agent final : private DeliveryHost,
   /// A part of it has ended by an exception, so that it could be deaf: it goes to `failed`, with its process, and
   /// people are told why.
   void fault(std::string const& part, std::string const& why);
-  /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}.
-  awaitable<Result<json>> erase();
+  /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}. `with_parent`: nobody is
+  /// left who could be told what came of it.
+  awaitable<Result<json>> erase(bool with_parent = false);
+  /// That has begun.
+  bool is_removing() const { return removing_; }
 
-  /// See AgentVerbs.
+  /// See AgentVerbs. What ends it ends its descendants with it, before and once more after it: it may spawn until then.
   awaitable<Result<json>> act(std::string verb, json params) override;
+  /// The same of it alone.
+  awaitable<Result<json>> act_alone(std::string verb, json params);
   /// Interrupts its turn and withdraws what waits for it alone: how many turns and messages that were.
   awaitable<std::int64_t> cancel(std::string reason = "cancelled");
   /// A hook of its provider. Refuses calls of an earlier process.
@@ -111,6 +128,8 @@ class Agent final : private DeliveryHost,
   void bus_reached();
   /// The runtime pauses, or goes on.
   void on_pause_changed();
+  /// A descendant asks people, or has its answer.
+  void family_changed() { publish(); }
 
   json view() const override { return view_.shown(no_bus()); }
   json session() const { return view_.session(turn_runs(), verbs_.is_interrupting(), outputs_.bytes()); }
@@ -123,6 +142,9 @@ class Agent final : private DeliveryHost,
   awaitable<bool> can_resume() const { return provider_.can_resume(); }
   std::int64_t shutdown_timeout_ms() const { return verbs_.shutdown_timeout_ms(); }
   WallTime since() const { return record_.since; }
+  WallTime created_at() const { return record_.created_at; }
+  /// When its deadline comes; nothing: it has none.
+  std::optional<WallTime> deadline() const;
 
  private:
   // DeliveryHost
@@ -143,6 +165,7 @@ class Agent final : private DeliveryHost,
   void hold_changed() override;
   void message_over(Delivery const& delivery) override;
   void store_changed() override;
+  void delivery_over(Delivery const& delivery) override;
 
   // TurnHost
   std::int64_t next_turn_number() override { return ++record_.turns; }
@@ -222,11 +245,12 @@ class Agent final : private DeliveryHost,
   void join_bus();
   void suspend_at_rest(std::string reason);
   void publish() { presence_.publish(); }
+  void note_result(std::string outcome, std::string const& text);
   Error being_removed() const;
 
   Services& services_;
   AgentSpec const spec_;
-  std::function<void(Agent const&)> const tokens_changed_;
+  AgentOwner& owner_;
   AgentRecord record_;
   AgentState state_;
   TokenKeeper token_;

@@ -17,6 +17,7 @@ namespace ar::daemon {
 namespace {
 
 constexpr std::size_t kMostSkills = 100;
+constexpr std::size_t kMaxCall = 128;        // bytes of the name of a turn or call
 constexpr std::size_t kMaxText = 256 << 10;  // prompts and system prompts: far under a provider's own limits
 
 bool is_agent_id(std::string const& id) {
@@ -56,10 +57,39 @@ json to_json(std::vector<PinnedSkill> const& skills) {
   return list;
 }
 
+bool is_plain(std::string_view text) {
+  return text.size() <= kMaxCall && is_utf8(text) &&
+         std::ranges::none_of(text, [](unsigned char c) { return c < ' ' || c == 0x7f; });
+}
+
+/// `parent` is an agent's name, or {sessionId?, turn?: {id?, sequence?}, callId?}. Leaves the name in `body`.
+std::optional<Error> read_parent(json& body, AgentSpec& spec) {
+  auto const it = body.find("parent");
+  if (it == body.end() || !it->is_object()) return std::nullopt;
+  FieldReader in(*it, "parent.");
+  auto const id = in.string("sessionId");
+  spec.call.call_id = in.string("callId");
+  auto const asked = in.object("turn");
+  FieldReader turn(asked, "parent.turn.");
+  spec.call.turn_id = turn.string("id");
+  spec.call.turn_sequence = turn.maybe_integer("sequence");
+  if (spec.call.turn_sequence.value_or(0) < 0) turn.fail("sequence", "counts from 0");
+  auto const fault = " has at most " + std::to_string(kMaxCall) + " bytes of UTF-8 without control characters";
+  if (!is_plain(spec.call.call_id)) in.fail("callId", fault);
+  if (!is_plain(spec.call.turn_id)) turn.fail("id", fault);
+  if (auto error = in.finish()) return error;
+  if (auto error = turn.finish()) return error;
+  *it = id;
+  return std::nullopt;
+}
+
 }  // namespace
 
-Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_provider) {
+Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& default_provider,
+                                  std::string const& default_cwd) {
   AgentSpec spec;
+  auto body = asked_for;
+  if (auto error = read_parent(body, spec)) return *error;
   FieldReader in(body);
   text_fields([&](char const* name, std::string& value) { value = in.string(name, value); }, spec);
   spec.prompt = std::string(trimmed(spec.prompt));
@@ -81,7 +111,13 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   if (!called.empty()) read_callback(callback, spec.callback);
   spec.deadline_ms = in.integer("deadlineMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
   spec.idle_ttl_ms = in.integer("idleTtlMs", 0, 0, std::int64_t{1000} * 86'400 * 365);
+  spec.detached = in.boolean("detached");
+  spec.report_end = in.boolean("reportEnd", !spec.call.call_id.empty());
+  auto const granted = in.object("children");
+  FieldReader children(granted, "children.");
+  spec.children = children_grant_from(children);
   if (spec.provider.empty()) spec.provider = default_provider;
+  if (spec.cwd.empty()) spec.cwd = default_cwd;
   if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
   if (!spec.id.empty() && !is_agent_id(spec.id))
     in.fail("id", "\"" + spec.id.substr(0, 80) +
@@ -116,6 +152,7 @@ Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_p
   if (auto error = in.finish()) return *error;
   if (auto error = workspace.finish()) return *error;
   if (auto error = callback.finish()) return *error;
+  if (auto error = children.finish()) return *error;
   // What a profile says counts only where the request says nothing.
   if (!body.contains("approvalMode") || body["approvalMode"].is_null()) spec.approval_mode.clear();
 
@@ -150,6 +187,13 @@ json to_journal(AgentSpec const& spec) {
                           {"token", callback.token},
                           {"callId", callback.call_id},
                           {"subagentName", callback.subagent_name}};
+  stored["call"] = {{"turnId", spec.call.turn_id}, {"callId", spec.call.call_id}};
+  if (spec.call.turn_sequence) stored["call"]["turnSequence"] = *spec.call.turn_sequence;
+  stored["user"] = spec.user;
+  stored["initiator"] = spec.initiator;
+  stored["detached"] = spec.detached;
+  stored["reportEnd"] = spec.report_end;
+  stored["children"] = to_json(spec.children);
   return stored;
 }
 
@@ -176,8 +220,29 @@ AgentSpec spec_from_journal(json const& stored) {
   if (auto const& callback = object_at(stored, "callback"); !callback.empty())
     spec.callback = {text_at(callback, "url"), text_at(callback, "token"), text_at(callback, "callId"),
                      text_at(callback, "subagentName")};
+  auto const call = stored.value("call", json::object());
+  spec.call.turn_id = call.value("turnId", "");
+  spec.call.call_id = call.value("callId", "");
+  if (call.contains("turnSequence")) spec.call.turn_sequence = call["turnSequence"].get<std::int64_t>();
+  spec.user = stored.value("user", spec.user);
+  spec.initiator = stored.value("initiator", spec.initiator);
+  spec.detached = stored.value("detached", false);
+  spec.report_end = stored.value("reportEnd", false);
+  auto const granted = stored.value("children", json::object());
+  FieldReader children(granted);
+  spec.children = children_grant_from(children);
   spec.workspace = workspace_from(stored.value("workspace", json()));
   return spec;
+}
+
+json child_json(AgentSpec const& spec) {
+  json shown = {{"child", spec.id}, {"name", name_of(spec)}};
+  if (!spec.call.call_id.empty()) shown["callId"] = spec.call.call_id;
+  return shown;
+}
+
+json principal_json(std::string const& user) {
+  return {{"kind", user == "operator" ? "operator" : "agent"}, {"name", user}};
 }
 
 json to_public(AgentSpec const& spec) {
@@ -185,6 +250,12 @@ json to_public(AgentSpec const& spec) {
                 {"model", spec.model}, {"effort", spec.effort},     {"approvalMode", spec.approval_mode},
                 {"label", spec.label}, {"tags", spec.tags},         {"capabilities", spec.capabilities}};
   if (!spec.parent.empty()) shown["parent"] = spec.parent;
+  shown["rootSessionId"] = spec.root.empty() ? spec.id : spec.root;
+  shown["user"] = spec.user;
+  shown["initiator"] = principal_json(spec.initiator);
+  if (spec.detached) shown["detached"] = true;
+  if (spec.report_end) shown["reportEnd"] = true;
+  if (spec.children.spawn) shown["children"] = to_json(spec.children);
   if (!spec.profile.empty()) shown["profile"] = spec.profile;
   if (!spec.request_input) shown["requestInput"] = false;
   if (spec.agent_profile) shown["agentProfile"] = adapters::summary_of(*spec.agent_profile);
@@ -222,6 +293,7 @@ json to_json(AgentRecord const& r) {
           {"lastTurn", r.last_turn},
           {"deadlineOver", r.deadline_over},
           {"calledBack", r.called_back},
+          {"result", r.result},
           {"usage", r.usage.stored()},
           {"idleAt", to_millis(r.idle_at)},
           {"createdAt", to_millis(r.created_at)},
@@ -254,6 +326,7 @@ AgentRecord agent_record_from(json const& s) {
   r.last_turn = s.value("lastTurn", "");
   r.deadline_over = s.value("deadlineOver", false);
   r.called_back = s.value("calledBack", false);
+  r.result = s.value("result", "");
   r.usage = UsageAccount::from_stored(s.value("usage", json()));
   r.idle_at = from_millis(s.value("idleAt", std::int64_t{0}));
   r.created_at = from_millis(s.value("createdAt", std::int64_t{0}));

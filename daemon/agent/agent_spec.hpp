@@ -8,22 +8,37 @@
 #include "daemon/agent/worktree.hpp"
 #include "daemon/outbox/receiver.hpp"
 #include "daemon/store/skill_store.hpp"
+#include "model/children_grant.hpp"
 #include "model/message.hpp"
 #include "terminal/terminal.hpp"
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace ar::daemon {
+
+/// What of its parent's work a child belongs to, as whoever spawned it says.
+struct ParentCall {
+  std::string turn_id{};
+  std::optional<std::int64_t> turn_sequence{};  ///< the first is 0
+  std::string call_id{};
+};
 
 struct AgentSpec {
   std::string id;  ///< empty in a request: the supervisor finds a free name
   std::string provider;
   std::string cwd;
   std::string model{}, effort{}, approval_mode = "guarded", label{}, profile{}, parent{};
-  std::string root{};    ///< where its line of parents begins; empty: it has none
+  std::string root{};  ///< where its line of parents begins; empty: it has none
+  ParentCall call{};
+  std::string user = "operator";       ///< who spawned it: the operator, or the agent that is its parent
+  std::string initiator = "operator";  ///< who spawned its root
+  bool detached = false;               ///< it goes on when its parent is stopped
+  bool report_end = false;             ///< its parent is told what came of its first message
+  ChildrenGrant children{};
   std::string prompt{};  ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
@@ -44,11 +59,18 @@ struct AgentSpec {
 };
 
 /// Reads a spawn request, an agent's specification in docs/control-api.md. Checks names, sizes and that cwd is an
-/// existing directory.
-Result<AgentSpec> agent_spec_from(json const& body, std::string const& default_provider);
+/// existing directory. `default_cwd` empty: the request names one.
+Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& default_provider,
+                                  std::string const& default_cwd = {});
 /// The journal's form; `spec_from_journal` reads it back without checking the machine again.
 json to_journal(AgentSpec const& spec);
 AgentSpec spec_from_journal(json const& stored);
+/// For people: its label, else its id.
+inline std::string const& name_of(AgentSpec const& spec) { return spec.label.empty() ? spec.id : spec.label; }
+/// What its parent's events say of it: {child, name, callId?}.
+json child_json(AgentSpec const& spec);
+/// Who that is: {kind: operator | agent, name}.
+json principal_json(std::string const& user);
 /// The part that is shown: no environment, no system prompt.
 json to_public(AgentSpec const& spec);
 
@@ -75,7 +97,8 @@ struct AgentRecord {
   std::int64_t active_ms = 0, last_turn_ms = 0;  ///< of its turns that are over
   bool deadline_over = false;                    ///< its work has been cancelled for it
   bool called_back = false;                      ///< its callback is owed to nobody any more
-  std::string last_turn{};                       ///< how the newest of them ended: done, failed, interrupted
+  std::string result{};     ///< what its parent is told: completed, failed, stopped, removed; empty: nothing yet
+  std::string last_turn{};  ///< how the newest of them ended: done, failed, interrupted
   UsageAccount usage{};
   WallTime created_at{}, since{}, started_at{}, idle_at{};
 

@@ -49,6 +49,17 @@ json in_numbers(adapters::Profile const& profile) {
   return shown;
 }
 
+json parent_of(AgentSpec const& spec) {
+  if (spec.parent.empty()) return nullptr;
+  auto const some = [](auto const& value, bool there) { return there ? json(value) : json(nullptr); };
+  auto const& call = spec.call;
+  json turn = nullptr;
+  if (!call.turn_id.empty() || call.turn_sequence)
+    turn = {{"id", some(call.turn_id, !call.turn_id.empty())},
+            {"sequence", some(call.turn_sequence.value_or(0), call.turn_sequence.has_value())}};
+  return {{"sessionId", spec.parent}, {"turn", std::move(turn)}, {"callId", some(call.call_id, !call.call_id.empty())}};
+}
+
 json text_or_null(std::string const& text) { return text.empty() ? json(nullptr) : json(text); }
 
 }  // namespace
@@ -193,8 +204,12 @@ json AgentView::session(bool turn_runs, bool interrupting, std::int64_t retained
           {"usage", record.usage.shown()},
           {"costUsd", record.usage.shown_cost()},
           {"errorMessage", some(record.reason, state == AgentState::failed)},
-          {"parent", spec.parent.empty() ? json(nullptr) : json{{"sessionId", spec.parent}}},
-          {"rootSessionId", spec.root.empty() ? spec.id : spec.root}};
+          {"parent", parent_of(spec)},
+          {"rootSessionId", spec.root.empty() ? spec.id : spec.root},
+          {"user", spec.user},
+          {"initiator", principal_json(spec.initiator)},
+          {"requestInput", spec.request_input},
+          {"result", some(record.result, !record.result.empty())}};
 }
 
 std::string AgentView::turn_status(bool turn_runs, bool interrupting) const {

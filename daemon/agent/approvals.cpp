@@ -48,8 +48,14 @@ Error already_decided(Approval const& approval) { return conflict("already_decid
 
 }  // namespace
 
-Approvals::Approvals(Executor executor, Journal& journal, EventLog& events, ApprovalPolicy policy)
-    : journal_(journal), events_(events), policy_(policy), changed_(executor), tasks_(executor, "approvals") {}
+Approvals::Approvals(Executor executor, Journal& journal, EventLog& events, Lineage const& lineage,
+                     ApprovalPolicy policy)
+    : journal_(journal),
+      events_(events),
+      lineage_(lineage),
+      policy_(policy),
+      changed_(executor),
+      tasks_(executor, "approvals") {}
 
 awaitable<Result<void>> Approvals::load() {
   struct Found {
@@ -75,6 +81,7 @@ void Approvals::start(std::function<void(Approval const&)> tell, TaskGroup::OnDe
 
 awaitable<void> Approvals::stop() {
   tell_ = nullptr;
+  family_changed_ = nullptr;
   co_await tasks_.stop();
 }
 
@@ -140,8 +147,13 @@ void Approvals::asked(std::string const& agent, std::string const& provider_sess
                {"tool", approval.request.tool},
                {"summary", approval.request.summary}};
   if (approval.deadline) data["deadline"] = to_iso8601(*approval.deadline);
-  events_.append(agent, "approval.created", std::move(data));
+  if (auto const* const member = lineage_.find(agent)) {
+    data["name"] = member->name;
+    data["rootSessionId"] = member->root;
+  }
+  events_.append(agent, "approval.created", data);
   auto& entry = entries_[last_id_] = {std::move(approval), true};
+  tell_family(entry.approval, "child.asked", std::move(data));
   if (may_ask || stands)
     save(entry.approval, false);
   else
@@ -188,8 +200,32 @@ void Approvals::end(Entry& entry, ApprovalStatus status, Decider decider, Answer
                  : at_deadline || status == ApprovalStatus::expired ? "approval.expired"
                                                                     : "approval.answered",
                  event_data(approval));
+  tell_family(approval, "child.answered", event_data(approval));
   spdlog::info("{}", outcome_text(approval));
   changed_.notify_all();
+}
+
+/// Each ancestor, whose log tells of it under the child's name.
+void Approvals::tell_family(Approval const& approval, std::string const& type, json data) {
+  auto const* const member = lineage_.find(approval.agent);
+  if (!member) return;
+  data["child"] = approval.agent;
+  data["name"] = member->name;
+  data["rootSessionId"] = member->root;
+  for (auto const& ancestor : lineage_.ancestors(approval.agent)) {
+    events_.append(ancestor, type, data);
+    if (family_changed_) family_changed_(ancestor);
+  }
+}
+
+/// With whose child asks.
+json Approvals::shown(Approval const& approval) const {
+  auto shown = to_json(approval);
+  auto const* const member = lineage_.find(approval.agent);
+  shown["name"] = member ? member->name : approval.agent;
+  shown["rootSessionId"] = member ? member->root : approval.agent;
+  if (member && !member->parent.empty()) shown["parent"] = member->parent;
+  return shown;
 }
 
 void Approvals::save(Approval const& approval, bool tell) {
@@ -248,7 +284,7 @@ awaitable<Result<Approval>> Approvals::stored(std::int64_t id) {
 awaitable<Result<json>> Approvals::show(std::int64_t id) {
   auto const approval = co_await stored(id);
   if (!approval) co_return approval.error();
-  co_return ok(to_json(*approval));
+  co_return ok(shown(*approval));
 }
 
 awaitable<Result<json>> Approvals::list(Filter filter) {
@@ -257,22 +293,21 @@ awaitable<Result<json>> Approvals::list(Filter filter) {
                                     "\"; use pending, approved, approved-session, denied, aborted, answered, expired "
                                     "or withdrawn");
   auto query = [filter](Database& db) -> Result<std::vector<Record>> {
-    return ApprovalTable(db).page(filter.before, filter.status.value_or(""), filter.agent.value_or(""),
-                                  filter.limit + 1);
+    return ApprovalTable(db).page(filter.before, filter.status.value_or(""), filter.agents, filter.limit + 1);
   };
   auto records = co_await journal_.read(std::move(query));
   if (!records) co_return records.error();
   json answer = {{"approvals", json::array()}};
   if (auto const next = cut_to_page(*records, filter.limit)) answer["nextCursor"] = *next;
   for (auto const& [id, record] : *records)
-    if (auto const approval = read_approval(id, record)) answer["approvals"].push_back(to_json(*approval));
+    if (auto const approval = read_approval(id, record)) answer["approvals"].push_back(shown(*approval));
   co_return ok(std::move(answer));
 }
 
 awaitable<Result<json>> Approvals::decide(std::int64_t id, json body, Decider decider, std::string of_agent) {
   auto const known = co_await stored(id);
   if (!known) co_return known.error();
-  if (!of_agent.empty() && known->agent != of_agent)
+  if (!of_agent.empty() && known->agent != of_agent && !lineage_.is_descendant(known->agent, of_agent))
     co_return Error{ErrorKind::forbidden, "not_its_approval",
                     "approval " + std::to_string(id) + " is not one of agent " + of_agent};
   auto answer = answer_from(body, known->request);
@@ -296,20 +331,24 @@ awaitable<Result<json>> Approvals::decide(std::int64_t id, json body, Decider de
                                 known->agent + "), or try again");
     co_await changed_.wait(patience);
   }
-  auto const shown = entries_.at(id).approval;
+  auto const decided = entries_.at(id).approval;
   auto safe = co_await journal_.committed();
   if (!safe) co_return safe.error();
-  co_return ok(to_json(shown));
+  co_return ok(shown(decided));
 }
 
 json Approvals::pending_of(std::string const& agent) const {
   json list = json::array();
   for (auto const& [id, entry] : entries_) {
     auto const& approval = entry.approval;
-    if (approval.agent != agent || approval.status != ApprovalStatus::pending) continue;
-    json shown = to_json(approval);
-    for (auto const* name : {"input", "choices", "questions", "sessionGrant", "status", "agent"}) shown.erase(name);
-    list.push_back(std::move(shown));
+    if (approval.status != ApprovalStatus::pending) continue;
+    bool const own = approval.agent == agent;
+    if (!own && !lineage_.is_descendant(approval.agent, agent)) continue;
+    json short_form = shown(approval);
+    for (auto const* name : {"input", "choices", "questions", "sessionGrant", "status", "rootSessionId", "parent"})
+      short_form.erase(name);
+    if (own) short_form.erase("agent"), short_form.erase("name");
+    list.push_back(std::move(short_form));
   }
   return list;
 }

@@ -3,10 +3,12 @@
 //
 // The first decision wins, wherever it comes from; later ones are told who was first. A decision is in the journal
 // before the provider hears of it. A pending record survives the daemon: the provider asks again under the same key and
-// finds it here. io thread only.
+// finds it here. What a child asks is its ancestors' too: one record, of which their events and lists tell. io thread
+// only.
 #pragma once
 #include "base/async.hpp"
 #include "daemon/agent/approval.hpp"
+#include "daemon/agent/lineage.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 
@@ -14,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ar::daemon {
 
@@ -24,9 +27,11 @@ struct ApprovalPolicy {
 
 class Approvals {
  public:
-  Approvals(Executor executor, Journal& journal, EventLog& events, ApprovalPolicy policy);
+  Approvals(Executor executor, Journal& journal, EventLog& events, Lineage const& lineage, ApprovalPolicy policy);
   /// For what is asked from now on.
   void set_policy(ApprovalPolicy policy) { policy_ = policy; }
+  /// `told`: what is pending for that agent has changed by a descendant of its.
+  void watch_families(std::function<void(std::string const& agent)> told) { family_changed_ = std::move(told); }
   /// What was pending when the last daemon ended. Once, before anything else.
   awaitable<Result<void>> load();
   /// `tell` gets every decision, once it is on the disk, to hand it to the agent's provider. `on_death`: nobody watches
@@ -50,17 +55,19 @@ class Approvals {
 
   // ---- people ----
   struct Filter {
-    std::optional<std::string> status{}, agent{};
-    std::int64_t before = 0;  ///< only smaller ids; 0: the newest
+    std::optional<std::string> status{};
+    std::optional<std::vector<std::string>> agents{};  ///< only theirs
+    std::int64_t before = 0;                           ///< only smaller ids; 0: the newest
     int limit = 100;
   };
   awaitable<Result<json>> list(Filter filter);  ///< {approvals: [...], nextCursor?}, newest first
   awaitable<Result<json>> show(std::int64_t id);
-  /// `body`: see answer_from. `of_agent`: only if it is this one's. Errors besides: no_such_approval,
-  /// already_decided (conflict), not_asked_again (unavailable).
+  /// `body`: see answer_from. `of_agent`: only if it is this one's, or a descendant's. Errors besides:
+  /// no_such_approval, already_decided (conflict), not_asked_again (unavailable).
   awaitable<Result<json>> decide(std::int64_t id, json body, Decider decider, std::string of_agent = {});
 
-  /// Short forms of what is pending, oldest first: {id, kind, tool, summary, createdAt, deadline}.
+  /// Short forms of what is pending for it and its descendants, oldest first: {id, kind, tool, summary, createdAt,
+  /// deadline}, and of descendants {agent, name}.
   json pending_of(std::string const& agent) const;
 
  private:
@@ -73,13 +80,17 @@ class Approvals {
                      adapters::ApprovalRequest const& request);
   void end(Entry& entry, ApprovalStatus status, Decider decider, adapters::Answer answer, bool tell);
   void save(Approval const& approval, bool tell);
+  json shown(Approval const& approval) const;
+  void tell_family(Approval const& approval, std::string const& type, json data);
   awaitable<Result<Approval>> stored(std::int64_t id);
   awaitable<void> watch_deadlines();
 
   Journal& journal_;
   EventLog& events_;
+  Lineage const& lineage_;
   ApprovalPolicy policy_;
   std::function<void(Approval const&)> tell_;
+  std::function<void(std::string const&)> family_changed_;
   std::int64_t last_id_ = 0;
   std::map<std::int64_t, Entry> entries_;  ///< all pending ones, and the newest of the others
   Notifier changed_;

@@ -1,14 +1,24 @@
 #include "daemon/api/access.hpp"
 
 #include "base/ids.hpp"
+#include "daemon/agent/lineage.hpp"
 #include "daemon/fleet/supervisor.hpp"
 
 #include <algorithm>
 
 namespace ar::daemon {
 
-Access::Access(Supervisor const& supervisor, std::filesystem::path operator_token_file)
-    : supervisor_(supervisor), operator_token_file_(std::move(operator_token_file)) {}
+Access::Access(Supervisor const& supervisor, Lineage const& lineage, std::filesystem::path operator_token_file)
+    : supervisor_(supervisor), lineage_(lineage), operator_token_file_(std::move(operator_token_file)) {}
+
+bool Access::is_descendant(std::string const& agent, std::string const& of) const {
+  return lineage_.is_descendant(agent, of);
+}
+
+bool Access::may_see(Principal const& who, std::string const& agent) const {
+  if (who.kind == Principal::Kind::operator_) return true;
+  return who.kind == Principal::Kind::agent && (agent == who.agent_id || is_descendant(agent, who.agent_id));
+}
 
 Result<void> Access::check_open() const {
   if (open_) return {};

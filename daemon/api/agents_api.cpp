@@ -17,15 +17,15 @@ Result<void> check_states(std::string const& list) {
 
 }  // namespace
 
-awaitable<Result<control::Spawned>> AgentsApi::spawn(json spec, IdempotencyKey key) {
+awaitable<Result<control::Spawned>> AgentsApi::spawn(Principal who, json spec, IdempotencyKey key) {
   if (auto open = access_.check_open(); !open) co_return open.error();
-  auto spawned = co_await supervisor_.spawn(std::move(spec), std::move(key));
+  auto spawned = co_await supervisor_.spawn(std::move(spec), std::move(key), std::move(who));
   if (!spawned) co_return spawned.error();
   control::Spawned answer{spawned->agent->view(), spawned->created};
   co_return answer;
 }
 
-awaitable<Result<json>> AgentsApi::agents(Page page) {
+awaitable<Result<json>> AgentsApi::agents(Principal who, Page page) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   co_await services_.terminals.look_at_memory();
   if (page.status)
@@ -36,6 +36,8 @@ awaitable<Result<json>> AgentsApi::agents(Page page) {
   auto const& all = supervisor_.agents();
   for (auto it = all.upper_bound(page.after); it != all.end(); ++it) {
     auto const& agent = it->second;
+    if (!access_.may_see(who, it->first)) continue;
+    if (page.user && agent->spec().user != *page.user) continue;
     if (page.status && !is_listed(*page.status, std::string(to_string(agent->state())))) continue;
     if (to_millis(agent->since()) < page.since) continue;
     if (static_cast<int>(list.size()) == page.limit) {

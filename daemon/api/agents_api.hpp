@@ -14,8 +14,8 @@ class AgentsApi final : public control::AgentsApi {
   AgentsApi(Services& services, Supervisor& supervisor, Access const& access)
       : services_(services), supervisor_(supervisor), access_(access) {}
 
-  awaitable<Result<control::Spawned>> spawn(json spec, IdempotencyKey key) override;
-  awaitable<Result<json>> agents(Page page) override;
+  awaitable<Result<control::Spawned>> spawn(Principal who, json spec, IdempotencyKey key) override;
+  awaitable<Result<json>> agents(Principal who, Page page) override;
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;
   awaitable<Result<json>> act(std::string id, std::string verb, json params) override;

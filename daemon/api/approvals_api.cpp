@@ -5,7 +5,13 @@ namespace ar::daemon {
 awaitable<Result<json>> ApprovalsApi::approvals(Page page) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   if (page.agent && !supervisor_.find(*page.agent)) co_return supervisor_.get(*page.agent).error();
-  Approvals::Filter filter{std::move(page.status), std::move(page.agent), page.cursor, page.limit};
+  if (page.root && !supervisor_.find(*page.root)) co_return supervisor_.get(*page.root).error();
+  Approvals::Filter filter{std::move(page.status), {}, page.cursor, page.limit};
+  if (page.agent) filter.agents = {*page.agent};
+  if (page.root) {
+    filter.agents = lineage_.descendants(*page.root);
+    filter.agents->push_back(*page.root);
+  }
   co_return co_await approvals_.list(std::move(filter));
 }
 

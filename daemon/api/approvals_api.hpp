@@ -12,8 +12,8 @@ namespace ar::daemon {
 
 class ApprovalsApi final : public control::ApprovalsApi {
  public:
-  ApprovalsApi(Approvals& approvals, Supervisor const& supervisor, Access const& access)
-      : approvals_(approvals), supervisor_(supervisor), access_(access) {}
+  ApprovalsApi(Approvals& approvals, Supervisor const& supervisor, Lineage const& lineage, Access const& access)
+      : approvals_(approvals), supervisor_(supervisor), lineage_(lineage), access_(access) {}
 
   awaitable<Result<json>> approvals(Page page) override;
   awaitable<Result<json>> approval(std::int64_t id) override;
@@ -22,6 +22,7 @@ class ApprovalsApi final : public control::ApprovalsApi {
  private:
   Approvals& approvals_;
   Supervisor const& supervisor_;
+  Lineage const& lineage_;
   Access const& access_;
 };
 

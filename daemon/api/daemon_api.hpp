@@ -16,6 +16,7 @@
 #include "daemon/api/sessions_api.hpp"
 #include "daemon/api/skills_api.hpp"
 #include "daemon/api/system_api.hpp"
+#include "daemon/api/users_api.hpp"
 #include "daemon/api/webhooks_api.hpp"
 #include "relay/uploads.hpp"
 
@@ -26,11 +27,11 @@ namespace ar::daemon {
 
 class DaemonApi {
  public:
-  /// `uploads`: of all doors to the bus.
+  /// `uploads`: of all doors to the bus. `own_bus`: null where the bus is another's.
   DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, Indexer& indexer, SearchIndex& index,
-            relay::Uploads& uploads, LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down,
-            SystemApi::Reload reload)
-      : access_(supervisor, services.paths.operator_token()),
+            relay::EmbeddedBus* own_bus, relay::Uploads& uploads, LoopLag const& lag,
+            std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
+      : access_(supervisor, services.lineage, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
         system_(services, supervisor, pause, access_, lag, std::move(on_shut_down), std::move(reload)),
         runtime_(pause, access_),
@@ -38,7 +39,7 @@ class DaemonApi {
         messages_(services, supervisor, access_, rights_, uploads),
         attachments_(services.bus, uploads, rights_),
         hooks_(supervisor, access_),
-        approvals_(services.approvals, supervisor, access_),
+        approvals_(services.approvals, supervisor, services.lineage, access_),
         events_(services.events, supervisor),
         idempotency_(services.journal),
         sessions_(services, supervisor, access_, messages_, attachments_),
@@ -46,12 +47,13 @@ class DaemonApi {
         webhooks_(services, access_),
         outputs_(services, supervisor),
         search_(services, supervisor, access_, indexer, index),
-        skills_(services) {}
+        skills_(services),
+        users_(supervisor, access_, own_bus) {}
 
   Access& access() { return access_; }
   control::Api topics() {
-    return {access_, system_,      runtime_,  agents_, messages_, attachments_, hooks_,  approvals_,
-            events_, idempotency_, sessions_, memory_, webhooks_, outputs_,     search_, skills_};
+    return {access_,      system_,   runtime_, agents_,   messages_, attachments_, hooks_,  approvals_, events_,
+            idempotency_, sessions_, memory_,  webhooks_, outputs_,  search_,      skills_, users_};
   }
 
  private:
@@ -72,6 +74,7 @@ class DaemonApi {
   OutputsApi outputs_;
   SearchApi search_;
   SkillsApi skills_;
+  UsersApi users_;
 };
 
 }  // namespace ar::daemon

@@ -3,6 +3,7 @@
 #include "base/http/peer.hpp"
 #include "base/paths.hpp"
 #include "daemon/agent/answer_checker.hpp"
+#include "daemon/agent/lineage.hpp"
 #include "daemon/api/listed_words.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/delivery/turn.hpp"
@@ -27,18 +28,18 @@ std::vector<std::string> const kSessionStates{"creating",  "running",    "idle",
 
 }  // namespace
 
-awaitable<Result<control::OpenedSession>> SessionsApi::open(json specification, IdempotencyKey key) {
+awaitable<Result<control::OpenedSession>> SessionsApi::open(Principal who, json specification, IdempotencyKey key) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   if (auto const url = text_at(specification, {"callback", "url"}); !url.empty())
     if (auto good = check_target(url, services_.config.allows_private_addresses(kOperator)); !good)
       co_return Error{good.error().kind, good.error().code, good.error().message, "callback.url"};
-  auto spawned = co_await supervisor_.spawn(std::move(specification), std::move(key));
+  auto spawned = co_await supervisor_.spawn(std::move(specification), std::move(key), std::move(who));
   if (!spawned) co_return spawned.error();
   control::OpenedSession opened{spawned->agent->session(), spawned->created};
   co_return opened;
 }
 
-awaitable<Result<json>> SessionsApi::sessions(Page page) {
+awaitable<Result<json>> SessionsApi::sessions(Principal who, Page page) {
   if (page.status)
     if (auto good = check_listed("status", *page.status, kSessionStates, "status of a session"); !good)
       co_return good.error();
@@ -47,6 +48,8 @@ awaitable<Result<json>> SessionsApi::sessions(Page page) {
   // They are in the order of their names, which neither comings nor goings change.
   auto const& all = supervisor_.agents();
   for (auto it = all.upper_bound(page.after); it != all.end(); ++it) {
+    if (!access_.may_see(who, it->first)) continue;
+    if (page.user && it->second->spec().user != *page.user) continue;
     auto shown = it->second->session();
     if (page.status && !is_listed(*page.status, shown["status"])) continue;
     if (to_millis(it->second->since()) < page.since) continue;
@@ -217,21 +220,13 @@ awaitable<Result<json>> SessionsApi::turns(std::string id, Page page) {
   co_return ok(std::move(answer));
 }
 
-/// Each once, also where somebody has made a circle of them.
-std::vector<std::shared_ptr<Agent>> SessionsApi::with_descendants(std::shared_ptr<Agent> agent) const {
-  std::vector<std::shared_ptr<Agent>> all{std::move(agent)};
-  for (std::size_t i = 0; i < all.size(); ++i)
-    for (auto const& [id, other] : supervisor_.agents())
-      if (other->spec().parent == all[i]->id() && std::ranges::find(all, other) == all.end()) all.push_back(other);
-  return all;
-}
-
 awaitable<Result<json>> SessionsApi::cancel(std::string id) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  std::int64_t count = 0;
-  for (auto const& one : with_descendants(*agent)) count += co_await one->cancel();
+  auto count = co_await (*agent)->cancel();
+  for (auto const& one : services_.lineage.descendants(id))
+    if (auto const child = supervisor_.find(one)) count += co_await child->cancel();
   json answer = {{"session", (*agent)->session()}, {"cancelledCount", count}};
   co_return ok(std::move(answer));
 }

@@ -24,8 +24,8 @@ class SessionsApi final : public control::SessionsApi {
         attachments_(attachments),
         files_(services.files) {}
 
-  awaitable<Result<control::OpenedSession>> open(json specification, IdempotencyKey key) override;
-  awaitable<Result<json>> sessions(Page page) override;
+  awaitable<Result<control::OpenedSession>> open(Principal who, json specification, IdempotencyKey key) override;
+  awaitable<Result<json>> sessions(Principal who, Page page) override;
   awaitable<Result<json>> session(std::string id) override;
   awaitable<Result<control::SentInput>> send(Principal who, std::string id, control::SessionInput input,
                                              IdempotencyKey key) override;
@@ -39,7 +39,6 @@ class SessionsApi final : public control::SessionsApi {
   awaitable<Result<void>> check_schema(json schema);
   awaitable<void> wait_until_at_rest(std::string id);
   awaitable<Result<std::vector<json>>> read_turns(std::string id, std::int64_t before, int limit);
-  std::vector<std::shared_ptr<Agent>> with_descendants(std::shared_ptr<Agent> agent) const;
 
   Services& services_;
   Supervisor& supervisor_;

@@ -25,6 +25,7 @@ struct Config {
   std::int64_t history_retention_days = 30, most_history = 10'000;  ///< an agent's turns and deliveries
   std::int64_t search_most_rows = 500'000, search_most_mb = 256;    ///< of the search index
   std::int64_t search_agent_rows = 100'000, search_agent_mb = 64;   ///< of one agent's transcripts in it
+  std::int64_t most_child_depth = 2, most_children = 16;  ///< what an agent may be granted, and is unless it says less
   bool memory_pressure = true;       ///< they are suspended as well when the kernel says that programs wait for memory
   std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none
   std::vector<std::string> output_roots{};        ///< where output folders may lie besides in agents' workspaces

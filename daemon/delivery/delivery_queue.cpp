@@ -83,6 +83,11 @@ std::vector<DeliveryQueue::Loop> DeliveryQueue::loops() {
   return {{"deliveries", [this] { return run(); }}, {"leases", [this] { return leases_.run(); }}};
 }
 
+void DeliveryQueue::owe(NewMessage word) {
+  owed_.owe(std::move(word));
+  changed_.notify_all();
+}
+
 awaitable<Result<void>> DeliveryQueue::tell_of_removal() {
   auto const told = co_await owed_.tell_all();
   if (!told) co_return told.error();

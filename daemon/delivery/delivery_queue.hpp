@@ -65,6 +65,8 @@ class DeliveryQueue {
   /// There is a process again, which will get ready.
   void on_process_started() { process_.started(); }
   void look_up_wanted() { changed_.notify_all(); }
+  /// Something that is to be said on the bus, once, by its idempotency key.
+  void owe(NewMessage word);
   /// The agent is to be removed: whoever waits for a reply of its will get none. After stop().
   awaitable<Result<void>> tell_of_removal();
 

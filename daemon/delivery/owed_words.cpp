@@ -42,8 +42,9 @@ std::vector<NewMessage> OwedWords::stored(Database& db, std::string const& agent
   return found;
 }
 
-void OwedWords::owe(Delivery const& d) {
-  auto word = word_about(d, agent_id_);
+void OwedWords::owe(Delivery const& d) { owe(word_about(d, agent_id_)); }
+
+void OwedWords::owe(NewMessage word) {
   OwedWordTable::Row row{word.idempotency_key, to_text(relay::to_json(word))};
   journal_.write([agent = agent_id_, row = std::move(row)](Database& db) { OwedWordTable(db).put(agent, row); });
   words_.push_back(std::move(word));

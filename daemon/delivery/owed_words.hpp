@@ -1,5 +1,5 @@
-// What is still to be said to those who asked one agent for a reply on a bus that is gone: kept in the journal, and
-// said on the present bus, where the number of their message means nothing and is named in words.
+// What one agent still has to say on the bus, kept in the journal until it is said there: to those who asked it for a
+// reply on a bus that is gone, where the number of their message means nothing and is named in words; to its parent.
 #pragma once
 #include "base/async.hpp"
 #include "daemon/delivery/delivery.hpp"
@@ -21,6 +21,8 @@ class OwedWords {
   void load(std::vector<NewMessage> words) { words_ = std::move(words); }
   /// The asker of a delivery that ended with its bus.
   void owe(Delivery const& d);
+  /// Said once, by its idempotency key, which it must have.
+  void owe(NewMessage word);
   bool empty() const { return words_.empty(); }
   /// When the next is to be tried.
   Clock::time_point due() const { return due_; }

@@ -40,10 +40,11 @@ NewMessage no_answer(std::string const& agent, MessageId message, std::string co
 
 /// `whole` in at most so many bytes, with a word about what is missing.
 NewMessage cut_reply(NewMessage reply, std::string const& whole, std::size_t most) {
+  auto const command =
+      reply.reply_to ? "message show " + std::to_string(*reply.reply_to) + " --json" : "transcript " + reply.from;
   auto const note = "\n\n[agent-runner: this is the beginning of " + std::to_string(whole.size()) +
-                    " bytes, more than the bus takes; `agent-runner message show " +
-                    std::to_string(reply.reply_to.value_or(0)) + " --json` shows all of it on the machine of agent " +
-                    reply.from + "]";
+                    " bytes, more than the bus takes; `agent-runner " + command +
+                    "` shows all of it on the machine of agent " + reply.from + "]";
   reply.body = std::string(cut_utf8(whole, most > note.size() ? most - note.size() : 0)) + note;
   reply.payload["outcome"] = "cut";
   return reply;
@@ -180,7 +181,7 @@ awaitable<Result<void>> Reporter::tell_asker(Delivery const& d) {
 
 awaitable<Result<void>> Reporter::reply(NewMessage reply) {
   auto const whole = reply.body;
-  auto const number = std::to_string(reply.reply_to.value_or(0));
+  auto const what = reply.reply_to ? "reply to message " + std::to_string(*reply.reply_to) : "message to " + reply.to;
   auto most = services_.bus.limits().max_body_bytes;
   if (whole.size() > most) reply = cut_reply(std::move(reply), whole, most);
   auto sent = co_await services_.bus.send(reply);
@@ -191,7 +192,7 @@ awaitable<Result<void>> Reporter::reply(NewMessage reply) {
   }
   if (sent) co_return Result<void>();
   if (!is_definite(sent.error())) co_return sent.error();
-  spdlog::warn("agent {}: the reply to message {} was refused: {}", agent_id_, number, sent.error().message);
+  spdlog::warn("agent {}: the {} was refused: {}", agent_id_, what, sent.error().message);
   co_return Result<void>();
 }
 

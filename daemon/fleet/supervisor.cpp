@@ -3,8 +3,10 @@
 #include "base/ids.hpp"
 #include "base/suggest.hpp"
 #include "base/words.hpp"
+#include "daemon/agent/lineage.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/config/profile.hpp"
+#include "daemon/fleet/child_rights.hpp"
 #include "daemon/fleet/memory_watch.hpp"
 #include "daemon/outputs/output_dirs.hpp"
 #include "daemon/store/journal_row.hpp"
@@ -60,12 +62,19 @@ Result<std::vector<StoredAgent>> read_agents(Database& db) {
   return stored;
 }
 
+Lineage::Member member_of(AgentSpec const& spec) {
+  return {spec.parent, spec.root.empty() ? spec.id : spec.root, name_of(spec)};
+}
+
+bool is_agent(Principal const& who) { return who.kind == Principal::Kind::agent; }
+
 }  // namespace
 
 Supervisor::Supervisor(Services& services)
     : services_(services),
       spawning_(services.executor),
       tasks_(services.executor, "supervisor"),
+      ending_(services.executor, "end of descendants"),
       watching_(services.executor, "memory") {}
 Supervisor::~Supervisor() = default;
 
@@ -76,6 +85,7 @@ awaitable<Result<void>> Supervisor::take_over() {
   auto query = [](Database& db) { return read_agents(db); };
   auto stored = co_await services_.journal.read(std::move(query));
   if (!stored) co_return stored.error();
+  for (auto const& entry : *stored) services_.lineage.add(entry.spec.id, member_of(entry.spec));
   co_await discard_cut_off();
   std::map<std::string, terminal::FoundTerminal> found;
   if (!stored->empty()) {
@@ -188,26 +198,53 @@ awaitable<void> Supervisor::shut_down(bool stop_agents) {
     for (auto const& [id, agent] : agents_) tasks_.spawn("stop " + id, stop(agent.get()));
     co_await tasks_.join();
   }
+  co_await ending_.stop();
   for (auto const& [id, agent] : agents_) tasks_.spawn("let go " + id, agent->let_go());
   co_await tasks_.join();
   agents_.clear();
 }
 
-awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
-  auto spec = agent_spec_from(body, services_.config.default_provider);
+awaitable<Result<AgentSpec>> Supervisor::check(json body, Principal who) const {
+  auto const caller = is_agent(who) ? find(who.agent_id) : nullptr;
+  if (is_agent(who) && !caller) co_return get(who.agent_id).error();
+  auto spec = caller ? agent_spec_from(body, caller->spec().provider, caller->spec().cwd)
+                     : agent_spec_from(body, services_.config.default_provider);
   if (!spec) co_return spec.error();
-  // A request that names no provider takes its profile's, where that is for one.
-  auto profiled = co_await add_profile(*spec, body.value("provider", json()).is_null());
-  if (!profiled) co_return profiled.error();
+  if (caller) {
+    if (!spec->parent.empty() && spec->parent != caller->id())
+      co_return Error{ErrorKind::forbidden, "not_granted",
+                      "an agent spawns children of its own only, and this is " + caller->id(), "parent"};
+    spec->parent = spec->user = caller->id();
+    if (spec->call.turn_id.empty() && !spec->call.turn_sequence && caller->turn_runs()) {
+      spec->call.turn_id = caller->running_turn_id();
+      spec->call.turn_sequence = caller->running_turn() - 1;
+    }
+    if (auto limited = limit_to_parent(*spec, body, caller->spec()); !limited) co_return limited.error();
+    if (auto const due = caller->deadline()) {
+      auto const left = std::max<std::int64_t>((*due - wall_now()).count(), 1);
+      spec->deadline_ms = spec->deadline_ms == 0 ? left : std::min(spec->deadline_ms, left);
+    }
+  } else {
+    // A request that names no provider takes its profile's, where that is for one.
+    auto profiled = co_await add_profile(*spec, body.value("provider", json()).is_null());
+    if (!profiled) co_return profiled.error();
+    if (auto good = check_grant(*spec, !body.value("children", json()).is_null()); !good) co_return good.error();
+  }
   if (!services_.adapters.contains(spec->provider)) {
     std::string known;
     for (auto const& [name, adapter] : services_.adapters) known += (known.empty() ? "" : ", ") + name;
     co_return invalid("provider", "unknown provider \"" + spec->provider + "\"; known are: " + known);
   }
+  bool const belongs = spec->report_end || spec->detached || body.value("parent", json()).is_object();
+  if (spec->parent.empty() && belongs)
+    co_return invalid("parent", "parent is missing: whose child it is that is detached, or of a turn, or reports");
   if (!spec->parent.empty()) {
     auto const parent = find(spec->parent);
     if (!parent) co_return invalid("parent", "the parent agent " + spec->parent + " does not exist");
-    spec->root = parent->spec().root.empty() ? spec->parent : parent->spec().root;
+    auto const& of = parent->spec();
+    spec->root = of.root.empty() ? spec->parent : of.root;
+    spec->initiator = of.initiator;
+    spec->request_input = spec->request_input && of.request_input;
   }
   auto roots = services_.config.output_roots;
   roots.insert(roots.begin(), spec->cwd);
@@ -222,6 +259,69 @@ awaitable<Result<AgentSpec>> Supervisor::check(json body) const {
                               ? spec->agent_profile->approval_mode
                               : AgentSpec().approval_mode;
   co_return spec;
+}
+
+/// What the operator grants: as asked for, or as the profile says, within what the configuration allows.
+Result<void> Supervisor::check_grant(AgentSpec& spec, bool asked) const {
+  auto& grant = spec.children;
+  if (!asked && spec.agent_profile) grant = spec.agent_profile->children;
+  if (!grant.spawn) {
+    grant = {};
+    return {};
+  }
+  auto const& config = services_.config;
+  auto const too_much = [](char const* field, std::int64_t most, char const* setting) {
+    return invalid(std::string("children.") + field, "children." + std::string(field) + " is at most " +
+                                                         std::to_string(most) + ", as " + setting +
+                                                         " of the configuration says");
+  };
+  if (grant.max_depth > config.most_child_depth)
+    return too_much("maxDepth", config.most_child_depth, "children.max_depth");
+  if (grant.max_children > config.most_children)
+    return too_much("maxChildren", config.most_children, "children.max_children");
+  if (grant.max_depth == 0) grant.max_depth = config.most_child_depth;
+  if (grant.max_children == 0) grant.max_children = config.most_children;
+  return {};
+}
+
+/// Of an agent: whether it may now have another child.
+Result<void> Supervisor::check_may_spawn(Principal const& who) const {
+  if (!is_agent(who)) return {};
+  auto const agent = get(who.agent_id);
+  if (!agent) return agent.error();
+  auto const& spec = (*agent)->spec();
+  auto const kind = (*agent)->token().profile;  // empty: with another's bus, whose tokens these are not
+  bool const right =
+      spec.children.spawn && (kind.empty() || kind == "provider-agent" || kind == "provider-interactive");
+  if (!right)
+    return Error{ErrorKind::forbidden, "not_granted",
+                 "agent " + spec.id + " may not spawn children; the operator allows it when spawning it: " +
+                     "agent-runner spawn --children, or `children` in its profile"};
+  if (!is_live((*agent)->state()))
+    return conflict("wrong_state",
+                    "agent " + spec.id + " is " + std::string(to_string((*agent)->state())) + " and spawns nothing");
+  auto line = services_.lineage.ancestors(spec.id);
+  line.insert(line.begin(), spec.id);
+  for (auto const& one : line) {
+    auto const ancestor = find(one);
+    if (!ancestor || !ancestor->spec().children.spawn) continue;
+    auto const most = ancestor->spec().children.max_children;
+    if (std::ssize(services_.lineage.descendants(one)) >= most)
+      return conflict("too_many_children",
+                      "agent " + one + " has " + std::to_string(most) +
+                          " descendants, as many as it may; remove those that have ended: " + "agent-runner rm");
+  }
+  return {};
+}
+
+/// That it is still there to be one. What it has been asked for takes a while.
+Result<void> Supervisor::check_parent(AgentSpec const& spec) const {
+  if (spec.parent.empty()) return {};
+  auto const parent = find(spec.parent);
+  if (!parent || parent->is_removing())
+    return conflict("agent_removed", "the parent agent " + spec.parent + " is being removed");
+  if (spec.user == spec.parent) return check_may_spawn({Principal::Kind::agent, spec.parent});
+  return {};
 }
 
 /// The request's own profile, or the configuration's of that name; its texts are read now, so that a restart of the
@@ -350,14 +450,17 @@ awaitable<void> Supervisor::discard_cut_off() {
   }
 }
 
-std::string Supervisor::free_name(std::string const& provider) const {
+std::string Supervisor::free_name(std::string const& stem) const {
   for (int n = 1;; ++n) {
-    auto name = provider + "-" + std::to_string(n);
+    auto name = stem + "-" + std::to_string(n);
     if (!agents_.contains(name)) return name;
   }
 }
 
-awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyKey key) {
+awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyKey key, Principal who) {
+  // Before it has to wait for anybody: who may not spawn holds up nobody.
+  if (auto may = check_may_spawn(who); !may && key.key.empty()) co_return may.error();
+  if (is_agent(who) && !key.key.empty()) key.key = who.agent_id + " " + key.key;  // a key has no blanks
   auto const lock = co_await spawning_.lock();  // two spawns must not find the same free name
   if (!key.key.empty()) {
     auto query = [key = key.key](Database& db) -> Result<std::optional<SpawnKeyTable::Use>> {
@@ -375,11 +478,15 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyK
       }
     }
   }
+  if (auto may = check_may_spawn(who); !may) co_return may.error();
   auto place = services_.descriptors.take();  // what others begin meanwhile cannot make this start fail
   if (!place) co_return place.error();
-  auto spec = co_await check(body);
+  auto spec = co_await check(body, who);
   if (!spec) co_return spec.error();
-  if (spec->id.empty()) spec->id = free_name(spec->provider);
+  if (spec->id.empty()) spec->id = free_name(is_agent(who) ? who.agent_id : spec->provider);
+  if (!is_safe_name(spec->id))
+    co_return invalid("id",
+                      "the name " + spec->id + " is longer than 64 characters; its parents' names are part of it");
   if (auto const namesake = find(spec->id)) {
     auto const there = "there is an agent named " + spec->id + " already, " +
                        std::string(to_string(namesake->state())) + "; choose another name, ";
@@ -413,9 +520,10 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::begin(AgentSpec spec, Descrip
   auto const agent = make(std::move(spec), AgentRecord{}, AgentState::creating, std::move(*token));
   // Tried dry, so that a missing CLI is an answer and not a failed agent. Nobody sees it until then.
   auto ready = co_await agent->check_launch();
-  if (!ready) {
+  auto const wanted = ready ? check_parent(agent->spec()) : ready;
+  if (!wanted) {
     co_await take_back(agent);
-    co_return ready.error();
+    co_return wanted.error();
   }
   add(agent);
   if (!key.key.empty()) {
@@ -424,6 +532,8 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::begin(AgentSpec spec, Descrip
     services_.journal.write(std::move(note));
   }
   agent->begin(std::move(place));
+  if (auto const& child = agent->spec(); !child.parent.empty())
+    services_.events.append(child.parent, "child.created", child_json(child));
   if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
   auto safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();
@@ -434,15 +544,86 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::begin(AgentSpec spec, Descrip
 awaitable<Result<json>> Supervisor::remove(std::string id) {
   auto agent = get(id);
   if (!agent) co_return agent.error();
-  auto erased = co_await (*agent)->erase();
+  auto const family = services_.lineage.descendants(id);
+  for (auto const& one : family) {
+    auto const child = find(one);
+    if (!child) continue;
+    if (child->spec().detached)
+      co_return conflict("has_children", "agent " + id + " has the detached child " + one +
+                                             ", which would lose its parent; remove that first: agent-runner rm " +
+                                             one);
+    if (is_at_rest((*agent)->state()) && !is_at_rest(child->state()))
+      co_return conflict("agent_running", "agent " + id + " would be removed with its child " + one + ", which is " +
+                                              std::string(to_string(child->state())) +
+                                              "; stop it first: agent-runner stop " + one);
+  }
+  if (!is_at_rest((*agent)->state())) co_return co_await (*agent)->erase();  // which says why not
+  json children = json::array();
+  for (auto it = family.rbegin(); it != family.rend(); ++it) {
+    auto const child = find(*it);
+    if (!child) continue;
+    auto const erased = co_await erase(child, true);
+    if (!erased) co_return erased.error();
+    children.push_back(*it);
+  }
+  if (auto const late = services_.lineage.descendants(id); !late.empty())
+    co_return conflict("agent_running", "agent " + id + " has got the child " + late.front() + " meanwhile");
+  auto erased = co_await erase(*agent, false);
   if (!erased) co_return erased.error();
-  forget_tokens_of(id);
-  bool const has_skills = !(*agent)->spec().skills.empty();
-  agents_.erase(id);
+  if (!children.empty();
+  bool const has_skills = !(*agent)->spec().skills.empty()) (*erased)["children"] = std::move(children);
   auto const safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();
   if (has_skills) co_await services_.skills.collect();
   co_return ok(std::move(*erased));
+}
+
+awaitable<Result<json>> Supervisor::erase(std::shared_ptr<Agent> agent, bool with_parent) {
+  auto erased = co_await agent->erase(with_parent);
+  if (!erased) co_return erased.error();
+  forget_tokens_of(agent->id());
+  services_.lineage.remove(agent->id());
+  agents_.erase(agent->id());
+  co_return erased;
+}
+
+/// Side by side: each may take its time.
+awaitable<void> Supervisor::end_descendants(std::string id, std::string verb, json params) {
+  struct Left {
+    explicit Left(Executor executor) : changed(std::move(executor)) {}
+    int count = 0;
+    Notifier changed;
+  };
+  auto const left = std::make_shared<Left>(services_.executor);
+  auto end = [](std::shared_ptr<Agent> agent, std::string what, json how, std::shared_ptr<Left> of) -> awaitable<void> {
+    struct Done {
+      Left& left;
+      ~Done() {
+        --left.count;
+        left.changed.notify_all();
+      }
+    } const done{*of};
+    auto const ended = co_await agent->act_alone(std::move(what), std::move(how));
+    if (!ended) spdlog::warn("agent {} does not end with its parent: {}", agent->id(), ended.error().message);
+  };
+  for (auto const& one : services_.lineage.descendants(id)) {
+    auto const agent = find(one);
+    if (!agent || agent->state() == AgentState::stopped || goes_on_without(*agent, id)) continue;
+    ++left->count;
+    ending_.spawn("end " + one, end(agent, verb, params, left));
+  }
+  while (left->count > 0) (void)co_await left->changed.wait();
+}
+
+/// It, or an ancestor of it below `of`, is detached.
+bool Supervisor::goes_on_without(Agent const& agent, std::string const& of) const {
+  if (agent.spec().detached) return true;
+  for (auto const& one : services_.lineage.ancestors(agent.id())) {
+    if (one == of) return false;
+    auto const ancestor = find(one);
+    if (ancestor && ancestor->spec().detached) return true;
+  }
+  return false;
 }
 
 std::shared_ptr<Agent> Supervisor::find(std::string_view id) const {
@@ -480,13 +661,14 @@ void Supervisor::forget_tokens_of(std::string const& id) {
 
 std::shared_ptr<Agent> Supervisor::make(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token) {
   auto const adapter = services_.adapters.at(spec.provider);
-  auto tokens_changed = [this](Agent const& agent) { know_tokens_of(agent); };
+  AgentOwner& owner = *this;
   return std::make_shared<Agent>(services_, adapter, std::move(spec), std::move(record), state, std::move(token),
-                                 std::move(tokens_changed));
+                                 owner);
 }
 
 void Supervisor::add(std::shared_ptr<Agent> const& agent) {
   know_tokens_of(*agent);
+  services_.lineage.add(agent->id(), member_of(agent->spec()));
   agents_.emplace(agent->id(), agent);
 }
 

@@ -3,6 +3,7 @@
 #include "daemon/agent/agent.hpp"
 #include "daemon/services.hpp"
 #include "model/idempotency.hpp"
+#include "model/principal.hpp"
 
 #include <map>
 #include <memory>
@@ -14,10 +15,10 @@ namespace ar::daemon {
 
 struct StoredAgent;
 
-class Supervisor {
+class Supervisor final : private AgentOwner {
  public:
   explicit Supervisor(Services& services);
-  ~Supervisor();
+  ~Supervisor() override;
 
   /// Reads the journal, looks at what the terminals' host really has, and reconciles the two: adopts the living,
   /// restarts the dead. Before any other call.
@@ -29,9 +30,12 @@ class Supervisor {
     std::shared_ptr<Agent> agent{};
     bool created = true;
   };
-  /// Errors: invalid fields, name_taken, idempotency_conflict, unknown provider, cli_missing.
-  awaitable<Result<Spawned>> spawn(json body, IdempotencyKey key);
-  /// {removed, workspace?}: what became of its worktree.
+  /// Errors: invalid fields, name_taken, idempotency_conflict, unknown provider, cli_missing; where an agent spawns a
+  /// child of its own: not_granted, too_many_children, wrong_state.
+  awaitable<Result<Spawned>> spawn(json body, IdempotencyKey key,
+                                   Principal who = Principal{Principal::Kind::operator_});
+  /// And its descendants. {removed, workspace?, children?}: what became of its worktree; their names. Errors: an
+  /// agent_running among them, has_children: one that is detached.
   awaitable<Result<json>> remove(std::string id);
 
   /// Null: no such agent. Shared with who awaits something of it: it can be removed meanwhile.
@@ -46,7 +50,16 @@ class Supervisor {
  private:
   awaitable<void> take_over_one(StoredAgent entry, std::optional<terminal::FoundTerminal> terminal,
                                 std::optional<Error>& failed);
-  awaitable<Result<AgentSpec>> check(json body) const;
+  // AgentOwner
+  void tokens_changed(Agent const& agent) override { know_tokens_of(agent); }
+  awaitable<void> end_descendants(std::string id, std::string verb, json params) override;
+
+  awaitable<Result<AgentSpec>> check(json body, Principal who) const;
+  Result<void> check_may_spawn(Principal const& who) const;
+  Result<void> check_parent(AgentSpec const& spec) const;
+  Result<void> check_grant(AgentSpec& spec, bool asked) const;
+  bool goes_on_without(Agent const& agent, std::string const& of) const;
+  awaitable<Result<json>> erase(std::shared_ptr<Agent> agent, bool with_parent);
   awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;
   awaitable<Result<void>> add_skills(AgentSpec& spec) const;
   awaitable<Result<void>> add_workspace(AgentSpec& spec) const;
@@ -54,7 +67,7 @@ class Supervisor {
   awaitable<void> take_back(std::shared_ptr<Agent> agent);
   awaitable<void> discard_cut_off();
   void forget_worktree_of(std::string const& id) const;
-  std::string free_name(std::string const& provider) const;
+  std::string free_name(std::string const& stem) const;
   awaitable<void> free_memory();
   std::vector<std::string> suspendable() const;  ///< agents, the longest idle first
   void know_tokens_of(Agent const& agent);
@@ -66,7 +79,8 @@ class Supervisor {
   std::map<std::string, std::shared_ptr<Agent>, std::less<>> agents_;
   std::map<std::string, std::string, std::less<>> by_token_hash_;
   AsyncMutex spawning_;
-  TaskGroup tasks_;  ///< short ones, that are waited for
+  TaskGroup tasks_;   ///< short ones, that are waited for
+  TaskGroup ending_;  ///< of descendants
   TaskGroup watching_;
 };
 

@@ -185,7 +185,16 @@ async function sessions() {
   await ok(operator.POST("/v1/sessions/{session}/suspend", { params: session, body: {} }));
   same("its status", (await ok(operator.GET("/v1/sessions/{session}", { params: session }))).status, "suspended");
   await ok(operator.POST("/v1/sessions/{session}/resume", { params: session, body: {} }));
-  await ok(operator.DELETE("/v1/sessions/{session}", { params: session }));
+  const child = await ok(
+    operator.POST("/v1/sessions", {
+      body: { provider: "command", cwd: workDir, id: "t", parent: { sessionId: "s", callId: "c" } },
+    }),
+  );
+  same("its call", child.session.parent?.callId, "c");
+  same("its root", child.session.rootSessionId, "s");
+  same("what is removed with it", (await ok(operator.DELETE("/v1/sessions/{session}", { params: session }))).children, ["t"]);
+  const { users } = await ok(operator.GET("/v1/users", { params: { query: { limit: 10 } } }));
+  same("who has agents", users.some((user) => user.kind === "operator" && user.agents > 0), true);
 }
 
 async function memory() {

@@ -102,7 +102,7 @@ awaitable<Result<json>> FakeApi::resume() {
   record("resume");
   co_return ok(json{{"state", "running"}});
 }
-awaitable<Result<Spawned>> FakeApi::spawn(json spec, IdempotencyKey key) {
+awaitable<Result<Spawned>> FakeApi::spawn(Principal, json spec, IdempotencyKey key) {
   record("spawn " + key.key);
   if (spec.contains("bad")) co_return invalid("bad", "bad is bad");
   Spawned spawned;
@@ -120,12 +120,12 @@ awaitable<Result<void>> FakeApi::keep(std::string owner, std::string key, contro
   kept_[{std::move(owner), std::move(key)}] = std::move(answer);
   co_return Result<void>();
 }
-awaitable<Result<control::OpenedSession>> FakeApi::open(json specification, IdempotencyKey key) {
+awaitable<Result<control::OpenedSession>> FakeApi::open(Principal, json specification, IdempotencyKey key) {
   record("open " + key.key + " " + text(specification.value("idleTtlMs", std::int64_t{-1})));
   control::OpenedSession opened{{{"id", "a"}}, key.key != "again"};
   co_return opened;
 }
-awaitable<Result<json>> FakeApi::sessions(Page page) {
+awaitable<Result<json>> FakeApi::sessions(Principal, Page page) {
   record("sessions " + page_text(page));
   co_return ok(json{{"sessions", json::array()}});
 }
@@ -153,7 +153,7 @@ awaitable<Result<json>> FakeApi::close(std::string id) {
   record("close " + id);
   co_return ok(json{{"removed", id}});
 }
-awaitable<Result<json>> FakeApi::agents(Page page) {
+awaitable<Result<json>> FakeApi::agents(Principal, Page page) {
   record("agents " + page_text(page));
   co_return ok(json{{"agents", json::array()}});
 }
@@ -437,6 +437,11 @@ awaitable<Result<control::Download>> FakeApi::archive(std::string session) {
   control::Download download{"a.zip", "application/zip", {}};
   download.send = [this](http::Peer& peer) { return send_for_ever(peer, archives_ended); };
   co_return download;
+}
+
+awaitable<Result<json>> FakeApi::users(Page page) {
+  record("users " + page_text(page));
+  co_return ok(json{{"users", json::array()}});
 }
 
 }  // namespace ar::test

@@ -18,6 +18,7 @@
 #include "control/api/skills_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/api/webhooks_api.hpp"
+#include "control/api/users_api.hpp"
 
 #include <map>
 #include <mutex>
@@ -43,11 +44,13 @@ class FakeApi final : public control::Authenticator,
                       public control::WebhooksApi,
                       public control::OutputsApi,
                       public control::SearchApi,
-                      public control::SkillsApi {
+                      public control::SkillsApi,
+                      public control::UsersApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+    return {*this, *this, *this, *this, *this, *this, *this, *this,
+            *this, *this, *this, *this, *this, *this, *this, *this};
   }
 
   /// The calls so far, oldest first; any thread.
@@ -61,16 +64,20 @@ class FakeApi final : public control::Authenticator,
   void release_waits();     ///< answers them
 
   Result<Principal> authenticate(std::string_view token) override;
+  /// Agent a has the child a-1, and that the child a-1-1.
+  bool is_descendant(std::string const& agent, std::string const& of) const override {
+    return of == "a" && (agent == "a-1" || agent == "a-1-1");
+  }
   awaitable<Result<json>> info() override;
   awaitable<Result<json>> configuration() override;
   awaitable<Result<json>> reload_configuration() override;
   awaitable<Result<json>> bus() override;
   awaitable<Result<json>> shut_down(bool stop_agents) override;
-  awaitable<Result<control::Spawned>> spawn(json spec, IdempotencyKey key) override;
+  awaitable<Result<control::Spawned>> spawn(Principal who, json spec, IdempotencyKey key) override;
   awaitable<Result<std::optional<control::KeptAnswer>>> answer_of(std::string owner, std::string key) override;
   awaitable<Result<void>> keep(std::string owner, std::string key, control::KeptAnswer answer) override;
-  awaitable<Result<control::OpenedSession>> open(json specification, IdempotencyKey key) override;
-  awaitable<Result<json>> sessions(Page page) override;
+  awaitable<Result<control::OpenedSession>> open(Principal who, json specification, IdempotencyKey key) override;
+  awaitable<Result<json>> sessions(Principal who, Page page) override;
   awaitable<Result<json>> session(std::string id) override;
   awaitable<Result<control::SentInput>> send(Principal who, std::string id, control::SessionInput input,
                                              IdempotencyKey key) override;
@@ -82,7 +89,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<std::int64_t>> pause(json request) override;
   awaitable<Result<json>> wait_paused(std::int64_t pause) override;
   awaitable<Result<json>> resume() override;
-  awaitable<Result<json>> agents(Page page) override;
+  awaitable<Result<json>> agents(Principal who, Page page) override;
   awaitable<Result<json>> agent(std::string id) override;
   awaitable<Result<json>> remove_agent(std::string id) override;
   awaitable<Result<json>> act(std::string id, std::string action, json params) override;
@@ -150,6 +157,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> skills(control::SkillFilter filter) override;
   awaitable<Result<json>> skill(std::string id) override;
   awaitable<Result<json>> remove_skill(std::string id) override;
+  awaitable<Result<json>> users(Page page) override;
 
  private:
   void record(std::string line);

@@ -19,6 +19,7 @@ std::string target_of(control::Route const& route, std::string const& agent) {
   put("{agent}", agent);
   put("{session}", "nobody");
   put("{output}", "none");
+  put("{session}", agent);
   put("{message}", "7");
   put("{approval}", "1");
   put("{attachment}", "f00");
@@ -43,8 +44,9 @@ TEST_CASE("EachPrincipalReachesExactlyItsRoutes") {
   for (auto const& route : control::routes()) {
     CAPTURE(route.method);
     CAPTURE(route.pattern);
-    bool const names_agent =
-        route.pattern.find("{agent}") != std::string_view::npos || route.pattern.find("{id}") != std::string_view::npos;
+    bool const in_family = route.pattern.find("{agent}") != std::string_view::npos ||
+                           route.pattern.find("{session}") != std::string_view::npos;
+    bool const names_agent = in_family || route.pattern.find("{id}") != std::string_view::npos;
     auto const status = [&](RawClient& client, std::vector<std::string> const& headers, std::string const& agent) {
       Reply const reply = client.request(route.method, target_of(route, agent), headers, "");
       if (reply.status == 401) CHECK(reply.headers.at("www-authenticate").starts_with("Bearer"));
@@ -59,8 +61,12 @@ TEST_CASE("EachPrincipalReachesExactlyItsRoutes") {
       bool const asked = route.right != Right::none || client == &at_agents;
       CHECK((status(*client, wrong, "a") == 401) == asked);
       CHECK((status(*client, basic, "a") == 401) == asked);
-      CHECK(admitted(status(*client, as_agent_a, "a")) == (route.right != Right::operator_));
+      bool const reaches_itself = route.right != Right::operator_ && route.right != Right::descendants;
+      CHECK(admitted(status(*client, as_agent_a, "a")) == reaches_itself);
       if (names_agent) CHECK(status(*client, as_agent_a, "b") == 403);
+      bool const reaches_below = route.right == Right::family || route.right == Right::descendants;
+      for (auto const* below : {"a-1", "a-1-1"})
+        if (in_family) CHECK(admitted(status(*client, as_agent_a, below)) == reaches_below);
     }
   }
 }

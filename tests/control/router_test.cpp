@@ -89,7 +89,11 @@ std::string row_of(Route const& route) {
   }
   auto statuses = std::string(route.statuses);
   for (auto at = statuses.find(' '); at != std::string::npos; at = statuses.find(' ', at + 2)) statuses.insert(at, ",");
-  auto const right = route.right == Right::none ? "none" : route.right == Right::agent ? "agent" : "operator";
+  auto const right = std::string(route.right == Right::none          ? "none"
+                                 : route.right == Right::agent       ? "agent"
+                                 : route.right == Right::family      ? "family"
+                                 : route.right == Right::descendants ? "descendants"
+                                                                     : "operator");
   return "| " + std::string(route.method) + " | `" + path + "` | " + right + " | " + body_in_words(route) + " | " +
          std::string(route.answers) + " | " + statuses + " |";
 }

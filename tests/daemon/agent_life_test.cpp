@@ -98,6 +98,7 @@ TEST_CASE("ASuspendedAgentWithSomethingQueuedIsWokenByTheDaemonsStart") {
   world.journal().write([](Database& db) { db.prepare("UPDATE agents SET state = 'suspended'").bind().run(); });
   world.crash();
   world.script.end = nullptr;
+  world.script.ends.clear();
   world.start();
   world.until([&] { return world.script.starts == 2 && world.state() == "idle"; }, "it was woken");
 }

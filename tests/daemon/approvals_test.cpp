@@ -21,7 +21,7 @@ struct Life {
   Life(net::io_context& io, std::filesystem::path const& file, ApprovalPolicy policy = {}) {
     journal = *Journal::open(io.get_executor(), file);
     events.emplace(io.get_executor(), *journal);
-    book.emplace(io.get_executor(), *journal, *events, policy);
+    book.emplace(io.get_executor(), *journal, *events, lineage, policy);
   }
   awaitable<void> begin() {
     (void)co_await events->load();
@@ -52,6 +52,7 @@ struct Life {
 
   std::unique_ptr<Journal> journal;
   std::optional<EventLog> events;
+  Lineage lineage;
   std::optional<Approvals> book;
   std::vector<Approval> told;
 };
@@ -353,7 +354,7 @@ TEST_CASE("ListsComeNewestFirstInPagesByAgentAndStatus") {
     filter.limit = 3;  // a full page may be the last one as well
     CHECK_FALSE((*co_await life.book->list(filter)).contains("nextCursor"));
     Approvals::Filter of_a;
-    of_a.agent = "a";
+    of_a.agents = {{"a"}};
     of_a.status = "pending";
     CHECK((*co_await life.book->list(of_a))["approvals"].size() == 2);
     Approvals::Filter wrong;

@@ -2,6 +2,7 @@
 #pragma once
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
+#include "daemon/agent/lineage.hpp"
 #include "daemon/agent/restart_policy.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
@@ -100,7 +101,7 @@ class World final : public DeliveryHost, public TurnHost {
     faulty.emplace(*bus);
     events_.emplace(io.get_executor(), *journal_);
     outbox_.emplace(io.get_executor(), *journal_, *events_, receivers_);
-    approvals_.emplace(io.get_executor(), *journal_, *events_, ApprovalPolicy());
+    approvals_.emplace(io.get_executor(), *journal_, *events_, lineage_, ApprovalPolicy());
     store_.emplace(*faulty, *journal_, *events_);
     runtime_.emplace(io.get_executor(), *journal_);
     skills_.emplace(io.get_executor(), *journal_, files_, dir / "skills");
@@ -110,6 +111,7 @@ class World final : public DeliveryHost, public TurnHost {
                                *journal_,
                                *events_,
                                *approvals_,
+                               lineage_,
                                *faulty,
                                *store_,
                                *runtime_,
@@ -291,6 +293,7 @@ class World final : public DeliveryHost, public TurnHost {
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
+  Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::unique_ptr<relay::Subscription> subscription_;

@@ -23,7 +23,7 @@ struct Fleet {
     Page page;
     page.limit = 2;
     page.after = before.value("nextCursor", "");
-    auto const answer = world.await(api.agents(page));
+    auto const answer = world.await(api.agents(Principal{Principal::Kind::operator_}, page));
     REQUIRE(answer.has_value());
     return *answer;
   }
@@ -34,7 +34,7 @@ struct Fleet {
   }
 
   World world;
-  Access access{world.supervisor(), "/token"};
+  Access access{world.supervisor(), world.services().lineage, "/token"};
   AgentsApi api{world.services(), world.supervisor(), access};
 };
 

@@ -4,6 +4,7 @@
 #include "base/completion_queue.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
+#include "daemon/agent/lineage.hpp"
 #include "daemon/agent/restart_policy.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
@@ -81,12 +82,14 @@ struct Script {
   adapters::SubmitOutcome outcome = adapters::SubmitOutcome::accepted;
   std::function<void()> on_quit{};
   int starts = 0, asked_to_quit = 0, killed = 0, interrupted = 0;
-  int starting = 0;                                     ///< starts under way
-  int overlaps = 0;                                     ///< starts while another one was under way, or a process ran
-  int captures = 0;                                     ///< looks at the screen
-  std::function<void(ExitStatus)> end{};                ///< ends the running process; empty: none runs
-  std::function<void(adapters::ProviderEvent)> emit{};  ///< as its session
-  std::function<void(std::string const&)> die{};        ///< a part of the session ends by an exception
+  int starting = 0;                       ///< starts under way
+  int overlaps = 0;                       ///< starts while another one was under way, or a process ran
+  int captures = 0;                       ///< looks at the screen
+  std::function<void(ExitStatus)> end{};  ///< ends the newest process; empty: it does not run
+  std::map<std::string, std::function<void(ExitStatus)>> ends{};                ///< all that run, by terminal session
+  std::function<void(adapters::ProviderEvent)> emit{};                          ///< as the newest session
+  std::map<std::string, std::function<void(adapters::ProviderEvent)>> emits{};  ///< by agent
+  std::function<void(std::string const&)> die{};  ///< a part of the session ends by an exception
 
   void fault(char const* call) const {
     if (throws.contains(call)) throw std::runtime_error(std::string("a bug in ") + call);
@@ -123,22 +126,28 @@ class FakeTerminals final : public terminal::TerminalHost {
   explicit FakeTerminals(Script& script) : script_(script) {}
   awaitable<Result<std::shared_ptr<terminal::Terminal>>> start(terminal::TerminalSpec spec, OnExit on_exit) override {
     if (script_.start_fails) co_return *script_.start_fails;
-    if (script_.starting > 0 || script_.end) ++script_.overlaps;
+    if (script_.starting > 0 || script_.ends.contains(spec.session)) ++script_.overlaps;
     ++script_.starting;
     if (script_.start_takes > 0s) co_await sleep_for(script_.start_takes);
     --script_.starting;
     ++script_.starts;
-    on_exit_ = std::move(on_exit);
-    script_.end = [this](ExitStatus status) {
-      auto const self = this;  // what holds us goes next
-      status.left = script_.left;
-      script_.end = nullptr;
-      if (!self->terminal_.expired()) self->on_exit_(status);  // else nobody is there to hear it
-    };
     auto const terminal = std::make_shared<FakeTerminal>(script_, spec.session);
-    terminal_ = terminal;
+    newest_ = spec.session;
+    std::function<void(ExitStatus)> end = [this, session = spec.session, hears = std::move(on_exit),
+                                           there = std::weak_ptr<terminal::Terminal>(terminal)](ExitStatus status) {
+      // What holds us goes next.
+      auto const self = this;
+      auto const name = session;
+      auto const tell = hears;
+      bool const heard = !there.expired();
+      status.left = script_.left;
+      self->script_.ends.erase(name);
+      if (self->newest_ == name) self->script_.end = nullptr;
+      if (heard) tell(status);
+    };
+    script_.end = script_.ends[spec.session] = end;
     if (script_.dies_at_once)
-      net::post(co_await net::this_coro::executor, [end = script_.end, terminal] { end(ExitStatus{1, 0, true}); });
+      net::post(co_await net::this_coro::executor, [end, terminal] { end(ExitStatus{1, 0, true}); });
     co_return terminal;
   }
   awaitable<Result<std::shared_ptr<terminal::Terminal>>> adopt(terminal::FoundTerminal found, OnExit on_exit) override {
@@ -146,21 +155,22 @@ class FakeTerminals final : public terminal::TerminalHost {
     terminal::TerminalSpec spec;
     spec.session = found.session;
     --script_.starts;
-    script_.end = nullptr;  // its old host's
+    script_.ends.erase(found.session);  // its old host's
     co_return co_await start(std::move(spec), std::move(on_exit));
   }
   awaitable<Result<std::vector<terminal::FoundTerminal>>> list() override {
     std::vector<terminal::FoundTerminal> found;
-    if (script_.end) found.push_back({"ar-a", "ar-a", 0, true, {}});
+    for (auto const& [session, end] : script_.ends) found.push_back({session, session, 0, true, {}});
     co_return found;
   }
   awaitable<std::vector<std::string>> left_by(std::string, std::string) override { co_return script_.left; }
-  awaitable<Result<void>> remove(std::string, ProcessMark) override {
+  awaitable<Result<void>> remove(std::string session, ProcessMark) override {
     if (script_.remove_fails) co_return *script_.remove_fails;
     script_.fault("remove");
     if (script_.remove_takes > 0s) co_await sleep_for(script_.remove_takes);
-    if (auto const end = script_.end) {
+    if (auto const it = script_.ends.find(session); it != script_.ends.end()) {
       ++script_.killed;
+      auto const end = it->second;
       end(ExitStatus{0, 9, true});
     }
     co_return Result<void>();
@@ -170,8 +180,7 @@ class FakeTerminals final : public terminal::TerminalHost {
 
  private:
   Script& script_;
-  OnExit on_exit_{};
-  std::weak_ptr<terminal::Terminal> terminal_{};
+  std::string newest_{};
 };
 
 class FakeSession final : public adapters::ProviderSession {
@@ -183,7 +192,7 @@ class FakeSession final : public adapters::ProviderSession {
     ready.transcript = script_.transcript;
     ready.turn_runs = context_.adopted && script_.turn_runs;
     context_.emit(ready);
-    script_.emit = context_.emit;
+    script_.emit = script_.emits[context_.request.agent_id] = context_.emit;
     script_.die = context_.on_death;
   }
   awaitable<void> stop() override {
@@ -230,7 +239,11 @@ class FakeSession final : public adapters::ProviderSession {
   awaitable<Result<void>> quit() override {
     ++script_.asked_to_quit;
     if (script_.on_quit) script_.on_quit();
-    if (script_.quits && script_.end) script_.end(ExitStatus{});
+    auto const it = script_.ends.find("ar-" + context_.request.agent_id);
+    if (script_.quits && it != script_.ends.end()) {
+      auto const end = it->second;
+      end(ExitStatus{});
+    }
     if (script_.quit_takes > 0s) co_await sleep_for(script_.quit_takes);
     co_return Result<void>();
   }
@@ -315,7 +328,8 @@ class World {
     outbox_.emplace(io_.get_executor(), *journal_, *events_, receivers, outbox_limits, [] { return 0.5; });
     REQUIRE(await(outbox_->load()).has_value());
     outbox_->start({});
-    approvals_.emplace(io_.get_executor(), *journal_, *events_, approval_policy);
+    lineage_ = {};
+    approvals_.emplace(io_.get_executor(), *journal_, *events_, lineage_, approval_policy);
     REQUIRE(await(approvals_->load()).has_value());
     approvals_->start([](Approval const&) {});
     store_.emplace(*bus, *journal_, *events_);
@@ -330,6 +344,7 @@ class World {
                                *journal_,
                                *events_,
                                *approvals_,
+                               lineage_,
                                *bus,
                                *store_,
                                *runtime_,
@@ -540,6 +555,7 @@ class World {
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
+  Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
   std::optional<Supervisor> supervisor_;

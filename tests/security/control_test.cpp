@@ -209,11 +209,13 @@ TEST_CASE("M10AnAgentIsToldOfADoorThatAsksForItsToken") {
       t.counts(answer.status == 401, std::string(method) + " " + path + " without a token: " + answer.body.dump());
     }
   for (auto const* path :
-       {"/v1/info", "/v1/agents", "/v1/agents/bob", "/v1/agents/bob/inbox", "/v1/agents/bob/workspace",
-        "/v1/agents/bob/events", "/v1/events", "/v1/approvals", "/v1/dead", "/v1/config"})
+       {"/v1/info", "/v1/users", "/v1/agents/bob", "/v1/sessions/bob", "/v1/agents/bob/inbox",
+        "/v1/agents/bob/workspace", "/v1/agents/bob/events", "/v1/events", "/v1/approvals", "/v1/dead", "/v1/config"})
     for (auto const* door : {"agents/agents", "control"}) t.refused(403, door, "GET", path);
   for (auto const* door : {"agents/agents", "control"}) {  // an agent of an earlier version knows the other one
     t.allowed(door, "GET", "/v1/agents/alice/inbox");
+    auto const listed = t.allowed(door, "GET", "/v1/agents").body["agents"];
+    t.counts(listed.size() == 1 && listed[0]["id"] == "alice", listed.dump());
     t.allowed(door, "POST", "/v1/messages", t.to("bob", json::object()));
   }
 }
@@ -441,6 +443,11 @@ TEST_CASE("AccessByTokenRightHostAndOrigin") {
   };
   for (auto const& [method, path] : {Route{"POST", "/v1/shutdown"},
                                      {"POST", "/v1/agents"},
+                                     {"POST", "/v1/sessions"},
+                                     {"DELETE", "/v1/sessions/bob"},
+                                     {"POST", "/v1/sessions/bob/cancel"},
+                                     {"POST", "/v1/sessions/alice/cancel"},
+                                     {"POST", "/v1/agents/alice/stop"},
                                      {"DELETE", "/v1/agents/bob"},
                                      {"DELETE", "/v1/agents/alice"},
                                      {"POST", "/v1/agents/bob/kill"},

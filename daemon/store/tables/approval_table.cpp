@@ -1,5 +1,7 @@
 #include "daemon/store/tables/approval_table.hpp"
 
+#include "base/json.hpp"
+
 namespace ar::daemon {
 
 void ApprovalTable::put(Row const& row) {
@@ -33,13 +35,14 @@ std::optional<std::string> ApprovalTable::record_of(std::int64_t id) const {
   return record;
 }
 
-std::vector<Record> ApprovalTable::page(std::int64_t before, std::string const& status, std::string const& agent,
-                                        int limit) const {
+std::vector<Record> ApprovalTable::page(std::int64_t before, std::string const& status,
+                                        std::optional<std::vector<std::string>> const& agents, int limit) const {
   std::vector<Record> found;
+  auto const list = agents ? to_text(*agents) : std::string();
   auto& rows = db_.prepare(
                       "SELECT id, record FROM approvals WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR status = ?2) AND "
-                      "(?3 = '' OR agent = ?3) ORDER BY id DESC LIMIT ?4")
-                   .bind(before, status, agent, limit);
+                      "(?3 = '' OR agent IN (SELECT value FROM json_each(?3))) ORDER BY id DESC LIMIT ?4")
+                   .bind(before, status, list, limit);
   while (rows.step()) found.emplace_back(rows.integer(0), rows.text(1));
   return found;
 }

@@ -27,8 +27,9 @@ class ApprovalTable {
   /// The newest, and all that are pending, in their order.
   std::vector<Record> pending_and_newest() const;
   std::optional<std::string> record_of(std::int64_t id) const;
-  /// From the newest down; `before`: below that id, 0: all. Empty texts: any.
-  std::vector<Record> page(std::int64_t before, std::string const& status, std::string const& agent, int limit) const;
+  /// From the newest down; `before`: below that id, 0: all; `status` empty: any; `agents` none: of all.
+  std::vector<Record> page(std::int64_t before, std::string const& status,
+                           std::optional<std::vector<std::string>> const& agents, int limit) const;
   void prune(Walk& walk, Kept kept);
 
  private:
