@@ -13,6 +13,27 @@ namespace {
 /// --worktree without a name; git knows no branch that is called so.
 constexpr auto kOwnBranch = "-";
 
+/// Whose child it is, and what it may have itself.
+Result<void> add_relations(AgentOptions const& options, json& spec) {
+  set_if(spec, "parent", options.parent);
+  if (options.call) {
+    spec["parent"] = {{"callId", *options.call}};
+    if (options.parent) spec["parent"]["sessionId"] = *options.parent;
+  }
+  if (options.report_end) spec["reportEnd"] = true;
+  if (options.detached) spec["detached"] = true;
+  if (options.children) spec["children"]["spawn"] = true;
+  for (auto const& [option, name, text] : {std::tuple{"--max-depth", "maxDepth", &options.max_depth},
+                                           std::tuple{"--max-children", "maxChildren", &options.max_children}}) {
+    if (!*text) continue;
+    if (!options.children) return invalid(option, std::string(option) + " is for an agent with --children");
+    auto const number = number_input(option, **text);
+    if (!number) return number.error();
+    spec["children"][name] = *number;
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_agent_options(Command& verb, AgentOptions& into) {
@@ -41,11 +62,17 @@ void add_agent_options(Command& verb, AgentOptions& into) {
       .flag("--no-input", into.no_input,
             "Nobody is there to ask: its permission requests and questions are denied at once")
       .option("--idle-ttl", into.idle_ttl, "30m", "Suspend it when it has been idle that long and nothing of it runs")
-      .option("--parent", into.parent, "AGENT", "The agent it belongs to", Words::agent)
+      .option("--parent", into.parent, "AGENT", "Whose child it is: ends with it, and asks through it", Words::agent)
+      .option("--call", into.call, "ID", "The parent's call that it answers: the parent is told what comes of it")
+      .flag("--report-end", into.report_end, "Its parent is told, by a message, what comes of its first prompt")
+      .flag("--detached", into.detached, "It goes on when its parent is stopped")
+      .flag("--children", into.children, "It may spawn children itself, with no more rights than its own")
+      .option("--max-depth", into.max_depth, "N", "So many generations below it (default: as configured)")
+      .option("--max-children", into.max_children, "N", "So many descendants at a time (default: as configured)")
       .rest(into.arguments, "ARGS", "the provider's own arguments; for the provider command, the command");
 }
 
-Result<json> specification_of(AgentOptions const& options) {
+Result<json> specification_of(AgentOptions const& options, bool inside_agent) {
   json spec = json::object();
   set_if(spec, "id", options.name);
   set_if(spec, "provider", options.provider);
@@ -55,7 +82,7 @@ Result<json> specification_of(AgentOptions const& options) {
   set_if(spec, "profile", options.profile);
   set_if(spec, "label", options.label);
   set_if(spec, "systemPromptAppend", options.system_prompt);
-  set_if(spec, "parent", options.parent);
+  if (auto related = add_relations(options, spec); !related) return related.error();
   if (options.no_input) spec["requestInput"] = false;
   set_if(spec, "tags", options.tags);
   set_if(spec, "capabilities", options.capabilities);
@@ -82,7 +109,7 @@ Result<json> specification_of(AgentOptions const& options) {
   }
   auto const cwd = std::filesystem::absolute(options.cwd.value_or("."), ec);
   if (ec) return invalid("--cwd", "the present directory is gone; name one with --cwd");
-  spec["cwd"] = cwd.lexically_normal().string();
+  if (options.cwd || !inside_agent) spec["cwd"] = cwd.lexically_normal().string();
   std::vector<std::string> output_dirs;
   for (auto const& dir : options.output_dirs) output_dirs.push_back((cwd / dir).lexically_normal().string());
   set_if(spec, "outputDirs", output_dirs);

@@ -12,15 +12,16 @@ namespace ar::cli {
 
 struct AgentOptions {
   std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt, system_prompt,
-      idle_ttl, parent, provider_options;
+      idle_ttl, parent, call, max_depth, max_children, provider_options;
   std::string worktree;
   std::vector<std::string> tags, capabilities, skills, environment, output_dirs, arguments;
-  bool no_input = false;
+  bool no_input = false, detached = false, report_end = false, children = false;
 };
 
 /// Adds them to a verb; `into` must outlive it.
 void add_agent_options(Command& verb, AgentOptions& into);
-/// An agent's specification, as the control server takes it.
-Result<json> specification_of(AgentOptions const& options);
+/// An agent's specification, as the control server takes it. Of a child that an agent spawns: without the folder, which
+/// is its parent's.
+Result<json> specification_of(AgentOptions const& options, bool inside_agent);
 
 }  // namespace ar::cli

@@ -15,7 +15,7 @@ std::string paint(std::string const& text, Colour colour, bool on) {
 
 void Table::add(std::vector<Cell> row) {
   for (std::size_t i = 0; i < row.size(); ++i) {
-    row[i].text = single_line(row[i].text);
+    row[i].text = std::string(row[i].indent, ' ') + single_line(row[i].text);
     if (columns_[i].widest) row[i].text = cut_to_width(row[i].text, columns_[i].widest);
     if (row[i].text.empty()) row[i].text = absent_;
   }

@@ -12,7 +12,8 @@ enum class Colour { none, dim, bold, red, green, yellow, blue, magenta };
 struct Cell {
   std::string text;
   Colour colour = Colour::none;
-  Cell(std::string t, Colour c = Colour::none) : text(std::move(t)), colour(c) {}
+  std::size_t indent = 0;  ///< blanks before it
+  Cell(std::string t, Colour c = Colour::none, std::size_t i = 0) : text(std::move(t)), colour(c), indent(i) {}
   Cell(char const* t) : text(t) {}
 };
 

@@ -31,6 +31,12 @@ std::string what_of(json const& approval) {
   return text.empty() ? field(approval, "summary") : text;
 }
 
+/// With the line that it stands in.
+std::string agent_of(json const& approval) {
+  auto const agent = field(approval, "agent"), root = field(approval, "rootSessionId");
+  return agent + (root.empty() || root == agent ? "" : " of " + root);
+}
+
 std::string outcome_of(json const& approval) {
   auto const status = field(approval, "status");
   auto const where = field(approval, "where");
@@ -63,7 +69,7 @@ void show(Context const& context, std::vector<json> const& approvals, bool all) 
     bool const pending = field(approval, "status") == "pending";
     std::vector<Cell> row{{field(approval, "id"), Colour::bold},
                           created ? age(now - *created) : "",
-                          field(approval, "agent"),
+                          agent_of(approval),
                           field(approval, "kind"),
                           deadline && pending ? age(std::max<milliseconds>(*deadline - now, {})) : ""};
     if (all) row.push_back({outcome_of(approval), pending ? Colour::magenta : Colour::none});

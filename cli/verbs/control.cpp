@@ -22,9 +22,9 @@ constexpr Control controls[] = {
     {"restart", "Start its process again, with the same session", "restart alice", nullptr},
     {"suspend", "End its process and keep its session: frees memory", "suspend alice", "suspended"},
     {"resume", "Start a suspended agent again", "resume alice", nullptr},
-    {"stop", "Let it end by itself", "stop alice bob", "stopped"},
-    {"kill", "End it at once", "kill alice", "killed"},
-    {"rm", "Forget a stopped agent", "rm alice", "removed"},
+    {"stop", "Let it end by itself, and its descendants with it", "stop alice bob", "stopped"},
+    {"kill", "End it at once, and its descendants with it", "kill alice", "killed"},
+    {"rm", "Forget a stopped agent, and its descendants", "rm alice", "removed"},
     {"clear", "Have it forget its conversation", "clear alice", "cleared"},
 };
 
@@ -41,6 +41,14 @@ void tell_of_workspace(Context const& context, json const& answer) {
   context.note("agent-runner: kept " +
                (removed ? "the branch " + field(*it, "branch") : "the worktree " + field(*it, "path")) + ": " +
                field(*it, "kept"));
+}
+
+/// ", and with it a, b": the descendants that were removed too.
+std::string with_children(json const& answer) {
+  std::string names;
+  for (auto const& child : array(answer, "children"))
+    if (child.is_string()) names += (names.empty() ? ", and with it " : ", ") + single_line(child.get<std::string>());
+  return names;
 }
 
 /// Each agent in turn; one that fails does not spare the others, and the first failure gives the status.
@@ -61,7 +69,8 @@ Result<int> control(Context& context, Control const& what, std::vector<std::stri
     } else if (context.json_output()) {
       context.print_json(*answer);
     } else {
-      context.print(single_line(agent) + ": " + (what.done ? what.done : field(*answer, "state")) + "\n");
+      context.print(single_line(agent) + ": " + (what.done ? what.done : field(*answer, "state")) +
+                    with_children(*answer) + "\n");
       if (verb == "rm") tell_of_workspace(context, *answer);
     }
   }

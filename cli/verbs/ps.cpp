@@ -9,7 +9,10 @@
 
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <utility>
 
 namespace ar::cli {
@@ -17,6 +20,7 @@ namespace {
 
 struct Ps {
   bool all = false, watch = false;
+  std::optional<std::string> user;
 };
 
 constexpr milliseconds kTick{1000};
@@ -36,28 +40,53 @@ std::string why(json const& agent) {
   auto const held = field(agent, "held");
   std::string asked;
   for (auto const& approval : array(agent, "approvals"))
-    asked +=
-        (asked.empty() ? "asks: " : ", ") + field(approval, "summary") + " (approval " + field(approval, "id") + ")";
+    asked += (asked.empty() ? "asks: " : ", ") +
+             (approval.contains("name") ? field(approval, "name") + ": " : std::string()) + field(approval, "summary") +
+             " (approval " + field(approval, "id") + ")";
   std::string text;
   for (auto const& part : {asked.empty() ? reason : asked, held.empty() ? held : "held: " + held})
     if (!part.empty()) text += (text.empty() ? "" : "; ") + part;
   return text;
 }
 
-/// {runtime, outbox}; an older daemon's are empty.
-Result<json> daemon_of(ApiClient& api) {
+/// {runtime, outbox}; an older daemon's are empty, and so is an agent's, who cannot ask.
+Result<json> daemon_of(Context const& context, ApiClient& api) {
+  if (context.inside_agent()) return ok(json::object());
   auto const info = api.get("/v1/info");
   if (!info) return info.error();
   return ok({{"runtime", object_at(*info, "runtime")}, {"outbox", object_at(*info, "outbox")}});
 }
 
-Result<std::vector<json>> agents_of(ApiClient& api, bool all) {
+Result<std::vector<json>> agents_of(ApiClient& api, Ps const& options) {
   std::vector<json> agents;
-  auto const listed = for_each_row(api, "/v1/agents", "agents", 0, [&](json const& agent) {
-    if (all || field(agent, "state") != "stopped") agents.push_back(agent);
+  auto const target = "/v1/agents" + (options.user ? "?user=" + encoded(*options.user) : std::string());
+  auto const listed = for_each_row(api, target, "agents", 0, [&](json const& agent) {
+    if (options.all || field(agent, "state") != "stopped") agents.push_back(agent);
   });
   if (!listed) return listed.error();
   return agents;
+}
+
+/// Children below their parents, and how deep each stands. One whose parent is not in the list stands as if it had
+/// none.
+std::vector<std::pair<json const*, std::size_t>> as_tree(std::vector<json> const& agents) {
+  std::map<std::string, std::vector<json const*>> children;
+  std::set<std::string> names;
+  for (auto const& agent : agents) names.insert(field(agent, "id"));
+  for (auto const& agent : agents) {
+    auto const parent = field(agent, "parent");
+    children[names.contains(parent) ? parent : ""].push_back(&agent);
+  }
+  std::vector<std::pair<json const*, std::size_t>> tree;
+  std::function<void(std::string const&, std::size_t)> add = [&](std::string const& parent, std::size_t depth) {
+    for (auto const* agent : std::exchange(children[parent], {})) {
+      tree.emplace_back(agent, depth);
+      add(field(*agent, "id"), depth + 1);
+    }
+  };
+  add("", 0);
+  for (auto const& agent : agents) add(field(agent, "parent"), 0);  // a circle, which an early version let people make
+  return tree;
 }
 
 Table table_of(Context const& context, std::vector<json> const& agents) {
@@ -72,7 +101,8 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
                {.header = "RESTARTS", .right = true, .rank = 5},
                {"WHY"}});
   auto const now = wall_now();
-  for (auto const& agent : agents) {
+  for (auto const& [row, depth] : as_tree(agents)) {
+    auto const& agent = *row;
     auto const state = field(agent, "state");
     auto const since = agent.contains("since") ? time_of(agent["since"]) : std::nullopt;
     std::string context_use;
@@ -80,7 +110,7 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
       if (auto const& use = agent["contextUse"]; use.contains("utilization") && use["utilization"].is_number())
         context_use = std::to_string(std::lround(use["utilization"].get<double>() * 100)) + "%";
     auto const memory = number(agent, "memoryBytes");
-    table.add({{field(agent, "id"), Colour::bold},
+    table.add({{field(agent, "id"), Colour::bold, 2 * depth},
                {state, colour_of(state)},
                since ? age(now - *since) : "",
                field(agent, "provider"),
@@ -112,6 +142,10 @@ void show(Context const& context, json const& daemon, std::vector<json> const& a
 }
 
 Result<int> watch(Context& context, ApiClient& api, Ps const& options) {
+  if (context.inside_agent())
+    return Error{ErrorKind::forbidden, "inside_agent",
+                 "an agent cannot follow all events; use `agent-runner ps`, or " +
+                     std::string("`agent-runner events CHILD -f`")};
   auto const endpoint = context.endpoint();
   if (!endpoint) return endpoint.error();
   // From the last event before the list is read: what changes in between is seen again rather than missed.
@@ -123,9 +157,9 @@ Result<int> watch(Context& context, ApiClient& api, Ps const& options) {
   for (;;) {
     // A fresh client each time: the daemon may have been replaced while the events were followed.
     ApiClient now(*endpoint);
-    auto const daemon = daemon_of(now);
+    auto const daemon = daemon_of(context, now);
     if (!daemon && daemon.error().kind != ErrorKind::unavailable) return daemon.error();
-    auto const agents = agents_of(now, options.all);
+    auto const agents = agents_of(now, options);
     if (!agents && agents.error().kind != ErrorKind::unavailable) return agents.error();
     if (daemon && agents && context.json_output()) {
       auto const& runtime = object_at(*daemon, "runtime");
@@ -155,9 +189,9 @@ Result<int> list(Context& context, Ps const& options) {
   auto const api = context.api();
   if (!api) return api.error();
   if (options.watch) return watch(context, **api, options);
-  auto const daemon = daemon_of(**api);
+  auto const daemon = daemon_of(context, **api);
   if (!daemon) return daemon.error();
-  auto const agents = agents_of(**api, options.all);
+  auto const agents = agents_of(**api, options);
   if (!agents) return agents.error();
   if (context.json_output()) {
     if (auto const& runtime = object_at(*daemon, "runtime"); is_paused(runtime))
@@ -174,6 +208,7 @@ void add(Program& program) {
   program.verb("Agents", "ps", "List agents: state, since when and why, queue, context use, memory", "ps -a")
       .flag("-a,--all", o->all, "Stopped ones too")
       .flag("-w,--watch", o->watch, "Go on, and show every change")
+      .option("--user", o->user, "USER", "Only those that they have spawned: operator, or an agent", Words::agent)
       .runs([o](Context& context) { return list(context, *o); });
 }
 Family const family(11, add);

@@ -49,7 +49,7 @@ Result<int> run(Context& context, Run const& options) {
   }
   auto const text = text_input(options.text);
   if (!text) return text.error();
-  auto spec = specification_of(options);
+  auto spec = specification_of(options, context.inside_agent());
   if (!spec) return spec.error();
   (*spec)["input"] = *text;
   set_if(*spec, "deadline", options.deadline);

@@ -29,7 +29,10 @@ Result<json> page_of(ApiClient& api, std::string const& agent) {
         Part{"messages", "/v1/messages?agent=" + encoded(agent) + "&limit=" + std::to_string(kMessages)},
         Part{"events", path + "/events?last=" + std::to_string(kEvents) + "&limit=" + std::to_string(kEvents)}}) {
     auto const answer = api.get(target);
-    if (!answer) return answer.error();
+    // A child's messages are its own: inside an agent they are left out.
+    bool const others = !answer && answer.error().kind == ErrorKind::forbidden;
+    if (!answer && !others) return answer.error();
+    if (others) continue;
     page[name] = array(*answer, name);
   }
   return ok(std::move(page));
@@ -57,7 +60,8 @@ void print_facts(Context const& context, json const& agent) {
   line("why", context.hints(field(agent, "reason")));
   line("held", context.hints(field(agent, "held")));
   for (auto const& approval : array(agent, "approvals"))
-    line("asks", context.hints(field(approval, "summary")) + " (approval " + field(approval, "id") + ")");
+    line("asks", (approval.contains("name") ? field(approval, "name") + ": " : std::string()) +
+                     context.hints(field(approval, "summary")) + " (approval " + field(approval, "id") + ")");
   auto const model = field(agent, "reportedModel");
   line("provider", field(agent, "provider") + (model.empty() ? "" : ", " + model) +
                        (field(agent, "effort").empty() ? "" : ", effort " + field(agent, "effort")));
@@ -69,6 +73,9 @@ void print_facts(Context const& context, json const& agent) {
   line("tags", joined(array(agent, "tags")));
   line("can", joined(array(agent, "capabilities")));
   line("parent", field(agent, "parent"));
+  if (agent.contains("children"))
+    line("may have", field(agent["children"], "maxChildren") + " descendants, " + field(agent["children"], "maxDepth") +
+                         " generations deep");
   line("session", field(agent, "providerSession"));
   auto const pid = number(agent, "pid");
   auto const memory = number(agent, "memoryBytes");

@@ -85,7 +85,7 @@ Result<int> spawn_agent(Context& context, Spawn const& options) {
     if (!given) return invalid("--timeout", given.error().message);
     patience = *given;
   }
-  auto const spec = specification_of(options);
+  auto const spec = specification_of(options, context.inside_agent());
   if (!spec) return spec.error();
   auto const api = context.api();
   if (!api) return api.error();
