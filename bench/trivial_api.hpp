@@ -53,7 +53,7 @@ class TrivialApi final : public control::Authenticator,
  public:
   control::Api topics() {
     return {*this, *this, *this, *this, *this, *this, *this, *this,
-            *this, *this, *this, *this, *this, *this, *this, *this};
+            *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   bool is_descendant(std::string const&, std::string const&) const override { return false; }
