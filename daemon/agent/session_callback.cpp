@@ -42,7 +42,7 @@ void SessionCallback::tell(std::string outcome, std::string why, Answer const& a
                {"turnId", text_or_null(answer.turn_id)},
                {"turnSeq", answer.turn > 0 ? json(answer.turn - 1) : json(nullptr)},
                {"errorMessage", text_or_null(why)}};
-  services_.outbox.call_back(kOperator, spec_.id, spec_.callback, type, std::move(data));
+  services_.outbox.call_back(spec_.user, spec_.id, spec_.callback, type, std::move(data));
   services_.events.append(
       spec_.id, type,
       {{"outcome", outcome}, {"turn", number}, {"callId", text_or_null(spec_.callback.call_id)}, {"reason", why}});

@@ -30,8 +30,9 @@ std::vector<std::string> const kSessionStates{"creating",  "running",    "idle",
 
 awaitable<Result<control::OpenedSession>> SessionsApi::open(Principal who, json specification, IdempotencyKey key) {
   if (auto open = access_.check_open(); !open) co_return open.error();
+  auto const owner = who.kind == Principal::Kind::agent ? who.agent_id : std::string(kOperator);
   if (auto const url = text_at(specification, {"callback", "url"}); !url.empty())
-    if (auto good = check_target(url, services_.config.allows_private_addresses(kOperator)); !good)
+    if (auto good = check_target(url, services_.config.allows_private_addresses(owner)); !good)
       co_return Error{good.error().kind, good.error().code, good.error().message, "callback.url"};
   auto spawned = co_await supervisor_.spawn(std::move(specification), std::move(key), std::move(who));
   if (!spawned) co_return spawned.error();

@@ -99,6 +99,7 @@ class Limits {
     if (asks(asked_, "options") && !(same && child_.options == parent_.options))
       return inherited("options", "the options");
     if (asks(asked_, "env")) return inherited("env", "the environment");
+    if (asks(asked_, "skills")) return inherited("skills", "the skills");  // a folder may be any of the machine's
     child_.provider_args = same ? parent_.provider_args : std::vector<std::string>();
     child_.options = same ? parent_.options : json::object();
     child_.environment = parent_.environment;

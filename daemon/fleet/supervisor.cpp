@@ -558,10 +558,12 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
                                               "; stop it first: agent-runner stop " + one);
   }
   if (!is_at_rest((*agent)->state())) co_return co_await (*agent)->erase();  // which says why not
+  bool has_skills = !(*agent)->spec().skills.empty();
   json children = json::array();
   for (auto it = family.rbegin(); it != family.rend(); ++it) {
     auto const child = find(*it);
     if (!child) continue;
+    has_skills = has_skills || !child->spec().skills.empty();
     auto const erased = co_await erase(child, true);
     if (!erased) co_return erased.error();
     children.push_back(*it);
@@ -570,8 +572,7 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
     co_return conflict("agent_running", "agent " + id + " has got the child " + late.front() + " meanwhile");
   auto erased = co_await erase(*agent, false);
   if (!erased) co_return erased.error();
-  if (!children.empty();
-  bool const has_skills = !(*agent)->spec().skills.empty()) (*erased)["children"] = std::move(children);
+  if (!children.empty()) (*erased)["children"] = std::move(children);
   auto const safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();
   if (has_skills) co_await services_.skills.collect();

@@ -80,6 +80,7 @@ TEST_CASE("AChildThatAsksForMoreThanItsParentHasIsRefused") {
       {{{"options", {{"env", {{"PATH", "/tmp"}}}}}}, "options"},
       {{{"env", {{"LD_PRELOAD", "/tmp/evil.so"}}}}, "env"},
       {{{"env", {{"KEY", "secret"}}}}, "env"},
+      {{{"skills", {"/etc"}}}, "skills"},
       {{{"profile", "free"}}, "profile"},
       {{{"agentProfile", {{"base", "host"}}}}, "agentProfile"},
       {{{"model", "--permission-mode=bypassPermissions"}}, "model"},
