@@ -4,13 +4,29 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <cerrno>
+#include <locale.h>
 #include <memory>
 
 namespace ar {
 namespace {
 
 constexpr std::size_t kChunk = 64U << 10;
+
+/// libarchive converts names by the thread's locale, which is the C locale here: those of others are UTF-8.
+class Utf8Names {
+ public:
+  Utf8Names() : utf8_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)), before_(utf8_ ? ::uselocale(utf8_) : nullptr) {}
+  ~Utf8Names() {
+    if (!utf8_) return;
+    ::uselocale(before_);
+    ::freelocale(utf8_);
+  }
+  Utf8Names(Utf8Names const&) = delete;
+  Utf8Names& operator=(Utf8Names const&) = delete;
+
+ private:
+  locale_t const utf8_, before_;
+};
 
 struct FreeReader {
   void operator()(archive* a) const { archive_read_free(a); }
@@ -48,6 +64,7 @@ ssize_t append(archive*, void* to, void const* data, std::size_t size) {
 }  // namespace
 
 Result<std::vector<ZipEntry>> read_zip(std::string_view bytes, ZipLimits limits) {
+  Utf8Names const names;
   std::unique_ptr<archive, FreeReader> const reader(archive_read_new());
   if (!reader) return unavailable("no_memory", "there is no memory to read a zip file");
   archive_read_support_format_zip_seekable(reader.get());
@@ -81,6 +98,7 @@ Result<std::vector<ZipEntry>> read_zip(std::string_view bytes, ZipLimits limits)
 }
 
 Result<std::string> write_zip(std::vector<ZipEntry> const& entries) {
+  Utf8Names const names;
   std::string zip;
   std::unique_ptr<archive, FreeWriter> const writer(archive_write_new());
   if (!writer) return unavailable("no_memory", "there is no memory to write a zip file");

@@ -31,7 +31,7 @@ Result<std::string> match_expression(std::string_view text) {
       continue;
     }
     bool const is_phrase = text[at] == '"';
-    auto const begin = is_phrase ? at + 1 : at;
+    auto const given = at, begin = is_phrase ? at + 1 : at;
     auto end = begin;
     while (end < text.size() && text[end] != '"' && (is_phrase || !is_blank(text[end]))) ++end;
     if (is_phrase && end == text.size())
@@ -47,7 +47,8 @@ Result<std::string> match_expression(std::string_view text) {
       word.pop_back();
     }
     if (std::ranges::none_of(word, may_be_found))
-      return invalid("q", "\"" + std::string(cut_utf8(word, 80)) + "\" has no letter or digit to look for");
+      return invalid("q",
+                     std::string(cut_utf8(text.substr(given, at - given), 80)) + " has no letter or digit to look for");
     if (++words > kMostWords) return invalid("q", "q has more than 32 words; look for fewer");
     std::ranges::replace_if(word, is_blank, ' ');
     // Phrases side by side must all be there; those in which FTS5 sees no word count for nothing.
