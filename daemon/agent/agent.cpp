@@ -365,6 +365,9 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
 }
 
 void Agent::message_over(Delivery const& delivery) {
+  // The result is of what it was given first. What goes on after a crash, or was added to its context, is not that.
+  if (!delivery.is_local() || delivery.message == kInitialPrompt)
+    note_result(delivery.state == DeliveryState::done ? "completed" : "failed", delivery.reason);
   bool const is_checked = !delivery.output_schema.empty();
   bool const tells_its_turn = delivery.turn > 0 && !is_checked;  // which has more to tell
   bool const is_note = !delivery.continues.empty();
@@ -711,12 +714,6 @@ std::string Agent::no_bus() const {
 void Agent::wanted() {
   if (state_ == AgentState::suspended && !services_.runtime.is_paused())
     (void)apply(AgentInput::wake, "a message came");
-}
-
-/// Of what it was given first. What goes on after a crash, or was added to its context, is not that.
-void Agent::delivery_over(Delivery const& delivery) {
-  if (delivery.is_local() && delivery.message != kInitialPrompt) return;
-  note_result(delivery.state == DeliveryState::done ? "completed" : "failed", delivery.reason);
 }
 
 /// Once. It and what the bus is to be told of it are written in one commit.

@@ -165,7 +165,6 @@ class Agent final : private DeliveryHost,
   void hold_changed() override;
   void message_over(Delivery const& delivery) override;
   void store_changed() override;
-  void delivery_over(Delivery const& delivery) override;
 
   // TurnHost
   std::int64_t next_turn_number() override { return ++record_.turns; }

@@ -39,8 +39,6 @@ class DeliveryHost {
   virtual void hold_changed() = 0;
   /// A message is over. One that a turn was about is told before that turn is.
   virtual void message_over(Delivery const& /*delivery*/) {}
-  /// It has come to its end, which is written down after this.
-  virtual void delivery_over(Delivery const& /*delivery*/) {}
   /// It has let go of the store that the bus had before: what the present one holds is to be fetched.
   virtual void store_changed() = 0;
   virtual std::filesystem::path files_dir() const = 0;  ///< 0700; bodies and attachments go below it

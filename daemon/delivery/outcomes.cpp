@@ -328,7 +328,6 @@ void Outcomes::end_delivery(Delivery& d, Input end, std::string reason) {
     d.claim_token.clear();
     if (d.task) parts_.host.work().finish("task", std::to_string(*d.task));
   }
-  parts_.host.delivery_over(d);
   parts_.open.save(d);
   parts_.open.announce(d, state == State::done      ? "message.done"
                           : state == State::failed  ? "message.failed"
