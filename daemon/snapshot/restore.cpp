@@ -1,0 +1,273 @@
+#include "daemon/snapshot/restore.hpp"
+
+#include "base/paths.hpp"
+#include "base/read_json.hpp"
+#include "daemon/agent/agent_provider.hpp"
+#include "daemon/agent/approvals.hpp"
+#include "daemon/snapshot/bus_restore.hpp"
+#include "daemon/snapshot/bus_rows.hpp"
+#include "daemon/snapshot/file_job.hpp"
+#include "daemon/snapshot/record_rows.hpp"
+#include "daemon/snapshot/sections.hpp"
+#include "daemon/store/event_log.hpp"
+#include "daemon/store/journal.hpp"
+#include "daemon/store/tables/agent_table.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace ar::daemon {
+namespace {
+
+using Written = std::map<std::string, std::int64_t, std::less<>>;
+
+/// Nobody's rows that are brought in one transaction.
+constexpr std::size_t kAtOnce = 1 << 20;
+
+/// A message wakes it, unless it was given up or told to stop.
+AgentState state_here(std::string const& there) {
+  auto const state = agent_state_from(there).value_or(AgentState::stopped);
+  if (state == AgentState::failed || state == AgentState::stopped) return state;
+  return state == AgentState::stopping ? AgentState::stopped : AgentState::suspended;
+}
+
+/// What is counted of a record is counted of the same one in its other place.
+void move_usage(json& usage, std::string const& from, std::string const& to) {
+  for (auto const* list : {"counted", "uncounted"}) {
+    if (!usage.is_object() || !usage.contains(list) || !usage[list].is_array()) continue;
+    for (auto& one : usage[list])
+      if (text_at(one, "record") == from) one["record"] = to;
+  }
+}
+
+Delivery first_prompt(std::string const& text) {
+  Delivery d;
+  d.message = kInitialPrompt;
+  d.from = kOperator;
+  d.kind = "prompt";
+  d.local_body = text;
+  d.step("queued");
+  return d;
+}
+
+bool is_this_agents(Error const& error) { return !is_transient(error) && error.kind != ErrorKind::internal; }
+
+}  // namespace
+
+/// One agent on its way.
+struct Restore::Arrival {
+  std::string id;
+  AgentSpec spec{};
+  AgentRecord record{};
+  AgentState state{};
+  std::int64_t last_event = 0;
+  std::vector<std::string> withheld{}, left_out{};
+  std::vector<DeliveryTable::Row> deliveries{};
+  std::vector<OwedWordTable::Row> words{};
+  Written written{};
+};
+
+Restore::Restore(Services& services, Supervisor& supervisor, Worker& files, std::shared_ptr<RowSpool> spool,
+                 SnapshotHead head, RestoreWishes wishes)
+    : services_(services),
+      supervisor_(supervisor),
+      files_(files),
+      spool_(std::move(spool)),
+      head_(std::move(head)),
+      wishes_(std::move(wishes)) {}
+
+awaitable<Result<json>> Restore::run() {
+  auto look = [spool = spool_]() -> Result<std::vector<std::string>> { return spool->owners("agents"); };
+  auto const there = co_await file_job(files_, std::move(look));
+  if (!there) co_return there.error();
+  agents_ = wishes_.agents.value_or(*there);
+  for (auto const& id : agents_)
+    if (std::ranges::find(*there, id) == there->end())
+      co_return invalid("agents", "the snapshot " + head_.id + " has no agent \"" + id.substr(0, 80) + "\"");
+  for (auto const& id : agents_)
+    if (auto brought = co_await bring_agent(id); !brought) co_return brought.error();
+  if (!wishes_.agents)
+    if (auto brought = co_await bring_what_is_nobodys(); !brought) co_return brought.error();
+  auto shown = co_await sections_shown();
+  if (!shown) co_return shown.error();
+  std::int64_t written = 0, skipped = 0;
+  for (auto const& section : *shown) {
+    written += section["written"].get<std::int64_t>();
+    skipped += section["skipped"].get<std::int64_t>();
+  }
+  services_.events.append("", "snapshot.restored",
+                          {{"snapshot", head_.id}, {"written", written}, {"skipped", skipped}});
+  co_return ok({{"snapshot", head_.id}, {"sections", std::move(*shown)}, {"agents", std::move(shown_)}});
+}
+
+awaitable<Result<void>> Restore::bring_agent(std::string id) {
+  if (auto const namesake = supervisor_.find(id)) {
+    shown_.push_back({{"agent", id}, {"result", "exists"}, {"state", to_string(namesake->state())}});
+    co_return Result<void>();
+  }
+  Arrival arrival;
+  arrival.id = id;
+  auto brought = co_await bring(arrival);
+  if (!brought && !is_this_agents(brought.error())) co_return brought.error();
+  json shown = {{"agent", id}, {"result", brought ? "restored" : "failed"}};
+  if (brought) {
+    shown["state"] = to_string(arrival.state);
+    for (auto const& [section, rows] : arrival.written) written_[section] += rows;
+  } else {
+    shown["reason"] = brought.error().message;
+    spdlog::warn("agent {} is not restored from {}: {}", id, head_.id, brought.error().message);
+  }
+  if (!arrival.withheld.empty()) shown["withheld"] = arrival.withheld;
+  if (!arrival.left_out.empty()) shown["leftOut"] = arrival.left_out;
+  shown_.push_back(std::move(shown));
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Restore::bring(Arrival& arrival) {
+  auto read = [spool = spool_, id = arrival.id]() -> Result<json> {
+    return ok(spool->page("agents", id, 0).at(0).value());
+  };
+  auto const row = co_await file_job(files_, std::move(read));
+  if (!row) co_return row.error();
+  arrival.spec = spec_from_journal(row->at("spec"));
+  arrival.spec.id = arrival.id;
+  // Its worktree is a directory like any other here: it is not removed with the agent.
+  arrival.spec.workspace = Workspace();
+  arrival.record = agent_record_from(row->at("record"));
+  arrival.state = state_here(row->at("state").get<std::string>());
+  arrival.withheld = row->at("withheld").get<std::vector<std::string>>();
+  arrival.last_event = services_.events.knows(arrival.id) ? 0 : row->at("lastEvent").get<std::int64_t>();
+  if (!services_.adapters.contains(arrival.spec.provider))
+    co_return invalid("provider", "this daemon does not know the provider " + arrival.spec.provider.substr(0, 40));
+  auto look = [cwd = arrival.spec.cwd] { return check_directory(cwd); };
+  if (auto usable = co_await file_job(files_, std::move(look)); !usable)
+    co_return invalid("cwd", usable.error().message + ", then restore the snapshot again");
+  Supervisor::Bring const come = [this, &arrival]() -> awaitable<Result<void>> {
+    if (auto placed = co_await bring_records(arrival); !placed) co_return placed.error();
+    BusRestore bus(services_, files_, spool_, head_.store, arrival.id);
+    auto const sent = co_await bus.run();
+    if (!sent) co_return sent.error();
+    arrival.deliveries = std::move(bus.deliveries());
+    arrival.words = bus.words();
+    arrival.written["queue"] += bus.written();
+    std::ranges::copy(bus.left_out(), std::back_inserter(arrival.left_out));
+    co_return co_await bring_to_journal(arrival);
+  };
+  co_return co_await supervisor_.adopt(arrival.id, come);
+}
+
+awaitable<Result<void>> Restore::bring_records(Arrival& arrival) {
+  auto const adapter = services_.adapters.at(arrival.spec.provider);
+  AgentToken const token{};
+  auto request = AgentProvider(services_, adapter, arrival.spec, arrival.record, token).request();
+  auto place = [spool = spool_, adapter, request = std::move(request), id = arrival.id,
+                session = arrival.record.session_id]() -> Result<PlacedRecords> {
+    return place_records(*spool, id,
+                         [&](std::string const& name) { return adapter->record_place(request, session, name); });
+  };
+  auto placed = co_await file_job(files_, std::move(place));
+  if (!placed) co_return placed.error();
+  arrival.written["sessions"] += placed->written;
+  std::ranges::move(placed->left, std::back_inserter(arrival.left_out));
+  auto const before = std::exchange(arrival.record.transcript, placed->first.string());
+  arrival.record.earlier_transcript.clear();
+  auto usage = arrival.record.usage.stored();
+  move_usage(usage, before, arrival.record.transcript);
+  arrival.record.usage = UsageAccount::from_stored(usage);
+  co_return Result<void>();
+}
+
+/// All of the agent in one transaction.
+awaitable<Result<void>> Restore::bring_to_journal(Arrival& arrival) {
+  auto& record = arrival.record;
+  record.tmux_session = "ar-" + arrival.id;
+  record.reason = "restored from the snapshot " + head_.id;
+  record.since = wall_now();
+  if (!record.prompt_given && !arrival.spec.prompt.empty()) {
+    record.prompt_given = true;
+    arrival.deliveries.push_back(row_of(arrival.id, first_prompt(arrival.spec.prompt)));
+  }
+  auto count = [spool = spool_, id = arrival.id, history = wishes_.history]() -> Result<std::int64_t> {
+    auto approvals = spool->count("approvals", id);
+    if (history) spool->each("history", id, [&](json row) { approvals += row.at("kind") == "approval" ? 1 : 0; });
+    return approvals;
+  };
+  auto const approvals = co_await file_job(files_, std::move(count));
+  if (!approvals) co_return approvals.error();
+  AgentTable::Row row{arrival.id, to_text(to_journal(arrival.spec)), std::string(to_string(arrival.state)),
+                      to_text(to_json(record))};
+  auto job = [spool = spool_, row = std::move(row), deliveries = arrival.deliveries, words = arrival.words,
+              first_approval = services_.approvals.take_ids(*approvals), history = wishes_.history,
+              last_event = arrival.last_event, now = wall_now()](Database& db) -> Result<Written> {
+    Transaction transaction(db);
+    Written written;
+    if (AgentTable(db).contains(row.id))
+      return conflict("name_taken", "the journal has an agent named " + row.id + " already, which cannot be run here");
+    AgentTable(db).put(row);
+    ++written["agents"];
+    for (auto const& delivery : deliveries) DeliveryTable(db).put(delivery);
+    for (auto const& word : words) OwedWordTable(db).put(row.id, word);
+    SnapshotTarget target{db, row.id, first_approval, history, last_event, now};
+    for (auto const& section : sections())
+      if (section.bring)
+        spool->each(std::string(section.name), row.id, [&](json brought) {
+          if (section.bring(target, brought)) ++written[std::string(section.name)];
+        });
+    transaction.commit();
+    return written;
+  };
+  auto const written = co_await services_.journal.run(std::move(job));
+  if (!written) co_return written.error();
+  for (auto const& [section, rows] : *written) arrival.written[section] += rows;
+  if (arrival.last_event > 0) services_.events.go_on(arrival.id, arrival.last_event);
+  services_.events.append(arrival.id, "agent.restored", {{"snapshot", head_.id}, {"state", to_string(arrival.state)}});
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Restore::bring_what_is_nobodys() {
+  struct Part {
+    std::int64_t after = 0, written = 0;
+    bool more = true;
+  };
+  for (auto const& section : sections()) {
+    if (!section.bring) continue;
+    for (Part part; part.more;) {
+      auto job = [spool = spool_, &section, after = part.after](Database& db) -> Result<Part> {
+        Transaction transaction(db);
+        SnapshotTarget target{db, {}, 0, false, 0, wall_now()};
+        auto const rows = spool->page(std::string(section.name), {}, after, kAtOnce);
+        Part next{rows.empty() ? after : rows.back().number, 0, !rows.empty()};
+        for (auto const& row : rows) next.written += section.bring(target, row.value()) ? 1 : 0;
+        transaction.commit();
+        return next;
+      };
+      auto const next = co_await services_.journal.run(std::move(job));
+      if (!next) co_return next.error();
+      part = *next;
+      written_[std::string(section.name)] += part.written;
+    }
+  }
+  co_return Result<void>();
+}
+
+/// All that was not written was skipped. Attachments are parts of their messages.
+awaitable<Result<json>> Restore::sections_shown() {
+  auto count = [spool = spool_, all = !wishes_.agents, agents = agents_, written = written_]() -> Result<json> {
+    json shown = json::object();
+    for (auto const& section : sections()) {
+      std::string const name(section.name);
+      std::int64_t rows = 0;
+      for (auto const& owner : all ? spool->owners(name) : agents)
+        if (!owns_attachment(owner)) rows += spool->count(name, owner);
+      auto const at = written.find(name);
+      auto const done = at == written.end() ? 0 : at->second;
+      shown[name] = {{"written", done}, {"skipped", std::max<std::int64_t>(rows - done, 0)}};
+    }
+    return ok(std::move(shown));
+  };
+  co_return co_await file_job(files_, std::move(count));
+}
+
+}  // namespace ar::daemon

@@ -1,0 +1,51 @@
+// Brings a snapshot's agents and what belongs to them to this daemon, an agent after the other: each whole, or not at
+// all. Whoever does it again, also after a death in its midst, gets what is still missing and nothing twice.
+#pragma once
+#include "base/async.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/worker.hpp"
+#include "daemon/fleet/supervisor.hpp"
+#include "daemon/services.hpp"
+#include "daemon/snapshot/row_spool.hpp"
+#include "daemon/snapshot/snapshot_reader.hpp"
+#include "daemon/snapshot/snapshots.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ar::daemon {
+
+/// io thread.
+class Restore {
+ public:
+  /// `spool`: what read_snapshot has found good.
+  Restore(Services& services, Supervisor& supervisor, Worker& files, std::shared_ptr<RowSpool> spool, SnapshotHead head,
+          RestoreWishes wishes);
+  /// {snapshot, sections: {name: {written, skipped}}, agents: [{agent, result, state?, reason?, withheld?, leftOut?}]}.
+  /// Errors: those that may pass, and what was done stays; invalid `agents`.
+  awaitable<Result<json>> run();
+
+ private:
+  struct Arrival;
+  awaitable<Result<void>> bring_agent(std::string id);
+  awaitable<Result<void>> bring(Arrival& arrival);
+  awaitable<Result<void>> bring_records(Arrival& arrival);
+  awaitable<Result<void>> bring_to_journal(Arrival& arrival);
+  awaitable<Result<void>> bring_what_is_nobodys();
+  awaitable<Result<json>> sections_shown();
+
+  Services& services_;
+  Supervisor& supervisor_;
+  Worker& files_;
+  std::shared_ptr<RowSpool> const spool_;
+  SnapshotHead const head_;
+  RestoreWishes const wishes_;
+  std::vector<std::string> agents_{};
+  std::map<std::string, std::int64_t, std::less<>> written_{};  ///< rows, by section
+  json shown_ = json::array();
+};
+
+}  // namespace ar::daemon

@@ -1,0 +1,217 @@
+// Snapshots of a daemon with a scripted provider: what is taken, what is brought back, and what twice.
+#include "daemon/snapshot/snapshots.hpp"
+
+#include "approval_request.hpp"
+#include "daemon/store/tables/memory_table.hpp"
+#include "support/file_text.hpp"
+#include "world.hpp"
+
+#include <fstream>
+
+using namespace ar;
+using namespace ar::test;
+
+namespace {
+
+struct Book {
+  World world;
+  std::optional<Snapshots> snapshots;
+
+  Book() { open(); }
+  void open() {
+    snapshots.emplace(world.services(), world.supervisor());
+    REQUIRE(world.await(snapshots->sweep()).has_value());
+  }
+  json create(bool history = false, std::string label = {}) {
+    auto const made = world.await(snapshots->create(std::move(label), history));
+    REQUIRE_MESSAGE(made.has_value(), made.error().message);
+    return *made;
+  }
+  json restore(std::string const& id, RestoreWishes wishes = {}) {
+    auto const done = world.await(snapshots->restore(id, std::move(wishes)));
+    REQUIRE_MESSAGE(done.has_value(), done.error().message);
+    return *done;
+  }
+  std::filesystem::path folder() const { return world.dir() / "snapshots"; }
+  json document(std::string const& id) const { return json::parse(file_text(folder() / (id + ".json"))); }
+  void remove() {
+    (void)world.act("stop");
+    world.until_state("stopped");
+    REQUIRE(world.await(world.supervisor().remove("a")).has_value());
+  }
+  void remember(MemoryAddress const& address, std::string const& value) {
+    world.journal().write([=](Database& db) { MemoryTable(db).put(address, value, wall_now()); });
+    REQUIRE(world.ask(world.journal().committed()).has_value());
+  }
+  std::string remembered(MemoryAddress const& address) {
+    auto query = [=](Database& db) -> Result<std::string> {
+      auto const entry = MemoryTable(db).find(address);
+      return entry ? entry->value : std::string();
+    };
+    return *world.ask(world.journal().read(std::move(query)));
+  }
+  int rows_written(json const& restored) {
+    int written = 0;
+    for (auto const& section : restored["sections"]) written += section["written"].get<int>();
+    return written;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("AnAgentComesBackSuspendedWithWhatIsItsOwn") {
+  Book book;
+  auto& world = book.world;
+  world.spawn({{"label", "builder"}, {"env", {{"API_KEY", "s3cret"}}}, {"tags", {"t"}}});
+  world.script.emit(adapters::Asked{touch_request("key")});
+  world.until([&] { return !world.approvals().pending_of("a").empty(); }, "it has asked");
+  book.remember({"agent", "a", "own"}, "1");
+  book.remember({"shared", "team", "k"}, "\"all\"");
+  auto const made = book.create(true, "before the move");
+  CHECK(made["label"] == "before the move");
+  CHECK(made["sections"]["agents"] == json{{"version", "1.0.0"}, {"count", 1}});
+  CHECK(made["sections"]["approvals"]["count"] == 1);
+  CHECK(made["sections"]["memory"]["count"] == 2);
+  CHECK(made["sections"]["history"]["count"] > 3);
+  auto const id = made["id"].get<std::string>();
+  auto const text = file_text(book.folder() / (id + ".json"));
+  CHECK(text.find("s3cret") == std::string::npos);
+  CHECK(text.find(world.agent().token().token) == std::string::npos);
+  auto const last = world.event_log().last("a");
+
+  book.remove();
+  world.crash();
+  world.start();  // on the same disk, where nobody knows the agent any more
+  book.open();
+  auto const restored = book.restore(id, {.history = true});
+  REQUIRE(restored["agents"].size() == 1);
+  CHECK(restored["agents"][0]["result"] == "restored");
+  CHECK(restored["agents"][0]["withheld"] == json::array({"env.API_KEY"}));
+  CHECK(world.state() == "suspended");
+  CHECK(world.agent().spec().label == "builder");
+  CHECK(world.agent().spec().environment.empty());
+  CHECK(book.remembered({"agent", "a", "own"}) == "1");
+  CHECK(world.event_log().last("a") > last);
+  auto const approvals = world.ask(world.approvals().list({.agents = std::vector<std::string>{"a"}}));
+  REQUIRE(approvals.has_value());
+  REQUIRE((*approvals)["approvals"].size() == 1);
+  CHECK((*approvals)["approvals"][0]["status"] == "withdrawn");
+  CHECK(world.events("agent.restored").size() == 1);
+
+  auto const again = book.restore(id, {.history = true});
+  CHECK(again["agents"][0]["result"] == "exists");
+  CHECK(book.rows_written(again) == 0);
+}
+
+TEST_CASE("WhatWaitsOnTheSameBusWaitsForTheAgentThatComesBack") {
+  Book book;
+  auto& world = book.world;
+  world.script.gate = "busy";
+  world.spawn();
+  world.send("first");
+  world.settle();
+  auto const made = book.create();
+  CHECK(made["sections"]["queue"]["count"] == 1);
+  auto const id = made["id"].get<std::string>();
+  CHECK(book.document(id)["sections"]["queue"]["rows"][0]["message"]["body"] == "first");
+  book.remove();
+  auto const restored = book.restore(id);
+  CHECK(restored["sections"]["queue"]["written"] == 0);  // it is there
+  CHECK(restored["sections"]["queue"]["skipped"] == 1);
+  auto const known = world.ask(world.bus->messages({.agent = "a"}));
+  REQUIRE(known.has_value());
+  CHECK(known->size() == 1);
+}
+
+TEST_CASE("AnAgentWhoseDirectoryIsGoneComesOnceItIsThere") {
+  Book book;
+  auto& world = book.world;
+  auto const gone = world.dir() / "gone";
+  std::filesystem::create_directories(gone);
+  world.spawn({{"cwd", gone.string()}});
+  book.remember({"shared", "team", "k"}, "1");
+  auto const id = book.create()["id"].get<std::string>();
+  book.remove();
+  world.journal().write([](Database& db) { MemoryTable(db).erase({"shared", "team", "k"}); });
+  std::filesystem::remove_all(gone);
+
+  auto const restored = book.restore(id);
+  CHECK(restored["agents"][0]["result"] == "failed");
+  CHECK(restored["agents"][0]["reason"].get<std::string>().find(gone.string()) != std::string::npos);
+  CHECK(restored["sections"]["agents"] == json{{"written", 0}, {"skipped", 1}});
+  CHECK(restored["sections"]["memory"]["written"] == 1);  // the rest has come
+  CHECK(world.supervisor().find("a") == nullptr);
+  std::filesystem::create_directories(gone);
+  auto const again = book.restore(id);
+  CHECK(again["agents"][0]["result"] == "restored");
+  CHECK(again["sections"]["agents"] == json{{"written", 1}, {"skipped", 0}});
+}
+
+TEST_CASE("OnlyTheAgentsThatAreAskedForCome") {
+  Book book;
+  auto& world = book.world;
+  world.spawn();
+  book.remember({"shared", "team", "k"}, "1");
+  book.remember({"agent", "a", "k"}, "2");
+  auto const id = book.create()["id"].get<std::string>();
+  auto const unknown = world.await(book.snapshots->restore(id, {.agents = std::vector<std::string>{"nobody"}}));
+  REQUIRE_FALSE(unknown.has_value());
+  CHECK(unknown.error().field == "agents");
+  book.remove();
+  world.journal().write([](Database& db) { MemoryTable(db).erase({"shared", "team", "k"}); });
+  auto const restored = book.restore(id, {.agents = std::vector<std::string>{"a"}});
+  CHECK(restored["sections"]["memory"] == json{{"written", 1}, {"skipped", 0}});
+  CHECK(book.remembered({"agent", "a", "k"}) == "2");
+  CHECK(book.remembered({"shared", "team", "k"}).empty());
+  CHECK(book.restore(id)["sections"]["memory"]["written"] == 1);
+  CHECK(book.remembered({"shared", "team", "k"}) == "1");
+}
+
+TEST_CASE("WhatAKilledDaemonHasLeftByHalfIsSwept") {
+  Book book;
+  auto const id = book.create(false, "one")["id"].get<std::string>();
+  auto const lost = book.create(false, "two")["id"].get<std::string>();
+  std::filesystem::remove(book.folder() / (lost + ".json"));
+  std::filesystem::create_directories(book.folder() / "work-1");
+  std::ofstream(book.folder() / "work-1" / "rows.db") << "half";
+  std::ofstream(book.folder() / "snp_unknown.json") << "{}";
+  book.open();
+  auto const list = book.world.ask(book.snapshots->list("", 200));
+  REQUIRE(list.has_value());
+  REQUIRE((*list)["snapshots"].size() == 1);
+  CHECK((*list)["snapshots"][0]["id"] == id);
+  std::vector<std::string> left;
+  for (auto const& entry : std::filesystem::directory_iterator(book.folder())) left.push_back(entry.path().filename());
+  CHECK(left == std::vector<std::string>{id + ".json"});
+}
+
+TEST_CASE("TheyAreListedNewestFirstAndGoneWhenRemoved") {
+  Book book;
+  auto& world = book.world;
+  std::vector<std::string> ids;
+  for (auto const* label : {"alpha", "beta", "alphabet"}) {
+    ids.push_back(book.create(false, label)["id"]);
+    world.pass(1s);
+  }
+  auto const listed = [&](std::string const& label, int limit) {
+    std::vector<std::string> found;
+    auto const list = world.ask(book.snapshots->list(label, limit));
+    for (auto const& row : (*list)["snapshots"]) found.push_back(row["id"]);
+    return found;
+  };
+  CHECK(listed("", 200) == std::vector<std::string>{ids[2], ids[1], ids[0]});
+  CHECK(listed("", 2) == std::vector<std::string>{ids[2], ids[1]});
+  CHECK(listed("alpha", 200) == std::vector<std::string>{ids[2], ids[0]});
+  CHECK(*world.ask(book.snapshots->count()) == 3);
+  auto file = world.await(book.snapshots->open(ids[1]));
+  REQUIRE(file.has_value());
+  REQUIRE(world.await(book.snapshots->remove(ids[1])).has_value());
+  REQUIRE(world.await(book.snapshots->remove(ids[1])).has_value());
+  CHECK_FALSE(world.await(book.snapshots->open(ids[1])).has_value());
+  CHECK_FALSE(world.await(book.snapshots->restore(ids[1], {})).has_value());
+  // Who reads it reads on.
+  auto const text = world.await((*file)->next());
+  REQUIRE(text.has_value());
+  CHECK(text->starts_with("{\"bus\":\"embedded\""));
+  CHECK(listed("", 200).size() == 2);
+}
