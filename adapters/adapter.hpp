@@ -4,6 +4,7 @@
 #include "adapters/profile.hpp"
 #include "adapters/prompt.hpp"
 #include "adapters/provider_event.hpp"
+#include "adapters/tool_call.hpp"
 #include "adapters/transcript_row.hpp"
 #include "adapters/usage.hpp"
 #include "base/async.hpp"
@@ -78,6 +79,16 @@ class ProviderSession {
   /// A hook of this process was called. The answer is the provider's hook output JSON, empty object: nothing to say.
   virtual Result<json> hook(std::string const& event, json const& payload) = 0;
 
+  /// The tool call that this hook is about, if it is about one and its answer can change it.
+  virtual std::optional<ToolCall> tool_call(std::string const& /*event*/, json const& /*payload*/) const {
+    return std::nullopt;
+  }
+  /// The answer of that hook by which the provider carries out what was decided about the call.
+  virtual ToolAnswer tool_answer(std::string const& /*event*/, json const& /*payload*/,
+                                 ToolVerdict const& /*verdict*/) {
+    return {};
+  }
+
   /// A hook of this process asks a person (PermissionRequest): `Asked` with `call` as its key, and the hook's answer
   /// once there is one. `call` is the same when the hook comes again after it lost the daemon.
   virtual awaitable<Result<json>> ask(std::string /*call*/, json /*payload*/) {
@@ -107,6 +118,13 @@ class ProviderSession {
   virtual awaitable<Result<void>> clear() = 0;
   /// Asks the provider to end by itself; the terminal's exit tells when it has. The caller kills after its deadline.
   virtual awaitable<Result<void>> quit() = 0;
+};
+
+/// A file that a conversation's record is made of. Its name is the same on every machine: relative, with '/' between
+/// folders.
+struct RecordFile {
+  std::string name;
+  std::filesystem::path place;  ///< here
 };
 
 struct AdapterFacts {
@@ -165,6 +183,18 @@ class Adapter {
   }
   /// Reads a line of the record for people and programs; empty: it has none that can be read.
   virtual TranscriptParser transcript_parser() const { return {}; }
+  /// What the provider must find to go on with this session elsewhere: the record itself first. None: it keeps none.
+  /// Looks into folders, so it is called on a Worker.
+  virtual std::vector<RecordFile> record_files(LaunchRequest const& /*request*/,
+                                               std::string const& /*session_id*/) const {
+    return {};
+  }
+  /// Where on this machine the file belongs that record_files has called so elsewhere. Empty: no file of that session's
+  /// record is called so. (Whoever wrote the name may mean harm.)
+  virtual std::filesystem::path record_place(LaunchRequest const& /*request*/, std::string const& /*session_id*/,
+                                             std::string const& /*name*/) const {
+    return {};
+  }
   /// What this record says has been used; null without a `usage_source`.
   virtual std::unique_ptr<UsageReader> usage_reader(std::string const& /*transcript*/) const { return nullptr; }
 };

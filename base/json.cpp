@@ -1,6 +1,9 @@
 #include "base/json.hpp"
 
+#include "base/json_stream.hpp"
+
 #include <algorithm>
+#include <istream>
 
 namespace ar {
 
@@ -27,19 +30,29 @@ int depth_of(std::string_view text) {
   }
   return deepest;
 }
-}  // namespace
 
-Result<json> parse_json(std::string_view text) {
-  if (depth_of(text) > 64)
-    return Error{ErrorKind::invalid, "invalid_json", "the JSON is nested deeper than 64 levels; send it flatter"};
+template <class Parse>
+Result<json> parsed(Parse parse) {
   try {
-    return ok(json::parse(text));
+    return ok(parse());
   } catch (json::parse_error const& e) {
     return Error{ErrorKind::invalid, "invalid_json",
                  "malformed JSON at byte " + std::to_string(e.byte) + "; check quotes, commas and that it is whole"};
   } catch (json::out_of_range const&) {
     return Error{ErrorKind::invalid, "invalid_json", "a number in the JSON is too large; send one below 1e308"};
   }
+}
+
+}  // namespace
+
+Result<json> parse_json(std::string_view text) {
+  if (depth_of(text) > 64)
+    return Error{ErrorKind::invalid, "invalid_json", "the JSON is nested deeper than 64 levels; send it flatter"};
+  return parsed([&] { return json::parse(text); });
+}
+
+Result<json> parse_json_stream(std::istream& stream, json::parser_callback_t const& on_value) {
+  return parsed([&] { return json::parse(stream, on_value); });
 }
 
 Result<json> parse_object(std::string_view text) {

@@ -23,6 +23,8 @@ struct Paths {
   /// Where agents' own programs reach the daemon: in a folder of its own, for a sandbox to be given just that.
   std::filesystem::path agents_dir() const { return runtime_dir / "agents"; }
   std::filesystem::path agents_socket() const { return agents_dir() / "agents.sock"; }
+  /// Which tools have hooks, for the hook clients: see daemon/tools/tool_hooks.hpp.
+  std::filesystem::path tool_hooks_file() const { return agents_dir() / "tool-hooks"; }
   std::filesystem::path relay_socket() const { return runtime_dir / "relay.sock"; }
   std::filesystem::path tmux_socket() const { return runtime_dir / "tmux.sock"; }
   std::filesystem::path operator_token() const { return state_dir / "operator-token"; }

@@ -61,6 +61,7 @@ int main() try {
   std::vector<Row> rows{
       {"/bin/true", {"/bin/true"}, {}},
       {"agent-runner-hook", {hook, "UserPromptSubmit"}, environment(server.socket())},
+      {"agent-runner-hook, tool", {hook, "PreToolUse"}, environment(server.socket())},
       {"agent-runner-hook, no daemon", {hook, "UserPromptSubmit"}, environment(server.dir() / "none.sock")},
   };
   if (::access("/usr/bin/curl", X_OK) == 0)

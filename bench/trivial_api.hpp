@@ -15,9 +15,11 @@
 #include "control/api/search_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/skills_api.hpp"
+#include "control/api/snapshots_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/api/webhooks_api.hpp"
 #include "control/api/users_api.hpp"
+#include "control/api/tool_hooks_api.hpp"
 #include "control/server.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -49,10 +51,12 @@ class TrivialApi final : public control::Authenticator,
                          public control::OutputsApi,
                          public control::SearchApi,
                          public control::SkillsApi,
-                         public control::UsersApi {
+                         public control::UsersApi,
+                         public control::SnapshotsApi,
+                         public control::ToolHooksApi {
  public:
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this,
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
             *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
@@ -146,6 +150,17 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> skill(std::string) override { return none(); }
   awaitable<Result<json>> remove_skill(std::string) override { return none(); }
   awaitable<Result<json>> users(Page) override { return none(); }
+  awaitable<Result<json>> create_snapshot(json) override { return none(); }
+  awaitable<Result<json>> snapshots(std::string, int) override { return none(); }
+  awaitable<Result<json>> snapshot(std::string) override { return none(); }
+  awaitable<Result<std::unique_ptr<control::SnapshotDocument>>> export_snapshot(std::string) override {
+    co_return absent();
+  }
+  awaitable<Result<void>> remove_snapshot(std::string) override { co_return absent(); }
+  awaitable<Result<json>> restore_snapshot(json) override { return none(); }
+  awaitable<Result<control::ToolHookAdded>> add_tool_hook(json) override { co_return absent(); }
+  awaitable<Result<json>> tool_hooks() override { return none(); }
+  awaitable<Result<json>> remove_tool_hook(std::string) override { return none(); }
 
  private:
   static Error absent() { return not_found("absent", "this daemon does nothing"); }

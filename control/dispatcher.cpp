@@ -3,6 +3,7 @@
 #include "base/http_error.hpp"
 #include "control/access.hpp"
 #include "control/api/authenticator.hpp"
+#include "control/api/hooks_api.hpp"
 #include "control/error_codes.hpp"
 #include "control/event_stream.hpp"
 #include "model/memory.hpp"
@@ -47,12 +48,12 @@ std::optional<Error> check_reach(Authenticator const& families, Right right, std
   if (!other) other = named("session");
   bool const itself = other && *other == agent && right != Right::descendants;
   bool const below = other && !ticket && right != Right::agent && families.is_descendant(*other, agent);
-  if (other && !itself && !below)
-    return Error{ErrorKind::forbidden, "not_your_agent",
-                 right == Right::descendants
-                     ? "an agent's token reaches its descendants here, and this is the one of " + agent
-                     : "an agent's token or ticket reaches that agent only, or its descendants where they are its " +
-                           std::string("to look at, and this is the one of ") + agent};
+  if (other && !itself && !below) {
+    std::string const reach = ticket || right == Right::agent ? "token or ticket reaches that agent only"
+                              : right == Right::family        ? "token reaches that agent and its descendants here"
+                                                              : "token reaches its descendants here, and not itself";
+    return Error{ErrorKind::forbidden, "not_your_agent", "an agent's " + reach + "; this is the one of " + agent};
+  }
   auto const* const scope = named("scope");
   auto const* const id = named("id");
   bool const own = scope && *scope == kAgentScope && id && *id == agent;
@@ -88,14 +89,14 @@ std::size_t Dispatcher::body_limit(Body body) const {
   return limits_.body_bytes;
 }
 
-/// An agent's hooks are counted apart from what else it asks, and those that wait for a person by themselves: neither
-/// its own programs nor other agents can keep the hooks of one, or the people who are to answer them, from the door.
+/// An agent's hooks are counted apart from what else it asks, and those that may wait by themselves: neither its own
+/// programs nor other agents can keep the hooks of one, or the people who are to answer them, from the door.
 http::Share Dispatcher::share_of(Admitted const& admitted) const {
   if (admitted.who.kind == Principal::Kind::operator_) return {};
   auto const name = name_of(admitted.who);
   if (admitted.route->body != Body::hook) return {name, limits_.agent_requests};
   bool const waits = std::ranges::any_of(admitted.path, [](auto const& argument) {
-    return argument.parameter == "event" && argument.value == "PermissionRequest";
+    return argument.parameter == "event" && may_wait(argument.value);
   });
   return {"hooks of " + name, waits ? limits_.agent_waits : limits_.agent_requests, waits};
 }
@@ -131,7 +132,8 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   bool const agents_door = head.over_unix && head.token_needed;
   if (!route || route->right != Right::none || agents_door) {
     auto grant = ticket ? tickets_.redeem(*ticket) : authenticate(head);
-    if (!grant && (ticket || head.header("authorization")))
+    bool const unknown = !grant && grant.error().kind == ErrorKind::unauthorized;
+    if (unknown && (ticket || head.header("authorization")))
       bad_tokens_.note(head.over_unix ? "a unix socket" : "TCP", head.method + " " + path_of(head));
     if (!grant) return grant.error();
     admitted.who = std::move(grant->who);

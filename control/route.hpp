@@ -86,7 +86,8 @@ struct Route {
   std::string_view pattern;  ///< with any of {agent}, {message}, {approval},
                              ///< {attachment}, {event}, {scope}, {id}, {key},
                              ///< {webhook}, {delivery},
-                             ///< {session}, {output}, {skill}
+                             ///< {session}, {output}, {skill},
+                             ///< {snapshot}, {hook}
   std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;
@@ -132,6 +133,8 @@ std::span<Route const> output_routes();
 std::span<Route const> search_routes();
 std::span<Route const> skill_routes();
 std::span<Route const> user_routes();
+std::span<Route const> snapshot_routes();
+std::span<Route const> tool_hook_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

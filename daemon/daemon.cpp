@@ -27,12 +27,14 @@
 #include "daemon/runtime/service_manager.hpp"
 #include "daemon/search/indexer.hpp"
 #include "daemon/search/search_index.hpp"
+#include "daemon/snapshot/snapshots.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/message_files.hpp"
 #include "daemon/store/retention.hpp"
 #include "daemon/store/runtime_state.hpp"
 #include "daemon/store/skill_store.hpp"
 #include "daemon/store/tables/fact_table.hpp"
+#include "daemon/tools/tool_hooks.hpp"
 #include "model/provider.hpp"
 #include "relay/first_token.hpp"
 #include "relay/open_bus.hpp"
@@ -203,6 +205,8 @@ class Daemon final : public Program {
     approvals_.emplace(executor, *journal_, *events_, lineage_, approval_policy());
     auto known = co_await approvals_->load();
     if (!known) co_return known.error();
+    tool_hooks_.emplace(executor, *journal_, *events_, files_, paths_.tool_hooks_file());
+    if (auto read = co_await tool_hooks_->load(); !read) co_return read.error();
 
     terminal::TmuxOptions options;
     options.socket = paths_.tmux_socket();
@@ -258,8 +262,10 @@ class Daemon final : public Program {
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
     search_index_.emplace(paths_.state_dir / "search.db");
     indexer_.emplace(*services_, *supervisor_, *search_index_);
+    snapshots_.emplace(*services_, *supervisor_);
+    if (auto swept = co_await snapshots_->sweep(); !swept) co_return swept.error();
     api_.emplace(
-        *services_, *supervisor_, *pause_, *indexer_, *search_index_, bus->embedded,
+        *services_, *supervisor_, *pause_, *tool_hooks_, *snapshots_, *indexer_, *search_index_, bus->embedded,
         relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_, [this](bool agents) { stop_with(agents); },
         [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
@@ -347,6 +353,7 @@ class Daemon final : public Program {
     server_->restore_sockets();
     if (relay_server_) relay_server_->restore_sockets();
     host_->restore_socket();
+    tasks_.spawn("tool hooks' file", tool_hooks_->restore_file());
     return true;
   }
 
@@ -413,6 +420,7 @@ class Daemon final : public Program {
   std::optional<SkillStore> skills_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
+  std::optional<ToolHooks> tool_hooks_;
   std::unique_ptr<terminal::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
   RestartRateLimiter brake_;
@@ -423,6 +431,7 @@ class Daemon final : public Program {
   std::optional<RuntimePause> pause_;
   std::optional<SearchIndex> search_index_;
   std::optional<Indexer> indexer_;
+  std::optional<Snapshots> snapshots_;
   LoopLag loop_lag_ = make_loop_lag();
   relay::Uploads uploads_;  ///< where the bus is served by nobody here
   std::optional<DaemonApi> api_;

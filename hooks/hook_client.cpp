@@ -9,9 +9,14 @@
 // A PermissionRequest waits for a person. When the daemon dies over it, it comes back to the next one under the same
 // id and goes on waiting; the provider shows its dialog all the while.
 //
+// A hook about a tool's call may wait for tool hooks (docs/tool-hooks.md). Which tools have some stands in the file
+// "tool-hooks" beside the socket, in lines like "pre closed Bash"; without it nothing waits longer than ever. Where one
+// is "closed" the call must not go on without an answer: the client waits for the next daemon, and refuses it at last.
+//
 //   AGENT_RUNNER_SOCKET, AGENT_RELAY_TOKEN       where to and as whom; without either it does nothing
 //   AGENT_RELAY_PROVIDER_SESSION_ID              tells the daemon a call from an earlier provider process
-//   AGENT_RUNNER_HOOK_TIMEOUT_MS                 how long a PermissionRequest waits: default and at most 24 h
+//   AGENT_RUNNER_HOOK_TIMEOUT_MS                 how long a PermissionRequest waits: default and at most 24 h; and a
+//                                                hook for tool hooks: default and at most 150 s
 //   AGENT_RUNNER_PERMISSION_FAIL_CLOSED=1        a PermissionRequest that gets no answer is denied
 //   AGENT_RUNNER_HOOK_DEBUG=1                    says on stderr why nothing was printed
 #include <cerrno>
@@ -36,6 +41,7 @@ constexpr size_t most_bytes = 32U << 20;
 constexpr long connect_ms = 80;
 constexpr long answer_ms = 5000;
 constexpr long longest_answer_ms = 24L * 3600 * 1000;
+constexpr long tool_answer_ms = 150'000;  // more than the daemon's for all tool hooks, less than the provider's for us
 constexpr long look_again_ms = 1000;  // for a daemon whose start was not seen
 constexpr long busy_daemon_ms = 100;  // between two tries at one that is not ready yet
 constexpr long absent_input_ms = 50;  // to take the provider's input, or its write fails, although nobody hears it
@@ -290,8 +296,99 @@ int connect_again(char const* path, long deadline, pid_t provider) {
   return fd;
 }
 
-/// Null when the daemon has answered and the answer is printed, else why not.
-char const* run(char const* event, bool permission) {
+/// How long one event's answer may take, and what is done without it.
+struct Wait {
+  long ms = answer_ms;
+  bool comes_back = false;  // to the next daemon, when one is lost over it
+  bool refuses = false;     // what was asked about must not happen without an answer
+};
+
+Wait permission_wait() {
+  return {longest_answer_ms, true, strcmp(variable("AGENT_RUNNER_PERMISSION_FAIL_CLOSED"), "1") == 0};
+}
+
+/// "pre" or "post"; null: it is about no tool's call.
+char const* tool_phase(char const* event) {
+  if (strcmp(event, "PreToolUse") == 0) return "pre";
+  return strcmp(event, "PostToolUse") == 0 || strcmp(event, "PostToolUseFailure") == 0 ? "post" : nullptr;
+}
+
+struct Text {
+  char const* data = nullptr;
+  size_t size = 0;
+};
+
+/// The text of a JSON object's own member, as it is written; none for what is no plain text.
+Text member_text(Bytes const& input, Text name) {
+  int depth = 0;
+  bool named = false;  // the last text was the name that is looked for
+  for (size_t i = 0; i < input.size; ++i) {
+    char const c = input.data[i];
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    if (c == '{' || c == '[' || c == ',') named = false;
+    if (c != '"') continue;
+    Text text{input.data + ++i, 0};
+    bool plain = true;
+    for (; i < input.size && input.data[i] != '"'; ++i)
+      if (input.data[i] == '\\') {
+        plain = false;
+        ++i;
+      }
+    text.size = (i < input.size ? i : input.size) - static_cast<size_t>(text.data - input.data);
+    if (named) return plain ? text : Text{};
+    named = depth == 1 && text.size == name.size && memcmp(text.data, name.data, name.size) == 0;
+  }
+  return {};
+}
+
+/// A pattern is a name, or how names begin and then '*'. Of a call whose tool is not known each may be meant.
+bool is_meant(Text pattern, Text tool) {
+  if (!tool.data) return true;
+  bool const begins = pattern.size > 0 && pattern.data[pattern.size - 1] == '*';
+  size_t const size = begins ? pattern.size - 1 : pattern.size;
+  return (begins ? tool.size >= size : tool.size == size) && memcmp(pattern.data, tool.data, size) == 0;
+}
+
+/// What the file of tool hooks says of this call. One that cannot be read may say anything.
+Wait tool_wait(char const* socket_path, char const* phase, Bytes const& input) {
+  char file[sizeof(sockaddr_un::sun_path) + 16];
+  snprintf(file, sizeof file, "%s", socket_path);
+  char* const slash = strrchr(file, '/');
+  if (!slash) return {};
+  snprintf(slash, sizeof file - static_cast<size_t>(slash - file), "/tool-hooks");
+  int const fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return {};
+  Bytes lines;
+  Got const got = fd < 0 ? Got::failed : read_all(fd, lines, now_ms() + answer_ms, never);
+  if (fd >= 0) close(fd);
+  if (got != Got::end) return {tool_answer_ms, true, true};
+  Text const tool = member_text(input, {"tool_name", 9});
+  Wait wait;
+  size_t const phase_size = strlen(phase);
+  for (size_t at = 0; at < lines.size;) {
+    char const* const line = lines.data + at;
+    void const* const end = memchr(line, '\n', lines.size - at);
+    size_t const size = end ? static_cast<size_t>(static_cast<char const*>(end) - line) : lines.size - at;
+    at += size + 1;
+    if (size <= phase_size || memcmp(line, phase, phase_size) != 0 || line[phase_size] != ' ') continue;
+    char const* const mode = line + phase_size + 1;
+    size_t const left = size - phase_size - 1;
+    bool const closed = left > 7 && memcmp(mode, "closed ", 7) == 0;
+    if (!closed && (left <= 5 || memcmp(mode, "open ", 5) != 0)) continue;
+    size_t const skipped = closed ? 7 : 5;
+    if (!is_meant({mode + skipped, left - skipped}, tool)) continue;
+    wait.ms = tool_answer_ms;
+    if (closed) wait.comes_back = wait.refuses = true;
+  }
+  return wait;
+}
+
+/// Null when the daemon has answered and the answer is printed, else why not. `wait`: what is known of it then.
+char const* run(char const* event, Wait& wait) {
+  bool const permission = strcmp(event, "PermissionRequest") == 0;
+  char const* const phase = tool_phase(event);
+  if (permission) wait = permission_wait();
   pid_t const provider = getppid();
   char const* const socket_path = variable("AGENT_RUNNER_SOCKET");
   Request request{event, variable("AGENT_RELAY_TOKEN"), variable("AGENT_RELAY_PROVIDER_SESSION_ID"), "", {}};
@@ -300,11 +397,13 @@ char const* run(char const* event, bool permission) {
   if (!is_word(request.token) || !is_word(request.session))
     return "the token or the session's id is not fit for a header";
 
+  char const* why = "no daemon answers at AGENT_RUNNER_SOCKET";
   int fd = connect_to(socket_path);
-  if (fd < 0) return "no daemon answers at AGENT_RUNNER_SOCKET";
+  if (fd < 0 && !phase) return why;
   Bytes& input = request.input;
   if (isatty(0) != 1) {
     Got const got = read_all(0, input, now_ms() + answer_ms, never);
+    if (phase) wait = tool_wait(socket_path, phase, input);  // it holds for what cannot be read, too
     if (got == Got::late) return "the input on stdin did not end";
     if (got == Got::too_much) return "the input is over 32 MiB";
     if (got == Got::failed && errno != EBADF) return "cannot read the input";
@@ -315,23 +414,39 @@ char const* run(char const* event, bool permission) {
     input.size = 2;
   }
 
-  char const* why = nullptr;
-  if (!permission) return exchange(fd, request, now_ms() + answer_ms, why) == Outcome::answered ? nullptr : why;
-
-  long patience = longest_answer_ms;
   long const asked = strtol(variable("AGENT_RUNNER_HOOK_TIMEOUT_MS"), nullptr, 10);
-  if (asked > 0 && asked < patience) patience = asked;
-  long const deadline = now_ms() + patience;
-  make_call(request.call);
+  if (asked > 0 && asked < wait.ms && wait.ms != answer_ms) wait.ms = asked;
+  long const deadline = now_ms() + wait.ms;
+  if (wait.comes_back) make_call(request.call);
+  wait.comes_back = request.call[0] != 0;
   for (;;) {
+    if (fd < 0 && wait.comes_back) {
+      explain("there is no daemon; waiting for the next one");
+      fd = connect_again(socket_path, deadline, provider);
+    }
+    if (fd < 0) return why;
     Outcome const outcome = exchange(fd, request, deadline, why);
     close(fd);
+    fd = -1;
     if (outcome == Outcome::answered) return nullptr;
-    if (outcome != Outcome::lost || !request.call[0]) return why;
-    explain("the daemon has gone; waiting for the next one");
-    fd = connect_again(socket_path, deadline, provider);
-    if (fd < 0) return why;
+    if (outcome != Outcome::lost || !wait.comes_back) return why;
   }
+}
+
+/// What the provider is told where an answer was needed and there is none.
+void refuse(char const* event) {
+  constexpr char permission[] =
+      R"({"hookSpecificOutput":{"hookEventName":"PermissionRequest","decision":{"behavior":"deny","message":"agent-runner is not reachable and is set to deny permissions then."}}})";
+  constexpr char call[] =
+      R"({"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","permissionDecisionReason":"A tool hook must be asked before this call, and agent-runner is not reachable. Try again later."}})";
+  constexpr char result[] =
+      R"({"decision":"block","reason":"A tool hook must be asked about this result, and agent-runner is not reachable. Do not rely on it."})";
+  if (strcmp(event, "PermissionRequest") == 0)
+    print(permission, sizeof permission - 1);
+  else if (strcmp(event, "PreToolUse") == 0)
+    print(call, sizeof call - 1);
+  else
+    print(result, sizeof result - 1);
 }
 
 /// Takes what is left of the input.
@@ -353,14 +468,11 @@ int main(int argc, char** argv) {
     explain("usage: agent-runner-hook EVENT, with the hook's JSON on stdin; EVENT is letters, like SessionStart");
     return 0;
   }
-  bool const permission = strcmp(argv[1], "PermissionRequest") == 0;
-  if (char const* const why = run(argv[1], permission)) {
+  Wait wait;
+  if (char const* const why = run(argv[1], wait)) {
     explain(why);
     take_input();
-    constexpr char denial[] =
-        R"({"hookSpecificOutput":{"hookEventName":"PermissionRequest","decision":{"behavior":"deny","message":"agent-runner is not reachable and is set to deny permissions then."}}})";
-    if (permission && strcmp(variable("AGENT_RUNNER_PERMISSION_FAIL_CLOSED"), "1") == 0)
-      print(denial, sizeof denial - 1);
+    if (wait.refuses) refuse(argv[1]);
   }
   return 0;
 }

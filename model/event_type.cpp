@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::string_view kMessage = "message from kind proof reason turn";
 constexpr std::string_view kApproval = "id status where by decision reason";
+constexpr std::string_view kToolHook = "hook id phase tools failMode";
+constexpr std::string_view kHooked = "hook phase tool id reason failMode";
 constexpr std::string_view kTool = "tool id name subagent input inputBytes durationMs exitCode status error";
 
 /// In the order of their names.
@@ -25,6 +27,7 @@ constexpr EventType types[] = {
     {"agent.released", "", "its provider takes work again"},
     {"agent.removed", "", "it is forgotten"},
     {"agent.restarting", "exits waitMs reason", "it is started again after a wait"},
+    {"agent.restored", "snapshot state", "it has come from a snapshot"},
     {"agent.state", "state before reason", "its state has changed"},
     {"agent.waiting", "for", "its provider waits for a person"},
     {"approval.answered", kApproval, "somebody has decided it"},
@@ -85,11 +88,19 @@ constexpr EventType types[] = {
     {"session.lost", "thread reason", "its conversation could not be resumed"},
     {"skill.added", "id name contentHash", "a skill is kept that was not there"},
     {"skill.removed", "id", "nobody finds this skill any more"},
+    {"snapshot.created", "snapshot label bytes", "a snapshot was taken"},
+    {"snapshot.removed", "snapshot", "a snapshot was removed"},
+    {"snapshot.restored", "snapshot written skipped", "a snapshot was restored; the data counts its rows"},
     {"subagent.finished", "id", "a subagent has ended"},
     {"subagent.started", "id label", "a subagent has begun"},
     {"tool.failed", kTool, "a tool's call has failed"},
     {"tool.finished", kTool, "a tool's call has ended"},
     {"tool.started", kTool, "a tool is called"},
+    {"tool_hook.added", kToolHook, "a tool hook was registered, or took the place of the one of its name"},
+    {"tool_hook.denied", kHooked, "a tool hook has refused the call"},
+    {"tool_hook.failed", kHooked, "a tool hook could not be asked, or its answer not be carried out"},
+    {"tool_hook.removed", kToolHook, "a tool hook was removed"},
+    {"tool_hook.rewrote", kHooked, "a tool hook has changed the call's input or result"},
     {"turn.ended", "turn status messages errorKind error", "a turn has ended"},
     {"turn.started", "turn", "a turn has begun"},
     {"turn.usage", "turn usage costUsd", "what a turn that is over has used is known, or more of it"},

@@ -3,6 +3,7 @@
 #include "adapters/claude/launch.hpp"
 #include "adapters/claude/live_state.hpp"
 #include "adapters/claude/profile.hpp"
+#include "adapters/claude/record_files.hpp"
 #include "adapters/claude/session.hpp"
 #include "adapters/claude/transcript.hpp"
 #include "adapters/claude/transcript_rows.hpp"
@@ -10,6 +11,7 @@
 #include "adapters/claude/usage_record.hpp"
 #include "adapters/claude/versions.hpp"
 #include "adapters/cli_probe.hpp"
+#include "base/ids.hpp"
 #include "base/paths.hpp"
 
 namespace ar::adapters {
@@ -26,7 +28,8 @@ AdapterFacts make_facts() {
     "lifecycle": {"managed": true, "shutdownHard": true, "restartHard": true, "semanticStatus": true, "reconnect": true},
     "session": {"fileRead": true, "fileWrite": true, "shell": true, "source": "runtime", "confidence": "reported"},
     "context": {"compact": true, "clear": true, "inject": true},
-    "approvals": {"permission": true, "question": true}
+    "approvals": {"permission": true, "question": true},
+    "toolHooks": {"deny": true, "input": true, "result": true, "context": true}
   })"_json;
   return facts;
 }
@@ -78,11 +81,20 @@ class ClaudeAdapter final : public Adapter {
   }
 
   bool can_resume(LaunchRequest const& request, std::string const& session_id) const override {
-    auto const options = read_options(request.options);
-    if (!options || session_id.empty()) return false;
     std::error_code ec;
-    auto const config = config_dir(launch_environment(request, *options));
-    return std::filesystem::exists(transcript_file(config, request.cwd, session_id), ec);
+    auto const transcript = transcript_of(request, session_id);
+    return !transcript.empty() && std::filesystem::exists(transcript, ec);
+  }
+
+  std::vector<RecordFile> record_files(LaunchRequest const& request, std::string const& session_id) const override {
+    auto const transcript = transcript_of(request, session_id);
+    return transcript.empty() ? std::vector<RecordFile>() : claude::record_files(transcript);
+  }
+
+  std::filesystem::path record_place(LaunchRequest const& request, std::string const& session_id,
+                                     std::string const& name) const override {
+    auto const transcript = transcript_of(request, session_id);
+    return transcript.empty() ? transcript : claude::record_place(transcript, name);
   }
 
   RecordedOutcome look_up_outcome(LaunchRequest const& /*request*/, std::string const& transcript,
@@ -111,6 +123,13 @@ class ClaudeAdapter final : public Adapter {
   }
 
  private:
+  /// Empty: there can be none.
+  static std::filesystem::path transcript_of(LaunchRequest const& request, std::string const& session_id) {
+    auto const options = read_options(request.options);
+    if (!options || !is_safe_name(session_id)) return {};
+    return transcript_file(config_dir(launch_environment(request, *options)), request.cwd, session_id);
+  }
+
   template <class Reader>
   static void read_all(TranscriptFile& file, Reader& reader) {
     for (bool more = true; more;) {

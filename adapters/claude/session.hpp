@@ -29,6 +29,8 @@ class ClaudeSession final : public ProviderSession {
   void start() override;
   awaitable<void> stop() override;
   Result<json> hook(std::string const& event, json const& payload) override;
+  std::optional<ToolCall> tool_call(std::string const& event, json const& payload) const override;
+  ToolAnswer tool_answer(std::string const& event, json const& payload, ToolVerdict const& verdict) override;
   awaitable<Result<json>> ask(std::string call, json payload) override;
   void ask_left(std::string const& call) override;
   void answer(std::string const& key, Answer const& answer) override;

@@ -5,6 +5,7 @@
 #include "adapters/claude/permission.hpp"
 #include "adapters/claude/session.hpp"
 #include "adapters/exit_diagnostic.hpp"
+#include "adapters/tool_use.hpp"
 #include "base/ids.hpp"
 
 #include <algorithm>
@@ -200,6 +201,22 @@ void ClaudeSession::follow_tool_call(std::string const& event, json const& paylo
     emit(AskEnded{call, true});
   }
   tell_asked();
+}
+
+std::optional<ToolCall> ClaudeSession::tool_call(std::string const& event, json const& payload) const {
+  return tool_call_of(event, payload);
+}
+
+ToolAnswer ClaudeSession::tool_answer(std::string const& event, json const& payload, ToolVerdict const& verdict) {
+  auto answer = tool_answer_to(event, payload, verdict);
+  // A permission is asked for with the new input.
+  if (event == "PreToolUse" && verdict.input && !verdict.denied) {
+    auto changed = payload;
+    changed["tool_input"] = *verdict.input;
+    for (auto& [id, digest] : calls_)
+      if (id == text_at(payload, "tool_use_id")) digest = call_digest(changed);
+  }
+  return answer;
 }
 
 }  // namespace ar::adapters::claude

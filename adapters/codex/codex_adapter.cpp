@@ -8,6 +8,8 @@
 #include "adapters/codex/transcript_rows.hpp"
 #include "adapters/codex/versions.hpp"
 #include "adapters/exit_diagnostic.hpp"
+#include "adapters/record_name.hpp"
+#include "base/ids.hpp"
 #include "base/paths.hpp"
 
 #include <algorithm>
@@ -95,6 +97,25 @@ class CodexAdapter final : public Adapter {
   bool can_resume(LaunchRequest const& request, std::string const& session_id) const override {
     auto const options = read_options(request.options);
     return options && find_record(codex_home(launch_environment(request, *options)), session_id).has_value();
+  }
+
+  std::vector<RecordFile> record_files(LaunchRequest const& request, std::string const& session_id) const override {
+    auto const options = read_options(request.options);
+    if (!options) return {};
+    auto const home = codex_home(launch_environment(request, *options));
+    auto const record = find_record(home, session_id);
+    std::error_code ec;
+    if (!record || !std::filesystem::is_regular_file(std::filesystem::symlink_status(*record, ec))) return {};
+    return {RecordFile{record->lexically_relative(home).generic_string(), *record}};
+  }
+
+  std::filesystem::path record_place(LaunchRequest const& request, std::string const& session_id,
+                                     std::string const& name) const override {
+    auto const options = read_options(request.options);
+    bool const is_its_own = is_safe_name(session_id) && is_record_name(name) && name.starts_with("sessions/") &&
+                            name.ends_with("-" + session_id + ".jsonl");
+    if (!options || !is_its_own) return {};
+    return codex_home(launch_environment(request, *options)) / name;
   }
 
   std::string exit_diagnostic(LaunchRequest const& request) const override {

@@ -2,6 +2,7 @@
 
 #include "adapters/cli_probe.hpp"
 #include "adapters/codex/profile.hpp"
+#include "adapters/codex/tool_use.hpp"
 #include "adapters/codex/versions.hpp"
 #include "base/paths.hpp"
 #include "base/process/process_info.hpp"
@@ -157,6 +158,8 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   if (!options.wait_for_network) set("features.unbounded_connection_retries=false");
   for (auto& value : overrides(options.settings)) set(std::move(value));
   for (auto& value : project(request, options).overrides) set(std::move(value));
+  if (options.tool_hooks)
+    for (auto& value : tool_hook_overrides(request)) set(std::move(value));
   plan.argv.insert(plan.argv.end(), request.provider_args.begin(), request.provider_args.end());
   plan.argv.emplace_back("--listen");
   plan.argv.push_back("unix://" + files.socket.string());

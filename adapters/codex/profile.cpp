@@ -187,7 +187,7 @@ void project_permissions(Profile const& profile, ProjectionReport& report) {
     report.not_possible("permissions.mode", "\"" + profile.approval_mode + "\" is no mode of Codex");
 }
 
-void project_reach(Profile const& profile, Projection& out) {
+void project_reach(Profile const& profile, Options const& options, Projection& out) {
   auto& report = out.report;
   for (auto const& [name, server] : profile.mcp_servers.items()) {
     json config = server;
@@ -203,7 +203,8 @@ void project_reach(Profile const& profile, Projection& out) {
   else
     report.applied("mcp.mode");
   if (profile.hooks == Reach::none) {
-    out.overrides.emplace_back("features.hooks=false");
+    // With tool hooks all but ours are turned off one by one, in the thread (tool_use.hpp).
+    if (!options.tool_hooks) out.overrides.emplace_back("features.hooks=false");
     report.applied("hooks.mode");
   } else if (profile.host) {
     report.applied("hooks.mode");
@@ -285,7 +286,7 @@ Projection project(LaunchRequest const& request, Options const& options) {
   if (!profile.append.empty()) report.applied("instructions.append");
   if (!profile.system.empty()) report.applied("instructions.system");
   project_skills(request, out);
-  project_reach(profile, out);
+  project_reach(profile, options, out);
   project_permissions(profile, report);
   return out;
 }

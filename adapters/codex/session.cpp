@@ -1,6 +1,7 @@
 #include "adapters/codex/session.hpp"
 
 #include "adapters/codex/protocol.hpp"
+#include "adapters/codex/tool_use.hpp"
 #include "adapters/exit_diagnostic.hpp"
 
 #include <spdlog/spdlog.h>
@@ -52,6 +53,14 @@ void CodexSession::emit(ProviderEvent event) const {
 
 Result<json> CodexSession::hook(std::string const& /*event*/, json const& /*payload*/) {
   return ok(json::object());  // everything comes over the connection
+}
+
+std::optional<ToolCall> CodexSession::tool_call(std::string const& event, json const& payload) const {
+  return tool_call_of(event, payload);
+}
+
+ToolAnswer CodexSession::tool_answer(std::string const& event, json const& payload, ToolVerdict const& verdict) {
+  return tool_answer_to(event, payload, verdict);
 }
 
 std::string CodexSession::block_reason(bool urgent) const {

@@ -30,6 +30,8 @@ class CodexSession final : public ProviderSession {
   void start() override;
   awaitable<void> stop() override;
   Result<json> hook(std::string const& event, json const& payload) override;
+  std::optional<ToolCall> tool_call(std::string const& event, json const& payload) const override;
+  ToolAnswer tool_answer(std::string const& event, json const& payload, ToolVerdict const& verdict) override;
   void answer(std::string const& key, Answer const& answer) override;
   std::string block_reason(bool urgent) const override;
   awaitable<std::string> running_work() override;
@@ -56,6 +58,7 @@ class CodexSession final : public ProviderSession {
   awaitable<Result<void>> check_login();
   awaitable<void> offer_skills();
   awaitable<Result<json>> thread_params();
+  awaitable<Result<void>> trust_tool_hooks(std::shared_ptr<Connection> connection, json& config);
   awaitable<Result<void>> start_thread(bool clear);
   awaitable<Result<void>> resume_thread();
   awaitable<Result<void>> catch_up(json const& thread);

@@ -2,11 +2,15 @@
 #include "adapters/codex/profile.hpp"
 #include "adapters/codex/protocol.hpp"
 #include "adapters/codex/session.hpp"
+#include "adapters/codex/tool_use.hpp"
 #include "adapters/relay_note.hpp"
 #include "base/paths.hpp"
 #include "base/version.hpp"
 
 #include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
 
 namespace ar::adapters::codex {
 namespace {
@@ -163,8 +167,25 @@ awaitable<Result<json>> CodexSession::thread_params() {
       if (options_.stream_retries) config[key + "stream_max_retries"] = *options_.stream_retries;
     }
   }
+  if (auto trusted = co_await trust_tool_hooks(connection, config); !trusted) co_return trusted.error();
   if (!config.empty()) params["config"] = std::move(config);
   co_return ok(std::move(params));
+}
+
+awaitable<Result<void>> CodexSession::trust_tool_hooks(std::shared_ptr<Connection> connection, json& config) {
+  if (!options_.tool_hooks) co_return Result<void>();
+  auto const& profile = ctx_.request.profile;
+  json where{{"cwds", json::array({ctx_.request.cwd.string()})}};
+  auto const listed = co_await connection->call("hooks/list", std::move(where));
+  if (!listed) co_return listed.error();
+  auto states = tool_hook_trust(ctx_.request, *listed, profile && profile->hooks == Reach::none);
+  auto const trusted = std::ranges::count_if(states, [](json const& state) { return state.contains("trusted_hash"); });
+  if (std::cmp_less(trusted, tool_hook_overrides(ctx_.request).size()))
+    co_return conflict("bad_config",
+                       "Codex does not run agent-runner's hooks, by which tool hooks are asked; see features.hooks and "
+                       "its managed settings, or set providers.codex.tool_hooks = false");
+  config["hooks.state"] = std::move(states);
+  co_return Result<void>();
 }
 
 awaitable<Result<void>> CodexSession::start_thread(bool clear) {

@@ -8,6 +8,8 @@
 namespace ar::adapters {
 namespace {
 
+constexpr char kReceipts[] = "receipts";  ///< whatever the file is called
+
 /// The request's options with the command decided: the configured one and what follows `--`, else the demo
 /// agent.
 json effective_options(LaunchRequest const& request) {
@@ -116,6 +118,20 @@ RecordedOutcome CommandAdapter::look_up_outcome(LaunchRequest const& request, st
     }
   }
   return options->proof_complete ? RecordedOutcome::absent : RecordedOutcome::blind;
+}
+
+std::vector<RecordFile> CommandAdapter::record_files(LaunchRequest const& request, std::string const&) const {
+  auto const options = command::read_options(effective_options(request));
+  auto const receipts = options ? receipts_of(request, *options) : std::filesystem::path();
+  std::error_code ec;
+  if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(receipts, ec))) return {};
+  return {RecordFile{kReceipts, receipts}};
+}
+
+std::filesystem::path CommandAdapter::record_place(LaunchRequest const& request, std::string const&,
+                                                   std::string const& name) const {
+  auto const options = command::read_options(effective_options(request));
+  return options && name == kReceipts ? receipts_of(request, *options) : std::filesystem::path();
 }
 
 std::optional<TurnEnded> CommandAdapter::turn_end(LaunchRequest const& request, std::string const&,

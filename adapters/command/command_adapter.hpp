@@ -21,6 +21,10 @@ class CommandAdapter final : public Adapter {
                                   Prompt const& prompt) const override;
   std::optional<TurnEnded> turn_end(LaunchRequest const& request, std::string const& transcript,
                                     std::vector<std::string> const& correlation_ids) const override;
+  /// The receipts alone: what else the program remembers is its own matter.
+  std::vector<RecordFile> record_files(LaunchRequest const& request, std::string const& session_id) const override;
+  std::filesystem::path record_place(LaunchRequest const& request, std::string const& session_id,
+                                     std::string const& name) const override;
 
  private:
   AdapterFacts const facts_;

@@ -1,6 +1,7 @@
 #include "adapters/command/command_session.hpp"
 
 #include "adapters/command/receipts.hpp"
+#include "adapters/tool_use.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -383,6 +384,14 @@ void CommandSession::end_turn(TurnEnded end) {
 
 // ---- what the program says ----
 
+std::optional<ToolCall> CommandSession::tool_call(std::string const& event, json const& payload) const {
+  return tool_call_of(event, payload);
+}
+
+ToolAnswer CommandSession::tool_answer(std::string const& event, json const& payload, ToolVerdict const& verdict) {
+  return tool_answer_to(event, payload, verdict);
+}
+
 Result<json> CommandSession::hook(std::string const& event, json const& payload) {
   FieldReader in(payload);
   if (event == "MessageAccepted") {
@@ -415,12 +424,16 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
     if (auto error = in.finish()) return *error;
     if (!end.error.empty()) end.outcome = TurnEnded::Outcome::failed;
     end_turn(std::move(end));
+  } else if (tool_call_of(event, payload)) {
+    // Only tool hooks have something to say.
   } else if (event == "Status") {
     Noted noted{"program.status", payload};
     context_.emit(std::move(noted));
   } else {
     return not_found("unknown_hook",
-                     "a command agent has the hooks MessageAccepted, TurnStarted, TurnEnded and Status, not " + event);
+                     "a command agent has the hooks MessageAccepted, TurnStarted, TurnEnded, Status, PreToolUse, "
+                     "PostToolUse and PostToolUseFailure, not " +
+                         event);
   }
   return ok(json::object());
 }

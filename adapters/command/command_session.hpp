@@ -22,6 +22,8 @@ class CommandSession final : public ProviderSession {
   void start() override;
   awaitable<void> stop() override;
   Result<json> hook(std::string const& event, json const& payload) override;
+  std::optional<ToolCall> tool_call(std::string const& event, json const& payload) const override;
+  ToolAnswer tool_answer(std::string const& event, json const& payload, ToolVerdict const& verdict) override;
   std::string block_reason(bool urgent) const override;
   awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view)> on_step) override;
   awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) override;

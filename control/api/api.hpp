@@ -17,9 +17,11 @@ class SearchApi;
 class SessionsApi;
 class RuntimeApi;
 class SkillsApi;
+class SnapshotsApi;
 class SystemApi;
 class WebhooksApi;
 class UsersApi;
+class ToolHooksApi;
 
 /// Each must outlive whoever is given this.
 struct Api {
@@ -40,6 +42,8 @@ struct Api {
   SearchApi& search;
   SkillsApi& skills;
   UsersApi& users;
+  SnapshotsApi& snapshots;
+  ToolHooksApi& tool_hooks;
 };
 
 }  // namespace ar::control

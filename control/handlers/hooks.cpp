@@ -24,6 +24,10 @@ awaitable<Result<Response>> hook(Call& call) {
       answer = std::move(*waited);
     else if (!call.peer.stopping())
       call.api.hooks.ask_left(call.who, session, id);
+  } else if (may_wait(call.name("event"))) {
+    auto waited = co_await while_present(
+        call.peer, call.api.hooks.hook(call.who, call.name("event"), std::move(session), std::move(*payload)));
+    if (waited) answer = std::move(*waited);
   } else {
     answer = co_await call.api.hooks.hook(call.who, call.name("event"), std::move(session), std::move(*payload));
   }

@@ -18,6 +18,7 @@ constexpr Field runtime[] = {
     {.name = "since", .type = Type::time, .about = "in that state", .required = true},
     {.name = "reason", .about = "of the pause, as it was given"},
     {.name = "pausedRuns", .type = Type::list, .required = true, .of = Type::object, .schema = &kRun},
+    {.name = "snapshots", .type = Type::integer, .about = "how many there are; of the runtime itself only"},
 };
 
 constexpr Field pause[] = {

@@ -27,6 +27,10 @@ extern Schema const kOutputList;
 extern Schema const kFoundList;
 // skills.cpp
 extern Schema const kNewSkill, kSkill, kSkillDetails, kSkillList, kSkillRemoved;
+// snapshots.cpp
+extern Schema const kNewSnapshot, kSnapshot, kSnapshotList, kSnapshotRestore, kRestoredSnapshot;
+// tool_hooks.cpp
+extern Schema const kNewToolHook, kToolHook, kToolHookList, kToolHookRemoved;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp

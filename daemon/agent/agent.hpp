@@ -71,6 +71,9 @@ class Agent final : private DeliveryHost,
   /// The number of the turn that runs; 0: none.
   std::int64_t running_turn() const { return turn_runs() ? turns_.running()->number : 0; }
   std::string running_turn_id() const { return turn_runs() ? turns_.running()->id : std::string(); }
+  Turn const* turn() const { return turns_.running(); }  ///< that runs; null: none
+  /// What speaks with its provider; null without a process.
+  std::shared_ptr<adapters::ProviderSession> provider() const { return process_.session(); }
   /// A turn runs, or a message is being handed over, which opens one.
   bool is_at_work() const { return turn_runs() || queue_.is_submitting(); }
   Identity identity() const override { return view_.identity(); }
@@ -120,7 +123,6 @@ class Agent final : private DeliveryHost,
   };
   std::vector<Conversation> conversations() const;
   adapters::TranscriptParser transcript_parser() const { return provider_.adapter().transcript_parser(); }
-  WallTime created_at() const { return record_.created_at; }
   bool has_terminal() const { return process_.terminal() != nullptr; }
   std::string const& terminal_session() const { return record_.tmux_session; }
   /// And the commands that are open for it.

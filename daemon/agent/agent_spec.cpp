@@ -20,11 +20,6 @@ constexpr std::size_t kMostSkills = 100;
 constexpr std::size_t kMaxCall = 128;        // bytes of the name of a turn or call
 constexpr std::size_t kMaxText = 256 << 10;  // prompts and system prompts: far under a provider's own limits
 
-bool is_agent_id(std::string const& id) {
-  // A dot would be rewritten by tmux in session names, and two agents could meet in one session.
-  return is_safe_name(id) && id.find('.') == std::string::npos;
-}
-
 template <class Fields, class Spec>
 void text_fields(Fields&& field, Spec& s) {
   field("id", s.id), field("provider", s.provider), field("cwd", s.cwd), field("model", s.model),
@@ -85,6 +80,17 @@ std::optional<Error> read_parent(json& body, AgentSpec& spec) {
 
 }  // namespace
 
+Result<void> check_agent_id(std::string const& id) {
+  // A dot would be rewritten by tmux in session names, and two agents could meet in one session.
+  if (!is_safe_name(id) || id.find('.') != std::string::npos)
+    return invalid("id",
+                   "id \"" + id.substr(0, 80) +
+                       "\" is not a usable name; use 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit");
+  if (std::ranges::find(relay::kReservedNames, id) != relay::kReservedNames.end())
+    return invalid("id", "id \"" + id + "\" means somebody else; choose another name");
+  return {};
+}
+
 Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& default_provider,
                                   std::string const& default_cwd) {
   AgentSpec spec;
@@ -119,11 +125,7 @@ Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& defa
   if (spec.provider.empty()) spec.provider = default_provider;
   if (spec.cwd.empty()) spec.cwd = default_cwd;
   if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
-  if (!spec.id.empty() && !is_agent_id(spec.id))
-    in.fail("id", "\"" + spec.id.substr(0, 80) +
-                      "\" is not a usable name; use 1 to 64 of A-Z a-z 0-9 _ -, starting with a letter or digit");
-  if (std::ranges::find(relay::kReservedNames, spec.id) != relay::kReservedNames.end())
-    in.fail("id", "\"" + spec.id + "\" means somebody else; choose another name");
+  auto const named = spec.id.empty() ? Result<void>() : check_agent_id(spec.id);
   for (auto const& words : {spec.tags, spec.capabilities})
     for (auto const& word : words)
       if (word.empty() || word.size() > 128) in.fail("tags", "and capabilities must be 1 to 128 characters each");
@@ -150,6 +152,7 @@ Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& defa
     if (name.empty() || name.find('=') != std::string::npos || (name + value).find('\0') != std::string::npos)
       in.fail("env", "has a name that is empty or holds '=', or a NUL");
   if (auto error = in.finish()) return *error;
+  if (!named) return named.error();
   if (auto error = workspace.finish()) return *error;
   if (auto error = callback.finish()) return *error;
   if (auto error = children.finish()) return *error;
@@ -239,6 +242,17 @@ json child_json(AgentSpec const& spec) {
   json shown = {{"child", spec.id}, {"name", name_of(spec)}};
   if (!spec.call.call_id.empty()) shown["callId"] = spec.call.call_id;
   return shown;
+}
+
+json parent_json(AgentSpec const& spec) {
+  if (spec.parent.empty()) return nullptr;
+  auto const some = [](auto const& value, bool there) { return there ? json(value) : json(nullptr); };
+  auto const& call = spec.call;
+  json turn = nullptr;
+  if (!call.turn_id.empty() || call.turn_sequence)
+    turn = {{"id", some(call.turn_id, !call.turn_id.empty())},
+            {"sequence", some(call.turn_sequence.value_or(0), call.turn_sequence.has_value())}};
+  return {{"sessionId", spec.parent}, {"turn", std::move(turn)}, {"callId", some(call.call_id, !call.call_id.empty())}};
 }
 
 json principal_json(std::string const& user) {

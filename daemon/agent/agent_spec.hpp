@@ -62,6 +62,8 @@ struct AgentSpec {
 /// existing directory. `default_cwd` empty: the request names one.
 Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& default_provider,
                                   std::string const& default_cwd = {});
+/// Whether an agent may have that name; the error is of the field `id`.
+Result<void> check_agent_id(std::string const& id);
 /// The journal's form; `spec_from_journal` reads it back without checking the machine again.
 json to_journal(AgentSpec const& spec);
 AgentSpec spec_from_journal(json const& stored);
@@ -69,6 +71,8 @@ AgentSpec spec_from_journal(json const& stored);
 inline std::string const& name_of(AgentSpec const& spec) { return spec.label.empty() ? spec.id : spec.label; }
 /// What its parent's events say of it: {child, name, callId?}.
 json child_json(AgentSpec const& spec);
+/// Whose child it is: {sessionId, turn: {id, sequence} | null, callId}; null: nobody's.
+json parent_json(AgentSpec const& spec);
 /// Who that is: {kind: operator | agent, name}.
 json principal_json(std::string const& user);
 /// The part that is shown: no environment, no system prompt.

@@ -49,17 +49,6 @@ json in_numbers(adapters::Profile const& profile) {
   return shown;
 }
 
-json parent_of(AgentSpec const& spec) {
-  if (spec.parent.empty()) return nullptr;
-  auto const some = [](auto const& value, bool there) { return there ? json(value) : json(nullptr); };
-  auto const& call = spec.call;
-  json turn = nullptr;
-  if (!call.turn_id.empty() || call.turn_sequence)
-    turn = {{"id", some(call.turn_id, !call.turn_id.empty())},
-            {"sequence", some(call.turn_sequence.value_or(0), call.turn_sequence.has_value())}};
-  return {{"sessionId", spec.parent}, {"turn", std::move(turn)}, {"callId", some(call.call_id, !call.call_id.empty())}};
-}
-
 json text_or_null(std::string const& text) { return text.empty() ? json(nullptr) : json(text); }
 
 }  // namespace
@@ -204,7 +193,7 @@ json AgentView::session(bool turn_runs, bool interrupting, std::int64_t retained
           {"usage", record.usage.shown()},
           {"costUsd", record.usage.shown_cost()},
           {"errorMessage", some(record.reason, state == AgentState::failed)},
-          {"parent", parent_of(spec)},
+          {"parent", parent_json(spec)},
           {"rootSessionId", spec.root.empty() ? spec.id : spec.root},
           {"user", spec.user},
           {"initiator", principal_json(spec.initiator)},

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include <utility>
 
 namespace ar::daemon {
 
@@ -50,6 +51,8 @@ class Approvals {
   void nothing_asked(std::string const& agent);
   /// Its process has ended.
   void withdraw(std::string const& agent);
+  /// For records that are written past this, of an agent that comes from elsewhere: the first of so many ids.
+  std::int64_t take_ids(std::int64_t count) { return std::exchange(last_id_, last_id_ + count) + 1; }
   /// The agent is removed; the journal forgets them with it.
   void forget(std::string const& agent);
 

@@ -14,11 +14,10 @@ NewMessage result_of_child(AgentSpec const& spec, AgentRecord const& record, std
   message.payload = {{"outcome", record.result},
                      {"childSessionId", spec.id},
                      {"subagentName", name_of(spec)},
-                     {"rootSessionId", spec.root},
-                     {"callId", call.call_id.empty() ? json(nullptr) : json(call.call_id)},
-                     {"turn", nullptr}};
-  if (!call.turn_id.empty() || call.turn_sequence)
-    message.payload["turn"] = {{"id", call.turn_id}, {"sequence", call.turn_sequence.value_or(0)}};
+                     {"rootSessionId", spec.root}};
+  auto const parent = parent_json(spec);
+  message.payload["turn"] = parent["turn"];
+  message.payload["callId"] = parent["callId"];
   message.idempotency_key = "child-result:" + spec.id + ":" + std::to_string(to_millis(record.created_at));
   return message;
 }

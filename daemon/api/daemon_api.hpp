@@ -15,7 +15,9 @@
 #include "daemon/api/search_api.hpp"
 #include "daemon/api/sessions_api.hpp"
 #include "daemon/api/skills_api.hpp"
+#include "daemon/api/snapshots_api.hpp"
 #include "daemon/api/system_api.hpp"
+#include "daemon/api/tool_hooks_api.hpp"
 #include "daemon/api/users_api.hpp"
 #include "daemon/api/webhooks_api.hpp"
 #include "relay/uploads.hpp"
@@ -28,17 +30,18 @@ namespace ar::daemon {
 class DaemonApi {
  public:
   /// `uploads`: of all doors to the bus. `own_bus`: null where the bus is another's.
-  DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, Indexer& indexer, SearchIndex& index,
-            relay::EmbeddedBus* own_bus, relay::Uploads& uploads, LoopLag const& lag,
-            std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
+  DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, ToolHooks& tool_hooks,
+            Snapshots& snapshots, Indexer& indexer, SearchIndex& index, relay::EmbeddedBus* own_bus,
+            relay::Uploads& uploads, LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down,
+            SystemApi::Reload reload)
       : access_(supervisor, services.lineage, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
         system_(services, supervisor, pause, access_, lag, std::move(on_shut_down), std::move(reload)),
-        runtime_(pause, access_),
+        runtime_(pause, snapshots, access_),
         agents_(services, supervisor, access_),
         messages_(services, supervisor, access_, rights_, uploads),
         attachments_(services.bus, uploads, rights_),
-        hooks_(supervisor, access_),
+        hooks_(services, supervisor, access_, tool_hooks),
         approvals_(services.approvals, supervisor, services.lineage, access_),
         events_(services.events, supervisor),
         idempotency_(services.journal),
@@ -48,12 +51,15 @@ class DaemonApi {
         outputs_(services, supervisor),
         search_(services, supervisor, access_, indexer, index),
         skills_(services),
-        users_(supervisor, access_, own_bus) {}
+        users_(supervisor, access_, own_bus),
+        snapshots_(snapshots, access_),
+        tool_hooks_(services.config, tool_hooks) {}
 
   Access& access() { return access_; }
   control::Api topics() {
-    return {access_,      system_,   runtime_, agents_,   messages_, attachments_, hooks_,  approvals_, events_,
-            idempotency_, sessions_, memory_,  webhooks_, outputs_,  search_,      skills_, users_};
+    return {access_,    system_, runtime_,     agents_,    messages_,  attachments_, hooks_,
+            approvals_, events_, idempotency_, sessions_,  memory_,    webhooks_,    outputs_,
+            search_,    skills_, users_,       snapshots_, tool_hooks_};
   }
 
  private:
@@ -75,6 +81,8 @@ class DaemonApi {
   SearchApi search_;
   SkillsApi skills_;
   UsersApi users_;
+  SnapshotsApi snapshots_;
+  ToolHooksApi tool_hooks_;
 };
 
 }  // namespace ar::daemon

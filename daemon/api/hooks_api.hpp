@@ -3,6 +3,9 @@
 #include "control/api/hooks_api.hpp"
 #include "daemon/api/access.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/services.hpp"
+#include "daemon/tools/tool_hook_chain.hpp"
+#include "daemon/tools/tool_hook_client.hpp"
 
 #include <memory>
 #include <string>
@@ -11,7 +14,7 @@ namespace ar::daemon {
 
 class HooksApi final : public control::HooksApi {
  public:
-  HooksApi(Supervisor const& supervisor, Access const& access) : supervisor_(supervisor), access_(access) {}
+  HooksApi(Services& services, Supervisor const& supervisor, Access const& access, ToolHooks const& tool_hooks);
 
   awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session, json payload) override;
   awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call, json payload) override;
@@ -22,6 +25,9 @@ class HooksApi final : public control::HooksApi {
 
   Supervisor const& supervisor_;
   Access const& access_;
+  ToolHooks const& tool_hooks_;
+  ToolHookClient client_;
+  ToolHookChain chain_;
 };
 
 }  // namespace ar::daemon

@@ -10,7 +10,14 @@ constexpr std::size_t kLongestReason = 256;  ///< every message that waits shows
 
 }  // namespace
 
-awaitable<Result<json>> RuntimeApi::runtime() { co_return ok(pause_.shown()); }
+awaitable<Result<json>> RuntimeApi::runtime() { co_return co_await with_snapshots(pause_.shown()); }
+
+awaitable<Result<json>> RuntimeApi::with_snapshots(json shown) {
+  auto const count = co_await snapshots_.count();
+  if (!count) co_return count.error();
+  shown["snapshots"] = *count;
+  co_return ok(std::move(shown));
+}
 
 awaitable<Result<std::int64_t>> RuntimeApi::pause(json request) {
   if (auto open = access_.check_open(); !open) co_return open.error();
@@ -29,7 +36,9 @@ awaitable<Result<json>> RuntimeApi::wait_paused(std::int64_t pause) {
 
 awaitable<Result<json>> RuntimeApi::resume() {
   if (auto open = access_.check_open(); !open) co_return open.error();
-  co_return co_await pause_.resume();
+  auto resumed = co_await pause_.resume();
+  if (!resumed) co_return resumed.error();
+  co_return co_await with_snapshots(std::move(*resumed));
 }
 
 }  // namespace ar::daemon

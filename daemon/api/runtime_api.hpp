@@ -3,12 +3,14 @@
 #include "control/api/runtime_api.hpp"
 #include "daemon/api/access.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
+#include "daemon/snapshot/snapshots.hpp"
 
 namespace ar::daemon {
 
 class RuntimeApi final : public control::RuntimeApi {
  public:
-  RuntimeApi(RuntimePause& pause, Access const& access) : pause_(pause), access_(access) {}
+  RuntimeApi(RuntimePause& pause, Snapshots const& snapshots, Access const& access)
+      : pause_(pause), snapshots_(snapshots), access_(access) {}
 
   awaitable<Result<json>> runtime() override;
   awaitable<Result<std::int64_t>> pause(json request) override;
@@ -16,7 +18,10 @@ class RuntimeApi final : public control::RuntimeApi {
   awaitable<Result<json>> resume() override;
 
  private:
+  awaitable<Result<json>> with_snapshots(json shown);
+
   RuntimePause& pause_;
+  Snapshots const& snapshots_;
   Access const& access_;
 };
 

@@ -236,7 +236,8 @@ awaitable<Result<json>> SessionsApi::close(std::string id) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  if (!is_at_rest((*agent)->state())) {
+  if (auto removable = supervisor_.check_removable(id); !removable) co_return removable.error();
+  if (!is_at_rest((*agent)->state()) || !services_.lineage.descendants(id).empty()) {
     json why = {{"reason", "its session is closed"}};
     auto const stopped = co_await (*agent)->act("stop", std::move(why));
     if (!stopped) co_return stopped.error();

@@ -34,6 +34,8 @@ struct Config {
   std::int64_t approval_deadline_s = 0;           ///< after a provider asked a person; 0: none
   std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"
   std::vector<std::string> private_receivers{};   ///< whose webhooks may lead into private networks; see below
+  std::int64_t snapshot_max_bytes = 512 << 20;    ///< of one snapshot, taken or restored
+  std::vector<std::string> tool_hook_hosts{};     ///< on which tool hooks may be called, besides this machine
   relay::BusLimits relay{};
   std::string relay_kind = "embedded";
   std::string relay_url{}, relay_token_file{}, relay_ca_file{};  ///< of a remote one, or NATS

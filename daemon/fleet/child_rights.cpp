@@ -1,5 +1,7 @@
 #include "daemon/fleet/child_rights.hpp"
 
+#include "base/words.hpp"
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -12,6 +14,13 @@ namespace {
 
 constexpr std::string_view kCommand = "command";
 constexpr std::array<std::string_view, 4> kModes{"read-only", "guarded", "auto", "full"};  ///< each freer than the last
+
+/// What has been thought about below. Anything else of a specification is for people, until it has been.
+constexpr std::string_view kKnown =
+    "agentProfile approvalMode automationId automationRunId capabilities children cwd deadlineMs detached effort env "
+    "id "
+    "idleTtlMs label model options parent policyName profile prompt provider providerArgs reportEnd requestInput rig "
+    "spawnRequestId systemPromptAppend tags workspace";
 
 Error not_granted(std::string field, std::string why) {
   return {ErrorKind::forbidden, "not_granted", std::move(why), std::move(field)};
@@ -43,8 +52,9 @@ class Limits {
       : child_(child), asked_(asked), parent_(parent), who_("agent " + parent.id) {}
 
   Result<void> check() {
-    for (auto const part : {&Limits::right, &Limits::provider, &Limits::mode, &Limits::places, &Limits::program,
-                            &Limits::profile, &Limits::addresses, &Limits::passed_through, &Limits::grandchildren})
+    for (auto const part :
+         {&Limits::right, &Limits::fields, &Limits::provider, &Limits::mode, &Limits::places, &Limits::program,
+          &Limits::profile, &Limits::addresses, &Limits::passed_through, &Limits::grandchildren})
       if (auto good = (this->*part)(); !good) return good;
     child_.request_input = child_.request_input && parent_.request_input;
     return {};
@@ -55,6 +65,12 @@ class Limits {
     if (parent_.children.spawn) return {};
     return not_granted("", who_ + " may not spawn children; the operator allows it when spawning it, by `children: " +
                                "{\"spawn\": true}` (agent-runner spawn --children) or in its profile");
+  }
+
+  Result<void> fields() {
+    for (auto const& [field, value] : asked_.items())
+      if (!has_word(kKnown, field)) return not_granted(field, "only people may give an agent " + field);
+    return {};
   }
 
   /// The modes of two providers cannot be compared, and a program that is a command asks nobody.
@@ -99,7 +115,6 @@ class Limits {
     if (asks(asked_, "options") && !(same && child_.options == parent_.options))
       return inherited("options", "the options");
     if (asks(asked_, "env")) return inherited("env", "the environment");
-    if (asks(asked_, "skills")) return inherited("skills", "the skills");  // a folder may be any of the machine's
     child_.provider_args = same ? parent_.provider_args : std::vector<std::string>();
     child_.options = same ? parent_.options : json::object();
     child_.environment = parent_.environment;

@@ -48,17 +48,20 @@ void add_usual(char const* variable, std::vector<std::string>& list) {
   }
 }
 
+/// Nothing: it is damaged.
+std::optional<StoredAgent> read_agent(Database& db, AgentTable::Row const& row) {
+  auto spec = read_row(row.spec, "agent " + row.id, spec_from_journal);
+  auto record = read_row(row.record, "agent " + row.id, agent_record_from);
+  if (!spec || !record) return std::nullopt;
+  spec->id = row.id;
+  auto const state = agent_state_from(row.state).value_or(AgentState::stopped);
+  return StoredAgent{std::move(*spec), state, std::move(*record), DeliveryQueue::stored(db, row.id)};
+}
+
 Result<std::vector<StoredAgent>> read_agents(Database& db) {
   std::vector<StoredAgent> stored;
-  for (auto const& row : AgentTable(db).all()) {
-    auto spec = read_row(row.spec, "agent " + row.id, spec_from_journal);
-    auto record = read_row(row.record, "agent " + row.id, agent_record_from);
-    if (!spec || !record) continue;
-    spec->id = row.id;
-    auto const state = agent_state_from(row.state).value_or(AgentState::stopped);
-    stored.push_back({std::move(*spec), state, std::move(*record)});
-  }
-  for (auto& agent : stored) agent.deliveries = DeliveryQueue::stored(db, agent.spec.id);
+  for (auto const& row : AgentTable(db).all())
+    if (auto agent = read_agent(db, row)) stored.push_back(std::move(*agent));
   return stored;
 }
 
@@ -541,23 +544,52 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::begin(AgentSpec spec, Descrip
   co_return spawned;
 }
 
+awaitable<Result<void>> Supervisor::adopt(std::string id, Bring bring) {
+  auto const lock = co_await spawning_.lock();
+  if (find(id)) co_return conflict("name_taken", "there is an agent named " + id + " already");
+  auto const token = co_await make_agent_token(services_, id);
+  if (!token) co_return token.error();
+  auto const brought = co_await bring();
+  if (!brought) {
+    (void)co_await services_.bus.revoke_token(token->jti);
+    co_await forget_token(id);
+    co_return brought.error();
+  }
+  auto query = [id](Database& db) -> Result<StoredAgent> {
+    if (auto const row = AgentTable(db).find(id))
+      if (auto agent = read_agent(db, *row)) return std::move(*agent);
+    return internal("agent_damaged", "what the journal was given of agent " + id + " cannot be read");
+  };
+  auto stored = co_await services_.journal.read(std::move(query));
+  if (!stored) co_return stored.error();
+  std::optional<Error> failed;
+  co_await take_over_one(std::move(*stored), std::nullopt, failed);
+  if (failed) co_return *failed;
+  co_return Result<void>();
+}
+
+/// And the folder that it is in: no agent of that name is here.
+awaitable<void> Supervisor::forget_token(std::string id) {
+  auto job = [dir = services_.paths.agent_dir(id)]() -> Result<void> {
+    std::error_code ec;
+    std::filesystem::remove_all(dir, ec);
+    return {};
+  };
+  Worker files(services_.files);
+  (void)co_await files.run(std::move(job));
+}
+
 awaitable<Result<json>> Supervisor::remove(std::string id) {
   auto agent = get(id);
   if (!agent) co_return agent.error();
+  if (auto removable = check_removable(id); !removable) co_return removable.error();
+  if (!is_at_rest((*agent)->state())) co_return co_await (*agent)->erase();  // which says why not
   auto const family = services_.lineage.descendants(id);
-  for (auto const& one : family) {
-    auto const child = find(one);
-    if (!child) continue;
-    if (child->spec().detached)
-      co_return conflict("has_children", "agent " + id + " has the detached child " + one +
-                                             ", which would lose its parent; remove that first: agent-runner rm " +
-                                             one);
-    if (is_at_rest((*agent)->state()) && !is_at_rest(child->state()))
+  for (auto const& one : family)
+    if (auto const child = find(one); child && !is_at_rest(child->state()))
       co_return conflict("agent_running", "agent " + id + " would be removed with its child " + one + ", which is " +
                                               std::string(to_string(child->state())) +
                                               "; stop it first: agent-runner stop " + one);
-  }
-  if (!is_at_rest((*agent)->state())) co_return co_await (*agent)->erase();  // which says why not
   bool has_skills = !(*agent)->spec().skills.empty();
   json children = json::array();
   for (auto it = family.rbegin(); it != family.rend(); ++it) {
@@ -577,6 +609,14 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
   if (!safe) co_return safe.error();
   if (has_skills) co_await services_.skills.collect();
   co_return ok(std::move(*erased));
+}
+
+Result<void> Supervisor::check_removable(std::string const& id) const {
+  for (auto const& one : services_.lineage.descendants(id))
+    if (auto const child = find(one); child && child->spec().detached)
+      return conflict("has_children", "agent " + id + " has the detached child " + one +
+                                          ", which would lose its parent; remove that first: agent-runner rm " + one);
+  return {};
 }
 
 awaitable<Result<json>> Supervisor::erase(std::shared_ptr<Agent> agent, bool with_parent) {

@@ -5,6 +5,7 @@
 #include "model/idempotency.hpp"
 #include "model/principal.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -34,9 +35,15 @@ class Supervisor final : private AgentOwner {
   /// child of its own: not_granted, too_many_children, wrong_state.
   awaitable<Result<Spawned>> spawn(json body, IdempotencyKey key,
                                    Principal who = Principal{Principal::Kind::operator_});
-  /// And its descendants. {removed, workspace?, children?}: what became of its worktree; their names. Errors: an
+  /// And its descendants. Takes up an agent that comes from elsewhere, as a start of the daemon does. `bring` has given the journal all of
+  /// it when it returns, or nothing. Errors: name_taken; those of a new token; bring's own.
+  using Bring = std::function<awaitable<Result<void>>()>;
+  awaitable<Result<void>> adopt(std::string id, Bring bring);
+  /// {removed, workspace?, children?}: what became of its worktree; their names. Errors: an
   /// agent_running among them, has_children: one that is detached.
   awaitable<Result<json>> remove(std::string id);
+  /// Error: has_children, since no detached one may lose its parent.
+  Result<void> check_removable(std::string const& id) const;
 
   /// Null: no such agent. Shared with who awaits something of it: it can be removed meanwhile.
   std::shared_ptr<Agent> find(std::string_view id) const;
@@ -64,6 +71,7 @@ class Supervisor final : private AgentOwner {
   awaitable<Result<void>> add_skills(AgentSpec& spec) const;
   awaitable<Result<void>> add_workspace(AgentSpec& spec) const;
   awaitable<Result<Spawned>> begin(AgentSpec spec, DescriptorBudget::Place place, IdempotencyKey key);
+  awaitable<void> forget_token(std::string id);
   awaitable<void> take_back(std::shared_ptr<Agent> agent);
   awaitable<void> discard_cut_off();
   void forget_worktree_of(std::string const& id) const;

@@ -405,7 +405,7 @@ awaitable<void> Outbox::settle(std::string id, OutboxTable::Entry entry, OutboxT
     spdlog::error("what the outbox has sent cannot be written down, and is sent again: {}", over.error().message);
   lane = find(id);
   if (!over || !lane) co_return;
-  if (!taken && lane->receiver.failures == 0)
+  if (receiver.failures == 1 && over->entries == 0)
     spdlog::warn("{} takes nothing and is tried again: {}", id, attempt.error);
   lane->receiver = receiver;
   lane->due = Clock::now() + wait;

@@ -1,12 +1,12 @@
 #include "daemon/outputs/archive.hpp"
 
 #include "base/worker.hpp"
+#include "base/zip/zip_stream.hpp"
 #include "daemon/delivery/turn.hpp"
 #include "daemon/outputs/archive_names.hpp"
 #include "daemon/outputs/content_type.hpp"
 #include "daemon/outputs/output_store.hpp"
 #include "daemon/outputs/stable_copy.hpp"
-#include "daemon/outputs/zip_stream.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/journal_row.hpp"

@@ -165,7 +165,7 @@ awaitable<Result<void>> Indexer::forget_gone(std::set<std::string> present) {
 awaitable<Result<void>> Indexer::take_transcript(std::string owner, Agent::Conversation conversation,
                                                  adapters::TranscriptParser parse) {
   for (bool more = true; more;) {
-    auto job = [owner, conversation, parse, oldest = limits().oldest, now = wall_now()](Database& db) -> Result<bool> {
+    auto job = [owner, conversation, parse, limits = limits(), now = wall_now()](Database& db) -> Result<bool> {
       SearchTable table(db);
       std::error_code ec;
       auto const size = std::filesystem::file_size(conversation.record, ec);
@@ -176,11 +176,12 @@ awaitable<Result<void>> Indexer::take_transcript(std::string owner, Agent::Conve
       Transaction transaction(db);
       for (auto const& row : page.rows) {
         SearchTable::Row found{.owner = owner, .at = time_of(row, now), .seq = row.seq, .role = row.role};
-        if (found.at < oldest) continue;
+        if (found.at < limits.oldest) continue;
         found.text = text_of(row);
         table.add(source, found);
       }
       table.move_cursor(source, page.cursor);
+      (void)table.prune(limits);  // about as much as has come: a long record does not outgrow the bounds on its way
       transaction.commit();
       return page.more;
     };
@@ -225,12 +226,12 @@ awaitable<Result<void>> Indexer::take_messages() {
     if (!found) co_return found.error();
     if (found->empty() || services_.bus.store().id != store) co_return Result<void>();
     cursor = found->back().id;
-    auto job = [store, messages = std::move(*found), oldest = limits().oldest](Database& db) -> Result<bool> {
+    auto job = [store, messages = std::move(*found), limits = limits()](Database& db) -> Result<bool> {
       Transaction transaction(db);
       SearchTable table(db);
       auto const source = table.source(std::string(kBusOwner), store, "");
       for (auto const& message : messages) {
-        if (message.created_at < oldest) continue;
+        if (message.created_at < limits.oldest) continue;
         SearchTable::Row row{.owner = std::string(kBusOwner), .at = message.created_at, .seq = message.id};
         row.sender = message.from;
         row.recipient = message.resolved_to_agent.value_or(message.to);
@@ -238,6 +239,7 @@ awaitable<Result<void>> Indexer::take_messages() {
         table.add(source, row);
       }
       table.move_cursor(source, messages.back().id);
+      (void)table.prune(limits);
       transaction.commit();
       return true;
     };

@@ -76,9 +76,10 @@ void EventLog::append(std::string const& agent, std::string type, json data) {
 awaitable<Result<std::vector<Event>>> EventLog::page(std::string agent, std::int64_t cursor, int limit) {
   std::vector<Event> found;
   auto const number_of = [&](Event const& e) { return agent.empty() ? e.number : e.agent_number; };
-  bool const in_memory =
-      !recent_.empty() && (recent_.front().number == 1 || (agent.empty() && recent_.front().number <= cursor + 1));
   auto const numbers = agents_.find(agent);
+  bool const brought = numbers != agents_.end() && numbers->second.brought;
+  bool const in_memory = !recent_.empty() && ((recent_.front().number == 1 && !brought) ||
+                                              (agent.empty() && recent_.front().number <= cursor + 1));
   bool const at_end = !agent.empty() && (numbers == agents_.end() || cursor >= numbers->second.visible);
   if (in_memory || at_end) {
     // Numbers only grow, so the place of the cursor can be searched for in the whole log.
@@ -91,6 +92,10 @@ awaitable<Result<std::vector<Event>>> EventLog::page(std::string agent, std::int
     return EventTable(db).page(agent, cursor, limit);
   };
   co_return co_await journal_.read(std::move(query));
+}
+
+void EventLog::go_on(std::string const& agent, std::int64_t last) {
+  if (!knows(agent)) agents_[agent] = {last, last, true};
 }
 
 std::int64_t EventLog::last(std::string const& agent) const {

@@ -35,6 +35,9 @@ class EventLog {
   awaitable<bool> wait(std::string agent, std::int64_t cursor, Clock::time_point deadline);
   std::int64_t last() const { return visible_; }
   std::int64_t last(std::string const& agent) const;  ///< its own number; `agent` empty: of all
+  /// An agent has come from another daemon, with what the journal has of its log (EventTable::add_brought): its own
+  /// numbers go on after `last`. Before anything is appended about it; nothing happens where it is known.
+  void go_on(std::string const& agent, std::int64_t last);
   bool knows(std::string const& agent) const { return agents_.contains(agent); }
 
  private:
@@ -46,6 +49,7 @@ class EventLog {
   std::int64_t assigned_ = 0, visible_ = 0;
   struct Numbers {
     std::int64_t assigned = 0, visible = 0;
+    bool brought = false;  ///< its log has begun elsewhere, and is whole on the disk only
   };
   std::unordered_map<std::string, Numbers> agents_;
   std::deque<Event> recent_;  ///< the last visible ones, so that followers need no disk

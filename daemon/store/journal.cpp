@@ -21,9 +21,8 @@ Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesyste
                                                TaskGroup::OnDeath on_death) {
   auto database = Database::open(file, journal_migrations(), true);
   if (!database) return database.error();
-  auto reading = Database::open(file, journal_migrations(), true);
+  auto reading = open_reader(file);
   if (!reading) return reading.error();
-  (*reading)->execute("PRAGMA query_only=ON");
   std::unique_ptr<Journal> journal(new Journal(std::move(executor), std::move(*database), std::move(*reading)));
   auto died = [raw = journal.get(), on_death = std::move(on_death)](std::string const& why) {
     raw->failing_ = internal("journal_died", "the journal writes no more: " + why);
@@ -32,6 +31,12 @@ Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesyste
   };
   journal->tasks_.spawn_vital("commit", journal->keep_committing(), std::move(died));
   return journal;
+}
+
+Result<std::unique_ptr<Database>> Journal::open_reader(std::filesystem::path const& file) {
+  auto reading = Database::open(file, journal_migrations(), true);
+  if (reading) (*reading)->execute("PRAGMA query_only=ON");
+  return reading;
 }
 
 Journal::Journal(Executor executor, std::unique_ptr<Database> database, std::unique_ptr<Database> reading)

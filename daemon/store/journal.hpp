@@ -48,6 +48,9 @@ class Journal {
     (void)co_await committed();
     co_return co_await on<Job, Value>(worker_, *database_, std::move(job));
   }
+  /// One's own connection to all that is on the disk, for what reads for long: used by one thread at a time, and never
+  /// to write. Blocks. Errors: as Database::open.
+  static Result<std::unique_ptr<Database>> open_reader(std::filesystem::path const& file);
   /// So much waits, since the disk is full or the file locked, that what nobody needs should not be added.
   bool is_behind() const { return queue_.size() >= 10'000; }
   /// Writes what is queued, then ends. Nothing may be written afterwards.

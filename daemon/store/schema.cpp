@@ -238,6 +238,33 @@ CREATE TABLE skill_pins(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX skill_pins_skill ON skill_pins(skill);
 )sql",
+    // docs/snapshots.md. The documents themselves are files.
+    R"sql(
+CREATE TABLE snapshots(
+  id TEXT PRIMARY KEY,
+  label TEXT NOT NULL,              -- empty: none
+  created_at INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  history INTEGER NOT NULL,         -- 1: with history
+  sections TEXT NOT NULL            -- JSON: {name: {version, count}}
+) STRICT, WITHOUT ROWID;
+)sql",
+    // docs/tool-hooks.md.
+    R"sql(
+CREATE TABLE tool_hooks(
+  position INTEGER PRIMARY KEY,     -- in the order of registration
+  id TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  name TEXT NOT NULL,
+  after INTEGER NOT NULL,           -- 1: post
+  tools TEXT NOT NULL,              -- a JSON list of patterns
+  callback_url TEXT NOT NULL,
+  closed INTEGER NOT NULL,
+  timeout_ms INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  UNIQUE(owner, name)
+) STRICT;
+)sql",
 };
 
 }  // namespace

@@ -197,6 +197,18 @@ async function sessions() {
   same("who has agents", users.some((user) => user.kind === "operator" && user.agents > 0), true);
 }
 
+async function toolHooks() {
+  const phase = "pre" as const;
+  const body = { owner: "api", name: "guard", phase, tools: ["Bash"], callbackUrl: "http://127.0.0.1:9/guard" };
+  const first = await ok(operator.POST("/v1/tool-hooks", { body }));
+  const again = await ok(operator.POST("/v1/tool-hooks", { body: { ...body, failMode: "closed", timeoutMs: 0 } }));
+  same("the tool hooks", (await ok(operator.GET("/v1/tool-hooks"))).hooks.map((hook) => hook.id), [again.id]);
+  const of = (id: string) => ({ params: { path: { hook: id } } });
+  await refused("no_such_tool_hook", operator.DELETE("/v1/tool-hooks/{hook}", of(first.id)));
+  await refused("host_not_allowed", operator.POST("/v1/tool-hooks", { body: { ...body, callbackUrl: "http://10.0.0.1/" } }));
+  same("the id that is gone", (await ok(operator.DELETE("/v1/tool-hooks/{hook}", of(again.id)))).deleted, again.id);
+}
+
 async function memory() {
   const entry = { path: { scope: "shared", id: "team", key: "how/to build" } } as const;
   const put = await operator.PUT("/v1/memory/{scope}/{id}/{key}", { params: entry, body: { value: { run: "make" } } });
@@ -264,6 +276,22 @@ async function skills() {
   await refused("no_such_skill", operator.GET("/v1/skills/{skill}", { params: skill }));
 }
 
+async function snapshots() {
+  const made = await operator.POST("/v1/snapshots", { body: { label: "from a program", includeHistory: true } });
+  same("the status of a new snapshot", made.response.status, 201);
+  const snapshot = { path: { snapshot: made.data!.id } };
+  const query = { query: { labelContains: "program", limit: 5 } };
+  same("the snapshots", (await ok(operator.GET("/v1/snapshots", { params: query }))).snapshots.length, 1);
+  same("its label", (await ok(operator.GET("/v1/snapshots/{snapshot}", { params: snapshot }))).label, "from a program");
+  const exported = await operator.GET("/v1/snapshots/{snapshot}/export", { params: snapshot, parseAs: "text" });
+  same("its format", JSON.parse(exported.data as unknown as string).format, "agent-runner-snapshot");
+  const restored = await ok(operator.POST("/v1/snapshots/restore", { body: { snapshotId: made.data!.id } }));
+  same("what is written where all is there", restored.sections.agents.written, 0);
+  await refused("invalid_argument", operator.POST("/v1/snapshots/restore", { body: {} }));
+  same("of its removal", (await operator.DELETE("/v1/snapshots/{snapshot}", { params: snapshot })).response.status, 204);
+  await refused("no_such_snapshot", operator.GET("/v1/snapshots/{snapshot}", { params: snapshot }));
+}
+
 async function ticket() {
   const { ticket } = await ok(operator.POST("/v1/events/ticket", { body: {} }));
   const abort = new AbortController();
@@ -309,7 +337,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, search, skills, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, search, skills, snapshots, toolHooks, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

@@ -39,10 +39,11 @@ TEST_CASE("MutexServesInOrderAndSurvivesACancelledWaiter") {
   AsyncMutex mutex(io.get_executor());
   TaskGroup doomed(io.get_executor(), "doomed"), group(io.get_executor(), "test");
   std::vector<int> order;
+  bool released = false;
   auto worker = [&](int id) -> awaitable<void> {
     auto lock = co_await mutex.lock();
     order.push_back(id);
-    co_await sleep_for(1ms);
+    while (!released) co_await sleep_for(1ms);
   };
   test::run(io, [&]() -> awaitable<void> {
     group.spawn("1", worker(1));
@@ -51,6 +52,7 @@ TEST_CASE("MutexServesInOrderAndSurvivesACancelledWaiter") {
     group.spawn("3", worker(3));
     co_await sleep_for(0ms);
     co_await doomed.stop();
+    released = true;
     while (group.size() > 0) co_await sleep_for(1ms);
   });
   CHECK(order == std::vector<int>{1, 3});

@@ -58,7 +58,8 @@ TEST_CASE("NoSourceParsesJsonButBaseJson") {
       if ((extension != ".cpp" && extension != ".hpp") || entry.path().filename() == "json.cpp") continue;
       std::ifstream in(entry.path());
       std::string const text(std::istreambuf_iterator<char>(in), {});
-      for (auto const* word : {"json::parse(", "json::accept(", "std::sto", "json::from_"})
+      for (auto const* word : {"json::parse(", "json::accept(", "std::stoi", "std::stol", "std::stoul", "std::stof",
+                               "std::stod", "json::from_"})
         if (text.find(word) != std::string::npos) found += entry.path().string() + ": " + word + "\n";
     }
   CHECK_MESSAGE(found.empty(), "use parse_json, read_json or std::from_chars, which do not throw: " << found);

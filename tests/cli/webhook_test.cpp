@@ -47,14 +47,15 @@ struct Scene {
       added["secret"] = "whsec_abc";
       return added;
     }
-    if (request.path == "/v1/webhooks" && request.query.empty())
+    if (request.path == "/v1/webhooks" && request.query.find("cursor=") == std::string::npos)
       return json{{"webhooks", {webhook("whk_1", "active")}}, {"nextCursor", "whk_1"}};
     if (request.path == "/v1/webhooks") return json{{"webhooks", {webhook("whk_2", "failing")}}};
     if (request.path == "/v1/webhooks/whk_9") return problem(404, "no_such_webhook", "there is no webhook whk_9");
     if (request.path == "/v1/webhooks/whk_1/deliveries") {
       json const attempt = {{"time", kLongAgo}, {"status", 500}, {"ms", 12}, {"error", "it answered 500"}};
       return json{
-          {"deliveries", {delivery("msg_2", "waiting", json::array({attempt})), delivery("msg_1", "delivered", json::array())}}};
+          {"deliveries",
+           {delivery("msg_2", "waiting", json::array({attempt})), delivery("msg_1", "delivered", json::array())}}};
     }
     if (request.path.ends_with("/redeliver")) return json{{"delivery", "msg_1"}};
     if (request.method == "DELETE") return json{{"removed", "whk_1"}};

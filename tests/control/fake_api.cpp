@@ -269,7 +269,7 @@ awaitable<Result<std::string>> FakeApi::attachment(Principal who, std::string id
 }
 awaitable<Result<json>> FakeApi::hook(Principal who, std::string event, std::string session, json payload) {
   record("hook " + name(who) + " " + event + " " + session + " " + payload.value("session_id", "-"));
-  if (event == "Silent") co_await wait_for_release(std::chrono::hours(1));
+  if (event == "Silent" || text_at(payload, "session_id") == "slow") co_await wait_for_release(std::chrono::hours(1));
   if (event == "Stop") co_return ok(json::object());
   if (event == "Refused") co_return conflict("stale_provider_session", "an earlier process");
   auto const bytes = static_cast<std::int64_t>(payload.dump().size());
@@ -442,6 +442,62 @@ awaitable<Result<control::Download>> FakeApi::archive(std::string session) {
 awaitable<Result<json>> FakeApi::users(Page page) {
   record("users " + page_text(page));
   co_return ok(json{{"users", json::array()}});
+}
+
+awaitable<Result<json>> FakeApi::create_snapshot(json request) {
+  record("create-snapshot " + request.dump());
+  if (request.value("label", "") == "full")
+    co_return Error{ErrorKind::too_large, "snapshot_too_large", "the snapshot would have too many bytes"};
+  co_return ok(json{{"id", "snp_1"}});
+}
+awaitable<Result<json>> FakeApi::snapshots(std::string label_contains, int limit) {
+  record("snapshots " + label_contains + " " + text(limit));
+  co_return ok(json{{"snapshots", json::array()}});
+}
+awaitable<Result<json>> FakeApi::snapshot(std::string id) {
+  record("snapshot " + id);
+  if (id != "snp_1") co_return not_found("no_such_snapshot", "there is no snapshot " + id);
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<std::unique_ptr<control::SnapshotDocument>>> FakeApi::export_snapshot(std::string id) {
+  record("export-snapshot " + id);
+  if (id != "snp_1") co_return not_found("no_such_snapshot", "there is no snapshot " + id);
+  class Document final : public control::SnapshotDocument {
+   public:
+    awaitable<Result<std::string>> next() override {
+      ++given_;
+      co_return given_ == 1 ? std::string("{\"format\":") : given_ == 2 ? std::string("1}") : std::string();
+    }
+
+   private:
+    int given_ = 0;
+  };
+  co_return std::make_unique<Document>();
+}
+awaitable<Result<void>> FakeApi::remove_snapshot(std::string id) {
+  record("remove-snapshot " + id);
+  co_return Result<void>();
+}
+awaitable<Result<json>> FakeApi::restore_snapshot(json request) {
+  record("restore-snapshot " + request.dump());
+  if (request.value("file", "") == "/newer")
+    co_return Error{ErrorKind::invalid, "snapshot_version", "the section agents is newer", "agents"};
+  co_return ok(json{{"snapshot", "snp_1"}});
+}
+
+awaitable<Result<control::ToolHookAdded>> FakeApi::add_tool_hook(json hook) {
+  record("add-tool-hook " + hook.dump());
+  if (hook["owner"] == "full") co_return Error{ErrorKind::too_large, "quota", "there is no room"};
+  co_return control::ToolHookAdded{json{{"id", "known"}}, hook["owner"] != "old"};
+}
+awaitable<Result<json>> FakeApi::tool_hooks() {
+  record("tool-hooks");
+  co_return ok(json{{"hooks", json::array()}});
+}
+awaitable<Result<json>> FakeApi::remove_tool_hook(std::string id) {
+  record("remove-tool-hook " + id);
+  if (id != "known") co_return not_found("no_such_tool_hook", "there is no such tool hook");
+  co_return ok(json{{"deleted", id}});
 }
 
 }  // namespace ar::test

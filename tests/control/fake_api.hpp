@@ -16,9 +16,11 @@
 #include "control/api/search_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/skills_api.hpp"
+#include "control/api/snapshots_api.hpp"
 #include "control/api/system_api.hpp"
 #include "control/api/webhooks_api.hpp"
 #include "control/api/users_api.hpp"
+#include "control/api/tool_hooks_api.hpp"
 
 #include <map>
 #include <mutex>
@@ -45,11 +47,13 @@ class FakeApi final : public control::Authenticator,
                       public control::OutputsApi,
                       public control::SearchApi,
                       public control::SkillsApi,
-                      public control::UsersApi {
+                      public control::UsersApi,
+                      public control::SnapshotsApi,
+                      public control::ToolHooksApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this,
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
             *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
 
@@ -119,7 +123,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> put_attachment(Principal who, std::string name, std::string media_type,
                                          std::string bytes) override;
   awaitable<Result<std::string>> attachment(Principal who, std::string id, std::int64_t message) override;
-  /// Event "Silent" never answers, "Stop" has nothing to say.
+  /// Event "Silent" never answers, nor does session "slow"; "Stop" has nothing to say.
   awaitable<Result<json>> hook(Principal who, std::string event, std::string provider_session, json payload) override;
   /// Waits for release_waits().
   awaitable<Result<json>> ask(Principal who, std::string provider_session, std::string call, json payload) override;
@@ -158,6 +162,17 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> skill(std::string id) override;
   awaitable<Result<json>> remove_skill(std::string id) override;
   awaitable<Result<json>> users(Page page) override;
+  /// snp_1 exists; the label "full" has no room; what is restored from /newer is newer than what is known.
+  awaitable<Result<json>> create_snapshot(json request) override;
+  awaitable<Result<json>> snapshots(std::string label_contains, int limit) override;
+  awaitable<Result<json>> snapshot(std::string id) override;
+  awaitable<Result<std::unique_ptr<control::SnapshotDocument>>> export_snapshot(std::string id) override;
+  awaitable<Result<void>> remove_snapshot(std::string id) override;
+  awaitable<Result<json>> restore_snapshot(json request) override;
+  /// The hook "known" exists; its owner "old" has one already, "full" gets none.
+  awaitable<Result<control::ToolHookAdded>> add_tool_hook(json hook) override;
+  awaitable<Result<json>> tool_hooks() override;
+  awaitable<Result<json>> remove_tool_hook(std::string id) override;
 
  private:
   void record(std::string line);

@@ -1,10 +1,13 @@
 // The program providers run, against the real server and against daemons that are absent, silent or strange.
 #include "control/run_program.hpp"
 #include "control/test_server.hpp"
+#include "support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <fstream>
+#include <future>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -247,4 +250,81 @@ TEST_CASE("OnlyAWholeGoodAnswerIsPrinted") {
   CHECK(out("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}") == "");
   CHECK(out("HTTP/1.1 200 OK\r\n") == "");
   CHECK(out("SSH-2.0-OpenSSH\r\n\r\n") == "");
+}
+
+namespace {
+
+std::string const tool_refusal =
+    R"({"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","permissionDecisionReason":"A tool hook must be asked before this call, and agent-runner is not reachable. Try again later."}})";
+
+/// A folder with agents' socket, or a link to another one, and the file of tool hooks beside it.
+struct Door {
+  TempDir dir;
+  std::filesystem::path const socket = dir.path() / "agents.sock";
+  explicit Door(std::string const& lines) { std::ofstream(dir.path() / "tool-hooks") << lines; }
+  Ran run(std::string const& event, std::string const& input, char const* patience = "300") const {
+    return run_program(hook, {event}, environment(socket, {std::string("AGENT_RUNNER_HOOK_TIMEOUT_MS=") + patience}),
+                       input);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("WithoutADaemonOnlyACallWithAClosedToolHookIsRefused") {
+  Door const door("post open *\npre closed Bash\npre closed mcp__x__*\npre open Read\n");
+  auto const refused = [&](std::string const& input) { return door.run("PreToolUse", input).out == tool_refusal; };
+  CHECK(refused(R"({"tool_name":"Bash","tool_input":{"command":"ls"}})"));
+  CHECK(
+      refused(R"({"tool_input":{"tool_name":"Read"},"x":"tool_name","list":["tool_name","Read"],"tool_name":"Bash"})"));
+  CHECK(refused(R"({"cwd":"a \"tool_name\":\"Read\"","tool_name" : "mcp__x__y"})"));
+  CHECK(refused(R"({"tool_name":"B\u0061sh"})"));  // whatever that is
+  CHECK(refused("{}"));
+  CHECK(refused("no json"));
+  CHECK_FALSE(refused(R"({"tool_name":"Read","tool_input":{"tool_name":"Bash"}})"));
+  CHECK_FALSE(refused(R"({"tool_name":"Bash2"})"));
+  CHECK_FALSE(refused(R"({"tool_name":"mcp__x_"})"));
+  CHECK(door.run("PostToolUse", R"({"tool_name":"Bash"})").out.empty());
+  CHECK(door.run("Stop", R"({"tool_name":"Bash"})").out.empty());
+  CHECK(
+      door.run("PreToolUse", R"({"tool_name":"Bash","tool_input":")" + std::string((32 << 20) + 1, 'x') + "\"}").out ==
+      tool_refusal);
+}
+
+TEST_CASE("AFileOfToolHooksThatCannotBeReadMaySayAnything") {
+  TempDir const dir;
+  std::filesystem::create_directories(dir.path() / "tool-hooks");
+  auto const ran = run_program(hook, {"PreToolUse"},
+                               environment(dir.path() / "agents.sock", {"AGENT_RUNNER_HOOK_TIMEOUT_MS=300"}), "{}");
+  CHECK(ran.out == tool_refusal);
+}
+
+TEST_CASE("AResultWithAClosedToolHookIsNotReliedOnWithoutADaemon") {
+  Door const door("post closed *\n");
+  auto const ran = door.run("PostToolUse", R"({"tool_name":"Bash"})");
+  CHECK(json::parse(ran.out)["decision"] == "block");
+  CHECK(door.run("PreToolUse", R"({"tool_name":"Bash"})").out.empty());
+}
+
+TEST_CASE("WhatTheDaemonRefusesIsRefusedWhereAToolHookIsClosed") {
+  Door const door("pre closed Bash\n");
+  StrangeDaemon const strange(door.socket, "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}");
+  CHECK(door.run("PreToolUse", R"({"tool_name":"Bash"})", "60000").out == tool_refusal);
+  CHECK(door.run("PreToolUse", R"({"tool_name":"Read"})", "60000").out.empty());
+}
+
+TEST_CASE("ACallWaitsForTheNextDaemonWhereAToolHookIsClosed") {
+  Door const door("pre closed Bash\n");
+  auto ran = std::async(std::launch::async, [&] { return door.run("PreToolUse", R"({"tool_name":"Bash"})", "60000"); });
+  CHECK(ran.wait_for(300ms) == std::future_status::timeout);
+  TestServer server;
+  std::filesystem::create_symlink(server.socket(), door.socket);
+  CHECK(json::parse(ran.get().out)["hookSpecificOutput"]["hookEventName"] == "PreToolUse");
+}
+
+TEST_CASE("AToolHooksAnswerIsGivenUpWhenTheProviderHasGone") {
+  TestServer server;
+  Door const door("pre open Slow\n");
+  std::filesystem::create_symlink(server.socket(), door.socket);
+  CHECK(door.run("PreToolUse", R"({"tool_name":"Slow","session_id":"slow"})", "300").out.empty());
+  CHECK(server.eventually([&] { return server.daemon().waits_cancelled == 1; }));
 }

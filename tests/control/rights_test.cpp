@@ -17,9 +17,9 @@ std::string target_of(control::Route const& route, std::string const& agent) {
     if (auto const at = target.find(parameter); at != std::string::npos) target.replace(at, parameter.size(), value);
   };
   put("{agent}", agent);
-  put("{session}", "nobody");
+  bool const is_stream = target.ends_with("/archive");  // an endless one
+  put("{session}", is_stream ? "nobody" : agent);
   put("{output}", "none");
-  put("{session}", agent);
   put("{message}", "7");
   put("{approval}", "1");
   put("{attachment}", "f00");
@@ -29,6 +29,8 @@ std::string target_of(control::Route const& route, std::string const& agent) {
   put("{key}", "k");
   put("{webhook}", "whk_1");
   put("{delivery}", "msg_1");
+  put("{snapshot}", "none");  // its export is a stream
+  put("{hook}", "known");
   return target;
 }
 bool admitted(int status) { return status != 401 && status != 403; }

@@ -101,6 +101,16 @@ TEST_CASE("AChildThatAsksForMoreThanItsParentHasIsRefused") {
   for (auto const& [asked, field] : cases) CHECK_MESSAGE(family.refused(asked) == field, asked.dump());
 }
 
+TEST_CASE("WhatNobodyHasThoughtAboutIsForPeople") {
+  Family const family;
+  AgentSpec child;
+  child.provider = family.parent.provider;
+  child.cwd = family.parent.cwd;
+  auto const limited = limit_to_parent(child, {{"newField", true}}, family.parent);
+  REQUIRE_FALSE(limited.has_value());
+  CHECK(limited.error().field == "newField");
+}
+
 TEST_CASE("AChildMayAskForAsMuchOrLess") {
   Family const family;
   for (json const& asked : std::vector<json>{json::object(),

@@ -74,18 +74,24 @@ TEST_CASE("AnAnswerThatFitsIsTheOutput") {
 
 TEST_CASE("AnAnswerThatDoesNotFitIsRepairedBeforeAnythingElseIsHanded") {
   auto story = [](World& w) -> awaitable<void> {
+    w.session.before_proof = [&] { w.session.closed = "a turn runs"; };
+    auto const end_turn = [&](char const* text) {
+      w.session.closed.clear();
+      w.end_turn(text);
+    };
     auto const id = co_await w.send(wants_an_object);
     CHECK(co_await runs(w, id));
     auto const next = co_await w.send();
-    w.end_turn("none");
+    CHECK(co_await w.until([&] { return w.queue->open().contains(next); }));
+    end_turn("none");
     CHECK(co_await repairs(w, 2));
     CHECK(w.session.handed[1].body.find("it is no object") != std::string::npos);
     CHECK(w.state(id) == DeliveryState::running);
     CHECK(w.state(next) == DeliveryState::queued);
-    w.end_turn("{}");
+    end_turn("{}");
     CHECK(co_await w.until([&] { return w.gone(id) && w.state(next) == DeliveryState::running; }));
     CHECK(co_await replies_to(w, id) == std::vector<std::string>{"{}"});
-    w.end_turn();
+    end_turn("");
     CHECK(co_await w.until([&] { return w.gone(next); }));
     CHECK(w.checked.size() == 2);
   };

@@ -1,5 +1,6 @@
 #include "daemon/store/event_log.hpp"
 
+#include "daemon/store/tables/event_table.hpp"
 #include "support/log_lines.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
@@ -72,4 +73,41 @@ TEST_CASE("AnUnknownAgentHasNoEvents") {
     CHECK(none->empty());
     co_await (*journal)->stop();
   });
+}
+
+TEST_CASE("AnAgentsLogGoesOnAfterWhatItHasBroughtAndTheLogOfAllDoesNotTellOfThat") {
+  test::TempDir temp;
+  net::io_context io(1);
+  for (int round = 0; round < 2; ++round) {
+    auto journal = Journal::open(io.get_executor(), temp.path() / "j.db");
+    REQUIRE(journal.has_value());
+    EventLog log(io.get_executor(), **journal);
+    test::run(io, [&]() -> awaitable<void> {
+      REQUIRE((co_await log.load()).has_value());
+      if (round == 0) {
+        log.append("b", "agent.released");
+        (*journal)->write([](Database& db) {
+          for (int number = 5; number <= 7; ++number) EventTable(db).add_brought({0, number, "a", "{}"}, wall_now());
+          EventTable(db).add_brought({0, 7, "a", "{\"again\":1}"}, wall_now());
+        });
+        REQUIRE((co_await (*journal)->committed()).has_value());
+        log.go_on("a", 7);
+        log.go_on("b", 100);  // it is known
+        log.append("a", "agent.released");
+        log.append("b", "agent.released");
+        REQUIRE((co_await (*journal)->committed()).has_value());
+      }
+      CHECK(log.last("a") == 8);
+      CHECK(log.last("b") == 2);
+      auto const own = co_await log.page("a", 0, 10);
+      REQUIRE(own.has_value());
+      REQUIRE(own->size() == 4);
+      for (std::size_t i = 0; i < 4; ++i) CHECK((*own)[i].agent_number == static_cast<std::int64_t>(i) + 5);
+      CHECK((*own)[2].json_text == "{}");
+      auto const all = co_await log.page("", 0, 10);
+      REQUIRE(all.has_value());
+      CHECK(all->size() == 3);
+      co_await (*journal)->stop();
+    });
+  }
 }

@@ -109,6 +109,16 @@ strict = true
   CHECK(profile.mcp_servers["b"]["url"] == "http://b");
 }
 
+TEST_CASE("AProfileMayNameSkillsThatAreKept") {
+  Folder folder;
+  folder.write("review/SKILL.md", "---\nname: review\n---\n");
+  auto const config = folder.load("[profiles.a]\nskills = [\"review\", \"style\", \"skl_0a1b\"]\n");
+  REQUIRE_MESSAGE(config.has_value(), config.error().message);
+  // A folder beside the file is that; what the others mean is found out at the spawn.
+  CHECK(resolved(*config, "a").skills ==
+        std::vector<std::string>{(folder.path() / "review").string(), "style", "skl_0a1b"});
+}
+
 TEST_CASE("MistakesInProfilesAreNamedWithFileAndLine") {
   Folder folder;
   auto const says = [&](std::string const& toml, std::string const& place, std::string const& words) {
@@ -119,7 +129,7 @@ TEST_CASE("MistakesInProfilesAreNamedWithFileAndLine") {
   says("[profiles.a]\n\nskils = []\n", "3:", "unknown field profiles.a.skils");
   says("[profiles.a]\nstrict = 3\n", "2:", "must be true or false");
   says("[profiles.a]\n[profiles.a.instructions]\nsystm = \"x\"\n", "3:", "unknown field profiles.a.instructions.systm");
-  says("[profiles.a]\nskills = [\"nowhere\"]\n", "2:", "does not exist");
+  says("[profiles.a]\nskills = [\"./nowhere\"]\n", "2:", "does not exist");
   says("[profiles.a.instructions]\nsystem = {file = \"gone.md\"}\n", "2:", "gone.md");
   says("[profiles.a]\nbase = \"b\"\n", "2:", "neither host, isolated nor a profile");
   says("[profiles.a]\nbase = \"b\"\n[profiles.b]\nbase = \"a\"\n", "2:", "back to itself");

@@ -119,13 +119,16 @@ TEST_CASE("H4NothingIsSaidWithoutTheToken") {
     for (auto const& word : words) line += word + " ";
     t.counts(ran.status == 4 && ran.out.find("password") == std::string::npos, line + ran.out + ran.err);
   };
+  auto const listed = run(inside, {"ps"});  // herself, and what is below her
+  t.counts(listed.status == 0 && listed.out.find("bob") == std::string::npos, "ps " + listed.out + listed.err);
+  refused(without(inside, "AGENT_RELAY_TOKEN"), {"ps"});
   for (auto const& words : {Words{"read", secret},
                             {"message", "show", secret},
                             {"reply", secret, "x"},
                             {"react", secret, "x"},
                             {"inbox", "bob"},
                             {"save", secret, "/tmp"},
-                            {"ps"},
+                            {"show", "bob"},
                             {"screen", "bob"},
                             {"kill", "bob"},
                             {"messages", "bob"},

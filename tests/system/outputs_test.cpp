@@ -269,7 +269,7 @@ TEST_CASE("AKillInTheMidstOfACaptureLeavesNothingHalf") {
   auto& home = maker.home;
   maker.spawn();
   auto const message =
-      home.send("maker", "mkdir -p out; head -c 400000000 /dev/urandom >out/big; printf small >out/small");
+      home.send("maker", "mkdir -p out; head -c 200000000 /dev/urandom >out/big; printf small >out/small");
   auto const begun = Installation::eventually([&] {
     std::error_code ec;
     return fs::exists(maker.store(), ec) && !fs::is_empty(maker.store(), ec);
@@ -280,7 +280,7 @@ TEST_CASE("AKillInTheMidstOfACaptureLeavesNothingHalf") {
   home.good({"up"});
   CHECK(Installation::eventually([&] { return home.delivery_state(message) == "done"; }));
   CHECK(Installation::eventually([&] { return maker.list()["outputs"].size() == 2; }));
-  CHECK(maker.named("big")["byteSize"] == 400'000'000);
+  CHECK(maker.named("big")["byteSize"] == 200'000'000);
   std::size_t files = 0;
   for (auto const& entry : fs::directory_iterator(maker.store())) {
     ++files;

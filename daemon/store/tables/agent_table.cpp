@@ -31,6 +31,14 @@ bool AgentTable::contains(std::string const& id) const {
   return integer_of(db_, "SELECT count(*) FROM agents WHERE id = ?1", id) > 0;
 }
 
+std::optional<AgentTable::Row> AgentTable::find(std::string const& id) const {
+  auto& row = db_.prepare("SELECT id, spec, state, record FROM agents WHERE id = ?1").bind(id);
+  std::optional<Row> found;
+  if (row.step()) found = Row{row.text(0), row.text(1), row.text(2), row.text(3)};
+  row.reset();
+  return found;
+}
+
 void AgentTable::put(Row const& row) {
   db_.prepare(
          "INSERT INTO agents(id, spec, state, record) VALUES(?1, ?2, ?3, ?4) "

@@ -1,6 +1,7 @@
 #pragma once
 #include "daemon/store/tables/table.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ class AgentTable {
   std::vector<Row> all() const;
   std::vector<std::string> ids() const;
   bool contains(std::string const& id) const;
+  std::optional<Row> find(std::string const& id) const;
   /// The definition stays as it was first.
   void put(Row const& row);
   /// The agent and all that any table has of it, but for its events.

@@ -47,6 +47,12 @@ std::vector<Record> ApprovalTable::page(std::int64_t before, std::string const& 
   return found;
 }
 
+void ApprovalTable::each(std::string const& agent, std::function<void(Row const&)> const& tell) const {
+  auto& rows =
+      db_.prepare("SELECT id, status, created_at, record FROM approvals WHERE agent = ?1 ORDER BY id").bind(agent);
+  while (rows.step()) tell({rows.integer(0), agent, rows.text(1), from_millis(rows.integer(2)), rows.text(3)});
+}
+
 void ApprovalTable::prune(Walk& walk, Kept kept) {
   auto const newest = last();
   std::vector<std::int64_t> over;

@@ -1,6 +1,7 @@
 #pragma once
 #include "daemon/store/tables/table.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class ApprovalTable {
   /// From the newest down; `before`: below that id, 0: all; `status` empty: any; `agents` none: of all.
   std::vector<Record> page(std::int64_t before, std::string const& status,
                            std::optional<std::vector<std::string>> const& agents, int limit) const;
+  /// An agent's, in their order.
+  void each(std::string const& agent, std::function<void(Row const&)> const& tell) const;
   void prune(Walk& walk, Kept kept);
 
  private:

@@ -60,6 +60,14 @@ std::vector<DeliveryTable::Row> DeliveryTable::open_of(std::string const& agent)
   return found;
 }
 
+void DeliveryTable::each_settled(std::string const& agent, std::function<void(Row const&)> const& tell) const {
+  auto& rows = db_.prepare(
+                      "SELECT store, message, state, correlation_id, record FROM deliveries "
+                      "WHERE agent = ?1 AND open = 0 AND correlation_id <> '' ORDER BY rowid")
+                   .bind(agent);
+  while (rows.step()) tell({agent, rows.text(0), rows.integer(1), rows.text(2), rows.text(3), rows.text(4), false});
+}
+
 std::vector<DeliveryTable::Row> DeliveryTable::of_message(MessageId message, std::string const& store) const {
   return agents_and_records(message,
                             db_.prepare("SELECT agent, record FROM deliveries WHERE message = ?1 AND store IN (?2, '')")

@@ -2,6 +2,7 @@
 #include "daemon/store/tables/table.hpp"
 #include "model/message.hpp"
 
+#include <functional>
 #include <set>
 #include <string>
 #include <utility>
@@ -27,6 +28,8 @@ class DeliveryTable {
 
   /// Of these rows the store, the number and the record.
   std::vector<Row> open_of(std::string const& agent) const;
+  /// Those about which nothing is to be done any more, and of which more than the number is left.
+  void each_settled(std::string const& agent, std::function<void(Row const&)> const& tell) const;
   /// Of a message in that store, or in none: the agents and the records.
   std::vector<Row> of_message(MessageId message, std::string const& store) const;
   /// ... in any other store.

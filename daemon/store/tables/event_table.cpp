@@ -10,6 +10,11 @@ void EventTable::add(Event const& event, WallTime at) {
 
 std::int64_t EventTable::last() const { return integer_of(db_, "SELECT coalesce(max(number), 0) FROM events"); }
 
+std::int64_t EventTable::last_of(std::string const& agent) const {
+  return integer_of(db_, "SELECT coalesce(max(agent_number), 0) FROM events WHERE agent = ?1 AND agent_number > 0",
+                    agent);
+}
+
 std::unordered_map<std::string, std::int64_t> EventTable::last_of_agents() const {
   std::unordered_map<std::string, std::int64_t> found;
   auto& rows = db_.prepare("SELECT agent, max(agent_number) FROM events WHERE agent_number > 0 GROUP BY agent").bind();
@@ -31,8 +36,29 @@ std::vector<Event> EventTable::page(std::string const& agent, std::int64_t curso
   return events;
 }
 
+void EventTable::each(std::string const& agent, std::function<void(Event const&, WallTime)> const& tell) const {
+  auto& rows = db_.prepare(
+                      "SELECT number, agent_number, text, at FROM events WHERE agent = ?1 AND agent_number > 0 "
+                      "ORDER BY agent_number")
+                   .bind(agent);
+  while (rows.step()) tell({rows.integer(0), rows.integer(1), agent, rows.text(2)}, from_millis(rows.integer(3)));
+}
+
+/// Numbers below 0 are before the beginning of the log of all.
+void EventTable::add_brought(Event event, WallTime at) {
+  if (integer_of(db_, "SELECT count(*) FROM events WHERE agent = ?1 AND agent_number = ?2", event.agent,
+                 event.agent_number) > 0)
+    return;
+  event.number = integer_of(db_, "SELECT min(0, coalesce(min(number), 0)) - 1 FROM events");
+  add(event, at);
+}
+
 /// Numbers and times grow together, so the walk ends at the first event that stays for its age.
 void EventTable::prune(Walk& walk, Kept kept) {
+  db_.prepare("DELETE FROM events WHERE number IN (SELECT number FROM events WHERE number < 0 AND at < ?1 LIMIT ?2)")
+      .bind(to_millis(kept.oldest), kBatch)
+      .run();
+  if (db_.changes() == kBatch) return;
   auto const last_number = last();
   struct Over {
     std::int64_t number, agent_number;

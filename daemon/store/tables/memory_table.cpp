@@ -61,6 +61,13 @@ MemoryTable::Page<MemoryTable::IdSize> MemoryTable::ids(std::string const& scope
   return page;
 }
 
+void MemoryTable::each(std::function<void(MemoryAddress const&, Entry const&)> const& tell) const {
+  auto& rows =
+      db_.prepare("SELECT key, version, bytes, updated_at, value, scope, id FROM memory ORDER BY scope, id, key")
+          .bind();
+  while (rows.step()) tell({rows.text(5), rows.text(6), rows.text(0)}, entry_in(rows));
+}
+
 std::int64_t MemoryTable::count_ids(std::string const& scope) const {
   return integer_of(db_, "SELECT count(*) FROM memory_sizes WHERE scope = ?1 AND id > ''", scope);
 }

@@ -2,6 +2,7 @@
 #include "daemon/store/tables/table.hpp"
 #include "model/memory.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,8 @@ class MemoryTable {
                       std::string const& after, int limit) const;
   /// Those after `after`, in their order.
   Page<IdSize> ids(std::string const& scope, std::string const& after, int limit) const;
+  /// All there is, in the order of its addresses.
+  void each(std::function<void(MemoryAddress const&, Entry const&)> const& tell) const;
   std::int64_t count_ids(std::string const& scope) const;
   /// `id` empty: of the whole scope.
   Size size_of(std::string const& scope, std::string const& id = {}) const;

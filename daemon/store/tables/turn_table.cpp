@@ -65,6 +65,11 @@ std::vector<std::int64_t> TurnTable::at(std::string const& agent, std::vector<Wa
   return found;
 }
 
+void TurnTable::each(std::string const& agent, std::function<void(Record const&)> const& tell) const {
+  auto& rows = db_.prepare("SELECT number, record FROM turns WHERE agent = ?1 ORDER BY number").bind(agent);
+  while (rows.step()) tell({rows.integer(0), rows.text(1)});
+}
+
 std::set<MessageId> TurnTable::messages_of_running(std::string const& agent) const {
   std::set<MessageId> found;
   // The text of one that has ended may say the same: no harm.

@@ -3,6 +3,7 @@
 #include "daemon/store/tables/table.hpp"
 #include "model/message.hpp"
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ class TurnTable {
   /// For each of these times, which come the latest first, the turn that ran then: the first one that had not ended
   /// before. 0: none.
   std::vector<std::int64_t> at(std::string const& agent, std::vector<WallTime> const& times) const;
+  /// All of them, in their order.
+  void each(std::string const& agent, std::function<void(Record const&)> const& tell) const;
   /// What those turns are about that run.
   std::set<MessageId> messages_of_running(std::string const& agent) const;
   /// The newest stays.
