@@ -17,9 +17,9 @@
 #include "control/api/skills_api.hpp"
 #include "control/api/snapshots_api.hpp"
 #include "control/api/system_api.hpp"
-#include "control/api/webhooks_api.hpp"
-#include "control/api/users_api.hpp"
 #include "control/api/tool_hooks_api.hpp"
+#include "control/api/users_api.hpp"
+#include "control/api/webhooks_api.hpp"
 #include "control/server.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -116,6 +116,7 @@ class TrivialApi final : public control::Authenticator,
     co_return std::optional<control::KeptAnswer>();
   }
   awaitable<Result<void>> keep(std::string, std::string, control::KeptAnswer) override { co_return absent(); }
+  awaitable<Result<void>> check_input(Principal, control::SessionInput const&) override { co_return Result<void>(); }
   awaitable<Result<control::OpenedSession>> open(Principal, json, IdempotencyKey) override { co_return absent(); }
   awaitable<Result<json>> sessions(Principal, Page) override { return none(); }
   awaitable<Result<json>> session(std::string) override { return none(); }

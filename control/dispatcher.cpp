@@ -95,9 +95,8 @@ http::Share Dispatcher::share_of(Admitted const& admitted) const {
   if (admitted.who.kind == Principal::Kind::operator_) return {};
   auto const name = name_of(admitted.who);
   if (admitted.route->body != Body::hook) return {name, limits_.agent_requests};
-  bool const waits = std::ranges::any_of(admitted.path, [](auto const& argument) {
-    return argument.parameter == "event" && may_wait(argument.value);
-  });
+  bool const waits = std::ranges::any_of(
+      admitted.path, [](auto const& argument) { return argument.parameter == "event" && may_wait(argument.value); });
   return {"hooks of " + name, waits ? limits_.agent_waits : limits_.agent_requests, waits};
 }
 

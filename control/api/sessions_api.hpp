@@ -41,6 +41,8 @@ struct SentInput {
 class SessionsApi {
  public:
   virtual ~SessionsApi() = default;
+  /// What can be told of an input before anybody gets it. Errors: invalid `outputSchema`; operator_only.
+  virtual awaitable<Result<void>> check_input(Principal who, SessionInput const& input) = 0;
   /// `specification`: the agent's.
   virtual awaitable<Result<OpenedSession>> open(Principal who, json specification, IdempotencyKey key) = 0;
   virtual awaitable<Result<json>> sessions(Principal who, Page page) = 0;  ///< {sessions: [...], nextCursor?}

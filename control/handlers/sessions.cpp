@@ -34,6 +34,8 @@ awaitable<Result<Opened>> open_session(Call& call, json request) {
   if (!idle) co_return idle.error();
   if (auto taken = take_deadline(request); !taken) co_return taken.error();
   request["idleTtlMs"] = idle->value_or(kIdleTtlMs);
+  if (*input)
+    if (auto good = co_await call.api.sessions.check_input(call.who, **input); !good) co_return good.error();
   auto opened = co_await call.api.sessions.open(call.who, std::move(request), call.key);
   if (!opened) co_return opened.error();
   Opened done{std::move(*opened), {}};
@@ -214,7 +216,8 @@ constexpr Field turns_query[] = {kLimit, kCursor};
 constexpr std::string_view kErrorsOfSpawns =
     "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found outside_folders "
     "not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken dirty_index no_commit "
-    "bad_config no_such_agent unknown_attachment quota address_refused not_granted too_many_children wrong_state agent_removed";
+    "bad_config no_such_agent unknown_attachment quota address_refused not_granted too_many_children wrong_state "
+    "agent_removed";
 
 constexpr Route rows[] = {
     {.method = "POST",
@@ -332,8 +335,9 @@ constexpr Route rows[] = {
      .streams = true,
      .statuses = "201",
      .errors = kErrorsOfSpawns,
-     .answers = "`{runId, status, ok, text, output, usage, costUsd, turns, errorMessage}`, once its turn is over; or a stream "
-                "(below). A client that hangs up ends its answer, not the run"},
+     .answers =
+         "`{runId, status, ok, text, output, usage, costUsd, turns, errorMessage}`, once its turn is over; or a stream "
+         "(below). A client that hangs up ends its answer, not the run"},
 };
 
 }  // namespace

@@ -355,9 +355,10 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
   record_.last_turn_ms = (turn.ended_at - turn.started_at).count();
   record_.active_ms += record_.last_turn_ms;
   record_.last_turn = turn.status;
-  outputs_.capture();
+  callback_.note(turn);
+  bool const owed = outputs_.capture();
   // Else with the change of state that comes with it.
-  if (usage_.turn_over(turn.number)) save();
+  if (usage_.turn_over(turn.number) || owed) save();
   queue_.outcomes().on_turn_over(turn, end);
   if (!callback_.is_due() || has_work_left()) return;
   callback_.turn_over(turn);
@@ -368,14 +369,15 @@ void Agent::message_over(Delivery const& delivery) {
   // The result is of what it was given first. What goes on after a crash, or was added to its context, is not that.
   if (!delivery.is_local() || delivery.message == kInitialPrompt)
     note_result(delivery.state == DeliveryState::done ? "completed" : "failed", delivery.reason);
-  bool const is_checked = !delivery.output_schema.empty();
+  bool const is_checked = delivery.has_step(kChecked);
   bool const tells_its_turn = delivery.turn > 0 && !is_checked;  // which has more to tell
   bool const is_note = !delivery.continues.empty();
   if (!callback_.is_due() || tells_its_turn || is_note || has_work_left()) return;
-  if (delivery.turn > 0)
+  bool const withdrawn = delivery.state == DeliveryState::failed && !delivery.has_step("accepted");
+  if (is_checked)
     callback_.message_checked(delivery);
   else
-    callback_.ended(delivery.state == DeliveryState::failed ? "cancelled" : "failed", delivery.reason);
+    callback_.ended(withdrawn ? "cancelled" : "failed", delivery.reason);
   save();
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/agent/answer_checker.hpp"
 
 #include "base/process/run_program.hpp"
+#include "base/unicode.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@ using Says = AnswerVerdict::Says;
 namespace {
 
 constexpr auto kPatience = 15s;
+constexpr std::size_t kMostSaid = 4000;
 
 /// A file in memory, to be read from its beginning.
 struct MemoryFile {
@@ -48,8 +50,8 @@ awaitable<AnswerVerdict> check_answer(Executor executor, std::filesystem::path c
   if (!ended) co_return AnswerVerdict{Says::cannot_tell, ended.error().message};
   switch (ended->status) {
     case 0: co_return AnswerVerdict{Says::fits, {}};
-    case 1: co_return AnswerVerdict{Says::does_not_fit, ended->said};
-    case 2: co_return AnswerVerdict{Says::bad_schema, ended->said};
+    case 1: co_return AnswerVerdict{Says::does_not_fit, std::string(cut_utf8(ended->said, kMostSaid))};
+    case 2: co_return AnswerVerdict{Says::bad_schema, std::string(cut_utf8(ended->said, kMostSaid))};
     default: co_return AnswerVerdict{Says::cannot_tell, "its check was given up: it takes too much time or memory"};
   }
 }

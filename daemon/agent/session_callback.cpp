@@ -19,6 +19,7 @@ void SessionCallback::turn_over(Turn const& turn) {
 
 void SessionCallback::message_checked(Delivery const& delivery) {
   Answer answer{delivery.turn};
+  if (newest_.first == delivery.turn) answer.turn_id = newest_.second;
   if (delivery.state != DeliveryState::done) return tell("failed", delivery.reason, answer);
   answer.text = delivery.reason;
   if (auto output = parse_json(delivery.output)) answer.output = std::move(*output);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace ar::daemon {
 
@@ -20,6 +21,8 @@ class SessionCallback {
 
   /// Somebody is to be told yet.
   bool is_due() const { return !spec_.callback.url.empty() && !record_.called_back; }
+  /// The newest turn, of which a checked message may tell later.
+  void note(Turn const& turn) { newest_ = {turn.number, turn.id}; }
   // With each of these it is told, if it is due.
   void turn_over(Turn const& turn);
   /// A message whose answer was compared with its schema, after its turn.
@@ -38,6 +41,7 @@ class SessionCallback {
   Services& services_;
   AgentSpec const& spec_;
   AgentRecord& record_;
+  std::pair<std::int64_t, std::string> newest_{};  ///< number and id
 };
 
 }  // namespace ar::daemon

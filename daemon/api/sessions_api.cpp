@@ -75,8 +75,7 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
                                                         IdempotencyKey key) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  if (!input.output_schema.is_null())
-    if (auto good = co_await check_schema(input.output_schema); !good) co_return good.error();
+  if (auto good = co_await check_input(who, input); !good) co_return good.error();
   json message = {{"to", id}, {"body", std::move(input.text)}};
   for (auto& file : input.files) {
     auto attachment = co_await put(who, std::move(file));
@@ -95,6 +94,15 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
   json turn = {{"turnId", nullptr}, {"turnSeq", nullptr}, {"status", "launching"}, {"messages", {done.message}}};
   done.answer = {{"session", (*agent)->session()}, {"turn", std::move(turn)}, {"eventCursor", cursor}};
   co_return done;
+}
+
+awaitable<Result<void>> SessionsApi::check_input(Principal who, control::SessionInput const& input) {
+  auto const names_path = [](control::InputFile const& file) { return !file.path.empty(); };
+  if (who.kind != Principal::Kind::operator_ && std::ranges::any_of(input.files, names_path))
+    co_return Error{ErrorKind::forbidden, "operator_only", "only the operator names files of this machine by path",
+                    "input"};
+  if (input.output_schema.is_null()) co_return Result<void>();
+  co_return co_await check_schema(input.output_schema);
 }
 
 awaitable<Result<void>> SessionsApi::check_schema(json schema) {
@@ -116,9 +124,6 @@ awaitable<Result<void>> SessionsApi::check_schema(json schema) {
 awaitable<Result<std::string>> SessionsApi::put(Principal who, control::InputFile file) {
   if (!file.attachment.empty()) co_return std::move(file.attachment);
   if (!file.path.empty()) {
-    if (who.kind != Principal::Kind::operator_)
-      co_return Error{ErrorKind::forbidden, "operator_only", "only the operator names files of this machine by path",
-                      "input"};
     auto job = [path = file.path, most = services_.bus.limits().max_attachment_bytes] { return read_file(path, most); };
     auto bytes = co_await files_.run(std::move(job));
     if (!bytes) co_return bytes.error();

@@ -24,6 +24,7 @@ class SessionsApi final : public control::SessionsApi {
         attachments_(attachments),
         files_(services.files) {}
 
+  awaitable<Result<void>> check_input(Principal who, control::SessionInput const& input) override;
   awaitable<Result<control::OpenedSession>> open(Principal who, json specification, IdempotencyKey key) override;
   awaitable<Result<json>> sessions(Principal who, Page page) override;
   awaitable<Result<json>> session(std::string id) override;

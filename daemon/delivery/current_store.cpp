@@ -125,7 +125,8 @@ void CurrentStore::end_with_bus(Delivery d, bool restored) {
   parts_.host.work().finish("message", std::to_string(d.message));
   if (d.task) parts_.host.work().finish("task", std::to_string(*d.task));
   bool const untouched = d.state == State::queued || d.state == State::claimed;
-  if (!d.has_ended()) {
+  bool const ends_now = !d.has_ended();
+  if (ends_now) {
     d.take(DeliveryInput::store_gone);
     d.reason = restored ? kLost : kGone;
     d.step("failed");
@@ -139,6 +140,7 @@ void CurrentStore::end_with_bus(Delivery d, bool restored) {
     parts_.open.erase(d.store, d.message);
   else
     parts_.open.save(d);
+  if (ends_now) parts_.host.message_over(d);
 }
 
 }  // namespace ar::daemon

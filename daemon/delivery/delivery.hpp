@@ -8,6 +8,7 @@
 #include "daemon/delivery/delivery_state.hpp"
 #include "model/message.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ namespace ar::daemon {
 
 /// Ids of what never was on the bus are negative: -1 is the initial prompt.
 inline constexpr MessageId kInitialPrompt = -1;
+/// The step of a message whose answer decides, after its turn, how it ends.
+inline constexpr char kChecked[] = "checked";
 
 struct Delivery {
   MessageId message = 0;
@@ -67,6 +70,9 @@ struct Delivery {
   /// The only way its state changes.
   void take(DeliveryInput input) { state = next_state(state, input); }
   void step(std::string name) { steps.emplace_back(std::move(name), wall_now()); }
+  bool has_step(std::string_view name) const {
+    return std::ranges::any_of(steps, [&](auto const& step) { return step.first == name; });
+  }
 };
 
 Delivery new_delivery(Message message);

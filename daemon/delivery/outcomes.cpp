@@ -133,6 +133,11 @@ void Outcomes::settle(MessageId id, bool taken) {
 std::int64_t Outcomes::withdraw_waiting() {
   std::int64_t count = 0;
   for (auto& [id, d] : parts_.open.all()) {
+    if (d.state == State::running && d.answer) {  // its turn is over, and its answer is being checked
+      d.answer.reset();
+      end_delivery(d, Input::turn_failed, "cancelled");
+      ++count;
+    }
     if (d.state != State::queued || d.claimable) continue;
     end_delivery(d, Input::withdrawn, "cancelled before it was handed over");
     ++count;
@@ -265,6 +270,7 @@ awaitable<void> Outcomes::check(Delivery& d) {
   json told = {{"message", d.message}, {"fits", fits}, {"repairs", d.repairs}};
   if (!fits) told["problems"] = verdict.problems;
   parts_.services.events.append(parts_.agent_id, "message.checked", std::move(told));
+  if (!repair) d.step(kChecked);
   if (fits) {
     keep_output(d, output);
     end_delivery(d, Input::turn_done, answer);
@@ -473,7 +479,7 @@ void Outcomes::on_rest() {
   // A task waits for its restored session only while there will be one; whoever waits for it must hear of it.
   // So must who waits for an answer to be repaired.
   for (auto& [id, d] : parts_.open.all())
-    if (d.state == State::running && (d.task || d.turn == 0)) {
+    if (d.state == State::running && !d.answer && (d.task || d.turn == 0)) {
       d.turn = 0;
       end_delivery(d, Input::turn_failed, "interrupted: " + parts_.host.not_ready_reason());
     }

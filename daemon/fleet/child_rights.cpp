@@ -76,9 +76,7 @@ class Limits {
   /// The modes of two providers cannot be compared, and a program that is a command asks nobody.
   Result<void> provider() {
     if (child_.provider == parent_.provider) return {};
-    bool const own = parent_.provider == kCommand ||
-                     (parent_.approval_mode == "full" && parent_.provider_args.empty() && parent_.options.empty());
-    if (own && child_.provider != kCommand) return {};
+    if (parent_.provider == kCommand) return {};
     return not_granted("provider", who_ + " is of the provider " + parent_.provider + ", and its child would be of " +
                                        child_.provider + ", which its own limits mean nothing to; only the provider " +
                                        parent_.provider + " is open to it");
@@ -139,16 +137,17 @@ class Limits {
   /// Who has an address gets what is sent to it, also what was sent before.
   Result<void> addresses() {
     auto const say = [&](char const* field, std::string const& word) {
-      return not_granted(field, "\"" + word.substr(0, 80) + "\" is not for " + who_ + " to give to a child: names, " +
-                                    "labels, tags and capabilities are its own or begin with \"" + parent_.id + "-\"");
+      return not_granted(field, "\"" + word.substr(0, 80) + "\" is not for " + who_ + " to give to a child: its name " +
+                                    "begins with \"" + parent_.id +
+                                    "-\", labels, tags and capabilities are its parent's");
     };
     if (!child_.id.empty() && !is_below(child_.id, parent_)) return say("id", child_.id);
     auto const& label = child_.label;
-    if (!label.empty() && label != parent_.label && !is_below(label, parent_)) return say("label", label);
+    if (!label.empty() && label != parent_.label) return say("label", label);
     for (auto const& [field, words, own] : {std::tuple{"tags", &child_.tags, &parent_.tags},
                                             std::tuple{"capabilities", &child_.capabilities, &parent_.capabilities}})
       for (auto const& word : *words)
-        if (std::ranges::find(*own, word) == own->end() && !is_below(word, parent_)) return say(field, word);
+        if (std::ranges::find(*own, word) == own->end()) return say(field, word);
     return {};
   }
 

@@ -224,7 +224,9 @@ awaitable<Result<AgentSpec>> Supervisor::check(json body, Principal who) const {
     }
     if (auto limited = limit_to_parent(*spec, body, caller->spec()); !limited) co_return limited.error();
     if (auto const due = caller->deadline()) {
-      auto const left = std::max<std::int64_t>((*due - wall_now()).count(), 1);
+      auto const left = (*due - wall_now()).count();
+      if (left <= 0)
+        co_return conflict("wrong_state", "the deadline of agent " + caller->id() + " is over, and it spawns nothing");
       spec->deadline_ms = spec->deadline_ms == 0 ? left : std::min(spec->deadline_ms, left);
     }
   } else {
@@ -453,10 +455,11 @@ awaitable<void> Supervisor::discard_cut_off() {
   }
 }
 
-std::string Supervisor::free_name(std::string const& stem) const {
+/// `is_new`: nobody had it before, either.
+std::string Supervisor::free_name(std::string const& stem, bool is_new) const {
   for (int n = 1;; ++n) {
     auto name = stem + "-" + std::to_string(n);
-    if (!agents_.contains(name)) return name;
+    if (!agents_.contains(name) && (!is_new || !services_.events.knows(name))) return name;
   }
 }
 
@@ -486,7 +489,11 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyK
   if (!place) co_return place.error();
   auto spec = co_await check(body, who);
   if (!spec) co_return spec.error();
-  if (spec->id.empty()) spec->id = free_name(is_agent(who) ? who.agent_id : spec->provider);
+  // What was told to, and by, an agent that is gone is not for who takes its name to read.
+  if (is_agent(who) && !spec->id.empty() && !find(spec->id) && services_.events.knows(spec->id))
+    co_return Error{ErrorKind::forbidden, "not_granted",
+                    "there was an agent named " + spec->id + " before; choose a name that nobody had", "id"};
+  if (spec->id.empty()) spec->id = free_name(is_agent(who) ? who.agent_id : spec->provider, is_agent(who));
   if (!is_safe_name(spec->id))
     co_return invalid("id",
                       "the name " + spec->id + " is longer than 64 characters; its parents' names are part of it");
@@ -547,6 +554,12 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::begin(AgentSpec spec, Descrip
 awaitable<Result<void>> Supervisor::adopt(std::string id, Bring bring) {
   auto const lock = co_await spawning_.lock();
   if (find(id)) co_return conflict("name_taken", "there is an agent named " + id + " already");
+  // One that cannot be run here keeps its folder.
+  auto look = [id](Database& db) -> Result<bool> { return AgentTable(db).contains(id); };
+  auto const known = co_await services_.journal.read(std::move(look));
+  if (!known) co_return known.error();
+  if (*known)
+    co_return conflict("name_taken", "the journal has an agent named " + id + " already, which cannot be run here");
   auto const token = co_await make_agent_token(services_, id);
   if (!token) co_return token.error();
   auto const brought = co_await bring();
@@ -595,6 +608,8 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
   for (auto it = family.rbegin(); it != family.rend(); ++it) {
     auto const child = find(*it);
     if (!child) continue;
+    if (auto const late = services_.lineage.descendants(*it); !late.empty())
+      co_return conflict("agent_running", "agent " + *it + " has got the child " + late.front() + " meanwhile");
     has_skills = has_skills || !child->spec().skills.empty();
     auto const erased = co_await erase(child, true);
     if (!erased) co_return erased.error();

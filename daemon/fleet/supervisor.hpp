@@ -35,11 +35,11 @@ class Supervisor final : private AgentOwner {
   /// child of its own: not_granted, too_many_children, wrong_state.
   awaitable<Result<Spawned>> spawn(json body, IdempotencyKey key,
                                    Principal who = Principal{Principal::Kind::operator_});
-  /// And its descendants. Takes up an agent that comes from elsewhere, as a start of the daemon does. `bring` has given the journal all of
-  /// it when it returns, or nothing. Errors: name_taken; those of a new token; bring's own.
+  /// Takes up an agent that comes from elsewhere, as a start of the daemon does. `bring` has given the journal all of it
+  /// when it returns, or nothing. Errors: name_taken; those of a new token; bring's own.
   using Bring = std::function<awaitable<Result<void>>()>;
   awaitable<Result<void>> adopt(std::string id, Bring bring);
-  /// {removed, workspace?, children?}: what became of its worktree; their names. Errors: an
+  /// And its descendants. {removed, workspace?, children?}: what became of its worktree; their names. Errors: an
   /// agent_running among them, has_children: one that is detached.
   awaitable<Result<json>> remove(std::string id);
   /// Error: has_children, since no detached one may lose its parent.
@@ -75,7 +75,7 @@ class Supervisor final : private AgentOwner {
   awaitable<void> take_back(std::shared_ptr<Agent> agent);
   awaitable<void> discard_cut_off();
   void forget_worktree_of(std::string const& id) const;
-  std::string free_name(std::string const& stem) const;
+  std::string free_name(std::string const& stem, bool is_new) const;
   awaitable<void> free_memory();
   std::vector<std::string> suspendable() const;  ///< agents, the longest idle first
   void know_tokens_of(Agent const& agent);

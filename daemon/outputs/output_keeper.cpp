@@ -38,11 +38,11 @@ awaitable<void> OutputKeeper::run() {
   }
 }
 
-void OutputKeeper::capture() {
-  if (parts_.dirs.empty() || parts_.turns == 0) return;
+bool OutputKeeper::capture() {
+  if (parts_.dirs.empty() || parts_.turns == 0) return false;
   ++wanted_;
-  parts_.due = true;
   changed_.notify_all();
+  return !std::exchange(parts_.due, true);
 }
 
 void OutputKeeper::tidy() {

@@ -33,8 +33,8 @@ class OutputKeeper {
 
   /// For as long as the agent is here; vital.
   awaitable<void> run();
-  /// What is there now is to be captured. The record, which says so, is to be saved.
-  void capture();
+  /// What is there now is to be captured. True: the record, which says so, is to be saved.
+  bool capture();
   /// What the journal lists no more can go.
   void tidy();
   /// Ends the capture that is under way; it is done again later. Before run() is cancelled, which would wait for it.

@@ -22,13 +22,14 @@ DeliveryTable::Row row_of(std::string const& agent, Delivery const& d) {
 }
 
 BusRestore::BusRestore(Services& services, Worker& files, std::shared_ptr<RowSpool> spool, std::string store,
-                       std::string agent)
+                       std::string agent, bool has_record)
     : services_(services),
       files_(files),
       spool_(std::move(spool)),
       store_(std::move(store)),
       agent_(std::move(agent)),
-      same_store_(store_ == services.store.id()) {}
+      same_store_(store_ == services.store.id()),
+      has_record_(has_record) {}
 
 awaitable<Result<void>> BusRestore::run() {
   for (std::int64_t after = 0;;) {
@@ -137,6 +138,12 @@ awaitable<Result<void>> BusRestore::bring_delivery(json row) {
   if (!same_store_) {
     std::erase_if(d.continues, [&](MessageId id) { return !numbers_.contains(id); });
     for (auto& id : d.continues) id = numbers_.at(id);
+  }
+  // A record that is not here would show all of it as absent, and it would be typed a second time.
+  bool const in_doubt = d.state == DeliveryState::submitted || d.state == DeliveryState::unknown;
+  if (in_doubt && !has_record_) {
+    d.take(DeliveryInput::store_gone);
+    d.reason = "whether it was taken cannot be told: the conversation's record is not in the snapshot";
   }
   bool const is_work = d.claimable && (d.is_taken() ? d.must_report() : !d.has_ended());
   if (is_work) {

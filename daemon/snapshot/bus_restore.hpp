@@ -21,8 +21,9 @@ namespace ar::daemon {
 
 class BusRestore {
  public:
-  /// `store`: of the bus that the snapshot was taken of.
-  BusRestore(Services& services, Worker& files, std::shared_ptr<RowSpool> spool, std::string store, std::string agent);
+  /// `store`: of the bus that the snapshot was taken of. `has_record`: what is in doubt can be looked up here.
+  BusRestore(Services& services, Worker& files, std::shared_ptr<RowSpool> spool, std::string store, std::string agent,
+             bool has_record);
 
   /// Errors: those that may pass, and what was done stays. What the bus refuses for good is left out, and said.
   awaitable<Result<void>> run();
@@ -45,7 +46,7 @@ class BusRestore {
   Worker& files_;
   std::shared_ptr<RowSpool> const spool_;
   std::string const store_, agent_;
-  bool const same_store_;
+  bool const same_store_, has_record_;
   std::map<MessageId, MessageId> numbers_{};  ///< there, here
   std::vector<DeliveryTable::Row> deliveries_{};
   std::vector<OwedWordTable::Row> words_{};

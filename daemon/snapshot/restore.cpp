@@ -42,10 +42,10 @@ void move_usage(json& usage, std::string const& from, std::string const& to) {
   }
 }
 
-Delivery first_prompt(std::string const& text) {
+Delivery first_prompt(std::string const& from, std::string const& text) {
   Delivery d;
   d.message = kInitialPrompt;
-  d.from = kOperator;
+  d.from = from;
   d.kind = "prompt";
   d.local_body = text;
   d.step("queued");
@@ -63,6 +63,7 @@ struct Restore::Arrival {
   AgentRecord record{};
   AgentState state{};
   std::int64_t last_event = 0;
+  bool has_record = true;  ///< of its conversation, as far as there was one
   std::vector<std::string> withheld{}, left_out{};
   std::vector<DeliveryTable::Row> deliveries{};
   std::vector<OwedWordTable::Row> words{};
@@ -79,13 +80,7 @@ Restore::Restore(Services& services, Supervisor& supervisor, Worker& files, std:
       wishes_(std::move(wishes)) {}
 
 awaitable<Result<json>> Restore::run() {
-  auto look = [spool = spool_]() -> Result<std::vector<std::string>> { return spool->owners("agents"); };
-  auto const there = co_await file_job(files_, std::move(look));
-  if (!there) co_return there.error();
-  agents_ = wishes_.agents.value_or(*there);
-  for (auto const& id : agents_)
-    if (std::ranges::find(*there, id) == there->end())
-      co_return invalid("agents", "the snapshot " + head_.id + " has no agent \"" + id.substr(0, 80) + "\"");
+  if (auto looked = co_await look_at_agents(); !looked) co_return looked.error();
   for (auto const& id : agents_)
     if (auto brought = co_await bring_agent(id); !brought) co_return brought.error();
   if (!wishes_.agents)
@@ -100,6 +95,74 @@ awaitable<Result<json>> Restore::run() {
   services_.events.append("", "snapshot.restored",
                           {{"snapshot", head_.id}, {"written", written}, {"skipped", skipped}});
   co_return ok({{"snapshot", head_.id}, {"sections", std::move(*shown)}, {"agents", std::move(shown_)}});
+}
+
+awaitable<Result<void>> Restore::look_at_agents() {
+  auto look = [spool = spool_]() -> Result<std::map<std::string, Origin>> {
+    std::map<std::string, Origin> origins;
+    for (auto const& id : spool->owners("agents")) {
+      auto const row = spool->page("agents", id, 0).at(0).value();
+      origins[id] = {spec_from_journal(row.at("spec")).parent, agent_record_from(row.at("record")).created_at};
+    }
+    return origins;
+  };
+  auto origins = co_await file_job(files_, std::move(look));
+  if (!origins) co_return origins.error();
+  origins_ = std::move(*origins);
+  std::vector<std::string> all;
+  for (auto const& [id, origin] : origins_) all.push_back(id);
+  agents_ = wishes_.agents.value_or(std::move(all));
+  for (auto const& id : agents_)
+    if (!origins_.contains(id))
+      co_return invalid("agents", "the snapshot " + head_.id + " has no agent \"" + id.substr(0, 80) + "\"");
+  auto const depth = [this](std::string const& id) {
+    std::size_t depth = 0;
+    // Somebody may have made a circle of them.
+    for (auto at = origins_.find(id); at != origins_.end() && depth <= origins_.size(); ++depth)
+      at = origins_.find(at->second.parent);
+    return depth;
+  };
+  std::ranges::sort(agents_, {}, [&](std::string const& id) { return std::pair(depth(id), id); });
+  co_return Result<void>();
+}
+
+/// If it is the same one that is here: another agent of its name would get power over the child.
+void Restore::keep_parent(Arrival& arrival) const {
+  auto& spec = arrival.spec;
+  if (spec.parent.empty()) return;
+  auto const origin = origins_.find(spec.parent);
+  auto const parent = supervisor_.find(spec.parent);
+  if (parent && origin != origins_.end() && parent->created_at() == origin->second.created_at) {
+    spec.root = parent->spec().root.empty() ? spec.parent : parent->spec().root;
+    spec.initiator = parent->spec().initiator;
+    return;
+  }
+  arrival.left_out.push_back("its parent " + spec.parent + ", which is not here");
+  AgentSpec const nobodys;
+  spec.parent.clear();
+  spec.root.clear();
+  spec.call = nobodys.call;
+  spec.report_end = spec.detached = false;
+  spec.user = nobodys.user;
+  spec.initiator = nobodys.initiator;
+}
+
+/// What it was spawned with is pinned again, where it is kept here.
+awaitable<Result<void>> Restore::bring_skills(Arrival& arrival) {
+  auto& spec = arrival.spec;
+  if (spec.skills.empty()) co_return Result<void>();
+  auto const had = std::exchange(spec.skills, {});
+  auto here = co_await services_.skills.pin_again(arrival.id, had);
+  if (!here) co_return here.error();
+  spec.skills = std::move(*here);
+  auto profile = spec.agent_profile ? *spec.agent_profile : adapters::Profile();
+  profile.skills.clear();
+  for (auto const& skill : spec.skills) profile.skills.push_back(services_.skills.folder_of(skill).string());
+  spec.agent_profile = std::make_shared<adapters::Profile>(std::move(profile));
+  for (auto const& skill : had)
+    if (std::ranges::find(spec.skills, skill.name, &PinnedSkill::name) == spec.skills.end())
+      arrival.left_out.push_back("the skill " + skill.name + ", whose content is not kept here");
+  co_return Result<void>();
 }
 
 awaitable<Result<void>> Restore::bring_agent(std::string id) {
@@ -139,6 +202,8 @@ awaitable<Result<void>> Restore::bring(Arrival& arrival) {
   arrival.state = state_here(row->at("state").get<std::string>());
   arrival.withheld = row->at("withheld").get<std::vector<std::string>>();
   arrival.last_event = services_.events.knows(arrival.id) ? 0 : row->at("lastEvent").get<std::int64_t>();
+  if (arrival.spec.callback.token.empty()) arrival.spec.callback = {};  // it was withheld, and nobody takes it without
+  keep_parent(arrival);
   if (!services_.adapters.contains(arrival.spec.provider))
     co_return invalid("provider", "this daemon does not know the provider " + arrival.spec.provider.substr(0, 40));
   auto look = [cwd = arrival.spec.cwd] { return check_directory(cwd); };
@@ -146,7 +211,8 @@ awaitable<Result<void>> Restore::bring(Arrival& arrival) {
     co_return invalid("cwd", usable.error().message + ", then restore the snapshot again");
   Supervisor::Bring const come = [this, &arrival]() -> awaitable<Result<void>> {
     if (auto placed = co_await bring_records(arrival); !placed) co_return placed.error();
-    BusRestore bus(services_, files_, spool_, head_.store, arrival.id);
+    if (auto pinned = co_await bring_skills(arrival); !pinned) co_return pinned.error();
+    BusRestore bus(services_, files_, spool_, head_.store, arrival.id, arrival.has_record);
     auto const sent = co_await bus.run();
     if (!sent) co_return sent.error();
     arrival.deliveries = std::move(bus.deliveries());
@@ -155,7 +221,9 @@ awaitable<Result<void>> Restore::bring(Arrival& arrival) {
     std::ranges::copy(bus.left_out(), std::back_inserter(arrival.left_out));
     co_return co_await bring_to_journal(arrival);
   };
-  co_return co_await supervisor_.adopt(arrival.id, come);
+  auto const adopted = co_await supervisor_.adopt(arrival.id, come);
+  if (!adopted && !supervisor_.find(arrival.id)) co_await services_.skills.unpin(arrival.id);
+  co_return adopted;
 }
 
 awaitable<Result<void>> Restore::bring_records(Arrival& arrival) {
@@ -172,7 +240,8 @@ awaitable<Result<void>> Restore::bring_records(Arrival& arrival) {
   arrival.written["sessions"] += placed->written;
   std::ranges::move(placed->left, std::back_inserter(arrival.left_out));
   auto const before = std::exchange(arrival.record.transcript, placed->first.string());
-  arrival.record.earlier_transcript.clear();
+  auto const earlier = std::exchange(arrival.record.earlier_transcript, {});
+  arrival.has_record = earlier.empty() && (before.empty() || !arrival.record.transcript.empty());
   auto usage = arrival.record.usage.stored();
   move_usage(usage, before, arrival.record.transcript);
   arrival.record.usage = UsageAccount::from_stored(usage);
@@ -187,7 +256,7 @@ awaitable<Result<void>> Restore::bring_to_journal(Arrival& arrival) {
   record.since = wall_now();
   if (!record.prompt_given && !arrival.spec.prompt.empty()) {
     record.prompt_given = true;
-    arrival.deliveries.push_back(row_of(arrival.id, first_prompt(arrival.spec.prompt)));
+    arrival.deliveries.push_back(row_of(arrival.id, first_prompt(arrival.spec.user, arrival.spec.prompt)));
   }
   auto count = [spool = spool_, id = arrival.id, history = wishes_.history]() -> Result<std::int64_t> {
     auto approvals = spool->count("approvals", id);

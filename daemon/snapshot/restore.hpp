@@ -32,6 +32,9 @@ class Restore {
   struct Arrival;
   awaitable<Result<void>> bring_agent(std::string id);
   awaitable<Result<void>> bring(Arrival& arrival);
+  awaitable<Result<void>> look_at_agents();
+  void keep_parent(Arrival& arrival) const;
+  awaitable<Result<void>> bring_skills(Arrival& arrival);
   awaitable<Result<void>> bring_records(Arrival& arrival);
   awaitable<Result<void>> bring_to_journal(Arrival& arrival);
   awaitable<Result<void>> bring_what_is_nobodys();
@@ -43,7 +46,12 @@ class Restore {
   std::shared_ptr<RowSpool> const spool_;
   SnapshotHead const head_;
   RestoreWishes const wishes_;
-  std::vector<std::string> agents_{};
+  struct Origin {
+    std::string parent{};
+    WallTime created_at{};
+  };
+  std::map<std::string, Origin> origins_{};                     ///< of all agents in the snapshot
+  std::vector<std::string> agents_{};                           ///< to be restored, parents before their children
   std::map<std::string, std::int64_t, std::less<>> written_{};  ///< rows, by section
   json shown_ = json::array();
 };

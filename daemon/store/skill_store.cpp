@@ -245,6 +245,24 @@ awaitable<Result<std::vector<PinnedSkill>>> SkillStore::pin(std::string agent, s
   co_return pinned;
 }
 
+awaitable<Result<std::vector<PinnedSkill>>> SkillStore::pin_again(std::string agent, std::vector<PinnedSkill> skills) {
+  using Pinned = std::vector<PinnedSkill>;
+  auto const lock = co_await collecting_.lock();
+  auto job = [agent, skills](Database& db) -> Result<Pinned> {
+    Transaction transaction(db);
+    SkillTable table(db);
+    Pinned pinned;
+    for (auto const& skill : skills)
+      if (auto const found = table.with_content(skill.name, skill.hash, true)) {
+        pinned.push_back({found->id, found->name, found->hash});
+        table.pin(agent, found->id);
+      }
+    transaction.commit();
+    return pinned;
+  };
+  co_return co_await journal_.run(std::move(job));
+}
+
 awaitable<void> SkillStore::unpin(std::string agent) {
   journal_.write([agent = std::move(agent)](Database& db) { SkillTable(db).unpin(agent); });
   co_await collect();

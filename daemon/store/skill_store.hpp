@@ -49,6 +49,8 @@ class SkillStore {
   /// Finds skills by id, name or folder, and keeps them for an agent that is to be spawned with them, in the order in
   /// which they were named. What a folder holds now is kept, too. Errors name `skills`.
   awaitable<Result<std::vector<PinnedSkill>>> pin(std::string agent, std::vector<std::string> names);
+  /// The same for an agent that was spawned elsewhere: of what it had there, what is kept here with the same content.
+  awaitable<Result<std::vector<PinnedSkill>>> pin_again(std::string agent, std::vector<PinnedSkill> skills);
   /// The agent has none any more: it is gone, or never came to be.
   awaitable<void> unpin(std::string agent);
   /// Removes what nobody can find and no agent has.

@@ -118,10 +118,8 @@ std::string target_of(Route const& route) {
        {std::pair{"{agent}", "a"}, std::pair{"{session}", "a"}, std::pair{"{message}", "7"},
         std::pair{"{approval}", "1"}, std::pair{"{event}", "Stop"}, std::pair{"{attachment}", "f00"},
         std::pair{"{output}", "none"}, std::pair{"{scope}", "shared"}, std::pair{"{id}", "team"},
-        std::pair{"{key}", "k"},
-        std::pair{"{webhook}", "whk_1"}, std::pair{"{delivery}", "msg_1"},
-        std::pair{"{skill}", "skl_1"},
-        std::pair{"{hook}", "known"}})
+        std::pair{"{key}", "k"}, std::pair{"{webhook}", "whk_1"}, std::pair{"{delivery}", "msg_1"},
+        std::pair{"{skill}", "skl_1"}, std::pair{"{hook}", "known"}})
     if (auto const at = path.find(parameter); at != std::string::npos)
       path.replace(at, std::string_view(parameter).size(), value);
   return path;

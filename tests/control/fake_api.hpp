@@ -18,9 +18,9 @@
 #include "control/api/skills_api.hpp"
 #include "control/api/snapshots_api.hpp"
 #include "control/api/system_api.hpp"
-#include "control/api/webhooks_api.hpp"
-#include "control/api/users_api.hpp"
 #include "control/api/tool_hooks_api.hpp"
+#include "control/api/users_api.hpp"
+#include "control/api/webhooks_api.hpp"
 
 #include <map>
 #include <mutex>
@@ -80,6 +80,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<control::Spawned>> spawn(Principal who, json spec, IdempotencyKey key) override;
   awaitable<Result<std::optional<control::KeptAnswer>>> answer_of(std::string owner, std::string key) override;
   awaitable<Result<void>> keep(std::string owner, std::string key, control::KeptAnswer answer) override;
+  awaitable<Result<void>> check_input(Principal, control::SessionInput const&) override { co_return Result<void>(); }
   awaitable<Result<control::OpenedSession>> open(Principal who, json specification, IdempotencyKey key) override;
   awaitable<Result<json>> sessions(Principal who, Page page) override;
   awaitable<Result<json>> session(std::string id) override;

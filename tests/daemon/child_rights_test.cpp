@@ -88,6 +88,8 @@ TEST_CASE("AChildThatAsksForMoreThanItsParentHasIsRefused") {
       {{{"id", "deploy"}}, "id"},
       {{{"id", "leader-1"}}, "id"},
       {{{"label", "reviewer"}}, "label"},
+      {{{"label", "lead-reviewers"}}, "label"},  // a group of somebody's
+      {{{"tags", {"t", "lead-x"}}}, "tags"},
       {{{"tags", {"t", "deploy"}}}, "tags"},
       {{{"capabilities", {"deploy"}}}, "capabilities"},
       {{{"policyName", "lax"}}, "policyName"},
@@ -122,8 +124,8 @@ TEST_CASE("AChildMayAskForAsMuchOrLess") {
                                              {{"providerArgs", {"--disallowedTools", "WebSearch"}}},
                                              {{"profile", "cautious"}},
                                              {{"model", "small"}, {"effort", "low"}},
-                                             {{"id", "lead-tests"}, {"label", "lead-tests"}},
-                                             {{"label", "boss"}, {"tags", {"t", "lead-x"}}, {"capabilities", {"c"}}},
+                                             {{"id", "lead-tests"}, {"label", "boss"}},
+                                             {{"label", "boss"}, {"tags", {"t"}}, {"capabilities", {"c"}}},
                                              {{"policyName", "strict"}},
                                              {{"children", {{"spawn", true}, {"maxDepth", 2}, {"maxChildren", 5}}}},
                                              {{"requestInput", false}},
@@ -160,7 +162,7 @@ TEST_CASE("ARightGoesDownOneGenerationLess") {
   CHECK(family.child(json::object()).error().code == "not_granted");
 }
 
-TEST_CASE("AnotherProviderIsForWhomNothingLimits") {
+TEST_CASE("AnotherProviderIsForProgramsThatNothingLimits") {
   Family family;
   auto& parent = family.parent;
   parent.agent_profile = nullptr;
@@ -174,10 +176,9 @@ TEST_CASE("AnotherProviderIsForWhomNothingLimits") {
   CHECK(family.refused({{"provider", "claude"}, {"approvalMode", "full"}}) == "approvalMode");
   parent.provider = "claude";
   parent.approval_mode = "full";
-  CHECK(family.refused({{"provider", "codex"}}) == "provider");  // its own arguments would be left behind
   parent.provider_args.clear();
   parent.options = json::object();
-  CHECK(family.refused({{"provider", "codex"}}).empty());
+  CHECK(family.refused({{"provider", "codex"}}) == "provider");  // tool hooks and its profile may still limit it
   CHECK(family.refused({{"provider", "command"}, {"providerArgs", {"/bin/sh"}}}) == "provider");
   adapters::Profile profile;
   profile.provider = "claude";

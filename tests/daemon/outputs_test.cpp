@@ -1,12 +1,12 @@
 // What is taken of output folders, and what is not: by real files, in folders that programs may do anything to.
 #include "base/ids.hpp"
+#include "base/zip/zip_stream.hpp"
 #include "daemon/outputs/archive_names.hpp"
 #include "daemon/outputs/capture.hpp"
 #include "daemon/outputs/content_type.hpp"
 #include "daemon/outputs/output_dirs.hpp"
 #include "daemon/outputs/output_store.hpp"
 #include "daemon/outputs/stable_copy.hpp"
-#include "base/zip/zip_stream.hpp"
 #include "support/file_text.hpp"
 #include "support/temp_dir.hpp"
 

@@ -103,6 +103,40 @@ TEST_CASE("AnAgentComesBackSuspendedWithWhatIsItsOwn") {
   CHECK(book.rows_written(again) == 0);
 }
 
+TEST_CASE("AChildComesBackToTheSameParentOnly") {
+  Book book;
+  auto& world = book.world;
+  world.spawn();
+  world.begin_spawn({{"id", "Child"},
+                     {"parent", "a"},
+                     {"reportEnd", true},
+                     {"callback", {{"url", "https://x.example/"}, {"token", "t0p"}}}});
+  world.until([&] { return world.supervisor().find("Child")->state() == AgentState::idle; }, "the child is idle");
+  auto const id = book.create()["id"].get<std::string>();
+  auto const remove = [&] {  // with its child, whose name comes before its parent's
+    (void)world.act("stop");
+    world.until_state("stopped");
+    REQUIRE(world.await(world.supervisor().remove("a")).has_value());
+  };
+  remove();
+  auto const both = book.restore(id);
+  CHECK(both["agents"][0]["agent"] == "a");
+  CHECK(world.supervisor().find("Child")->spec().parent == "a");
+  CHECK(world.supervisor().find("Child")->spec().report_end);
+  CHECK(world.supervisor().find("Child")->spec().callback.url.empty());  // its token was withheld
+
+  remove();
+  world.pass(std::chrono::seconds(1));
+  world.spawn();  // another one of that name
+  auto const restored = book.restore(id);
+  auto const child = world.supervisor().find("Child");
+  REQUIRE(child);
+  CHECK(child->spec().parent.empty());
+  CHECK(child->spec().user == "operator");
+  CHECK_FALSE(child->spec().report_end);
+  CHECK(restored["agents"][1]["leftOut"][0] == "its parent a, which is not here");
+}
+
 TEST_CASE("WhatWaitsOnTheSameBusWaitsForTheAgentThatComesBack") {
   Book book;
   auto& world = book.world;

@@ -68,7 +68,7 @@ TEST_CASE("AnAgentSpawnsRunsAndEndsItsChildrenFromWithin") {
   home.good({"up"});
   spawn_lead(home);
   home.spawn("other");
-  auto const spawned = inside(home, "lead", {"spawn", "lead-helper", "--label", "lead-help", "--json"});
+  auto const spawned = inside(home, "lead", {"spawn", "lead-helper", "--json"});
   REQUIRE_MESSAGE(spawned.status == 0, spawned.err);
   CHECK(spawned.parsed()["parent"] == "lead");
   CHECK(spawned.parsed()["cwd"] == home.agent("lead")["cwd"]);

@@ -184,8 +184,8 @@ done
   auto const file = home.work() / "schema.json";
   std::ofstream(file) << schema.dump();
   auto const printed =
-      home.good({"run", "guess", "--name", "c", "--provider", "command", "--cwd", home.work().string(), "--schema", file.string(), "--json",
-                 "--options", options.dump(), "--", "/bin/sh", program.string()});
+      home.good({"run", "guess", "--name", "c", "--provider", "command", "--cwd", home.work().string(), "--schema",
+                 file.string(), "--json", "--options", options.dump(), "--", "/bin/sh", program.string()});
   CHECK(printed.parsed()["output"] == json{{"answer", 42}});
 }
 

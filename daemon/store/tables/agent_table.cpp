@@ -54,6 +54,7 @@ void AgentTable::erase(std::string const& id) {
   ApprovalTable(db_).erase_agent(id);
   SpawnKeyTable(db_).erase_agent(id);
   KeptAnswerTable(db_).gone("/v1/agents/" + id, wall_now());
+  KeptAnswerTable(db_).gone("/v1/sessions/" + id, wall_now());
   MemoryTable(db_).erase_agent(id);
   ReceiverTable(db_).erase_agent(id);
   OutputTable(db_).erase_agent(id);
