@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 500;  ///< of a transcript in one transaction
 constexpr int kMessagesAtOnce = 32;       ///< each may have 1 MiB
 constexpr int kEventsAtOnce = 1000;
+/// From one pass to the next, though turns end meanwhile: who searches asks for one anyway, and deliveries come first.
+constexpr auto kRest = std::chrono::seconds(2);
 
 /// After these there is something to be added, or removed.
 bool calls_for_pass(Event const& event) {
@@ -88,8 +90,11 @@ awaitable<void> Indexer::watch() {
     (void)co_await services_.events.wait("", seen, Clock::time_point::max());
     auto const page = co_await services_.events.page("", seen, kEventsAtOnce);
     bool const whole = page && !page->empty();
-    if (!whole || std::ranges::any_of(*page, calls_for_pass)) ask();
+    bool const wanted = !whole || std::ranges::any_of(*page, calls_for_pass);
     seen = whole ? page->back().number : services_.events.last();
+    if (!wanted) continue;
+    ask();
+    (void)co_await sleep_for(kRest);
   }
 }
 
