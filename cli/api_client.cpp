@@ -268,31 +268,6 @@ Result<void> ApiClient::stream(Call const& call, std::function<Result<void>(std:
   return {};
 }
 
-Result<void> ApiClient::download(Call const& call, std::function<Result<void>(std::string_view)> const& take) const {
-  Socket socket;
-  if (auto opened = socket.open(endpoint_.socket); !opened) return opened;
-  socket.expires_after(call.patience);
-  error_code ec;
-  beast::http::write(socket, make_request(endpoint_, call), ec);
-  if (ec) return wire_error(ec, call);
-  beast::flat_buffer buffer;
-  beast::http::response_parser<beast::http::string_body> response;
-  response.body_limit(boost::none);
-  beast::http::read_header(socket, buffer, response, ec);
-  if (ec) return wire_error(ec, call);
-  auto const status = static_cast<int>(response.get().result_int());
-  while (!response.is_done()) {
-    socket.expires_after(call.patience);
-    beast::http::read_some(socket, buffer, response, ec);
-    if (ec) return wire_error(ec, call);
-    if (status >= 400) continue;
-    if (auto taken = take(response.get().body()); !taken) return taken;
-    response.get().body().clear();
-  }
-  if (status >= 400) return http::refusal_of(status, response.get().body(), "the daemon");
-  return {};
-}
-
 Result<json> ApiClient::call(Call const& call) {
   auto body = bytes(call);
   if (!body) return body.error();

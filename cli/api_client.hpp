@@ -61,9 +61,6 @@ class ApiClient {
   Result<std::string> bytes(Call const& call);
   /// The body a part at a time, however long it is; `call.patience` is for each part. An error of the sink's ends it.
   Result<void> stream(Call const& call, std::function<Result<void>(std::string_view)> const& sink);
-  /// The same of a large one, piece by piece, on a connection of its own; `patience` is for each. What `take` returns
-  /// as an error ends it.
-  Result<void> download(Call const& call, std::function<Result<void>(std::string_view)> const& take) const;
   /// The daemon's process, as the kernel knows it; -1 before connect().
   pid_t server_pid() const;
   Endpoint const& endpoint() const { return endpoint_; }

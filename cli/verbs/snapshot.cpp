@@ -169,7 +169,7 @@ Result<int> export_to_file(Context& context, Export const& options) {
   if (auto opened = file.open(); !opened) return opened.error();
   std::int64_t done = 0, told = 0;
   auto const done_with =
-      (*api)->download({.method = "GET", .target = path_of(options.id) + "/export"}, [&](std::string_view bytes) {
+      (*api)->stream({.method = "GET", .target = path_of(options.id) + "/export"}, [&](std::string_view bytes) {
         done += static_cast<std::int64_t>(bytes.size());
         if (context.terminal() && done - told > (64 << 20)) {
           told = done;

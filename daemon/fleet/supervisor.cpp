@@ -449,8 +449,7 @@ awaitable<void> Supervisor::discard_cut_off() {
       continue;
     }
     spdlog::info("agent {} was cut off while it was made; its worktree {} is removed", id, workspace.path);
-    std::error_code ec;
-    std::filesystem::remove_all(services_.paths.agent_dir(id), ec);
+    co_await forget_token(id);
     forget_worktree_of(id);
   }
 }
