@@ -6,6 +6,7 @@
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/runtime_state.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
+#include "daemon/store/tables/turn_table.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -61,6 +62,11 @@ DeliveryQueue::Stored DeliveryQueue::stored(Database& db, std::string const& age
     (present ? found.open : found.left).push_back(std::move(*open));
   }
   found.to_tell = OwedWords::stored(db, agent);
+  TurnTable const turns(db);
+  found.newest_turn = turns.newest(agent);
+  for (auto const& [number, record] : turns.running(agent))
+    if (auto turn = read_row(record, "turn " + std::to_string(number) + " of agent " + agent, running_turn))
+      found.running.push_back(std::move(*turn));
   return found;
 }
 
@@ -75,6 +81,7 @@ void DeliveryQueue::load(Stored stored) {
     }
     open_.add(std::move(d));
   }
+  turns_.load(std::move(stored.running), stored.newest_turn);
   owed_.load(std::move(stored.to_tell));
   store_.load(std::move(stored.store), std::move(stored.left));
 }

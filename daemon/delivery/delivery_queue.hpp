@@ -41,6 +41,8 @@ class DeliveryQueue {
     MessageId lowest_local = kInitialPrompt;  ///< of what never was on the bus
     std::vector<Delivery> left{};             ///< still open of other stores: a daemon ended before it could end them
     std::vector<NewMessage> to_tell{};
+    std::vector<Turn> running{};   ///< with no end written down, in their order
+    std::int64_t newest_turn = 0;  ///< its number
   };
   static Stored stored(Database& db, std::string const& agent, std::size_t known = KnownMessages::kKept);
   void load(Stored stored);

@@ -96,7 +96,7 @@ void Outcomes::on_submitted(Delivery& d, SubmitResult const& submission) {
 
 /// `end`: how its turn ended, when that is over and known.
 void Outcomes::accept_late(Delivery& d, std::string const& proof, std::optional<TurnEnded> const& end) {
-  bool const of_its_own = !turns_.running();
+  bool const of_its_own = !turns_.running() || turns_.is_unclaimed();
   accept(d, proof);
   if (end && of_its_own) {
     turns_.close(*end);
@@ -430,7 +430,6 @@ void Outcomes::take_up_turn() {
     turn.messages.push_back(id);
     turn.started_at = d.steps.back().second;
   }
-  if (turn.number == 0) return;
   auto const messages = turn.messages;
   turns_.take_up(std::move(turn));
   for (auto id : messages) parts_.open.all().at(id).turn = turns_.running()->number;

@@ -40,6 +40,18 @@ inline json to_json(Turn const& t) {
   return shown;
 }
 
+/// What to_json has made of one that runs.
+inline Turn running_turn(json const& stored) {
+  Turn turn;
+  turn.number = stored.value("number", std::int64_t{0});
+  turn.id = stored.value("id", "");
+  turn.event_cursor = stored.value("eventCursor", std::int64_t{0});
+  turn.messages = stored.value("messages", std::vector<MessageId>());
+  turn.store = stored.value("store", "");
+  turn.started_at = from_iso8601(stored.value("startedAt", "")).value_or(WallTime());
+  return turn;
+}
+
 /// As a program sees it that drives a session; `stored`: what to_json has made.
 inline json session_turn(json const& stored) {
   auto const get = [&](char const* name) { return stored.value(name, json()); };

@@ -23,7 +23,9 @@ TurnTracker::TurnTracker(Services& services, std::string agent_id, Work& work, T
     : services_(services), agent_id_(std::move(agent_id)), work_(work), host_(host) {}
 
 std::int64_t TurnTracker::add(MessageId message, std::string const& store) {
+  recall();
   if (!turn_) start(store);
+  unclaimed_ = false;
   turn_->messages.push_back(message);
   save(*turn_);
   return turn_->number;
@@ -35,6 +37,8 @@ void TurnTracker::take_out(MessageId message) {
 }
 
 void TurnTracker::started(std::string const& store) {
+  recall();
+  unclaimed_ = false;
   if (turn_ && end_unseen_) {
     ask_record_ = another_runs_ = true;
     host_.look_up_wanted();
@@ -57,17 +61,18 @@ void TurnTracker::start(std::string const& store) {
 }
 
 void TurnTracker::ended(TurnEnded const& end) {
+  recall();
   if (!turn_) return;
   if (end.outcome != TurnEnded::Outcome::unseen) return close(end);
   over_.push_back(*std::exchange(turn_, std::nullopt));
-  end_unseen_ = ask_record_ = another_runs_ = false;
+  end_unseen_ = ask_record_ = another_runs_ = unclaimed_ = false;
   host_.turn_changed("turn ended: " + end.error);
   host_.look_up_wanted();
 }
 
 void TurnTracker::close(TurnEnded const& end, bool another_follows) {
   if (!turn_) return;
-  end_unseen_ = ask_record_ = another_runs_ = false;
+  end_unseen_ = ask_record_ = another_runs_ = unclaimed_ = false;
   close(*std::exchange(turn_, std::nullopt), end);
   if (!another_follows) host_.turn_changed(end.error.empty() ? "turn ended" : "turn ended: " + end.error);
 }
@@ -90,7 +95,25 @@ void TurnTracker::close(Turn turn, TurnEnded const& end) {
   host_.work_changed();
 }
 
+void TurnTracker::load(std::vector<Turn> running, std::int64_t newest) {
+  if (!running.empty() && running.back().number == newest) {
+    stored_ = std::move(running.back());
+    running.pop_back();
+  }
+  over_ = std::move(running);
+}
+
+void TurnTracker::recall() {
+  if (turn_ || !stored_) return;
+  turn_ = *std::exchange(stored_, std::nullopt);
+  // Of one without messages the record cannot tell.
+  unclaimed_ = turn_->messages.empty();
+  end_unseen_ = !unclaimed_;
+}
+
 void TurnTracker::take_up(Turn turn) {
+  recall();
+  if (turn.number == 0) return;
   if (!turn_) {
     turn_ = std::move(turn);
     return;
@@ -101,8 +124,10 @@ void TurnTracker::take_up(Turn turn) {
 
 void TurnTracker::adopted(bool another_runs, std::string const& store) {
   if (turn_) {
-    end_unseen_ = ask_record_ = true;
-    another_runs_ = another_runs;
+    if (another_runs) unclaimed_ = false;
+    bool const record_tells = !turn_->messages.empty();
+    end_unseen_ = ask_record_ = record_tells;
+    another_runs_ = record_tells && another_runs;
     work_.start({"provider-turn", "provider-turn"});
     host_.work_changed();
     host_.turn_changed("a turn runs");

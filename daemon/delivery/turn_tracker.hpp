@@ -46,6 +46,9 @@ class TurnTracker {
   void take_out(MessageId message);
   /// That the turn which took a message has been found in the record, where its end would be.
   void doubt_end() { end_unseen_ = true; }
+  /// One runs as far as the journal knows, it has no message, and nobody has seen it run since: a message that turns out
+  /// to have been taken meanwhile was taken by it.
+  bool is_unclaimed() const { return unclaimed_; }
 
   // What the provider says.
   void started(std::string const& store);
@@ -53,7 +56,10 @@ class TurnTracker {
   /// Of the one that runs; nothing happens without one.
   void close(adapters::TurnEnded const& end, bool another_follows = false);
 
-  /// The one that the journal says was running, with its messages: of a process that an earlier daemon has seen.
+  /// Those that the journal has no end of, in their order: an earlier daemon has seen them. The newest of all may run
+  /// still; how others ended the record is asked. `newest`: the number of the agent's last turn.
+  void load(std::vector<Turn> running, std::int64_t newest);
+  /// The one that was running, with these messages, by what is known of each; number 0: by that there is none.
   void take_up(Turn turn);
   /// Its process has been taken over. `another_runs`: it is busy, perhaps with the next turn.
   void adopted(bool another_runs, std::string const& store);
@@ -69,6 +75,7 @@ class TurnTracker {
 
  private:
   void start(std::string const& store);
+  void recall();
   void close(Turn turn, adapters::TurnEnded const& end);
   awaitable<void> look_up_first_over();
   void save(Turn const& turn);
@@ -78,6 +85,8 @@ class TurnTracker {
   Work& work_;
   TurnHost& host_;
   std::optional<Turn> turn_;
+  std::optional<Turn> stored_;  ///< the newest, by the journal, until the provider or its adoption tells more
+  bool unclaimed_ = false;
   bool end_unseen_ = false;
   bool ask_record_ = false;    ///< whether it has ended
   bool another_runs_ = false;  ///< if it has, another one is running

@@ -142,6 +142,8 @@ awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<termi
     failed = token.error();
     co_return;
   }
+  // The turn's own row is written before the agent's.
+  entry.record.turns = std::max(entry.record.turns, entry.deliveries.newest_turn);
   auto const agent = make(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
   add(agent);
   agent->queue().load(std::move(entry.deliveries));

@@ -1,4 +1,5 @@
 // Deliveries over the death of the provider and of the daemon.
+#include "daemon/store/tables/turn_table.hpp"
 #include "delivery_world.hpp"
 
 using namespace ar;
@@ -198,4 +199,137 @@ TEST_CASE("ATurnThatAPersonBeganMeanwhileDoesNotAnswerForTheOneBefore") {
                            CHECK_FALSE(w.turns->running());
                            CHECK(co_await replies_to(w, id) == std::vector<std::string>{"42"});
                          }});
+}
+
+namespace {
+
+awaitable<std::vector<json>> turns_of(World& w) {
+  auto query = [](Database& db) -> Result<std::vector<json>> {
+    std::vector<json> rows;
+    TurnTable(db).each("a", [&](Record const& row) { rows.push_back(json::parse(row.second)); });
+    return rows;
+  };
+  auto read = co_await w.journal().read(std::move(query));
+  REQUIRE(read.has_value());
+  co_return std::move(*read);
+}
+
+using Story = std::function<awaitable<void>(World&)>;
+
+/// The daemon is killed after `before`.
+void over_a_kill(Story before, World::Provider provider, Story after) {
+  test::TempDir temp;
+  for (bool const first : {true, false}) {
+    net::io_context io(1);
+    World w(io, temp.path());
+    if (!first) w.turns_numbered = 1;
+    test::run(io, [&]() -> awaitable<void> {
+      co_await w.load(first ? World::Provider::fresh : provider);
+      co_await (first ? before : after)(w);
+      co_await w.end();
+    });
+  }
+}
+
+/// The turn's beginning is known, and nothing proves yet that it has taken the message.
+awaitable<void> begins_without_proof(World& w) {
+  w.session.on_hand = [&w](Prompt const&) {
+    w.queue->outcomes().on_turn_started();
+    SubmitResult submission;
+    submission.outcome = SubmitOutcome::unknown;
+    return submission;
+  };
+  co_await w.send();
+  CHECK(co_await w.until([&] { return w.turns->running() && w.state(1) == DeliveryState::unknown; }));
+}
+
+}  // namespace
+
+TEST_CASE("ATurnHasItsIdAndItsBeginningAlsoAfterTheDaemonsDeath") {
+  json known;
+  auto const before = [&](World& w) -> awaitable<void> {
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    auto const rows = co_await turns_of(w);
+    known = rows.at(0);
+  };
+  over_a_kill(before, World::Provider::adopted_busy, [&](World& w) -> awaitable<void> {
+    REQUIRE(w.turns->running());
+    CHECK(to_json(*w.turns->running()) == known);
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(1); }));
+    auto const rows = co_await turns_of(w);
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0]["status"] == "done");
+    for (auto const* field : {"id", "eventCursor", "startedAt", "messages"}) CHECK(rows[0][field] == known[field]);
+  });
+}
+
+TEST_CASE("ATurnOfWhichOnlyTheBeginningWasKnownIsTheOneThatHasTakenTheMessage") {
+  SUBCASE("it runs on") {
+    over_a_kill(begins_without_proof, World::Provider::adopted_busy, [](World& w) -> awaitable<void> {
+      w.queue->outcomes().on_accepted(w.queue->open().at(1).correlation_id, "transcript");
+      CHECK(w.state(1) == DeliveryState::running);
+      w.end_turn();
+      CHECK(co_await w.until([&] { return w.gone(1); }));
+      auto const rows = co_await turns_of(w);
+      REQUIRE(rows.size() == 1);
+      CHECK(rows[0]["status"] == "done");
+      CHECK(rows[0]["messages"] == json::array({1}));
+    });
+  }
+  SUBCASE("it has ended meanwhile") {
+    auto const after = [](World& w) -> awaitable<void> {
+      w.session.says = RecordedOutcome::accepted;
+      w.record_says = ended(TurnEnded::Outcome::completed, "42");
+      w.queue->look_up_wanted();
+      CHECK(co_await w.until([&] { return w.gone(1); }));
+      CHECK_FALSE(w.turns->running());
+      auto const rows = co_await turns_of(w);
+      REQUIRE(rows.size() == 1);
+      CHECK(rows[0]["finalText"] == "42");
+      CHECK(rows[0]["messages"] == json::array({1}));
+    };
+    over_a_kill(begins_without_proof, World::Provider::adopted_at_rest, after);
+  }
+}
+
+TEST_CASE("NoTurnRunsForEver") {
+  auto const begins = [](World& w) -> awaitable<void> {
+    w.queue->outcomes().on_turn_started();
+    REQUIRE(w.turns->running());
+    co_return;
+  };
+  for (auto const provider : {World::Provider::gone, World::Provider::adopted_at_rest}) {
+    over_a_kill(begins, provider, [](World& w) -> awaitable<void> {
+      CHECK(co_await w.until([&] { return !w.turns->running(); }));
+      w.queue->outcomes().on_turn_started();  // and the next one has a number of its own
+      w.end_turn();
+      auto const rows = co_await turns_of(w);
+      REQUIRE(rows.size() == 2);
+      CHECK(rows[0]["status"] == "interrupted");
+      CHECK(rows[1]["status"] == "done");
+    });
+  }
+}
+
+TEST_CASE("OlderTurnsWithoutAnEndGetOne") {
+  auto const before = [](World& w) -> awaitable<void> {
+    Turn lost;
+    lost.number = 1;
+    lost.started_at = wall_now();
+    w.journal().write([record = to_text(to_json(lost))](Database& db) { TurnTable(db).put("a", 1, record); });
+    w.turns_numbered = 1;
+    w.queue->outcomes().on_turn_started();
+    w.end_turn();
+    co_return;
+  };
+  over_a_kill(before, World::Provider::adopted_at_rest, [](World& w) -> awaitable<void> {
+    CHECK_FALSE(w.turns->running());
+    CHECK(co_await w.until([&] { return !w.turns->has_to_look_up(); }));
+    auto const rows = co_await turns_of(w);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0]["status"] == "interrupted");
+    CHECK(rows[1]["status"] == "done");
+  });
 }

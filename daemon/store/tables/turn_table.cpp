@@ -70,22 +70,37 @@ void TurnTable::each(std::string const& agent, std::function<void(Record const&)
   while (rows.step()) tell({rows.integer(0), rows.text(1)});
 }
 
+std::vector<Record> TurnTable::running(std::string const& agent) const {
+  std::vector<Record> found;
+  // The text of one that has ended may say the same.
+  auto& rows = db_.prepare(
+                      "SELECT number, record FROM turns WHERE agent = ?1 "
+                      "AND record LIKE '%\"status\":\"running\"%' ORDER BY number")
+                   .bind(agent);
+  while (rows.step()) {
+    auto const turn = parse_object(rows.text(1));
+    if (turn && text_at(*turn, "status") == "running") found.emplace_back(rows.integer(0), rows.text(1));
+  }
+  return found;
+}
+
 std::set<MessageId> TurnTable::messages_of_running(std::string const& agent) const {
   std::set<MessageId> found;
-  // The text of one that has ended may say the same: no harm.
-  auto& turns =
-      db_.prepare("SELECT record FROM turns WHERE agent = ?1 AND record LIKE '%\"status\":\"running\"%'").bind(agent);
-  while (turns.step()) {
-    auto const turn = parse_object(turns.text(0));
-    if (!turn || !turn->contains("messages") || !turn->at("messages").is_array()) continue;
+  for (auto const& [number, record] : running(agent)) {
+    auto const turn = parse_object(record);
+    if (!turn->contains("messages") || !turn->at("messages").is_array()) continue;
     for (auto const& id : turn->at("messages"))
       if (id.is_number_integer()) found.insert(id.get<MessageId>());
   }
   return found;
 }
 
+std::int64_t TurnTable::newest(std::string const& agent) const {
+  return integer_of(db_, "SELECT coalesce(max(number), 0) FROM turns WHERE agent = ?1", agent);
+}
+
 void TurnTable::prune(std::string const& agent, Walk& walk, Kept kept) {
-  auto const last = integer_of(db_, "SELECT coalesce(max(number), 0) FROM turns WHERE agent = ?1", agent);
+  auto const last = newest(agent);
   std::vector<std::int64_t> over;
   auto& rows = db_.prepare(
                       "SELECT number, record FROM turns WHERE agent = ?1 AND number > ?2 AND number < ?3 "

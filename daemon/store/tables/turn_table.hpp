@@ -25,8 +25,12 @@ class TurnTable {
   std::vector<std::int64_t> at(std::string const& agent, std::vector<WallTime> const& times) const;
   /// All of them, in their order.
   void each(std::string const& agent, std::function<void(Record const&)> const& tell) const;
-  /// What those turns are about that run.
+  /// Those that run, in their order.
+  std::vector<Record> running(std::string const& agent) const;
+  /// What they are about.
   std::set<MessageId> messages_of_running(std::string const& agent) const;
+  /// 0: it has had none.
+  std::int64_t newest(std::string const& agent) const;
   /// The newest stays.
   void prune(std::string const& agent, Walk& walk, Kept kept);
 
