@@ -1,51 +1,16 @@
 // A reader of the event log, over the daemon's deaths.
-#include "control/raw_websocket.hpp"
-#include "system/installation.hpp"
+#include "system/event_socket.hpp"
 
 using ar::json;
-using ar::test::Frame;
+using ar::test::EventSocket;
 using ar::test::Installation;
-using ar::test::RawClient;
-using ar::test::RawWebSocket;
-
-namespace {
-
-/// Follows the whole log by a WebSocket.
-class Reader {
- public:
-  explicit Reader(Installation& home) : client_(home.state() / "run" / "control.sock"), socket_(client_) {}
-
-  void open(std::int64_t cursor) { REQUIRE(socket_.open("/v1/events?cursor=" + std::to_string(cursor)).status == 101); }
-  /// Adds what comes to `numbers` until an event of that type has, or the connection is over. What ended it, if it has
-  /// said so, stays as `end`.
-  void read_until(std::string const& type, std::vector<std::int64_t>& numbers) {
-    for (;;) {
-      auto const message = socket_.next_answering();
-      if (!message) return;
-      if (message->kind != Frame::text) {
-        end = message;
-        return;
-      }
-      auto const event = json::parse(message->payload);
-      numbers.push_back(event["number"].get<std::int64_t>());
-      if (event["type"] == type) return;
-    }
-  }
-  std::optional<RawWebSocket::Message> end{};
-
- private:
-  RawClient client_;
-  RawWebSocket socket_;
-};
-
-}  // namespace
 
 TEST_CASE("AReaderResumesByItsCursorOverTheDaemonsDeathsAndNothingIsLostOrDoubled") {
   Installation home;
   home.spawn("demo");
   std::vector<std::int64_t> numbers;
   for (int round = 0; round < 3; ++round) {
-    Reader reader(home);
+    EventSocket reader(home);
     reader.open(numbers.empty() ? 0 : numbers.back());
     home.send("demo", "message " + std::to_string(round));
     if (round < 2) {
