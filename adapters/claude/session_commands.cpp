@@ -19,13 +19,20 @@ awaitable<Result<void>> ClaudeSession::interrupt() {
   if (!turn_running_ && !(live_ && !live_->at_rest())) co_return conflict("nothing_running", "no turn is running");
   auto watch = ctx_.terminal->watch_output();
   if (!watch) co_return watch.error();
-  std::function<bool()> const at_rest = [this] { return ended_ || (live_ ? live_->at_rest() : !turn_running_); };
+  // Its state file tells of a turn's beginning later than its hook does, and says meanwhile that it is at rest: that
+  // counts once it was seen at work in this turn, or the turn is over by its transcript.
+  bool at_work = false;
+  std::function<bool()> const stopped_by_now = [this, &at_work] {
+    if (ended_ || !live_) return ended_ || !turn_running_;
+    at_work |= !live_->at_rest();
+    return live_->at_rest() && (at_work || interrupted_ || !turn_running_);
+  };
   // An Escape in a turn's first moments can be lost. A second one is pressed only while the turn goes on: in
   // an idle composer two of them open the rewind menu.
   bool stopped = false;
   for (int presses = 0; presses < 3 && !stopped; ++presses) {
     if (auto pressed = co_await press(row_->interrupt_key); !pressed) co_return pressed.error();
-    stopped = co_await wait_for(at_rest, kInterruptPatience);
+    stopped = co_await wait_for(stopped_by_now, kInterruptPatience) || (live_ && live_->at_rest());
   }
   if (!stopped)
     co_return timed_out(

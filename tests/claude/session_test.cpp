@@ -660,6 +660,23 @@ TEST_CASE("APromptIntoARunningTurnBeginsNoOther") {
   CHECK(room.all<TurnStarted>().size() == 3);
 }
 
+TEST_CASE("AnInterruptBeforeTheStateFileTellsOfTheTurnIsNotTakenForDone") {
+  Room room;
+  room.live("idle");
+  (void)room.session->hook("UserPromptSubmit", {{"prompt", "first"}});
+  int escapes = 0;
+  room.cli->on_escape = [&] {
+    if (++escapes == 1) return room.write_live("busy");  // it comes too early, and is lost
+    room.append({{"type", "user"}, {"message", {{"role", "user"}, {"content", "[Request interrupted by user]"}}}});
+    room.write_live("idle");
+  };
+  CHECK(room.run(room.session->interrupt()).has_value());
+  CHECK(escapes == 2);
+  room.pass(2s);
+  REQUIRE(room.all<TurnEnded>().size() == 1);
+  CHECK(room.all<TurnEnded>()[0].outcome == TurnEnded::Outcome::interrupted);
+}
+
 TEST_CASE("AStopIsAProposalUntilTheCliIsAtRest") {
   Room room;
   auto const call = [&](char const* event, json const& payload = json::object()) {

@@ -124,6 +124,20 @@ TEST_CASE("ARunsUsageCountsOnceOverTheDeathOfTheDaemonAndOfTheCli") {
   CHECK(input_tokens(turns[1]) == 2000);
 }
 
+TEST_CASE("ACancelInATurnsFirstMomentEndsIt") {
+  auto const claude = ar::test::claude_offline();
+  Installation home;
+  ar::test::Stub stub;
+  ar::test::spawn_claude(home, "cc", claude, stub);
+  home.wait_for_state("cc", "idle");
+  for (int round = 0; round < 20; ++round) {
+    auto const id = home.send("cc", "[[sleep:120000]] [[say:too late]]", {"--wait=accepted"});
+    CHECK(home.good({"cancel", "cc", "--json"}).parsed()["cancelledCount"] == 1);
+    auto const over = Installation::eventually([&] { return home.delivery_state(id) == "failed"; });
+    REQUIRE_MESSAGE(over, "round ", round, ": ", home.message(id).dump(1), home.run({"screen", "cc"}).out);
+  }
+}
+
 TEST_CASE("WhatClaudeDidWhileNoDaemonRanIsKnownToTheNext") {
   auto const claude = ar::test::claude_offline();
   Installation home;

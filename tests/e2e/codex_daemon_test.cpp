@@ -258,6 +258,18 @@ TEST_CASE("MessagesReachCodexOnceOverTheDeathOfTheDaemonTheAppServerAndTheScreen
               std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
 }
 
+TEST_CASE("ACancelInATurnsFirstMomentEndsItWithCodex") {
+  Road road;
+  road.spawn();
+  auto& home = road.home;
+  for (int round = 0; round < 20; ++round) {
+    auto const id = home.send("cx", "[[sleep:120000]] [[say:too late]]", {"--wait=accepted"});
+    CHECK(home.good({"cancel", "cx", "--json"}).parsed()["cancelledCount"] == 1);
+    auto const over = Installation::eventually([&] { return home.delivery_state(id) == "failed"; });
+    REQUIRE_MESSAGE(over, "round ", round, ": ", home.message(id).dump(1), home.run({"screen", "cx"}).out);
+  }
+}
+
 TEST_CASE("AnAgentAnswersByItsOwnCommand") {
   Road road;
   road.spawn();
