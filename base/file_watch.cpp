@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string_view>
 #include <sys/inotify.h>
+#include <unistd.h>
 
 namespace ar {
 namespace {
@@ -63,14 +64,20 @@ Result<void> FileWatch::add(std::filesystem::path const& folder, std::uint32_t e
   return {};
 }
 
+void FileWatch::close() {
+  if (!stream_.is_open()) return;
+  int const fd = stream_.release();
+  if (closer_)
+    closer_->post([fd] { ::close(fd); });
+  else
+    ::close(fd);
+}
+
 awaitable<FileWatch::Changes> FileWatch::next() {
   Changes changes;
   auto [ec, size] = co_await stream_.async_read_some(net::buffer(buffer_), nothrow);
   if (ec) {
-    if (ec != net::error::operation_aborted) {
-      error_code ignored;
-      stream_.close(ignored);
-    }
+    if (ec != net::error::operation_aborted) close();
     co_return changes;
   }
   read_events(std::string_view(buffer_.data(), size), changes);

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "base/worker.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -17,7 +18,11 @@ namespace ar {
 
 class FileWatch {
  public:
-  explicit FileWatch(Executor executor) : stream_(std::move(executor)) {}
+  /// `closer`: closes it in the end, which takes the kernel some tens of ms; null: the thread that this ends on does.
+  explicit FileWatch(Executor executor, Worker* closer = nullptr) : stream_(std::move(executor)), closer_(closer) {}
+  ~FileWatch() { close(); }
+  FileWatch(FileWatch const&) = delete;
+  FileWatch& operator=(FileWatch const&) = delete;
 
   /// Watches the folder, which is created (0700) when absent. Adding it again changes nothing.
   Result<void> add(std::filesystem::path const& folder);
@@ -34,8 +39,10 @@ class FileWatch {
 
  private:
   Result<void> add(std::filesystem::path const& folder, std::uint32_t events);
+  void close();
 
   boost::asio::posix::stream_descriptor stream_;
+  Worker* const closer_;
   std::set<std::filesystem::path> folders_;
   alignas(8) std::array<char, 16384> buffer_{};
 };

@@ -44,7 +44,7 @@ ClaudeSession::ClaudeSession(SessionContext context, Options options)
       row_(&newest_row()),
       session_id_(ctx_.session_id),
       asked_(ctx_.adopted),
-      files_(ctx_.executor),
+      files_(ctx_.executor, &ctx_.files),
       keyboard_(ctx_.executor),
       changed_(ctx_.executor),
       tasks_(ctx_.executor, "claude " + ctx_.request.agent_id) {
