@@ -7,7 +7,7 @@
 namespace ar::test {
 
 struct OpenAiStub : StubApi {
-  OpenAiStub() : StubApi("stub_openai_api.mjs") {}
+  explicit OpenAiStub(std::vector<std::string> prefix = {}) : StubApi("stub_openai_api.mjs", std::move(prefix)) {}
   /// Writes `codex_home`/config.toml.
   void configure(std::filesystem::path const& codex_home) const;
 };

@@ -8,7 +8,7 @@ namespace ar::test {
 
 /// The stub of Anthropic's API.
 struct Stub : StubApi {
-  Stub() : StubApi("stub_anthropic_api.mjs") {}
+  explicit Stub(std::vector<std::string> prefix = {}) : StubApi("stub_anthropic_api.mjs", std::move(prefix)) {}
 };
 
 /// What `spawn` and `run` are told of the real Claude Code as agent `name`: every first-run dialog answered, nothing

@@ -13,13 +13,15 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace ar::test {
 
 class StubApi {
  public:
-  /// `script`: its file's name in tests/e2e.
-  explicit StubApi(std::string const& script) {
+  /// `script`: its file's name in tests/e2e. `words`: what makes it run on another host, where get() does not reach it.
+  explicit StubApi(std::string const& script, std::vector<std::string> words = {}) {
     std::array<int, 2> in{}, out{};
     if (::pipe2(in.data(), O_CLOEXEC) != 0 || ::pipe2(out.data(), O_CLOEXEC) != 0)
       throw std::runtime_error("the stub of the model API gets no pipe");
@@ -27,11 +29,13 @@ class StubApi {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in[0], 0);
     posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    std::string node = "node", file = std::string(AR_SOURCE_DIR) + "/tests/e2e/" + script;
+    words.insert(words.end(), {"node", std::string(AR_SOURCE_DIR) + "/tests/e2e/" + script});
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
     std::string path = "PATH=/usr/local/bin:/usr/bin:/bin";
-    std::array<char*, 3> const argv{node.data(), file.data(), nullptr};
     std::array<char*, 2> const environment{path.data(), nullptr};
-    int const rc = ::posix_spawnp(&pid_, "node", &actions, nullptr, argv.data(), environment.data());
+    int const rc = ::posix_spawnp(&pid_, argv[0], &actions, nullptr, argv.data(), environment.data());
     posix_spawn_file_actions_destroy(&actions);
     ::close(in[0]);
     ::close(out[1]);
