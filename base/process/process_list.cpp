@@ -1,6 +1,5 @@
 #include "base/process/process_list.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <utility>
 
 namespace ar {
 
@@ -56,30 +56,42 @@ std::vector<ProcessEntry> all_processes() {
   return all;
 }
 
-std::vector<ProcessEntry> members_among(std::vector<ProcessEntry> const& running, std::set<pid_t> const& known,
-                                        pid_t root, ProcessMark mark) {
+ProcessList::ProcessList(std::vector<ProcessEntry> all) : all_(std::move(all)) {
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    auto const& one = all_[i];
+    by_pid_.emplace(one.pid, i);
+    if (one.state == 'Z') continue;
+    by_parent_.emplace(one.parent, i);
+    by_session_.emplace(one.session, i);
+    if (one.mark != 0) by_mark_.emplace(one.mark, i);
+  }
+}
+
+ProcessEntry const* ProcessList::find(pid_t pid) const {
+  auto const it = by_pid_.find(pid);
+  return it == by_pid_.end() ? nullptr : &all_[it->second];
+}
+
+std::vector<ProcessEntry> ProcessList::members(std::set<pid_t> const& known, pid_t root, ProcessMark mark) const {
+  std::map<pid_t, ProcessEntry const*> found;
+  std::vector<pid_t> todo(known.begin(), known.end());
+  auto const add = [&](auto const& range) {
+    for (auto it = range.first; it != range.second; ++it) {
+      auto const& one = all_[it->second];
+      if (one.pid != ::getpid() && !known.contains(one.pid) && found.emplace(one.pid, &one).second)
+        todo.push_back(one.pid);
+    }
+  };
+  if (mark != 0) add(by_mark_.equal_range(mark));
   // While the root's process session has members, its pid cannot be given away: a stranger that has it now tells that
   // there are none.
-  bool const session_is_ours =
-      root > 0 && (known.contains(root) || std::ranges::none_of(running, [&](ProcessEntry const& one) {
-                     return one.pid == root && one.state != 'Z';
-                   }));
-  std::map<pid_t, ProcessEntry const*> found;
-  std::multimap<pid_t, ProcessEntry const*> children;
-  std::vector<pid_t> todo(known.begin(), known.end());
-  auto const add = [&](ProcessEntry const& one) {
-    if (one.pid != ::getpid() && !known.contains(one.pid) && found.emplace(one.pid, &one).second)
-      todo.push_back(one.pid);
-  };
-  for (auto const& one : running) {
-    if (one.state == 'Z') continue;
-    children.emplace(one.parent, &one);
-    if ((mark != 0 && one.mark == mark) || (session_is_ours && one.session == root)) add(one);
-  }
+  auto const* const has_its_pid = find(root);
+  if (root > 0 && (known.contains(root) || !has_its_pid || has_its_pid->state == 'Z'))
+    add(by_session_.equal_range(root));
   while (!todo.empty()) {
-    auto const [first, last] = children.equal_range(todo.back());
+    auto const parent = todo.back();
     todo.pop_back();
-    for (auto it = first; it != last; ++it) add(*it->second);
+    add(by_parent_.equal_range(parent));
   }
   std::vector<ProcessEntry> members;
   for (auto const& [pid, entry] : found) members.push_back(*entry);

@@ -1,8 +1,10 @@
 // The kernel's list of processes, and which of them belong to one program. Reads /proc.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <sys/types.h>
+#include <unordered_map>
 #include <vector>
 
 namespace ar {
@@ -27,11 +29,30 @@ struct ProcessEntry {
 ProcessEntry process_of(pid_t pid);
 /// All that run or have just ended. Reads /proc.
 std::vector<ProcessEntry> all_processes();
-/// Of those that run, what belongs to a program with this process and this mark (0: not known), beside `known`, which
-/// are its own and run: their descendants, the members of the process session that it leads or led, whatever has its
-/// mark. This process itself never does.
-std::vector<ProcessEntry> members_among(std::vector<ProcessEntry> const& running, std::set<pid_t> const& known,
-                                        pid_t root, ProcessMark mark);
+
+/// A list of processes, for many questions.
+class ProcessList {
+ public:
+  ProcessList() = default;
+  explicit ProcessList(std::vector<ProcessEntry> all);
+
+  bool empty() const { return all_.empty(); }
+  /// Null: it is not in the list. It may have ended.
+  ProcessEntry const* find(pid_t pid) const;
+  /// Of those that run, by pid, what belongs to a program with this process and this mark (0: not known), beside
+  /// `known`, which are its own and run: their descendants, the members of the process session that it leads or led,
+  /// whatever has its mark. This process itself never does.
+  std::vector<ProcessEntry> members(std::set<pid_t> const& known, pid_t root, ProcessMark mark) const;
+
+ private:
+  template <class Key>
+  using Places = std::unordered_multimap<Key, std::size_t>;  ///< in all_, of those that run
+
+  std::vector<ProcessEntry> all_{};
+  std::unordered_map<pid_t, std::size_t> by_pid_{};
+  Places<pid_t> by_parent_{}, by_session_{};
+  Places<ProcessMark> by_mark_{};
+};
 
 /// This process, and what it starts from here on, is nobody's: an agent may have started it.
 void take_mark_off();

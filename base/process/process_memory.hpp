@@ -12,12 +12,12 @@ class ProcessMemory {
   /// Whether the list is young enough; else `take` wants a new one (all_processes, which reads all of /proc).
   bool is_fresh() const;
   void take(std::vector<ProcessEntry> processes);
-  /// By that list: bytes that are resident, of a program with this process and this mark; see members_among. 0: nothing
+  /// By that list: bytes that are resident, of a program with this process and this mark; see ProcessList. 0: nothing
   /// runs.
   std::int64_t of(pid_t root, ProcessMark mark);
 
  private:
-  std::vector<ProcessEntry> seen_{};
+  ProcessList seen_{};
   Clock::time_point seen_at_ = Clock::time_point::min();
 };
 

@@ -15,11 +15,11 @@ ProcessTree::ProcessTree(Executor executor, Worker& worker, pid_t root, bool end
 /// Adds what is new; false: nothing is.
 awaitable<bool> ProcessTree::grow() {
   auto look = [] { return all_processes(); };
-  auto const running = co_await worker_.run(std::move(look));
+  ProcessList const running(co_await worker_.run(std::move(look)));
   std::set<pid_t> known;
   for (auto const& member : members_)
     if (!member.exited()) known.insert(member.pid());
-  auto const found = members_among(running, known, root_, mark_);
+  auto const found = running.members(known, root_, mark_);
   for (auto const& entry : found) {
     Process const handle(executor_, entry.pid);
     if (process_of(entry.pid).started == entry.started)

@@ -1,5 +1,5 @@
 // A program and everything that runs because of it: the descendants of its process, the members of the process session
-// that it leads or led, whatever has its mark (members_among).
+// that it leads or led, whatever has its mark (ProcessList).
 #pragma once
 #include "base/process/process.hpp"
 #include "base/process/process_list.hpp"
