@@ -26,7 +26,8 @@ struct Error {
   ErrorKind kind = ErrorKind::internal;
   std::string code;
   std::string message;
-  std::string field{};  ///< for `invalid`: the input's field, as the caller spelled it
+  std::string field{};        ///< for `invalid`: the input's field, as the caller spelled it
+  std::string existing_id{};  ///< for `idempotency_conflict`: of what the first request made
 };
 
 template <class T>
@@ -40,6 +41,10 @@ inline Error not_found(std::string code, std::string message) {
 }
 inline Error conflict(std::string code, std::string message) {
   return {ErrorKind::conflict, std::move(code), std::move(message)};
+}
+/// A key has been used for another request before, which made what has that id.
+inline Error idempotency_conflict(std::string existing_id, std::string message) {
+  return {ErrorKind::conflict, "idempotency_conflict", std::move(message), {}, std::move(existing_id)};
 }
 inline Error unavailable(std::string code, std::string message) {
   return {ErrorKind::unavailable, std::move(code), std::move(message)};

@@ -48,7 +48,7 @@ Error refusal_of(int status, std::string_view body, std::string_view server) {
     if (!body.empty()) message += ": " + to_text(json(body.substr(0, 200)));
   }
   if (code.empty()) code = "http_" + std::to_string(status);
-  return {error_kind(status), std::move(code), std::move(message), text("field")};
+  return {error_kind(status), std::move(code), std::move(message), text("field"), text("existingId")};
 }
 
 }  // namespace ar::http

@@ -19,15 +19,18 @@ void leave_out_secrets(json& value) {
     for (auto& member : value) leave_out_secrets(member);
 }
 
-Response conflict_with(KeptAnswer const& first, Call const& call) {
-  json extra = json::object();
-  auto const body = parse_json(first.body);
-  if (body && body->is_object() && body->contains("id")) extra["existingId"] = (*body)["id"];
+/// The id of what the first request made, or else was about; empty: it has none.
+std::string id_of(KeptAnswer const& first) {
+  if (!first.location.empty()) return first.location.substr(first.location.rfind('/') + 1);
+  auto const body = parse_object(first.body);
+  return body ? text_at(*body, "id") : std::string();
+}
+
+Error conflict_with(KeptAnswer const& first, Call const& call) {
   auto const what = first.location.empty() ? std::string() : ", which made " + first.location;
-  return problem(conflict("idempotency_conflict", "the Idempotency-Key of this " + std::string(call.route.method) +
-                                                      " " + std::string(call.route.pattern) +
-                                                      " was used for another request" + what + "; use a new key"),
-                 0, extra);
+  return idempotency_conflict(id_of(first), "the Idempotency-Key of this " + std::string(call.route.method) + " " +
+                                                std::string(call.route.pattern) + " was used for another request" +
+                                                what + "; use a new key");
 }
 
 Response again(KeptAnswer const& first) {
@@ -84,7 +87,8 @@ awaitable<Result<Response>> IdempotentRequests::answer(Call& call, std::string o
                        "a request with this Idempotency-Key is being carried out; ask again once it has been answered");
   auto const first = co_await kept_.answer_of(owner, call.key.key);
   if (!first) co_return first.error();
-  if (*first) co_return (*first)->body_hash == call.key.body_hash ? again(**first) : conflict_with(**first, call);
+  if (*first && (*first)->body_hash != call.key.body_hash) co_return conflict_with(**first, call);
+  if (*first) co_return again(**first);
 
   auto response = co_await call.route.handler(call);
   bool const is_done = response && response->status < 300 && !response->stream && !response->websocket;

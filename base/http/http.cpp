@@ -38,6 +38,7 @@ Response problem(Error const& error, int status, json const& extra) {
   document["code"] = error.code;
   document["detail"] = error.message;
   if (!error.field.empty()) document["field"] = error.field;
+  if (!error.existing_id.empty()) document["existingId"] = error.existing_id;
   Response response = json_response(document, status);
   response.content_type = "application/problem+json";
   if (status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"agent-runner\""});

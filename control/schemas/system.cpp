@@ -111,6 +111,7 @@ constexpr Field problem[] = {
     {.name = "code", .about = "for programs; stays the same", .required = true},
     {.name = "detail", .about = "what happened, and what to do", .required = true},
     {.name = "field", .about = "the input at fault"},
+    {.name = "existingId", .about = "of an idempotency_conflict: the id of what the first request made, as in paths"},
     {.name = "messageId", .type = Type::integer, .about = "of a message that was sent, while its wait failed"},
 };
 

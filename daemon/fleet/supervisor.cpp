@@ -477,8 +477,8 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyK
     if (!found) co_return found.error();
     if (auto const& used = *found) {
       if (used->body_hash != key.body_hash)
-        co_return conflict("idempotency_conflict", "the idempotency key was used to spawn agent " + used->agent +
-                                                       " with another request; use a new key");
+        co_return idempotency_conflict(used->agent, "the idempotency key was used to spawn agent " + used->agent +
+                                                        " with another request; use a new key");
       if (auto const agent = find(used->agent)) {
         Spawned const again{agent, false};
         co_return again;

@@ -22,9 +22,9 @@ std::optional<Result<Sent>> sent_before(Database& db, NewMessage const& message,
   if (!first.step()) return std::nullopt;
   auto const id = first.integer(0);
   if (first.text(1) != hash)
-    return conflict("idempotency_conflict", "the key \"" + message.idempotency_key + "\" was used for message " +
-                                                std::to_string(id) +
-                                                ", which says something else; use a new key for a new message");
+    return idempotency_conflict(std::to_string(id), "the key \"" + message.idempotency_key +
+                                                        "\" was used for message " + std::to_string(id) +
+                                                        ", which says something else; use a new key for a new message");
   return Sent{load_message(db, id), true};
 }
 

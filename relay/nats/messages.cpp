@@ -16,8 +16,9 @@ awaitable<Result<std::optional<Sent>>> sent_before(Core& core, std::string subje
   auto const id = static_cast<MessageId>((*stored)->sequence);
   auto const envelope = envelope_from((*stored)->data);
   if (!envelope || envelope->body_hash != hash)
-    co_return conflict("idempotency_conflict", "the key \"" + key + "\" was used for message " + std::to_string(id) +
-                                                   ", which says something else; use a new key for a new message");
+    co_return idempotency_conflict(std::to_string(id),
+                                   "the key \"" + key + "\" was used for message " + std::to_string(id) +
+                                       ", which says something else; use a new key for a new message");
   (void)co_await core.message_feed.reached((*stored)->sequence, core.options.request_timeout);
   auto const* const entry = core.messages.find(id);
   if (entry && core.messages.fate(*entry, core.time.now()).fate == Fate::forgotten) {

@@ -43,8 +43,11 @@ TEST_CASE("ARepeatedRequestIsAnsweredAsTheFirstTimeAndCarriedOutOnce") {
 TEST_CASE("AnotherRequestWithTheSameKeyIsAConflictThatNamesWhatTheFirstMade") {
   TestServer server;
   RawClient client(server.socket());
-  CHECK(client.request("POST", "/v1/agents", keyed("k"), R"({"cwd":"/"})").status == 201);
-  auto const another = client.request("POST", "/v1/agents", keyed("k"), R"({"cwd":"/tmp"})");
+  std::string path;
+  SUBCASE("an agent") { path = "/v1/agents"; }
+  SUBCASE("a session") { path = "/v1/sessions"; }
+  CHECK(client.request("POST", path, keyed("k"), R"({"cwd":"/"})").status == 201);
+  auto const another = client.request("POST", path, keyed("k"), R"({"cwd":"/tmp"})");
   CHECK(another.status == 409);
   CHECK(another.document()["code"] == "idempotency_conflict");
   CHECK(another.document()["existingId"] == "a");

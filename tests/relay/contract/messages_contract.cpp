@@ -101,6 +101,7 @@ TEST_CASE("RepeatedKeyWithAnotherBodyIsRefusedAndNamesTheFirst") {
   CHECK(refused.error().code == "idempotency_conflict");
   CHECK(refused.error().kind == ErrorKind::conflict);
   CHECK(refused.error().message.find(std::to_string(first.id)) != std::string::npos);
+  CHECK(refused.error().existing_id == std::to_string(first.id));
   CHECK(t.good(t.bus().messages({})).size() == 1);
 }
 
