@@ -13,7 +13,8 @@ namespace ar::control {
 namespace {
 
 Result<EventCursor> read_cursor(Call& call, bool stream) {
-  EventCursor from{.agent = call.name("agent")};
+  auto const& session = call.name("session");
+  EventCursor from{.agent = session.empty() ? call.name("agent") : session};
   auto const start_index = call.query.text("startIndex");
   if (start_index && call.query.text("cursor"))
     return invalid("startIndex", "startIndex is the cursor by another name; give one of them");
@@ -165,6 +166,19 @@ constexpr Route rows[] = {
      .statuses = "200 101",
      .errors = "bad_ticket no_such_agent",
      .answers = "the same of one agent, by its own numbers"},
+    {.method = "GET",
+     .pattern = "/v1/sessions/{session}/events",
+     .name = "listEventsOfSession",
+     .summary = "one session's log, which is its agent's",
+     .handler = events,
+     .right = Right::family,
+     .query = own_events_query,
+     .headers = "Last-Event-ID",
+     .answer = &kEventPage,
+     .streams = true,
+     .statuses = "200 101",
+     .errors = "bad_ticket no_such_agent",
+     .answers = "as of an agent"},
     {.method = "POST",
      .pattern = "/v1/events/ticket",
      .name = "issueEventTicket",

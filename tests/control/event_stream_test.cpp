@@ -76,7 +76,8 @@ TEST_CASE("AnAgentsStreamCountsByItsOwnNumbers") {
   server.append(3, "a");
   server.append(2, "b");
   RawClient client(server.socket());
-  open(client, "/v1/agents/b/events?cursor=1");
+  SUBCASE("as an agent") { open(client, "/v1/agents/b/events?cursor=1"); }
+  SUBCASE("as a session") { open(client, "/v1/sessions/b/events?cursor=1"); }
   EventReader reader(client);
   CHECK(reader.event()->id == 2);
   server.append(1, "a");

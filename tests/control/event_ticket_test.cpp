@@ -54,6 +54,8 @@ TEST_CASE("ATicketReachesWhatWhoAskedMayReach") {
   CHECK(opened(server, "/v1/events" + of_a()) == "403 operator_only");
   auto const for_b = [&] { return "?ticket=" + ticket(server, as_operator, R"({"agent":"b"})"); };
   CHECK(opened(server, "/v1/agents/b/events" + for_b()) == "101");
+  CHECK(opened(server, "/v1/sessions/b/events" + for_b()) == "101");
+  CHECK(opened(server, "/v1/sessions/a/events" + for_b()) == "403 not_your_agent");
   CHECK(opened(server, "/v1/agents/a/events" + for_b()) == "403 not_your_agent");
   CHECK(opened(server, "/v1/events" + for_b()) == "403 operator_only");
   RawClient client(server.port());

@@ -98,6 +98,8 @@ Example const examples[] = {
     {"GET", "/v1/events", "", 200, ""},
     {"GET", "/v1/events/types", "", 200, ""},
     {"GET", "/v1/agents/a/events", "", 200, ""},
+    {"GET", "/v1/sessions/a/events", "", 200, ""},
+    {"GET", "/v1/sessions/nobody/events", "", 404, ""},
     {"POST", "/v1/events/ticket", "", 201, ""},
     {"POST", "/v1/events/ticket", R"({"agent":"nobody"})", 404, ""},
     {"GET", "/v1/agents/nobody/events", "", 404, ""},
@@ -432,6 +434,7 @@ TEST_CASE("EventPagesGoOnWhereTheyEnded") {
   CHECK(own["nextCursor"] == 4);
   json const by_index = client.request("GET", "/v1/agents/b/events?startIndex=2&limit=2").document();
   CHECK(by_index == own);
+  CHECK(client.request("GET", "/v1/sessions/b/events?cursor=2&limit=2").document() == own);
   // A page that ends with the log is the last one, full or not.
   json const last = client.request("GET", "/v1/agents/b/events?cursor=3&limit=2").document();
   CHECK(last["events"].size() == 2);
