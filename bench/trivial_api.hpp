@@ -124,7 +124,7 @@ class TrivialApi final : public control::Authenticator,
     co_return absent();
   }
   awaitable<Result<json>> result_of(Principal, std::string, std::int64_t) override { return none(); }
-  awaitable<Result<json>> cancel(std::string) override { return none(); }
+  awaitable<Result<json>> cancel(std::string, std::string) override { return none(); }
   awaitable<Result<json>> close(std::string) override { return none(); }
   awaitable<Result<json>> outputs(std::string, control::OutputQuery) override { return none(); }
   awaitable<Result<control::Download>> output(std::string, std::string) override { co_return absent(); }

@@ -15,13 +15,13 @@ constexpr std::string_view kTool = "tool id name subagent input inputBytes durat
 /// In the order of their names.
 constexpr EventType types[] = {
     {"agent.adopted", "pid", "a daemon has taken over its running process"},
-    {"agent.clear", "", "it was told to begin a fresh conversation"},
-    {"agent.compact", "", "it was told to compact its context"},
+    {"agent.clear", "reason", "it was told to begin a fresh conversation"},
+    {"agent.compact", "reason", "it was told to compact its context"},
     {"agent.created", "*", "it was spawned; the data is the agent"},
     {"agent.deadline", "deadlineMs cancelled", "its deadline has come: what it was at, and what waited, is cancelled"},
     {"agent.exited", "status code signal lastLines", "its process has ended; lastLines: what stood on its terminal"},
     {"agent.fault", "part reason", "a part of it ended by a fault of agent-runner's"},
-    {"agent.interrupt", "", "its turn was interrupted from here"},
+    {"agent.interrupt", "reason", "its turn was interrupted from here"},
     {"agent.launched", "pid resumed sessionId", "its process was started"},
     {"agent.limited", "kind error since until resetsAt", "its provider refuses work for now"},
     {"agent.released", "", "its provider takes work again"},

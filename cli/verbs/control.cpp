@@ -1,4 +1,5 @@
 // Verbs that do one thing to agents: each is one POST (or DELETE).
+#include "base/unicode.hpp"
 #include "cli/command.hpp"
 #include "cli/context.hpp"
 #include "cli/event_follower.hpp"
@@ -51,16 +52,24 @@ std::string with_children(json const& answer) {
   return names;
 }
 
+struct Controlled {
+  std::vector<std::string> agents;
+  std::optional<std::string> reason;
+};
+
 /// Each agent in turn; one that fails does not spare the others, and the first failure gives the status.
-Result<int> control(Context& context, Control const& what, std::vector<std::string> const& agents) {
+Result<int> control(Context& context, Control const& what, Controlled const& options) {
+  if (options.reason && !is_utf8(*options.reason)) return invalid("--reason", "is not UTF-8");
   auto const api = context.api();
   if (!api) return api.error();
   int status = exit_done;
   std::string const verb = what.verb;
-  for (auto const& agent : agents) {
+  json body = json::object();
+  if (options.reason) body["reason"] = *options.reason;
+  for (auto const& agent : options.agents) {
     auto const path = (verb == "cancel" ? "/v1/sessions/" : "/v1/agents/") + encoded(agent);
     Call call{.method = verb == "rm" ? "DELETE" : "POST", .target = verb == "rm" ? path : path + "/" + verb};
-    if (verb != "rm") call.body = "{}";
+    if (verb != "rm") call.body = to_text(body);
     call.patience = kControlPatience;
     auto const answer = (*api)->call(call);
     if (!answer) {
@@ -165,10 +174,11 @@ Result<int> inject(Context& context, Inject const& options) {
 
 void add(Program& program) {
   for (auto const& what : controls) {
-    auto const agents = std::make_shared<std::vector<std::string>>();
-    program.verb("Control", what.verb, what.help, what.example)
-        .argument("AGENT", *agents, "One or more agents", Words::agent)
-        .runs([agents, &what](Context& context) { return control(context, what, *agents); });
+    auto const o = std::make_shared<Controlled>();
+    auto verb = program.verb("Control", what.verb, what.help, what.example);
+    verb.argument("AGENT", o->agents, "One or more agents", Words::agent);
+    if (what.verb != std::string_view("rm")) verb.option("--reason", o->reason, "TEXT", "Why; its events show it");
+    verb.runs([o, &what](Context& context) { return control(context, what, *o); });
   }
   auto const compacted = std::make_shared<std::string>();
   program.verb("Control", "compact", "Have it compact its conversation, and wait until it has", "compact alice")

@@ -51,8 +51,9 @@ class SessionsApi {
   /// Returns when its turn is over: {runId, status, ok, text, output, usage, costUsd, turns}.
   virtual awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) = 0;
   virtual awaitable<Result<json>> turns(std::string id, Page page) = 0;  ///< {turns: [...], nextCursor?}
-  /// Of it and of all that it is the parent of: {session, cancelledCount}.
-  virtual awaitable<Result<json>> cancel(std::string id) = 0;
+  /// Of it and of all that it is the parent of: {session, cancelledCount}. `reason`: for who asked for what is
+  /// withdrawn, and for the events; may be empty.
+  virtual awaitable<Result<json>> cancel(std::string id, std::string reason) = 0;
   /// Ends its agent and forgets it.
   virtual awaitable<Result<json>> close(std::string id) = 0;
 };

@@ -112,7 +112,10 @@ awaitable<Result<Response>> act(Call& call) {
 }
 
 awaitable<Result<Response>> cancel(Call& call) {
-  co_return respond(co_await call.api.sessions.cancel(call.name("session")));
+  auto request = call.object();
+  if (!request) co_return request.error();
+  auto reason = text_at(*request, "reason");
+  co_return respond(co_await call.api.sessions.cancel(call.name("session"), std::move(reason)));
 }
 
 awaitable<Result<Response>> close(Call& call) {
@@ -298,6 +301,8 @@ constexpr Route rows[] = {
      .summary = "interrupt its turn, and withdraw what waits; the same for its descendants",
      .handler = cancel,
      .right = Right::descendants,
+     .body = Body::json,
+     .request = &kCancel,
      .answer = &kCancelled,
      .errors = "no_such_agent",
      .answers = "`{session, cancelledCount}`: turns interrupted and messages withdrawn; 0 when there was nothing"},

@@ -9,7 +9,7 @@ extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAg
     kReportedStatus, kScreen, kTerminal, kTurnList, kTranscript, kFolders;
 // sessions.cpp; the specification of one is an agent's and more
 extern Schema const kSessionSpecification, kSession, kSessionMessage, kSentToSession, kSessionList, kSessionTurnList,
-    kCancelled, kSessionState, kRun, kUsage, kPrincipal;
+    kCancel, kCancelled, kSessionState, kRun, kUsage, kPrincipal;
 // messages.cpp
 extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife, kMessageList, kInbox, kNewReaction,
     kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;

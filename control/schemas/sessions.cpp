@@ -151,6 +151,8 @@ constexpr Field session_turns[] = {
     {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
+constexpr Field cancel[] = {{.name = "reason", .about = "for its events, and for who asked for what is withdrawn"}};
+
 constexpr Field cancelled[] = {
     {.name = "session", .type = Type::object, .required = true, .schema = &kSession},
     {.name = "cancelledCount", .type = Type::integer, .required = true},
@@ -179,6 +181,7 @@ Schema const kSessionMessage{.name = "SessionMessage", .fields = session_message
 Schema const kSentToSession{.name = "SentToSession", .fields = sent};
 Schema const kSessionList{.name = "SessionList", .fields = sessions};
 Schema const kSessionTurnList{.name = "SessionTurnList", .fields = session_turns};
+Schema const kCancel{.name = "Cancel", .fields = cancel};
 Schema const kCancelled{.name = "Cancelled", .fields = cancelled};
 Schema const kSessionState{.name = "SessionState", .fields = state};
 Schema const kUsage{.name = "Usage", .about = "tokens, as the provider's own record has them", .fields = usage};

@@ -160,11 +160,12 @@ std::optional<WallTime> Agent::deadline() const {
   return record_.created_at + milliseconds(spec_.deadline_ms);
 }
 
-awaitable<std::int64_t> Agent::cancel(std::string reason) {
-  auto count = queue_.outcomes().withdraw_waiting();
+awaitable<std::int64_t> Agent::cancel(std::string why) {
+  auto const because = why.empty() ? "" : ": " + why;
+  auto count = queue_.outcomes().withdraw_waiting(because);
   if (!turn_runs()) co_return count;
-  json why = {{"reason", std::move(reason)}};
-  auto const done = co_await act("interrupt", std::move(why));
+  json reason = {{"reason", "cancelled" + because}};
+  auto const done = co_await act("interrupt", std::move(reason));
   co_return done ? count + 1 : count;
 }
 

@@ -100,8 +100,9 @@ class Agent final : private DeliveryHost,
   awaitable<Result<json>> act(std::string verb, json params) override;
   /// The same of it alone.
   awaitable<Result<json>> act_alone(std::string verb, json params);
-  /// Interrupts its turn and withdraws what waits for it alone: how many turns and messages that were.
-  awaitable<std::int64_t> cancel(std::string reason = "cancelled");
+  /// Interrupts its turn and withdraws what waits for it alone: how many turns and messages that were. `why` is for
+  /// its events and for who asked; may be empty.
+  awaitable<std::int64_t> cancel(std::string why = {});
   /// A hook of its provider. Refuses calls of an earlier process.
   Result<json> hook(std::string const& event, std::string const& provider_session, json const& payload);
   /// The hook by which its provider asks a person; returns with the hook's answer. `call` names it over repetitions.

@@ -63,7 +63,7 @@ awaitable<Result<json>> AgentVerbs::act(std::string name, json params) {
   }
   auto const done = co_await ask_provider(verb->verb);
   if (!done) co_return done.error();
-  parts_.services.events.append(parts_.spec.id, "agent." + name);
+  parts_.services.events.append(parts_.spec.id, "agent." + name, {{"reason", asked->why()}});
   co_return ok(host_.view());
 }
 

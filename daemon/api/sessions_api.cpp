@@ -226,13 +226,13 @@ awaitable<Result<json>> SessionsApi::turns(std::string id, Page page) {
   co_return ok(std::move(answer));
 }
 
-awaitable<Result<json>> SessionsApi::cancel(std::string id) {
+awaitable<Result<json>> SessionsApi::cancel(std::string id, std::string reason) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  auto count = co_await (*agent)->cancel();
+  auto count = co_await (*agent)->cancel(reason);
   for (auto const& one : services_.lineage.descendants(id))
-    if (auto const child = supervisor_.find(one)) count += co_await child->cancel();
+    if (auto const child = supervisor_.find(one)) count += co_await child->cancel(reason);
   json answer = {{"session", (*agent)->session()}, {"cancelledCount", count}};
   co_return ok(std::move(answer));
 }

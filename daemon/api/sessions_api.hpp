@@ -32,7 +32,7 @@ class SessionsApi final : public control::SessionsApi {
                                              IdempotencyKey key) override;
   awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) override;
   awaitable<Result<json>> turns(std::string id, Page page) override;
-  awaitable<Result<json>> cancel(std::string id) override;
+  awaitable<Result<json>> cancel(std::string id, std::string reason) override;
   awaitable<Result<json>> close(std::string id) override;
 
  private:

@@ -130,16 +130,16 @@ void Outcomes::settle(MessageId id, bool taken) {
   accept_late(it->second, "person", end);
 }
 
-std::int64_t Outcomes::withdraw_waiting() {
+std::int64_t Outcomes::withdraw_waiting(std::string const& because) {
   std::int64_t count = 0;
   for (auto& [id, d] : parts_.open.all()) {
     if (d.state == State::running && d.answer) {  // its turn is over, and its answer is being checked
       d.answer.reset();
-      end_delivery(d, Input::turn_failed, "cancelled");
+      end_delivery(d, Input::turn_failed, "cancelled" + because);
       ++count;
     }
     if (d.state != State::queued || d.claimable) continue;
-    end_delivery(d, Input::withdrawn, "cancelled before it was handed over");
+    end_delivery(d, Input::withdrawn, "cancelled before it was handed over" + because);
     ++count;
   }
   return count;

@@ -58,7 +58,8 @@ class Outcomes {
   void settle(MessageId id, bool taken);
 
   /// Ends what waits for this agent alone, and tells who has sent it: how many that were. What others may take stays.
-  std::int64_t withdraw_waiting();
+  /// `because` ends the sentence that they are told; may be empty.
+  std::int64_t withdraw_waiting(std::string const& because);
 
   /// A person wants it to take work again, whatever its provider said: the next message shows whether it does.
   void probe_now();

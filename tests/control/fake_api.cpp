@@ -145,8 +145,8 @@ awaitable<Result<json>> FakeApi::result_of(Principal, std::string id, std::int64
   (void)co_await wait_for_release(std::chrono::minutes(1));
   co_return ok(json{{"runId", id}, {"ok", true}});
 }
-awaitable<Result<json>> FakeApi::cancel(std::string id) {
-  record("cancel " + id);
+awaitable<Result<json>> FakeApi::cancel(std::string id, std::string reason) {
+  record("cancel " + id + (reason.empty() ? "" : " " + reason));
   co_return ok(json{{"cancelledCount", 0}});
 }
 awaitable<Result<json>> FakeApi::close(std::string id) {

@@ -85,6 +85,8 @@ Example const examples[] = {
     {"POST", "/v1/sessions/a/messages", R"({"input":[{"type":"file","base64":"Zg==","path":"/a"}]})", 400, ""},
     {"GET", "/v1/sessions/a/turns?limit=3", "", 200, "turns a - - 0 0 3"},
     {"POST", "/v1/sessions/a/cancel", "", 200, "cancel a"},
+    {"POST", "/v1/sessions/a/cancel", R"({"reason":"late"})", 200, "cancel a late"},
+    {"POST", "/v1/sessions/a/cancel", R"({"reason":1})", 400, ""},
     {"POST", "/v1/sessions/a/suspend", "{}", 200, "suspend a {}"},
     {"POST", "/v1/sessions/a/resume", "{}", 200, "resume a {}"},
     {"DELETE", "/v1/sessions/a", "", 200, "close a"},

@@ -136,11 +136,14 @@ TEST_CASE("CancelInterruptsTheTurnAndWithdrawsWhatWaitsForTheAgentAlone") {
   world.send("two");
   world.send("for anybody", true);
   world.until([&] { return world.agent().queue().deliveries().waiting() == 2; }, "both wait");
-  CHECK(world.await(world.agent().cancel()) == 2);
+  CHECK(world.await(world.agent().cancel("it is too late")) == 2);
   CHECK(world.agent().queue().deliveries().waiting() == 1);
   auto const failed = world.events("message.failed");
   REQUIRE(failed.size() == 1);
-  CHECK(failed[0].dump().find("cancelled") != std::string::npos);
+  CHECK(failed[0]["data"]["reason"] == "cancelled before it was handed over: it is too late");
+  auto const interrupted = world.events("agent.interrupt");
+  REQUIRE(interrupted.size() == 1);
+  CHECK(interrupted[0]["data"]["reason"] == "cancelled: it is too late");
   world.step(1s);
   adapters::TurnEnded end;
   end.outcome = adapters::TurnEnded::Outcome::interrupted;

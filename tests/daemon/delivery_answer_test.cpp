@@ -209,7 +209,7 @@ TEST_CASE("ACancelledRepairEndsItsMessage") {
     w.session.closed = "a dialog";
     w.end_turn("none");
     CHECK(co_await w.until([&] { return w.queue->open().size() == 2; }));
-    CHECK(w.queue->outcomes().withdraw_waiting() == 1);
+    CHECK(w.queue->outcomes().withdraw_waiting("") == 1);
     CHECK(co_await w.until([&] { return w.queue->open().empty(); }));
     CHECK((co_await replies_to(w, id)).size() == 1);
   };

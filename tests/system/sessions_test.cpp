@@ -237,9 +237,13 @@ TEST_CASE("CancelWithdrawsWhatWaitsOfASessionAndOfItsDescendants") {
   std::vector<std::int64_t> waiting;
   for (auto const* id : {"p", "p", "c", "d"}) waiting.push_back(home.send(id, "later", {"--later"}));
   CHECK(Installation::eventually([&] { return home.agent("d")["queue"] == 1 && home.agent("p")["queue"] == 2; }));
-  CHECK(home.good({"cancel", "p", "--json"}).parsed()["cancelledCount"] == 4);
+  CHECK(home.good({"cancel", "p", "--reason", "it rains", "--json"}).parsed()["cancelledCount"] == 4);
   CHECK(home.good({"cancel", "p", "--json"}).parsed()["cancelledCount"] == 0);
-  for (auto const id : waiting) CHECK(home.delivery_state(id) == "failed");
+  for (auto const id : waiting) {
+    CHECK(home.delivery_state(id) == "failed");
+    auto const delivery = home.message(id)["deliveries"][0];
+    CHECK(delivery["reason"] == "cancelled before it was handed over: it rains");
+  }
   home.good({"restart", "p"});
   home.wait_for_state("p", "idle");
   CHECK(home.agent("p")["turns"] == 0);
