@@ -364,6 +364,11 @@ constexpr Schema kToolOfRow{.name = "ToolOfRow", .fields = tool_of_row};
 
 constexpr Field transcript_row[] = {
     {.name = "seq", .type = Type::integer, .about = "grows along the record, with gaps", .required = true},
+    {.name = "turn",
+     .type = Type::integer,
+     .about = "the number of its turn, from 1 on; null: nobody knows",
+     .required = true,
+     .nullable = true},
     {.name = "time", .about = "as the provider wrote it", .required = true, .nullable = true},
     {.name = "role", .required = true, .words = "user assistant system"},
     {.name = "type", .required = true, .words = "text reasoning summary tool_call tool_result"},

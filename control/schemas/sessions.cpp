@@ -95,6 +95,7 @@ constexpr Field principal[] = {
 };
 
 constexpr Field session_turn[] = {
+    {.name = "sessionId", .required = true},
     {.name = "turnId", .required = true, .nullable = true},
     {.name = "turnSeq", .type = Type::integer, .about = "the first is 0", .required = true},
     {.name = "messages",
@@ -123,6 +124,7 @@ constexpr Field session_turn[] = {
 constexpr Schema kSessionTurn{.name = "SessionTurn", .about = "one prompt to its completion", .fields = session_turn};
 
 constexpr Field launching[] = {
+    {.name = "sessionId", .required = true},
     {.name = "turnId", .required = true, .nullable = true},
     {.name = "turnSeq", .type = Type::integer, .required = true, .nullable = true},
     {.name = "status", .required = true, .words = "launching"},

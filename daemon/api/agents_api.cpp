@@ -5,6 +5,9 @@
 #include "daemon/store/tables/turn_table.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
 
 namespace ar::daemon {
 namespace {
@@ -131,7 +134,31 @@ awaitable<Result<json>> AgentsApi::transcript(std::string id, Page page) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  co_return co_await (*agent)->transcript(page.cursor, page.limit);
+  auto answer = co_await (*agent)->transcript(page.cursor, page.limit);
+  if (answer)
+    if (auto added = co_await add_turns(id, (*answer)["rows"]); !added) co_return added.error();
+  co_return answer;
+}
+
+/// To each row the turn that ran at its time.
+awaitable<Result<void>> AgentsApi::add_turns(std::string id, json& rows) {
+  std::vector<std::pair<WallTime, std::size_t>> said;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i]["turn"] = nullptr;
+    if (auto const at = from_iso8601(text_at(rows[i], "time"))) said.emplace_back(*at, i);
+  }
+  if (said.empty()) co_return Result<void>();
+  std::ranges::sort(said, std::greater());
+  std::vector<WallTime> times;
+  for (auto const& [at, row] : said) times.push_back(at);
+  auto query = [id = std::move(id), times = std::move(times)](Database& db) -> Result<std::vector<std::int64_t>> {
+    return TurnTable(db).at(id, times);
+  };
+  auto const turns = co_await services_.journal.read(std::move(query));
+  if (!turns) co_return turns.error();
+  for (std::size_t i = 0; i < said.size(); ++i)
+    if ((*turns)[i] != 0) rows[said[i].second]["turn"] = (*turns)[i];
+  co_return Result<void>();
 }
 
 awaitable<Result<json>> AgentsApi::workspace(std::string id) {

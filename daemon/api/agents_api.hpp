@@ -27,6 +27,8 @@ class AgentsApi final : public control::AgentsApi {
   awaitable<Result<json>> workspace(std::string id) override;
 
  private:
+  awaitable<Result<void>> add_turns(std::string id, json& rows);
+
   Services& services_;
   Supervisor& supervisor_;
   Access const& access_;

@@ -91,7 +91,9 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
   control::SentInput done;
   done.message = (*sent)["id"].get<std::int64_t>();
   done.repeated = (*sent)["repeated"].get<bool>();
-  json turn = {{"turnId", nullptr}, {"turnSeq", nullptr}, {"status", "launching"}, {"messages", {done.message}}};
+  json turn = {{"sessionId", id}, {"turnId", nullptr}, {"turnSeq", nullptr}};
+  turn["status"] = "launching";
+  turn["messages"] = {done.message};
   done.answer = {{"session", (*agent)->session()}, {"turn", std::move(turn)}, {"eventCursor", cursor}};
   co_return done;
 }
@@ -206,8 +208,9 @@ awaitable<Result<std::vector<json>>> SessionsApi::read_turns(std::string id, std
   auto rows = co_await services_.journal.read(std::move(query));
   if (!rows) co_return rows.error();
   std::vector<json> turns;
+  auto const read = [&](json const& stored) { return session_turn(id, stored); };
   for (auto const& [number, record] : *rows)
-    if (auto turn = read_row(record, "turn " + std::to_string(number) + " of agent " + id, session_turn))
+    if (auto turn = read_row(record, "turn " + std::to_string(number) + " of agent " + id, read))
       turns.push_back(std::move(*turn));
   co_return turns;
 }

@@ -52,12 +52,13 @@ inline Turn running_turn(json const& stored) {
   return turn;
 }
 
-/// As a program sees it that drives a session; `stored`: what to_json has made.
-inline json session_turn(json const& stored) {
+/// As a program sees it that drives a session; `stored`: what to_json has made of a turn of that agent.
+inline json session_turn(std::string const& agent, json const& stored) {
   auto const get = [&](char const* name) { return stored.value(name, json()); };
   auto const status = stored.value("status", "running");
   auto const text = [&](char const* name) { return stored.value(name, "").empty() ? json(nullptr) : get(name); };
-  json shown = {{"turnId", get("id")},
+  json shown = {{"sessionId", agent},
+                {"turnId", get("id")},
                 {"turnSeq", stored.value("number", std::int64_t{1}) - 1},
                 {"messages", stored.value("messages", json::array())},
                 {"startedAt", get("startedAt")},

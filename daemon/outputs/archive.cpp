@@ -92,8 +92,8 @@ class Archive {
       if (!rows) co_return rows.error();
       for (auto const& [number, record] : *rows) {
         before = number;
-        auto const turn =
-            read_row(record, "turn " + std::to_string(number) + " of agent " + plan_->agent, session_turn);
+        auto const read = [&](json const& stored) { return session_turn(plan_->agent, stored); };
+        auto const turn = read_row(record, "turn " + std::to_string(number) + " of agent " + plan_->agent, read);
         if (!turn) continue;
         text += (std::exchange(first, false) ? "\n" : ",\n") + to_text(*turn);
       }

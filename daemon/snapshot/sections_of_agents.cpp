@@ -224,7 +224,7 @@ void write_history(SnapshotSource const& source, RowWriter& out) {
 Result<std::string> owner_of_history_row(json const& row) {
   auto const kind = kind_of(row);
   if (kind == kTurnRow) {
-    (void)session_turn(row.at("turn"));
+    (void)session_turn("", row.at("turn"));
     if (row.at("number").get<std::int64_t>() < 1) return invalid("", "a turn has no number");
   } else if (kind == kDeliveryRow) {
     auto const delivery = delivery_from_journal(row.at("delivery"));

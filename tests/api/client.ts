@@ -180,7 +180,11 @@ async function sessions() {
   await refused("unknown_output", operator.GET("/v1/sessions/{session}/outputs/{output}", { params: none }));
   const zip = await ok(operator.GET("/v1/sessions/{session}/archive", { params: session, parseAs: "text" }));
   same("the beginning of its archive", (zip as unknown as string).slice(0, 2), "PK");
-  same("what was cancelled", (await ok(operator.POST("/v1/sessions/{session}/cancel", { params: session }))).cancelledCount, 0);
+  same("what was cancelled", (await ok(operator.POST("/v1/sessions/{session}/cancel", { params: session, body: { reason: "a test" } }))).cancelledCount, 0);
+  const { data: page } = await operator.GET("/v1/sessions/{session}/events", { params: { ...session, query: { limit: 1 } } });
+  if (!page || typeof page === "string") throw new Error("a page of its events was asked for");
+  same("its first event", page.events[0].type, "agent.created");
+  same("whose turns they are", turns.map((turn) => turn.sessionId), ["s", "s"]);
   await refused("unsupported", operator.GET("/v1/sessions/{session}/transcript", { params: session }));
   await ok(operator.POST("/v1/sessions/{session}/suspend", { params: session, body: {} }));
   same("its status", (await ok(operator.GET("/v1/sessions/{session}", { params: session }))).status, "suspended");

@@ -47,6 +47,7 @@ TEST_CASE("ASessionIsOpenedFedLookedAtAndClosed") {
   CHECK(session["rootSessionId"] == "s");
   auto const turns = request(home, "GET", "/v1/sessions/s/turns?limit=1").body;
   REQUIRE(turns["turns"].size() == 1);
+  CHECK(turns["turns"][0]["sessionId"] == "s");
   CHECK(turns["turns"][0]["turnSeq"] == 1);
   CHECK(turns["turns"][0]["outcome"] == "completed");
   CHECK(turns["turns"][0]["messages"][0] == second);
