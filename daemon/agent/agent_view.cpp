@@ -4,32 +4,12 @@
 #include "base/version.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/provider_capabilities.hpp"
+#include "daemon/agent/session_status.hpp"
 
 #include <algorithm>
 
 namespace ar::daemon {
 namespace {
-
-std::string_view session_status(AgentState state) {
-  switch (state) {
-    case AgentState::creating:
-    case AgentState::starting: return "creating";
-    case AgentState::idle: return "idle";
-    case AgentState::busy:
-    case AgentState::waiting:
-    case AgentState::restarting: return "running";
-    case AgentState::suspending: return "suspending";
-    case AgentState::suspended:
-    case AgentState::stopped: return "suspended";
-    case AgentState::stopping: return "cancelling";
-    case AgentState::failed: break;
-  }
-  return "error";
-}
-
-bool is_ready_or_at_rest(AgentState state) {
-  return state == AgentState::idle || state == AgentState::busy || state == AgentState::waiting || is_at_rest(state);
-}
 
 /// Those that are not there yet.
 void add(std::vector<std::string> const& words, std::vector<std::string>& list) {
@@ -174,11 +154,13 @@ json AgentView::session(bool turn_runs, bool interrupting, std::int64_t retained
   auto const time = [](WallTime at) { return at == WallTime() ? json(nullptr) : json(to_iso8601(at)); };
   auto const some = [](auto const& value, bool there) { return there ? json(value) : json(nullptr); };
   bool const timed = spec.idle_ttl_ms > 0;
+  auto const status = session_status(state);
+  TurnFacts const turn{turn_runs, interrupting, queue.deliveries().waiting() > 0, record.last_turn};
   return {{"id", spec.id},
           {"provider", spec.provider},
-          {"status", session_status(state)},
+          {"status", status},
           {"turnSeq", some(record.turns - 1, record.turns > 0)},
-          {"turnStatus", turn_status(turn_runs, interrupting)},
+          {"turnStatus", turn_status(state, turn)},
           {"idleTtl", some(duration_text(milliseconds(spec.idle_ttl_ms)), timed)},
           {"idleTtlMs", some(spec.idle_ttl_ms, timed)},
           {"deadlineMs", some(spec.deadline_ms, spec.deadline_ms > 0)},
@@ -186,7 +168,7 @@ json AgentView::session(bool turn_runs, bool interrupting, std::int64_t retained
           {"createdAt", to_iso8601(record.created_at)},
           {"updatedAt", to_iso8601(record.since)},
           {"idleAt", time(record.idle_at)},
-          {"suspendedAt", some(to_iso8601(record.since), state == AgentState::suspended)},
+          {"suspendedAt", some(to_iso8601(record.since), status == "suspended")},
           {"activeDurationMs", record.active_ms},
           {"lastTurnDurationMs", some(record.last_turn_ms, !record.last_turn.empty())},
           {"retainedStorageBytes", retained_bytes},
@@ -199,16 +181,6 @@ json AgentView::session(bool turn_runs, bool interrupting, std::int64_t retained
           {"initiator", principal_json(spec.initiator)},
           {"requestInput", spec.request_input},
           {"result", some(record.result, !record.result.empty())}};
-}
-
-std::string AgentView::turn_status(bool turn_runs, bool interrupting) const {
-  auto const& record = parts_.record;
-  if (turn_runs) return interrupting ? "parking" : "running";
-  if (parts_.state == AgentState::failed) return "failed";
-  if (parts_.state == AgentState::suspended) return "suspended";
-  if (parts_.queue.deliveries().waiting() > 0 || !is_ready_or_at_rest(parts_.state)) return "launching";
-  if (record.last_turn.empty()) return "none";
-  return record.last_turn == "failed" ? "failed" : "idle";
 }
 
 std::int64_t AgentView::memory_bytes() const {

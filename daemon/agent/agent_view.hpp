@@ -43,7 +43,6 @@ class AgentView {
 
  private:
   void add_registration(json& meta) const;
-  std::string turn_status(bool turn_runs, bool interrupting) const;
 
   Parts const parts_;
   json context_use_ = nullptr;
