@@ -30,8 +30,6 @@ namespace {
 using boost::system::error_code;
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::uint64_t largest_answer = 256U << 20;
-// The daemon sends a keep-alive every 15 s; a stream silent for three of them is dead.
-constexpr milliseconds silence_limit{45'000};
 
 /// A blocking unix socket with a deadline; Beast's SyncReadStream and SyncWriteStream.
 class Socket {
@@ -296,15 +294,17 @@ struct EventStream::State {
   boost::beast::flat_buffer buffer;
   beast::http::response_parser<beast::http::string_body> response;
   EventStreamParser events;
+  milliseconds silence{};
   SteadyClock::time_point heard = SteadyClock::now();
 };
 
 EventStream::EventStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
 EventStream::~EventStream() = default;
 
-Result<std::unique_ptr<EventStream>> EventStream::open(Endpoint const& endpoint, std::string target,
-                                                       std::string after) {
+Result<std::unique_ptr<EventStream>> EventStream::open(Endpoint const& endpoint, std::string target, std::string after,
+                                                       milliseconds silence) {
   auto state = std::make_unique<State>();
+  state->silence = silence;
   if (auto opened = state->socket.open(endpoint.socket); !opened) return opened.error();
   Call request{.method = "GET", .target = std::move(target)};
   request.headers.emplace_back("Accept", "text/event-stream");
@@ -334,7 +334,7 @@ Result<std::optional<StreamEvent>> EventStream::next(std::optional<milliseconds>
   for (;;) {
     if (auto event = state.events.next()) return event;
     if (state.response.is_done()) return unavailable("stream_ended", "the daemon ended the stream of events");
-    auto const until = std::min(give_up, state.heard + silence_limit);
+    auto const until = std::min(give_up, state.heard + state.silence);
     state.socket.expires_after(std::chrono::ceil<milliseconds>(until - SteadyClock::now()));
     error_code ec;
     beast::http::read_some(state.socket, state.buffer, state.response, ec);

@@ -25,6 +25,8 @@ namespace ar::cli {
 using std::chrono::milliseconds;
 inline constexpr milliseconds call_patience{30'000};
 inline constexpr milliseconds reach_patience{5'000};  ///< for a sign of life
+/// The daemon sends a keep-alive every 15 s; a stream silent for three of them is dead.
+inline constexpr milliseconds silence_limit{45'000};
 
 /// Where the daemon is and as whom one speaks to it. An empty token is the operator.
 struct Endpoint {
@@ -75,8 +77,9 @@ class ApiClient {
 /// A response that goes on: server-sent events.
 class EventStream {
  public:
-  /// `after`: the id of the last event seen; empty lets the target's own cursor decide.
-  static Result<std::unique_ptr<EventStream>> open(Endpoint const& endpoint, std::string target, std::string after);
+  /// `after`: the id of the last event seen; empty lets the target's own cursor decide. `silence`: dead after it.
+  static Result<std::unique_ptr<EventStream>> open(Endpoint const& endpoint, std::string target, std::string after,
+                                                   milliseconds silence = silence_limit);
   ~EventStream();
   /// The next event; nothing when `patience` passed without one. `stream_ended` (unavailable) when the daemon
   /// closed it, or was silent for longer than its keep-alives allow.

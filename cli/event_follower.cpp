@@ -6,14 +6,14 @@
 
 namespace ar::cli {
 
-EventFollower::EventFollower(Endpoint endpoint, std::string path, std::string cursor)
-    : endpoint_(std::move(endpoint)), path_(std::move(path)), cursor_(std::move(cursor)) {}
+EventFollower::EventFollower(Endpoint endpoint, std::string path, std::string cursor, milliseconds silence)
+    : endpoint_(std::move(endpoint)), path_(std::move(path)), cursor_(std::move(cursor)), silence_(silence) {}
 
 Result<void> EventFollower::reopen() {
   auto const give_up = std::chrono::steady_clock::now() + absence_limit;
   milliseconds pause{50};
   for (;;) {
-    auto opened = EventStream::open(endpoint_, path_ + "?cursor=" + encoded(cursor_), seen_);
+    auto opened = EventStream::open(endpoint_, path_ + "?cursor=" + encoded(cursor_), seen_, silence_);
     if (opened) {
       stream_ = std::move(*opened);
       return {};

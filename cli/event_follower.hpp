@@ -12,8 +12,9 @@ namespace ar::cli {
 
 class EventFollower {
  public:
-  /// `path`: /v1/events or /v1/agents/ID/events; events after `cursor`, a number or "latest".
-  EventFollower(Endpoint endpoint, std::string path, std::string cursor);
+  /// `path`: /v1/events or /v1/agents/ID/events; events after `cursor`, a number or "latest". A stream that says
+  /// nothing for `silence` counts as broken.
+  EventFollower(Endpoint endpoint, std::string path, std::string cursor, milliseconds silence = silence_limit);
   /// The next event; nothing when `patience` passed without one. Fails when the daemon refuses, or stays away
   /// for `absence_limit`.
   Result<std::optional<StreamEvent>> next(std::optional<milliseconds> patience = std::nullopt);
@@ -24,6 +25,7 @@ class EventFollower {
   Result<void> reopen();
   Endpoint endpoint_;
   std::string path_, cursor_;
+  milliseconds silence_;
   std::string seen_;  ///< the last event's id
   std::unique_ptr<EventStream> stream_;
 };
