@@ -52,7 +52,30 @@ TEST_CASE("AnotherRequestWithTheSameKeyIsAConflictThatNamesWhatTheFirstMade") {
   CHECK(another.document()["code"] == "idempotency_conflict");
   CHECK(another.document()["existingId"] == "a");
   CHECK(client.request("POST", "/v1/agents/a/stop", keyed("k"), "{}").status == 409);
-  CHECK(calls_of(server, "spawn k") == 1);
+  CHECK(calls_of(server, "spawn k") + calls_of(server, "open k 180000") == 1);
+}
+
+TEST_CASE("WhatIsAskedOfASessionWithAKeyIsDoneOnce") {
+  struct Asked {
+    char const *method, *path, *body, *call;
+  };
+  TestServer server;
+  RawClient client(server.socket());
+  for (auto const& one :
+       {Asked{"POST", "/v1/sessions/a/suspend", "{}", "suspend a {}"},
+        Asked{"POST", "/v1/sessions/a/resume", "{}", "resume a {}"},
+        Asked{"POST", "/v1/sessions/a/cancel", "{}", "cancel a"}, Asked{"DELETE", "/v1/sessions/a", "", "close a"}}) {
+    CAPTURE(one.call);
+    auto const key = "k" + std::string(one.path).substr(std::string(one.path).rfind('/') + 1);
+    auto const first = client.request(one.method, one.path, keyed(key), one.body);
+    auto const second = client.request(one.method, one.path, keyed(key), one.body);
+    CHECK(first.status == 200);
+    CHECK_FALSE(first.headers.contains("idempotency-replayed"));
+    CHECK(second.status == 200);
+    CHECK(second.headers.contains("idempotency-replayed"));
+    CHECK(second.body == first.body);
+    CHECK(calls_of(server, one.call) == 1);
+  }
 }
 
 TEST_CASE("SecretsDoNotCountAsPartOfARequest") {

@@ -69,6 +69,8 @@ Example const examples[] = {
     {"POST", "/v1/sessions", R"({"cwd":"/","retention":{"idleTtl":"soon"}})", 400, ""},
     {"POST", "/v1/sessions", R"({"cwd":"/","context":["x"]})", 400, ""},
     {"POST", "/v1/sessions", R"({"cwd":"/","deadline":"30s"})", 400, ""},
+    {"POST", "/v1/sessions", R"({"cwd":"/","deadline":"6h"})", 201, "open  180000"},
+    {"POST", "/v1/sessions", R"({"cwd":"/","deadline":"361m"})", 400, ""},
     {"GET", "/v1/sessions?since=5&limit=7", "", 200, "sessions - - 5 0 7"},
     {"GET", "/v1/sessions?since=1970-01-01T00:00:01.000Z", "", 200, "sessions - - 1000 0 100"},
     {"GET", "/v1/sessions?since=soon", "", 400, ""},

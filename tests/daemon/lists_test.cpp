@@ -1,5 +1,6 @@
 // Lists in pages, while their rows come and go.
 #include "daemon/api/agents_api.hpp"
+#include "daemon/api/sessions_api.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 #include "world.hpp"
 
@@ -27,15 +28,29 @@ struct Fleet {
     REQUIRE(answer.has_value());
     return *answer;
   }
+  json sessions(json const& before = json::object(), std::int64_t since = 0) {
+    Page page;
+    page.limit = 2;
+    page.after = before.value("nextCursor", "");
+    page.since = since;
+    auto const answer = world.await(session_api.sessions(Principal{Principal::Kind::operator_}, page));
+    REQUIRE(answer.has_value());
+    return *answer;
+  }
   static std::string names(json const& page) {
     std::string all;
-    for (auto const& agent : page["agents"]) all += agent["id"].get<std::string>();
+    for (auto const& one : page[page.contains("agents") ? "agents" : "sessions"]) all += one["id"].get<std::string>();
     return all;
   }
 
   World world;
   Access access{world.supervisor(), world.services().lineage, "/token"};
   AgentsApi api{world.services(), world.supervisor(), access};
+  relay::Uploads uploads{};
+  MessageAccess rights{*world.bus, world.supervisor(), uploads};
+  MessagesApi messages{world.services(), world.supervisor(), access, rights, uploads};
+  AttachmentsApi attachments{*world.bus, uploads, rights};
+  SessionsApi session_api{world.services(), world.supervisor(), access, messages, attachments};
 };
 
 }  // namespace
@@ -53,6 +68,36 @@ TEST_CASE("PagesOfAgentsNeitherSkipNorRepeatWhileAgentsComeAndGo") {
   auto const third = fleet.page(second);
   CHECK(Fleet::names(third) == "h");
   CHECK_FALSE(third.contains("nextCursor"));
+}
+
+TEST_CASE("PagesOfSessionsNeitherSkipNorRepeatWhileSessionsComeAndGo") {
+  Fleet fleet{"b", "d", "f", "h"};
+  auto const first = fleet.sessions();
+  CHECK(Fleet::names(first) == "bd");
+  fleet.spawn("a");
+  REQUIRE(fleet.world.await(fleet.world.supervisor().remove("d")).has_value());
+  fleet.spawn("e");
+  auto const second = fleet.sessions(first);
+  CHECK(Fleet::names(second) == "ef");
+  auto const third = fleet.sessions(second);
+  CHECK(Fleet::names(third) == "h");
+  CHECK_FALSE(third.contains("nextCursor"));
+}
+
+TEST_CASE("OfSessionsThoseThatHaveChangedSinceAreListed") {
+  Fleet fleet{"a", "b", "c"};
+  fleet.world.step(10s);
+  auto const then = to_millis(fleet.world.now());
+  CHECK(fleet.sessions(json::object(), then)["sessions"].empty());
+  fleet.spawn("d");
+  REQUIRE_FALSE(fleet.world.await(fleet.world.supervisor().find("b")->act("restart", json::object())).has_value());
+  fleet.spawn("e");
+  auto const first = fleet.sessions(json::object(), then);
+  CHECK(Fleet::names(first) == "bd");
+  auto const second = fleet.sessions(first, then);
+  CHECK(Fleet::names(second) == "e");
+  CHECK_FALSE(second.contains("nextCursor"));
+  CHECK(fleet.sessions(json::object(), to_millis(fleet.world.now()) + 1)["sessions"].empty());
 }
 
 TEST_CASE("AFullPageOfAgentsMayBeTheLast") {

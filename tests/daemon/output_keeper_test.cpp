@@ -1,4 +1,6 @@
 // When an agent's output folders are looked through, and what stays of it over a daemon's death.
+#include "base/http/peer.hpp"
+#include "daemon/api/outputs_api.hpp"
 #include "daemon/store/tables/output_table.hpp"
 #include "support/file_text.hpp"
 #include "world.hpp"
@@ -48,6 +50,35 @@ struct Making {
     return count;
   }
 };
+
+/// Takes what it is sent.
+class Taker final : public http::Peer {
+ public:
+  awaitable<bool> write(std::string_view bytes) override {
+    taken += bytes;
+    co_return true;
+  }
+  void cut_off() override { FAIL_CHECK("the archive was cut off"); }
+  awaitable<void> gone() override {
+    for (Notifier never(co_await net::this_coro::executor);;) (void)co_await never.wait();
+  }
+  bool stopping() const override { return false; }
+
+  std::string taken{};
+};
+
+json manifest_of(World& world) {
+  OutputsApi api(world.services(), world.supervisor());
+  auto const archive = world.await(api.archive("a"));
+  REQUIRE(archive.has_value());
+  Taker taker;
+  REQUIRE(world.await(archive->send(taker)).has_value());
+  auto const zip = world.dir() / "a.zip", manifest = world.dir() / "manifest.json";
+  std::ofstream(zip, std::ios::binary) << taker.taken;
+  auto const unpack = "unzip -p " + zip.string() + " manifest.json >" + manifest.string();
+  REQUIRE(std::system(unpack.c_str()) == 0);
+  return json::parse(file_text(manifest));
+}
 
 }  // namespace
 
@@ -100,6 +131,22 @@ TEST_CASE("ACaptureThatADaemonsDeathCutOffIsMadeUpFor") {
   CHECK(file_text(store / rows[0].sha256) == "one");
   CHECK(m.kept_files() == 1);
   CHECK(m.world.agent().session()["retainedStorageBytes"] == 3);
+}
+
+TEST_CASE("WhatASessionThatHasEndedOwesStillIsMissingInItsArchive") {
+  Making m;
+  m.begin_turn();
+  m.write("a.txt", "one");
+  m.world.agent().outputs().stop();  // no capture comes to its end
+  m.end_turn();
+  REQUIRE(m.world.act("stop").has_value());
+  REQUIRE(m.world.agent().outputs().is_due());
+  auto const manifest = manifest_of(m.world);
+  CHECK(manifest["partial"] == true);
+  CHECK(manifest["outputs"].empty());
+  REQUIRE(manifest["missing"].size() == 1);
+  CHECK(manifest["missing"][0]["path"] == m.out.string());
+  CHECK(manifest["missing"][0]["reason"] == "session_terminated_pre_sync");
 }
 
 TEST_CASE("OutputsGoWithTheirAgent") {

@@ -73,5 +73,60 @@ TEST_CASE("AMessageSentAgainWithItsKeyIsThatMessage") {
   CHECK(second.status == 200);
   CHECK(is_replayed(second));
   CHECK(second.body["id"] == first.body["id"]);
-  CHECK(send("another").status == 409);
+  auto const another = send("another");
+  CHECK(another.status == 409);
+  CHECK(another.body["code"] == "idempotency_conflict");
+  CHECK(another.body["existingId"] == first.body["id"].dump());
+}
+
+TEST_CASE("ASessionTakesKeysForAllThatIsAskedOfIt") {
+  Installation home;
+  home.good({"up"});
+  auto const specification = [&](char const* input) {
+    return json{{"provider", "command"}, {"cwd", home.work().string()}, {"input", input}};
+  };
+  auto const open = [&](char const* input) { return ask(home, "POST", "/v1/sessions", "open", specification(input)); };
+  auto const opened = open("first");
+  REQUIRE_MESSAGE(opened.status == 201, opened.body);
+  auto const id = opened.body["session"]["id"].get<std::string>();
+  auto const path = "/v1/sessions/" + id;
+  auto const send = [&](char const* input) { return ask(home, "POST", path + "/messages", "m", {{"input", input}}); };
+  auto const sent = send("second");
+  CHECK(sent.status == 202);
+  auto const message = sent.body["turn"]["messages"][0];
+  home.kill_daemon();
+  home.good({"up"});
+
+  CHECK(is_replayed(open("first")));
+  CHECK(open("other").body["existingId"] == id);
+  auto const again = send("second");
+  CHECK(again.status == 200);
+  CHECK(is_replayed(again));
+  CHECK(again.body["turn"]["messages"][0] == message);
+  auto const other = send("other");
+  CHECK(other.status == 409);
+  CHECK(other.body["existingId"] == message.dump());
+  REQUIRE(Installation::eventually([&] { return home.delivery_state(message.get<std::int64_t>()) == "done"; }));
+  CHECK(home.agent(id)["turns"] == 2);
+
+  auto const run = [&](char const* input) { return ask(home, "POST", "/v1/runs", "run", specification(input)); };
+  auto const ran = run("first");
+  CHECK(ran.status == 201);
+  CHECK(run("other").body["existingId"] == ran.body["runId"]);
+
+  home.wait_for_state(id, "idle");
+  auto const act = [&](char const* verb) { return ask(home, "POST", path + "/" + verb, verb, json::object()); };
+  CHECK(act("suspend").body["session"]["status"] == "suspended");
+  CHECK_FALSE(is_replayed(act("resume")));
+  home.wait_for_state(id, "idle");
+  CHECK(is_replayed(act("suspend")));
+  CHECK(is_replayed(act("resume")));
+  CHECK(home.agent(id)["state"] == "idle");
+  CHECK_FALSE(is_replayed(act("cancel")));
+  CHECK(is_replayed(act("cancel")));
+  auto const close = [&] { return ask(home, "DELETE", path, "close"); };
+  CHECK_FALSE(is_replayed(close()));
+  auto const closed = close();
+  CHECK(closed.status == 200);
+  CHECK(is_replayed(closed));
 }

@@ -155,6 +155,9 @@ TEST_CASE("AnArchiveHasTheRunItsEventsAndItsOutputs") {
   std::string second;
   for (auto const& one : manifest["outputs"]) {
     auto const name = one["path"].get<std::string>();
+    json row = {{"id", one["id"]}, {"path", name}, {"byteSize", one["byteSize"]}};
+    if (name.ends_with(".txt")) row["contentType"] = "text/plain";
+    CHECK(one == row);  // and nothing of the file itself
     CHECK(static_cast<std::int64_t>(maker.in(file, name).size()) == one["byteSize"]);
     if (name.starts_with("outputs/a-")) second = one["id"];
   }

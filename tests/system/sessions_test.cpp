@@ -32,12 +32,14 @@ TEST_CASE("ASessionIsOpenedFedLookedAtAndClosed") {
   CHECK(Installation::eventually([&] { return home.delivery_state(message) == "done"; }));
   CHECK(home.message(message)["payload"]["metadata"]["a"] == 1);
 
-  json const input = {{"context", {"before"}}, {"input", {"one", {{"type", "text"}, {"text", "two"}}}}};
+  json input = {{"context", {"before"}}, {"input", {"one", {{"type", "text"}, {"text", "two"}}}}};
+  input["metadata"] = {{"b", 2}};
   auto const sent = request(home, "POST", "/v1/sessions/s/messages", input);
   REQUIRE_MESSAGE(sent.status == 202, sent.body.dump());
   auto const second = sent.body["turn"]["messages"][0].get<std::int64_t>();
   CHECK(Installation::eventually([&] { return home.delivery_state(second) == "done"; }));
   CHECK(home.message(second)["body"] == "before\n\none\n\ntwo");
+  CHECK(home.message(second)["payload"]["metadata"]["b"] == 2);
 
   auto const session = request(home, "GET", "/v1/sessions/s").body;
   CHECK(session["status"] == "idle");
@@ -219,6 +221,78 @@ TEST_CASE("ARunIsStreamedUpToItsEnd") {
     return std::ranges::count_if(events, [&](json const& event) { return event["type"] == type; });
   };
   for (auto const* type : {"agent.created", "turn.started", "turn.ended", "message.done"}) CHECK(number(type) == 1);
+}
+
+TEST_CASE("TheStreamOfARunThatFailsEndsWithRunError") {
+  Installation home;
+  home.good({"up"});
+  auto const text = ar::test::stream(
+      home, "POST", "/v1/runs",
+      specification(home, {{"id", "r"}, {"input", "hello"}, {"providerArgs", {"/bin/sh", "-c", "exit 3"}}}));
+  auto const lines = Installation::lines(text);
+  REQUIRE_FALSE(lines.empty());
+  auto const said = std::ranges::find_if(lines.rbegin(), lines.rend(),
+                                         [](std::string const& line) { return line.starts_with("data: "); });
+  REQUIRE_MESSAGE(said != lines.rend(), text);
+  auto const last = json::parse(said->substr(6));
+  CHECK(last["type"] == "RUN_ERROR");
+  CHECK(last["agent"] == "r");
+  CHECK(last["data"]["ok"] == false);
+  CHECK_MESSAGE(last["data"]["errorMessage"].get<std::string>().find("exit status 3") != std::string::npos, last);
+}
+
+TEST_CASE("WhatFollowsAnInputIsReadFromItsCursorOn") {
+  Installation home;
+  home.good({"up"});
+  auto const opened = request(home, "POST", "/v1/sessions", specification(home, {{"id", "s"}, {"input", "first"}}));
+  REQUIRE(opened.status == 201);
+  auto const first = opened.body["turn"]["messages"][0].get<std::int64_t>();
+  REQUIRE(Installation::eventually([&] { return home.delivery_state(first) == "done"; }));
+  home.wait_for_state("s", "idle");
+  auto const sent = request(home, "POST", "/v1/sessions/s/messages", {{"input", "second"}});
+  auto const second = sent.body["turn"]["messages"][0].get<std::int64_t>();
+  auto const cursor = sent.body["eventCursor"].get<std::int64_t>();
+  REQUIRE(Installation::eventually([&] { return home.delivery_state(second) == "done"; }));
+  home.wait_for_state("s", "idle");
+
+  auto const page = request(home, "GET", "/v1/sessions/s/events?limit=1000&cursor=" + std::to_string(cursor)).body;
+  auto next = cursor;
+  std::vector<std::string> about;
+  for (auto const& event : page["events"]) {
+    CHECK(event["agentNumber"] == ++next);
+    CHECK(event["data"].value("message", second) == second);
+    if (event["data"].contains("message")) about.push_back(event["type"]);
+  }
+  REQUIRE_FALSE(about.empty());
+  CHECK(about.front() == "message.queued");
+  CHECK(about.back() == "message.done");
+  CHECK(page["eventCursor"] == next);
+  auto const turn = request(home, "GET", "/v1/sessions/s/turns?limit=1").body["turns"][0];
+  CHECK(turn["eventCursor"].get<std::int64_t>() > cursor);
+  CHECK(request(home, "GET", "/v1/agents/s/events?limit=1000&cursor=" + std::to_string(cursor)).body == page);
+}
+
+TEST_CASE("AClientThatLeavesItsRunDoesNotEndIt") {
+  Installation home;
+  home.good({"up"});
+  auto const go = home.work() / "go";
+  auto const program =
+      "stty -echo; while IFS= read -r line; do n=${line#*runner }; echo took ${n%% *}; "
+      "while [ ! -e go ]; do sleep 0.05; done; echo answered; done";
+  json const options = {{"proof", {{"pattern", "took {correlation_id}"}}}, {"turn_end", {{"pattern", "^answered"}}}};
+  json const run = specification(
+      home, {{"id", "r"}, {"input", "hello"}, {"options", options}, {"providerArgs", {"/bin/sh", "-c", program}}});
+  std::vector<std::string> how{"--max-time", "1"};
+  SUBCASE("that waits") {}
+  SUBCASE("that reads its events") { how.insert(how.end(), {"-N", "-H", "Accept: text/event-stream"}); }
+  (void)ar::test::curl(home, "POST", "/v1/runs", how, run);
+  auto const session = [&] { return request(home, "GET", "/v1/sessions/r").body; };
+  CHECK(Installation::eventually([&] { return session().value("turnStatus", "") == "running"; }));
+  std::ofstream(go) << "go";
+  CHECK(Installation::eventually([&] { return session().value("turnStatus", "") == "idle"; }));
+  auto const turns = request(home, "GET", "/v1/sessions/r/turns").body["turns"];
+  REQUIRE(turns.size() == 1);
+  CHECK(turns[0]["outcome"] == "completed");
 }
 
 TEST_CASE("CancelWithdrawsWhatWaitsOfASessionAndOfItsDescendants") {
