@@ -153,7 +153,8 @@ constexpr Field session_turns[] = {
     {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
-constexpr Field cancel[] = {{.name = "reason", .about = "for its events, and for who asked for what is withdrawn"}};
+constexpr Field cancel[] = {
+    {.name = "reason", .about = "for its events, and for who asked for what is withdrawn; at most 256 bytes"}};
 
 constexpr Field cancelled[] = {
     {.name = "session", .type = Type::object, .required = true, .schema = &kSession},

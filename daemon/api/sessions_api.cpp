@@ -21,8 +21,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr milliseconds kWaitAtOnce = 1h;   ///< for a turn's end, again and again
-constexpr milliseconds kEndPatience = 5s;  ///< for what becomes of a message whose agent has just ended
+constexpr milliseconds kWaitAtOnce = 1h;     ///< for a turn's end, again and again
+constexpr milliseconds kEndPatience = 5s;    ///< for what becomes of a message whose agent has just ended
+constexpr std::size_t kLongestReason = 256;  ///< every message that is withdrawn shows it
 std::vector<std::string> const kSessionStates{"creating",  "running",    "idle", "suspending",
                                               "suspended", "cancelling", "error"};
 
@@ -233,6 +234,7 @@ awaitable<Result<json>> SessionsApi::cancel(std::string id, std::string reason) 
   if (auto open = access_.check_open(); !open) co_return open.error();
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
+  if (reason.size() > kLongestReason) co_return invalid("reason", "a reason has at most 256 bytes");
   auto count = co_await (*agent)->cancel(reason);
   for (auto const& one : services_.lineage.descendants(id))
     if (auto const child = supervisor_.find(one)) count += co_await child->cancel(reason);
