@@ -1,6 +1,7 @@
 #include "base/json.hpp"
 
 #include "base/json_stream.hpp"
+#include "base/strict_json.hpp"
 
 #include <algorithm>
 #include <istream>
@@ -8,8 +9,16 @@
 namespace ar {
 
 namespace {
-int depth_of(std::string_view text) {
-  int depth = 0, deepest = 0;
+
+/// Of a text that may be JSON, as far as its signs tell.
+struct Shape {
+  int deepest = 0;
+  std::size_t names = 0;  ///< of members of objects
+};
+
+Shape shape_of(std::string_view text) {
+  Shape shape;
+  int depth = 0;
   bool in_string = false, escaped = false;
   for (char c : text) {
     if (in_string) {
@@ -24,11 +33,26 @@ int depth_of(std::string_view text) {
     if (c == '"')
       in_string = true;
     else if (c == '{' || c == '[')
-      deepest = std::max(deepest, ++depth);
+      shape.deepest = std::max(shape.deepest, ++depth);
     else if (c == '}' || c == ']')
       --depth;
+    else if (c == ':')
+      ++shape.names;
   }
-  return deepest;
+  return shape;
+}
+
+/// Of all objects in it.
+std::size_t members_of(json const& value) {
+  if (!value.is_structured()) return 0;
+  std::size_t count = value.is_object() ? value.size() : 0;
+  for (auto const& item : value) count += members_of(item);
+  return count;
+}
+
+Error malformed(std::size_t byte) {
+  return {ErrorKind::invalid, "invalid_json",
+          "malformed JSON at byte " + std::to_string(byte) + "; check quotes, commas and that it is whole"};
 }
 
 template <class Parse>
@@ -36,8 +60,7 @@ Result<json> parsed(Parse parse) {
   try {
     return ok(parse());
   } catch (json::parse_error const& e) {
-    return Error{ErrorKind::invalid, "invalid_json",
-                 "malformed JSON at byte " + std::to_string(e.byte) + "; check quotes, commas and that it is whole"};
+    return malformed(e.byte);
   } catch (json::out_of_range const&) {
     return Error{ErrorKind::invalid, "invalid_json", "a number in the JSON is too large; send one below 1e308"};
   }
@@ -46,7 +69,9 @@ Result<json> parsed(Parse parse) {
 }  // namespace
 
 Result<json> parse_json(std::string_view text) {
-  if (depth_of(text) > 64)
+  // The parser takes a NUL for the end, and would not see what follows.
+  if (auto const nul = text.find('\0'); nul != std::string_view::npos) return malformed(nul + 1);
+  if (shape_of(text).deepest > 64)
     return Error{ErrorKind::invalid, "invalid_json", "the JSON is nested deeper than 64 levels; send it flatter"};
   return parsed([&] { return json::parse(text); });
 }
@@ -60,6 +85,14 @@ Result<json> parse_object(std::string_view text) {
   if (value && !value->is_object())
     return Error{ErrorKind::invalid, "invalid_json",
                  std::string("expected a JSON object, got ") + value->type_name() + "; send {...}"};
+  return value;
+}
+
+Result<json> parse_strict_object(std::string_view text) {
+  auto value = parse_object(text);
+  if (value && members_of(*value) != shape_of(text).names)
+    return Error{ErrorKind::invalid, "invalid_json",
+                 "an object in the JSON has two members of one name, of which one would not count; send each once"};
   return value;
 }
 

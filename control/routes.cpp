@@ -1,4 +1,5 @@
 #include "base/ids.hpp"
+#include "base/strict_json.hpp"
 #include "base/words.hpp"
 #include "control/route.hpp"
 #include "model/memory.hpp"
@@ -16,7 +17,7 @@ bool is_event_name(std::string_view name) {
 }  // namespace
 
 Result<json> Call::object() const {
-  auto document = request.body.empty() ? ok(json::object()) : parse_object(request.body);
+  auto document = request.body.empty() ? ok(json::object()) : parse_strict_object(request.body);
   if (document && route.request)
     if (auto wrong = check_request(*route.request, *document)) return *wrong;
   return document;

@@ -1,6 +1,7 @@
 #include "base/json.hpp"
 
 #include "base/read_json.hpp"
+#include "base/strict_json.hpp"
 
 #include <doctest/doctest.h>
 
@@ -26,6 +27,25 @@ TEST_CASE("WhatSomebodyElseWroteNeverThrows") {
   CHECK(parse_json("{\"at\":1e400}").error().message.find("too large") != std::string::npos);
   CHECK(parse_object("{\"at\":-1e400}").error().code == "invalid_json");
   CHECK_FALSE(parse_json("\xff").has_value());
+}
+
+TEST_CASE("NothingAfterANulIsIgnored") {
+  using namespace std::string_view_literals;
+  for (auto const text : {"{}\0"sv, "{}\0{"sv, "{\0}"sv, "{} \0"sv, "\0"sv, "{\"a\":\"\0\"}"sv})
+    CHECK(parse_object(text).error().code == "invalid_json");
+  CHECK(parse_object("{}\0"sv).error().message.find("byte 3") != std::string::npos);
+  CHECK(parse_object(R"({"a":"\u0000"})").has_value());
+}
+
+TEST_CASE("AMemberThatIsThereTwiceIsRefusedWhereNothingMayBeIgnored") {
+  for (auto const* good : {"{}", R"({"a":"b:c","d":[{"a":1},{"a":2}],"e":{"a":{"a":":"}}})", R"({"\"a":1,"a\\":2})"})
+    CHECK_MESSAGE(*parse_strict_object(good) == *parse_object(good), good);
+  for (auto const* twice :
+       {R"({"a":1,"a":1})", R"({"a":1,"b":2,"a":3})", R"({"x":{"a":1,"a":2}})", R"({"x":[{"a":1,"\u0061":2}]})"}) {
+    CHECK_MESSAGE(parse_object(twice).has_value(), twice);
+    CHECK_MESSAGE(parse_strict_object(twice).error().code == "invalid_json", twice);
+  }
+  CHECK(parse_strict_object("[]").error().code == "invalid_json");
 }
 
 TEST_CASE("AFieldOfAnotherShapeIsAnErrorToo") {
