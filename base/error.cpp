@@ -7,10 +7,10 @@
 namespace ar {
 
 Error from_errno(std::string_view what, int errno_value) {
+  if (errno_value == ENOSPC || errno_value == EDQUOT)
+    return unavailable("disk_full", std::string(what) + ": the disk is full; free some space");
   auto error = internal("system_error", std::string(what) + ": " + std::strerror(errno_value));
   switch (errno_value) {
-    case ENOSPC:
-    case EDQUOT:
     case ENOMEM:
     case EAGAIN:
     case EMFILE:

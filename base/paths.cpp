@@ -120,8 +120,6 @@ Result<void> write_beside(fs::path const& file, std::string_view content, unsign
     if (n < 0) {
       int const reason = errno;
       ::unlink(beside.c_str());
-      if (reason == ENOSPC || reason == EDQUOT)
-        return unavailable("disk_full", "cannot write " + file.string() + ": the disk is full; free some space");
       return from_errno("cannot write " + file.string(), reason);
     }
     content.remove_prefix(static_cast<std::size_t>(n));

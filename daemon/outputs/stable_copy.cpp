@@ -28,8 +28,7 @@ Error failed(int why) {
 
 Error full(int why) {
   bool const no_room = why == ENOSPC || why == EDQUOT;
-  return conflict(no_room ? missing::kCap : missing::kReadFailed,
-                  std::string("it cannot be kept: ") + std::strerror(why));
+  return conflict(no_room ? missing::kCap : missing::kReadFailed, from_errno("it cannot be kept", why).message);
 }
 
 Error over(std::int64_t most) {

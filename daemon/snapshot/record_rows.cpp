@@ -94,8 +94,6 @@ class Placing {
     while (!bytes.empty()) {
       auto const n = ::write(fresh_.fd, bytes.data(), bytes.size());
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && (errno == ENOSPC || errno == EDQUOT))
-        return unavailable("disk_full", "cannot write " + place_.string() + ": the disk is full; free some space");
       if (n < 0) return from_errno("cannot write " + place_.string(), errno);
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }

@@ -63,9 +63,6 @@ void RowWriter::flush() {
     auto const n = ::write(fd_, rest.data(), rest.size());
     if (n >= 0)
       rest.remove_prefix(static_cast<std::size_t>(n));
-    else if (errno == ENOSPC || errno == EDQUOT)
-      fail(unavailable("disk_full", "the disk is full: the snapshot was not taken; free some space in " +
-                                        file_.parent_path().string()));
     else if (errno != EINTR)
       fail(from_errno("cannot write " + file_.string(), errno));
   }

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -95,4 +96,14 @@ TEST_CASE("ExecutablesAreFoundOnThePathOrNamed") {
 TEST_CASE("StateDirectoryTooLongForSocketsIsRefused") {
   CHECK(Paths::resolve("/tmp/x").has_value());
   CHECK(Paths::resolve("/tmp/" + std::string(100, 'x')).error().kind == ErrorKind::invalid);
+}
+
+TEST_CASE("AFullDiskIsToldAsThatAndWhatToDo") {
+  for (int const why : {ENOSPC, EDQUOT}) {
+    auto const error = from_errno("cannot make /a/b", why);
+    CHECK(error.kind == ErrorKind::unavailable);
+    CHECK(error.code == "disk_full");
+    CHECK(error.message == "cannot make /a/b: the disk is full; free some space");
+  }
+  CHECK(from_errno("cannot make /a/b", EACCES).code == "system_error");
 }
