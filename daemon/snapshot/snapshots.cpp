@@ -44,6 +44,11 @@ Error no_such_snapshot(std::string const& id) {
                    "there is no snapshot \"" + id.substr(0, 80) + "\"; `agent-runner snapshot list` lists them");
 }
 
+void forget(Database& db, std::string const& id, WallTime now) {
+  SnapshotTable(db).erase(id);
+  KeptAnswerTable(db).gone("/v1/snapshots/" + id, now);
+}
+
 /// Removes what is no document that the journal knows. Those whose documents are gone.
 std::vector<std::string> sweep_folder(fs::path const& folder, std::vector<std::string> known) {
   std::error_code ec;
@@ -94,7 +99,7 @@ awaitable<Result<void>> Snapshots::sweep() {
   if (!gone) co_return gone.error();
   for (auto const& id : *gone) {
     spdlog::warn("snapshots: the document of {} is gone, and it is forgotten", id);
-    forget(id);
+    services_.journal.write([id, now = wall_now()](Database& db) { forget(db, id, now); });
   }
   co_return Result<void>();
 }
@@ -112,7 +117,7 @@ awaitable<Result<json>> Snapshots::create(std::string label, bool history) {
   auto const folder = folder_ / (kWork + random_hex(4));
   if (auto made = co_await make_folder(folder); !made) co_return made.error();
   auto created = co_await create_in(folder, std::move(label), history);
-  co_await remove_folder(folder);
+  co_await remove_all(folder);
   co_return created;
 }
 
@@ -139,8 +144,16 @@ awaitable<Result<json>> Snapshots::create_in(fs::path folder, std::string label,
   };
   if (auto moved = co_await file_job(files_, std::move(move)); !moved) co_return moved.error();
   // The document first: of a row without one nobody could make a snapshot again.
-  services_.journal.write([row](Database& db) { SnapshotTable(db).add(row); });
-  if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
+  auto note = [row](Database& db) -> Result<bool> {
+    Transaction transaction(db);
+    SnapshotTable(db).add(row);
+    transaction.commit();
+    return true;
+  };
+  if (auto const noted = co_await services_.journal.run(std::move(note)); !noted) {
+    co_await remove_all(file_of(row.id));
+    co_return noted.error();
+  }
   json event = {{"snapshot", row.id}, {"bytes", row.bytes}};
   if (!row.label.empty()) event["label"] = row.label;
   services_.events.append("", "snapshot.created", std::move(event));
@@ -155,10 +168,10 @@ awaitable<Result<void>> Snapshots::make_folder(fs::path folder) {
   co_return co_await file_job(files_, std::move(job));
 }
 
-awaitable<void> Snapshots::remove_folder(fs::path folder) {
-  auto job = [folder = std::move(folder)]() -> Result<void> {
+awaitable<void> Snapshots::remove_all(fs::path path) {
+  auto job = [path = std::move(path)]() -> Result<void> {
     std::error_code ec;
-    fs::remove_all(folder, ec);
+    fs::remove_all(path, ec);
     return {};
   };
   (void)co_await file_job(files_, std::move(job));
@@ -205,8 +218,13 @@ awaitable<Result<std::unique_ptr<SnapshotFile>>> Snapshots::open(std::string id)
 awaitable<Result<void>> Snapshots::remove(std::string id) {
   auto const known = co_await show(id);
   if (!known) co_return known.error().code == "no_such_snapshot" ? Result<void>() : known.error();
-  forget(id);
-  if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
+  auto erase = [id, now = wall_now()](Database& db) -> Result<bool> {
+    Transaction transaction(db);
+    forget(db, id, now);
+    transaction.commit();
+    return true;
+  };
+  if (auto const erased = co_await services_.journal.run(std::move(erase)); !erased) co_return erased.error();
   services_.events.append("", "snapshot.removed", {{"snapshot", id}});
   auto job = [file = file_of(id)]() -> Result<void> {
     std::error_code ec;
@@ -215,13 +233,6 @@ awaitable<Result<void>> Snapshots::remove(std::string id) {
     return {};
   };
   co_return co_await file_job(files_, std::move(job));
-}
-
-void Snapshots::forget(std::string const& id) {
-  services_.journal.write([id, now = wall_now()](Database& db) {
-    SnapshotTable(db).erase(id);
-    KeptAnswerTable(db).gone("/v1/snapshots/" + id, now);
-  });
 }
 
 // ---- restoring ----
@@ -236,7 +247,7 @@ awaitable<Result<json>> Snapshots::restore_file(fs::path file, RestoreWishes wis
   auto const folder = folder_ / (kWork + random_hex(4));
   if (auto made = co_await make_folder(folder); !made) co_return made.error();
   auto restored = co_await restore_in(folder, std::move(file), std::nullopt, std::move(wishes));
-  co_await remove_folder(folder);
+  co_await remove_all(folder);
   co_return restored;
 }
 
@@ -245,7 +256,7 @@ awaitable<Result<json>> Snapshots::restore_document(json document, RestoreWishes
   auto const folder = folder_ / (kWork + random_hex(4));
   if (auto made = co_await make_folder(folder); !made) co_return made.error();
   auto restored = co_await restore_in(folder, folder / "given.json", std::move(document), std::move(wishes));
-  co_await remove_folder(folder);
+  co_await remove_all(folder);
   co_return restored;
 }
 

@@ -70,9 +70,8 @@ class Snapshots {
 
  private:
   std::filesystem::path file_of(std::string const& id) const { return folder_ / (id + ".json"); }
-  void forget(std::string const& id);
   awaitable<Result<void>> make_folder(std::filesystem::path folder);
-  awaitable<void> remove_folder(std::filesystem::path folder);
+  awaitable<void> remove_all(std::filesystem::path path);
   awaitable<Result<json>> create_in(std::filesystem::path folder, std::string label, bool history);
   awaitable<Result<json>> restore_in(std::filesystem::path folder, std::filesystem::path file,
                                      std::optional<json> document, RestoreWishes wishes);
