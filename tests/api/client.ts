@@ -1,19 +1,27 @@
 // Drives a real daemon through every operation of its document, with a client that was generated from it: the compiler
 // holds each call against the document, and each answer's status must be one that it tells of.
-//   client.js DOCUMENT BASE_URL STATE_DIR WORK_DIR
-import { readFileSync } from "node:fs";
+//   client.js DOCUMENT BASE_URL STATE_DIR WORK_DIR REQUESTS
+// Into the file REQUESTS it writes what it has asked of each operation, for those who try that otherwise (bad_input.ts).
+import { readFileSync, writeFileSync } from "node:fs";
 import createClient from "openapi-fetch";
 import type { paths } from "./api.js";
+import { Recording } from "./requests.js";
 
-const [documentFile, baseUrl, stateDir, workDir] = process.argv.slice(2);
+const [documentFile, baseUrl, stateDir, workDir, requestsFile] = process.argv.slice(2);
 const document = JSON.parse(readFileSync(documentFile, "utf8"));
+const operatorToken = readFileSync(`${stateDir}/operator-token`, "utf8").trim();
 const called = new Set<string>();
+const recording = new Recording(workDir);
 
 function clientWith(token: string) {
   const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
   client.use({
-    onResponse({ schemaPath, request, response }) {
+    async onRequest({ request, id }) {
+      await recording.begin(id, request);
+    },
+    async onResponse({ schemaPath, request, response, params, id }) {
       const method = request.method.toLowerCase();
+      await recording.end(id, `${method} ${schemaPath}`, params, request, response, token !== operatorToken);
       called.add(`${method} ${schemaPath}`);
       const told = document.paths[schemaPath][method].responses;
       if (response.status >= 500 || !(response.status in told))
@@ -45,7 +53,7 @@ function same(what: string, is: unknown, should: unknown) {
     throw new Error(`${what} is ${JSON.stringify(is)}, not ${JSON.stringify(should)}`);
 }
 
-const operator = clientWith(readFileSync(`${stateDir}/operator-token`, "utf8").trim());
+const operator = clientWith(operatorToken);
 const agent = { path: { agent: "a" } };
 
 async function system() {
@@ -349,6 +357,7 @@ try {
   const missing = all.filter((operation) => !called.has(operation));
   console.log(`${called.size} of ${all.length} operations were called`);
   if (missing.length > 0) throw new Error(`not called: ${missing.join(", ")}`);
+  writeFileSync(requestsFile, recording.text());
 } catch (error) {
   console.error(error);
   process.exit(1);
