@@ -106,7 +106,8 @@ Result<std::optional<std::int64_t>> take_idle_ttl(json& request) {
   auto const text = retention.is_object() ? retention.value("idleTtl", json()) : json();
   if (text.is_null()) {
     auto const own = request.find("idleTtlMs");
-    return own == request.end() ? std::optional<std::int64_t>() : own->get<std::int64_t>();
+    bool const is_given = own != request.end() && !own->is_null();
+    return is_given ? std::optional(own->get<std::int64_t>()) : std::nullopt;
   }
   auto const time = parse_duration(text.get<std::string>());
   if (!time) return invalid("retention.idleTtl", "retention.idleTtl must be a time like 3m or 1h");

@@ -9,6 +9,8 @@
 #include "control/schemas/schemas.hpp"
 #include "control/session_input.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 namespace ar::control {
@@ -26,6 +28,12 @@ struct Opened {
   std::optional<SentInput> sent;
 };
 
+/// Whoever is told that a session could not be opened has none.
+awaitable<void> take_back(Call& call, std::string const& id) {
+  auto const closed = co_await call.api.sessions.close(id);
+  if (!closed) spdlog::warn("session {} has got no input, and is there all the same: {}", id, closed.error().message);
+}
+
 /// The agent is spawned first, and its input is a message like any other: it waits until the agent is ready.
 awaitable<Result<Opened>> open_session(Call& call, json request) {
   auto input = take_input(request, false);
@@ -42,6 +50,7 @@ awaitable<Result<Opened>> open_session(Call& call, json request) {
   if (*input) {
     auto const id = done.session.session["id"].get<std::string>();
     auto sent = co_await call.api.sessions.send(call.who, id, std::move(**input), part_of(call.key, "input"));
+    if (!sent && done.session.created) co_await take_back(call, id);
     if (!sent) co_return sent.error();
     done.sent = std::move(*sent);
   }

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 
 using namespace ar;
@@ -444,4 +445,19 @@ TEST_CASE("EventPagesGoOnWhereTheyEnded") {
   CHECK(last["events"].size() == 2);
   CHECK_FALSE(last.contains("nextCursor"));
   CHECK(last["eventCursor"] == 5);
+}
+
+TEST_CASE("ASessionWhoseInputIsRefusedIsTakenBack") {
+  TestServer server;
+  RawClient client(server.socket());
+  auto const closed = [&] { return std::ranges::count(server.daemon().calls(), "close a"); };
+  std::string const body = R"({"cwd":"/","input":"refused"})";
+  CHECK(client.request("POST", "/v1/sessions", {}, body).document()["code"] == "unknown_attachment");
+  CHECK(closed() == 1);
+  CHECK(client.request("POST", "/v1/runs", {}, body).document()["code"] == "unknown_attachment");
+  CHECK(closed() == 2);
+  // One that was there before stays.
+  CHECK(client.request("POST", "/v1/runs", {"Idempotency-Key: again"}, body).document()["code"] ==
+        "unknown_attachment");
+  CHECK(closed() == 2);
 }
