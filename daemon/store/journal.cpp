@@ -10,6 +10,7 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 namespace {
 
+constexpr char kDied[] = "journal_died";
 constexpr std::size_t kRefusedKept = 1000;  ///< more than ever come while somebody waits for one
 
 /// The change itself is wrong, and would be for ever. Everything else is the database's trouble, and may pass.
@@ -25,7 +26,7 @@ Result<std::unique_ptr<Journal>> Journal::open(Executor executor, std::filesyste
   if (!reading) return reading.error();
   std::unique_ptr<Journal> journal(new Journal(std::move(executor), std::move(*database), std::move(*reading)));
   auto died = [raw = journal.get(), on_death = std::move(on_death)](std::string const& why) {
-    raw->failing_ = internal("journal_died", "the journal writes no more: " + why);
+    raw->failing_ = internal(kDied, "the journal writes no more: " + why);
     raw->changed_.notify_all();
     if (on_death) on_death(why);
   };
@@ -52,6 +53,12 @@ void Journal::write(Change change, std::function<void()> after) {
 awaitable<Result<void>> Journal::committed() {
   auto const from = done_;
   auto const target = given_;
+  // What kept it from writing may have passed: who asks now is told how it is now.
+  bool const may_be_tried = failing_ && failing_->code != kDied && !stopping_;
+  if (may_be_tried && done_ < target) {
+    failing_.reset();
+    changed_.notify_all();
+  }
   while (done_ < target) {
     if (failing_) co_return *failing_;
     co_await changed_.wait();

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <future>
 #include <optional>
 
@@ -108,6 +109,28 @@ TEST_CASE("ADiskThatFillsUpBetweenTheChangesOfABrokenBatchHasNoneMadeTwice") {
       co_await sleep_for(milliseconds(20));
     CHECK(followed == "12");
     CHECK(co_await notes(*journal) == 2);
+    co_await journal->stop();
+  });
+}
+
+TEST_CASE("WhoAsksWhenThereIsSpaceAgainIsToldSo") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto const journal = *Journal::open(io.get_executor(), temp.path() / "j.db");
+  test::run(io, [&]() -> awaitable<void> {
+    std::atomic<bool> full = true;
+    journal->write([&full](Database& db) {
+      if (full) throw SqliteError(unavailable("disk_full", "the disk is full"));
+      db.prepare("INSERT INTO facts(name, value) VALUES('first', 'x')").bind().run();
+    });
+    for (int i = 0; i < 3; ++i) {
+      auto const refused = co_await journal->committed();
+      REQUIRE_FALSE(refused.has_value());
+      CHECK(refused.error().code == "disk_full");
+    }
+    full = false;
+    CHECK((co_await journal->committed()).has_value());  // at once, not when it would try again by itself
+    CHECK(co_await notes(*journal) == 1);
     co_await journal->stop();
   });
 }
