@@ -59,11 +59,14 @@ Agent::~Agent() = default;
 
 // ---- beginning and end ----
 
-void Agent::begin(DescriptorBudget::Place place) {
+AgentTable::Row Agent::prepare(DescriptorBudget::Place place) {
   process_.reserve(std::move(place));
   record_.created_at = record_.since = wall_now();
   record_.tmux_session = "ar-" + spec_.id;
-  save();
+  return row();
+}
+
+void Agent::begin() {
   services_.events.append(spec_.id, "agent.created", to_public(spec_));
   join_bus();
   (void)apply(AgentInput::start, "first start");
@@ -743,10 +746,12 @@ void Agent::hold_changed() {
 
 std::filesystem::path Agent::files_dir() const { return message_files_dir(services_.paths, spec_.id); }
 
+AgentTable::Row Agent::row() const {
+  return {spec_.id, to_text(to_journal(spec_)), std::string(to_string(state_)), to_text(to_json(record_))};
+}
+
 void Agent::save() {
-  AgentTable::Row row{spec_.id, to_text(to_journal(spec_)), std::string(to_string(state_)), to_text(to_json(record_))};
-  auto change = [row = std::move(row)](Database& db) { AgentTable(db).put(row); };
-  services_.journal.write(std::move(change));
+  services_.journal.write([row = row()](Database& db) { AgentTable(db).put(row); });
 }
 
 }  // namespace ar::daemon

@@ -27,6 +27,7 @@
 #include "daemon/delivery/work.hpp"
 #include "daemon/outputs/output_keeper.hpp"
 #include "daemon/services.hpp"
+#include "daemon/store/tables/agent_table.hpp"
 
 #include <memory>
 #include <optional>
@@ -81,8 +82,10 @@ class Agent final : private DeliveryHost,
 
   /// Whether its provider could be started on this machine: CLI there, options right, profile possible if it is strict.
   awaitable<Result<void>> check_launch() const { return provider_.check(); }
-  /// A new agent: journalled, registered on the bus, started.
-  void begin(DescriptorBudget::Place place);
+  /// A new agent, as the journal is to have it before begin().
+  AgentTable::Row prepare(DescriptorBudget::Place place);
+  /// Registered on the bus, and started.
+  void begin();
   /// After a start of the daemon: goes on from the journal with what the terminals' host has found.
   awaitable<void> take_over(std::optional<terminal::FoundTerminal> found);
   /// The daemon ends: lets go of everything and leaves the provider running.
@@ -221,6 +224,7 @@ class Agent final : private DeliveryHost,
   Work& work() override { return work_; }
   void work_changed() override { publish(); }
 
+  AgentTable::Row row() const;
   void receive(Mail mail);
   awaitable<void> read_mail();
   awaitable<void> keep_deadline();

@@ -15,6 +15,7 @@
 #include "daemon/store/tables/agent_table.hpp"
 #include "daemon/store/tables/fact_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
+#include "relay/message_rules.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -420,6 +421,10 @@ awaitable<void> Supervisor::take_back(std::shared_ptr<Agent> agent) {
   if (agent->spec().workspace.is_worktree())
     (void)co_await remove_worktree(services_.executor, agent->spec().workspace);
   forget_worktree_of(agent->id());
+  // One of this name that cannot be run here keeps its folder.
+  auto look = [id = agent->id()](Database& db) -> Result<bool> { return AgentTable(db).contains(id); };
+  auto const known = co_await services_.journal.read(std::move(look));
+  if (known && !*known) co_await forget_token(agent->id());
 }
 
 void Supervisor::forget_worktree_of(std::string const& id) const {
@@ -530,24 +535,35 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::begin(AgentSpec spec, Descrip
   auto const id = spec.id;
   auto const agent = make(std::move(spec), AgentRecord{}, AgentState::creating, std::move(*token));
   // Tried dry, so that a missing CLI is an answer and not a failed agent. Nobody sees it until then.
-  auto ready = co_await agent->check_launch();
+  auto ready = relay::check_identity(agent->identity());
+  if (ready) ready = co_await agent->check_launch();
   auto const wanted = ready ? check_parent(agent->spec()) : ready;
   if (!wanted) {
     co_await take_back(agent);
     co_return wanted.error();
   }
-  add(agent);
-  if (!key.key.empty()) {
-    SpawnKeyTable::Use use{key.body_hash, id};
-    auto note = [key = key.key, use = std::move(use)](Database& db) { SpawnKeyTable(db).put(key, use); };
-    services_.journal.write(std::move(note));
+  auto note = [row = agent->prepare(std::move(place)), key](Database& db) -> Result<bool> {
+    Transaction transaction(db);
+    AgentTable(db).put(row);
+    if (!key.key.empty()) SpawnKeyTable(db).put(key.key, {key.body_hash, row.id});
+    transaction.commit();
+    return true;
+  };
+  if (auto const noted = co_await services_.journal.run(std::move(note)); !noted) {
+    co_await take_back(agent);
+    co_return noted.error();
   }
-  agent->begin(std::move(place));
+  if (auto const still = check_parent(agent->spec()); !still) {
+    services_.journal.write([id](Database& db) { AgentTable(db).erase(id); });
+    co_await take_back(agent);
+    co_return still.error();
+  }
+  add(agent);
+  agent->begin();
   if (auto const& child = agent->spec(); !child.parent.empty())
     services_.events.append(child.parent, "child.created", child_json(child));
   if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
-  auto safe = co_await services_.journal.committed();
-  if (!safe) co_return safe.error();
+  (void)co_await services_.journal.committed();  // its events; on a disk that is full by now they come later
   Spawned const spawned{agent, true};
   co_return spawned;
 }
