@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kMostSkills = 100;
 constexpr std::size_t kMaxCall = 128;        // bytes of the name of a turn or call
 constexpr std::size_t kMaxText = 256 << 10;  // prompts and system prompts: far under a provider's own limits
+constexpr std::size_t kMaxWord = 1 << 10;    // all other texts: the bus is told of most of them
+constexpr std::size_t kMaxPath = 4 << 10;
 
 template <class Fields, class Spec>
 void text_fields(Fields&& field, Spec& s) {
@@ -126,9 +128,9 @@ Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& defa
   if (spec.cwd.empty()) spec.cwd = default_cwd;
   if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
   auto const named = spec.id.empty() ? Result<void>() : check_agent_id(spec.id);
-  for (auto const& words : {spec.tags, spec.capabilities})
-    for (auto const& word : words)
-      if (word.empty() || word.size() > 128) in.fail("tags", "and capabilities must be 1 to 128 characters each");
+  for (auto const& [name, words] : {std::pair{"tags", &spec.tags}, {"capabilities", &spec.capabilities}})
+    for (auto const& word : *words)
+      if (word.empty() || word.size() > 128) in.fail(name, "must be 1 to 128 characters each");
   if (spec.label.size() > 128) in.fail("label", "is longer than 128 characters");
   if (spec.prompt.size() > kMaxText)
     in.fail("prompt", "is larger than 256 KiB; send it as a message with an attachment");
@@ -136,7 +138,13 @@ Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& defa
   auto const check_text = [&](char const* name, std::string const& text) {
     if (!is_utf8(text) || text.find('\0') != std::string::npos) in.fail(name, "must be UTF-8 without NUL");
   };
-  text_fields([&](char const* name, std::string const& text) { check_text(name, text); }, spec);
+  auto const check_field = [&](std::string_view name, std::string const& text) {
+    check_text(name.data(), text);
+    bool const is_prompt = name == "prompt" || name == "systemPromptAppend";
+    auto const most = name == "cwd" ? kMaxPath : kMaxWord;
+    if (!is_prompt && text.size() > most) in.fail(name.data(), "is longer than " + std::to_string(most) + " bytes");
+  };
+  text_fields(check_field, spec);
   for (auto const& word : spec.provider_args) check_text("providerArgs", word);
   if (spec.skills_named.size() > kMostSkills) in.fail("skills", "are more than 100");
   for (auto const& name : spec.skills_named) {

@@ -41,6 +41,10 @@ TEST_CASE("WrongSpecsNameTheField") {
   CHECK(field_of({{"cwd", nullptr}}) == "cwd");
   for (auto bad : {"a.b", "../x", "a b", "-x", "a:b"}) CHECK(field_of({{"id", bad}}) == "id");
   CHECK(field_of({{"tags", {""}}}) == "tags");
+  CHECK(field_of({{"capabilities", {std::string(129, 'x')}}}) == "capabilities");
+  for (auto const* name : {"model", "effort", "policyName", "automationRunId", "cwd"})
+    CHECK(field_of({{name, "/" + std::string(5000, 'x')}}) == name);
+  CHECK(field_of({{"policyName", std::string(1024, 'x')}}) == "accepted");
   CHECK(field_of({{"env", {{"A=B", "x"}}}}) == "env");
   CHECK(field_of({{"nmae", "x"}}) == "nmae");
   CHECK(field_of({{"idleTtlMs", -1}}) == "idleTtlMs");
