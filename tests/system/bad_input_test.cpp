@@ -1,4 +1,5 @@
 // Wrong input of every kind: a clear error with its remedy, the right exit status, and nothing lost.
+#include "system/http_request.hpp"
 #include "system/installation.hpp"
 
 #include <fstream>
@@ -56,7 +57,47 @@ TEST_CASE("WrongSpawnsAreRefusedWithTheReason") {
   refuses(home.run({"spawn", "../x", "--provider", "command", "--cwd", cwd}), 2, "name");
   refuses(home.run({"spawn", "x", "--provider", "command", "--cwd", cwd, "--", "no-such-program-here"}), 3,
           "no-such-program-here");
+  CHECK_FALSE(std::filesystem::exists(home.state() / "agents" / "x"));
   CHECK(Installation::lines(home.good({"ps", "-a", "--json"}).out).size() == 1);
+}
+
+TEST_CASE("AnAgentThatTheBusWouldNotTakeIsRefusedAtOnce") {
+  Installation home;
+  home.good({"up"});
+  json const good = {{"provider", "command"}, {"cwd", home.work().string()}, {"id", "x"}, {"input", "hello"}};
+  json many = json::array();
+  for (int i = 0; i < 70; ++i) many.push_back("t" + std::to_string(i));
+  for (auto const& [field, value] : {std::pair{"label", json("\u001b[31mred")},
+                                     {"label", json("two\nlines")},
+                                     {"tags", json{"\u202egnp"}},
+                                     {"tags", many},
+                                     {"capabilities", json{"a\u0007"}},
+                                     {"idleTtlMs", json(-1)}}) {
+    auto body = good;
+    body[field] = value;
+    auto const refused = ar::test::request(home, "POST", "/v1/runs", body);
+    CHECK_MESSAGE(refused.status == 400, refused.body.dump());
+    CHECK(refused.body["field"] == field);
+  }
+  auto body = good;
+  body["idleTtlMs"] = nullptr;
+  CHECK(ar::test::request(home, "POST", "/v1/runs", body).status == 201);
+}
+
+TEST_CASE("ASessionWhoseInputCannotBeHadIsNone") {
+  Installation home;
+  home.good({"up"});
+  for (auto const& part : {json{{"attachment", "none"}}, json{{"path", "/no/such/file"}}}) {
+    json file = {{"type", "file"}};
+    file.update(part);
+    json const body = {
+        {"provider", "command"}, {"cwd", home.work().string()}, {"id", "x"}, {"input", json::array({file})}};
+    for (auto const* path : {"/v1/sessions", "/v1/runs"}) {
+      auto const refused = ar::test::request(home, "POST", path, body);
+      CHECK_MESSAGE(refused.status == 404, refused.body.dump());
+      CHECK(home.agent("x").empty());
+    }
+  }
 }
 
 TEST_CASE("UnknownAgentsAndMessagesExitWithThree") {
