@@ -147,8 +147,10 @@ TEST_CASE("WhateverIsWrongWithInputIsToldAndNothingIsDone") {
   for (auto const& route : control::routes()) {
     auto const target = target_of(route);
     if (route.request) {
-      for (auto const* no_object : {"[]", "\"x\"", "5", "null", "{", "{\"a\":1e999}", "{\"a\":\"\xff\"}"})
+      for (auto const* no_object :
+           {"[]", "\"x\"", "5", "null", "{", "{\"a\":1e999}", "{\"a\":\"\xff\"}", "{\"a\":1,\"a\":1}"})
         refused(route, target, no_object, "", "invalid_json");
+      refused(route, target, std::string("{}\0", 3), "", "invalid_json");
       for (auto const& [document, field] : bad_documents(*route.request))
         refused(route, target, document.dump(), field, "invalid_argument");
     }
@@ -170,4 +172,28 @@ TEST_CASE("WhateverIsWrongWithInputIsToldAndNothingIsDone") {
   }
   std::cout << "bad input: " << tries << " tries" << std::endl;
   CHECK(tries > 500);
+}
+
+TEST_CASE("EveryRouteRefusesABodyOverItsLimitHoweverItIsSent") {
+  control::Limits limits;
+  limits.body_bytes = 1000;
+  limits.message_bytes = 2000;
+  limits.hook_bytes = 3000;
+  limits.attachment_bytes = 4000;
+  TestServer server(limits);
+  std::string const large(5000, ' ');
+  for (auto const& route : control::routes()) {
+    auto const head = std::string(route.method) + " " + target_of(route) + " HTTP/1.1\r\nHost: x\r\n";
+    std::vector<std::string> const rests{"Content-Length: 5000\r\n\r\n", "Content-Length: 5000\r\n\r\n" + large,
+                                         "Transfer-Encoding: chunked\r\n\r\n1388\r\n" + large + "\r\n0\r\n\r\n"};
+    for (auto const& rest : rests) {
+      RawClient client(server.socket());
+      client.send(head + rest);
+      auto const reply = client.reply();
+      CAPTURE(head);
+      CHECK(reply.status == 413);
+      CHECK(reply.document()["code"] == "body_too_large");
+    }
+  }
+  CHECK(server.daemon().calls().empty());
 }

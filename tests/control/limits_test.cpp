@@ -157,6 +157,14 @@ TEST_CASE("SilentAndSlowClientsAreLetGo") {
   CHECK(std::chrono::steady_clock::now() - start < 20s);
   CHECK(last_status(drip) == 408);
 
+  RawClient dribble(server.socket());
+  auto const began = std::chrono::steady_clock::now();
+  dribble.send("POST /v1/agents HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  while (dribble.send("1\r\n{\r\n") && std::chrono::steady_clock::now() - began < 20s)
+    std::this_thread::sleep_for(20ms);
+  CHECK(std::chrono::steady_clock::now() - began < 20s);
+  CHECK(last_status(dribble) == 408);
+
   RawClient idle(server.socket());
   CHECK(idle.request("GET", "/healthz").status == 200);
   CHECK(idle.at_end());
