@@ -10,10 +10,10 @@ namespace ar::chaos {
 /// process has one thread.
 std::string mount_small_disk(std::filesystem::path const& dir, std::size_t bytes);
 
-/// Takes all the room there is on the disk of `dir`, until it goes out of scope.
+/// Takes all the room there is on the disk of `dir` but `left` bytes, until it goes out of scope.
 class DiskFull {
  public:
-  explicit DiskFull(std::filesystem::path const& dir);
+  explicit DiskFull(std::filesystem::path const& dir, std::size_t left = 0);
   ~DiskFull();
   DiskFull(DiskFull const&) = delete;
   DiskFull& operator=(DiskFull const&) = delete;
