@@ -1,6 +1,7 @@
 #include "base/http/http_client.hpp"
 
 #include "base/http/accept_websocket.hpp"
+#include "base/http/resolve.hpp"
 #include "base/http/stream.hpp"
 #include "base/http/url.hpp"
 #include "base/http/within.hpp"
@@ -96,14 +97,12 @@ struct HttpClient::Impl {
 
   awaitable<Result<Stream>> connect() {
     auto const& where = endpoint;
-    net::ip::tcp::resolver resolver(executor);
-    auto const port = std::to_string(where.port);
-    auto [failed, found] = co_await resolver.async_resolve(where.host, port, nothrow);
-    if (failed) co_return unreachable("cannot find " + where.host + ": " + failed.message());
+    auto const found = co_await addresses_of(where.host);
+    if (!found) co_return found.error();
     // The name is looked up once: what was checked is what is connected to.
     std::vector<net::ip::tcp::endpoint> usable;
-    for (auto const& entry : found)
-      if (!allowed || allowed(entry.endpoint().address().to_string())) usable.push_back(entry.endpoint());
+    for (auto const& address : *found)
+      if (!allowed || allowed(address.to_string())) usable.emplace_back(address, where.port);
     if (usable.empty())
       co_return Error{ErrorKind::forbidden, "address_refused",
                       where.host + " stands for no address that may be connected to"};
