@@ -1,15 +1,15 @@
 #include "daemon/api/tool_hooks_api.hpp"
 
-#include "daemon/tools/callback.hpp"
+#include "daemon/tools/hook_target.hpp"
 
 namespace ar::daemon {
 
 awaitable<Result<control::ToolHookAdded>> ToolHooksApi::add_tool_hook(json hook) {
   auto wanted = read_tool_hook(hook);
   if (!wanted) co_return wanted.error();
-  auto const callback = read_callback(wanted->callback_url);
-  if (!callback) co_return callback.error();
-  if (auto const allowed = check_host(callback->endpoint.host, config_.tool_hook_hosts); !allowed)
+  auto const target = read_hook_target(wanted->callback_url);
+  if (!target) co_return target.error();
+  if (auto const allowed = check_host(target->endpoint.host, config_.tool_hook_hosts); !allowed)
     co_return allowed.error();
   auto const added = co_await hooks_.add(std::move(*wanted));
   if (!added) co_return added.error();

@@ -106,8 +106,7 @@ Result<Target> read_target(std::string_view url) {
   if (scheme == std::string_view::npos) return bad_url(url, "does not begin with https://");
   auto const path = std::min(url.find_first_of("/?#", scheme + 3), url.size());
   if (url.find('#') != std::string_view::npos) return bad_url(url, "has a fragment, which no server gets");
-  if (url.substr(0, path).find('@') != std::string_view::npos)
-    return bad_url(url, "names a user; a receiver knows us by the signature");
+  if (url.substr(0, path).find('@') != std::string_view::npos) return bad_url(url, "names a user, which is not sent");
   auto endpoint = http::parse_endpoint(url.substr(0, path));
   if (!endpoint) return bad_url(url, "is none");
   std::string target(url.substr(path));

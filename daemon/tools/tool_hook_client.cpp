@@ -1,6 +1,6 @@
 #include "daemon/tools/tool_hook_client.hpp"
 
-#include "daemon/tools/callback.hpp"
+#include "daemon/tools/hook_target.hpp"
 
 #include <algorithm>
 
@@ -13,14 +13,14 @@ constexpr std::size_t kMostConnections = 64;
 }  // namespace
 
 awaitable<Result<std::string>> ToolHookClient::ask(ToolHook hook, std::string body, Clock::duration patience) {
-  auto callback = read_callback(hook.callback_url);
-  if (!callback) co_return callback.error();
+  auto target = read_target(hook.callback_url);
+  if (!target) co_return invalid("callbackUrl", "its URL cannot be read");
   // Another configuration may have come since it was registered.
-  if (auto const allowed = check_host(callback->endpoint.host, config_.tool_hook_hosts); !allowed)
+  if (auto const allowed = check_host(target->endpoint.host, config_.tool_hook_hosts); !allowed)
     co_return allowed.error();
-  auto const client = co_await client_of(hook, callback->endpoint);
+  auto const client = co_await client_of(hook, target->endpoint);
   if (!client) co_return client.error();
-  http::Call call{"POST", std::move(callback->target), std::move(body)};
+  http::Call call{"POST", std::move(target->path), std::move(body)};
   call.patience = patience;
   call.repeatable = true;
   call.most_answer_bytes = kLargestAnswer;
@@ -41,7 +41,11 @@ awaitable<Result<std::shared_ptr<http::HttpClient>>> ToolHookClient::client_of(T
   std::erase_if(clients_, [&](auto const& entry) {
     return std::ranges::find(hooks_.all(), entry.first, &ToolHook::id) == hooks_.all().end();
   });
-  auto client = std::make_shared<http::HttpClient>(executor_, std::move(endpoint), tls_, kMostConnections);
+  // A name may stand for something else than when it was looked at.
+  auto allowed = [this, endpoint](std::string_view address) {
+    return may_ask_at(address, endpoint, config_.tool_hook_hosts);
+  };
+  auto client = std::make_shared<http::HttpClient>(executor_, endpoint, tls_, kMostConnections, std::move(allowed));
   clients_.emplace(hook.id, client);
   co_return client;
 }

@@ -2,7 +2,7 @@
 #include "daemon/tools/tool_hooks.hpp"
 
 #include "base/paths.hpp"
-#include "daemon/tools/callback.hpp"
+#include "daemon/tools/hook_target.hpp"
 #include "daemon/tools/tool_hook_chain.hpp"
 #include "world.hpp"
 
@@ -315,19 +315,19 @@ TEST_CASE("AToolHooksFieldsAreChecked") {
 }
 
 TEST_CASE("ACallbackIsOnThisMachineOrOnAHostThatIsNamed") {
-  auto const callback = read_callback("http://127.0.0.1:8080/hooks?secret=x");
+  auto const callback = read_hook_target("http://127.0.0.1:8080/hooks?secret=x");
   REQUIRE(callback.has_value());
   CHECK(callback->endpoint.host == "127.0.0.1");
   CHECK(callback->endpoint.port == 8080);
   CHECK(callback->endpoint.path.empty());
-  CHECK(callback->target == "/hooks?secret=x");
-  CHECK(read_callback("https://[::1]?x=1")->target == "/?x=1");
-  CHECK(read_callback("http://localhost")->target == "/");
+  CHECK(callback->path == "/hooks?secret=x");
+  CHECK(read_hook_target("https://[::1]?x=1")->path == "/?x=1");
+  CHECK(read_hook_target("http://localhost")->path == "/");
   for (auto const* url : {"", "ftp://localhost/", "localhost:80", "http://", "http://:80/", "http://a:b@localhost/",
                           "http://localhost/a b", "http://localhost/a\r\nX: y", "http://localhost/#x",
                           "http://localhost:0/", "http://localhost:99999/", "http:///x", "unix:///tmp/s"}) {
     CAPTURE(url);
-    auto const bad = read_callback(url);
+    auto const bad = read_hook_target(url);
     REQUIRE_FALSE(bad.has_value());
     CHECK(bad.error().field == "callbackUrl");
   }
@@ -340,4 +340,22 @@ TEST_CASE("ACallbackIsOnThisMachineOrOnAHostThatIsNamed") {
     CHECK(check_host(there, {"*"}).has_value());
   }
   CHECK(check_host("Hooks.example", {"hooks.Example"}).has_value());
+}
+
+TEST_CASE("ANameIsAskedAtAddressesOnlyThatItMayStandFor") {
+  auto const may = [](char const* url, char const* address, std::vector<std::string> const& hosts) {
+    return may_ask_at(address, read_hook_target(url)->endpoint, hosts);
+  };
+  // What is not named is this machine, whatever a name server says.
+  CHECK(may("http://localhost/", "127.0.0.1", {}));
+  CHECK(may("http://localhost/", "::1", {}));
+  CHECK_FALSE(may("http://localhost/", "10.0.0.1", {}));
+  CHECK_FALSE(may("http://localhost/", "10.0.0.1", {"*"}));
+  CHECK_FALSE(may("https://hooks.example/", "1.1.1.1", {}));  // the configuration has changed
+  CHECK(may("http://hooks.example/", "10.0.0.1", {"Hooks.Example"}));
+  CHECK(may("http://hooks.example/", "127.0.0.1", {"hooks.example"}));
+  CHECK(may("https://hooks.example/", "1.1.1.1", {"hooks.example"}));
+  CHECK_FALSE(may("http://hooks.example/", "1.1.1.1", {"hooks.example"}));  // others could read what agents do
+  for (auto const* never : {"169.254.169.254", "0.0.0.0", "fe80::1", "224.0.0.1"})
+    CHECK_FALSE(may("https://hooks.example/", never, {"*"}));
 }
