@@ -62,6 +62,18 @@ std::optional<Error> check_reach(Authenticator const& families, Right right, std
                "an agent's token reaches the memory shared/... and its own, agent/" + agent};
 }
 
+constexpr auto kNow = Clock::duration::zero();
+
+Error too_often(std::string const& what, Rate const& rate, Clock::duration wait, Response& refused) {
+  refused.headers.push_back(retry_after(wait));
+  auto const period = std::chrono::ceil<std::chrono::seconds>(rate.period).count();
+  return unavailable("too_many_requests", what + " " + std::to_string(rate.most) + " times within " +
+                                              std::to_string(period) +
+                                              " s, the most; Retry-After says when to ask again");
+}
+
+std::string rate_name(Call const& call) { return std::string(call.route.name) + " by " + name_of(call.who); }
+
 Error internal_fault(char const* what) {
   spdlog::error("a control handler ended by an exception: {}", what);
   return internal("internal_error", "the daemon has a fault here; its log says more");
@@ -132,8 +144,12 @@ Result<Dispatcher::Admitted> Dispatcher::check(Request const& head, Response& re
   if (!route || route->right != Right::none || agents_door) {
     auto grant = ticket ? tickets_.redeem(*ticket) : authenticate(head);
     bool const unknown = !grant && grant.error().kind == ErrorKind::unauthorized;
-    if (unknown && (ticket || head.header("authorization")))
-      bad_tokens_.note(head.over_unix ? "a unix socket" : "TCP", head.method + " " + path_of(head));
+    if (unknown && (ticket || head.header("authorization"))) {
+      std::string const door = head.over_unix ? "a unix socket" : "TCP";
+      bad_tokens_.note(door, head.method + " " + path_of(head));
+      if (auto const wait = rates_.take("wrong tokens over " + door, limits_.wrong_tokens); wait > kNow)
+        return too_often("wrong tokens were tried over " + door, limits_.wrong_tokens, wait, refusal);
+    }
     if (!grant) return grant.error();
     admitted.who = std::move(grant->who);
     only_agent = std::move(grant->agent);
@@ -183,7 +199,8 @@ std::variant<http::Admission, Response> Dispatcher::admit(Request const& head) {
                            },
                            [share = std::move(share)] { return share; }};
   }
-  Response response = problem(admitted.error(), refusal.status);
+  Response response =
+      refusal.status == 0 ? control::refusal(admitted.error()) : problem(admitted.error(), refusal.status);
   std::ranges::move(refusal.headers, std::back_inserter(response.headers));
   log(head, {}, response, start);
   return response;
@@ -206,11 +223,17 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
     std::optional<Error> error;
     for (auto const& argument : call.path)
       if (!error) error = check_argument(argument);
+    Response refused;
+    if (!error) error = check_rate(call, refused);
     if (error) {
-      response = problem(*error);
+      response = refusal(*error);
+      std::ranges::move(refused.headers, std::back_inserter(response.headers));
     } else {
       auto result = co_await carry_out(call);
-      response = result ? std::move(*result) : problem(result.error());
+      response = result ? std::move(*result) : refusal(result.error());
+      // A request that is wrong has cost little, and keeps nobody from sending it right.
+      bool const wrong = response.status == 400 || response.status == 404;
+      if (wrong && call.route.rate) rates_.give_back(rate_name(call));
       if (limits_.check_answers)
         result ? check_answer(call.route, response) : check_refusal(call.route, result.error());
     }
@@ -222,6 +245,15 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
   }
   log(call.request, call.who, response, start);
   co_return response;
+}
+
+std::optional<Error> Dispatcher::check_rate(Call const& call, Response& refused) {
+  auto const rate = call.route.rate;
+  if (!rate) return std::nullopt;
+  auto const wait = rates_.take(rate_name(call), limits_.*rate);
+  if (wait == kNow) return std::nullopt;
+  return too_often(std::string(call.route.name) + " was asked for by " + name_of(call.who), limits_.*rate, wait,
+                   refused);
 }
 
 awaitable<Result<Response>> Dispatcher::carry_out(Call& call) {

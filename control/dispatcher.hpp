@@ -7,6 +7,7 @@
 #include "base/http/router.hpp"
 #include "control/idempotency.hpp"
 #include "control/limits.hpp"
+#include "control/rate_limit.hpp"
 #include "control/route.hpp"
 #include "control/tickets.hpp"
 
@@ -40,6 +41,8 @@ class Dispatcher final : public http::RequestHandler {
   Result<Admitted> check(Request const& head, Response& refusal) const;
   std::size_t body_limit(Body body) const;
   http::Share share_of(Admitted const& admitted) const;
+  /// An error: it was asked for too often; `refused` gets a header for the answer.
+  std::optional<Error> check_rate(Call const& call, Response& refused);
   static void check_answer(Route const& route, Response const& response);
   static void check_refusal(Route const& route, Error const& error);
   void log(Request const& request, Principal const& who, Response const& response, Clock::time_point start) const;
@@ -51,7 +54,7 @@ class Dispatcher final : public http::RequestHandler {
   std::uint16_t port_ = 0;
   mutable http::BadTokenLog bad_tokens_{"control"};
   mutable Tickets tickets_;
-  RateLimit archives_;
+  mutable RateLimits rates_{};
 };
 
 }  // namespace ar::control

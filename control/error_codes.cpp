@@ -106,7 +106,8 @@ constexpr ErrorCode rows[] = {
      "snapshots"},
     {413, "snapshot_too_large", "the snapshot has more bytes than `snapshots.max_bytes`"},
     {422, "snapshot_version", "a section of the snapshot, which `field` names, is newer than what is known here"},
-    {429, "too_many_archives", "too many in a minute; `Retry-After` says when there may be another"},
+    {429, "too_many_requests",
+     "more than there may be in a minute (below); `Retry-After` says when there may be another", true},
     {429, "too_many_tickets", "too many are unused; `Retry-After` says when one is not"},
     {431, "header_too_large", "the headers are too large", true},
 };
@@ -118,6 +119,11 @@ std::span<ErrorCode const> error_codes() { return rows; }
 ErrorCode const* find_error_code(std::string_view code) {
   auto const row = std::ranges::find(rows, code, &ErrorCode::code);
   return row == std::end(rows) ? nullptr : row;
+}
+
+http::Response refusal(Error const& error) {
+  auto const* const row = find_error_code(error.code);
+  return problem(error, row ? row->status : 0);
 }
 
 bool may_answer(Route const& route, std::string_view code) {

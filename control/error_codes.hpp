@@ -2,6 +2,9 @@
 // and the tests' daemons hold every answer against them. What is a fault of ours or of the system (5xx) is not among
 // them: any request may meet that.
 #pragma once
+#include "base/error.hpp"
+#include "base/http/http.hpp"
+
 #include <span>
 #include <string_view>
 
@@ -21,5 +24,7 @@ std::span<ErrorCode const> error_codes();
 ErrorCode const* find_error_code(std::string_view code);
 /// Whether the route may answer so.
 bool may_answer(Route const& route, std::string_view code);
+/// The answer: with the status that the code's row says, or the kind of the error where it has none.
+http::Response refusal(Error const& error);
 
 }  // namespace ar::control

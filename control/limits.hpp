@@ -4,6 +4,12 @@
 
 namespace ar::control {
 
+/// So often something may be done: `most` times within any `period`.
+struct Rate {
+  std::size_t most;
+  Clock::duration period = std::chrono::minutes(1);
+};
+
 struct Limits : http::Limits {
   Limits() {
     frame_bytes = 64U << 10;  // clients of its WebSockets have little to say
@@ -18,8 +24,9 @@ struct Limits : http::Limits {
   Clock::duration stream_keep_alive = std::chrono::seconds(15);  ///< a comment, or a ping, on quiet streams
   std::size_t tickets = 16;                                      ///< of one principal that are not used yet
   Clock::duration ticket_time = std::chrono::seconds(30);
-  std::size_t archives = 30;  ///< of one principal within `archive_time`
-  Clock::duration archive_time = std::chrono::minutes(1);
+  // Of one principal.
+  Rate archives{30}, snapshots{20}, restores{20}, searches{600}, redeliveries{60}, new_tickets{120};
+  Rate wrong_tokens{300};  ///< at a door, of all who come there
 };
 
 }  // namespace ar::control

@@ -4,25 +4,26 @@
 
 namespace ar::control {
 
-Clock::duration RateLimit::take(Principal const& who) {
+Clock::duration RateLimits::take(std::string const& what, Rate const& rate) {
   auto const now = Clock::now();
-  for (auto it = done_.begin(); it != done_.end();) {
+  for (auto it = over_.begin(); it != over_.end();) {
     auto& times = it->second;
-    while (!times.empty() && times.front() + period_ <= now) times.pop_front();
-    it = times.empty() ? done_.erase(it) : std::next(it);
+    while (!times.empty() && times.front() <= now) times.pop_front();
+    it = times.empty() ? over_.erase(it) : std::next(it);
   }
-  // An agent's id begins with no slash.
-  auto& times = done_[who.kind == Principal::Kind::agent ? who.agent_id : "/operator"];
-  if (times.size() >= most_) return times.front() + period_ - now;
-  times.push_back(now);
+  auto& times = over_[what];
+  if (times.size() >= rate.most) return times.front() - now;
+  times.push_back(now + rate.period);
   return Clock::duration::zero();
 }
 
-http::Response too_soon(Error const& error, Clock::duration wait) {
-  auto refusal = http::problem(error, 429);
-  auto const seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-  refusal.headers.push_back({"Retry-After", std::to_string(seconds)});
-  return refusal;
+void RateLimits::give_back(std::string const& what) {
+  auto const it = over_.find(what);
+  if (it != over_.end() && !it->second.empty()) it->second.pop_back();
+}
+
+http::Header retry_after(Clock::duration wait) {
+  return {"Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count())};
 }
 
 }  // namespace ar::control

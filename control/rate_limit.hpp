@@ -1,31 +1,28 @@
-// How often each principal may do something: so many times within any period of that length.
+// How often something may be done: so many times within any period of that length.
 #pragma once
 #include "base/clock.hpp"
-#include "base/error.hpp"
 #include "base/http/http.hpp"
-#include "model/principal.hpp"
+#include "control/limits.hpp"
 
-#include <cstddef>
 #include <deque>
 #include <map>
 #include <string>
 
 namespace ar::control {
 
-/// io thread only.
-class RateLimit {
+/// Of many things at once, each with a rate of its own. io thread only.
+class RateLimits {
  public:
-  RateLimit(std::size_t most, Clock::duration period) : most_(most), period_(period) {}
-  /// 0: now, which counts as done. Else how long until then.
-  Clock::duration take(Principal const& who);
+  /// `what`: what is done, and by whom. 0: now, which counts as done. Else how long until then.
+  Clock::duration take(std::string const& what, Rate const& rate);
+  /// The newest that was taken does not count: there was nothing to be done.
+  void give_back(std::string const& what);
 
  private:
-  std::size_t const most_;
-  Clock::duration const period_;
-  std::map<std::string, std::deque<Clock::time_point>> done_;  ///< by who did; within the period
+  std::map<std::string, std::deque<Clock::time_point>> over_;  ///< when each that was done counts no more
 };
 
-/// 429, with `Retry-After`.
-http::Response too_soon(Error const& error, Clock::duration wait);
+/// The header that says so.
+http::Header retry_after(Clock::duration wait);
 
 }  // namespace ar::control

@@ -8,7 +8,6 @@
 #include "base/http/url.hpp"
 #include "control/api/api.hpp"
 #include "control/limits.hpp"
-#include "control/rate_limit.hpp"
 #include "control/schema.hpp"
 #include "control/tickets.hpp"
 #include "model/idempotency.hpp"
@@ -100,6 +99,7 @@ struct Route {
   Schema const* request = nullptr;  ///< of a body that is JSON
   Schema const* answer = nullptr;   ///< null: bytes
   bool streams = false;             ///< with Accept: text/event-stream
+  Rate Limits::* rate = nullptr;    ///< how often a principal may ask for it; null: as often as it likes
   std::string_view statuses = "200";
   std::string_view errors{};   ///< codes of error_codes.hpp, besides those that any route may answer
   std::string_view answers{};  ///< for people: what the answer is

@@ -3,6 +3,7 @@
 #include "base/words.hpp"
 #include "control/api/events_api.hpp"
 #include "control/event_stream.hpp"
+#include "control/rate_limit.hpp"
 #include "control/route.hpp"
 #include "control/schemas/schemas.hpp"
 #include "model/event_type.hpp"
@@ -103,7 +104,9 @@ awaitable<Result<Response>> ticket(Call& call) {
     Error const error = unavailable("too_many_tickets", "there are " + std::to_string(call.limits.tickets) +
                                                             " unused tickets of yours; use them, or wait until they "
                                                             "expire");
-    co_return too_soon(error, wait);
+    auto refused = problem(error, 429);
+    refused.headers.push_back(retry_after(wait));
+    co_return refused;
   }
   auto const issued = call.tickets.issue(std::move(grant));
   json const answer{{"ticket", issued.secret}, {"expiresAt", to_iso8601(issued.expires_at)}};
@@ -164,7 +167,7 @@ constexpr Route rows[] = {
      .answer = &kEventPage,
      .streams = true,
      .statuses = "200 101",
-     .errors = "bad_ticket no_such_agent",
+     .errors = "bad_ticket no_such_agent gone",
      .answers = "the same of one agent, by its own numbers"},
     {.method = "GET",
      .pattern = "/v1/sessions/{session}/events",
@@ -189,8 +192,9 @@ constexpr Route rows[] = {
      .answers_secret = true,
      .request = &kTicketRequest,
      .answer = &kEventTicket,
+     .rate = &Limits::new_tickets,
      .statuses = "201",
-     .errors = "no_such_agent too_many_tickets",
+     .errors = "no_such_agent gone too_many_tickets",
      .answers = "`{ticket, expiresAt}`: opens one event stream, within 30 s (below)"},
 };
 

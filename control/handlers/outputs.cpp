@@ -1,6 +1,5 @@
 // The outputs of sessions: listed, one by one, and all in an archive.
 #include "control/api/outputs_api.hpp"
-#include "control/rate_limit.hpp"
 #include "control/route.hpp"
 #include "control/schemas/schemas.hpp"
 #include "control/session_input.hpp"
@@ -40,11 +39,6 @@ awaitable<Result<Response>> one(Call& call) {
 }
 
 awaitable<Result<Response>> archive(Call& call) {
-  if (auto const wait = call.archives.take(call.who); wait > Clock::duration::zero()) {
-    Error const error = unavailable("too_many_archives", std::to_string(call.limits.archives) +
-                                                             " archives were asked for within a minute, the most");
-    co_return too_soon(error, wait);
-  }
   auto made = co_await call.api.outputs.archive(call.name("session"));
   if (!made) co_return made.error();
   co_return attachment(std::move(*made));
@@ -66,7 +60,7 @@ constexpr Route rows[] = {
      .handler = list,
      .query = outputs_query,
      .answer = &kOutputList,
-     .errors = "no_such_agent",
+     .errors = "no_such_agent gone",
      .answers =
          "`{outputs: [...], missing: [...], nextCursor?}` ([outputs.md](outputs.md)); waits for a capture that is "
          "under way, 10 s at most"},
@@ -75,17 +69,16 @@ constexpr Route rows[] = {
      .name = "output",
      .summary = "one of its outputs",
      .handler = one,
-     .errors = "no_such_agent unknown_output",
+     .errors = "no_such_agent gone unknown_output",
      .answers = "the file's bytes, of its `contentType` or `application/octet-stream`"},
     {.method = "GET",
      .pattern = "/v1/sessions/{session}/archive",
      .name = "archiveOfSession",
      .summary = "all of it in a zip: run, events, outputs",
      .handler = archive,
-     .errors = "no_such_agent run_not_started too_many_archives",
-     .answers =
-         "a zip with `run.json`, `events.jsonl`, `outputs/` and `manifest.json` ([outputs.md](outputs.md)); 30 a "
-         "minute"},
+     .rate = &Limits::archives,
+     .errors = "no_such_agent gone run_not_started",
+     .answers = "a zip with `run.json`, `events.jsonl`, `outputs/` and `manifest.json` ([outputs.md](outputs.md))"},
 };
 
 }  // namespace

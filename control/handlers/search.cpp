@@ -40,7 +40,8 @@ constexpr Route rows[] = {
      .right = Right::agent,
      .query = search_query,
      .answer = &kFoundList,
-     .errors = "no_such_agent",
+     .rate = &Limits::searches,
+     .errors = "no_such_agent gone",
      .answers =
          "`{results: [{kind, agent, session, conversation, turn, time, role, snippet, seq?, messageId?, from?, "
          "to?}], nextCursor?}`, newest first ([search.md](search.md)); an agent's token: its own transcripts and "

@@ -62,10 +62,7 @@ awaitable<Result<Response>> remove(Call& call) {
 awaitable<Result<Response>> restore(Call& call) {
   auto request = call.object();
   if (!request) co_return request.error();
-  auto const restored = co_await call.api.snapshots.restore_snapshot(std::move(*request));
-  if (restored) co_return json_response(*restored);
-  // The document is well formed, and what it says is not for this version.
-  co_return problem(restored.error(), restored.error().code == "snapshot_version" ? 422 : 0);
+  co_return respond(co_await call.api.snapshots.restore_snapshot(std::move(*request)));
 }
 
 constexpr Field list_query[] = {
@@ -90,6 +87,7 @@ constexpr Route rows[] = {
      .body = Body::json,
      .request = &kNewSnapshot,
      .answer = &kSnapshot,
+     .rate = &Limits::snapshots,
      .statuses = "201",
      .errors = "quota snapshot_too_large",
      .answers = "`{id, label, createdAt, bytes, includeHistory, sections: {name: {version, count}}}`"},
@@ -123,10 +121,11 @@ constexpr Route rows[] = {
      .body = Body::message,
      .request = &kSnapshotRestore,
      .answer = &kRestoredSnapshot,
-     .errors = "no_such_snapshot snapshot_damaged snapshot_version snapshot_too_large file_not_found not_a_file",
+     .rate = &Limits::restores,
+     .errors = "no_such_snapshot gone snapshot_damaged snapshot_version snapshot_too_large file_not_found not_a_file",
      .answers =
          "`{snapshot, sections: {name: {written, skipped}}, agents: [{agent, result, state?, reason?, withheld?, "
-         "leftOut?}]}`; 422 `snapshot_version`"},
+         "leftOut?}], leftOut?}`; 422 `snapshot_version`"},
 };
 
 }  // namespace

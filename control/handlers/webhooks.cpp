@@ -105,8 +105,9 @@ constexpr Route rows[] = {
      .body = Body::json,
      .request = &kNothing,
      .answer = &kRedelivered,
+     .rate = &Limits::redeliveries,
      .statuses = "202",
-     .errors = "no_such_webhook no_such_delivery delivery_waiting",
+     .errors = "no_such_webhook gone no_such_delivery delivery_waiting",
      .answers = "`{delivery}`, which waits now, behind what waits already"},
 };
 

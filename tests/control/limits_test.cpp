@@ -500,3 +500,60 @@ TEST_CASE("JsonThatIsDeepOrNotUtf8IsRefused") {
   CHECK(client.request("POST", "/v1/agents", {}, "{\"a\":\"\xff\"}").status == 400);
   check_serves(server);
 }
+
+TEST_CASE("WhatIsDearIsAskedForSoOftenByEach") {
+  control::Limits limits;
+  limits.searches = limits.redeliveries = limits.snapshots = limits.restores = limits.new_tickets = {2};
+  TestServer server(limits);
+  RawClient client(server.port());
+  struct Row {
+    char const *method, *path, *body;
+  };
+  for (auto const& row : {Row{"GET", "/v1/search?q=x", ""},
+                          {"POST", "/v1/snapshots", "{}"},
+                          {"POST", "/v1/snapshots/restore", R"({"snapshotId":"snp_1"})"},
+                          {"POST", "/v1/events/ticket", "{}"},
+                          {"POST", "/v1/webhooks/whk_1/deliveries/msg_1/redeliver", "{}"}}) {
+    CAPTURE(row.path);
+    auto const ask = [&](std::vector<std::string> const& who) {
+      return client.request(row.method, row.path, who, row.body);
+    };
+    for (int i = 0; i < 2; ++i) CHECK(ask(as_operator).status < 300);
+    if (*row.body) CHECK(client.request(row.method, row.path, as_operator, R"({"wrong":1})").status == 429);
+    auto const refused = ask(as_operator);
+    CHECK(refused.status == 429);
+    CHECK(refused.document()["code"] == "too_many_requests");
+    auto const wait = std::stoi(refused.headers.at("retry-after"));
+    CHECK(wait >= 1);
+    CHECK(wait <= 60);
+    CHECK(ask(as_agent_a).status != 429);  // another's
+  }
+  check_serves(server);
+}
+
+TEST_CASE("ARequestThatIsWrongDoesNotCount") {
+  control::Limits limits;
+  limits.snapshots = {2};
+  TestServer server(limits);
+  RawClient client(server.socket());
+  for (int i = 0; i < 5; ++i) CHECK(client.request("POST", "/v1/snapshots", {}, R"({"wrong":1})").status == 400);
+  for (auto const status : {201, 201, 429}) CHECK(client.request("POST", "/v1/snapshots", {}, "{}").status == status);
+}
+
+TEST_CASE("WhoTriesWrongTokensIsToldToWaitAndAGoodOneIsGoodAllTheSame") {
+  control::Limits limits;
+  limits.wrong_tokens = {3};
+  TestServer server(limits);
+  RawClient client(server.port());
+  auto const ask = [&](std::string const& token) {
+    return client.request("GET", "/v1/agents", {"Authorization: Bearer " + token});
+  };
+  for (int i = 0; i < 3; ++i) CHECK(ask("wrong").status == 401);
+  auto const refused = ask("wrong");
+  CHECK(refused.status == 429);
+  CHECK(refused.headers.contains("retry-after"));
+  CHECK(ask("operator-token").status == 200);
+  CHECK(client.request("GET", "/v1/agents").status == 401);  // none is not a wrong one
+  RawClient local(server.socket());
+  CHECK(local.request("GET", "/v1/agents", {"Authorization: Bearer wrong"}).status == 401);  // another door
+}

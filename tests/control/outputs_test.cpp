@@ -62,14 +62,14 @@ TEST_CASE("ASlowReaderOfAnArchiveIsCutOff") {
 
 TEST_CASE("ArchivesAreAskedForSoOftenAMinute") {
   control::Limits limits;
-  limits.archives = 3;
+  limits.archives = {3};
   TestServer server(limits);
   RawClient client(server.socket());
   auto const ask = [&] { return client.request("GET", "/v1/sessions/b/archive"); };
   for (int i = 0; i < 3; ++i) CHECK(ask().status == 409);
   auto const refused = ask();
   CHECK(refused.status == 429);
-  CHECK(refused.document()["code"] == "too_many_archives");
+  CHECK(refused.document()["code"] == "too_many_requests");
   auto const wait = std::stoi(refused.headers.at("retry-after"));
   CHECK(wait >= 1);
   CHECK(wait <= 60);
@@ -78,16 +78,16 @@ TEST_CASE("ArchivesAreAskedForSoOftenAMinute") {
 TEST_CASE("ALimitOfATimeMovesWithTheClock") {
   ManualClock clock;
   using namespace std::chrono_literals;
-  control::RateLimit limit(2, 60s);
-  Principal const person{Principal::Kind::operator_}, agent{Principal::Kind::agent, "a"};
-  CHECK(limit.take(person) == 0s);
+  control::RateLimits limits;
+  control::Rate const rate{2, 60s};
+  CHECK(limits.take("search by operator", rate) == 0s);
   clock.advance(40s);
-  CHECK(limit.take(person) == 0s);
-  CHECK(limit.take(person) == 20s);
-  CHECK(limit.take(agent) == 0s);
+  CHECK(limits.take("search by operator", rate) == 0s);
+  CHECK(limits.take("search by operator", rate) == 20s);
+  CHECK(limits.take("search by agent a", rate) == 0s);
   clock.advance(19s);
-  CHECK(limit.take(person) == 1s);
+  CHECK(limits.take("search by operator", rate) == 1s);
   clock.advance(1s);
-  CHECK(limit.take(person) == 0s);  // the first one is forgotten
-  CHECK(limit.take(person) == 40s);
+  CHECK(limits.take("search by operator", rate) == 0s);  // the first one is forgotten
+  CHECK(limits.take("search by operator", rate) == 40s);
 }
