@@ -25,7 +25,8 @@ ErrorKind error_kind(int status) {
     case 422: return ErrorKind::invalid;
     case 401: return ErrorKind::unauthorized;
     case 403: return ErrorKind::forbidden;
-    case 404: return ErrorKind::not_found;
+    case 404:
+    case 410: return ErrorKind::not_found;
     case 409:
     case 412: return ErrorKind::conflict;
     case 413: return ErrorKind::too_large;

@@ -98,6 +98,7 @@ constexpr ErrorCode rows[] = {
     {409, "git_failed", "git refuses it"},
     {409, "not_a_file", "what should be a file is none"},
     {409, "not_a_directory", "what should be a folder is none"},
+    {410, "gone", "it was removed, within the time for which that is known (below)"},
     {412, "precondition_failed", "the entry is another one than `If-Match` or `If-None-Match` says"},
     {413, "body_too_large", "the body is larger than the route takes", true},
     {413, "too_large", "a message or file is too large"},

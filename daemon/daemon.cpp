@@ -30,6 +30,7 @@
 #include "daemon/snapshot/snapshots.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/message_files.hpp"
+#include "daemon/store/removed.hpp"
 #include "daemon/store/retention.hpp"
 #include "daemon/store/runtime_state.hpp"
 #include "daemon/store/skill_store.hpp"
@@ -226,6 +227,8 @@ class Daemon final : public Program {
     if (auto read = co_await runtime_->load(); !read) co_return read.error();
     skills_.emplace(executor, *journal_, files_, paths_.state_dir / "skills");
     if (auto tidied = co_await skills_->load(); !tidied) co_return tidied.error();
+    removed_.emplace(*journal_, [this] { return std::chrono::days(config_.history_retention_days); });
+    if (auto read = co_await removed_->load(); !read) co_return read.error();
     services_.emplace(Services{executor,
                                config_,
                                paths_,
@@ -238,6 +241,7 @@ class Daemon final : public Program {
                                *runtime_,
                                *outbox_,
                                *skills_,
+                               *removed_,
                                *host_,
                                *deliveries_changed_,
                                files_,
@@ -418,6 +422,7 @@ class Daemon final : public Program {
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
+  std::optional<Removed> removed_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<ToolHooks> tool_hooks_;

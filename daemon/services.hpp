@@ -32,6 +32,7 @@ class Journal;
 class KnownStore;
 class Outbox;
 class Lineage;
+class Removed;
 class RestartRateLimiter;
 class RuntimeState;
 class SkillStore;
@@ -52,6 +53,7 @@ struct Services {
   RuntimeState& runtime;  ///< whether agents are given work
   Outbox& outbox;         ///< tells receivers outside
   SkillStore& skills;
+  Removed& removed;
   terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there

@@ -99,7 +99,8 @@ constexpr Route rows[] = {
      .statuses = "201",
      .errors = "name_taken cli_missing cli_too_old not_logged_in unsupported command_not_found file_not_found "
                "outside_folders not_a_file not_a_directory too_large git_missing git_failed branch_taken path_taken "
-               "dirty_index no_commit bad_config quota not_granted too_many_children wrong_state agent_removed",
+               "dirty_index no_commit bad_config quota not_granted too_many_children wrong_state agent_removed "
+               "gone",
      .answers = "the agent; `Location`. An agent's token: a child of its own ([children.md](children.md))"},
     {.method = "GET",
      .pattern = "/v1/agents",
@@ -118,7 +119,7 @@ constexpr Route rows[] = {
      .handler = show,
      .right = Right::family,
      .answer = &kAgent,
-     .errors = "no_such_agent",
+     .errors = "no_such_agent gone",
      .answers = "the agent"},
     {.method = "DELETE",
      .pattern = "/v1/agents/{agent}",
@@ -127,7 +128,7 @@ constexpr Route rows[] = {
      .handler = remove,
      .right = Right::descendants,
      .answer = &kRemovedAgent,
-     .errors = "no_such_agent agent_running agent_removed has_children",
+     .errors = "no_such_agent gone agent_running agent_removed has_children",
      .answers = "`{removed, workspace?: {path, branch, removed, branchDeleted, kept?}, children?}`; `children`: the "
                 "descendants that were removed with it"},
     {.method = "POST",
@@ -139,7 +140,7 @@ constexpr Route rows[] = {
      .body = Body::json,
      .request = &kStatusReport,
      .answer = &kReportedStatus,
-     .errors = "no_such_agent agent_not_running stale_provider_session too_much_work",
+     .errors = "no_such_agent gone agent_not_running stale_provider_session too_much_work",
      .answers = "`{status, ready, work}` (below)"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}/screen",
@@ -148,7 +149,7 @@ constexpr Route rows[] = {
      .handler = screen,
      .right = Right::family,
      .answer = &kScreen,
-     .errors = "no_such_agent agent_not_running terminal_gone unsupported",
+     .errors = "no_such_agent gone agent_not_running terminal_gone unsupported",
      .answers = "`{lines, cursorX, cursorY, text, ended}`; `ended`: its process has, and these are the last lines that "
                 "it left"},
     {.method = "GET",
@@ -157,7 +158,7 @@ constexpr Route rows[] = {
      .summary = "where its terminal is, for tmux",
      .handler = attach,
      .answer = &kTerminal,
-     .errors = "no_such_agent agent_not_running",
+     .errors = "no_such_agent gone agent_not_running",
      .answers =
          "`{tmuxSocket, target, detachKey}`: `tmux -u -S TMUXSOCKET attach-session -t TARGET` (`-r` to look only)"},
     {.method = "GET",
@@ -167,7 +168,7 @@ constexpr Route rows[] = {
      .handler = inbox,
      .right = Right::agent,
      .answer = &kInbox,
-     .errors = "no_such_agent",
+     .errors = "no_such_agent gone",
      .answers = "`{unread: [...], replies: [...], more}`, about 8 MiB of each at the most; `more`: that was not all; "
                 "of `operator`: what agents have sent to people"},
     {.method = "GET",
@@ -178,7 +179,7 @@ constexpr Route rows[] = {
      .right = Right::family,
      .query = turns_query,
      .answer = &kTurnList,
-     .errors = "no_such_agent",
+     .errors = "no_such_agent gone",
      .answers = "`{turns: [...], nextCursor?}`, newest first"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}/transcript",
@@ -188,7 +189,7 @@ constexpr Route rows[] = {
      .right = Right::family,
      .query = turns_query,
      .answer = &kTranscript,
-     .errors = "no_such_agent unsupported",
+     .errors = "no_such_agent gone unsupported",
      .answers =
          "`{conversation, rows: [{seq, time, role, type, text, tool?, subagent?}], cursor, nextCursor?}` (below)"},
     {.method = "GET",
@@ -198,12 +199,12 @@ constexpr Route rows[] = {
      .handler = workspace,
      .right = Right::agent,
      .answer = &kFolders,
-     .errors = "no_such_agent",
+     .errors = "no_such_agent gone",
      .answers = "`{cwd, messages}`: the folders that the command line attaches files from inside the agent"},
 };
 
 constexpr std::string_view kErrorsOfVerbs =
-    "no_such_agent agent_removed agent_not_running wrong_state start_failed not_ready nothing_running unsupported "
+    "no_such_agent gone agent_removed agent_not_running wrong_state start_failed not_ready nothing_running unsupported "
     "terminal_gone copy_mode another_program codex_error thread_locked too_large no_such_entry";
 
 /// For people: what a verb answers, where that is more than the agent.

@@ -48,8 +48,9 @@ constexpr Route rows[] = {
      .request = &kHookPayload,
      .answer = &kHookOutput,
      .statuses = "200 204",
-     .errors = "not_an_agent no_such_agent agent_not_running stale_provider_session unknown_hook message_not_found "
-               "not_its_approval too_large unsupported",
+     .errors =
+         "not_an_agent no_such_agent gone agent_not_running stale_provider_session unknown_hook message_not_found "
+         "not_its_approval too_large unsupported",
      .answers = "the provider's hook output"},
 };
 

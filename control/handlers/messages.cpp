@@ -208,7 +208,7 @@ constexpr Route rows[] = {
      .right = Right::agent,
      .query = list_query,
      .answer = &kMessageList,
-     .errors = "no_such_agent",
+     .errors = "no_such_agent gone",
      .answers = "`{messages: [...], nextCursor?}`, newest first, each with its `deliveries` in short (`{agent, state, "
                 "reason?}`); an agent's token: its own"},
     {.method = "GET",
@@ -255,7 +255,7 @@ constexpr Route rows[] = {
      .body = Body::json,
      .request = &kSettlement,
      .answer = &kMessageLife,
-     .errors = "unknown_message no_such_agent not_unknown",
+     .errors = "unknown_message no_such_agent gone not_unknown",
      .answers = "the message: a person has seen whether the provider took what is `unknown`"},
     {.method = "POST",
      .pattern = "/v1/messages/{message}/read",

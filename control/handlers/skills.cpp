@@ -82,7 +82,7 @@ constexpr Route rows[] = {
      .summary = "one skill",
      .handler = show,
      .answer = &kSkillDetails,
-     .errors = "no_such_skill",
+     .errors = "no_such_skill gone",
      .answers = "the skill with `files: [{path, bytes}]`, `pinnedBy: [agent]` and `live`"},
     {.method = "DELETE",
      .pattern = "/v1/skills/{skill}",
@@ -90,7 +90,7 @@ constexpr Route rows[] = {
      .summary = "remove a skill: nobody finds it any more",
      .handler = remove,
      .answer = &kSkillRemoved,
-     .errors = "no_such_skill",
+     .errors = "no_such_skill gone",
      .answers = "`{removed, pinnedBy}`: agents that were spawned with it keep it until they are removed"},
 };
 

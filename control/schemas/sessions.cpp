@@ -43,7 +43,9 @@ constexpr Schema kParent{.name = "ParentSession", .fields = parent};
 constexpr Field session[] = {
     {.name = "id", .about = "its agent's", .required = true},
     {.name = "provider", .required = true},
-    {.name = "status", .required = true, .words = "creating running idle suspending suspended cancelling error"},
+    {.name = "status",
+     .required = true,
+     .words = "creating running idle suspending suspended cancelling deleting error"},
     {.name = "turnSeq",
      .type = Type::integer,
      .about = "of its newest turn; the first is 0",

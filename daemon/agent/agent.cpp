@@ -6,6 +6,7 @@
 #include "daemon/agent/child_result.hpp"
 #include "daemon/agent/status_report.hpp"
 #include "daemon/store/message_files.hpp"
+#include "daemon/store/removed.hpp"
 #include "daemon/store/runtime_state.hpp"
 #include "daemon/store/tables/agent_table.hpp"
 
@@ -133,6 +134,7 @@ awaitable<Result<json>> Agent::erase(bool with_parent) {
   if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace();
   callback_.ended("cancelled", "it was closed");
   services_.journal.write([id = spec_.id](Database& db) { AgentTable(db).erase(id); });
+  services_.removed.note_agent(spec_.id, spec_.parent);
   services_.approvals.forget(spec_.id);
   services_.events.append(spec_.id, "agent.removed");
   auto job = [dir = services_.paths.agent_dir(spec_.id)]() -> Result<void> {
@@ -142,6 +144,18 @@ awaitable<Result<json>> Agent::erase(bool with_parent) {
   };
   (void)co_await provider_.files().run(std::move(job));  // after all that is still to be written there
   co_return ok(std::move(answer));
+}
+
+std::shared_ptr<void> Agent::begin_closing() {
+  auto closing = closing_.lock();
+  if (!closing) closing_ = closing = std::make_shared<char>();
+  return closing;
+}
+
+json Agent::session() const {
+  auto shown = view_.session(turn_runs(), verbs_.is_interrupting(), outputs_.bytes());
+  if (removing_ || !closing_.expired()) shown["status"] = "deleting";
+  return shown;
 }
 
 awaitable<Result<json>> Agent::act_alone(std::string verb, json params) {

@@ -98,6 +98,8 @@ class Agent final : private DeliveryHost,
   awaitable<Result<json>> erase(bool with_parent = false);
   /// That has begun.
   bool is_removing() const { return removing_; }
+  /// Until its end the session is shown as `deleting`: the agent is stopped to be removed. Holds nothing of the agent.
+  std::shared_ptr<void> begin_closing();
 
   /// See AgentVerbs. What ends it ends its descendants with it, before and once more after it: it may spawn until then.
   awaitable<Result<json>> act(std::string verb, json params) override;
@@ -138,7 +140,7 @@ class Agent final : private DeliveryHost,
   void family_changed() { publish(); }
 
   json view() const override { return view_.shown(no_bus()); }
-  json session() const { return view_.session(turn_runs(), verbs_.is_interrupting(), outputs_.bytes()); }
+  json session() const;
   OutputKeeper& outputs() { return outputs_; }
   /// Returns when what its turns have used is known, as far as it soon will be.
   awaitable<void> usage_measured() { return usage_.measured(); }
@@ -263,12 +265,14 @@ class Agent final : private DeliveryHost,
   AgentProvider provider_;
   Work work_;
 
-  std::uint64_t epoch_ = 0;  ///< number of the last action; what an earlier one left for later is void
-  bool removing_ = false;    ///< erase() has begun: it takes no more orders
-  bool hard_ = false;        ///< the next terminate kills at once
-  milliseconds patience_{};  ///< of the next terminate
+  std::uint64_t epoch_ = 0;        ///< number of the last action; what an earlier one left for later is void
+  bool removing_ = false;          ///< erase() has begun: it takes no more orders
+  std::weak_ptr<void> closing_{};  ///< see begin_closing()
+  bool hard_ = false;              ///< the next terminate kills at once
+  milliseconds patience_{};        ///< of the next terminate
   bool letting_go_ = false;
-  int faults_ = 0;  ///< since it was started last
+  int being_ended_ = 0;  ///< orders under way that end it and its descendants: until then it takes no work
+  int faults_ = 0;       ///< since it was started last
 
   AgentMailbox mailbox_;
   Notifier changed_;

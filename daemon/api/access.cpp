@@ -3,16 +3,23 @@
 #include "base/ids.hpp"
 #include "daemon/agent/lineage.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/store/removed.hpp"
 
 #include <algorithm>
 
 namespace ar::daemon {
 
-Access::Access(Supervisor const& supervisor, Lineage const& lineage, std::filesystem::path operator_token_file)
-    : supervisor_(supervisor), lineage_(lineage), operator_token_file_(std::move(operator_token_file)) {}
+Access::Access(Supervisor const& supervisor, Lineage const& lineage, Removed const& removed,
+               std::filesystem::path operator_token_file)
+    : supervisor_(supervisor),
+      lineage_(lineage),
+      removed_(removed),
+      operator_token_file_(std::move(operator_token_file)) {}
 
 bool Access::is_descendant(std::string const& agent, std::string const& of) const {
-  return lineage_.is_descendant(agent, of);
+  if (lineage_.find(agent)) return lineage_.is_descendant(agent, of);
+  auto const* const owner = removed_.owner_of(kAgentNoun, agent);
+  return owner && !owner->empty() && (*owner == of || lineage_.is_descendant(*owner, of));
 }
 
 bool Access::may_see(Principal const& who, std::string const& agent) const {

@@ -12,12 +12,14 @@
 namespace ar::daemon {
 
 class Lineage;
+class Removed;
 class Supervisor;
 
 class Access final : public control::Authenticator {
  public:
   /// `operator_token_file` is named to whoever has a wrong token.
-  Access(Supervisor const& supervisor, Lineage const& lineage, std::filesystem::path operator_token_file);
+  Access(Supervisor const& supervisor, Lineage const& lineage, Removed const& removed,
+         std::filesystem::path operator_token_file);
   /// The operator is known by it until its end; none: for ever.
   void set_operator_token(std::string token, std::optional<WallTime> end);
   /// Whether the operator's token is among those that were revoked, by their SHA-256; it needs a successor then.
@@ -28,6 +30,7 @@ class Access final : public control::Authenticator {
   Result<void> check_open() const;
 
   Result<Principal> authenticate(std::string_view token) override;
+  /// Or was one, when it was removed.
   bool is_descendant(std::string const& agent, std::string const& of) const override;
   /// Whether `who` may look at the agent: the operator at all, an agent at itself and its descendants.
   bool may_see(Principal const& who, std::string const& agent) const;
@@ -35,6 +38,7 @@ class Access final : public control::Authenticator {
  private:
   Supervisor const& supervisor_;
   Lineage const& lineage_;
+  Removed const& removed_;
   std::filesystem::path const operator_token_file_;
   std::string operator_token_;  ///< empty: there is none now
   std::optional<WallTime> operator_token_end_;

@@ -34,7 +34,7 @@ class DaemonApi {
             Snapshots& snapshots, Indexer& indexer, SearchIndex& index, relay::EmbeddedBus* own_bus,
             relay::Uploads& uploads, LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down,
             SystemApi::Reload reload)
-      : access_(supervisor, services.lineage, services.paths.operator_token()),
+      : access_(supervisor, services.lineage, services.removed, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
         system_(services, supervisor, pause, access_, lag, std::move(on_shut_down), std::move(reload)),
         runtime_(pause, snapshots, access_),

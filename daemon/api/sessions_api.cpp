@@ -24,8 +24,22 @@ namespace {
 constexpr milliseconds kWaitAtOnce = 1h;     ///< for a turn's end, again and again
 constexpr milliseconds kEndPatience = 5s;    ///< for what becomes of a message whose agent has just ended
 constexpr std::size_t kLongestReason = 256;  ///< every message that is withdrawn shows it
-std::vector<std::string> const kSessionStates{"creating",  "running",    "idle", "suspending",
-                                              "suspended", "cancelling", "error"};
+std::vector<std::string> const kSessionStates{"creating",  "running",    "idle",     "suspending",
+                                              "suspended", "cancelling", "deleting", "error"};
+
+/// What keeps it from being taken as a file of `most` bytes at the most.
+Result<void> check_file_to_read(std::string const& path, std::size_t most) {
+  struct stat info{};
+  int const failed = ::stat(path.c_str(), &info) == 0 ? 0 : errno;
+  if (failed == ENOENT || failed == ENOTDIR) return not_found("file_not_found", path + " does not exist");
+  if (failed != 0) return invalid("", path + " cannot be reached: " + std::strerror(failed));
+  if (!S_ISREG(info.st_mode)) return conflict("not_a_file", path + " is no regular file");
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0)
+    return invalid("", path + " cannot be read: " + std::strerror(errno));
+  if (std::cmp_greater(info.st_size, most))
+    return Error{ErrorKind::too_large, "too_large", path + " is larger than " + std::to_string(most) + " bytes"};
+  return {};
+}
 
 }  // namespace
 
@@ -247,6 +261,7 @@ awaitable<Result<json>> SessionsApi::close(std::string id) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   if (auto removable = supervisor_.check_removable(id); !removable) co_return removable.error();
+  auto const closing = (*agent)->begin_closing();
   if (!is_at_rest((*agent)->state()) || !services_.lineage.descendants(id).empty()) {
     json why = {{"reason", "its session is closed"}};
     auto const stopped = co_await (*agent)->act("stop", std::move(why));

@@ -2,6 +2,7 @@
 
 #include "base/zip/zip.hpp"
 #include "daemon/store/event_log.hpp"
+#include "daemon/store/removed.hpp"
 #include "daemon/store/skill_store.hpp"
 
 #include <utility>
@@ -35,6 +36,12 @@ Result<Skill> skill_of(control::NewSkill asked) {
 }
 
 }  // namespace
+
+/// What was removed is not unknown.
+Error SkillsApi::gone_or(Error error, std::string const& id) const {
+  if (error.code != "no_such_skill") return error;
+  return services_.removed.gone(kSkillNoun, id).value_or(std::move(error));
+}
 
 awaitable<Result<control::SkillAdded>> SkillsApi::add_skill(control::NewSkill skill) {
   auto read = [skill = std::move(skill)]() mutable { return skill_of(std::move(skill)); };
@@ -76,12 +83,16 @@ awaitable<Result<json>> SkillsApi::skill(std::string id) {
     details["live"] = row->live;
     return ok(std::move(details));
   };
-  co_return co_await services_.journal.read(std::move(query));
+  auto found = co_await services_.journal.read(std::move(query));
+  if (!found) co_return gone_or(found.error(), id);
+  co_return found;
 }
 
 awaitable<Result<json>> SkillsApi::remove_skill(std::string id) {
   auto const pinned = co_await services_.skills.remove(id);
-  if (!pinned) co_return pinned.error();
+  if (!pinned) co_return gone_or(pinned.error(), id);
+  services_.removed.note(kSkillNoun, id);
+  if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
   services_.events.append("", "skill.removed", {{"id", id}});
   co_return ok({{"removed", id}, {"pinnedBy", *pinned}});
 }

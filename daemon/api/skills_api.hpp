@@ -17,6 +17,8 @@ class SkillsApi final : public control::SkillsApi {
   awaitable<Result<json>> remove_skill(std::string id) override;
 
  private:
+  Error gone_or(Error error, std::string const& id) const;
+
   Services& services_;
   Worker files_;
 };

@@ -4,6 +4,7 @@
 #include "base/ids.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/outbox/target.hpp"
+#include "daemon/store/removed.hpp"
 
 #include <algorithm>
 
@@ -97,9 +98,13 @@ awaitable<Result<json>> WebhooksApi::webhook(Principal who, std::string id) {
 }
 
 awaitable<Result<json>> WebhooksApi::remove_webhook(Principal who, std::string id) {
-  if (auto const receiver = find(who, id); !receiver) co_return receiver.error();
+  auto const receiver = find(who, id);
+  if (!receiver) co_return receiver.error();
+  auto const owner = (*receiver)->owner;
   auto const removed = co_await services_.outbox.remove(id);
   if (!removed) co_return removed.error();
+  services_.removed.note(kWebhookNoun, id, owner == kOperator ? std::string() : owner);
+  if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
   json answer = {{"removed", id}};
   co_return ok(std::move(answer));
 }
@@ -141,6 +146,9 @@ awaitable<Result<json>> WebhooksApi::redeliver(Principal who, std::string id, st
 Result<Receiver const*> WebhooksApi::find(Principal const& who, std::string const& id) const {
   auto const* const receiver = services_.outbox.webhook(id);
   if (receiver && is_owner(who, *receiver)) return receiver;
+  auto const* const owner = receiver ? nullptr : services_.removed.owner_of(kWebhookNoun, id);
+  if (owner && (who.kind != Principal::Kind::agent || *owner == who.agent_id))
+    return *services_.removed.gone(kWebhookNoun, id);
   return not_found("no_such_webhook", "there is no webhook \"" + id + "\"; `agent-runner webhook list` lists them");
 }
 

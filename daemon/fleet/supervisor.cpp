@@ -11,6 +11,7 @@
 #include "daemon/outputs/output_dirs.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/known_store.hpp"
+#include "daemon/store/removed.hpp"
 #include "daemon/store/skill_store.hpp"
 #include "daemon/store/tables/agent_table.hpp"
 #include "daemon/store/tables/fact_table.hpp"
@@ -484,6 +485,10 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyK
       if (used->body_hash != key.body_hash)
         co_return idempotency_conflict(used->agent, "the idempotency key was used to spawn agent " + used->agent +
                                                         " with another request; use a new key");
+      if (used->over) {
+        auto const gone = services_.removed.gone(kAgentNoun, used->agent);
+        co_return gone ? *gone : not_found("gone", "the agent " + used->agent + " was removed");
+      }
       if (auto const agent = find(used->agent)) {
         Spawned const again{agent, false};
         co_return again;
@@ -706,6 +711,7 @@ std::shared_ptr<Agent> Supervisor::find(std::string_view id) const {
 
 Result<std::shared_ptr<Agent>> Supervisor::get(std::string_view id) const {
   if (auto agent = find(id)) return agent;
+  if (auto gone = services_.removed.gone(kAgentNoun, std::string(id))) return *gone;
   std::vector<std::string> names;
   for (auto const& [name, agent] : agents_) names.push_back(name);
   return not_found("no_such_agent", "there is no agent \"" + std::string(id.substr(0, 80)) + "\"" +

@@ -9,7 +9,7 @@
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/known_store.hpp"
-#include "daemon/store/tables/kept_answer_table.hpp"
+#include "daemon/store/removed.hpp"
 #include "daemon/store/tables/snapshot_table.hpp"
 #include "relay/bus.hpp"
 
@@ -42,11 +42,6 @@ json shown(SnapshotTable::Row const& row) {
 Error no_such_snapshot(std::string const& id) {
   return not_found("no_such_snapshot",
                    "there is no snapshot \"" + id.substr(0, 80) + "\"; `agent-runner snapshot list` lists them");
-}
-
-void forget(Database& db, std::string const& id, WallTime now) {
-  SnapshotTable(db).erase(id);
-  KeptAnswerTable(db).gone("/v1/snapshots/" + id, now);
 }
 
 /// Removes what is no document that the journal knows. Those whose documents are gone.
@@ -99,7 +94,8 @@ awaitable<Result<void>> Snapshots::sweep() {
   if (!gone) co_return gone.error();
   for (auto const& id : *gone) {
     spdlog::warn("snapshots: the document of {} is gone, and it is forgotten", id);
-    services_.journal.write([id, now = wall_now()](Database& db) { forget(db, id, now); });
+    services_.journal.write([id](Database& db) { SnapshotTable(db).erase(id); });
+    services_.removed.note(kSnapshotNoun, id);
   }
   co_return Result<void>();
 }
@@ -194,7 +190,10 @@ awaitable<Result<json>> Snapshots::show(std::string id) const {
     if (!row) return no_such_snapshot(id);
     return ok(shown(*row));
   };
-  co_return co_await services_.journal.read(std::move(query));
+  auto found = co_await services_.journal.read(std::move(query));
+  if (!found && found.error().code == "no_such_snapshot")
+    if (auto const gone = services_.removed.gone(kSnapshotNoun, id)) co_return *gone;
+  co_return found;
 }
 
 awaitable<Result<std::int64_t>> Snapshots::count() const {
@@ -217,14 +216,15 @@ awaitable<Result<std::unique_ptr<SnapshotFile>>> Snapshots::open(std::string id)
 
 awaitable<Result<void>> Snapshots::remove(std::string id) {
   auto const known = co_await show(id);
-  if (!known) co_return known.error().code == "no_such_snapshot" ? Result<void>() : known.error();
-  auto erase = [id, now = wall_now()](Database& db) -> Result<bool> {
+  if (!known) co_return known.error().kind == ErrorKind::not_found ? Result<void>() : known.error();
+  auto erase = [id](Database& db) -> Result<bool> {
     Transaction transaction(db);
-    forget(db, id, now);
+    SnapshotTable(db).erase(id);
     transaction.commit();
     return true;
   };
   if (auto const erased = co_await services_.journal.run(std::move(erase)); !erased) co_return erased.error();
+  services_.removed.note(kSnapshotNoun, id);
   services_.events.append("", "snapshot.removed", {{"snapshot", id}});
   auto job = [file = file_of(id)]() -> Result<void> {
     std::error_code ec;

@@ -8,6 +8,8 @@
 #include "daemon/store/tables/kept_answer_table.hpp"
 #include "daemon/store/tables/outbox_table.hpp"
 #include "daemon/store/tables/output_table.hpp"
+#include "daemon/store/tables/removed_table.hpp"
+#include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
 #include <spdlog/spdlog.h>
@@ -22,8 +24,8 @@ namespace {
 constexpr Clock::duration kFirst = 1min;  ///< the start has other things to do
 constexpr Clock::duration kPeriod = 1h;
 constexpr std::size_t kFilesAtOnce = 1000;
-constexpr auto kAnswersKept = 24h;  ///< to requests with a key, after what they made is gone
-constexpr auto kFileLeft = 24h;     ///< since it was last written: nobody has to find its message in the journal yet
+constexpr auto kKeysKept = 24h;  ///< of requests, and what those were answered, after what they made is gone
+constexpr auto kFileLeft = 24h;  ///< since it was last written: nobody has to find its message in the journal yet
 
 /// The messages whose files somebody may still read: those of deliveries that are open or whose record is whole, and of
 /// turns that run. A number may be of any store.
@@ -89,7 +91,9 @@ awaitable<Result<void>> Retention::prune() {
   std::vector<Batch> tables{
       [=](Database& db, Walk& walk) { EventTable(db).prune(walk, events); },
       [=](Database& db, Walk& walk) { ApprovalTable(db).prune(walk, events); },
-      [until = wall_now() - kAnswersKept](Database& db, Walk& walk) { KeptAnswerTable(db).prune(walk, until); },
+      [until = wall_now() - kKeysKept](Database& db, Walk& walk) { KeptAnswerTable(db).prune(walk, until); },
+      [until = wall_now() - kKeysKept](Database& db, Walk& walk) { SpawnKeyTable(db).prune(walk, until); },
+      [=](Database& db, Walk& walk) { RemovedTable(db).prune(walk, history.oldest); },
       [=](Database& db, Walk& walk) { OutboxTable(db).prune(walk, history.oldest); },
   };
   for (auto const& agent : *found) {

@@ -1,6 +1,6 @@
 // Forgets what is over for long, or too much: events, decided approvals, ended turns, what settled deliveries were
-// about, with the files they came with, and outputs whose files are gone. In small batches, between which the journal
-// goes on with its other work.
+// about, with the files they came with, outputs whose files are gone, and what was removed. In small batches, between
+// which the journal goes on with its other work.
 //
 // Of a delivery its number and how it ended stay, so that no message is ever taken up twice. What is still open,
 // pending or running stays whole, however old it is; so do the newest turn and approval, and the newest event of all

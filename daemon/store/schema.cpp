@@ -265,6 +265,20 @@ CREATE TABLE tool_hooks(
   UNIQUE(owner, name)
 ) STRICT;
 )sql",
+    // What is gone, and for how long that is known.
+    R"sql(
+CREATE TABLE removed(
+  noun TEXT NOT NULL,               -- agent, webhook, skill, snapshot
+  id TEXT NOT NULL,
+  owner TEXT NOT NULL,              -- the agent that could see it besides the operator; empty: none
+  at INTEGER NOT NULL,
+  PRIMARY KEY(noun, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX removed_at ON removed(at);
+CREATE INDEX removed_owner ON removed(owner);
+CREATE INDEX approvals_time ON approvals(agent, created_at);
+ALTER TABLE spawn_keys ADD COLUMN over_at INTEGER NOT NULL DEFAULT 0;  -- its agent is gone since then; 0: it is there
+)sql",
 };
 
 }  // namespace

@@ -282,7 +282,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
   }
   {
     // As the version before has left it.
-    auto const none = std::vector<char const*>(13, "");
+    auto const none = std::vector<char const*>(14, "");
     auto db = Database::open(temp.path() / "journal.db", none, true);
     REQUIRE(db.has_value());
     (*db)->execute(
@@ -295,7 +295,8 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
         "DROP TABLE deliveries; ALTER TABLE old RENAME TO deliveries; DROP TABLE words_owed; DROP TABLE kept_answers;"
         "DROP TABLE memory; DROP TABLE memory_sizes; DROP TABLE outputs; DROP TABLE output_captures;"
         "DROP TABLE receivers; DROP TABLE outbox; DROP TABLE outbox_attempts; DROP TABLE skills;"
-        "DROP TABLE skill_pins; DROP TABLE snapshots; DROP TABLE tool_hooks;"
+        "DROP TABLE skill_pins; DROP TABLE snapshots; DROP TABLE tool_hooks; DROP TABLE removed;"
+        "ALTER TABLE spawn_keys DROP COLUMN over_at; DROP INDEX approvals_time;"
         "CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;"
         "CREATE INDEX deliveries_message ON deliveries(message); PRAGMA user_version = 2");
   }

@@ -8,6 +8,7 @@
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
+#include "daemon/store/removed.hpp"
 #include "daemon/store/runtime_state.hpp"
 #include "daemon/store/skill_store.hpp"
 #include "faulty_bus.hpp"
@@ -105,30 +106,11 @@ class World final : public DeliveryHost, public TurnHost {
     store_.emplace(*faulty, *journal_, *events_);
     runtime_.emplace(io.get_executor(), *journal_);
     skills_.emplace(io.get_executor(), *journal_, files_, dir / "skills");
-    services_.emplace(Services{io.get_executor(),
-                               config_,
-                               paths_,
-                               *journal_,
-                               *events_,
-                               *approvals_,
-                               lineage_,
-                               *faulty,
-                               *store_,
-                               *runtime_,
-                               *outbox_,
-                               *skills_,
-                               terminals_,
-                               changed_,
-                               files_,
-                               files_,
-                               files_,
-                               adapters_,
-                               "/",
-                               "/",
-                               brake_,
-                               descriptors_,
-                               "instance",
-                               [] { return 0; }});
+    removed_.emplace(*journal_, [] { return std::chrono::days(30); });
+    services_.emplace(Services{
+        io.get_executor(), config_,  paths_,   *journal_, *events_,     *approvals_, lineage_,        *faulty, *store_,
+        *runtime_,         *outbox_, *skills_, *removed_, terminals_,   changed_,    files_,          files_,  files_,
+        adapters_,         "/",      "/",      brake_,    descriptors_, "instance",  [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     turns.emplace(*services_, who.agent_id, work_, *this);
     queue.emplace(*services_, who.agent_id, *turns, *this);
@@ -293,6 +275,7 @@ class World final : public DeliveryHost, public TurnHost {
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
+  std::optional<Removed> removed_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;

@@ -44,7 +44,7 @@ struct Fleet {
   }
 
   World world;
-  Access access{world.supervisor(), world.services().lineage, "/token"};
+  Access access{world.supervisor(), world.services().lineage, world.services().removed, "/token"};
   AgentsApi api{world.services(), world.supervisor(), access};
   relay::Uploads uploads{};
   MessageAccess rights{*world.bus, world.supervisor(), uploads};

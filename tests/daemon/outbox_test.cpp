@@ -60,7 +60,7 @@ struct Told {
   json shown() { return to_public(*world.outbox().webhook(webhook.id)); }
   /// As the API lists them: newest first.
   json deliveries(std::string const& id = "") {
-    daemon::Access access(world.supervisor(), world.services().lineage, "");
+    daemon::Access access(world.supervisor(), world.services().lineage, world.services().removed, "");
     access.open();
     daemon::WebhooksApi api(world.services(), access);
     return (*world.ask(api.webhook_deliveries({Principal::Kind::operator_}, id.empty() ? webhook.id : id,
@@ -430,7 +430,7 @@ TEST_CASE("ThereAreOnlySoManyWebhooks") {
 TEST_CASE("AnAgentHasItsOwnWebhooksAndTheOperatorReachesAll") {
   Told told;
   told.world.spawn();
-  daemon::Access access(told.world.supervisor(), told.world.services().lineage, "");
+  daemon::Access access(told.world.supervisor(), told.world.services().lineage, told.world.services().removed, "");
   access.open();
   daemon::WebhooksApi api(told.world.services(), access);
   Principal const operator_{Principal::Kind::operator_}, a{Principal::Kind::agent, "a"};
@@ -479,7 +479,7 @@ TEST_CASE("DeliveriesAreListedInPages") {
   Told told;
   for (int i = 0; i < 5; ++i) told.happens(std::to_string(i));
   told.world.settle();
-  daemon::Access access(told.world.supervisor(), told.world.services().lineage, "");
+  daemon::Access access(told.world.supervisor(), told.world.services().lineage, told.world.services().removed, "");
   access.open();
   daemon::WebhooksApi api(told.world.services(), access);
   Page page{.limit = 2};

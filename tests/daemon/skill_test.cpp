@@ -258,8 +258,9 @@ TEST_CASE("ARemovedSkillIsFoundByNobodyAndItsContentIsANewOne") {
   REQUIRE(removed.has_value());
   CHECK((*removed)["pinnedBy"].empty());
   CHECK(skills.listed().empty());
-  CHECK(skills.remove(id).error().code == "no_such_skill");
-  CHECK(skills.world.ask(skills.api->skill(id)).error().code == "no_such_skill");
+  CHECK(skills.remove("skl_never").error().code == "no_such_skill");
+  CHECK(skills.remove(id).error().code == "gone");
+  CHECK(skills.world.ask(skills.api->skill(id)).error().code == "gone");
   CHECK(skills.kept() == 0);
   CHECK(skills.id_of("b", "one") != id);
 }

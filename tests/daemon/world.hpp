@@ -11,6 +11,7 @@
 #include "daemon/fleet/supervisor.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
+#include "daemon/store/removed.hpp"
 #include "daemon/store/skill_store.hpp"
 #include "faulty_bus.hpp"
 #include "relay/embedded/embedded_bus.hpp"
@@ -338,30 +339,12 @@ class World {
     REQUIRE(await(runtime_->load()).has_value());
     skills_.emplace(io_.get_executor(), *journal_, files_, dir_.path() / "skills");
     REQUIRE(await(skills_->load()).has_value());
-    services_.emplace(Services{io_.get_executor(),
-                               config_,
-                               paths_,
-                               *journal_,
-                               *events_,
-                               *approvals_,
-                               lineage_,
-                               *bus,
-                               *store_,
-                               *runtime_,
-                               *outbox_,
-                               *skills_,
-                               terminals_,
-                               changed_,
-                               files_,
-                               files_,
-                               files_,
-                               adapters_,
-                               "/",
-                               "/",
-                               brake_,
-                               descriptors,
-                               "instance",
-                               [] { return 0; }});
+    removed_.emplace(*journal_, [this] { return std::chrono::days(config_.history_retention_days); });
+    REQUIRE(await(removed_->load()).has_value());
+    services_.emplace(Services{
+        io_.get_executor(), config_,  paths_,   *journal_, *events_,    *approvals_, lineage_,        *bus,   *store_,
+        *runtime_,          *outbox_, *skills_, *removed_, terminals_,  changed_,    files_,          files_, files_,
+        adapters_,          "/",      "/",      brake_,    descriptors, "instance",  [] { return 0; }});
     supervisor_.emplace(*services_);
     pause_.emplace(*services_, *supervisor_);
     REQUIRE(await(supervisor_->take_over()).has_value());
@@ -378,6 +361,7 @@ class World {
     await(approvals_->stop());
     await(journal_->stop());
     services_.reset();
+    removed_.reset();
     skills_.reset();
     runtime_.reset();
     store_.reset();
@@ -555,6 +539,7 @@ class World {
   std::optional<KnownStore> store_;
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
+  std::optional<Removed> removed_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;

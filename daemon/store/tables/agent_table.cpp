@@ -52,9 +52,10 @@ void AgentTable::erase(std::string const& id) {
   TurnTable(db_).erase_agent(id);
   OwedWordTable(db_).erase_agent(id);
   ApprovalTable(db_).erase_agent(id);
-  SpawnKeyTable(db_).erase_agent(id);
-  KeptAnswerTable(db_).gone("/v1/agents/" + id, wall_now());
-  KeptAnswerTable(db_).gone("/v1/sessions/" + id, wall_now());
+  auto const now = wall_now();
+  SpawnKeyTable(db_).agent_gone(id, now);
+  KeptAnswerTable(db_).gone("/v1/agents/" + id, now);
+  KeptAnswerTable(db_).gone("/v1/sessions/" + id, now);
   MemoryTable(db_).erase_agent(id);
   ReceiverTable(db_).erase_agent(id);
   OutputTable(db_).erase_agent(id);

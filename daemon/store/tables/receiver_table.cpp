@@ -1,5 +1,7 @@
 #include "daemon/store/tables/receiver_table.hpp"
 
+#include "daemon/store/tables/kept_answer_table.hpp"
+
 namespace ar::daemon {
 
 std::vector<ReceiverTable::Row> ReceiverTable::all() const {
@@ -25,6 +27,9 @@ void ReceiverTable::change(std::string const& id, std::string const& record) {
 void ReceiverTable::erase(std::string const& id) { db_.prepare("DELETE FROM receivers WHERE id = ?1").bind(id).run(); }
 
 void ReceiverTable::erase_agent(std::string const& agent) {
+  auto const now = wall_now();
+  for (auto const& row : all())
+    if (row.owner == agent) KeptAnswerTable(db_).gone("/v1/webhooks/" + row.id, now);
   db_.prepare("DELETE FROM receivers WHERE owner = ?1").bind(agent).run();
 }
 

@@ -6,16 +6,19 @@
 
 namespace ar::daemon {
 
-/// The idempotency keys of spawns, and which agent each has made.
+/// The idempotency keys of spawns, and which agent each has made. Known for as long as that is there, and 24 h.
 class SpawnKeyTable {
  public:
   explicit SpawnKeyTable(Database& db) : db_(db) {}
   struct Use {
     std::string body_hash, agent;
+    bool over = false;  ///< the agent is gone: one of its name is another one
   };
   std::optional<Use> find(std::string const& key) const;
   void put(std::string const& key, Use const& use);
-  void erase_agent(std::string const& agent);
+  /// The agent is gone.
+  void agent_gone(std::string const& agent, WallTime now);
+  void prune(Walk& walk, WallTime oldest);
 
  private:
   Database& db_;
