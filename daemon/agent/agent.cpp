@@ -165,10 +165,24 @@ awaitable<Result<json>> Agent::act_alone(std::string verb, json params) {
 }
 
 awaitable<Result<json>> Agent::act(std::string verb, json params) {
-  bool const ends = verb == "stop" || verb == "kill";
-  if (ends) co_await owner_.end_descendants(spec_.id, verb, params);
+  if (verb == "stop" || verb == "kill") co_return co_await end_with_descendants(std::move(verb), std::move(params));
+  co_return co_await act_alone(std::move(verb), std::move(params));
+}
+
+/// What its children tell it as they end must not set it to work, or wake it, for the moment that it has left.
+awaitable<Result<json>> Agent::end_with_descendants(std::string verb, json params) {
+  struct BeingEnded {
+    Agent& agent;
+    explicit BeingEnded(Agent& of) : agent(of) { ++agent.being_ended_; }
+    ~BeingEnded() {
+      if (--agent.being_ended_ > 0 || agent.letting_go_) return;
+      agent.queue_.outcomes().on_gate_changed();
+      agent.wake_if_wanted();
+    }
+  } const being_ended(*this);
+  co_await owner_.end_descendants(spec_.id, verb, params);
   auto done = co_await act_alone(verb, params);
-  if (ends && done) co_await owner_.end_descendants(spec_.id, verb, params);
+  if (done) co_await owner_.end_descendants(spec_.id, verb, params);
   co_return done;
 }
 
@@ -712,12 +726,13 @@ std::vector<Agent::Conversation> Agent::conversations() const {
 // ---- deliveries ----
 
 adapters::ProviderSession* Agent::ready_session() {
-  if (!process_.is_ready() || !token_.why_invalid().empty()) return nullptr;
+  if (!process_.is_ready() || !token_.why_invalid().empty() || being_ended_ > 0) return nullptr;
   return state_ == AgentState::idle || state_ == AgentState::busy ? process_.session().get() : nullptr;
 }
 
 std::string Agent::not_ready_reason() const {
   if (auto why = token_.why_invalid(); !why.empty()) return why;
+  if (being_ended_ > 0) return "the agent is being stopped, after its children";
   switch (state_) {
     case AgentState::waiting: return "waits for a person: " + record_.reason;
     case AgentState::failed: return "the agent has failed: " + record_.reason;
@@ -732,7 +747,7 @@ std::string Agent::no_bus() const {
 }
 
 void Agent::wanted() {
-  if (state_ == AgentState::suspended && !services_.runtime.is_paused())
+  if (state_ == AgentState::suspended && being_ended_ == 0 && !services_.runtime.is_paused())
     (void)apply(AgentInput::wake, "a message came");
 }
 

@@ -252,6 +252,7 @@ class Agent final : private DeliveryHost,
   void wake_if_wanted();
   void join_bus();
   void suspend_at_rest(std::string reason);
+  awaitable<Result<json>> end_with_descendants(std::string verb, json params);
   void publish() { presence_.publish(); }
   void note_result(std::string outcome, std::string const& text);
   Error being_removed() const;

@@ -3,6 +3,7 @@
 #include "base/ids.hpp"
 #include "base/suggest.hpp"
 #include "base/words.hpp"
+#include "daemon/agent/approvals.hpp"
 #include "daemon/agent/lineage.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/config/profile.hpp"
@@ -629,7 +630,11 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
   json children = json::array();
   for (auto it = family.rbegin(); it != family.rend(); ++it) {
     auto const child = find(*it);
-    if (!child) continue;
+    if (!child) {
+      if (auto const erased = co_await erase_left_alone(*it); !erased) co_return erased.error();
+      children.push_back(*it);
+      continue;
+    }
     if (auto const late = services_.lineage.descendants(*it); !late.empty())
       co_return conflict("agent_running", "agent " + *it + " has got the child " + late.front() + " meanwhile");
     has_skills = has_skills || !child->spec().skills.empty();
@@ -663,6 +668,32 @@ awaitable<Result<json>> Supervisor::erase(std::shared_ptr<Agent> agent, bool wit
   services_.lineage.remove(agent->id());
   agents_.erase(agent->id());
   co_return erased;
+}
+
+/// Of an agent whose provider this daemon does not know it has the journal's rows, and perhaps a terminal.
+awaitable<Result<void>> Supervisor::erase_left_alone(std::string id) {
+  auto query = [id](Database& db) -> Result<std::optional<StoredAgent>> {
+    auto const row = AgentTable(db).find(id);
+    return row ? read_agent(db, *row) : std::nullopt;
+  };
+  auto const stored = co_await services_.journal.read(std::move(query));
+  if (!stored) co_return stored.error();
+  if (auto const& agent = *stored; agent && !agent->record.tmux_session.empty()) {
+    auto const ended = co_await services_.terminals.remove(agent->record.tmux_session, agent->record.mark);
+    if (!ended) co_return ended.error();
+    if (agent->spec.workspace.is_worktree()) (void)co_await remove_worktree(services_.executor, agent->spec.workspace);
+  }
+  if (auto const token = read_agent_token(services_.paths.agent_dir(id)))
+    (void)co_await services_.bus.revoke_token(token->jti);
+  (void)co_await services_.bus.remove_agent(id);
+  auto const* const member = services_.lineage.find(id);
+  services_.journal.write([id](Database& db) { AgentTable(db).erase(id); });
+  services_.removed.note_agent(id, member ? member->parent : std::string());
+  services_.approvals.forget(id);
+  services_.events.append(id, "agent.removed");
+  services_.lineage.remove(id);
+  co_await forget_token(id);
+  co_return Result<void>();
 }
 
 /// Side by side: each may take its time.

@@ -67,6 +67,7 @@ class Supervisor final : private AgentOwner {
   Result<void> check_grant(AgentSpec& spec, bool asked) const;
   bool goes_on_without(Agent const& agent, std::string const& of) const;
   awaitable<Result<json>> erase(std::shared_ptr<Agent> agent, bool with_parent);
+  awaitable<Result<void>> erase_left_alone(std::string id);
   awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;
   awaitable<Result<void>> add_skills(AgentSpec& spec) const;
   awaitable<Result<void>> add_workspace(AgentSpec& spec) const;

@@ -1,5 +1,6 @@
 // Parents and children of the daemon: how many, what ends with what, who hears of what a child asks, and of its end.
 #include "approval_request.hpp"
+#include "daemon/store/tables/agent_table.hpp"
 #include "daemon/store/tables/owed_word_table.hpp"
 #include "relay/message_json.hpp"
 #include "world.hpp"
@@ -320,4 +321,45 @@ TEST_CASE("AChildAsksPeopleOnlyWhereItsParentMay") {
   REQUIRE(own.has_value());
   CHECK_FALSE(own->agent->spec().request_input);
   CHECK(own->agent->session()["requestInput"] == false);
+}
+
+TEST_CASE("WhatChildrenTellAsTheyEndWithTheirParentDoesNotSetItToWork") {
+  Household home;
+  home.add("b", {{"reportEnd", true}});
+  home.world.script.handed = 0;
+  SUBCASE("one that is idle") {}
+  SUBCASE("one that is suspended") { REQUIRE(home.act("a", "suspend").has_value()); }
+  auto const starts = home.world.script.starts;
+  REQUIRE(home.act("a", "stop").has_value());
+  CHECK(home.state("a") == "stopped");
+  home.world.until([&] { return !home.results().empty(); }, "it is told all the same");
+  CHECK(home.results().front().to == "a");
+  CHECK(home.world.script.handed == 0);
+  CHECK(home.world.script.starts == starts);
+  // It is there for whoever starts it again.
+  REQUIRE(home.act("a", "restart").has_value());
+  home.world.until([&] { return home.world.script.handed == 1; }, "it is handed over then");
+}
+
+TEST_CASE("AChildWhoseProviderIsNotKnownAnyMoreGoesWithItsParent") {
+  Household home;
+  home.add("b");
+  home.add("c", {{"parent", "b"}});
+  home.world.journal().write([](Database& db) {
+    db.execute(
+        "UPDATE agents SET spec = replace(spec, '\"provider\":\"fake\"', '\"provider\":\"lost\"') WHERE id = 'b'");
+  });
+  home.world.crash();
+  home.world.start();
+  home.until_idle("a");
+  home.until_idle("c");
+  CHECK(home.world.supervisor().find("b") == nullptr);  // it is left alone
+  auto const killed = home.world.script.killed;
+  REQUIRE(home.act("a", "stop").has_value());
+  CHECK(home.removed("a") == "removed");
+  CHECK(home.world.script.killed == killed + 1);  // what still ran of it
+  auto query = [](Database& db) -> Result<std::size_t> { return AgentTable(db).ids().size(); };
+  CHECK(*home.world.ask(home.world.journal().read(std::move(query))) == 0);
+  CHECK_FALSE(std::filesystem::exists(home.world.dir() / "agents" / "b"));
+  CHECK(home.world.supervisor().get("b").error().code == "gone");
 }
