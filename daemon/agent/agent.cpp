@@ -200,7 +200,7 @@ awaitable<std::int64_t> Agent::cancel(std::string why) {
   co_return done ? count + 1 : count;
 }
 
-/// Once, also when no daemon ran as it came.
+/// Once, also when no daemon ran as it came. What a daemon's end has cut off the next one does again.
 awaitable<void> Agent::keep_deadline() {
   auto const due = *deadline();
   while (wall_now() < due) {
@@ -212,10 +212,10 @@ awaitable<void> Agent::keep_deadline() {
   record_.deadline_over = true;
   save();
   auto const count = co_await cancel("its deadline is over");
-  if (callback_.is_due() && !has_work_left()) {
-    callback_.ended("cancelled", "its deadline is over");
-    save();
-  }
+  if (letting_go_) co_return;
+  record_.deadline_kept = true;
+  if (callback_.is_due() && !has_work_left()) callback_.ended("cancelled", "its deadline is over");
+  save();
   services_.events.append(spec_.id, "agent.deadline", {{"deadlineMs", spec_.deadline_ms}, {"cancelled", count}});
 }
 
@@ -598,7 +598,7 @@ void Agent::join_bus() {
   keep_up({"mail", [this] { return read_mail(); }});
   keep_up({"bus", [this] { return presence_.run(); }});
   keep_up({"token", [this] { return token_.keep_fresh(); }});
-  if (spec_.deadline_ms > 0 && !record_.deadline_over) keep_up({"deadline", [this] { return keep_deadline(); }});
+  if (spec_.deadline_ms > 0 && !record_.deadline_kept) keep_up({"deadline", [this] { return keep_deadline(); }});
   keep_up({"usage", [this] { return usage_.run(); }});
   keep_up({"outputs", [this] { return outputs_.run(); }});
   if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return rest_.watch(); }});

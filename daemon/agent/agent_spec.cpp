@@ -314,6 +314,7 @@ json to_json(AgentRecord const& r) {
           {"lastTurnMs", r.last_turn_ms},
           {"lastTurn", r.last_turn},
           {"deadlineOver", r.deadline_over},
+          {"deadlineKept", r.deadline_kept},
           {"calledBack", r.called_back},
           {"result", r.result},
           {"usage", r.usage.stored()},
@@ -347,6 +348,7 @@ AgentRecord agent_record_from(json const& s) {
   r.last_turn_ms = s.value("lastTurnMs", std::int64_t{0});
   r.last_turn = s.value("lastTurn", "");
   r.deadline_over = s.value("deadlineOver", false);
+  r.deadline_kept = s.value("deadlineKept", r.deadline_over);  // an earlier version did not tell them apart
   r.called_back = s.value("calledBack", false);
   r.result = s.value("result", "");
   r.usage = UsageAccount::from_stored(s.value("usage", json()));

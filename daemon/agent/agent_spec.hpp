@@ -99,7 +99,8 @@ struct AgentRecord {
   std::vector<WallTime> exits{};          ///< unexpected ones that the restart policy still counts
   bool capture_due = false;               ///< of its output folders
   std::int64_t active_ms = 0, last_turn_ms = 0;  ///< of its turns that are over
-  bool deadline_over = false;                    ///< its work has been cancelled for it
+  bool deadline_over = false;                    ///< it has come
+  bool deadline_kept = false;                    ///< and its work has been cancelled for it
   bool called_back = false;                      ///< its callback is owed to nobody any more
   std::string result{};     ///< what its parent is told: completed, failed, stopped, removed; empty: nothing yet
   std::string last_turn{};  ///< how the newest of them ended: done, failed, interrupted

@@ -1,4 +1,5 @@
 // Starting, ending and starting again, whatever comes at the wrong moment.
+#include "daemon/store/schema.hpp"
 #include "world.hpp"
 
 #include <random>
@@ -171,6 +172,17 @@ TEST_CASE("AtItsDeadlineWhatAnAgentIsAtIsCancelledOnce") {
     world.step(20s);
     world.start();
     world.until([&] { return !world.events("agent.deadline").empty(); }, "it has come");
+  }
+  SUBCASE("by a daemon that is killed before it has cancelled anything") {
+    world.crash();
+    world.step(20s);
+    {
+      auto const db = *Database::open(world.dir() / "journal.db", journal_migrations(), true);
+      db->execute("UPDATE agents SET record = replace(record, '\"deadlineOver\":false', '\"deadlineOver\":true')");
+    }
+    world.start();
+    CHECK(world.agent().session()["timedOut"] == true);
+    world.until([&] { return !world.events("agent.deadline").empty(); }, "it is done by the next");
   }
   CHECK(world.agent().session()["timedOut"] == true);
   CHECK(world.agent().queue().deliveries().waiting() == 0);
