@@ -22,6 +22,7 @@ json take(json& request, char const* name) {
 
 Result<InputFile> read_file_part(json const& part, std::string const& place) {
   InputFile file;
+  file.place = place;
   std::string base64;
   struct {
     char const* name;

@@ -16,6 +16,7 @@ struct InputFile {
   std::string attachment{};
   std::string path{};  ///< absolute; for the operator only
   std::string name{}, media_type{}, bytes{};
+  std::string place{};  ///< in the request, as input[1]
 };
 
 /// What a program has sent to a session.
@@ -41,12 +42,14 @@ struct SentInput {
 class SessionsApi {
  public:
   virtual ~SessionsApi() = default;
-  /// What can be told of an input before anybody gets it. Errors: invalid `outputSchema`; operator_only.
+  /// What can be told of an input before anybody gets it. Errors: invalid `outputSchema`; operator_only; of a file,
+  /// with its place as the field: file_not_found, not_a_file, too_large, unknown_attachment.
   virtual awaitable<Result<void>> check_input(Principal who, SessionInput const& input) = 0;
   /// `specification`: the agent's.
   virtual awaitable<Result<OpenedSession>> open(Principal who, json specification, IdempotencyKey key) = 0;
   virtual awaitable<Result<json>> sessions(Principal who, Page page) = 0;  ///< {sessions: [...], nextCursor?}
   virtual awaitable<Result<json>> session(std::string id) = 0;
+  /// An input that is good.
   virtual awaitable<Result<SentInput>> send(Principal who, std::string id, SessionInput input, IdempotencyKey key) = 0;
   /// Returns when its turn is over: {runId, status, ok, text, output, usage, costUsd, turns}.
   virtual awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) = 0;

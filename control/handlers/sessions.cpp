@@ -99,6 +99,7 @@ awaitable<Result<Response>> send(Call& call) {
   if (!request) co_return request.error();
   auto input = take_input(*request, true);
   if (!input) co_return input.error();
+  if (auto good = co_await call.api.sessions.check_input(call.who, **input); !good) co_return good.error();
   auto sent = co_await call.api.sessions.send(call.who, call.name("session"), std::move(**input), call.key);
   if (!sent) co_return sent.error();
   Response response = json_response(sent->answer, sent->repeated ? 200 : 202);

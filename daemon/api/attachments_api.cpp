@@ -18,6 +18,17 @@ awaitable<Result<json>> AttachmentsApi::put_attachment(Principal who, std::strin
   co_return ok(relay::to_json(*stored));
 }
 
+awaitable<Result<void>> AttachmentsApi::check(Principal who, std::string id) {
+  if (who.kind == Principal::Kind::agent) {
+    NewMessage message;
+    message.attachments.push_back(id);
+    if (auto may = co_await rights_.check_references(who.agent_id, std::move(message)); !may) co_return may.error();
+  }
+  auto const bytes = co_await bus_.attachment_bytes(std::move(id));
+  if (!bytes) co_return bytes.error();
+  co_return Result<void>();
+}
+
 awaitable<Result<std::string>> AttachmentsApi::attachment(Principal who, std::string id, std::int64_t message) {
   if (message > 0) {
     auto const carrier = co_await rights_.visible_message(who, message);

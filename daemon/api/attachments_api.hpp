@@ -17,6 +17,8 @@ class AttachmentsApi final : public control::AttachmentsApi {
 
   awaitable<Result<json>> put_attachment(Principal who, std::string name, std::string media_type,
                                          std::string bytes) override;
+  /// Whether they may send it on: it is there, and an agent has uploaded it or been sent it. Error: unknown_attachment.
+  awaitable<Result<void>> check(Principal who, std::string id);
   awaitable<Result<std::string>> attachment(Principal who, std::string id, std::int64_t message) override;
 
  private:

@@ -14,7 +14,12 @@
 #include "relay/bus.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -90,7 +95,6 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
                                                         IdempotencyKey key) {
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
-  if (auto good = co_await check_input(who, input); !good) co_return good.error();
   json message = {{"to", id}, {"body", std::move(input.text)}};
   for (auto& file : input.files) {
     auto attachment = co_await put(who, std::move(file));
@@ -114,12 +118,30 @@ awaitable<Result<control::SentInput>> SessionsApi::send(Principal who, std::stri
 }
 
 awaitable<Result<void>> SessionsApi::check_input(Principal who, control::SessionInput const& input) {
-  auto const names_path = [](control::InputFile const& file) { return !file.path.empty(); };
-  if (who.kind != Principal::Kind::operator_ && std::ranges::any_of(input.files, names_path))
-    co_return Error{ErrorKind::forbidden, "operator_only", "only the operator names files of this machine by path",
-                    "input"};
+  for (auto const& file : input.files) {
+    auto const good = co_await check_file(who, file);
+    if (good) continue;
+    auto error = good.error();
+    error.field = file.place + (file.path.empty() ? file.attachment.empty() ? ".base64" : ".attachment" : ".path");
+    co_return error;
+  }
   if (input.output_schema.is_null()) co_return Result<void>();
   co_return co_await check_schema(input.output_schema);
+}
+
+awaitable<Result<void>> SessionsApi::check_file(Principal who, control::InputFile file) {
+  auto const most = services_.bus.limits().max_attachment_bytes;
+  if (!file.attachment.empty()) co_return co_await attachments_.check(who, file.attachment);
+  if (file.path.empty()) {
+    if (file.bytes.size() <= most) co_return Result<void>();
+    co_return Error{
+        ErrorKind::too_large, "too_large",
+        "the file " + file.name + " has more than the " + std::to_string(most) + " bytes that an attachment may have"};
+  }
+  if (who.kind != Principal::Kind::operator_)
+    co_return Error{ErrorKind::forbidden, "operator_only", "only the operator names files of this machine by path"};
+  auto job = [path = file.path, most] { return check_file_to_read(path, most); };
+  co_return co_await files_.run(std::move(job));
 }
 
 awaitable<Result<void>> SessionsApi::check_schema(json schema) {

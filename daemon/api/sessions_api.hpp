@@ -36,6 +36,7 @@ class SessionsApi final : public control::SessionsApi {
   awaitable<Result<json>> close(std::string id) override;
 
  private:
+  awaitable<Result<void>> check_file(Principal who, control::InputFile file);
   awaitable<Result<std::string>> put(Principal who, control::InputFile file);
   awaitable<Result<void>> check_schema(json schema);
   awaitable<void> wait_until_at_rest(std::string id);

@@ -64,7 +64,19 @@ TEST_CASE("ASessionIsOpenedFedLookedAtAndClosed") {
   CHECK(request(home, "POST", "/v1/sessions/s/resume", json::object()).body["session"]["suspendedAt"].is_null());
   home.wait_for_state("s", "idle");
   CHECK(request(home, "DELETE", "/v1/sessions/s").status == 200);
-  CHECK(request(home, "GET", "/v1/sessions/s").status == 404);
+  auto const gone = request(home, "GET", "/v1/sessions/s");
+  CHECK(gone.status == 410);
+  CHECK(gone.body["code"] == "gone");
+  CHECK(request(home, "POST", "/v1/sessions/s/messages", {{"input", "x"}}).status == 410);
+  CHECK(request(home, "POST", "/v1/agents/s/stop", json::object()).status == 410);
+  CHECK(request(home, "DELETE", "/v1/sessions/s").status == 410);
+  CHECK(request(home, "GET", "/v1/sessions/never").status == 404);
+  home.kill_daemon();
+  home.good({"up"});
+  CHECK(request(home, "GET", "/v1/sessions/s").status == 410);
+  CHECK(home.run({"show", "s"}).status == 3);
+  CHECK(request(home, "POST", "/v1/sessions", specification(home, {{"id", "s"}})).status == 201);  // another one
+  CHECK(request(home, "GET", "/v1/sessions/s").status == 200);
 }
 
 TEST_CASE("ARunAnswersWithWhatItsTurnEndedWith") {
@@ -351,4 +363,74 @@ TEST_CASE("AnAgentReportsItsOwnStatusAndNoOthers") {
   CHECK(agent["status"] == "busy");
   CHECK(agent["work"][0]["metadata"]["files"] == 3);
   CHECK(request(home, "POST", "/v1/agents/other/status", busy, itself).status == 403);
+}
+
+TEST_CASE("ASessionThatIsBeingEndedToBeRemovedSaysSo") {
+  Installation home;
+  home.good({"up"});
+  json const stubborn = {{"id", "s"},
+                         {"providerArgs", {"/bin/sh", "-c", "trap '' TERM HUP; while :; do sleep 1; done"}}};
+  REQUIRE(request(home, "POST", "/v1/sessions", specification(home, stubborn)).status == 201);
+  home.wait_for_state("s", "idle");
+  home.run_program("/bin/sh",
+                   {"-c", R"(curl -sS -X DELETE --unix-socket "$0" http://localhost/v1/sessions/s >/dev/null 2>&1 &)",
+                    (home.state() / "run" / "control.sock").string()},
+                   "");
+  CHECK(Installation::eventually(
+      [&] { return request(home, "GET", "/v1/sessions/s").body.value("status", "") == "deleting"; }));
+  CHECK(request(home, "GET", "/v1/sessions?status=deleting").body["sessions"].size() == 1);
+  CHECK(Installation::eventually([&] { return request(home, "GET", "/v1/sessions/s").status == 410; }));
+}
+
+TEST_CASE("AnInputWhoseFileIsNotThereSpawnsNothing") {
+  Installation home;
+  home.good({"up"});
+  auto const large = home.work() / "large";
+  std::ofstream(large).close();
+  std::filesystem::resize_file(large, (32U << 20) + 1);
+  struct Row {
+    json part;
+    int status;
+    char const *code, *field;
+  };
+  std::string const none(64, 'a');
+  for (auto const& [part, status, code, field] :
+       {Row{{{"type", "file"}, {"path", "/no/such"}}, 404, "file_not_found", "input[1].path"},
+        Row{{{"type", "file"}, {"path", home.work().string()}}, 409, "not_a_file", "input[1].path"},
+        Row{{{"type", "file"}, {"path", large.string()}}, 413, "too_large", "input[1].path"},
+        Row{{{"type", "image"}, {"attachment", none}}, 404, "unknown_attachment", "input[1].attachment"}}) {
+    json const input = {"see", part};
+    for (auto const* path : {"/v1/sessions", "/v1/runs"}) {
+      auto const refused = request(home, "POST", path, specification(home, {{"id", "s"}, {"input", input}}));
+      CHECK_MESSAGE(refused.status == status, refused.body.dump());
+      CHECK(refused.body["code"] == code);
+      CHECK(refused.body["field"] == field);
+    }
+  }
+  CHECK(request(home, "GET", "/v1/agents").body["agents"].empty());
+}
+
+TEST_CASE("TheKeyOfARunWhoseSessionIsRemovedAnswersThatItIsGone") {
+  Installation home;
+  home.good({"up"});
+  auto const ask = [&](json const& more = json::object()) {
+    auto body = specification(home, {{"input", "hello"}});
+    body.update(more);
+    return request(home, "POST", "/v1/runs", body, {"Idempotency-Key: k"});
+  };
+  auto const first = ask();
+  REQUIRE_MESSAGE(first.status == 201, first.body.dump());
+  auto const again = ask();
+  CHECK(again.status == 200);
+  CHECK(again.body == first.body);
+  auto const id = first.body["runId"].get<std::string>();
+  CHECK(request(home, "DELETE", "/v1/sessions/" + id).status == 200);
+  auto const gone = ask();
+  CHECK(gone.status == 410);
+  CHECK(gone.body["code"] == "gone");
+  CHECK(ask({{"label", "another"}}).status == 409);
+  home.kill_daemon();
+  home.good({"up"});
+  CHECK(ask().status == 410);
+  CHECK(request(home, "GET", "/v1/agents").body["agents"].empty());
 }
