@@ -1,5 +1,6 @@
 // A control server over a daemon that does nothing, on a thread of its own: what a request costs by itself.
 #pragma once
+#include "base/ids.hpp"
 #include "control/api/agents_api.hpp"
 #include "control/api/api.hpp"
 #include "control/api/approvals_api.hpp"
@@ -114,6 +115,10 @@ class TrivialApi final : public control::Authenticator,
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }
   awaitable<Result<std::optional<control::KeptAnswer>>> answer_of(std::string, std::string) override {
     co_return std::optional<control::KeptAnswer>();
+  }
+  awaitable<control::HashedBytes> hash(std::string bytes) override {
+    control::HashedBytes hashed{bytes, sha256_hex(bytes)};
+    co_return hashed;
   }
   awaitable<Result<void>> keep(std::string, std::string, control::KeptAnswer) override { co_return absent(); }
   awaitable<Result<void>> check_input(Principal, control::SessionInput const&) override { co_return Result<void>(); }

@@ -86,8 +86,7 @@ Dispatcher::Dispatcher(Api const& api, Limits const& limits)
       limits_(limits),
       router_(routes(), "docs/control-api.md"),
       idempotent_(api.idempotency),
-      tickets_(limits_),
-      archives_(limits_.archives, limits_.archive_time) {}
+      tickets_(limits_) {}
 
 std::size_t Dispatcher::body_limit(Body body) const {
   switch (body) {
@@ -216,8 +215,7 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
             .query = std::move(admitted.query),
             .path = std::move(admitted.path),
             .limits = limits_,
-            .tickets = tickets_,
-            .archives = archives_};
+            .tickets = tickets_};
   Response response;
   try {
     std::optional<Error> error;
@@ -261,7 +259,6 @@ awaitable<Result<Response>> Dispatcher::carry_out(Call& call) {
   if (!key) co_return key.error();
   call.key = std::move(*key);
   if (call.key.key.empty() || call.route.knows_keys) co_return co_await call.route.handler(call);
-  call.key.body_hash = body_hash(call.route, call.request);
   co_return co_await idempotent_.answer(call, name_of(call.who));
 }
 

@@ -40,6 +40,15 @@ Response again(KeptAnswer const& first) {
   return response;
 }
 
+/// An answer as it may be kept.
+std::string without(std::string_view secret, std::string const& answer) {
+  if (secret.empty()) return answer;
+  auto document = parse_json(answer);
+  if (!document || !document->is_object()) return "{}";
+  (*document)[std::string(secret)] = nullptr;
+  return to_text(*document);
+}
+
 std::string location_of(Response const& response) {
   auto const it = std::ranges::find(response.headers, "Location", &http::Header::name);
   return it == response.headers.end() ? std::string() : it->value;
@@ -48,9 +57,7 @@ std::string location_of(Response const& response) {
 }  // namespace
 
 bool takes_key(Route const& route) {
-  // The same bytes have the same id.
-  bool const by_its_bytes = route.body == Body::attachment || route.body == Body::skill;
-  return route.method != "GET" && route.body != Body::hook && !by_its_bytes && !route.answers_secret;
+  return route.method != "GET" && route.body != Body::hook && !route.answers_secret;
 }
 
 std::string body_hash(Route const& route, Request const& request) {
@@ -61,6 +68,11 @@ std::string body_hash(Route const& route, Request const& request) {
   return sha256_hex(head + to_text(*body));
 }
 
+std::string file_hash(Request const& request, std::string const& hash) {
+  auto const type = std::string(request.header("content-type").value_or(""));
+  return sha256_hex(request.method + " " + request.target + "\n" + type + "\n" + hash);
+}
+
 Result<IdempotencyKey> read_key(Route const& route, Request const& request) {
   auto const header = takes_key(route) ? request.header("idempotency-key") : std::nullopt;
   if (!header) return IdempotencyKey{};
@@ -69,6 +81,16 @@ Result<IdempotencyKey> read_key(Route const& route, Request const& request) {
     return invalid("Idempotency-Key",
                    "an Idempotency-Key has 1 to 255 letters, digits and signs of ASCII, without blanks");
   return IdempotencyKey{std::string(*header)};
+}
+
+awaitable<void> IdempotentRequests::hash_body(Call& call) {
+  if (call.route.body != Body::attachment && call.route.body != Body::skill) {
+    call.key.body_hash = body_hash(call.route, call.request);
+    co_return;
+  }
+  auto hashed = co_await kept_.hash(std::move(call.request.body));
+  call.request.body = std::move(hashed.bytes);
+  call.key.body_hash = file_hash(call.request, hashed.hash);
 }
 
 awaitable<Result<Response>> IdempotentRequests::answer(Call& call, std::string owner) {
@@ -85,6 +107,7 @@ awaitable<Result<Response>> IdempotentRequests::answer(Call& call, std::string o
   if (!under_way.first)
     co_return conflict("request_under_way",
                        "a request with this Idempotency-Key is being carried out; ask again once it has been answered");
+  co_await hash_body(call);
   auto const first = co_await kept_.answer_of(owner, call.key.key);
   if (!first) co_return first.error();
   if (*first && (*first)->body_hash != call.key.body_hash) co_return conflict_with(**first, call);
@@ -93,7 +116,7 @@ awaitable<Result<Response>> IdempotentRequests::answer(Call& call, std::string o
   auto response = co_await call.route.handler(call);
   bool const is_done = response && response->status < 300 && !response->stream && !response->websocket;
   if (!is_done) co_return response;
-  KeptAnswer answer{call.key.body_hash, location_of(*response), response->body};
+  KeptAnswer answer{call.key.body_hash, location_of(*response), without(call.route.secret, response->body)};
   auto const safe = co_await kept_.keep(std::move(owner), call.key.key, std::move(answer));
   // What was asked for is done: who repeats it is told what they would be without a key.
   if (!safe) spdlog::warn("control: the answer to an Idempotency-Key is not kept: {}", safe.error().message);

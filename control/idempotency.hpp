@@ -19,6 +19,8 @@ Result<IdempotencyKey> read_key(Route const& route, Request const& request);
 inline http::Header replayed() { return {"Idempotency-Replayed", "true"}; }
 /// The order and spaces of a JSON body do not count, nor do its secrets where its schema holds some.
 std::string body_hash(Route const& route, Request const& request);
+/// The same where the body is a file: its bytes count, of which this is the hash, and what they are said to be.
+std::string file_hash(Request const& request, std::string const& hash);
 
 /// io thread only.
 class IdempotentRequests {
@@ -28,6 +30,7 @@ class IdempotentRequests {
   awaitable<Result<Response>> answer(Call& call, std::string owner);
 
  private:
+  awaitable<void> hash_body(Call& call);
   IdempotencyApi& kept_;
   std::set<std::pair<std::string, std::string>> under_way_{};  ///< owner and key
 };

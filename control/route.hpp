@@ -61,7 +61,6 @@ struct Call {
   std::vector<http::Router::Argument> path{};  ///< validated
   Limits const& limits;
   Tickets& tickets;
-  RateLimit& archives;
 
   /// The argument of a path's parameter; of {message} and {approval} as a
   /// number. Empty and 0: its route has none.
@@ -94,7 +93,8 @@ struct Route {
   Body body = Body::none;
   std::span<Field const> query{};
   std::string_view headers{};       ///< those that it reads, between blanks
-  bool answers_secret = false;      ///< what must not be kept: it takes no Idempotency-Key
+  bool answers_secret = false;      ///< all of it must not be kept: it takes no Idempotency-Key
+  std::string_view secret{};        ///< the field of its answer that must not be kept: null where it is repeated
   bool knows_keys = false;          ///< its handler sees to it that nothing is done twice under one Idempotency-Key
   Schema const* request = nullptr;  ///< of a body that is JSON
   Schema const* answer = nullptr;   ///< null: bytes

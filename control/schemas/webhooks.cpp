@@ -31,7 +31,10 @@ constexpr auto kWebhookFields = std::to_array<Field>({
 });
 constexpr auto kAddedFields = joined(
     kWebhookFields,
-    std::to_array<Field>({{.name = "secret", .about = "that signs what it gets; shown only here", .required = true}}));
+    std::to_array<Field>({{.name = "secret",
+                           .about = "that signs what it gets; shown only once: null where the answer is repeated",
+                           .required = true,
+                           .nullable = true}}));
 
 constexpr Field webhooks[] = {
     {.name = "webhooks", .type = Type::list, .required = true, .of = Type::object, .schema = &kWebhook},
@@ -72,7 +75,7 @@ constexpr Field redelivered[] = {{.name = "delivery", .about = "its id; it waits
 
 }  // namespace
 
-Schema const kNewWebhook{.name = "NewWebhook", .fields = new_webhook};
+Schema const kNewWebhook{.name = "NewWebhook", .fields = new_webhook, .holds_secrets = true};
 Schema const kWebhook{.name = "Webhook", .about = "a receiver that is told of events", .fields = kWebhookFields};
 Schema const kAddedWebhook{.name = "AddedWebhook", .fields = kAddedFields};
 Schema const kWebhookList{.name = "WebhookList", .fields = webhooks};

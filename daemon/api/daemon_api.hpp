@@ -44,7 +44,7 @@ class DaemonApi {
         hooks_(services, supervisor, access_, tool_hooks),
         approvals_(services.approvals, supervisor, services.lineage, access_),
         events_(services.events, supervisor),
-        idempotency_(services.journal),
+        idempotency_(services.journal, services.files),
         sessions_(services, supervisor, access_, messages_, attachments_),
         memory_(services.journal, services.events),
         webhooks_(services, access_),

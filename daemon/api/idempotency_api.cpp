@@ -1,5 +1,6 @@
 #include "daemon/api/idempotency_api.hpp"
 
+#include "base/ids.hpp"
 #include "daemon/store/tables/kept_answer_table.hpp"
 
 #include <utility>
@@ -16,6 +17,14 @@ awaitable<Result<std::optional<control::KeptAnswer>>> IdempotencyApi::answer_of(
   std::optional<control::KeptAnswer> answer;
   if (auto const& row = *found) answer = control::KeptAnswer{row->body_hash, row->location, row->body};
   co_return answer;
+}
+
+awaitable<control::HashedBytes> IdempotencyApi::hash(std::string bytes) {
+  auto job = [bytes = std::move(bytes)]() mutable {
+    auto hash = sha256_hex(bytes);
+    return control::HashedBytes{std::move(bytes), std::move(hash)};
+  };
+  co_return co_await files_.run(std::move(job));
 }
 
 awaitable<Result<void>> IdempotencyApi::keep(std::string owner, std::string key, control::KeptAnswer answer) {

@@ -1,6 +1,7 @@
 // A daemon that only remembers: records each call as a line, answers from fixed data, and has an event log to
 // fill.
 #pragma once
+#include "base/ids.hpp"
 #include "control/api/agents_api.hpp"
 #include "control/api/api.hpp"
 #include "control/api/approvals_api.hpp"
@@ -79,6 +80,10 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> shut_down(bool stop_agents) override;
   awaitable<Result<control::Spawned>> spawn(Principal who, json spec, IdempotencyKey key) override;
   awaitable<Result<std::optional<control::KeptAnswer>>> answer_of(std::string owner, std::string key) override;
+  awaitable<control::HashedBytes> hash(std::string bytes) override {
+    control::HashedBytes hashed{bytes, sha256_hex(bytes)};
+    co_return hashed;
+  }
   awaitable<Result<void>> keep(std::string owner, std::string key, control::KeptAnswer answer) override;
   awaitable<Result<void>> check_input(Principal, control::SessionInput const&) override { co_return Result<void>(); }
   awaitable<Result<control::OpenedSession>> open(Principal who, json specification, IdempotencyKey key) override;

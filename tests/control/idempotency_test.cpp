@@ -122,3 +122,56 @@ TEST_CASE("AKeyThatIsNoneIsRefused") {
   }
   CHECK(calls_of(server, "stop a {}") == 0);
 }
+
+TEST_CASE("AFileIsTheSameByItsBytesAndWhatItIsSaidToBe") {
+  TestServer server;
+  RawClient client(server.socket());
+  auto const put = [&](std::string const& bytes, char const* type, char const* name = "f.png") {
+    return client.request("POST", std::string("/v1/attachments?name=") + name,
+                          keyed("k", {std::string("Content-Type: ") + type}), bytes);
+  };
+  auto const first = put("bytes", "image/png");
+  CHECK(first.status == 201);
+  auto const again = put("bytes", "image/png");
+  CHECK(again.status == 200);
+  CHECK(again.headers.at("idempotency-replayed") == "true");
+  CHECK(again.body == first.body);
+  for (auto const& other :
+       {put("others", "image/png"), put("bytes", "text/plain"), put("bytes", "image/png", "g.png")}) {
+    CHECK(other.status == 409);
+    CHECK(other.document()["existingId"] == first.document()["id"]);
+  }
+  CHECK(put(std::string(3 << 20, 'x'), "image/png").status == 409);
+
+  auto const skill = [&](char const* text) {
+    return client.request("POST", "/v1/skills", keyed("s"), json{{"name", "n"}, {"markdown", text}}.dump());
+  };
+  CHECK(skill("one").status == 201);
+  CHECK(skill("one").headers.contains("idempotency-replayed"));
+  CHECK(skill("two").status == 409);
+}
+
+TEST_CASE("AWebhookIsShownAgainWithoutItsSecret") {
+  TestServer server;
+  RawClient client(server.socket());
+  auto const add = [&](json const& more) {
+    json body = {{"url", "https://hooks.example/"}, {"events", {"turn.ended"}}};
+    body.update(more);
+    return client.request("POST", "/v1/webhooks", keyed("k"), body.dump());
+  };
+  auto const first = add({{"secret", "whsec_one"}});
+  CHECK(first.status == 201);
+  CHECK(first.document()["secret"].is_string());
+  auto const again = add({{"secret", "whsec_two"}});  // a secret is no part of what is asked for
+  CHECK(again.status == 200);
+  CHECK(again.headers.at("location") == first.headers.at("location"));
+  auto expected = first.document();
+  expected["secret"] = nullptr;
+  CHECK(again.document() == expected);
+  CHECK(add({{"events", {"turn.started"}}}).status == 409);
+  // A ticket is nothing but a secret: it takes no key, and each request gets another one.
+  auto const ticket = [&] {
+    return client.request("POST", "/v1/events/ticket", keyed("t"), "{}").document()["ticket"];
+  };
+  CHECK(ticket() != ticket());
+}
