@@ -29,7 +29,7 @@ std::vector<Event> EventTable::page(std::string const& agent, std::int64_t curso
                                    .bind(cursor, limit)
                              : db_.prepare(
                                       "SELECT number, agent_number, agent, text FROM events WHERE agent = ?1 AND "
-                                      "agent_number > ?2 ORDER BY agent_number LIMIT ?3")
+                                      "agent_number > ?2 AND agent_number > 0 ORDER BY agent_number LIMIT ?3")
                                    .bind(agent, cursor, limit);
   std::vector<Event> events;
   while (rows.step()) events.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3)});
@@ -45,12 +45,14 @@ void EventTable::each(std::string const& agent, std::function<void(Event const&,
 }
 
 /// Numbers below 0 are before the beginning of the log of all.
-void EventTable::add_brought(Event event, WallTime at) {
-  if (integer_of(db_, "SELECT count(*) FROM events WHERE agent = ?1 AND agent_number = ?2", event.agent,
-                 event.agent_number) > 0)
-    return;
+/// "agent_number > 0" here and above: else the index of an agent's events, which has only these, is not used.
+bool EventTable::add_brought(Event event, WallTime at) {
+  if (integer_of(db_, "SELECT count(*) FROM events WHERE agent = ?1 AND agent_number = ?2 AND agent_number > 0",
+                 event.agent, event.agent_number) > 0)
+    return false;
   event.number = integer_of(db_, "SELECT min(0, coalesce(min(number), 0)) - 1 FROM events");
   add(event, at);
+  return true;
 }
 
 /// Numbers and times grow together, so the walk ends at the first event that stays for its age.
@@ -80,7 +82,8 @@ void EventTable::prune(Walk& walk, Kept kept) {
   for (auto const& row : over) {
     bool const newest_of_agent =
         row.agent_number > 0 &&
-        row.agent_number == integer_of(db_, "SELECT max(agent_number) FROM events WHERE agent = ?1", row.agent) &&
+        row.agent_number ==
+            integer_of(db_, "SELECT max(agent_number) FROM events WHERE agent = ?1 AND agent_number > 0", row.agent) &&
         integer_of(db_, "SELECT count(*) FROM agents WHERE id = ?1", row.agent) > 0;
     if (!newest_of_agent) db_.prepare("DELETE FROM events WHERE number = ?1").bind(row.number).run();
   }

@@ -25,8 +25,9 @@ class EventTable {
   /// An agent's, in their order.
   void each(std::string const& agent, std::function<void(Event const&, WallTime at)> const& tell) const;
   /// What an agent has brought from another daemon's log: in its own log under its own number, and not in the log of
-  /// all, which tells what has happened here. `number` is of no meaning. Nothing happens where it is there.
-  void add_brought(Event event, WallTime at);
+  /// all, which tells what has happened here. `number` is of no meaning. False: there is one of that number, which
+  /// stays.
+  bool add_brought(Event event, WallTime at);
   /// The newest of each agent that there is stays: its numbers go on after it. What was brought goes by its age alone.
   void prune(Walk& walk, Kept kept);
 
