@@ -266,7 +266,7 @@ class Daemon final : public Program {
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
     search_index_.emplace(paths_.state_dir / "search.db");
     indexer_.emplace(*services_, *supervisor_, *search_index_);
-    snapshots_.emplace(*services_, *supervisor_);
+    snapshots_.emplace(*services_, *supervisor_, *tool_hooks_);
     if (auto swept = co_await snapshots_->sweep(); !swept) co_return swept.error();
     api_.emplace(
         *services_, *supervisor_, *pause_, *tool_hooks_, *snapshots_, *indexer_, *search_index_, bus->embedded,

@@ -218,6 +218,8 @@ void print_restored(Context const& context, json const& answer) {
       context.note(name + " comes without " + withheld +
                    ": secrets are not taken along; give it to all agents of its provider in the configuration");
   }
+  for (auto const& left : array(answer, "leftOut"))
+    if (left.is_string()) context.note("not restored: " + single_line(left.get<std::string>()));
   auto const sections = answer.value("sections", json::object());
   for (auto const& [section, counts] : sections.items())
     context.print(single_line(section) + ": " + field(counts, "written") + " written, " + field(counts, "skipped") +

@@ -65,6 +65,9 @@ constexpr Field restored[] = {
     {.name = "snapshot", .about = "its id", .required = true},
     {.name = "sections", .type = Type::map, .required = true, .of = Type::object, .schema = &kCounts},
     {.name = "agents", .type = Type::list, .required = true, .of = Type::object, .schema = &kRestoredAgent},
+    {.name = "leftOut",
+     .type = Type::list,
+     .about = "what is no agent's and could not be restored, and why; for people"},
 };
 
 }  // namespace

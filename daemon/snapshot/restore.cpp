@@ -4,14 +4,18 @@
 #include "base/read_json.hpp"
 #include "daemon/agent/agent_provider.hpp"
 #include "daemon/agent/approvals.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/snapshot/bus_restore.hpp"
 #include "daemon/snapshot/bus_rows.hpp"
 #include "daemon/snapshot/file_job.hpp"
 #include "daemon/snapshot/record_rows.hpp"
 #include "daemon/snapshot/sections.hpp"
+#include "daemon/snapshot/shared_rows.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/tables/agent_table.hpp"
+#include "daemon/store/tables/event_table.hpp"
+#include "daemon/tools/hook_target.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -23,8 +27,8 @@ namespace {
 
 using Written = std::map<std::string, std::int64_t, std::less<>>;
 
-/// Nobody's rows that are brought in one transaction.
-constexpr std::size_t kAtOnce = 1 << 20;
+/// Bytes of rows that are brought in one transaction, beside which the journal has other work.
+constexpr std::size_t kAtOnce = 256 << 10;
 
 /// A message wakes it, unless it was given up or told to stop.
 AgentState state_here(std::string const& there) {
@@ -70,10 +74,11 @@ struct Restore::Arrival {
   Written written{};
 };
 
-Restore::Restore(Services& services, Supervisor& supervisor, Worker& files, std::shared_ptr<RowSpool> spool,
-                 SnapshotHead head, RestoreWishes wishes)
+Restore::Restore(Services& services, Supervisor& supervisor, ToolHooks& tool_hooks, Worker& files,
+                 std::shared_ptr<RowSpool> spool, SnapshotHead head, RestoreWishes wishes)
     : services_(services),
       supervisor_(supervisor),
+      tool_hooks_(tool_hooks),
       files_(files),
       spool_(std::move(spool)),
       head_(std::move(head)),
@@ -81,6 +86,10 @@ Restore::Restore(Services& services, Supervisor& supervisor, Worker& files, std:
 
 awaitable<Result<json>> Restore::run() {
   if (auto looked = co_await look_at_agents(); !looked) co_return looked.error();
+  if (!wishes_.agents) {
+    if (auto brought = co_await bring_live_skills(); !brought) co_return brought.error();
+    if (auto brought = co_await bring_tool_hooks(); !brought) co_return brought.error();
+  }
   for (auto const& id : agents_)
     if (auto brought = co_await bring_agent(id); !brought) co_return brought.error();
   if (!wishes_.agents)
@@ -94,7 +103,9 @@ awaitable<Result<json>> Restore::run() {
   }
   services_.events.append("", "snapshot.restored",
                           {{"snapshot", head_.id}, {"written", written}, {"skipped", skipped}});
-  co_return ok({{"snapshot", head_.id}, {"sections", std::move(*shown)}, {"agents", std::move(shown_)}});
+  json answer = {{"snapshot", head_.id}, {"sections", std::move(*shown)}, {"agents", std::move(shown_)}};
+  if (!left_out_.empty()) answer["leftOut"] = left_out_;
+  co_return ok(std::move(answer));
 }
 
 awaitable<Result<void>> Restore::look_at_agents() {
@@ -147,34 +158,47 @@ void Restore::keep_parent(Arrival& arrival) const {
   spec.initiator = nobodys.initiator;
 }
 
-/// What it was spawned with is pinned again, where it is kept here.
+/// What it was spawned with is pinned again: as it is kept here, or as the snapshot has it.
 awaitable<Result<void>> Restore::bring_skills(Arrival& arrival) {
   auto& spec = arrival.spec;
   if (spec.skills.empty()) co_return Result<void>();
   auto const had = std::exchange(spec.skills, {});
-  auto here = co_await services_.skills.pin_again(arrival.id, had);
+  SkillStore::Fetch const fetch = [this](PinnedSkill skill) -> awaitable<Result<std::optional<Skill>>> {
+    auto read = [spool = spool_, owner = owner_of_skill(skill.name, skill.hash)]() -> Result<std::optional<Skill>> {
+      auto const row = spool->last("skills", owner);
+      return row ? std::optional(skill_in(row->value()).skill) : std::nullopt;
+    };
+    co_return co_await file_job(files_, std::move(read));
+  };
+  auto here = co_await services_.skills.pin_again(arrival.id, had, fetch);
   if (!here) co_return here.error();
-  spec.skills = std::move(*here);
+  arrival.written["skills"] += here->added;
+  spec.skills = std::move(here->skills);
   auto profile = spec.agent_profile ? *spec.agent_profile : adapters::Profile();
   profile.skills.clear();
   for (auto const& skill : spec.skills) profile.skills.push_back(services_.skills.folder_of(skill).string());
   spec.agent_profile = std::make_shared<adapters::Profile>(std::move(profile));
   for (auto const& skill : had)
     if (std::ranges::find(spec.skills, skill.name, &PinnedSkill::name) == spec.skills.end())
-      arrival.left_out.push_back("the skill " + skill.name + ", whose content is not kept here");
+      arrival.left_out.push_back("the skill " + skill.name +
+                                 ", whose content is neither here nor in the snapshot, or has no room here");
   co_return Result<void>();
 }
 
 awaitable<Result<void>> Restore::bring_agent(std::string id) {
   if (auto const namesake = supervisor_.find(id)) {
     shown_.push_back({{"agent", id}, {"result", "exists"}, {"state", to_string(namesake->state())}});
-    co_return Result<void>();
+    bool const same = namesake->created_at() == origins_.at(id).created_at;
+    co_return same&& wishes_.history ? co_await complete(id) : Result<void>();
   }
   Arrival arrival;
   arrival.id = id;
   auto brought = co_await bring(arrival);
   if (!brought && !is_this_agents(brought.error())) co_return brought.error();
   json shown = {{"agent", id}, {"result", brought ? "restored" : "failed"}};
+  if (brought && wishes_.history)
+    if (auto done = co_await bring_history(id, arrival.record.created_at, arrival.last_event); !done)
+      co_return done.error();
   if (brought) {
     shown["state"] = to_string(arrival.state);
     for (auto const& [section, rows] : arrival.written) written_[section] += rows;
@@ -258,17 +282,21 @@ awaitable<Result<void>> Restore::bring_to_journal(Arrival& arrival) {
     record.prompt_given = true;
     arrival.deliveries.push_back(row_of(arrival.id, first_prompt(arrival.spec.user, arrival.spec.prompt)));
   }
-  auto count = [spool = spool_, id = arrival.id, history = wishes_.history]() -> Result<std::int64_t> {
-    auto approvals = spool->count("approvals", id);
-    if (history) spool->each("history", id, [&](json row) { approvals += row.at("kind") == "approval" ? 1 : 0; });
-    return approvals;
+  struct Counted {
+    std::int64_t approvals = 0;
+    json newest_event{};
   };
-  auto const approvals = co_await file_job(files_, std::move(count));
-  if (!approvals) co_return approvals.error();
+  auto count = [spool = spool_, id = arrival.id, history = wishes_.history]() -> Result<Counted> {
+    auto const last = history ? spool->last("history", id) : std::nullopt;
+    return Counted{spool->count("approvals", id), last ? last->value() : json()};
+  };
+  auto counted = co_await file_job(files_, std::move(count));
+  if (!counted) co_return counted.error();
   AgentTable::Row row{arrival.id, to_text(to_journal(arrival.spec)), std::string(to_string(arrival.state)),
                       to_text(to_json(record))};
   auto job = [spool = spool_, row = std::move(row), deliveries = arrival.deliveries, words = arrival.words,
-              first_approval = services_.approvals.take_ids(*approvals), history = wishes_.history,
+              first_approval = services_.approvals.take_ids(counted->approvals),
+              newest_event = std::move(counted->newest_event), history = wishes_.history,
               last_event = arrival.last_event, now = wall_now()](Database& db) -> Result<Written> {
     Transaction transaction(db);
     Written written;
@@ -280,10 +308,12 @@ awaitable<Result<void>> Restore::bring_to_journal(Arrival& arrival) {
     for (auto const& word : words) OwedWordTable(db).put(row.id, word);
     SnapshotTarget target{db, row.id, first_approval, history, last_event, now};
     for (auto const& section : sections())
-      if (section.bring)
+      if (section.bring && !section.afterwards)
         spool->each(std::string(section.name), row.id, [&](json brought) {
           if (section.bring(target, brought)) ++written[std::string(section.name)];
         });
+    // The rest of its log comes later: from now on its numbers go on after this one.
+    if (!newest_event.is_null() && kHistorySection.bring(target, newest_event)) ++written["history"];
     transaction.commit();
     return written;
   };
@@ -292,6 +322,123 @@ awaitable<Result<void>> Restore::bring_to_journal(Arrival& arrival) {
   for (auto const& [section, rows] : *written) arrival.written[section] += rows;
   if (arrival.last_event > 0) services_.events.go_on(arrival.id, arrival.last_event);
   services_.events.append(arrival.id, "agent.restored", {{"snapshot", head_.id}, {"state", to_string(arrival.state)}});
+  co_return Result<void>();
+}
+
+/// The same agent is here already. A daemon may have ended before all that is over of it had come.
+awaitable<Result<void>> Restore::complete(std::string id) {
+  auto read = [spool = spool_, id]() -> Result<json> {
+    auto const last = spool->last("history", id);
+    return ok(last ? last->value() : json());
+  };
+  auto const newest = co_await file_job(files_, std::move(read));
+  if (!newest) co_return newest.error();
+  if (newest->is_null() || text_at(*newest, "kind") != "event")
+    co_return co_await bring_history(id, origins_.at(id).created_at, 0);
+  // Another log would have another event of that number.
+  auto look = [id, row = *newest](Database& db) -> Result<std::int64_t> {
+    auto const number = row.at("number").get<std::int64_t>();
+    auto const known = EventTable(db).page(id, number - 1, 1);
+    if (known.empty() || known.front().agent_number != number) return 0;
+    auto const event = parse_object(known.front().json_text);
+    return event && *event == row.at("event") ? number : 0;
+  };
+  auto const last = co_await services_.journal.read(std::move(look));
+  if (!last) co_return last.error();
+  co_return co_await bring_history(id, origins_.at(id).created_at, *last);
+}
+
+/// Of an agent that is here, for as long as it is: its rows go with it. `last_event`: up to which its log is the
+/// snapshot's; 0: it is another one.
+awaitable<Result<void>> Restore::bring_history(std::string id, WallTime created_at, std::int64_t last_event) {
+  struct Part {
+    std::vector<RowSpool::Row> rows{};
+    std::int64_t approvals = 0;
+  };
+  for (std::int64_t after = 0;;) {
+    auto read = [spool = spool_, id, after]() -> Result<Part> {
+      Part part{spool->page("history", id, after, kAtOnce)};
+      part.approvals =
+          std::ranges::count(part.rows, "approval", [](auto const& row) { return text_at(row.value(), "kind"); });
+      return part;
+    };
+    auto part = co_await file_job(files_, std::move(read));
+    if (!part) co_return part.error();
+    if (part->rows.empty()) co_return Result<void>();
+    after = part->rows.back().number;
+    auto job = [id, rows = std::move(part->rows), first_approval = services_.approvals.take_ids(part->approvals),
+                created_at, last_event, now = wall_now()](Database& db) -> Result<std::int64_t> {
+      Transaction transaction(db);
+      auto const agent = AgentTable(db).find(id);
+      auto const record = agent ? maybe_json(agent->record, agent_record_from) : std::nullopt;
+      if (!record || record->created_at != created_at) return -1;
+      SnapshotTarget target{db, id, first_approval, true, last_event, now};
+      std::int64_t written = 0;
+      for (auto const& row : rows) written += kHistorySection.bring(target, row.value()) ? 1 : 0;
+      transaction.commit();
+      return written;
+    };
+    auto const written = co_await services_.journal.run(std::move(job));
+    if (!written) co_return written.error();
+    if (*written < 0) co_return Result<void>();  // it has been removed
+    written_["history"] += *written;
+  }
+}
+
+awaitable<Result<std::vector<json>>> Restore::rows_of(std::string section, std::string owner) {
+  auto read = [spool = spool_, section = std::move(section), owner = std::move(owner)]() -> Result<std::vector<json>> {
+    std::vector<json> rows;
+    spool->each(section, owner, [&](json row) { rows.push_back(std::move(row)); });
+    return rows;
+  };
+  co_return co_await file_job(files_, std::move(read));
+}
+
+/// The others come with the agents that have them. From the newest down, as the section has them: each is older here
+/// than what has come before it.
+awaitable<Result<void>> Restore::bring_live_skills() {
+  auto list = [spool = spool_]() -> Result<std::vector<std::string>> { return spool->owners_as_they_came("skills"); };
+  auto const owners = co_await file_job(files_, std::move(list));
+  if (!owners) co_return owners.error();
+  for (auto const& owner : *owners) {
+    auto read = [spool = spool_, owner]() -> Result<SkillRow> {
+      auto const row = spool->last("skills", owner);
+      return row ? skill_in(row->value()) : SkillRow();
+    };
+    auto row = co_await file_job(files_, std::move(read));
+    if (!row) co_return row.error();
+    if (!row->live) continue;
+    auto const name = row->skill.name;
+    auto const brought = co_await services_.skills.bring(std::move(row->skill), row->created_at);
+    if (!brought && brought.error().code != "quota") co_return brought.error();
+    if (!brought) left_out_.push_back("the skill " + name + ": " + brought.error().message);
+    written_["skills"] += brought && brought->created ? 1 : 0;
+  }
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Restore::bring_tool_hooks() {
+  auto const rows = co_await rows_of("hooks", {});
+  if (!rows) co_return rows.error();
+  for (auto const& row : *rows) {
+    auto hook = hook_in(row);
+    auto const name = "the tool hook " + to_string(hook);
+    auto const known = [&](ToolHook const& other) { return other.owner == hook.owner && other.name == hook.name; };
+    if (std::ranges::any_of(tool_hooks_.all(), known)) continue;
+    if (hook.callback_url.empty()) {
+      left_out_.push_back(name + ", whose URL was not taken along, since it may hold a secret; register it again");
+      continue;
+    }
+    auto const target = read_hook_target(hook.callback_url);
+    if (auto const allowed = check_host(target->endpoint.host, services_.config.tool_hook_hosts); !allowed) {
+      left_out_.push_back(name + ": " + allowed.error().message);
+      continue;
+    }
+    auto const brought = co_await tool_hooks_.bring(std::move(hook));
+    if (!brought && brought.error().code != "quota") co_return brought.error();
+    if (!brought) left_out_.push_back(name + ": " + brought.error().message);
+    written_["hooks"] += brought && *brought ? 1 : 0;
+  }
   co_return Result<void>();
 }
 

@@ -57,6 +57,16 @@ void RowSpool::each(std::string const& section, std::string const& owner, std::f
   }
 }
 
+std::optional<RowSpool::Row> RowSpool::last(std::string const& section, std::string const& owner) const {
+  auto& row =
+      db_->prepare("SELECT number, text FROM rows WHERE section = ?1 AND owner = ?2 ORDER BY number DESC LIMIT 1")
+          .bind(section, owner);
+  std::optional<Row> found;
+  if (row.step()) found = Row{row.integer(0), row.text(1)};
+  row.reset();
+  return found;
+}
+
 std::int64_t RowSpool::count(std::string const& section, std::string const& owner) const {
   auto& row = db_->prepare("SELECT count(*) FROM rows WHERE section = ?1 AND owner = ?2").bind(section, owner);
   row.step();
@@ -68,6 +78,14 @@ std::int64_t RowSpool::count(std::string const& section, std::string const& owne
 std::vector<std::string> RowSpool::owners(std::string const& section) const {
   std::vector<std::string> found;
   auto& rows = db_->prepare("SELECT DISTINCT owner FROM rows WHERE section = ?1 ORDER BY owner").bind(section);
+  while (rows.step()) found.push_back(rows.text(0));
+  return found;
+}
+
+std::vector<std::string> RowSpool::owners_as_they_came(std::string const& section) const {
+  std::vector<std::string> found;
+  auto& rows =
+      db_->prepare("SELECT owner FROM rows WHERE section = ?1 GROUP BY owner ORDER BY min(number)").bind(section);
   while (rows.step()) found.push_back(rows.text(0));
   return found;
 }

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,13 @@ class RowSpool {
   std::vector<Row> page(std::string const& section, std::string const& owner, std::int64_t after,
                         std::size_t bytes = 1 << 20) const;
   void each(std::string const& section, std::string const& owner, std::function<void(json)> const& tell) const;
+  /// The last one; nothing: there is none.
+  std::optional<Row> last(std::string const& section, std::string const& owner) const;
   std::int64_t count(std::string const& section, std::string const& owner) const;
   /// Of a section's rows, in the order of their names.
   std::vector<std::string> owners(std::string const& section) const;
+  /// The same in the order of their rows.
+  std::vector<std::string> owners_as_they_came(std::string const& section) const;
 
  private:
   explicit RowSpool(std::unique_ptr<Database> db) : db_(std::move(db)) {}

@@ -53,8 +53,8 @@ constexpr Section kMemorySection{"memory", "1.0.0", write_memory, owner_of_memor
 }  // namespace
 
 std::span<Section const> sections() {
-  static std::array const all{kAgentsSection,    kSessionsSection, kQueueSection,
-                              kApprovalsSection, kMemorySection,   kHistorySection};
+  static std::array const all{kAgentsSection, kSessionsSection, kQueueSection, kApprovalsSection,
+                              kMemorySection, kSkillsSection,   kHooksSection, kHistorySection};
   return all;
 }
 

@@ -8,6 +8,7 @@
 #include "base/sqlite.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,10 +32,11 @@ struct SnapshotSource {
   Database& journal;    ///< all of it as it was at one moment
   RowSpool const& bus;  ///< by the agents' ids, the queue's rows that only the bus has
   std::vector<AgentSource> const& agents;
+  std::filesystem::path skills;  ///< where their files are
   bool history = false;
 };
 
-/// Where an agent's rows are brought to, or what is nobody's: the journal, in one transaction.
+/// Where an agent's rows are brought to, or what is nobody's: the journal, in a transaction.
 struct SnapshotTarget {
   Database& journal;
   std::string owner;            ///< an agent's id; empty: nobody's
@@ -53,11 +55,15 @@ struct Section {
   /// Brings a row that was found good. False: it is not asked for, or something is there in its place already. Null:
   /// what the section needs is more than the journal (restore.cpp).
   bool (*bring)(SnapshotTarget& target, json const& row) = nullptr;
+  bool afterwards = false;  ///< an agent's rows are brought once it is here, some at a time
 };
 
 /// In the order of the document.
 std::span<Section const> sections();
 Section const* find_section(std::string_view name);
+
+// shared_rows.cpp
+extern Section const kSkillsSection, kHooksSection;
 
 // sections_of_agents.cpp
 extern Section const kAgentsSection, kSessionsSection, kQueueSection, kApprovalsSection, kHistorySection;

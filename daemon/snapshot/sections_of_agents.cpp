@@ -185,6 +185,16 @@ bool bring_approval(SnapshotTarget& target, json const& row) {
   return true;
 }
 
+/// It has another number here.
+bool is_there(SnapshotTarget const& target, json const& row) {
+  auto const approval = approval_from_journal(row.at("approval"));
+  auto const same = [&](std::string const& record) {
+    auto const known = maybe_json(record, approval_from_journal);
+    return known && known->request.key == approval.request.key && known->provider_session == approval.provider_session;
+  };
+  return std::ranges::any_of(ApprovalTable(target.journal).of_time(target.owner, approval.created_at), same);
+}
+
 // ---- history: {agent, kind, ...} ----
 
 constexpr char kTurnRow[] = "turn", kApprovalRow[] = "approval", kEventRow[] = "event";
@@ -255,12 +265,10 @@ json turn_to_bring(json turn, WallTime now) {
 bool bring_history(SnapshotTarget& target, json const& row) {
   if (!target.history) return false;
   auto const kind = kind_of(row);
-  if (kind == kApprovalRow) return bring_approval(target, row);
-  if (kind == kTurnRow) {
-    TurnTable(target.journal)
-        .put(target.owner, row.at("number").get<std::int64_t>(), to_text(turn_to_bring(row.at("turn"), target.now)));
-    return true;
-  }
+  if (kind == kApprovalRow) return !is_there(target, row) && bring_approval(target, row);
+  if (kind == kTurnRow)
+    return TurnTable(target.journal)
+        .add(target.owner, row.at("number").get<std::int64_t>(), to_text(turn_to_bring(row.at("turn"), target.now)));
   if (kind == kDeliveryRow) {
     auto const delivery = delivery_from_journal(row.at("delivery"));
     auto const store = row.at("store").get<std::string>();
@@ -272,8 +280,8 @@ bool bring_history(SnapshotTarget& target, json const& row) {
   }
   auto const number = row.at("number").get<std::int64_t>();
   if (number < 1 || number > target.last_event) return false;
-  EventTable(target.journal).add_brought({0, number, target.owner, to_text(row.at("event"))}, time_in(row.at("at")));
-  return true;
+  return EventTable(target.journal)
+      .add_brought({0, number, target.owner, to_text(row.at("event"))}, time_in(row.at("at")));
 }
 
 }  // namespace
@@ -282,6 +290,6 @@ Section const kAgentsSection{"agents", "1.0.0", write_agents, owner_of_agent};
 Section const kSessionsSection{"sessions", "1.0.0", write_sessions, owner_of_record_row};
 Section const kQueueSection{"queue", "1.0.0", write_queue, owner_of_queue_row};
 Section const kApprovalsSection{"approvals", "1.0.0", write_approvals, owner_of_approval, bring_approval};
-Section const kHistorySection{"history", "1.0.0", write_history, owner_of_history_row, bring_history};
+Section const kHistorySection{"history", "1.0.0", write_history, owner_of_history_row, bring_history, true};
 
 }  // namespace ar::daemon

@@ -76,9 +76,10 @@ awaitable<Result<std::string>> SnapshotFile::next() {
   co_return co_await file_job(files_, std::move(read));
 }
 
-Snapshots::Snapshots(Services& services, Supervisor& supervisor)
+Snapshots::Snapshots(Services& services, Supervisor& supervisor, ToolHooks& tool_hooks)
     : services_(services),
       supervisor_(supervisor),
+      tool_hooks_(tool_hooks),
       folder_(services.paths.state_dir / "snapshots"),
       files_(services.files),
       working_(services.executor) {}
@@ -278,7 +279,8 @@ awaitable<Result<json>> Snapshots::restore_in(fs::path folder, fs::path file, st
   };
   auto read = co_await file_job(files_, std::move(job));
   if (!read) co_return read.error();
-  Restore restore(services_, supervisor_, files_, std::move(read->spool), std::move(read->head), std::move(wishes));
+  Restore restore(services_, supervisor_, tool_hooks_, files_, std::move(read->spool), std::move(read->head),
+                  std::move(wishes));
   co_return co_await restore.run();
 }
 

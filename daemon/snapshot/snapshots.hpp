@@ -17,6 +17,8 @@
 
 namespace ar::daemon {
 
+class ToolHooks;
+
 /// What of a snapshot is to be restored.
 struct RestoreWishes {
   bool history = false;
@@ -47,7 +49,7 @@ class Snapshots {
  public:
   static constexpr int kMost = 200;  ///< that there may be
 
-  Snapshots(Services& services, Supervisor& supervisor);
+  Snapshots(Services& services, Supervisor& supervisor, ToolHooks& tool_hooks);
   /// Removes what a daemon that was killed has left by half. Before anything else.
   awaitable<Result<void>> sweep();
 
@@ -78,6 +80,7 @@ class Snapshots {
 
   Services& services_;
   Supervisor& supervisor_;
+  ToolHooks& tool_hooks_;
   std::filesystem::path const folder_;
   Worker files_;
   AsyncMutex working_;

@@ -77,9 +77,10 @@ awaitable<Result<RowWriter::Written>> take_snapshot(Services& services, Supervis
     for (auto& [agent, messages] : (*moment)->open)
       if (auto added = co_await bus.add(agent, std::move(messages)); !added) co_return added.error();
   auto write = [spool = *spool, agents, moment = *moment, head = std::move(head), file = folder / "snapshot.json",
-                most = services.config.snapshot_max_bytes, history]() -> Result<RowWriter::Written> {
+                most = services.config.snapshot_max_bytes, skills = services.paths.state_dir / "skills",
+                history]() -> Result<RowWriter::Written> {
     RowWriter out(file, head, most);
-    SnapshotSource const source{*moment->journal, *spool, *agents, history};
+    SnapshotSource const source{*moment->journal, *spool, *agents, skills, history};
     for (auto const& section : sections()) {
       out.section(section.name, section.version);
       if (!out.has_failed()) section.write(source, out);

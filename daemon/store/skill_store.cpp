@@ -245,22 +245,89 @@ awaitable<Result<std::vector<PinnedSkill>>> SkillStore::pin(std::string agent, s
   co_return pinned;
 }
 
-awaitable<Result<std::vector<PinnedSkill>>> SkillStore::pin_again(std::string agent, std::vector<PinnedSkill> skills) {
-  using Pinned = std::vector<PinnedSkill>;
+awaitable<Result<SkillStore::Staged>> SkillStore::fetch(PinnedSkill const& skill, Fetch const& how) {
+  auto look = [skill](Database& db) -> Result<bool> {
+    return SkillTable(db).with_content(skill.name, skill.hash, true).has_value();
+  };
+  auto const here = co_await journal_.read(std::move(look));
+  if (!here) co_return here.error();
+  Staged const nothing;
+  if (*here) co_return nothing;
+  auto content = co_await how(skill);
+  if (!content) co_return content.error();
+  if (!*content) co_return nothing;
+  co_return co_await stage(std::move(**content), true);
+}
+
+awaitable<Result<SkillStore::PinnedAgain>> SkillStore::pin_again(std::string agent, std::vector<PinnedSkill> skills,
+                                                                 Fetch how) {
   auto const lock = co_await collecting_.lock();
-  auto job = [agent, skills](Database& db) -> Result<Pinned> {
+  std::vector<Staged> staged;
+  std::optional<Error> failed;
+  for (auto const& skill : skills) {
+    if (failed) break;
+    auto fetched = co_await fetch(skill, how);
+    if (fetched)
+      staged.push_back(std::move(*fetched));
+    else
+      failed = fetched.error();
+  }
+  staged.resize(skills.size());
+  auto job = [agent, skills, staged, limits = limits_, now = wall_now()](Database& db) -> Result<PinnedAgain> {
     Transaction transaction(db);
     SkillTable table(db);
-    Pinned pinned;
-    for (auto const& skill : skills)
-      if (auto const found = table.with_content(skill.name, skill.hash, true)) {
-        pinned.push_back({found->id, found->name, found->hash});
-        table.pin(agent, found->id);
+    PinnedAgain pinned;
+    for (std::size_t i = 0; i < skills.size(); ++i) {
+      auto found = table.with_content(skills[i].name, skills[i].hash, true);
+      if (!found && staged[i].is_new && check_room(table, staged[i].row, limits)) {
+        found = staged[i].row;
+        found->created_at = now;
+        found->live = false;
+        table.add_oldest(*found);
+        ++pinned.added;
       }
+      if (!found) continue;
+      pinned.skills.push_back({found->id, found->name, found->hash});
+      table.pin(agent, found->id);
+    }
     transaction.commit();
     return pinned;
   };
-  co_return co_await journal_.run(std::move(job));
+  Result<PinnedAgain> pinned = failed ? Result<PinnedAgain>(*failed) : co_await journal_.run(std::move(job));
+  std::vector<std::string> left;
+  for (auto const& one : staged) {
+    bool const used = pinned && std::ranges::find(pinned->skills, one.row.id, &PinnedSkill::id) != pinned->skills.end();
+    if (one.is_new && !used) left.push_back(one.row.id);
+  }
+  co_await remove_folders(std::move(left));
+  co_return pinned;
+}
+
+awaitable<Result<SkillStore::Added>> SkillStore::bring(Skill skill, WallTime created_at) {
+  auto const lock = co_await collecting_.lock();
+  auto staged = co_await stage(std::move(skill), true);
+  if (!staged) co_return staged.error();
+  staged->row.created_at = created_at;
+  auto job = [row = staged->row, is_new = staged->is_new, limits = limits_](Database& db) -> Result<Added> {
+    Transaction transaction(db);
+    SkillTable table(db);
+    auto same = table.with_content(row.name, row.hash, true);
+    if (same && same->live) return Added{std::move(*same), false};
+    if (same) {
+      table.revive(same->id);
+    } else {
+      if (!is_new) return internal("bug", "the skill " + row.name + " is gone while it is brought");
+      if (auto room = check_room(table, row, limits); !room) return room.error();
+      table.add_oldest(row);
+    }
+    transaction.commit();
+    return Added{same ? std::move(*same) : row, true};
+  };
+  auto added = co_await journal_.run(std::move(job));
+  std::vector<std::string> left;
+  if (staged->is_new && (!added || added->skill.id != staged->row.id)) left.push_back(staged->row.id);
+  co_await remove_folders(std::move(left));
+  co_return added;
 }
 
 awaitable<void> SkillStore::unpin(std::string agent) {

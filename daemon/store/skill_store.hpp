@@ -9,6 +9,8 @@
 #include "model/skill.hpp"
 
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +51,17 @@ class SkillStore {
   /// Finds skills by id, name or folder, and keeps them for an agent that is to be spawned with them, in the order in
   /// which they were named. What a folder holds now is kept, too. Errors name `skills`.
   awaitable<Result<std::vector<PinnedSkill>>> pin(std::string agent, std::vector<std::string> names);
-  /// The same for an agent that was spawned elsewhere: of what it had there, what is kept here with the same content.
-  awaitable<Result<std::vector<PinnedSkill>>> pin_again(std::string agent, std::vector<PinnedSkill> skills);
+  /// Of a skill that was kept elsewhere its content; nothing: it cannot be had.
+  using Fetch = std::function<awaitable<Result<std::optional<Skill>>>(PinnedSkill)>;
+  struct PinnedAgain {
+    std::vector<PinnedSkill> skills{};  ///< as they are known here
+    int added = 0;                      ///< of them, that were not kept here
+  };
+  /// The same for an agent that was spawned elsewhere: of what it had there, what is kept here with the same content,
+  /// or is fetched and has room.
+  awaitable<Result<PinnedAgain>> pin_again(std::string agent, std::vector<PinnedSkill> skills, Fetch fetch);
+  /// One that was kept elsewhere, as older than all that are kept here. `created`: it is found now, and was not before.
+  awaitable<Result<Added>> bring(Skill skill, WallTime created_at);
   /// The agent has none any more: it is gone, or never came to be.
   awaitable<void> unpin(std::string agent);
   /// Removes what nobody can find and no agent has.
@@ -65,6 +76,7 @@ class SkillStore {
     bool is_new = false;  ///< its files are on the disk, in a folder that no row names yet; false: it was there
   };
   awaitable<Result<Staged>> stage(Skill skill, bool any);
+  awaitable<Result<Staged>> fetch(PinnedSkill const& skill, Fetch const& how);
   awaitable<void> remove_folders(std::vector<std::string> ids);
   awaitable<Result<std::vector<Staged>>> stage_folders(std::vector<std::string> const& names);
 

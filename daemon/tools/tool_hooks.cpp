@@ -68,11 +68,7 @@ awaitable<Result<ToolHooks::Added>> ToolHooks::add(ToolHook hook) {
   auto const same = std::ranges::find_if(
       hooks, [&](ToolHook const& known) { return known.owner == hook.owner && known.name == hook.name; });
   bool const created = same == hooks.end();
-  if (created && hooks.size() >= kMost)
-    co_return Error{ErrorKind::too_large, "quota",
-                    std::to_string(kMost) +
-                        " tool hooks are registered, the most there may be; remove one that is no "
-                        "longer needed (agent-runner tool-hook list)"};
+  if (auto room = created ? check_room() : Result<void>(); !room) co_return room.error();
   if (created)
     hooks.push_back(hook);
   else
@@ -81,6 +77,29 @@ awaitable<Result<ToolHooks::Added>> ToolHooks::add(ToolHook hook) {
   if (!done) co_return done.error();
   announce("tool_hook.added", hook);
   co_return Added{std::move(hook), created};
+}
+
+awaitable<Result<bool>> ToolHooks::bring(ToolHook hook) {
+  auto const lock = co_await changing_.lock();
+  bool const there = std::ranges::any_of(hooks_, [&](ToolHook const& known) {
+    return known.id == hook.id || (known.owner == hook.owner && known.name == hook.name);
+  });
+  if (there) co_return false;
+  if (auto room = check_room(); !room) co_return room.error();
+  auto hooks = hooks_;
+  hooks.push_back(hook);
+  auto const done = co_await put_in_force(std::move(hooks));
+  if (!done) co_return done.error();
+  announce("tool_hook.added", hook);
+  co_return true;
+}
+
+Result<void> ToolHooks::check_room() const {
+  if (hooks_.size() < kMost) return {};
+  return Error{ErrorKind::too_large, "quota",
+               std::to_string(kMost) +
+                   " tool hooks are registered, the most there may be; remove one that is no longer needed "
+                   "(agent-runner tool-hook list)"};
 }
 
 awaitable<Result<void>> ToolHooks::remove(std::string id) {

@@ -40,10 +40,14 @@ class ToolHooks {
   };
   /// Gives it its id and time. Error: quota.
   awaitable<Result<Added>> add(ToolHook hook);
+  /// One that was registered elsewhere, as it was. False: there is one of its owner and name, which stays. Error:
+  /// quota.
+  awaitable<Result<bool>> bring(ToolHook hook);
   /// Error: no_such_tool_hook.
   awaitable<Result<void>> remove(std::string id);
 
  private:
+  Result<void> check_room() const;
   awaitable<Result<void>> put_in_force(std::vector<ToolHook> hooks);
   awaitable<Result<void>> write_file(std::vector<ToolHook> hooks);
   awaitable<void> tell_hook_clients();

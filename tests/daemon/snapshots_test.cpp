@@ -3,6 +3,9 @@
 
 #include "approval_request.hpp"
 #include "daemon/store/tables/memory_table.hpp"
+#include "daemon/store/tables/skill_table.hpp"
+#include "daemon/store/tables/turn_table.hpp"
+#include "daemon/tools/tool_hooks.hpp"
 #include "support/file_text.hpp"
 #include "world.hpp"
 
@@ -15,11 +18,16 @@ namespace {
 
 struct Book {
   World world;
+  WorkerPool threads{1};
+  std::optional<ToolHooks> tool_hooks;
   std::optional<Snapshots> snapshots;
 
   Book() { open(); }
   void open() {
-    snapshots.emplace(world.services(), world.supervisor());
+    snapshots.reset();
+    tool_hooks.emplace(world.executor(), world.journal(), world.event_log(), threads, world.dir() / "tool-hooks");
+    REQUIRE(world.await(tool_hooks->load()).has_value());
+    snapshots.emplace(world.services(), world.supervisor(), *tool_hooks);
     REQUIRE(world.await(snapshots->sweep()).has_value());
   }
   json create(bool history = false, std::string label = {}) {
@@ -33,6 +41,40 @@ struct Book {
     return *done;
   }
   std::filesystem::path folder() const { return world.dir() / "snapshots"; }
+  json restore_document(json document, RestoreWishes wishes = {}) {
+    auto const done = world.await(snapshots->restore_document(std::move(document), std::move(wishes)));
+    REQUIRE_MESSAGE(done.has_value(), done.error().message);
+    return *done;
+  }
+  void add_skill(std::string const& name, std::string const& text) {
+    auto const added =
+        world.await(world.skills().add({name, {{"SKILL.md", text}, {"sub/data", std::string("\0\xff", 2)}}}));
+    REQUIRE_MESSAGE(added.has_value(), added.error().message);
+    world.pass(1ms);
+  }
+  /// What a name stands for.
+  std::string skill_text(std::string const& name) {
+    auto query = [=](Database& db) -> Result<SkillTable::Row> {
+      return SkillTable(db).newest(name).value_or(SkillTable::Row());
+    };
+    auto const row = *world.ask(world.journal().read(std::move(query)));
+    return row.id.empty() ? "none" : file_text(world.skills().folder_of({row.id, row.name, row.hash}) / "SKILL.md");
+  }
+  void add_hook(std::string const& name, std::string const& url) {
+    ToolHook hook;
+    hook.owner = "web";
+    hook.name = name;
+    hook.callback_url = url;
+    hook.timeout = 5s;
+    REQUIRE(world.await(tool_hooks->add(std::move(hook))).has_value());
+  }
+  json counts(std::string const& table) {
+    auto query = [=](Database& db) -> Result<std::int64_t> {
+      auto const text = "SELECT count(*) FROM " + table + " WHERE agent = 'a'";
+      return integer_of(db, text.c_str());
+    };
+    return *world.ask(world.journal().read(std::move(query)));
+  }
   json document(std::string const& id) const { return json::parse(file_text(folder() / (id + ".json"))); }
   void remove() {
     (void)world.act("stop");
@@ -248,4 +290,150 @@ TEST_CASE("TheyAreListedNewestFirstAndGoneWhenRemoved") {
   REQUIRE(text.has_value());
   CHECK(text->starts_with("{\"bus\":\"embedded\""));
   CHECK(listed("", 200).size() == 2);
+}
+
+TEST_CASE("SkillsComeWithTheirFilesAndAgentsKeepWhatTheyWerePinnedTo") {
+  Book here;
+  here.add_skill("review", "old");
+  here.add_skill("style", "tabs");
+  here.world.spawn({{"skills", {"review"}}});
+  here.add_skill("review", "new");
+  auto const pinned = here.world.agent().spec().skills.at(0);
+  // Nobody finds it any more, and the agent has it.
+  REQUIRE(here.world.await(here.world.skills().remove(pinned.id)).has_value());
+  auto const made = here.create();
+  CHECK(made["sections"]["skills"] == json{{"version", "1.0.0"}, {"count", 3}});
+  auto const document = here.document(made["id"]);
+
+  auto const arrived = [&](Book& there) {
+    auto const& skills = there.world.agent().spec().skills;
+    REQUIRE(skills.size() == 1);
+    CHECK(skills[0].hash == pinned.hash);
+    auto const folder = there.world.skills().folder_of(skills[0]);
+    CHECK(file_text(folder / "SKILL.md") == "old");
+    CHECK(file_text(folder / "sub/data") == std::string("\0\xff", 2));
+    CHECK(there.world.agent().spec().agent_profile->skills == std::vector<std::string>{folder.string()});
+  };
+  SUBCASE("all of them") {
+    Book there;
+    there.add_skill("style", "blanks");  // newer than any that comes
+    auto const restored = there.restore_document(document);
+    CHECK(restored["sections"]["skills"] == json{{"written", 3}, {"skipped", 0}});
+    CHECK(there.skill_text("review") == "new");
+    CHECK(there.skill_text("style") == "blanks");
+    arrived(there);
+    auto const again = there.restore_document(document);
+    CHECK(again["sections"]["skills"] == json{{"written", 0}, {"skipped", 3}});
+    CHECK(again["agents"][0]["result"] == "exists");
+    there.world.crash();
+    there.world.start();
+    arrived(there);
+  }
+  SUBCASE("those of an agent") {
+    Book there;
+    auto const restored = there.restore_document(document, {.agents = std::vector<std::string>{"a"}});
+    CHECK(restored["sections"]["skills"] == json{{"written", 1}, {"skipped", 0}});
+    CHECK(there.skill_text("review") == "none");
+    arrived(there);
+  }
+  SUBCASE("one that is damaged") {
+    Book there;
+    auto damaged = document;
+    damaged["sections"]["skills"]["rows"][0]["files"][0]["data"] = "eA==";
+    auto const refused = there.world.await(there.snapshots->restore_document(damaged, {}));
+    CHECK(refused.error().code == "snapshot_damaged");
+    damaged = document;
+    damaged["sections"]["skills"]["rows"][0]["files"][0]["path"] = "../../out";
+    CHECK(there.world.await(there.snapshots->restore_document(damaged, {})).error().code == "snapshot_damaged");
+    damaged = document;
+    damaged["sections"]["skills"]["version"] = "1.0.1";
+    auto const newer = there.world.await(there.snapshots->restore_document(damaged, {})).error();
+    CHECK(newer.code == "snapshot_version");
+    CHECK(newer.field == "skills");
+    CHECK(there.skill_text("review") == "none");
+  }
+}
+
+TEST_CASE("ToolHooksComeUnlessTheirUrlMayHoldASecret") {
+  Book here;
+  here.add_hook("guard", "http://127.0.0.1:8080/guard");
+  here.add_hook("scan", "http://127.0.0.1:8080/scan?secret=s3cret");
+  here.add_hook("far", "https://hooks.example/far");
+  auto const made = here.create();
+  CHECK(made["sections"]["hooks"]["count"] == 3);
+  auto const document = here.document(made["id"]);
+  CHECK(document.dump().find("s3cret") == std::string::npos);
+
+  Book there;
+  auto const restored = there.restore_document(document);
+  CHECK(restored["sections"]["hooks"] == json{{"written", 1}, {"skipped", 2}});
+  REQUIRE(restored["leftOut"].size() == 2);
+  CHECK(restored["leftOut"][0].get<std::string>().find("web/scan") != std::string::npos);
+  CHECK(restored["leftOut"][1].get<std::string>().find("tool_hooks.hosts") != std::string::npos);
+  REQUIRE(there.tool_hooks->all().size() == 1);
+  CHECK(to_json(there.tool_hooks->all()[0]) == to_json(here.tool_hooks->all()[0]));
+  there.world.config().tool_hook_hosts = {"hooks.example"};
+  there.add_hook("scan", "http://127.0.0.1:8080/own");
+  auto const again = there.restore_document(document);
+  CHECK(again["sections"]["hooks"] == json{{"written", 1}, {"skipped", 2}});
+  CHECK_FALSE(again.contains("leftOut"));  // that one is there
+  CHECK(there.tool_hooks->all()[1].callback_url == "http://127.0.0.1:8080/own");
+  CHECK(there.restore_document(document)["sections"]["hooks"]["written"] == 0);
+  there.open();
+  CHECK(there.tool_hooks->all().size() == 3);
+}
+
+TEST_CASE("AHistoryThatWasCutOffIsCompletedAndNothingOfItComesTwice") {
+  Book here;
+  auto& world = here.world;
+  world.spawn();
+  world.script.gate.clear();
+  for (int i = 0; i < 3; ++i) {
+    world.send("work " + std::to_string(i));
+    world.until([&] { return world.agent().turn_runs(); }, "a turn runs");
+    adapters::TurnEnded end;
+    end.final_text = "done";
+    world.script.emit(std::move(end));
+    world.until([&] { return !world.agent().turn_runs(); }, "it is over");
+  }
+  world.script.emit(adapters::Asked{touch_request("key")});
+  world.until([&] { return !world.approvals().pending_of("a").empty(); }, "it has asked");
+  world.script.emit(adapters::AskEnded{"key", true});
+  world.until([&] { return world.approvals().pending_of("a").empty(); }, "it has its answer");
+  world.settle();
+  auto const made = here.create(true);
+  auto const all = made["sections"]["history"]["count"].get<int>();
+  auto const document = here.document(made["id"]);
+
+  Book there;
+  auto const restored = there.restore_document(document, {.history = true});
+  CHECK(restored["sections"]["history"] == json{{"written", all}, {"skipped", 0}});
+  auto const tables = {"turns", "deliveries", "approvals", "events"};
+  std::map<std::string, json> whole;
+  for (auto const* table : tables) whole[table] = there.counts(table);
+  CHECK(whole["turns"] == 3);
+  auto const again = there.restore_document(document, {.history = true});
+  CHECK(again["sections"]["history"] == json{{"written", 0}, {"skipped", all}});
+  for (auto const* table : tables) CHECK_MESSAGE(there.counts(table) == whole[table], table);
+
+  // As a daemon that ended in its midst has left it: of the log the newest event is there from the beginning.
+  there.world.journal().write([](Database& db) {
+    db.execute(
+        "DELETE FROM turns WHERE number > 1; DELETE FROM deliveries WHERE open = 0; DELETE FROM approvals;"
+        "DELETE FROM events WHERE number < 0 AND agent_number < (SELECT max(agent_number) FROM events WHERE number < "
+        "0)");
+  });
+  CHECK(there.restore_document(document, {})["sections"]["history"]["written"] == 0);  // it was not asked for
+  auto const completed = there.restore_document(document, {.history = true});
+  CHECK(completed["agents"][0]["result"] == "exists");
+  CHECK(completed["sections"]["history"]["written"] > 5);
+  for (auto const* table : tables) CHECK_MESSAGE(there.counts(table) == whole[table], table);
+
+  // Another agent of that name has a history of its own.
+  there.remove();
+  there.world.pass(1s);
+  there.world.spawn();
+  auto const other = there.restore_document(document, {.history = true});
+  CHECK(other["agents"][0]["result"] == "exists");
+  CHECK(other["sections"]["history"]["written"] == 0);
 }

@@ -4,8 +4,10 @@
 #include "system/installation.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <map>
+#include <thread>
 
 using ar::json;
 using ar::test::Installation;
@@ -266,4 +268,74 @@ TEST_CASE("ADaemonThatIsKilledWhileItRestoresIsGoneOnWithAndNothingComesTwice") 
     CHECK(all_handed(other, name(i), {"word 0", "word 1", "word 2"}));
     for (auto const& [body, times] : handed(other, name(i))) CHECK_MESSAGE(times == 1, name(i), " ", body);
   }
+}
+
+TEST_CASE("ALongHistoryComesWholeOverADeathInItsMidst") {
+  constexpr std::int64_t kMore = 9'000;  // fewer than history.retention keeps
+  Installation home;
+  home.spawn("demo");
+  home.send("demo", "before", {"--wait=done"});
+  auto document = json::parse(ar::test::file_text(exported(home, create(home, {"--history"}))));
+  home.good({"down", "--agents"});
+  auto& agent = document["sections"]["agents"]["rows"][0];
+  auto& rows = document["sections"]["history"]["rows"];
+  auto const of_kind = [&](char const* kind) {
+    return *std::ranges::find(rows, json(kind), [](json const& row) { return row["kind"]; });
+  };
+  auto turn = of_kind("turn"), event = of_kind("event");
+  auto turns = json::array();
+  for (std::int64_t i = 0; i < kMore; ++i) {
+    turn["number"] = 100 + i;
+    turns.push_back(turn);
+  }
+  turns.insert(turns.end(), rows.begin(), rows.end());
+  rows = std::move(turns);
+  auto const last = agent["lastEvent"].get<std::int64_t>() + kMore;
+  for (std::int64_t number = last - kMore + 1; number <= last; ++number) {
+    event["number"] = number;
+    event["event"]["agentNumber"] = number;
+    rows.push_back(event);
+  }
+  agent["lastEvent"] = last;
+  agent["record"]["turns"] = 100 + kMore;
+  auto const file = home.work() / "long.json";
+  std::ofstream(file) << document.dump();
+
+  // Each page's first and last number tell of all between them: the numbers are unique.
+  auto const counted = [](Installation& at, std::string const& list) {
+    std::int64_t count = 0;
+    std::string const path = "/v1/agents/demo/" + list + "?limit=1000";
+    for (std::string cursor;;) {
+      auto const page = request(at, "GET", path + (cursor.empty() ? "" : "&cursor=" + cursor)).body;
+      if (!page.contains(list)) return count;
+      count += static_cast<std::int64_t>(page[list].size());
+      if (!page.contains("nextCursor")) return count;
+      cursor = std::to_string(page["nextCursor"].get<std::int64_t>());
+    }
+  };
+  bool in_its_midst = false;
+  auto few = std::chrono::milliseconds(0), many = std::chrono::milliseconds(4000);
+  for (int round = 0; round < 10 && !in_its_midst; ++round) {
+    Installation other;
+    other.good({"up"});
+    other.run_program("/bin/sh",
+                      {"-c", R"("$0" --state-dir "$1" --no-start snapshot restore "$2" --history >/dev/null 2>&1 &)",
+                       std::string(AR_BIN_DIR) + "/agent-runner", other.state().string(), file.string()},
+                      "");
+    auto const wait = (few + many) / 2;
+    std::this_thread::sleep_for(wait);  // there is no event of a part that has come: another kill tries another moment
+    other.kill_daemon();
+    other.good({"up"});
+    auto const found = counted(other, "turns");
+    in_its_midst = found > 0 && found < kMore;
+    (found > 0 ? many : few) = wait;
+    if (!in_its_midst) continue;
+    for (auto const wanted : {true, false})
+      CHECK((restore(other, file, {"--history"})["sections"]["history"]["written"] > 0) == wanted);
+    CHECK(counted(other, "turns") == kMore + 1);
+    CHECK(counted(other, "events") >= last);
+    auto const next = other.send("demo", "after", {"--wait=done"});
+    CHECK(other.delivery_state(next) == "done");
+  }
+  CHECK(in_its_midst);
 }

@@ -47,6 +47,14 @@ std::vector<Record> ApprovalTable::page(std::int64_t before, std::string const& 
   return found;
 }
 
+std::vector<std::string> ApprovalTable::of_time(std::string const& agent, WallTime at) const {
+  std::vector<std::string> found;
+  auto& rows =
+      db_.prepare("SELECT record FROM approvals WHERE agent = ?1 AND created_at = ?2").bind(agent, to_millis(at));
+  while (rows.step()) found.push_back(rows.text(0));
+  return found;
+}
+
 void ApprovalTable::each(std::string const& agent, std::function<void(Row const&)> const& tell) const {
   auto& rows =
       db_.prepare("SELECT id, status, created_at, record FROM approvals WHERE agent = ?1 ORDER BY id").bind(agent);

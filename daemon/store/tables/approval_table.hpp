@@ -28,6 +28,8 @@ class ApprovalTable {
   /// The newest, and all that are pending, in their order.
   std::vector<Record> pending_and_newest() const;
   std::optional<std::string> record_of(std::int64_t id) const;
+  /// The records of an agent's that were made at that moment.
+  std::vector<std::string> of_time(std::string const& agent, WallTime at) const;
   /// From the newest down; `before`: below that id, 0: all; `status` empty: any; `agents` none: of all.
   std::vector<Record> page(std::int64_t before, std::string const& status,
                            std::optional<std::vector<std::string>> const& agents, int limit) const;

@@ -73,6 +73,26 @@ void SkillTable::add(Row const& row) {
       .run();
 }
 
+std::vector<SkillTable::Row> SkillTable::all() const {
+  std::vector<Row> found;
+  auto& rows =
+      db_.prepare("SELECT id, name, hash, bytes, '[]', created_at, live FROM skills ORDER BY number DESC").bind();
+  while (rows.step()) found.push_back(row_in(rows));
+  return found;
+}
+
+void SkillTable::add_oldest(Row const& row) {
+  db_.prepare(
+         "INSERT INTO skills(number, id, name, hash, bytes, files, created_at, live) "
+         "VALUES((SELECT coalesce(min(number), 1) - 1 FROM skills), ?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+      .bind(row.id, row.name, row.hash, row.bytes, row.files, to_millis(row.created_at), row.live)
+      .run();
+}
+
+void SkillTable::revive(std::string const& id) {
+  db_.prepare("UPDATE skills SET live = 1 WHERE id = ?1").bind(id).run();
+}
+
 void SkillTable::retire(std::string const& id) {
   db_.prepare("UPDATE skills SET live = 0 WHERE id = ?1").bind(id).run();
 }

@@ -39,8 +39,14 @@ class SkillTable {
   };
   Size size() const;
   std::set<std::string> ids() const;
+  /// Without `files`, the newest first.
+  std::vector<Row> all() const;
 
   void add(Row const& row);
+  /// As the oldest of all: what is newest of its name stays so.
+  void add_oldest(Row const& row);
+  /// One that is not live is.
+  void revive(std::string const& id);
   /// Not live any more.
   void retire(std::string const& id);
   void pin(std::string const& agent, std::string const& id);

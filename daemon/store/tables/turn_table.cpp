@@ -22,6 +22,13 @@ void TurnTable::put(std::string const& agent, std::int64_t number, std::string c
       .run();
 }
 
+bool TurnTable::add(std::string const& agent, std::int64_t number, std::string const& record) {
+  db_.prepare("INSERT OR IGNORE INTO turns(agent, number, record) VALUES(?1, ?2, ?3)")
+      .bind(agent, number, record)
+      .run();
+  return db_.changes() > 0;
+}
+
 void TurnTable::amend(std::string const& agent, std::int64_t number, json const& known) {
   auto const rows = page(agent, number + 1, 1);
   if (rows.empty() || rows.front().first != number) return;

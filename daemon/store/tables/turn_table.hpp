@@ -15,6 +15,8 @@ class TurnTable {
  public:
   explicit TurnTable(Database& db) : db_(db) {}
   void put(std::string const& agent, std::int64_t number, std::string const& record);
+  /// False: there is one of that number, which stays.
+  bool add(std::string const& agent, std::int64_t number, std::string const& record);
   /// Adds to the record, or replaces, what has been found out since; nothing happens when it has been pruned.
   void amend(std::string const& agent, std::int64_t number, json const& known);
   void erase_agent(std::string const& agent);
