@@ -26,7 +26,7 @@ constexpr EventType types[] = {
     {"agent.limited", "kind error since until resetsAt", "its provider refuses work for now"},
     {"agent.released", "", "its provider takes work again"},
     {"agent.removed", "", "it is forgotten"},
-    {"agent.restarting", "exits waitMs reason", "it is started again after a wait"},
+    {"agent.restarting", "exits livedMs waitMs reason", "it is started again after a wait"},
     {"agent.restored", "snapshot state", "it has come from a snapshot"},
     {"agent.state", "state before reason", "its state has changed"},
     {"agent.waiting", "for", "its provider waits for a person"},

@@ -100,7 +100,7 @@ awaitable<void> AgentProcess::launch() {
     co_return;
   }
   // After this, nothing that was written about an earlier process is still to come.
-  (void)co_await provider_.write_info_file();
+  co_await provider_.write_info_file();
   bool const resumes = co_await provider_.can_resume();
   auto request = provider_.request();
   // A provider refuses an id that was used before; one that was never prompted may be used again.

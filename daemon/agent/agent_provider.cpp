@@ -4,9 +4,21 @@
 #include "daemon/config/launch_environment.hpp"
 #include "daemon/store/message_files.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 namespace ar::daemon {
+namespace {
+
+/// The agent works without it.
+Result<void> write_info(std::string const& agent, std::filesystem::path const& file, std::string const& text) {
+  auto written = write_file(file, text);
+  if (!written) spdlog::warn("agent {}: its info file is not written: {}", agent, written.error().message);
+  return written;
+}
+
+}  // namespace
 
 AgentProvider::AgentProvider(Services& services, std::shared_ptr<adapters::Adapter const> adapter,
                              AgentSpec const& spec, AgentRecord const& record, AgentToken const& token)
@@ -96,13 +108,17 @@ awaitable<Result<adapters::LaunchPlan>> AgentProvider::prepare(adapters::LaunchR
   co_return co_await launches_.run(std::move(job));
 }
 
-awaitable<Result<void>> AgentProvider::write_info_file() const {
-  auto job = [file = agent_dir() / "runner.json", text = info_text()] { return write_file(file, text); };
-  co_return co_await files_.run(std::move(job));
+awaitable<void> AgentProvider::write_info_file() const {
+  auto job = [agent = spec_.id, file = agent_dir() / "runner.json", text = info_text()] {
+    return write_info(agent, file, text);
+  };
+  (void)co_await files_.run(std::move(job));
 }
 
 void AgentProvider::update_info_file() const {
-  files_.post([file = agent_dir() / "runner.json", text = info_text()] { (void)write_file(file, text); });
+  files_.post([agent = spec_.id, file = agent_dir() / "runner.json", text = info_text()] {
+    (void)write_info(agent, file, text);
+  });
 }
 
 std::string AgentProvider::info_text() const {

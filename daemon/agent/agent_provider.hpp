@@ -35,8 +35,8 @@ class AgentProvider {
   awaitable<Result<void>> check() const;
   Result<void> make_folders() const;
   awaitable<Result<adapters::LaunchPlan>> prepare(adapters::LaunchRequest request) const;
-  /// For the process itself and its programs: where the daemon is.
-  awaitable<Result<void>> write_info_file() const;
+  /// For the process itself and its programs: where the daemon is. A failure is logged.
+  awaitable<void> write_info_file() const;
   /// In its turn on a thread; what it says is not needed at once.
   void update_info_file() const;
 

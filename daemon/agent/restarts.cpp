@@ -61,7 +61,10 @@ Restarts::Next Restarts::after_exit() {
   auto const exits = std::to_string(decision.exits);
   if (!decision.wait) return {{}, "gave up after " + exits + " exits in 2 min (last: " + record_.last_exit + ")"};
   auto const wait = services_.brake.slot(Clock::now(), *decision.wait);
-  services_.events.append(spec_.id, "agent.restarting", {{"exits", decision.exits}, {"waitMs", wait.count()}});
+  spdlog::warn("agent {}: its process has ended after {:.1f} s ({}); it is started again in {} ms", spec_.id,
+               std::chrono::duration<double>(lived).count(), record_.last_exit, wait.count());
+  services_.events.append(spec_.id, "agent.restarting",
+                          {{"exits", decision.exits}, {"livedMs", lived.count()}, {"waitMs", wait.count()}});
   return {wait, record_.last_exit + ", restart " + exits + " in " + std::to_string(wait.count()) + " ms"};
 }
 

@@ -1,5 +1,6 @@
 // Starting, ending and starting again, whatever comes at the wrong moment.
 #include "daemon/store/schema.hpp"
+#include "support/log_lines.hpp"
 #include "world.hpp"
 
 #include <random>
@@ -315,6 +316,92 @@ TEST_CASE("AskingAProviderToQuitTakesNoLongerThanTheStopMay") {
   CHECK(world.now() - begun >= 2s);
   CHECK(world.now() - begun < 8s);
   CHECK(world.script.killed == 1);
+}
+
+TEST_CASE("TheLogSaysHowLongAProcessLivedAndWhenTheNextOneComes") {
+  World world;
+  world.spawn();
+  world.pass(40s);
+  test::LogLines log;
+  world.script.end(ExitStatus{3, 0, true});
+  world.until([&] { return world.script.starts == 2; }, "it is started again");
+  auto const told = world.events("agent.restarting");
+  REQUIRE(told.size() == 1);
+  auto const lived = told[0]["data"]["livedMs"].get<std::int64_t>();
+  CHECK(lived >= 40'000);
+  CHECK(lived < 45'000);
+  CHECK(told[0]["data"]["waitMs"] == 500);
+  CHECK_MESSAGE(log.count("agent a: its process has ended after 40.") == 1, log.text());
+  CHECK_MESSAGE(log.count("(exit status 3); it is started again in 500 ms") == 1, log.text());
+}
+
+TEST_CASE("TheInfoFileIsThereBeforeTheProcessAndNamesItAfterwards") {
+  World world;
+  world.script.memory = 1;  // its process has a number
+  world.services().tcp_port = [] { return 4711; };
+  world.script.start_takes = 1s;
+  world.begin_spawn();
+  world.until([&] { return world.script.starting == 1; }, "its process is being started");
+  auto const file = world.services().paths.agent_dir("a") / "runner.json";
+  auto const read = [&] {
+    auto const text = read_file(file, 1U << 20);
+    REQUIRE(text.has_value());
+    CHECK(text->starts_with("{\n  \""));
+    CHECK(text->ends_with("}\n"));
+    return json::parse(*text);
+  };
+  auto const before = read();
+  CHECK(before["pid"] == 0);
+  CHECK(before["agentId"] == "a");
+  CHECK(before["runnerId"] == "a");
+  CHECK(before["provider"] == "fake");
+  CHECK(before["controlUrl"] == "http://127.0.0.1:4711");
+  CHECK(before["controlSocket"] == world.services().paths.agents_socket().string());
+  CHECK(before["tmuxSession"] == "ar-a");
+  CHECK(before["tmuxSocket"] == world.services().paths.tmux_socket().string());
+  CHECK(from_iso8601(before["startedAt"].get<std::string>()).has_value());
+  world.until_state("idle");
+  auto after = before;
+  after["pid"] = 4711;
+  world.until([&] { return read() == after; }, "the file names the process");
+  namespace fs = std::filesystem;
+  CHECK(fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+}
+
+TEST_CASE("AnInfoFileThatCannotBeWrittenIsLoggedAndStopsNobody") {
+  World world;
+  std::filesystem::create_directories(world.services().paths.agent_dir("a") / "runner.json" / "in the way");
+  test::LogLines log;
+  world.spawn();
+  // What is asked about an end is asked after what was to be written before.
+  world.script.end(ExitStatus{1, 0, true});
+  world.until_state("restarting");
+  CHECK_MESSAGE(log.count("agent a: its info file is not written: ") == 2, log.text());
+}
+
+TEST_CASE("AFirstPromptThatIsRefusedLeavesTheAgentAtWork") {
+  World world;
+  world.script.gate.clear();
+  world.script.outcome = adapters::SubmitOutcome::refused;
+  world.spawn({{"prompt", "begin"}});
+  world.until([&] { return world.script.handed == 1 && world.agent().queue().open().empty(); }, "it was refused");
+  CHECK(world.state() == "idle");
+  CHECK(world.events("message.refused").size() == 1);
+  world.script.outcome = adapters::SubmitOutcome::accepted;
+  world.send("go on");
+  world.until([&] { return world.script.handed == 2; }, "the next one is handed over");
+}
+
+TEST_CASE("AMessageThatCannotBeHandedOverNowLeavesTheStatusIdle") {
+  World world;
+  world.spawn();
+  world.until([&] { return world.on_bus(); }, "it is on the bus");
+  world.send("later");
+  world.until([&] { return world.agent().queue().deliveries().waiting() == 1; }, "it waits");
+  world.pass(61s);
+  CHECK(world.script.handed == 0);
+  CHECK(world.presence()->status == "idle");
+  CHECK(world.presence()->meta["activeWork"] == json::array());
 }
 
 TEST_CASE("OnlyExitsThatWereFollowedByAStartCountAsRestarts") {
