@@ -141,7 +141,7 @@ awaitable<Result<void>> Reporter::finish_claim(Delivery& d) {
     if (*ours) {
       bool const done = d.state == State::done;
       Task task{*d.task, done ? TaskStatus::done : TaskStatus::failed, {}, json::object(), agent_id_, wall_now()};
-      task.body = done ? "message " + std::to_string(d.message) : d.reason;
+      task.body = done ? "Runner observed provider completion for message #" + std::to_string(d.message) : d.reason;
       task.metadata["messageId"] = d.message;
       task.metadata["completedBy"] = "runner";
       auto const set = co_await services_.bus.set_task(std::move(task));

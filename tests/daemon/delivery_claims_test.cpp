@@ -1,5 +1,6 @@
 // Claimed work and its tasks.
 #include "delivery_world.hpp"
+#include "support/log_lines.hpp"
 
 using namespace ar;
 using namespace ar::test::delivery;
@@ -77,15 +78,37 @@ TEST_CASE("ATaskIsInProgressFromTheClaimAndDoneWithItsTurn") {
     REQUIRE(task.has_value());
     CHECK(task->status == TaskStatus::in_progress);
     CHECK(task->metadata["messageId"] == id);
+    CHECK(w.work().is_active("task", "7"));
     w.end_turn();
     CHECK(co_await w.until([&] { return w.gone(id); }));
+    CHECK_FALSE(w.work().is_active("task", "7"));
     task = co_await w.bus->task(7);
     CHECK(task->status == TaskStatus::done);
+    CHECK(task->body == "Runner observed provider completion for message #" + std::to_string(id));
     CHECK(task->metadata["completedBy"] == "runner");
     auto again = co_await w.bus->claim(id, "other");
     CHECK_FALSE(again.has_value());
   };
   with_world(story);
+}
+
+TEST_CASE("ATaskThatCannotBeSetInProgressIsLoggedAndItsMessageGoesOn") {
+  with_world([](World& w) -> awaitable<void> {
+    test::LogLines log;
+    w.faulty->faults["set_task"] = invalid("id", "there are no tasks here");
+    auto const id = co_await w.send([](NewMessage& m) {
+      m.claimable = true;
+      m.payload["taskId"] = 7;
+    });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    CHECK_MESSAGE(log.count("agent a: task 7 could not be set in progress: ") == 1, log.text());
+    w.faulty->faults.clear();
+    w.end_turn();
+    CHECK(co_await w.until([&] { return w.gone(id); }));
+    auto const task = co_await w.bus->task(7);
+    REQUIRE(task.has_value());
+    CHECK(task->status == TaskStatus::done);
+  });
 }
 
 TEST_CASE("ATaskThatSomebodyElseHasGotMeanwhileIsNotReportedDone") {

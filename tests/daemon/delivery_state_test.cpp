@@ -1,11 +1,14 @@
 #include "daemon/delivery/delivery_state.hpp"
 
+#include "daemon/delivery/delivery.hpp"
+
 #include <doctest/doctest.h>
 
 #include <set>
 #include <string>
 
 using namespace ar::daemon;
+using namespace std::chrono_literals;
 using S = DeliveryState;
 using I = DeliveryInput;
 
@@ -18,6 +21,15 @@ void for_every_cell(Check check) {
 }
 
 }  // namespace
+
+TEST_CASE("ARetryWaitsLongerEachTimeAndHalfAMinuteAtMost") {
+  CHECK(retry_wait(0) == 500ms);
+  CHECK(retry_wait(1) == 500ms);
+  CHECK(retry_wait(2) == 1s);
+  CHECK(retry_wait(3) == 2s);
+  CHECK(retry_wait(7) == 30s);
+  CHECK(retry_wait(1'000'000) == 30s);
+}
 
 TEST_CASE("EveryDeliveryStateAndInputHasAName") {
   std::set<std::string> names, inputs;
