@@ -346,3 +346,13 @@ TEST_CASE("AMentionThatTheCliWouldActOnGoesAsAFile") {
   CHECK(typed.as_file);
   CHECK_FALSE(has_mention(typed.paste, dir.path(), dir.path()));
 }
+
+TEST_CASE("TheBusIsToldWhatThisProviderCanDo") {
+  auto const told = make_claude_adapter()->facts().capabilities;
+  CHECK(told["lifecycle"] == json{{"managed", true},
+                                  {"shutdownHard", true},
+                                  {"restartHard", true},
+                                  {"semanticStatus", true},
+                                  {"reconnect", true}});
+  CHECK(told["context"] == json{{"compact", true}, {"clear", true}, {"inject", true}});
+}

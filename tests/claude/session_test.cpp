@@ -749,6 +749,25 @@ TEST_CASE("WhatWaitedForStopHooksBeginsATurnOfItsOwn") {
   CHECK(room.all<TurnStarted>().size() == 2);
 }
 
+TEST_CASE("ASubagentIsWorkFromItsFirstHookToItsLast") {
+  Room room;
+  json const subagent = {{"agent_id", "sub-1"}, {"agent_type", "Explore"}};
+  (void)room.session->hook("SubagentStart", subagent);
+  auto const started = room.all<WorkStarted>();
+  REQUIRE(started.size() == 1);
+  CHECK(started[0].kind == "subagent");
+  CHECK(started[0].id == "sub-1");
+  CHECK(started[0].label == "Explore");
+  // A compaction ends with such a hook as well.
+  (void)room.session->hook("SubagentStop", {{"agent_id", "sub-1"}, {"agent_type", ""}});
+  CHECK(room.all<WorkFinished>().empty());
+  (void)room.session->hook("SubagentStop", subagent);
+  auto const finished = room.all<WorkFinished>();
+  REQUIRE(finished.size() == 1);
+  CHECK(finished[0].kind == "subagent");
+  CHECK(finished[0].id == "sub-1");
+}
+
 TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
   Room room;
   for (auto const* event : {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",
@@ -773,6 +792,8 @@ TEST_CASE("NumbersThatNoContextCanHaveAreNone") {
   REQUIRE(room.all<ContextUse>().size() == 2);
   CHECK(room.all<ContextUse>()[0].tokens == 0);
   CHECK(room.all<ContextUse>()[1].tokens == 5);
+  CHECK(room.all<ContextUse>()[1].source == "statusline");
+  CHECK(room.all<ContextUse>()[1].confidence == "reported");
 }
 
 TEST_CASE("APermissionIsAskedAndItsDecisionIsTheHooksAnswer") {

@@ -181,3 +181,13 @@ TEST_CASE("DoctorSaysWhatIsThereAndWhatIsMissing") {
   options["command"] = "/nowhere/codex";
   CHECK(adapter->doctor(options)[0].level == Check::Level::error);
 }
+
+TEST_CASE("TheBusIsToldWhatThisProviderCanDo") {
+  auto const told = make_codex_adapter()->facts().capabilities;
+  CHECK(told["lifecycle"] == json{{"managed", true},
+                                  {"shutdownHard", true},
+                                  {"restartHard", true},
+                                  {"semanticStatus", true},
+                                  {"reconnect", true}});
+  CHECK(told["context"] == json{{"compact", true}, {"clear", true}, {"inject", true}});
+}

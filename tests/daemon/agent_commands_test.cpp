@@ -57,6 +57,32 @@ TEST_CASE("AnAgentThatDoesNotEndIsKilledWhenItsTimeIsOver") {
   CHECK(world.now() - begun < 8s);
 }
 
+TEST_CASE("ARestartAsksFirstAndKillsWhenItsTimeIsOver") {
+  World world;
+  world.script.quits = false;
+  world.spawn();
+  auto const begun = world.now();
+  auto const restart = world.ended(world.command("agent.restart", {{"timeoutMs", 3'000}}));
+  CHECK(restart.status == CommandStatus::succeeded);
+  CHECK(world.script.asked_to_quit == 1);
+  CHECK(world.script.killed == 1);
+  CHECK(world.script.starts == 2);
+  CHECK(world.now() - begun >= 3s);
+  CHECK(world.now() - begun < 8s);
+}
+
+TEST_CASE("AProvidersTableSaysHowLongItsAgentsHaveToEnd") {
+  World world;
+  world.config().providers["fake"] = {{"shutdown_timeout_ms", 4'000}};
+  world.script.quits = false;
+  world.spawn();
+  auto const begun = world.now();
+  world.ended(world.command("agent.shutdown"));
+  CHECK(world.state() == "stopped");
+  CHECK(world.now() - begun >= 4s);
+  CHECK(world.now() - begun < 9s);
+}
+
 TEST_CASE("AStopThatHasNotNoticedTheEndLeavesTheNextProcessAlone") {
   World world;
   world.script.quit_takes = 5s;
@@ -135,6 +161,8 @@ TEST_CASE("InjectedContextTellsWhatItIs") {
   auto const& open = world.agent().queue().open();
   REQUIRE(open.size() == 1);
   auto const& delivery = open.begin()->second;
+  CHECK(delivery.is_local());  // it has no number of the bus's
+  CHECK(delivery.from == "system");
   CHECK(delivery.kind == "system");
   CHECK(delivery.subject == "Agent Relay memory context");
   CHECK(delivery.local_body == "remember");
@@ -239,6 +267,12 @@ TEST_CASE("ACommandCutOffByTheEndOfTheDaemonIsToldToHaveBeen") {
   world.spawn();
   auto const id = world.command("agent.compact");
   world.until([&] { return world.seen(id).status == CommandStatus::running; }, "the command runs");
+  world.until([&] { return world.presence()->status == "busy"; }, "the bus knows");
+  auto const work = world.presence()->meta["activeWork"];
+  REQUIRE(work.size() == 1);
+  CHECK(work[0]["kind"] == "command");
+  CHECK(work[0]["id"] == std::to_string(id));
+  CHECK(work[0]["startedAt"].is_string());
   world.crash();
   world.start();
   auto const error = error_of(world.ended(id));

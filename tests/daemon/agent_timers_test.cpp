@@ -68,14 +68,32 @@ TEST_CASE("LivenessComesEveryTwentySecondsAndNoEarlier") {
   }
 }
 
+TEST_CASE("TicksThatWereMissedAreNotMadeUpFor") {
+  OnTheMinute at;
+  at.world.step(5 * 60s);  // the machine has slept
+  for (auto const* call : {"heartbeat", "publish_status", "unread", "commands_for"}) {
+    CAPTURE(call);
+    CHECK(at.calls(call) == 1);
+  }
+  Expiring token(1000s);
+  token.step_to(token.end - 20s);  // three tries would have been due by then
+  CHECK(token.renewals() == 1);
+}
+
 TEST_CASE("AHeartbeatCarriesWhatIsKnownByThen") {
   OnTheMinute at;
   at.world.bus->faults["publish_status"] = unavailable("away", "the bus is away");
   at.world.script.emit(adapters::ContextUse{0.5, 1000, 2000, "api", "exact"});
+  // As a bus that has lost it.
+  json const lost = {{"tmuxSession", nullptr}, {"tmuxSocket", nullptr}};
+  REQUIRE(at.world.ask(at.world.bus->real().publish_status("a", "idle", true, lost)).has_value());
   at.world.step(30s - 1ms);
   CHECK(at.world.presence()->meta["context"].is_null());
+  CHECK(at.world.presence()->meta["tmuxSession"].is_null());
   at.world.step(1ms);
   CHECK(at.world.presence()->meta["context"]["utilization"] == 0.5);
+  CHECK(at.world.presence()->meta["tmuxSession"] == "ar-a");
+  CHECK(at.world.presence()->meta["tmuxSocket"] == at.world.services().paths.tmux_socket().string());
   CHECK(at.world.presence()->last_heartbeat == wall_now());
 }
 

@@ -31,6 +31,37 @@ TEST_CASE("OnlyListedVariablesAndNoSessionMarksReachAnAgent") {
     CHECK_MESSAGE(env.count(name) == 0, name);
 }
 
+TEST_CASE("AnAgentIsToldWhoItIsAndByWhichTokenItSpeaks") {
+  LaunchFacts facts{"alice", "alice", "ps-1", "http://127.0.0.1:4711", "guarded"};
+  facts.workspace_mode = "worktree";
+  facts.token = "secret";
+  facts.token_jti = "jti-1";
+  facts.token_profile = "provider-agent";
+  facts.token_expires_at = "1700000000";
+  facts.tcp_port = 4711;
+  facts.control_socket = "/s/agents.sock";
+  facts.info_file = "/s/agents/alice/runner.json";
+  facts.bin_dir = "/opt/ar/bin";
+  // Nobody else says any of this.
+  std::map<std::string, std::string> const others{{"AGENT_RELAY_ID", "mallory"}, {"AGENT_RELAY_TOKEN", "other"}};
+  std::map<std::string, std::string> const expected{{"AGENT_RELAY_ID", "alice"},
+                                                    {"AGENT_RELAY_RUNNER_ID", "alice"},
+                                                    {"AGENT_RELAY_PROVIDER_SESSION_ID", "ps-1"},
+                                                    {"AGENT_RELAY_URL", "http://127.0.0.1:4711"},
+                                                    {"AGENT_RELAY_RUNNER_PORT", "4711"},
+                                                    {"AGENT_RELAY_APPROVAL", "guarded"},
+                                                    {"AGENT_RELAY_WORKSPACE_MODE", "worktree"},
+                                                    {"AGENT_RELAY_TOKEN", "secret"},
+                                                    {"AGENT_RELAY_TOKEN_JTI", "jti-1"},
+                                                    {"AGENT_RELAY_TOKEN_PROFILE", "provider-agent"},
+                                                    {"AGENT_RELAY_TOKEN_EXPIRES_AT", "1700000000"},
+                                                    {"AGENT_RELAY_RUNNER_INFO_FILE", "/s/agents/alice/runner.json"},
+                                                    {"AGENT_RUNNER_SOCKET", "/s/agents.sock"},
+                                                    {"AGENT_RUNNER_CLI", "/opt/ar/bin/agent-runner"},
+                                                    {"PATH", "/opt/ar/bin:/usr/local/bin:/usr/bin:/bin"}};
+  CHECK(launch_environment(others, {}, facts, others) == expected);
+}
+
 TEST_CASE("WhatAShellHasAndAgentsDoNotGetIsNamed") {
   std::vector<std::string> const wanted{"ANTHROPIC_*", "CLAUDE_CODE_OAUTH_TOKEN", "HTTPS_PROXY"};
   std::map<std::string, std::string> const shell{
