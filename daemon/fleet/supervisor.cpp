@@ -632,6 +632,7 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
     auto const child = find(*it);
     if (!child) {
       if (auto const erased = co_await erase_left_alone(*it); !erased) co_return erased.error();
+      has_skills = true;  // perhaps
       children.push_back(*it);
       continue;
     }

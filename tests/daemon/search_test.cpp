@@ -23,7 +23,8 @@ struct Search {
   }
   ~Search() { end(); }
   void begin() {
-    access.emplace(world.supervisor(), world.services().lineage, world.dir() / "operator-token");
+    access.emplace(world.supervisor(), world.services().lineage, world.services().removed,
+                   world.dir() / "operator-token");
     access->open();
     index.emplace(world.dir() / "search.db");
     indexer.emplace(world.services(), world.supervisor(), *index);
