@@ -10,6 +10,8 @@
 
 namespace ar::relay::remote {
 
+bool is_wrong_scope(Error const& error) { return error.code == "wrong_scope"; }
+
 void Agents::registered(Presence presence) {
   auto const id = presence.identity.agent_id;
   present_[id] = {std::move(presence)};
@@ -77,26 +79,25 @@ json Agents::hello_again(Identity const& who, std::string const& runner_id, Mess
 
 void Agents::refused(std::string const& agent_id, Error const& error) {
   bool const superseded = error.code == "superseded";
-  if (!superseded && error.code != "wrong_scope") return;
+  if (!superseded && !is_wrong_scope(error)) return;
   auto shown = error;
   if (superseded)
     shown.message =
         "another daemon has taken agent " + agent_id + " over; `agent-runner restart " + agent_id + "` takes it back";
-  if (refused_.emplace(agent_id, Refused{shown, instance_of(agent_id)}).second)
+  if (refused_.emplace(agent_id, shown).second)
     spdlog::error("relay: {} has no bus: {}{}", agent_id, shown.message, superseded ? "" : "; it needs another token");
 }
 
 void Agents::started_anew(std::string const& agent_id, std::string const& instance_id) {
   removals_.erase(agent_id);
-  auto const found = refused_.find(agent_id);
-  if (found != refused_.end() && found->second.error.code == "superseded" && found->second.instance_id != instance_id)
-    refused_.erase(found);
+  auto const [known, is_first] = starts_.try_emplace(agent_id, instance_id);
+  if (!is_first && std::exchange(known->second, instance_id) != instance_id) refused_.erase(agent_id);
 }
 
 std::optional<Error> Agents::refusal(std::string const& agent_id) const {
   auto const found = refused_.find(agent_id);
   if (found == refused_.end()) return std::nullopt;
-  return found->second.error;
+  return found->second;
 }
 
 Result<void> Agents::check(std::string const& agent_id) const {
@@ -106,7 +107,7 @@ Result<void> Agents::check(std::string const& agent_id) const {
 
 std::map<std::string, std::string> Agents::refusals() const {
   std::map<std::string, std::string> why;
-  for (auto const& [agent_id, refused] : refused_) why[agent_id] = refused.error.message;
+  for (auto const& [agent_id, error] : refused_) why[agent_id] = error.message;
   return why;
 }
 

@@ -12,6 +12,9 @@
 
 namespace ar::relay::remote {
 
+/// The token is good, but not for this.
+bool is_wrong_scope(Error const& error);
+
 class Agents {
  public:
   explicit Agents(RemoteConfig const& config) : config_(config) {}
@@ -40,7 +43,7 @@ class Agents {
   // ---- refusals ----
   /// An agent that a newer instance has taken, or that the token is not for, is left alone; other errors pass.
   void refused(std::string const& agent_id, Error const& error);
-  /// A newer start of it takes it back from another daemon.
+  /// A newer start of it is asked about anew: it takes the agent back from another daemon.
   void started_anew(std::string const& agent_id, std::string const& instance_id);
   Result<void> check(std::string const& agent_id) const;
   /// There is another token.
@@ -54,16 +57,13 @@ class Agents {
     bool untold = false;  ///< its status has changed since the relay heard of it
   };
 
-  struct Refused {
-    Error error;
-    std::string instance_id;  ///< that was refused
-  };
   std::string instance_of(std::string const& agent_id) const;
 
   RemoteConfig const& config_;
-  std::map<std::string, Present> present_;  ///< registered through this bus, by agent id
-  std::map<std::string, Refused> refused_;  ///< may not speak here, and why
-  std::set<std::string> removals_;          ///< agents of whose end the relay has not heard yet
+  std::map<std::string, Present> present_;     ///< registered through this bus, by agent id
+  std::map<std::string, Error> refused_;       ///< may not speak here, and why
+  std::map<std::string, std::string> starts_;  ///< the newest instance of each that was to be registered
+  std::set<std::string> removals_;             ///< agents of whose end the relay has not heard yet
 };
 
 }  // namespace ar::relay::remote

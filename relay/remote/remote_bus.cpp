@@ -127,7 +127,9 @@ class Implementation final : public RemoteBus {
   awaitable<Result<std::vector<Message>>> unread(Identity who, int limit, MessageId after) override {
     if (auto const may = agents_.check(who.agent_id); !may) co_return may.error();
     json body = {{"identity", to_json(who)}, {"limit", limit}, {"after", after}};
-    co_return read_list(co_await calls_.ask("/api/unread", std::move(body)), "messages", message_from);
+    auto found = read_list(co_await calls_.ask("/api/unread", std::move(body)), "messages", message_from);
+    note_refusal(who.agent_id, found);
+    co_return found;
   }
   awaitable<Result<void>> mark_read(MessageId id, std::string agent_id) override {
     if (auto const may = agents_.check(agent_id); !may) co_return may.error();
@@ -225,6 +227,7 @@ class Implementation final : public RemoteBus {
     agents_.started_anew(id, presence.instance_id);
     if (auto const may = agents_.check(id); !may) co_return may.error();
     auto const answer = co_await calls_.post("/api/agents", to_json(presence), true);
+    note_refusal(id, answer);
     if (!answer) co_return answer.error();
     agents_.registered(std::move(presence));
     // With its status, so that the relay knows whose it is now.
@@ -238,6 +241,7 @@ class Implementation final : public RemoteBus {
     json body = {{"status", std::move(status)}, {"ready", ready}, {"meta", std::move(meta)}};
     auto told =
         nothing(co_await calls_.post("/api/agents/" + percent_encode(agent_id) + "/status", std::move(body), true));
+    note_refusal(agent_id, told);
     // Kept: the newest only, and told by the hello of the next connection.
     bool const away = !told && link_.state() != remote::Link::State::connected;
     if (away && agents_.tell_later(agent_id)) co_return Result<void>();
@@ -246,7 +250,9 @@ class Implementation final : public RemoteBus {
   awaitable<Result<void>> heartbeat(std::string agent_id, json meta) override {
     if (auto const may = agents_.check(agent_id); !may) co_return may.error();
     auto const target = "/api/agents/" + percent_encode(agent_id) + "/heartbeat";
-    co_return nothing(co_await calls_.post(target, {{"meta", std::move(meta)}}, true));
+    auto told = nothing(co_await calls_.post(target, {{"meta", std::move(meta)}}, true));
+    note_refusal(agent_id, told);
+    co_return told;
   }
   awaitable<Result<void>> remove_agent(std::string agent_id) override {
     agents_.removed(agent_id);
@@ -314,6 +320,11 @@ class Implementation final : public RemoteBus {
   }
 
  private:
+  /// What an agent needs to be on the bus at all is not for this token: nothing of it is tried with this one again.
+  template <class T>
+  void note_refusal(std::string const& agent_id, Result<T> const& answer) {
+    if (!answer && remote::is_wrong_scope(answer.error())) agents_.refused(agent_id, answer.error());
+  }
   static std::string of(MessageId id, char const* what) { return "/api/messages/" + std::to_string(id) + what; }
   /// It has ended, or was not ours; while the relay is away nobody knows.
   void forget_unless_away(MessageId id, std::string const& token, Result<void> const& done) {

@@ -1,5 +1,6 @@
 // The remote bus at a real relay: reconnects, large and many messages, superseding, tokens, nonsense.
 #include "relay/server_lab.hpp"
+#include "support/log_lines.hpp"
 #include "support/patience.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -209,8 +210,52 @@ TEST_CASE("SupersededAgentIsLeftAloneByItsOlderMachineUntilANewerStartOfIt") {
   });
 }
 
+TEST_CASE("AnAgentThatItsTokenIsNotForAsksNothingMoreUntilThereIsAnother") {
+  Relay relay;
+  auto const config = relay.client(relay.issue({"read"}).token);
+  auto bus = RemoteBus::open(relay.io.get_executor(), config);
+  REQUIRE(bus.has_value());
+  Identity const who{"a"};
+  auto const good = relay.issue({"*"}).token;
+  ar::test::LogLines log;
+  relay.run([&]() -> awaitable<void> {
+    CHECK(co_await (*bus)->reach(5s));
+    auto const code = [](auto const& answer) { return answer ? std::string() : answer.error().code; };
+    auto const registered = co_await (*bus)->register_agent({who, "one", "idle"});
+    CHECK(code(registered) == "wrong_scope");
+    auto const why = (*bus)->refusal("a");
+    CHECK(why.has_value());
+    // From here on the relay is not asked: it would have to be there for that.
+    co_await relay.server->stop();
+    relay.server.reset();
+    for (int tick = 0; tick < 3; ++tick) {
+      auto const again = co_await (*bus)->register_agent({who, "one", "idle"});
+      auto const status = co_await (*bus)->publish_status("a", "idle", true, json::object());
+      auto const beat = co_await (*bus)->heartbeat("a", json::object());
+      auto const unread = co_await (*bus)->unread(who, 10);
+      for (auto const& answer : {code(again), code(status), code(beat), code(unread)}) CHECK(answer == "wrong_scope");
+    }
+    // A newer start of the agent asks once.
+    auto const newer = co_await (*bus)->register_agent({who, "two", "idle"});
+    CHECK(code(newer) != "wrong_scope");
+    relay.server = std::make_unique<RelayServer>(relay.io.get_executor(), *relay.bus);
+    CHECK(relay.server->open_tcp("127.0.0.1", relay.port, {}).has_value());
+    CHECK(co_await (*bus)->reach(ar::test::kPatience * 10s));
+    auto const refused = co_await (*bus)->register_agent({who, "two", "idle"});
+    CHECK(code(refused) == "wrong_scope");
+    CHECK(write_file(config.token_file, good + "\n").has_value());
+    while ((*bus)->refusal("a")) (void)co_await sleep_for(5ms);
+    CHECK(co_await (*bus)->reach(10s));
+    auto const in = co_await (*bus)->register_agent({who, "two", "idle"});
+    CHECK(in.has_value());
+    co_await (*bus)->stop();
+  });
+  CHECK_MESSAGE(log.count("relay: a has no bus: ") == 2, log.text());
+}
+
 TEST_CASE("WrongTokenStopsTheClientUntilItsFileHoldsAnother") {
   Relay relay;
+  ar::test::LogLines log;
   auto const config = relay.client("art_wrong");
   auto bus = RemoteBus::open(relay.io.get_executor(), config);
   REQUIRE(bus.has_value());
@@ -223,6 +268,8 @@ TEST_CASE("WrongTokenStopsTheClientUntilItsFileHoldsAnother") {
       CHECK(refused.error().code == "auth_failed");
       CHECK(refused.error().kind == ErrorKind::unavailable);
     }
+    (void)co_await (*bus)->agents();
+    CHECK_MESSAGE(log.count("relay: the token is refused: ") == 1, log.text());
     CHECK(write_file(config.token_file, good + "\n").has_value());
     CHECK(co_await (*bus)->reach(10s));
     CHECK((co_await (*bus)->agents()).has_value());
