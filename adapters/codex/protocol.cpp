@@ -133,6 +133,15 @@ ThreadStatus thread_status(json const& status) {
   return out;
 }
 
+bool is_subagent(json const& thread) {
+  return !text_at(thread, {"parentThreadId"}).empty() || object_at(thread, "source").contains("subAgent");
+}
+
+WorkStarted subagent_of(json const& thread) {
+  return {"subagent", text_at(thread, {"id"}), text_at(thread, {"agentNickname"}), text_at(thread, {"agentRole"}),
+          text_at(thread, {"parentThreadId"})};
+}
+
 std::string request_key(json const& id) { return id.is_string() ? "s" + id.get<std::string>() : to_text(id); }
 
 std::optional<Noted> tool_event(bool finished, json const& item) {

@@ -32,6 +32,11 @@ struct ThreadStatus {
 };
 ThreadStatus thread_status(json const& status);
 
+/// Whether a thread, as thread/started and thread/read show it, works for another one.
+bool is_subagent(json const& thread);
+/// It as work; `parent_id`: the thread that it works for.
+WorkStarted subagent_of(json const& thread);
+
 /// The id of a request as a key: numbers and strings are told apart.
 std::string request_key(json const& id);
 

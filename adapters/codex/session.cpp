@@ -123,6 +123,8 @@ void CodexSession::on_notification(std::string const& method, json const& params
     return;
   }
   if (method == "configWarning") return on_config_warning(params);
+  if (method == "thread/status/changed" && text_at(params, {"threadId"}) != thread_)
+    return on_thread_status(text_at(params, {"threadId"}), thread_status(object_at(params, "status")));
   if (text_at(params, {"threadId"}) != thread_ || thread_.empty()) return;
   if (method == "item/completed" || method == "item/started") return on_item(method == "item/completed", params);
   if (method == "turn/started") return turn_started(text_at(params, {"turn", "id"}));
@@ -223,10 +225,9 @@ void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
 /// is no longer shown there.
 void CodexSession::on_other_thread(json const& thread) {
   auto const id = text_at(thread, {"id"});
-  if (id.empty() || id == thread_ || starting_thread_ || !ready_) return;
-  if (truth_at(thread, "ephemeral") || !text_at(thread, {"parentThreadId"}).empty() ||
-      !text_at(thread, {"attachedToThreadId"}).empty() || object_at(thread, "source").contains("subAgent"))
-    return;
+  if (id.empty() || id == thread_ || !ready_) return;
+  if (is_subagent(thread)) return note_subagent(thread);
+  if (starting_thread_ || truth_at(thread, "ephemeral") || !text_at(thread, {"attachedToThreadId"}).empty()) return;
   emit(Noted{"view.returned", json{{"thread", id}, {"reason", "a person began another thread at the terminal"}}});
   show_thread(true);
 }

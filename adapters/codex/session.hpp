@@ -9,6 +9,7 @@
 #include "adapters/codex/connection.hpp"
 #include "adapters/codex/launch.hpp"
 #include "adapters/codex/options.hpp"
+#include "adapters/codex/protocol.hpp"
 #include "adapters/codex/record.hpp"
 #include "adapters/codex/versions.hpp"
 #include "adapters/envelope.hpp"
@@ -51,6 +52,13 @@ class CodexSession final : public ProviderSession {
     bool answered = false;    ///< from here
   };
 
+  /// Another thread of its server's.
+  struct OtherThread {
+    std::optional<bool> active{};           ///< by its newest status; nothing: none was told
+    bool told = false;                      ///< that it works
+    std::optional<WorkStarted> subagent{};  ///< nothing: no subagent, or not known to be one
+  };
+
   // session_attach.cpp: the connection and the thread.
   awaitable<void> run();
   awaitable<Result<void>> attach();
@@ -65,6 +73,14 @@ class CodexSession final : public ProviderSession {
   void show_thread(bool again = false);
   void connection_lost();
   void attach_again();
+
+  // session_subagents.cpp: threads that work for it.
+  void on_thread_status(std::string const& id, ThreadStatus const& status);
+  void note_subagent(json const& thread);
+  void tell_work(OtherThread& other);
+  void forget_others();
+  awaitable<void> meet(std::string id);
+  awaitable<void> find_subagents();
 
   // session.cpp: what the server says becomes events.
   void emit(ProviderEvent event) const;
@@ -127,6 +143,7 @@ class CodexSession final : public ProviderSession {
   std::deque<std::string> taken_{};        ///< correlation ids of completed user messages, the newest few hundred
   std::map<std::string, Ask> asks_{};      ///< open requests to a person, by the server's ids
   bool asked_ = false;                     ///< something was asked, and that nothing is any more has not been said
+  std::map<std::string, OtherThread> others_{};         ///< those that have worked, by their ids
   std::deque<std::pair<std::string, json>> changes_{};  ///< of the newest fileChange items, by their ids
   std::string flag_{};                                  ///< what the thread's status says it waits for
   std::string config_fault_{};                          ///< where its configuration is wrong, as the server says

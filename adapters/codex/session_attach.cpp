@@ -65,6 +65,7 @@ void CodexSession::connection_lost() {
   // Open requests are sent again by a server that lives, and void with one that does not.
   asks_.clear();
   flag_.clear();
+  forget_others();
   tell_waiting();
   announce_gate();
 }
@@ -256,6 +257,7 @@ awaitable<Result<void>> CodexSession::resume_thread() {
   if (!std::exchange(ready_, true)) emit(Ready{thread_, record, model_, !turn_.empty()});
   if (flag_.empty()) flags_cleared();
   tell_waiting();
+  tasks_.spawn("subagents", find_subagents());
   co_return Result<void>();
 }
 

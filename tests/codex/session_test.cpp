@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 using namespace ar;
 using namespace ar::adapters;
@@ -391,6 +392,106 @@ TEST_CASE("MalformedFramesEndTheConnectionAndNotTheSession") {
     auto const submission = co_await room.session->submit(room.prompt("well"), {});
     CHECK(submission.outcome == SubmitOutcome::accepted);
     CHECK(room.all<Ready>().size() == 1);
+  });
+}
+
+TEST_CASE("AThreadBeginsWithTheModelAndTheEffort") {
+  Room room;
+  room.context.request.model = "gpt-large";
+  room.context.request.effort = "high";
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    CHECK(room.server->last("thread/start")["model"] == "gpt-large");
+    CHECK(room.server->last("thread/start")["config"]["model_reasoning_effort"] == "high");
+  });
+}
+
+TEST_CASE("ASubagentIsWorkAsLongAsItsThreadIsActive") {
+  Room room;
+  json const busy{{"type", "active"}, {"activeFlags", json::array()}}, idle{{"type", "idle"}};
+  auto const told = [&](std::string const& id, json const& status) {
+    room.server->notify("thread/status/changed", {{"threadId", id}, {"status", status}});
+  };
+  std::map<std::string, json> threads;
+  auto const add = [&](std::string const& id, json const& status, json const& parent) {
+    threads[id] = {{"id", id},
+                   {"status", status},
+                   {"parentThreadId", parent},
+                   {"agentNickname", "Ada"},
+                   {"agentRole", "explorer"}};
+  };
+  add("s1", idle, room.server->thread);
+  add("s2", busy, "s1");  // a subagent's subagent
+  add("theirs", busy, nullptr);
+  room.server->answers["thread/read"] = [&](json const& which) {
+    return AppServer::result({{"thread", threads.at(which["threadId"].get<std::string>())}});
+  };
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    for (auto const* thread : {"s1", "s2", "theirs"}) {
+      told(thread, idle);
+      told(thread, busy);
+      told(thread, busy);
+    }
+    std::function<bool()> const both = [&] {
+      return room.all<WorkStarted>().size() == 2 && room.server->count("thread/read") == 3;
+    };
+    co_await room.until(both);
+    auto const started = room.all<WorkStarted>();
+    CHECK(started[0].kind == "subagent");
+    CHECK(started[0].id == "s1");
+    CHECK(started[0].label == "Ada");
+    CHECK(started[0].role == "explorer");
+    CHECK(started[0].parent_id.empty());
+    CHECK(started[1].id == "s2");
+    CHECK(started[1].parent_id == "s1");
+    told("theirs", idle);
+    told("s1", idle);
+    told("s1", {{"type", "notLoaded"}});
+    std::function<bool()> const one = [&] { return room.all<WorkFinished>().size() == 1; };
+    co_await room.until(one);
+    CHECK(room.all<WorkFinished>()[0].id == "s1");
+
+    // It ends before anybody knows whose it is.
+    room.server->answers["thread/read"] = [&](json const& which) {
+      told("s1", idle);
+      return AppServer::result({{"thread", threads.at(which["threadId"].get<std::string>())}});
+    };
+    add("s1", busy, room.server->thread);
+    told("s1", busy);
+    std::function<bool()> const asked = [&] { return room.server->count("thread/read") == 4; };
+    co_await room.until(asked);
+    told("s2", idle);
+    std::function<bool()> const two = [&] { return room.all<WorkFinished>().size() == 2; };
+    co_await room.until(two);
+    CHECK(room.all<WorkStarted>().size() == 2);
+    CHECK(room.all<WorkFinished>()[1].id == "s2");
+    CHECK_FALSE(room.noted("view.returned"));
+  });
+}
+
+TEST_CASE("SubagentsThatWorkOnWithoutAConnectionAreFoundAgain") {
+  Room room;
+  json const busy{{"type", "active"}, {"activeFlags", json::array()}}, idle{{"type", "idle"}};
+  room.server->answers["thread/read"] = [&](json const& which) {
+    auto const id = which["threadId"].get<std::string>();
+    json const source{{"subAgent", "review"}};
+    return AppServer::result({{"thread", {{"id", id}, {"status", id == "s1" ? busy : idle}, {"source", source}}}});
+  };
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    for (auto const* thread : {"s1", "s2"})
+      room.server->notify("thread/status/changed", {{"threadId", thread}, {"status", busy}});
+    std::function<bool()> const both = [&] { return room.all<WorkStarted>().size() == 2; };
+    co_await room.until(both);
+    room.server->answers["thread/loaded/list"] = [&](json const&) {
+      return AppServer::result({{"data", {room.server->thread, "s1", "s2", 7}}});
+    };
+    room.server->drop();
+    std::function<bool()> const again = [&] { return room.all<WorkStarted>().size() == 3; };
+    co_await room.until(again);
+    CHECK(room.all<WorkStarted>()[2].id == "s1");
+    CHECK(room.all<WorkFinished>().size() == 2);
   });
 }
 

@@ -317,6 +317,21 @@ TEST_CASE("CompactAndClearKeepTheAgentGoing") {
   });
 }
 
+TEST_CASE("ASubagentOfCodexIsWorkWhileItRuns") {
+  in_lab([](CodexLab& lab) -> awaitable<void> {
+    co_await deliver(lab, lab.prompt("[[spawn:1500]]"));
+    std::function<bool()> const begun = [&lab] { return lab.count<WorkStarted>() == 1; };
+    co_await lab.until(begun, "the subagent works: " + lab.stub.get("/__last").dump());
+    auto const started = lab.last<WorkStarted>();
+    CHECK(started.kind == "subagent");
+    CHECK_FALSE(started.id.empty());
+    CHECK(started.parent_id.empty());
+    std::function<bool()> const over = [&lab] { return lab.count<WorkFinished>() == 1; };
+    co_await lab.until(over, "the subagent has ended");
+    CHECK(lab.last<WorkFinished>().id == started.id);
+  });
+}
+
 TEST_CASE("NothingRunsOnAfterTheEnd") {
   CodexLab lab;
   lab.request.approval_mode = "full";

@@ -1,7 +1,7 @@
 // A stand-in for OpenAI's Responses API, on a loopback port of its own choosing, which it prints: {"port":N}. It ends
 // with its standard input. What it answers is said by directives in the last user text:
 //   [[sleep:MS]] [[say:TEXT]] [[fail:STATUS]] [[exec:CMD]] [[esc:CMD]] (asks for approval) [[use:TOKENS]]
-//   [[ask:QUESTION]] (asks a person: Red or Blue)
+//   [[ask:QUESTION]] (asks a person: Red or Blue) [[spawn:MS]] (a subagent that takes so long)
 // GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__latest: of the newest one;
 // GET /__calls: how often it was asked; GET /__outputs: what the tools gave back in the newest one; GET /__last: the
 // last request as it came.
@@ -61,6 +61,11 @@ async function respond(res, body) {
   if (given.length === 0 && question !== null) {
     const options = ["Red", "Blue"].map((label) => ({ label, description: `the color ${label}` }));
     call({ questions: [{ id: "q1", header: "Color", question, options }] }, "request_user_input");
+  }
+  const spawned = directive(text, "spawn");
+  if (given.length === 0 && spawned !== null) {
+    call({ message: `[[sleep:${spawned}]]` }, "spawn_agent");
+    items[items.length - 1].namespace = "multi_agent_v1";
   }
   if (items.length === 0) {
     const message = { type: "message", role: "assistant", id: `m_${number}`, content: [{ type: "output_text", text: directive(text, "say") ?? "ACK" }] };
