@@ -33,6 +33,17 @@ TEST_CASE("ADemoAgentTakesAMessageAndAnswersIt") {
   }));
 }
 
+TEST_CASE("AnAgentWithoutAProcessHasNoTerminalToAttachTo") {
+  Installation home;
+  home.spawn("demo");
+  auto const there = home.good({"attach", "demo", "--json"}).parsed();
+  CHECK_FALSE(there["target"].get<std::string>().empty());
+  home.good({"stop", "demo"});
+  auto const refused = home.run({"attach", "demo", "--json"});
+  CHECK(refused.status != 0);
+  CHECK_MESSAGE(refused.err.find("is stopped and has no terminal") != std::string::npos, refused.err);
+}
+
 TEST_CASE("MessagesOfEveryShapeArriveOnceAndInOrder") {
   Installation home;
   home.spawn("demo");
