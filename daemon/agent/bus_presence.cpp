@@ -51,7 +51,7 @@ void BusPresence::publish() {
 
 awaitable<void> BusPresence::told(Clock::time_point deadline) {
   auto const all = changes_;
-  while (registered_ && told_ < all && Clock::now() < deadline) co_await told_changed_.wait(deadline);
+  while (told_ < all && Clock::now() < deadline) co_await told_changed_.wait(deadline);
 }
 
 awaitable<bool> BusPresence::changed(Clock::time_point deadline) { co_return co_await changed_.wait(deadline); }
@@ -102,7 +102,11 @@ awaitable<void> BusPresence::run() {
       published.clear();
       if (registered_) host_.registered();
       (void)co_await host_.fetch_unread();  // the next tick asks again; the status says how the bus is
-      if (!told) (void)co_await changed_.wait(Clock::now() + kLiveness);
+      if (!told) {
+        told_ = changes_;  // nobody waits for a bus that takes nothing
+        told_changed_.notify_all();
+        (void)co_await changed_.wait(Clock::now() + kLiveness);
+      }
       if (!registered_) continue;
     }
     auto const changes = changes_;

@@ -160,7 +160,13 @@ TEST_CASE("TheBusIsToldWhatTheProviderCanDoNow") {
   CHECK_FALSE(before["model"].contains("id"));
   CHECK(before["session"]["approvalMode"] == "read-only");
   CHECK(before["source"] == "runtime");
-  CHECK(before["lastUpdatedAt"] == world.presence()->meta["startedAt"]);
+  CHECK(before["confidence"] == "reported");
+  for (auto const& part : {before, before["model"], before["session"]})
+    CHECK(part["lastUpdatedAt"] == world.presence()->meta["startedAt"]);
+  CHECK(before["session"]["source"] == "runtime");
+  CHECK(before["session"]["confidence"] == "reported");
+  CHECK(before["terminal"]["live"] == json{{"read", true}, {"write", true}});
+  CHECK(before["terminal"]["attach"] == json{{"create", true}, {"read", true}, {"write", true}, {"detach", true}});
   CHECK_FALSE(before["context"].contains("stats"));
   adapters::ContextUse use;
   use.source = "api";
@@ -175,6 +181,99 @@ TEST_CASE("TheBusIsToldWhatTheProviderCanDoNow") {
   CHECK(after["model"]["source"] == "provider");
   CHECK(after["model"]["confidence"] == "reported");
   CHECK(after["context"]["stats"] == json{{"source", "api"}, {"confidence", "reported"}});
+  CHECK(world.presence()->meta["context"]["lifecycleState"] == "idle");
+}
+
+TEST_CASE("TheBusIsToldAllThatAnAgentWasSpawnedWith") {
+  World world;
+  world.begin_spawn(
+      {{"label", "builder"},
+       {"model", "large"},
+       {"effort", "high"},
+       {"approvalMode", "auto"},
+       {"policyName", "nightly"},
+       {"spawnRequestId", "request-1"},
+       {"automationId", "automation-1"},
+       {"automationRunId", "run-1"},
+       {"agentProfile",
+        {{"name", "reviewer"}, {"instructions", {{"append", {"be brief", "be kind"}}, {"repoInstructions", false}}}}}});
+  world.until_state("idle");
+  world.until([&] { return world.on_bus(); }, "it is on the bus");
+  auto const shown = *world.presence();
+  auto const& meta = shown.meta;
+  auto const is = [&](char const* name, json const& value) { CHECK_MESSAGE(meta[name] == value, name << meta[name]); };
+  is("provider", "fake");
+  is("label", "builder");
+  is("model", "large");
+  is("effort", "high");
+  is("approvalMode", "auto");
+  is("policyName", "nightly");
+  is("spawnRequestId", "request-1");
+  is("automationId", "automation-1");
+  is("automationRunId", "run-1");
+  is("runnerId", "a");
+  is("runnerManaged", true);
+  is("cwd", world.dir().string());
+  is("tmuxSession", "ar-a");
+  is("tmuxSocket", world.services().paths.tmux_socket().string());
+  is("workspaceMode", "shared");
+  is("transport", "connected");
+  is("profile", "reviewer");
+  CHECK(meta["workspace"]["mode"] == "shared");
+  CHECK(meta["workspace"]["requestedMode"] == "shared");
+  CHECK(meta["auth"]["profileId"] == "provider-agent");
+  CHECK(meta["auth"]["jti"] == world.agent().token().jti);
+  CHECK_FALSE(world.agent().token().jti.empty());
+  CHECK(meta["lifecycleCapabilities"] ==
+        json{{"shutdownHard", true}, {"restartHard", true}, {"semanticStatus", true}, {"transportReconnect", true}});
+  // Of a profile how many texts it has, and what has become of it.
+  auto const& profile = meta["agentProfile"];
+  CHECK(profile["name"] == "reviewer");
+  CHECK(profile["instructions"]["appendCount"] == 2);
+  CHECK(profile["instructions"]["repoInstructions"] == false);
+  CHECK(profile.dump().find("be kind") == std::string::npos);
+  CHECK(profile["projection"] == json{{"applied", 0}, {"approximated", json::array()}, {"notPossible", json::array()}});
+  // What it has been spawned for is in its commands' results as well.
+  auto const command = world.ended(world.command("agent.compact"));
+  CHECK(command.history.back().detail["result"]["spawnRequestId"] == "request-1");
+}
+
+TEST_CASE("TheEnvironmentSaysTheUsualWorkspaceMode") {
+  World world;
+  ::setenv("AGENT_RELAY_WORKSPACE_MODE", "nonsense", 1);
+  auto const refused = world.try_spawn({{"id", "a"}});
+  auto const asked = world.try_spawn({{"id", "b"}, {"workspace", {{"mode", "shared"}}}});
+  ::unsetenv("AGENT_RELAY_WORKSPACE_MODE");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message.find("\"nonsense\"") != std::string::npos);
+  CHECK_MESSAGE(asked.has_value(), asked.error().message);
+}
+
+TEST_CASE("TheBusHearsWhichEndItIs") {
+  World world;
+  world.spawn();
+  world.until([&] { return world.on_bus(); }, "it is on the bus");
+  json told = nullptr;
+  world.script.on_quit = [&] { told = world.bus->told_meta["lifecycleAction"]; };
+  REQUIRE(world.act("restart").has_value());
+  CHECK(told == "restarting");
+  world.until_state("idle");
+  world.script.remove_takes = 2s;
+  world.begin(world.agent().act("kill", json::object()));
+  world.until([&] { return world.bus->told_meta["lifecycleAction"] == "killing"; }, "the bus hears of the kill");
+  world.until_state("stopped");
+}
+
+TEST_CASE("ARenewedTokenIsToldToTheBusAtOnce") {
+  World world;
+  world.config().agent_token_lifetime_s = 1'000;
+  world.spawn();
+  world.until([&] { return world.on_bus(); }, "it is on the bus");
+  auto const before = world.presence()->meta["auth"]["expiresAt"].get<std::int64_t>();
+  world.until([&] { return world.bus->calls["renew_token"] > 0; }, "it is renewed", 1s);
+  world.settle();
+  CHECK(world.presence()->meta["auth"]["expiresAt"] > before);
+  CHECK(world.presence()->meta["auth"]["jti"] == world.agent().token().jti);
 }
 
 TEST_CASE("AReadOnlySessionWritesNothing") {
