@@ -210,7 +210,7 @@ TEST_CASE("RowsOfATranscriptNameTheirTurn") {
   }
   say(to_iso8601(world.now()));  // by itself
   say("");
-  Access access{world.supervisor(), world.services().lineage, "/token"};
+  Access access{world.supervisor(), world.services().lineage, world.services().removed, "/token"};
   access.open();
   AgentsApi api{world.services(), world.supervisor(), access};
   Page page;
