@@ -64,11 +64,10 @@ std::string joined(std::vector<std::string> const& words) {
 /// plugins/ lie beside the installed programs, or beside the build's.
 fs::path share_dir() { return executable_dir().parent_path() / "share" / "agent-runner"; }
 
-/// Agents know the port from their environment: it should be the same after a restart.
-awaitable<std::uint16_t> last_port(Journal& journal, Config const& config) {
-  if (config.tcp_port > 0) co_return static_cast<std::uint16_t>(config.tcp_port);
-  auto query = [](Database& db) -> Result<std::int64_t> {
-    return std::atoll(FactTable(db).get(FactTable::kControlPort).c_str());
+/// Agents know both ports from their environment: they should be the same after a restart. 0: there was none.
+awaitable<std::uint16_t> last_port(Journal& journal, std::string fact) {
+  auto query = [fact = std::move(fact)](Database& db) -> Result<std::int64_t> {
+    return std::atoll(FactTable(db).get(fact).c_str());
   };
   auto port = co_await journal.read(std::move(query));
   co_return static_cast<std::uint16_t>(port && *port > 0 && *port < 65536 ? *port : 0);
@@ -219,7 +218,8 @@ class Daemon final : public Program {
     if (!host) co_return host.error();
     host_ = std::move(*host);
 
-    auto const port = co_await last_port(*journal_, config_);
+    auto const port = co_await last_port(*journal_, FactTable::kControlPort);
+    auto const relay_port = co_await last_port(*journal_, FactTable::kRelayPort);
     deliveries_changed_.emplace(executor);
     store_.emplace(*bus_, *journal_, *events_);
     if (auto read = co_await store_->load(); !read) co_return read.error();
@@ -254,6 +254,7 @@ class Daemon final : public Program {
                                descriptors_,
                                instance_id,
                                [this] { return server_ ? static_cast<int>(server_->port()) : 0; },
+                               [this] { return relay_port_; },
                                on_death_of("watch over the agents' memory")});
     supervisor_.emplace(*services_);
     pause_.emplace(*services_, *supervisor_, on_death_of("pause of the runtime"));
@@ -284,16 +285,20 @@ class Daemon final : public Program {
     server_config.socket = paths_.control_socket();
     server_config.agents_socket = paths_.agents_socket();
     server_config.tcp = config_.tcp;
-    server_config.port = port;
+    server_config.port = config_.tcp_port > 0 ? static_cast<std::uint16_t>(config_.tcp_port) : port;
     if (auto const has = descriptors_of(::getpid()))
       server_config.limits.connections = DescriptorBudget::connections(has->limit, server_config.limits.connections);
     server_config.on_death = on_death_of("control server");
     server_ = std::make_unique<control::ControlServer>(executor, api_->topics(), std::move(server_config));
     auto served = server_->start();
     if (!served) co_return served.error();
+    if (config_.tcp && relay_server_) {
+      if (auto opened = open_relay_to_agents(relay_port); !opened) co_return opened.error();
+    }
     if (config_.tcp)
-      journal_->write([port_text = std::to_string(server_->port())](Database& db) {
-        FactTable(db).put(FactTable::kControlPort, port_text);
+      journal_->write([control = std::to_string(server_->port()), relay = std::to_string(relay_port_)](Database& db) {
+        FactTable(db).put(FactTable::kControlPort, control);
+        FactTable(db).put(FactTable::kRelayPort, relay);
       });
     if (auto told = lock_.announce(paths_.control_socket()); !told) co_return told.error();
     tasks_.spawn_vital("sockets",
@@ -344,6 +349,15 @@ class Daemon final : public Program {
   Result<void> make_socket_folders() {
     auto made = make_private_dir(paths_.runtime_dir);
     return made ? make_private_dir(paths_.agents_dir()) : made;
+  }
+
+  /// Where their programs speak to the relay by their own tokens. `port`: if nobody else has it meanwhile.
+  Result<void> open_relay_to_agents(std::uint16_t port) {
+    auto door = relay_server_->open_tcp("127.0.0.1", port, {});
+    if (!door && port > 0) door = relay_server_->open_tcp("127.0.0.1", 0, {});
+    if (!door) return door.error();
+    relay_port_ = *door;
+    return {};
   }
 
   /// Somebody may have removed them.
@@ -416,6 +430,7 @@ class Daemon final : public Program {
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<relay::Bus> bus_;
   std::unique_ptr<relay::RelayServer> relay_server_;
+  int relay_port_ = 0;
   std::optional<EventLog> events_;
   std::optional<HttpSender> sender_;
   std::optional<Outbox> outbox_;

@@ -64,8 +64,9 @@ struct Services {
   std::filesystem::path share_dir;  ///< plugins/
   RestartRateLimiter& brake;
   DescriptorBudget& descriptors;
-  std::string instance_id;        ///< this start of the daemon
-  std::function<int()> tcp_port;  ///< of the control server; 0: none
+  std::string instance_id;          ///< this start of the daemon
+  std::function<int()> tcp_port;    ///< of the control server; 0: none
+  std::function<int()> relay_port;  ///< of the relay, for agents' own tokens; 0: none, or the bus is somebody else's
   TaskGroup::OnDeath on_memory_watch_death{};
 };
 

@@ -57,7 +57,9 @@ adapters::LaunchRequest AgentProvider::request() const {
   facts.token_profile = token_.profile;
   if (token_.expires_at) facts.token_expires_at = std::to_string(to_millis(*token_.expires_at) / 1000);
   facts.tcp_port = services_.tcp_port();
-  facts.relay_url = facts.tcp_port > 0 ? "http://127.0.0.1:" + std::to_string(facts.tcp_port) : "";
+  // Another bus does not know the agent's token, which is this daemon's.
+  auto const port = services_.relay_port() > 0 ? services_.relay_port() : facts.tcp_port;
+  facts.relay_url = port > 0 ? "http://127.0.0.1:" + std::to_string(port) : "";
   facts.control_socket = services_.paths.agents_socket();
   facts.info_file = request.agent_dir / "runner.json";
   facts.bin_dir = services_.bin_dir;

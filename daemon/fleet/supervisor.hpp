@@ -35,8 +35,8 @@ class Supervisor final : private AgentOwner {
   /// child of its own: not_granted, too_many_children, wrong_state.
   awaitable<Result<Spawned>> spawn(json body, IdempotencyKey key,
                                    Principal who = Principal{Principal::Kind::operator_});
-  /// Takes up an agent that comes from elsewhere, as a start of the daemon does. `bring` has given the journal all of it
-  /// when it returns, or nothing. Errors: name_taken; those of a new token; bring's own.
+  /// Takes up an agent that comes from elsewhere, as a start of the daemon does. `bring` has given the journal all of
+  /// it when it returns, or nothing. Errors: name_taken; those of a new token; bring's own.
   using Bring = std::function<awaitable<Result<void>>()>;
   awaitable<Result<void>> adopt(std::string id, Bring bring);
   /// And its descendants. {removed, workspace?, children?}: what became of its worktree; their names. Errors: an

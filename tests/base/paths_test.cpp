@@ -15,7 +15,7 @@ TEST_CASE("PrivateDirectoriesAreMadePrivate") {
   test::TempDir temp;
   auto const dir = temp.path() / "a" / "b";
   REQUIRE(make_private_dir(dir).has_value());
-  struct stat info {};
+  struct stat info{};
   REQUIRE(::stat(dir.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0700);
   std::ofstream(temp.path() / "file") << "x";
@@ -56,7 +56,7 @@ TEST_CASE("FilesAreWrittenWholePrivateAndReadWithALimit") {
   CHECK(*read_file(file, 10) == "two");
   CHECK(read_file(file, 2).error().kind == ErrorKind::too_large);
   CHECK(read_file(temp.path() / "none", 2).error().code == "file_not_found");
-  struct stat info {};
+  struct stat info{};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
   CHECK(std::distance(std::filesystem::directory_iterator(temp.path()), {}) == 1);

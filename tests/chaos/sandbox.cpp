@@ -24,7 +24,7 @@ std::string mount_small_disk(std::filesystem::path const& dir, std::size_t bytes
 DiskFull::DiskFull(std::filesystem::path const& dir, std::size_t left)
     : file_(dir / "filler"), fd_(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
   // Halving steps down to a page: what others free meanwhile is not worth the trouble.
-  struct statvfs disk {};
+  struct statvfs disk{};
   if (fd_ < 0 || ::fstatvfs(fd_, &disk) != 0) return;
   off_t size = 0;
   auto const room = static_cast<off_t>(disk.f_bavail * disk.f_frsize) - static_cast<off_t>(left);

@@ -107,10 +107,32 @@ class World final : public DeliveryHost, public TurnHost {
     runtime_.emplace(io.get_executor(), *journal_);
     skills_.emplace(io.get_executor(), *journal_, files_, dir / "skills");
     removed_.emplace(*journal_, [] { return std::chrono::days(30); });
-    services_.emplace(Services{
-        io.get_executor(), config_,  paths_,   *journal_, *events_,     *approvals_, lineage_,        *faulty, *store_,
-        *runtime_,         *outbox_, *skills_, *removed_, terminals_,   changed_,    files_,          files_,  files_,
-        adapters_,         "/",      "/",      brake_,    descriptors_, "instance",  [] { return 0; }});
+    services_.emplace(Services{io.get_executor(),
+                               config_,
+                               paths_,
+                               *journal_,
+                               *events_,
+                               *approvals_,
+                               lineage_,
+                               *faulty,
+                               *store_,
+                               *runtime_,
+                               *outbox_,
+                               *skills_,
+                               *removed_,
+                               terminals_,
+                               changed_,
+                               files_,
+                               files_,
+                               files_,
+                               adapters_,
+                               "/",
+                               "/",
+                               brake_,
+                               descriptors_,
+                               "instance",
+                               [] { return 0; },
+                               [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     turns.emplace(*services_, who.agent_id, work_, *this);
     queue.emplace(*services_, who.agent_id, *turns, *this);

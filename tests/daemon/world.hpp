@@ -341,10 +341,32 @@ class World {
     REQUIRE(await(skills_->load()).has_value());
     removed_.emplace(*journal_, [this] { return std::chrono::days(config_.history_retention_days); });
     REQUIRE(await(removed_->load()).has_value());
-    services_.emplace(Services{
-        io_.get_executor(), config_,  paths_,   *journal_, *events_,    *approvals_, lineage_,        *bus,   *store_,
-        *runtime_,          *outbox_, *skills_, *removed_, terminals_,  changed_,    files_,          files_, files_,
-        adapters_,          "/",      "/",      brake_,    descriptors, "instance",  [] { return 0; }});
+    services_.emplace(Services{io_.get_executor(),
+                               config_,
+                               paths_,
+                               *journal_,
+                               *events_,
+                               *approvals_,
+                               lineage_,
+                               *bus,
+                               *store_,
+                               *runtime_,
+                               *outbox_,
+                               *skills_,
+                               *removed_,
+                               terminals_,
+                               changed_,
+                               files_,
+                               files_,
+                               files_,
+                               adapters_,
+                               "/",
+                               "/",
+                               brake_,
+                               descriptors,
+                               "instance",
+                               [] { return 0; },
+                               [] { return 0; }});
     supervisor_.emplace(*services_);
     pause_.emplace(*services_, *supervisor_);
     REQUIRE(await(supervisor_->take_over()).has_value());

@@ -28,9 +28,8 @@ TEST_CASE("ADemoAgentTakesAMessageAndAnswersIt") {
   CHECK(reply["replyTo"] == id);
   // A person has been shown it: it will not expire as unread.
   CHECK(home.message(reply["id"].get<std::int64_t>())["readBy"] == json::array({"operator"}));
-  CHECK(Installation::eventually([&] {
-    return home.good({"inbox", "demo", "--json"}).out.find("\"hello there") == std::string::npos;
-  }));
+  CHECK(Installation::eventually(
+      [&] { return home.good({"inbox", "demo", "--json"}).out.find("\"hello there") == std::string::npos; }));
 }
 
 TEST_CASE("AnAgentWithoutAProcessHasNoTerminalToAttachTo") {

@@ -130,3 +130,38 @@ TEST_CASE("TheOperatorsRevokedTokenIsRefusedAndItsFileHoldsAnother") {
   CHECK(Installation::eventually([&] { return ask(home, operators_token(home), "/v1/info") == "200"; }));
   CHECK(ask(home, token, "/v1/info") == "401");
 }
+
+TEST_CASE("AnAgentReachesTheRelayByItsOwnUrlAndToken") {
+  Installation home;
+  home.spawn("demo");
+  home.spawn("other");
+  auto const environment = ar::test::file_text("/proc/" + home.agent("demo")["pid"].dump() + "/environ");
+  auto const of_demo = [&](std::string const& name) {
+    auto const at = environment.find('\0' + name + "=");
+    REQUIRE_MESSAGE(at != std::string::npos, name);
+    return std::string(environment.c_str() + at + name.size() + 2);
+  };
+  auto const url = of_demo("AGENT_RELAY_URL"), token = of_demo("AGENT_RELAY_TOKEN");
+  auto const call = [&](std::string const& bearer, std::string const& path, json const& body) {
+    std::vector<std::string> words{"-s", "-w", "\n%{http_code}", "-H", "Authorization: Bearer " + bearer, url + path};
+    if (!body.is_null()) words.insert(words.end(), {"-d", body.dump()});
+    auto const lines = Installation::lines(home.run_program("/usr/bin/curl", words, "").out);
+    REQUIRE(lines.size() == 2);
+    return std::pair(lines[1], json::parse(lines[0], nullptr, false));
+  };
+  for (bool const killed : {false, true}) {  // its environment stays as it is
+    if (killed) {
+      home.kill_daemon();
+      home.good({"up"});
+    }
+    auto const [status, sent] = call(token, "/api/messages", {{"from", "demo"}, {"to", "other"}, {"body", "hello"}});
+    REQUIRE_MESSAGE(status == "201", sent.dump());
+    CHECK(call(token, "/api/messages?agent=demo", nullptr).first == "200");
+    auto const id = sent["message"]["id"].get<std::int64_t>();
+    CHECK(Installation::eventually([&] { return home.delivery_state(id) == "done"; }));
+    CHECK(home.message(id)["from"] == "demo");
+    CHECK(call(token, "/api/messages", {{"from", "other"}, {"to", "demo"}, {"body", "x"}}).second["code"] ==
+          "wrong_scope");
+    CHECK(call("nobody", "/api/messages?agent=demo", nullptr).first == "401");
+  }
+}

@@ -12,6 +12,7 @@ class FactTable {
  public:
   static constexpr char kStore[] = "store";               ///< of the bus, whose numbers the deliveries have
   static constexpr char kControlPort[] = "control_port";  ///< the last one
+  static constexpr char kRelayPort[] = "relay_port";      ///< the last one, for agents
   static constexpr char kPause[] = "pause";               ///< of the runtime; not there: it runs
   static constexpr char kWorktree[] = "worktree of ";     ///< of a spawn that is under way; the agent's id follows
 
