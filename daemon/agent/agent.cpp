@@ -68,7 +68,6 @@ AgentTable::Row Agent::prepare(DescriptorBudget::Place place) {
 }
 
 void Agent::begin() {
-  services_.events.append(spec_.id, "agent.created", to_public(spec_));
   join_bus();
   (void)apply(AgentInput::start, "first start");
 }
@@ -384,9 +383,12 @@ void Agent::turn_changed(std::string reason) {
 }
 
 void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
-  record_.last_turn_ms = (turn.ended_at - turn.started_at).count();
-  record_.active_ms += record_.last_turn_ms;
-  record_.last_turn = turn.status;
+  auto const lasted = (turn.ended_at - turn.started_at).count();
+  record_.active_ms += lasted;
+  if (turn.number == record_.turns) {
+    record_.last_turn_ms = lasted;
+    record_.last_turn = turn.status;
+  }
   callback_.note(turn);
   bool const owed = outputs_.capture();
   // Else with the change of state that comes with it.

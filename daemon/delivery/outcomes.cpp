@@ -425,7 +425,7 @@ awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(Turn const& turn) {
 void Outcomes::take_up_turn() {
   Turn turn;
   for (auto const& [id, d] : parts_.open.all()) {
-    if (!d.has_open_turn()) continue;
+    if (!d.has_open_turn() || turns_.is_over(d.turn)) continue;
     turn.number = std::max(turn.number, d.turn);
     turn.messages.push_back(id);
     turn.started_at = d.steps.back().second;

@@ -78,7 +78,7 @@ void TurnTracker::close(TurnEnded const& end, bool another_follows) {
 }
 
 void TurnTracker::close(Turn turn, TurnEnded const& end) {
-  turn.ended_at = wall_now();
+  if (turn.ended_at == WallTime()) turn.ended_at = wall_now();
   turn.final_text = end.final_text;
   turn.error_kind = end.error_kind;
   turn.error = end.error;
@@ -101,6 +101,7 @@ void TurnTracker::load(std::vector<Turn> running, std::int64_t newest) {
     running.pop_back();
   }
   over_ = std::move(running);
+  for (auto& turn : over_) turn.ended_at = turn.started_at;  // nobody knows when it ended, but not today
 }
 
 void TurnTracker::recall() {
@@ -126,7 +127,8 @@ void TurnTracker::adopted(bool another_runs, std::string const& store) {
   if (turn_) {
     if (another_runs) unclaimed_ = false;
     bool const record_tells = !turn_->messages.empty();
-    end_unseen_ = ask_record_ = record_tells;
+    ask_record_ = record_tells;
+    end_unseen_ = record_tells || !another_runs;
     another_runs_ = record_tells && another_runs;
     work_.start({"provider-turn", "provider-turn"});
     host_.work_changed();
@@ -149,9 +151,9 @@ awaitable<void> TurnTracker::look_up(std::string store) {
 
 /// How a turn ended that is over.
 awaitable<void> TurnTracker::look_up_first_over() {
-  auto turn = std::move(over_.front());
-  over_.erase(over_.begin());
+  auto turn = over_.front();
   auto end = co_await host_.recorded_end(turn);
+  over_.erase(over_.begin());
   close(std::move(turn), end ? *end : unseen_end("how it ended nobody saw, and the provider's record does not say"));
 }
 

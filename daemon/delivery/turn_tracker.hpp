@@ -7,6 +7,7 @@
 #include "daemon/delivery/work.hpp"
 #include "daemon/services.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,8 +47,8 @@ class TurnTracker {
   void take_out(MessageId message);
   /// That the turn which took a message has been found in the record, where its end would be.
   void doubt_end() { end_unseen_ = true; }
-  /// One runs as far as the journal knows, it has no message, and nobody has seen it run since: a message that turns out
-  /// to have been taken meanwhile was taken by it.
+  /// One runs as far as the journal knows, it has no message, and nobody has seen it run since: a message that turns
+  /// out to have been taken meanwhile was taken by it.
   bool is_unclaimed() const { return unclaimed_; }
 
   // What the provider says.
@@ -64,6 +65,8 @@ class TurnTracker {
   /// Its process has been taken over. `another_runs`: it is busy, perhaps with the next turn.
   void adopted(bool another_runs, std::string const& store);
 
+  /// It has ended, and how is being found out.
+  bool is_over(std::int64_t number) const { return std::ranges::find(over_, number, &Turn::number) != over_.end(); }
   bool has_to_look_up() const { return !over_.empty() || (ask_record_ && turn_); }
   /// One question to the record; closes the turn that it was about when that has ended.
   awaitable<void> look_up(std::string store);

@@ -217,14 +217,17 @@ awaitable<std::vector<json>> turns_of(World& w) {
 using Story = std::function<awaitable<void>(World&)>;
 
 /// The daemon is killed after `before`.
-void over_a_kill(Story before, World::Provider provider, Story after) {
+void over_a_kill(Story before, World::Provider provider, Story after, std::optional<TurnEnded> record = {}) {
   test::TempDir temp;
   for (bool const first : {true, false}) {
     net::io_context io(1);
     World w(io, temp.path());
     if (!first) w.turns_numbered = 1;
     test::run(io, [&]() -> awaitable<void> {
+      if (!first) w.session.closed = "it is being adopted";
+      if (!first) w.record_says = record;
       co_await w.load(first ? World::Provider::fresh : provider);
+      if (!first) w.session.closed.clear();
       co_await (first ? before : after)(w);
       co_await w.end();
     });
@@ -313,6 +316,46 @@ TEST_CASE("NoTurnRunsForEver") {
   }
 }
 
+TEST_CASE("WhatIsSentAfterALostTurnHasATurnOfItsOwn") {
+  auto const begins = [](World& w) -> awaitable<void> {
+    w.session.closed = "a person types";
+    w.queue->outcomes().on_turn_started();
+    co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(1) == DeliveryState::queued; }));
+  };
+  over_a_kill(begins, World::Provider::adopted_at_rest, [](World& w) -> awaitable<void> {
+    w.resting = true;
+    w.queue->outcomes().on_gate_changed();
+    CHECK(co_await w.until([&] { return w.state(1) == DeliveryState::running; }));
+    auto const rows = co_await turns_of(w);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0]["status"] == "interrupted");
+    CHECK(rows[0]["messages"].empty());
+    CHECK(rows[1]["messages"] == json::array({1}));
+  });
+}
+
+TEST_CASE("AMessageOfATurnWhoseEndIsLookedUpIsNotTheNextOnes") {
+  auto const before = [](World& w) -> awaitable<void> {
+    co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(1) == DeliveryState::running; }));
+    Turn next;  // whose beginning was written down, and nothing of the end of the one before
+    next.number = 2;
+    next.started_at = wall_now();
+    w.journal().write([record = to_text(to_json(next))](Database& db) { TurnTable(db).put("a", 2, record); });
+  };
+  auto const after = [](World& w) -> awaitable<void> {
+    CHECK(co_await w.until([&] { return w.gone(1); }));
+    auto const rows = co_await turns_of(w);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0]["finalText"] == "42");
+    CHECK(rows[0]["messages"] == json::array({1}));
+    CHECK(rows[1]["messages"].empty());
+    CHECK(rows[1]["status"] == "running");
+  };
+  over_a_kill(before, World::Provider::adopted_busy, after, ended(TurnEnded::Outcome::completed, "42"));
+}
+
 TEST_CASE("OlderTurnsWithoutAnEndGetOne") {
   auto const before = [](World& w) -> awaitable<void> {
     Turn lost;
@@ -330,6 +373,7 @@ TEST_CASE("OlderTurnsWithoutAnEndGetOne") {
     auto const rows = co_await turns_of(w);
     REQUIRE(rows.size() == 2);
     CHECK(rows[0]["status"] == "interrupted");
+    CHECK(rows[0]["endedAt"] == rows[0]["startedAt"]);
     CHECK(rows[1]["status"] == "done");
   });
 }

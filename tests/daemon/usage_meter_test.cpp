@@ -196,6 +196,10 @@ TEST_CASE("TheCostOfATurnIsWhatItsProcessSaysAfterwards") {
   m.world.start();
   m.world.settle();
   m.costs(1.0);
+  CHECK(m.session()["costUsd"].get<double>() == doctest::Approx(0.25));  // it is the same turn, which still runs
+  m.says(closed({12, 1, 0, 0}, 2));
+  m.end_turn();
+  CHECK(m.measured()["inputTokens"] == 2);
   CHECK(m.session()["costUsd"].get<double>() == doctest::Approx(0.5));
   m.costs(1.0);
   CHECK(m.session()["costUsd"].get<double>() == doctest::Approx(0.5));
