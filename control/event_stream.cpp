@@ -51,6 +51,17 @@ std::string event_block(std::int64_t id, std::string_view json_text) {
   return block;
 }
 
+namespace {
+
+bool tells_of_removal(Event const& event) {
+  constexpr std::string_view type = "agent.removed";
+  if (event.json_text.find(type) == std::string::npos) return false;
+  auto const whole = parse_object(event.json_text);
+  return whole && text_at(*whole, "type") == type;
+}
+
+}  // namespace
+
 awaitable<Result<void>> stream_events(EventsApi& events, EventSink& sink, EventCursor from,
                                       Clock::duration keep_alive) {
   bool present = co_await sink.flush();
@@ -71,6 +82,10 @@ awaitable<Result<void>> stream_events(EventsApi& events, EventSink& sink, EventC
       from.after = number_in(from.agent, event);
       present = co_await sink.write(from.after, event.json_text);
       if (!present) break;
+      if (from.ends_with_agent && tells_of_removal(event)) {
+        (void)co_await sink.flush();
+        co_return Result<void>();
+      }
     }
     if (present) present = co_await sink.flush();
   }

@@ -16,6 +16,8 @@ namespace ar::control {
 struct EventCursor {
   std::string agent{};     ///< empty: the log of all
   std::int64_t after = 0;  ///< of the agent's own numbers when `agent` is set
+  /// A stream ends when the agent is removed: the next one of its name may be nobody's whom the reader may look at.
+  bool ends_with_agent = false;
 };
 
 /// The event's number in that log.

@@ -16,6 +16,7 @@ namespace {
 Result<EventCursor> read_cursor(Call& call, bool stream) {
   auto const& session = call.name("session");
   EventCursor from{.agent = session.empty() ? call.name("agent") : session};
+  from.ends_with_agent = call.who.kind == Principal::Kind::agent;
   auto const start_index = call.query.text("startIndex");
   if (start_index && call.query.text("cursor"))
     return invalid("startIndex", "startIndex is the cursor by another name; give one of them");
@@ -180,7 +181,7 @@ constexpr Route rows[] = {
      .answer = &kEventPage,
      .streams = true,
      .statuses = "200 101",
-     .errors = "bad_ticket no_such_agent",
+     .errors = "bad_ticket no_such_agent gone",
      .answers = "as of an agent"},
     {.method = "POST",
      .pattern = "/v1/events/ticket",
