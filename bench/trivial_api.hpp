@@ -131,6 +131,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> result_of(Principal, std::string, std::int64_t) override { return none(); }
   awaitable<Result<json>> cancel(std::string, std::string) override { return none(); }
   awaitable<Result<json>> close(std::string) override { return none(); }
+  awaitable<Result<json>> take_back(std::string) override { return none(); }
   awaitable<Result<json>> outputs(std::string, control::OutputQuery) override { return none(); }
   awaitable<Result<control::Download>> output(std::string, std::string) override { co_return absent(); }
   awaitable<Result<control::Download>> archive(std::string) override { co_return absent(); }

@@ -59,6 +59,8 @@ class SessionsApi {
   virtual awaitable<Result<json>> cancel(std::string id, std::string reason) = 0;
   /// Ends its agent and forgets it.
   virtual awaitable<Result<json>> close(std::string id) = 0;
+  /// The same of one that has just been opened and cannot be given its input: its key is free again.
+  virtual awaitable<Result<json>> take_back(std::string id) = 0;
 };
 
 }  // namespace ar::control

@@ -28,9 +28,11 @@ struct Opened {
   std::optional<SentInput> sent;
 };
 
-/// Whoever is told that a session could not be opened has none.
-awaitable<void> take_back(Call& call, std::string const& id) {
-  auto const closed = co_await call.api.sessions.close(id);
+/// Whoever is told that a session could not be opened has none. But what keeps its input away may pass, and then the
+/// same request with the same key goes on with it.
+awaitable<void> take_back(Call& call, std::string const& id, Error const& why) {
+  if (!call.key.key.empty() && is_transient(why)) co_return;
+  auto const closed = co_await call.api.sessions.take_back(id);
   if (!closed) spdlog::warn("session {} has got no input, and is there all the same: {}", id, closed.error().message);
 }
 
@@ -50,7 +52,7 @@ awaitable<Result<Opened>> open_session(Call& call, json request) {
   if (*input) {
     auto const id = done.session.session["id"].get<std::string>();
     auto sent = co_await call.api.sessions.send(call.who, id, std::move(**input), part_of(call.key, "input"));
-    if (!sent && done.session.created) co_await take_back(call, id);
+    if (!sent && done.session.created) co_await take_back(call, id, sent.error());
     if (!sent) co_return sent.error();
     done.sent = std::move(*sent);
   }

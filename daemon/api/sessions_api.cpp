@@ -10,6 +10,7 @@
 #include "daemon/outbox/target.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal_row.hpp"
+#include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 #include "relay/bus.hpp"
 
@@ -290,6 +291,12 @@ awaitable<Result<json>> SessionsApi::close(std::string id) {
     if (!stopped) co_return stopped.error();
   }
   co_return co_await supervisor_.remove(std::move(id));
+}
+
+awaitable<Result<json>> SessionsApi::take_back(std::string id) {
+  auto closed = co_await close(id);
+  if (closed) services_.journal.write([id](Database& db) { SpawnKeyTable(db).forget_agent(id); });
+  co_return closed;
 }
 
 }  // namespace ar::daemon

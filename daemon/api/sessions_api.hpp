@@ -34,6 +34,7 @@ class SessionsApi final : public control::SessionsApi {
   awaitable<Result<json>> turns(std::string id, Page page) override;
   awaitable<Result<json>> cancel(std::string id, std::string reason) override;
   awaitable<Result<json>> close(std::string id) override;
+  awaitable<Result<json>> take_back(std::string id) override;
 
  private:
   awaitable<Result<void>> check_file(Principal who, control::InputFile file);

@@ -89,9 +89,12 @@ awaitable<Result<json>> SkillsApi::skill(std::string id) {
 }
 
 awaitable<Result<json>> SkillsApi::remove_skill(std::string id) {
+  auto const known = co_await skill(id);
+  if (!known) co_return known.error();
+  // First: a daemon that ends in between has it removed once more.
+  if ((*known)["live"] == true) services_.removed.note(kSkillNoun, id);
   auto const pinned = co_await services_.skills.remove(id);
   if (!pinned) co_return gone_or(pinned.error(), id);
-  services_.removed.note(kSkillNoun, id);
   if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
   services_.events.append("", "skill.removed", {{"id", id}});
   co_return ok({{"removed", id}, {"pinnedBy", *pinned}});

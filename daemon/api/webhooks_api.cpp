@@ -101,9 +101,10 @@ awaitable<Result<json>> WebhooksApi::remove_webhook(Principal who, std::string i
   auto const receiver = find(who, id);
   if (!receiver) co_return receiver.error();
   auto const owner = (*receiver)->owner;
+  // First: a daemon that ends in between has it removed once more.
+  services_.removed.note(kWebhookNoun, id, owner == kOperator ? std::string() : owner);
   auto const removed = co_await services_.outbox.remove(id);
   if (!removed) co_return removed.error();
-  services_.removed.note(kWebhookNoun, id, owner == kOperator ? std::string() : owner);
   if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
   json answer = {{"removed", id}};
   co_return ok(std::move(answer));

@@ -150,6 +150,7 @@ awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<termi
   auto const agent = make(std::move(entry.spec), std::move(entry.record), entry.state, std::move(*token));
   add(agent);
   agent->queue().load(std::move(entry.deliveries));
+  if (agent->state() == AgentState::creating && !services_.events.knows(id)) tell_of(*agent);
   co_await agent->take_over(std::move(terminal));
 }
 
@@ -519,6 +520,15 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::spawn(json body, IdempotencyK
                                                ", then agent-runner rm " + spec->id);
   }
 
+  // What waits to be written, a removal too, must not come after the new row. One that cannot be run here is there.
+  if (auto const safe = co_await services_.journal.committed(); !safe) co_return safe.error();
+  auto look = [id = spec->id](Database& db) -> Result<bool> { return AgentTable(db).contains(id); };
+  auto const left_alone = co_await services_.journal.read(std::move(look));
+  if (!left_alone) co_return left_alone.error();
+  if (*left_alone)
+    co_return conflict("name_taken", "there is an agent named " + spec->id +
+                                         " whose provider this daemon does not know; choose another name");
+
   auto pinned = co_await add_skills(*spec);
   if (!pinned) co_return pinned.error();
   auto const id = spec->id;
@@ -560,18 +570,27 @@ awaitable<Result<Supervisor::Spawned>> Supervisor::begin(AgentSpec spec, Descrip
     co_return noted.error();
   }
   if (auto const still = check_parent(agent->spec()); !still) {
-    services_.journal.write([id](Database& db) { AgentTable(db).erase(id); });
+    services_.journal.write([id](Database& db) {
+      AgentTable(db).erase(id);
+      SpawnKeyTable(db).forget_agent(id);
+    });
     co_await take_back(agent);
     co_return still.error();
   }
   add(agent);
+  tell_of(*agent);
   agent->begin();
-  if (auto const& child = agent->spec(); !child.parent.empty())
-    services_.events.append(child.parent, "child.created", child_json(child));
   if (agent->spec().workspace.is_worktree()) forget_worktree_of(id);
   (void)co_await services_.journal.committed();  // its events; on a disk that is full by now they come later
   Spawned const spawned{agent, true};
   co_return spawned;
+}
+
+/// That it has been made.
+void Supervisor::tell_of(Agent const& agent) {
+  auto const& spec = agent.spec();
+  services_.events.append(spec.id, "agent.created", to_public(spec));
+  if (!spec.parent.empty()) services_.events.append(spec.parent, "child.created", child_json(spec));
 }
 
 awaitable<Result<void>> Supervisor::adopt(std::string id, Bring bring) {
@@ -630,6 +649,7 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
   json children = json::array();
   for (auto it = family.rbegin(); it != family.rend(); ++it) {
     auto const child = find(*it);
+    if (!child && !services_.lineage.find(*it)) continue;  // somebody has removed it meanwhile
     if (!child) {
       if (auto const erased = co_await erase_left_alone(*it); !erased) co_return erased.error();
       has_skills = true;  // perhaps
@@ -673,6 +693,7 @@ awaitable<Result<json>> Supervisor::erase(std::shared_ptr<Agent> agent, bool wit
 
 /// Of an agent whose provider this daemon does not know it has the journal's rows, and perhaps a terminal.
 awaitable<Result<void>> Supervisor::erase_left_alone(std::string id) {
+  auto const lock = co_await spawning_.lock();  // a new one of its name must not lose its row and its folder
   auto query = [id](Database& db) -> Result<std::optional<StoredAgent>> {
     auto const row = AgentTable(db).find(id);
     return row ? read_agent(db, *row) : std::nullopt;

@@ -83,6 +83,7 @@ class Supervisor final : private AgentOwner {
   void forget_tokens_of(std::string const& id);
   std::shared_ptr<Agent> make(AgentSpec spec, AgentRecord record, AgentState state, AgentToken token);
   void add(std::shared_ptr<Agent> const& agent);
+  void tell_of(Agent const& agent);
 
   Services& services_;
   std::map<std::string, std::shared_ptr<Agent>, std::less<>> agents_;

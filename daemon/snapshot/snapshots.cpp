@@ -224,8 +224,8 @@ awaitable<Result<void>> Snapshots::remove(std::string id) {
     transaction.commit();
     return true;
   };
+  services_.removed.note(kSnapshotNoun, id);  // first: a daemon that ends in between has it removed once more
   if (auto const erased = co_await services_.journal.run(std::move(erase)); !erased) co_return erased.error();
-  services_.removed.note(kSnapshotNoun, id);
   services_.events.append("", "snapshot.removed", {{"snapshot", id}});
   auto job = [file = file_of(id)]() -> Result<void> {
     std::error_code ec;

@@ -150,6 +150,10 @@ awaitable<Result<json>> FakeApi::cancel(std::string id, std::string reason) {
   record("cancel " + id + (reason.empty() ? "" : " " + reason));
   co_return ok(json{{"cancelledCount", 0}});
 }
+awaitable<Result<json>> FakeApi::take_back(std::string id) {
+  record("take back " + id);
+  co_return ok({{"removed", id}});
+}
 awaitable<Result<json>> FakeApi::close(std::string id) {
   record("close " + id);
   co_return ok(json{{"removed", id}});

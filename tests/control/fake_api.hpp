@@ -94,6 +94,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> result_of(Principal who, std::string id, std::int64_t message) override;
   awaitable<Result<json>> cancel(std::string id, std::string reason) override;
   awaitable<Result<json>> close(std::string id) override;
+  awaitable<Result<json>> take_back(std::string id) override;
   awaitable<Result<json>> runtime() override;
   /// With force it never comes to its end.
   awaitable<Result<std::int64_t>> pause(json request) override;

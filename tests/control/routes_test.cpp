@@ -450,7 +450,7 @@ TEST_CASE("EventPagesGoOnWhereTheyEnded") {
 TEST_CASE("ASessionWhoseInputIsRefusedIsTakenBack") {
   TestServer server;
   RawClient client(server.socket());
-  auto const closed = [&] { return std::ranges::count(server.daemon().calls(), "close a"); };
+  auto const closed = [&] { return std::ranges::count(server.daemon().calls(), "take back a"); };
   std::string const body = R"({"cwd":"/","input":"refused"})";
   CHECK(client.request("POST", "/v1/sessions", {}, body).document()["code"] == "unknown_attachment");
   CHECK(closed() == 1);

@@ -3,7 +3,9 @@
 
 #include "daemon/api/access.hpp"
 #include "daemon/store/retention.hpp"
+#include "daemon/store/tables/kept_answer_table.hpp"
 #include "daemon/store/tables/removed_table.hpp"
+#include "daemon/store/tables/spawn_key_table.hpp"
 #include "world.hpp"
 
 using namespace ar;
@@ -131,4 +133,25 @@ TEST_CASE("WhatIsNotAnAgentIsGoneForItsOwner") {
   for (std::size_t i = 0; i < Removed::kMost; ++i) removed.note(kSkillNoun, "skl_x" + std::to_string(i));
   CHECK_FALSE(removed.gone(kSkillNoun, "skl_1").has_value());
   CHECK(removed.gone(kSkillNoun, "skl_x0").has_value());
+}
+
+TEST_CASE("AnAgentsKeysAreNotThoseOfTheNextOneOfItsName") {
+  Removals book;
+  auto& world = book.world;
+  book.add("a");
+  world.journal().write([](Database& db) {
+    SpawnKeyTable(db).put("a k", {"hash", "a-1"});
+    SpawnKeyTable(db).put("ab k", {"hash", "ab-1"});
+    KeptAnswerTable(db).put("agent a", "k", {"hash", "/v1/webhooks/w", "{}"}, wall_now());
+    KeptAnswerTable(db).put("agent ab", "k", {"hash", "/v1/webhooks/w", "{}"}, wall_now());
+  });
+  book.remove("a");
+  auto query = [](Database& db) -> Result<std::vector<bool>> {
+    return std::vector<bool>{SpawnKeyTable(db).find("a k").has_value(), SpawnKeyTable(db).find("ab k").has_value(),
+                             KeptAnswerTable(db).find("agent a", "k").has_value(),
+                             KeptAnswerTable(db).find("agent ab", "k").has_value()};
+  };
+  auto const known = world.await(world.journal().read(std::move(query)));
+  REQUIRE(known.has_value());
+  CHECK(*known == std::vector<bool>{false, true, false, true});
 }

@@ -54,6 +54,8 @@ void AgentTable::erase(std::string const& id) {
   ApprovalTable(db_).erase_agent(id);
   auto const now = wall_now();
   SpawnKeyTable(db_).agent_gone(id, now);
+  SpawnKeyTable(db_).erase_owner(id);
+  KeptAnswerTable(db_).erase_owner("agent " + id);
   KeptAnswerTable(db_).gone("/v1/agents/" + id, now);
   KeptAnswerTable(db_).gone("/v1/sessions/" + id, now);
   MemoryTable(db_).erase_agent(id);

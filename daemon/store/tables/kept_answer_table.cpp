@@ -19,6 +19,10 @@ void KeptAnswerTable::put(std::string const& owner, std::string const& key, Row 
       .run();
 }
 
+void KeptAnswerTable::erase_owner(std::string const& owner) {
+  db_.prepare("DELETE FROM kept_answers WHERE owner = ?1").bind(owner).run();
+}
+
 void KeptAnswerTable::gone(std::string_view location, WallTime now) {
   db_.prepare("UPDATE kept_answers SET over_at = ?2 WHERE location = ?1 AND over_at = 0")
       .bind(location, to_millis(now))

@@ -17,6 +17,8 @@ class KeptAnswerTable {
   };
   std::optional<Row> find(std::string const& owner, std::string const& key) const;
   void put(std::string const& owner, std::string const& key, Row const& row, WallTime now);
+  /// The owner is gone: they are not those of the next one of its name.
+  void erase_owner(std::string const& owner);
   /// What lies there is gone.
   void gone(std::string_view location, WallTime now);
   void prune(Walk& walk, WallTime oldest);

@@ -20,6 +20,14 @@ void SpawnKeyTable::agent_gone(std::string const& agent, WallTime now) {
   db_.prepare("UPDATE spawn_keys SET over_at = ?2 WHERE agent = ?1 AND over_at = 0").bind(agent, to_millis(now)).run();
 }
 
+void SpawnKeyTable::forget_agent(std::string const& agent) {
+  db_.prepare("DELETE FROM spawn_keys WHERE agent = ?1").bind(agent).run();
+}
+
+void SpawnKeyTable::erase_owner(std::string const& agent) {
+  db_.prepare("DELETE FROM spawn_keys WHERE substr(key, 1, length(?1) + 1) = ?1 || ' '").bind(agent).run();
+}
+
 void SpawnKeyTable::prune(Walk& walk, WallTime oldest) {
   db_.prepare(
          "DELETE FROM spawn_keys WHERE key IN (SELECT key FROM spawn_keys WHERE over_at > 0 AND over_at < ?1 LIMIT ?2)")

@@ -18,6 +18,10 @@ class SpawnKeyTable {
   void put(std::string const& key, Use const& use);
   /// The agent is gone.
   void agent_gone(std::string const& agent, WallTime now);
+  /// There never was one, as far as who asked for it was told: the key is free.
+  void forget_agent(std::string const& agent);
+  /// The agent that had them is gone: they are not those of the next one of its name.
+  void erase_owner(std::string const& agent);
   void prune(Walk& walk, WallTime oldest);
 
  private:
