@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <signal.h>
 #include <spawn.h>
 #include <stdexcept>
@@ -21,6 +22,19 @@
 extern char** environ;
 
 namespace ar::bench {
+
+/// What its threads have run, seconds, by the scheduler's own count (nanoseconds; the ticks of /proc/PID/stat are 10
+/// ms).
+inline double cpu_seconds(pid_t pid) {
+  double total = 0;
+  for (auto const& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream in(thread.path() / "schedstat");
+    double nanoseconds = 0;
+    in >> nanoseconds;
+    total += nanoseconds / 1e9;
+  }
+  return total;
+}
 
 class DaemonProcess {
  public:

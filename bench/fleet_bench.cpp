@@ -55,18 +55,6 @@ void run(std::vector<std::string> words) {
   if (status != 0) throw std::runtime_error(words[0] + " failed");
 }
 
-/// What its threads have run, by the scheduler's own count.
-double cpu_seconds(pid_t pid) {
-  double total = 0;
-  for (auto const& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::ifstream in(thread.path() / "schedstat");
-    double nanoseconds = 0;
-    in >> nanoseconds;
-    total += nanoseconds / 1e9;
-  }
-  return total;
-}
-
 /// What all processors have run: all but idle and waiting, in ticks of 10 ms.
 double machine_seconds() {
   std::ifstream in("/proc/stat");
@@ -154,7 +142,7 @@ int main(int argc, char** argv) {
 
   fleet.grow_to(readers);
   auto const tmux = tmux_server(daemon.dir());
-  auto const daemon_before = cpu_seconds(daemon.pid()), tmux_before = cpu_seconds(tmux);
+  auto const daemon_before = bench::cpu_seconds(daemon.pid()), tmux_before = bench::cpu_seconds(tmux);
   auto const machine_before = machine_seconds();
   auto const from = now_ms();
   auto const sent = daemon.request("POST", "/v1/messages", json{{"to", "broadcast"}, {"body", "hello"}});
@@ -169,7 +157,8 @@ int main(int argc, char** argv) {
     if (accepted > 120'000) throw std::runtime_error(std::to_string(count) + " of them have it after two minutes");
   }
   auto const share = [&](double seconds) { return 100 * seconds / (machine_seconds() - machine_before); };
-  auto const daemon_used = cpu_seconds(daemon.pid()) - daemon_before, tmux_used = cpu_seconds(tmux) - tmux_before;
+  auto const daemon_used = bench::cpu_seconds(daemon.pid()) - daemon_before,
+             tmux_used = bench::cpu_seconds(tmux) - tmux_before;
   std::printf(
       "broadcast to %d agents: all have it after %.2f s; CPU time of all processes %.2f s, of it the daemon %.2f s "
       "(%.0f %%), tmux %.2f s (%.0f %%)\n",

@@ -14,19 +14,6 @@ double resident_mib(pid_t pid) {
   return static_cast<double>(resident) * 4096 / (1 << 20);
 }
 
-/// What its threads have run, seconds, by the scheduler's own count (nanoseconds; the ticks of /proc/PID/stat are 10
-/// ms).
-double cpu_seconds(pid_t pid) {
-  double total = 0;
-  for (auto const& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::ifstream in(thread.path() / "schedstat");
-    double nanoseconds = 0;
-    in >> nanoseconds;
-    total += nanoseconds / 1e9;
-  }
-  return total;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -37,9 +24,9 @@ int main(int argc, char** argv) {
   std::printf("%8s %12s %14s   (over %d s each)\n", "agents", "memory MiB", "CPU % of core", seconds);
   for (int target : {0, 10, 50}) {
     for (; agents < target; ++agents) daemon.spawn("idle-" + std::to_string(agents), {}, json::object());
-    auto const before = cpu_seconds(daemon.pid());
+    auto const before = bench::cpu_seconds(daemon.pid());
     ::sleep(static_cast<unsigned>(seconds));
-    auto const used = cpu_seconds(daemon.pid()) - before;
+    auto const used = bench::cpu_seconds(daemon.pid()) - before;
     std::printf("%8d %12.1f %14.3f\n", target, resident_mib(daemon.pid()), 100 * used / seconds);
     std::fflush(stdout);
   }

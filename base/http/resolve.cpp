@@ -63,10 +63,12 @@ awaitable<Result<std::vector<net::ip::address>>> addresses_of(std::string host) 
   sigevent event{};
   event.sigev_notify = SIGEV_THREAD;
   event.sigev_notify_function = tell;
-  event.sigev_value.sival_ptr = new std::shared_ptr<Lookup>(lookup);  // tell() has it from here on
+  auto for_tell = std::make_unique<std::shared_ptr<Lookup>>(lookup);
+  event.sigev_value.sival_ptr = for_tell.get();
   gaicb* list[] = {&lookup->request};
   if (int const refused = ::getaddrinfo_a(GAI_NOWAIT, list, 1, &event); refused != 0)
     co_return not_found_by_name(host, ::gai_strerror(refused));
+  (void)for_tell.release();  // tell() has it from here on
   auto const [failed] = co_await done.async_wait(net::posix::descriptor_base::wait_read, nothrow);
   if (failed) co_return not_found_by_name(host, failed.message());
   if (int const result = ::gai_error(&lookup->request); result != 0)

@@ -164,6 +164,7 @@ awaitable<Result<void>> SessionsApi::check_schema(json schema) {
 awaitable<Result<std::string>> SessionsApi::put(Principal who, control::InputFile file) {
   if (!file.attachment.empty()) co_return std::move(file.attachment);
   if (!file.path.empty()) {
+    if (auto const good = co_await check_file(who, file); !good) co_return good.error();
     auto job = [path = file.path, most = services_.bus.limits().max_attachment_bytes] { return read_file(path, most); };
     auto bytes = co_await files_.run(std::move(job));
     if (!bytes) co_return bytes.error();

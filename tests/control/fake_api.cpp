@@ -137,6 +137,7 @@ awaitable<Result<json>> FakeApi::session(std::string id) {
 awaitable<Result<control::SentInput>> FakeApi::send(Principal who, std::string id, control::SessionInput input,
                                                     IdempotencyKey key) {
   record("input " + name(who) + " " + id + " key=" + key.key + " " + input.text);
+  if (input.text == "away") co_return unavailable("bus_away", "the bus is away");
   if (input.text == "refused") co_return not_found("unknown_attachment", "there is no such attachment");
   control::SentInput sent{7, {{"session", {{"id", id}}}, {"turn", nullptr}, {"eventCursor", 0}}, key.key == "again"};
   co_return sent;

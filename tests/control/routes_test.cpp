@@ -456,8 +456,14 @@ TEST_CASE("ASessionWhoseInputIsRefusedIsTakenBack") {
   CHECK(closed() == 1);
   CHECK(client.request("POST", "/v1/runs", {}, body).document()["code"] == "unknown_attachment");
   CHECK(closed() == 2);
+  // What may pass: without a key nobody can go on with it, with one the same request does.
+  std::string const away = R"({"cwd":"/","input":"away"})";
+  CHECK(client.request("POST", "/v1/sessions", {"Idempotency-Key: fresh"}, away).status == 503);
+  CHECK(closed() == 2);
+  CHECK(client.request("POST", "/v1/sessions", {}, away).status == 503);
+  CHECK(closed() == 3);
   // One that was there before stays.
   CHECK(client.request("POST", "/v1/runs", {"Idempotency-Key: again"}, body).document()["code"] ==
         "unknown_attachment");
-  CHECK(closed() == 2);
+  CHECK(closed() == 3);
 }

@@ -233,3 +233,20 @@ TEST_CASE("UsersAreListedAndListsKeepToThem") {
   CHECK(of("operator")[0]["body"] == "from a person");
   CHECK(of("nobody").empty());
 }
+
+TEST_CASE("AParentsStreamOfItsChildEndsWithTheChild") {
+  Installation home;
+  home.good({"up"});
+  spawn_lead(home);
+  REQUIRE(inside(home, "lead", {"spawn", "lead-helper"}).status == 0);
+  auto const token = token_of(home, "lead");
+  for (auto const* const verb : {"stop", "rm"}) REQUIRE(inside(home, "lead", {verb, "lead-helper"}).status == 0);
+  auto const stream = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"-N", "-w", "\n%{exitcode}", "-H", "Accept: text/event-stream"});
+    return ar::test::curl(home, "GET", "/v1/agents/lead-helper/events", std::move(more), nullptr);
+  };
+  auto const told = stream({"--max-time", "20", "-H", "Authorization: Bearer " + token});
+  CHECK_MESSAGE(told.find("agent.removed") != std::string::npos, told);
+  CHECK_MESSAGE(told.ends_with("\n0"), told);
+  CHECK(stream({"--max-time", "1"}).ends_with("\n28"));  // the operator's goes on
+}
