@@ -1,7 +1,8 @@
 // What one small request costs: GET /v1/agents/{id} with a daemon that does nothing, over the unix socket and
-// TCP, kept alive, one outstanding request per connection. Beside it, in the same run, two floors that answer the same
-// number of bytes to the same number of bytes over the same kind of socket: a bare epoll loop, and a coroutine of Asio
-// for each connection, which is what Asio costs without HTTP.
+// TCP, kept alive, one outstanding request per connection. Beside it, in the same run, three floors that answer the
+// same number of bytes over the same kind of socket: a bare epoll loop, a coroutine of Asio for each connection, which
+// is what Asio costs without HTTP, and the same with Beast reading each request and writing a ready answer, which is
+// what HTTP costs without routes, rights, deadlines and JSON.
 #include "bench/trivial_api.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -9,6 +10,11 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -16,6 +22,7 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sstream>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -131,37 +138,59 @@ class Echo {
   std::thread thread_;
 };
 
-/// The same, as coroutines of Asio.
-class AsioEcho {
+/// An io_context on a thread of its own, with a coroutine for each connection.
+class Coroutines {
  public:
-  AsioEcho(Address const& address, std::size_t request_size, std::size_t answer_size)
-      : request_size_(request_size), answer_(answer_size, 'x') {
-    using Protocol = ar::net::generic::stream_protocol;
-    int const fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (::bind(fd, reinterpret_cast<sockaddr const*>(&address.storage), address.size) != 0 || ::listen(fd, 256) != 0)
+  Address const& address() const { return address_; }
+
+ protected:
+  using Protocol = ar::net::generic::stream_protocol;
+  using Socket = ar::net::basic_stream_socket<Protocol, ar::Executor>;
+
+  explicit Coroutines(Address const& address) : address_(address) {}
+  ~Coroutines() = default;
+  template <class Serve>
+  void start(Serve serve) {
+    int const fd = ::socket(address_.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::bind(fd, reinterpret_cast<sockaddr const*>(&address_.storage), address_.size) != 0 || ::listen(fd, 256) != 0)
       fail("listen");
+    Protocol const protocol(address_.storage.ss_family, 0);
     address_.size = sizeof address_.storage;
     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address_.storage), &address_.size);
-    Protocol const protocol(address.storage.ss_family, 0);
-    ar::net::basic_socket_acceptor<Protocol, ar::Executor> acceptor(io_.get_executor(), protocol, fd);
-    ar::net::co_spawn(io_, accept(std::move(acceptor)), ar::net::detached);
+    Acceptor acceptor(io_.get_executor(), protocol, fd);
+    ar::net::co_spawn(io_, accept(std::move(acceptor), serve), ar::net::detached);
     thread_ = std::thread([this] { io_.run(); });
   }
-  ~AsioEcho() {
+  void stop() {
     io_.stop();
     thread_.join();
   }
-  Address const& address() const { return address_; }
 
  private:
-  using Socket = ar::net::basic_stream_socket<ar::net::generic::stream_protocol, ar::Executor>;
-  ar::awaitable<void> accept(ar::net::basic_socket_acceptor<ar::net::generic::stream_protocol, ar::Executor> acceptor) {
+  using Acceptor = ar::net::basic_socket_acceptor<Protocol, ar::Executor>;
+  template <class Serve>
+  ar::awaitable<void> accept(Acceptor acceptor, Serve serve) {
     for (;;) {
       auto client = co_await acceptor.async_accept(ar::net::use_awaitable);
       no_delay(client.native_handle());
       ar::net::co_spawn(io_, serve(std::move(client)), ar::net::detached);
     }
   }
+  ar::net::io_context io_{1};
+  Address address_;
+  std::thread thread_;
+};
+
+/// Echo, as coroutines of Asio.
+class AsioEcho : public Coroutines {
+ public:
+  AsioEcho(Address const& address, std::size_t request_size, std::size_t answer_size)
+      : Coroutines(address), request_size_(request_size), answer_(answer_size, 'x') {
+    start([this](Socket client) { return serve(std::move(client)); });
+  }
+  ~AsioEcho() { stop(); }
+
+ private:
   ar::awaitable<void> serve(Socket client) {
     std::vector<char> bytes(65536);
     for (std::size_t got = 0;;) {
@@ -173,11 +202,39 @@ class AsioEcho {
       }
     }
   }
-  ar::net::io_context io_{1};
   std::size_t const request_size_;
   std::string const answer_;
-  Address address_{};
-  std::thread thread_;
+};
+
+/// HTTP by Beast alone: each request is read as one, and answered with as many bytes as the others answer.
+class BeastServer : public Coroutines {
+ public:
+  BeastServer(Address const& address, std::size_t answer_size) : Coroutines(address), answer_size_(answer_size) {
+    start([this](Socket client) { return serve(std::move(client)); });
+  }
+  ~BeastServer() { stop(); }
+
+ private:
+  ar::awaitable<void> serve(Socket client) {
+    namespace http = boost::beast::http;
+    http::response<http::string_body> answer(http::status::ok, 11);
+    answer.set(http::field::content_type, "application/json");
+    answer.set(http::field::cache_control, "no-store");
+    answer.content_length(answer_size_);
+    std::ostringstream head;
+    head << answer.base();
+    answer.body() = std::string(answer_size_ - head.str().size(), 'x');
+    answer.prepare_payload();
+    boost::beast::flat_buffer buffer;
+    for (;;) {
+      http::request<http::string_body> request;
+      auto const [ec, read] = co_await http::async_read(client, buffer, request, ar::nothrow);
+      if (ec) co_return;
+      auto const [failed, written] = co_await http::async_write(client, answer, ar::nothrow);
+      if (failed) co_return;
+    }
+  }
+  std::size_t const answer_size_;
 };
 
 struct Measured {
@@ -254,20 +311,24 @@ int main() try {
   std::string const request =
       "GET /v1/agents/builder HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\nAccept: application/json\r\n\r\n";
-  std::printf("%-5s %5s | %12s %8s %8s | %12s %8s %8s | %12s %8s %8s\n", "", "", "control req/s", "p50 us", "p99 us",
-              "echo req/s", "p50 us", "p99 us", "asio req/s", "p50 us", "p99 us");
+  std::printf("%-5s %5s | %12s %8s %8s | %12s %8s %8s | %12s %8s %8s | %12s %8s %8s\n", "", "", "control req/s",
+              "p50 us", "p99 us", "echo req/s", "p50 us", "p99 us", "asio req/s", "p50 us", "p99 us", "beast req/s",
+              "p50 us", "p99 us");
   for (bool const tcp : {false, true}) {
     Address const address = tcp ? tcp_address(server.port()) : unix_address(server.socket());
     std::size_t const answer_size = size_of_answer(address, request);
     Echo const echo(tcp ? tcp_address(0) : unix_address(server.dir() / "echo.sock"), request.size(), answer_size);
     AsioEcho const asio(tcp ? tcp_address(0) : unix_address(server.dir() / "asio.sock"), request.size(), answer_size);
+    BeastServer const beast(tcp ? tcp_address(0) : unix_address(server.dir() / "beast.sock"), answer_size);
     for (std::size_t const count : {1U, 8U, 32U}) {
       Measured const control = drive(address, request, answer_size, count);
       Measured const floor = drive(echo.address(), request, answer_size, count);
       Measured const coroutines = drive(asio.address(), request, answer_size, count);
-      std::printf("%-5s %5zu | %12.0f  %8.1f %8.1f | %12.0f %8.1f %8.1f | %12.0f %8.1f %8.1f\n", tcp ? "tcp" : "unix",
-                  count, control.per_second, control.p50, control.p99, floor.per_second, floor.p50, floor.p99,
-                  coroutines.per_second, coroutines.p50, coroutines.p99);
+      Measured const http = drive(beast.address(), request, size_of_answer(beast.address(), request), count);
+      std::printf("%-5s %5zu | %12.0f  %8.1f %8.1f | %12.0f %8.1f %8.1f | %12.0f %8.1f %8.1f | %12.0f %8.1f %8.1f\n",
+                  tcp ? "tcp" : "unix", count, control.per_second, control.p50, control.p99, floor.per_second,
+                  floor.p50, floor.p99, coroutines.per_second, coroutines.p50, coroutines.p99, http.per_second,
+                  http.p50, http.p99);
     }
   }
   std::printf("request %zu bytes; goals: 1 connection p50 <= 60 us, 30 000 req/s\n", request.size());
