@@ -4,6 +4,7 @@
 
 #include <boost/asio/readable_pipe.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -12,8 +13,6 @@
 
 namespace ar {
 namespace {
-constexpr std::size_t kMostKept = 4096;
-
 struct Running {
   boost::process::v2::process process;
   net::readable_pipe from;
@@ -21,7 +20,8 @@ struct Running {
 };
 }  // namespace
 
-awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec, Clock::duration patience) {
+awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec, Clock::duration patience,
+                                              std::size_t most_kept) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     co_return from_errno("cannot hear what " + spec.executable.string() + " says", errno);
@@ -46,7 +46,7 @@ awaitable<Result<ProgramOutcome>> run_program(Executor executor, SpawnSpec spec,
   char buffer[1024];
   for (;;) {
     auto const [ec, n] = co_await running->from.async_read_some(net::buffer(buffer), nothrow);
-    if (outcome.said.size() < kMostKept) outcome.said.append(buffer, n);
+    outcome.said.append(buffer, std::min(n, most_kept - outcome.said.size()));
     if (ec) break;
   }
   Process end(executor, running->process.id());

@@ -1,8 +1,7 @@
 #include "daemon/agent/worktree.hpp"
 
 #include "base/paths.hpp"
-#include "base/process/run_program.hpp"
-#include "daemon/config/launch_environment.hpp"
+#include "daemon/agent/git.hpp"
 
 #include <vector>
 
@@ -11,51 +10,6 @@ namespace fs = std::filesystem;
 namespace ar::daemon {
 using namespace std::chrono_literals;
 namespace {
-
-constexpr auto kPatience = 60s;
-
-Error git_failed(std::string const& what, ProgramOutcome const& outcome) {
-  return conflict("git_failed", "git cannot " + what + ": " +
-                                    (outcome.said.empty() ? "exit status " + std::to_string(outcome.status)
-                                                          : outcome.said.substr(0, 600)));
-}
-
-/// git in `where`, asking nobody anything. It runs the repository's hooks, so it gets no more of the daemon's
-/// environment than an agent does.
-awaitable<Result<ProgramOutcome>> git(Executor executor, std::string where, std::vector<std::string> words,
-                                      Clock::duration patience = kPatience) {
-  SpawnSpec spec;
-  auto const found = find_executable("git");
-  if (!found)
-    co_return Error{ErrorKind::not_found, "git_missing",
-                    "git is not installed, and a worktree needs it: apt-get install git"};
-  spec.executable = *found;
-  spec.arguments = {"-C", std::move(where)};
-  spec.arguments.insert(spec.arguments.end(), words.begin(), words.end());
-  for (auto const& [name, value] : passed_environment(own_environment()))
-    if (name != "LC_ALL") spec.environment.push_back(name + "=" + value);
-  spec.environment.emplace_back("LC_ALL=C");
-  spec.environment.emplace_back("GIT_TERMINAL_PROMPT=0");
-  co_return co_await run_program(std::move(executor), std::move(spec), patience);
-}
-
-/// Deletes the branch while it is at `commit` and no working copy has it checked out. Returns why it is kept; empty: it
-/// is gone.
-awaitable<std::string> delete_branch(Executor executor, std::string repository, std::string branch,
-                                     std::string commit) {
-  auto const ref = "refs/heads/" + branch;
-  std::vector<std::string> look{"for-each-ref", "--format=%(worktreepath)", ref};
-  auto const used = co_await git(executor, repository, std::move(look));
-  if (!used) co_return used.error().message;
-  if (!used->said.empty()) co_return "it is checked out in " + used->said.substr(0, 300);
-  std::vector<std::string> words{"update-ref", "-d", ref, commit};
-  auto const deleted = co_await git(executor, repository, std::move(words));
-  if (!deleted) co_return deleted.error().message;
-  if (deleted->status != 0) co_return deleted->said.substr(0, 300);
-  std::vector<std::string> settings{"config", "--local", "--remove-section", "branch." + branch};
-  (void)co_await git(executor, repository, std::move(settings));  // it may have none
-  co_return std::string();
-}
 
 /// Takes back what was made for it: the worktree, the folder and the branch.
 awaitable<void> take_back(Executor executor, Workspace made) {
@@ -148,7 +102,7 @@ awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd,
     co_return conflict("path_taken", path.string() + " cannot be made: " + (ec ? ec.message() : "it exists by now"));
   }
   std::vector<std::string> add{"worktree", "add", path.string(), branch};
-  auto const added = co_await git(executor, root->said, std::move(add), patience);
+  auto const added = co_await git(executor, root->said, std::move(add), {.patience = patience});
   if (!added || added->status != 0) {
     co_await take_back(executor, made.workspace);
     if (added) co_return git_failed("add the worktree", *added);
