@@ -21,6 +21,7 @@
 #include "control/api/tool_hooks_api.hpp"
 #include "control/api/users_api.hpp"
 #include "control/api/webhooks_api.hpp"
+#include "control/api/worktrees_api.hpp"
 #include "control/server.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -54,11 +55,12 @@ class TrivialApi final : public control::Authenticator,
                          public control::SkillsApi,
                          public control::UsersApi,
                          public control::SnapshotsApi,
-                         public control::ToolHooksApi {
+                         public control::ToolHooksApi,
+                         public control::WorktreesApi {
  public:
   control::Api topics() {
     return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
-            *this, *this, *this, *this, *this, *this, *this, *this, *this};
+            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   bool is_descendant(std::string const&, std::string const&) const override { return false; }
@@ -157,6 +159,9 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> skill(std::string) override { return none(); }
   awaitable<Result<json>> remove_skill(std::string) override { return none(); }
   awaitable<Result<json>> users(Page) override { return none(); }
+  awaitable<Result<json>> worktrees() override { return none(); }
+  awaitable<Result<json>> worktree_diff(std::string) override { return none(); }
+  awaitable<Result<json>> finish_worktree(std::string, json) override { return none(); }
   awaitable<Result<json>> create_snapshot(json) override { return none(); }
   awaitable<Result<json>> snapshots(std::string, int) override { return none(); }
   awaitable<Result<json>> snapshot(std::string) override { return none(); }

@@ -111,6 +111,8 @@ constexpr EventType types[] = {
      "a webhook's receiver has taken nothing for a day: what is older is not sent"},
     {"webhook.gone", "webhook count reason", "a webhook's receiver has said that it is gone"},
     {"webhook.removed", "webhook", "a webhook was removed"},
+    {"workspace.finished", "how branch into before after commits",
+     "what it has committed in its worktree was brought into the branch `into`"},
     {"workspace.kept", "*", "its worktree was left where it is, and why; the data is the workspace"},
     {"workspace.removed", "*", "its worktree was removed; the data is the workspace"},
 };

@@ -22,6 +22,7 @@ class SystemApi;
 class WebhooksApi;
 class UsersApi;
 class ToolHooksApi;
+class WorktreesApi;
 
 /// Each must outlive whoever is given this.
 struct Api {
@@ -44,6 +45,7 @@ struct Api {
   UsersApi& users;
   SnapshotsApi& snapshots;
   ToolHooksApi& tool_hooks;
+  WorktreesApi& worktrees;
 };
 
 }  // namespace ar::control

@@ -147,7 +147,11 @@ constexpr Field removed_workspace[] = {
     {.name = "branchDeleted", .type = Type::boolean, .required = true},
     {.name = "kept", .about = "why it is still there"},
 };
-constexpr Schema kRemovedWorkspace{.name = "RemovedWorkspace", .fields = removed_workspace};
+}  // namespace
+
+Schema const kRemovedWorkspace{.name = "RemovedWorkspace", .fields = removed_workspace};
+
+namespace {
 
 constexpr Field projection[] = {
     {.name = "field", .required = true},

@@ -5,8 +5,8 @@
 namespace ar::control {
 
 // agents.cpp
-extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAgentList, kRemovedAgent, kStatusReport,
-    kReportedStatus, kScreen, kTerminal, kTurnList, kTranscript, kFolders;
+extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAgentList, kRemovedAgent,
+    kRemovedWorkspace, kStatusReport, kReportedStatus, kScreen, kTerminal, kTurnList, kTranscript, kFolders;
 // sessions.cpp; the specification of one is an agent's and more
 extern Schema const kSessionSpecification, kSession, kSessionMessage, kSentToSession, kSessionList, kSessionTurnList,
     kCancel, kCancelled, kSessionState, kRun, kUsage, kPrincipal;
@@ -31,6 +31,8 @@ extern Schema const kNewSkill, kSkill, kSkillDetails, kSkillList, kSkillRemoved;
 extern Schema const kNewSnapshot, kSnapshot, kSnapshotList, kSnapshotRestore, kRestoredSnapshot;
 // tool_hooks.cpp
 extern Schema const kNewToolHook, kToolHook, kToolHookList, kToolHookRemoved;
+// worktrees.cpp
+extern Schema const kWorktreeList, kWorktreeDiff, kFinish, kFinished;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp

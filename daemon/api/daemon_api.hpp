@@ -20,6 +20,7 @@
 #include "daemon/api/tool_hooks_api.hpp"
 #include "daemon/api/users_api.hpp"
 #include "daemon/api/webhooks_api.hpp"
+#include "daemon/api/worktrees_api.hpp"
 #include "relay/uploads.hpp"
 
 #include <functional>
@@ -53,13 +54,14 @@ class DaemonApi {
         skills_(services),
         users_(supervisor, access_, own_bus),
         snapshots_(snapshots, access_),
-        tool_hooks_(services.config, tool_hooks) {}
+        tool_hooks_(services.config, tool_hooks),
+        worktrees_(services, supervisor, access_) {}
 
   Access& access() { return access_; }
   control::Api topics() {
-    return {access_,    system_, runtime_,     agents_,    messages_,  attachments_, hooks_,
-            approvals_, events_, idempotency_, sessions_,  memory_,    webhooks_,    outputs_,
-            search_,    skills_, users_,       snapshots_, tool_hooks_};
+    return {access_,    system_, runtime_,     agents_,    messages_,   attachments_, hooks_,
+            approvals_, events_, idempotency_, sessions_,  memory_,     webhooks_,    outputs_,
+            search_,    skills_, users_,       snapshots_, tool_hooks_, worktrees_};
   }
 
  private:
@@ -83,6 +85,7 @@ class DaemonApi {
   UsersApi users_;
   SnapshotsApi snapshots_;
   ToolHooksApi tool_hooks_;
+  WorktreesApi worktrees_;
 };
 
 }  // namespace ar::daemon

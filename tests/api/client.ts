@@ -197,6 +197,10 @@ async function sessions() {
   await ok(operator.POST("/v1/sessions/{session}/suspend", { params: session, body: {} }));
   same("its status", (await ok(operator.GET("/v1/sessions/{session}", { params: session }))).status, "suspended");
   await ok(operator.POST("/v1/sessions/{session}/resume", { params: session, body: {} }));
+  same("worktrees", (await ok(operator.GET("/v1/worktrees"))).worktrees, []);
+  const shared = { path: { agent: "s" } };
+  await refused("no_worktree", operator.GET("/v1/agents/{agent}/worktree/diff", { params: shared }));
+  await refused("no_worktree", operator.POST("/v1/agents/{agent}/worktree/finish", { params: shared, body: { how: "squash" } }));
   const child = await ok(
     operator.POST("/v1/sessions", {
       body: { provider: "command", cwd: workDir, id: "t", parent: { sessionId: "s", callId: "c" } },

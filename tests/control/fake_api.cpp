@@ -445,6 +445,35 @@ awaitable<Result<control::Download>> FakeApi::archive(std::string session) {
   co_return download;
 }
 
+awaitable<Result<json>> FakeApi::worktrees() {
+  record("worktrees");
+  co_return ok(json{{"worktrees", json::array()}});
+}
+
+awaitable<Result<json>> FakeApi::worktree_diff(std::string agent) {
+  record("worktree_diff " + agent);
+  co_return ok(json{{"agent", agent},
+                    {"path", "/w"},
+                    {"branch", "b"},
+                    {"base", "0"},
+                    {"stat", ""},
+                    {"diff", ""},
+                    {"untracked", json::array()},
+                    {"truncated", false}});
+}
+
+awaitable<Result<json>> FakeApi::finish_worktree(std::string agent, json body) {
+  record("finish_worktree " + agent + " " + body.dump());
+  co_return ok(json{{"agent", agent},
+                    {"how", "merge"},
+                    {"branch", "b"},
+                    {"into", "main"},
+                    {"before", "0"},
+                    {"after", "1"},
+                    {"commits", 1},
+                    {"removed", false}});
+}
+
 awaitable<Result<json>> FakeApi::users(Page page) {
   record("users " + page_text(page));
   co_return ok(json{{"users", json::array()}});

@@ -22,6 +22,7 @@
 #include "control/api/tool_hooks_api.hpp"
 #include "control/api/users_api.hpp"
 #include "control/api/webhooks_api.hpp"
+#include "control/api/worktrees_api.hpp"
 
 #include <map>
 #include <mutex>
@@ -50,12 +51,13 @@ class FakeApi final : public control::Authenticator,
                       public control::SkillsApi,
                       public control::UsersApi,
                       public control::SnapshotsApi,
-                      public control::ToolHooksApi {
+                      public control::ToolHooksApi,
+                      public control::WorktreesApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
     return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
-            *this, *this, *this, *this, *this, *this, *this, *this, *this};
+            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
 
   /// The calls so far, oldest first; any thread.
@@ -169,6 +171,9 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> skill(std::string id) override;
   awaitable<Result<json>> remove_skill(std::string id) override;
   awaitable<Result<json>> users(Page page) override;
+  awaitable<Result<json>> worktrees() override;
+  awaitable<Result<json>> worktree_diff(std::string agent) override;
+  awaitable<Result<json>> finish_worktree(std::string agent, json body) override;
   /// snp_1 exists; the label "full" has no room; what is restored from /newer is newer than what is known.
   awaitable<Result<json>> create_snapshot(json request) override;
   awaitable<Result<json>> snapshots(std::string label_contains, int limit) override;

@@ -1,3 +1,4 @@
+#include "support/file_text.hpp"
 #include "system/installation.hpp"
 
 using ar::json;
@@ -123,4 +124,58 @@ TEST_CASE("ASpawnThatWasCutOffLeavesNoWorktreeInTheWayOfItsRepetition") {
   home.kill_daemon();
   home.good({"up"});
   CHECK(fs::exists(home.state() / "worktrees" / "builder" / "file"));
+}
+
+TEST_CASE("AWorktreeIsFinishedAndItsAgentGoesWithIt") {
+  World world;
+  auto& home = world.home;
+  REQUIRE(world.git({"config", "user.name", "T"}) == 0);
+  REQUIRE(world.git({"config", "user.email", "t@localhost"}) == 0);
+  home.spawn("builder", {"--worktree"});
+  auto const tree = home.state() / "worktrees" / "builder";
+  auto const in_tree = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"-C", tree.string()});
+    REQUIRE(home.run_program("/usr/bin/git", words, "").status == 0);
+  };
+  std::ofstream(tree / "result") << "precious\n";
+  auto listed = json::parse(home.good({"worktree", "list", "--json"}).out);
+  CHECK(listed["agent"] == "builder");
+  CHECK(listed["changed"] == 1);
+  CHECK(listed["ahead"] == 0);
+
+  // While it runs it may be finished only if it stays.
+  CHECK(home.run({"worktree", "finish", "builder"}).err.find("stop it first") != std::string::npos);
+  auto const dirty = home.run({"worktree", "finish", "builder", "--keep"});
+  CHECK(dirty.status != 0);
+  CHECK(dirty.err.find("not committed: result") != std::string::npos);
+  in_tree({"add", "result"});
+  in_tree({"commit", "-qm", "the result"});
+  CHECK(home.good({"worktree", "diff", "builder"}).out.find("+precious") != std::string::npos);
+  auto const first = world.head();
+  auto const kept = json::parse(home.good({"worktree", "finish", "builder", "--keep", "--json"}).out);
+  CHECK(kept["before"] == first);
+  CHECK(kept["after"] == world.head());
+  CHECK(kept["removed"] == false);
+  CHECK(fs::exists(home.work() / "result"));
+  CHECK(home.agent("builder")["state"] == "idle");
+
+  std::ofstream(tree / "result") << "better\n";
+  in_tree({"commit", "-qam", "a better one"});
+  std::ofstream(home.work() / "other") << "ours\n";
+  world.git({"add", "other"});
+  world.git({"commit", "-qm", "meanwhile"});
+  home.good({"stop", "builder"});
+  // The daemon is killed after the branch has moved, before the agent is gone: once more finds nothing to bring.
+  home.good({"worktree", "finish", "builder", "--squash", "--keep"});
+  home.kill_daemon();
+  auto const squashed = world.head();
+  auto const done = home.good({"worktree", "finish", "builder", "--squash"});
+  CHECK(done.out.find("has all of it already") != std::string::npos);
+  CHECK(done.err.empty());
+  CHECK(world.head() == squashed);
+  CHECK(ar::test::file_text(home.work() / "result") == "better\n");
+  CHECK(home.agent("builder").empty());
+  CHECK_FALSE(fs::exists(tree));
+  CHECK_FALSE(world.has_branch("agent-runner/builder"));
+  CHECK(home.run({"worktree", "list"}).err.find("no agent has a worktree") != std::string::npos);
 }
