@@ -37,11 +37,9 @@ struct ZipStream::State {
   archive* zip = archive_write_new();
   std::string out{};
 
-  ~State() {
-    if (!zip) return;
-    archive_write_fail(zip);  // one that is not finished is not to be finished now
-    archive_write_free(zip);
-  }
+  /// One that is not finished is finished into `out`, where nobody looks: marked as failed, it would not give back all
+  /// that libarchive holds for it.
+  ~State() { archive_write_free(zip); }
   Result<void> checked(int done) const {
     if (done >= ARCHIVE_WARN && done <= ARCHIVE_OK) return {};
     auto const* const why = archive_error_string(zip);

@@ -1,6 +1,8 @@
 // What a program's memory is taken for: everything that runs because of it, whoever of it started that.
 #include "base/process/process_memory.hpp"
 
+#include "support/patience.hpp"
+
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -17,7 +19,8 @@ using namespace ar;
 
 namespace {
 
-constexpr std::int64_t kMuch = 64 << 20;
+/// More than the test's own processes have beside it, which a sanitizer makes large.
+constexpr std::int64_t kMuch = (test::kSanitized ? 512 : 64) << 20;
 
 /// Uses so much memory, says so, and stays until it is killed, or this process ends.
 [[noreturn]] void hold_much(int ready) {

@@ -12,5 +12,7 @@ namespace ar::test {
 #define AR_TEST_PATIENCE 1
 #endif
 inline constexpr int kPatience = AR_TEST_PATIENCE;
+/// Where memory and time have other measures.
+inline constexpr bool kSanitized = kPatience > 1;
 
 }  // namespace ar::test

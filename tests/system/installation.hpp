@@ -169,7 +169,7 @@ class Installation {
                                  "LANG=C.UTF-8",
                                  "TERM=xterm-256color",
                                  "AGENT_RUNNER_MEMORY_PRESSURE=false",
-                                 "AGENT_RUNNER_LOOP_FAULT_MS=50",
+                                 kSanitized ? "AGENT_RUNNER_LOOP_FAULT_MS=500" : "AGENT_RUNNER_LOOP_FAULT_MS=50",
                                  "AGENT_RUNNER_CHECK_ANSWERS=true"};
     env.insert(env.begin(), environment.begin(), environment.end());  // the first one of a name counts
     std::vector<std::string> words = prefix;

@@ -312,7 +312,7 @@ TEST_CASE("ALargeOutputCostsTheDaemonNoMemory") {
     ar::test::curl(home, "GET", "/v1/sessions/maker/archive", {"-o", "/dev/null", "--max-time", "0.2"}, nullptr);
   auto const more = peak_memory(*home.daemon_pid()) - before;
   MESSAGE("the daemon's peak grew by ", more, " KiB");
-  CHECK(more < 24 * 1024);
+  if (!ar::test::kSanitized) CHECK(more < 24 * 1024);  // which keeps for a while what is given back
 }
 
 TEST_CASE("OfArchivesThereAreThirtyAMinute") {

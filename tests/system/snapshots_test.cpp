@@ -314,7 +314,7 @@ TEST_CASE("ALongHistoryComesWholeOverADeathInItsMidst") {
     }
   };
   bool in_its_midst = false;
-  auto few = std::chrono::milliseconds(0), many = std::chrono::milliseconds(4000);
+  auto few = std::chrono::milliseconds(0), many = std::chrono::milliseconds(4000 * ar::test::kPatience);
   for (int round = 0; round < 10 && !in_its_midst; ++round) {
     Installation other;
     other.good({"up"});
