@@ -1,5 +1,6 @@
 #include "daemon/api/sessions_api.hpp"
 
+#include "base/check_readable.hpp"
 #include "base/http/peer.hpp"
 #include "base/paths.hpp"
 #include "daemon/agent/answer_checker.hpp"
@@ -15,12 +16,7 @@
 #include "relay/bus.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <filesystem>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
@@ -32,20 +28,6 @@ constexpr milliseconds kEndPatience = 5s;    ///< for what becomes of a message 
 constexpr std::size_t kLongestReason = 256;  ///< every message that is withdrawn shows it
 std::vector<std::string> const kSessionStates{"creating",  "running",    "idle",     "suspending",
                                               "suspended", "cancelling", "deleting", "error"};
-
-/// What keeps it from being taken as a file of `most` bytes at the most.
-Result<void> check_file_to_read(std::string const& path, std::size_t most) {
-  struct stat info{};
-  int const failed = ::stat(path.c_str(), &info) == 0 ? 0 : errno;
-  if (failed == ENOENT || failed == ENOTDIR) return not_found("file_not_found", path + " does not exist");
-  if (failed != 0) return invalid("", path + " cannot be reached: " + std::strerror(failed));
-  if (!S_ISREG(info.st_mode)) return conflict("not_a_file", path + " is no regular file");
-  if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0)
-    return invalid("", path + " cannot be read: " + std::strerror(errno));
-  if (std::cmp_greater(info.st_size, most))
-    return Error{ErrorKind::too_large, "too_large", path + " is larger than " + std::to_string(most) + " bytes"};
-  return {};
-}
 
 }  // namespace
 
@@ -141,7 +123,7 @@ awaitable<Result<void>> SessionsApi::check_file(Principal who, control::InputFil
   }
   if (who.kind != Principal::Kind::operator_)
     co_return Error{ErrorKind::forbidden, "operator_only", "only the operator names files of this machine by path"};
-  auto job = [path = file.path, most] { return check_file_to_read(path, most); };
+  auto job = [path = file.path, most] { return check_readable(path, most); };
   co_return co_await files_.run(std::move(job));
 }
 

@@ -1,5 +1,6 @@
 #include "base/paths.hpp"
 
+#include "base/check_readable.hpp"
 #include "support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
@@ -56,6 +57,10 @@ TEST_CASE("FilesAreWrittenWholePrivateAndReadWithALimit") {
   CHECK(*read_file(file, 10) == "two");
   CHECK(read_file(file, 2).error().kind == ErrorKind::too_large);
   CHECK(read_file(temp.path() / "none", 2).error().code == "file_not_found");
+  CHECK(check_readable(file, 3).has_value());
+  CHECK(check_readable(file, 2).error().kind == ErrorKind::too_large);
+  CHECK(check_readable(temp.path() / "none", 2).error().code == "file_not_found");
+  CHECK(check_readable(file / "below", 2).error().code == "file_not_found");
   struct stat info{};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
@@ -67,7 +72,8 @@ TEST_CASE("OnlyRegularFilesAreRead") {
   auto const pipe = temp.path() / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   for (auto const& what : {pipe, temp.path(), std::filesystem::path("/dev/zero")})
-    CHECK_MESSAGE(read_file(what, 10).error().code == "not_a_file", what.string());
+    for (auto const& why : {read_file(what, 10).error(), check_readable(what, 10).error()})
+      CHECK_MESSAGE(why.code == "not_a_file", what.string());
 }
 
 TEST_CASE("AFileIsReadFromItsFoldersOnlyWhateverLinksSay") {
