@@ -135,10 +135,7 @@ awaitable<Result<void>> BusRestore::bring_delivery(json row) {
     d.store = services_.store.id();
     d.acknowledged = false;  // this bus is to be told
   }
-  if (!same_store_) {
-    std::erase_if(d.continues, [&](MessageId id) { return !numbers_.contains(id); });
-    for (auto& id : d.continues) id = numbers_.at(id);
-  }
+  d.continues = numbers_here(std::move(d.continues));
   // A record that is not here would show all of it as absent, and it would be typed a second time.
   bool const in_doubt = d.state == DeliveryState::submitted || d.state == DeliveryState::unknown;
   if (in_doubt && !has_record_) {
@@ -158,6 +155,15 @@ awaitable<Result<void>> BusRestore::bring_delivery(json row) {
   deliveries_.push_back(row_of(agent_, d));
   ++written_;
   co_return Result<void>();
+}
+
+std::vector<MessageId> BusRestore::numbers_here(std::vector<MessageId> there) const {
+  if (same_store_) return there;
+  auto const is_local = [](MessageId id) { return id < 0; };  // the agent's own, which come with their numbers
+  std::erase_if(there, [&](MessageId id) { return !is_local(id) && !numbers_.contains(id); });
+  for (auto& id : there)
+    if (!is_local(id)) id = numbers_.at(id);
+  return there;
 }
 
 void BusRestore::leave_out(std::string what, std::string const& why) {

@@ -28,6 +28,8 @@ class BusRestore {
   /// Errors: those that may pass, and what was done stays. What the bus refuses for good is left out, and said.
   awaitable<Result<void>> run();
 
+  /// The numbers that these messages of the snapshot's bus have here; without those that have none.
+  std::vector<MessageId> numbers_here(std::vector<MessageId> there) const;
   // What has come of it, for the journal.
   std::vector<DeliveryTable::Row>& deliveries() { return deliveries_; }
   std::vector<OwedWordTable::Row> const& words() const { return words_; }

@@ -13,8 +13,10 @@
 #include "daemon/snapshot/shared_rows.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
+#include "daemon/store/known_store.hpp"
 #include "daemon/store/tables/agent_table.hpp"
 #include "daemon/store/tables/event_table.hpp"
+#include "daemon/store/tables/turn_table.hpp"
 #include "daemon/tools/hook_target.hpp"
 
 #include <spdlog/spdlog.h>
@@ -66,6 +68,7 @@ struct Restore::Arrival {
   AgentSpec spec{};
   AgentRecord record{};
   AgentState state{};
+  std::vector<Turn> turns{};  ///< that ran
   std::int64_t last_event = 0;
   bool has_record = true;  ///< of its conversation, as far as there was one
   std::vector<std::string> withheld{}, left_out{};
@@ -224,6 +227,7 @@ awaitable<Result<void>> Restore::bring(Arrival& arrival) {
   arrival.spec.workspace = Workspace();
   arrival.record = agent_record_from(row->at("record"));
   arrival.state = state_here(row->at("state").get<std::string>());
+  arrival.turns = turns_in(*row);
   arrival.withheld = row->at("withheld").get<std::vector<std::string>>();
   arrival.last_event = services_.events.knows(arrival.id) ? 0 : row->at("lastEvent").get<std::int64_t>();
   if (arrival.spec.callback.token.empty()) arrival.spec.callback = {};  // it was withheld, and nobody takes it without
@@ -239,6 +243,11 @@ awaitable<Result<void>> Restore::bring(Arrival& arrival) {
     BusRestore bus(services_, files_, spool_, head_.store, arrival.id, arrival.has_record);
     auto const sent = co_await bus.run();
     if (!sent) co_return sent.error();
+    for (auto& turn : arrival.turns) {
+      if (turn.store != head_.store) continue;
+      turn.messages = bus.numbers_here(std::move(turn.messages));
+      turn.store = services_.store.id();
+    }
     arrival.deliveries = std::move(bus.deliveries());
     arrival.words = bus.words();
     arrival.written["queue"] += bus.written();
@@ -295,7 +304,7 @@ awaitable<Result<void>> Restore::bring_to_journal(Arrival& arrival) {
   AgentTable::Row row{arrival.id, to_text(to_journal(arrival.spec)), std::string(to_string(arrival.state)),
                       to_text(to_json(record))};
   auto job = [spool = spool_, row = std::move(row), deliveries = arrival.deliveries, words = arrival.words,
-              first_approval = services_.approvals.take_ids(counted->approvals),
+              turns = arrival.turns, first_approval = services_.approvals.take_ids(counted->approvals),
               newest_event = std::move(counted->newest_event), history = wishes_.history,
               last_event = arrival.last_event, now = wall_now()](Database& db) -> Result<Written> {
     Transaction transaction(db);
@@ -306,6 +315,8 @@ awaitable<Result<void>> Restore::bring_to_journal(Arrival& arrival) {
     ++written["agents"];
     for (auto const& delivery : deliveries) DeliveryTable(db).put(delivery);
     for (auto const& word : words) OwedWordTable(db).put(row.id, word);
+    // They end here, as after a daemon's death. The history that comes later leaves them as they are.
+    for (auto const& turn : turns) TurnTable(db).put(row.id, turn.number, to_text(to_json(turn)));
     SnapshotTarget target{db, row.id, first_approval, history, last_event, now};
     for (auto const& section : sections())
       if (section.bring && !section.afterwards)

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/sqlite.hpp"
+#include "daemon/delivery/turn.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -66,6 +67,8 @@ Section const* find_section(std::string_view name);
 extern Section const kSkillsSection, kHooksSection;
 
 // sections_of_agents.cpp
+/// Those that run, by an agent's row. Older documents have none. May throw json::exception.
+std::vector<Turn> turns_in(json const& row);
 extern Section const kAgentsSection, kSessionsSection, kQueueSection, kApprovalsSection, kHistorySection;
 
 }  // namespace ar::daemon

@@ -39,7 +39,7 @@ bool holds_nul(json const& value) {
   return value.is_structured() && std::ranges::any_of(value, holds_nul);
 }
 
-// ---- agents: {agent, state, spec, withheld, record, lastEvent} ----
+// ---- agents: {agent, state, spec, withheld, record, turns, lastEvent} ----
 
 /// What is of its process stays here.
 json record_to_take(AgentRecord record) {
@@ -52,6 +52,12 @@ json record_to_take(AgentRecord record) {
   record.hold = nullptr;
   record.exits.clear();
   return to_json(record);
+}
+
+json running_turns(Database& journal, std::string const& agent) {
+  json turns = json::array();
+  for (auto const& [number, stored] : TurnTable(journal).running(agent)) turns.push_back(json::parse(stored));
+  return turns;
 }
 
 void write_agents(SnapshotSource const& source, RowWriter& out) {
@@ -67,6 +73,7 @@ void write_agents(SnapshotSource const& source, RowWriter& out) {
              {"spec", std::move(*spec)},
              {"withheld", std::move(withheld)},
              {"record", record_to_take(std::move(*record))},
+             {"turns", running_turns(source.journal, agent.id)},
              {"lastEvent", EventTable(source.journal).last_of(agent.id)}});
   }
 }
@@ -76,6 +83,8 @@ Result<std::string> owner_of_agent(json const& row) {
   auto const record = agent_record_from(row.at("record"));
   (void)row.at("state").get<std::string>();
   (void)row.at("withheld").get<std::vector<std::string>>();
+  for (auto const& turn : turns_in(row))
+    if (turn.number < 1) return invalid("", "a turn has no number");
   if (row.at("lastEvent").get<std::int64_t>() < 0) return invalid("", "its events have no number");
   if (spec.cwd.empty() || spec.cwd.front() != '/') return invalid("", "an agent's cwd must be an absolute path");
   if (!record.session_id.empty() && !is_safe_name(record.session_id))
@@ -285,6 +294,12 @@ bool bring_history(SnapshotTarget& target, json const& row) {
 }
 
 }  // namespace
+
+std::vector<Turn> turns_in(json const& row) {
+  std::vector<Turn> turns;
+  for (auto const& stored : row.value("turns", json::array())) turns.push_back(running_turn(stored));
+  return turns;
+}
 
 Section const kAgentsSection{"agents", "1.0.0", write_agents, owner_of_agent};
 Section const kSessionsSection{"sessions", "1.0.0", write_sessions, owner_of_record_row};

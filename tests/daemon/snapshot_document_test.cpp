@@ -179,6 +179,9 @@ TEST_CASE("AnAgentThatMeansHarmIsNoAgent") {
     return reading.refusal(document({{"agents", {{"version", "1.0.0"}, {"rows", json::array({row})}}}}).dump());
   };
   CHECK(agent("", nullptr) == "");
+  CHECK(agent("/turns", json::array({{{"number", 1}, {"id", "x"}}})) == "");
+  for (json const& turn : {json(7), json::object(), json{{"number", 0}}, json{{"number", 1}, {"messages", "x"}}})
+    CHECK_MESSAGE(agent("/turns", json::array({turn})) == "snapshot_damaged", turn.dump());
   CHECK(agent("/agent", "../a") == "snapshot_damaged");
   CHECK(agent("/agent", "operator") == "snapshot_damaged");
   CHECK(agent("/agent", "a.b") == "snapshot_damaged");

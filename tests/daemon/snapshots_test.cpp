@@ -75,6 +75,12 @@ struct Book {
     };
     return *world.ask(world.journal().read(std::move(query)));
   }
+  json turn(std::int64_t number) {
+    auto query = [=](Database& db) -> Result<std::string> {
+      return TurnTable(db).page("a", number + 1, 1).at(0).second;
+    };
+    return json::parse(*world.ask(world.journal().read(std::move(query))));
+  }
   json document(std::string const& id) const { return json::parse(file_text(folder() / (id + ".json"))); }
   void remove() {
     (void)world.act("stop");
@@ -381,6 +387,45 @@ TEST_CASE("ToolHooksComeUnlessTheirUrlMayHoldASecret") {
   CHECK(there.restore_document(document)["sections"]["hooks"]["written"] == 0);
   there.open();
   CHECK(there.tool_hooks->all().size() == 3);
+}
+
+TEST_CASE("ATurnThatRanKeepsItsIdAndWhereItBegan") {
+  Book here;
+  here.world.spawn();
+  here.world.script.gate.clear();
+  here.world.send("never ends");
+  here.world.until([&] { return here.world.agent().turn_runs(); }, "a turn runs");
+  here.world.settle();
+  auto const before = here.turn(1);
+  REQUIRE(before["status"] == "running");
+  auto const document = here.document(here.create(true)["id"]);
+
+  for (bool const history : {true, false}) {
+    Book there;
+    there.world.send("of another");  // so that a message has another number there
+    (void)there.restore_document(document, {.history = history});
+    there.world.settle();
+    auto const as_it_was = [&] {
+      auto const turn = there.turn(1);
+      for (auto const* field : {"id", "eventCursor", "startedAt", "startedBy"})
+        CHECK_MESSAGE(turn[field] == before[field], field);
+      CHECK(turn["status"] == "interrupted");
+      CHECK(turn["messages"] == json::array({2}));
+      CHECK(turn["store"] != before["store"]);
+    };
+    as_it_was();
+    CHECK(there.rows_written(there.restore_document(document, {.history = history})) == 0);
+
+    // As a daemon leaves it that ended once the agent was in its journal.
+    there.world.journal().write(
+        [](Database& db) { db.execute("UPDATE turns SET record = json_set(record, '$.status', 'running')"); });
+    there.world.crash();
+    there.world.start();
+    there.open();
+    (void)there.restore_document(document, {.history = history});
+    as_it_was();
+    CHECK(there.counts("turns") == 1);
+  }
 }
 
 TEST_CASE("AHistoryThatWasCutOffIsCompletedAndNothingOfItComesTwice") {

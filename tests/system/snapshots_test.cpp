@@ -79,6 +79,11 @@ TEST_CASE("AgentsMoveWithWhatWaitsForThemAndWithTheirMemory") {
   home.send("demo", "before", {"--wait=done"});
   auto const cut_off = home.send("stuck", "never ends");
   REQUIRE(Installation::eventually([&] { return home.delivery_state(cut_off) == "running"; }));
+  auto const turn_cut_off = [](Installation& at) {
+    return request(at, "GET", "/v1/sessions/stuck/turns").body["turns"].at(0);
+  };
+  auto const ran = turn_cut_off(home);
+  REQUIRE(ran["turnId"].is_string());
   home.good({"runtime", "pause", "--timeout", "100ms"});
   home.send("demo", "one");
   home.send("demo", "two\nlines");
@@ -113,6 +118,13 @@ TEST_CASE("AgentsMoveWithWhatWaitsForThemAndWithTheirMemory") {
   CHECK(Installation::eventually([&] {
     return other.good({"events", "stuck", "--json", "--from", "0"}).out.find("message.failed") != std::string::npos;
   }));
+  auto const check_cut_off = [&] {
+    auto const turn = turn_cut_off(other);
+    for (auto const* field : {"turnId", "turnSeq", "startedAt", "eventCursor"})
+      CHECK_MESSAGE(turn[field] == ran[field], turn.dump());
+    CHECK(turn["outcome"] == "interrupted");
+  };
+  check_cut_off();
   CHECK(other.good({"events", "demo", "--json", "--from", "0"}).out.find("agent.created") != std::string::npos);
   CHECK(other.good({"events", "--json", "-n", "1000"}).out.find("agent.created") == std::string::npos);
   auto const turns = request(other, "GET", "/v1/agents/demo/turns").body["turns"];
@@ -122,6 +134,7 @@ TEST_CASE("AgentsMoveWithWhatWaitsForThemAndWithTheirMemory") {
   other.kill_daemon();
   other.good({"up"});
   CHECK(written(restore(other, document)) == 0);
+  check_cut_off();
   auto const count = handed(other, "demo");
   for (auto const* body : {"one", "two\nlines", "to all", "with a file"}) CHECK_MESSAGE(count.at(body) == 1, body);
   CHECK(handed(other, "stuck").empty());
