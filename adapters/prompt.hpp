@@ -22,6 +22,7 @@ struct Prompt {
   bool urgent = false;  ///< may be handed while the provider is busy, where it can be steered
   bool reply_requested = false;
   std::vector<std::string> attachments{};  ///< lines to show: a local path, or "NAME (missing: why)"
+  std::vector<std::filesystem::path> images{};  ///< those of the attachments that is_image() (adapters/image.hpp)
   std::filesystem::path body_file{};       ///< where to put the body when it cannot go inline; parent exists, 0700
 };
 

@@ -17,13 +17,18 @@
 namespace ar::adapters::codex {
 namespace {
 
-/// The user's words in a response item, all parts of it.
-std::string words_of(json const& payload) {
-  std::string text;
+/// Of the message that is a part of the user's words: a whole one. Other parts are its images, with marks of Codex's
+/// own around each.
+std::string correlation_id_in(json const& payload) {
   auto const content = payload.find("content");
-  if (content == payload.end() || !content->is_array()) return text;
-  for (auto const& part : *content) text += text_at(part, {"text"});
-  return text;
+  if (content == payload.end() || !content->is_array()) return {};
+  for (auto const& part : *content) {
+    auto const text = text_at(part, {"text"});
+    auto ids = correlation_ids_in(std::string_view(text).substr(0, 64));
+    if (!ids.empty() && text.starts_with(envelope_mark(ids.front())) && text.ends_with("[end " + ids.front() + "]"))
+      return std::move(ids.front());
+  }
+  return {};
 }
 
 TurnEnded end_of(json const& task_complete) {
@@ -99,12 +104,7 @@ std::string taken_correlation_id(std::string_view line) {
       text_at(payload, {"item", "type"}) == "UserMessage")
     return correlation_id_of(text_at(payload, {"item", "client_id"}));
   if (type != "response_item" || text_at(payload, "type") != "message" || text_at(payload, "role") != "user") return {};
-  auto const words = words_of(payload);
-  auto const correlation_ids = correlation_ids_in(std::string_view(words).substr(0, 64));
-  if (correlation_ids.empty() || !words.starts_with(envelope_mark(correlation_ids.front())) ||
-      !words.ends_with("[end " + correlation_ids.front() + "]"))
-    return {};
-  return correlation_ids.front();
+  return correlation_id_in(payload);
 }
 
 void Record::read() {

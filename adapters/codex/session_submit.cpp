@@ -30,6 +30,13 @@ void replace_dollars(std::string& text) {
   for (auto at = text.find('$'); at != std::string::npos; at = text.find('$', at)) text.replace(at, 1, "\uFF04");
 }
 
+/// The text names the files of the images, too, for the agent's tools.
+json input_of(Prompt const& prompt, std::string text) {
+  json input = json::array({json{{"type", "text"}, {"text", std::move(text)}}});
+  for (auto const& image : prompt.images) input.push_back({{"type", "localImage"}, {"path", image.string()}});
+  return input;
+}
+
 }  // namespace
 
 /// Codex takes `$name` anywhere in a text as an order to load that skill.
@@ -63,7 +70,7 @@ Envelope CodexSession::frame_for(Prompt prompt) const {
 awaitable<Result<std::string>> CodexSession::send(Prompt const& prompt, std::string text) {
   auto const connection = connection_;
   json params{{"threadId", thread_}, {"clientUserMessageId", client_id(prompt.correlation_id)}};
-  params["input"] = json::array({json{{"type", "text"}, {"text", std::move(text)}}});
+  params["input"] = input_of(prompt, std::move(text));
   if (!turn_.empty()) {
     auto steer = params;
     steer["expectedTurnId"] = turn_;

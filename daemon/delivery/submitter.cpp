@@ -1,5 +1,6 @@
 #include "daemon/delivery/submitter.hpp"
 
+#include "adapters/image.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 #include "daemon/delivery/answer.hpp"
@@ -158,19 +159,18 @@ awaitable<Result<Prompt>> Submitter::prepare(Delivery& d) {
   }
   prompt.body = d.content->body;
   if (!d.output_schema.empty()) prompt.body += schema_note(d.output_schema);
-  auto files = co_await fetch_attachments(d);
-  if (!files) co_return files.error();
-  prompt.attachments = std::move(*files);
+  auto const fetched = co_await fetch_attachments(d, prompt);
+  if (!fetched) co_return fetched.error();
   co_return prompt;
 }
 
 /// A line for each: where it lies now, or why it is missing. An error while the bus is away: it is worth another try,
 /// but not any number of them.
-awaitable<Result<std::vector<std::string>>> Submitter::fetch_attachments(Delivery& d) {
+awaitable<Result<void>> Submitter::fetch_attachments(Delivery& d, Prompt& prompt) {
   constexpr int kTries = 4;
   auto const message = *d.content;
   auto const most = parts_.services.bus.limits().max_attachment_bytes;
-  std::vector<std::string> lines;
+  std::size_t image_bytes = 0;
   int number = 0;
   for (auto const& attachment : message.attachments) {
     ++number;
@@ -183,15 +183,21 @@ awaitable<Result<std::vector<std::string>>> Submitter::fetch_attachments(Deliver
     if (bytes && bytes->size() > most) problem = "larger than " + std::to_string(most) + " bytes";
     // The sender's name for it may be anything; ours cannot leave the folder.
     auto const file = parts_.host.files_dir() / attachment_file_name(message.id, d.store, number, attachment.name);
+    auto const size = bytes ? bytes->size() : 0;
+    bool const is_shown = size > 0 && adapters::is_image(*bytes) && image_bytes + size <= adapters::kMostImageBytes;
     if (problem.empty()) {
       auto job = [file, content = std::move(*bytes)] { return write_file_to_disk(file, content); };
       auto written = co_await files_.run(std::move(job));
       if (!written) problem = written.error().message;
     }
-    lines.push_back(problem.empty() ? file.string() : attachment.name + " (missing: " + problem + ")");
+    if (is_shown && problem.empty()) {
+      image_bytes += size;
+      prompt.images.push_back(file);
+    }
+    prompt.attachments.push_back(problem.empty() ? file.string() : attachment.name + " (missing: " + problem + ")");
   }
   d.fetch_tries = 0;
-  co_return lines;
+  co_return Result<void>();
 }
 
 awaitable<SubmitResult> Submitter::attempt(adapters::ProviderSession& session, Prompt prompt, Delivery& d) {

@@ -32,7 +32,7 @@ class Submitter {
  private:
   awaitable<bool> take_claim(Delivery& d);
   awaitable<Result<adapters::Prompt>> prepare(Delivery& d);
-  awaitable<Result<std::vector<std::string>>> fetch_attachments(Delivery& d);
+  awaitable<Result<void>> fetch_attachments(Delivery& d, adapters::Prompt& prompt);
   awaitable<adapters::SubmitResult> attempt(adapters::ProviderSession& session, adapters::Prompt prompt, Delivery& d);
   awaitable<Result<void>> release_claim(Delivery& d);
 

@@ -81,6 +81,15 @@ TEST_CASE("ALineOfTheRecordProvesOnlyAWholeMessage") {
   CHECK(taken_correlation_id(said(whole, "assistant")).empty());
   CHECK(taken_correlation_id(said("look: " + whole)).empty());
   CHECK(taken_correlation_id(said(whole.substr(0, 50))).empty());
+  auto const parts = [](std::vector<std::string> const& texts) {
+    json payload{{"type", "message"}, {"role", "user"}, {"content", json::array()}};
+    for (auto const& text : texts) payload["content"].push_back({{"type", "input_text"}, {"text", text}});
+    payload["content"].push_back({{"type", "input_image"}, {"image_url", "data:image/png;base64,AAAA"}});
+    return json{{"type", "response_item"}, {"payload", payload}}.dump();
+  };
+  CHECK(taken_correlation_id(parts({whole, "<image>", "</image>"})) == "0123456789");
+  CHECK(taken_correlation_id(parts({"<image>", "</image>", whole})) == "0123456789");
+  CHECK(taken_correlation_id(parts({whole.substr(0, 50), whole.substr(50)})).empty());
   CHECK(
       taken_correlation_id(
           R"({"type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","client_id":"ar-0123456789"}}})") ==

@@ -562,6 +562,43 @@ TEST_CASE("AnUrgentMessageSteersAndFallsBackToATurnOfItsOwn") {
   });
 }
 
+TEST_CASE("ImagesGoBesideTheTextThatNamesThem") {
+  Room room;
+  room.run([&]() -> awaitable<void> {
+    co_await room.until_open();
+    auto const image = [&](char const* name) {
+      return json{{"type", "localImage"}, {"path", (room.dir.path() / name).string()}};
+    };
+    auto const with_images = [&](bool urgent) {
+      auto prompt = room.prompt("look", urgent);
+      for (auto const* name : {"a.png", "notes.txt", "b"})
+        prompt.attachments.push_back((room.dir.path() / name).string());
+      for (auto const* name : {"a.png", "b"}) prompt.images.push_back(room.dir.path() / name);
+      return prompt;
+    };
+    auto const check = [&](json const& input) {
+      REQUIRE(input.size() == 3);
+      auto const text = input[0]["text"].get<std::string>();
+      for (auto const* name : {"a.png", "notes.txt", "b"})
+        CHECK(text.find("[attachment: " + (room.dir.path() / name).string() + "]") != std::string::npos);
+      CHECK(input[1] == image("a.png"));
+      CHECK(input[2] == image("b"));
+    };
+    room.answer_start("t1", [&](std::string const& client) {
+      room.server->turn_started("t1");
+      room.server->item(true, client, "t1");
+    });
+    CHECK((co_await room.session->submit(with_images(false), {})).outcome == SubmitOutcome::accepted);
+    check(room.server->last("turn/start")["input"]);
+    room.server->answers["turn/steer"] = [&](json const& params) {
+      room.server->item(true, params["clientUserMessageId"], "t1");
+      return AppServer::result({{"turnId", "t1"}});
+    };
+    CHECK((co_await room.session->submit(with_images(true), {})).outcome == SubmitOutcome::accepted);
+    check(room.server->last("turn/steer")["input"]);
+  });
+}
+
 TEST_CASE("ATextThatWouldLoadASkillGoesAsAFile") {
   Room room;
   room.run([&]() -> awaitable<void> {

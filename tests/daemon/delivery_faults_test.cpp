@@ -1,4 +1,5 @@
 // A fault in an adapter or of the bus costs one answer: nothing waits for ever, and nothing is lost or forgotten.
+#include "adapters/image.hpp"
 #include "delivery_world.hpp"
 
 #include <stdexcept>
@@ -98,6 +99,29 @@ TEST_CASE("TheTriesForAClaimAreNoneForItsAttachments") {
     REQUIRE(lines.size() == 1);
     CHECK_MESSAGE(lines[0].find("missing") == std::string::npos, lines[0]);
     CHECK(w.queue->open().at(id).attempts == 1);
+  });
+}
+
+TEST_CASE("WhatAnImageIsItsBytesSayAndNotItsSender") {
+  with_world([](World& w) -> awaitable<void> {
+    std::string const png("\x89PNG\r\n\x1a\n");
+    auto const put = [&](std::string name, std::string type, std::string bytes) -> awaitable<std::string> {
+      auto const stored = co_await w.bus->put_attachment(std::move(name), std::move(type), std::move(bytes));
+      REQUIRE(stored.has_value());
+      co_return stored->id;
+    };
+    std::vector<std::string> ids;
+    ids.push_back(co_await put("pasted", "application/octet-stream", png));
+    ids.push_back(co_await put("posing.png", "image/png", "#!/bin/sh"));
+    ids.push_back(co_await put("huge.png", "image/png", png + std::string(adapters::kMostImageBytes, '\0')));
+    ids.push_back(co_await put("photo.jpg", "image/jpeg", "\xff\xd8\xff\xe0"));
+    auto const id = co_await w.send([&](NewMessage& m) { m.attachments = ids; });
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    auto const& handed = w.session.handed.at(0);
+    REQUIRE(handed.attachments.size() == 4);
+    REQUIRE(handed.images.size() == 2);
+    CHECK(handed.images[0] == handed.attachments[0]);
+    CHECK(handed.images[1] == handed.attachments[3]);
   });
 }
 

@@ -1,6 +1,7 @@
 // The whole road with the real CLI: bus, daemon, tmux, Codex, model; over the death of the daemon, of the app
 // server and of the screen. Counted at the model's side: each message reached it once. E2E_KILLS sets how
 // many deaths (default 9), E2E_SEED their moments.
+#include "base/base64.hpp"
 #include "e2e/offline.hpp"
 #include "e2e/openai_stub.hpp"
 #include "e2e/transcript.hpp"
@@ -12,6 +13,7 @@
 #include <random>
 #include <sstream>
 
+using ar::base64_decode;
 using ar::json;
 using ar::test::Installation;
 using ar::test::OpenAiStub;
@@ -30,6 +32,10 @@ pid_t child(pid_t agent, std::string const& word) {
   }
   return 0;
 }
+
+/// A PNG of one red pixel.
+constexpr char kPixel[] =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
 
 struct Road {
   std::string const codex = ar::test::codex_offline();
@@ -134,6 +140,49 @@ TEST_CASE("MessagesReachCodexAndAnswersComeBack") {
   road.check_model_side();
   road.home.good({"stop", "cx"});
   CHECK(road.home.agent("cx")["state"] == "stopped");
+}
+
+TEST_CASE("AnImageReachesTheModelOfCodexOnceWithItsBytes") {
+  Road road;
+  auto& home = road.home;
+  road.spawn();
+  auto const png = base64_decode(kPixel).value();
+  auto const file = [&](char const* name, std::string const& bytes) {
+    std::ofstream(home.work() / name, std::ios::binary) << bytes;
+    return (home.work() / name).string();
+  };
+  road.ask("look", {"--attach", file("pasted", png), "--attach", file("posing.png", "no image")});
+  CHECK(road.all_taken());
+  auto const shown = [&] {
+    std::vector<std::string> images;
+    for (auto const& item : road.stub.get("/__last")["input"])
+      if (item.value("role", "") == "user")
+        for (auto const& part : item["content"])
+          if (part["type"] == "input_image") images.push_back(part["image_url"]);
+    return images;
+  };
+  std::vector<std::string> const one{std::string("data:image/png;base64,") + kPixel};
+  CHECK_MESSAGE(shown() == one, road.stub.get("/__last").dump(1));
+  auto const words = road.stub.get("/__latest").back().get<std::string>();
+  for (auto const* name : {"-1-pasted]", "-2-posing.png]"}) CHECK_MESSAGE(words.find(name) != std::string::npos, words);
+
+  // Into a turn that runs; and what is broken is the model's to be told of, and keeps nothing up.
+  auto const busy = road.ask("[[exec:sleep 3]] work");
+  CHECK(Installation::eventually([&] { return home.delivery_state(busy) == "running"; }));
+  road.ask("look, while busy", {"--urgent", "--attach", file("second", png)});
+  road.ask("broken", {"--attach", file("broken", png.substr(0, 40))});
+  CHECK(road.all_taken());
+  CHECK(shown().size() == 2);
+  for (auto const id : road.ids) CHECK_MESSAGE(home.delivery_state(id) == "done", home.message(id).dump(1));
+
+  // The record proves it to the next daemon.
+  home.kill_daemon();
+  home.good({"up"});
+  road.ask("after it");
+  CHECK(road.all_taken());
+  CHECK(shown().size() == 2);
+  CHECK(ar::test::told(home, "cx", "user", "look, while busy") == 1);
+  road.check_model_side();
 }
 
 TEST_CASE("ARunOfCodexPrintsWhatItsTurnEndedWith") {
