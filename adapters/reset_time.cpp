@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cctz/civil_time.h>
+#include <cctz/time_zone.h>
 #include <charconv>
 #include <ctime>
 #include <string>
@@ -43,16 +45,45 @@ class Words {
   std::string_view rest_;
 };
 
-WallTime time_of(std::tm local, bool utc) {
-  local.tm_isdst = -1;
-  return WallTime(std::chrono::seconds(utc ? ::timegm(&local) : std::mktime(&local)));
+using Zone = std::optional<cctz::time_zone>;  ///< none: this machine's
+
+std::tm shown_at(WallTime time, Zone const& zone) {
+  std::tm when{};
+  auto const seconds = static_cast<std::time_t>(to_millis(time) / 1000);
+  if (!zone) {
+    ::localtime_r(&seconds, &when);
+    return when;
+  }
+  auto const there = cctz::convert(time, *zone);
+  when.tm_year = static_cast<int>(there.year()) - 1900;
+  when.tm_mon = there.month() - 1;
+  when.tm_mday = there.day();
+  return when;
+}
+
+WallTime time_of(std::tm when, Zone const& zone) {
+  when.tm_isdst = -1;
+  if (!zone) return WallTime(std::chrono::seconds(std::mktime(&when)));
+  cctz::civil_second const there(when.tm_year + 1900, when.tm_mon + 1, when.tm_mday, when.tm_hour, when.tm_min);
+  return std::chrono::time_point_cast<milliseconds>(cctz::convert(there, *zone));
+}
+
+/// That a text names behind a time: "3pm (America/New_York)". What the system does not know is this machine's.
+Zone zone_in(std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  auto const open = text.find('(');
+  if (open == std::string_view::npos) return std::nullopt;
+  std::string const name(text.substr(open + 1, text.find(')', open) - open - 1));
+  auto const good = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '+' || c == '/'; };
+  cctz::time_zone zone;
+  bool const known = !name.empty() && name.front() != '/' && name.size() <= 64 && std::ranges::all_of(name, good) &&
+                     cctz::load_time_zone(name, &zone);
+  return known ? Zone(zone) : std::nullopt;
 }
 
 /// "feb 6th, 2026 3:04 pm", "mar 5 at 3pm", "3pm (utc)".
-std::optional<WallTime> clock_time(Words words, WallTime now, bool utc) {
-  auto const seconds = static_cast<std::time_t>(to_millis(now) / 1000);
-  std::tm when{};
-  utc ? ::gmtime_r(&seconds, &when) : ::localtime_r(&seconds, &when);
+std::optional<WallTime> clock_time(Words words, WallTime now, Zone const& zone) {
+  auto when = shown_at(now, zone);
   auto const month = words.month();
   bool year_said = false;
   std::optional<int> hour;
@@ -82,11 +113,11 @@ std::optional<WallTime> clock_time(Words words, WallTime now, bool utc) {
   if ((!afternoon && !words.take("am")) || when.tm_min > 59) return std::nullopt;
   when.tm_hour = *hour % 12 + (afternoon ? 12 : 0);
   when.tm_sec = 0;
-  auto const found = time_of(when, utc);
+  auto const found = time_of(when, zone);
   // The minute that has just begun is meant, not the same one of tomorrow.
   if (found + std::chrono::minutes(1) > now || year_said) return found;
   month ? ++when.tm_year : ++when.tm_mday;
-  return time_of(when, utc);
+  return time_of(when, zone);
 }
 
 }  // namespace
@@ -101,10 +132,10 @@ std::optional<WallTime> reset_time_in(std::string_view text, WallTime now) {
     bool const plausible = error == std::errc() && at > 0 && at < 100'000'000'000;  // seconds, before the year 5000
     if (plausible) return WallTime(std::chrono::seconds(at));
   }
-  bool const utc = lower.find("(utc)") != std::string::npos;
   for (std::string_view const before : {"try again at ", "resets at ", "resets ", "reset at "})
     for (auto at = lower.find(before); at != std::string::npos; at = lower.find(before, at + 1))
-      if (auto const found = clock_time(Words(std::string_view(lower).substr(at + before.size())), now, utc))
+      if (auto const found =
+              clock_time(Words(std::string_view(lower).substr(at + before.size())), now, zone_in(text.substr(at))))
         return found;
   return std::nullopt;
 }

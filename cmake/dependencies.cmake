@@ -10,6 +10,9 @@ find_package(CLI11 REQUIRED)
 find_package(LibArchive REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats)  # Debian's package for find_package names absent files
+# Debian's package brings neither a CMake nor a pkg-config file.
+find_library(AR_CCTZ cctz REQUIRED)
+find_path(AR_CCTZ_INCLUDE cctz/time_zone.h REQUIRED)
 if(AR_TESTS)
   find_package(doctest REQUIRED)
 endif()

@@ -42,6 +42,12 @@ TEST_CASE("TheEndOfALimitIsReadFromTheProvidersWords") {
   CHECK(read("You've hit your limit \u00b7 resets 3pm (Europe/Helsinki)") == "2026-02-06T13:00:00.000Z");
   CHECK(read("resets 3:45pm (UTC)") == "2026-02-06T15:45:00.000Z");
   CHECK(read("Your limit will reset at 3pm (UTC).") == "2026-02-06T15:00:00.000Z");
+  CHECK(read("resets 3pm (America/New_York)") == "2026-02-06T20:00:00.000Z");
+  CHECK(read("resets 5am (America/New_York)") == "2026-02-07T10:00:00.000Z");
+  CHECK(read("resets 1:30am (Asia/Tokyo)") == "2026-02-06T16:30:00.000Z");  // it is the 6th, 9 PM, there
+  CHECK(read("resets Jul 4 at 3pm (America/New_York)") == "2026-07-04T19:00:00.000Z");
+  CHECK(read("resets 3pm (Atlantis/Nowhere)") == "2026-02-06T13:00:00.000Z");
+  CHECK(read("resets 3pm (../../etc/passwd)") == "2026-02-06T13:00:00.000Z");
   CHECK(read("resets Feb 9 at 3pm (UTC)") == "2026-02-09T15:00:00.000Z");
   CHECK(read("resets Jan 2, 3pm (UTC)") == "2027-01-02T15:00:00.000Z");
   CHECK(read("Claude AI usage limit reached|1770400000") == "2026-02-06T17:46:40.000Z");
