@@ -1,6 +1,7 @@
 // What a provider CLI is to the daemon, and how one drives it. One Adapter per provider (shared, stateless); one
 // ProviderSession per running provider process.
 #pragma once
+#include "adapters/account.hpp"
 #include "adapters/profile.hpp"
 #include "adapters/prompt.hpp"
 #include "adapters/provider_event.hpp"
@@ -159,6 +160,9 @@ class Adapter {
   virtual Result<LaunchPlan> prepare(LaunchRequest const& request) const = 0;
   /// How the request's profile is carried out by this provider, field by field. Only with a profile.
   virtual ProjectionReport projection(LaunchRequest const& /*request*/) const { return {}; }
+  /// Whose login the agent uses. `salt`: the installation's own. Reads the provider's files, so it is called on a
+  /// Worker.
+  virtual Account account(LaunchRequest const& /*request*/, std::string const& /*salt*/) const { return {}; }
   virtual std::unique_ptr<ProviderSession> open(SessionContext context) const = 0;
   /// Whether the provider can go on with this session (its record exists).
   virtual bool can_resume(LaunchRequest const& request, std::string const& session_id) const = 0;

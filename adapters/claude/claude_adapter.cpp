@@ -1,5 +1,6 @@
 #include "adapters/claude/claude_adapter.hpp"
 
+#include "adapters/claude/account.hpp"
 #include "adapters/claude/launch.hpp"
 #include "adapters/claude/live_state.hpp"
 #include "adapters/claude/profile.hpp"
@@ -73,6 +74,11 @@ class ClaudeAdapter final : public Adapter {
   ProjectionReport projection(LaunchRequest const& request) const override {
     auto const options = read_options(request.options);
     return options ? project(request, *options).report : ProjectionReport();
+  }
+
+  Account account(LaunchRequest const& request, std::string const& salt) const override {
+    auto const options = read_options(request.options);
+    return options ? claude::account(launch_environment(request, *options), salt) : Account();
   }
 
   std::unique_ptr<ProviderSession> open(SessionContext context) const override {

@@ -1,6 +1,7 @@
 #include "adapters/codex/codex_adapter.hpp"
 
 #include "adapters/cli_probe.hpp"
+#include "adapters/codex/account.hpp"
 #include "adapters/codex/launch.hpp"
 #include "adapters/codex/profile.hpp"
 #include "adapters/codex/record.hpp"
@@ -87,6 +88,11 @@ class CodexAdapter final : public Adapter {
   ProjectionReport projection(LaunchRequest const& request) const override {
     auto const options = read_options(request.options);
     return options ? project(request, *options).report : ProjectionReport();
+  }
+
+  Account account(LaunchRequest const& request, std::string const& salt) const override {
+    auto const options = read_options(request.options);
+    return options ? codex::account(launch_environment(request, *options), salt) : Account();
   }
 
   std::unique_ptr<ProviderSession> open(SessionContext context) const override {
