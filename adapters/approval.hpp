@@ -29,7 +29,12 @@ struct Question {
 /// A permission or a question that waits for a person. Or a dialog that can be answered on the provider's screen only:
 /// it has no choices, and its text is the input's `screen`.
 struct ApprovalRequest {
-  enum class Kind { permission, question, dialog };
+  enum class Kind {
+    permission,
+    question,
+    dialog,
+    continuation,  ///< not the provider's own: whether work goes on that a usage limit has cut off
+  };
   std::string key;  ///< names it within its provider process; the same when it is asked again
   Kind kind = Kind::permission;
   std::string tool;     ///< in the provider's words: Bash, commandExecution

@@ -18,6 +18,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/config/launch_environment.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
+#include "daemon/limits/accounts.hpp"
 #include "daemon/outbox/http_sender.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/runtime/folder_keeper.hpp"
@@ -229,6 +230,8 @@ class Daemon final : public Program {
     if (auto tidied = co_await skills_->load(); !tidied) co_return tidied.error();
     removed_.emplace(*journal_, [this] { return std::chrono::days(config_.history_retention_days); });
     if (auto read = co_await removed_->load(); !read) co_return read.error();
+    accounts_.emplace(executor, *journal_, *events_, files_, [this] { return config_.limits_margin_s; });
+    if (auto read = co_await accounts_->load(); !read) co_return read.error();
     services_.emplace(Services{executor,
                                config_,
                                paths_,
@@ -242,6 +245,7 @@ class Daemon final : public Program {
                                *outbox_,
                                *skills_,
                                *removed_,
+                               *accounts_,
                                *host_,
                                *deliveries_changed_,
                                files_,
@@ -307,6 +311,7 @@ class Daemon final : public Program {
     events_->append("", "daemon.started", {{"version", kVersion}, {"pid", ::getpid()}});
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
+    accounts_->start(on_death_of("watch over accounts"));
     api_->access().open();
     outbox_->start(on_death_of("outbox"));
     indexer_->start(on_death_of("search index"));
@@ -395,6 +400,7 @@ class Daemon final : public Program {
     if (indexer_) co_await indexer_->stop();
     if (approvals_) co_await approvals_->stop();
     if (pause_) co_await pause_->stop();
+    if (accounts_) co_await accounts_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
     if (outbox_) co_await outbox_->stop();
     if (host_ && stop_agents_) co_await end_empty_server();
@@ -438,6 +444,7 @@ class Daemon final : public Program {
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
   std::optional<Removed> removed_;
+  std::optional<Accounts> accounts_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<ToolHooks> tool_hooks_;

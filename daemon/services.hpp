@@ -24,6 +24,7 @@ class TerminalHost;
 
 namespace ar::daemon {
 
+class Accounts;
 class Approvals;
 struct Config;
 class DescriptorBudget;
@@ -54,6 +55,7 @@ struct Services {
   Outbox& outbox;         ///< tells receivers outside
   SkillStore& skills;
   Removed& removed;
+  Accounts& accounts;  ///< whose agents' logins they are, and what holds them
   terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there

@@ -162,22 +162,22 @@ constexpr Schema kProjection{
     .name = "Projection", .about = "what its provider makes of one field of its profile", .fields = projection};
 
 constexpr Field limited[] = {
-    {.name = "kind", .required = true, .words = "limit login away fails"},
+    {.name = "kind", .required = true, .words = "limit login person away fails"},
     {.name = "error", .about = "in its provider's words", .required = true},
     {.name = "since", .type = Type::time, .required = true},
     {.name = "until",
      .type = Type::time,
-     .about = "when the next message shows whether it takes work",
-     .required = true},
+     .about = "when the next message shows whether it takes work; null: when a person says so",
+     .required = true,
+     .nullable = true},
     {.name = "resetsAt", .type = Type::time, .about = "as its provider says", .required = true, .nullable = true},
 };
-constexpr Schema kLimited{.name = "Limited", .about = "its provider refuses work", .fields = limited};
 
 constexpr Field pending[] = {
     {.name = "id", .type = Type::integer, .required = true},
     {.name = "agent", .about = "a descendant that asks"},
     {.name = "name", .about = "of that descendant"},
-    {.name = "kind", .required = true, .words = "permission question dialog"},
+    {.name = "kind", .required = true, .words = "permission question dialog continue"},
     {.name = "tool", .required = true},
     {.name = "summary", .required = true},
     {.name = "createdAt", .type = Type::time, .required = true},
@@ -256,6 +256,7 @@ constexpr Field agent[] = {
     {.name = "providerSession", .about = "its provider's name of the conversation", .required = true},
     {.name = "queue", .type = Type::integer, .about = "messages that its provider has not accepted", .required = true},
     {.name = "held", .about = "why the first of them waits"},
+    {.name = "account", .about = "the login that its provider uses"},
     {.name = "limited", .type = Type::object, .schema = &kLimited},
     {.name = "approvals", .type = Type::list, .of = Type::object, .schema = &kPending},
     {.name = "contextUse", .type = Type::object, .schema = &kContextUse},
@@ -395,6 +396,7 @@ Schema const kSessionSpecification{.name = "SessionSpecification",
                                    .about = "an agent's, and its first input",
                                    .fields = session_specification,
                                    .holds_secrets = true};
+Schema const kLimited{.name = "Limited", .about = "its provider refuses work", .fields = limited};
 Schema const kAgentSpecification{.name = "AgentSpecification",
                                  .about = "an agent as it is asked for",
                                  .fields = specification,

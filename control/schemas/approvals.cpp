@@ -33,7 +33,7 @@ constexpr Field approval[] = {
     {.name = "name", .about = "the agent's label, else its id", .required = true},
     {.name = "parent", .about = "whose child the agent is"},
     {.name = "rootSessionId", .about = "where its line of parents begins", .required = true},
-    {.name = "kind", .required = true, .words = "permission question dialog"},
+    {.name = "kind", .required = true, .words = "permission question dialog continue"},
     {.name = "tool", .about = "in its provider's words", .required = true},
     {.name = "summary", .about = "one line", .required = true},
     {.name = "input", .type = Type::object, .about = "long texts are cut", .required = true},

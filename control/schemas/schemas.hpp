@@ -15,6 +15,8 @@ extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife
     kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;
 // approvals.cpp
 extern Schema const kDecision, kApproval, kApprovalList;
+// limits.cpp; what holds an account is what holds an agent
+extern Schema const kHoldLimit, kAccount, kLimitList, kLimited;
 // memory.cpp
 extern Schema const kNewMemory, kMemoryEntry, kMemoryWritten, kMemoryRemoved, kMemoryEntryList, kMemoryIdList,
     kMemoryScopeList;

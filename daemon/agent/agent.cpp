@@ -22,6 +22,8 @@ constexpr auto kTellPatience = 1s;                                 ///< of an en
 constexpr auto kMailPatience = 5s;                                 ///< of an order, for what has come before it
 constexpr Clock::duration kFirstPause = 1s, kLongestPause = 5min;  ///< before what has failed is begun again
 
+std::string key_of_continuation(std::int64_t turn) { return "continue turn " + std::to_string(turn); }
+
 bool is_proof(adapters::ProviderEvent const& event) { return std::holds_alternative<adapters::Accepted>(event); }
 
 }  // namespace
@@ -39,6 +41,7 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       changed_(services.executor),
       turns_(services, spec_.id, work_, *this),
       queue_(services, spec_.id, turns_, *this),
+      account_(services, spec_.id, record_, provider_, queue_.outcomes(), [this] { save(); }),
       process_(services, spec_, record_, token_, provider_, changed_, tasks_, *this),
       restarts_(services, spec_, record_, process_, provider_),
       view_({services, spec_, record_, state_, provider_, token_, work_, queue_}),
@@ -526,6 +529,7 @@ bool Agent::is_ready() const {
 
 void Agent::launched(bool resumed) {
   restarts_.on_launched();
+  account_.look_again();
   queue_.on_process_started();
   (void)apply(AgentInput::launched, resumed ? "started, session resumed" : "started");
 }
@@ -601,6 +605,7 @@ void Agent::join_bus() {
   keep_up({"bus", [this] { return presence_.run(); }});
   keep_up({"token", [this] { return token_.keep_fresh(); }});
   if (spec_.deadline_ms > 0 && !record_.deadline_kept) keep_up({"deadline", [this] { return keep_deadline(); }});
+  keep_up({"account", [this] { return account_.run(); }});
   keep_up({"usage", [this] { return usage_.run(); }});
   keep_up({"outputs", [this] { return outputs_.run(); }});
   if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return rest_.watch(); }});
@@ -689,6 +694,9 @@ Result<json> Agent::report_status(json const& body) {
 }
 
 void Agent::answer(Approval const& approval) {
+  if (approval.request.kind == adapters::ApprovalRequest::Kind::continuation)
+    queue_.outcomes().go_on(approval.request.input.value("turn", std::int64_t{0}),
+                            approval.answer.decision == adapters::Decision::approve);
   if (process_.session() && process_.is_of(approval.provider_session))
     process_.session()->answer(approval.request.key, approval.answer);
   publish();
@@ -770,10 +778,24 @@ void Agent::on_pause_changed() {
 }
 
 void Agent::hold_changed() {
+  if (removing_) return;
   record_.hold = queue_.outcomes().hold().stored();
   save();
   publish();
 }
+
+void Agent::ask_to_go_on(std::int64_t turn, std::string const& error) {
+  adapters::ApprovalRequest request;
+  request.key = key_of_continuation(turn);
+  request.kind = adapters::ApprovalRequest::Kind::continuation;
+  request.summary = adapters::one_line("go on with the turn that a usage limit has cut off: " + error);
+  request.input = {{"turn", turn}, {"account", record_.account}};
+  request.choices = {adapters::Decision::approve, adapters::Decision::deny};
+  services_.approvals.asked(spec_.id, "", std::move(request), spec_.request_input);
+  publish();
+}
+
+void Agent::ask_no_more(std::int64_t turn) { services_.approvals.withdraw(spec_.id, key_of_continuation(turn)); }
 
 std::filesystem::path Agent::files_dir() const { return message_files_dir(services_.paths, spec_.id); }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include "adapters/adapter.hpp"
 #include "base/async.hpp"
+#include "daemon/agent/agent_account.hpp"
 #include "daemon/agent/agent_mailbox.hpp"
 #include "daemon/agent/agent_process.hpp"
 #include "daemon/agent/agent_provider.hpp"
@@ -170,7 +171,11 @@ class Agent final : private DeliveryHost,
                                 std::move(answer));
   }
   void wanted() override;
+  std::string account() const override { return record_.account; }
+  void login_changed() override { account_.look_again(); }
   void hold_changed() override;
+  void ask_to_go_on(std::int64_t turn, std::string const& error) override;
+  void ask_no_more(std::int64_t turn) override;
   void message_over(Delivery const& delivery) override;
   void store_changed() override;
 
@@ -279,6 +284,7 @@ class Agent final : private DeliveryHost,
   Notifier changed_;
   TurnTracker turns_;
   DeliveryQueue queue_;
+  AgentAccount account_;
   AgentProcess process_;
   Restarts restarts_;
   AgentView view_;

@@ -99,6 +99,13 @@ awaitable<Result<void>> AgentProvider::check() const {
   co_return Result<void>();
 }
 
+awaitable<adapters::Account> AgentProvider::account(std::string salt) const {
+  auto job = [adapter = adapter_, request = request(), salt = std::move(salt)] {
+    return adapter->account(request, salt);
+  };
+  co_return co_await files_.run(std::move(job));
+}
+
 Result<void> AgentProvider::make_folders() const {
   if (auto made = make_private_dir(services_.paths.state_dir / "agents"); !made) return made.error();
   if (auto made = make_private_dir(agent_dir()); !made) return made.error();

@@ -33,6 +33,8 @@ class AgentProvider {
 
   /// Whether it could be started on this machine: CLI there, options right, profile possible if it is strict.
   awaitable<Result<void>> check() const;
+  /// Whose login it uses; `salt`: see adapters::account_name.
+  awaitable<adapters::Account> account(std::string salt) const;
   Result<void> make_folders() const;
   awaitable<Result<adapters::LaunchPlan>> prepare(adapters::LaunchRequest request) const;
   /// For the process itself and its programs: where the daemon is. A failure is logged.

@@ -308,6 +308,7 @@ json to_json(AgentRecord const& r) {
           {"lastLines", r.last_lines},
           {"promptGiven", r.prompt_given},
           {"hold", r.hold},
+          {"account", r.account},
           {"exits", std::move(exits)},
           {"captureDue", r.capture_due},
           {"activeMs", r.active_ms},
@@ -342,6 +343,7 @@ AgentRecord agent_record_from(json const& s) {
   r.last_lines = s.value("lastLines", std::vector<std::string>());
   r.prompt_given = s.value("promptGiven", false);
   r.hold = s.value("hold", json());
+  r.account = s.value("account", "");
   for (auto const& exit : s.value("exits", json::array())) r.exits.push_back(from_millis(exit.get<std::int64_t>()));
   r.capture_due = s.value("captureDue", false);
   r.active_ms = s.value("activeMs", std::int64_t{0});

@@ -96,6 +96,7 @@ struct AgentRecord {
   std::vector<std::string> last_lines{};  ///< of its terminal, at that end; without secrets
   bool prompt_given = false;              ///< the initial prompt has been queued
   json hold = nullptr;                    ///< a ProviderHold, while its provider refuses work
+  std::string account{};                  ///< the login that its provider uses; empty: none, or not known yet
   std::vector<WallTime> exits{};          ///< unexpected ones that the restart policy still counts
   bool capture_due = false;               ///< of its output folders
   std::int64_t active_ms = 0, last_turn_ms = 0;  ///< of its turns that are over

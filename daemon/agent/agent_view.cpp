@@ -82,7 +82,7 @@ json AgentView::meta(bool registration) const {
   // What is over is told as well: the bus keeps a field until it hears it anew.
   meta["pendingApprovals"] = services.approvals.pending_of(spec.id);
   meta["transport"] = services.bus.transport_state();
-  meta["limited"] = queue.outcomes().hold().shown();
+  meta["limited"] = queue.outcomes().limited();
   meta["context"] = nullptr;
   if (!context_use_.is_null()) {
     meta["context"] = {{"utilization", context_use_["utilization"]},
@@ -133,7 +133,8 @@ json AgentView::shown(std::string const& no_bus) const {
   auto held = no_bus;
   if (held.empty()) held = queue.held_reason();
   if (!held.empty() && held != mute) shown["held"] = held;
-  if (auto limited = queue.outcomes().hold().shown(); !limited.is_null()) shown["limited"] = std::move(limited);
+  if (!record.account.empty()) shown["account"] = record.account;
+  if (auto limited = queue.outcomes().limited(); !limited.is_null()) shown["limited"] = std::move(limited);
   if (auto pending = services.approvals.pending_of(spec.id); !pending.empty()) shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;
   if (auto used = record.usage.shown(); !used.is_null()) shown["usage"] = std::move(used);

@@ -44,6 +44,11 @@ std::optional<Approval> read_approval(std::int64_t id, std::string const& record
 
 bool is_dialog(Approval const& approval) { return approval.request.kind == adapters::ApprovalRequest::Kind::dialog; }
 
+/// Asked by us: no provider has to ask it again, and no terminal can answer it.
+bool is_continuation(Approval const& approval) {
+  return approval.request.kind == adapters::ApprovalRequest::Kind::continuation;
+}
+
 Error already_decided(Approval const& approval) { return conflict("already_decided", outcome_text(approval)); }
 
 }  // namespace
@@ -70,7 +75,10 @@ awaitable<Result<void>> Approvals::load() {
   if (!found) co_return found.error();
   last_id_ = found->last;
   for (auto const& [id, record] : found->records)
-    if (auto approval = read_approval(id, record)) entries_.emplace(id, Entry{std::move(*approval)});
+    if (auto approval = read_approval(id, record)) {
+      bool const asked = is_continuation(*approval);
+      entries_.emplace(id, Entry{std::move(*approval), asked});
+    }
   co_return Result<void>();
 }
 
@@ -171,15 +179,23 @@ void Approvals::ended(std::string const& agent, std::string const& key, bool ans
 void Approvals::nothing_asked(std::string const& agent) {
   for (auto& [id, entry] : entries_) {
     auto const& known = entry.approval;
-    if (known.agent == agent && known.status == ApprovalStatus::pending && !(is_dialog(known) && entry.asked))
+    bool const stays = is_continuation(known) || (is_dialog(known) && entry.asked);
+    if (known.agent == agent && known.status == ApprovalStatus::pending && !stays)
       end(entry, ApprovalStatus::answered, {"terminal", ""}, {}, false);
   }
 }
 
 void Approvals::withdraw(std::string const& agent) {
   for (auto& [id, entry] : entries_)
-    if (entry.approval.agent == agent && entry.approval.status == ApprovalStatus::pending)
+    if (entry.approval.agent == agent && entry.approval.status == ApprovalStatus::pending &&
+        !is_continuation(entry.approval))
       end(entry, ApprovalStatus::withdrawn, {"provider", ""}, {}, false);
+}
+
+void Approvals::withdraw(std::string const& agent, std::string const& key) {
+  auto* const entry = find(agent, key);
+  if (entry && entry->approval.status == ApprovalStatus::pending)
+    end(*entry, ApprovalStatus::withdrawn, {"provider", ""}, {}, false);
 }
 
 void Approvals::forget(std::string const& agent) {
@@ -249,7 +265,7 @@ awaitable<void> Approvals::watch_deadlines() {
       // One that has not been asked again yet could not be told.
       if (*approval.deadline <= wall_now() && entry.asked) {
         Decider const decider{"deadline", ""};
-        if (policy_.deny_at_deadline)
+        if (policy_.deny_at_deadline || is_continuation(approval))
           end(entry, ApprovalStatus::denied, decider,
               {Decision::deny, "Nobody answered this request in time, so it was denied.", {}}, true);
         else

@@ -49,8 +49,10 @@ class Approvals {
   /// Whatever is pending for the agent has been answered at the terminal. (A dialog tells of its own end, unless its
   /// session has not told of it in this daemon's life.)
   void nothing_asked(std::string const& agent);
-  /// Its process has ended.
+  /// Its process has ended. What is asked about its work, rather than by its provider, stays.
   void withdraw(std::string const& agent);
+  /// That one alone.
+  void withdraw(std::string const& agent, std::string const& key);
   /// For records that are written past this, of an agent that comes from elsewhere: the first of so many ids.
   std::int64_t take_ids(std::int64_t count) { return std::exchange(last_id_, last_id_ + count) + 1; }
   /// The agent is removed; the journal forgets them with it.

@@ -33,6 +33,8 @@ struct Config {
   std::int64_t agent_token_lifetime_s = 0;        ///< 0: no end; else renewed in time
   std::int64_t approval_deadline_s = 0;           ///< after a provider asked a person; 0: none
   std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"
+  std::int64_t limits_margin_s = 60;              ///< from a usage limit's end to the next try, half of it more or less
+  std::string limits_continue = "ask";            ///< the turn that a limit cuts off: "ask", "yes", "no"
   std::vector<std::string> private_receivers{};   ///< whose webhooks may lead into private networks; see below
   std::int64_t snapshot_max_bytes = 512 << 20;    ///< of one snapshot, taken or restored
   std::vector<std::string> tool_hook_hosts{};     ///< on which tool hooks may be called, besides this machine

@@ -105,6 +105,8 @@ json to_journal(Delivery const& d) {
   if (!d.output_schema.empty()) stored["outputSchema"] = d.output_schema;
   if (d.answer) stored["answer"] = *d.answer;
   if (d.repairs > 0) stored["repairs"] = d.repairs;
+  if (d.cut_off > 0) stored["cutOff"] = d.cut_off;
+  if (d.went_on > 0) stored["wentOn"] = d.went_on;
   if (!d.output.empty()) stored["output"] = d.output;
   return stored;
 }
@@ -136,6 +138,8 @@ Delivery delivery_from_journal(json const& s) {
   d.output_schema = s.value("outputSchema", "");
   if (s.contains("answer")) d.answer = s.at("answer").get<std::string>();
   d.repairs = s.value("repairs", 0);
+  d.cut_off = s.value("cutOff", std::int64_t{0});
+  d.went_on = s.value("wentOn", 0);
   d.output = s.value("output", "");
   return d;
 }

@@ -47,6 +47,8 @@ struct Delivery {
   std::string local_body{};             ///< of what never was on the bus
   std::string output_schema{};          ///< of the answer that is wanted (see answer.hpp); empty: any
   std::optional<std::string> answer{};  ///< what its turn ended with, until that has been checked
+  std::int64_t cut_off = 0;             ///< running, but for a decision: the turn that a usage limit has cut off
+  int went_on = 0;                      ///< so often after such a turn
   int repairs = 0;                      ///< the agent was asked so often to mend it
   std::string output{};                 ///< done: the answer that fits, JSON
 

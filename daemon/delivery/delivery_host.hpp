@@ -35,8 +35,17 @@ class DeliveryHost {
   virtual void wanted() = 0;
   virtual Work& work() = 0;
   virtual void work_changed() = 0;
+  /// The login that its provider uses, by the name in Accounts; empty: it has none.
+  virtual std::string account() const { return {}; }
+  /// Somebody has logged in: that may be another one now.
+  virtual void login_changed() {}
   /// The provider refuses work, or takes it again: the next daemon is to know.
   virtual void hold_changed() = 0;
+  /// A usage limit has cut that turn off, and a person is to say whether its messages go on; asked again after each
+  /// start.
+  virtual void ask_to_go_on(std::int64_t /*turn*/, std::string const& /*error*/) {}
+  /// Whatever they would say, there is nothing to go on with any more.
+  virtual void ask_no_more(std::int64_t /*turn*/) {}
   /// A message is over. One that a turn was about is told before that turn is.
   virtual void message_over(Delivery const& /*delivery*/) {}
   /// It has let go of the store that the bus had before: what the present one holds is to be fetched.

@@ -147,8 +147,7 @@ Outlook DeliveryQueue::outlook() const {
   now.no_bus = host_.no_bus();
   now.knows_store = store_.is_known();
   // The model's refusal keeps back everything until the next try is due, then all but that one.
-  bool const probe = outcomes_.hold().may_probe() && !turns_.running();
-  if (!probe) now.limit = outcomes_.hold().reason(agent_id_);
+  now.limit = outcomes_.why_limited();
   auto* const session = host_.ready_session();
   now.is_ready = session != nullptr;
   now.at_rest = host_.at_rest();
@@ -174,7 +173,9 @@ Delivery* DeliveryQueue::next_to_submit(Outlook const& now) {
     if (why.is_news) services_.events.append(agent_id_, "message.held", {{"message", id}, {"reason", d.held}});
   }
   if (!decision.blocked.empty()) services_.deliveries_changed.notify_all();
-  return decision.next ? &open_.all().at(*decision.next) : nullptr;
+  if (!decision.next) return nullptr;
+  services_.accounts.handing(host_.account(), agent_id_, *decision.next);
+  return &open_.all().at(*decision.next);
 }
 
 Clock::time_point DeliveryQueue::next_retry() const {
@@ -192,7 +193,7 @@ bool DeliveryQueue::is_submitting() const {
 std::string DeliveryQueue::held_reason() const {
   for (auto const& [id, d] : open_.all())
     if (d.state == State::unknown) return "message " + std::to_string(id) + " is unknown: " + d.reason;
-  if (outcomes_.hold().is_on()) return outcomes_.hold().reason(agent_id_);
+  if (auto limit = outcomes_.held_for(); !limit.empty()) return limit;
   for (auto const& [id, d] : open_.all())
     if (d.state == State::queued && !d.held.empty()) return d.held;
   return {};

@@ -1,5 +1,6 @@
 #include "daemon/delivery/outcomes.hpp"
 
+#include "daemon/config/config.hpp"
 #include "daemon/delivery/answer.hpp"
 #include "daemon/delivery/current_store.hpp"
 #include "daemon/delivery/delivery_host.hpp"
@@ -27,6 +28,9 @@ namespace {
 
 constexpr auto kGoOn =
     "The provider ended in the middle of its work and was started again; your session was restored. Please go on with "
+    "the task of the message(s) named in the subject where you were.";
+constexpr auto kGoOnAfterLimit =
+    "A usage limit of your account has ended your turn in the middle of its work; it is over now. Please go on with "
     "the task of the message(s) named in the subject where you were.";
 
 }  // namespace
@@ -138,6 +142,11 @@ std::int64_t Outcomes::withdraw_waiting(std::string const& because) {
       end_delivery(d, Input::turn_failed, "cancelled" + because);
       ++count;
     }
+    if (d.state == State::running && d.cut_off > 0) {
+      parts_.host.ask_no_more(std::exchange(d.cut_off, 0));
+      end_delivery(d, Input::turn_failed, "cancelled" + because);
+      ++count;
+    }
     if (d.state != State::queued || d.claimable) continue;
     end_delivery(d, Input::withdrawn, "cancelled before it was handed over" + because);
     ++count;
@@ -209,33 +218,140 @@ awaitable<std::optional<TurnEnded>> Outcomes::recorded_end(std::vector<std::stri
 }
 
 void Outcomes::on_turn_over(Turn const& turn, TurnEnded const& end) {
-  take_note(end);
-  for (auto& [id, d] : parts_.open.all())
-    if (d.turn == turn.number && d.has_open_turn()) end_with_turn(d, end);
+  take_note(turn, end);
+  bool cut_off = false;
+  for (auto& [id, d] : parts_.open.all()) {
+    if (d.turn != turn.number || !d.has_open_turn()) continue;
+    if (!may_go_on(d, end)) {
+      end_with_turn(d, end);
+      continue;
+    }
+    cut_off = true;
+    d.cut_off = turn.number;
+    d.turn = 0;
+    d.reason = end.error;
+    d.step("cut off by a usage limit");
+    parts_.open.save(d);
+  }
+  if (cut_off) ask_about(turn.number, end.error);
   parts_.changed.notify_all();
 }
 
+/// Its turn was cut off by a limit in the middle, and its work is not lost with that. (A note ends with its turn; what
+/// it is about goes on.)
+bool Outcomes::may_go_on(Delivery const& d, TurnEnded const& end) const {
+  return refusal_in(end) == Refusal::limit && !end.did_nothing && d.continues.empty() &&
+         parts_.services.config.limits_continue != "no" && !parts_.host.at_rest();
+}
+
+/// A message goes on by itself once: what is cut off again may be what uses the account up.
+void Outcomes::ask_about(std::int64_t turn, std::string const& error) {
+  bool const by_itself = parts_.services.config.limits_continue == "yes" &&
+                         std::ranges::none_of(parts_.open.all(), [turn](auto const& entry) {
+                           return entry.second.cut_off == turn && entry.second.went_on > 0;
+                         });
+  if (by_itself) return go_on(turn, true);
+  parts_.host.ask_to_go_on(turn, error);
+}
+
+void Outcomes::go_on(std::int64_t turn, bool goes_on) {
+  if (!goes_on) return end_cut_off(turn, "it was decided not to go on");
+  std::vector<MessageId> about;
+  for (auto& [id, d] : parts_.open.all())
+    if (d.state == State::running && d.cut_off == turn) about.push_back(id);
+  if (about.empty()) return;
+  // Both in one commit: a kill leaves the question or the note, not neither and not both.
+  for (auto id : about) {
+    auto& d = parts_.open.all().at(id);
+    d.cut_off = 0;
+    d.reason.clear();
+    ++d.went_on;
+    parts_.open.save(d);
+  }
+  add_note("continue", kGoOnAfterLimit, std::move(about));
+}
+
+void Outcomes::end_cut_off(std::int64_t turn, std::string const& because) {
+  for (auto& [id, d] : parts_.open.all()) {
+    if (d.state != State::running || d.cut_off != turn) continue;
+    d.cut_off = 0;
+    end_delivery(d, Input::turn_failed, d.reason + "; " + because);
+  }
+}
+
 /// What the end says about the provider: whether it takes work at all.
-void Outcomes::take_note(TurnEnded const& end) {
+void Outcomes::take_note(Turn const& turn, TurnEnded const& end) {
   using Outcome = TurnEnded::Outcome;
   auto const jitter = random_();
   auto const refusal = refusal_in(end);
+  auto const account = parts_.host.account();
+  if (refusal && is_of_account(*refusal) && !account.empty())
+    return parts_.services.accounts.refused(account, parts_.agent_id, *refusal, end, turn.started_at);
   if (refusal) hold_.refuse(*refusal, end, jitter);
   bool const held = refusal || (end.outcome == Outcome::failed && hold_.failed(end, jitter));
   bool const works = end.outcome == Outcome::completed || (end.outcome == Outcome::failed && !end.did_nothing);
   if (held) {
-    parts_.services.events.append(parts_.agent_id, "agent.limited", hold_.shown());
-    spdlog::warn("agent {}: {}", parts_.agent_id, hold_.reason(parts_.agent_id));
-  } else if (works && hold_.lift()) {
-    parts_.services.events.append(parts_.agent_id, "agent.released");
-  } else {
-    return;
+    held_anew(hold_.shown());
+    spdlog::warn("agent {}: {}", parts_.agent_id, why_limited());
+    parts_.host.hold_changed();
+  } else if (works) {
+    bool const lifted = hold_.lift();
+    parts_.services.accounts.worked(account, parts_.agent_id, turn.started_at);
+    if (lifted) account_changed();
   }
-  parts_.host.hold_changed();
 }
+
+void Outcomes::held_anew(json shown) {
+  told_limited_ = true;
+  if (auto const account = parts_.host.account(); !account.empty() && !hold_.is_on()) shown["account"] = account;
+  parts_.services.events.append(parts_.agent_id, "agent.limited", std::move(shown));
+}
+
+void Outcomes::account_changed() {
+  auto shown = limited();
+  bool const is_limited = !shown.is_null();
+  if (is_limited && !told_limited_) held_anew(std::move(shown));
+  if (!is_limited && std::exchange(told_limited_, false))
+    parts_.services.events.append(parts_.agent_id, "agent.released");
+  parts_.host.hold_changed();
+  parts_.changed.notify_all();
+}
+
+void Outcomes::restore(ProviderHold hold) {
+  hold_ = std::move(hold);
+  told_limited_ = !limited().is_null();
+}
+
+std::string Outcomes::why_limited() const {
+  bool const turn_runs = turns_.running() != nullptr;
+  if (hold_.is_on() && (turn_runs || !hold_.may_probe()))
+    return hold_.reason("agent-runner restart " + parts_.agent_id);
+  return parts_.services.accounts.why_held(parts_.host.account(), parts_.agent_id, turn_runs);
+}
+
+std::string Outcomes::held_for() const {
+  if (hold_.is_on()) return hold_.reason("agent-runner restart " + parts_.agent_id);
+  return parts_.services.accounts.why_held(parts_.host.account(), parts_.agent_id, true);
+}
+
+json Outcomes::limited() const {
+  return hold_.is_on() ? hold_.shown() : parts_.services.accounts.hold_of(parts_.host.account());
+}
+
+std::optional<WallTime> Outcomes::waits_since() const {
+  if (!parts_.host.ready_session()) return std::nullopt;
+  std::optional<WallTime> oldest;
+  for (auto const& [id, d] : parts_.open.all())
+    if (d.state == State::queued && !d.steps.empty())
+      oldest = std::min(oldest.value_or(d.steps.front().second), d.steps.front().second);
+  return oldest;
+}
+
+bool Outcomes::is_at_work() const { return turns_.running() || parts_.process.in_hand; }
 
 void Outcomes::probe_now() {
   hold_.probe_now();
+  parts_.services.accounts.probe_now(parts_.host.account());
   parts_.host.hold_changed();
   parts_.changed.notify_all();
 }
@@ -373,8 +489,17 @@ void Outcomes::on_ready() {
   for (auto const& [id, d] : parts_.open.all())
     if (d.state == State::unknown) parts_.process.outcome_wanted.insert(id);
   hold_.process_started();
+  ask_again_about_cut_off();
   ask_to_go_on();
   on_gate_changed();
+}
+
+/// The daemon may have ended between the question and what came of it.
+void Outcomes::ask_again_about_cut_off() {
+  std::map<std::int64_t, std::string> turns;
+  for (auto const& [id, d] : parts_.open.all())
+    if (d.state == State::running && d.cut_off > 0) turns.emplace(d.cut_off, d.reason);
+  for (auto const& [turn, error] : turns) ask_about(turn, error);
 }
 
 /// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
@@ -384,7 +509,7 @@ void Outcomes::ask_to_go_on() {
     auto const names_it = [id](auto const& entry) {
       return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();
     };
-    if (d.state == State::running && d.task && !d.answer && (d.turn == 0 || !turns_.running()) &&
+    if (d.state == State::running && d.task && !d.answer && d.cut_off == 0 && (d.turn == 0 || !turns_.running()) &&
         std::ranges::none_of(parts_.open.all(), names_it))
       cut_off.push_back(id);
   }
@@ -441,6 +566,7 @@ void Outcomes::on_adopted(bool turn_runs) {
   turns_.adopted(turn_runs, parts_.store.id());
   for (auto const& [id, d] : parts_.open.all())
     if (d.state == State::unknown) parts_.process.outcome_wanted.insert(id);
+  ask_again_about_cut_off();
   ask_to_go_on();
   on_gate_changed();
 }
@@ -480,6 +606,7 @@ void Outcomes::on_rest() {
   for (auto& [id, d] : parts_.open.all())
     if (d.state == State::running && !d.answer && (d.task || d.turn == 0)) {
       d.turn = 0;
+      if (auto const turn = std::exchange(d.cut_off, 0)) parts_.host.ask_no_more(turn);
       end_delivery(d, Input::turn_failed, "interrupted: " + parts_.host.not_ready_reason());
     }
   on_gate_changed();

@@ -7,8 +7,9 @@
 #include "daemon/delivery/delivery.hpp"
 #include "daemon/delivery/delivery_host.hpp"
 #include "daemon/delivery/delivery_parts.hpp"
-#include "daemon/delivery/provider_hold.hpp"
 #include "daemon/delivery/turn_tracker.hpp"
+#include "daemon/limits/accounts.hpp"
+#include "daemon/limits/provider_hold.hpp"
 #include "daemon/services.hpp"
 
 #include <optional>
@@ -18,7 +19,7 @@
 namespace ar::daemon {
 
 /// io thread only.
-class Outcomes {
+class Outcomes final : public AccountMember {
  public:
   Outcomes(DeliveryParts const& parts, TurnTracker& turns);
 
@@ -63,8 +64,24 @@ class Outcomes {
 
   /// A person wants it to take work again, whatever its provider said: the next message shows whether it does.
   void probe_now();
-  void restore(ProviderHold hold) { hold_ = std::move(hold); }
+  /// What the daemon before has left.
+  void restore(ProviderHold hold);
+  /// For what is the agent's own; its account has another.
   ProviderHold const& hold() const { return hold_; }
+  /// Why the model's refusal keeps work back, for people; empty: it does not, or this is the next try.
+  std::string why_limited() const;
+  /// The same, and while the next try is under way as well.
+  std::string held_for() const;
+  /// {kind, error, since, until, resetsAt}, of the agent or its account; null: nothing is held.
+  json limited() const;
+  /// A person has said whether the messages of that turn go on, which a usage limit has cut off.
+  void go_on(std::int64_t turn, bool goes_on);
+
+  // AccountMember
+  std::optional<WallTime> waits_since() const override;
+  bool is_at_work() const override;
+  void account_changed() override;
+  void login_changed() override { parts_.host.login_changed(); }
 
   /// The messages of the turn that was running when the daemon before this one ended, the latest last.
   std::vector<adapters::Prompt> open_turn() const;
@@ -75,7 +92,12 @@ class Outcomes {
   void submit_again(Delivery& d);
   void take_up_turn();
   awaitable<std::optional<adapters::TurnEnded>> recorded_end(std::vector<std::string> correlation_ids);
-  void take_note(adapters::TurnEnded const& end);
+  void take_note(Turn const& turn, adapters::TurnEnded const& end);
+  void held_anew(json shown);
+  bool may_go_on(Delivery const& d, adapters::TurnEnded const& end) const;
+  void ask_about(std::int64_t turn, std::string const& error);
+  void ask_again_about_cut_off();
+  void end_cut_off(std::int64_t turn, std::string const& because);
   void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
   void ask_to_repair(Delivery& d, std::string const& problems);
   void keep_output(Delivery& d, std::string_view output);
@@ -88,6 +110,7 @@ class Outcomes {
   DeliveryParts const parts_;
   TurnTracker& turns_;
   ProviderHold hold_;
+  bool told_limited_ = false;  ///< the newest event about it says that it is
   Random const random_ = real_random();
   std::optional<adapters::TurnEnded> early_end_{};
 };

@@ -279,6 +279,13 @@ CREATE INDEX removed_owner ON removed(owner);
 CREATE INDEX approvals_time ON approvals(agent, created_at);
 ALTER TABLE spawn_keys ADD COLUMN over_at INTEGER NOT NULL DEFAULT 0;  -- its agent is gone since then; 0: it is there
 )sql",
+    // docs/limits.md.
+    R"sql(
+CREATE TABLE account_holds(
+  account TEXT PRIMARY KEY,
+  record TEXT NOT NULL              -- JSON: the hold, who found it, who has the probe
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

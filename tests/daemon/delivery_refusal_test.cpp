@@ -272,3 +272,114 @@ TEST_CASE("APersonsOwnTurnAtTheTerminalTellsOfTheProviderToo") {
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
   });
 }
+
+namespace {
+
+/// A limit that comes when the model has begun.
+awaitable<MessageId> cut_off(World& w) {
+  auto const id = co_await w.send([](NewMessage& m) { m.payload["replyRequested"] = true; });
+  CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+  auto end = refusal();
+  end.did_nothing = false;
+  w.queue->outcomes().on_turn_ended(end);
+  co_return id;
+}
+
+}  // namespace
+
+TEST_CASE("ATurnThatALimitCutsOffGoesOnWhenAPersonSaysSo") {
+  with_world([](World& w) -> awaitable<void> {
+    auto const id = co_await cut_off(w);
+    CHECK(w.state(id) == DeliveryState::running);
+    REQUIRE(w.asked_about.size() == 1);
+    auto const turn = w.asked_about[0];
+    SUBCASE("yes") {
+      w.queue->outcomes().go_on(turn, true);
+      w.queue->outcomes().go_on(turn, true);  // told twice
+      CHECK(w.queue->deliveries().waiting() == 1);
+      co_await sleep_for(50ms);
+      CHECK(w.session.handed.size() == 1);  // not before the limit is over
+      w.queue->outcomes().probe_now();
+      CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.turns->running(); }));
+      CHECK(w.session.handed.at(1).kind == "continue");
+      w.end_turn("finished");
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      CHECK((co_await replies_to(w, id)) == std::vector<std::string>{"finished"});
+    }
+    SUBCASE("no") {
+      w.queue->outcomes().go_on(turn, false);
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      auto const replies = co_await replies_to(w, id);
+      REQUIRE(replies.size() == 1);
+      CHECK_MESSAGE(replies[0].find("it was decided not to go on") != std::string::npos, replies[0]);
+      CHECK(w.queue->deliveries().waiting() == 0);
+    }
+    SUBCASE("what waits is cancelled") {
+      CHECK(w.queue->outcomes().withdraw_waiting("") == 1);
+      CHECK(w.asked_about.empty());
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+    }
+  });
+}
+
+TEST_CASE("ATurnThatALimitCutsOffGoesOnByItselfOnceAndThenAsks") {
+  with_world([](World& w) -> awaitable<void> {
+    w.config().limits_continue = "yes";
+    auto const id = co_await cut_off(w);
+    CHECK(w.asked_about.empty());
+    CHECK(w.queue->deliveries().waiting() == 1);
+    w.queue->outcomes().probe_now();
+    CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.turns->running(); }));
+    auto end = refusal();
+    end.did_nothing = false;
+    w.queue->outcomes().on_turn_ended(end);
+    CHECK(w.state(id) == DeliveryState::running);
+    CHECK(w.asked_about.size() == 1);
+    CHECK(w.queue->deliveries().waiting() == 0);
+  });
+}
+
+TEST_CASE("TheQuestionWhetherACutOffTurnGoesOnOutlastsTheDaemonAndItsNoteIsNotDoubled") {
+  test::TempDir temp;
+  net::io_context io(1);
+  MessageId id = 0;
+  for (int round = 0; round < 2; ++round) {
+    World before(io, temp.path());
+    test::run(io, [&]() -> awaitable<void> {
+      co_await before.load();
+      if (round == 0) id = co_await cut_off(before);
+      CHECK(before.asked_about.size() == 1);
+      if (round == 1) {
+        before.has_process = false;
+        before.queue->outcomes().go_on(before.asked_about.at(0), true);
+      }
+      co_await before.end();
+    });
+  }
+  World after(io, temp.path());
+  test::run(io, [&]() -> awaitable<void> {
+    co_await after.load();
+    CHECK(after.asked_about.empty());
+    CHECK(co_await after.until([&] { return after.session.handed.size() == 1 && after.turns->running(); }));
+    CHECK(after.session.handed.at(0).kind == "continue");
+    after.end_turn("finished");
+    CHECK(co_await after.until([&] { return after.gone(id); }));
+    co_await sleep_for(50ms);
+    CHECK(after.session.handed.size() == 1);
+    co_await after.end();
+  });
+}
+
+TEST_CASE("AnAccountsRefusalIsItsAccountsAndNotTheAgents") {
+  with_world([](World& w) -> awaitable<void> {
+    w.uses = "fake-1";
+    auto const id = co_await w.send();
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+    w.queue->outcomes().on_turn_ended(refusal());
+    CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::queued; }));
+    CHECK_FALSE(w.queue->outcomes().hold().is_on());
+    CHECK(w.queue->outcomes().limited()["kind"] == "limit");
+    CHECK(w.accounts().hold_of("fake-1")["kind"] == "limit");
+    CHECK(w.queue->held_reason().find("limits release fake-1") != std::string::npos);
+  });
+}

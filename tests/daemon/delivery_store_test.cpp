@@ -296,6 +296,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
         "DROP TABLE memory; DROP TABLE memory_sizes; DROP TABLE outputs; DROP TABLE output_captures;"
         "DROP TABLE receivers; DROP TABLE outbox; DROP TABLE outbox_attempts; DROP TABLE skills;"
         "DROP TABLE skill_pins; DROP TABLE snapshots; DROP TABLE tool_hooks; DROP TABLE removed;"
+        "DROP TABLE account_holds;"
         "ALTER TABLE spawn_keys DROP COLUMN over_at; DROP INDEX approvals_time;"
         "CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;"
         "CREATE INDEX deliveries_message ON deliveries(message); PRAGMA user_version = 2");

@@ -6,6 +6,7 @@
 #include "daemon/agent/restart_policy.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
+#include "daemon/limits/accounts.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/removed.hpp"
@@ -107,6 +108,8 @@ class World final : public DeliveryHost, public TurnHost {
     runtime_.emplace(io.get_executor(), *journal_);
     skills_.emplace(io.get_executor(), *journal_, files_, dir / "skills");
     removed_.emplace(*journal_, [] { return std::chrono::days(30); });
+    accounts_.emplace(
+        io.get_executor(), *journal_, *events_, files_, [this] { return config_.limits_margin_s; }, [] { return 0.5; });
     services_.emplace(Services{io.get_executor(),
                                config_,
                                paths_,
@@ -120,6 +123,7 @@ class World final : public DeliveryHost, public TurnHost {
                                *outbox_,
                                *skills_,
                                *removed_,
+                               *accounts_,
                                terminals_,
                                changed_,
                                files_,
@@ -207,6 +211,8 @@ class World final : public DeliveryHost, public TurnHost {
   Journal& journal() { return *journal_; }
   EventLog& events() { return *events_; }
   RuntimeState& runtime() { return *runtime_; }
+  Accounts& accounts() { return *accounts_; }
+  Config& config() { return config_; }
   bool gone(MessageId id) const { return !queue->open().contains(id); }
   awaitable<std::size_t> unread_count() {
     auto unread = co_await bus->unread(who, 100);
@@ -246,6 +252,9 @@ class World final : public DeliveryHost, public TurnHost {
   void work_changed() override {}
   void turn_changed(std::string) override { turns_told.push_back(turns->running() != nullptr); }
   void store_changed() override { tasks_->spawn("join", join()); }
+  std::string account() const override { return uses; }
+  void ask_to_go_on(std::int64_t turn, std::string const&) override { asked_about.push_back(turn); }
+  void ask_no_more(std::int64_t turn) override { std::erase(asked_about, turn); }
   void hold_changed() override { hold = queue->outcomes().hold().stored(); }
   std::int64_t next_turn_number() override { return ++turns_numbered; }
   awaitable<std::optional<TurnEnded>> recorded_end(Turn turn) override { return queue->outcomes().recorded_end(turn); }
@@ -264,6 +273,8 @@ class World final : public DeliveryHost, public TurnHost {
   bool offline_throws = false, record_throws = false;
   std::optional<TurnEnded> record_says{};
   std::vector<std::string> asked_record{};
+  std::string uses{};                                          ///< its account; empty: none
+  std::vector<std::int64_t> asked_about{};                     ///< turns that a limit has cut off
   json hold = nullptr;                                         ///< as the agent keeps it
   std::vector<std::pair<std::string, std::string>> checked{};  ///< schemas, answers
   bool check_throws = false, check_waits = false;
@@ -298,6 +309,7 @@ class World final : public DeliveryHost, public TurnHost {
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
   std::optional<Removed> removed_;
+  std::optional<Accounts> accounts_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;

@@ -1,5 +1,5 @@
 // When an agent whose provider refuses work may try again.
-#include "daemon/delivery/provider_hold.hpp"
+#include "daemon/limits/provider_hold.hpp"
 
 #include <doctest/doctest.h>
 
@@ -74,8 +74,8 @@ TEST_CASE("AKnownEndIsWaitedForWithAMargin") {
     CHECK(hold.shown()["kind"] == "limit");
     CHECK(hold.shown()["resetsAt"] == to_iso8601(resets_at));
     CHECK(hold.shown()["until"] == to_iso8601(resets_at + margin));
-    CHECK(hold.reason("a").find(to_iso8601(resets_at + margin)) != std::string::npos);
-    CHECK(hold.reason("a").find("`agent-runner restart a`") != std::string::npos);
+    CHECK(hold.reason("agent-runner restart a").find(to_iso8601(resets_at + margin)) != std::string::npos);
+    CHECK(hold.reason("agent-runner restart a").find("`agent-runner restart a`") != std::string::npos);
     clock.advance(3h + margin - 1ms);
     CHECK_FALSE(hold.may_probe());
     clock.advance(1ms);

@@ -9,6 +9,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/limits/accounts.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/removed.hpp"
@@ -71,6 +72,7 @@ struct Script {
   std::string exit_diagnostic{};    ///< of the adapter
   std::vector<std::string> left{};  ///< on the screen of the process that has ended
   std::string gate = "it takes nothing in this test";
+  std::string account{};       ///< of all agents; empty: the provider has no logins
   std::string running_work{};  ///< what the provider says when it is asked
   int asked_for_work = 0;
   std::string transcript{};  ///< its record; empty: it keeps none
@@ -276,6 +278,9 @@ class FakeAdapter final : public adapters::Adapter {
     script_.fault("prepare");
     return adapters::LaunchPlan{{"fake"}, {}, "session", false};
   }
+  adapters::Account account(adapters::LaunchRequest const&, std::string const&) const override {
+    return {script_.account};
+  }
   std::unique_ptr<adapters::ProviderSession> open(adapters::SessionContext context) const override {
     return std::make_unique<FakeSession>(script_, std::move(context));
   }
@@ -341,6 +346,10 @@ class World {
     REQUIRE(await(skills_->load()).has_value());
     removed_.emplace(*journal_, [this] { return std::chrono::days(config_.history_retention_days); });
     REQUIRE(await(removed_->load()).has_value());
+    accounts_.emplace(
+        io_.get_executor(), *journal_, *events_, files_, [this] { return config_.limits_margin_s; },
+        [] { return 0.5; });
+    REQUIRE(await(accounts_->load()).has_value());
     services_.emplace(Services{io_.get_executor(),
                                config_,
                                paths_,
@@ -354,6 +363,7 @@ class World {
                                *outbox_,
                                *skills_,
                                *removed_,
+                               *accounts_,
                                terminals_,
                                changed_,
                                files_,
@@ -370,12 +380,14 @@ class World {
     supervisor_.emplace(*services_);
     pause_.emplace(*services_, *supervisor_);
     REQUIRE(await(supervisor_->take_over()).has_value());
+    accounts_->start();
   }
   /// Nothing is said to anybody any more. (The journal's queued writes go to the disk: of a kill they may be missing,
   /// which the chaos tests try.)
   void crash() {
     if (!supervisor_) return;
     await(pause_->stop());
+    await(accounts_->stop());
     await(supervisor_->shut_down(false));
     pause_.reset();
     supervisor_.reset();
@@ -383,6 +395,7 @@ class World {
     await(approvals_->stop());
     await(journal_->stop());
     services_.reset();
+    accounts_.reset();
     removed_.reset();
     skills_.reset();
     runtime_.reset();
@@ -394,7 +407,8 @@ class World {
   }
   void spawn(json const& more = json::object()) {
     begin_spawn(more);
-    until_state("idle");
+    auto const id = more.value("id", "a");
+    until([&] { return supervisor_->find(id)->state() == AgentState::idle; }, "the agent is idle");
   }
   /// It starts then.
   void begin_spawn(json const& more = json::object()) {
@@ -562,6 +576,7 @@ class World {
   std::optional<RuntimeState> runtime_;
   std::optional<SkillStore> skills_;
   std::optional<Removed> removed_;
+  std::optional<Accounts> accounts_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;

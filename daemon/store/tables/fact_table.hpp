@@ -14,6 +14,7 @@ class FactTable {
   static constexpr char kControlPort[] = "control_port";  ///< the last one
   static constexpr char kRelayPort[] = "relay_port";      ///< the last one, for agents
   static constexpr char kPause[] = "pause";               ///< of the runtime; not there: it runs
+  static constexpr char kAccountSalt[] = "account_salt";  ///< of the names of accounts, where they come of a secret
   static constexpr char kWorktree[] = "worktree of ";     ///< of a spawn that is under way; the agent's id follows
 
   explicit FactTable(Database& db) : db_(db) {}

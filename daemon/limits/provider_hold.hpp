@@ -1,6 +1,7 @@
-// Keeps an agent from taking work while the model behind its provider refuses it (docs/delivery.md): until the limit's
-// end where that is known, else for longer and longer; then one message goes first and shows whether the others may
-// follow. Pure: ends of turns and times in, decisions out.
+// Keeps work back while the model behind a provider refuses it (docs/limits.md): until the limit's end where that is
+// known, else for longer and longer; then one message goes first and shows whether the others may follow. An account
+// has one for its usage limit and its login, an agent one for what is its own. Pure: ends of turns and times in,
+// decisions out.
 #pragma once
 #include "adapters/provider_event.hpp"
 #include "base/clock.hpp"
@@ -21,13 +22,18 @@ enum class Refusal {
   fails,  ///< one turn after the other fails before it does anything, for reasons that are not known here
 };
 std::string_view to_string(Refusal refusal);
+/// It is the login's, so that it meets all agents which use that.
+bool is_of_account(Refusal refusal);
 /// Nothing: the turn was not refused, or for its message's sake (too long, not allowed).
 std::optional<Refusal> refusal_in(adapters::TurnEnded const& end);
 
 class ProviderHold {
  public:
-  /// `jitter`: 0..1, so that the agents of one account do not come back at once.
-  void refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter);
+  /// After a limit's end, as its clock is not ours.
+  static constexpr milliseconds kMargin{60'000};
+  /// `jitter`: 0..1, so that not all come back at once. The next try comes `margin` after the limit's end, half of it
+  /// sooner or later.
+  void refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter, milliseconds margin = kMargin);
   /// A turn that failed for what else; true when it is one too many in a row, and holds back the next ones. The message
   /// may be the cause, so it does not go back: while they fail, each costs one, less and less often.
   bool failed(adapters::TurnEnded const& end, double jitter);
@@ -39,12 +45,15 @@ class ProviderHold {
   void process_started();
 
   bool is_on() const { return refusal_.has_value(); }
+  std::optional<Refusal> kind() const { return refusal_; }
+  WallTime refused_at() const { return refused_at_; }  ///< last
+  bool knows_end() const { return resets_at_.has_value(); }
   /// One message may go, to show whether the model takes work again.
   bool may_probe() const;
   /// When that should be looked at next.
   Clock::time_point next_look() const;
-  /// For people, with what `agent` can do about it.
-  std::string reason(std::string const& agent) const;
+  /// For people; `remedy`: the command by which they have it tried now.
+  std::string reason(std::string const& remedy) const;
   /// {kind, error, since, until, resetsAt}; null: nothing is held.
   json shown() const;
   /// For the next daemon, and back.

@@ -1,4 +1,4 @@
-#include "daemon/delivery/provider_hold.hpp"
+#include "daemon/limits/provider_hold.hpp"
 
 #include <algorithm>
 #include <array>
@@ -21,9 +21,6 @@ constexpr std::array<Waits, 4> kWaits{{{15min, 2h}, {5min, 30min}, {30s, 15min},
 /// A rate limit that names no end is one of requests or tokens per minute.
 constexpr Waits kRateLimit{1min, 30min};
 
-/// After the limit's end, as its clock is not ours; more by as much again at the most.
-constexpr milliseconds kMargin = 30s;
-constexpr milliseconds kMoreMargin = 60s;
 constexpr milliseconds kFarthest = 24h * 32;  ///< no plan has a longer window; what says so was misread
 constexpr milliseconds kLoginPause = 30s;
 constexpr auto kClockCheck = 10min;  ///< a machine that slept, or whose clock was set, notices within this
@@ -32,6 +29,8 @@ constexpr std::size_t kErrorShown = 300;
 }  // namespace
 
 std::string_view to_string(Refusal refusal) { return kNames.at(static_cast<std::size_t>(refusal)); }
+
+bool is_of_account(Refusal refusal) { return refusal == Refusal::limit || refusal == Refusal::login; }
 
 std::optional<Refusal> refusal_in(adapters::TurnEnded const& end) {
   if (end.outcome != adapters::TurnEnded::Outcome::failed) return std::nullopt;
@@ -44,7 +43,7 @@ std::optional<Refusal> refusal_in(adapters::TurnEnded const& end) {
   return std::nullopt;
 }
 
-void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter) {
+void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter, milliseconds margin) {
   if (refusal_ != refusal) times_ = 0;
   if (!refusal_) since_ = wall_now();
   refusal_ = refusal;
@@ -58,7 +57,7 @@ void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, doubl
   };
   milliseconds wait;
   if (known) {
-    wait = left + kMargin + by(kMoreMargin);
+    wait = left + margin / 2 + by(margin);
   } else {
     auto const waits = end.error_kind == "rate_limit" ? kRateLimit : kWaits.at(static_cast<std::size_t>(refusal));
     wait = std::min(waits.longest, waits.first * (1 << std::min(times_, 16)));
@@ -103,11 +102,11 @@ Clock::time_point ProviderHold::next_look() const {
   return resets_at_ ? std::min(probe_at_, Clock::now() + kClockCheck) : probe_at_;
 }
 
-std::string ProviderHold::reason(std::string const& agent) const {
+std::string ProviderHold::reason(std::string const& remedy) const {
   if (!refusal_) return {};
   return "the provider refuses work: " + std::string(kWords.at(static_cast<std::size_t>(*refusal_))) +
-         (error_.empty() ? "" : " (" + error_ + ")") + "; tried again at " + to_iso8601(until_) +
-         ", or now by `agent-runner restart " + agent + "`";
+         (error_.empty() ? "" : " (" + error_ + ")") + "; tried again at " + to_iso8601(until_) + ", or now by `" +
+         remedy + "`";
 }
 
 json ProviderHold::stored() const {
