@@ -9,6 +9,7 @@
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
+#include "control/api/limits_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/api/outputs_api.hpp"
@@ -56,10 +57,11 @@ class TrivialApi final : public control::Authenticator,
                          public control::UsersApi,
                          public control::SnapshotsApi,
                          public control::ToolHooksApi,
-                         public control::WorktreesApi {
+                         public control::WorktreesApi,
+                         public control::LimitsApi {
  public:
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
             *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
@@ -173,6 +175,10 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<control::ToolHookAdded>> add_tool_hook(json) override { co_return absent(); }
   awaitable<Result<json>> tool_hooks() override { return none(); }
   awaitable<Result<json>> remove_tool_hook(std::string) override { return none(); }
+  awaitable<Result<json>> limits() override { return none(); }
+  awaitable<Result<json>> release_limit(std::string) override { return none(); }
+  awaitable<Result<json>> hold_limit(std::string, std::string) override { return none(); }
+  awaitable<Result<json>> forget_limit(std::string) override { return none(); }
 
  private:
   static Error absent() { return not_found("absent", "this daemon does nothing"); }

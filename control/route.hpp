@@ -136,6 +136,7 @@ std::span<Route const> user_routes();
 std::span<Route const> snapshot_routes();
 std::span<Route const> tool_hook_routes();
 std::span<Route const> worktree_routes();
+std::span<Route const> limit_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

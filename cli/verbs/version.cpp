@@ -89,6 +89,13 @@ Result<int> complete_words(Context& context, std::vector<std::string> const& wor
       if (auto const key = field(setting, "key"); key.starts_with(prefix))
         print(key.substr(prefix.size()), field(setting, "help"));
   }
+  if (found.words == Words::account) {
+    auto const accounts = ask("/v1/limits");
+    for (auto const& account : array(accounts, "limits")) {
+      auto const kind = field(object_at(account, "hold"), "kind");
+      print(field(account, "account"), kind.empty() ? "open" : kind);
+    }
+  }
   if (found.words == Words::relay_token)
     if (auto const paths = context.paths()) {
       auto const tokens = ApiClient(Endpoint{paths->relay_socket()}).get("/api/tokens", milliseconds(1000));

@@ -10,6 +10,7 @@ class Authenticator;
 class EventsApi;
 class HooksApi;
 class IdempotencyApi;
+class LimitsApi;
 class MemoryApi;
 class MessagesApi;
 class OutputsApi;
@@ -46,6 +47,7 @@ struct Api {
   SnapshotsApi& snapshots;
   ToolHooksApi& tool_hooks;
   WorktreesApi& worktrees;
+  LimitsApi& limits;
 };
 
 }  // namespace ar::control

@@ -8,6 +8,7 @@
 #include "daemon/api/events_api.hpp"
 #include "daemon/api/hooks_api.hpp"
 #include "daemon/api/idempotency_api.hpp"
+#include "daemon/api/limits_api.hpp"
 #include "daemon/api/memory_api.hpp"
 #include "daemon/api/messages_api.hpp"
 #include "daemon/api/outputs_api.hpp"
@@ -55,13 +56,14 @@ class DaemonApi {
         users_(supervisor, access_, own_bus),
         snapshots_(snapshots, access_),
         tool_hooks_(services.config, tool_hooks),
-        worktrees_(services, supervisor, access_) {}
+        worktrees_(services, supervisor, access_),
+        limits_(services.accounts) {}
 
   Access& access() { return access_; }
   control::Api topics() {
     return {access_,    system_, runtime_,     agents_,    messages_,   attachments_, hooks_,
             approvals_, events_, idempotency_, sessions_,  memory_,     webhooks_,    outputs_,
-            search_,    skills_, users_,       snapshots_, tool_hooks_, worktrees_};
+            search_,    skills_, users_,       snapshots_, tool_hooks_, worktrees_,   limits_};
   }
 
  private:
@@ -86,6 +88,7 @@ class DaemonApi {
   SnapshotsApi snapshots_;
   ToolHooksApi tool_hooks_;
   WorktreesApi worktrees_;
+  LimitsApi limits_;
 };
 
 }  // namespace ar::daemon

@@ -225,6 +225,15 @@ async function toolHooks() {
   same("the id that is gone", (await ok(operator.DELETE("/v1/tool-hooks/{hook}", of(again.id)))).deleted, again.id);
 }
 
+async function limits() {
+  // Its agents are of a provider without logins.
+  same("the accounts", (await ok(operator.GET("/v1/limits"))).limits, []);
+  const account = { path: { account: "claude-0" } };
+  await refused("no_such_account", operator.POST("/v1/limits/{account}/release", { params: account, body: {} }));
+  await refused("no_such_account", operator.POST("/v1/limits/{account}/hold", { params: account, body: { reason: "no" } }));
+  await refused("no_such_account", operator.POST("/v1/limits/{account}/forget", { params: account, body: {} }));
+}
+
 async function memory() {
   const entry = { path: { scope: "shared", id: "team", key: "how/to build" } } as const;
   const put = await operator.PUT("/v1/memory/{scope}/{id}/{key}", { params: entry, body: { value: { run: "make" } } });
@@ -353,7 +362,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, search, skills, snapshots, toolHooks, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, search, skills, snapshots, toolHooks, limits, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

@@ -535,4 +535,24 @@ awaitable<Result<json>> FakeApi::remove_tool_hook(std::string id) {
   co_return ok(json{{"deleted", id}});
 }
 
+awaitable<Result<json>> FakeApi::limits() {
+  record("limits");
+  co_return ok(json{{"limits", json::array()}});
+}
+awaitable<Result<json>> FakeApi::release_limit(std::string account) {
+  record("release-limit " + account);
+  if (account != "known") co_return not_found("no_such_account", "there is no such account");
+  co_return ok(json{{"account", account}});
+}
+awaitable<Result<json>> FakeApi::hold_limit(std::string account, std::string reason) {
+  record("hold-limit " + account + " " + reason);
+  if (account != "known") co_return not_found("no_such_account", "there is no such account");
+  co_return ok(json{{"account", account}});
+}
+awaitable<Result<json>> FakeApi::forget_limit(std::string account) {
+  record("forget-limit " + account);
+  if (account != "known") co_return not_found("no_such_account", "there is no such account");
+  co_return ok(json{{"account", account}});
+}
+
 }  // namespace ar::test

@@ -10,6 +10,7 @@
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
+#include "control/api/limits_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
 #include "control/api/outputs_api.hpp"
@@ -52,11 +53,12 @@ class FakeApi final : public control::Authenticator,
                       public control::UsersApi,
                       public control::SnapshotsApi,
                       public control::ToolHooksApi,
-                      public control::WorktreesApi {
+                      public control::WorktreesApi,
+                      public control::LimitsApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
             *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
 
@@ -185,6 +187,11 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<control::ToolHookAdded>> add_tool_hook(json hook) override;
   awaitable<Result<json>> tool_hooks() override;
   awaitable<Result<json>> remove_tool_hook(std::string id) override;
+  /// The account "known" exists.
+  awaitable<Result<json>> limits() override;
+  awaitable<Result<json>> release_limit(std::string account) override;
+  awaitable<Result<json>> hold_limit(std::string account, std::string reason) override;
+  awaitable<Result<json>> forget_limit(std::string account) override;
 
  private:
   void record(std::string line);

@@ -198,6 +198,12 @@ Example const examples[] = {
     {"DELETE", "/v1/tool-hooks/known", "", 200, "remove-tool-hook known"},
     {"DELETE", "/v1/tool-hooks/other", "", 404, "remove-tool-hook other"},
     {"DELETE", "/v1/tool-hooks/a%2Fb", "", 400, ""},
+    {"GET", "/v1/limits", "", 200, "limits"},
+    {"POST", "/v1/limits/known/release", "{}", 200, "release-limit known"},
+    {"POST", "/v1/limits/known/hold", R"({"reason":"dear"})", 200, "hold-limit known dear"},
+    {"POST", "/v1/limits/known/forget", "{}", 200, "forget-limit known"},
+    {"POST", "/v1/limits/other/forget", "{}", 404, "forget-limit other"},
+    {"POST", "/v1/limits/a%2Fb/hold", "{}", 400, ""},
 };
 
 }  // namespace
