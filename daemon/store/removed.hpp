@@ -1,6 +1,6 @@
-// What was removed lately: agents, webhooks, skills, snapshots. Who asks for one of them is told that it is gone, and
-// not that it never was. Only they are told who could see it: the operator, and for an agent's things that agent and
-// those whose descendant it is.
+// What was removed lately: agents, webhooks, skills, snapshots, schedules. Who asks for one of them is told that it is
+// gone, and not that it never was. Only they are told who could see it: the operator, and for an agent's things that
+// agent and those whose descendant it is.
 #pragma once
 #include "base/async.hpp"
 #include "base/clock.hpp"
@@ -18,7 +18,7 @@
 namespace ar::daemon {
 
 inline constexpr char kAgentNoun[] = "agent", kWebhookNoun[] = "webhook", kSkillNoun[] = "skill",
-                      kSnapshotNoun[] = "snapshot";
+                      kSnapshotNoun[] = "snapshot", kScheduleNoun[] = "schedule";
 
 /// io thread only.
 class Removed {

@@ -9,6 +9,7 @@
 #include "daemon/store/tables/outbox_table.hpp"
 #include "daemon/store/tables/output_table.hpp"
 #include "daemon/store/tables/removed_table.hpp"
+#include "daemon/store/tables/schedule_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
@@ -95,6 +96,7 @@ awaitable<Result<void>> Retention::prune() {
       [until = wall_now() - kKeysKept](Database& db, Walk& walk) { SpawnKeyTable(db).prune(walk, until); },
       [=](Database& db, Walk& walk) { RemovedTable(db).prune(walk, history.oldest); },
       [=](Database& db, Walk& walk) { OutboxTable(db).prune(walk, history.oldest); },
+      [=](Database& db, Walk& walk) { ScheduleTable(db).prune(walk, history.oldest); },
   };
   for (auto const& agent : *found) {
     tables.push_back([=](Database& db, Walk& walk) { TurnTable(db).prune(agent, walk, history); });

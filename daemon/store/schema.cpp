@@ -286,6 +286,22 @@ CREATE TABLE account_holds(
   record TEXT NOT NULL              -- JSON: the hold, who found it, who has the probe
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // docs/schedules.md.
+    R"sql(
+CREATE TABLE schedules(
+  id TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,              -- operator, or the agent with which it goes
+  record TEXT NOT NULL,             -- Schedule as JSON
+  next_at INTEGER,                  -- ms; null: it is not due, or something of it is under way
+  under_way INTEGER NOT NULL,       -- 1: a due time is being carried out
+  over_at INTEGER,                  -- ms: since then it is not due any more
+  bytes INTEGER NOT NULL,           -- of `what`
+  what TEXT NOT NULL                -- JSON: the request that it carries out; may hold secrets
+) STRICT;
+CREATE INDEX schedules_next ON schedules(next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX schedules_owner ON schedules(owner);
+CREATE INDEX schedules_over ON schedules(over_at) WHERE over_at IS NOT NULL;
+)sql",
 };
 
 }  // namespace

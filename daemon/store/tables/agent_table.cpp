@@ -7,6 +7,7 @@
 #include "daemon/store/tables/output_table.hpp"
 #include "daemon/store/tables/owed_word_table.hpp"
 #include "daemon/store/tables/receiver_table.hpp"
+#include "daemon/store/tables/schedule_table.hpp"
 #include "daemon/store/tables/skill_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
@@ -62,6 +63,7 @@ void AgentTable::erase(std::string const& id) {
   ReceiverTable(db_).erase_agent(id);
   OutputTable(db_).erase_agent(id);
   SkillTable(db_).unpin(id);
+  ScheduleTable(db_).erase_owner(id);
   db_.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
 }
 
