@@ -1,68 +1,23 @@
 // Sessions and runs: an agent as a program sees it that opens it, sends it input, and reads what comes of it.
-#include "base/ids.hpp"
 #include "control/api/agents_api.hpp"
 #include "control/api/events_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/event_stream.hpp"
 #include "control/idempotency.hpp"
+#include "control/open_session.hpp"
 #include "control/route.hpp"
 #include "control/schemas/schemas.hpp"
 #include "control/session_input.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
 namespace ar::control {
 namespace {
 
-constexpr std::int64_t kIdleTtlMs = 180'000;  ///< of a session that does not say
-
-/// A part of a request that carries on with a key of its own: the same request, the same key.
-IdempotencyKey part_of(IdempotencyKey const& key, std::string const& part) {
-  return key.key.empty() ? key : IdempotencyKey{sha256_hex(key.key + "#" + part), key.body_hash};
-}
-
-struct Opened {
-  OpenedSession session;
-  std::optional<SentInput> sent;
-};
-
-/// Whoever is told that a session could not be opened has none. But what keeps its input away may pass, and then the
-/// same request with the same key goes on with it.
-awaitable<void> take_back(Call& call, std::string const& id, Error const& why) {
-  if (!call.key.key.empty() && is_transient(why)) co_return;
-  auto const closed = co_await call.api.sessions.take_back(id);
-  if (!closed) spdlog::warn("session {} has got no input, and is there all the same: {}", id, closed.error().message);
-}
-
-/// The agent is spawned first, and its input is a message like any other: it waits until the agent is ready.
-awaitable<Result<Opened>> open_session(Call& call, json request) {
-  auto input = take_input(request, false);
-  if (!input) co_return input.error();
-  auto idle = take_idle_ttl(request);
-  if (!idle) co_return idle.error();
-  if (auto taken = take_deadline(request); !taken) co_return taken.error();
-  request["idleTtlMs"] = idle->value_or(kIdleTtlMs);
-  if (*input)
-    if (auto good = co_await call.api.sessions.check_input(call.who, **input); !good) co_return good.error();
-  auto opened = co_await call.api.sessions.open(call.who, std::move(request), call.key);
-  if (!opened) co_return opened.error();
-  Opened done{std::move(*opened), {}};
-  if (*input) {
-    auto const id = done.session.session["id"].get<std::string>();
-    auto sent = co_await call.api.sessions.send(call.who, id, std::move(**input), part_of(call.key, "input"));
-    if (!sent && done.session.created) co_await take_back(call, id, sent.error());
-    if (!sent) co_return sent.error();
-    done.sent = std::move(*sent);
-  }
-  co_return done;
-}
-
 awaitable<Result<Response>> open(Call& call) {
   auto request = call.object();
   if (!request) co_return request.error();
-  auto opened = co_await open_session(call, std::move(*request));
+  auto opened = co_await open_session(call.api.sessions, call.who, std::move(*request), call.key);
   if (!opened) co_return opened.error();
   json answer = {{"session", opened->session.session}, {"turn", nullptr}, {"eventCursor", 0}};
   if (opened->sent) answer = std::move(opened->sent->answer);
@@ -197,7 +152,7 @@ awaitable<Result<Response>> run(Call& call) {
   if (!request) co_return request.error();
   if (!request->contains("input")) co_return invalid("input", "input is missing: what the run is about");
   if (!call.key.key.empty()) call.key.body_hash = body_hash(call.route, call.request);
-  auto opened = co_await open_session(call, std::move(*request));
+  auto opened = co_await open_session(call.api.sessions, call.who, std::move(*request), call.key);
   if (!opened) co_return opened.error();
   auto const id = opened->session.session["id"].get<std::string>();
   auto const message = opened->sent->message;
