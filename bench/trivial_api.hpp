@@ -14,6 +14,7 @@
 #include "control/api/messages_api.hpp"
 #include "control/api/outputs_api.hpp"
 #include "control/api/runtime_api.hpp"
+#include "control/api/schedules_api.hpp"
 #include "control/api/search_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/skills_api.hpp"
@@ -58,11 +59,12 @@ class TrivialApi final : public control::Authenticator,
                          public control::SnapshotsApi,
                          public control::ToolHooksApi,
                          public control::WorktreesApi,
-                         public control::LimitsApi {
+                         public control::LimitsApi,
+                         public control::SchedulesApi {
  public:
   control::Api topics() {
     return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
-            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   bool is_descendant(std::string const&, std::string const&) const override { return false; }
@@ -147,6 +149,12 @@ class TrivialApi final : public control::Authenticator,
     co_return absent();
   }
   awaitable<Result<json>> remove_memory(MemoryAddress, control::MemoryCondition) override { return none(); }
+  awaitable<Result<json>> add_schedule(Principal, json) override { return none(); }
+  awaitable<Result<json>> schedules(Principal, Page) override { return none(); }
+  awaitable<Result<json>> schedule(Principal, std::string) override { return none(); }
+  awaitable<Result<json>> pause_schedule(Principal, std::string, bool) override { return none(); }
+  awaitable<Result<json>> remove_schedule(Principal, std::string) override { return none(); }
+  awaitable<Result<json>> run_schedule(Principal, std::string) override { return none(); }
   awaitable<Result<json>> add_webhook(Principal, json) override { return none(); }
   awaitable<Result<json>> webhooks(Principal, Page) override { return none(); }
   awaitable<Result<json>> webhook(Principal, std::string) override { return none(); }

@@ -45,6 +45,7 @@ constexpr ErrorCode rows[] = {
     {404, "no_such_snapshot", "there is no such snapshot"},
     {404, "no_such_tool_hook", "there is no such tool hook"},
     {404, "no_such_account", "no agent uses this account, and it is not held"},
+    {404, "no_such_schedule", "there is no such schedule, or it is another's"},
     {404, "no_such_approval", "there is no such approval"},
     {404, "unknown_message", "there is no such message"},
     {404, "unknown_attachment", "there is no such attachment"},
@@ -84,6 +85,8 @@ constexpr ErrorCode rows[] = {
     {409, "already_decided", "it was decided before"},
     {409, "wrong_decision", "a decision that it does not have"},
     {409, "too_many_webhooks", "there are as many webhooks as there may be"},
+    {409, "too_many_schedules", "there are as many schedules as there may be"},
+    {409, "schedule_under_way", "the schedule is being carried out"},
     {409, "delivery_waiting", "the delivery waits to be sent already"},
     {409, "not_unknown", "the delivery is not `unknown`"},
     {409, "not_a_dead_letter", "the message is none"},
@@ -118,8 +121,8 @@ constexpr ErrorCode rows[] = {
     {413, "body_too_large", "the body is larger than the route takes", true},
     {413, "too_large", "a message or file is too large"},
     {413, "quota",
-     "the agent has stored too much for today, or there is no room for more: of memory, skills, tool hooks or "
-     "snapshots"},
+     "the agent has stored too much for today, or there is no room for more: of memory, skills, tool hooks, "
+     "schedules or snapshots"},
     {413, "snapshot_too_large", "the snapshot has more bytes than `snapshots.max_bytes`"},
     {422, "snapshot_version", "a section of the snapshot, which `field` names, is newer than what is known here"},
     {429, "too_many_requests",

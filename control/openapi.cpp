@@ -37,7 +37,7 @@ std::string tag_of(Route const& route) {
   auto const tag = path.substr(0, path.find('/'));
   bool const known = tag == "agents" || tag == "events" || tag == "messages" || tag == "attachments" ||
                      tag == "approvals" || tag == "hooks" || tag == "memory" || tag == "search" || tag == "sessions" ||
-                     tag == "skills" || tag == "tool-hooks" || tag == "snapshots";
+                     tag == "skills" || tag == "schedules" || tag == "tool-hooks" || tag == "snapshots";
   return std::string(tag == "runs" ? "sessions" : tag == "dead" ? "messages" : known ? tag : "system");
 }
 

@@ -85,7 +85,7 @@ struct Route {
                              ///< {attachment}, {event}, {scope}, {id}, {key},
                              ///< {webhook}, {delivery},
                              ///< {session}, {output}, {skill},
-                             ///< {snapshot}, {hook}
+                             ///< {snapshot}, {hook}, {schedule}
   std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;
@@ -137,6 +137,7 @@ std::span<Route const> snapshot_routes();
 std::span<Route const> tool_hook_routes();
 std::span<Route const> worktree_routes();
 std::span<Route const> limit_routes();
+std::span<Route const> schedule_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

@@ -26,6 +26,7 @@
 #include "daemon/runtime/program.hpp"
 #include "daemon/runtime/serve_relay.hpp"
 #include "daemon/runtime/service_manager.hpp"
+#include "daemon/schedule/schedules.hpp"
 #include "daemon/search/indexer.hpp"
 #include "daemon/search/search_index.hpp"
 #include "daemon/snapshot/snapshots.hpp"
@@ -83,6 +84,15 @@ LoopLag make_loop_lag() {
   auto const set = environment.find("AGENT_RUNNER_LOOP_FAULT_MS");
   if (set == environment.end()) return {std::chrono::seconds(5), milliseconds(0)};
   return {milliseconds(5), milliseconds(std::atoll(set->second.c_str()))};
+}
+
+/// In AGENT_RUNNER_LEAST_INTERVAL_MS: the tests' schedules are due more often than people's may be.
+ScheduleLimits schedule_limits() {
+  ScheduleLimits limits;
+  auto const environment = own_environment();
+  if (auto const set = environment.find("AGENT_RUNNER_LEAST_INTERVAL_MS"); set != environment.end())
+    limits.least_interval = milliseconds(std::max(1LL, std::atoll(set->second.c_str())));
+  return limits;
 }
 
 /// Besides the agents' own time, when they are to stop.
@@ -271,12 +281,13 @@ class Daemon final : public Program {
     approvals_->start(std::move(tell), on_death_of("watch over approvals"));
     search_index_.emplace(paths_.state_dir / "search.db");
     indexer_.emplace(*services_, *supervisor_, *search_index_);
+    schedules_.emplace(executor, *journal_, *events_, schedule_limits());
     snapshots_.emplace(*services_, *supervisor_, *tool_hooks_);
     if (auto swept = co_await snapshots_->sweep(); !swept) co_return swept.error();
     api_.emplace(
-        *services_, *supervisor_, *pause_, *tool_hooks_, *snapshots_, *indexer_, *search_index_, bus->embedded,
-        relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_, [this](bool agents) { stop_with(agents); },
-        [this] { return reload_config(); });
+        *services_, *supervisor_, *pause_, *tool_hooks_, *snapshots_, *schedules_, *indexer_, *search_index_,
+        bus->embedded, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
+        [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
     if (bus->embedded)
@@ -314,6 +325,8 @@ class Daemon final : public Program {
     accounts_->start(on_death_of("watch over accounts"));
     api_->access().open();
     outbox_->start(on_death_of("outbox"));
+    schedules_->start([this](DueWork work) { return api_->scheduled_work().carry_out(std::move(work)); },
+                      on_death_of("schedules"));
     indexer_->start(on_death_of("search index"));
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
     auto const pruned = [this](std::string const& id) {
@@ -397,6 +410,7 @@ class Daemon final : public Program {
     co_await tasks_.stop();
     if (retention_) co_await retention_->stop();
     if (server_) co_await server_->stop();
+    if (schedules_) co_await schedules_->stop();
     if (indexer_) co_await indexer_->stop();
     if (approvals_) co_await approvals_->stop();
     if (pause_) co_await pause_->stop();
@@ -459,6 +473,7 @@ class Daemon final : public Program {
   std::optional<SearchIndex> search_index_;
   std::optional<Indexer> indexer_;
   std::optional<Snapshots> snapshots_;
+  std::optional<Schedules> schedules_;
   LoopLag loop_lag_ = make_loop_lag();
   relay::Uploads uploads_;  ///< where the bus is served by nobody here
   std::optional<DaemonApi> api_;

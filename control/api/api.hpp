@@ -14,6 +14,7 @@ class LimitsApi;
 class MemoryApi;
 class MessagesApi;
 class OutputsApi;
+class SchedulesApi;
 class SearchApi;
 class SessionsApi;
 class RuntimeApi;
@@ -48,6 +49,7 @@ struct Api {
   ToolHooksApi& tool_hooks;
   WorktreesApi& worktrees;
   LimitsApi& limits;
+  SchedulesApi& schedules;
 };
 
 }  // namespace ar::control

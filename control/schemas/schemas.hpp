@@ -35,6 +35,8 @@ extern Schema const kNewSnapshot, kSnapshot, kSnapshotList, kSnapshotRestore, kR
 extern Schema const kNewToolHook, kToolHook, kToolHookList, kToolHookRemoved;
 // worktrees.cpp
 extern Schema const kWorktreeList, kWorktreeDiff, kFinish, kFinished;
+// schedules.cpp
+extern Schema const kNewSchedule, kSchedule, kScheduleList, kSchedulePause, kScheduleRemoved;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp

@@ -13,6 +13,8 @@
 #include "daemon/api/messages_api.hpp"
 #include "daemon/api/outputs_api.hpp"
 #include "daemon/api/runtime_api.hpp"
+#include "daemon/api/scheduled_work.hpp"
+#include "daemon/api/schedules_api.hpp"
 #include "daemon/api/search_api.hpp"
 #include "daemon/api/sessions_api.hpp"
 #include "daemon/api/skills_api.hpp"
@@ -33,9 +35,9 @@ class DaemonApi {
  public:
   /// `uploads`: of all doors to the bus. `own_bus`: null where the bus is another's.
   DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, ToolHooks& tool_hooks,
-            Snapshots& snapshots, Indexer& indexer, SearchIndex& index, relay::EmbeddedBus* own_bus,
-            relay::Uploads& uploads, LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down,
-            SystemApi::Reload reload)
+            Snapshots& snapshots, Schedules& schedules, Indexer& indexer, SearchIndex& index,
+            relay::EmbeddedBus* own_bus, relay::Uploads& uploads, LoopLag const& lag,
+            std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
       : access_(supervisor, services.lineage, services.removed, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
         system_(services, supervisor, pause, access_, lag, std::move(on_shut_down), std::move(reload)),
@@ -57,13 +59,17 @@ class DaemonApi {
         snapshots_(snapshots, access_),
         tool_hooks_(services.config, tool_hooks),
         worktrees_(services, supervisor, access_),
-        limits_(services.accounts) {}
+        limits_(services.accounts),
+        scheduled_work_(services, supervisor, messages_, sessions_),
+        schedules_(services, access_, schedules, scheduled_work_) {}
 
   Access& access() { return access_; }
+  /// What is due, done with its owner's right.
+  ScheduledWork& scheduled_work() { return scheduled_work_; }
   control::Api topics() {
-    return {access_,    system_, runtime_,     agents_,    messages_,   attachments_, hooks_,
-            approvals_, events_, idempotency_, sessions_,  memory_,     webhooks_,    outputs_,
-            search_,    skills_, users_,       snapshots_, tool_hooks_, worktrees_,   limits_};
+    return {access_, system_,      runtime_,    agents_,    messages_, attachments_, hooks_,  approvals_,
+            events_, idempotency_, sessions_,   memory_,    webhooks_, outputs_,     search_, skills_,
+            users_,  snapshots_,   tool_hooks_, worktrees_, limits_,   schedules_};
   }
 
  private:
@@ -89,6 +95,8 @@ class DaemonApi {
   ToolHooksApi tool_hooks_;
   WorktreesApi worktrees_;
   LimitsApi limits_;
+  ScheduledWork scheduled_work_;
+  SchedulesApi schedules_;
 };
 
 }  // namespace ar::daemon

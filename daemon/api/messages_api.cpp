@@ -101,8 +101,7 @@ awaitable<Result<void>> MessagesApi::check_reach(std::string to) {
                                          "for one that comes");
 }
 
-awaitable<Result<json>> MessagesApi::send(Principal who, json message) {
-  if (auto open = access_.check_open(); !open) co_return open.error();
+awaitable<Result<NewMessage>> MessagesApi::check(Principal who, json message) {
   bool const must_reach = truth_at(message, "mustReach");
   if (auto const it = message.find("mustReach"); it != message.end()) {
     if (!it->is_boolean()) co_return invalid("mustReach", "mustReach must be true or false");
@@ -124,6 +123,13 @@ awaitable<Result<json>> MessagesApi::send(Principal who, json message) {
   } else if (fresh->from.empty()) {
     fresh->from = kOperator;
   }
+  co_return std::move(*fresh);
+}
+
+awaitable<Result<json>> MessagesApi::send(Principal who, json message) {
+  if (auto open = access_.check_open(); !open) co_return open.error();
+  auto fresh = co_await check(who, std::move(message));
+  if (!fresh) co_return fresh.error();
   auto const cursor = services_.events.last();
   auto sent = co_await services_.bus.send(std::move(*fresh));
   if (!sent) co_return sent.error();

@@ -24,6 +24,8 @@ class MessagesApi final : public control::MessagesApi {
         uploads_(uploads),
         deliveries_(services, supervisor) {}
 
+  /// What would be sent; an error says why it could not be now.
+  awaitable<Result<NewMessage>> check(Principal who, json message);
   awaitable<Result<json>> send(Principal who, json message) override;
   awaitable<Result<json>> messages(Principal who, Page page) override;
   awaitable<Result<json>> message(Principal who, std::int64_t id) override;

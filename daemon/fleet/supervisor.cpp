@@ -213,6 +213,13 @@ awaitable<void> Supervisor::shut_down(bool stop_agents) {
   agents_.clear();
 }
 
+awaitable<Result<void>> Supervisor::check_spawn(json body, Principal who) const {
+  if (auto may = check_may_spawn(who); !may) co_return may.error();
+  auto const spec = co_await check(std::move(body), std::move(who));
+  if (!spec) co_return spec.error();
+  co_return Result<void>();
+}
+
 awaitable<Result<AgentSpec>> Supervisor::check(json body, Principal who) const {
   auto const caller = is_agent(who) ? find(who.agent_id) : nullptr;
   if (is_agent(who) && !caller) co_return get(who.agent_id).error();

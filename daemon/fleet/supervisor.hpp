@@ -35,6 +35,8 @@ class Supervisor final : private AgentOwner {
   /// child of its own: not_granted, too_many_children, wrong_state.
   awaitable<Result<Spawned>> spawn(json body, IdempotencyKey key,
                                    Principal who = Principal{Principal::Kind::operator_});
+  /// Whether it could be spawned now, as far as that can be told without making anything.
+  awaitable<Result<void>> check_spawn(json body, Principal who) const;
   /// Takes up an agent that comes from elsewhere, as a start of the daemon does. `bring` has given the journal all of
   /// it when it returns, or nothing. Errors: name_taken; those of a new token; bring's own.
   using Bring = std::function<awaitable<Result<void>>()>;

@@ -279,6 +279,22 @@ async function webhooks() {
   await refused("gone", operator.GET("/v1/webhooks/{webhook}", { params: hook }));
 }
 
+async function schedules() {
+  const body = { every: "1h", timeZone: "UTC", message: { to: "a", body: "on time" } };
+  const made = await operator.POST("/v1/schedules", { body });
+  same("the status of a new schedule", made.response.status, 201);
+  const schedule = { path: { schedule: made.data!.id } };
+  same("the schedules", (await ok(operator.GET("/v1/schedules", { params: { query: { limit: 5 } } }))).schedules.length, 1);
+  same("what it sends", (await ok(operator.GET("/v1/schedules/{schedule}", { params: schedule }))).message, body.message);
+  const paused = await ok(operator.PATCH("/v1/schedules/{schedule}", { params: schedule, body: { paused: true } }));
+  same("its state", [paused.state, paused.nextAt], ["paused", null]);
+  const run = await ok(operator.POST("/v1/schedules/{schedule}/run", { params: schedule, body: {} }));
+  same("what became of it", [run.last?.outcome, run.last?.byHand], ["done", true]);
+  await refused("invalid_argument", operator.POST("/v1/schedules", { body: { ...body, every: "1s" } }));
+  await ok(operator.DELETE("/v1/schedules/{schedule}", { params: schedule }));
+  await refused("gone", operator.GET("/v1/schedules/{schedule}", { params: schedule }));
+}
+
 async function search() {
   const query = { q: "hello", agent: "a", limit: 5 };
   const { results } = await ok(operator.GET("/v1/search", { params: { query } }));
@@ -362,7 +378,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, search, skills, snapshots, toolHooks, limits, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, schedules, search, skills, snapshots, toolHooks, limits, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

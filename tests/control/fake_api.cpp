@@ -381,6 +381,31 @@ awaitable<Result<json>> FakeApi::remove_skill(std::string id) {
   co_return ok(json{{"removed", id}});
 }
 
+awaitable<Result<json>> FakeApi::add_schedule(Principal who, json request) {
+  record("add-schedule " + name(who) + " " + text_at(request, "cron"));
+  co_return ok(json{{"id", "sch_1"}});
+}
+awaitable<Result<json>> FakeApi::schedules(Principal who, Page page) {
+  record("schedules " + name(who) + " " + page.after + " " + text(page.limit));
+  co_return ok(json{{"schedules", json::array()}});
+}
+awaitable<Result<json>> FakeApi::schedule(Principal who, std::string id) {
+  record("schedule " + name(who) + " " + id);
+  if (id != "sch_1") co_return not_found("no_such_schedule", "there is no such schedule");
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<json>> FakeApi::pause_schedule(Principal who, std::string id, bool paused) {
+  record((paused ? "pause-schedule " : "resume-schedule ") + name(who) + " " + id);
+  co_return ok(json{{"id", id}});
+}
+awaitable<Result<json>> FakeApi::remove_schedule(Principal who, std::string id) {
+  record("remove-schedule " + name(who) + " " + id);
+  co_return ok(json{{"removed", id}});
+}
+awaitable<Result<json>> FakeApi::run_schedule(Principal who, std::string id) {
+  record("run-schedule " + name(who) + " " + id);
+  co_return ok(json{{"id", id}});
+}
 awaitable<Result<json>> FakeApi::add_webhook(Principal who, json request) {
   record("add-webhook " + name(who) + " " + request["url"].get<std::string>());
   co_return ok(json{{"id", "whk_1"}, {"secret", "whsec_x"}});

@@ -15,6 +15,7 @@
 #include "control/api/messages_api.hpp"
 #include "control/api/outputs_api.hpp"
 #include "control/api/runtime_api.hpp"
+#include "control/api/schedules_api.hpp"
 #include "control/api/search_api.hpp"
 #include "control/api/sessions_api.hpp"
 #include "control/api/skills_api.hpp"
@@ -54,12 +55,13 @@ class FakeApi final : public control::Authenticator,
                       public control::SnapshotsApi,
                       public control::ToolHooksApi,
                       public control::WorktreesApi,
-                      public control::LimitsApi {
+                      public control::LimitsApi,
+                      public control::SchedulesApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
     return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
-            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
 
   /// The calls so far, oldest first; any thread.
@@ -155,6 +157,12 @@ class FakeApi final : public control::Authenticator,
                                                        control::MemoryCondition condition) override;
   awaitable<Result<json>> remove_memory(MemoryAddress address, control::MemoryCondition condition) override;
   /// whk_1 exists, with the delivery msg_1.
+  awaitable<Result<json>> add_schedule(Principal who, json request) override;
+  awaitable<Result<json>> schedules(Principal who, Page page) override;
+  awaitable<Result<json>> schedule(Principal who, std::string id) override;
+  awaitable<Result<json>> pause_schedule(Principal who, std::string id, bool paused) override;
+  awaitable<Result<json>> remove_schedule(Principal who, std::string id) override;
+  awaitable<Result<json>> run_schedule(Principal who, std::string id) override;
   awaitable<Result<json>> add_webhook(Principal who, json request) override;
   awaitable<Result<json>> webhooks(Principal who, Page page) override;
   awaitable<Result<json>> webhook(Principal who, std::string id) override;

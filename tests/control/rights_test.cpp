@@ -31,6 +31,7 @@ std::string target_of(control::Route const& route, std::string const& agent) {
   put("{delivery}", "msg_1");
   put("{snapshot}", "none");  // its export is a stream
   put("{hook}", "known");
+  put("{schedule}", "sch_1");
   return target;
 }
 bool admitted(int status) { return status != 401 && status != 403; }
