@@ -18,7 +18,7 @@ namespace ar::cli {
 class Context;
 
 /// What a word may be, for completion.
-enum class Words { any, agent, address, approval, approval_mode, profile, relay_token, account, file, directory };
+enum class Words { any, agent, address, approval, approval_mode, profile, relay_token, account, schedule, file, directory };
 
 struct OptionInfo {
   std::vector<std::string> names;  ///< "--json", "-f"; empty for a positional word

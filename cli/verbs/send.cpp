@@ -6,6 +6,7 @@
 #include "cli/input.hpp"
 #include "cli/message_view.hpp"
 #include "cli/message_wait.hpp"
+#include "cli/schedule_options.hpp"
 #include "cli/text.hpp"
 
 #include <chrono>
@@ -13,7 +14,7 @@
 namespace ar::cli {
 namespace {
 
-struct Send {
+struct Send : ScheduleOptions {
   std::string to, text, wait;
   std::optional<std::string> from, subject, task, reply_to, key, timeout;
   bool claimable = false, urgent = false, later = false;
@@ -27,6 +28,10 @@ Result<int> send(Context& context, Send const& options) {
     if (!given) return invalid("--timeout", given.error().message);
     patience = *given;
   }
+  auto const scheduled = is_scheduled(options);
+  if (!scheduled) return scheduled.error();
+  if (*scheduled && (!options.wait.empty() || options.key))
+    return invalid(options.key ? "--key" : "--wait", "what is scheduled is not sent now: leave out --wait and --key");
   auto const body = text_input(options.text);
   if (!body) return body.error();
   json message = {{"to", options.to}, {"body", *body}};
@@ -42,8 +47,6 @@ Result<int> send(Context& context, Send const& options) {
   if (options.urgent) message["urgent"] = true;
   if (options.wait == "done") message["replyRequested"] = true;
   if (!options.later) message["mustReach"] = true;
-  // Saying it twice after a broken connection must not send it twice.
-  message["idempotencyKey"] = options.key ? *options.key : new_uuid();
 
   auto const connected = context.api();
   if (!connected) return connected.error();
@@ -53,6 +56,12 @@ Result<int> send(Context& context, Send const& options) {
     if (!ids) return ids.error();
     message["attachments"] = std::move(*ids);
   }
+  if (*scheduled) {
+    message["mustReach"] = !options.later;
+    return add_schedule(context, options, "message", std::move(message));
+  }
+  // Saying it twice after a broken connection must not send it twice.
+  message["idempotencyKey"] = options.key ? *options.key : new_uuid();
   auto answer = api.post("/v1/messages", message);
   if (!answer && answer.error().code == "daemon_lost") answer = api.post("/v1/messages", message);
   if (!answer) return answer.error();
@@ -85,8 +94,9 @@ Result<int> send(Context& context, Send const& options) {
 
 void add(Program& program) {
   auto const o = std::make_shared<Send>();
-  program.verb("Messages", "send", "Send a message", "send alice \"Please review src/\" --wait --timeout 10m")
-      .argument("TO", o->to, "An agent, label:L, tag:T, cap:C or broadcast", Words::address)
+  auto verb =
+      program.verb("Messages", "send", "Send a message", "send alice \"Please review src/\" --wait --timeout 10m");
+  verb.argument("TO", o->to, "An agent, label:L, tag:T, cap:C or broadcast", Words::address)
       .argument("TEXT|-", o->text, "What to say; - reads stdin")
       .option("--from", o->from, "NAME", "Who says it (default: you, or the agent this runs in)")
       .option("--subject", o->subject, "TEXT", "A subject")
@@ -98,8 +108,9 @@ void add(Program& program) {
       .option("--reply-to", o->reply_to, "ID", "It answers this message")
       .option("--key", o->key, "KEY", "Sending again with this key sends once")
       .flag_or_choice("--wait", o->wait, "done", {"accepted", "done"}, "Wait, and print the reply")
-      .option("--timeout", o->timeout, "5m", "How long to wait")
-      .runs([o](Context& context) { return send(context, *o); });
+      .option("--timeout", o->timeout, "5m", "How long to wait");
+  add_schedule_options(verb, *o);
+  verb.runs([o](Context& context) { return send(context, *o); });
 }
 Family const family(20, add);
 

@@ -4,6 +4,7 @@
 #include "cli/context.hpp"
 #include "cli/event_follower.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/schedule_options.hpp"
 #include "cli/text.hpp"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace {
 constexpr milliseconds kReadyPatience = std::chrono::minutes(1);
 constexpr milliseconds kSilentPatience = std::chrono::seconds(3);  ///< then people are told what is waited for
 
-struct Spawn : AgentOptions {
+struct Spawn : AgentOptions, ScheduleOptions {
   std::optional<std::string> timeout;
   bool no_wait = false;
 };
@@ -87,6 +88,9 @@ Result<int> spawn_agent(Context& context, Spawn const& options) {
   }
   auto const spec = specification_of(options, context.inside_agent());
   if (!spec) return spec.error();
+  auto const scheduled = is_scheduled(options);
+  if (!scheduled) return scheduled.error();
+  if (*scheduled) return add_schedule(context, options, "agent", *spec);
   auto const api = context.api();
   if (!api) return api.error();
   // Starting a provider for the first time can take long on a busy machine.
@@ -111,8 +115,9 @@ void add(Program& program) {
   add_agent_options(verb, *o);
   verb.option("--prompt", o->prompt, "TEXT|-", "Its first prompt")
       .flag("--no-wait", o->no_wait, "Return at once, not when it is ready or has failed")
-      .option("--timeout", o->timeout, "1m", "How long to wait until it is ready")
-      .runs([o](Context& context) { return spawn_agent(context, *o); });
+      .option("--timeout", o->timeout, "1m", "How long to wait until it is ready");
+  add_schedule_options(verb, *o);
+  verb.runs([o](Context& context) { return spawn_agent(context, *o); });
 }
 Family const family(10, add);
 

@@ -82,6 +82,10 @@ Result<int> complete_words(Context& context, std::vector<std::string> const& wor
     auto const pending = ask("/v1/approvals?status=pending");
     for (auto const& approval : array(pending, "approvals")) print(field(approval, "id"), field(approval, "summary"));
   }
+  if (found.words == Words::schedule) {
+    auto const known = ask("/v1/schedules");
+    for (auto const& schedule : array(known, "schedules")) print(field(schedule, "id"), field(schedule, "text"));
+  }
   if (found.words == Words::profile) {
     constexpr std::string_view prefix = "profiles.";
     auto const configuration = ask("/v1/config");
