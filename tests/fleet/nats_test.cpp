@@ -1,6 +1,9 @@
 // Two whole daemons on one NATS server: their agents are each other's neighbours, over its death too.
+#include "base/clock.hpp"
 #include "relay/nats/nats_server.hpp"
 #include "system/installation.hpp"
+
+#include <map>
 
 using ar::json;
 using ar::relay::test::NatsServer;
@@ -65,4 +68,42 @@ TEST_CASE("ADaemonStartsWithoutItsNatsServerAndSaysWhatIsWrong") {
   CHECK(status["kind"] == "nats");
   CHECK(status["transport"] != "connected");
   CHECK_MESSAGE(status.dump().find("127.0.0.1:1") != std::string::npos, status.dump(1));
+}
+
+TEST_CASE("ADueTimeIsDoneOnceOverKillsOfItsDaemonOnASharedBus") {
+  if (!NatsServer::installed()) {
+    MESSAGE("skipped: nats-server is not installed");
+    return;
+  }
+  NatsServer server;
+  Installation one, two;
+  join(one, server);
+  join(two, server);
+  one.environment = {"AGENT_RUNNER_LEAST_INTERVAL_MS=100"};
+  one.good({"up"});
+  two.spawn("b1");
+  auto const id = one.good({"send", "b1", "tick", "--every", "500ms", "--json"}).parsed()["id"].get<std::string>();
+  CHECK(two.run({"schedule", "show", id}).status == 3);  // each daemon has its own
+  for (int kill = 0; kill < 4; ++kill) {
+    one.kill_daemon();
+    one.good({"up"});
+  }
+  one.good({"schedule", "pause", id});
+  json shown;
+  CHECK(Installation::eventually([&] {
+    shown = one.good({"schedule", "show", id, "--json"}).parsed();
+    return shown["underWay"].is_null();
+  }));
+  std::map<std::string, int> dues;
+  for (auto const& line : Installation::lines(two.good({"messages", "--limit", "500", "--json"}).out))
+    if (auto const payload = json::parse(line)["payload"]; payload.contains("schedule"))
+      ++dues[payload["schedule"]["dueAt"].get<std::string>()];
+  CHECK(dues.size() == shown["done"]);
+  auto expected = ar::from_iso8601(shown["at"].get<std::string>()).value();
+  for (auto const& [due, count] : dues) {
+    CHECK(due == ar::to_iso8601(expected));
+    CHECK_MESSAGE(count == 1, due);
+    expected += std::chrono::milliseconds(500);
+  }
+  CHECK(dues.size() > 2);
 }
