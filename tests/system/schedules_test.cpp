@@ -57,7 +57,7 @@ TEST_CASE("EachDueTimeIsDoneOnceOverThirtyKills") {
   auto const came = dues(home, id);
   REQUIRE(came.size() > kKills);
   auto expected = ar::from_iso8601(came.begin()->first).value();
-  CHECK(ar::to_iso8601(expected) == shown(home, id)["at"]);
+  CHECK(shown(home, id)["at"] == ar::to_iso8601(expected));
   for (auto const& [due, count] : came) {
     CHECK(due == ar::to_iso8601(expected));
     CHECK_MESSAGE(count == 1, due);
