@@ -1,5 +1,6 @@
 // A bus that has another store: its messages are others, whatever their numbers. Nothing of the one before is taken for
 // the answer, nothing is told to the one that is there now, and what was open ends once.
+#include "daemon/store/schema.hpp"
 #include "delivery_world.hpp"
 
 #include <filesystem>
@@ -282,8 +283,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
   }
   {
     // As the version before has left it.
-    auto const none = std::vector<char const*>(14, "");
-    auto db = Database::open(temp.path() / "journal.db", none, true);
+    auto db = Database::open(temp.path() / "journal.db", journal_migrations(), true);
     REQUIRE(db.has_value());
     (*db)->execute(
         "DELETE FROM facts WHERE name = 'store';"
