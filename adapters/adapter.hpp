@@ -103,11 +103,14 @@ class ProviderSession {
   /// Empty: a prompt may be handed over. Else why not, for people ("permission prompt is open"). `urgent` prompts may
   /// pass while the provider is merely busy.
   virtual std::string block_reason(bool urgent) const = 0;
+  /// The same for a notice (Prompt::is_notice), which some providers take beside their input.
+  virtual std::string block_reason_of_notice() const { return block_reason(false); }
   /// Asks the provider itself, now: what its end would cut off, for people ("a command in the background"). Empty: it
   /// is at rest. Where there is nobody to ask, that nothing blocks it says so.
   virtual awaitable<std::string> running_work() { co_return block_reason(false); }
   /// Types the prompt and sees it through to its outcome; one at a time. The caller has journalled `submitted` before.
-  /// `on_step` is told "typed" (the text stands in the input) and "entered" (its key was pressed) as they happen.
+  /// `on_step` is told "typed" (the text stands in the input) and "entered" (its key was pressed) as they happen; of a
+  /// notice that the provider is to fetch, "offered".
   virtual awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view step)> on_step) = 0;
   /// Asks the provider's record. `process_gone`: the provider process that was handed it has ended since.
   virtual awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) = 0;

@@ -21,9 +21,10 @@ struct Prompt {
   std::string body;
   bool urgent = false;  ///< may be handed while the provider is busy, where it can be steered
   bool reply_requested = false;
-  std::vector<std::string> attachments{};  ///< lines to show: a local path, or "NAME (missing: why)"
+  bool is_notice = false;  ///< information: it may go a way of its own, as the provider's word and not its user's
+  std::vector<std::string> attachments{};       ///< lines to show: a local path, or "NAME (missing: why)"
   std::vector<std::filesystem::path> images{};  ///< those of the attachments that is_image() (adapters/image.hpp)
-  std::filesystem::path body_file{};       ///< where to put the body when it cannot go inline; parent exists, 0700
+  std::filesystem::path body_file{};            ///< where to put the body when it cannot go inline; parent exists, 0700
 };
 
 /// How one attempt ended. Only `accepted` may be acknowledged on the bus (`unverified` where nothing can be proved).
@@ -31,8 +32,9 @@ enum class SubmitOutcome {
   accepted,    ///< the provider itself has shown that it took exactly this message: `Accepted` has told of it
   unverified,  ///< typed; this provider has no way to prove more, and its profile says so
   held,        ///< nothing of it is in the provider: it cannot take it now; try again once nothing blocks it
-  refused,     ///< it will never be taken
-  unknown,     ///< typed, and the proof is missing: query the outcome, never type again on doubt
+  offered,  ///< a notice: the provider fetches it by itself, and `Accepted` follows. Until then the record may be asked
+  refused,  ///< it will never be taken
+  unknown,  ///< typed, and the proof is missing: query the outcome, never type again on doubt
 };
 
 struct SubmitResult {

@@ -2,9 +2,12 @@
 // daemon's answer.
 //
 // A provider waits for this program, and its exit status means something to it (2 would block the turn), so
-// it always exits 0 and says nothing unless the daemon answered: without a daemon, without this program's
+// it exits 0 and says nothing unless the daemon answered: without a daemon, without this program's
 // variables (a session that is not one of ours), or in time. Static and without C++ library, since starting
 // is nearly all of its cost.
+//
+// Nobody waits for FileChanged. Claude Code runs it when the daemon has changed the file that it watches, and where it
+// exits 2 gives the model what stands on stderr: the notices that the daemon has answered with.
 //
 // A PermissionRequest waits for a person. When the daemon dies over it, it comes back to the next one under the same
 // id and goes on waiting; the provider shows its dialog all the while.
@@ -42,9 +45,9 @@ constexpr long connect_ms = 80;
 constexpr long answer_ms = 5000;
 constexpr long longest_answer_ms = 24L * 3600 * 1000;
 constexpr long tool_answer_ms = 150'000;  // more than the daemon's for all tool hooks, less than the provider's for us
-constexpr long look_again_ms = 1000;  // for a daemon whose start was not seen
-constexpr long busy_daemon_ms = 100;  // between two tries at one that is not ready yet
-constexpr long absent_input_ms = 50;  // to take the provider's input, or its write fails, although nobody hears it
+constexpr long look_again_ms = 1000;      // for a daemon whose start was not seen
+constexpr long busy_daemon_ms = 100;      // between two tries at one that is not ready yet
+constexpr long absent_input_ms = 50;      // to take the provider's input, or its write fails, although nobody hears it
 
 char const* variable(char const* name) {
   char const* const value = getenv(name);
@@ -116,9 +119,9 @@ bool send_all(int fd, char const* data, size_t size, int flags) {
   return true;
 }
 
-void print(char const* data, size_t size) {
+void print(int fd, char const* data, size_t size) {
   while (size > 0) {
-    ssize_t const n = write(1, data, size);
+    ssize_t const n = write(fd, data, size);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return;
     data += n;
@@ -232,6 +235,56 @@ void make_call(char (&call)[33]) {
   for (size_t i = 0; i < sizeof bytes; ++i) snprintf(call + 2 * i, 3, "%02x", bytes[i]);
 }
 
+struct Text {
+  char const* data = nullptr;
+  size_t size = 0;
+  bool plain = true;  // nothing in it is escaped
+};
+
+/// The text of a JSON object's own member, as it is written.
+Text member_text(Text input, Text name) {
+  int depth = 0;
+  bool named = false;  // the last text was the name that is looked for
+  for (size_t i = 0; i < input.size; ++i) {
+    char const c = input.data[i];
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    if (c == '{' || c == '[' || c == ',') named = false;
+    if (c != '"') continue;
+    Text text{input.data + ++i};
+    for (; i < input.size && input.data[i] != '"'; ++i)
+      if (input.data[i] == '\\') {
+        text.plain = false;
+        ++i;
+      }
+    text.size = (i < input.size ? i : input.size) - static_cast<size_t>(text.data - input.data);
+    if (named) return text;
+    named = depth == 1 && text.size == name.size && memcmp(text.data, name.data, name.size) == 0;
+  }
+  return {};
+}
+
+/// 2: the provider is to take what was printed on stderr.
+int exit_status = 0;
+
+/// Prints a text of the daemon's JSON on stderr, as what it means.
+void print_notices(Text text) {
+  Bytes plain;
+  if (!text.data || text.size == 0 || !plain.reserve(text.size)) return;
+  for (size_t i = 0; i < text.size; ++i) {
+    char c = text.data[i];
+    if (c == '\\' && i + 1 < text.size) {
+      c = text.data[++i];
+      if (c == 'n') c = '\n';
+      if (c == 't') c = '\t';
+      if (c == 'u' || c == 'r' || c == 'b' || c == 'f') return;  // other control characters: there are none in a notice
+    }
+    plain.data[plain.size++] = c;
+  }
+  print(2, plain.data, plain.size);
+  exit_status = 2;
+}
+
 enum class Outcome {
   answered,  // and the answer is printed
   late,
@@ -261,7 +314,12 @@ Outcome exchange(int fd, Request const& request, long deadline, char const*& why
   }
   if (answer.good()) {
     size_t const available = answer.bytes.size - answer.body;
-    print(answer.bytes.data + answer.body, answer.has_length && answer.length < available ? answer.length : available);
+    char const* const body = answer.bytes.data + answer.body;
+    size_t const size = answer.has_length && answer.length < available ? answer.length : available;
+    if (strcmp(request.event, "FileChanged") == 0)
+      print_notices(member_text({body, size}, {"notices", 7}));
+    else
+      print(1, body, size);
     return Outcome::answered;
   }
   why = "no good answer";
@@ -313,35 +371,6 @@ char const* tool_phase(char const* event) {
   return strcmp(event, "PostToolUse") == 0 || strcmp(event, "PostToolUseFailure") == 0 ? "post" : nullptr;
 }
 
-struct Text {
-  char const* data = nullptr;
-  size_t size = 0;
-};
-
-/// The text of a JSON object's own member, as it is written; none for what is no plain text.
-Text member_text(Bytes const& input, Text name) {
-  int depth = 0;
-  bool named = false;  // the last text was the name that is looked for
-  for (size_t i = 0; i < input.size; ++i) {
-    char const c = input.data[i];
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (c == '{' || c == '[' || c == ',') named = false;
-    if (c != '"') continue;
-    Text text{input.data + ++i, 0};
-    bool plain = true;
-    for (; i < input.size && input.data[i] != '"'; ++i)
-      if (input.data[i] == '\\') {
-        plain = false;
-        ++i;
-      }
-    text.size = (i < input.size ? i : input.size) - static_cast<size_t>(text.data - input.data);
-    if (named) return plain ? text : Text{};
-    named = depth == 1 && text.size == name.size && memcmp(text.data, name.data, name.size) == 0;
-  }
-  return {};
-}
-
 /// A pattern is a name, or how names begin and then '*'. Of a call whose tool is not known each may be meant.
 bool is_meant(Text pattern, Text tool) {
   if (!tool.data) return true;
@@ -363,7 +392,8 @@ Wait tool_wait(char const* socket_path, char const* phase, Bytes const& input) {
   Got const got = fd < 0 ? Got::failed : read_all(fd, lines, now_ms() + answer_ms, never);
   if (fd >= 0) close(fd);
   if (got != Got::end) return {tool_answer_ms, true, true};
-  Text const tool = member_text(input, {"tool_name", 9});
+  Text tool = member_text({input.data, input.size}, {"tool_name", 9});
+  if (!tool.plain) tool = {};  // it may be any
   Wait wait;
   size_t const phase_size = strlen(phase);
   for (size_t at = 0; at < lines.size;) {
@@ -442,11 +472,11 @@ void refuse(char const* event) {
   constexpr char result[] =
       R"({"decision":"block","reason":"A tool hook must be asked about this result, and agent-runner is not reachable. Do not rely on it."})";
   if (strcmp(event, "PermissionRequest") == 0)
-    print(permission, sizeof permission - 1);
+    print(1, permission, sizeof permission - 1);
   else if (strcmp(event, "PreToolUse") == 0)
-    print(call, sizeof call - 1);
+    print(1, call, sizeof call - 1);
   else
-    print(result, sizeof result - 1);
+    print(1, result, sizeof result - 1);
 }
 
 /// Takes what is left of the input.
@@ -460,7 +490,7 @@ void take_input() {
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   // A socket that landed on a closed 0, 1 or 2 would be read as the input or written as the answer.
-  struct stat info {};
+  struct stat info{};
   for (int standard = 0; standard <= 2; ++standard)
     if (fstat(standard, &info) != 0) open("/dev/null", O_RDWR);
 
@@ -474,5 +504,5 @@ int main(int argc, char** argv) {
     take_input();
     if (wait.refuses) refuse(argv[1]);
   }
-  return 0;
+  return exit_status;
 }

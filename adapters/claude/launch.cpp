@@ -1,6 +1,7 @@
 #include "adapters/claude/launch.hpp"
 
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/notices.hpp"
 #include "adapters/claude/profile.hpp"
 #include "adapters/claude/versions.hpp"
 #include "adapters/cli_probe.hpp"
@@ -142,6 +143,10 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   auto const settings = own / "settings.json";
   auto const content = settings_for(request, options, projection.settings, *mode);
   if (auto written = write_file(settings, to_text(content)); !written) return written.error();
+
+  // The CLI watches only what is there when it is told of it.
+  if (options.monitor)
+    if (auto rung = ring(bell_of(request.agent_dir)); !rung) return rung.error();
 
   LaunchPlan plan;
   plan.argv = {cli->string(), "--settings", settings.string()};

@@ -17,6 +17,7 @@ Result<Options> read_options(json const& table) {
   options.sandboxed_root = in.boolean("sandboxed_root", options.sandboxed_root);
   options.status_line = in.boolean("status_line", options.status_line);
   options.set_drafts_aside = in.boolean("set_drafts_aside", options.set_drafts_aside);
+  options.monitor = in.boolean("monitor", options.monitor);
   read_daemons_keys(in);
   if (auto error = in.finish()) return *error;
   return options;

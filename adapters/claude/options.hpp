@@ -23,6 +23,7 @@ struct Options {
 
   bool status_line = true;       ///< take the context use from the status line (replaces a person's own one)
   bool set_drafts_aside = true;  ///< a person's resting draft is stashed for a delivery and comes back; else wait
+  bool monitor = true;           ///< the CLI fetches notices by its own hook; else they are typed as any message
 };
 
 Result<Options> read_options(json const& table);

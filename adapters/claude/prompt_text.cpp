@@ -78,6 +78,34 @@ bool is_shown_in_full(std::string_view text) {
   return true;
 }
 
+/// The body inline where the CLI leaves it as it is, the header's fields made harmless.
+Envelope framed(Prompt& prompt, InlineRules rules, fs::path const& cwd, fs::path const& home, VersionRow const& row) {
+  // Of a name every character counts.
+  defuse(prompt.from, row, "_");
+  defuse(prompt.kind, row, "_");
+  if (prompt.subject) defuse(*prompt.subject, row, "");
+  for (auto& attachment : prompt.attachments)
+    if (has_mention(attachment, cwd, home) || (row.edits_prompts && !is_kept(attachment))) defuse(attachment, row, "_");
+
+  bool const small = prompt.body.size() <= rules.max_bytes;  // else it goes as a file in any case
+  if (small && (has_mention(prompt.body, cwd, home) || (row.edits_prompts && !is_kept(prompt.body))))
+    rules.max_bytes = 0;
+  return frame(prompt, rules);
+}
+
+/// The CLI's own tags, in any case and with blanks: whatever might be taken for one.
+bool has_own_tag(std::string_view text) {
+  if (text.find('<') == std::string_view::npos) return false;
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  constexpr std::array<std::string_view, 3> kTags{"system-reminder", "task-notification", "system-notification"};
+  return std::ranges::any_of(kTags, [&](auto tag) { return lower.find(tag) != std::string::npos; });
+}
+
+void take_brackets(std::string& field) {
+  for (auto at = field.find('<'); at != std::string::npos; at = field.find('<', at)) field.replace(at, 1, "\uff1c");
+}
+
 }  // namespace
 
 InlineRules inline_rules() {
@@ -113,22 +141,11 @@ bool has_mention(std::string_view text, fs::path const& cwd, fs::path const& hom
 }
 
 Typed typed_form(Prompt prompt, fs::path const& cwd, fs::path const& home, VersionRow const& row) {
-  // Of a name every character counts.
-  defuse(prompt.from, row, "_");
-  defuse(prompt.kind, row, "_");
-  if (prompt.subject) defuse(*prompt.subject, row, "");
-  for (auto& attachment : prompt.attachments)
-    if (has_mention(attachment, cwd, home) || (row.edits_prompts && !is_kept(attachment))) defuse(attachment, row, "_");
-
-  auto rules = inline_rules();
-  bool const small = prompt.body.size() <= rules.max_bytes;  // else it goes as a file in any case
-  if (small && (has_mention(prompt.body, cwd, home) || (row.edits_prompts && !is_kept(prompt.body))))
-    rules.max_bytes = 0;
-  auto framed = frame(prompt, rules);
+  auto envelope = framed(prompt, inline_rules(), cwd, home, row);
 
   Typed typed;
-  typed.text = std::move(framed.text);
-  typed.as_file = framed.as_file;
+  typed.text = std::move(envelope.text);
+  typed.as_file = envelope.as_file;
   typed.paste = typed.text;
   // As the user's own words the model takes what the composer shows in full.
   if (row.wraps_pastes && is_shown_in_full(typed.text)) return typed;
@@ -138,6 +155,15 @@ Typed typed_form(Prompt prompt, fs::path const& cwd, fs::path const& home, Versi
   auto newlines = std::ranges::count(typed.paste, '\n');
   for (; newlines < row.collapse_newlines; ++newlines) typed.paste += '\n';
   return typed;
+}
+
+Envelope notice_form(Prompt prompt, fs::path const& cwd, fs::path const& home, VersionRow const& row) {
+  take_brackets(prompt.from);
+  if (prompt.subject) take_brackets(*prompt.subject);
+  for (auto& attachment : prompt.attachments) take_brackets(attachment);
+  auto rules = inline_rules();
+  rules.max_bytes = has_own_tag(prompt.body) ? 0 : kNoticeBytes;
+  return framed(prompt, rules, cwd, home, row);
 }
 
 }  // namespace ar::adapters::claude

@@ -34,4 +34,10 @@ struct Typed {
 Typed typed_form(Prompt prompt, std::filesystem::path const& cwd, std::filesystem::path const& home,
                  VersionRow const& row);
 
+/// The same for a notice, which the CLI puts between tags of its own: what looks like one of them goes as a file, and
+/// loses its bracket in a header field. Longer bodies than `kNoticeBytes` go as files, too. May block.
+inline constexpr std::size_t kNoticeBytes = 16U << 10;
+Envelope notice_form(Prompt prompt, std::filesystem::path const& cwd, std::filesystem::path const& home,
+                     VersionRow const& row);
+
 }  // namespace ar::adapters::claude

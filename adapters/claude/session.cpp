@@ -266,6 +266,7 @@ void ClaudeSession::on_fact(TranscriptFact const& fact) {
   if (fact.kind == TranscriptFact::Kind::enqueued)
     for (auto const& correlation_id : fact.correlation_ids) note_early(correlation_id);
   for (auto const& correlation_id : fresh) {
+    notices_.forget(correlation_id);
     if (correlation_id != in_hand_)
       emit(Accepted{correlation_id, "transcript"});
     else
@@ -340,8 +341,12 @@ awaitable<void> ClaudeSession::watch_start() {
 Result<json> ClaudeSession::hook(std::string const& event, json const& payload) {
   auto const of_subagent = !text_at(payload, "agent_id").empty();
   if (!of_subagent && event != "SessionStart" && event != "SessionEnd") follow_session(payload);
+  auto output = json::object();
   if (event == "SessionStart") {
     hook_session_start(payload);
+    if (options_.monitor) output = tell_of_bell();
+  } else if (event == "FileChanged") {
+    output = hook_file_changed();
   } else if (event == "UserPromptSubmit") {
     auto const correlation_ids = whole_envelopes(text_at(payload, "prompt"));
     for (auto const& correlation_id : correlation_ids) note_early(correlation_id);
@@ -382,7 +387,7 @@ Result<json> ClaudeSession::hook(std::string const& event, json const& payload) 
     hook_tool(event, payload);
   }
   announce_gate();
-  return ok(json::object());
+  return ok(std::move(output));
 }
 
 void ClaudeSession::hook_session_start(json const& payload) {

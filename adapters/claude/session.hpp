@@ -6,6 +6,7 @@
 #pragma once
 #include "adapters/adapter.hpp"
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/notices.hpp"
 #include "adapters/claude/options.hpp"
 #include "adapters/claude/prompt_text.hpp"
 #include "adapters/claude/screen.hpp"
@@ -35,6 +36,7 @@ class ClaudeSession final : public ProviderSession {
   void ask_left(std::string const& call) override;
   void answer(std::string const& key, Answer const& answer) override;
   std::string block_reason(bool urgent) const override;
+  std::string block_reason_of_notice() const override;
   awaitable<std::string> running_work() override;
   awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view)> on_step) override;
   awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) override;
@@ -125,8 +127,17 @@ class ClaudeSession final : public ProviderSession {
   awaitable<bool> wait_for(std::function<bool()> condition, Clock::duration limit);
   void block(std::string reason);
   bool signs_of(std::string const& correlation_id) const;
+  awaitable<bool> take_out_of_composer(Prompt prompt);
   void look_again_later();
   void remember_label(std::string label);
+
+  // session_notices.cpp: notices go beside the terminal.
+  bool has_monitor() const;
+  awaitable<SubmitResult> offer(Prompt prompt, std::function<void(std::string_view)> on_step);
+  awaitable<void> ring_until_fetched();
+  json tell_of_bell();
+  json hook_file_changed();
+  bool may_be_on_its_way(std::string const& correlation_id);
 
   // Set once.
   SessionContext ctx_;
@@ -134,6 +145,7 @@ class ClaudeSession final : public ProviderSession {
   std::filesystem::path config_dir_;
   std::filesystem::path home_;
   VersionRow const* row_;
+  Clock::time_point const started_at_ = Clock::now();
 
   // What is known about the process.
   bool ready_ = false;
@@ -170,6 +182,9 @@ class ClaudeSession final : public ProviderSession {
   std::string in_hand_{};                   ///< the correlation id whose proof hand() waits for
   std::string in_hand_text_{};              ///< and what its record has to hold
   bool altered_ = false;                    ///< it holds something else
+  Notices notices_{};
+  bool ringing_ = false;
+  bool looks_again_ = false;  ///< look_again_later() waits
   Ledger ledger_;
   std::optional<TranscriptFile> transcript_{};  ///< the one that is followed
   std::set<std::filesystem::path> records_{};   ///< all that may hold a prompt of this process

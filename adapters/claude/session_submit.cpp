@@ -28,7 +28,7 @@ constexpr auto kDraftRest = seconds(5);       ///< a draft untouched for this lo
 constexpr auto kDialogStands = seconds(2);  ///< until a dialog on the screen has shown in the live state, or never does
 constexpr auto kClearPatience = seconds(20);  ///< to empty a composer line by line
 constexpr auto kRecordPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
-constexpr auto kUnreadablePause = seconds(10);
+constexpr auto kLookAgainPause = seconds(10);
 constexpr std::size_t kRemembered = 64;  ///< own prompts that are recognised in the composer
 
 std::string joined(std::vector<std::string> const& lines) {
@@ -274,6 +274,7 @@ awaitable<Typed> ClaudeSession::form_of(Prompt prompt) {
 
 awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(std::string_view)> on_step) {
   read_live_state();  // for the version: SessionStart's hook may come before it
+  if (prompt.is_notice && has_monitor()) co_return co_await offer(std::move(prompt), std::move(on_step));
   auto const typed = co_await form_of(prompt);
   if (typed.as_file) {
     auto const written = co_await write_body_file(ctx_.files, prompt);
@@ -435,6 +436,17 @@ awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, SubmitResult& s
 }
 
 awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool process_gone) {
+  auto const standing = notices_.standing(prompt.correlation_id);
+  if (standing == Notices::Standing::offered) co_return RecordedOutcome::pending;
+  if (standing == Notices::Standing::taken_back) {
+    notices_.forget(prompt.correlation_id);
+    co_return RecordedOutcome::absent;
+  }
+  // A long record is not read for what may not be there yet.
+  if (prompt.is_notice && !process_gone && !ledger_.consumed(prompt.correlation_id) &&
+      may_be_on_its_way(prompt.correlation_id))
+    co_return RecordedOutcome::pending;
+
   // The records as a whole, not only what was followed; of the sessions of that time, and of the present one.
   auto const records = records_;
   Ledger whole;
@@ -460,17 +472,10 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
   if (unreadable || whole.queued(prompt.correlation_id) || !ready_ || ended_) co_return RecordedOutcome::pending;
 
   // Not in the record of a living process: it may still stand in the composer, or have left it a moment ago.
-  auto const typed = co_await form_of(prompt);
-  auto const lock = co_await keyboard_.lock();
-  auto watch = ctx_.terminal->watch_output();
-  bool copy_mode = false;
-  auto const view = co_await look(copy_mode);
-  if (!watch || !view || view->kind != View::Kind::composer) co_return RecordedOutcome::pending;
-  if (shows_among_others(*view, typed.paste, *row_, typed.words)) co_return RecordedOutcome::pending;
-  if (shows_only(*view, typed.paste, *row_, typed.words)) {
-    remember_label(view->text);
-    auto const cleared = co_await clear_composer(**watch);
-    if (!cleared) co_return RecordedOutcome::pending;
+  auto const turns = turns_;
+  if (standing != Notices::Standing::fetched) {
+    auto const is_out = co_await take_out_of_composer(prompt);
+    if (!is_out) co_return RecordedOutcome::pending;
   }
   auto const correlation_id = prompt.correlation_id;
   std::function<bool()> const shown = [this, correlation_id] { return ledger_.consumed(correlation_id); };
@@ -480,17 +485,37 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
   if (ledger_.queued(correlation_id) || submitted_.contains(correlation_id) ||
       (signs_of(correlation_id) && turn_running_))
     co_return RecordedOutcome::pending;
+  // A turn that has begun meanwhile may be a notice's.
+  if (prompt.is_notice && (turns != turns_ || may_be_on_its_way(correlation_id))) co_return RecordedOutcome::pending;
   whole = {};
   co_await read_records();
   if (whole.consumed(correlation_id)) co_return RecordedOutcome::accepted;
   if (unreadable) look_again_later();
+  if (!unreadable) notices_.forget(correlation_id);
   co_return unreadable ? RecordedOutcome::pending : RecordedOutcome::absent;
 }
 
-/// A record that cannot be read now (no file handle is left, the disk fails) may be later: the question comes again.
+/// False: the terminal does not show whether the prompt stands in the composer, or it does and stays.
+awaitable<bool> ClaudeSession::take_out_of_composer(Prompt prompt) {
+  auto const typed = co_await form_of(std::move(prompt));
+  auto const lock = co_await keyboard_.lock();
+  auto watch = ctx_.terminal->watch_output();
+  bool copy_mode = false;
+  auto const view = co_await look(copy_mode);
+  if (!watch || !view || view->kind != View::Kind::composer) co_return false;
+  if (shows_among_others(*view, typed.paste, *row_, typed.words)) co_return false;
+  if (!shows_only(*view, typed.paste, *row_, typed.words)) co_return true;
+  remember_label(view->text);
+  co_return co_await clear_composer(**watch);
+}
+
+/// What the record does not show now, it may show later (no file handle is left, the disk fails, it was fetched a
+/// moment ago): the question comes again.
 void ClaudeSession::look_again_later() {
+  if (std::exchange(looks_again_, true)) return;
   auto const later = [](ClaudeSession* self) -> awaitable<void> {
-    auto const waited = co_await sleep_for(kUnreadablePause);
+    auto const waited = co_await sleep_for(kLookAgainPause);
+    self->looks_again_ = false;
     if (waited) self->emit(BlockChanged{});
   };
   tasks_.spawn_vital("look again", later(this), ctx_.on_death);

@@ -4,8 +4,15 @@
 #include "daemon/store/message_files.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace ar::daemon {
+
+bool Delivery::is_notice() const {
+  constexpr std::array<std::string_view, 4> kKinds{"notice", "result", "expired", "dead-letter"};
+  bool const is_work = claimable || task || reply_requested || !output_schema.empty();
+  return !is_local() && !urgent && !is_work && !offered_in_vain && std::ranges::find(kKinds, kind) != kKinds.end();
+}
 
 adapters::Prompt prompt_of(Delivery const& d, std::filesystem::path const& files) {
   adapters::Prompt prompt;
@@ -16,6 +23,7 @@ adapters::Prompt prompt_of(Delivery const& d, std::filesystem::path const& files
   prompt.subject = d.subject;
   prompt.urgent = d.urgent;
   prompt.reply_requested = d.reply_requested;
+  prompt.is_notice = d.is_notice();
   prompt.body_file = files / body_file_name(d.message, d.store);
   return prompt;
 }

@@ -58,11 +58,18 @@ struct Delivery {
   Clock::time_point retry_at = Clock::time_point::min();
   int claim_tries = 0, fetch_tries = 0, report_tries = 0;  ///< in a row, without success; each by itself
   bool claim_refused = false;                              ///< this daemon may not claim it (now): it holds up no other
+  bool offered = false;          ///< submitted: the provider fetches it by itself, and nothing of it is in its input
+  bool offered_in_vain = false;  ///< it did not: it goes as any message
 
   bool is_local() const { return message < 0; }
   bool is_taken() const { return daemon::is_taken(state); }
   bool has_ended() const { return daemon::has_ended(state); }
   bool is_waiting() const { return !is_taken() && !has_ended(); }
+  /// Information, of a program and not of its sender's own words; nothing is asked for.
+  bool is_notice() const;
+  bool is_offered() const { return offered && state == DeliveryState::submitted; }
+  /// Whether it was taken, the provider's record may tell.
+  bool is_in_question() const { return state == DeliveryState::unknown || is_offered(); }
   /// The bus, or who asked for a reply, has not been told all of it.
   bool must_report() const;
   /// A turn works on it, and has not ended.

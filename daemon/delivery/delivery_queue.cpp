@@ -155,6 +155,7 @@ Outlook DeliveryQueue::outlook() const {
   if (session) {
     now.closed = session->block_reason(false);
     now.closed_to_urgent = session->block_reason(true);
+    now.closed_to_notices = session->block_reason_of_notice();
   }
   now.turn_runs = turns_.running() != nullptr;
   now.end_unseen = turns_.end_is_doubtful();

@@ -59,7 +59,8 @@ awaitable<void> Outcomes::resolve(Delivery& d) {
   }
   bool const proved =
       outcome == RecordedOutcome::accepted && d.state == State::queued;  // though a person said otherwise
-  if (d.state != State::unknown && !proved) co_return;
+  if (!d.is_in_question() && !proved) co_return;
+  if (d.is_offered() && outcome == RecordedOutcome::pending) co_return;  // it is on its way, as it should be
   parts_.services.events.append(parts_.agent_id, "message.looked_up",
                                 {{"message", d.message},
                                  {"says", outcome == RecordedOutcome::accepted  ? "accepted"
@@ -85,13 +86,21 @@ void Outcomes::on_submitted(Delivery& d, SubmitResult const& submission) {
       parts_.process.given.erase(d.message);
       end_delivery(d, Input::impossible, submission.reason);
       return;
+    case SubmitOutcome::offered:
+      d.offered = true;
+      parts_.open.save(d);
+      return;
     case SubmitOutcome::accepted:
     case SubmitOutcome::held:
     case SubmitOutcome::unknown: break;
   }
+  doubt(d, submission.reason, submission.screen);
+}
+
+void Outcomes::doubt(Delivery& d, std::string reason, std::string screen) {
   d.take(Input::doubted);
-  d.reason = submission.reason;
-  d.screen = submission.screen;
+  d.reason = std::move(reason);
+  d.screen = std::move(screen);
   d.step("unknown");
   parts_.process.outcome_wanted.insert(d.message);
   parts_.open.save(d);
@@ -115,6 +124,10 @@ void Outcomes::accept_late(Delivery& d, std::string const& proof, std::optional<
 /// It was not taken: nobody has seen it yet.
 void Outcomes::submit_again(Delivery& d) {
   parts_.process.let_go(d.message);
+  if (d.is_offered()) {
+    d.offered_in_vain = true;
+    d.take(Input::doubted);
+  }
   d.take(Input::proved_absent);
   d.reason.clear();
   d.screen.clear();
@@ -206,7 +219,7 @@ void Outcomes::on_turn_ended(TurnEnded const& end) {
   else
     turns_.ended(end);
   for (auto const& [id, d] : parts_.open.all())
-    if (d.state == State::unknown) parts_.process.outcome_wanted.insert(id);
+    if (d.is_in_question()) parts_.process.outcome_wanted.insert(id);
   parts_.changed.notify_all();
 }
 
@@ -479,7 +492,7 @@ void Outcomes::end_with_its_notes(Delivery const& ended) {
 void Outcomes::on_gate_changed() {
   for (auto& [id, d] : parts_.open.all()) {
     if (d.state == State::queued) d.retry_at = Clock::now();
-    if (d.state == State::unknown) parts_.process.outcome_wanted.insert(id);
+    if (d.is_in_question()) parts_.process.outcome_wanted.insert(id);
   }
   parts_.changed.notify_all();
 }
@@ -582,6 +595,8 @@ awaitable<void> Outcomes::on_process_gone() {
   take_up_turn();
   co_await turns_.look_up_running();
   parts_.process.gone = true;
+  for (auto& [id, d] : parts_.open.all())
+    if (d.is_offered()) doubt(d, "the provider ended before it showed the notice to the model", {});
   for (auto id : parts_.process.given) parts_.process.outcome_wanted.insert(id);
   parts_.process.given.clear();
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
@@ -616,6 +631,7 @@ void Outcomes::on_rest() {
 void Outcomes::take_back_in_hand() {
   parts_.process.in_hand.reset();
   for (auto& [id, d] : parts_.open.all()) {
+    if (d.is_offered()) continue;
     bool const in_hand = d.state == State::submitted;
     d.take(Input::interrupted);
     if (!in_hand) continue;
@@ -627,7 +643,7 @@ void Outcomes::take_back_in_hand() {
 
 Delivery* Outcomes::next_to_resolve() {
   for (auto id : parts_.process.outcome_wanted)
-    if (auto it = parts_.open.all().find(id); it != parts_.open.all().end() && it->second.state == State::unknown)
+    if (auto it = parts_.open.all().find(id); it != parts_.open.all().end() && it->second.is_in_question())
       return &it->second;
   return nullptr;
 }

@@ -89,6 +89,7 @@ class Outcomes final : public AccountMember {
  private:
   void accept(Delivery& d, std::string const& proof);
   void accept_late(Delivery& d, std::string const& proof, std::optional<adapters::TurnEnded> const& end);
+  void doubt(Delivery& d, std::string reason, std::string screen);
   void submit_again(Delivery& d);
   void take_up_turn();
   awaitable<std::optional<adapters::TurnEnded>> recorded_end(std::vector<std::string> correlation_ids);

@@ -15,6 +15,7 @@ std::string in_doubt(MessageId id, std::string const& agent) {
 }
 
 std::string const& closed_to(Delivery const& d, Outlook const& now) {
+  if (d.is_notice()) return now.closed_to_notices;
   return d.urgent ? now.closed_to_urgent : now.closed;
 }
 

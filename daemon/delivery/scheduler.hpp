@@ -32,15 +32,16 @@ struct BlockReason {
 
 /// How things stand, beside the messages themselves.
 struct Outlook {
-  std::string paused{};            ///< why no agent is given anything; empty: they are
-  std::string no_bus{};            ///< why its messages are not for this agent; empty: they are
-  bool knows_store = true;         ///< the bus's numbers are those that are known here
-  std::string limit{};             ///< why the model's refusal keeps work back; empty: it does not
-  bool is_ready = true;            ///< a process may be given prompts
-  bool at_rest = false;            ///< nobody starts one before somebody asks for it
-  std::string not_ready{};         ///< why there is none
-  std::string closed{};            ///< why that process takes none now; empty: it does
-  std::string closed_to_urgent{};  ///< ... nor one that is urgent
+  std::string paused{};             ///< why no agent is given anything; empty: they are
+  std::string no_bus{};             ///< why its messages are not for this agent; empty: they are
+  bool knows_store = true;          ///< the bus's numbers are those that are known here
+  std::string limit{};              ///< why the model's refusal keeps work back; empty: it does not
+  bool is_ready = true;             ///< a process may be given prompts
+  bool at_rest = false;             ///< nobody starts one before somebody asks for it
+  std::string not_ready{};          ///< why there is none
+  std::string closed{};             ///< why that process takes none now; empty: it does
+  std::string closed_to_urgent{};   ///< ... nor one that is urgent
+  std::string closed_to_notices{};  ///< ... nor a notice
   bool turn_runs = false;
   bool end_unseen = false;              ///< the turn may have ended while nobody watched
   MessageId fetched_to = 0;             ///< of younger ones, others before them may be missing

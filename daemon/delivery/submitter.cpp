@@ -69,6 +69,7 @@ awaitable<void> Submitter::deliver(Delivery& d) {
   d.step("submitted");
   d.held.clear();
   d.reason.clear();
+  d.offered = false;
   ++d.attempts;
   parts_.open.save(d);
   auto const safe = co_await parts_.services.journal.committed();

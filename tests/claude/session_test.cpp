@@ -772,7 +772,7 @@ TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
   Room room;
   for (auto const* event : {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",
                             "PreCompact", "PostCompact", "Notification", "PermissionRequest", "PreToolUse",
-                            "PostToolUse", "PostToolUseFailure", "StatusLine", "SessionEnd", "NoSuchEvent"})
+                            "PostToolUse", "PostToolUseFailure", "StatusLine", "FileChanged", "SessionEnd", "NoSuchEvent"})
     for (json const& payload :
          {json::object(),
           json{{"prompt", 5}, {"agent_id", json::array()}, {"context_window", "x"}, {"tool_input", nullptr}}})
