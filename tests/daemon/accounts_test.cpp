@@ -182,9 +182,9 @@ TEST_CASE("AHoldAndItsProbeOutlastTheDaemon") {
 
 TEST_CASE("AProbeThatNobodyMakesGoesToTheNext") {
   Lab lab;
-  lab.refuse("a", refusal());
+  lab.refuse("a", refusal(wall_now() + 90s));
   lab.members["a"].waits = wall_now();
-  lab.world.pass(20min);
+  lab.world.pass(151s);
   REQUIRE(lab.those_that_may() == Lab::Names{"a"});
   SUBCASE("its agent takes nothing") {
     lab.world.pass(31s);
@@ -241,7 +241,7 @@ TEST_CASE("ALoginThatIsOverIsToldOnceAndGoesOnWhenItsFileChanges") {
   lab.world.pass(1min);
   CHECK(lab.those_that_may().empty());
   std::ofstream(file) << "{}";
-  lab.world.pass(61s);
+  lab.world.pass(31s);
   CHECK(lab.those_that_may() == Lab::Names{"b"});
   CHECK(lab.members["a"].logins == 1);
 
