@@ -28,7 +28,7 @@ bool is_done_in_the_end(Installation& home, std::int64_t id) {
 
 /// How often such an event has happened.
 int count(Installation& home, std::string const& type) {
-  auto const events = home.good({"events", "--json"}).out;
+  auto const events = home.good({"events", "-n", "1000", "--json"}).out;
   auto const mark = "\"type\":\"" + type + "\"";
   int found = 0;
   for (auto at = events.find(mark); at != std::string::npos; at = events.find(mark, at + 1)) ++found;
