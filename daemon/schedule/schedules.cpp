@@ -245,7 +245,7 @@ awaitable<Result<Schedule>> Schedules::add(Schedule schedule, json request, json
     if (!timing) return timing.error();
     auto made = fresh;
     made.timing = std::move(*timing);
-    made.next = next_due(made.timing, now - milliseconds(1));  // it may be due at once
+    made.next = made.timing.first ? made.timing.first : next_due(made.timing, now);
     Transaction transaction(db);
     if (auto room = check_room(db, made.owner, bytes, limits); !room) return room.error();
     ScheduleTable(db).add(row_of(made, now), text);

@@ -19,6 +19,7 @@ struct Lab {
   bool hangs_before = false, hangs_after = false;
   std::optional<Error> fails{};
   int asked = 0;
+  std::map<MessageId, std::string> seen{};  ///< the bus does not keep them for ever
 
   explicit Lab(std::string const& start = "2026-01-01T12:00") {
     set = time(start) - world.now();
@@ -83,10 +84,12 @@ struct Lab {
     filter.after = 0;
     auto const all = world.ask(world.bus->messages(filter));
     REQUIRE(all.has_value());
-    std::vector<std::string> found;
     for (auto const& message : *all)
-      found.push_back(message.payload["due"].get<std::string>().substr(0, 19) +
-                      (message.payload["late"] == true ? " late" : ""));
+      if (message.payload.contains("due"))  // and none of the bus's own, about what nobody has read in time
+        seen[message.id] =
+            message.payload["due"].get<std::string>().substr(0, 19) + (message.payload["late"] == true ? " late" : "");
+    std::vector<std::string> found;
+    for (auto const& [id, due] : seen) found.push_back(due);
     return found;
   }
   std::vector<json> events(std::string const& type) {
@@ -185,7 +188,7 @@ TEST_CASE("WhatWasMissedIsMadeUpForOnceOrSkipped") {
   lab.kill();
   lab.world.step(5h + 10min);
   lab.restart();
-  CHECK(lab.came() == Times{"2026-01-01T14:00:00 late", "2026-01-01T17:00:00 late"});
+  CHECK(lab.came() == Times{"2026-01-01T17:00:00 late", "2026-01-01T14:00:00 late"});  // due first: at 13:00
   CHECK(lab.shown(once).last["late"] == true);
   CHECK(lab.shown(once).last["outcome"] == "done");
   CHECK(lab.shown(skip).last["outcome"] == "skipped");
@@ -346,6 +349,7 @@ TEST_CASE("AScheduledMessageIsSentAsItsOwnerWould") {
 
 TEST_CASE("AnAgentRemindsItself") {
   Asked asked;
+  asked.world.script.gate.clear();
   asked.world.spawn();
   asked.add(asked.a, {{"in", "1m"}, {"message", {{"to", "a"}, {"body", "look again"}}}});
   asked.world.pass(61s);
