@@ -84,12 +84,16 @@ TEST_CASE("ADueTimeIsDoneOnceOverKillsOfItsDaemonOnASharedBus") {
   two.spawn("b1");
   auto const id = one.good({"send", "b1", "tick", "--every", "500ms", "--json"}).parsed()["id"].get<std::string>();
   CHECK(two.run({"schedule", "show", id}).status == 3);  // each daemon has its own
-  for (int kill = 0; kill < 4; ++kill) {
+  json shown;
+  for (int kill = 1; kill <= 4; ++kill) {
+    CHECK(Installation::eventually([&] {
+      shown = one.good({"schedule", "show", id, "--json"}).parsed();
+      return shown["done"] >= kill * 2;
+    }));
     one.kill_daemon();
     one.good({"up"});
   }
   one.good({"schedule", "pause", id});
-  json shown;
   CHECK(Installation::eventually([&] {
     shown = one.good({"schedule", "show", id, "--json"}).parsed();
     return shown["underWay"].is_null();
@@ -105,5 +109,5 @@ TEST_CASE("ADueTimeIsDoneOnceOverKillsOfItsDaemonOnASharedBus") {
     CHECK_MESSAGE(count == 1, due);
     expected += std::chrono::milliseconds(500);
   }
-  CHECK(dues.size() > 2);
+  CHECK(dues.size() >= 8);
 }
