@@ -280,7 +280,7 @@ async function webhooks() {
 }
 
 async function schedules() {
-  const body = { every: "1h", timeZone: "UTC", message: { to: "a", body: "on time" } };
+  const body = { every: "1h", timeZone: "UTC", message: { body: "on time", to: "a" } };
   const made = await operator.POST("/v1/schedules", { body });
   same("the status of a new schedule", made.response.status, 201);
   const schedule = { path: { schedule: made.data!.id } };
