@@ -113,6 +113,7 @@ TEST_CASE("ARefusedClaimIsReleasedOnceTheBusIsBack") {
 
 TEST_CASE("WhatTheModelBeganIsNotRepeatedButTheAgentTakesNothingMore") {
   with_world([](World& w) -> awaitable<void> {
+    w.config().limits_continue = "no";
     auto const id = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
     auto end = refusal();
