@@ -173,9 +173,17 @@ awaitable<Result<Schedules::Look>> Schedules::take() {
   co_return co_await journal_.run(std::move(job));
 }
 
-void Schedules::begin(std::string const& id) { tasks_.spawn("carry out " + id, carry_out(id)); }
+void Schedules::begin(std::string const& id) {
+  // What is asked for by hand may be found as begun, too, when a daemon starts.
+  if (at_work_.insert(id).second) tasks_.spawn("carry out " + id, carry_out(id));
+}
 
 awaitable<void> Schedules::carry_out(std::string id) {
+  struct AtWork {
+    std::set<std::string>& all;
+    std::string const& one;
+    ~AtWork() { all.erase(one); }
+  } const at_work{at_work_, id};
   for (int failures = 0;; ++failures) {
     auto query = [id](Database& db) -> Result<DueWork> { return look_in(db, id, ""); };
     auto work = co_await journal_.read(std::move(query));
@@ -199,6 +207,7 @@ awaitable<void> Schedules::carry_out(std::string id) {
 
 /// The journal has the change and the event that tells of it in one transaction.
 void Schedules::settle(Schedule const& schedule, Result<json> const& done) {
+  (void)failures_.recovered(schedule.id);
   auto const now = now_();
   json const more = done ? *done : json{{"reason", done.error().message}};
   auto const outcome = done ? "done" : "failed";

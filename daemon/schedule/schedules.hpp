@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,7 @@ class Schedules {
   ScheduleLimits const limits_;
   Now const now_;
   CarryOut carry_out_{};
+  std::set<std::string> at_work_{};  ///< those that are being carried out
   std::uint64_t changes_ = 0;
   Notifier wake_;
   LogThrottle failures_;
