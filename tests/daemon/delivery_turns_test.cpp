@@ -56,6 +56,7 @@ TEST_CASE("AnUrgentMessageThatStartsATurnOfItsOwnBelongsToThatOne") {
 TEST_CASE("AnEndThatTheProviderCannotExplainIsLookedUpInItsRecord") {
   for (bool const known : {true, false}) {
     auto story = [known](World& w) -> awaitable<void> {
+      w.config().limits_continue = "no";
       auto const id = co_await w.send([](NewMessage& m) {
         m.claimable = true;
         m.payload["taskId"] = 9;
