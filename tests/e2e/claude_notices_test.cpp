@@ -31,7 +31,7 @@ struct Road {
     json const message = {{"to", "cc"}, {"body", body}, {"kind", "notice"}, {"from", "ci"}};
     auto const sent = test::request(home, "POST", "/v1/messages", message);
     REQUIRE_MESSAGE(sent.status / 100 == 2, sent.body.dump());
-    return sent.body["message"].get<std::int64_t>();
+    return sent.body.at("id").get<std::int64_t>();
   }
   bool is_done(std::int64_t id) {
     return Installation::eventually([&] { return home.delivery_state(id) == "done"; });
