@@ -117,12 +117,14 @@ TEST_CASE("ANoticeWaitsBehindAPermissionThatIsAsked") {
   auto const asked = road.cc.asks("[[bash:touch one]]");
   REQUIRE(road.cc.shows("Do you want to proceed?"));
   auto const id = road.notice("while it asks");
-  CHECK(Installation::eventually([&] { return road.was(id, "offered"); }));
+  CHECK(Installation::eventually([&] { return !road.home.delivery_state(id).empty(); }));
   CHECK(road.cc.pending()["id"] == asked["id"]);
+  CHECK(road.home.delivery_state(id) != "done");
   CHECK(road.cc.screen().find("Do you want to proceed?") != std::string::npos);
   CHECK(road.home.run({"approve", asked["id"].dump()}).status == 0);
   road.cc.wait_done();
   REQUIRE_MESSAGE(road.is_done(id), road.home.message(id).dump(1), road.cc.screen());
+  CHECK(road.was(id, "offered"));
   CHECK(road.seen_by_model(id) == 1);
   CHECK(std::filesystem::exists(road.home.work() / "one"));
 }
