@@ -402,7 +402,7 @@ TEST_CASE("ATurnThatRanKeepsItsIdAndWhereItBegan") {
 
   for (bool const history : {true, false}) {
     Book there;
-    there.world.send("of another");  // so that a message has another number there
+    there.world.send("of another", false, "b");  // so that a message has another number there
     (void)there.restore_document(document, {.history = history});
     there.world.settle();
     auto const as_it_was = [&] {

@@ -446,11 +446,11 @@ class World {
     return std::nullopt;
   }
   bool on_bus() { return presence().has_value(); }
-  void send(std::string text, bool claimable = false) {
+  void send(std::string text, bool claimable = false, std::string to = "a") {
     NewMessage message;
     message.claimable = claimable;
     message.from = "tester";
-    message.to = "a";
+    message.to = std::move(to);
     message.body = std::move(text);
     REQUIRE(await(bus->send(std::move(message))).has_value());
   }
