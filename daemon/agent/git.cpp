@@ -4,6 +4,7 @@
 #include "daemon/config/launch_environment.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 namespace ar::daemon {
@@ -40,6 +41,12 @@ std::vector<std::string> lines_of(std::string_view said) {
     said.remove_prefix(std::min(end + 1, said.size()));
   }
   return lines;
+}
+
+std::int64_t number_in(std::string_view said) {
+  std::int64_t number = 0;
+  (void)std::from_chars(said.data(), said.data() + said.size(), number);
+  return number;
 }
 
 awaitable<Result<std::string>> branch_of(Executor executor, std::string where) {

@@ -4,6 +4,7 @@
 #include "base/process/run_program.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ awaitable<Result<ProgramOutcome>> git(Executor executor, std::string where, std:
 awaitable<Result<ProgramOutcome>> plain_git(Executor const& executor, std::string where, std::vector<std::string> words,
                                             GitCall call = {});
 std::vector<std::string> lines_of(std::string_view said);
+std::int64_t number_in(std::string_view said);  ///< 0: it begins with none
 
 /// The branch that a working copy has checked out; empty: none.
 awaitable<Result<std::string>> branch_of(Executor executor, std::string where);

@@ -312,7 +312,7 @@ awaitable<Result<Plan>> plan_of(Executor executor, Workspace const& w, std::stri
   std::vector<std::string> count{"rev-list", "--count", f.before + ".." + f.tip};
   auto const commits = co_await plain_git(executor, w.repository, std::move(count));
   if (!commits || commits->status != 0) co_return cannot("count the commits of " + w.branch, commits);
-  f.commits = std::stoll("0" + commits->said);
+  f.commits = number_in(commits->said);
   if (f.commits > 0)
     if (auto good = co_await check_contents(executor, w, base->said, f.tip); !good) co_return good.error();
   co_return plan;

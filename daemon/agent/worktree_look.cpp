@@ -1,6 +1,5 @@
 #include "daemon/agent/worktree_look.hpp"
 
-#include "base/unicode.hpp"
 #include "daemon/agent/git.hpp"
 
 #include <algorithm>
@@ -30,8 +29,7 @@ awaitable<Result<std::pair<std::int64_t, std::int64_t>>> distance(Executor execu
   if (!counted) co_return counted.error();
   auto const tab = counted->said.find('\t');
   if (counted->status != 0 || tab == std::string::npos) co_return git_failed("compare " + w.path, *counted);
-  co_return std::pair(std::int64_t{std::stoll("0" + counted->said.substr(0, tab))},
-                      std::int64_t{std::stoll("0" + counted->said.substr(tab + 1))});
+  co_return std::pair(number_in(counted->said.substr(0, tab)), number_in(counted->said.substr(tab + 1)));
 }
 
 awaitable<Result<std::int64_t>> changed_files(Executor executor, Workspace const& w) {

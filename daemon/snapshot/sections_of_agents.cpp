@@ -56,7 +56,8 @@ json record_to_take(AgentRecord record) {
 
 json running_turns(Database& journal, std::string const& agent) {
   json turns = json::array();
-  for (auto const& [number, stored] : TurnTable(journal).running(agent)) turns.push_back(json::parse(stored));
+  for (auto const& [number, stored] : TurnTable(journal).running(agent))
+    if (auto turn = parse_json(stored)) turns.push_back(std::move(*turn));
   return turns;
 }
 

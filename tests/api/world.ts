@@ -8,7 +8,7 @@ import { Wire, bytesOf, type Answer } from "./wire.js";
 type Schema = any;
 
 /// What they tell changes by itself, or is long and stands elsewhere too.
-const notLooked = ["/healthz", "/openapi.json", "/v1/info", "/v1/events/types"];
+const notLooked = ["/healthz", "/openapi.json", "/v1/info", "/v1/events/types", "/v1/search"];
 const notLookedEnds = ["/screen", "/archive", "/export"];
 /// Members that change by themselves.
 const moving = ["activeDurationMs", "attempts", "failingSince", "failures", "lastSeen", "memoryBytes", "nextAttemptAt"];
@@ -87,7 +87,7 @@ export class World {
       if (!operations.get || notLooked.includes(pattern) || notLookedEnds.some((end) => pattern.endsWith(end))) continue;
       if (this.restless.has(pattern)) continue;
       const base = this.base("get", pattern);
-      base.query = pattern.endsWith("/events") ? { last: "1" } : pattern === "/v1/search" ? base.query : {};
+      base.query = pattern.endsWith("/events") ? { last: "1" } : {};
       const answer = await this.wire.ask(asked(base));
       said.set(pattern, `${answer.status} ${steady(answer.body)}`);
     }

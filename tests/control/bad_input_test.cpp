@@ -119,7 +119,8 @@ std::string target_of(Route const& route) {
         std::pair{"{approval}", "1"}, std::pair{"{event}", "Stop"}, std::pair{"{attachment}", "f00"},
         std::pair{"{output}", "none"}, std::pair{"{scope}", "shared"}, std::pair{"{id}", "team"},
         std::pair{"{key}", "k"}, std::pair{"{webhook}", "whk_1"}, std::pair{"{delivery}", "msg_1"},
-        std::pair{"{skill}", "skl_1"}, std::pair{"{hook}", "known"}, std::pair{"{schedule}", "sch_1"}})
+        std::pair{"{skill}", "skl_1"}, std::pair{"{hook}", "known"}, std::pair{"{schedule}", "sch_1"},
+        std::pair{"{account}", "known"}})
     if (auto const at = path.find(parameter); at != std::string::npos)
       path.replace(at, std::string_view(parameter).size(), value);
   return path;
