@@ -34,6 +34,8 @@ constexpr EventType types[] = {
     {"approval.created", "id kind tool summary deadline name rootSessionId", "its provider asks a person"},
     {"approval.expired", kApproval, "nobody has decided it in time"},
     {"approval.withdrawn", kApproval, "its provider asks no more"},
+    {"approval_rule.added", "*", "a rule that decides approvals was added; the data is the rule"},
+    {"approval_rule.removed", "id", "such a rule was removed"},
     {"bus.changed", "store before restored ended", "the bus has another store now"},
     {"callback.gave_up", "agent callId reason", "a session's end could not be told to who had opened it"},
     {"child.answered", "child name rootSessionId id status where by decision reason",
