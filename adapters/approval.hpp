@@ -39,6 +39,7 @@ struct ApprovalRequest {
   Kind kind = Kind::permission;
   std::string tool;     ///< in the provider's words: Bash, commandExecution
   std::string summary;  ///< one line for people
+  std::string cwd{};    ///< where its tool would be used; empty: the provider has not said
   json input = json::object();
   std::vector<Question> questions{};
   std::vector<Decision> choices{};

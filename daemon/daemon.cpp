@@ -9,6 +9,7 @@
 #include "base/suggest.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
+#include "daemon/agent/approval_rules.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/lineage.hpp"
@@ -216,6 +217,9 @@ class Daemon final : public Program {
     approvals_.emplace(executor, *journal_, *events_, lineage_, approval_policy());
     auto known = co_await approvals_->load();
     if (!known) co_return known.error();
+    approval_rules_.emplace(executor, *journal_, *events_, config_);
+    if (auto read = co_await approval_rules_->load(); !read) co_return read.error();
+    approvals_->use(*approval_rules_);
     tool_hooks_.emplace(executor, *journal_, *events_, files_, paths_.tool_hooks_file());
     if (auto read = co_await tool_hooks_->load(); !read) co_return read.error();
 
@@ -285,8 +289,8 @@ class Daemon final : public Program {
     snapshots_.emplace(*services_, *supervisor_, *tool_hooks_);
     if (auto swept = co_await snapshots_->sweep(); !swept) co_return swept.error();
     api_.emplace(
-        *services_, *supervisor_, *pause_, *tool_hooks_, *snapshots_, *schedules_, *indexer_, *search_index_,
-        bus->embedded, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
+        *services_, *supervisor_, *pause_, *approval_rules_, *tool_hooks_, *snapshots_, *schedules_, *indexer_,
+        *search_index_, bus->embedded, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
         [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
@@ -460,6 +464,7 @@ class Daemon final : public Program {
   std::optional<Removed> removed_;
   std::optional<Accounts> accounts_;
   Lineage lineage_;
+  std::optional<ApprovalRules> approval_rules_;
   std::optional<Approvals> approvals_;
   std::optional<ToolHooks> tool_hooks_;
   std::unique_ptr<terminal::TmuxHost> host_;

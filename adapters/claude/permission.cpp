@@ -83,6 +83,7 @@ Result<ApprovalRequest> request_of(std::string key, json const& payload) {
   if (request.tool.empty()) return invalid("tool_name", "the PermissionRequest names no tool; it stays on the screen");
   auto const& input = input_of(payload);
   request.input = bounded(input);
+  request.cwd = text_at(payload, "cwd");
   if (request.tool == "AskUserQuestion") request.questions = questions_of(input);
   if (!request.questions.empty()) {
     request.kind = ApprovalRequest::Kind::question;

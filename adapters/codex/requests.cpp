@@ -140,6 +140,7 @@ std::optional<ApprovalRequest> request_of(std::string key, std::string const& me
   ApprovalRequest request;
   request.key = std::move(key);
   request.input = shown_input(params);
+  request.cwd = text_at(params, {"cwd"});
   request.choices = {Decision::approve, Decision::approve_session, Decision::deny, Decision::abort};
   if (method == kCommand) {
     request.tool = "commandExecution";

@@ -319,7 +319,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
             outcomes.on_gate_changed();
           },
           [&](adapters::Asked const& asked) {
-            services_.approvals.asked(spec_.id, process_.provider_session(), asked.request, spec_.request_input);
+            services_.approvals.asked(asker_of(spec_), process_.provider_session(), asked.request, spec_.request_input);
             publish();
           },
           [&](adapters::AskEnded const& over) {

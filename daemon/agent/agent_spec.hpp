@@ -8,6 +8,7 @@
 #include "daemon/agent/worktree.hpp"
 #include "daemon/outbox/receiver.hpp"
 #include "daemon/store/skill_store.hpp"
+#include "model/approval_rule.hpp"
 #include "model/children_grant.hpp"
 #include "model/message.hpp"
 #include "terminal/terminal.hpp"
@@ -69,6 +70,11 @@ json to_journal(AgentSpec const& spec);
 AgentSpec spec_from_journal(json const& stored);
 /// For people: its label, else its id.
 inline std::string const& name_of(AgentSpec const& spec) { return spec.label.empty() ? spec.id : spec.label; }
+/// As approval rules see it.
+inline Asker asker_of(AgentSpec const& spec) {
+  return {spec.id, spec.cwd, spec.tags, !spec.parent.empty() || spec.user != "operator",
+          spec.approval_mode == "read-only"};
+}
 /// What its parent's events say of it: {child, name, callId?}.
 json child_json(AgentSpec const& spec);
 /// Whose child it is: {sessionId, turn: {id, sequence} | null, callId}; null: nobody's.

@@ -138,6 +138,7 @@ json to_json(Approval const& approval) {
                 {"createdAt", to_iso8601(approval.created_at)},
                 {"deadline", optional_time(approval.deadline)},
                 {"status", to_string(approval.status)}};
+  if (!request.cwd.empty()) shown["cwd"] = request.cwd;
   for (auto const choice : request.choices) shown["choices"].push_back(to_string(choice));
   for (auto const& question : request.questions) shown["questions"].push_back(to_json(question));
   if (!request.session_grant.empty()) shown["sessionGrant"] = request.session_grant;
@@ -179,6 +180,7 @@ Approval approval_from_journal(json const& stored) {
   request.tool = stored.value("tool", "");
   request.summary = stored.value("summary", "");
   request.input = stored.value("input", json::object());
+  request.cwd = stored.value("cwd", "");
   for (auto const& choice : stored.value("choices", json::array()))
     if (auto const decision = adapters::decision_from(choice.get<std::string>())) request.choices.push_back(*decision);
   for (auto const& question : stored.value("questions", json::array()))
@@ -217,11 +219,13 @@ std::string outcome_text(Approval const& approval) {
   std::string how = where == "terminal"   ? " at the terminal"
                     : where == "deadline" ? " by its deadline"
                     : where == "policy"   ? ", since its agent was started with nobody to ask"
+                    : where == "rule"     ? " by a rule"
                                           : " over " + where;
   std::string const word = approval.status == ApprovalStatus::approved_session
                                ? "approved for the session"
                                : std::string(to_string(approval.status));
-  return text + "was " + word + how + (by.empty() ? "" : " by " + by) + at;
+  auto const who = by.empty() ? "" : where == "rule" ? ": " + by : " by " + by;
+  return text + "was " + word + how + who + at;
 }
 
 Result<Answer> answer_from(json const& body, ApprovalRequest const& request) {

@@ -25,7 +25,8 @@ enum class ApprovalStatus {
 std::string_view to_string(ApprovalStatus status);
 std::optional<ApprovalStatus> approval_status_from(std::string_view word);
 
-/// Who decided, and from which place: cli, http, bus, terminal, deadline, policy, provider.
+/// Who decided, and from which place: cli, http, bus, terminal, deadline, policy, rule (then `by` has their ids),
+/// provider.
 struct Decider {
   std::string where{}, by{};
 };

@@ -1,5 +1,6 @@
 #include "daemon/agent/approvals.hpp"
 
+#include "daemon/agent/approval_subject.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/tables/approval_table.hpp"
 
@@ -22,6 +23,9 @@ constexpr milliseconds kLongestSleep = 1h;  // a longer one would not notice tha
 constexpr char const* kNobodyToAsk =
     "Nobody is there to ask: this agent was started without a person to answer permission requests or questions. "
     "Go on without it, or say what you would need.";
+
+constexpr char const* kDeniedByRule =
+    "A rule of the people who run this agent denies this. Do not try to do the same in another way.";
 
 json event_data(Approval const& approval) {
   json data = {{"id", approval.id}, {"status", to_string(approval.status)}, {"where", approval.decider.where}};
@@ -121,8 +125,9 @@ Approvals::Entry* Approvals::same_dialog(std::string const& agent, std::string c
   return same;
 }
 
-void Approvals::asked(std::string const& agent, std::string const& provider_session, adapters::ApprovalRequest request,
+void Approvals::asked(Asker const& asker, std::string const& provider_session, adapters::ApprovalRequest request,
                       bool may_ask) {
+  auto const& agent = asker.agent;
   if (request.kind == adapters::ApprovalRequest::Kind::dialog) {
     if (auto* const entry = same_dialog(agent, provider_session, request)) {
       entry->approval.request = std::move(request);
@@ -162,11 +167,26 @@ void Approvals::asked(std::string const& agent, std::string const& provider_sess
   events_.append(agent, "approval.created", data);
   auto& entry = entries_[last_id_] = {std::move(approval), true};
   tell_family(entry.approval, "child.asked", std::move(data));
-  if (may_ask || stands)
-    save(entry.approval, false);
-  else
+  bool const decided = decide_by_rule(entry, asker);
+  if (!decided && (may_ask || stands)) save(entry.approval, false);
+  if (!decided && !may_ask && !stands)
     end(entry, ApprovalStatus::denied, {"policy", ""}, {Decision::deny, kNobodyToAsk, {}}, true);
   changed_.notify_all();
+}
+
+/// Rules decide about permissions only: what a question is answered, and a dialog, is for a person.
+bool Approvals::decide_by_rule(Entry& entry, Asker const& asker) {
+  auto const& request = entry.approval.request;
+  if (!rules_ || request.kind != adapters::ApprovalRequest::Kind::permission) return false;
+  auto const verdict = rules_->decide(asker, subject_of(request, asker.cwd));
+  if (verdict.decision == RuleVerdict::Decision::ask) return false;
+  bool const allowed = verdict.decision == RuleVerdict::Decision::allow;
+  std::string by;
+  for (auto const& id : verdict.rules) by += (by.empty() ? "" : ", ") + id;
+  Answer answer{allowed ? Decision::approve : Decision::deny, allowed ? "" : std::string(kDeniedByRule), {}};
+  end(entry, allowed ? ApprovalStatus::approved : ApprovalStatus::denied, {"rule", std::move(by)}, std::move(answer),
+      true);
+  return true;
 }
 
 void Approvals::ended(std::string const& agent, std::string const& key, bool answered) {
@@ -200,6 +220,7 @@ void Approvals::withdraw(std::string const& agent, std::string const& key) {
 
 void Approvals::forget(std::string const& agent) {
   std::erase_if(entries_, [&](auto const& entry) { return entry.second.approval.agent == agent; });
+  if (rules_) rules_->forget(agent);
 }
 
 /// State, journal, announcement; then, when it is on the disk, the provider.

@@ -8,6 +8,7 @@
 #pragma once
 #include "base/async.hpp"
 #include "daemon/agent/approval.hpp"
+#include "daemon/agent/approval_rules.hpp"
 #include "daemon/agent/lineage.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
@@ -31,6 +32,8 @@ class Approvals {
   Approvals(Executor executor, Journal& journal, EventLog& events, Lineage const& lineage, ApprovalPolicy policy);
   /// For what is asked from now on.
   void set_policy(ApprovalPolicy policy) { policy_ = policy; }
+  /// They are asked before anybody else; they outlive this.
+  void use(ApprovalRules& rules) { rules_ = &rules; }
   /// `told`: what is pending for that agent has changed by a descendant of its.
   void watch_families(std::function<void(std::string const& agent)> told) { family_changed_ = std::move(told); }
   /// What was pending when the last daemon ended. Once, before anything else.
@@ -41,9 +44,8 @@ class Approvals {
   awaitable<void> stop();
 
   // ---- an agent's provider ----
-  /// `may_ask` false: told no at once.
-  void asked(std::string const& agent, std::string const& provider_session, adapters::ApprovalRequest request,
-             bool may_ask);
+  /// Decided by a rule at once where one does. `may_ask` false: else told no at once.
+  void asked(Asker const& asker, std::string const& provider_session, adapters::ApprovalRequest request, bool may_ask);
   /// Over without a decision of ours. `answered`: at the terminal; else only the terminal can answer it now.
   void ended(std::string const& agent, std::string const& key, bool answered);
   /// Whatever is pending for the agent has been answered at the terminal. (A dialog tells of its own end, unless its
@@ -67,6 +69,8 @@ class Approvals {
   };
   awaitable<Result<json>> list(Filter filter);  ///< {approvals: [...], nextCursor?}, newest first
   awaitable<Result<json>> show(std::int64_t id);
+  /// Error: no_such_approval.
+  awaitable<Result<Approval>> stored(std::int64_t id);
   /// `body`: see answer_from. `of_agent`: only if it is this one's, or a descendant's. Errors besides:
   /// no_such_approval, already_decided (conflict), not_asked_again (unavailable).
   awaitable<Result<json>> decide(std::int64_t id, json body, Decider decider, std::string of_agent = {});
@@ -87,13 +91,14 @@ class Approvals {
   void save(Approval const& approval, bool tell);
   json shown(Approval const& approval) const;
   void tell_family(Approval const& approval, std::string const& type, json data);
-  awaitable<Result<Approval>> stored(std::int64_t id);
+  bool decide_by_rule(Entry& entry, Asker const& asker);
   awaitable<void> watch_deadlines();
 
   Journal& journal_;
   EventLog& events_;
   Lineage const& lineage_;
   ApprovalPolicy policy_;
+  ApprovalRules* rules_ = nullptr;  ///< null: there are none
   std::function<void(Approval const&)> tell_;
   std::function<void(std::string const&)> family_changed_;
   std::int64_t last_id_ = 0;

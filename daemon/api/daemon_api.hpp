@@ -34,8 +34,8 @@ namespace ar::daemon {
 class DaemonApi {
  public:
   /// `uploads`: of all doors to the bus. `own_bus`: null where the bus is another's.
-  DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, ToolHooks& tool_hooks,
-            Snapshots& snapshots, Schedules& schedules, Indexer& indexer, SearchIndex& index,
+  DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, ApprovalRules& approval_rules,
+            ToolHooks& tool_hooks, Snapshots& snapshots, Schedules& schedules, Indexer& indexer, SearchIndex& index,
             relay::EmbeddedBus* own_bus, relay::Uploads& uploads, LoopLag const& lag,
             std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
       : access_(supervisor, services.lineage, services.removed, services.paths.operator_token()),
@@ -46,7 +46,7 @@ class DaemonApi {
         messages_(services, supervisor, access_, rights_, uploads),
         attachments_(services.bus, uploads, rights_),
         hooks_(services, supervisor, access_, tool_hooks),
-        approvals_(services.approvals, supervisor, services.lineage, access_),
+        approvals_(services.approvals, approval_rules, supervisor, services.lineage, access_),
         events_(services.events, supervisor),
         idempotency_(services.journal, services.files),
         sessions_(services, supervisor, access_, messages_, attachments_),

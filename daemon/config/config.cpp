@@ -438,6 +438,26 @@ Setting const* find_setting(std::string const& key) {
   return it == settings().end() ? nullptr : &*it;
 }
 
+/// [[approvals.rules]]: numbered as they stand there.
+Result<void> read_rules(Config& config, std::filesystem::path const& file, toml::node const& node,
+                        std::map<std::string, std::string>& origins) {
+  auto const* list = node.as_array();
+  if (!list || !list->is_array_of_tables())
+    return invalid("approvals.rules",
+                   place(file, node.source()) + ": approvals.rules must be tables, each headed [[approvals.rules]]");
+  for (auto const& table : *list) {
+    auto const number = std::to_string(config.approval_rules.size() + 1);
+    auto rule = read_approval_rule(to_json(table));
+    if (!rule)
+      return invalid("approvals.rules", place(file, table.source()) + ": rule " + number +
+                                            " of [[approvals.rules]]: " + rule.error().message);
+    rule->id = "config:" + number;
+    config.approval_rules.push_back(std::move(*rule));
+    origins["approvals.rules." + number] = file.string() + ":" + std::to_string(table.source().begin.line);
+  }
+  return {};
+}
+
 /// The place of a profile's field, or of the nearest table around it.
 std::string place_of(toml::table const& root, std::filesystem::path const& file, std::string field) {
   for (;;) {
@@ -493,6 +513,10 @@ Result<void> apply_file(Config& config, std::filesystem::path const& file, std::
           return invalid(full, place(file, value.source()) + ": " + full + " must be a section: [" + full + "]");
         (name == "providers" ? config.providers : config.profiles)[std::string(key.str())] = to_json(value);
         origins[full] = file.string() + ":" + std::to_string(value.source().begin.line);
+        continue;
+      }
+      if (full == "approvals.rules") {
+        if (auto read = read_rules(config, file, value, origins); !read) return read.error();
         continue;
       }
       auto const* setting = find_setting(full);
@@ -592,6 +616,12 @@ Result<Config> Config::load(std::filesystem::path const& file) {
   for (auto const& setting : settings())
     config.explained.push_back(
         {setting.key, current(config, setting), origin(setting.key), setting.help, setting.takes == Takes::at_reload});
+  for (auto const& rule : config.approval_rules) {
+    auto const key = "approvals.rules." + rule.id.substr(rule.id.find(':') + 1);
+    auto shown = ar::to_json(rule);
+    shown.erase("id");
+    config.explained.push_back({key, std::move(shown), origin(key), "an approval rule", true});
+  }
   for (auto const& [name, options] : config.providers)
     config.explained.push_back(
         {"providers." + name, without_secrets(options), origin("providers." + name), "options of this provider", true});
@@ -639,6 +669,7 @@ std::vector<Config::Change> Config::take(Config fresh) {
   note_hidden("profiles.", fresh.profiles, profiles);
   providers = std::move(fresh.providers);
   profiles = std::move(fresh.profiles);
+  approval_rules = std::move(fresh.approval_rules);
   explained = std::move(fresh.explained);
   return changes;
 }

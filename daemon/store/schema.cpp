@@ -302,6 +302,19 @@ CREATE INDEX schedules_next ON schedules(next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX schedules_owner ON schedules(owner);
 CREATE INDEX schedules_over ON schedules(over_at) WHERE over_at IS NOT NULL;
 )sql",
+    // docs/approval-rules.md. An id is never given twice: the records of decisions name it.
+    R"sql(
+CREATE TABLE approval_rules(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  agent TEXT NOT NULL,              -- with which it goes; empty: none
+  created_at INTEGER NOT NULL,
+  approval INTEGER NOT NULL,        -- whose request it was made of; 0: none
+  uses INTEGER NOT NULL DEFAULT 0,
+  last_used_at INTEGER NOT NULL DEFAULT 0,
+  record TEXT NOT NULL              -- JSON: what was asked for
+) STRICT;
+CREATE INDEX approval_rules_agent ON approval_rules(agent);
+)sql",
 };
 
 }  // namespace

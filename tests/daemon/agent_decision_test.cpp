@@ -155,7 +155,7 @@ TEST_CASE("ADecisionAfterTheDeadlineIsTooLate") {
 
 TEST_CASE("AnAgentsCommandDecidesNoRequestOfAnotherAgent") {
   Desk desk;
-  desk.world.approvals().asked("b", "p", touch_request("of b"), true);
+  desk.world.approvals().asked({"b"}, "p", touch_request("of b"), true);
   auto const error = desk.refusal(desk.send({{"approvalId", 2}, {"decision", "approve"}}));
   CHECK(error["code"] == "not_its_approval");
   CHECK(desk.status(2) == "pending");

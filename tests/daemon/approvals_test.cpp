@@ -71,7 +71,7 @@ TEST_CASE("TheFirstDecisionWinsAndTheOthersAreToldWho") {
   Life life(room.io, room.file);
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    life.book->asked("a", "p", touch_request("k"), true);
+    life.book->asked({"a"}, "p", touch_request("k"), true);
     CHECK(life.book->pending_of("a").size() == 1);
     auto const first = co_await life.decide(1, "approve");
     REQUIRE(first.has_value());
@@ -99,8 +99,8 @@ TEST_CASE("WhatAToolIsGivenHoweverDeepNeverHidesTheOtherApprovals") {
     co_await life.begin();
     auto request = touch_request("k1");
     request.input = *parse_json("{\"a\":" + std::string(62, '[') + std::string(62, ']') + "}");
-    life.book->asked("a", "p", std::move(request), true);
-    life.book->asked("a", "p", touch_request("k2"), true);
+    life.book->asked({"a"}, "p", std::move(request), true);
+    life.book->asked({"a"}, "p", touch_request("k2"), true);
     auto const listed = co_await life.book->list({});
     REQUIRE(listed.has_value());
     CHECK(parse_object(to_text(*listed)).has_value());
@@ -115,9 +115,9 @@ TEST_CASE("ThePersonAtTheTerminalMayBeFirst") {
   Life life(room.io, room.file);
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    life.book->asked("a", "p", touch_request("k1"), true);
-    life.book->asked("a", "p", touch_request("k2"), true);
-    life.book->asked("b", "p", touch_request("k3"), true);
+    life.book->asked({"a"}, "p", touch_request("k1"), true);
+    life.book->asked({"a"}, "p", touch_request("k2"), true);
+    life.book->asked({"b"}, "p", touch_request("k3"), true);
     life.book->ended("a", "k1", true);
     auto const late = co_await life.decide(1, "deny");
     REQUIRE(!late.has_value());
@@ -137,7 +137,7 @@ TEST_CASE("OnlyWhatIsThereAndOnesOwnCanBeDecided") {
   Life life(room.io, room.file);
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    life.book->asked("a", "p", touch_request("k"), true);
+    life.book->asked({"a"}, "p", touch_request("k"), true);
     CHECK((co_await life.decide(9, "approve")).error().code == "no_such_approval");
     CHECK((co_await life.decide(1, "approve", "b")).error().kind == ErrorKind::forbidden);
     CHECK((co_await life.decide(1, "approve-session")).error().code == "wrong_decision");
@@ -154,7 +154,7 @@ TEST_CASE("ADeadlineDeniesOrLeavesItToTheTerminal") {
     Life life(room.io, room.file, {60s, deny});
     test::run(room.io, [&]() -> awaitable<void> {
       co_await life.begin();
-      life.book->asked("a", "p", touch_request("k"), true);
+      life.book->asked({"a"}, "p", touch_request("k"), true);
       (void)co_await life.journal->committed();
     });
     test::advance(room.io, room.clock, 59s);
@@ -180,7 +180,7 @@ TEST_CASE("WithoutAnybodyToAskItIsDeniedAtOnce") {
   Life life(room.io, room.file, {60s, false});
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    life.book->asked("a", "p", touch_request("k"), false);
+    life.book->asked({"a"}, "p", touch_request("k"), false);
     (void)co_await life.journal->committed();
     CHECK(co_await life.status(1) == "denied");
     REQUIRE(life.told.size() == 1);
@@ -200,7 +200,7 @@ TEST_CASE("ADialogStandsWhoeverMayBeAskedAndIsAnsweredOnItsScreen") {
     dialog.kind = adapters::ApprovalRequest::Kind::dialog;
     dialog.summary = "the settings is open; answer it there: agent-runner attach a";
     dialog.input = {{"screen", "Settings"}};
-    life.book->asked("a", "p", dialog, false);
+    life.book->asked({"a"}, "p", dialog, false);
     (void)co_await life.journal->committed();
     auto const shown = co_await life.book->show(1);
     CHECK((*shown)["kind"] == "dialog");
@@ -233,9 +233,9 @@ TEST_CASE("ADialogIsOneRecordOverTheDaemonsDeathAndOneThatHasGoneIsOver") {
     Life life(room.io, room.file, {});
     test::run(room.io, [&]() -> awaitable<void> {
       co_await life.begin();
-      life.book->asked("a", "p", dialog("k1", "the settings screen is open"), true);
-      life.book->asked("b", "p", dialog("k2", "the settings screen is open"), true);
-      life.book->asked("c", "p", dialog("k3", "the settings screen is open"), true);
+      life.book->asked({"a"}, "p", dialog("k1", "the settings screen is open"), true);
+      life.book->asked({"b"}, "p", dialog("k2", "the settings screen is open"), true);
+      life.book->asked({"c"}, "p", dialog("k3", "the settings screen is open"), true);
       (void)co_await life.journal->committed();
       co_await life.end();
     });
@@ -244,9 +244,9 @@ TEST_CASE("ADialogIsOneRecordOverTheDaemonsDeathAndOneThatHasGoneIsOver") {
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
     // The same; another one; none any more.
-    life.book->asked("a", "p", dialog("k4", "the settings screen is open"), true);
+    life.book->asked({"a"}, "p", dialog("k4", "the settings screen is open"), true);
     life.book->nothing_asked("a");
-    life.book->asked("b", "p", dialog("k5", "the model menu is open"), true);
+    life.book->asked({"b"}, "p", dialog("k5", "the model menu is open"), true);
     life.book->nothing_asked("c");
     (void)co_await life.journal->committed();
     CHECK(co_await life.status(1) == "pending");
@@ -265,9 +265,9 @@ TEST_CASE("APendingOneSurvivesTheDaemonAndIsFoundAgainUnderItsKey") {
     Life life(room.io, room.file, {600s, false});
     test::run(room.io, [&]() -> awaitable<void> {
       co_await life.begin();
-      life.book->asked("a", "p", touch_request("k1"), true);
-      life.book->asked("a", "p", touch_request("k2"), true);
-      life.book->asked("a", "p", touch_request("k3"), true);
+      life.book->asked({"a"}, "p", touch_request("k1"), true);
+      life.book->asked({"a"}, "p", touch_request("k2"), true);
+      life.book->asked({"a"}, "p", touch_request("k3"), true);
       (void)co_await life.decide(2, "deny");
       co_await life.end();
     });
@@ -283,17 +283,17 @@ TEST_CASE("APendingOneSurvivesTheDaemonAndIsFoundAgainUnderItsKey") {
     tasks.spawn("early", early());
     co_await net::post(room.io, net::use_awaitable);
     CHECK(!decided);
-    life.book->asked("a", "p", touch_request("k1"), true);
+    life.book->asked({"a"}, "p", touch_request("k1"), true);
     co_await tasks.join();
     CHECK(decided);
     CHECK(life.book->pending_of("a").size() == 1);
     REQUIRE(life.told.size() == 1);
     // Asked again although it was decided: the provider has not heard of it.
-    life.book->asked("a", "p", touch_request("k2"), true);
+    life.book->asked({"a"}, "p", touch_request("k2"), true);
     REQUIRE(life.told.size() == 2);
     CHECK(life.told[1].answer.decision == Decision::deny);
     // The same key of another process is another request.
-    life.book->asked("a", "p2", touch_request("k1"), true);
+    life.book->asked({"a"}, "p2", touch_request("k1"), true);
     CHECK(co_await life.status(4) == "pending");
     life.book->withdraw("a");
     CHECK(co_await life.status(3) == "withdrawn");
@@ -308,7 +308,7 @@ TEST_CASE("OneThatIsNotAskedAgainCannotBeDecidedFromHere") {
     Life life(room.io, room.file);
     test::run(room.io, [&]() -> awaitable<void> {
       co_await life.begin();
-      life.book->asked("a", "p", touch_request("k"), true);
+      life.book->asked({"a"}, "p", touch_request("k"), true);
       co_await life.end();
     });
   }
@@ -338,7 +338,8 @@ TEST_CASE("ListsComeNewestFirstInPagesByAgentAndStatus") {
   Life life(room.io, room.file);
   test::run(room.io, [&]() -> awaitable<void> {
     co_await life.begin();
-    for (int i = 1; i <= 5; ++i) life.book->asked(i % 2 ? "a" : "b", "p", touch_request("k" + std::to_string(i)), true);
+    for (int i = 1; i <= 5; ++i)
+      life.book->asked({i % 2 ? "a" : "b"}, "p", touch_request("k" + std::to_string(i)), true);
     (void)co_await life.decide(3, "approve");
     Approvals::Filter filter;
     filter.limit = 2;

@@ -1,5 +1,6 @@
 #include "daemon/store/tables/agent_table.hpp"
 
+#include "daemon/store/tables/approval_rule_table.hpp"
 #include "daemon/store/tables/approval_table.hpp"
 #include "daemon/store/tables/delivery_table.hpp"
 #include "daemon/store/tables/kept_answer_table.hpp"
@@ -53,6 +54,7 @@ void AgentTable::erase(std::string const& id) {
   TurnTable(db_).erase_agent(id);
   OwedWordTable(db_).erase_agent(id);
   ApprovalTable(db_).erase_agent(id);
+  ApprovalRuleTable(db_).erase_agent(id);
   auto const now = wall_now();
   SpawnKeyTable(db_).agent_gone(id, now);
   SpawnKeyTable(db_).erase_owner(id);
