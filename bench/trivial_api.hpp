@@ -116,6 +116,10 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> approvals(Page) override { return none(); }
   awaitable<Result<json>> approval(std::int64_t) override { return none(); }
   awaitable<Result<json>> decide(std::int64_t, json, std::string) override { return none(); }
+  awaitable<Result<json>> approval_rules() override { return none(); }
+  awaitable<Result<json>> add_approval_rule(json) override { return none(); }
+  awaitable<Result<json>> remove_approval_rule(std::string) override { return none(); }
+  awaitable<Result<json>> test_approval_rules(json) override { return none(); }
   awaitable<Result<std::vector<Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
   std::int64_t last_event(std::string const&) const override { return 0; }
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }

@@ -85,7 +85,7 @@ struct Route {
                              ///< {attachment}, {event}, {scope}, {id}, {key},
                              ///< {webhook}, {delivery},
                              ///< {session}, {output}, {skill},
-                             ///< {snapshot}, {hook}, {schedule}
+                             ///< {snapshot}, {hook}, {schedule}, {rule}
   std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;

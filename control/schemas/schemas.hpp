@@ -14,9 +14,11 @@ extern Schema const kSessionSpecification, kSession, kSessionMessage, kSentToSes
 extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife, kMessageList, kInbox, kNewReaction,
     kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;
 // approvals.cpp
+extern Schema const kNewApprovalRule, kApprovalRule, kApprovalRuleList, kApprovalRuleRemoved, kRuleTest, kRuleVerdict;
 extern Schema const kDecision, kApproval, kApprovalList;
 // limits.cpp; what holds an account is what holds an agent
 extern Schema const kHoldLimit, kAccount, kLimitList, kLimited;
+extern Schema const kNewApprovalRule, kApprovalRule, kApprovalRuleList, kApprovalRuleRemoved, kRuleTest, kRuleVerdict;
 // memory.cpp
 extern Schema const kNewMemory, kMemoryEntry, kMemoryWritten, kMemoryRemoved, kMemoryEntryList, kMemoryIdList,
     kMemoryScopeList;

@@ -306,6 +306,24 @@ awaitable<Result<json>> FakeApi::decide(std::int64_t id, json decision, std::str
   if (id == 2) co_return conflict("already_decided", "approval 2 was denied over http");
   co_return ok(json{{"id", id}, {"status", "approved"}});
 }
+awaitable<Result<json>> FakeApi::approval_rules() {
+  record("approval rules");
+  co_return ok(json{{"rules", json::array()}});
+}
+awaitable<Result<json>> FakeApi::add_approval_rule(json rule) {
+  record("add approval rule " + rule.value("decision", "-"));
+  rule["id"] = "1";
+  co_return ok(std::move(rule));
+}
+awaitable<Result<json>> FakeApi::remove_approval_rule(std::string id) {
+  record("remove approval rule " + id);
+  if (id != "1") co_return not_found("no_such_rule", "there is no such rule");
+  co_return ok(json{{"deleted", id}});
+}
+awaitable<Result<json>> FakeApi::test_approval_rules(json request) {
+  record("test approval rules " + request.value("tool", "-"));
+  co_return ok(json{{"decision", "ask"}});
+}
 awaitable<Result<std::vector<Event>>> FakeApi::events(std::string agent, std::int64_t cursor, int limit) {
   if (!agent.empty() && !known(agent)) co_return no_agent(agent);
   std::vector<Event> page;

@@ -145,6 +145,11 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> approvals(Page page) override;
   awaitable<Result<json>> approval(std::int64_t id) override;
   awaitable<Result<json>> decide(std::int64_t id, json decision, std::string where) override;
+  /// Rule 1 exists.
+  awaitable<Result<json>> approval_rules() override;
+  awaitable<Result<json>> add_approval_rule(json rule) override;
+  awaitable<Result<json>> remove_approval_rule(std::string id) override;
+  awaitable<Result<json>> test_approval_rules(json request) override;
   awaitable<Result<std::vector<Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event(std::string const& agent) const override;
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
