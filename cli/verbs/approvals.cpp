@@ -283,6 +283,7 @@ Result<int> add_rule(Context& context, NewRule const& options) {
 }
 
 Result<int> remove_rule(Context& context, std::string const& id) {
+  if (id.starts_with("config:")) return invalid("ID", "rule " + id + " stands in the configuration; change it there");
   auto const api = context.api();
   if (!api) return api.error();
   auto const answer = (*api)->call({.method = "DELETE", .target = "/v1/approvals/rules/" + encoded(id)});

@@ -35,11 +35,30 @@ json question() {
           {"questions", {{{"text", "Which?"}, {"options", {{{"label", "Blue"}}, {{"label", "Red"}}}}}}}};
 }
 
+json rule() {
+  return {{"id", "7"},        {"decision", "allow"}, {"tool", "Bash"}, {"input", "ls \033[31mx"},
+          {"match", "exact"}, {"tag", "web"},        {"uses", 2},      {"inForce", true}};
+}
+
 FakeReply reply_to(FakeRequest const& request) {
+  if (request.path == "/v1/approvals/rules")
+    return request.method == "GET" ? FakeReply(json{{"rules", {rule()}}}) : FakeReply(rule());
+  if (request.path == "/v1/approvals/rules/7") return json{{"deleted", "7"}};
+  if (request.path == "/v1/approvals/rules/8") return problem(404, "no_such_rule", "there is no approval rule \"8\"");
+  if (request.path == "/v1/approvals/rules/test")
+    return json{{"decision", "ask"},
+                {"rules", json::array()},
+                {"why", "no rule allows cat"},
+                {"parts", {{{"text", "ls"}, {"rule", "7"}}, {{"text", "cat"}, {"rule", nullptr}}}}};
   if (request.path == "/v1/info") return json{{"lastEvent", 2}};
   if (request.path == "/v1/approvals") return json{{"approvals", {question(), permission()}}};
   if (request.path == "/v1/approvals/3/decision") {
     auto const decision = request.object().value("decision", "");
+    if (request.object().contains("always")) {
+      auto decided = permission("approved");
+      decided["rule"] = rule();
+      return decided;
+    }
     return permission(decision == "approve-session" ? "approved-session" : decision == "deny" ? "denied" : "approved");
   }
   if (request.path == "/v1/approvals/4/decision")
@@ -94,6 +113,42 @@ TEST_CASE("DecisionsSayWhatWasWantedAndWhatCameOfIt") {
   CHECK(scene.run({"answer", "3", "-"}, "from stdin").status == 0);
   CHECK(scene.decision("3")["answers"][0] == "from stdin");
   CHECK(json::parse(scene.run({"approve", "3", "--json"}).out)["status"] == "approved");
+}
+
+TEST_CASE("AnApprovalCanBecomeARule") {
+  Scene const scene;
+  auto const done = scene.run({"approve", "3", "--always"});
+  CHECK(done.out.find("rule 7 allows it from now on: allow Bash ls \u241b[31mx (exact)") != std::string::npos);
+  CHECK(scene.decision("3") == json{{"decision", "approve"}, {"always", json::object()}});
+  CHECK(scene.run({"approve", "3", "--always", "--for", "tag:web", "--until", "8h"}).status == 0);
+  auto const always = scene.decision("3")["always"];
+  CHECK(always["for"] == "tag");
+  CHECK(always["tag"] == "web");
+  CHECK(from_iso8601(always["until"].get<std::string>()).has_value());
+  CHECK(scene.run({"approve", "3", "--for", "all"}).status == 2);
+  CHECK(scene.run({"approve", "3", "--always", "--session"}).status == 2);
+  CHECK(scene.run({"approve", "3", "--always", "--for", "bob"}).status == 2);
+  CHECK(scene.run({"approve", "3", "--always", "--until", "soon"}).status == 2);
+}
+
+TEST_CASE("RulesAreListedAddedRemovedAndTried") {
+  Scene const scene;
+  auto const listed = scene.run({"approvals", "rules", "list"});
+  CHECK(listed.out.find("allow Bash ls") != std::string::npos);
+  CHECK(listed.out.find("tag web") != std::string::npos);
+  CHECK(listed.out.find('\033') == std::string::npos);
+  CHECK(json::parse(scene.run({"approvals", "rules", "list", "--json"}).out)["id"] == "7");
+  CHECK(scene.run({"approvals", "rules", "add", "allow", "ls", "--tool", "Bash", "--match", "prefix", "--tag", "web"})
+            .status == 0);
+  CHECK(scene.daemon.last("/v1/approvals/rules").object() ==
+        json{{"decision", "allow"}, {"input", "ls"}, {"tool", "Bash"}, {"match", "prefix"}, {"tag", "web"}});
+  CHECK(scene.run({"approvals", "rules", "add", "perhaps", "ls"}).status == 2);
+  CHECK(scene.run({"approvals", "rules", "rm", "7"}).out == "rule 7: removed\n");
+  CHECK(scene.run({"approvals", "rules", "rm", "8"}).status == 3);
+  auto const tried = scene.run({"approvals", "rules", "test", "alice", "ls; cat", "--cwd", "/x"});
+  CHECK(tried.out == "ask: no rule allows cat\n  ls: rule 7\n  cat: no rule allows it\n");
+  CHECK(scene.daemon.last("/v1/approvals/rules/test").object() ==
+        json{{"agent", "alice"}, {"tool", "Bash"}, {"input", {{"command", "ls; cat"}}}, {"cwd", "/x"}});
 }
 
 TEST_CASE("CompletionOffersWhatIsPending") {

@@ -32,6 +32,7 @@ std::string target_of(control::Route const& route, std::string const& agent) {
   put("{snapshot}", "none");  // its export is a stream
   put("{hook}", "known");
   put("{schedule}", "sch_1");
+  put("{rule}", "1");
   return target;
 }
 bool admitted(int status) { return status != 401 && status != 403; }

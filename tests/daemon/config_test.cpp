@@ -145,3 +145,23 @@ TEST_CASE("ASecretThatHasChangedIsNamedAndNotShown") {
   CHECK(config->providers.at("claude")["env"]["KEY"] == "two");
   CHECK(config->take(*load("[providers.claude]\nenv = { KEY = \"two\" }\n")).empty());
 }
+
+TEST_CASE("ApprovalRulesHaveTheNumbersOfTheirPlaces") {
+  auto const config = load(
+      "[approvals]\ndeadline_s = 5\n"
+      "[[approvals.rules]]\ndecision = \"allow\"\ntool = \"Bash\"\ninput = \"make test\"\n"
+      "[[approvals.rules]]\ndecision = \"deny\"\ntool = \"mcp__*\"\n");
+  REQUIRE_MESSAGE(config.has_value(), config.error().message);
+  REQUIRE(config->approval_rules.size() == 2);
+  CHECK(config->approval_rules[0].id == "config:1");
+  CHECK(config->approval_rules[0].allow);
+  CHECK(config->approval_rules[1].tool == "mcp__*");
+  CHECK(explained(*config, "approvals.rules.1").value["input"] == "make test");
+  CHECK(explained(*config, "approvals.rules.2").origin.ends_with("config.toml:7"));
+  // A rule that could never decide anything, or not what was meant, keeps the daemon from starting.
+  auto const bad = load("[[approvals.rules]]\ndecision = \"allow\"\ntool = \"Bash\"\ninput = \"ls; rm x\"\n");
+  REQUIRE(!bad.has_value());
+  CHECK(bad.error().message.find("config.toml:1:") != std::string::npos);
+  CHECK(bad.error().message.find("rule 1") != std::string::npos);
+  CHECK(load("[approvals]\nrules = \"all\"\n").error().message.find("[[approvals.rules]]") != std::string::npos);
+}
