@@ -51,8 +51,7 @@ bool size_fits(Match match, ShellCommand const& pattern, ShellCommand const& com
                                 : command.words.size() == pattern.words.size();
 }
 
-bool allows_command(ApprovalRule const& rule, ShellCommand const& command) {
-  auto const pattern = command_of(rule);
+bool allows_command(ApprovalRule const& rule, std::optional<ShellCommand> const& pattern, ShellCommand const& command) {
   if (!pattern || command.words.empty() || command.redirects || !size_fits(rule.match, *pattern, command)) return false;
   if (rule.match != Match::exact && is_wrapper(command)) return false;
   if (command.assignments != pattern->assignments || pattern->words.front().text.empty()) return false;
@@ -63,8 +62,7 @@ bool allows_command(ApprovalRule const& rule, ShellCommand const& command) {
 }
 
 /// Looks at the program's name without its folder, and over assignments and redirections.
-bool denies_command(ApprovalRule const& rule, ShellCommand const& command) {
-  auto const pattern = command_of(rule);
+bool denies_command(ApprovalRule const& rule, std::optional<ShellCommand> const& pattern, ShellCommand const& command) {
   if (!pattern || command.words.empty() || !size_fits(rule.match, *pattern, command)) return false;
   for (std::size_t i = 0; i < pattern->words.size(); ++i) {
     auto expected = pattern->words[i], word = command.words[i];
@@ -155,16 +153,26 @@ bool is_in(ApprovalRule const& rule, std::string const& cwd) {
   return cwd.empty() ? !rule.allow : is_below(cwd, rule.cwd);
 }
 
+/// A rule that is about the request, and its pattern where that is one of commands.
+struct Known {
+  ApprovalRule const* rule;
+  std::optional<ShellCommand> pattern{};
+};
+
 class Judge {
  public:
   Judge(std::vector<ApprovalRule> const& rules, Asker const& asker, ApprovalSubject const& subject)
       : asker_(asker), subject_(subject), cwd_(plain_path(subject.cwd, asker.cwd)) {
-    for (auto const& rule : rules)
-      if (is_about(rule, asker, subject)) (rule.allow ? allowing_ : denying_).push_back(&rule);
+    for (auto const& rule : rules) {
+      if (!is_about(rule, asker, subject)) continue;
+      Known known{&rule};
+      if (subject.kind == InputKind::command && !rule.input.empty()) known.pattern = command_of(rule);
+      (rule.allow ? allowing_ : denying_).push_back(std::move(known));
+    }
     // Of equal ones the first is first.
-    auto const more = [](auto const* a, auto const* b) {
-      auto const one = specificity(*a), other = specificity(*b);
-      return one != other ? one > other : a < b;
+    auto const more = [](Known const& a, Known const& b) {
+      auto const one = specificity(*a.rule), other = specificity(*b.rule);
+      return one != other ? one > other : a.rule < b.rule;
     };
     std::ranges::sort(allowing_, more);
     std::ranges::sort(denying_, more);
@@ -172,11 +180,11 @@ class Judge {
 
   Verdict verdict() {
     take_apart();
-    for (auto const* rule : denying_)
-      if (is_in(*rule, cwd_) && denies(*rule)) {
+    for (auto const& known : denying_)
+      if (denies(known)) {
         verdict_.decision = Verdict::Decision::deny;
-        verdict_.rules = {rule->id};
-        verdict_.why = "rule " + rule->id + " denies it: " + to_string(*rule);
+        verdict_.rules = {known.rule->id};
+        verdict_.why = "rule " + known.rule->id + " denies it: " + to_string(*known.rule);
         return std::move(verdict_);
       }
     verdict_.why = why_not();
@@ -203,16 +211,27 @@ class Judge {
       if (input.size() > ShellLine::kMost) trouble = "it is longer than is kept of it";
       if (!trouble.empty()) problem_ = trouble;
     }
-    for (auto const& command : commands_) verdict_.parts.push_back({to_shell_line(command)});
+    auto place = cwd_;
+    for (std::size_t i = 0; i < commands_.size(); ++i) {
+      verdict_.parts.push_back({to_shell_line(commands_[i])});
+      places_.push_back(place);
+      inner_.push_back(with_inner_commands(commands_[i]));
+      place = place_after(i, place);
+    }
     for (auto const& value : values_) verdict_.parts.push_back({value});
   }
 
-  bool denies(ApprovalRule const& rule) const {
-    if (rule.input.empty()) return true;
-    for (auto const& command : commands_)
-      for (auto const& inner : with_inner_commands(command))
-        if (denies_command(rule, inner)) return true;
-    return std::ranges::any_of(values_, [&](std::string const& value) { return matches(rule, value); });
+  bool denies(Known const& known) const {
+    auto const& rule = *known.rule;
+    if (rule.input.empty() && is_in(rule, cwd_)) return true;
+    for (std::size_t i = 0; i < commands_.size(); ++i) {
+      if (!is_in(rule, places_[i])) continue;
+      if (rule.input.empty()) return true;
+      for (auto const& inner : inner_[i])
+        if (denies_command(rule, known.pattern, inner)) return true;
+    }
+    return is_in(rule, cwd_) &&
+           std::ranges::any_of(values_, [&](std::string const& value) { return matches(rule, value); });
   }
 
   bool matches(ApprovalRule const& rule, std::string const& value) const {
@@ -244,25 +263,24 @@ class Judge {
     bool all = true;
     std::set<std::string> rules;
     auto const judge = [&](Verdict::Part& part, auto const& fits, std::string const& cwd) {
-      auto const found = std::ranges::find_if(allowing_, [&](auto const* rule) {
-        return is_in(*rule, cwd) && (rule->input.empty() ? by_tool() : fits(*rule));
+      auto const found = std::ranges::find_if(allowing_, [&](Known const& known) {
+        return is_in(*known.rule, cwd) && (known.rule->input.empty() ? by_tool() : fits(known));
       });
       all = all && found != allowing_.end();
-      if (found != allowing_.end()) rules.insert(part.rule = (*found)->id);
+      if (found != allowing_.end()) rules.insert(part.rule = found->rule->id);
     };
-    auto place = cwd_;
     for (std::size_t i = 0; i < commands_.size(); ++i) {
       auto const& command = commands_[i];
       auto& part = verdict_.parts[i];
-      judge(part, [&](ApprovalRule const& rule) { return allows_command(rule, command); }, place);
+      auto const allows = [&](Known const& known) { return allows_command(*known.rule, known.pattern, command); };
+      judge(part, allows, places_[i]);
       if (part.rule.empty()) part.why = why_not_allowed(command);
-      place = place_after(i, place);
     }
     for (std::size_t i = 0; i < values_.size(); ++i)
-      judge(verdict_.parts[i], [&](ApprovalRule const& rule) { return matches(rule, values_[i]); }, cwd_);
+      judge(verdict_.parts[i], [&](Known const& known) { return matches(*known.rule, values_[i]); }, cwd_);
     if (verdict_.parts.empty()) {
       Verdict::Part whole{subject_.tool};
-      judge(whole, [](ApprovalRule const&) { return false; }, cwd_);
+      judge(whole, [](Known const&) { return false; }, cwd_);
     }
     verdict_.rules.assign(rules.begin(), rules.end());
     if (all) {
@@ -303,8 +321,10 @@ class Judge {
   Asker const& asker_;
   ApprovalSubject const& subject_;
   std::string const cwd_;
-  std::vector<ApprovalRule const*> allowing_{}, denying_{};
+  std::vector<Known> allowing_{}, denying_{};
   std::vector<ShellCommand> commands_{};
+  std::vector<std::vector<ShellCommand>> inner_{};  ///< of each command what might be one in it, itself included
+  std::vector<std::string> places_{};               ///< where each command is run; empty: nobody knows
   std::vector<std::string> values_{};
   std::string problem_{};
   Verdict verdict_{};

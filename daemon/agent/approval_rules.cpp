@@ -1,6 +1,7 @@
 #include "daemon/agent/approval_rules.hpp"
 
 #include "base/read_json.hpp"
+#include "daemon/store/tables/agent_table.hpp"
 #include "daemon/store/tables/approval_rule_table.hpp"
 
 #include <spdlog/spdlog.h>
@@ -100,8 +101,12 @@ awaitable<Result<json>> ApprovalRules::add(ApprovalRule rule) {
                         " approval rules were added, the most there may be; remove one that is no longer needed "
                         "(agent-runner approvals rules list), or write it into the configuration"};
   ApprovalRuleTable::Row row{0, rule.agent, rule.created_at, rule.approval, 0, {}, record_of(rule)};
+  auto const gone = [&] { return not_found("no_such_agent", "there is no agent \"" + rule.agent + "\" any more"); };
+  adding_ = rule.agent;
   auto job = [row = std::move(row), over](Database& db) -> Result<std::int64_t> {
     Transaction transaction(db);
+    // A later agent of that name, which an agent may have chosen, must not find it.
+    if (!row.agent.empty() && !AgentTable(db).contains(row.agent)) return std::int64_t{0};
     ApprovalRuleTable table(db);
     for (auto const& id : over) table.erase(std::stoll(id));
     auto const id = table.add(row);
@@ -110,8 +115,9 @@ awaitable<Result<json>> ApprovalRules::add(ApprovalRule rule) {
   };
   auto const id = co_await journal_.run(std::move(job));
   if (!id) co_return id.error();
+  if (*id == 0 || adding_ != rule.agent) co_return gone();
   std::erase_if(added_, [&](ApprovalRule const& known) { return over.contains(known.id); });
-  for (auto const& gone : over) uses_.erase(gone);
+  for (auto const& ended : over) uses_.erase(ended);
   rule.id = std::to_string(*id);
   added_.push_back(rule);
   events_.append("", "approval_rule.added", to_json(rule));
@@ -142,6 +148,7 @@ awaitable<Result<void>> ApprovalRules::remove(std::string id) {
 }
 
 void ApprovalRules::forget(std::string const& agent) {
+  if (adding_ == agent) adding_.clear();
   std::erase_if(added_, [&](ApprovalRule const& rule) {
     if (rule.agent != agent) return false;
     uses_.erase(rule.id);

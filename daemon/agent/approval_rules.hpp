@@ -33,7 +33,7 @@ class ApprovalRules {
 
   /// {rules: [...]}: the configuration's, then the others, in their order.
   json all() const;
-  /// Gives it its id and time. Error: quota.
+  /// Gives it its id and time. Errors: no_such_agent, quota.
   awaitable<Result<json>> add(ApprovalRule rule);
   /// Errors: no_such_rule; rule_of_config (conflict).
   awaitable<Result<void>> remove(std::string id);
@@ -53,6 +53,7 @@ class ApprovalRules {
   EventLog& events_;
   Config const& config_;
   AsyncMutex changing_;
+  std::string adding_{};  ///< the agent of the rule that is being added; empty: none, or it has been removed meanwhile
   std::vector<ApprovalRule> added_{};
   std::map<std::string, Use> uses_{};  ///< by id; of the configuration's since the daemon started
 };

@@ -45,7 +45,8 @@ std::vector<ApprovalRule> house_rules() {
                "cargo"),
           bash("deny", "prefix", "rm", "rm"),
           bash("deny", "prefix", "git push", "push"),
-          bash("deny", "exact", "shutdown", "shutdown")};
+          bash("deny", "exact", "shutdown", "shutdown"),
+          rule({{"decision", "deny"}, {"tool", "Bash"}, {"input", "make"}, {"cwd", "/prod"}}, "prod")};
 }
 
 Asker alice() { return {"alice", "/work/a", {"web"}, false, false}; }
@@ -203,6 +204,9 @@ constexpr Line kLines[] = {
     {"shutdown", "deny shutdown"},
     {"/sbin/shutdown", "deny shutdown"},
     {"shutdown now", "ask"},
+    {"cd /prod && make", "deny prod"},
+    {"cd /prod; ls; make", "deny prod"},
+    {"(cd x; make)", "deny prod"},
     {"echo rm x", "allow echo"},
     {"rmdir x", "ask"},
 };
@@ -520,6 +524,9 @@ TEST_CASE("ARuleEndsByTheClockAndWithItsAgent") {
       body["until"] = to_iso8601(wall_now() + 1h);
       CHECK(co_await life.add(body) == "1");
       auto of_agent = bash_rule("allow", "cat");
+      of_agent["agent"] = "nobody";
+      CHECK(co_await life.add(of_agent) == "no_such_agent");
+      life.journal->write([](Database& db) { AgentTable(db).put({"alice", "{}", "idle", "{}"}); });
       of_agent["agent"] = "alice";
       CHECK(co_await life.add(of_agent) == "2");
       clock.advance(59min);
