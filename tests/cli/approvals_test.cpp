@@ -1,4 +1,5 @@
 // The verbs of people in the loop against a fake daemon: what they ask, print and end with.
+#include "base/clock.hpp"
 #include "cli_process.hpp"
 #include "fake_daemon.hpp"
 

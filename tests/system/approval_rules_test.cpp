@@ -19,8 +19,10 @@ std::string decision(Installation& home, std::string const& line) {
 
 TEST_CASE("RulesOutliveTheDaemonAndGoWithTheirAgent") {
   Installation home;
+  home.good({"up"});
   std::ofstream(home.state() / "config.toml")
       << "[[approvals.rules]]\ndecision = \"deny\"\ntool = \"Bash\"\ninput = \"rm\"\nmatch = \"prefix\"\n";
+  home.good({"config", "reload"});
   home.spawn("alice");
   CHECK(decision(home, "git status") == "ask");
   CHECK(decision(home, "ls; /bin/rm -r x") == "deny config:1");
