@@ -791,7 +791,7 @@ void Agent::ask_to_go_on(std::int64_t turn, std::string const& error) {
   request.summary = adapters::one_line("go on with the turn that a usage limit has cut off: " + error);
   request.input = {{"turn", turn}, {"account", record_.account}};
   request.choices = {adapters::Decision::approve, adapters::Decision::deny};
-  services_.approvals.asked(spec_.id, "", std::move(request), spec_.request_input);
+  services_.approvals.asked(asker_of(spec_), "", std::move(request), spec_.request_input);
   publish();
 }
 
