@@ -155,7 +155,8 @@ TEST_CASE("AnImageReachesTheModelOfCodexOnceWithItsBytes") {
   CHECK(road.all_taken());
   auto const shown = [&] {
     std::vector<std::string> images;
-    for (auto const& item : road.stub.get("/__last")["input"])
+    auto const last = road.stub.get("/__last");
+    for (auto const& item : last["input"])
       if (item.value("role", "") == "user")
         for (auto const& part : item["content"])
           if (part["type"] == "input_image") images.push_back(part["image_url"]);
