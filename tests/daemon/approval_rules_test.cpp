@@ -41,7 +41,7 @@ std::vector<ApprovalRule> house_rules() {
           bash("allow", "exact", "sudo systemctl restart web", "sudo"),
           bash("allow", "exact", "sh -c 'make test'", "sh"),
           bash("allow", "glob", "npm run test:*", "npm"),
-          rule({{"decision", "allow"}, {"tool", "Bash"}, {"match", "prefix"}, {"input", "cargo"}, {"cwd", "/work/a"}},
+          rule({{"decision", "allow"}, {"tool", "Bash"}, {"match", "prefix"}, {"input", "cargo"}, {"cwd", "/srv/a"}},
                "cargo"),
           bash("deny", "prefix", "rm", "rm"),
           bash("deny", "prefix", "git push", "push"),
@@ -49,9 +49,9 @@ std::vector<ApprovalRule> house_rules() {
           rule({{"decision", "deny"}, {"tool", "Bash"}, {"input", "make"}, {"cwd", "/prod"}}, "prod")};
 }
 
-Asker alice() { return {"alice", "/work/a", {"web"}, false, false}; }
+Asker alice() { return {"alice", "/srv/a", {"web"}, false, false}; }
 
-ApprovalSubject bash(std::string line) { return {"Bash", InputKind::command, {std::move(line)}, "/work/a", ""}; }
+ApprovalSubject bash(std::string line) { return {"Bash", InputKind::command, {std::move(line)}, "/srv/a", ""}; }
 
 std::string decision_of(RuleVerdict const& verdict) {
   std::string text(to_string(verdict.decision));
@@ -251,10 +251,10 @@ TEST_CASE("WhoseAndWhereARuleCounts") {
   CHECK(ask_for({{"agent", "bob"}}, mine) == "ask");
   CHECK(ask_for({{"tag", "web"}}, mine) == "allow");
   CHECK(ask_for({{"tag", "ops"}}, mine) == "ask");
-  CHECK(ask_for({{"cwd", "/work"}}, mine) == "allow");
-  CHECK(ask_for({{"cwd", "/work/a/"}}, mine) == "allow");
-  CHECK(ask_for({{"cwd", "/work/ab"}}, mine) == "ask");
-  CHECK(ask_for({{"cwd", "/work/a/../b"}}, mine) == "ask");
+  CHECK(ask_for({{"cwd", "/srv"}}, mine) == "allow");
+  CHECK(ask_for({{"cwd", "/srv/a/"}}, mine) == "allow");
+  CHECK(ask_for({{"cwd", "/srv/ab"}}, mine) == "ask");
+  CHECK(ask_for({{"cwd", "/srv/a/../b"}}, mine) == "ask");
   CHECK(ask_for({{"tool", "Ba*"}}, mine) == "allow");
   CHECK(ask_for({{"tool", "commandExecution"}}, mine) == "ask");
   mine.read_only = true;
@@ -282,22 +282,22 @@ TEST_CASE("PathsMatchByTheirPlace") {
   auto const edit = [](json more, std::string path) {
     json body = {{"decision", "allow"}, {"tool", "Edit"}};
     body.update(more);
-    ApprovalSubject const subject{"Edit", InputKind::path, {std::move(path)}, "/work/a/sub", ""};
+    ApprovalSubject const subject{"Edit", InputKind::path, {std::move(path)}, "/srv/a/sub", ""};
     return std::string(to_string(verdict_of({rule(body, "1")}, alice(), subject).decision));
   };
   json const src = {{"input", "src"}, {"match", "prefix"}};  // of the agent's folder
-  CHECK(edit(src, "/work/a/src/x") == "allow");
+  CHECK(edit(src, "/srv/a/src/x") == "allow");
   CHECK(edit(src, "../src/x") == "allow");
-  CHECK(edit(src, "/work/a/src/../src/x") == "allow");
+  CHECK(edit(src, "/srv/a/src/../src/x") == "allow");
   CHECK(edit(src, "src/x") == "ask");
-  CHECK(edit(src, "/work/a/src/../x") == "ask");
-  CHECK(edit(src, "/work/a/srcs/x") == "ask");
+  CHECK(edit(src, "/srv/a/src/../x") == "ask");
+  CHECK(edit(src, "/srv/a/srcs/x") == "ask");
   CHECK(edit(src, "~/src/x") == "ask");
-  CHECK(edit({{"input", "/work/a/*.md"}, {"match", "glob"}}, "/work/a/x.md") == "allow");
-  CHECK(edit({{"input", "/work/a/*.md"}, {"match", "glob"}}, "/work/a/b/x.md") == "ask");
-  CHECK(edit({{"input", "/work/a/**.md"}, {"match", "glob"}}, "/work/a/b/x.md") == "allow");
-  CHECK(edit({{"input", "/work/a/**"}, {"match", "glob"}}, "/work/a/b/../../x") == "ask");
-  CHECK(edit({{"input", "/work/a/x"}}, "/work/a/./x") == "allow");
+  CHECK(edit({{"input", "/srv/a/*.md"}, {"match", "glob"}}, "/srv/a/x.md") == "allow");
+  CHECK(edit({{"input", "/srv/a/*.md"}, {"match", "glob"}}, "/srv/a/b/x.md") == "ask");
+  CHECK(edit({{"input", "/srv/a/**.md"}, {"match", "glob"}}, "/srv/a/b/x.md") == "allow");
+  CHECK(edit({{"input", "/srv/a/**"}, {"match", "glob"}}, "/srv/a/b/../../x") == "ask");
+  CHECK(edit({{"input", "/srv/a/x"}}, "/srv/a/./x") == "allow");
   CHECK(edit(json::object(), "/anywhere") == "allow");
 }
 
@@ -363,10 +363,10 @@ TEST_CASE("OfEachProviderTheSamePartIsLookedAt") {
     adapters::ApprovalRequest request;
     request.tool = std::move(tool);
     request.input = std::move(input);
-    return subject_of(request, "/work/a");
+    return subject_of(request, "/srv/a");
   };
   CHECK(subject("Bash", {{"command", "ls"}}).inputs == std::vector<std::string>{"ls"});
-  CHECK(subject("Bash", {{"command", "ls"}}).cwd == "/work/a");
+  CHECK(subject("Bash", {{"command", "ls"}}).cwd == "/srv/a");
   CHECK_FALSE(subject("Bash", {{"command", "ls"}, {"dangerouslyDisableSandbox", true}}).asks_more.empty());
   CHECK(subject("Bash", {{"command", "ls"}, {"dangerouslyDisableSandbox", false}}).asks_more.empty());
   auto const codex = [&](char const* line) { return subject("commandExecution", {{"command", line}}).inputs.at(0); };
@@ -390,7 +390,7 @@ TEST_CASE("OfEachProviderTheSamePartIsLookedAt") {
 TEST_CASE("ARuleOfARequestAllowsThatRequestAndNoOther") {
   auto const made = rule_for(bash("git  commit -m 'it'\\''s'"));
   REQUIRE(made.has_value());
-  CHECK(made->cwd == "/work/a");
+  CHECK(made->cwd == "/srv/a");
   auto const verdict = [&](std::string line) {
     return verdict_of({*made}, alice(), bash(std::move(line))).decision == RuleVerdict::Decision::allow;
   };
