@@ -215,6 +215,14 @@ Example const examples[] = {
     {"POST", "/v1/limits/known/forget", "{}", 200, "forget-limit known"},
     {"POST", "/v1/limits/other/forget", "{}", 404, "forget-limit other"},
     {"POST", "/v1/limits/a%2Fb/hold", "{}", 400, ""},
+    {"GET", "/v1/approvals/rules", "", 200, "approval rules"},
+    {"POST", "/v1/approvals/rules", R"({"decision":"deny"})", 201, "add approval rule deny"},
+    {"DELETE", "/v1/approvals/rules/1", "", 200, "remove approval rule 1"},
+    {"DELETE", "/v1/approvals/rules/9", "", 404, "remove approval rule 9"},
+    {"POST", "/v1/approvals/rules/test", R"({"tool":"Bash"})", 200, "test approval rules Bash"},
+    {"GET", "/v1/worktrees", "", 200, "worktrees"},
+    {"GET", "/v1/agents/a/worktree/diff", "", 200, "worktree_diff a"},
+    {"POST", "/v1/agents/a/worktree/finish", R"({"how":"squash"})", 200, R"(finish_worktree a {"how":"squash"})"},
 };
 
 }  // namespace
