@@ -219,7 +219,7 @@ Example const examples[] = {
     {"POST", "/v1/approvals/rules", R"({"decision":"deny"})", 201, "add approval rule deny"},
     {"DELETE", "/v1/approvals/rules/1", "", 200, "remove approval rule 1"},
     {"DELETE", "/v1/approvals/rules/9", "", 404, "remove approval rule 9"},
-    {"POST", "/v1/approvals/rules/test", R"({"tool":"Bash"})", 200, "test approval rules Bash"},
+    {"POST", "/v1/approvals/rules/test", R"({"agent":"a","tool":"Bash","input":{}})", 200, "test approval rules Bash"},
     {"GET", "/v1/worktrees", "", 200, "worktrees"},
     {"GET", "/v1/agents/a/worktree/diff", "", 200, "worktree_diff a"},
     {"POST", "/v1/agents/a/worktree/finish", R"({"how":"squash"})", 200, R"(finish_worktree a {"how":"squash"})"},
