@@ -216,7 +216,7 @@ struct NewRule {
 Result<int> list_rules(Context& context) {
   auto const api = context.api();
   if (!api) return api.error();
-  auto const answer = (*api)->get("/v1/approvals/rules");
+  auto const answer = (*api)->get("/v1/approval-rules");
   if (!answer) return answer.error();
   Table table({{"ID", true},
                {"RULE", false, 60},
@@ -273,7 +273,7 @@ Result<int> add_rule(Context& context, NewRule const& options) {
   }
   auto const api = context.api();
   if (!api) return api.error();
-  auto const answer = (*api)->post("/v1/approvals/rules", rule);
+  auto const answer = (*api)->post("/v1/approval-rules", rule);
   if (!answer) return answer.error();
   if (context.json_output())
     context.print_json(*answer);
@@ -286,7 +286,7 @@ Result<int> remove_rule(Context& context, std::string const& id) {
   if (id.starts_with("config:")) return invalid("ID", "rule " + id + " stands in the configuration; change it there");
   auto const api = context.api();
   if (!api) return api.error();
-  auto const answer = (*api)->call({.method = "DELETE", .target = "/v1/approvals/rules/" + encoded(id)});
+  auto const answer = (*api)->call({.method = "DELETE", .target = "/v1/approval-rules/" + encoded(id)});
   if (!answer) return answer.error();
   if (context.json_output())
     context.print_json(*answer);
@@ -322,7 +322,7 @@ Result<int> test_rules(Context& context, Test const& options) {
   set_if(request, "cwd", options.cwd);
   auto const api = context.api();
   if (!api) return api.error();
-  auto const answer = (*api)->post("/v1/approvals/rules/test", request);
+  auto const answer = (*api)->post("/v1/approval-rules/test", request);
   if (!answer) return answer.error();
   if (context.json_output()) {
     context.print_json(*answer);

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <set>
 
@@ -24,6 +25,13 @@ std::optional<ApprovalRule> read_rule(ApprovalRuleTable::Row const& row) {
   rule->created_at = row.created_at;
   rule->approval = row.approval;
   return std::move(*rule);
+}
+
+/// Of one that was added, by its id.
+std::int64_t row_number(std::string const& id) {
+  std::int64_t number = 0;
+  (void)std::from_chars(id.data(), id.data() + id.size(), number);
+  return number;
 }
 
 /// Without what the row has columns for.
@@ -70,7 +78,7 @@ void ApprovalRules::count(std::string const& id) {
   auto& use = uses_[id];
   use = {use.count + 1, wall_now()};
   if (id.starts_with("config:")) return;
-  journal_.write([number = std::stoll(id), now = use.last](Database& db) { ApprovalRuleTable(db).used(number, now); });
+  journal_.write([number = row_number(id), now = use.last](Database& db) { ApprovalRuleTable(db).used(number, now); });
 }
 
 json ApprovalRules::shown(ApprovalRule const& rule) const {
@@ -108,7 +116,7 @@ awaitable<Result<json>> ApprovalRules::add(ApprovalRule rule) {
     // A later agent of that name, which an agent may have chosen, must not find it.
     if (!row.agent.empty() && !AgentTable(db).contains(row.agent)) return std::int64_t{0};
     ApprovalRuleTable table(db);
-    for (auto const& id : over) table.erase(std::stoll(id));
+    for (auto const& id : over) table.erase(row_number(id));
     auto const id = table.add(row);
     transaction.commit();
     return id;
@@ -133,7 +141,7 @@ awaitable<Result<void>> ApprovalRules::remove(std::string id) {
                                             "\" that was added; `agent-runner approvals rules list` shows them (those "
                                             "of the configuration are changed there)");
   // In force until it is gone from the disk: a denial must not be missing for a moment and be back after a crash.
-  auto job = [number = std::stoll(id)](Database& db) -> Result<bool> {
+  auto job = [number = row_number(id)](Database& db) -> Result<bool> {
     Transaction transaction(db);
     ApprovalRuleTable(db).erase(number);
     transaction.commit();

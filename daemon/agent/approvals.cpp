@@ -382,7 +382,8 @@ json Approvals::pending_of(std::string const& agent) const {
     bool const own = approval.agent == agent;
     if (!own && !lineage_.is_descendant(approval.agent, agent)) continue;
     json short_form = shown(approval);
-    for (auto const* name : {"input", "choices", "questions", "sessionGrant", "status", "rootSessionId", "parent"})
+    for (auto const* name :
+         {"input", "cwd", "choices", "questions", "sessionGrant", "status", "rootSessionId", "parent"})
       short_form.erase(name);
     if (own) short_form.erase("agent"), short_form.erase("name");
     list.push_back(std::move(short_form));

@@ -137,19 +137,19 @@ async function look() {
   await ok(operator.GET("/v1/approvals", { params: { query: { status: "pending" } } }));
   await refused("no_such_approval", operator.GET("/v1/approvals/{approval}", { params: { path: { approval: 99 } } }));
   const rule = await ok(
-    operator.POST("/v1/approvals/rules", {
+    operator.POST("/v1/approval-rules", {
       body: { decision: "deny", tool: "Bash", input: "rm", match: "prefix", agent: agent.path.agent },
     }),
   );
-  if (!(await ok(operator.GET("/v1/approvals/rules"))).rules.some((one) => one.id === rule.id)) throw new Error("no rule");
+  if (!(await ok(operator.GET("/v1/approval-rules"))).rules.some((one) => one.id === rule.id)) throw new Error("no rule");
   const verdict = await ok(
-    operator.POST("/v1/approvals/rules/test", {
+    operator.POST("/v1/approval-rules/test", {
       body: { agent: agent.path.agent, tool: "Bash", input: { command: "ls; /bin/rm -r x" } },
     }),
   );
   if (verdict.decision !== "deny" || verdict.rules[0] !== rule.id) throw new Error("rm is not denied");
-  await ok(operator.DELETE("/v1/approvals/rules/{rule}", { params: { path: { rule: rule.id } } }));
-  await refused("no_such_rule", operator.DELETE("/v1/approvals/rules/{rule}", { params: { path: { rule: rule.id } } }));
+  await ok(operator.DELETE("/v1/approval-rules/{rule}", { params: { path: { rule: rule.id } } }));
+  await refused("no_such_rule", operator.DELETE("/v1/approval-rules/{rule}", { params: { path: { rule: rule.id } } }));
   await refused(
     "no_such_approval",
     operator.POST("/v1/approvals/{approval}/decision", {

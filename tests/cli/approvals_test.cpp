@@ -42,11 +42,11 @@ json rule() {
 }
 
 FakeReply reply_to(FakeRequest const& request) {
-  if (request.path == "/v1/approvals/rules")
+  if (request.path == "/v1/approval-rules")
     return request.method == "GET" ? FakeReply(json{{"rules", {rule()}}}) : FakeReply(rule());
-  if (request.path == "/v1/approvals/rules/7") return json{{"deleted", "7"}};
-  if (request.path == "/v1/approvals/rules/8") return problem(404, "no_such_rule", "there is no approval rule \"8\"");
-  if (request.path == "/v1/approvals/rules/test")
+  if (request.path == "/v1/approval-rules/7") return json{{"deleted", "7"}};
+  if (request.path == "/v1/approval-rules/8") return problem(404, "no_such_rule", "there is no approval rule \"8\"");
+  if (request.path == "/v1/approval-rules/test")
     return json{{"decision", "ask"},
                 {"rules", json::array()},
                 {"why", "no rule allows cat"},
@@ -141,14 +141,14 @@ TEST_CASE("RulesAreListedAddedRemovedAndTried") {
   CHECK(json::parse(scene.run({"approvals", "rules", "list", "--json"}).out)["id"] == "7");
   CHECK(scene.run({"approvals", "rules", "add", "allow", "ls", "--tool", "Bash", "--match", "prefix", "--tag", "web"})
             .status == 0);
-  CHECK(scene.daemon.last("/v1/approvals/rules").object() ==
+  CHECK(scene.daemon.last("/v1/approval-rules").object() ==
         json{{"decision", "allow"}, {"input", "ls"}, {"tool", "Bash"}, {"match", "prefix"}, {"tag", "web"}});
   CHECK(scene.run({"approvals", "rules", "add", "perhaps", "ls"}).status == 2);
   CHECK(scene.run({"approvals", "rules", "rm", "7"}).out == "rule 7: removed\n");
   CHECK(scene.run({"approvals", "rules", "rm", "8"}).status == 3);
   auto const tried = scene.run({"approvals", "rules", "test", "alice", "ls; cat", "--cwd", "/x"});
   CHECK(tried.out == "ask: no rule allows cat\n  ls: rule 7\n  cat: no rule allows it\n");
-  CHECK(scene.daemon.last("/v1/approvals/rules/test").object() ==
+  CHECK(scene.daemon.last("/v1/approval-rules/test").object() ==
         json{{"agent", "alice"}, {"tool", "Bash"}, {"input", {{"command", "ls; cat"}}}, {"cwd", "/x"}});
 }
 
