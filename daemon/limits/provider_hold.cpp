@@ -21,6 +21,8 @@ constexpr std::array<Waits, 4> kWaits{{{15min, 2h}, {5min, 30min}, {30s, 15min},
 /// A rate limit that names no end is one of requests or tokens per minute.
 constexpr Waits kRateLimit{1min, 30min};
 
+/// Providers name the minute in which a limit ends, which may have begun.
+constexpr milliseconds kMinute = 60s;
 constexpr milliseconds kFarthest = 24h * 32;  ///< no plan has a longer window; what says so was misread
 constexpr milliseconds kLoginPause = 30s;
 constexpr auto kClockCheck = 10min;  ///< a machine that slept, or whose clock was set, notices within this
@@ -50,14 +52,14 @@ void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, doubl
   error_ = end.error.substr(0, kErrorShown);
   refused_at_ = wall_now();
   auto const left = end.resets_at ? *end.resets_at - refused_at_ : milliseconds(0);
-  bool const known = refusal == Refusal::limit && left > milliseconds(0) && left < kFarthest;
+  bool const known = refusal == Refusal::limit && left > -kMinute && left < kFarthest;
   resets_at_ = known ? end.resets_at : std::nullopt;
   auto const by = [jitter](milliseconds most) {
     return milliseconds(static_cast<std::int64_t>(static_cast<double>(most.count()) * jitter));
   };
   milliseconds wait;
   if (known) {
-    wait = left + margin / 2 + by(margin);
+    wait = std::max(left, milliseconds(0)) + margin / 2 + by(margin);
   } else {
     auto const waits = end.error_kind == "rate_limit" ? kRateLimit : kWaits.at(static_cast<std::size_t>(refusal));
     wait = std::min(waits.longest, waits.first * (1 << std::min(times_, 16)));

@@ -56,6 +56,18 @@ TEST_CASE("ARefusalIsToldFromAFailureOfTheMessage") {
   CHECK_FALSE(refusal_in(end).has_value());
 }
 
+TEST_CASE("AnEndInTheMinuteThatHasBegunIsAKnownOne") {
+  ManualClock clock;
+  auto const wait_after = [](milliseconds ago) {
+    ProviderHold hold;
+    hold.refuse(Refusal::limit, refused("usage_limit", wall_now() - ago), 0);
+    return hold.next_look() - Clock::now();
+  };
+  CHECK(wait_after(0ms) == wait_after(59s));
+  CHECK(wait_after(59s) < 1min);
+  CHECK(wait_after(60s) == 15min);
+}
+
 TEST_CASE("WithoutAKnownEndItIsTriedLessAndLessOften") {
   CHECK(waits("usage_limit", 5) == std::vector<long>{900, 1800, 3600, 7200, 7200});
   CHECK(waits("rate_limit", 3) == std::vector<long>{60, 120, 240});
