@@ -97,7 +97,7 @@ TEST_CASE("AKnownEndIsWaitedForWithAMargin") {
 }
 
 TEST_CASE("AnEndThatCannotBeRightIsAsGoodAsNone") {
-  for (auto const wrong : {-1h, 0h, 24h * 400}) {
+  for (milliseconds const wrong : {milliseconds(-1h), milliseconds(-1min), milliseconds(24h * 400)}) {
     ManualClock clock;
     ProviderHold hold;
     hold.refuse(Refusal::limit, refused("usage_limit", wall_now() + wrong), 0);
