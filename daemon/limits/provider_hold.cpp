@@ -52,7 +52,7 @@ void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, doubl
   error_ = end.error.substr(0, kErrorShown);
   refused_at_ = wall_now();
   auto const left = end.resets_at ? *end.resets_at - refused_at_ : milliseconds(0);
-  bool const known = refusal == Refusal::limit && left > -kMinute && left < kFarthest;
+  bool const known = end.resets_at && refusal == Refusal::limit && left > -kMinute && left < kFarthest;
   resets_at_ = known ? end.resets_at : std::nullopt;
   auto const by = [jitter](milliseconds most) {
     return milliseconds(static_cast<std::int64_t>(static_cast<double>(most.count()) * jitter));
