@@ -8,12 +8,13 @@
 namespace ar {
 namespace {
 
-/// They are given commands as words.
+/// They are given commands as words, or change what later words mean: printf -v sets a variable, and it and test -v
+/// carry out what stands between the brackets of one.
 constexpr std::string_view kWrappers =
-    ". alias bg builtin busybox chroot chrt command coproc declare doas enable entr exec export fakeroot fg flock hash "
-    "ionice let local ltrace mapfile nice nocorrect noglob nohup nsenter pkexec prlimit proot read readarray readonly "
-    "runuser setarch set setpriv setsid shopt source stdbuf strace systemd-run taskset time timeout toybox trap "
-    "typeset unalias unset unshare";
+    ". [ alias bg builtin busybox chroot chrt command compgen coproc declare doas enable entr exec export fakeroot fg "
+    "flock getopts hash ionice jobs let local ltrace mapfile nice nocorrect noglob nohup nsenter pkexec print printf "
+    "prlimit proot read readarray readonly runuser setarch set setpriv setsid shopt source stdbuf strace strftime "
+    "systemd-run taskset test time timeout toybox trap typeset unalias unset unshare vared wait zparseopts zstyle";
 /// They are given scripts as one word, too.
 constexpr std::string_view kScripted =
     "ash bash csh dash env eval fish ksh mksh parallel rbash script sh ssh su sudo tcsh watch xargs zsh";
@@ -29,7 +30,9 @@ bool is_named(ShellCommand const& command, std::string_view list) {
 }
 
 bool acts(ShellCommand const& find) {
-  return std::ranges::any_of(find.words, [](ShellWord const& word) { return has_word(kFindActions, word.text); });
+  // A pattern of files may become any word.
+  return std::ranges::any_of(find.words,
+                             [](ShellWord const& word) { return !word.plain || has_word(kFindActions, word.text); });
 }
 
 void collect(ShellCommand const& command, int nested, std::vector<ShellCommand>& found) {

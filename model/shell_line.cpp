@@ -106,7 +106,7 @@ class Reader {
     } else if (c == '*' || c == '?' || c == '[') {
       if (pattern_ && c != '[') return add(c, false);
       word_.plain = false;
-      if (first || (command_.words.empty() && !redirection_)) not_understood("a word begins with a pattern of files");
+      if (word_.text.empty() || (command_.words.empty() && !redirection_)) not_understood("a word begins with a pattern of files");
     } else if (c == '~' && (first || last == '=' || last == ':')) {
       not_understood("it has a home folder (~)");
       word_.plain = false;

@@ -78,6 +78,15 @@ ApprovalSubject subject_of(adapters::ApprovalRequest const& request, std::string
     subject.inputs = {request.tool == "commandExecution" ? without_shell(text) : text};
     break;
   }
+  // Which of them the tool goes by nobody here knows.
+  auto const places = std::ranges::count_if(kMainFields, [&](auto const& field) {
+    return field.second != InputKind::text && !text_at(input, field.first).empty();
+  });
+  if (places > 1) subject.asks_more = "it names more than one command, path or address";
+  auto const pattern = text_at(input, "pattern");
+  if (request.tool == "Glob" &&
+      (pattern.starts_with('/') || pattern.starts_with('~') || pattern.find("..") != pattern.npos))
+    subject.asks_more = "its pattern leaves its folder";
   if (subject.inputs.empty()) subject.kind = input_kind_of(request.tool);
   return subject;
 }

@@ -150,7 +150,7 @@ void Approvals::asked(Asker const& asker, std::string const& provider_session, a
   approval.agent = agent;
   approval.provider_session = provider_session;
   approval.request = std::move(request);
-  if (auto& input = approval.request.input; deeper_than(input, kMostInside)) input = {{"text", to_text(input)}};
+  if (auto& input = approval.request.input; deeper_than(input, kMostInside)) input = {{"cut", to_text(input)}};
   approval.created_at = wall_now();
   // A dialog stands on its screen whoever may be asked, and for how long.
   bool const stands = is_dialog(approval);
