@@ -174,6 +174,9 @@ constexpr Line kLines[] = {
     {"find . -name x", "allow find"},
     {"find . -exec curl {} +", "ask"},
     {"find . -delete", "ask"},
+    {"find . -exe[c] sh x ';'", "ask"},
+    {"find . -delet?", "ask"},
+    {"ls ''*", "ask"},
     {"alias ls=curl", "ask"},
     {"source x", "ask"},
     {". x", "ask"},
@@ -567,4 +570,27 @@ TEST_CASE("ThereAreOnlySoManyRules") {
     CHECK(co_await life.add(body) == "quota");
     co_await life.end();
   });
+}
+
+TEST_CASE("ABuiltinThatChangesWhatLaterWordsMeanIsAllowedByAnExactRuleOnly") {
+  std::vector<ApprovalRule> rules{rule({{"decision", "allow"}, {"tool", "Bash"}, {"input", "git status"}}, "git")};
+  for (auto const* builtin : {"printf", "test", "["})
+    rules.push_back(rule({{"decision", "allow"}, {"tool", "Bash"}, {"match", "prefix"}, {"input", builtin}}, builtin));
+  for (auto const* line : {"printf -v PATH %s /tmp/x && git status", "printf -v 'a[$(x)]' y", "test -v 'a[$(x)]'"})
+    CHECK_MESSAGE(decision_of(verdict_of(rules, alice(), bash(line))) == "ask", line);
+}
+
+TEST_CASE("ACallThatNamesSeveralPlacesIsNotAllowedByARule") {
+  auto const asks_more = [](json input, std::string tool = "mcp__fs__write_file") {
+    adapters::ApprovalRequest request;
+    request.tool = std::move(tool);
+    request.input = std::move(input);
+    return !subject_of(request, "/srv/a").asks_more.empty();
+  };
+  CHECK_FALSE(asks_more({{"path", "/srv/a/x"}}));
+  CHECK(asks_more({{"file_path", "/srv/a/x"}, {"path", "/etc/x"}}));
+  CHECK(asks_more({{"command", "/srv/a"}, {"path", "/etc/x"}}));
+  CHECK_FALSE(asks_more({{"path", "/srv/a"}, {"pattern", "x"}}, "Grep"));
+  CHECK_FALSE(asks_more({{"path", "/srv/a"}, {"pattern", "*.cpp"}}, "Glob"));
+  CHECK(asks_more({{"path", "/srv/a"}, {"pattern", "/etc/**"}}, "Glob"));
 }

@@ -105,7 +105,7 @@ TEST_CASE("WhatAToolIsGivenHoweverDeepNeverHidesTheOtherApprovals") {
     REQUIRE(listed.has_value());
     CHECK(parse_object(to_text(*listed)).has_value());
     CHECK(listed->at("approvals").size() == 2);
-    CHECK(listed->at("approvals")[1]["input"]["text"].get<std::string>().starts_with("{\"a\":[["));
+    CHECK(listed->at("approvals")[1]["input"]["cut"].get<std::string>().starts_with("{\"a\":[["));
     co_await life.end();
   });
 }
