@@ -573,11 +573,13 @@ TEST_CASE("ThereAreOnlySoManyRules") {
 }
 
 TEST_CASE("ABuiltinThatChangesWhatLaterWordsMeanIsAllowedByAnExactRuleOnly") {
-  std::vector<ApprovalRule> rules{rule({{"decision", "allow"}, {"tool", "Bash"}, {"input", "git status"}}, "git")};
+  auto const git = rule({{"decision", "allow"}, {"tool", "Bash"}, {"input", "git status"}}, "git");
   for (auto const* builtin : {"printf", "test", "["})
-    rules.push_back(rule({{"decision", "allow"}, {"tool", "Bash"}, {"match", "prefix"}, {"input", builtin}}, builtin));
+    CHECK_FALSE(read_approval_rule({{"decision", "allow"}, {"tool", "Bash"}, {"match", "prefix"}, {"input", builtin}})
+                    .has_value());
+  auto const any = rule({{"decision", "allow"}, {"tool", "Bash"}, {"match", "glob"}, {"input", "*"}}, "any");
   for (auto const* line : {"printf -v PATH %s /tmp/x && git status", "printf -v 'a[$(x)]' y", "test -v 'a[$(x)]'"})
-    CHECK_MESSAGE(decision_of(verdict_of(rules, alice(), bash(line))) == "ask", line);
+    CHECK_MESSAGE(decision_of(verdict_of({git, any}, alice(), bash(line))) == "ask", line);
 }
 
 TEST_CASE("ACallThatNamesSeveralPlacesIsNotAllowedByARule") {
