@@ -573,13 +573,12 @@ TEST_CASE("ThereAreOnlySoManyRules") {
 }
 
 TEST_CASE("ABuiltinThatChangesWhatLaterWordsMeanIsAllowedByAnExactRuleOnly") {
-  auto const git = rule({{"decision", "allow"}, {"tool", "Bash"}, {"input", "git status"}}, "git");
-  for (auto const* builtin : {"printf", "test", "["})
-    CHECK_FALSE(read_approval_rule({{"decision", "allow"}, {"tool", "Bash"}, {"match", "prefix"}, {"input", builtin}})
-                    .has_value());
-  auto const any = rule({{"decision", "allow"}, {"tool", "Bash"}, {"match", "glob"}, {"input", "*"}}, "any");
-  for (auto const* line : {"printf -v PATH %s /tmp/x && git status", "printf -v 'a[$(x)]' y", "test -v 'a[$(x)]'"})
-    CHECK_MESSAGE(decision_of(verdict_of({git, any}, alice(), bash(line))) == "ask", line);
+  for (auto const* builtin : {"printf", "test", "[", "jobs", "getopts", "print"}) {
+    json body = {{"decision", "allow"}, {"tool", "Bash"}, {"match", "prefix"}, {"input", builtin}};
+    CHECK_FALSE(read_approval_rule(body).has_value());
+    body["match"] = "exact";
+    CHECK(read_approval_rule(body).has_value());
+  }
 }
 
 TEST_CASE("ACallThatNamesSeveralPlacesIsNotAllowedByARule") {
