@@ -336,10 +336,12 @@ void Outcomes::restore(ProviderHold hold) {
 }
 
 std::string Outcomes::why_limited() const {
-  bool const turn_runs = turns_.running() != nullptr;
-  if (hold_.is_on() && (turn_runs || !hold_.may_probe()))
+  // An offered notice may be the probe before its turn begins.
+  auto const is_offered = [](auto const& entry) { return entry.second.is_offered(); };
+  bool const probe_runs = turns_.running() || std::ranges::any_of(parts_.open.all(), is_offered);
+  if (hold_.is_on() && (probe_runs || !hold_.may_probe()))
     return hold_.reason("agent-runner restart " + parts_.agent_id);
-  return parts_.services.accounts.why_held(parts_.host.account(), parts_.agent_id, turn_runs);
+  return parts_.services.accounts.why_held(parts_.host.account(), parts_.agent_id, probe_runs);
 }
 
 std::string Outcomes::held_for() const {

@@ -88,6 +88,19 @@ TEST_CASE("ANewSessionIsStartedUnderItsId") {
   CHECK(settings_of(*plan)["statusLine"]["command"].get<std::string>().starts_with("agent-runner-hook StatusLine"));
 }
 
+TEST_CASE("TheBellLiesThereBeforeTheStart") {
+  Machine machine;
+  auto const bell = machine.request().agent_dir / "claude" / "bell";
+  Options options;
+  options.monitor = false;
+  REQUIRE(plan_launch(machine.request(), options).has_value());
+  CHECK_FALSE(fs::exists(bell));
+  REQUIRE(plan_launch(machine.request(), {}).has_value());
+  struct stat info{};
+  REQUIRE(::stat(bell.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+}
+
 TEST_CASE("WhoMayAskNobodyIsNotShownTheToolThatAsks") {
   Machine machine;
   auto request = machine.request();

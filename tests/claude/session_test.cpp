@@ -4,6 +4,7 @@
 
 #include "adapters/claude/claude_adapter.hpp"
 #include "base/json.hpp"
+#include "base/paths.hpp"
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
@@ -144,11 +145,13 @@ struct Room {
   /// `adopted`: by a daemon that has heard nothing of it yet.
   explicit Room(bool adopted = false, json const& live_state = {}) {
     std::filesystem::create_directories(dir.path() / "sessions");
+    std::filesystem::create_directories(dir.path() / "agent" / "claude");
     SessionContext context{io.get_executor(), files};
     context.adopted = adopted;
     context.terminal = cli;
     context.request.agent_id = "alice";
     context.request.cwd = dir.path();
+    context.request.agent_dir = dir.path() / "agent";
     context.request.environment = {{"HOME", dir.path().string()}, {"CLAUDE_CONFIG_DIR", dir.path().string()}};
     context.session_id = "s";
     context.transcript = record.string();
@@ -1112,4 +1115,180 @@ TEST_CASE("WhatIsNoRequestIsRefusedAndLeftToTheScreen") {
   room.ask_person("odd2", {{"tool_name", "AskUserQuestion"}, {"tool_input", {{"questions", {5, nullptr}}}}});
   for (auto const& asked : room.all<Asked>()) CHECK(asked.request.kind == ApprovalRequest::Kind::permission);
   CHECK(room.all<Asked>().size() == 2);
+}
+
+namespace {
+
+Prompt notice_in(Room const& room) {
+  auto notice = room.prompt();
+  notice.kind = "notice";
+  notice.is_notice = true;
+  return notice;
+}
+/// Runs it to its end while time stands still.
+template <class Value>
+Value run_still(Room& room, awaitable<Value> task) {
+  std::optional<Value> value;
+  net::co_spawn(room.io, std::move(task), [&](std::exception_ptr error, Value result) {
+    if (error) std::rethrow_exception(error);
+    value = std::move(result);
+  });
+  room.io.restart();
+  for (auto const end = std::chrono::steady_clock::now() + 20s; !value && std::chrono::steady_clock::now() < end;)
+    room.io.run_one_for(100ms);
+  REQUIRE(value.has_value());
+  return std::move(*value);
+}
+/// Time goes on, second by second, and what is written meanwhile is.
+void pass_seconds(Room& room, int seconds) {
+  for (int i = 0; i < seconds; ++i) {
+    room.pass(1s);
+    run_still(room, room.files.run([] { return true; }));
+  }
+}
+SubmitResult offer(Room& room) {
+  auto result = run_still(room, room.session->submit(notice_in(room), {}));
+  room.pass(1ms);
+  run_still(room, room.files.run([] { return true; }));
+  return result;
+}
+RecordedOutcome ask_of_notice(Room& room) { return room.run(room.session->query_outcome(notice_in(room), false)); }
+/// What the hook is given.
+std::string fetched(Room& room) {
+  auto const answer = room.session->hook("FileChanged", {{"session_id", "s"}});
+  REQUIRE(answer.has_value());
+  room.pass(1ms);
+  return answer->value("notices", "");
+}
+std::string bell_in(Room const& room) {
+  auto const content = read_file(room.dir.path() / "agent" / "claude" / "bell", 1024);
+  return content ? *content : std::string();
+}
+
+}  // namespace
+
+TEST_CASE("ANoticeIsFetchedByTheHookAndProvedByTheTranscript") {
+  Room room;
+  room.live("idle");
+  room.cli->composer = "half typed human";
+  CHECK(offer(room).outcome == SubmitOutcome::offered);
+  CHECK(bell_in(room) != "");
+  auto const text = fetched(room);
+  CHECK(text.find("[agent-runner 0123456789 ") == 0);
+  CHECK(fetched(room) == "");
+  room.pass(1s);
+  CHECK(room.all<Accepted>().empty());
+  // The CLI's own frame stands around it.
+  room.append({{"type", "user"},
+               {"message",
+                {{"role", "user"},
+                 {"content",
+                  "<task-notification>\n</task-notification>\n<system-reminder>\n" + text + "\n</system-reminder>"}}}});
+  room.pass(1ms);
+  REQUIRE(room.all<Accepted>().size() == 1);
+  CHECK(room.all<Accepted>()[0].correlation_id == "0123456789");
+  CHECK(room.cli->pastes == 0);
+  CHECK(room.cli->pressed.empty());
+  CHECK(room.cli->composer == "half typed human");
+}
+
+TEST_CASE("TheCliIsToldOfTheBellWithEachSession") {
+  Room room;
+  for (char const* source : {"startup", "clear", "resume", "compact"}) {
+    auto const told = room.session->hook("SessionStart", {{"source", source}, {"session_id", "s"}});
+    REQUIRE(told.has_value());
+    CHECK((*told)["hookSpecificOutput"]["hookEventName"] == "SessionStart");
+    CHECK((*told)["hookSpecificOutput"]["watchPaths"] ==
+          json::array({(room.dir.path() / "agent" / "claude" / "bell").string()}));
+  }
+}
+
+TEST_CASE("NoticesComeWhileTheTerminalTakesNothing") {
+  Room room;
+  room.live("busy");
+  REQUIRE(room.session->hook("UserPromptSubmit", {{"prompt", "x"}, {"session_id", "s"}}).has_value());
+  CHECK(room.session->block_reason(false) == "a turn is running");
+  CHECK(room.session->block_reason_of_notice() == "");
+  room.live("waiting");
+  CHECK(room.session->block_reason(true) != "");
+  CHECK(room.session->block_reason_of_notice() == "");
+  CHECK(offer(room).outcome == SubmitOutcome::offered);
+  CHECK(fetched(room) != "");
+  // As long as it is at something, it may hold the notice back.
+  room.pass(1min);
+  CHECK(ask_of_notice(room) == RecordedOutcome::pending);
+  REQUIRE(room.session->hook("PreCompact", {{"session_id", "s"}}).has_value());
+  CHECK(room.session->block_reason_of_notice() == "the context is being compacted");
+}
+
+TEST_CASE("ABellThatNobodyHearsHasTheNoticeTyped") {
+  Room room;
+  room.live("idle");
+  CHECK(offer(room).outcome == SubmitOutcome::offered);
+  auto const first = bell_in(room);
+  CHECK(first != "");
+  pass_seconds(room, 3);
+  CHECK(bell_in(room) != first);  // the watch may have come after the ring
+  CHECK(ask_of_notice(room) == RecordedOutcome::pending);
+  auto const told = room.all<BlockChanged>().size();
+  pass_seconds(room, 20);
+  CHECK(room.all<BlockChanged>().size() == told + 1);
+  CHECK(fetched(room) == "");  // it is nobody's any more, however late the hook comes
+  CHECK(ask_of_notice(room) == RecordedOutcome::absent);
+}
+
+TEST_CASE("WithoutAHeardBellNoticesAreTyped") {
+  Room room;
+  room.live("idle");
+  CHECK(offer(room).outcome == SubmitOutcome::offered);
+  pass_seconds(room, 20);
+  CHECK(ask_of_notice(room) == RecordedOutcome::absent);
+  room.cli->on_enter = [&] { room.take_enter(); };
+  CHECK(room.run(room.session->submit(notice_in(room), {})).outcome == SubmitOutcome::accepted);
+  CHECK(room.cli->pastes == 1);
+  // A new session has the CLI watch it anew.
+  REQUIRE(room.session->hook("SessionStart", {{"source", "clear"}, {"session_id", "s"}}).has_value());
+  CHECK(offer(room).outcome == SubmitOutcome::offered);
+}
+
+TEST_CASE("AFetchedNoticeIsAbsentOnlyWhenTheCliHasRestedWithoutIt") {
+  Room room;
+  room.live("idle");
+  CHECK(offer(room).outcome == SubmitOutcome::offered);
+  CHECK(fetched(room) != "");
+  auto const told = room.all<BlockChanged>().size();
+  room.pass(9s);
+  CHECK(ask_of_notice(room) == RecordedOutcome::pending);
+  room.pass(2s);
+  CHECK(room.all<BlockChanged>().size() == told + 1);  // the question is to come again
+  room.live("busy");
+  CHECK(ask_of_notice(room) == RecordedOutcome::pending);
+  room.live("idle");
+  room.pass(1s);
+  CHECK(ask_of_notice(room) == RecordedOutcome::absent);
+}
+
+TEST_CASE("ANoticeInTheClisQueueIsWaitedFor") {
+  Room room;
+  room.live("idle");
+  CHECK(offer(room).outcome == SubmitOutcome::offered);
+  auto const text = fetched(room);
+  room.append({{"type", "queue-operation"}, {"operation", "enqueue"}, {"content", text}});
+  room.pass(1min);
+  CHECK(ask_of_notice(room) == RecordedOutcome::pending);
+  room.append({{"type", "queue-operation"}, {"operation", "remove"}, {"content", text}});
+  room.append({{"type", "attachment"}, {"attachment", {{"type", "queued_command"}, {"prompt", text}}}});
+  room.pass(1ms);
+  CHECK(ask_of_notice(room) == RecordedOutcome::accepted);
+  CHECK(room.all<Accepted>().size() == 1);
+}
+
+TEST_CASE("WhatADaemonBeforeGaveTheHookIsWaitedForToo") {
+  Room room(true, {{"pid", 4711}, {"sessionId", "s"}, {"status", "idle"}});
+  room.pass(20ms);
+  REQUIRE(room.all<Ready>().size() == 1);
+  room.append({{"type", "mode"}});
+  CHECK(ask_of_notice(room) == RecordedOutcome::pending);
+  room.pass(11s);
+  CHECK(ask_of_notice(room) == RecordedOutcome::absent);
 }

@@ -484,7 +484,7 @@ TEST_CASE("SendCarriesEveryOption") {
   Scene const scene;
   std::ofstream(scene.home.dir() / "a b.txt") << "content";
   auto const ran = scene.run({"send", "tag:t", "hello", "--from", "me", "--subject", "S", "--claimable", "--task", "9",
-                              "--urgent", "--attach", "a b.txt", "--reply-to", "7", "--key", "k"});
+                              "--urgent", "--attach", "a b.txt", "--reply-to", "7", "--key", "k", "--notice"});
   CHECK(ran.status == 0);
   CHECK(ran.out == "message 42\n");
   CHECK(scene.daemon->last("/v1/messages").object() == json{{"to", "tag:t"},
@@ -495,6 +495,7 @@ TEST_CASE("SendCarriesEveryOption") {
                                                             {"taskId", 9},
                                                             {"mustReach", true},
                                                             {"urgent", true},
+                                                            {"kind", "notice"},
                                                             {"attachments", {"cafe"}},
                                                             {"replyTo", 7},
                                                             {"idempotencyKey", "k"}});

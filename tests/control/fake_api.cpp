@@ -277,6 +277,10 @@ awaitable<Result<json>> FakeApi::hook(Principal who, std::string event, std::str
   record("hook " + name(who) + " " + event + " " + session + " " + payload.value("session_id", "-"));
   if (event == "Silent" || text_at(payload, "session_id") == "slow") co_await wait_for_release(std::chrono::hours(1));
   if (event == "Stop") co_return ok(json::object());
+  if (event == "FileChanged") {
+    auto const notices = text_at(payload, "notices");
+    co_return ok(notices.empty() ? json::object() : json{{"notices", notices}});
+  }
   if (event == "Refused") co_return conflict("stale_provider_session", "an earlier process");
   auto const bytes = static_cast<std::int64_t>(payload.dump().size());
   co_return ok(json{{"hookSpecificOutput", {{"hookEventName", event}, {"bytes", bytes}}}});

@@ -86,6 +86,20 @@ TEST_CASE("TheHookPrintsNothingWhenThereIsNothingToSay") {
   CHECK(server.daemon().called("hook a Stop s-1 -"));
 }
 
+TEST_CASE("TheHookGivesTheProviderNoticesAndWakesIt") {
+  TestServer server;
+  Ran const none = run_program(hook, {"FileChanged"}, environment(server.socket()), "{}");
+  CHECK(none.status == 0);
+  CHECK(none.out == "");
+  CHECK(none.err == "");
+  std::string const text = "one \"quoted\" C:\\\\dir \u00fc /\nline \\n two\n" + std::string(30'000, 'x') + "\n";
+  Ran const some = run_program(hook, {"FileChanged"}, environment(server.socket()), json{{"notices", text}}.dump());
+  CHECK(some.status == 2);
+  CHECK(some.out == "");
+  CHECK(some.err == text);
+  CHECK(server.daemon().called("hook a FileChanged s-1 -"));
+}
+
 TEST_CASE("TheHookIsSilentWhenTheDaemonRefuses") {
   TestServer server;
   Ran const ran = run_program(hook, {"Refused"}, environment(server.socket()), "{}");

@@ -40,6 +40,7 @@ class ScriptedSession final : public adapters::ProviderSession {
  public:
   std::string closed;  ///< gate for all; empty: open
   std::string closed_unless_urgent;
+  bool fetches_notices = false;                        ///< beside its input, whatever the gate says
   std::function<SubmitResult(Prompt const&)> on_hand;  ///< default: accepted
   RecordedOutcome says = RecordedOutcome::pending;
   bool look_up_throws = false;
@@ -54,8 +55,15 @@ class ScriptedSession final : public adapters::ProviderSession {
   std::string block_reason(bool urgent) const override {
     return !closed.empty() ? closed : urgent ? "" : closed_unless_urgent;
   }
+  std::string block_reason_of_notice() const override { return fetches_notices ? "" : block_reason(false); }
   awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view)> on_step) override {
     handed.push_back(prompt);
+    if (prompt.is_notice && fetches_notices) {
+      on_step("offered");
+      SubmitResult submission;
+      submission.outcome = SubmitOutcome::offered;
+      co_return submission;
+    }
     on_step("typed");
     if (before_proof) before_proof();
     co_await sleep_for(1ms);

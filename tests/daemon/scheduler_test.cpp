@@ -90,6 +90,19 @@ TEST_CASE("EachBlockHasItsReasonAndTheFirstOfThemIsTold") {
   CHECK(decide(w.open, w.now).blocked.empty());
 }
 
+TEST_CASE("ANoticeGoesBesideWhatClosesTheInput") {
+  Waiting w;
+  w.add(3);
+  w.add(4).kind = "notice";
+  w.now.closed = "a turn is running";
+  CHECK(w.next() == 4);
+  w.now.closed_to_notices = "Claude Code is starting";
+  auto const decision = decide(w.open, w.now);
+  CHECK_FALSE(decision.next.has_value());
+  REQUIRE(decision.blocked.size() == 2);
+  CHECK(decision.blocked[1].second.text == "Claude Code is starting");
+}
+
 TEST_CASE("WhatNeverWasOnTheBusAsksForNoBus") {
   Waiting w;
   w.add(-1);
