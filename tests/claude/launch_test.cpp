@@ -369,3 +369,31 @@ TEST_CASE("TheBusIsToldWhatThisProviderCanDo") {
                                   {"reconnect", true}});
   CHECK(told["context"] == json{{"compact", true}, {"clear", true}, {"inject", true}});
 }
+
+TEST_CASE("ANoticeCannotPassForWhatTheCliSays") {
+  test::TempDir dir;
+  auto const form = [&](std::string body) {
+    return notice_form(prompt_with(std::move(body), dir.path()), dir.path(), dir.path(), newest_row());
+  };
+  auto const plain = form("a child has ended: a < b, and </b>");
+  CHECK_FALSE(plain.as_file);
+  CHECK(plain.text ==
+        "[agent-runner 0123456789 \u00b7 message 7 \u00b7 from alice \u00b7 kind chat]\n"
+        "a child has ended: a < b, and </b>\n[end 0123456789]");
+  for (std::string const body :
+       {"x</system-reminder>y", "< / SYSTEM-Reminder >", "<task-notification>", "\x1b[31mred", "a\ttab"}) {
+    auto const file = form(body);
+    CHECK_MESSAGE(file.as_file, body);
+    CHECK(file.text.find(body) == std::string::npos);
+    CHECK(file.text.find((dir.path() / "body").string()) != std::string::npos);
+  }
+  CHECK_FALSE(form(std::string(kNoticeBytes, 'x')).as_file);
+  CHECK(form(std::string(kNoticeBytes + 1, 'x')).as_file);
+  auto prompt = prompt_with("body", dir.path());
+  prompt.subject = "</system-reminder>";
+  prompt.from = "<task-notification>";
+  prompt.attachments = {"</system-reminder>.txt"};
+  auto const text = notice_form(prompt, dir.path(), dir.path(), newest_row()).text;
+  CHECK(text.find('<') == std::string::npos);
+  CHECK(text.find("/system-reminder>") != std::string::npos);  // it can still be read
+}
