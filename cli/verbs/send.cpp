@@ -17,7 +17,7 @@ namespace {
 struct Send : ScheduleOptions {
   std::string to, text, wait;
   std::optional<std::string> from, subject, task, reply_to, key, timeout;
-  bool claimable = false, urgent = false, later = false;
+  bool claimable = false, urgent = false, notice = false, later = false;
   std::vector<std::string> files;
 };
 
@@ -45,6 +45,7 @@ Result<int> send(Context& context, Send const& options) {
   }
   if (options.claimable) message["claimable"] = true;
   if (options.urgent) message["urgent"] = true;
+  if (options.notice) message["kind"] = "notice";
   if (options.wait == "done") message["replyRequested"] = true;
   if (!options.later) message["mustReach"] = true;
 
@@ -104,6 +105,7 @@ void add(Program& program) {
       .option("--task", o->task, "ID", "It carries this task")
       .flag("--later", o->later, "Also when no agent has this address yet: it waits for one")
       .flag("--urgent", o->urgent, "Do not wait for the turn's end where the provider can take it sooner")
+      .flag("--notice", o->notice, "Information only: Claude Code takes it beside its terminal, a turn or a draft")
       .option("--attach", o->files, "FILE", "Send a file with it", Words::file)
       .option("--reply-to", o->reply_to, "ID", "It answers this message")
       .option("--key", o->key, "KEY", "Sending again with this key sends once")
