@@ -6,6 +6,9 @@
 #include "system/http_request.hpp"
 #include "system/installation.hpp"
 
+#include <filesystem>
+#include <fstream>
+
 using namespace ar;
 using test::Asking;
 using test::Installation;
@@ -43,6 +46,16 @@ struct Road {
     std::size_t seen = 0;
     for (auto at = prompts.find(header); at != std::string::npos; at = prompts.find(header, at + 1)) ++seen;
     return seen;
+  }
+  /// By its record: it has been fetched, and the model has not been given it.
+  bool is_queued_in_the_cli(std::int64_t id) {
+    auto const header = "message " + std::to_string(id) + " ";
+    for (auto const& entry : std::filesystem::recursive_directory_iterator(home.work() / "config-cc" / "projects")) {
+      std::ifstream file(entry.path());
+      for (std::string line; std::getline(file, line);)
+        if (line.find("\"enqueue\"") != std::string::npos && line.find(header) != std::string::npos) return true;
+    }
+    return false;
   }
   bool was(std::int64_t id, std::string const& step) {
     return home.good({"message", "show", std::to_string(id), "--json"}).out.find("\"" + step + "\"") !=
@@ -110,6 +123,21 @@ TEST_CASE("ANoticeComesOnceOverTheDeathOfTheDaemonAtAnyStepAndOfTheCli") {
   REQUIRE_MESSAGE(road.is_done(cut_off), road.home.message(cut_off).dump(1), road.cc.screen());
   ids.push_back(cut_off);
   for (auto const id : ids) CHECK_MESSAGE(road.seen_by_model(id) == 1, "message ", id);
+}
+
+TEST_CASE("ANoticeInTheClisOwnQueueComesOnceOverTheDeathOfTheDaemon") {
+  Road road;
+  auto const work = road.home.send("cc", "[[bash:sleep 5]] work");
+  CHECK(Installation::eventually([&] { return road.home.delivery_state(work) == "running"; }));
+  auto const id = road.home.send("cc", "fetched", {"--notice"});
+  REQUIRE(Installation::eventually([&] { return road.is_queued_in_the_cli(id); }));
+  CHECK(road.home.delivery_state(id) == "submitted");
+  road.home.kill_daemon();
+  road.home.good({"up"});
+  CHECK(road.is_done(id));
+  CHECK(road.is_done(work));
+  CHECK(road.seen_by_model(id) == 1);
+  CHECK(road.home.message(id)["readBy"] == json::array({"cc"}));
 }
 
 TEST_CASE("ANoticeWaitsBehindAPermissionThatIsAsked") {
