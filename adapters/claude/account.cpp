@@ -26,11 +26,13 @@ std::filesystem::path state_file(std::map<std::string, std::string> const& envir
 Account account(std::map<std::string, std::string> const& environment, std::string const& salt) {
   auto const dir = config_dir(environment);
   Account found;
-  for (auto const* name : {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"}) {
+  // In the order in which Claude Code goes by them.
+  for (auto const* name : {"ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"}) {
     auto const secret = value_of(environment, name);
     if (secret.empty()) continue;
     found.name = account_name(kProvider, salt, {name, secret, value_of(environment, "ANTHROPIC_BASE_URL")});
     found.login_command = std::string("set a valid ") + name + " for the agents";
+    break;
   }
   found.login_file = dir / ".credentials.json";
   if (!found.name.empty()) return found;

@@ -97,7 +97,7 @@ awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found) {
     case AgentState::restarting: (void)apply(AgentInput::restart_due, "the daemon was restarted"); break;
     default:
       if (is_at_rest(state_)) {
-        queue_.outcomes().on_rest();
+        queue_.outcomes().on_rest(state_ != AgentState::suspended);
         wake_if_wanted();
         break;
       }
@@ -479,7 +479,7 @@ void Agent::perform(Action action) {
       break;
     case Action::settle:
       ++epoch_;
-      queue_.outcomes().on_rest();
+      queue_.outcomes().on_rest(state_ != AgentState::suspended);
       wake_if_wanted();
       break;
   }

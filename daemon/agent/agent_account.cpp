@@ -12,6 +12,7 @@ AgentAccount::AgentAccount(Services& services, std::string const& agent, AgentRe
       provider_(provider),
       member_(member),
       save_(std::move(save)),
+      may_move_(record.account.empty()),
       changed_(services.executor) {
   if (!record_.account.empty()) membership_ = services_.accounts.join({record_.account}, agent_, member_);
 }
@@ -25,12 +26,13 @@ awaitable<void> AgentAccount::run() {
 }
 
 void AgentAccount::look_again() {
-  due_ = true;
+  due_ = may_move_ = true;
   changed_.notify_all();
 }
 
 void AgentAccount::is_now(adapters::Account const& account) {
   if (account.name == record_.account) return services_.accounts.know(account);
+  if (!may_move_) return;
   auto const before = std::exchange(record_.account, account.name);
   save_();
   // It leaves the other one after it has joined this one: what is known there may go with it.

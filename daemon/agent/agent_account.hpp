@@ -33,6 +33,7 @@ class AgentAccount {
   std::function<void()> const save_;
   std::shared_ptr<void> membership_{};
   bool due_ = true;
+  bool may_move_;  ///< a process that was taken over keeps the account that it was started with
   Notifier changed_;
 };
 

@@ -13,6 +13,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -86,8 +87,8 @@ awaitable<void> CurrentStore::change() {
   std::vector<MessageId> notes;
   for (auto& [local, d] : parts_.open.all())
     if (d.is_local() && !d.continues.empty()) {
-      d.continues.clear();
-      if (d.state == State::queued) notes.push_back(local);
+      std::erase_if(d.continues, [kept](MessageId id) { return id > kept; });  // local ones are below 0
+      if (d.continues.empty() && d.state == State::queued) notes.push_back(local);
     }
   for (auto const note : notes) parts_.open.forget(note);
   parts_.open.known().forget_above(kept);
@@ -124,6 +125,9 @@ void CurrentStore::end_with_bus(Delivery d, bool restored) {
   parts_.process.let_go(d.message);
   parts_.host.work().finish("message", std::to_string(d.message));
   if (d.task) parts_.host.work().finish("task", std::to_string(*d.task));
+  auto const same_turn = [&d](auto const& entry) { return entry.second.cut_off == d.cut_off; };
+  if (d.cut_off > 0 && std::ranges::none_of(parts_.open.all(), same_turn)) parts_.host.ask_no_more(d.cut_off);
+  d.cut_off = 0;
   bool const untouched = d.state == State::queued || d.state == State::claimed;
   bool const ends_now = !d.has_ended();
   if (ends_now) {

@@ -617,11 +617,12 @@ awaitable<void> Outcomes::on_process_gone() {
   parts_.changed.notify_all();
 }
 
-void Outcomes::on_rest() {
+void Outcomes::on_rest(bool is_over) {
   // A task waits for its restored session only while there will be one; whoever waits for it must hear of it.
-  // So must who waits for an answer to be repaired.
+  // So must who waits for an answer to be repaired. What a person is asked about a limit waits for the answer, which
+  // wakes a suspended agent.
   for (auto& [id, d] : parts_.open.all())
-    if (d.state == State::running && !d.answer && (d.task || d.turn == 0)) {
+    if (d.state == State::running && !d.answer && (d.task || d.turn == 0) && (is_over || d.cut_off == 0)) {
       d.turn = 0;
       if (auto const turn = std::exchange(d.cut_off, 0)) parts_.host.ask_no_more(turn);
       end_delivery(d, Input::turn_failed, "interrupted: " + parts_.host.not_ready_reason());

@@ -39,8 +39,9 @@ class Outcomes final : public AccountMember {
   void on_adopted(bool turn_runs);
   /// The process has ended (or the session is being let go of). Returns when nothing of it is in use any more.
   awaitable<void> on_process_gone();
-  /// Stopped, or given up: nobody starts a provider before somebody asks for it. Ends the tasks that were under way.
-  void on_rest();
+  /// Nobody starts a provider before somebody asks for it: ends the tasks that were under way. `is_over`: it is stopped
+  /// or given up, and not suspended.
+  void on_rest(bool is_over);
 
   /// What has come of handing it over.
   void on_submitted(Delivery& d, adapters::SubmitResult const& result);

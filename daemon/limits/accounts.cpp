@@ -199,17 +199,23 @@ std::shared_ptr<void> Accounts::join(adapters::Account const& account, std::stri
   know(account);
   entry.members[agent].who = &member;
   auto const old = before == account.name ? entries_.end() : entries_.find(before);
-  if (old != entries_.end() && old->second.hold.kind() == Refusal::login && !entry.hold.is_on()) {
+  // Where others use the new one already, they show whether it works.
+  bool const is_alone = entry.members.size() == 1;
+  if (old != entries_.end() && old->second.hold.kind() == Refusal::login && !entry.hold.is_on() && is_alone) {
     entry.hold = old->second.hold;
     entry.hold.probe_now();
     entry.found_by = old->second.found_by;
     save(account.name, entry);
+    tell(entry);
   }
   changed_.notify_all();
-  return std::shared_ptr<void>(&member, [this, name = account.name, agent](void*) {
+  return std::shared_ptr<void>(&member, [this, name = account.name, agent, who = &member](void*) {
     auto const it = entries_.find(name);
     if (it == entries_.end()) return;
-    it->second.members.erase(agent);
+    // A new agent of that name may have joined meanwhile.
+    auto const place = it->second.members.find(agent);
+    if (place == it->second.members.end() || place->second.who != who) return;
+    it->second.members.erase(place);
     changed_.notify_all();
   });
 }
@@ -281,7 +287,11 @@ void Accounts::refused(std::string const& account, std::string const& agent, Ref
 void Accounts::worked(std::string const& account, std::string const& agent, WallTime began) {
   auto const it = entries_.find(account);
   if (it == entries_.end() || !it->second.hold.is_on() || began < it->second.hold.refused_at()) return;
-  lift(account, it->second, agent);
+  auto& entry = it->second;
+  if (!entry.by_person) return lift(account, entry, agent);
+  takes_work(entry);
+  save(account, entry);
+  tell(entry);
 }
 
 json Accounts::hold_of(std::string const& account) const {
@@ -304,13 +314,18 @@ void Accounts::no_probe(Entry& entry) {
   entry.first.clear();
 }
 
-/// `by`: the agent whose turn got through, or the operator.
-void Accounts::lift(std::string const& name, Entry& entry, std::string const& by) {
+/// As far as the model goes; a person may hold it all the same.
+void Accounts::takes_work(Entry& entry) {
   entry.hold.lift();
-  entry.by_person.reset();
   entry.found_by.clear();
   entry.login_stamp.clear();
   no_probe(entry);
+}
+
+/// `by`: the agent whose turn got through, or the operator.
+void Accounts::lift(std::string const& name, Entry& entry, std::string const& by) {
+  takes_work(entry);
+  entry.by_person.reset();
   auto const now = Clock::now();
   auto const others = static_cast<int>(entry.members.size()) - 1;
   auto const spread = std::clamp<milliseconds>(kApart * others, 0ms, kSpread);

@@ -114,8 +114,9 @@ class Accounts {
   Clock::time_point look(std::string const& name, Entry& entry);
   void choose(Entry& entry);
   awaitable<void> look_at_logins();
+  static void takes_work(Entry& entry);
   void lift(std::string const& name, Entry& entry, std::string const& by);
-  void no_probe(Entry& entry);
+  static void no_probe(Entry& entry);
   void tell(Entry& entry);
   void save(std::string const& name, Entry const& entry);
   Result<Found> find(std::string const& name);

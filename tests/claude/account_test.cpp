@@ -33,6 +33,12 @@ TEST_CASE("ALoginHasOneNameOnAllMachinesAndAKeyOneOnEach") {
   CHECK(name != account(one, "salt").name);
   CHECK(name == account({{"HOME", "/"}, {"ANTHROPIC_API_KEY", "sk-1"}}, "salt").name);
   CHECK(name != account(keyed, "another salt").name);
+  auto several = keyed;
+  several["CLAUDE_CODE_OAUTH_TOKEN"] = "of another";
+  CHECK(account(several, "salt").name == name);
+  several["ANTHROPIC_AUTH_TOKEN"] = "goes before";
+  CHECK(account(several, "salt").name != name);
+  CHECK(account(several, "salt").login_command.find("ANTHROPIC_AUTH_TOKEN") != std::string::npos);
   keyed["ANTHROPIC_BASE_URL"] = "http://127.0.0.1:1";
   CHECK(name != account(keyed, "salt").name);
 }

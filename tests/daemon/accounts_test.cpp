@@ -216,6 +216,19 @@ TEST_CASE("WhatAPersonSaysAboutAnAccountGoesBeforeAll") {
   lab.world.pass(7s);
   CHECK(lab.those_that_may() == Lab::Names{"a", "b", "c"});
 
+  // A turn that gets through meanwhile says something about the model only.
+  lab.refuse("a", refusal());
+  REQUIRE(lab.world.await(lab.accounts->hold(kAccount, "too dear")).has_value());
+  lab.accounts->worked(kAccount, "b", wall_now());
+  lab.world.pass(48h);
+  CHECK(lab.those_that_may().empty());
+  CHECK(lab.accounts->hold_of(kAccount)["kind"] == "person");
+  lab.restart();
+  CHECK(lab.accounts->hold_of(kAccount)["kind"] == "person");
+  REQUIRE(lab.world.await(lab.accounts->release(kAccount)).has_value());
+  lab.world.pass(7s);
+  CHECK(lab.those_that_may() == Lab::Names{"a", "b", "c"});
+
   lab.refuse("a", refusal(wall_now() + 3h));
   lab.members["c"].waits = wall_now();
   REQUIRE(lab.world.await(lab.accounts->release(kAccount)).has_value());
@@ -250,6 +263,27 @@ TEST_CASE("ALoginThatIsOverIsToldOnceAndGoesOnWhenItsFileChanges") {
   lab.world.settle();
   CHECK(lab.accounts->hold_of("fake-2")["kind"] == "login");
   CHECK(lab.accounts->why_held("fake-2", "b", false).empty());
+}
+
+TEST_CASE("WhoeverComesToAnAccountThatOthersUseBringsNoHoldAlong") {
+  Lab lab;
+  lab.refuse("a", refusal({}, "authentication_failed"), Refusal::login);
+  FakeMember other;
+  auto const joined = lab.accounts->join({"fake-2"}, "d", other);
+  lab.join("b", {"fake-2"}, kAccount);
+  CHECK(lab.accounts->hold_of("fake-2").is_null());
+  CHECK(lab.accounts->why_held("fake-2", "d", false).empty());
+}
+
+TEST_CASE("AnAgentsLateEndLeavesTheNextOfItsName") {
+  Lab lab;
+  FakeMember next;
+  auto const joined = lab.accounts->join({kAccount}, "a", next);
+  lab.joined.erase("a");
+  auto const told = next.told;
+  lab.refuse("b", refusal());
+  CHECK(next.told > told);
+  CHECK(lab.accounts->list()["limits"][0]["agents"] == json{"a", "b", "c"});
 }
 
 TEST_CASE("AgentsOfOneLoginWaitForOneOfThem") {

@@ -193,7 +193,7 @@ TEST_CASE("NobodyWaitsForTheRepairOfAnAgentThatIsStopped") {
         w.has_process = false;
         co_await w.queue->outcomes().on_process_gone();
         w.resting = true;
-        w.queue->outcomes().on_rest();
+        w.queue->outcomes().on_rest(true);
       }
       CHECK(co_await w.until([&] { return w.queue->open().empty(); }));  // the note too
       CHECK((co_await replies_to(w, id)).size() == 1);

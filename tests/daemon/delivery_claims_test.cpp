@@ -142,7 +142,7 @@ TEST_CASE("ATaskOfAnAgentThatWasStoppedInTheMiddleHasFailed") {
     co_await w.queue->outcomes().on_process_gone();
     CHECK(w.state(id) == DeliveryState::running);  // a restart would go on with it
     w.resting = true;
-    w.queue->outcomes().on_rest();
+    w.queue->outcomes().on_rest(true);
     CHECK(co_await w.until([&] { return w.gone(id); }));
     auto const task = co_await w.bus->task(12);
     CHECK(task->status == TaskStatus::failed);

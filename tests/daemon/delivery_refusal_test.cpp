@@ -298,7 +298,10 @@ TEST_CASE("ATurnThatALimitCutsOffGoesOnWhenAPersonSaysSo") {
       w.queue->outcomes().go_on(turn, true);
       w.queue->outcomes().go_on(turn, true);  // told twice
       CHECK(w.queue->deliveries().waiting() == 1);
-      co_await sleep_for(50ms);
+      auto const is_held = [](auto const& entry) {
+        return entry.second.kind == "continue" && !entry.second.held.empty();
+      };
+      CHECK(co_await w.until([&] { return std::ranges::any_of(w.queue->open(), is_held); }));
       CHECK(w.session.handed.size() == 1);  // not before the limit is over
       w.queue->outcomes().probe_now();
       CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.turns->running(); }));
@@ -314,6 +317,18 @@ TEST_CASE("ATurnThatALimitCutsOffGoesOnWhenAPersonSaysSo") {
       REQUIRE(replies.size() == 1);
       CHECK_MESSAGE(replies[0].find("it was decided not to go on") != std::string::npos, replies[0]);
       CHECK(w.queue->deliveries().waiting() == 0);
+    }
+    SUBCASE("the agent is suspended meanwhile") {
+      w.queue->outcomes().on_rest(false);
+      CHECK(w.state(id) == DeliveryState::running);
+      CHECK(w.asked_about == std::vector{turn});
+      w.queue->outcomes().go_on(turn, true);
+      CHECK(w.queue->deliveries().waiting() == 1);  // which wakes it
+    }
+    SUBCASE("the agent is stopped meanwhile") {
+      w.queue->outcomes().on_rest(true);
+      CHECK(w.asked_about.empty());
+      CHECK(co_await w.until([&] { return w.gone(id); }));
     }
     SUBCASE("what waits is cancelled") {
       CHECK(w.queue->outcomes().withdraw_waiting("") == 1);
@@ -365,7 +380,7 @@ TEST_CASE("TheQuestionWhetherACutOffTurnGoesOnOutlastsTheDaemonAndItsNoteIsNotDo
     CHECK(after.session.handed.at(0).kind == "continue");
     after.end_turn("finished");
     CHECK(co_await after.until([&] { return after.gone(id); }));
-    co_await sleep_for(50ms);
+    CHECK(co_await after.until([&] { return after.queue->open().empty(); }));
     CHECK(after.session.handed.size() == 1);
     co_await after.end();
   });
