@@ -87,8 +87,12 @@ awaitable<void> CurrentStore::change() {
   std::vector<MessageId> notes;
   for (auto& [local, d] : parts_.open.all())
     if (d.is_local() && !d.continues.empty()) {
-      std::erase_if(d.continues, [kept](MessageId id) { return id > kept; });  // local ones are below 0
-      if (d.continues.empty() && d.state == State::queued) notes.push_back(local);
+      bool const fewer =
+          std::erase_if(d.continues, [kept](MessageId id) { return id > kept; }) > 0;  // own ones are < 0
+      if (d.continues.empty() && d.state == State::queued)
+        notes.push_back(local);
+      else if (fewer)
+        parts_.open.save(d);
     }
   for (auto const note : notes) parts_.open.forget(note);
   parts_.open.known().forget_above(kept);

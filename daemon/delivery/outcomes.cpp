@@ -520,15 +520,20 @@ void Outcomes::ask_again_about_cut_off() {
 /// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
 void Outcomes::ask_to_go_on() {
   std::vector<MessageId> cut_off;
-  for (auto const& [id, d] : parts_.open.all()) {
-    auto const names_it = [id](auto const& entry) {
-      return !entry.second.is_taken() && std::ranges::find(entry.second.continues, id) != entry.second.continues.end();
-    };
+  for (auto const& [id, d] : parts_.open.all())
     if (d.state == State::running && d.task && !d.answer && d.cut_off == 0 && (d.turn == 0 || !turns_.running()) &&
-        std::ranges::none_of(parts_.open.all(), names_it))
+        !has_note(id))
       cut_off.push_back(id);
-  }
   if (!cut_off.empty()) add_note("resume", kGoOn, std::move(cut_off));
+}
+
+/// The session is still to be asked to go on with it.
+bool Outcomes::has_note(MessageId message) const {
+  auto const names_it = [message](auto const& entry) {
+    auto const& about = entry.second.continues;
+    return !entry.second.is_taken() && std::ranges::find(about, message) != about.end();
+  };
+  return std::ranges::any_of(parts_.open.all(), names_it);
 }
 
 /// A message of our own: those that it is about end with its turn.
@@ -619,10 +624,11 @@ awaitable<void> Outcomes::on_process_gone() {
 
 void Outcomes::on_rest(bool is_over) {
   // A task waits for its restored session only while there will be one; whoever waits for it must hear of it.
-  // So must who waits for an answer to be repaired. What a person is asked about a limit waits for the answer, which
-  // wakes a suspended agent.
+  // So must who waits for an answer to be repaired. What a limit has cut off waits for a person's answer, and then for
+  // the note that goes on with it; both wake a suspended agent.
   for (auto& [id, d] : parts_.open.all())
-    if (d.state == State::running && !d.answer && (d.task || d.turn == 0) && (is_over || d.cut_off == 0)) {
+    if (d.state == State::running && !d.answer && (d.task || d.turn == 0) &&
+        (is_over || (d.cut_off == 0 && !has_note(id)))) {
       d.turn = 0;
       if (auto const turn = std::exchange(d.cut_off, 0)) parts_.host.ask_no_more(turn);
       end_delivery(d, Input::turn_failed, "interrupted: " + parts_.host.not_ready_reason());

@@ -105,6 +105,7 @@ class Outcomes final : public AccountMember {
   void keep_output(Delivery& d, std::string_view output);
   void go_back(Delivery& d);
   void ask_to_go_on();
+  bool has_note(MessageId message) const;
   void add_note(char const* kind, std::string text, std::vector<MessageId> about);
   void end_delivery(Delivery& d, DeliveryInput end, std::string reason);
   void end_with_its_notes(Delivery const& ended);

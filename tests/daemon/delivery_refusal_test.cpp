@@ -325,6 +325,12 @@ TEST_CASE("ATurnThatALimitCutsOffGoesOnWhenAPersonSaysSo") {
       w.queue->outcomes().go_on(turn, true);
       CHECK(w.queue->deliveries().waiting() == 1);  // which wakes it
     }
+    SUBCASE("the agent is suspended when a person has said so") {
+      w.queue->outcomes().go_on(turn, true);
+      w.queue->outcomes().on_rest(false);
+      CHECK(w.state(id) == DeliveryState::running);
+      CHECK(w.queue->deliveries().waiting() == 1);
+    }
     SUBCASE("the agent is stopped meanwhile") {
       w.queue->outcomes().on_rest(true);
       CHECK(w.asked_about.empty());
