@@ -32,7 +32,11 @@ void AgentAccount::look_again() {
 
 void AgentAccount::is_now(adapters::Account const& account) {
   if (account.name == record_.account) return services_.accounts.know(account);
-  if (!may_move_) return;
+  if (!may_move_) {
+    // The process goes on with the login that it was started with; one like it is made at the same place.
+    services_.accounts.know({record_.account, account.login_file, account.login_command});
+    return;
+  }
   auto const before = std::exchange(record_.account, account.name);
   save_();
   // It leaves the other one after it has joined this one: what is known there may go with it.
