@@ -109,7 +109,7 @@ constexpr ErrorCode rows[] = {
     {409, "detached_head", "a working copy is on no branch, or on another one than it should"},
     {409, "operation_in_progress", "a merge, rebase or the like is under way in a working copy"},
     {409, "branch_in_use", "the branch is checked out in another working copy"},
-    {409, "branch_moved", "the branch has got other commits meanwhile"},
+    {409, "branch_moved", "the branch has got other commits meanwhile, or the repository has gone to another one"},
     {409, "unrelated_branch", "the branches have no commit in common"},
     {409, "has_submodules", "submodules were changed"},
     {409, "has_lfs_files", "files that git LFS keeps were changed"},

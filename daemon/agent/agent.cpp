@@ -114,7 +114,7 @@ awaitable<void> Agent::let_go() {
   co_await process_.let_go();
 }
 
-awaitable<Result<json>> Agent::erase(bool with_parent) {
+awaitable<Result<json>> Agent::erase(bool with_parent, std::string finished) {
   if (!is_at_rest(state_))
     co_return conflict("agent_running", "agent " + spec_.id + " is " + std::string(to_string(state_)) +
                                             "; stop it first: agent-runner stop " + spec_.id);
@@ -133,7 +133,7 @@ awaitable<Result<json>> Agent::erase(bool with_parent) {
   (void)co_await services_.bus.revoke_token(token().jti);
   (void)co_await services_.bus.remove_agent(spec_.id);
   json answer = {{"removed", spec_.id}};
-  if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace();
+  if (spec_.workspace.is_worktree()) answer["workspace"] = co_await remove_workspace(std::move(finished));
   callback_.ended("cancelled", "it was closed");
   services_.journal.write([id = spec_.id](Database& db) { AgentTable(db).erase(id); });
   services_.removed.note_agent(spec_.id, spec_.parent);
@@ -236,8 +236,8 @@ Error Agent::being_removed() const {
 }
 
 /// Its worktree goes with it, unless something would be lost: then people are told where it is.
-awaitable<json> Agent::remove_workspace() {
-  auto const done = co_await remove_worktree(services_.executor, spec_.workspace);
+awaitable<json> Agent::remove_workspace(std::string finished) {
+  auto const done = co_await remove_worktree(services_.executor, spec_.workspace, std::move(finished));
   auto shown = to_json(spec_.workspace);
   shown["removed"] = done && done->removed;
   shown["branchDeleted"] = done && done->branch_deleted;

@@ -96,7 +96,7 @@ class Agent final : private DeliveryHost,
   void fault(std::string const& part, std::string const& why);
   /// Forgets it everywhere; only when at rest. Says what became of a worktree: {workspace?}. `with_parent`: nobody is
   /// left who could be told what came of it.
-  awaitable<Result<json>> erase(bool with_parent = false);
+  awaitable<Result<json>> erase(bool with_parent = false, std::string finished = {});
   /// That has begun.
   bool is_removing() const { return removing_; }
   /// Until its end the session is shown as `deleting`: the agent is stopped to be removed. Holds nothing of the agent.
@@ -249,7 +249,7 @@ class Agent final : private DeliveryHost,
   void perform(Action action);
   /// Of what is done later: something else has been decided since.
   bool is_stale(std::uint64_t decision) const { return decision != epoch_; }
-  awaitable<json> remove_workspace();
+  awaitable<json> remove_workspace(std::string finished);
   awaitable<void> terminate(std::uint64_t decision);
   void recover();
   void give_up(std::string const& why);

@@ -17,7 +17,8 @@ awaitable<Result<ProgramOutcome>> git(Executor executor, std::string where, std:
     co_return Error{ErrorKind::not_found, "git_missing",
                     "git is not installed, and a worktree needs it: apt-get install git"};
   spec.executable = *found;
-  spec.arguments = {"-C", std::move(where)};
+  // Whatever a configuration says, an agent's included: a file that git does not know of is work that may be lost.
+  spec.arguments = {"-C", std::move(where), "-c", "status.showUntrackedFiles=normal"};
   spec.arguments.insert(spec.arguments.end(), words.begin(), words.end());
   for (auto const& [name, value] : passed_environment(own_environment()))
     if (name != "LC_ALL") spec.environment.push_back(name + "=" + value);
@@ -67,15 +68,15 @@ awaitable<std::string> delete_branch(Executor executor, std::string repository, 
                                      std::string commit) {
   auto const ref = "refs/heads/" + branch;
   std::vector<std::string> look{"for-each-ref", "--format=%(worktreepath)", ref};
-  auto const used = co_await git(executor, repository, std::move(look));
+  auto const used = co_await plain_git(executor, repository, std::move(look));
   if (!used) co_return used.error().message;
   if (!used->said.empty()) co_return "it is checked out in " + used->said.substr(0, 300);
   std::vector<std::string> words{"update-ref", "-d", ref, commit};
-  auto const deleted = co_await git(executor, repository, std::move(words));
+  auto const deleted = co_await plain_git(executor, repository, std::move(words));
   if (!deleted) co_return deleted.error().message;
   if (deleted->status != 0) co_return deleted->said.substr(0, 300);
   std::vector<std::string> settings{"config", "--local", "--remove-section", "branch." + branch};
-  (void)co_await git(executor, repository, std::move(settings));  // it may have none
+  (void)co_await plain_git(executor, repository, std::move(settings));  // it may have none
   co_return std::string();
 }
 

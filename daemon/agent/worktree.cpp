@@ -15,7 +15,7 @@ namespace {
 awaitable<void> take_back(Executor executor, Workspace made) {
   // Twice forced: one that was made by half only is locked.
   std::vector<std::string> words{"worktree", "remove", "--force", "--force", made.path};
-  (void)co_await git(executor, made.repository, std::move(words));
+  (void)co_await plain_git(executor, made.repository, std::move(words));
   std::error_code ec;
   fs::remove(made.path, ec);  // the empty folder of one that git does not know yet
   if (!made.commit.empty()) (void)co_await delete_branch(executor, made.repository, made.branch, made.commit);
@@ -126,9 +126,9 @@ awaitable<bool> discard_worktree(Executor executor, Workspace workspace) {
   co_return !fs::exists(workspace.path, ec);
 }
 
-awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspace) {
+awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspace, std::string finished) {
   auto const run = [&](std::string const& where, std::vector<std::string> words) {
-    return git(executor, where, std::move(words));
+    return plain_git(executor, where, std::move(words));
   };
   Removal removal;
   std::error_code ec;
@@ -177,7 +177,8 @@ awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspac
   auto const own = co_await run(workspace.repository,
                                 {"rev-list", "--max-count=1", there->said, "--not", "--exclude=" + workspace.branch,
                                  "--branches", "--remotes", "--tags", "HEAD"});
-  if (!own || own->status != 0 || !own->said.empty()) {
+  bool const is_finished = there->said == finished;  // git does not see it in commits that are written anew
+  if (!own || own->status != 0 || (!own->said.empty() && !is_finished)) {
     removal.kept = "the branch " + workspace.branch + " has commits of its own";
     co_return removal;
   }

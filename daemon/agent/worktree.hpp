@@ -46,8 +46,8 @@ struct Removal {
   std::string kept{};  ///< why the worktree, or then its branch, was kept; for people
 };
 /// Removes it when it is clean and every commit made in it is on a branch or tag (in a submodule: on a remote or tag),
-/// and its branch when that has no commit of its own. Errors: none but those of git itself (git_missing, git_failed),
-/// and then nothing was removed.
-awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspace);
+/// and its branch when that has no commit of its own, or is at `finished`: another branch has its contents. Errors:
+/// none but those of git itself (git_missing, git_failed), and then nothing was removed.
+awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspace, std::string finished = {});
 
 }  // namespace ar::daemon

@@ -1,5 +1,6 @@
 #include "daemon/agent/worktree_finish.hpp"
 
+#include "base/unicode.hpp"
 #include "daemon/agent/git.hpp"
 
 #include <algorithm>
@@ -16,9 +17,10 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::array<std::string_view, 3> kHow{"merge", "squash", "rebase"};
-constexpr std::size_t kMostNamed = 20;             ///< files in an error
-constexpr std::size_t kMostListed = 16U << 20;     ///< bytes of a list of changed files
-constexpr std::string_view kSubmodule = "160000";  ///< the mode of one in a tree
+constexpr std::size_t kMostNamed = 20;              ///< files in an error
+constexpr std::size_t kMostListed = 16U << 20;      ///< bytes of a list of changed files
+constexpr std::size_t kLongestMessage = 64U << 10;  ///< bytes; the kernel takes 128 KiB in one argument
+constexpr std::string_view kSubmodule = "160000";   ///< the mode of one in a tree
 
 using Said = Result<ProgramOutcome>;
 
@@ -78,11 +80,6 @@ struct Plan {
 
 /// The worktree: on its own branch, everything committed, nothing half done.
 awaitable<Result<void>> check_worktree(Executor executor, Workspace const& w) {
-  std::error_code ec;
-  for (auto const& folder : {w.repository, w.path})
-    if (!fs::is_directory(folder, ec))
-      co_return conflict("worktree_gone",
-                         folder + " is not there any more; what was committed is on the branch " + w.branch);
   if (auto quiet = co_await check_no_operation(executor, w.path); !quiet) co_return quiet.error();
   auto const on = co_await branch_of(executor, w.path);
   if (!on) co_return on.error();
@@ -171,6 +168,10 @@ awaitable<Result<void>> check_contents(Executor executor, Workspace const& w, st
   co_return Result<void>();
 }
 
+bool is_object_name(std::string_view line) {
+  return (line.size() == 40 || line.size() == 64) && line.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 /// The tree of both together. Conflicts are found in memory: nothing is checked out.
 awaitable<Result<std::string>> joined_tree(Executor executor, Workspace const& w, Finished const& f) {
   std::vector<std::string> words{"-c",          "core.quotePath=false", "merge-tree", "--write-tree",
@@ -179,11 +180,20 @@ awaitable<Result<std::string>> joined_tree(Executor executor, Workspace const& w
   if (!merged || (merged->status != 0 && merged->status != 1))
     co_return cannot("merge " + w.branch + " with " + f.into, merged);
   auto lines = lines_of(merged->said);
-  if (merged->status == 0 && lines.size() == 1) co_return lines.front();
-  if (!lines.empty()) lines.erase(lines.begin());  // the tree with the conflicts in it
+  auto const tree = std::ranges::find_if(lines, is_object_name);  // what git warns of may stand before and behind it
+  if (merged->status == 0 && tree != lines.end()) co_return *tree;
+  if (merged->status == 0) co_return cannot("merge " + w.branch + " with " + f.into, merged);
+  if (tree != lines.end()) lines.erase(lines.begin(), tree + 1);  // the one with the conflicts in it
   co_return conflict("merge_conflict", w.branch + " and " + f.into + " have both changed " + named(lines) +
                                            "; nothing was done. Have the agent merge " + f.into +
                                            " into its branch, and finish again");
+}
+
+awaitable<Result<std::string>> tree_of(Executor executor, Workspace const& w, std::string commit) {
+  std::vector<std::string> words{"rev-parse", "--verify", commit + "^{tree}"};
+  auto const tree = co_await plain_git(executor, w.repository, std::move(words));
+  if (!tree || tree->status != 0) co_return cannot("read the commit " + commit, tree);
+  co_return tree->said;
 }
 
 awaitable<Result<std::string>> new_commit(Executor executor, Workspace const& w, std::string tree,
@@ -195,16 +205,20 @@ awaitable<Result<std::string>> new_commit(Executor executor, Workspace const& w,
   }
   auto const made = co_await plain_git(executor, w.repository, std::move(words));
   if (!made || made->status != 0) co_return cannot("make the commit", made);
-  co_return made->said;
+  auto const lines = lines_of(made->said);
+  auto const commit = std::ranges::find_if(lines, is_object_name);
+  if (commit == lines.end()) co_return cannot("make the commit", made);
+  co_return *commit;
 }
 
 awaitable<Result<std::string>> squash_message(Executor executor, Workspace const& w, Finished const& f) {
   std::vector<std::string> words{"log", "--reverse", f.before + ".." + f.tip};
   words.emplace_back(f.commits == 1 ? "--format=%B" : "--format=* %s");
-  auto const log = co_await plain_git(executor, w.repository, std::move(words));
+  auto const log = co_await plain_git(executor, w.repository, std::move(words), {.most_kept = kLongestMessage});
   if (!log || log->status != 0) co_return cannot("read the commits of " + w.branch, log);
-  if (f.commits == 1) co_return log->said;
-  co_return "Squash " + std::to_string(f.commits) + " commits of " + w.branch + "\n\n" + log->said;
+  auto const told = cut_utf8(log->said, kLongestMessage - 4);  // a character may be cut
+  if (f.commits == 1) co_return std::string(told);
+  co_return "Squash " + std::to_string(f.commits) + " commits of " + w.branch + "\n\n" + std::string(told);
 }
 
 awaitable<Result<std::string>> merged(Executor executor, Workspace const& w, Plan const& plan, std::string message) {
@@ -221,10 +235,9 @@ awaitable<Result<std::string>> squashed(Executor executor, Workspace const& w, P
   auto const& f = plan.finished;
   auto const tree = co_await joined_tree(executor, w, f);
   if (!tree) co_return tree.error();
-  std::vector<std::string> words{"rev-parse", "--verify", f.before + "^{tree}"};
-  auto const had = co_await plain_git(executor, w.repository, std::move(words));
-  if (!had || had->status != 0) co_return cannot("read the branch " + f.into, had);
-  if (had->said == *tree) co_return f.before;  // it is all there, as of an earlier squash
+  auto const had = co_await tree_of(executor, w, f.before);
+  if (!had) co_return had.error();
+  if (*had == *tree) co_return f.before;  // it is all there, as of an earlier squash
   if (message.empty()) {
     auto made = co_await squash_message(executor, w, f);
     if (!made) co_return made.error();
@@ -244,7 +257,8 @@ awaitable<Result<std::string>> rebased(Executor executor, Workspace const& w, Pl
   std::vector<std::string> add{"worktree", "add", "--detach", folder, f.tip};
   auto const added = co_await plain_git(executor, w.repository, std::move(add));
   if (!added || added->status != 0) co_return cannot("make a working copy for the rebase", added);
-  std::vector<std::string> words{"-c", "rebase.autoStash=false", "-c", "rebase.updateRefs=false", "rebase", f.before};
+  std::vector<std::string> words{"-c", "rebase.autoStash=false", "-c",     "rebase.updateRefs=false",
+                                 "-c", "commit.gpgSign=false",   "rebase", f.before};
   auto const done = co_await plain_git(executor, folder, std::move(words));
   Result<std::string> result = std::string();
   if (done && done->status == 0) {
@@ -263,23 +277,53 @@ awaitable<Result<std::string>> rebased(Executor executor, Workspace const& w, Pl
   co_return result;
 }
 
+/// A working copy that is gone, as after a finish which the daemon's end has cut off: whether the branch that it is to
+/// come into has what was committed there.
+awaitable<Result<Finished>> finished_before(Executor executor, Workspace const& w, std::string into) {
+  auto plan = co_await check_target(executor, w, std::move(into));
+  if (!plan) co_return plan.error();
+  auto& f = plan->finished;
+  auto const tip = co_await commit_of(executor, w.repository, "refs/heads/" + w.branch);
+  if (!tip) co_return tip.error();
+  f.tip = *tip;
+  if (f.tip.empty()) co_return f;  // its branch is gone, too
+  auto const tree = co_await joined_tree(executor, w, f);
+  auto const had = co_await tree_of(executor, w, f.before);
+  if (!had) co_return had.error();
+  if (!tree || *tree != *had)
+    co_return conflict("worktree_gone",
+                       w.path + " is not there any more; what was committed is on the branch " + w.branch);
+  co_return f;
+}
+
 /// The only step that others see.
 awaitable<Result<void>> move_branch(Executor executor, Workspace const& w, Plan const& plan) {
   auto const& f = plan.finished;
   auto const ref = "refs/heads/" + f.into;
+  auto const moved_meanwhile = [&] {
+    return conflict("branch_moved", "the branch " + f.into + " has got other commits meanwhile, or " + w.repository +
+                                        " has gone to another branch; nothing was done, finish again");
+  };
   std::vector<std::string> words;
+  if (plan.checked_out) {
+    auto const on = co_await branch_of(executor, w.repository);
+    if (!on) co_return on.error();
+    if (*on != f.into) co_return moved_meanwhile();
+  }
   if (plan.checked_out)
     words = {"merge", "--quiet", "--ff-only", "--no-autostash", f.after};
   else
     words = {"update-ref", "-m", "finish " + w.branch, ref, f.after, f.before};
   auto const moved = co_await plain_git(executor, w.repository, std::move(words));
   if (!moved) co_return moved.error();
-  if (moved->status == 0) co_return Result<void>();
   auto const now = co_await commit_of(executor, w.repository, ref);
   if (!now) co_return now.error();
-  if (*now != f.before)
-    co_return conflict("branch_moved",
-                       "the branch " + f.into + " has got other commits meanwhile; nothing was done, finish again");
+  if (moved->status == 0 && *now != f.after)
+    co_return conflict("branch_moved", "the repository " + w.repository + " went to another branch just then, which " +
+                                           "has got the commits in place of " + f.into + "; look at `git -C " +
+                                           w.repository + " reflog`, and finish again");
+  if (moved->status == 0) co_return Result<void>();
+  if (*now != f.before) co_return moved_meanwhile();
   if (moved->said.find("would be overwritten") != std::string::npos)
     co_return conflict("would_overwrite", "the repository " + w.repository +
                                               " holds what is not committed and would be lost; commit it or `git "
@@ -329,6 +373,11 @@ std::optional<FinishHow> finish_how_from(std::string_view word) {
 std::string_view to_string(FinishHow how) { return kHow.at(static_cast<std::size_t>(how)); }
 
 awaitable<Result<Finished>> finish_worktree(Executor executor, Workspace workspace, Finish finish) {
+  std::error_code ec;
+  if (!fs::is_directory(workspace.repository, ec))
+    co_return conflict("worktree_gone", "the repository " + workspace.repository + " is not there any more");
+  if (!fs::is_directory(workspace.path, ec))
+    co_return co_await finished_before(executor, std::move(workspace), std::move(finish.into));
   auto plan = co_await plan_of(executor, workspace, finish.into);
   if (!plan) co_return plan.error();
   auto& f = plan->finished;
@@ -344,10 +393,6 @@ awaitable<Result<Finished>> finish_worktree(Executor executor, Workspace workspa
   if (f.after == f.before) co_return f;
   if (auto moved = co_await move_branch(executor, workspace, *plan); !moved) co_return moved.error();
   co_return f;
-}
-
-awaitable<std::string> drop_branch(Executor executor, Workspace workspace, std::string tip) {
-  co_return co_await delete_branch(executor, workspace.repository, workspace.branch, std::move(tip));
 }
 
 }  // namespace ar::daemon

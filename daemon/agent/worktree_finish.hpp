@@ -38,7 +38,5 @@ struct Finished {
 /// unrelated_branch, has_submodules, has_lfs_files, merge_conflict (with the files), would_overwrite (what is not
 /// committed in the repository), branch_moved (somebody else was faster).
 awaitable<Result<Finished>> finish_worktree(Executor executor, Workspace workspace, Finish finish);
-/// The branch of a worktree that is gone, while it is at `tip`. Returns why it is kept; empty: it is gone.
-awaitable<std::string> drop_branch(Executor executor, Workspace workspace, std::string tip);
 
 }  // namespace ar::daemon

@@ -86,23 +86,13 @@ awaitable<Result<json>> WorktreesApi::finish(std::shared_ptr<Agent> agent, json 
   answer["agent"] = id;
   answer["removed"] = false;
   if (keep) co_return ok(std::move(answer));
-  auto removed = co_await supervisor_.remove(id);
+  auto removed = co_await supervisor_.remove(id, done->tip);
   if (!removed) {  // what it has made is where it belongs, all the same
     answer["kept"] = removed.error().message;
     co_return ok(std::move(answer));
   }
   answer["removed"] = true;
   answer["workspace"] = std::move((*removed)["workspace"]);
-  auto& left = answer["workspace"];
-  // Commits that were squashed or written anew are the branch's own still, to git.
-  if (left.value("removed", false) && !left.value("branchDeleted", false)) {
-    auto const why = co_await drop_branch(services_.executor, workspace, done->tip);
-    left["branchDeleted"] = why.empty();
-    if (why.empty())
-      left.erase("kept");
-    else
-      left["kept"] = "the branch " + workspace.branch + " cannot be deleted: " + why;
-  }
   co_return ok(std::move(answer));
 }
 

@@ -315,7 +315,8 @@ Result<void> Supervisor::check_may_spawn(Principal const& who) const {
     return Error{ErrorKind::forbidden, "not_granted",
                  "agent " + spec.id + " may not spawn children; the operator allows it when spawning it: " +
                      "agent-runner spawn --children, or `children` in its profile"};
-  if (!is_live((*agent)->state()))
+  // One that is suspended has no process, but what it has scheduled.
+  if (auto const state = (*agent)->state(); !is_live(state) && state != AgentState::suspended)
     return conflict("wrong_state",
                     "agent " + spec.id + " is " + std::string(to_string((*agent)->state())) + " and spawns nothing");
   auto line = services_.lineage.ancestors(spec.id);
@@ -641,7 +642,7 @@ awaitable<void> Supervisor::forget_token(std::string id) {
   (void)co_await files.run(std::move(job));
 }
 
-awaitable<Result<json>> Supervisor::remove(std::string id) {
+awaitable<Result<json>> Supervisor::remove(std::string id, std::string finished) {
   auto agent = get(id);
   if (!agent) co_return agent.error();
   if (auto removable = check_removable(id); !removable) co_return removable.error();
@@ -672,7 +673,7 @@ awaitable<Result<json>> Supervisor::remove(std::string id) {
   }
   if (auto const late = services_.lineage.descendants(id); !late.empty())
     co_return conflict("agent_running", "agent " + id + " has got the child " + late.front() + " meanwhile");
-  auto erased = co_await erase(*agent, false);
+  auto erased = co_await erase(*agent, false, std::move(finished));
   if (!erased) co_return erased.error();
   if (!children.empty()) (*erased)["children"] = std::move(children);
   auto const safe = co_await services_.journal.committed();
@@ -689,8 +690,8 @@ Result<void> Supervisor::check_removable(std::string const& id) const {
   return {};
 }
 
-awaitable<Result<json>> Supervisor::erase(std::shared_ptr<Agent> agent, bool with_parent) {
-  auto erased = co_await agent->erase(with_parent);
+awaitable<Result<json>> Supervisor::erase(std::shared_ptr<Agent> agent, bool with_parent, std::string finished) {
+  auto erased = co_await agent->erase(with_parent, std::move(finished));
   if (!erased) co_return erased.error();
   forget_tokens_of(agent->id());
   services_.lineage.remove(agent->id());

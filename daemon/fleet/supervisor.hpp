@@ -43,7 +43,7 @@ class Supervisor final : private AgentOwner {
   awaitable<Result<void>> adopt(std::string id, Bring bring);
   /// And its descendants. {removed, workspace?, children?}: what became of its worktree; their names. Errors: an
   /// agent_running among them, has_children: one that is detached.
-  awaitable<Result<json>> remove(std::string id);
+  awaitable<Result<json>> remove(std::string id, std::string finished = {});
   /// Error: has_children, since no detached one may lose its parent.
   Result<void> check_removable(std::string const& id) const;
 
@@ -68,7 +68,7 @@ class Supervisor final : private AgentOwner {
   Result<void> check_parent(AgentSpec const& spec) const;
   Result<void> check_grant(AgentSpec& spec, bool asked) const;
   bool goes_on_without(Agent const& agent, std::string const& of) const;
-  awaitable<Result<json>> erase(std::shared_ptr<Agent> agent, bool with_parent);
+  awaitable<Result<json>> erase(std::shared_ptr<Agent> agent, bool with_parent, std::string finished = {});
   awaitable<Result<void>> erase_left_alone(std::string id);
   awaitable<Result<void>> add_profile(AgentSpec& spec, bool any_provider) const;
   awaitable<Result<void>> add_skills(AgentSpec& spec) const;

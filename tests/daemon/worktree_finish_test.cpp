@@ -174,6 +174,13 @@ TEST_CASE("WhatIsNotCommittedInTheWorktreeIsNamed") {
     s.tree_git("add shared");
   }
   SUBCASE("new") { s.write(s.tree / "shared2", "changed"); }
+  SUBCASE("new, where git shows no such files") {
+    s.git("config status.showUntrackedFiles no");
+    s.write(s.tree / "shared2", "changed");
+    auto const removal = s.wait(remove_worktree(s.io.get_executor(), s.workspace));
+    CHECK_FALSE(removal->removed);
+    CHECK(fs::exists(s.tree / "shared2"));
+  }
   CHECK(s.refused("worktree_dirty").message.find("shared") != std::string::npos);
 }
 
@@ -304,7 +311,59 @@ TEST_CASE("NoHookOfTheRepositoryRunsAtAFinish") {
     auto const done = s.finish(how);
     REQUIRE_MESSAGE(done.has_value(), done.error().message);
     CHECK(done->after != done->before);
+    auto const removal = s.wait(remove_worktree(s.io.get_executor(), s.workspace, done->tip));
+    CHECK(removal->removed);
+    CHECK(removal->branch_deleted);
     CHECK_FALSE(fs::exists(s.dir.path() / "ran"));
+  }
+}
+
+TEST_CASE("AFinishThatWasCutOffBeforeItsAgentWasRemovedIsMadeWhole") {
+  for (auto const how : kAll) {
+    CAPTURE(to_string(how));
+    Situation s;
+    s.commit(s.tree, "new", "n\n");
+    s.commit(s.root, "other", "o\n");
+    s.git("worktree remove '" + s.tree.string() + "'");
+    CHECK(s.refused("worktree_gone", how).message.find("branch alice") != std::string::npos);
+    s.git("worktree add -q '" + s.tree.string() + "' alice");
+    auto const done = s.finish(how);
+    REQUIRE_MESSAGE(done.has_value(), done.error().message);
+    s.git("worktree remove '" + s.tree.string() + "'");
+    auto const again = s.finish(how);
+    REQUIRE_MESSAGE(again.has_value(), again.error().message);
+    CHECK(again->after == again->before);
+    auto const removal = s.wait(remove_worktree(s.io.get_executor(), s.workspace, again->tip));
+    CHECK(removal->branch_deleted);
+    CHECK(s.finish(how).has_value());  // without the branch, too
+  }
+}
+
+TEST_CASE("WhatOthersHaveSetDoesNotChangeAFinish") {
+  Situation s;
+  s.write(s.dir.path() / "message", "subject\n\n" + std::string(9999, 'x') + "\u00e9\n");
+  s.write(s.tree / "new", "n\n");
+  s.tree_git("add -A && git commit -qF '" + (s.dir.path() / "message").string() + "'");
+  s.commit(s.root, "other", "o\n");
+  s.git("config commit.gpgSign true && git config gpg.program /bin/false");
+  SUBCASE("a long message of a squash is kept whole") {
+    auto const done = s.finish(FinishHow::squash);
+    REQUIRE_MESSAGE(done.has_value(), done.error().message);
+    CHECK(s.said("git log -1 --format=%b main") == std::string(9999, 'x') + "\u00e9\n\n");
+  }
+  SUBCASE("one that is too long is cut between two characters") {
+    std::string message;
+    while (message.size() < 100'000) message += "x\u00e9\u00e9\n";
+    s.write(s.dir.path() / "message", message);
+    s.tree_git("commit --amend --no-gpg-sign -qF '" + (s.dir.path() / "message").string() + "'");
+    auto const done = s.finish(FinishHow::squash);
+    REQUIRE_MESSAGE(done.has_value(), done.error().message);
+    CHECK(s.said("git log -1 --format=%s main").starts_with("x\u00e9\u00e9 x"));
+  }
+  SUBCASE("nothing is signed by a rebase") {
+    auto const done = s.finish(FinishHow::rebase);
+    REQUIRE_MESSAGE(done.has_value(), done.error().message);
+    CHECK(s.said("git log -1 --format=%G? main") == "N\n");
   }
 }
 
