@@ -153,7 +153,7 @@ class TrivialApi final : public control::Authenticator,
     co_return absent();
   }
   awaitable<Result<json>> remove_memory(MemoryAddress, control::MemoryCondition) override { return none(); }
-  awaitable<Result<json>> add_schedule(Principal, json) override { return none(); }
+  awaitable<Result<json>> add_schedule(Principal, json, IdempotencyKey) override { return none(); }
   awaitable<Result<json>> schedules(Principal, Page) override { return none(); }
   awaitable<Result<json>> schedule(Principal, std::string) override { return none(); }
   awaitable<Result<json>> pause_schedule(Principal, std::string, bool) override { return none(); }

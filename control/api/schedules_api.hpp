@@ -3,6 +3,7 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "model/idempotency.hpp"
 #include "model/page.hpp"
 #include "model/principal.hpp"
 
@@ -16,7 +17,8 @@ class SchedulesApi {
  public:
   virtual ~SchedulesApi() = default;
   /// Errors: invalid fields, too_many_schedules, too_large, quota; those of what is to be done: of a send or a spawn.
-  virtual awaitable<Result<json>> add_schedule(Principal who, json request) = 0;
+  /// What was asked for with the same key is there already, and is the answer.
+  virtual awaitable<Result<json>> add_schedule(Principal who, json request, IdempotencyKey key) = 0;
   virtual awaitable<Result<json>> schedules(Principal who, Page page) = 0;  ///< {schedules: [...], nextCursor?}
   virtual awaitable<Result<json>> schedule(Principal who, std::string id) = 0;
   virtual awaitable<Result<json>> pause_schedule(Principal who, std::string id, bool paused) = 0;

@@ -9,7 +9,7 @@ namespace {
 awaitable<Result<Response>> add(Call& call) {
   auto request = call.object();
   if (!request) co_return request.error();
-  auto const added = co_await call.api.schedules.add_schedule(call.who, std::move(*request));
+  auto const added = co_await call.api.schedules.add_schedule(call.who, std::move(*request), call.key);
   if (!added) co_return added.error();
   auto response = json_response(*added, 201);
   response.headers.push_back({"Location", "/v1/schedules/" + (*added)["id"].get<std::string>()});

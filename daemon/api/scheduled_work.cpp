@@ -62,8 +62,14 @@ awaitable<Result<void>> ScheduledWork::check(Principal who, Schedule& schedule, 
 
 awaitable<Result<json>> ScheduledWork::carry_out(DueWork work) {
   auto who = owner_of(work.schedule);
-  if (who.kind == Principal::Kind::agent)
-    if (auto const there = supervisor_.get(who.agent_id); !there) co_return there.error();
+  if (who.kind == Principal::Kind::agent) {
+    auto const there = supervisor_.get(who.agent_id);
+    if (!there) co_return there.error();
+    auto const state = (*there)->state();
+    if (!is_live(state) && !is_at_rest(state))  // as after a crash, or a reboot
+      co_return unavailable("not_ready",
+                            "agent " + who.agent_id + ", whose schedule it is, is " + std::string(to_string(state)));
+  }
   if (work.schedule.does == "message") co_return co_await send(std::move(who), std::move(work));
   IdempotencyKey key{work.schedule.firing->key, sha256_hex(to_text(work.what))};
   co_return co_await spawn(std::move(who), std::move(work), std::move(key));

@@ -1,6 +1,7 @@
 #include "daemon/api/schedules_api.hpp"
 
 #include "base/read_json.hpp"
+#include "base/sha256.hpp"
 #include "base/unicode.hpp"
 #include "base/words.hpp"
 #include "daemon/store/removed.hpp"
@@ -34,14 +35,22 @@ json without_nulls(json part) {
   return part;
 }
 
+/// By this a request that is repeated finds what it has made, also where the daemon has ended before it could keep the
+/// answer.
+std::string id_of(std::string const& owner, IdempotencyKey const& key) {
+  if (key.key.empty()) return {};
+  return "sch_" + sha256_hex(owner + '\n' + key.key + '\n' + key.body_hash).substr(0, 16);
+}
+
 }  // namespace
 
-awaitable<Result<json>> SchedulesApi::add_schedule(Principal who, json request) {
+awaitable<Result<json>> SchedulesApi::add_schedule(Principal who, json request, IdempotencyKey key) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   auto does = work_in(request);
   if (!does) co_return does.error();
   Schedule schedule;
   schedule.owner = who.kind == Principal::Kind::agent ? who.agent_id : std::string(kOperator);
+  schedule.id = id_of(schedule.owner, key);
   schedule.name = text_at(request, "name");
   schedule.does = std::move(*does);
   schedule.skips_missed = text_at(request, "missed") == "skip";

@@ -15,7 +15,7 @@ class SchedulesApi final : public control::SchedulesApi {
   SchedulesApi(Services& services, Access const& access, Schedules& schedules, ScheduledWork& work)
       : services_(services), access_(access), schedules_(schedules), work_(work) {}
 
-  awaitable<Result<json>> add_schedule(Principal who, json request) override;
+  awaitable<Result<json>> add_schedule(Principal who, json request, IdempotencyKey key) override;
   awaitable<Result<json>> schedules(Principal who, Page page) override;
   awaitable<Result<json>> schedule(Principal who, std::string id) override;
   awaitable<Result<json>> pause_schedule(Principal who, std::string id, bool paused) override;

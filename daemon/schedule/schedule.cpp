@@ -102,7 +102,7 @@ void settle(Schedule& schedule, std::string_view outcome, WallTime now, json con
 }
 
 bool set_paused(Schedule& schedule, bool paused, WallTime now) {
-  if (schedule.paused == paused) return false;
+  if (schedule.paused == paused || schedule.is_over()) return false;
   schedule.paused = paused;
   schedule.next = paused ? std::nullopt : next_due(schedule.timing, now);
   return true;

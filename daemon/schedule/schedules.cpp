@@ -245,10 +245,14 @@ awaitable<Result<Schedule>> Schedules::add(Schedule schedule, json request, json
                     "what it is to do has " + std::to_string(bytes) + " bytes as JSON; at most " +
                         std::to_string(limits_.bytes_of_one) + " are kept, so name a file",
                     schedule.does};
-  schedule.id = "sch_" + random_hex(8);
+  if (schedule.id.empty()) schedule.id = "sch_" + random_hex(8);
   schedule.created_at = now_();
+  struct Added {
+    Schedule schedule;
+    bool is_new = true;
+  };
   auto job = [fresh = std::move(schedule), request = std::move(request), text = std::move(text), bytes,
-              limits = limits_](Database& db) -> Result<Schedule> {
+              limits = limits_](Database& db) -> Result<Added> {
     auto const now = fresh.created_at;
     auto timing = timing_from(request, now, limits.least_interval);
     if (!timing) return timing.error();
@@ -256,16 +260,24 @@ awaitable<Result<Schedule>> Schedules::add(Schedule schedule, json request, json
     made.timing = std::move(*timing);
     made.next = made.timing.first ? made.timing.first : next_due(made.timing, now);
     Transaction transaction(db);
+    if (ScheduleTable(db).find(made.id)) {
+      auto there = find_in(db, made.id, made.owner);
+      if (!there) return there.error();
+      return Added{std::move(*there), false};
+    }
     if (auto room = check_room(db, made.owner, bytes, limits); !room) return room.error();
     ScheduleTable(db).add(row_of(made, now), text);
     transaction.commit();
-    return made;
+    return Added{std::move(made)};
   };
   auto added = co_await journal_.run(std::move(job));
-  if (!added) co_return added;
-  announce(*added, "schedule.created", {{"owner", added->owner}, {"does", added->does}});
-  changed();
-  co_return added;
+  if (!added) co_return added.error();
+  auto const& made = added->schedule;
+  if (added->is_new) {
+    announce(made, "schedule.created", {{"owner", made.owner}, {"does", made.does}});
+    changed();
+  }
+  co_return made;
 }
 
 awaitable<Result<Schedule>> Schedules::find(std::string id, std::string owner) {

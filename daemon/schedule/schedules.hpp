@@ -49,7 +49,8 @@ class Schedules {
   awaitable<void> stop();
 
   /// `request` says when (see timing_from); `schedule` who, and what in short. Errors: invalid fields, too_large,
-  /// quota, too_many_schedules; no_such_agent where its owner is gone.
+  /// quota, too_many_schedules; no_such_agent where its owner is gone. Without an id it gets one; of an owner's that is
+  /// there already nothing is changed, and that is returned.
   awaitable<Result<Schedule>> add(Schedule schedule, json request, json what);
   /// Errors: no_such_schedule, also of another owner's. `owner` empty: anybody's.
   awaitable<Result<Schedule>> find(std::string id, std::string owner);

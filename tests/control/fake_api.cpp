@@ -403,7 +403,7 @@ awaitable<Result<json>> FakeApi::remove_skill(std::string id) {
   co_return ok(json{{"removed", id}});
 }
 
-awaitable<Result<json>> FakeApi::add_schedule(Principal who, json request) {
+awaitable<Result<json>> FakeApi::add_schedule(Principal who, json request, IdempotencyKey) {
   record("add-schedule " + name(who) + " " + text_at(request, "cron"));
   co_return ok(json{{"id", "sch_1"}});
 }

@@ -162,7 +162,7 @@ class FakeApi final : public control::Authenticator,
                                                        control::MemoryCondition condition) override;
   awaitable<Result<json>> remove_memory(MemoryAddress address, control::MemoryCondition condition) override;
   /// whk_1 exists, with the delivery msg_1.
-  awaitable<Result<json>> add_schedule(Principal who, json request) override;
+  awaitable<Result<json>> add_schedule(Principal who, json request, IdempotencyKey key) override;
   awaitable<Result<json>> schedules(Principal who, Page page) override;
   awaitable<Result<json>> schedule(Principal who, std::string id) override;
   awaitable<Result<json>> pause_schedule(Principal who, std::string id, bool paused) override;

@@ -2,6 +2,7 @@
 #include "daemon/schedule/schedules.hpp"
 
 #include "daemon/api/schedules_api.hpp"
+#include "daemon/store/tables/schedule_table.hpp"
 #include "world.hpp"
 
 using namespace ar;
@@ -242,6 +243,18 @@ TEST_CASE("APausedOneIsNotDueAndItsTimesAreNotMadeUpFor") {
   CHECK(lab.events("schedule.resumed").size() == 1);
 }
 
+TEST_CASE("OneThatIsOverIsNotPausedAndNeedsNoRoom") {
+  Lab lab;
+  auto const once = lab.add({{"in", "1m"}});
+  lab.go_to(time("2026-01-01T13:00"));
+  auto const paused = lab.world.ask(lab.schedules->set_paused(once.id, "", true));
+  CHECK(to_public(*paused)["state"] == "over");
+  auto query = [](Database& db) -> Result<ScheduleTable::Size> { return ScheduleTable(db).size_of(""); };
+  auto const size = lab.world.ask(lab.world.journal().read(std::move(query)));
+  CHECK(size->schedules == 0);
+  CHECK(size->bytes == 0);
+}
+
 TEST_CASE("OneIsCarriedOutByHandBesidesItsTimes") {
   Lab lab;
   auto const each = lab.add({{"every", "1h"}});
@@ -308,13 +321,13 @@ struct Asked {
     lab.schedules->start([this](DueWork one) { return work.carry_out(std::move(one)); }, {});
   }
   ~Asked() { lab.end(); }
-  json add(Principal const& who, json request) {
-    auto const added = world.ask(api.add_schedule(who, std::move(request)));
+  json add(Principal const& who, json request, IdempotencyKey key = {}) {
+    auto const added = world.ask(api.add_schedule(who, std::move(request), std::move(key)));
     REQUIRE_MESSAGE(added.has_value(), added.error().message);
     return *added;
   }
   std::string refused(Principal const& who, json request) {
-    auto const added = world.ask(api.add_schedule(who, std::move(request)));
+    auto const added = world.ask(api.add_schedule(who, std::move(request), {}));
     return added ? "" : added.error().code == "invalid_argument" ? added.error().field : added.error().code;
   }
   json shown(json const& schedule) { return *world.ask(api.schedule(person, schedule["id"])); }
@@ -345,6 +358,17 @@ TEST_CASE("AScheduledMessageIsSentAsItsOwnerWould") {
   CHECK(sent[0].payload["schedule"]["late"] == false);
   CHECK(asked.shown(made)["last"]["message"] == sent[0].id);
   CHECK(asked.shown(made)["state"] == "over");
+}
+
+TEST_CASE("ARequestThatIsRepeatedAfterADaemonsEndMakesNoSecondSchedule") {
+  Asked asked;
+  json const hourly = {{"every", "1h"}, {"message", kToA}};
+  auto const made = asked.add(asked.person, hourly, {"k", "hash"});
+  CHECK(asked.add(asked.person, hourly, {"k", "hash"})["id"] == made["id"]);
+  CHECK(asked.add(asked.person, hourly, {"k", "another hash"})["id"] != made["id"]);
+  CHECK(asked.add(asked.person, hourly, {"k2", "hash"})["id"] != made["id"]);
+  CHECK(asked.add(asked.person, hourly)["id"] != asked.add(asked.person, hourly)["id"]);
+  CHECK(asked.lab.events("schedule.created").size() == 5);
 }
 
 TEST_CASE("AnAgentRemindsItself") {
@@ -442,6 +466,36 @@ TEST_CASE("ASpawnIsScheduledAndItsRightIsAskedForAgain") {
   asked.world.pass(60s);
   CHECK(asked.shown(session)["last"]["outcome"] == "failed");
   CHECK(asked.shown(session)["last"]["reason"].get<std::string>().find("as many as it may") != std::string::npos);
+}
+
+TEST_CASE("WhatAnAgentHasScheduledIsSpawnedWithoutAProcessOfItsOwn") {
+  Asked asked;
+  asked.world.spawn({{"children", {{"spawn", true}, {"maxChildren", 5}, {"maxDepth", 1}}}});
+  asked.world.until_state("idle");
+  json const child = {{"input", "go"}, {"cwd", asked.world.dir().string()}};
+  auto const session = asked.add(asked.a, {{"in", "1m"}, {"session", child}});
+  SUBCASE("suspended") {
+    REQUIRE(asked.world.act("suspend"));
+    asked.world.until_state("suspended");
+    asked.world.pass(61s);
+  }
+  SUBCASE("between two processes: once the next one is there") {
+    asked.world.script.start_takes = 1h;
+    asked.world.pass(59s);
+    asked.world.script.ends.at("ar-a")(ExitStatus{});
+    asked.world.until_state("restarting");
+    asked.world.pass(2s);
+    CHECK(asked.shown(session)["underWay"] != nullptr);
+    asked.world.pass(2h);
+  }
+  SUBCASE("stopped: not at all") {
+    REQUIRE(asked.world.act("stop"));
+    asked.world.until_state("stopped");
+    asked.world.pass(61s);
+    CHECK(asked.shown(session)["last"]["outcome"] == "failed");
+    return;
+  }
+  CHECK(asked.shown(session)["last"]["outcome"] == "done");
 }
 
 TEST_CASE("WhatASchedulesRequestSaysWrongIsTold") {

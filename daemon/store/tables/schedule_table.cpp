@@ -106,10 +106,12 @@ std::optional<WallTime> ScheduleTable::next() const {
 }
 
 ScheduleTable::Size ScheduleTable::size_of(std::string const& owner) const {
-  auto& row = db_.prepare(
-                     "SELECT count(*) FILTER (WHERE over_at IS NULL), coalesce(sum(bytes), 0) FROM schedules "
-                     "WHERE ?1 = '' OR owner = ?1")
-                  .bind(owner);
+  auto& row =
+      db_.prepare(
+             "SELECT count(*) FILTER (WHERE over_at IS NULL), coalesce(sum(bytes) FILTER (WHERE over_at IS NULL), 0) "
+             "FROM schedules "
+             "WHERE ?1 = '' OR owner = ?1")
+          .bind(owner);
   auto const size = row.step() ? Size{row.integer(0), row.integer(1)} : Size{};
   row.reset();
   return size;
