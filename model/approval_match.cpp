@@ -22,6 +22,8 @@ using Verdict = RuleVerdict;
 /// `*` of an address stays within its part: a host's pattern must not reach over the end of the host.
 constexpr std::string_view kAddressEnds = "/?#@:\\";
 
+bool is_blank(char c) { return std::string_view(" \t\r\n\v\f").find(c) != std::string_view::npos; }
+
 bool is_below(std::string_view path, std::string_view folder) {
   if (folder.ends_with('/')) folder.remove_suffix(1);
   return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
@@ -29,7 +31,8 @@ bool is_below(std::string_view path, std::string_view folder) {
 
 // ---- commands ----
 
-bool all_plain(std::vector<ShellWord> const& words) { return std::ranges::all_of(words, &ShellWord::plain); }
+bool is_plain(ShellWord const& word) { return word.plain; }
+bool all_plain(std::vector<ShellWord> const& words) { return std::ranges::all_of(words, is_plain); }
 
 bool word_matches(Match match, ShellWord const& pattern, ShellWord const& word) {
   if (!word.plain) return false;
@@ -61,18 +64,36 @@ bool allows_command(ApprovalRule const& rule, std::optional<ShellCommand> const&
   return true;
 }
 
-/// Looks at the program's name without its folder, and over assignments and redirections.
-bool denies_command(ApprovalRule const& rule, std::optional<ShellCommand> const& pattern, ShellCommand const& command) {
-  if (!pattern || command.words.empty() || !size_fits(rule.match, *pattern, command)) return false;
+enum class Denies { no, perhaps, yes };
+
+/// What the shell makes of a pattern of files: names that fit it, or, where there are none, the pattern itself.
+bool may_become(ShellWord const& word, Match match, ShellWord const& expected) {
+  if (match == Match::glob) return true;
+  auto pattern = word.text.substr(0, word.text.find('['));
+  if (pattern.size() < word.text.size()) pattern += '*';
+  return matches_wildcard(pattern, expected.text, "");
+}
+
+/// Looks at the program's name without its folder, and over assignments and redirections. A pattern of files may become
+/// any number of words, so that what comes behind it is not known.
+Denies denies_command(ApprovalRule const& rule, std::optional<ShellCommand> const& pattern,
+                      ShellCommand const& command) {
+  if (!pattern || command.words.empty()) return Denies::no;
   for (std::size_t i = 0; i < pattern->words.size(); ++i) {
+    if (i == command.words.size()) return Denies::no;
     auto expected = pattern->words[i], word = command.words[i];
     if (i == 0) {
       expected.text = program_name(expected.text);
       word.text = program_name(word.text);
     }
-    if (!word_matches(rule.match, expected, word)) return false;
+    if (!word.plain) return may_become(word, rule.match, expected) ? Denies::perhaps : Denies::no;
+    if (!word_matches(rule.match, expected, word)) return Denies::no;
   }
-  return true;
+  if (size_fits(rule.match, *pattern, command)) return Denies::yes;
+  // The words behind an exact one's may all be patterns of no file, which some shells leave out.
+  return std::any_of(command.words.begin() + std::ssize(pattern->words), command.words.end(), &is_plain)
+             ? Denies::no
+             : Denies::perhaps;
 }
 
 // ---- paths, addresses, texts ----
@@ -180,13 +201,17 @@ class Judge {
 
   Verdict verdict() {
     take_apart();
-    for (auto const& known : denying_)
-      if (denies(known)) {
+    for (auto const& known : denying_) {
+      auto const denial = denies(known);
+      if (denial == Denies::perhaps && problem_.empty())
+        problem_ = "by a pattern of files it may be what rule " + known.rule->id + " denies: " + to_string(*known.rule);
+      if (denial == Denies::yes) {
         verdict_.decision = Verdict::Decision::deny;
         verdict_.rules = {known.rule->id};
         verdict_.why = "rule " + known.rule->id + " denies it: " + to_string(*known.rule);
         return std::move(verdict_);
       }
+    }
     verdict_.why = why_not();
     if (verdict_.why.empty()) allow();
     return std::move(verdict_);
@@ -201,7 +226,9 @@ class Judge {
         if (!line.problem.empty()) trouble = "the command is not understood: " + line.problem;
         std::ranges::move(line.commands, std::back_inserter(commands_));
       } else if (subject_.kind == InputKind::path) {
-        if (input.empty() || input.starts_with('~') || input.find('\0') != std::string::npos)
+        // A provider may take blanks at its ends off.
+        if (input.empty() || input.starts_with('~') || input.find('\0') != std::string::npos ||
+            is_blank(input.front()) || is_blank(input.back()))
           trouble = "the path cannot be told by its text";
         values_.push_back(plain_path(input, cwd_));
       } else {
@@ -221,17 +248,17 @@ class Judge {
     for (auto const& value : values_) verdict_.parts.push_back({value});
   }
 
-  bool denies(Known const& known) const {
+  Denies denies(Known const& known) const {
     auto const& rule = *known.rule;
-    if (rule.input.empty() && is_in(rule, cwd_)) return true;
+    if (rule.input.empty() && is_in(rule, cwd_)) return Denies::yes;
+    auto denial = Denies::no;
     for (std::size_t i = 0; i < commands_.size(); ++i) {
       if (!is_in(rule, places_[i])) continue;
-      if (rule.input.empty()) return true;
-      for (auto const& inner : inner_[i])
-        if (denies_command(rule, known.pattern, inner)) return true;
+      if (rule.input.empty()) return Denies::yes;
+      for (auto const& inner : inner_[i]) denial = std::max(denial, denies_command(rule, known.pattern, inner));
     }
-    return is_in(rule, cwd_) &&
-           std::ranges::any_of(values_, [&](std::string const& value) { return matches(rule, value); });
+    auto const fits = [&](std::string const& value) { return matches(rule, value); };
+    return is_in(rule, cwd_) && std::ranges::any_of(values_, fits) ? Denies::yes : denial;
   }
 
   bool matches(ApprovalRule const& rule, std::string const& value) const {
@@ -312,7 +339,10 @@ class Judge {
     auto const name = command.words.empty() ? std::string_view() : program_name(command.words.front().text);
     if (!has_word("cd pushd popd", name)) return place;
     bool const sure = name == "cd" && command.words.size() == 2 && command.words[1].plain && !place.empty() &&
-                      !command.words[1].text.starts_with('-') && (i == 0 || commands_[i].before == "&&") &&
+                      !command.words[1].text.empty() && !command.words[1].text.starts_with('-') &&
+                      !command.words[1].text.starts_with('+') &&
+                      !command.silenced &&  // `cd x &>/dev/null` is another thing to dash
+                      (i == 0 || commands_[i].before == "&&") &&
                       std::ranges::all_of(commands_.begin() + static_cast<std::ptrdiff_t>(i) + 1, commands_.end(),
                                           [](auto const& after) { return after.before == "&&"; });
     return sure ? plain_path(command.words[1].text, place) : std::string();

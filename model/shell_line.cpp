@@ -106,7 +106,8 @@ class Reader {
     } else if (c == '*' || c == '?' || c == '[') {
       if (pattern_ && c != '[') return add(c, false);
       word_.plain = false;
-      if (word_.text.empty() || (command_.words.empty() && !redirection_)) not_understood("a word begins with a pattern of files");
+      if (word_.text.empty() || (command_.words.empty() && !redirection_))
+        not_understood("a word begins with a pattern of files");
     } else if (c == '~' && (first || last == '=' || last == ':')) {
       not_understood("it has a home folder (~)");
       word_.plain = false;
@@ -168,6 +169,7 @@ class Reader {
   void begin_redirection() {
     bool const both = take("&");
     if (!both && in_word_ && !quoted_ && word_.plain && is_number(word_.text)) {
+      if (word_.text.size() > 1) not_understood("a redirection has a descriptor of several digits");
       word_ = {};
       in_word_ = false;
     }
@@ -199,7 +201,7 @@ class Reader {
       redirection_ = false;
       bool const harmless =
           word.plain && (word.text == "/dev/null" || (duplicates_ && (word.text == "1" || word.text == "2")));
-      command_.redirects = command_.redirects || !harmless;
+      (harmless ? command_.silenced : command_.redirects) = true;
       redirected_ = true;
     } else if (command_.words.empty() && assigns_) {
       command_.assignments.push_back(std::move(word));

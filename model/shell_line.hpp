@@ -19,6 +19,7 @@ struct ShellCommand {
   std::vector<ShellWord> assignments{};  ///< A=b before the first word
   std::vector<ShellWord> words{};        ///< may be empty: A=b alone, > file alone
   bool redirects = false;                ///< to or from something other than /dev/null and the outputs 1 and 2
+  bool silenced = false;                 ///< some of it goes to one of those
   bool operator==(ShellCommand const&) const = default;
 };
 

@@ -77,6 +77,7 @@ constexpr Line kLines[] = {
     {"CI=1 make test", "allow ci"},
     {"npm run test:unit", "allow npm"},
     {"ls src/*.cpp", "allow ls"},
+    {"git status 9>/dev/null", "allow status"},
     {"echo 'a; rm -rf /'", "allow echo"},
     {"echo \"a && b\"", "allow echo"},
     {"echo a\\;rm", "allow echo"},
@@ -99,6 +100,10 @@ constexpr Line kLines[] = {
     {"cd .. && cargo build", "ask"},
     {"cd /tmp; cargo build", "ask"},
     {"cd - && cargo build", "ask"},
+    {"cd +1 && cargo build", "ask"},
+    {"cd sub &>/dev/null && cargo build", "ask"},
+    {"cd '' && cargo build", "ask"},
+    {"git status 12>/dev/null", "ask"},
     // Not the same command.
     {"make test all", "ask"},
     {"make", "ask"},
@@ -225,6 +230,34 @@ TEST_CASE("EachLineGetsTheDecisionOfItsParts") {
   }
 }
 
+TEST_CASE("WhatThePatternOfFilesMayMakeADeniedCommandOfIsAskedAbout") {
+  auto rules = house_rules();
+  rules.push_back(bash("allow", "prefix", "git", "git"));
+  rules.push_back(bash("allow", "prefix", "npm", "npm2"));
+  rules.push_back(bash("deny", "exact", "npm publish", "publish"));
+  rules.push_back(bash("deny", "glob", "npm unpublish *", "unpublish"));
+  for (auto const& [line, decision] : {Line{"git pus[h] origin", "ask"},
+                                       {"git pu*", "ask"},
+                                       {"git p?s?", "ask"},
+                                       {"git p[a-z]*", "ask"},
+                                       {"git 'pu'* -f", "ask"},
+                                       {"sudo git pu*", "ask"},
+                                       {"git add src/*", "allow git"},
+                                       {"git add pu*", "allow git"},
+                                       {"git st* push", "allow git"},
+                                       {"git 'pu*'", "allow git"},
+                                       {"npm pub*", "ask"},
+                                       {"npm publish x*", "ask"},
+                                       {"npm publish x* y", "allow npm2"},
+                                       {"npm unpublish x*", "ask"},
+                                       {"npm test x*", "allow npm2"},
+                                       {"git pu* && git push", "deny push"}}) {
+    auto const verdict = verdict_of(rules, alice(), bash(line));
+    CHECK_MESSAGE(decision_of(verdict) == decision, line, " (", verdict.why, ")");
+  }
+  CHECK(verdict_of(rules, alice(), bash("git pu*")).why.find("rule push") != std::string::npos);
+}
+
 TEST_CASE("WhatIsToldOfALineIsReadAsTheSameLine") {
   for (auto const* line : {"git status", "A='b c' echo 'it'\\''s' '*' \"\"", "'if' x", "a\\ b c=d -e,f@g%h"}) {
     auto const read = read_shell_line(line);
@@ -296,6 +329,10 @@ TEST_CASE("PathsMatchByTheirPlace") {
   CHECK(edit(src, "/srv/a/src/../x") == "ask");
   CHECK(edit(src, "/srv/a/srcs/x") == "ask");
   CHECK(edit(src, "~/src/x") == "ask");
+  CHECK(edit(src, "/srv/a/src/x ") == "ask");
+  CHECK(edit(src, " /srv/a/src/x") == "ask");
+  CHECK(edit(src, "/srv/a/src/x\n") == "ask");
+  CHECK(edit(src, "/srv/a/src/x y") == "allow");
   CHECK(edit({{"input", "/srv/a/*.md"}, {"match", "glob"}}, "/srv/a/x.md") == "allow");
   CHECK(edit({{"input", "/srv/a/*.md"}, {"match", "glob"}}, "/srv/a/b/x.md") == "ask");
   CHECK(edit({{"input", "/srv/a/**.md"}, {"match", "glob"}}, "/srv/a/b/x.md") == "allow");
