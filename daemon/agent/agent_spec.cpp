@@ -202,6 +202,7 @@ json to_journal(AgentSpec const& spec) {
   if (spec.call.turn_sequence) stored["call"]["turnSequence"] = *spec.call.turn_sequence;
   stored["user"] = spec.user;
   stored["initiator"] = spec.initiator;
+  if (spec.named_by_agent) stored["namedByAgent"] = true;
   stored["detached"] = spec.detached;
   stored["reportEnd"] = spec.report_end;
   stored["children"] = to_json(spec.children);
@@ -237,6 +238,7 @@ AgentSpec spec_from_journal(json const& stored) {
   if (call.contains("turnSequence")) spec.call.turn_sequence = call["turnSequence"].get<std::int64_t>();
   spec.user = stored.value("user", spec.user);
   spec.initiator = stored.value("initiator", spec.initiator);
+  spec.named_by_agent = stored.value("namedByAgent", false);
   spec.detached = stored.value("detached", false);
   spec.report_end = stored.value("reportEnd", false);
   auto const granted = stored.value("children", json::object());

@@ -37,6 +37,7 @@ struct AgentSpec {
   ParentCall call{};
   std::string user = "operator";       ///< who spawned it: the operator, or the agent that is its parent
   std::string initiator = "operator";  ///< who spawned its root
+  bool named_by_agent = false;         ///< by one that is not here: it was restored without its parent
   bool detached = false;               ///< it goes on when its parent is stopped
   bool report_end = false;             ///< its parent is told what came of its first message
   ChildrenGrant children{};
@@ -72,7 +73,7 @@ AgentSpec spec_from_journal(json const& stored);
 inline std::string const& name_of(AgentSpec const& spec) { return spec.label.empty() ? spec.id : spec.label; }
 /// As approval rules see it.
 inline Asker asker_of(AgentSpec const& spec) {
-  return {spec.id, spec.cwd, spec.tags, !spec.parent.empty() || spec.user != "operator",
+  return {spec.id, spec.cwd, spec.tags, spec.named_by_agent || !spec.parent.empty() || spec.user != "operator",
           spec.approval_mode == "read-only"};
 }
 /// What its parent's events say of it: {child, name, callId?}.

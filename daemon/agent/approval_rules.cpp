@@ -97,6 +97,10 @@ json ApprovalRules::all() const {
   return {{"rules", std::move(list)}};
 }
 
+bool ApprovalRules::has_one_of(std::int64_t approval) const {
+  return std::ranges::find(added_, approval, &ApprovalRule::approval) != added_.end();
+}
+
 awaitable<Result<json>> ApprovalRules::add(ApprovalRule rule) {
   auto const lock = co_await changing_.lock();
   rule.created_at = wall_now();

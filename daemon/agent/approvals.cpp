@@ -135,7 +135,9 @@ void Approvals::asked(Asker const& asker, std::string const& provider_session, a
       return save(entry->approval, false);
     }
   }
-  if (auto* const entry = find(agent, request.key, &provider_session)) {
+  auto* const entry = find(agent, request.key, &provider_session);
+  // What was withdrawn has no answer, and was given up: this is another request, of a provider that counts anew.
+  if (entry && entry->approval.status != ApprovalStatus::withdrawn) {
     entry->asked = true;
     changed_.notify_all();
     if (entry->approval.status != ApprovalStatus::pending && tell_) tell_(entry->approval);
@@ -165,12 +167,12 @@ void Approvals::asked(Asker const& asker, std::string const& provider_session, a
     data["rootSessionId"] = member->root;
   }
   events_.append(agent, "approval.created", data);
-  auto& entry = entries_[last_id_] = {std::move(approval), true};
-  tell_family(entry.approval, "child.asked", std::move(data));
-  bool const decided = decide_by_rule(entry, asker);
-  if (!decided && (may_ask || stands)) save(entry.approval, false);
+  auto& added = entries_[last_id_] = {std::move(approval), true};
+  tell_family(added.approval, "child.asked", std::move(data));
+  bool const decided = decide_by_rule(added, asker);
+  if (!decided && (may_ask || stands)) save(added.approval, false);
   if (!decided && !may_ask && !stands)
-    end(entry, ApprovalStatus::denied, {"policy", ""}, {Decision::deny, kNobodyToAsk, {}}, true);
+    end(added, ApprovalStatus::denied, {"policy", ""}, {Decision::deny, kNobodyToAsk, {}}, true);
   changed_.notify_all();
 }
 
@@ -206,6 +208,11 @@ void Approvals::nothing_asked(std::string const& agent) {
 }
 
 void Approvals::withdraw(std::string const& agent) {
+  // The next process may give its requests the same keys: no decision of before is about them.
+  std::erase_if(entries_, [&](auto const& known) {
+    auto const& approval = known.second.approval;
+    return approval.agent == agent && approval.status != ApprovalStatus::pending;
+  });
   for (auto& [id, entry] : entries_)
     if (entry.approval.agent == agent && entry.approval.status == ApprovalStatus::pending &&
         !is_continuation(entry.approval))

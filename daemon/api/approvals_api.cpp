@@ -55,6 +55,12 @@ awaitable<Result<json>> ApprovalsApi::decide(std::int64_t id, json decision, std
   auto rule = co_await rule_of(id, std::move(always));
   if (!rule) co_return rule.error();
   auto decided = co_await approvals_.decide(id, std::move(decision), std::move(decider));
+  if (!decided && decided.error().code == "already_decided") {
+    // Approved alone, or by a daemon that was killed before it could add the rule: this is what is missing.
+    auto const known = co_await approvals_.stored(id);
+    if (known && known->status == ApprovalStatus::approved && !rules_.has_one_of(id))
+      decided = co_await approvals_.show(id);
+  }
   if (!decided) co_return decided.error();
   auto added = co_await rules_.add(std::move(*rule));
   if (!added) {

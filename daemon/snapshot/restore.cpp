@@ -153,6 +153,7 @@ void Restore::keep_parent(Arrival& arrival) const {
   }
   arrival.left_out.push_back("its parent " + spec.parent + ", which is not here");
   AgentSpec const nobodys;
+  spec.named_by_agent = true;
   spec.parent.clear();
   spec.root.clear();
   spec.call = nobodys.call;

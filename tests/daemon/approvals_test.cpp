@@ -302,6 +302,30 @@ TEST_CASE("APendingOneSurvivesTheDaemonAndIsFoundAgainUnderItsKey") {
   });
 }
 
+TEST_CASE("WhatAProcessThatHasEndedAskedIsNoAnswerToTheNextOne") {
+  Room room;
+  Life life(room.io, room.file);
+  test::run(room.io, [&]() -> awaitable<void> {
+    co_await life.begin();
+    life.book->asked({"a"}, "p", touch_request("k1"), true);
+    life.book->asked({"a"}, "p", touch_request("k2"), true);
+    REQUIRE((co_await life.decide(1, "approve")).has_value());
+    life.book->withdraw("a");
+    CHECK(co_await life.status(1) == "approved");
+    CHECK(co_await life.status(2) == "withdrawn");
+    life.book->asked({"a"}, "p", touch_request("k1"), true);
+    life.book->asked({"a"}, "p", touch_request("k2"), true);
+    CHECK(co_await life.status(3) == "pending");
+    CHECK(co_await life.status(4) == "pending");
+    CHECK(life.told.size() == 1);
+    CHECK((co_await life.decide(1, "approve")).error().code == "already_decided");
+    life.book->withdraw("a", "k2");
+    life.book->asked({"a"}, "p", touch_request("k2"), true);
+    CHECK(life.book->pending_of("a").size() == 2);
+    co_await life.end();
+  });
+}
+
 TEST_CASE("OneThatIsNotAskedAgainCannotBeDecidedFromHere") {
   Room room;
   {

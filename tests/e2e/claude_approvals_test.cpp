@@ -1,6 +1,7 @@
 // Claude Code asks people: its real dialogs and hooks, answered from everywhere, over the death of the daemon.
 #include "e2e/approvals.hpp"
 #include "e2e/offline.hpp"
+#include "e2e/ruled.hpp"
 #include "e2e/stub.hpp"
 
 #include <fstream>
@@ -98,6 +99,12 @@ TEST_CASE("APermissionOfClaudeIsAnsweredFromEachOfTheFourPlaces") {
   CHECK(cc.ended(id)["status"] == "answered");
   home.wait_for_state("cc", "idle");
   CHECK(!road.made("five"));
+}
+
+TEST_CASE("RulesDecideWhatClaudeAsks") {
+  Road road;
+  road.spawn();
+  test::rules_decide(road.home, road.cc, "cc", "Bash", [](auto const& line) { return "[[bash:" + line + "]]"; });
 }
 
 TEST_CASE("RacesSessionGrantsAbortsAndQuestionsOfClaude") {

@@ -2,6 +2,7 @@
 #include "e2e/approvals.hpp"
 #include "e2e/offline.hpp"
 #include "e2e/openai_stub.hpp"
+#include "e2e/ruled.hpp"
 
 #include <fstream>
 
@@ -80,6 +81,13 @@ TEST_CASE("AnApprovalOfCodexIsAnsweredFromEachOfTheFourPlaces") {
   cx.wait_done();
   CHECK(road.made("four"));
   CHECK(cx.decide_over_http(id, {{"decision", "deny"}})["code"] == "already_decided");
+}
+
+TEST_CASE("RulesDecideWhatCodexAsks") {
+  Road road;
+  road.spawn();
+  auto const running = [](auto const& line) { return "[[exec:" + line + "]]"; };
+  test::rules_decide(road.home, road.cx, "cx", "commandExecution", running);
 }
 
 TEST_CASE("RacesSessionGrantsAbortsAndQuestionsOfCodex") {
