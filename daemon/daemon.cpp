@@ -19,6 +19,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/config/launch_environment.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
+#include "daemon/limits/account_notes.hpp"
 #include "daemon/limits/accounts.hpp"
 #include "daemon/outbox/http_sender.hpp"
 #include "daemon/outbox/outbox.hpp"
@@ -324,6 +325,8 @@ class Daemon final : public Program {
                        keep_folders({paths_.runtime_dir, paths_.agents_dir()}, [this] { return restore_sockets(); }),
                        on_death_of("watch over the sockets"));
     events_->append("", "daemon.started", {{"version", kVersion}, {"pid", ::getpid()}});
+    account_notes_.emplace(executor, *accounts_, *bus_, relay::machine_name());
+    account_notes_->start(on_death_of("accounts of other daemons"));
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
     accounts_->start(on_death_of("watch over accounts"));
@@ -418,6 +421,7 @@ class Daemon final : public Program {
     if (indexer_) co_await indexer_->stop();
     if (approvals_) co_await approvals_->stop();
     if (pause_) co_await pause_->stop();
+    if (account_notes_) co_await account_notes_->stop();
     if (accounts_) co_await accounts_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
     if (outbox_) co_await outbox_->stop();
@@ -463,6 +467,7 @@ class Daemon final : public Program {
   std::optional<SkillStore> skills_;
   std::optional<Removed> removed_;
   std::optional<Accounts> accounts_;
+  std::optional<AccountNotes> account_notes_;
   Lineage lineage_;
   std::optional<ApprovalRules> approval_rules_;
   std::optional<Approvals> approvals_;

@@ -56,6 +56,14 @@ inline Error other_store() {
 /// The code of the refusal of a token that was good once, so that nobody replaces it by himself.
 inline constexpr char kRevokedToken[] = "token_revoked";
 
+/// A short text under a key that daemons keep for each other; a new one replaces the old one. It is forgotten when
+/// nobody has changed it for the retention time (over NATS 14 days).
+struct Note {
+  std::string key{};
+  std::string text{};
+  std::int64_t revision = 0;  ///< every change of any note has a higher one
+};
+
 /// Told that there may be something new for an agent. A hint may be early, doubled or missing; `unread` is the truth.
 struct BusHints {
   std::function<void(Message const&)> message{};  ///< a message that matches the identity
@@ -155,6 +163,17 @@ class Bus {
     (void)agent_id;
     return std::nullopt;
   }
+
+  // ---- notes ----
+  /// All there are, by key. An error that is not transient: this bus keeps none for us (an older relay, a token for
+  /// some agents only).
+  virtual awaitable<Result<std::vector<Note>>> notes() = 0;
+  /// Compare and set: only where `revision` is that of the present note, 0 where there is to be none. Errors:
+  /// note_changed; too_large and invalid (check_note); too_many_notes.
+  virtual awaitable<Result<Note>> put_note(std::string key, std::string text, std::int64_t revision) = 0;
+  /// Told that there may be newer notes, and each time the bus has been reached. As with any hint, it may be early,
+  /// doubled or missing; `notes` is the truth.
+  virtual std::unique_ptr<Subscription> watch_notes(std::function<void()> listener) = 0;
 
   // ---- tokens ----
   /// A `name` stands for one token (and what that is renewed into) until that is revoked or ends: name_taken.

@@ -88,6 +88,8 @@ json to_json(DeadLetter const& letter) {
           {"at", to_iso8601(letter.at)}};
 }
 
+json to_json(Note const& note) { return {{"key", note.key}, {"text", note.text}, {"revision", note.revision}}; }
+
 json to_json(TokenInfo const& token) {
   json out = {{"jti", token.jti},
               {"profile", token.profile},

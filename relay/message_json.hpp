@@ -13,6 +13,7 @@ json to_json(Reaction const& reaction);
 json to_json(DeadLetter const& letter);
 json to_json(Attachment const& attachment);
 json to_json(TokenInfo const& token);
+json to_json(Note const& note);
 
 /// Reads what a sender may say: {to, from?, kind?, subject?, body, payload?, claimable?, taskId?, urgent?,
 /// replyRequested?, replyTo?, attachments?, idempotencyKey?}. taskId, urgent and replyRequested go into the payload.
@@ -31,6 +32,7 @@ Result<Reaction> reaction_from(json const& value);
 Result<DeadLetter> dead_letter_from(json const& value);
 Result<Attachment> attachment_from(json const& value);
 Result<TokenInfo> token_info_from(json const& value);
+Result<Note> note_from(json const& value);
 
 json to_json(NewMessage const& message);
 json to_json(Identity const& who);

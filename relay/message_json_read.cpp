@@ -229,6 +229,15 @@ Result<Presence> presence_from(json const& value) {
   return in.done(std::move(presence));
 }
 
+Result<Note> note_from(json const& value) {
+  Reader in(value);
+  Note note;
+  note.key = in.text("key");
+  note.text = in.text("text");
+  note.revision = in.number("revision");
+  return in.done(std::move(note));
+}
+
 Result<Reaction> reaction_from(json const& value) {
   Reader in(value);
   Reaction reaction;

@@ -58,6 +58,22 @@ Result<void> check_word(char const* field, std::string_view text, std::size_t mo
   return {};
 }
 
+Result<void> check_note(std::string_view key, std::string_view text) {
+  if (auto const good = check_word("key", key, kMaxNameBytes); !good) return good;
+  if (text.size() > kMaxNoteBytes) return too_large("text", text.size(), kMaxNoteBytes);
+  if (!is_utf8(text)) return invalid("text", "text is not UTF-8; encode it so");
+  return {};
+}
+
+Error note_changed(std::string const& key) {
+  return conflict("note_changed", "somebody else has changed the note \"" + key + "\"; read it again");
+}
+
+Error too_many_notes() {
+  return {ErrorKind::too_large, "too_many_notes",
+          "the bus keeps " + std::to_string(kMostNotes) + " notes at most; change one that there is"};
+}
+
 Result<std::string> object_text(char const* field, json const& value, std::size_t most) {
   if (!value.is_object()) return invalid(field, std::string(field) + " must be an object, not " + value.type_name());
   if (deeper_than(value, kMostInside))

@@ -13,6 +13,8 @@ inline constexpr std::size_t kMaxTokenNameBytes = 32;  ///< less than a jti has:
 inline constexpr std::size_t kMaxPayloadBytes = 64U << 10;
 inline constexpr std::size_t kMaxMetaBytes = 256U << 10;
 inline constexpr std::size_t kMaxAttachments = 32;
+inline constexpr std::size_t kMaxNoteBytes = 4U << 10;
+inline constexpr std::size_t kMostNotes = 1000;
 inline constexpr std::size_t kMaxGroups = 64;  ///< tags of one agent, and capabilities
 /// No agent's names: they mean people, everybody, or the runner itself.
 inline constexpr std::array<std::string_view, 5> kReservedNames{"operator", "system", "broadcast", "all",
@@ -29,6 +31,10 @@ Result<void> check_agent(Identity const& who);
 Result<void> check_word(char const* field, std::string_view text, std::size_t most);
 /// The compact text of an object of at most `most` bytes; refuses what is not an object or not UTF-8.
 Result<std::string> object_text(char const* field, json const& value, std::size_t most);
+/// The key is a name, the text UTF-8 of at most kMaxNoteBytes.
+Result<void> check_note(std::string_view key, std::string_view text);
+Error note_changed(std::string const& key);
+Error too_many_notes();
 /// From 1 to 1000.
 Result<void> check_limit(int limit);
 /// Longer than anybody waits for anything, and far from where adding it to a time would overflow.

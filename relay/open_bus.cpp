@@ -8,11 +8,6 @@
 namespace ar::relay {
 namespace {
 
-std::string machine_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? std::string(name) : std::string("unknown");
-}
-
 Result<OpenedBus> open_embedded(Executor executor, BusConfig const& config) {
   auto bus = EmbeddedBus::open(std::move(executor), config.database, config.limits, config.on_death);
   if (!bus) return bus.error();
@@ -41,6 +36,11 @@ Result<OpenedBus> open_nats(Executor executor, BusConfig const& config) {
 }
 
 }  // namespace
+
+std::string machine_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? std::string(name) : std::string("unknown");
+}
 
 Result<OpenedBus> open_bus(Executor executor, BusConfig const& config) {
   if (config.kind == "remote") return open_remote(std::move(executor), config);

@@ -28,5 +28,7 @@ struct OpenedBus {
 
 /// Errors: what the configuration or the database says. A bus that is away is none.
 Result<OpenedBus> open_bus(Executor executor, BusConfig const& config);
+/// How this machine calls itself on the bus.
+std::string machine_name();
 
 }  // namespace ar::relay

@@ -31,9 +31,12 @@ std::string names(json const& agents) {
 
 std::string why(json const& account) {
   auto const& probe = object_at(account, "probe");
+  if (probe.contains("host")) return "an agent on " + single_line(field(probe, "host")) + " tries a message";
   if (!probe.empty())
     return "agent " + field(probe, "agent") + " tries message " + std::to_string(number(probe, "message"));
   auto text = single_line(field(object_at(account, "hold"), "error"));
+  if (auto const host = field(account, "host"); !host.empty())
+    text += (text.empty() ? "" : "; ") + ("found on " + single_line(host));
   if (auto const login = field(account, "login"); !login.empty())
     text += (text.empty() ? "" : "; ") + single_line(login);
   return text;

@@ -6,8 +6,9 @@ namespace {
 constexpr Field hold[] = {{.name = "reason", .about = "for people, at most 256 bytes"}};
 
 constexpr Field probe[] = {
-    {.name = "agent", .required = true},
-    {.name = "message", .type = Type::integer, .required = true},
+    {.name = "agent", .about = "of this daemon, that tries it"},
+    {.name = "message", .type = Type::integer},
+    {.name = "host", .about = "of another daemon of the bus, whose turn it is to try one"},
 };
 constexpr Schema kProbe{
     .name = "LimitProbe", .about = "the message that shows whether the model takes work again", .fields = probe};
@@ -23,6 +24,7 @@ constexpr Field account[] = {
      .nullable = true,
      .schema = &kLimited},
     {.name = "foundBy", .about = "the agent whose turn was refused"},
+    {.name = "host", .about = "of the daemon that has found it out, where that is another one of the bus"},
     {.name = "login", .about = "what logs it in again"},
     {.name = "probe", .type = Type::object, .schema = &kProbe},
 };

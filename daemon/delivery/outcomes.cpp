@@ -362,6 +362,10 @@ std::optional<WallTime> Outcomes::waits_since() const {
   return oldest;
 }
 
+bool Outcomes::has_message() const {
+  return std::ranges::any_of(parts_.open.all(), [](auto const& entry) { return entry.second.state == State::queued; });
+}
+
 bool Outcomes::is_at_work() const { return turns_.running() || parts_.process.in_hand; }
 
 void Outcomes::probe_now() {

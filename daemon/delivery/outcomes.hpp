@@ -80,6 +80,7 @@ class Outcomes final : public AccountMember {
 
   // AccountMember
   std::optional<WallTime> waits_since() const override;
+  bool has_message() const override;
   bool is_at_work() const override;
   void account_changed() override;
   void login_changed() override { parts_.host.login_changed(); }

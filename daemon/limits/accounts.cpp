@@ -16,11 +16,13 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 namespace {
 
-constexpr auto kFirstPatience = 30s;   ///< for the agent that is to have the probe; then anybody may
-constexpr auto kProbePatience = 60s;   ///< for it to be at work on it
-constexpr auto kLoginLook = 30s;       ///< from one look at a login's file to the next
-constexpr auto kApart = 3s;            ///< between two agents that go on, on average
-constexpr milliseconds kSpread = 60s;  ///< until the last of them goes on, at most
+constexpr auto kFirstPatience = 30s;    ///< for the agent that is to have the probe; then anybody may
+constexpr auto kProbePatience = 60s;    ///< for it to be at work on it
+constexpr auto kLoginLook = 30s;        ///< from one look at a login's file to the next
+constexpr auto kApart = 3s;             ///< between two agents that go on, on average
+constexpr milliseconds kSpread = 60s;   ///< until the last of them goes on, at most
+constexpr auto kWaitingLook = 2s;       ///< whether a message waits that may be tried, once the time has come
+constexpr auto kAllowedPatience = 60s;  ///< for an agent that takes the probe; then another daemon may have it
 constexpr auto kNever = Clock::time_point::max();
 
 /// Another one whenever the file was written; "-" where it is not there. Any thread.
@@ -65,8 +67,12 @@ awaitable<Result<void>> Accounts::load() {
       Entry entry;
       entry.hold = ProviderHold::from_stored(known.value("hold", json()));
       if (auto const& person = object_at(known, "person"); !person.empty())
-        entry.by_person = {from_millis(person.at("since").get<std::int64_t>()), person.value("reason", "")};
+        entry.by_person = {person.at("since").get<std::int64_t>(), person.value("reason", "")};
       entry.found_by = known.value("foundBy", "");
+      entry.host = known.value("host", "");
+      entry.hold_at = known.value("holdAt", std::int64_t{0});
+      entry.refusal = known.value("refusal", std::int64_t{0});
+      entry.person_at = known.value("personAt", std::int64_t{0});
       entry.login_command = known.value("login", "");
       entry.login_stamp = known.value("loginStamp", "");
       entry.prober = known.value("prober", "");
@@ -103,7 +109,7 @@ awaitable<void> Accounts::run() {
 void Accounts::forget_the_unused() {
   std::erase_if(entries_, [this](auto const& known) {
     auto const& [name, entry] = known;
-    if (!entry.members.empty() || entry.by_person) return false;
+    if (!entry.members.empty() || entry.by_person || !is_told(name, entry)) return false;
     if (entry.hold.kind() == Refusal::limit && !entry.hold.may_probe()) return false;
     if (entry.hold.is_on()) journal_.write([name](Database& db) { AccountTable(db).erase(name); });
     return true;
@@ -135,6 +141,20 @@ Clock::time_point Accounts::look(std::string const& name, Entry& entry) {
     save(name, entry);
   }
   if (!entry.hold.may_probe()) return std::min(next, entry.hold.next_look());
+  if (asks_others(entry) && !entry.allowed) {
+    if (entry.due_since) {
+      no_probe(entry);
+      tell(entry);
+    }
+    if (!std::exchange(entry.asks, wants_probe(name)) && entry.asks) tell_others();
+    return std::min(next, now + kWaitingLook);
+  }
+  if (entry.allowed && entry.due_since && now >= *entry.due_since + kAllowedPatience) {
+    no_probe(entry);
+    tell(entry);
+    tell_others();
+    return std::min(next, now + kWaitingLook);
+  }
   if (!entry.due_since) {
     entry.due_since = now;
     choose(entry);
@@ -143,6 +163,7 @@ Clock::time_point Accounts::look(std::string const& name, Entry& entry) {
     entry.first.clear();
     tell(entry);
   }
+  if (entry.allowed) next = std::min(next, *entry.due_since + kAllowedPatience);
   return entry.first.empty() ? next : std::min(next, *entry.due_since + kFirstPatience);
 }
 
@@ -197,6 +218,7 @@ std::shared_ptr<void> Accounts::join(adapters::Account const& account, std::stri
                                      std::string const& before) {
   auto& entry = entries_[account.name];
   know(account);
+  if (auto const told = told_.find(account.name); told != told_.end()) adopt(account.name, entry, told->second);
   entry.members[agent].who = &member;
   auto const old = before == account.name ? entries_.end() : entries_.find(before);
   // Where others use the new one already, they show whether it works.
@@ -251,7 +273,9 @@ void Accounts::handing(std::string const& account, std::string const& agent, Mes
   if (it == entries_.end() || !it->second.hold.is_on()) return;
   auto& entry = it->second;
   if (entry.prober == agent && entry.probe == message) return;
+  bool const allowed = entry.allowed;
   no_probe(entry);
+  entry.allowed = allowed;
   entry.prober = agent;
   entry.probe = message;
   entry.prober_until = Clock::now() + kProbePatience;
@@ -268,6 +292,8 @@ void Accounts::refused(std::string const& account, std::string const& agent, Ref
   if (before == refusal && began < entry.hold.refused_at() && (!end.resets_at || entry.hold.knows_end())) return;
   entry.hold.refuse(refusal, end, random_(), std::chrono::seconds(margin_s_()));
   entry.found_by = agent;
+  entry.host.clear();
+  if (refusal == Refusal::limit) entry.refusal = entry.hold_at = next_version(entry.hold_at);
   if (before != refusal) entry.login_stamp.clear();
   no_probe(entry);
   for (auto& [name, member] : entry.members) member.goes_at = {};
@@ -289,19 +315,21 @@ void Accounts::worked(std::string const& account, std::string const& agent, Wall
   if (it == entries_.end() || !it->second.hold.is_on() || began < it->second.hold.refused_at()) return;
   auto& entry = it->second;
   if (!entry.by_person) return lift(account, entry, agent);
-  takes_work(entry);
+  takes_work(account, entry, agent);
   save(account, entry);
   tell(entry);
 }
 
 json Accounts::hold_of(std::string const& account) const {
   auto const it = entries_.find(account);
-  if (it == entries_.end() || !it->second.is_held()) return nullptr;
-  auto const& entry = it->second;
+  return it == entries_.end() ? json() : hold_in(it->second);
+}
+
+json Accounts::hold_in(Entry const& entry) {
   if (!entry.by_person) return entry.hold.shown();
   return {{"kind", "person"},
           {"error", entry.by_person->reason},
-          {"since", to_iso8601(entry.by_person->since)},
+          {"since", to_iso8601(from_millis(entry.by_person->since))},
           {"until", nullptr},
           {"resetsAt", nullptr}};
 }
@@ -312,10 +340,18 @@ void Accounts::no_probe(Entry& entry) {
   entry.probe = 0;
   entry.due_since.reset();
   entry.first.clear();
+  entry.asks = entry.allowed = false;
 }
 
 /// As far as the model goes; a person may hold it all the same.
-void Accounts::takes_work(Entry& entry) {
+void Accounts::takes_work(std::string const& name, Entry& entry, std::string const& by) {
+  // That a login works says nothing of a limit which the others have met meanwhile.
+  auto const told = told_.find(name);
+  bool const knows_less =
+      entry.hold.kind() == Refusal::login && told != told_.end() && told->second.hold_at > entry.hold_at;
+  if (!knows_less) entry.hold_at = next_version(entry.hold_at);
+  entry.lifted_by = by;
+  entry.host.clear();
   entry.hold.lift();
   entry.found_by.clear();
   entry.login_stamp.clear();
@@ -324,18 +360,24 @@ void Accounts::takes_work(Entry& entry) {
 
 /// `by`: the agent whose turn got through, or the operator.
 void Accounts::lift(std::string const& name, Entry& entry, std::string const& by) {
-  takes_work(entry);
+  takes_work(name, entry, by);
+  if (entry.by_person) entry.person_at = next_version(entry.person_at);
   entry.by_person.reset();
-  auto const now = Clock::now();
-  auto const others = static_cast<int>(entry.members.size()) - 1;
-  auto const spread = std::clamp<milliseconds>(kApart * others, 0ms, kSpread);
-  for (auto& [agent, member] : entry.members)
-    if (agent != by)
-      member.goes_at = now + milliseconds(static_cast<std::int64_t>(random_() * static_cast<double>(spread.count())));
+  spread(entry, by);
   save(name, entry);
   spdlog::info("account {}: takes work again ({})", name, by);
   events_.append("", "limit.lifted", {{"account", name}, {"by", by}});
   tell(entry);
+}
+
+/// They go on one after the other; `first` goes at once.
+void Accounts::spread(Entry& entry, std::string const& first) {
+  auto const now = Clock::now();
+  auto const others = static_cast<int>(entry.members.size()) - static_cast<int>(entry.members.contains(first));
+  auto const spread = std::clamp<milliseconds>(kApart * others, 0ms, kSpread);
+  for (auto& [agent, member] : entry.members)
+    if (agent != first)
+      member.goes_at = now + milliseconds(static_cast<std::int64_t>(random_() * static_cast<double>(spread.count())));
 }
 
 void Accounts::tell(Entry& entry) {
@@ -344,17 +386,147 @@ void Accounts::tell(Entry& entry) {
 }
 
 void Accounts::save(std::string const& name, Entry const& entry) {
+  tell_others();
   if (!entry.is_held()) return journal_.write([name](Database& db) { AccountTable(db).erase(name); });
-  json record = {{"hold", entry.hold.stored()},
-                 {"foundBy", entry.found_by},
-                 {"login", entry.login_command},
-                 {"loginStamp", entry.login_stamp},
-                 {"prober", entry.prober},
-                 {"probe", entry.probe},
-                 {"person", entry.by_person ? json{{"since", to_millis(entry.by_person->since)},
-                                                   {"reason", entry.by_person->reason}}
-                                            : json()}};
+  json record = {
+      {"hold", entry.hold.stored()},
+      {"foundBy", entry.found_by},
+      {"host", entry.host},
+      {"holdAt", entry.hold_at},
+      {"refusal", entry.refusal},
+      {"personAt", entry.person_at},
+      {"login", entry.login_command},
+      {"loginStamp", entry.login_stamp},
+      {"prober", entry.prober},
+      {"probe", entry.probe},
+      {"person",
+       entry.by_person ? json{{"since", entry.by_person->since}, {"reason", entry.by_person->reason}} : json()}};
   journal_.write([name, text = to_text(record)](Database& db) { AccountTable(db).put(name, text); });
+}
+
+// ---- the other daemons of the bus ----
+
+void Accounts::tell_others() const {
+  if (shared_listener_) shared_listener_();
+}
+
+void Accounts::ask_others(bool whether) {
+  if (std::exchange(others_, whether) != whether) changed_.notify_all();
+}
+
+/// A login is a file of this machine, and nobody else's.
+bool Accounts::asks_others(Entry const& entry) const { return others_ && entry.hold.kind() == Refusal::limit; }
+
+bool Accounts::is_told(std::string const& name, Entry const& entry) const {
+  auto const told = told_.find(name);
+  if (!others_ || told == told_.end()) return !others_ || !entry.is_held() || entry.hold.kind() == Refusal::login;
+  return told->second.hold_at >= entry.hold_at && told->second.person_at >= entry.person_at;
+}
+
+bool Accounts::wants_probe(std::string const& account) const {
+  auto const it = entries_.find(account);
+  if (it == entries_.end()) return false;
+  auto const& entry = it->second;
+  if (!asks_others(entry) || entry.allowed || !entry.prober.empty() || entry.by_person) return false;
+  auto const has_message = [](auto const& member) { return member.second.who->has_message(); };
+  return entry.hold.may_probe() && std::ranges::any_of(entry.members, has_message);
+}
+
+void Accounts::may_probe(std::string const& account) {
+  if (!wants_probe(account)) return;
+  entries_.find(account)->second.allowed = true;
+  changed_.notify_all();
+}
+
+bool Accounts::is_probing(std::string const& account) const {
+  auto const it = entries_.find(account);
+  if (it == entries_.end() || it->second.hold.kind() != Refusal::limit) return false;
+  return it->second.allowed || !it->second.prober.empty();
+}
+
+std::map<std::string, AccountNote> Accounts::known() const {
+  std::map<std::string, AccountNote> all;
+  for (auto const& [name, entry] : entries_) {
+    AccountNote note;
+    auto const told = told_.find(name);
+    if (entry.hold.kind() != Refusal::login) {
+      note.hold_at = entry.hold_at;
+      note.refusal = entry.refusal;
+      note.hold = entry.hold.stored();
+      note.by = entry.hold.is_on() ? entry.found_by : entry.lifted_by;
+      note.host = entry.host;
+    } else if (told != told_.end()) {
+      note = told->second;
+      note.probe.reset();
+    }
+    note.person_at = entry.person_at;
+    note.person = entry.by_person;
+    all.emplace(name, std::move(note));
+  }
+  return all;
+}
+
+void Accounts::learn(std::map<std::string, AccountNote> told) {
+  told_ = std::move(told);
+  for (auto const& [name, note] : told_)
+    if (auto const it = entries_.find(name); it != entries_.end()) adopt(name, it->second, note);
+}
+
+Accounts::Entry Accounts::entry_of(AccountNote const& told) {
+  Entry entry;
+  entry.hold_at = told.hold_at;
+  entry.refusal = told.refusal;
+  entry.hold = ProviderHold::from_other(told.hold, wall_now());
+  (entry.hold.is_on() ? entry.found_by : entry.lifted_by) = told.by;
+  entry.host = told.host;
+  entry.person_at = told.person_at;
+  entry.by_person = told.person;
+  return entry;
+}
+
+/// Takes over what is newer there.
+void Accounts::adopt(std::string const& name, Entry& entry, AccountNote const& told) {
+  bool const was_held = entry.is_held();
+  bool const newer_person = told.person_at > entry.person_at;
+  bool const newer_hold = told.hold_at > entry.hold_at && entry.hold.kind() != Refusal::login;
+  if (!newer_person && !newer_hold) return;
+  auto const there = entry_of(told);
+  bool news = newer_person && there.by_person;
+  if (newer_person) {
+    entry.person_at = there.person_at;
+    entry.by_person = there.by_person;
+    entry.host = there.host;
+  }
+  if (newer_hold) {
+    bool const same = entry.hold.is_on() && there.hold.is_on() && there.refusal == entry.refusal;
+    // What is under way here has begun after the same refusal, and shows something.
+    entry.hold = same ? ProviderHold::from_other(told.hold, entry.hold.refused_at()) : there.hold;
+    if (!same || entry.prober.empty()) no_probe(entry);
+    entry.hold_at = there.hold_at;
+    entry.refusal = there.refusal;
+    entry.found_by = there.found_by;
+    entry.lifted_by = there.lifted_by;
+    entry.host = there.host;
+    news = news || (there.hold.is_on() && !same);
+  }
+  if (entry.is_held()) {
+    for (auto& [agent, member] : entry.members) member.goes_at = {};
+  } else if (was_held) {
+    spread(entry, "");
+  }
+  save(name, entry);
+  if (news) {
+    auto shown = hold_of(name);
+    shown["account"] = name;
+    if (entry.hold.is_on()) shown["agent"] = entry.found_by;
+    shown["host"] = entry.host;
+    spdlog::warn("account {}: held by what {} has found out", name, entry.host);
+    events_.append("", "limit.learned", std::move(shown));
+  } else if (was_held && !entry.is_held()) {
+    spdlog::info("account {}: takes work again ({} on {})", name, entry.lifted_by, entry.host);
+    events_.append("", "limit.lifted", {{"account", name}, {"by", entry.lifted_by}, {"host", entry.host}});
+  }
+  tell(entry);
 }
 
 // ---- people ----
@@ -362,23 +534,33 @@ void Accounts::save(std::string const& name, Entry const& entry) {
 json Accounts::shown(std::string const& name, Entry const& entry) const {
   json shown = {{"account", name}, {"provider", name.substr(0, name.rfind('-'))}, {"agents", json::array()}};
   for (auto const& [agent, member] : entry.members) shown["agents"].push_back(agent);
-  shown["hold"] = hold_of(name);
+  shown["hold"] = hold_in(entry);
   if (entry.hold.is_on()) {
     shown["foundBy"] = entry.found_by;
     if (entry.hold.kind() == Refusal::login && !entry.login_command.empty()) shown["login"] = entry.login_command;
-    if (!entry.prober.empty()) shown["probe"] = {{"agent", entry.prober}, {"message", entry.probe}};
+    auto const told = told_.find(name);
+    if (!entry.prober.empty())
+      shown["probe"] = {{"agent", entry.prober}, {"message", entry.probe}};
+    else if (told != told_.end() && told->second.probe)
+      shown["probe"] = {{"host", told->second.probe->host}};
   }
+  if (!entry.host.empty() && entry.is_held()) shown["host"] = entry.host;
   return shown;
 }
 
 json Accounts::list() const {
   json limits = json::array();
   for (auto const& [name, entry] : entries_) limits.push_back(shown(name, entry));
+  for (auto const& [name, told] : told_)
+    if (!entries_.contains(name) && told.is_held()) limits.push_back(shown(name, entry_of(told)));
   return {{"limits", std::move(limits)}};
 }
 
 Result<Accounts::Found> Accounts::find(std::string const& name) {
-  auto const it = entries_.find(name);
+  auto it = entries_.find(name);
+  // One of agents of other daemons only: what is said of it here reaches them.
+  if (auto const told = told_.find(name); it == entries_.end() && told != told_.end() && told->second.is_held())
+    it = entries_.emplace(name, entry_of(told->second)).first;
   if (it == entries_.end())
     return not_found("no_such_account",
                      "no agent uses an account of this name, and none is held; `agent-runner limits` lists them");
@@ -399,6 +581,7 @@ awaitable<Result<json>> Accounts::release(std::string name) {
   if (entry.by_person && !entry.hold.is_on()) {
     lift(name, entry, "operator");
   } else {
+    if (entry.by_person) entry.person_at = next_version(entry.person_at);
     entry.by_person.reset();
     probe_now(name);
   }
@@ -409,6 +592,7 @@ void Accounts::probe_now(std::string const& account) {
   auto const it = entries_.find(account);
   if (it == entries_.end() || !it->second.hold.is_on()) return;
   it->second.hold.probe_now();
+  if (it->second.hold.kind() == Refusal::limit) it->second.hold_at = next_version(it->second.hold_at);
   if (it->second.prober.empty()) no_probe(it->second);
   save(account, it->second);
   tell(it->second);
@@ -418,7 +602,9 @@ awaitable<Result<json>> Accounts::hold(std::string name, std::string reason) {
   auto const found = find(name);
   if (!found) co_return found.error();
   auto& entry = (*found)->second;
-  entry.by_person = {wall_now(), std::move(reason)};
+  entry.by_person = {to_millis(wall_now()), std::move(reason)};
+  entry.person_at = next_version(entry.person_at);
+  entry.host.clear();
   save(name, entry);
   auto told = hold_of(name);
   told["account"] = name;
@@ -432,7 +618,7 @@ awaitable<Result<json>> Accounts::forget(std::string name) {
   if (!found) co_return found.error();
   auto& entry = (*found)->second;
   if (entry.is_held()) lift(name, entry, "operator");
-  if (entry.members.empty()) entries_.erase(*found);
+  if (entry.members.empty() && is_told(name, entry)) entries_.erase(*found);
   co_return co_await saved(std::move(name));
 }
 

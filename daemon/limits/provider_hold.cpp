@@ -1,5 +1,7 @@
 #include "daemon/limits/provider_hold.hpp"
 
+#include "base/read_json.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -143,6 +145,22 @@ ProviderHold ProviderHold::from_stored(json const& stored) {
   auto const left = std::clamp<milliseconds>(hold.until_ - wall_now(), 0ms, std::max(whole, 0ms));
   hold.probe_at_ = Clock::now() + left;
   hold.until_ = wall_now() + left;
+  return hold;
+}
+
+ProviderHold ProviderHold::from_other(json const& stored, WallTime refused_at) {
+  if (!stored.is_object()) return {};
+  auto const now = wall_now();
+  auto const time = [&](char const* name) { return std::min(time_in(stored.at(name)), now + kFarthest); };
+  json checked = {{"kind", stored.at("kind").get<std::string>()},
+                  {"error", stored.at("error").get<std::string>().substr(0, kErrorShown)},
+                  {"times", std::clamp<std::int64_t>(integer_at(stored, "times"), 0, 16)},
+                  {"since", to_millis(time("since"))},
+                  {"refusedAt", to_millis(time("refusedAt"))},
+                  {"until", to_millis(time("until"))}};
+  if (stored.contains("resetsAt")) checked["resetsAt"] = to_millis(time("resetsAt"));
+  auto hold = from_stored(checked);
+  if (hold.is_on()) hold.refused_at_ = refused_at;
   return hold;
 }
 

@@ -59,6 +59,9 @@ class ProviderHold {
   /// For the next daemon, and back.
   json stored() const;
   static ProviderHold from_stored(json const& stored);
+  /// The same of what another daemon has stored, whose clock may be another: what it says is bounded, and `refused_at`
+  /// is by this machine's clock. Throws json::exception where it has another shape.
+  static ProviderHold from_other(json const& stored, WallTime refused_at);
 
  private:
   std::optional<Refusal> refusal_{};

@@ -7,6 +7,7 @@
 #include "relay/embedded/attachments.hpp"
 #include "relay/embedded/claims.hpp"
 #include "relay/embedded/commands.hpp"
+#include "relay/embedded/notes.hpp"
 #include "relay/embedded/presence.hpp"
 #include "relay/embedded/query.hpp"
 #include "relay/embedded/replies.hpp"
@@ -14,6 +15,7 @@
 #include "relay/embedded/schema.hpp"
 #include "relay/embedded/tasks.hpp"
 #include "relay/embedded/tokens.hpp"
+#include "relay/listeners.hpp"
 #include "relay/storage_fault.hpp"
 #include "relay/subscribers.hpp"
 
@@ -284,6 +286,22 @@ class Implementation final : public EmbeddedBus {
     return call<std::vector<Presence>>([](Core& core) { return embedded::agents(core.db(), core.now); });
   }
 
+  // ---- notes ----
+  awaitable<Result<std::vector<Note>>> notes() override {
+    return call<std::vector<Note>>([](Core& core) { return embedded::notes(core.db()); });
+  }
+  awaitable<Result<Note>> put_note(std::string key, std::string text, std::int64_t revision) override {
+    Job<Note> job = [key = std::move(key), text = std::move(text), revision](Core& core) {
+      return embedded::put_note(core.db(), core.now, key, text, revision);
+    };
+    auto put = co_await call<Note>(std::move(job));
+    if (put) note_listeners_->tell();
+    co_return put;
+  }
+  std::unique_ptr<Subscription> watch_notes(std::function<void()> listener) override {
+    return note_listeners_->add(std::move(listener));
+  }
+
   // ---- tokens ----
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                              std::optional<milliseconds> lifetime, std::string name) override {
@@ -474,6 +492,7 @@ class Implementation final : public EmbeddedBus {
   Core core_;  // outlives the worker, whose destructor finishes every job
   BusStore store_;
   std::shared_ptr<Subscribers> subscribers_ = std::make_shared<Subscribers>();
+  std::shared_ptr<Listeners> note_listeners_ = std::make_shared<Listeners>();
   std::function<void(PresenceChange const&)> presence_listener_{};
   std::function<void(std::vector<std::string> const&)> revocation_listener_{};
   WallTime const opened_at_ = wall_now();

@@ -3,6 +3,7 @@
 #include "relay/embedded/attachments.hpp"
 #include "relay/embedded/claims.hpp"
 #include "relay/embedded/commands.hpp"
+#include "relay/embedded/notes.hpp"
 #include "relay/embedded/presence.hpp"
 #include "relay/embedded/query.hpp"
 #include "relay/embedded/tasks.hpp"
@@ -85,6 +86,7 @@ std::vector<std::string> do_what_is_due(Database& db, BusLimits const& limits, M
   expire_old_messages(db, limits, now, done);
   forget_old_tokens(db, limits, now);
   forget_old_tasks(db, limits, now);
+  forget_old_notes(db, limits, now);
   forget_silent_agents(db, limits, now);
   auto files = forget_old_attachments(db, limits, now);
   transaction.commit();
@@ -105,6 +107,7 @@ std::optional<WallTime> next_due(Database& db, BusLimits const& limits, Moment n
   consider(least(db, "SELECT min(kept_since) FROM messages WHERE state <> 'claimed'"), to_steady);
   consider(least(db, "SELECT min(created_at) FROM commands WHERE ended = 1"), to_steady);
   consider(least(db, "SELECT min(updated_at) FROM tasks WHERE status IN ('done', 'failed', 'cancelled')"), to_steady);
+  consider(least(db, "SELECT min(changed_at) FROM notes"), to_steady);
   consider(least(db, "SELECT min(last_heartbeat) FROM agents"), limits.retention);
   // Older ones are still needed by a message, and go with it.
   consider(oldest_young_attachment(db, limits, now), to_steady);

@@ -186,7 +186,18 @@ ALTER TABLE tokens ADD COLUMN made_at INTEGER;
 CREATE INDEX tokens_name ON tokens(name) WHERE name <> '';
 )sql";
 
-constexpr char const* kMigrations[] = {kFirst, kAges, kTokenFamilies, kStoreName, kTokenNames};
+// Each change is a new row: its number is the note's revision, and no number is given twice.
+constexpr char kNotes[] = R"sql(
+CREATE TABLE notes(
+  revision INTEGER PRIMARY KEY AUTOINCREMENT,
+  key TEXT NOT NULL UNIQUE,
+  text TEXT NOT NULL,
+  changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX notes_age ON notes(changed_at);
+)sql";
+
+constexpr char const* kMigrations[] = {kFirst, kAges, kTokenFamilies, kStoreName, kTokenNames, kNotes};
 
 }  // namespace
 

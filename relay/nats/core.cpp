@@ -37,11 +37,11 @@ Core::Core(Executor executor, NatsOptions nats_options, BusLimits bus_limits)
           io, stream(Store::commands), [this](FeedItem const& item) { take_command(item); },
           [this] { commands.clear(); }),
       presence_feed(
-          io, stream(Store::presence),
-          [this](FeedItem const& item) {
-            presence.take(item.data, names.key(Store::presence, item.subject), item.sequence, item.tombstone);
-          },
-          [this] { presence.clear(); }),
+          io, stream(Store::presence), [this](FeedItem const& item) { take_presence(item); },
+          [this] {
+            presence.clear();
+            notes.clear();
+          }),
       due_changed(io),
       tidying(io),
       tasks(io, "nats") {
@@ -61,6 +61,12 @@ void Core::take_command(FeedItem const& item) {
   auto const nonce = names.key(Store::commands, item.subject);
   if (!commands.take(nonce, item.data, item.sequence) || replaying) return;
   subscribers->announce(settled(commands.find(nonce)->command, time.now()));
+}
+
+void Core::take_presence(FeedItem const& item) {
+  auto const key = names.key(Store::presence, item.subject);
+  if (!is_note_key(key)) return presence.take(item.data, key, item.sequence, item.tombstone);
+  if (notes.take(item.data, key, item.sequence) && !replaying) note_listeners->tell();
 }
 
 void Core::announce(MessageId id) {

@@ -5,10 +5,12 @@
 // subject, refused by the server when the subject has moved on since the view saw it; then it is looked at again.
 #pragma once
 #include "base/log.hpp"
+#include "relay/listeners.hpp"
 #include "relay/nats/bus_time.hpp"
 #include "relay/nats/feed.hpp"
 #include "relay/nats/message_view.hpp"
 #include "relay/nats/names.hpp"
+#include "relay/nats/note_view.hpp"
 #include "relay/nats/work_view.hpp"
 #include "relay/subscribers.hpp"
 
@@ -32,6 +34,8 @@ struct Core {
   MessageView messages;
   CommandView commands{};
   PresenceView presence{};
+  NoteView notes{};
+  std::shared_ptr<Listeners> note_listeners = std::make_shared<Listeners>();
   Feed message_feed, state_feed, command_feed, presence_feed;
   Notifier due_changed;  ///< something has come whose time may be the next
   AsyncMutex tidying;
@@ -45,6 +49,7 @@ struct Core {
 
  private:
   void take_command(FeedItem const& item);
+  void take_presence(FeedItem const& item);
 };
 
 /// Waits until the feeds have taken all that their streams hold now.
@@ -94,6 +99,9 @@ awaitable<Result<void>> publish_status(Core& core, std::string agent_id, std::st
 awaitable<Result<void>> heartbeat(Core& core, std::string agent_id, json meta);
 awaitable<Result<void>> remove_agent(Core& core, std::string agent_id);
 awaitable<Result<std::vector<Presence>>> agents(Core& core);
+
+awaitable<Result<std::vector<Note>>> notes(Core& core);
+awaitable<Result<Note>> put_note(Core& core, std::string key, std::string text, std::int64_t revision);
 
 awaitable<Result<IssuedToken>> issue_token(Core& core, std::string profile, TokenScope scope,
                                            std::optional<milliseconds> lifetime, std::string name);

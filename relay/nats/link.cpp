@@ -209,6 +209,7 @@ awaitable<void> Link::run() {
       changed_.notify_all();
       core_.due_changed.notify_all();
       if (core_.store_listener) core_.store_listener();  // what it asks now is answered
+      core_.note_listeners->tell();
       co_await tell_statuses();
       co_await stay();
       failed(nats_away("the connection to NATS was lost, and is made anew: " +

@@ -7,6 +7,7 @@
 //   bucket PREFIX-state         ID.lease, ID.read.AGENT, ID.reaction.HASH, ID.waived.AGENT   what became of message ID
 //                               ID.outline                    of a deleted one whose sender is still to be told
 //   bucket PREFIX-presence      AGENT                         forgotten by the server after kPresenceTtl of silence
+//                               note.KEY                      what daemons keep for each other
 //   bucket PREFIX-tasks         ID
 //   bucket PREFIX-tokens        token.SHA, jti.JTI, revoked.JTI, name.NAME
 // clang-format on

@@ -110,6 +110,15 @@ class Implementation final : public NatsBus {
     return call<std::vector<Presence>>(nats::agents(core_));
   }
 
+  // ---- notes ----
+  awaitable<Result<std::vector<Note>>> notes() override { return call<std::vector<Note>>(nats::notes(core_)); }
+  awaitable<Result<Note>> put_note(std::string key, std::string text, std::int64_t revision) override {
+    return call<Note>(nats::put_note(core_, std::move(key), std::move(text), revision));
+  }
+  std::unique_ptr<Subscription> watch_notes(std::function<void()> listener) override {
+    return core_.note_listeners->add(std::move(listener));
+  }
+
   // ---- tokens ----
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                              std::optional<milliseconds> lifetime, std::string name) override {

@@ -48,7 +48,8 @@ json Agents::hello_of_machine() const {
           {"role", "client"},
           {"componentId", config_.machine},
           {"instanceId", config_.instance_id},
-          {"machine", config_.machine}};
+          {"machine", config_.machine},
+          {"notes", true}};
 }
 
 json Agents::hello(Identity const& who, std::string const& runner_id) const {

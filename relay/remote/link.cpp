@@ -155,7 +155,7 @@ void Link::hear(json const& frame, bool& welcomed, std::optional<Error>& broken)
       broken = error;
     else
       events_.frame(frame);
-  } else if (type == "message.new" || type == "command" || type == "presence") {
+  } else if (type == "message.new" || type == "command" || type == "presence" || type == "notes") {
     events_.frame(frame);
   } else {
     broken = unavailable("nonsense", "the relay sends frames of type \"" + type.substr(0, 40) +

@@ -21,7 +21,7 @@ struct LinkEvents {
   std::function<http::Header()> authorization;
   std::function<std::vector<json>()> hellos;         ///< of every agent, for a new connection
   std::function<void(json const& welcome)> welcome;  ///< connected: the first of each connection
-  std::function<void(json const& frame)> frame;      ///< message.new, command, presence, error
+  std::function<void(json const& frame)> frame;      ///< message.new, command, presence, notes, error
 };
 
 class Link {

@@ -1,6 +1,7 @@
 #include "relay/remote/remote_bus.hpp"
 
 #include "base/ids.hpp"
+#include "relay/listeners.hpp"
 #include "relay/message_json.hpp"
 #include "relay/message_rules.hpp"
 #include "relay/remote/agents.hpp"
@@ -269,6 +270,19 @@ class Implementation final : public RemoteBus {
     co_return read_list(co_await calls_.get("/api/agents"), "agents", presence_from);
   }
 
+  // ---- notes ----
+  awaitable<Result<std::vector<Note>>> notes() override {
+    co_return read_list(co_await calls_.get("/api/notes"), "notes", note_from);
+  }
+  awaitable<Result<Note>> put_note(std::string key, std::string text, std::int64_t revision) override {
+    if (auto const good = check_note(key, text); !good) co_return good.error();
+    json body = {{"key", std::move(key)}, {"text", std::move(text)}, {"revision", revision}};
+    co_return read_as(co_await calls_.send("PUT", "/api/notes", std::move(body), false), note_from);
+  }
+  std::unique_ptr<Subscription> watch_notes(std::function<void()> listener) override {
+    return note_listeners_->add(std::move(listener));
+  }
+
   // ---- tokens ----
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                              std::optional<milliseconds> lifetime, std::string name) override {
@@ -381,10 +395,13 @@ class Implementation final : public RemoteBus {
     wants_removals_ = !agents_.removals().empty();
     token_.connected();
     changed_.notify_all();
+    note_listeners_->tell();  // what was told while the connection was away
   }
 
   void take(json const& frame) {
-    if (text_at(frame, "type") == "error") {
+    if (text_at(frame, "type") == "notes") {
+      note_listeners_->tell();
+    } else if (text_at(frame, "type") == "error") {
       auto const agent = text_at(frame, "agentId"), code = text_at(frame, "code");
       Error const error{code == "superseded" ? ErrorKind::conflict : ErrorKind::forbidden, code,
                         text_at(frame, "message")};
@@ -469,6 +486,7 @@ class Implementation final : public RemoteBus {
   remote::Calls calls_;
   remote::Agents agents_;
   remote::Hints hints_;
+  std::shared_ptr<Listeners> note_listeners_ = std::make_shared<Listeners>();
   std::map<MessageId, std::string> claims_;  ///< held: their tokens
   milliseconds skew_{};                      ///< what the relay's clock is ahead of ours
   bool wants_catch_up_ = false, wants_renewal_ = false, wants_removals_ = false;

@@ -147,6 +147,13 @@ awaitable<Result<std::vector<DeadLetter>>> visible(Call& call, std::vector<DeadL
   co_return letters;
 }
 
+Result<void> check_may_keep_notes(TokenInfo const& who) {
+  if (!is_limited(who) && has_right(who, "presence")) return {};
+  return forbidden("token " + who.jti +
+                   " is not a daemon's; notes take one for any agent with the right \"presence\", as `agent-runner "
+                   "relay token issue` makes it");
+}
+
 Result<void> check_no_wider(TokenInfo const& who, TokenScope const& scope) {
   for (auto const& right : scope.rights)
     if (!has_right(who, right)) return forbidden("token " + who.jti + " has no right \"" + right + "\" itself");

@@ -31,6 +31,9 @@ awaitable<Result<void>> check_may_see_task(Call& call, std::int64_t id);
 /// Leaves those that the token may see.
 awaitable<Result<std::vector<DeadLetter>>> visible(Call& call, std::vector<DeadLetter> letters);
 
+/// Notes are the daemons': a token for some agents has none, an agent's neither.
+Result<void> check_may_keep_notes(TokenInfo const& who);
+
 /// A token issues, sees and revokes tokens with no more than it has itself: rights and agents.
 Result<void> check_no_wider(TokenInfo const& who, TokenScope const& scope);
 

@@ -128,6 +128,8 @@ awaitable<Result<void>> Session::hello(json const& frame) {
     co_return invalid("role", "role must be provider, client or observer");
   if (!has_right(who_, "read")) co_return forbidden("token " + who_.jti + " has no right \"read\"");
   if (role != "provider" && who_.scope.agent_ids.empty()) watches_presence_ = true;
+  // Asked for, since an older client takes an unknown frame for nonsense.
+  if (frame.value("notes", json()) == true && check_may_keep_notes(who_)) watches_notes_ = true;
   json welcome = {{"type", "welcome"},
                   {"protocol", kProtocol},
                   {"heartbeatIntervalMs", 30'000},
@@ -219,6 +221,10 @@ void Session::tell(EmbeddedBus::PresenceChange const& change) {
         {"status", change.status},
         {"ready", change.ready},
         {"gone", change.gone}});
+}
+
+void Session::tell_of_notes() {
+  if (watches_notes_) hint({{"type", "notes"}});
 }
 
 void Session::end(Error const& error) {

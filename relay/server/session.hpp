@@ -22,6 +22,8 @@ class Session {
   /// For an agent that a newer instance has taken: it hears no more of it.
   void supersede(std::string const& agent_id);
   void tell(EmbeddedBus::PresenceChange const& change);
+  /// There are newer notes.
+  void tell_of_notes();
   /// The last thing this connection hears.
   void end(Error const& error);
 
@@ -62,6 +64,7 @@ class Session {
   double allowance_;
   int hellos_ = 0;
   bool watches_presence_ = false;
+  bool watches_notes_ = false;
   std::map<Key, Guest> guests_;
 };
 

@@ -25,6 +25,9 @@ Sessions::Sessions(Executor executor, EmbeddedBus& bus, ServerLimits const& limi
   bus_.watch_presence([this](EmbeddedBus::PresenceChange const& change) {
     for (auto* const session : sessions_) session->tell(change);
   });
+  notes_ = bus_.watch_notes([this] {
+    for (auto* const session : sessions_) session->tell_of_notes();
+  });
 }
 
 Sessions::~Sessions() { bus_.watch_presence({}); }

@@ -61,6 +61,7 @@ class Sessions {
     std::string text{};
   } last_text_;
   bool check_tokens_ = false;
+  std::unique_ptr<Subscription> notes_{};
   Notifier look_;
 };
 

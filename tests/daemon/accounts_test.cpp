@@ -17,6 +17,7 @@ struct FakeMember final : AccountMember {
   bool at_work = false;
   int told = 0, logins = 0;
   std::optional<WallTime> waits_since() const override { return waits; }
+  bool has_message() const override { return waits.has_value(); }
   bool is_at_work() const override { return at_work; }
   void account_changed() override { ++told; }
   void login_changed() override { ++logins; }

@@ -108,6 +108,13 @@ class FaultyBus final : public relay::Bus {
     return real_->update_command(id, s, std::move(detail));
   }
   awaitable<Result<std::vector<Presence>>> agents() override { return real_->agents(); }
+  awaitable<Result<std::vector<relay::Note>>> notes() override { return through("notes", real_->notes()); }
+  awaitable<Result<relay::Note>> put_note(std::string key, std::string text, std::int64_t revision) override {
+    return through("put_note", real_->put_note(std::move(key), std::move(text), revision));
+  }
+  std::unique_ptr<relay::Subscription> watch_notes(std::function<void()> listener) override {
+    return real_->watch_notes(std::move(listener));
+  }
   awaitable<Result<IssuedToken>> issue_token(std::string profile, TokenScope scope,
                                              std::optional<milliseconds> lifetime, std::string name) override {
     return real_->issue_token(std::move(profile), std::move(scope), lifetime, std::move(name));

@@ -1,5 +1,6 @@
 // Usage limits and logins with the real CLIs: what one agent meets keeps back all of its account and nobody else; one
 // message shows when it is over, and then each is worked on once.
+#include "e2e/limits_lab.hpp"
 #include "e2e/offline.hpp"
 #include "e2e/openai_stub.hpp"
 #include "e2e/stub.hpp"
@@ -9,7 +10,11 @@
 #include <fstream>
 
 using ar::json;
+using ar::test::account_of;
+using ar::test::count;
 using ar::test::Installation;
+using ar::test::is_limited;
+using ar::test::spawn_codex;
 using namespace std::chrono_literals;
 
 namespace {
@@ -24,33 +29,6 @@ bool is_done_in_the_end(Installation& home, std::int64_t id) {
   for (int tries = 0; tries < 4; ++tries)
     if (Installation::eventually([&] { return home.delivery_state(id) == "done"; })) return true;
   return false;
-}
-
-/// How often such an event has happened.
-int count(Installation& home, std::string const& type) {
-  auto const events = home.good({"events", "-n", "1000", "--json"}).out;
-  auto const mark = "\"type\":\"" + type + "\"";
-  int found = 0;
-  for (auto at = events.find(mark); at != std::string::npos; at = events.find(mark, at + 1)) ++found;
-  return found;
-}
-
-std::string account_of(Installation& home, std::string const& agent) {
-  CHECK(Installation::eventually([&] { return home.agent(agent).contains("account"); }));
-  return home.agent(agent).value("account", "");
-}
-
-bool is_limited(Installation& home, std::string const& agent, std::string const& kind) {
-  auto const shown = home.agent(agent);
-  return shown.contains("limited") && shown["limited"]["kind"] == kind;
-}
-
-void spawn_codex(Installation& home, std::string const& name, std::string const& cli,
-                 std::filesystem::path const& codex_home) {
-  json const options = {{"command", cli}, {"request_retries", 1}, {"stream_retries", 1}};
-  home.good({"spawn", name, "--no-wait", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode",
-             "full", "--tag", "q", "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
-  home.wait_for_state(name, "idle");
 }
 
 /// Agents one and two, of one login.

@@ -224,6 +224,26 @@ TEST_CASE("ARelayThatNamesNoStoreIsOneByItsUrl") {
   CHECK_FALSE(named);
 }
 
+TEST_CASE("ARelayFromBeforeThereWereNotesKeepsNone") {
+  FakeRelay relay;
+  relay.answer = [](http::Request const&) { return http::problem(not_found("no_such_route", "there is none")); };
+  relay.await_state([](std::string const& state) { return state == "connected"; });
+  int told = 0;
+  auto const watch = relay.bus->watch_notes([&] { ++told; });
+  ar::test::run(relay.io, [&]() -> awaitable<void> {
+    auto const notes = co_await relay.bus->notes();
+    REQUIRE_FALSE(notes.has_value());
+    CHECK_FALSE(is_transient(notes.error()));
+  });
+  CHECK(relay.bus->transport_state() == "connected");
+  // Of each connection its watchers are told, since they may have missed something.
+  relay.end();
+  relay.await_state([](std::string const& state) { return state == "backoff"; });
+  relay.pass(1s);
+  relay.await_state([](std::string const& state) { return state == "connected"; });
+  CHECK(told == 1);
+}
+
 TEST_CASE("ARelayWithoutRoomIsInTheStatusUntilItTakesSomethingAgain") {
   FakeRelay relay;
   relay.await_state([](std::string const& state) { return state == "connected"; });

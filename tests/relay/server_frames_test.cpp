@@ -169,6 +169,24 @@ TEST_CASE("WhatDoesNotFitIntoAConnectionIsLeftOutAndTheConnectionStays") {
   CHECK(pushed < kLarge);
 }
 
+TEST_CASE("NewerNotesAreToldToDaemonsThatAskForIt") {
+  Relay relay;
+  auto const daemon = relay.issue({"*"}).token;
+  Wire asks(relay, daemon), older(relay, daemon), agents(relay, relay.issue({"*"}, {"a"}).token);
+  json hello = {{"type", "hello"}, {"protocol", 1}, {"role", "client"}, {"componentId", "m"}, {"instanceId", "i"}};
+  older.say(hello);
+  hello["notes"] = true;
+  asks.say(hello);
+  agents.say(hello);
+  for (auto* const wire : {&asks, &older, &agents}) CHECK(wire->hear()["type"] == "welcome");
+  CHECK(relay.ask("PUT", "/api/notes", daemon, R"({"key": "k", "text": "t", "revision": 0})") == "");
+  CHECK(asks.hear()["type"] == "notes");
+  for (auto* const wire : {&older, &agents}) {
+    wire->say(json{{"type", "ping"}});
+    CHECK(wire->hear()["type"] == "pong");
+  }
+}
+
 TEST_CASE("WhatAConnectionLeavesBehindIsBounded") {
   ServerLimits limits;
   limits.components = 3;

@@ -276,6 +276,25 @@ TEST_CASE("NoAgentTakesANameThatMeansSomebodyElse") {
           "invalid_argument");
 }
 
+TEST_CASE("OnlyADaemonsTokenReadsAndChangesNotes") {
+  OthersBusiness relay;
+  auto const note = json{{"key", "account.x"}, {"text", "held"}, {"revision", 0}}.dump();
+  auto const daemon = relay.issue({"send", "read", "presence"}).token;
+  auto const agents = relay.issue({"*"}, {"eve"}).token;
+  auto const reader = relay.issue({"read", "send", "commands", "tokens"}).token;
+  for (auto const& token : {relay.eve, agents, reader}) {
+    CHECK(relay.ask("GET", "/api/notes", token) == "wrong_scope");
+    CHECK(relay.ask("PUT", "/api/notes", token, note) == "wrong_scope");
+  }
+  CHECK(relay.ask("GET", "/api/notes", "") == "token_required");
+  CHECK(relay.good("GET", "/api/notes", daemon)["notes"].empty());
+  CHECK(relay.ask("PUT", "/api/notes", daemon, note) == "");
+  CHECK(relay.ask("PUT", "/api/notes", relay.admin, note) == "note_changed");
+  CHECK(relay.ask("PUT", "/api/notes", daemon, R"({"key": "k", "text": 3})") == "invalid_argument");
+  CHECK(relay.ask("PUT", "/api/notes", daemon, R"({"key": "k", "text": "t", "revision": -1})") == "invalid_argument");
+  CHECK(relay.good("GET", "/api/notes", relay.admin)["notes"][0]["text"] == "held");
+}
+
 TEST_CASE("NoTokenIsShownOrRevokedByANarrowerOne") {
   OthersBusiness relay;
   auto const keeper = relay.issue({"tokens", "send"});

@@ -1,4 +1,4 @@
-// Who is on the bus.
+// Who is on the bus, and what daemons keep for each other.
 #include "relay/server/route.hpp"
 #include "relay/server/scope.hpp"
 
@@ -47,12 +47,31 @@ awaitable<Result<Response>> remove(Call& call) {
   co_return done(co_await call.bus.remove_agent(call.name));
 }
 
+awaitable<Result<Response>> notes(Call& call) {
+  if (auto may = check_may_keep_notes(call.who); !may) co_return may.error();
+  co_return listed("notes", co_await call.bus.notes());
+}
+
+awaitable<Result<Response>> put_note(Call& call) {
+  if (auto may = check_may_keep_notes(call.who); !may) co_return may.error();
+  auto const body = call.object();
+  if (!body) co_return body.error();
+  FieldReader in(*body);
+  auto key = in.string("key");
+  auto text = in.string("text");
+  auto const revision = in.integer("revision", 0, 0, INT64_MAX);
+  if (auto error = in.finish()) co_return *error;
+  co_return shown(co_await call.bus.put_note(std::move(key), std::move(text), revision));
+}
+
 constexpr Route rows[] = {
     {"GET", "/api/agents", "read", Body::none, "", "all agents", agents},
     {"POST", "/api/agents", "presence", Body::json, "", "put an agent on the bus, or put it there anew", add},
     {"POST", "/api/agents/{agent}/status", "presence", Body::json, "", "what it does now", set_status},
     {"POST", "/api/agents/{agent}/heartbeat", "presence", Body::json, "", "it is alive", heartbeat},
     {"DELETE", "/api/agents/{agent}", "presence", Body::none, "", "take it off the bus", remove},
+    {"GET", "/api/notes", "presence", Body::none, "", "what daemons keep for each other", notes},
+    {"PUT", "/api/notes", "presence", Body::json, "", "change a note, or make one", put_note},
 };
 
 }  // namespace
