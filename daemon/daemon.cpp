@@ -326,6 +326,7 @@ class Daemon final : public Program {
     events_->append("", "daemon.started", {{"version", kVersion}, {"pid", ::getpid()}});
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
+    supervisor_->recovery().start(on_death_of("report of the recovery"));
     accounts_->start(on_death_of("watch over accounts"));
     api_->access().open();
     outbox_->start(on_death_of("outbox"));
