@@ -38,7 +38,7 @@ constexpr std::array kMessages{Words{"done", "done"},
                                Words{"again", "sent again"},
                                Words{"unknown", "unknown"},
                                Words{"removed", "removed"},
-                               Words{"waiting", "not begun"}};
+                               Words{"waiting", "waiting"}};
 
 std::string outcome_of(json const& row, char const* name) {
   auto outcome = single_line(field(row, name));

@@ -82,7 +82,7 @@ constexpr Field recovered_agent[] = {
     {.name = "tookMs", .type = Type::integer, .about = "since the cold start"},
     {.name = "turns", .type = Type::list, .required = true, .of = Type::object, .schema = &kCutOffTurn},
     {.name = "messages", .type = Type::list, .required = true, .of = Type::object, .schema = &kRecoveredMessage},
-    {.name = "waiting", .type = Type::integer, .about = "messages that had not been handed over", .required = true},
+    {.name = "waiting", .type = Type::integer, .about = "messages that were not handed over when all were back"},
     {.name = "approvals", .type = Type::list, .required = true, .of = Type::object, .schema = &kWithdrawn},
 };
 constexpr Schema kRecoveredAgent{.name = "RecoveredAgent", .fields = recovered_agent};

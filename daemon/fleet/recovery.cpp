@@ -33,25 +33,26 @@ bool was_at_work(Delivery const& d) {
 json before(StoredAgent const& agent, json approvals) {
   auto const& stored = agent.deliveries;
   json messages = json::array(), turns = json::array();
-  int waiting = 0;
-  for (auto const& d : stored.open) {
+  for (auto const& d : stored.open)
     if (was_at_work(d))
       messages.push_back(
           {{"message", d.message}, {"store", d.store}, {"before", to_string(d.state)}, {"attempts", d.attempts}});
-    else if (!d.has_ended())
-      ++waiting;
-  }
   for (auto const& turn : stored.running) turns.push_back({{"turn", turn.number}, {"messages", turn.messages}});
-  return {{"agent", agent.spec.id}, {"before", to_string(agent.state)}, {"session", agent.record.session_id},
-          {"outcome", kPending},    {"turns", std::move(turns)},        {"messages", std::move(messages)},
-          {"waiting", waiting},     {"approvals", std::move(approvals)}};
+  return {{"agent", agent.spec.id},
+          {"before", to_string(agent.state)},
+          {"session", agent.record.session_id},
+          {"outcome", kPending},
+          {"turns", std::move(turns)},
+          {"messages", std::move(messages)},
+          {"approvals", std::move(approvals)}};
 }
 
 /// Those that are the agent's own, and about what its process does.
 json pending_of(Approvals const& approvals, std::string const& agent) {
+  auto const continuation = adapters::to_string(adapters::ApprovalRequest::Kind::continuation);
   json own = json::array();
   for (auto const& asked : approvals.pending_of(agent))
-    if (!asked.contains("agent") && asked.value("kind", "") != "continuation")
+    if (!asked.contains("agent") && asked.value("kind", "") != continuation)
       own.push_back({{"id", asked["id"]}, {"summary", asked.value("summary", "")}});
   return own;
 }
@@ -75,7 +76,6 @@ void add_to(json& report, json const& agents) {
     add_missing(agent["turns"], fresh["turns"], "turn");
     add_missing(agent["messages"], fresh["messages"], "message");
     add_missing(agent["approvals"], fresh["approvals"], "id");
-    agent["waiting"] = fresh["waiting"];
     agent["outcome"] = kPending;
     agent.erase("tookMs");
   }
@@ -256,6 +256,10 @@ awaitable<void> Recovery::finish() {
     spdlog::warn("what came of a cold start cannot be read now: {}", agents.error().message);
     bool const slept = co_await sleep_for(kLookAgain);
     if (!slept) co_return;
+  }
+  for (auto& row : report_["agents"]) {
+    auto const found = agents_.find(row["agent"].get<std::string>());
+    row["waiting"] = found == agents_.end() ? 0 : found->second->queue().deliveries().waiting();
   }
   auto const ended = wall_now();
   auto const started = from_iso8601(report_["startedAt"].get<std::string>()).value_or(ended);

@@ -248,7 +248,7 @@ TEST_CASE("EventsSinceBootAreTheReportOfTheNewestColdStart") {
   CHECK(shown.status == 0);
   for (auto const* part :
        {"the machine was started again; over after 4.2 s\n", "agents     2: 1 back, 1 suspended\n",
-        "turns      1 cut off; their sessions are told\n", "messages   1 interrupted, 1 unknown, 3 not begun\n",
+        "turns      1 cut off; their sessions are told\n", "messages   1 interrupted, 1 unknown, 3 waiting\n",
         "approvals  1 withdrawn\n", "7 cut off", "12 interrupted, 13 unknown"})
     CHECK_MESSAGE(shown.out.find(part) != std::string::npos, part, "\n", shown.out);
   CHECK(shown.out.find('\033') == std::string::npos);

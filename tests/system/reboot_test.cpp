@@ -21,7 +21,7 @@ while IFS= read -r line; do
   body=
   while IFS= read -r line && [ "$line" != "[end $correlation_id]" ]; do body="$body$line "; done
   echo "$correlation_id $body" >>"$AGENT_RUNNER_RECEIPTS" || continue
-  echo "took $correlation_id"
+  echo "{\"correlationId\": \"$correlation_id\"}" | "$hook" MessageAccepted
   case $body in
     work*) while :; do sleep 1; done ;;
     ask*) echo '{"tool_name": "Bash", "tool_input": {"command": "touch x"}}' | "$hook" PermissionRequest ;;
@@ -41,7 +41,7 @@ class Fleet {
   Fleet() {
     json const options = {{"paste", "lines"},
                           {"ready", {{"pattern", "^ready"}}},
-                          {"proof", {{"pattern", "took {correlation_id}"}, {"receipts", "receipts"}}},
+                          {"proof", {{"api", true}, {"receipts", "receipts"}}},
                           {"turn_end", "api"}};
     for (auto const* name :
          {"work1", "work2", "work3", "work4", "ask1", "ask2", "rest1", "rest2", "limit1", "limit2", "idle1", "idle2"})
