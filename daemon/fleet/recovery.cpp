@@ -83,6 +83,7 @@ void add_to(json& report, json const& agents) {
 
 /// What an agent has come to; `pending`: nothing yet.
 std::string outcome_of(Agent& agent) {
+  if (agent.queue().asks_record()) return kPending;  // what came of its messages is not known yet
   auto const& outcomes = agent.queue().outcomes();
   switch (agent.state()) {
     case AgentState::failed:
@@ -118,7 +119,7 @@ void add_outcomes(Database& db, json& agent) {
       row["outcome"] = outcome_of(*d, row["attempts"].get<int>());
       row["state"] = to_string(d->state);
       row["proved"] = !d->proof.empty();
-      if (!d->reason.empty() && d->state != State::done) row["reason"] = d->reason.substr(0, 300);
+      if (!d->reason.empty() && d->state != State::done) row["reason"] = adapters::one_line(d->reason);
     }
   }
   for (auto& row : agent["turns"]) row["status"] = "removed";
@@ -224,8 +225,6 @@ bool Recovery::note_agents(bool is_late) {
   for (auto& row : report_["agents"]) {
     auto const found = agents_.find(row["agent"].get<std::string>());
     auto* const agent = found == agents_.end() ? nullptr : found->second.get();
-    bool const asks = agent && agent->queue().asks_record();
-    all = all && (!asks || is_late);
     if (row["outcome"] != kPending) continue;
     auto outcome = agent ? outcome_of(*agent) : std::string("removed");
     if (outcome == kPending && is_late) outcome = "late";

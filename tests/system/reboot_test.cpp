@@ -21,13 +21,13 @@ while IFS= read -r line; do
   body=
   while IFS= read -r line && [ "$line" != "[end $correlation_id]" ]; do body="$body$line "; done
   echo "$correlation_id $body" >>"$AGENT_RUNNER_RECEIPTS" || continue
-  echo "{\"correlationId\": \"$correlation_id\"}" | "$hook" MessageAccepted
+  echo "took $correlation_id"
   case $body in
     work*) while :; do sleep 1; done ;;
     ask*) echo '{"tool_name": "Bash", "tool_input": {"command": "touch x"}}' | "$hook" PermissionRequest ;;
-    limit*) echo '{"errorKind": "usage_limit", "error": "used up"}' | "$hook" TurnEnded; continue ;;
+    limit*) sleep 1; echo '{"errorKind": "usage_limit", "error": "used up"}' | "$hook" TurnEnded; continue ;;
   esac
-  echo '{}' | "$hook" TurnEnded
+  echo over
 done
 )sh";
 
@@ -41,8 +41,8 @@ class Fleet {
   Fleet() {
     json const options = {{"paste", "lines"},
                           {"ready", {{"pattern", "^ready"}}},
-                          {"proof", {{"api", true}, {"receipts", "receipts"}}},
-                          {"turn_end", "api"}};
+                          {"proof", {{"pattern", "took {correlation_id}"}, {"receipts", "receipts"}}},
+                          {"turn_end", {{"pattern", "^over"}}}};
     for (auto const* name :
          {"work1", "work2", "work3", "work4", "ask1", "ask2", "rest1", "rest2", "limit1", "limit2", "idle1", "idle2"})
       home.spawn(name, {"--options", options.dump(), "--", "sh", "-c", kProgram});
