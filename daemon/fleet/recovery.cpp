@@ -47,6 +47,24 @@ json before(StoredAgent const& agent, json approvals) {
           {"approvals", std::move(approvals)}};
 }
 
+/// Of the journal's; throws where it lacks what is built on here.
+json report_from(json const& stored) {
+  (void)stored.at("state").get<std::string>();
+  (void)stored.at("cause").get<std::string>();
+  (void)stored.at("startedAt").get<std::string>();
+  for (auto const& agent : stored.at("agents")) {
+    for (auto const* name : {"agent", "outcome", "session"}) (void)agent.at(name).get<std::string>();
+    for (auto const& turn : agent.at("turns")) (void)turn.at("turn").get<std::int64_t>();
+    for (auto const& approval : agent.at("approvals")) (void)approval.at("id").get<std::int64_t>();
+    for (auto const& row : agent.at("messages")) {
+      (void)row.at("message").get<MessageId>();
+      (void)row.at("store").get<std::string>();
+      (void)row.at("attempts").get<int>();
+    }
+  }
+  return stored;
+}
+
 /// Those that are the agent's own, and about what its process does.
 json pending_of(Approvals const& approvals, std::string const& agent) {
   auto const continuation = adapters::to_string(adapters::ApprovalRequest::Kind::continuation);
@@ -169,11 +187,11 @@ awaitable<Result<std::string>> Recovery::begin(std::vector<StoredAgent> const& a
   };
   auto const known = co_await services_.journal.read(std::move(query));
   if (!known) co_return known.error();
-  if (!known->report.empty())
-    report_ = read_row(known->report, "the newest recovery", [](json const& read) { return read; }).value_or(json());
+  if (!known->report.empty()) report_ = read_row(known->report, "the newest recovery", report_from).value_or(json());
   auto const boot = boot_id();
-  if (boot != known->boot) services_.journal.write([boot](Database& db) { FactTable(db).put(FactTable::kBoot, boot); });
-  bool const rebooted = !known->boot.empty() && boot != known->boot;
+  if (!boot.empty() && boot != known->boot)
+    services_.journal.write([boot](Database& db) { FactTable(db).put(FactTable::kBoot, boot); });
+  bool const rebooted = !known->boot.empty() && !boot.empty() && boot != known->boot;
   bool const had_processes = std::ranges::any_of(agents, is_live, &StoredAgent::state);
   if (!found_nothing || agents.empty() || (!rebooted && !had_processes)) co_return std::string();
 

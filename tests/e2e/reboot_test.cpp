@@ -95,7 +95,7 @@ TEST_CASE("ClaudeAndCodexComeBackAfterARebootAndNothingIsLostOrDoneTwice") {
   // From here on the models do nothing of what stands in the conversation: it is the CLIs that must not.
   for (auto const& seat : seats) seat.set_mode({{"mode", "plain"}});
   home.good({"up"});
-  json report;
+  auto report = json::object();
   for (int tries = 0; tries < 4 && report.value("state", "") != "recovered"; ++tries)
     (void)Installation::eventually([&] {
       report = recovery(home);

@@ -162,3 +162,31 @@ TEST_CASE("TwelveAgentsComeBackAfterEachReboot") {
   CHECK(doubled == 0);
   MESSAGE(reboots(), " reboots, ", fleet.sent.size(), " messages: lost ", lost, ", doubled ", doubled);
 }
+
+TEST_CASE("AWorktreeThatIsGoneIsMadeAnewWithItsAgent") {
+  Installation home;
+  auto const git = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"-C", home.work().string(), "-c", "user.name=T", "-c", "user.email=t@localhost"});
+    REQUIRE(home.run_program("/usr/bin/git", words, "").status == 0);
+  };
+  git({"init", "-q", "-b", "main", "."});
+  std::ofstream(home.work() / "file") << "one";
+  git({"add", "file"});
+  git({"commit", "-qm", "x"});
+  home.spawn("builder", {"--worktree"});
+  home.spawn("homeless", {"--worktree"});
+  lose_power(home);
+  std::filesystem::remove_all(home.state() / "worktrees");
+  git({"worktree", "prune"});
+  git({"branch", "-D", "agent-runner/homeless"});
+  home.good({"up"});
+  auto const report = recovered(home);
+  CHECK(report["cause"] == "processes_gone");
+  CHECK(agent_in(report, "builder")["outcome"] == "back");
+  CHECK(file_text(home.state() / "worktrees" / "builder" / "file") == "one");
+  CHECK(home.good({"events", "builder"}).out.find("workspace.remade") != std::string::npos);
+  CHECK(agent_in(report, "homeless")["outcome"] == "failed");
+  CHECK(agent_in(report, "homeless")["reason"].get<std::string>().find("so is its branch") != std::string::npos);
+  auto const id = home.send("builder", "still there?");
+  CHECK(Installation::eventually([&] { return home.delivery_state(id) == "done"; }));
+}
