@@ -99,7 +99,7 @@ constexpr Field recovery[] = {
     {.name = "startedAt", .type = Type::time, .required = true},
     {.name = "endedAt", .type = Type::time},
     {.name = "tookMs", .type = Type::integer},
-    {.name = "starts", .type = Type::integer, .about = "cold starts until all were back", .required = true},
+    {.name = "starts", .type = Type::integer, .about = "of the daemon until all were back", .required = true},
     {.name = "event", .type = Type::integer, .about = "the log's last before it", .required = true},
     {.name = "counts", .type = Type::object, .about = "once all are back"},
     {.name = "agents", .type = Type::list, .required = true, .of = Type::object, .schema = &kRecoveredAgent},

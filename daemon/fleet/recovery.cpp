@@ -192,38 +192,42 @@ awaitable<Result<std::string>> Recovery::begin(std::vector<StoredAgent> const& a
   if (!boot.empty() && boot != known->boot)
     services_.journal.write([boot](Database& db) { FactTable(db).put(FactTable::kBoot, boot); });
   bool const rebooted = !known->boot.empty() && !boot.empty() && boot != known->boot;
+  bool const goes_on = is_unfinished();
+  if (goes_on) {
+    report_["starts"] = report_.value("starts", 1) + 1;
+    save();
+  }
   bool const had_processes = std::ranges::any_of(agents, is_live, &StoredAgent::state);
-  if (!found_nothing || agents.empty() || (!rebooted && !had_processes)) co_return std::string();
+  if (!found_nothing || agents.empty() || (!rebooted && !had_processes && !goes_on)) co_return std::string();
 
   json rows = json::array();
   for (auto const& agent : agents)
     if (services_.adapters.contains(agent.spec.provider))
       rows.push_back(before(agent, pending_of(services_.approvals, agent.spec.id)));
-  bool const goes_on = report_.is_object() && report_.value("state", "") == "recovering";
-  if (goes_on) {
+  if (goes_on)
     add_to(report_, rows);
-    report_["starts"] = report_.value("starts", 1) + 1;
-  } else {
+  else
     report_ = {{"state", "recovering"},
                {"cause", rebooted ? "reboot" : "processes_gone"},
                {"startedAt", to_iso8601(wall_now())},
                {"starts", 1},
                {"event", services_.events.last()},
                {"agents", std::move(rows)}};
-  }
   save();
   services_.events.append("", "runtime.recovering",
                           {{"cause", report_["cause"]}, {"agents", report_["agents"].size()}});
   auto const safe = co_await services_.journal.committed();
   if (!safe) co_return safe.error();
-  std::string const why = rebooted ? "the machine was started again" : "all agents' processes had ended at once";
+  std::string const why =
+      report_["cause"] == "reboot" ? "the machine was started again" : "all agents' processes had ended at once";
   spdlog::warn("cold start: {}; {} agents are known", why, agents.size());
   co_return why;
 }
 
+bool Recovery::is_unfinished() const { return report_.is_object() && report_["state"] == "recovering"; }
+
 void Recovery::start(TaskGroup::OnDeath on_death) {
-  if (report_.is_object() && report_.value("state", "") == "recovering")
-    tasks_.spawn_vital("follow", follow(), std::move(on_death));
+  if (is_unfinished()) tasks_.spawn_vital("follow", follow(), std::move(on_death));
 }
 
 awaitable<void> Recovery::follow() {

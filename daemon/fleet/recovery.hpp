@@ -36,6 +36,7 @@ class Recovery {
   json const& report() const { return report_; }
 
  private:
+  bool is_unfinished() const;
   awaitable<void> follow();
   bool note_agents(bool is_late);
   awaitable<void> finish();

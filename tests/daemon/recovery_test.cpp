@@ -85,7 +85,7 @@ TEST_CASE("ATurnThatWasCutOffIsToldOnceOverAllKills") {
   machine.world.start();
   machine.lose_power();
   machine.until_recovered();
-  CHECK(machine.report()["starts"] == 2);
+  CHECK(machine.report()["starts"] == 3);
   auto const row = machine.row("a");
   CHECK(row["turns"] == json::array({{{"turn", 1}, {"messages", json::array({1})}, {"status", "interrupted"}}}));
   REQUIRE(row["messages"].size() == 1);
