@@ -10,7 +10,7 @@ Asks::Asks(Executor executor, std::function<void(ProviderEvent)> emit)
 awaitable<Result<json>> Asks::ask(std::string call, json payload) {
   ApprovalRequest request;
   request.key = call;
-  request.tool = text_at(payload, "tool_name");
+  request.tool = one_line(text_at(payload, "tool_name"));
   if (request.tool.empty()) co_return invalid("tool_name", "the PermissionRequest names no tool");
   auto const input = payload.find("tool_input");
   if (input != payload.end()) request.input = bounded(*input);

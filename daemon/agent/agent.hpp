@@ -87,8 +87,8 @@ class Agent final : private DeliveryHost,
   AgentTable::Row prepare(DescriptorBudget::Place place);
   /// Registered on the bus, and started.
   void begin();
-  /// After a start of the daemon: goes on from the journal with what the terminals' host has found. `cold_start`: why no
-  /// agent's process of before lives, for people; empty: some do.
+  /// After a start of the daemon: goes on from the journal with what the terminals' host has found. `cold_start`: why
+  /// no agent's process of before lives, for people; empty: some do.
   awaitable<void> take_over(std::optional<terminal::FoundTerminal> found, std::string cold_start = {});
   /// The daemon ends: lets go of everything and leaves the provider running.
   awaitable<void> let_go();

@@ -133,7 +133,7 @@ awaitable<Result<bool>> remake_worktree(Executor executor, Workspace workspace) 
     co_return conflict("worktree_gone", "the worktree " + workspace.path + " is gone, and so is the repository " +
                                             workspace.repository + " from which it could be made anew");
   std::vector<std::string> look{"show-ref", "--verify", "--quiet", "refs/heads/" + workspace.branch};
-  auto const there = co_await git(executor, workspace.repository, std::move(look));
+  auto const there = co_await plain_git(executor, workspace.repository, std::move(look));
   if (!there) co_return there.error();
   if (there->status != 0)
     co_return conflict("worktree_gone", "the worktree " + workspace.path + " is gone, and so is its branch " +
@@ -141,9 +141,9 @@ awaitable<Result<bool>> remake_worktree(Executor executor, Workspace workspace) 
   if (auto made = make_private_dir(fs::path(workspace.path).parent_path()); !made) co_return made.error();
   // git still has its name down.
   std::vector<std::string> forget{"worktree", "remove", "--force", workspace.path};
-  (void)co_await git(executor, workspace.repository, std::move(forget));
+  (void)co_await plain_git(executor, workspace.repository, std::move(forget));
   std::vector<std::string> add{"worktree", "add", workspace.path, workspace.branch};
-  auto const added = co_await git(executor, workspace.repository, std::move(add));
+  auto const added = co_await plain_git(executor, workspace.repository, std::move(add));
   if (!added) co_return added.error();
   if (added->status != 0) co_return git_failed("make the worktree " + workspace.path + " anew", *added);
   co_return true;

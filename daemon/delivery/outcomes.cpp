@@ -37,9 +37,8 @@ constexpr auto kGoOnAfterLimit =
 // After a cold start, behind what it was.
 constexpr auto kCutOff =
     ": your process ended in the middle of a turn, which is over as interrupted, and you were started again. Tools "
-    "that "
-    "you had called may have had their effects, or a part of them: look before you do any of it again. What waited for "
-    "a person's approval was not approved.";
+    "that you had called may have had their effects, or a part of them: look before you do any of it again. What "
+    "waited for a person's approval was not approved.";
 constexpr auto kGoOnNow = " Please go on with the task of the message(s) named in the subject where you were.";
 constexpr auto kLeaveIt =
     " The message(s) named in the subject count as failed: do not go on with them unless you are asked to.";

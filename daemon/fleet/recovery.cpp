@@ -140,6 +140,7 @@ void add_outcomes(Database& db, json& agent) {
       if (!d->reason.empty() && d->state != State::done) row["reason"] = adapters::one_line(d->reason);
     }
   }
+  if (agent["turns"].empty()) return;
   for (auto& row : agent["turns"]) row["status"] = "removed";
   TurnTable(db).each(id, [&](Record const& record) {
     for (auto& row : agent["turns"])
