@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -70,6 +71,12 @@ Result<void> check_kernel() {
                                      std::strerror(reason) + "); " + remedy(need.name, reason));
   }
   return {};
+}
+
+std::string boot_id() {
+  std::string id;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  return id;
 }
 
 }  // namespace ar

@@ -3,9 +3,13 @@
 #pragma once
 #include "base/error.hpp"
 
+#include <string>
+
 namespace ar {
 
 /// The error names what is refused, what that is for, and what to do.
 Result<void> check_kernel();
+/// Another one after every start of the machine; the same in all its containers. Empty: the kernel does not tell.
+std::string boot_id();
 
 }  // namespace ar

@@ -84,6 +84,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> bus() override { return none(); }
   awaitable<Result<json>> shut_down(bool) override { return none(); }
   awaitable<Result<json>> runtime() override { return none(); }
+  awaitable<Result<json>> recovery() override { return none(); }
   awaitable<Result<std::int64_t>> pause(json) override { co_return absent(); }
   awaitable<Result<json>> wait_paused(std::int64_t) override { return none(); }
   awaitable<Result<json>> resume() override { return none(); }

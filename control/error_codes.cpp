@@ -46,6 +46,7 @@ constexpr ErrorCode rows[] = {
     {404, "no_such_tool_hook", "there is no such tool hook"},
     {404, "no_such_account", "no agent uses this account, and it is not held"},
     {404, "no_such_schedule", "there is no such schedule, or it is another's"},
+    {404, "no_recovery", "there was no cold start yet"},
     {404, "no_such_approval", "there is no such approval"},
     {404, "no_such_rule", "there is no such approval rule, or it is the configuration's"},
     {404, "unknown_message", "there is no such message"},

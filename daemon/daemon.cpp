@@ -329,6 +329,7 @@ class Daemon final : public Program {
     account_notes_->start(on_death_of("accounts of other daemons"));
     auto taken = co_await supervisor_->take_over();
     if (!taken) co_return taken.error();
+    supervisor_->recovery().start(on_death_of("report of the recovery"));
     accounts_->start(on_death_of("watch over accounts"));
     api_->access().open();
     outbox_->start(on_death_of("outbox"));

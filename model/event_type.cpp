@@ -89,6 +89,9 @@ constexpr EventType types[] = {
     {"runtime-token-renewed", "jti expiresAt", "its token was renewed"},
     {"runtime.paused", "reason parked running", "nothing is handed to any agent; running: where a turn still runs"},
     {"runtime.pausing", "reason timeoutMs force running", "nothing new is handed to any agent; turns have their grace"},
+    {"runtime.recovered", "cause startedAt tookMs counts agents",
+     "after a cold start all agents are back that will be; the data is the report"},
+    {"runtime.recovering", "cause agents", "a cold start: no process of before lives, and agents come back"},
     {"runtime.resumed", "reason", "agents are given work again; reason: of the pause"},
     {"schedule.created", "schedule owner does", "something is to be done at its time"},
     {"schedule.failed", "schedule dueAt late reason", "what was due could not be done"},
@@ -133,6 +136,7 @@ constexpr EventType types[] = {
     {"workspace.finished", "how branch into before after commits",
      "what it has committed in its worktree was brought into the branch `into`"},
     {"workspace.kept", "*", "its worktree was left where it is, and why; the data is the workspace"},
+    {"workspace.remade", "*", "its worktree was gone and was made anew from its branch; the data is the workspace"},
     {"workspace.removed", "*", "its worktree was removed; the data is the workspace"},
 };
 static_assert(std::ranges::is_sorted(types, {}, &EventType::name));

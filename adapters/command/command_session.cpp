@@ -44,12 +44,16 @@ CommandSession::CommandSession(SessionContext context, Options options, std::fil
       options_(std::move(options)),
       receipts_(std::move(receipts)),
       guard_(context_.terminal, options_.inline_rules.newlines),
+      asks_(context_.executor, context_.emit),
       changed_(context_.executor),
       tasks_(context_.executor, "command " + context_.request.agent_id) {}
 
 void CommandSession::start() { tasks_.spawn_vital("ready", become_ready(), context_.on_death); }
 
-awaitable<void> CommandSession::stop() { co_await tasks_.stop(); }
+awaitable<void> CommandSession::stop() {
+  asks_.end();
+  co_await tasks_.stop();
+}
 
 awaitable<void> CommandSession::become_ready() {
   // An adopted one was ready before; its sign may have left the screen since.
@@ -421,8 +425,9 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
     TurnEnded end;
     end.final_text = in.string("text");
     end.error = in.string("error");
+    end.error_kind = in.string("errorKind");
     if (auto error = in.finish()) return *error;
-    if (!end.error.empty()) end.outcome = TurnEnded::Outcome::failed;
+    if (!end.error.empty() || !end.error_kind.empty()) end.outcome = TurnEnded::Outcome::failed;
     end_turn(std::move(end));
   } else if (tool_call_of(event, payload)) {
     // Only tool hooks have something to say.
@@ -430,10 +435,11 @@ Result<json> CommandSession::hook(std::string const& event, json const& payload)
     Noted noted{"program.status", payload};
     context_.emit(std::move(noted));
   } else {
-    return not_found("unknown_hook",
-                     "a command agent has the hooks MessageAccepted, TurnStarted, TurnEnded, Status, PreToolUse, "
-                     "PostToolUse and PostToolUseFailure, not " +
-                         event);
+    return not_found(
+        "unknown_hook",
+        "a command agent has the hooks MessageAccepted, TurnStarted, TurnEnded, Status, PermissionRequest, "
+        "PreToolUse, PostToolUse and PostToolUseFailure, not " +
+            event);
   }
   return ok(json::object());
 }

@@ -2,6 +2,7 @@
 // proof.
 #pragma once
 #include "adapters/adapter.hpp"
+#include "adapters/command/asks.hpp"
 #include "adapters/command/command_options.hpp"
 #include "adapters/command/input_guard.hpp"
 #include "adapters/output_lines.hpp"
@@ -24,6 +25,11 @@ class CommandSession final : public ProviderSession {
   Result<json> hook(std::string const& event, json const& payload) override;
   std::optional<ToolCall> tool_call(std::string const& event, json const& payload) const override;
   ToolAnswer tool_answer(std::string const& event, json const& payload, ToolVerdict const& verdict) override;
+  awaitable<Result<json>> ask(std::string call, json payload) override {
+    return asks_.ask(std::move(call), std::move(payload));
+  }
+  void ask_left(std::string const& call) override { asks_.left(call); }
+  void answer(std::string const& key, Answer const& answer) override { asks_.answer(key, answer); }
   std::string block_reason(bool urgent) const override;
   awaitable<SubmitResult> submit(Prompt prompt, std::function<void(std::string_view)> on_step) override;
   awaitable<RecordedOutcome> query_outcome(Prompt prompt, bool process_gone) override;
@@ -82,6 +88,7 @@ class CommandSession final : public ProviderSession {
   std::deque<Typed> typed_{};
   OutputLines lines_{};
   InputGuard guard_;
+  Asks asks_;
   Notifier changed_;
   TaskGroup tasks_;
 };

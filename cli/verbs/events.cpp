@@ -5,6 +5,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/input.hpp"
 #include "cli/paging.hpp"
+#include "cli/recovery_view.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 
@@ -15,7 +16,7 @@ namespace {
 
 struct Events {
   std::optional<std::string> agent, from, count;
-  bool follow = false, types = false, ticket = false;
+  bool follow = false, types = false, ticket = false, since_boot = false;
 };
 
 void print_event(Context const& context, json const& event, bool own_numbers) {
@@ -84,14 +85,29 @@ Result<int> ticket(Context& context, Events const& options) {
   return exit_done;
 }
 
+Result<int> since_boot(Context& context) {
+  auto const api = context.api();
+  if (!api) return api.error();
+  auto const report = (*api)->get("/v1/runtime/recovery");
+  if (!report) return report.error();
+  if (context.json_output())
+    context.print_json(*report);
+  else
+    print_recovery(context, *report);
+  return exit_done;
+}
+
 /// More is seldom what somebody wants to read; --from 0 is everything.
 constexpr auto kNewest = "50";
 
 Result<int> events(Context& context, Events const& options) {
   bool const shows_some = options.from || options.count || options.follow;
-  if (options.types && (options.agent || options.ticket || shows_some))
+  if (options.types && (options.agent || options.ticket || options.since_boot || shows_some))
     return invalid("--types", "--types goes alone: it shows no events, but which types of them there are");
   if (options.types) return types(context);
+  if (options.since_boot && (options.agent || options.ticket || shows_some))
+    return invalid("--since-boot", "--since-boot goes alone: it shows what came of the newest cold start");
+  if (options.since_boot) return since_boot(context);
   if (options.ticket && shows_some)
     return invalid("--ticket", "--ticket goes with an agent's name at the most: who has the ticket asks for the rest");
   if (options.ticket) return ticket(context, options);
@@ -131,6 +147,8 @@ void add(Program& program) {
       .option("-n,--count", o->count, "N",
               "At most so many: the newest, or the first after --from (default: the newest 50)")
       .option("--from", o->from, "CURSOR", "After this event's number; 0: from the beginning")
+      .flag("--since-boot", o->since_boot,
+            "What came of the newest reboot, or of another end of all agents' processes at once")
       .flag("--types", o->types, "Which types of events there are, and what their data is")
       .flag("--ticket", o->ticket, "Print a ticket: it opens one stream of them, within 30 s, in the place of a token")
       .runs([o](Context& context) { return events(context, *o); });

@@ -1,4 +1,4 @@
-// The runtime: all agents' work together, which can be paused.
+// The runtime: all agents' work together, which can be paused, and its return after a cold start.
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
@@ -17,7 +17,8 @@ class RuntimeApi {
   virtual awaitable<Result<std::int64_t>> pause(json request) = 0;
   /// Until its grace is over: {state, parked, running, ms}.
   virtual awaitable<Result<json>> wait_paused(std::int64_t pause) = 0;
-  virtual awaitable<Result<json>> resume() = 0;  ///< as runtime()
+  virtual awaitable<Result<json>> resume() = 0;    ///< as runtime()
+  virtual awaitable<Result<json>> recovery() = 0;  ///< the newest report. Error: no_recovery
 };
 
 }  // namespace ar::control

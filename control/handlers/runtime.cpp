@@ -1,4 +1,4 @@
-// The runtime's pause.
+// The runtime: its pause, its return after a cold start.
 #include "control/api/runtime_api.hpp"
 #include "control/route.hpp"
 #include "control/schemas/schemas.hpp"
@@ -25,6 +25,8 @@ awaitable<Result<Response>> resume(Call& call) {
   if (!body) co_return body.error();
   co_return respond(co_await call.api.runtime.resume());
 }
+
+awaitable<Result<Response>> recovery(Call& call) { co_return respond(co_await call.api.runtime.recovery()); }
 
 constexpr Route rows[] = {
     {.method = "GET",
@@ -54,6 +56,14 @@ constexpr Route rows[] = {
      .answer = &kRuntime,
      .errors = "not_paused",
      .answers = "the runtime, running; 409 `not_paused`"},
+    {.method = "GET",
+     .pattern = "/v1/runtime/recovery",
+     .name = "recovery",
+     .summary = "the report of the newest cold start: what ran, what is known of it, which agents are back",
+     .handler = recovery,
+     .answer = &kRecovery,
+     .errors = "no_recovery",
+     .answers = "the report of the newest cold start ([recovery.md](recovery.md)); 404 `no_recovery`"},
 };
 
 }  // namespace

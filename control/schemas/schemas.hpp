@@ -42,7 +42,7 @@ extern Schema const kNewSchedule, kSchedule, kScheduleList, kSchedulePause, kSch
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
 // runtime.cpp
-extern Schema const kRuntime, kPause, kPaused;
+extern Schema const kRuntime, kPause, kPaused, kRecovery;
 // users.cpp
 extern Schema const kUserList;
 // system.cpp

@@ -75,7 +75,7 @@ void Agent::begin() {
   (void)apply(AgentInput::start, "first start");
 }
 
-awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found) {
+awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found, std::string cold_start) {
   bool const alive = found && found->alive;
   join_bus();
   bool const wants_process = !is_at_rest(state_) && state_ != AgentState::stopping && state_ != AgentState::suspending;
@@ -91,17 +91,25 @@ awaitable<void> Agent::take_over(std::optional<terminal::FoundTerminal> found) {
   // What it still takes, and writes into its record, must come before the record is asked.
   if (found || !is_at_rest(state_)) (void)co_await process_.clear_away();
   services_.approvals.withdraw(spec_.id);
-  co_await queue_.outcomes().on_process_gone();
+  // Only who is started again is told.
+  co_await queue_.outcomes().on_process_gone(wants_process ? cold_start : std::string());
+  bool const is_cold = wants_process && !cold_start.empty();
+  if (is_cold) record_.last_exit = cold_start_ = std::move(cold_start);
   switch (state_) {
     case AgentState::creating: (void)apply(AgentInput::start, "first start"); break;
-    case AgentState::restarting: (void)apply(AgentInput::restart_due, "the daemon was restarted"); break;
+    case AgentState::restarting:
+      if (is_cold)
+        perform(Action::recover);
+      else
+        (void)apply(AgentInput::restart_due, "the daemon was restarted");
+      break;
     default:
       if (is_at_rest(state_)) {
         queue_.outcomes().on_rest(state_ != AgentState::suspended);
         wake_if_wanted();
         break;
       }
-      (void)apply(AgentInput::exited, "it ended while no daemon ran");
+      (void)apply(AgentInput::exited, is_cold ? cold_start_ : "it ended while no daemon ran");
   }
 }
 
@@ -575,7 +583,8 @@ void Agent::launch_failed(Error const& error) {
 }
 
 void Agent::recover() {
-  auto const next = restarts_.after_exit();
+  auto const next =
+      cold_start_.empty() ? restarts_.after_exit() : restarts_.after_cold_start(std::exchange(cold_start_, {}));
   if (!next.wait) return give_up(next.why);
   ++record_.restarts;
   record_.reason = next.why;

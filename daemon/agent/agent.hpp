@@ -87,8 +87,9 @@ class Agent final : private DeliveryHost,
   AgentTable::Row prepare(DescriptorBudget::Place place);
   /// Registered on the bus, and started.
   void begin();
-  /// After a start of the daemon: goes on from the journal with what the terminals' host has found.
-  awaitable<void> take_over(std::optional<terminal::FoundTerminal> found);
+  /// After a start of the daemon: goes on from the journal with what the terminals' host has found. `cold_start`: why
+  /// no agent's process of before lives, for people; empty: some do.
+  awaitable<void> take_over(std::optional<terminal::FoundTerminal> found, std::string cold_start = {});
   /// The daemon ends: lets go of everything and leaves the provider running.
   awaitable<void> let_go();
   /// A part of it has ended by an exception, so that it could be deaf: it goes to `failed`, with its process, and
@@ -277,6 +278,7 @@ class Agent final : private DeliveryHost,
   bool hard_ = false;              ///< the next terminate kills at once
   milliseconds patience_{};        ///< of the next terminate
   bool letting_go_ = false;
+  std::string cold_start_{};  ///< why its process had ended, until the next one's start has been decided
   int being_ended_ = 0;  ///< orders under way that end it and its descendants: until then it takes no work
   int faults_ = 0;       ///< since it was started last
 

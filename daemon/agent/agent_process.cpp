@@ -95,6 +95,12 @@ awaitable<void> AgentProcess::launch() {
     host_.launch_failed(good.error());
     co_return;
   }
+  auto const remade = co_await remake_worktree(services_.executor, spec_.workspace);
+  if (!remade) {
+    host_.launch_failed(remade.error());
+    co_return;
+  }
+  if (*remade) services_.events.append(spec_.id, "workspace.remade", to_json(spec_.workspace));
   if (auto made = provider_.make_folders(); !made) {
     host_.launch_failed(made.error());
     co_return;

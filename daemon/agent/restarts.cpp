@@ -68,4 +68,10 @@ Restarts::Next Restarts::after_exit() {
   return {wait, record_.last_exit + ", restart " + exits + " in " + std::to_string(wait.count()) + " ms"};
 }
 
+Restarts::Next Restarts::after_cold_start(std::string const& why) {
+  auto const wait = services_.brake.slot(Clock::now(), 0ms);
+  services_.events.append(spec_.id, "agent.restarting", {{"reason", why}, {"waitMs", wait.count()}});
+  return {wait, why + "; started again in " + std::to_string(wait.count()) + " ms"};
+}
+
 }  // namespace ar::daemon

@@ -29,6 +29,8 @@ class Restarts {
   void on_found() { policy_.on_found(); }
   /// Its process has ended by itself.
   Next after_exit();
+  /// It has ended with all others. That is no end of its own, and counts against nobody.
+  Next after_cold_start(std::string const& why);
   /// It was not started, for a reason that may pass.
   Next after_failed_launch(Error const& error);
   /// A person has intervened: what was before no longer counts.

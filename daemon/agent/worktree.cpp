@@ -126,6 +126,29 @@ awaitable<bool> discard_worktree(Executor executor, Workspace workspace) {
   co_return !fs::exists(workspace.path, ec);
 }
 
+awaitable<Result<bool>> remake_worktree(Executor executor, Workspace workspace) {
+  std::error_code ec;
+  if (!workspace.is_worktree() || fs::exists(workspace.path, ec)) co_return false;
+  if (!fs::is_directory(workspace.repository, ec))
+    co_return conflict("worktree_gone", "the worktree " + workspace.path + " is gone, and so is the repository " +
+                                            workspace.repository + " from which it could be made anew");
+  std::vector<std::string> look{"show-ref", "--verify", "--quiet", "refs/heads/" + workspace.branch};
+  auto const there = co_await plain_git(executor, workspace.repository, std::move(look));
+  if (!there) co_return there.error();
+  if (there->status != 0)
+    co_return conflict("worktree_gone", "the worktree " + workspace.path + " is gone, and so is its branch " +
+                                            workspace.branch + " in " + workspace.repository);
+  if (auto made = make_private_dir(fs::path(workspace.path).parent_path()); !made) co_return made.error();
+  // git still has its name down.
+  std::vector<std::string> forget{"worktree", "remove", "--force", workspace.path};
+  (void)co_await plain_git(executor, workspace.repository, std::move(forget));
+  std::vector<std::string> add{"worktree", "add", workspace.path, workspace.branch};
+  auto const added = co_await git(executor, workspace.repository, std::move(add));
+  if (!added) co_return added.error();
+  if (added->status != 0) co_return git_failed("make the worktree " + workspace.path + " anew", *added);
+  co_return true;
+}
+
 awaitable<Result<Removal>> remove_worktree(Executor executor, Workspace workspace, std::string finished) {
   auto const run = [&](std::string const& where, std::vector<std::string> words) {
     return plain_git(executor, where, std::move(words));

@@ -40,6 +40,10 @@ awaitable<Result<NewWorktree>> make_worktree(Executor executor, std::string cwd,
 /// was made. False: it is still there.
 awaitable<bool> discard_worktree(Executor executor, Workspace workspace);
 
+/// Makes one anew whose folder is gone, from its branch as that is now: what was not committed is lost. False: it is
+/// there. Errors: worktree_gone (the repository or the branch is not there either), git_failed, and those of git itself.
+awaitable<Result<bool>> remake_worktree(Executor executor, Workspace workspace);
+
 struct Removal {
   bool removed = false;  ///< the worktree
   bool branch_deleted = false;

@@ -41,7 +41,7 @@ class DaemonApi {
       : access_(supervisor, services.lineage, services.removed, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
         system_(services, supervisor, pause, access_, lag, std::move(on_shut_down), std::move(reload)),
-        runtime_(pause, snapshots, access_),
+        runtime_(pause, supervisor.recovery(), snapshots, access_),
         agents_(services, supervisor, access_),
         messages_(services, supervisor, access_, rights_, uploads),
         attachments_(services.bus, uploads, rights_),

@@ -41,4 +41,11 @@ awaitable<Result<json>> RuntimeApi::resume() {
   co_return co_await with_snapshots(std::move(*resumed));
 }
 
+awaitable<Result<json>> RuntimeApi::recovery() {
+  if (recovery_.report().is_null())
+    co_return not_found("no_recovery",
+                        "there was no cold start yet: at each start of the daemon some agent's process had lived on");
+  co_return ok(recovery_.report());
+}
+
 }  // namespace ar::daemon

@@ -191,6 +191,8 @@ bool DeliveryQueue::is_submitting() const {
   return std::ranges::any_of(open_.all(), [](auto const& entry) { return entry.second.state == State::submitted; });
 }
 
+bool DeliveryQueue::asks_record() { return process_.is_used() || outcomes_.next_to_resolve() != nullptr; }
+
 std::string DeliveryQueue::held_reason() const {
   for (auto const& [id, d] : open_.all())
     if (d.state == State::unknown) return "message " + std::to_string(id) + " is unknown: " + d.reason;

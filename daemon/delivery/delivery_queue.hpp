@@ -73,6 +73,7 @@ class DeliveryQueue {
   awaitable<Result<void>> tell_of_removal();
 
   bool is_submitting() const;       ///< a message is being typed, or is typed and not proved yet
+  bool asks_record();               ///< of some message the provider's record is asked whether it was taken
   std::string held_reason() const;  ///< why the first that waits does; empty: nothing holds it
 
  private:

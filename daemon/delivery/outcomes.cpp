@@ -15,6 +15,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cctype>
+#include <string_view>
 #include <utility>
 
 namespace ar::daemon {
@@ -32,6 +34,16 @@ constexpr auto kGoOn =
 constexpr auto kGoOnAfterLimit =
     "A usage limit of your account has ended your turn in the middle of its work; it is over now. Please go on with "
     "the task of the message(s) named in the subject where you were.";
+// After a cold start, behind what it was.
+constexpr auto kCutOff =
+    ": your process ended in the middle of a turn, which is over as interrupted, and you were started again. Tools "
+    "that you had called may have had their effects, or a part of them: look before you do any of it again. What "
+    "waited for a person's approval was not approved.";
+constexpr auto kGoOnNow = " Please go on with the task of the message(s) named in the subject where you were.";
+constexpr auto kLeaveIt =
+    " The message(s) named in the subject count as failed: do not go on with them unless you are asked to.";
+constexpr char kResume[] = "resume";            ///< a note after which its messages go on
+constexpr char kInterrupted[] = "interrupted";  ///< one that only tells
 
 }  // namespace
 
@@ -52,10 +64,12 @@ awaitable<void> Outcomes::resolve(Delivery& d) {
     outcome = co_await guarded(what, session->query_outcome(prompt, false), RecordedOutcome::pending);
   }
   std::optional<TurnEnded> end;
+  bool cut_off = false;
   if (outcome == RecordedOutcome::accepted) {
     std::vector<std::string> correlation_ids{d.correlation_id};
     end = co_await recorded_end(std::move(correlation_ids));
-    if (!end && !running) end = unseen_end("the provider ended during this turn");
+    cut_off = !end && !running;
+    if (cut_off) end = unseen_end("the provider ended during this turn");
   }
   bool const proved =
       outcome == RecordedOutcome::accepted && d.state == State::queued;  // though a person said otherwise
@@ -69,6 +83,7 @@ awaitable<void> Outcomes::resolve(Delivery& d) {
                                                                                 : "blind"}});
   if (outcome == RecordedOutcome::accepted) {
     accept_late(d, "transcript", end);
+    if (cut_off) tell_cut_off({d.message});
   } else if (outcome == RecordedOutcome::absent) {
     submit_again(d);
   }
@@ -522,13 +537,13 @@ void Outcomes::ask_again_about_cut_off() {
 }
 
 /// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
-void Outcomes::ask_to_go_on() {
+std::vector<MessageId> Outcomes::to_go_on_with() const {
   std::vector<MessageId> cut_off;
   for (auto const& [id, d] : parts_.open.all())
     if (d.state == State::running && d.task && !d.answer && d.cut_off == 0 && (d.turn == 0 || !turns_.running()) &&
         !has_note(id))
       cut_off.push_back(id);
-  if (!cut_off.empty()) add_note("resume", kGoOn, std::move(cut_off));
+  return cut_off;
 }
 
 /// The session is still to be asked to go on with it.
@@ -540,15 +555,34 @@ bool Outcomes::has_note(MessageId message) const {
   return std::ranges::any_of(parts_.open.all(), names_it);
 }
 
-/// A message of our own: those that it is about end with its turn.
+void Outcomes::ask_to_go_on() {
+  if (auto cut_off = to_go_on_with(); !cut_off.empty()) add_note(kResume, kGoOn, std::move(cut_off));
+}
+
+/// Once for what a cold start has cut off, in the commit that ends the turn: a kill leaves the open turn or the note.
+void Outcomes::tell_cut_off(std::vector<MessageId> messages) {
+  auto const tells_it = [](auto const& entry) {
+    auto const& d = entry.second;
+    return d.is_local() && d.is_waiting() && (d.kind == kInterrupted || d.kind == kResume);
+  };
+  if (cold_start_.empty() || std::ranges::any_of(parts_.open.all(), tells_it)) return;
+  auto tasks = to_go_on_with();
+  auto text = cold_start_ + kCutOff;
+  text.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(text.front())));
+  if (!tasks.empty()) return add_note(kResume, text + kGoOnNow, std::move(tasks));
+  std::erase_if(messages, [](MessageId id) { return id < 0; });  // which nobody knows by its number
+  add_note(kInterrupted, messages.empty() ? text : text + kLeaveIt, std::move(messages));
+}
+
+/// A message of our own that names others. They end with its turn, unless it only tells.
 void Outcomes::add_note(char const* kind, std::string text, std::vector<MessageId> about) {
   auto const id = parts_.open.next_local_id();
   std::string names;
   for (auto message : about) names += (names.empty() ? "message " : ", ") + std::to_string(message);
   parts_.open.add_local(id, {"agent-runner", kind, std::move(text)});
   auto& note = parts_.open.all().at(id);
-  note.subject = names;
-  note.continues = std::move(about);
+  if (!names.empty()) note.subject = names;
+  if (kind != std::string_view(kInterrupted)) note.continues = std::move(about);
   parts_.open.save(note);
 }
 
@@ -595,7 +629,8 @@ void Outcomes::on_adopted(bool turn_runs) {
   on_gate_changed();
 }
 
-awaitable<void> Outcomes::on_process_gone() {
+awaitable<void> Outcomes::on_process_gone(std::string cold_start) {
+  cold_start_ = std::move(cold_start);
   parts_.process.ending = true;
   parts_.changed.notify_all();
   while (parts_.process.is_used()) co_await parts_.changed.wait();
@@ -620,7 +655,10 @@ awaitable<void> Outcomes::on_process_gone() {
     else
       end_delivery(d, Input::turn_failed, why);
   }
+  auto const cut_off = turns_.running() ? turns_.running()->messages : std::vector<MessageId>();
+  bool const was_running = turns_.running() != nullptr;
   turns_.close(unseen_end("the provider ended during this turn"));
+  if (was_running) tell_cut_off(cut_off);
   parts_.host.work().on_process_gone();
   parts_.host.work_changed();
   parts_.changed.notify_all();

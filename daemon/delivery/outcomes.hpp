@@ -38,7 +38,8 @@ class Outcomes final : public AccountMember {
   /// A process that ran on while no daemon did has been taken over; `turn_runs`: it is busy.
   void on_adopted(bool turn_runs);
   /// The process has ended (or the session is being let go of). Returns when nothing of it is in use any more.
-  awaitable<void> on_process_gone();
+  /// `cold_start`: with all others, and why, for people: the next process is told once what was cut off.
+  awaitable<void> on_process_gone(std::string cold_start = {});
   /// Nobody starts a provider before somebody asks for it: ends the tasks that were under way. `is_over`: it is stopped
   /// or given up, and not suspended.
   void on_rest(bool is_over);
@@ -107,6 +108,8 @@ class Outcomes final : public AccountMember {
   void go_back(Delivery& d);
   void ask_to_go_on();
   bool has_note(MessageId message) const;
+  std::vector<MessageId> to_go_on_with() const;
+  void tell_cut_off(std::vector<MessageId> messages);
   void add_note(char const* kind, std::string text, std::vector<MessageId> about);
   void end_delivery(Delivery& d, DeliveryInput end, std::string reason);
   void end_with_its_notes(Delivery const& ended);
@@ -117,6 +120,7 @@ class Outcomes final : public AccountMember {
   bool told_limited_ = false;  ///< the newest event about it says that it is
   Random const random_ = real_random();
   std::optional<adapters::TurnEnded> early_end_{};
+  std::string cold_start_{};  ///< what the process before has ended with; empty: that was its own end
 };
 
 }  // namespace ar::daemon

@@ -28,14 +28,6 @@
 
 namespace ar::daemon {
 using namespace std::chrono_literals;
-/// An agent as the journal has it.
-struct StoredAgent {
-  AgentSpec spec;
-  AgentState state;
-  AgentRecord record;
-  DeliveryQueue::Stored deliveries{};
-};
-
 namespace {
 
 /// While memory is tight and no agent may be suspended: whether it still is tight. (As often as MemoryWatch looks.)
@@ -78,6 +70,7 @@ bool is_agent(Principal const& who) { return who.kind == Principal::Kind::agent;
 
 Supervisor::Supervisor(Services& services)
     : services_(services),
+      recovery_(services, agents_),
       spawning_(services.executor),
       tasks_(services.executor, "supervisor"),
       ending_(services.executor, "end of descendants"),
@@ -101,6 +94,8 @@ awaitable<Result<void>> Supervisor::take_over() {
     else if (list.error().code != "tmux_gone")
       co_return list.error();
   }
+  auto const cold_start = co_await recovery_.begin(*stored, found.empty());
+  if (!cold_start) co_return cold_start.error();
   std::optional<Error> failed;
   for (auto& entry : *stored) {
     auto const& id = entry.spec.id;
@@ -118,7 +113,8 @@ awaitable<Result<void>> Supervisor::take_over() {
       else
         failed = internal("bug", "agent " + id + " cannot be taken over: " + why);
     };
-    tasks_.spawn_vital(name, take_over_one(std::move(entry), std::move(terminal), failed), std::move(died));
+    tasks_.spawn_vital(name, take_over_one(std::move(entry), std::move(terminal), *cold_start, failed),
+                       std::move(died));
   }
   co_await tasks_.join();
   if (failed) co_return *failed;
@@ -126,9 +122,10 @@ awaitable<Result<void>> Supervisor::take_over() {
   co_return Result<void>();
 }
 
-/// `failed` gets the reason when the agent cannot be given a token; it outlives this.
+/// `cold_start`: see Agent::take_over. `failed` gets the reason when the agent cannot be given a token; it outlives
+/// this.
 awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<terminal::FoundTerminal> terminal,
-                                          std::optional<Error>& failed) {
+                                          std::string cold_start, std::optional<Error>& failed) {
   auto const id = entry.spec.id;
   auto token = read_agent_token(services_.paths.agent_dir(id));
   // One that has ended stays: its process must not speak by it again, and the next one gets a new one.
@@ -151,7 +148,7 @@ awaitable<void> Supervisor::take_over_one(StoredAgent entry, std::optional<termi
   add(agent);
   agent->queue().load(std::move(entry.deliveries));
   if (agent->state() == AgentState::creating && !services_.events.knows(id)) tell_of(*agent);
-  co_await agent->take_over(std::move(terminal));
+  co_await agent->take_over(std::move(terminal), std::move(cold_start));
 }
 
 /// While memory is tight: suspends those that can go on later where they were, the longest idle first.
@@ -197,6 +194,7 @@ std::vector<std::string> Supervisor::suspendable() const {
 
 awaitable<void> Supervisor::shut_down(bool stop_agents) {
   services_.store.on_reached({});
+  co_await recovery_.stop();
   co_await watching_.stop();
   if (stop_agents) {
     auto stop = [](Agent* agent) -> awaitable<void> {
@@ -626,7 +624,7 @@ awaitable<Result<void>> Supervisor::adopt(std::string id, Bring bring) {
   auto stored = co_await services_.journal.read(std::move(query));
   if (!stored) co_return stored.error();
   std::optional<Error> failed;
-  co_await take_over_one(std::move(*stored), std::nullopt, failed);
+  co_await take_over_one(std::move(*stored), std::nullopt, {}, failed);
   if (failed) co_return *failed;
   co_return Result<void>();
 }

@@ -1,6 +1,7 @@
 // All agents of this daemon: spawning, finding, taking over at start, letting go at the end.
 #pragma once
 #include "daemon/agent/agent.hpp"
+#include "daemon/fleet/recovery.hpp"
 #include "daemon/services.hpp"
 #include "model/idempotency.hpp"
 #include "model/principal.hpp"
@@ -14,8 +15,6 @@
 
 namespace ar::daemon {
 
-struct StoredAgent;
-
 class Supervisor final : private AgentOwner {
  public:
   explicit Supervisor(Services& services);
@@ -24,6 +23,8 @@ class Supervisor final : private AgentOwner {
   /// Reads the journal, looks at what the terminals' host really has, and reconciles the two: adopts the living,
   /// restarts the dead. Before any other call.
   awaitable<Result<void>> take_over();
+  /// What a cold start has met, and what came of it. To be started once they are taken over.
+  Recovery& recovery() { return recovery_; }
   /// Leaves the agents running (or stops them first) and lets go of everything.
   awaitable<void> shut_down(bool stop_agents);
 
@@ -58,7 +59,7 @@ class Supervisor final : private AgentOwner {
 
  private:
   awaitable<void> take_over_one(StoredAgent entry, std::optional<terminal::FoundTerminal> terminal,
-                                std::optional<Error>& failed);
+                                std::string cold_start, std::optional<Error>& failed);
   // AgentOwner
   void tokens_changed(Agent const& agent) override { know_tokens_of(agent); }
   awaitable<void> end_descendants(std::string id, std::string verb, json params) override;
@@ -90,6 +91,7 @@ class Supervisor final : private AgentOwner {
   Services& services_;
   std::map<std::string, std::shared_ptr<Agent>, std::less<>> agents_;
   std::map<std::string, std::string, std::less<>> by_token_hash_;
+  Recovery recovery_;
   AsyncMutex spawning_;
   TaskGroup tasks_;   ///< short ones, that are waited for
   TaskGroup ending_;  ///< of descendants

@@ -72,6 +72,7 @@ async function pause() {
   same("its reason", (await ok(operator.GET("/v1/runtime"))).reason, "a test");
   same("its state", (await ok(operator.POST("/v1/runtime/resume", { body: {} }))).state, "running");
   await refused("not_paused", operator.POST("/v1/runtime/resume", { body: {} }));
+  await refused("no_recovery", operator.GET("/v1/runtime/recovery"));
 }
 
 async function spawn() {

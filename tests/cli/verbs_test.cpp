@@ -228,6 +228,43 @@ TEST_CASE("RuntimeStatusAndResumeShowTheRuntime") {
   CHECK(scene.daemon->last("/v1/runtime/resume").method == "POST");
 }
 
+TEST_CASE("EventsSinceBootAreTheReportOfTheNewestColdStart") {
+  auto report = json::parse(R"({"state": "recovered", "cause": "reboot", "startedAt": "2023-11-14T22:13:20.000Z",
+    "endedAt": "2023-11-14T22:13:24.200Z", "tookMs": 4200, "starts": 1, "event": 41,
+    "counts": {"agents": 2, "back": 1, "suspended": 1, "turnsCutOff": 1, "approvalsWithdrawn": 1,
+               "messages": {"interrupted": 1, "unknown": 1, "waiting": 3}},
+    "agents": [
+      {"agent": "alice", "before": "busy", "session": "s", "outcome": "back", "tookMs": 1200, "waiting": 3,
+       "turns": [{"turn": 7, "messages": [12], "status": "interrupted"}], "approvals": [{"id": 4, "summary": "Bash"}],
+       "messages": [{"message": 12, "store": "", "before": "running", "attempts": 1, "outcome": "interrupted"},
+                    {"message": 13, "store": "", "before": "submitted", "attempts": 1, "outcome": "unknown"}]},
+      {"agent": "bo\u001bb", "before": "suspended", "session": "", "outcome": "suspended", "tookMs": 3, "waiting": 0,
+       "turns": [], "approvals": [], "messages": []}]})");
+  bool there = true;
+  Scene const scene([&](FakeRequest const&) -> FakeReply {
+    return there ? FakeReply(report) : problem(404, "no_recovery", "there was no cold start yet");
+  });
+  auto const shown = scene.run({"events", "--since-boot"});
+  CHECK(shown.status == 0);
+  for (auto const* part :
+       {"the machine was started again; over after 4.2 s\n", "agents     2: 1 back, 1 suspended\n",
+        "turns      1 cut off; their sessions are told\n", "messages   1 interrupted, 1 unknown, 3 waiting\n",
+        "approvals  1 withdrawn\n", "7 cut off", "12 interrupted, 13 unknown"})
+    CHECK_MESSAGE(shown.out.find(part) != std::string::npos, part, "\n", shown.out);
+  CHECK(shown.out.find('\033') == std::string::npos);
+  CHECK(shown.err.find("agent-runner events --from 41") != std::string::npos);
+  CHECK(scene.daemon->last("/v1/runtime/recovery").method == "GET");
+  CHECK(json::parse(scene.run({"events", "--since-boot", "--json"}).out) == report);
+  report["state"] = "recovering";
+  report["cause"] = "processes_gone";
+  CHECK(scene.run({"events", "--since-boot"}).out.find("had ended at once; not all agents are back yet") !=
+        std::string::npos);
+  there = false;
+  CHECK(scene.run({"events", "--since-boot"}).status == 3);
+  CHECK(scene.run({"events", "--since-boot", "alice"}).status == 2);
+  CHECK(scene.run({"events", "--since-boot", "-f"}).status == 2);
+}
+
 TEST_CASE("ShowIsEverythingAboutOneAgent") {
   Scene const scene;
   auto const shown = scene.run({"show", "alice"});

@@ -102,6 +102,10 @@ awaitable<Result<json>> FakeApi::resume() {
   record("resume");
   co_return ok(json{{"state", "running"}});
 }
+awaitable<Result<json>> FakeApi::recovery() {
+  record("recovery");
+  co_return not_found("no_recovery", "there was none");
+}
 awaitable<Result<Spawned>> FakeApi::spawn(Principal, json spec, IdempotencyKey key) {
   record("spawn " + key.key);
   if (spec.contains("bad")) co_return invalid("bad", "bad is bad");

@@ -102,6 +102,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> close(std::string id) override;
   awaitable<Result<json>> take_back(std::string id) override;
   awaitable<Result<json>> runtime() override;
+  awaitable<Result<json>> recovery() override;
   /// With force it never comes to its end.
   awaitable<Result<std::int64_t>> pause(json request) override;
   awaitable<Result<json>> wait_paused(std::int64_t pause) override;

@@ -37,6 +37,7 @@ Example const examples[] = {
     {"POST", "/v1/runtime/pause", R"({"reason":"again"})", 409, R"(pause {"reason":"again"})"},
     {"POST", "/v1/runtime/pause", R"({"timeoutMs":300001})", 400, ""},
     {"POST", "/v1/runtime/resume", "", 200, "resume"},
+    {"GET", "/v1/runtime/recovery", "", 404, "recovery"},
     {"POST", "/v1/agents", R"({"cwd":"/","provider":"claude"})", 201, "spawn "},
     {"GET", "/v1/agents", "", 200, "agents - - 0 0 100"},
     {"GET", "/v1/agents?status=idle,busy&since=5&limit=7&cursor=a", "", 200, "agents idle,busy - 5 a 7"},

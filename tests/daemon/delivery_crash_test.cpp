@@ -377,3 +377,84 @@ TEST_CASE("OlderTurnsWithoutAnEndGetOne") {
     CHECK(rows[1]["status"] == "done");
   });
 }
+
+TEST_CASE("AfterAColdStartTheSessionIsToldOnceWhatWasCutOff") {
+  constexpr char kWhy[] = "the machine was started again";
+  SUBCASE("a message that is over with its turn") {
+    auto story = [&](World& w) -> awaitable<void> {
+      auto const id = co_await w.send();
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+      auto const next = co_await w.send();
+      w.has_process = false;
+      co_await w.queue->outcomes().on_process_gone(kWhy);
+      w.has_process = true;
+      w.queue->outcomes().on_ready();
+      CHECK(co_await w.until([&] { return w.session.handed.size() == 2; }));
+      auto const& note = w.session.handed[1];  // before what waited
+      CHECK(note.kind == "interrupted");
+      CHECK(note.subject == "message " + std::to_string(id));
+      CHECK(note.body.starts_with("The machine was started again: your process ended in the middle of a turn"));
+      CHECK(note.body.find("look before you do any of it again") != std::string::npos);
+      CHECK(co_await w.until([&] { return w.turns->running(); }));
+      w.end_turn();
+      CHECK(co_await w.until([&] { return w.state(next) == DeliveryState::running; }));
+      CHECK(w.session.handed.size() == 3);
+      CHECK(w.gone(id));
+    };
+    with_world(story);
+  }
+  SUBCASE("a task, which goes on") {
+    auto story = [&](World& w) -> awaitable<void> {
+      auto const id = co_await w.send([](NewMessage& m) {
+        m.claimable = true;
+        m.payload["taskId"] = 9;
+      });
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+      w.has_process = false;
+      co_await w.queue->outcomes().on_process_gone(kWhy);
+      w.has_process = true;
+      w.queue->outcomes().on_ready();
+      CHECK(co_await w.until([&] { return w.session.handed.size() == 2 && w.turns->running(); }));
+      CHECK(w.session.handed[1].kind == "resume");
+      CHECK(w.session.handed[1].body.find("look before you do any of it again") != std::string::npos);
+      CHECK(w.session.handed[1].body.find("Please go on") != std::string::npos);
+      w.end_turn();
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      CHECK(w.session.handed.size() == 2);
+    };
+    with_world(story);
+  }
+  SUBCASE("one that only the record shows as taken") {
+    auto story = [&](World& w) -> awaitable<void> {
+      w.session.on_hand = without_proof;
+      auto const id = co_await w.send();
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
+      w.has_process = false;
+      w.offline_says = RecordedOutcome::accepted;
+      w.session.on_hand = {};
+      co_await w.queue->outcomes().on_process_gone(kWhy);
+      CHECK(co_await w.until([&] { return w.gone(id); }));
+      w.has_process = true;
+      w.queue->outcomes().on_ready();
+      CHECK(co_await w.until([&] { return w.session.handed.size() == 2; }));
+      CHECK(w.session.handed[1].kind == "interrupted");
+    };
+    with_world(story);
+  }
+  SUBCASE("one that it had not taken is given again, and nothing is told") {
+    auto story = [&](World& w) -> awaitable<void> {
+      w.session.on_hand = without_proof;
+      auto const id = co_await w.send();
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::unknown; }));
+      w.has_process = false;
+      w.session.on_hand = {};
+      co_await w.queue->outcomes().on_process_gone(kWhy);
+      w.has_process = true;
+      w.queue->outcomes().on_ready();
+      CHECK(co_await w.until([&] { return w.state(id) == DeliveryState::running; }));
+      CHECK(w.session.handed.size() == 2);
+      CHECK(w.session.handed[1].message_id == id);
+    };
+    with_world(story);
+  }
+}

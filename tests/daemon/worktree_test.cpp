@@ -283,3 +283,29 @@ TEST_CASE("ACleanWorktreeWithASubmoduleIsRemoved") {
     CHECK(removal.kept.find("submodule") != std::string::npos);
   }
 }
+
+TEST_CASE("AWorktreeWhoseFolderIsGoneIsMadeAnewFromItsBranch") {
+  Repository at;
+  auto const made = at.make(at.root);
+  REQUIRE(made.has_value());
+  auto const& workspace = made->workspace;
+  auto const remake = [&] { return at.wait(remake_worktree(at.io.get_executor(), workspace)); };
+  CHECK(*remake() == false);
+  CHECK(*at.wait(remake_worktree(at.io.get_executor(), Workspace())) == false);
+  REQUIRE(std::system(("cd '" + at.tree.string() +
+                       "' && echo two > sub/file && git -c user.name=T -c user.email=t@localhost commit -qam two")
+                          .c_str()) == 0);
+  fs::remove_all(at.tree.parent_path());
+  CHECK(*remake() == true);
+  CHECK(*read_file(at.tree / "sub" / "file", 100) == "two\n");
+  CHECK(*remake() == false);
+  fs::remove_all(at.tree);
+  at.git("worktree prune");
+  at.git("branch -D agent-runner/alice");
+  auto const branchless = remake();
+  REQUIRE_FALSE(branchless.has_value());
+  CHECK(branchless.error().code == "worktree_gone");
+  CHECK(branchless.error().message.find("agent-runner/alice") != std::string::npos);
+  fs::remove_all(at.root);
+  CHECK(remake().error().code == "worktree_gone");
+}

@@ -380,6 +380,7 @@ class World {
     supervisor_.emplace(*services_);
     pause_.emplace(*services_, *supervisor_);
     REQUIRE(await(supervisor_->take_over()).has_value());
+    supervisor_->recovery().start({});
     accounts_->start();
   }
   /// Nothing is said to anybody any more. (The journal's queued writes go to the disk: of a kill they may be missing,

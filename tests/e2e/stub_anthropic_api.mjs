@@ -13,8 +13,8 @@
 // GET  /__results   what the tools gave back in it
 // GET  /__last      the newest conversation's last request as it came
 // GET  /__requests  how many requests came, for conversations and for other purposes
-// POST /__mode      {"mode":"ok"|"fail"|"hang","status":503,"headers":{},"delay":MS}: an outage, with these headers;
-//                   every answer so much later
+// POST /__mode      {"mode":"ok"|"fail"|"hang"|"plain","status":503,"headers":{},"delay":MS}: an outage, with these
+//                   headers; plain: no directive counts any more; every answer so much later
 import http from "node:http";
 
 const DIRECTIVE = /\[\[(say|long|sleep|fail|hang|bash|tool|stream|failn|usage)(?::((?:(?!\]\])[\s\S])*))?\]\]/g;
@@ -140,7 +140,7 @@ async function answerMessages(response, body) {
   }
   newestMessages = messages;
   lastRequest = body;
-  const script = findScript(messages);
+  const script = mode.mode === "plain" ? { steps: [], done: 0 } : findScript(messages);
   const { before, step } = nextStep(script);
   if (failsNow(before, response)) return;
   const usage = script.steps.find((s) => s.verb === "usage");

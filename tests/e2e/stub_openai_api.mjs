@@ -5,8 +5,8 @@
 // GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__latest: of the newest one;
 // GET /__calls: how often it was asked; GET /__outputs: what the tools gave back in the newest one; GET /__last: the
 // last request as it came.
-// POST /__mode {"mode":"ok"|"fail","status":503,"error":{...},"delay":MS}: an outage, with these
-// fields in its error; every answer so much later.
+// POST /__mode {"mode":"ok"|"fail"|"plain","status":503,"error":{...},"delay":MS}: an outage, with these
+// fields in its error; plain: no directive counts any more; every answer so much later.
 import http from "node:http";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -32,7 +32,7 @@ async function respond(res, body) {
   latest = users.map((item) => textOf(item.content));
   if (latest.length >= prompts.length) prompts = latest;
   const last = users[users.length - 1];
-  const text = textOf(last?.content);
+  const text = mode.mode === "plain" ? "" : textOf(last?.content);
   outputs = input.filter((item) => /call_output$/.test(item.type || "")).map((item) => textOf(item.output));
   const given = input.slice(input.lastIndexOf(last) + 1).filter((item) => /call_output$/.test(item.type || ""));
 

@@ -13,6 +13,8 @@ class FactTable {
   static constexpr char kStore[] = "store";               ///< of the bus, whose numbers the deliveries have
   static constexpr char kControlPort[] = "control_port";  ///< the last one
   static constexpr char kRelayPort[] = "relay_port";      ///< the last one, for agents
+  static constexpr char kBoot[] = "boot";                 ///< of the machine, at the daemon's last start
+  static constexpr char kRecovery[] = "recovery";         ///< the newest report (docs/recovery.md)
   static constexpr char kPause[] = "pause";               ///< of the runtime; not there: it runs
   static constexpr char kAccountSalt[] = "account_salt";  ///< of the names of accounts, where they come of a secret
   static constexpr char kWorktree[] = "worktree of ";     ///< of a spawn that is under way; the agent's id follows
