@@ -17,7 +17,7 @@ namespace {
 /// takes 1 GiB. `fork`: 500 children. `hide`: a child that takes the mark off and runs in a session of its own.
 constexpr char kProgram[] = R"SH(
 [ -e eat ] && { perl -e '$x = "x" x (1 << 30); sleep 600' & }
-[ -e fork ] && for i in $(seq 500); do sleep 600 2>/dev/null & done 2>/dev/null
+[ -e fork ] && { perl -e 'for (1 .. 500) { my $pid = fork; last if defined $pid && !$pid } sleep 600' & }
 [ -e hide ] && prlimit --locks=unlimited setsid -f bash -c "exec -a hidden-$PPID sleep 6000$(cat hide)"
 exec cat
 )SH";
@@ -121,13 +121,14 @@ void check_tasks(Lab& lab) {
     return;
   }
   lab.will("fork");
-  lab.home.good({"spawn", "forker", "--no-wait", "--provider", "command", "--cwd", lab.home.work().string(), "--tasks-max",
-                 "100", "--options", json{{"command", {"/bin/bash", "program.sh"}}}.dump()});
+  lab.spawn("forker", {"--tasks-max", "100"});
   REQUIRE(Installation::eventually([&] { return !lab.events("forker", "agent.tasks_limit").empty(); }));
   lab.will_not("fork");
   auto const shown = lab.resources("forker");
   std::cout << shown.dump() << "\n" << lab.events("forker", "agent.tasks_limit").front().dump() << "\n";
   CHECK(shown["tasks"] <= 100);
+  CHECK(shown["tasks"] >= 90);
+  CHECK(lab.home.agent("forker")["state"] == "idle");
   lab.home.good({"kill", "forker"});
   CHECK(Installation::eventually([&] { return lab.home.agent("forker").value("pid", 1) == 0; }));
 }
