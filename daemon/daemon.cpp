@@ -555,8 +555,9 @@ json diagnose(Paths const& paths, Config const& config) {
   io.run();
   auto const running = living_instance(paths.state_dir);
   auto look_at_groups = [&]() -> awaitable<void> {
-    auto const control = co_await find_resource_control(io.get_executor(), running ? running->pid : ::getpid(),
-                                                        own_environment().contains("NOTIFY_SOCKET"));
+    auto const daemon = running ? running->pid : ::getpid();
+    bool const is_service = environment_of(daemon).value_or(own_environment()).contains("NOTIFY_SOCKET");
+    auto const control = co_await find_resource_control(io.get_executor(), daemon, is_service);
     std::string holds;
     for (auto const& [controller, what] : {std::pair{"memory", "memory"}, {"pids", "tasks"}, {"cpu", "processor time"}})
       if (control.can(controller)) holds += (holds.empty() ? "" : ", ") + std::string(what);
