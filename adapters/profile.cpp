@@ -107,6 +107,11 @@ Result<Profile> profile_from(json const& value, std::string const& name, std::st
     p.deny = permissions.strings("deny");
   });
   part("children", [&](FieldReader& children) { p.children = children_grant_from(children); });
+  auto const limits = resource_limits_from(in.object("resources"), prefix + "resources.");
+  if (limits)
+    p.resources = *limits;
+  else if (!wrong)
+    wrong = limits.error();
   if (wrong) return *wrong;
   if (auto error = in.finish()) return *error;
   return p;
@@ -133,7 +138,8 @@ json to_json(Profile const& p) {
           {"mcp", {{"mode", name_of(p.mcp)}, {"servers", p.mcp_servers}}},
           {"hooks", {{"mode", name_of(p.hooks)}}},
           {"permissions", {{"mode", p.approval_mode}, {"allow", p.allow}, {"ask", p.ask}, {"deny", p.deny}}},
-          {"children", to_json(p.children)}};
+          {"children", to_json(p.children)},
+          {"resources", to_json(p.resources)}};
 }
 
 json summary_of(Profile const& p) {

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "model/children_grant.hpp"
+#include "model/resource_limits.hpp"
 
 #include <filesystem>
 #include <string>
@@ -35,6 +36,7 @@ struct Profile {
   json mcp_servers = json::object();  ///< by name: {command, args?, env?} or {url, headers?}; may hold secrets
   std::string approval_mode{};        ///< where the spawn request names none
   ChildrenGrant children{};           ///< where the spawn request says nothing of it
+  ResourceLimits resources{};         ///< the same
   std::vector<std::string> allow{}, ask{}, deny{};  ///< permission rules: "Bash(git status:*)", "Read(./docs/**)"
 };
 

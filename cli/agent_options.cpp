@@ -34,6 +34,21 @@ Result<void> add_relations(AgentOptions const& options, json& spec) {
   return {};
 }
 
+/// What it may use; the daemon reads the sizes.
+Result<void> add_resources(AgentOptions const& options, json& spec) {
+  json limits = json::object();
+  set_if(limits, "memoryMax", options.memory_max);
+  set_if(limits, "memoryHigh", options.memory_high);
+  set_if(limits, "cpuQuota", options.cpu_quota);
+  if (options.tasks_max) {
+    auto const tasks = number_input("--tasks-max", *options.tasks_max);
+    if (!tasks) return tasks.error();
+    limits["tasksMax"] = *tasks;
+  }
+  if (!limits.empty()) spec["resources"] = std::move(limits);
+  return {};
+}
+
 }  // namespace
 
 void add_agent_options(Command& verb, AgentOptions& into) {
@@ -62,6 +77,10 @@ void add_agent_options(Command& verb, AgentOptions& into) {
       .flag("--no-input", into.no_input,
             "Nobody is there to ask: its permission requests and questions are denied at once")
       .option("--idle-ttl", into.idle_ttl, "30m", "Suspend it when it has been idle that long and nothing of it runs")
+      .option("--memory-max", into.memory_max, "4G", "Memory that it and all that it starts may use; 0: no limit")
+      .option("--memory-high", into.memory_high, "3G", "Memory above which they are slowed down; 0: none")
+      .option("--cpu-quota", into.cpu_quota, "150%", "Share of one processor that they may use; 0: no limit")
+      .option("--tasks-max", into.tasks_max, "N", "Processes and threads that they may have; 0: no limit")
       .option("--parent", into.parent, "AGENT", "Whose child it is: ends with it, and asks through it", Words::agent)
       .option("--call", into.call, "ID", "The parent's call that it answers: the parent is told what comes of it")
       .flag("--report-end", into.report_end, "Its parent is told, by a message, what comes of its first prompt")
@@ -83,6 +102,7 @@ Result<json> specification_of(AgentOptions const& options, bool inside_agent) {
   set_if(spec, "label", options.label);
   set_if(spec, "systemPromptAppend", options.system_prompt);
   if (auto related = add_relations(options, spec); !related) return related.error();
+  if (auto limited = add_resources(options, spec); !limited) return limited.error();
   if (options.no_input) spec["requestInput"] = false;
   set_if(spec, "tags", options.tags);
   set_if(spec, "capabilities", options.capabilities);

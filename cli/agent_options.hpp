@@ -12,7 +12,7 @@ namespace ar::cli {
 
 struct AgentOptions {
   std::optional<std::string> name, provider, cwd, model, effort, approval_mode, profile, label, prompt, system_prompt,
-      idle_ttl, parent, call, max_depth, max_children, provider_options;
+      idle_ttl, parent, call, max_depth, max_children, provider_options, memory_max, memory_high, cpu_quota, tasks_max;
   std::string worktree;
   std::vector<std::string> tags, capabilities, skills, environment, output_dirs, arguments;
   bool no_input = false, detached = false, report_end = false, children = false;

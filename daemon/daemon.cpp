@@ -6,6 +6,7 @@
 #include "base/kernel.hpp"
 #include "base/log.hpp"
 #include "base/loop_lag.hpp"
+#include "base/sha256.hpp"
 #include "base/suggest.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
@@ -23,6 +24,7 @@
 #include "daemon/limits/accounts.hpp"
 #include "daemon/outbox/http_sender.hpp"
 #include "daemon/outbox/outbox.hpp"
+#include "daemon/resources/agent_groups.hpp"
 #include "daemon/runtime/folder_keeper.hpp"
 #include "daemon/runtime/instance_lock.hpp"
 #include "daemon/runtime/program.hpp"
@@ -97,6 +99,14 @@ ScheduleLimits schedule_limits() {
   return limits;
 }
 
+/// What tells this installation from others on this machine.
+std::string installation_of(fs::path const& state_dir) {
+  std::error_code ec;
+  Sha256 hash;
+  hash.add(fs::weakly_canonical(state_dir, ec).string());
+  return hash.hex().substr(0, 8);
+}
+
 /// Besides the agents' own time, when they are to stop.
 constexpr auto kLongestEnd = std::chrono::seconds(20);
 
@@ -113,7 +123,8 @@ class Daemon final : public Program {
         on_ready_(std::move(on_ready)),
         service_manager_(io.get_executor(), own_environment(), on_death_of("service manager's part")),
         tasks_(io.get_executor(), "daemon"),
-        reloading_(io.get_executor()) {}
+        reloading_(io.get_executor()),
+        groups_(io.get_executor(), installation_of(paths.state_dir)) {}
 
   awaitable<Result<void>> serve() override {
     auto started = co_await start();
@@ -224,6 +235,8 @@ class Daemon final : public Program {
     tool_hooks_.emplace(executor, *journal_, *events_, files_, paths_.tool_hooks_file());
     if (auto read = co_await tool_hooks_->load(); !read) co_return read.error();
 
+    co_await groups_.open(service_manager_.present());
+    groups_.watch().start(on_death_of("watch over the agents' control groups"));
     terminal::TmuxOptions options;
     options.socket = paths_.tmux_socket();
     options.record = paths_.state_dir / "tmux-server";
@@ -262,6 +275,7 @@ class Daemon final : public Program {
                                *removed_,
                                *accounts_,
                                *host_,
+                               groups_,
                                *deliveries_changed_,
                                files_,
                                outputs_,
@@ -431,6 +445,7 @@ class Daemon final : public Program {
     if (events_ && served_well) events_->append("", "daemon.stopped");
     if (relay_server_) co_await relay_server_->stop();
     if (bus_) co_await bus_->stop();
+    co_await groups_.watch().stop();
     if (journal_) co_await journal_->stop();
     if (served_well) spdlog::info("stopped");
   }
@@ -473,6 +488,7 @@ class Daemon final : public Program {
   std::optional<ApprovalRules> approval_rules_;
   std::optional<Approvals> approvals_;
   std::optional<ToolHooks> tool_hooks_;
+  AgentGroups groups_;
   std::unique_ptr<terminal::TmuxHost> host_;
   std::optional<Notifier> deliveries_changed_;
   RestartRateLimiter brake_;
@@ -542,6 +558,26 @@ json diagnose(Paths const& paths, Config const& config) {
       add({Level::error, "tmux", version.error().message, "apt-get install tmux"});
   };
   net::co_spawn(io, ask_tmux(), [](std::exception_ptr) {});
+  io.run();
+  auto const running = living_instance(paths.state_dir);
+  auto look_at_groups = [&]() -> awaitable<void> {
+    auto const daemon = running ? running->pid : ::getpid();
+    bool const is_service = environment_of(daemon).value_or(own_environment()).contains("NOTIFY_SOCKET");
+    auto const control = co_await find_resource_control(io.get_executor(), daemon, is_service);
+    std::string holds;
+    for (auto const& [controller, what] : {std::pair{"memory", "memory"}, {"pids", "tasks"}, {"cpu", "processor time"}})
+      if (control.can(controller)) holds += (holds.empty() ? "" : ", ") + std::string(what);
+    // Without limits there is nothing to hold.
+    auto const limits = to_json(config.agent_limits());
+    bool const wanted = std::ranges::any_of(limits, [](json const& limit) { return limit != 0; });
+    bool const whole = control.controllers.size() == 3;
+    add({whole || !wanted ? Level::ok : Level::warning, "resources",
+         "agents are kept together by " + std::string(to_string(control.by)) + ": " + control.why +
+             "; as a whole they are held to limits of " + (holds.empty() ? "nothing" : holds),
+         whole || !wanted ? "" : "give the daemon a user manager of systemd, or a control group with Delegate=yes"});
+  };
+  io.restart();
+  net::co_spawn(io, look_at_groups(), [](std::exception_ptr) {});
   io.run();
   for (auto const& dir : {paths.state_dir, paths.runtime_dir}) {
     auto const made = make_private_dir(dir);

@@ -9,6 +9,7 @@
 #include "base/async.hpp"
 #include "base/error.hpp"
 #include "base/process/process_list.hpp"
+#include "base/process/process_memory.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -114,6 +115,15 @@ inline bool nothing_typed(Error const& error) {
          error.code == "not_typed";
 }
 
+/// What keeps a program and all that it starts together and within limits, from its first moment.
+struct Confinement {
+  std::vector<std::string> starter{};      ///< a command that becomes what stands after it, in a control group; or none
+  std::vector<std::string> environment{};  ///< for the starter besides, "K=V", no secrets
+  std::filesystem::path group{};           ///< a control group that it goes into by itself; empty: none
+  std::int64_t data_bytes = 0;             ///< that each process may have; 0: no limit
+  std::int64_t user_tasks = 0;             ///< that its user may have when one is to be added; 0: no limit
+};
+
 struct TerminalSpec {
   std::string session;                   ///< safe name; one session per agent
   std::vector<std::string> argv;         ///< no shell in between
@@ -122,6 +132,7 @@ struct TerminalSpec {
   int columns = 120;
   int rows = 40;
   ProcessMark mark = 0;
+  Confinement confinement{};
 };
 
 /// What the host finds when it looks: after a daemon's restart, the terminals to adopt.
@@ -151,11 +162,10 @@ class TerminalHost {
   /// Ends the session and whatever still runs in it, and everything that has the mark: what the program started and
   /// then let go of, and a program that outlived its terminal. Of an error, the processes have been ended all the same.
   virtual awaitable<Result<void>> remove(std::string session, ProcessMark mark = 0) = 0;
-  /// For memory_bytes(), which knows nothing a second later. Reads all of /proc, on a thread.
+  /// For use_of(), which knows nothing a second later. Reads all of /proc, on a thread.
   virtual awaitable<void> look_at_memory() { co_return; }
-  /// Resident memory of a program with this process and this mark, and of everything that runs because of it. 0:
-  /// nothing runs, or nobody has looked.
-  virtual std::int64_t memory_bytes(pid_t /*root*/, ProcessMark /*mark*/) { return 0; }
+  /// Of a program with this process and this mark, and of everything that runs because of it.
+  virtual ProcessUse use_of(pid_t /*root*/, ProcessMark /*mark*/) { return {}; }
   /// What tmux calls this terminal's session, for a person to attach to: `=NAME`, or `$NUMBER`.
   virtual std::string attach_target(std::string const& session) const = 0;
 };

@@ -21,13 +21,17 @@ ProcessEntry process_of(pid_t pid) {
   auto const name_end = stat.rfind(')');  // the name may hold anything
   int group = 0;
   unsigned long long started = 0;
-  long pages = 0;
+  unsigned long user = 0, kernel = 0;
+  long pages = 0, childrens_user = 0, childrens_kernel = 0, threads = 0;
   // To the 24th of proc(5); the 3rd comes first here.
   if (name_end == std::string::npos ||
       std::sscanf(stat.c_str() + name_end + 1,
-                  " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu %*u %ld", &entry.state,
-                  &entry.parent, &group, &entry.session, &started, &pages) != 6)
+                  " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld %*d %*d %ld %*d %llu %*u %ld", &entry.state,
+                  &entry.parent, &group, &entry.session, &user, &kernel, &childrens_user, &childrens_kernel, &threads,
+                  &started, &pages) != 11)
     entry.state = 0;
+  entry.threads = threads;
+  entry.cpu_ticks = static_cast<std::int64_t>(user + kernel) + childrens_user + childrens_kernel;
   entry.started = started;
   entry.pages = pages;
   return entry;

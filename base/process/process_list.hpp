@@ -22,6 +22,8 @@ struct ProcessEntry {
   pid_t pid = 0, parent = 0, session = 0;
   std::uint64_t started = 0;  ///< with the pid, the name of one process only
   std::int64_t pages = 0;     ///< resident
+  std::int64_t threads = 0;
+  std::int64_t cpu_ticks = 0;  ///< used, with the children that it has waited for
   char state = 0;             ///< 'Z': it has ended; 0: there is none
   ProcessMark mark = 0;
 };

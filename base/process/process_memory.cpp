@@ -13,15 +13,21 @@ void ProcessMemory::take(std::vector<ProcessEntry> processes) {
   seen_at_ = Clock::now();
 }
 
-std::int64_t ProcessMemory::of(pid_t root, ProcessMark mark) {
-  std::int64_t pages = 0;
+ProcessUse ProcessMemory::of(pid_t root, ProcessMark mark) {
+  ProcessUse use;
+  auto const page = ::sysconf(_SC_PAGESIZE), tick = 1'000'000 / ::sysconf(_SC_CLK_TCK);
+  auto const add = [&](ProcessEntry const& one) {
+    use.memory_bytes += one.pages * page;
+    use.tasks += one.threads;
+    use.cpu_usec += one.cpu_ticks * tick;
+  };
   std::set<pid_t> known;
   if (auto const* const first = root > 0 ? seen_.find(root) : nullptr) {
     known.insert(root);
-    pages += first->pages;
+    add(*first);
   }
-  for (auto const& member : seen_.members(known, root, mark)) pages += member.pages;
-  return pages * ::sysconf(_SC_PAGESIZE);
+  for (auto const& member : seen_.members(known, root, mark)) add(member);
+  return use;
 }
 
 }  // namespace ar

@@ -4,6 +4,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/outbox_view.hpp"
 #include "cli/paging.hpp"
+#include "cli/resource_view.hpp"
 #include "cli/runtime_view.hpp"
 #include "cli/text.hpp"
 
@@ -98,6 +99,7 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
                {"QUEUE", true},
                {.header = "CONTEXT", .right = true, .rank = 2},
                {.header = "MEMORY", .right = true, .rank = 4},
+               {.header = "BY", .rank = 7},
                {.header = "RESTARTS", .right = true, .rank = 5},
                {"WHY"}});
   auto const now = wall_now();
@@ -109,7 +111,6 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
     if (agent.contains("contextUse") && agent["contextUse"].is_object())
       if (auto const& use = agent["contextUse"]; use.contains("utilization") && use["utilization"].is_number())
         context_use = std::to_string(std::lround(use["utilization"].get<double>() * 100)) + "%";
-    auto const memory = number(agent, "memoryBytes");
     table.add({{field(agent, "id"), Colour::bold, 2 * depth},
                {state, colour_of(state)},
                since ? age(now - *since) : "",
@@ -117,7 +118,8 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
                field(agent, "providerSession").substr(0, 8),
                std::to_string(number(agent, "queue")),
                context_use,
-               memory ? size_text(memory) : "",
+               memory_text(agent),
+               field(object_at(agent, "resources"), "by"),
                std::to_string(number(agent, "restarts")),
                context.hints(why(agent))});
   }

@@ -4,6 +4,7 @@
 #include "cli/event_view.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/message_view.hpp"
+#include "cli/resource_view.hpp"
 #include "cli/text.hpp"
 
 #include <cmath>
@@ -78,8 +79,8 @@ void print_facts(Context const& context, json const& agent) {
                          " generations deep");
   line("session", field(agent, "providerSession"));
   auto const pid = number(agent, "pid");
-  auto const memory = number(agent, "memoryBytes");
-  if (pid > 0) line("process", std::to_string(pid) + (memory > 0 ? ", " + size_text(memory) : ""));
+  if (pid > 0) line("process", std::to_string(pid) + (memory_text(agent).empty() ? "" : ", " + memory_text(agent)));
+  line("resources", resources_text(agent));
   if (agent.contains("contextUse") && agent["contextUse"].is_object())
     if (auto const& use = agent["contextUse"]; use.contains("utilization") && use["utilization"].is_number())
       line("context", std::to_string(std::lround(use["utilization"].get<double>() * 100)) + "% used");

@@ -39,6 +39,38 @@ constexpr Field children_granted[] = {
 };
 constexpr Schema kChildrenGranted{.name = "ChildrenGranted", .fields = children_granted};
 
+constexpr Field limits_asked[] = {
+    {.name = "memoryMax", .type = Type::any, .about = "bytes, or a text like 4G"},
+    {.name = "memoryHigh", .type = Type::any, .about = "bytes above which it is slowed down, or a text"},
+    {.name = "cpuQuota", .type = Type::any, .about = "percent of one processor, or a text like 150%"},
+    {.name = "tasksMax", .type = Type::integer, .about = "processes and threads", .least = 0, .most = 4'194'304},
+};
+constexpr Schema kLimitsAsked{
+    .name = "ResourceSpecification", .about = "0: no limit; missing: as configured", .fields = limits_asked};
+
+constexpr Field limits_in_force[] = {
+    {.name = "memoryMax", .type = Type::integer, .about = "bytes"},
+    {.name = "memoryHigh", .type = Type::integer, .about = "bytes"},
+    {.name = "cpuQuota", .type = Type::integer, .about = "percent of one processor"},
+    {.name = "tasksMax", .type = Type::integer},
+};
+constexpr Schema kLimitsInForce{.name = "ResourceLimits", .fields = limits_in_force};
+
+constexpr Field resources[] = {
+    {.name = "by", .about = "what keeps its processes together", .required = true, .words = "scope cgroup rlimits"},
+    {.name = "limits", .type = Type::object, .required = true, .schema = &kLimitsInForce},
+    {.name = "partly",
+     .type = Type::list,
+     .about = "limits to which only each process by itself is held, or its user as a whole (tasksMax)",
+     .required = true},
+    {.name = "notHeld", .type = Type::list, .about = "limits that nothing holds here", .required = true},
+    {.name = "memoryBytes", .type = Type::integer, .about = "in a group with the files cached for it"},
+    {.name = "tasks", .type = Type::integer, .about = "processes and threads"},
+    {.name = "cpuSeconds", .type = Type::number, .about = "of processor time, since its process was started"},
+};
+constexpr Schema kResources{
+    .name = "AgentResources", .about = "of its process and all that runs because of it", .fields = resources};
+
 constexpr Field specification[] = {
     {.name = "cwd", .about = "the folder to work in, from / on; only an agent's child may leave it out"},
     {.name = "id", .about = "its name: 1 to 64 of A-Z a-z 0-9 _ -; made up where it is missing"},
@@ -56,6 +88,7 @@ constexpr Field specification[] = {
      .about = "its parent is told what comes of its first message; true with parent.callId"},
     {.name = "detached", .type = Type::boolean, .about = "it goes on when its parent is stopped"},
     {.name = "children", .type = Type::object, .about = "what it may spawn itself", .schema = &kChildrenGrant},
+    {.name = "resources", .type = Type::object, .about = "what it may use", .schema = &kLimitsAsked},
     {.name = "prompt", .about = "its first message, at most 256 KiB"},
     {.name = "systemPromptAppend", .about = "at most 256 KiB"},
     {.name = "rig"},
@@ -270,6 +303,7 @@ constexpr Field agent[] = {
     {.name = "projection", .type = Type::list, .of = Type::object, .schema = &kProjection},
     {.name = "reportedModel", .about = "as its provider says"},
     {.name = "memoryBytes", .type = Type::integer, .about = "of all its processes"},
+    {.name = "resources", .type = Type::object, .schema = &kResources},
     {.name = "transport", .about = "reconnect: how the bus is reached"},
 };
 

@@ -4,6 +4,7 @@
 #include "base/ids.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/config/config.hpp"
+#include "daemon/resources/agent_groups.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 
@@ -55,6 +56,8 @@ AgentProcess::AgentProcess(Services& services, AgentSpec const& spec, AgentRecor
       tasks_(tasks),
       host_(host),
       clearing_(services.executor) {}
+
+AgentProcess::~AgentProcess() { services_.groups.watch().forget(record_.placement.group); }
 
 void AgentProcess::set_ready() {
   place_.reset();
@@ -120,6 +123,11 @@ awaitable<void> AgentProcess::launch() {
   record_.session_id = plan->session_id;
   if (!plan->resumes) record_.set_transcript({});
   record_.process_token_hash = token_.hash();
+  auto limits = spec_.resources;
+  if (spec_.agent_profile) limits = limits.over(spec_.agent_profile->resources);
+  limits = limits.over(services_.config.agent_limits());
+  auto prepared = co_await services_.groups.prepare(spec_.id, record_.provider_session.substr(0, 8), limits);
+  record_.placement = std::move(prepared.placement);
   host_.token_changed();
   host_.save();
   auto const safe = co_await services_.journal.committed();
@@ -135,6 +143,7 @@ awaitable<void> AgentProcess::launch() {
   terminal_spec.columns = static_cast<int>(services_.config.attach_columns);
   terminal_spec.rows = static_cast<int>(services_.config.attach_rows);
   terminal_spec.mark = record_.mark;
+  terminal_spec.confinement = std::move(prepared.confinement);
   auto on_exit = [this, whose = record_.provider_session](ExitStatus status) {
     host_.exited(std::move(status), whose);
   };
@@ -152,6 +161,40 @@ awaitable<void> AgentProcess::launch() {
   host_.launched(plan->resumes);
   place_ = std::move(place);
   open_session(std::move(*terminal), false);
+  tasks_.spawn("control group", watch_group(launched_as_));
+}
+
+/// A scope is there only after a while.
+awaitable<void> AgentProcess::watch_group(std::string whose) {
+  auto& placement = record_.placement;
+  auto const group = placement.group;
+  auto const pid = static_cast<pid_t>(record_.pid);
+  if (group.empty()) co_return;
+  bool const placed = co_await services_.groups.placed(pid, group);
+  if (!is_of(whose) || !session_ || record_.pid != pid) co_return;
+  if (placed) {
+    auto tell = [this](std::string type, json data, Placement const& now) {
+      group_told(std::move(type), std::move(data), now);
+    };
+    services_.groups.watch().watch(placement, pid, std::move(tell));
+    co_return;
+  }
+  spdlog::warn("agent {}: its process is not in its control group {}", spec_.id, group.string());
+  placement.by = to_string(ResourceControl::By::rlimits);
+  placement.group.clear();
+  placement.partly.clear();
+  placement.not_held.clear();
+  for (auto const& [name, value] : placement.limits.items()) placement.not_held.push_back(name);
+  host_.save();
+}
+
+void AgentProcess::group_told(std::string type, json data, Placement const& placement) {
+  auto const& process = object_at(data, "process");
+  out_of_memory_ = out_of_memory_ || truth_at(process, "main");
+  record_.placement = placement;
+  host_.save();
+  spdlog::warn("agent {}: {}: {}", spec_.id, type, data.dump());
+  services_.events.append(spec_.id, type, std::move(data));
 }
 
 awaitable<Result<void>> AgentProcess::adopt(terminal::FoundTerminal found) {
@@ -167,6 +210,7 @@ awaitable<Result<void>> AgentProcess::adopt(terminal::FoundTerminal found) {
   services_.events.append(spec_.id, "agent.adopted", {{"pid", pid}});
   open_session(std::move(*terminal), true);
   host_.save();
+  tasks_.spawn("control group", watch_group(launched_as_));
   co_return Result<void>();
 }
 
@@ -244,6 +288,7 @@ awaitable<void> AgentProcess::ended(ExitStatus status) {
   };
   std::optional<Ending> ending(*this);
   ready_ = false;
+  co_await services_.groups.watch().look_once_more(record_.placement.group);
   co_await note_exit(status);
   // Who listens hears of it before tmux, which may well run on our processor, is asked for what it left.
   (void)co_await services_.journal.committed();
@@ -263,6 +308,7 @@ awaitable<void> AgentProcess::ended(ExitStatus status) {
 
 awaitable<void> AgentProcess::note_exit(ExitStatus status) {
   auto const before = std::exchange(record_.last_exit, in_words(status));
+  if (std::exchange(out_of_memory_, false)) record_.last_exit += ", killed by the kernel: out of memory";
   auto const lines_before = std::exchange(record_.last_lines, {});
   // tmux may not have read what was written in the very moment of the end. Of a start that is repeated, the one before
   // said the same.
@@ -299,6 +345,9 @@ awaitable<Result<void>> AgentProcess::clear_away() {
   auto const lock = co_await clearing_.lock();
   auto cleared = co_await services_.terminals.remove(record_.tmux_session, record_.mark);
   if (!cleared) spdlog::warn("agent {}: cannot remove its terminal: {}", spec_.id, cleared.error().message);
+  // What has hidden from the mark as well.
+  auto const ended = co_await services_.groups.end(record_.placement.group);
+  if (!ended) spdlog::warn("agent {}: {}", spec_.id, ended.error().message);
   co_return cleared;
 }
 
@@ -306,6 +355,7 @@ awaitable<void> AgentProcess::let_go() {
   if (session_) co_await session_->stop();
   session_.reset();
   terminal_.reset();
+  services_.groups.watch().forget(record_.placement.group);
 }
 
 }  // namespace ar::daemon

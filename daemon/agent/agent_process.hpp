@@ -44,6 +44,7 @@ class AgentProcess {
   /// to parts of the same agent.
   AgentProcess(Services& services, AgentSpec const& spec, AgentRecord& record, TokenKeeper& token,
                AgentProvider const& provider, Notifier& changed, TaskGroup& tasks, ProcessHost& host);
+  ~AgentProcess();
 
   /// Shared with who awaits something of it: the process may end meanwhile. Null: there is none.
   std::shared_ptr<adapters::ProviderSession> const& session() const { return session_; }
@@ -80,6 +81,8 @@ class AgentProcess {
  private:
   void open_session(std::shared_ptr<terminal::Terminal> terminal, bool adopted);
   awaitable<void> see_end();
+  awaitable<void> watch_group(std::string whose);
+  void group_told(std::string type, json data, Placement const& placement);
   awaitable<void> ask_to_quit(std::shared_ptr<adapters::ProviderSession> session);
 
   Services& services_;
@@ -102,6 +105,7 @@ class AgentProcess {
   DescriptorBudget::Place place_{};                           ///< from its start until it is ready, or has ended
   adapters::ProviderSession const* asked_to_quit_ = nullptr;  ///< being asked now
   bool quit_refused_ = false;
+  bool out_of_memory_ = false;  ///< that is what the kernel has ended it for
   terminal::ExitStatus last_status_{};
   AsyncMutex clearing_;
 };

@@ -124,6 +124,8 @@ Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& defa
   auto const granted = in.object("children");
   FieldReader children(granted, "children.");
   spec.children = children_grant_from(children);
+  auto const limits = resource_limits_from(in.object("resources"), "resources.");
+  if (limits) spec.resources = *limits;
   if (spec.provider.empty()) spec.provider = default_provider;
   if (spec.cwd.empty()) spec.cwd = default_cwd;
   if (spec.cwd.empty()) in.fail("cwd", "is missing; name the directory to work in");
@@ -161,6 +163,7 @@ Result<AgentSpec> agent_spec_from(json const& asked_for, std::string const& defa
       in.fail("env", "has a name that is empty or holds '=', or a NUL");
   if (auto error = in.finish()) return *error;
   if (!named) return named.error();
+  if (!limits) return limits.error();
   if (auto error = workspace.finish()) return *error;
   if (auto error = callback.finish()) return *error;
   if (auto error = children.finish()) return *error;
@@ -206,6 +209,7 @@ json to_journal(AgentSpec const& spec) {
   stored["detached"] = spec.detached;
   stored["reportEnd"] = spec.report_end;
   stored["children"] = to_json(spec.children);
+  stored["resources"] = to_json(spec.resources);
   return stored;
 }
 
@@ -244,6 +248,7 @@ AgentSpec spec_from_journal(json const& stored) {
   auto const granted = stored.value("children", json::object());
   FieldReader children(granted);
   spec.children = children_grant_from(children);
+  if (auto const limits = resource_limits_from(object_at(stored, "resources"), "")) spec.resources = *limits;
   spec.workspace = workspace_from(stored.value("workspace", json()));
   return spec;
 }
@@ -301,6 +306,7 @@ json to_json(AgentRecord const& r) {
           {"model", r.model},
           {"tmuxSession", r.tmux_session},
           {"mark", r.mark},
+          {"placement", to_json(r.placement)},
           {"processTokenHash", r.process_token_hash},
           {"pid", r.pid},
           {"restarts", r.restarts},
@@ -336,6 +342,7 @@ AgentRecord agent_record_from(json const& s) {
   r.model = s.value("model", "");
   r.tmux_session = s.value("tmuxSession", "");
   r.mark = s.value("mark", ProcessMark{0});
+  r.placement = placement_from(s.value("placement", json()));
   r.process_token_hash = s.value("processTokenHash", "");
   r.pid = s.value("pid", std::int64_t{0});
   r.restarts = s.value("restarts", std::int64_t{0});

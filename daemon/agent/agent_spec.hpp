@@ -7,10 +7,12 @@
 #include "daemon/agent/usage_account.hpp"
 #include "daemon/agent/worktree.hpp"
 #include "daemon/outbox/receiver.hpp"
+#include "daemon/resources/placement.hpp"
 #include "daemon/store/skill_store.hpp"
 #include "model/approval_rule.hpp"
 #include "model/children_grant.hpp"
 #include "model/message.hpp"
+#include "model/resource_limits.hpp"
 #include "terminal/terminal.hpp"
 
 #include <map>
@@ -41,6 +43,7 @@ struct AgentSpec {
   bool detached = false;               ///< it goes on when its parent is stopped
   bool report_end = false;             ///< its parent is told what came of its first message
   ChildrenGrant children{};
+  ResourceLimits resources{};  ///< what it says of them itself
   std::string prompt{};  ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
@@ -94,6 +97,7 @@ struct AgentRecord {
   std::string model{};               ///< as the provider reported it
   std::string tmux_session{};
   ProcessMark mark = 0;              ///< on everything that runs because of it
+  Placement placement{};             ///< of its present process, or of its last one
   std::string process_token_hash{};  ///< SHA-256 of the token its process was started with
   std::int64_t pid = 0;
   std::int64_t restarts = 0;  ///< unexpected exits that were followed by a start

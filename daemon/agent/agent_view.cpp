@@ -5,6 +5,7 @@
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/provider_capabilities.hpp"
 #include "daemon/agent/session_status.hpp"
+#include "daemon/resources/agent_groups.hpp"
 
 #include <algorithm>
 
@@ -147,6 +148,25 @@ json AgentView::shown(std::string const& no_bus) const {
   if (spec.agent_profile) shown["projection"] = provider.projection().fields();
   if (!record.model.empty()) shown["reportedModel"] = record.model;
   if (auto const bytes = memory_bytes(); bytes > 0) shown["memoryBytes"] = bytes;
+  if (record.pid > 0 && !record.placement.by.empty()) shown["resources"] = resources();
+  return shown;
+}
+
+/// Without a group, or where it does not count memory: what is known of the single processes.
+json AgentView::resources() const {
+  auto const& [services, spec, record, state, provider, token, work, queue] = parts_;
+  auto const& placement = record.placement;
+  json shown = {{"by", placement.by},
+                {"limits", placement.limits},
+                {"partly", placement.partly},
+                {"notHeld", placement.not_held}};
+  auto const group = services.groups.watch().use_of(placement.group);
+  auto const single = services.terminals.use_of(static_cast<pid_t>(record.pid), record.mark);
+  if (!group && single.tasks == 0) return shown;
+  constexpr double kSecond = 1e6;
+  shown["memoryBytes"] = group ? group->memory_bytes.value_or(single.memory_bytes) : single.memory_bytes;
+  shown["tasks"] = group ? group->tasks : single.tasks;
+  shown["cpuSeconds"] = static_cast<double>(group ? group->cpu_usec : single.cpu_usec) / kSecond;
   return shown;
 }
 
@@ -186,7 +206,8 @@ json AgentView::session(bool turn_runs, bool interrupting, std::int64_t retained
 
 std::int64_t AgentView::memory_bytes() const {
   auto const& record = parts_.record;
-  return record.pid > 0 ? parts_.services.terminals.memory_bytes(static_cast<pid_t>(record.pid), record.mark) : 0;
+  if (record.pid <= 0) return 0;
+  return parts_.services.terminals.use_of(static_cast<pid_t>(record.pid), record.mark).memory_bytes;
 }
 
 void AgentView::set_lifecycle_action(std::string action) {

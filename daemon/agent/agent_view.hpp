@@ -43,6 +43,7 @@ class AgentView {
 
  private:
   void add_registration(json& meta) const;
+  json resources() const;
 
   Parts const parts_;
   json context_use_ = nullptr;

@@ -32,9 +32,10 @@ constexpr std::array<std::string_view, 6> kShells{"/bin/bash",     "/bin/sh",   
 std::string without_shell(std::string const& text) {
   auto const line = read_shell_line(text);
   if (!line.problem.empty() || line.commands.size() != 1) return text;
-  auto const& [before, assignments, words, redirects] = line.commands.front();
+  auto const& command = line.commands.front();
+  auto const& words = command.words;
   bool const runs_script =
-      assignments.empty() && !redirects && words.size() == 3 && std::ranges::all_of(words, &ShellWord::plain) &&
+      command.assignments.empty() && !command.redirects && words.size() == 3 && std::ranges::all_of(words, &ShellWord::plain) &&
       std::ranges::find(kShells, words[0].text) != kShells.end() && (words[1].text == "-lc" || words[1].text == "-c");
   return runs_script ? words[2].text : text;
 }

@@ -1,6 +1,7 @@
 #include "daemon/api/agents_api.hpp"
 
 #include "daemon/api/listed_words.hpp"
+#include "daemon/resources/agent_groups.hpp"
 #include "daemon/store/journal_row.hpp"
 #include "daemon/store/tables/turn_table.hpp"
 
@@ -31,6 +32,7 @@ awaitable<Result<control::Spawned>> AgentsApi::spawn(Principal who, json spec, I
 awaitable<Result<json>> AgentsApi::agents(Principal who, Page page) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   co_await services_.terminals.look_at_memory();
+  co_await services_.groups.watch().look_at_use();
   if (page.status)
     if (auto good = check_states(*page.status); !good) co_return good.error();
   json list = json::array();
@@ -57,6 +59,7 @@ awaitable<Result<json>> AgentsApi::agents(Principal who, Page page) {
 awaitable<Result<json>> AgentsApi::agent(std::string id) {
   if (auto open = access_.check_open(); !open) co_return open.error();
   co_await services_.terminals.look_at_memory();
+  co_await services_.groups.watch().look_at_use();
   auto agent = supervisor_.get(id);
   if (!agent) co_return agent.error();
   co_return ok((*agent)->view());

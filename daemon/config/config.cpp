@@ -102,6 +102,38 @@ std::vector<Setting> const& settings() {
        nullptr,
        "MiB that all agents together may use before the longest idle are suspended; 0: no limit",
        Takes::at_reload},
+      {"resources.memory_max",
+       &Config::agent_memory_max,
+       0,
+       0,
+       {},
+       nullptr,
+       "memory that an agent and all that it starts may use, such as 4G, unless it says otherwise; empty: no limit",
+       Takes::at_reload},
+      {"resources.memory_high",
+       &Config::agent_memory_high,
+       0,
+       0,
+       {},
+       nullptr,
+       "memory above which they are slowed down; empty: none",
+       Takes::at_reload},
+      {"resources.cpu_quota",
+       &Config::agent_cpu_quota,
+       0,
+       0,
+       {},
+       nullptr,
+       "share of one processor that they may use together, such as 150%; empty: no limit",
+       Takes::at_reload},
+      {"resources.tasks_max",
+       &Config::agent_tasks_max,
+       0,
+       4'194'304,
+       {},
+       nullptr,
+       "processes and threads that they may have together; 0: no limit",
+       Takes::at_reload},
       {"agents.token_lifetime_s",
        &Config::agent_token_lifetime_s,
        0,
@@ -567,6 +599,19 @@ Result<void> check_roots(Config const& config, std::string const& origin) {
   return {};
 }
 
+Result<void> check_resources(Config const& config, std::function<std::string(std::string const&)> const& origin) {
+  auto const check = [&](char const* key, std::string const& text, auto parse) -> Result<void> {
+    if (text.empty()) return {};
+    auto const value = parse(text);
+    if (value) return {};
+    return invalid(key, origin(key) + ": " + key + " " + value.error().message);
+  };
+  for (auto const& [key, text] : {std::pair{"resources.memory_max", &config.agent_memory_max},
+                                  std::pair{"resources.memory_high", &config.agent_memory_high}})
+    if (auto good = check(key, *text, parse_memory_size); !good) return good;
+  return check("resources.cpu_quota", config.agent_cpu_quota, parse_cpu_quota);
+}
+
 /// The bus's settings, together.
 Result<void> check_relay(Config const& config) {
   auto const kind = "relay.kind is \"" + config.relay_kind + "\"";
@@ -612,6 +657,7 @@ Result<Config> Config::load(std::filesystem::path const& file) {
   };
   if (auto passed = check_passed(config, origin("agents.pass_environment")); !passed) return passed.error();
   if (auto placed = check_roots(config, origin("outputs.roots")); !placed) return placed.error();
+  if (auto good = check_resources(config, origin); !good) return good.error();
   if (auto consistent = check_relay(config); !consistent) return consistent.error();
   for (auto const& setting : settings())
     config.explained.push_back(
@@ -630,6 +676,15 @@ Result<Config> Config::load(std::filesystem::path const& file) {
       config.explained.push_back(
           {"profiles." + name, adapters::summary_of(*profile), origin("profiles." + name), "an agent profile", true});
   return config;
+}
+
+ResourceLimits Config::agent_limits() const {
+  ResourceLimits limits;
+  if (auto const memory = parse_memory_size(agent_memory_max)) limits.memory_max = *memory;
+  if (auto const memory = parse_memory_size(agent_memory_high)) limits.memory_high = *memory;
+  if (auto const quota = parse_cpu_quota(agent_cpu_quota)) limits.cpu_quota = *quota;
+  limits.tasks_max = agent_tasks_max;
+  return limits;
 }
 
 bool Config::allows_private_addresses(std::string const& owner) const {

@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "base/paths.hpp"
 #include "model/approval_rule.hpp"
+#include "model/resource_limits.hpp"
 #include "relay/bus.hpp"
 
 #include <cstdint>
@@ -29,6 +30,9 @@ struct Config {
   std::int64_t most_child_depth = 2, most_children = 16;  ///< what an agent may be granted, and is unless it says less
   bool memory_pressure = true;       ///< they are suspended as well when the kernel says that programs wait for memory
   std::int64_t memory_limit_mb = 0;  ///< of all agents together; above it the longest idle are suspended; 0: none
+  // Of an agent that does not say otherwise; as in ResourceLimits, empty or 0: no limit.
+  std::string agent_memory_max{}, agent_memory_high{}, agent_cpu_quota{};
+  std::int64_t agent_tasks_max = 0;
   std::vector<std::string> output_roots{};        ///< where output folders may lie besides in agents' workspaces
   std::int64_t outputs_mb = 1024;                 ///< of one agent's outputs so much is kept
   std::int64_t agent_token_lifetime_s = 0;        ///< 0: no end; else renewed in time
@@ -65,6 +69,9 @@ struct Config {
 
   /// An absent file is fine. A wrong key, type or range is an error with file, line and column.
   static Result<Config> load(std::filesystem::path const& file);
+
+  /// What agents may use that do not say otherwise.
+  ResourceLimits agent_limits() const;
 
   /// Whether what is sent for this owner, an agent or the operator, may go to this machine and to private networks.
   bool allows_private_addresses(std::string const& owner) const;

@@ -57,6 +57,7 @@ class Limits {
           &Limits::profile, &Limits::addresses, &Limits::passed_through, &Limits::grandchildren})
       if (auto good = (this->*part)(); !good) return good;
     child_.request_input = child_.request_input && parent_.request_input;
+    child_.resources = parent_.resources;
     return {};
   }
 

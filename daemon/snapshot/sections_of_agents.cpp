@@ -46,6 +46,7 @@ json record_to_take(AgentRecord record) {
   record.provider_session.clear();
   record.tmux_session.clear();
   record.mark = 0;
+  record.placement = {};
   record.process_token_hash.clear();
   record.pid = 0;
   record.last_lines.clear();

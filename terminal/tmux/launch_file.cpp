@@ -16,8 +16,13 @@ namespace fs = std::filesystem;
 namespace ar::terminal {
 
 Result<fs::path> write_launch_file(fs::path const& folder, TerminalSpec const& spec) {
-  std::string content = spec.directory.string() + '\0' + std::to_string(spec.mark) + '\0' +
-                        std::to_string(inherited_descriptor_limit()) + '\0' + std::to_string(spec.argv.size()) + '\0';
+  auto const& confinement = spec.confinement;
+  std::string content;
+  for (auto const& word : {spec.directory.string(), std::to_string(spec.mark),
+                           std::to_string(inherited_descriptor_limit()), confinement.group.string(),
+                           std::to_string(confinement.data_bytes), std::to_string(confinement.user_tasks),
+                           std::to_string(spec.argv.size())})
+    content += word + '\0';
   for (auto const* words : {&spec.argv, &spec.environment}) {
     for (auto const& word : *words) {
       if (word.find('\0') != std::string::npos)

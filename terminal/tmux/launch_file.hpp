@@ -1,8 +1,8 @@
 // What a program is started with, handed to the launcher in a private file instead of through tmux, whose
 // environment, arguments and listings anyone of this user may read.
 //
-// The file: NUL-terminated strings: directory, mark, limit of open files, number of arguments, arguments...,
-// environment ("K=V")...
+// The file: NUL-terminated strings: directory, mark, limit of open files, control group, limit of data, limit of tasks,
+// number of arguments, arguments..., environment ("K=V")...
 #pragma once
 #include "base/error.hpp"
 #include "terminal/terminal.hpp"

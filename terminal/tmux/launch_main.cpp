@@ -19,6 +19,7 @@
 
 namespace {
 
+constexpr std::size_t kArguments = 7;  ///< where they begin in the file
 constexpr int kMayPass = 71, kCannot = 126, kNotThere = 127;
 
 /// tmux forgets what it has not yet read from a program when that ends. So ask for the terminal's state and
@@ -112,6 +113,27 @@ void limit_files(char const* soft) {
   ::setrlimit64(RLIMIT_NOFILE, &limit);
 }
 
+/// From here on we are in this control group, and all that we become and start.
+void enter(char const* group) {
+  if (!*group) return;
+  char path[PATH_MAX];
+  if (std::snprintf(path, sizeof path, "%s/cgroup.procs", group) >= PATH_MAX)
+    fail(kCannot, "the control group's name %s is too long", group);
+  int const fd = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || ::write(fd, "0", 1) != 1)
+    fail(kMayPass, "cannot enter the control group %s: %s", group, std::strerror(errno));
+  ::close(fd);
+}
+
+/// Where no control group does: of each process, and of all that its user runs.
+void limit(__rlimit_resource what, char const* most) {
+  rlimit64 now{};
+  auto const wanted = std::strtoull(most, nullptr, 10);
+  if (wanted == 0 || ::getrlimit64(what, &now) != 0 || now.rlim_max < wanted) return;
+  now.rlim_cur = now.rlim_max = wanted;
+  ::setrlimit64(what, &now);
+}
+
 /// The interpreter that the file's first line names; empty: it names none.
 void read_interpreter(char const* program, char (&interpreter)[256]) {
   char line[256] = "";
@@ -181,25 +203,28 @@ int main(int argc, char** argv) {
   std::size_t strings = 0;
   for (std::size_t i = 0; i < size; ++i) strings += data[i] == 0;
   auto** const words = static_cast<char**>(std::calloc(strings + 4, sizeof(char*)));
-  if (!words || strings < 5 || data[size - 1] != 0) fail(kCannot, "cannot use %s: not a launch file", argv[1]);
+  if (!words || strings <= kArguments || data[size - 1] != 0) fail(kCannot, "cannot use %s: not a launch file", argv[1]);
   char* at = data;
   for (std::size_t i = 0; i < strings; ++i) {
     words[i] = at;
     at += std::strlen(at) + 1;
   }
-  // words: directory, mark, files, count, arguments..., environment...; a null goes between the last two, a TERM to
-  // the end.
-  auto const count = static_cast<std::size_t>(std::atol(words[3]));
-  if (count == 0 || count + 4 > strings) fail(kCannot, "cannot use %s: not a launch file", argv[1]);
+  // words: directory, mark, files, group, data, tasks, count, arguments..., environment...; a null goes between the last
+  // two, a TERM to the end.
+  auto const count = static_cast<std::size_t>(std::atol(words[6]));
+  if (count == 0 || count + kArguments > strings) fail(kCannot, "cannot use %s: not a launch file", argv[1]);
   char const* const directory = words[0];
   put_on(words[1]);
   limit_files(words[2]);
-  char** const arguments = words + 4;
+  enter(words[3]);
+  limit(RLIMIT_DATA, words[4]);
+  limit(RLIMIT_NPROC, words[5]);
+  char** const arguments = words + kArguments;
   char** const environment = arguments + count + 1;
-  std::memmove(environment, arguments + count, (strings - 4 - count) * sizeof(char*));
+  std::memmove(environment, arguments + count, (strings - kArguments - count) * sizeof(char*));
   arguments[count] = nullptr;
   char const* const term = std::getenv("TERM");
-  if (term && !value_of(environment, "TERM")) environment[strings - 4 - count] = const_cast<char*>(term - 5);
+  if (term && !value_of(environment, "TERM")) environment[strings - kArguments - count] = const_cast<char*>(term - 5);
 
   if (*directory && ::chdir(directory) != 0)
     fail(may_pass(errno) ? kMayPass : kCannot, "cannot enter the directory %s: %s", directory, std::strerror(errno));

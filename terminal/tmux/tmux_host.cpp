@@ -121,10 +121,14 @@ class Host final : public TmuxHost {
     auto directory = spec.directory.string();  // a format to tmux
     for (auto at = directory.find('#'); at != std::string::npos; at = directory.find('#', at + 2))
       directory.insert(at, "#");
+    std::string variables, starter;
+    for (auto const& variable : spec.confinement.environment) variables += " -e " + tmux_quote(variable);
+    for (auto const& word : spec.confinement.starter) starter += tmux_quote(word) + " ";
     commands +=
         "new-session -d -s " + name + " -n " + name + " -x " + std::to_string(spec.columns) + " -y " +
         std::to_string(spec.rows) + " -c " + tmux_quote(directory) +
-        " -P -F 'started #{session_id} #{window_id} #{pane_id} #{pane_pid} #{pane_tty}' -- " +
+        variables +
+        " -P -F 'started #{session_id} #{window_id} #{pane_id} #{pane_pid} #{pane_tty}' -- " + starter +
         tmux_quote(options_.launcher.string()) + " " + tmux_quote(file->string()) + " ; set-option -p -t '=" + name +
         ":' @agent-runner " + spec.session + "\n" +
         // Who looked from a small screen must not leave the agent with it.
@@ -230,8 +234,8 @@ class Host final : public TmuxHost {
     auto look = [] { return all_processes(); };
     memory_.take(co_await memory_reader_.run(std::move(look)));
   }
-  std::int64_t memory_bytes(pid_t root, ProcessMark mark) override {
-    return memory_.is_fresh() ? memory_.of(root, mark) : 0;
+  ProcessUse use_of(pid_t root, ProcessMark mark) override {
+    return memory_.is_fresh() ? memory_.of(root, mark) : ProcessUse();
   }
 
   std::string attach_target(std::string const& session) const override {
@@ -297,8 +301,13 @@ class Host final : public TmuxHost {
   awaitable<void> report_exit(std::shared_ptr<TmuxTerminal> terminal, OnExit on_exit,
                               std::filesystem::path launch_file) {
     auto status = co_await terminal->wait_exit();
-    if (!launch_file.empty() && status.signal == 0 && status.code != 0)
+    if (!launch_file.empty() && status.signal == 0 && status.code != 0) {
       status.not_started = take_launch_failure(launch_file);
+      if (::unlink(launch_file.c_str()) == 0) {  // the launcher, which takes it, never ran
+        status.not_started = "it could not be started in a control group";
+        for (auto const& line : status.left) status.not_started += ": " + line;
+      }
+    }
     if (auto const entry = terminals_.find(terminal->pane()); entry != terminals_.end() && entry->second == terminal)
       terminals_.erase(entry);
     terminal->mark_exited();

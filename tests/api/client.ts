@@ -77,7 +77,7 @@ async function pause() {
 
 async function spawn() {
   const asked = {
-    body: { provider: "command", cwd: workDir, id: "a", env: { SECRET: "one" } },
+    body: { provider: "command", cwd: workDir, id: "a", env: { SECRET: "one" }, resources: { memoryMax: "2G", tasksMax: 1000 } },
     headers: { "Idempotency-Key": "spawn-a" },
   };
   const made = await operator.POST("/v1/agents", asked);

@@ -11,7 +11,17 @@ type Schema = any;
 const notLooked = ["/healthz", "/openapi.json", "/v1/info", "/v1/events/types", "/v1/search"];
 const notLookedEnds = ["/screen", "/archive", "/export"];
 /// Members that change by themselves.
-const moving = ["activeDurationMs", "attempts", "failingSince", "failures", "lastSeen", "memoryBytes", "nextAttemptAt"];
+const moving = [
+  "activeDurationMs",
+  "attempts",
+  "cpuSeconds",
+  "failingSince",
+  "failures",
+  "lastSeen",
+  "memoryBytes",
+  "nextAttemptAt",
+  "tasks",
+];
 
 /// An agent, or what a session says of it.
 const onItsWay = /"state":"(creating|starting|busy|suspending|stopping|restarting)"|"turnStatus":"(launching|running|parking)"/;

@@ -78,8 +78,9 @@ TEST_CASE("MemoryOfWhatASecondThreadHasStartedCounts") {
   CHECK_FALSE(memory.is_fresh());
   memory.take(all_processes());
   CHECK(memory.is_fresh());
-  CHECK(memory.of(program.pid(), 0) >= kMuch);
-  CHECK(memory.of(program.pid(), 0) < 4 * kMuch);
+  CHECK(memory.of(program.pid(), 0).memory_bytes >= kMuch);
+  CHECK(memory.of(program.pid(), 0).tasks >= 1);
+  CHECK(memory.of(program.pid(), 0).memory_bytes < 4 * kMuch);
 }
 
 TEST_CASE("MemoryOfWhatHasLeftTheProgramsTreeCountsByItsMark") {
@@ -104,12 +105,12 @@ TEST_CASE("MemoryOfWhatHasLeftTheProgramsTreeCountsByItsMark") {
   CHECK_FALSE(memory.is_fresh());
   memory.take(all_processes());
   CHECK(memory.is_fresh());
-  CHECK(memory.of(program.pid(), kMark) >= kMuch);
+  CHECK(memory.of(program.pid(), kMark).memory_bytes >= kMuch);
   ProcessMemory without_mark;
   CHECK_FALSE(without_mark.is_fresh());
   without_mark.take(all_processes());
   CHECK(without_mark.is_fresh());
-  CHECK(without_mark.of(program.pid(), 0) < kMuch);
+  CHECK(without_mark.of(program.pid(), 0).memory_bytes < kMuch);
   ::close(lives[1]);
   ::close(lives[0]);
 }
@@ -119,6 +120,6 @@ TEST_CASE("AProgramThatIsNotThereUsesNothing") {
   CHECK_FALSE(memory.is_fresh());
   memory.take(all_processes());
   CHECK(memory.is_fresh());
-  CHECK(memory.of(0, 0) == 0);
-  CHECK(memory.of(0, 812'345'679) == 0);
+  CHECK(memory.of(0, 0).memory_bytes == 0);
+  CHECK(memory.of(0, 812'345'679).memory_bytes == 0);
 }

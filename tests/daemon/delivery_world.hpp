@@ -1,5 +1,6 @@
 // A delivery queue with a scripted provider, a real bus and a real journal.
 #pragma once
+#include "daemon/resources/agent_groups.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/lineage.hpp"
@@ -106,7 +107,7 @@ class World final : public DeliveryHost, public TurnHost {
   explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
       : World(io, dir, *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits), {"a"}) {}
   World(net::io_context& io, std::filesystem::path const& dir, std::shared_ptr<relay::Bus> on_bus, Identity identity)
-      : who(std::move(identity)), bus(std::move(on_bus)), dir_(dir), changed_(io.get_executor()) {
+      : who(std::move(identity)), bus(std::move(on_bus)), dir_(dir), groups_(io.get_executor(), "test"), changed_(io.get_executor()) {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
     faulty.emplace(*bus);
     events_.emplace(io.get_executor(), *journal_);
@@ -133,6 +134,7 @@ class World final : public DeliveryHost, public TurnHost {
                                *removed_,
                                *accounts_,
                                terminals_,
+                               groups_,
                                changed_,
                                files_,
                                files_,
@@ -305,6 +307,7 @@ class World final : public DeliveryHost, public TurnHost {
   DescriptorBudget descriptors_{[] { return std::optional<Descriptors>(); },
                                 [] { return std::optional<Descriptors>(); }};
   NoTerminals terminals_;
+  AgentGroups groups_;
   WorkerPool files_{2};
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> const adapters_;
   Notifier changed_;

@@ -2,6 +2,7 @@
 // else does.
 #pragma once
 #include "base/completion_queue.hpp"
+#include "daemon/resources/agent_groups.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/lineage.hpp"
@@ -179,7 +180,7 @@ class FakeTerminals final : public terminal::TerminalHost {
     co_return Result<void>();
   }
   std::string attach_target(std::string const&) const override { return {}; }
-  std::int64_t memory_bytes(pid_t, ProcessMark) override { return script_.end ? script_.memory : 0; }
+  ProcessUse use_of(pid_t, ProcessMark) override { return {script_.end ? script_.memory : 0, 0, 0}; }
 
  private:
   Script& script_;
@@ -365,6 +366,7 @@ class World {
                                *removed_,
                                *accounts_,
                                terminals_,
+                               groups_,
                                changed_,
                                files_,
                                files_,
@@ -567,6 +569,7 @@ class World {
   Paths paths_;
   RestartRateLimiter brake_;
   FakeTerminals terminals_{script};
+  AgentGroups groups_{io_.get_executor(), "test"};
   WorkerPool files_{1};
   std::map<std::string, std::shared_ptr<adapters::Adapter const>> adapters_;
   Notifier changed_{io_.get_executor()};
