@@ -8,6 +8,7 @@
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "base/process/process_activity.hpp"
 #include "base/process/process_list.hpp"
 
 #include <filesystem>
@@ -156,6 +157,11 @@ class TerminalHost {
   /// Resident memory of a program with this process and this mark, and of everything that runs because of it. 0:
   /// nothing runs, or nobody has looked.
   virtual std::int64_t memory_bytes(pid_t /*root*/, ProcessMark /*mark*/) { return 0; }
+  /// Of a program with this process and this mark, and of everything that runs because of it; without processes:
+  /// nobody can tell. Reads all of /proc, on a thread.
+  virtual awaitable<ProcessActivity> look_at_activity(pid_t /*root*/, ProcessMark /*mark*/) {
+    co_return ProcessActivity();
+  }
   /// What tmux calls this terminal's session, for a person to attach to: `=NAME`, or `$NUMBER`.
   virtual std::string attach_target(std::string const& session) const = 0;
 };
