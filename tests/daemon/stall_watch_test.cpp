@@ -27,7 +27,7 @@ TEST_CASE("ATurnWithoutASignOfLifeIsToldOnceWithItsScreen") {
   InATurn at;
   at.world.pass(10min);
   CHECK(at.told("agent.stalled") == 0);  // the first look was a minute after its begin
-  at.world.pass(90s);
+  at.world.pass(2min);
   auto const stalled = at.world.events("agent.stalled");
   REQUIRE(stalled.size() == 1);
   CHECK(stalled[0]["data"]["turn"] == 1);
