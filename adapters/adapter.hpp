@@ -137,7 +137,8 @@ struct AdapterFacts {
   std::vector<std::string> default_tags{};
   std::vector<std::string> default_capabilities{};
   std::vector<std::string>
-      variables{};  ///< of the environment, by which people log in or choose a model's server; `*` ends a prefix
+      variables{};        ///< of the environment, by which people log in or choose a model's server; `*` ends a prefix
+  bool animates = false;  ///< its screen moves while it waits for its model
   std::string usage_source{};  ///< which record of it says how many tokens it has used: "transcript"; empty: none
 };
 

@@ -33,7 +33,7 @@ struct ApprovalRequest {
     permission,
     question,
     dialog,
-    continuation,  ///< not the provider's own: whether work goes on that a usage limit has cut off
+    continuation,  ///< not the provider's own: whether work goes on that was cut off in the middle
   };
   std::string key;  ///< names it within its provider process; the same when it is asked again
   Kind kind = Kind::permission;

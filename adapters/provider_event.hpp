@@ -30,10 +30,17 @@ struct TurnEnded {
   enum class Outcome { completed, failed, interrupted, unseen };
   Outcome outcome = Outcome::completed;
   std::string final_text{};
-  std::string error_kind{};  ///< failed: authentication_failed, rate_limit, server_error, ...
+  std::string error_kind{};  ///< failed: authentication_failed, rate_limit, overloaded, connection_failed, ...
   std::string error{};
   bool did_nothing = false;             ///< failed before the model said anything or a tool was called
   std::optional<WallTime> resets_at{};  ///< failed for a limit: when that ends, where the provider says so
+};
+/// In its turn it asks its model again after an error, by itself.
+struct Retrying {
+  int attempt = 0;           ///< the first is 1; 0: it has got through
+  int most = 0;              ///< attempts after which it gives up; 0: it does not say
+  std::string error_kind{};  ///< as in TurnEnded; empty: it does not say
+  std::string error{};
 };
 /// Proof that a message was taken: once it has been handed over, when what the provider has said of its turns until
 /// then has been told as well, or late, after `unknown`.
@@ -82,7 +89,7 @@ struct Noted {
 };
 
 using ProviderEvent =
-    std::variant<Ready, SessionChanged, TurnStarted, TurnEnded, Accepted, WaitingForPerson, WaitingOver, Asked,
-                 AskEnded, NothingAsked, BlockChanged, ContextUse, WorkStarted, WorkFinished, Noted>;
+    std::variant<Ready, SessionChanged, TurnStarted, TurnEnded, Retrying, Accepted, WaitingForPerson, WaitingOver,
+                 Asked, AskEnded, NothingAsked, BlockChanged, ContextUse, WorkStarted, WorkFinished, Noted>;
 
 }  // namespace ar::adapters

@@ -6,7 +6,7 @@
 namespace ar {
 namespace {
 
-constexpr std::string_view kMessage = "message from kind proof reason turn";
+constexpr std::string_view kMessage = "message from kind proof reason code turn";
 constexpr std::string_view kApproval = "id status where by decision reason";
 constexpr std::string_view kToolHook = "hook id phase tools failMode";
 constexpr std::string_view kHooked = "hook phase tool id reason failMode";
@@ -25,12 +25,15 @@ constexpr EventType types[] = {
     {"agent.interrupt", "reason", "its turn was interrupted from here"},
     {"agent.launched", "pid resumed sessionId", "its process was started"},
     {"agent.limited", "kind error since until resetsAt account", "its provider refuses work for now"},
+    {"agent.moving", "turn stalledMs", "its turn, which stood still, shows a sign of life or is over"},
     {"agent.out_of_memory", "process by kills memoryMax",
      "the kernel has killed a process of it for want of memory; process: pid, name, main, memoryBytes; by: who says so"},
     {"agent.released", "", "its provider takes work again"},
     {"agent.removed", "", "it is forgotten"},
     {"agent.restarting", "exits livedMs waitMs reason", "it is started again after a wait"},
     {"agent.restored", "snapshot state", "it has come from a snapshot"},
+    {"agent.stalled", "turn silentMs atStall lastLines",
+     "its turn stands still; lastLines: what stands on its terminal; atStall: what is done about it"},
     {"agent.state", "state before reason", "its state has changed"},
     {"agent.tasks_limit", "refused tasks tasksMax", "its processes could not start others: they are as many as may be"},
     {"agent.waiting", "for", "its provider waits for a person"},
@@ -74,7 +77,7 @@ constexpr EventType types[] = {
     {"message.failed", kMessage, "the message, or its turn, has failed"},
     {"message.held", "message reason", "the message waits, and why"},
     {"message.looked_up", "message says", "its provider's record was asked whether it took the message"},
-    {"message.queued", "message from kind proof reason turn payload", "the message waits for this agent"},
+    {"message.queued", "message from kind proof reason code turn payload", "the message waits for this agent"},
     {"message.refused", kMessage, "its provider cannot be given this message"},
     {"message.returned", kMessage, "the message was given back, to be delivered once more"},
     {"message.submitted", kMessage, "the message is being typed, or is typed"},
@@ -87,7 +90,10 @@ constexpr EventType types[] = {
     {"program.status", "*", "the program has told of itself; the data is what it said"},
     {"provider.error", "message kind", "its provider reports an error"},
     {"provider.request_refused", "method", "its provider asked something that is not known here"},
-    {"provider.retrying", "message kind", "its provider tries again after an error"},
+    {"provider.retried", "message kind attempt most times turn",
+     "the turn is over in which its provider asked its model again; times: how often that was heard of"},
+    {"provider.retrying", "message kind attempt most",
+     "its provider asks its model again after an error, for the first time in a turn"},
     {"runtime-token-ended", "jti reason", "its process cannot speak any more"},
     {"runtime-token-renewal-failed", "reason", "its token could not be renewed"},
     {"runtime-token-renewed", "jti expiresAt", "its token was renewed"},

@@ -8,6 +8,7 @@
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"
+#include "base/process/process_activity.hpp"
 #include "base/process/process_list.hpp"
 #include "base/process/process_memory.hpp"
 
@@ -166,6 +167,11 @@ class TerminalHost {
   virtual awaitable<void> look_at_memory() { co_return; }
   /// Of a program with this process and this mark, and of everything that runs because of it.
   virtual ProcessUse use_of(pid_t /*root*/, ProcessMark /*mark*/) { return {}; }
+  /// Of a program with this process and this mark, and of everything that runs because of it; without processes:
+  /// nobody can tell. Reads all of /proc, on a thread.
+  virtual awaitable<ProcessActivity> look_at_activity(pid_t /*root*/, ProcessMark /*mark*/) {
+    co_return ProcessActivity();
+  }
   /// What tmux calls this terminal's session, for a person to attach to: `=NAME`, or `$NUMBER`.
   virtual std::string attach_target(std::string const& session) const = 0;
 };

@@ -23,6 +23,7 @@ AdapterFacts make_facts() {
   AdapterFacts facts;
   facts.name = "claude";
   facts.default_tags = {"claude"};
+  facts.animates = true;
   facts.usage_source = "transcript";
   facts.variables = {"ANTHROPIC_*", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_*", "CLAUDE_CONFIG_DIR"};
   facts.capabilities = R"({

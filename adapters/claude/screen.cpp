@@ -1,7 +1,11 @@
 #include "adapters/claude/screen.hpp"
 
+#include "adapters/claude/turn_record.hpp"
+
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstdio>
 #include <vector>
 
 namespace ar::adapters::claude {
@@ -217,6 +221,31 @@ bool shows_words(View const& view, std::string_view words, VersionRow const& row
   auto const rest = std::string_view(shown).substr(before.size());
   std::size_t after = 0;
   return rest.empty() || (collapsed_newlines(rest, without_blanks(row.collapsed), after) >= 0 && after == rest.size());
+}
+
+std::optional<Retrying> retry_on(terminal::Screen const& screen) {
+  constexpr std::array<std::string_view, 6> kSpinner{"\u273b ", "\u2736 ", "\u2733 ", "\u2722 ", "\u00b7 ", "* "};
+  constexpr std::string_view kDot = " \u00b7 ";
+  for (auto line = screen.lines.rbegin(); line != screen.lines.rend(); ++line) {
+    std::string_view text = *line;
+    auto const glyph = std::ranges::find_if(kSpinner, [&](auto const& begins) { return text.starts_with(begins); });
+    if (glyph == kSpinner.end() || text.find("etrying in ") == std::string_view::npos) continue;
+    text.remove_prefix(glyph->size());
+    auto const at = text.find("attempt ");
+    Retrying retry;
+    if (at == std::string_view::npos ||
+        std::sscanf(std::string(text.substr(at)).c_str(), "attempt %4d/%4d", &retry.attempt, &retry.most) != 2)
+      continue;
+    retry.error = text.substr(0, text.find(kDot));
+    int status = 0;
+    (void)std::sscanf(retry.error.c_str(), "%3d", &status);
+    retry.error_kind = status == 529   ? "overloaded"
+                       : status == 429 ? "rate_limit"
+                       : status >= 500 ? "server_error"
+                                       : exact_error_kind("", retry.error);
+    return retry;
+  }
+  return std::nullopt;
 }
 
 std::string plain_text(std::string_view captured) {

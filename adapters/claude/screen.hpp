@@ -2,8 +2,10 @@
 // functions on captured lines, tested on recorded screens (tests/claude/screens).
 #pragma once
 #include "adapters/claude/versions.hpp"
+#include "adapters/provider_event.hpp"
 #include "terminal/terminal.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,10 @@ struct View {
 
 /// `screen` should be captured with styles; without them a hint in the composer reads as text.
 View read_view(terminal::Screen const& screen, VersionRow const& row);
+
+/// "✻ API error · retrying in 16s · attempt 6/10": what stands in the place of a turn's progress. Nothing: it shows no
+/// such line.
+std::optional<Retrying> retry_on(terminal::Screen const& screen);
 
 /// A captured screen without its styles.
 std::string plain_text(std::string_view captured);

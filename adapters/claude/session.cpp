@@ -131,6 +131,7 @@ void ClaudeSession::become_ready(std::string session_id, std::string transcript,
     turn_running_ = true;
     tool_called_ = true;  // for all that is known
     ++turns_;
+    tasks_.spawn_vital("retries", watch_retries(turns_), ctx_.on_death);
   }
   emit(Ready{session_id_, std::move(transcript), std::move(model), turn_running_});
   if (live_ && !live_->waiting()) end_asks();
@@ -155,6 +156,7 @@ void ClaudeSession::turn_started() {
   interrupted_ = false;
   proposed_.reset();
   emit(TurnStarted{});
+  tasks_.spawn_vital("retries", watch_retries(turns_), ctx_.on_death);
   announce_gate();
 }
 

@@ -131,6 +131,9 @@ class ClaudeSession final : public ProviderSession {
   void look_again_later();
   void remember_label(std::string label);
 
+  // session_retries.cpp: it asks its model again.
+  awaitable<void> watch_retries(std::uint64_t turn);
+
   // session_notices.cpp: notices go beside the terminal.
   bool has_monitor() const;
   awaitable<SubmitResult> offer(Prompt prompt, std::function<void(std::string_view)> on_step);

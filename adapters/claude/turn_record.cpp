@@ -6,12 +6,21 @@
 
 namespace ar::adapters::claude {
 
+/// "server_error" is its word for all that is wrong with the service.
+std::string exact_error_kind(std::string kind, std::string_view text) {
+  auto const says = [text](std::string_view words) { return text.find(words) != std::string_view::npos; };
+  // It has no word of its own for "payment required".
+  if (kind == "unknown" && says("API Error: 402")) return "billing_error";
+  if (kind != "server_error" && kind != "unknown" && !kind.empty()) return kind;
+  if (says("API Error: 529") || says("overloaded_error") || says("Overloaded")) return "overloaded";
+  if (says("Unable to connect") || says("Connection error") || says("Connection closed")) return "connection_failed";
+  return kind;
+}
+
 TurnEnded failed_turn(std::string kind, std::string text) {
   TurnEnded end;
   end.outcome = TurnEnded::Outcome::failed;
-  // It has no word of its own for "payment required".
-  bool const unpaid = kind == "unknown" && text.find("API Error: 402") != std::string::npos;
-  end.error_kind = unpaid ? "billing_error" : std::move(kind);
+  end.error_kind = exact_error_kind(std::move(kind), text);
   end.resets_at = reset_time_in(text, wall_now());
   end.error = std::move(text);
   return end;

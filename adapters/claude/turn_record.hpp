@@ -10,8 +10,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace ar::adapters::claude {
+
+/// "server_error" and "unknown" made exact by the words that come with them: overloaded, connection_failed, ...
+std::string exact_error_kind(std::string kind, std::string_view text);
 
 /// The end of a turn that the API's refusal ended: StopFailure's `error` and text, or the transcript's.
 TurnEnded failed_turn(std::string kind, std::string text);

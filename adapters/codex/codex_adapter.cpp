@@ -27,6 +27,7 @@ constexpr std::streamoff kLogRead = 16'384;  ///< bytes of the app server's log
 AdapterFacts make_facts() {
   AdapterFacts facts;
   facts.name = "codex";
+  facts.animates = true;
   facts.usage_source = "rollout";
   facts.default_tags = {"codex"};
   facts.variables = {"CODEX_API_KEY", "CODEX_HOME", "OPENAI_*"};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <utility>
 
 namespace ar::adapters::codex {
@@ -51,7 +52,8 @@ std::string error_kind(json const& info) {
   if (status == 429 || name == "response_too_many_failed_attempts") return "rate_limit";
   if (name == "usage_limit_exceeded") return "usage_limit";
   if (name == "context_window_exceeded") return "context_window";
-  if (status >= 500 || name == "internal_server_error" || name == "server_overloaded") return "server_error";
+  if (status == 529 || name == "server_overloaded") return "overloaded";
+  if (status >= 500 || name == "internal_server_error") return "server_error";
   if (name == "http_connection_failed" || name == "response_stream_connection_failed" ||
       name == "response_stream_disconnected")
     return status == 0 ? "connection_failed" : "http_error";
@@ -84,6 +86,24 @@ std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text
   if (end.error_kind.empty()) end.error_kind = "unknown";
   end.resets_at = reset_time_in(end.error, wall_now());
   return end;
+}
+
+Retrying retrying(json const& error, int attempt) {
+  Retrying retry;
+  retry.attempt = attempt;
+  retry.error = text_at(error, {"message"});
+  if (auto const details = text_at(error, {"additionalDetails"}); !details.empty()) retry.error += " (" + details + ")";
+  if (auto const info = error.find("codexErrorInfo"); info != error.end()) retry.error_kind = error_kind(*info);
+  // "Reconnecting... 2/5"; without the numbers it waits for the network.
+  int said = 0, most = 0;
+  auto const at = retry.error.find("... ");
+  if (at != std::string::npos && std::sscanf(retry.error.c_str() + at, "... %4d/%4d", &said, &most) == 2) {
+    retry.attempt = said;
+    retry.most = most;
+  } else if (retry.error.find("waiting for network") != std::string::npos) {
+    retry.error_kind = "connection_failed";
+  }
+  return retry;
 }
 
 std::optional<WallTime> limit_end(json const& rate_limits) {

@@ -19,6 +19,9 @@ std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text
 /// "rate_limit", "authentication_failed", "server_error", ...: from a turn's codexErrorInfo.
 std::string error_kind(json const& codex_error_info);
 
+/// From an error after which Codex goes on by itself; `attempt`: which one it is, unless its words say.
+Retrying retrying(json const& error, int attempt);
+
 /// When the windows that are used up begin anew, from account/rateLimits/updated; nothing: none is, or none says.
 std::optional<WallTime> limit_end(json const& rate_limits);
 

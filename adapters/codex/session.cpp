@@ -152,11 +152,16 @@ void CodexSession::on_notification(std::string const& method, json const& params
   }
   if (method == "error") {
     auto const& error = object_at(params, "error");
+    if (truth_at(params, "willRetry")) return emit(retrying(error, ++attempts_));
     auto const info = error.find("codexErrorInfo");
-    emit(Noted{
-        truth_at(params, "willRetry") ? "provider.retrying" : "provider.error",
-        json{{"message", text_at(error, {"message"})}, {"kind", error_kind(info == error.end() ? json() : *info)}}});
+    emit(Noted{"provider.error", json{{"message", text_at(error, {"message"})},
+                                      {"kind", error_kind(info == error.end() ? json() : *info)}}});
   }
+}
+
+/// The model has answered.
+void CodexSession::got_through() {
+  if (std::exchange(attempts_, 0) > 0) emit(Retrying{});
 }
 
 /// It tells of missing programs as well; those have no place in a file.
@@ -173,6 +178,7 @@ void CodexSession::on_item(bool finished, json const& params) {
   auto const& item = object_at(params, "item");
   auto const type = text_at(item, {"type"});
   did_nothing_ = did_nothing_ && is_no_deed(type);
+  if (type != "userMessage") got_through();
   if (type == "userMessage") {
     auto correlation_id = correlation_id_of(text_at(item, {"clientId"}));
     if (!finished || correlation_id.empty() || proven(correlation_id)) return;
@@ -198,6 +204,7 @@ void CodexSession::turn_started(std::string const& id) {
   turn_ = id;
   last_text_.clear();
   did_nothing_ = true;
+  attempts_ = 0;
   emit(TurnStarted{});
   announce_gate();
 }

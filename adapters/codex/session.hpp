@@ -87,6 +87,7 @@ class CodexSession final : public ProviderSession {
   void announce_gate();
   void on_frame(json const& frame);
   void on_notification(std::string const& method, json const& params);
+  void got_through();
   void on_config_warning(json const& params);
   void on_item(bool finished, json const& params);
   void turn_started(std::string const& id);
@@ -138,6 +139,7 @@ class CodexSession final : public ProviderSession {
   std::string turn_{};                     ///< the running one
   std::string last_text_{};                ///< the model's last words in it
   bool did_nothing_ = false;               ///< and all of it was seen: the model has said and called nothing in it
+  int attempts_ = 0;                       ///< that it has asked its model again since that answered last
   std::optional<WallTime> limit_ends_{};   ///< of the account, as far as a limit is known to be used up
   std::deque<std::string> ended_turns_{};  ///< the newest few dozen
   std::deque<std::string> taken_{};        ///< correlation ids of completed user messages, the newest few hundred

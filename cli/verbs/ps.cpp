@@ -35,9 +35,31 @@ Colour colour_of(std::string const& state) {
   return Colour::yellow;
 }
 
+/// "the model's service is overloaded; attempt 3 of 10"
+std::string retrying_text(json const& retrying) {
+  auto const kind = field(retrying, "kind");
+  auto const most = number(retrying, "most");
+  return (kind == "overloaded"     ? "the model's service is overloaded"
+          : kind == "network"      ? "the model's service cannot be reached"
+          : kind == "server_error" ? "the model's service fails"
+                                   : "the model is asked again: " + field(retrying, "error")) +
+         "; attempt " + std::to_string(number(retrying, "attempt")) + (most > 0 ? " of " + std::to_string(most) : "");
+}
+
+/// What its turn is at, where that is worth a word.
+std::string turn_text(json const& agent) {
+  if (auto const& stalled = object_at(agent, "stalled"); !stalled.empty()) {
+    auto const since = stalled.contains("since") ? time_of(stalled["since"]) : std::nullopt;
+    return "stalled: no sign of life" + (since ? " for " + age(wall_now() - *since) : std::string());
+  }
+  auto const& retrying = object_at(agent, "retrying");
+  return retrying.empty() ? std::string() : retrying_text(retrying);
+}
+
 /// What it is busy with, or what keeps its messages back.
 std::string why(json const& agent) {
-  auto const reason = field(agent, "reason");
+  auto const of_turn = turn_text(agent);
+  auto const reason = of_turn.empty() ? field(agent, "reason") : of_turn;
   auto const held = field(agent, "held");
   std::string asked;
   for (auto const& approval : array(agent, "approvals"))

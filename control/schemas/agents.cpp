@@ -246,6 +246,21 @@ constexpr Field pinned_skill[] = {
 };
 constexpr Schema kPinnedSkill{.name = "PinnedSkill", .fields = pinned_skill};
 
+constexpr Field retrying[] = {
+    {.name = "attempt", .type = Type::integer, .required = true},
+    {.name = "most", .type = Type::integer, .about = "after which its provider gives up, where that says so"},
+    {.name = "kind", .about = "overloaded, network, server_error, or its provider's word"},
+    {.name = "error", .required = true},
+    {.name = "since", .type = Type::time, .required = true},
+};
+constexpr Schema kRetrying{.name = "Retrying", .about = "its model is asked again after an error", .fields = retrying};
+
+constexpr Field stalled[] = {
+    {.name = "turn", .type = Type::integer, .required = true},
+    {.name = "since", .type = Type::time, .about = "of the last sign of life", .required = true},
+};
+constexpr Schema kStalled{.name = "Stalled", .about = "its turn stands still", .fields = stalled};
+
 constexpr Field agent[] = {
     {.name = "id", .required = true},
     {.name = "provider", .required = true},
@@ -291,6 +306,8 @@ constexpr Field agent[] = {
     {.name = "held", .about = "why the first of them waits"},
     {.name = "account", .about = "the login that its provider uses"},
     {.name = "limited", .type = Type::object, .schema = &kLimited},
+    {.name = "retrying", .type = Type::object, .schema = &kRetrying},
+    {.name = "stalled", .type = Type::object, .schema = &kStalled},
     {.name = "approvals", .type = Type::list, .of = Type::object, .schema = &kPending},
     {.name = "contextUse", .type = Type::object, .schema = &kContextUse},
     {.name = "usage", .type = Type::object, .about = "of all its turns", .schema = &kUsage},

@@ -77,11 +77,13 @@ constexpr Field delivery[] = {
     {.name = "acknowledged", .type = Type::boolean, .about = "the bus knows that it was taken"},
     {.name = "steps", .type = Type::list, .of = Type::object, .schema = &kStep},
     {.name = "reason"},
+    {.name = "code", .about = "failed, and why is known: overloaded, network, server_error, stalled"},
     {.name = "finalText", .about = "done: what its provider said last in the message's turn"},
     {.name = "reported", .type = Type::boolean, .about = "the bus knows how it ended"},
     {.name = "proof", .about = "what of its provider's shows that it took the message"},
     {.name = "screen", .about = "unknown: the terminal as it was"},
     {.name = "turn", .type = Type::integer},
+    {.name = "retries", .type = Type::integer, .about = "so often the model's service failed before it did anything"},
     {.name = "repairs", .type = Type::integer, .about = "so often its answer did not fit, and was asked for again"},
     {.name = "output", .type = Type::any, .about = "done: the answer, where the message wants one that fits a schema"},
 };

@@ -22,6 +22,11 @@ constexpr auto kTellPatience = 1s;                                 ///< of an en
 constexpr auto kMailPatience = 5s;                                 ///< of an order, for what has come before it
 constexpr Clock::duration kFirstPause = 1s, kLongestPause = 5min;  ///< before what has failed is begun again
 
+/// What moves its turn on. (Its figures, and that its input is closed, come for other reasons as well.)
+bool is_sign_of_life(adapters::ProviderEvent const& event) {
+  return !std::holds_alternative<adapters::ContextUse>(event) && !std::holds_alternative<adapters::BlockChanged>(event);
+}
+
 std::string key_of_continuation(std::int64_t turn) { return "continue turn " + std::to_string(turn); }
 
 bool is_proof(adapters::ProviderEvent const& event) { return std::holds_alternative<adapters::Accepted>(event); }
@@ -44,7 +49,12 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       account_(services, spec_.id, record_, provider_, queue_.outcomes(), [this] { save(); }),
       process_(services, spec_, record_, token_, provider_, changed_, tasks_, *this),
       restarts_(services, spec_, record_, process_, provider_),
-      view_({services, spec_, record_, state_, provider_, token_, work_, queue_}),
+      retries_(services, spec_.id),
+      stalls_({services, spec_, record_, state_, provider_, process_, turns_},
+              [this](std::int64_t turn, std::string verb, std::string why) {
+                return end_stalled(turn, std::move(verb), std::move(why));
+              }),
+      view_({services, spec_, record_, state_, provider_, token_, work_, queue_, retries_, stalls_}),
       usage_({services, spec_, record_, provider_, turns_}, [this] { save(); }),
       callback_(services, spec_, record_),
       outputs_({services, spec_.id, spec_.cwd, spec_.output_dirs, record_.turns, record_.capture_due},
@@ -229,6 +239,16 @@ awaitable<void> Agent::keep_deadline() {
   services_.events.append(spec_.id, "agent.deadline", {{"deadlineMs", spec_.deadline_ms}, {"cancelled", count}});
 }
 
+/// What the provider has said in the meantime counts: another turn must not be ended for this one.
+awaitable<Result<json>> Agent::end_stalled(std::int64_t turn, std::string verb, std::string why) {
+  (void)co_await mailbox_.wait_until_caught_up(Clock::now() + kMailPatience);
+  if (running_turn() != turn || stalls_.shown().is_null())
+    co_return conflict("wrong_state", "turn " + std::to_string(turn) + " moves again, or is over");
+  queue_.outcomes().stands_still(turn, why);
+  json params = {{"reason", "stalled: " + why}};
+  co_return co_await act_alone(std::move(verb), std::move(params));
+}
+
 void Agent::suspend_at_rest(std::string reason) {
   set_end(false, milliseconds(verbs_.shutdown_timeout_ms()));
   (void)apply(AgentInput::suspend, std::move(reason));
@@ -299,6 +319,7 @@ awaitable<void> Agent::read_mail() {
 }
 
 void Agent::on_event(adapters::ProviderEvent const& event) {
+  if (is_sign_of_life(event)) stalls_.heard();
   auto& events = services_.events;
   auto& outcomes = queue_.outcomes();
   std::visit(
@@ -313,6 +334,7 @@ void Agent::on_event(adapters::ProviderEvent const& event) {
           },
           [&](adapters::TurnStarted const&) { outcomes.on_turn_started(); },
           [&](adapters::TurnEnded const& end) { outcomes.on_turn_ended(end); },
+          [&](adapters::Retrying const& retry) { retries_.heard(retry); },
           [&](adapters::Accepted const& accepted) { outcomes.on_accepted(accepted.correlation_id, accepted.proof); },
           [&](adapters::WaitingForPerson const& waiting) {
             events.append(spec_.id, "agent.waiting", {{"for", waiting.what}});
@@ -389,6 +411,7 @@ void Agent::on_ready(adapters::Ready const& ready) {
 
 /// Of a process that starts or ends, its start or end says more.
 void Agent::turn_changed(std::string reason) {
+  stalls_.look_again();
   if (!process_.is_ready()) return;
   (void)apply(turn_runs() ? AgentInput::turn_started : AgentInput::turn_ended, std::move(reason));
 }
@@ -401,6 +424,7 @@ void Agent::turn_over(Turn const& turn, adapters::TurnEnded const& end) {
     record_.last_turn = turn.status;
   }
   callback_.note(turn);
+  retries_.turn_over(turn.number);
   bool const owed = outputs_.capture();
   // Else with the change of state that comes with it.
   if (usage_.turn_over(turn.number) || owed) save();
@@ -463,6 +487,7 @@ Result<void> Agent::apply(AgentInput input, std::string reason) {
     if (next == AgentState::stopped || next == AgentState::failed) note_result(std::string(to_string(next)), reason);
     publish();
     token_.look_again();
+    stalls_.look_again();
     changed_.notify_all();
   }
   perform(action);
@@ -617,6 +642,7 @@ void Agent::join_bus() {
   keep_up({"account", [this] { return account_.run(); }});
   keep_up({"usage", [this] { return usage_.run(); }});
   keep_up({"outputs", [this] { return outputs_.run(); }});
+  keep_up({"stalls", [this] { return stalls_.run(); }});
   if (spec_.idle_ttl_ms > 0) keep_up({"idle", [this] { return rest_.watch(); }});
   for (auto& loop : queue_.loops()) keep_up(std::move(loop));
 }
@@ -793,11 +819,11 @@ void Agent::hold_changed() {
   publish();
 }
 
-void Agent::ask_to_go_on(std::int64_t turn, std::string const& error) {
+void Agent::ask_to_go_on(std::int64_t turn, std::string const& cut_off_by) {
   adapters::ApprovalRequest request;
   request.key = key_of_continuation(turn);
   request.kind = adapters::ApprovalRequest::Kind::continuation;
-  request.summary = adapters::one_line("go on with the turn that a usage limit has cut off: " + error);
+  request.summary = adapters::one_line("go on with the turn that was cut off by " + cut_off_by);
   request.input = {{"turn", turn}, {"account", record_.account}};
   request.choices = {adapters::Decision::approve, adapters::Decision::deny};
   services_.approvals.asked(asker_of(spec_), "", std::move(request), spec_.request_input);

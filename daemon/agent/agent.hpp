@@ -19,8 +19,10 @@
 #include "daemon/agent/bus_commands.hpp"
 #include "daemon/agent/bus_presence.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
+#include "daemon/agent/provider_retries.hpp"
 #include "daemon/agent/restarts.hpp"
 #include "daemon/agent/session_callback.hpp"
+#include "daemon/agent/stall_watch.hpp"
 #include "daemon/agent/token_keeper.hpp"
 #include "daemon/agent/usage_meter.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
@@ -175,7 +177,7 @@ class Agent final : private DeliveryHost,
   std::string account() const override { return record_.account; }
   void login_changed() override { account_.look_again(); }
   void hold_changed() override;
-  void ask_to_go_on(std::int64_t turn, std::string const& error) override;
+  void ask_to_go_on(std::int64_t turn, std::string const& cut_off_by) override;
   void ask_no_more(std::int64_t turn) override;
   void message_over(Delivery const& delivery) override;
   void store_changed() override;
@@ -240,6 +242,7 @@ class Agent final : private DeliveryHost,
   Result<void> check_hook(std::string const& event, std::string const& provider_session) const;
   bool has_work_left() const;
   void on_ready(adapters::Ready const& ready);
+  awaitable<Result<json>> end_stalled(std::int64_t turn, std::string verb, std::string why);
 
   Result<void> apply(AgentInput input, std::string reason) override;
   /// For as long as the agent is here: what ends by an exception is begun again, after a while or when the agent is.
@@ -289,6 +292,8 @@ class Agent final : private DeliveryHost,
   AgentAccount account_;
   AgentProcess process_;
   Restarts restarts_;
+  ProviderRetries retries_;
+  StallWatch stalls_;
   AgentView view_;
   UsageMeter usage_;
   SessionCallback callback_;

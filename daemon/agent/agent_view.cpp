@@ -60,7 +60,7 @@ Identity AgentView::identity() const {
 }
 
 json AgentView::meta(bool registration) const {
-  auto const& [services, spec, record, state, provider, keeper, work, queue] = parts_;
+  auto const& [services, spec, record, state, provider, keeper, work, queue, retries, stalls] = parts_;
   auto const& token = keeper.token();
   json meta = work.meta();
   meta["runnerId"] = spec.id;
@@ -119,7 +119,7 @@ void AgentView::add_registration(json& meta) const {
 }
 
 json AgentView::shown(std::string const& no_bus) const {
-  auto const& [services, spec, record, state, provider, token, work, queue] = parts_;
+  auto const& [services, spec, record, state, provider, token, work, queue, retries, stalls] = parts_;
   json shown = to_public(spec);
   shown["state"] = to_string(state);
   auto const mute = token.why_invalid();
@@ -136,6 +136,8 @@ json AgentView::shown(std::string const& no_bus) const {
   if (!held.empty() && held != mute) shown["held"] = held;
   if (!record.account.empty()) shown["account"] = record.account;
   if (auto limited = queue.outcomes().limited(); !limited.is_null()) shown["limited"] = std::move(limited);
+  if (auto retrying = retries.shown(); !retrying.is_null()) shown["retrying"] = std::move(retrying);
+  if (auto stalled = stalls.shown(); !stalled.is_null()) shown["stalled"] = std::move(stalled);
   if (auto pending = services.approvals.pending_of(spec.id); !pending.empty()) shown["approvals"] = std::move(pending);
   if (!context_use_.is_null()) shown["contextUse"] = context_use_;
   if (auto used = record.usage.shown(); !used.is_null()) shown["usage"] = std::move(used);
@@ -171,7 +173,7 @@ json AgentView::resources() const {
 }
 
 json AgentView::session(bool turn_runs, bool interrupting, std::int64_t retained_bytes) const {
-  auto const& [services, spec, record, state, provider, token, work, queue] = parts_;
+  auto const& [services, spec, record, state, provider, token, work, queue, retries, stalls] = parts_;
   auto const time = [](WallTime at) { return at == WallTime() ? json(nullptr) : json(to_iso8601(at)); };
   auto const some = [](auto const& value, bool there) { return there ? json(value) : json(nullptr); };
   bool const timed = spec.idle_ttl_ms > 0;

@@ -3,6 +3,8 @@
 #include "daemon/agent/agent_provider.hpp"
 #include "daemon/agent/agent_spec.hpp"
 #include "daemon/agent/agent_state.hpp"
+#include "daemon/agent/provider_retries.hpp"
+#include "daemon/agent/stall_watch.hpp"
 #include "daemon/agent/token_keeper.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/delivery/work.hpp"
@@ -25,6 +27,8 @@ class AgentView {
     TokenKeeper const& token;
     Work const& work;
     DeliveryQueue const& queue;
+    ProviderRetries const& retries;
+    StallWatch const& stalls;
   };
   explicit AgentView(Parts parts) : parts_(parts) {}
 

@@ -1,5 +1,6 @@
 #include "daemon/config/config.hpp"
 
+#include "base/duration.hpp"
 #include "base/ids.hpp"
 #include "daemon/config/launch_environment.hpp"
 #include "daemon/config/profile.hpp"
@@ -16,6 +17,8 @@
 
 namespace ar::daemon {
 namespace {
+
+constexpr milliseconds kLongestRetryWait = std::chrono::minutes(15);  ///< as every wait for a model's service
 
 /// When a running daemon takes another value of a setting.
 enum class Takes { at_start, at_reload };
@@ -271,6 +274,48 @@ std::vector<Setting> const& settings() {
        nullptr,
        "the turn that a usage limit cuts off: ask a person whether it goes on, have it go on once, or end it as failed",
        Takes::at_reload},
+      {"delivery.retry_failed.kinds",
+       &Config::retry_kinds,
+       0,
+       0,
+       {"overloaded", "network", "server_error"},
+       nullptr,
+       "failures of the model's service after which a message is handed again where its turn did nothing; where it did "
+       "something a person is asked",
+       Takes::at_reload},
+      {"delivery.retry_failed.max",
+       &Config::retry_max,
+       0,
+       1000,
+       {},
+       nullptr,
+       "times that one message is handed again after them; 0: never",
+       Takes::at_reload},
+      {"delivery.retry_failed.backoff",
+       &Config::retry_backoff,
+       0,
+       0,
+       {},
+       nullptr,
+       "wait before the first of these times, such as 30s; twice as long before each next one, at most 15m",
+       Takes::at_reload},
+      {"agents.stall_s",
+       &Config::stall_s,
+       0,
+       7 * 86'400,
+       {},
+       nullptr,
+       "seconds of a turn without output, processor time and network of its processes after which it counts as "
+       "stalled; 0: never",
+       Takes::at_reload},
+      {"agents.at_stall",
+       &Config::at_stall,
+       0,
+       0,
+       {"tell", "interrupt", "restart"},
+       nullptr,
+       "what happens then: people are told, and besides its turn is interrupted or its process started again",
+       Takes::at_reload},
       {"webhooks.private_addresses",
        &Config::private_receivers,
        0,
@@ -420,6 +465,16 @@ std::string place(std::filesystem::path const& file, toml::source_region const& 
   return file.string() + ":" + std::to_string(region.begin.line) + ":" + std::to_string(region.begin.column);
 }
 
+bool is_choice(Setting const& setting, std::string const& word) {
+  return setting.choices.empty() || std::ranges::find(setting.choices, word) != setting.choices.end();
+}
+
+std::string choices_of(Setting const& setting) {
+  std::string list;
+  for (auto const& choice : setting.choices) list += (list.empty() ? "" : ", ") + choice;
+  return list;
+}
+
 /// Sets one value from its JSON form; empty: done, else what is wrong with it.
 std::string assign(Config& config, Setting const& setting, json const& value) {
   auto const integer = [&](std::int64_t& out) -> std::string {
@@ -432,11 +487,7 @@ std::string assign(Config& config, Setting const& setting, json const& value) {
   if (auto const* member = std::get_if<0>(&setting.target)) {
     if (!value.is_string()) return std::string("must be a string, not ") + value.type_name();
     auto const text = value.get<std::string>();
-    if (!setting.choices.empty() && std::ranges::find(setting.choices, text) == setting.choices.end()) {
-      std::string list;
-      for (auto const& choice : setting.choices) list += (list.empty() ? "" : ", ") + choice;
-      return "is \"" + text + "\"; use one of: " + list;
-    }
+    if (!is_choice(setting, text)) return "is \"" + text + "\"; use one of: " + choices_of(setting);
     config.*(*member) = text;
   } else if (auto const* flag = std::get_if<1>(&setting.target)) {
     if (!value.is_boolean()) return std::string("must be true or false, not ") + value.type_name();
@@ -448,7 +499,10 @@ std::string assign(Config& config, Setting const& setting, json const& value) {
   } else if (auto const* list = std::get_if<3>(&setting.target)) {
     if (!value.is_array() || !std::ranges::all_of(value, [](json const& v) { return v.is_string(); }))
       return "must be a list of strings";
-    config.*(*list) = value.get<std::vector<std::string>>();
+    auto words = value.get<std::vector<std::string>>();
+    for (auto const& word : words)
+      if (!is_choice(setting, word)) return "holds \"" + word + "\"; use any of: " + choices_of(setting);
+    config.*(*list) = std::move(words);
   } else {
     std::int64_t read = 0;
     if (auto problem = integer(read); !problem.empty()) return problem;
@@ -521,6 +575,29 @@ Result<void> check_profiles(Config& config, std::filesystem::path const& file, t
   return {};
 }
 
+/// Of a key that is a table of settings, each of them.
+Result<void> apply_value(Config& config, std::filesystem::path const& file, std::string const& key,
+                         toml::node const& value, std::map<std::string, std::string>& origins) {
+  auto const* setting = find_setting(key);
+  bool const has_settings =
+      std::ranges::any_of(settings(), [&](Setting const& s) { return s.key.starts_with(key + "."); });
+  if (auto const* table = value.as_table(); table && has_settings) {
+    for (auto const& [name, node] : *table)
+      if (auto set = apply_value(config, file, key + "." + std::string(name.str()), node, origins); !set)
+        return set.error();
+    return {};
+  }
+  if (!setting && has_settings)
+    return invalid(key, place(file, value.source()) + ": " + key + " must be a table: { ... }");
+  if (!setting)
+    return invalid(
+        key, place(file, value.source()) + ": unknown key " + key + "; `agent-runner config show` lists all keys");
+  if (auto problem = assign(config, *setting, to_json(value)); !problem.empty())
+    return invalid(key, place(file, value.source()) + ": " + key + " " + problem);
+  origins[key] = file.string() + ":" + std::to_string(value.source().begin.line);
+  return {};
+}
+
 Result<void> apply_file(Config& config, std::filesystem::path const& file, std::string const& text,
                         std::map<std::string, std::string>& origins) {
   toml::table root;
@@ -551,13 +628,7 @@ Result<void> apply_file(Config& config, std::filesystem::path const& file, std::
         if (auto read = read_rules(config, file, value, origins); !read) return read.error();
         continue;
       }
-      auto const* setting = find_setting(full);
-      if (!setting)
-        return invalid(full, place(file, value.source()) + ": unknown key " + full +
-                                 "; `agent-runner config show` lists all keys");
-      if (auto problem = assign(config, *setting, to_json(value)); !problem.empty())
-        return invalid(full, place(file, value.source()) + ": " + full + " " + problem);
-      origins[full] = file.string() + ":" + std::to_string(value.source().begin.line);
+      if (auto set = apply_value(config, file, full, value, origins); !set) return set.error();
     }
   }
   return check_profiles(config, file, root);
@@ -590,6 +661,13 @@ Result<void> check_passed(Config const& config, std::string const& origin) {
     if (auto const why = why_never_passed(name); !why.empty())
       return invalid("agents.pass_environment", origin + ": agents.pass_environment: \"" + name + "\" " + why);
   return {};
+}
+
+Result<void> check_backoff(Config const& config, std::string const& origin) {
+  auto const wait = parse_duration(config.retry_backoff);
+  if (wait && *wait >= milliseconds(1000) && *wait <= kLongestRetryWait) return {};
+  return invalid("delivery.retry_failed.backoff", origin + ": delivery.retry_failed.backoff is \"" +
+                                                      config.retry_backoff + "\"; use a time from 1s to 15m");
 }
 
 Result<void> check_roots(Config const& config, std::string const& origin) {
@@ -658,6 +736,7 @@ Result<Config> Config::load(std::filesystem::path const& file) {
   if (auto passed = check_passed(config, origin("agents.pass_environment")); !passed) return passed.error();
   if (auto placed = check_roots(config, origin("outputs.roots")); !placed) return placed.error();
   if (auto good = check_resources(config, origin); !good) return good.error();
+  if (auto timed = check_backoff(config, origin("delivery.retry_failed.backoff")); !timed) return timed.error();
   if (auto consistent = check_relay(config); !consistent) return consistent.error();
   for (auto const& setting : settings())
     config.explained.push_back(
@@ -685,6 +764,11 @@ ResourceLimits Config::agent_limits() const {
   if (auto const quota = parse_cpu_quota(agent_cpu_quota)) limits.cpu_quota = *quota;
   limits.tasks_max = agent_tasks_max;
   return limits;
+}
+
+milliseconds Config::retry_wait() const {
+  auto const wait = parse_duration(retry_backoff);  // which was checked as it was read
+  return wait ? *wait : milliseconds(30'000);
 }
 
 bool Config::allows_private_addresses(std::string const& owner) const {

@@ -1,6 +1,7 @@
 // The daemon's configuration: defaults, then one TOML file (none needed), then environment variables. Every value
 // remembers where it came from, so that `agent-runner config show` can tell.
 #pragma once
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/paths.hpp"
@@ -40,10 +41,16 @@ struct Config {
   std::string approval_at_deadline = "terminal";  ///< "terminal" leaves it to the person there; "deny"
   std::int64_t limits_margin_s = 60;              ///< from a usage limit's end to the next try, half of it more or less
   std::string limits_continue = "ask";            ///< the turn that a limit cuts off: "ask", "yes", "no"
-  std::vector<ApprovalRule> approval_rules{};     ///< [[approvals.rules]], named config:1 and so on
-  std::vector<std::string> private_receivers{};   ///< whose webhooks may lead into private networks; see below
-  std::int64_t snapshot_max_bytes = 512 << 20;    ///< of one snapshot, taken or restored
-  std::vector<std::string> tool_hook_hosts{};     ///< on which tool hooks may be called, besides this machine
+  std::vector<std::string> retry_kinds{"overloaded", "network",
+                                       "server_error"};  ///< failures of the model's service that are tried again
+  std::int64_t retry_max = 20;                           ///< so often for one message; 0: never
+  std::string retry_backoff = "30s";  ///< a duration: before the first time; twice as long before each next one
+  std::int64_t stall_s = 600;         ///< of a turn without a sign of life, after which it counts as stalled; 0: never
+  std::string at_stall = "tell";      ///< what happens then: "tell", "interrupt", "restart"
+  std::vector<ApprovalRule> approval_rules{};    ///< [[approvals.rules]], named config:1 and so on
+  std::vector<std::string> private_receivers{};  ///< whose webhooks may lead into private networks; see below
+  std::int64_t snapshot_max_bytes = 512 << 20;   ///< of one snapshot, taken or restored
+  std::vector<std::string> tool_hook_hosts{};    ///< on which tool hooks may be called, besides this machine
   relay::BusLimits relay{};
   std::string relay_kind = "embedded";
   std::string relay_url{}, relay_token_file{}, relay_ca_file{};  ///< of a remote one, or NATS
@@ -73,6 +80,8 @@ struct Config {
   /// What agents may use that do not say otherwise.
   ResourceLimits agent_limits() const;
 
+  /// `retry_backoff` as a time.
+  milliseconds retry_wait() const;
   /// Whether what is sent for this owner, an agent or the operator, may go to this machine and to private networks.
   bool allows_private_addresses(std::string const& owner) const;
 

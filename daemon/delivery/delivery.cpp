@@ -78,10 +78,12 @@ json to_json(Delivery const& d, std::string const& agent) {
   else if (!d.reason.empty())
     shown["reason"] = d.reason;
   if (d.state == DeliveryState::done || d.state == DeliveryState::failed) shown["reported"] = d.reported;
+  if (!d.code.empty()) shown["code"] = d.code;
   if (!d.proof.empty()) shown["proof"] = d.proof;
   if (!d.screen.empty()) shown["screen"] = d.screen;
   if (d.turn > 0) shown["turn"] = d.turn;
   if (d.repairs > 0) shown["repairs"] = d.repairs;
+  if (d.retries > 0) shown["retries"] = d.retries;
   if (auto output = parse_json(d.output)) shown["output"] = std::move(*output);
   return shown;
 }
@@ -115,6 +117,8 @@ json to_journal(Delivery const& d) {
   if (d.repairs > 0) stored["repairs"] = d.repairs;
   if (d.cut_off > 0) stored["cutOff"] = d.cut_off;
   if (d.went_on > 0) stored["wentOn"] = d.went_on;
+  if (d.retries > 0) stored["retries"] = d.retries;
+  if (!d.code.empty()) stored["code"] = d.code;
   if (!d.output.empty()) stored["output"] = d.output;
   return stored;
 }
@@ -148,6 +152,8 @@ Delivery delivery_from_journal(json const& s) {
   d.repairs = s.value("repairs", 0);
   d.cut_off = s.value("cutOff", std::int64_t{0});
   d.went_on = s.value("wentOn", 0);
+  d.retries = s.value("retries", 0);
+  d.code = s.value("code", "");
   d.output = s.value("output", "");
   return d;
 }

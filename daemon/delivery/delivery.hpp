@@ -28,11 +28,12 @@ struct Delivery {
   std::string store{};  ///< whose number that is; empty: of none, or nobody could tell yet. Not in the record
   DeliveryState state = DeliveryState::queued;
   std::string correlation_id{};
-  std::string held{};                                     ///< queued: why it is not handed now
-  std::string reason{};                                   ///< unknown, refused, failed: why
-  std::string proof{};                                    ///< accepted: what showed it
-  std::string screen{};                                   ///< unknown: what the terminal showed
-  int attempts = 0;                                       ///< it was handed to the provider so often
+  std::string held{};    ///< queued: why it is not handed now
+  std::string reason{};  ///< unknown, refused, failed: why
+  std::string code{};    ///< failed, cut off: the same for programs, where it is known; see service_failure(), stalled
+  std::string proof{};   ///< accepted: what showed it
+  std::string screen{};  ///< unknown: what the terminal showed
+  int attempts = 0;      ///< it was handed to the provider so often
   std::vector<std::pair<std::string, WallTime>> steps{};  ///< queued, claimed, typed, submitted, accepted, ...
   bool acknowledged = false;                              ///< the bus knows that it was taken
   bool reported = false;                                  ///< ... and how its turn ended: task, claim, reply
@@ -47,8 +48,9 @@ struct Delivery {
   std::string local_body{};             ///< of what never was on the bus
   std::string output_schema{};          ///< of the answer that is wanted (see answer.hpp); empty: any
   std::optional<std::string> answer{};  ///< what its turn ended with, until that has been checked
-  std::int64_t cut_off = 0;             ///< running, but for a decision: the turn that a usage limit has cut off
+  std::int64_t cut_off = 0;             ///< running, but for a decision: the turn that was cut off in the middle
   int went_on = 0;                      ///< so often after such a turn
+  int retries = 0;                      ///< it went back so often for what was wrong with the model's service
   int repairs = 0;                      ///< the agent was asked so often to mend it
   std::string output{};                 ///< done: the answer that fits, JSON
 

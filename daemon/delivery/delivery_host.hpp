@@ -41,9 +41,9 @@ class DeliveryHost {
   virtual void login_changed() {}
   /// The provider refuses work, or takes it again: the next daemon is to know.
   virtual void hold_changed() = 0;
-  /// A usage limit has cut that turn off, and a person is to say whether its messages go on; asked again after each
-  /// start.
-  virtual void ask_to_go_on(std::int64_t /*turn*/, std::string const& /*error*/) {}
+  /// A usage limit, or what is wrong with its model's service, has cut that turn off, and a person is to say whether
+  /// its messages go on; asked again after each start.
+  virtual void ask_to_go_on(std::int64_t /*turn*/, std::string const& /*cut_off_by*/) {}
   /// Whatever they would say, there is nothing to go on with any more.
   virtual void ask_no_more(std::int64_t /*turn*/) {}
   /// A message is over. One that a turn was about is told before that turn is.

@@ -89,6 +89,7 @@ void OpenDeliveries::announce(Delivery const& d, char const* type, json const& p
   json data = {{"message", d.message}, {"from", d.from}, {"kind", d.kind}};
   if (!d.proof.empty()) data["proof"] = d.proof;
   if (!d.reason.empty() && d.state != State::done) data["reason"] = d.reason;
+  if (!d.code.empty()) data["code"] = d.code;
   if (d.turn > 0) data["turn"] = d.turn;
   if (!payload.is_null()) data["payload"] = payload;
   services_.events.append(agent_id_, type, std::move(data));

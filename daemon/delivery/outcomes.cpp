@@ -8,6 +8,7 @@
 #include "daemon/delivery/in_process.hpp"
 #include "daemon/delivery/leases.hpp"
 #include "daemon/delivery/open_deliveries.hpp"
+#include "daemon/limits/service_failure.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/tables/turn_table.hpp"
@@ -44,6 +45,19 @@ constexpr auto kLeaveIt =
     " The message(s) named in the subject count as failed: do not go on with them unless you are asked to.";
 constexpr char kResume[] = "resume";            ///< a note after which its messages go on
 constexpr char kInterrupted[] = "interrupted";  ///< one that only tells
+constexpr auto kGoOnAfterFailure =
+    "The service of your model has failed in the middle of your turn; it answers again. Please look at what you have "
+    "done already, and go on with the task of the message(s) named in the subject where you were.";
+
+/// The word for what was wrong with the model's service; empty: nothing, or the turn did not fail.
+std::string_view code_of(TurnEnded const& end) {
+  return end.outcome == TurnEnded::Outcome::failed ? service_failure(end.error_kind) : "";
+}
+
+/// `code` empty: a usage limit.
+std::string cut_off_by(std::string const& code) {
+  return code.empty() ? "a usage limit" : "its model's service (" + code + ")";
+}
 
 }  // namespace
 
@@ -257,29 +271,54 @@ void Outcomes::on_turn_over(Turn const& turn, TurnEnded const& end) {
     cut_off = true;
     d.cut_off = turn.number;
     d.turn = 0;
+    d.code = code_of(end);
     d.reason = end.error;
-    d.step("cut off by a usage limit");
+    d.step("cut off by " + cut_off_by(d.code));
     parts_.open.save(d);
   }
-  if (cut_off) ask_about(turn.number, end.error);
+  if (cut_off) ask_about(turn.number, std::string(code_of(end)), end.error);
   parts_.changed.notify_all();
 }
 
-/// Its turn was cut off by a limit in the middle, and its work is not lost with that. (A note ends with its turn; what
-/// it is about goes on.)
+/// Its turn was cut off in the middle, by a limit or by its model's service, and its work is not lost with that. (A
+/// note ends with its turn; what it is about goes on.)
 bool Outcomes::may_go_on(Delivery const& d, TurnEnded const& end) const {
-  return refusal_in(end) == Refusal::limit && !end.did_nothing && d.continues.empty() &&
-         parts_.services.config.limits_continue != "no" && !parts_.host.at_rest();
+  if (end.did_nothing || !d.continues.empty() || parts_.host.at_rest()) return false;
+  if (auto const code = code_of(end); !code.empty()) return is_retried(code);
+  return refusal_in(end) == Refusal::limit && parts_.services.config.limits_continue != "no";
 }
 
-/// A message goes on by itself once: what is cut off again may be what uses the account up.
-void Outcomes::ask_about(std::int64_t turn, std::string const& error) {
-  bool const by_itself = parts_.services.config.limits_continue == "yes" &&
+bool Outcomes::is_retried(std::string_view code) const {
+  auto const& config = parts_.services.config;
+  return config.retry_max > 0 && std::ranges::find(config.retry_kinds, code) != config.retry_kinds.end();
+}
+
+/// Its turn was a note's that asked to go on with it: of the message itself something had been done before.
+bool Outcomes::has_note(Delivery const& d) const {
+  return std::ranges::any_of(parts_.open.all(), [&](auto const& entry) {
+    auto const& note = entry.second;
+    return note.turn == d.turn && std::ranges::find(note.continues, d.message) != note.continues.end();
+  });
+}
+
+/// The provider's own account, or its record, proves that nothing was done about it in the turn that has failed. What
+/// is claimed others may do: it always goes back.
+bool Outcomes::goes_back(Delivery const& d, TurnEnded const& end) const {
+  if (!end.did_nothing || !refusal_in(end) || has_note(d)) return false;
+  auto const code = code_of(end);
+  if (code.empty() || d.claimable) return true;
+  return is_retried(code) && d.retries < parts_.services.config.retry_max;
+}
+
+/// A message goes on by itself once: what is cut off again may be what uses the account up. What its model's service
+/// has cut off never does: tools may have been called.
+void Outcomes::ask_about(std::int64_t turn, std::string const& code, std::string const& error) {
+  bool const by_itself = code.empty() && parts_.services.config.limits_continue == "yes" &&
                          std::ranges::none_of(parts_.open.all(), [turn](auto const& entry) {
                            return entry.second.cut_off == turn && entry.second.went_on > 0;
                          });
   if (by_itself) return go_on(turn, true);
-  parts_.host.ask_to_go_on(turn, error);
+  parts_.host.ask_to_go_on(turn, cut_off_by(code) + ": " + error);
 }
 
 void Outcomes::go_on(std::int64_t turn, bool goes_on) {
@@ -288,22 +327,24 @@ void Outcomes::go_on(std::int64_t turn, bool goes_on) {
   for (auto& [id, d] : parts_.open.all())
     if (d.state == State::running && d.cut_off == turn) about.push_back(id);
   if (about.empty()) return;
+  bool const by_limit = parts_.open.all().at(about.front()).code.empty();
   // Both in one commit: a kill leaves the question or the note, not neither and not both.
   for (auto id : about) {
     auto& d = parts_.open.all().at(id);
     d.cut_off = 0;
+    d.code.clear();
     d.reason.clear();
     ++d.went_on;
     parts_.open.save(d);
   }
-  add_note("continue", kGoOnAfterLimit, std::move(about));
+  add_note("continue", by_limit ? kGoOnAfterLimit : kGoOnAfterFailure, std::move(about));
 }
 
 void Outcomes::end_cut_off(std::int64_t turn, std::string const& because) {
   for (auto& [id, d] : parts_.open.all()) {
     if (d.state != State::running || d.cut_off != turn) continue;
     d.cut_off = 0;
-    end_delivery(d, Input::turn_failed, d.reason + "; " + because);
+    end_delivery(d, Input::turn_failed, (d.code.empty() ? "" : "failed: " + d.code + ": ") + d.reason + "; " + because);
   }
 }
 
@@ -315,7 +356,7 @@ void Outcomes::take_note(Turn const& turn, TurnEnded const& end) {
   auto const account = parts_.host.account();
   if (refusal && is_of_account(*refusal) && !account.empty())
     return parts_.services.accounts.refused(account, parts_.agent_id, *refusal, end, turn.started_at);
-  if (refusal) hold_.refuse(*refusal, end, jitter);
+  if (refusal) hold_.refuse(*refusal, end, jitter, ProviderHold::kMargin, parts_.services.config.retry_wait());
   bool const held = refusal || (end.outcome == Outcome::failed && hold_.failed(end, jitter));
   bool const works = end.outcome == Outcome::completed || (end.outcome == Outcome::failed && !end.did_nothing);
   if (held) {
@@ -391,14 +432,24 @@ void Outcomes::probe_now() {
 }
 
 void Outcomes::end_with_turn(Delivery& d, TurnEnded const& end) {
-  if (end.did_nothing && refusal_in(end)) return go_back(d);
+  if (goes_back(d, end)) return go_back(d, end);
   if (end.outcome == TurnEnded::Outcome::completed && !d.output_schema.empty()) {
     d.answer = end.final_text;  // the loop goes on with it
     parts_.open.save(d);
   } else if (end.outcome == TurnEnded::Outcome::completed)
     end_delivery(d, Input::turn_done, end.final_text);
+  else if (stall_ && stall_->turn == d.turn)
+    fail(d, status_of(end), "stalled", stall_->why);
   else
-    end_delivery(d, Input::turn_failed, status_of(end) + (end.error.empty() ? "" : ": " + end.error));
+    fail(d, status_of(end), code_of(end), end.error);
+}
+
+void Outcomes::fail(Delivery& d, std::string const& status, std::string_view code, std::string const& error) {
+  auto reason = status;
+  for (auto const part : {code, std::string_view(error)})
+    if (!part.empty()) reason.append(": ").append(part);
+  d.code = code;
+  end_delivery(d, Input::turn_failed, std::move(reason));
 }
 
 Delivery* Outcomes::next_to_check() {
@@ -453,8 +504,9 @@ void Outcomes::ask_to_repair(Delivery& d, std::string const& problems) {
 }
 
 /// The model refused its turn before anything was done about it. It waits here; what was claimed, for anybody.
-void Outcomes::go_back(Delivery& d) {
+void Outcomes::go_back(Delivery& d, TurnEnded const& end) {
   d.take(Input::turned_away);
+  if (!code_of(end).empty()) ++d.retries;
   d.turn = 0;
   d.correlation_id.clear();  // the record shows this one as taken: the next time is proved by another
   d.proof.clear();
@@ -530,10 +582,10 @@ void Outcomes::on_ready() {
 
 /// The daemon may have ended between the question and what came of it.
 void Outcomes::ask_again_about_cut_off() {
-  std::map<std::int64_t, std::string> turns;
+  std::map<std::int64_t, std::pair<std::string, std::string>> turns;
   for (auto const& [id, d] : parts_.open.all())
-    if (d.state == State::running && d.cut_off > 0) turns.emplace(d.cut_off, d.reason);
-  for (auto const& [turn, error] : turns) ask_about(turn, error);
+    if (d.state == State::running && d.cut_off > 0) turns.emplace(d.cut_off, std::pair(d.code, d.reason));
+  for (auto const& [turn, why] : turns) ask_about(turn, why.first, why.second);
 }
 
 /// Of the messages whose turn was cut off, those that carry a task, and that no note is about yet.
@@ -646,14 +698,16 @@ awaitable<void> Outcomes::on_process_gone(std::string cold_start) {
   for (auto id : parts_.process.given) parts_.process.outcome_wanted.insert(id);
   parts_.process.given.clear();
   // Their turn is cut off. Messages that carry a task stay running: the restored session is asked to go on with them.
-  auto const why = "interrupted: the provider ended during this turn";
   for (auto& [id, d] : parts_.open.all()) {
     if (!d.has_open_turn()) continue;
+    bool const stood_still = stall_ && stall_->turn == d.turn;
     d.turn = 0;
     if (d.task)
       parts_.open.save(d);
+    else if (stood_still)
+      fail(d, "interrupted", "stalled", stall_->why + "; its process was started again");
     else
-      end_delivery(d, Input::turn_failed, why);
+      fail(d, "interrupted", "", "the provider ended during this turn");
   }
   auto const cut_off = turns_.running() ? turns_.running()->messages : std::vector<MessageId>();
   bool const was_running = turns_.running() != nullptr;

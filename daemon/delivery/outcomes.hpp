@@ -14,6 +14,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ar::daemon {
@@ -76,7 +78,7 @@ class Outcomes final : public AccountMember {
   std::string held_for() const;
   /// {kind, error, since, until, resetsAt}, of the agent or its account; null: nothing is held.
   json limited() const;
-  /// A person has said whether the messages of that turn go on, which a usage limit has cut off.
+  /// A person has said whether the messages of that turn go on, which was cut off in the middle.
   void go_on(std::int64_t turn, bool goes_on);
 
   // AccountMember
@@ -85,6 +87,9 @@ class Outcomes final : public AccountMember {
   bool is_at_work() const override;
   void account_changed() override;
   void login_changed() override { parts_.host.login_changed(); }
+
+  /// That turn is about to be ended because it stands still, `why` for people: so say its messages then.
+  void stands_still(std::int64_t turn, std::string why) { stall_ = Stall{turn, std::move(why)}; }
 
   /// The messages of the turn that was running when the daemon before this one ended, the latest last.
   std::vector<adapters::Prompt> open_turn() const;
@@ -99,13 +104,17 @@ class Outcomes final : public AccountMember {
   void take_note(Turn const& turn, adapters::TurnEnded const& end);
   void held_anew(json shown);
   bool may_go_on(Delivery const& d, adapters::TurnEnded const& end) const;
-  void ask_about(std::int64_t turn, std::string const& error);
+  bool goes_back(Delivery const& d, adapters::TurnEnded const& end) const;
+  bool has_note(Delivery const& d) const;
+  bool is_retried(std::string_view code) const;
+  void fail(Delivery& d, std::string const& status, std::string_view code, std::string const& error);
+  void ask_about(std::int64_t turn, std::string const& code, std::string const& error);
   void ask_again_about_cut_off();
   void end_cut_off(std::int64_t turn, std::string const& because);
   void end_with_turn(Delivery& d, adapters::TurnEnded const& end);
   void ask_to_repair(Delivery& d, std::string const& problems);
   void keep_output(Delivery& d, std::string_view output);
-  void go_back(Delivery& d);
+  void go_back(Delivery& d, adapters::TurnEnded const& end);
   void ask_to_go_on();
   bool has_note(MessageId message) const;
   std::vector<MessageId> to_go_on_with() const;
@@ -121,6 +130,11 @@ class Outcomes final : public AccountMember {
   Random const random_ = real_random();
   std::optional<adapters::TurnEnded> early_end_{};
   std::string cold_start_{};  ///< what the process before has ended with; empty: that was its own end
+  struct Stall {
+    std::int64_t turn = 0;
+    std::string why{};
+  };
+  std::optional<Stall> stall_{};  ///< the newest that was ended for it
 };
 
 }  // namespace ar::daemon

@@ -166,7 +166,9 @@ awaitable<Result<void>> Reporter::tell_asker(Delivery const& d) {
   bool const answered = d.state == State::done && !d.reason.empty();
   if (!answered) {
     auto const why = d.state == State::done ? std::string("its turn ended without a text") : d.reason;
-    co_return co_await reply(no_answer(agent_id_, d.message, d.from, to_string(d.state), why));
+    auto word = no_answer(agent_id_, d.message, d.from, to_string(d.state), why);
+    if (!d.code.empty()) word.payload["code"] = d.code;
+    co_return co_await reply(std::move(word));
   }
   NewMessage answer;
   answer.from = agent_id_;

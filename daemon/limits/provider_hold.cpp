@@ -19,7 +19,7 @@ constexpr int kFailures = 3;  ///< in a row: more than a message or two that can
 struct Waits {
   milliseconds first, longest;
 };
-constexpr std::array<Waits, 4> kWaits{{{15min, 2h}, {5min, 30min}, {30s, 15min}, {30s, 15min}}};
+constexpr std::array<Waits, 4> kWaits{{{15min, 2h}, {5min, 30min}, {ProviderHold::kBackoff, 15min}, {30s, 15min}}};
 /// A rate limit that names no end is one of requests or tokens per minute.
 constexpr Waits kRateLimit{1min, 30min};
 
@@ -47,7 +47,8 @@ std::optional<Refusal> refusal_in(adapters::TurnEnded const& end) {
   return std::nullopt;
 }
 
-void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter, milliseconds margin) {
+void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter, milliseconds margin,
+                          milliseconds backoff) {
   if (refusal_ != refusal) times_ = 0;
   if (!refusal_) since_ = wall_now();
   refusal_ = refusal;
@@ -63,7 +64,8 @@ void ProviderHold::refuse(Refusal refusal, adapters::TurnEnded const& end, doubl
   if (known) {
     wait = std::max(left, milliseconds(0)) + margin / 2 + by(margin);
   } else {
-    auto const waits = end.error_kind == "rate_limit" ? kRateLimit : kWaits.at(static_cast<std::size_t>(refusal));
+    auto waits = end.error_kind == "rate_limit" ? kRateLimit : kWaits.at(static_cast<std::size_t>(refusal));
+    if (refusal == Refusal::away) waits.first = backoff;
     wait = std::min(waits.longest, waits.first * (1 << std::min(times_, 16)));
     wait += by(wait / 4);
   }

@@ -31,9 +31,12 @@ class ProviderHold {
  public:
   /// After a limit's end, as its clock is not ours.
   static constexpr milliseconds kMargin{60'000};
+  /// The first wait for a service that is `away`.
+  static constexpr milliseconds kBackoff{30'000};
   /// `jitter`: 0..1, so that not all come back at once. The next try comes `margin` after the limit's end, half of it
-  /// sooner or later.
-  void refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter, milliseconds margin = kMargin);
+  /// sooner or later; for a service that is away, after `backoff` and then twice the time before.
+  void refuse(Refusal refusal, adapters::TurnEnded const& end, double jitter, milliseconds margin = kMargin,
+              milliseconds backoff = kBackoff);
   /// A turn that failed for what else; true when it is one too many in a row, and holds back the next ones. The message
   /// may be the cause, so it does not go back: while they fail, each costs one, less and less often.
   bool failed(adapters::TurnEnded const& end, double jitter);

@@ -238,6 +238,11 @@ class Host final : public TmuxHost {
     return memory_.is_fresh() ? memory_.of(root, mark) : ProcessUse();
   }
 
+  awaitable<ProcessActivity> look_at_activity(pid_t root, ProcessMark mark) override {
+    auto look = [root, mark] { return activity_of(root, mark); };
+    co_return co_await memory_reader_.run(std::move(look));
+  }
+
   std::string attach_target(std::string const& session) const override {
     for (auto const& [pane, terminal] : terminals_)  // a person may have renamed it
       if (terminal->session() == session) return terminal->ids().session;

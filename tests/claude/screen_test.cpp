@@ -223,3 +223,26 @@ TEST_CASE("VersionsAreComparedByNumberAndUnknownOnesUseTheNearestRow") {
   CHECK(row_for("2.1.331").stashed == newest_row().stashed);
   CHECK(newest_row().seen_in == "2.1.332");
 }
+
+TEST_CASE("TheLineOfARetryIsReadAndNoOtherThatLooksLikeIt") {
+  auto const retry = retry_on(recorded("2.1.332_retrying"));
+  REQUIRE(retry.has_value());
+  CHECK(retry->attempt == 5);
+  CHECK(retry->most == 10);
+  CHECK(retry->error == "529 stub failure 529");
+  CHECK(retry->error_kind == "overloaded");
+  Screen screen;
+  screen.lines = {"✻ API error · Retrying in 16s · attempt 6/10", "", "❯ "};
+  CHECK(retry_on(screen)->attempt == 6);
+  CHECK(retry_on(screen)->error_kind == "");
+  screen.lines = {"✻ 503 no upstream · retrying in 1s · attempt 2/10"};
+  CHECK(retry_on(screen)->error_kind == "server_error");
+  screen.lines = {"✻ Unable to connect to API · retrying in 1s · attempt 2/10"};
+  CHECK(retry_on(screen)->error_kind == "connection_failed");
+  for (auto const* line :
+       {"✻ Sautéing… (20s)", "  ✻ 529 · retrying in 9s · attempt 5/10", "❯ 529 · retrying in 9s · attempt 5/10",
+        "✻ 529 · retrying in 9s", "✻ 529 · retrying in 9s · attempt x/y"}) {
+    screen.lines = {line};
+    CHECK_FALSE_MESSAGE(retry_on(screen).has_value(), line);
+  }
+}

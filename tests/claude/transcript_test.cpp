@@ -118,6 +118,13 @@ TEST_CASE("AFailedAnInterruptedAndACutOffTurnAreToldApart") {
         end_of({prompt, did, typed(more, "queued"), refused, over}, {kCorrelationId, "aaaaaaaaaa"})->did_nothing);
     CHECK(end_of({typed("before"), did, over, prompt, refused, over})->did_nothing);
   }
+  refused["error"] = "server_error";
+  refused["message"]["content"][0]["text"] = "API Error: 529 stub failure 529. This is a server-side issue";
+  CHECK(end_of({prompt, refused, over})->error_kind == "overloaded");
+  refused["message"]["content"][0]["text"] = "API Error: Unable to connect to API (ConnectionRefused)";
+  CHECK(end_of({prompt, refused, over})->error_kind == "connection_failed");
+  refused["message"]["content"][0]["text"] = "API Error: 503 no upstream";
+  CHECK(end_of({prompt, refused, over})->error_kind == "server_error");
   refused["error"] = "unknown";
   refused["message"]["content"][0]["text"] = "API Error: 402 {}; resets 3pm (UTC)";
   end = end_of({prompt, refused, over});

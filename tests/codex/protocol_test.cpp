@@ -13,6 +13,19 @@ using namespace ar;
 using namespace ar::adapters;
 using namespace ar::adapters::codex;
 
+TEST_CASE("ARetrySaysWhichItIsAndWhy") {
+  auto const retry = retrying({{"message", "Reconnecting... 2/5"}, {"codexErrorInfo", "internalServerError"}}, 1);
+  CHECK(retry.attempt == 2);
+  CHECK(retry.most == 5);
+  CHECK(retry.error_kind == "server_error");
+  auto const network = retrying({{"message", "Reconnecting... waiting for network"}}, 7);
+  CHECK(network.attempt == 7);
+  CHECK(network.most == 0);
+  CHECK(network.error_kind == "connection_failed");
+  CHECK(retrying(json::object(), 1).attempt == 1);
+  CHECK(retrying({{"message", "..."}, {"codexErrorInfo", json::array()}}, 3).error_kind == "unknown");
+}
+
 TEST_CASE("EveryKindOfFailureHasAName") {
   auto const status = [](char const* name, json code) { return json{{name, {{"httpStatusCode", std::move(code)}}}}; };
   CHECK(error_kind(status("httpConnectionFailed", 401)) == "authentication_failed");
@@ -22,6 +35,8 @@ TEST_CASE("EveryKindOfFailureHasAName") {
   CHECK(error_kind(status("httpConnectionFailed", 404)) == "http_error");
   CHECK(error_kind(status("httpConnectionFailed", nullptr)) == "connection_failed");
   CHECK(error_kind("internalServerError") == "server_error");
+  CHECK(error_kind("serverOverloaded") == "overloaded");
+  CHECK(error_kind(status("httpConnectionFailed", 529)) == "overloaded");
   CHECK(error_kind("usageLimitExceeded") == "usage_limit");
   CHECK(error_kind("contextWindowExceeded") == "context_window");
   CHECK(error_kind("somethingNew") == "something_new");

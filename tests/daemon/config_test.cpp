@@ -165,3 +165,23 @@ TEST_CASE("ApprovalRulesHaveTheNumbersOfTheirPlaces") {
   CHECK(bad.error().message.find("rule 1") != std::string::npos);
   CHECK(load("[approvals]\nrules = \"all\"\n").error().message.find("[[approvals.rules]]") != std::string::npos);
 }
+
+TEST_CASE("WhatIsHandedAgainIsATableOfSettings") {
+  auto const config = load("[delivery]\nretry_failed = { kinds = [\"network\"], max = 3, backoff = \"1m\" }\n");
+  REQUIRE_MESSAGE(config.has_value(), config.error().message);
+  CHECK(config->retry_kinds == std::vector<std::string>{"network"});
+  CHECK(config->retry_max == 3);
+  CHECK(config->retry_wait() == std::chrono::minutes(1));
+  CHECK(explained(*config, "delivery.retry_failed.max").origin.ends_with("config.toml:2"));
+  auto const same = load("[delivery.retry_failed]\nmax = 3\n");
+  REQUIRE_MESSAGE(same.has_value(), same.error().message);
+  CHECK(same->retry_max == 3);
+  for (auto const* wrong : {"retry_failed = true", "retry_failed = { kinds = [\"weather\"] }",
+                            "retry_failed = { most = 3 }", "retry_failed = { backoff = \"soon\" }",
+                            "retry_failed = { backoff = \"1h\" }", "retry_failed = { max = -1 }"}) {
+    CAPTURE(wrong);
+    auto const refused = load(std::string("[delivery]\n") + wrong + "\n");
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().message.find("delivery.retry_failed") != std::string::npos);
+  }
+}

@@ -80,6 +80,7 @@ struct Script {
   ScriptedUsage usage{};
   bool turn_runs = false;          ///< when it is taken over
   std::int64_t memory = 0;         ///< that the process uses; 0: nobody can tell
+  ProcessActivity activity{};      ///< what looks at the process find; without processes: nobody can tell
   std::set<std::string> throws{};  ///< calls that throw, as none should
   int handed = 0;
   std::string correlation_id{};  ///< of the prompt handed last
@@ -181,6 +182,11 @@ class FakeTerminals final : public terminal::TerminalHost {
   }
   std::string attach_target(std::string const&) const override { return {}; }
   ProcessUse use_of(pid_t, ProcessMark) override { return {script_.end ? script_.memory : 0, 0, 0}; }
+  awaitable<ProcessActivity> look_at_activity(pid_t, ProcessMark) override {
+    auto now = script_.activity;
+    now.at = static_cast<std::uint64_t>(to_millis(wall_now()) / 10);
+    co_return now;
+  }
 
  private:
   Script& script_;

@@ -280,7 +280,7 @@ TEST_CASE("ATurnThatFailsSaysWhyAndRetriesAreBounded") {
         CHECK(Clock::now() - start < 10s);
         CHECK(lab.last<TurnEnded>().outcome == TurnEnded::Outcome::failed);
         CHECK(lab.last<TurnEnded>().error_kind == "server_error");
-        CHECK(lab.noted("provider.retrying", 0));
+        CHECK(lab.last<Retrying>().attempt > 0);
         co_await deliver(lab, lab.prompt("[[fail:401]]"));
         co_await until_turns_ended(lab, 2);
         CHECK(lab.last<TurnEnded>().error_kind == "authentication_failed");
