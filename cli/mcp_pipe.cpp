@@ -90,12 +90,15 @@ void McpPipe::take(std::string text) {
     if (request != cancelled_.end()) request->second = true;
     return;
   }
+  bool full = false;
   {
-    std::unique_lock lock(mutex_);
-    fewer_.wait(lock, [this] { return under_way_ < kMostUnderWay; });
-    ++under_way_;
-    if (!line.id.empty()) cancelled_[line.id] = false;
+    std::scoped_lock const lock(mutex_);
+    full = under_way_ >= kMostUnderWay;
+    if (!full) ++under_way_;
+    if (!full && !line.id.empty()) cancelled_[line.id] = false;
   }
+  // Not waited for: what frees a place may be a cancellation, which is read next.
+  if (full) return refuse(line, std::to_string(kMostUnderWay) + " calls are under way, the most; wait for one to end");
   std::thread([this, line = std::move(line)] {
     forward(line);
     std::scoped_lock const lock(mutex_);

@@ -11,8 +11,9 @@ namespace ar::cli {
 namespace {
 
 Result<int> mcp(Context& context) {
-  // Starts the daemon for a person. One that is away for a moment is waited for with the first message.
-  if (auto const api = context.api(); !api && api.error().code != "daemon_away") return api.error();
+  // Starts the daemon for a person. An agent's, which starts it again, is waited for with each message.
+  if (auto const api = context.api(); !api && !context.inside_agent()) return api.error();
+  if (auto const where = context.endpoint(); !where) return where.error();
   std::signal(SIGPIPE, SIG_IGN);
   static McpPipe pipe([&context] { return context.endpoint(); });
   pipe.run();

@@ -101,18 +101,18 @@ awaitable<bool> tell(ToolCall const& call, Peer& peer, Clock::duration waited, s
 }
 
 /// Waits for a message, a little at a time. Nothing: nobody is there to hear of it.
-awaitable<std::optional<json>> wait_for(ToolCall const& call, std::int64_t message, Peer& peer) {
+awaitable<std::optional<json>> wait_for(ToolCall const& call, std::int64_t message, std::string store, Peer& peer) {
   auto const begin = Clock::now();
   auto const end = begin + call.wait->patience;
   for (;;) {
-    auto const left =
-        std::chrono::ceil<milliseconds>(std::min<Clock::duration>(end - Clock::now(), call.limits.mcp_progress));
-    auto const answer =
-        co_await ask(call.server, mcp::message_request(message, call.wait->until, left, call.asked), peer);
+    auto const left = std::max<Clock::duration>(end - Clock::now(), milliseconds(1));
+    auto const slice = std::chrono::ceil<milliseconds>(std::min(left, call.limits.mcp_progress));
+    mcp::Wait const wait{call.wait->until, slice};
+    auto const answer = co_await ask(call.server, mcp::message_request(message, store, wait, call.asked), peer);
     // Whoever has given a key can ask the next daemon again without doing it twice, and goes on waiting there.
     if (peer.stopping() && call.streams && call.asked.header("idempotency-key")) co_return std::nullopt;
     if (code_of(answer) != "timeout") co_return mcp::result_of(call.tool, answer);
-    auto const life = co_await ask(call.server, mcp::message_request(message, {}, {}, call.asked), peer);
+    auto const life = co_await ask(call.server, mcp::message_request(message, store, {}, call.asked), peer);
     auto states = states_in(life);
     if (Clock::now() >= end)
       co_return mcp::failed_result("message " + std::to_string(message) + " was not " + call.wait->until + " within " +
@@ -134,7 +134,9 @@ awaitable<std::optional<json>> carry_out(ToolCall const& call, Peer& peer) {
   auto const number = document && document->contains("id") && (*document)["id"].is_number_integer();
   if (!number) co_return mcp::result_of(call.tool, answer);
   auto const id = (*document)["id"].get<std::int64_t>();
-  auto result = co_await wait_for(call, id, peer);
+  auto store = text_at(*document, "store");
+  if (store.empty()) store = text_at(call.message.params, {"arguments", "store"});
+  auto result = co_await wait_for(call, id, std::move(store), peer);
   bool const sent = result && truth_at(*result, "isError") && call.tool.route != "showMessage";
   if (sent) {
     auto& text = (*result)["content"][0]["text"];

@@ -35,7 +35,6 @@ constexpr Tool all[] = {
      .route = "showMessage",
      .about = "Waits until a message that you sent is accepted or done, and shows its life with all replies. wait: "
               "none only looks.",
-     .leave_out = "store",
      .waits = "done"},
     {.name = "inbox",
      .route = "inbox",
@@ -97,8 +96,10 @@ constexpr Tool all[] = {
      .about = "Lists entries of the memory, by the beginning of their keys. Without scope and id: your own."},
     {.name = "schedule",
      .route = "addSchedule",
-     .about = "Sends a message or spawns an agent later, once (at, in) or again and again (every, cron).",
-     .leave_out = "session"},
+     .about = "Sends a message or spawns an agent later, once (at, in) or again and again (every, cron). message is as "
+              "send_message takes it, agent as spawn_agent does.",
+     .leave_out = "session",
+     .unfolded = "message agent"},
 };
 
 Route const& route_of(Tool const& tool) {
@@ -139,6 +140,7 @@ json parameter_schema(std::string_view name) {
 /// As json_schema, but whole: not every client follows references. The API's documents are not nested in themselves.
 json whole_schema(Field const& field) {
   auto shown = json_schema(field, false);
+  shown.erase("format");  // models have no use for it
   if (!field.schema) return shown;
   json inner{{"type", "object"}, {"additionalProperties", field.schema->open}, {"properties", json::object()}};
   for (auto const& one : field.schema->fields) {
@@ -163,7 +165,7 @@ json schema_of(Tool const& tool, Principal const& who) {
   json required = json::array();
   auto const add = [&](Field const& field) {
     if (!is_offered(tool, field)) return;
-    auto schema = whole_schema(field);
+    auto schema = has_word(tool.unfolded, field.name) ? json{{"type", "object"}} : whole_schema(field);
     if (field.otherwise != 0) schema["default"] = field.otherwise;
     properties[std::string(field.name)] = std::move(schema);
     if (field.required) required.push_back(field.name);
@@ -319,11 +321,12 @@ Result<Request> request_of(Tool const& tool, json arguments, Principal const& wh
   return request;
 }
 
-Request message_request(std::int64_t message, std::string_view until, milliseconds patience, Request const& asked) {
-  auto target = "/v1/messages/" + std::to_string(message);
-  if (!until.empty())
-    target +=
-        "?wait=" + std::string(until) + "&timeoutMs=" + std::to_string(std::max<std::int64_t>(patience.count(), 1));
+Request message_request(std::int64_t message, std::string const& store, std::optional<Wait> const& wait,
+                        Request const& asked) {
+  auto target = "/v1/messages/" + std::to_string(message) + "?";
+  if (!store.empty()) target += "store=" + http::percent_encode(store) + "&";
+  if (wait) target += "wait=" + wait->until + "&timeoutMs=" + std::to_string(wait->patience.count());
+  if (target.ends_with('&') || target.ends_with('?')) target.pop_back();
   return request_as(asked, "GET", std::move(target));
 }
 

@@ -16,6 +16,7 @@ struct Tool {
   std::string_view about;        ///< for models: what it does, and when to use it
   bool takes_away = false;       ///< it ends, overwrites or decides something that cannot be brought back
   std::string_view leave_out{};  ///< the route's fields that it does not offer, between blanks
+  std::string_view unfolded{};   ///< its fields whose documents other tools tell of: any object, between blanks
   std::string_view text{};       ///< the field of the answer that is the result; empty: the whole document
   std::string_view waits{};      ///< of one that can wait for a message: until where, unless told; empty: it cannot
 };
@@ -40,8 +41,10 @@ Result<std::optional<Wait>> take_wait(Tool const& tool, json& arguments);
 /// The request that a call is. Host, Origin and the token are those of `asked`, the request that the call came with,
 /// and so are the rights; its Idempotency-Key goes with what takes one. Errors: invalid, with the argument's name.
 Result<Request> request_of(Tool const& tool, json arguments, Principal const& who, Request const& asked);
-/// The request that waits for a message, or (no `until`) only looks at it.
-Request message_request(std::int64_t message, std::string_view until, milliseconds patience, Request const& asked);
+/// The request that waits for a message, or (no `wait`) only looks at it. `store`: whose number it is, if that is
+/// known.
+Request message_request(std::int64_t message, std::string const& store, std::optional<Wait> const& wait,
+                        Request const& asked);
 
 /// What the model is told of an answer: {content, isError?, structuredContent?}.
 json result_of(Tool const& tool, Response const& response);
