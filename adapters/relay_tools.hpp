@@ -13,6 +13,10 @@ inline constexpr char kRelayServer[] = "agent-runner";
 inline constexpr std::string_view kUnaskedTools[] = {"list_agents", "get_agent",  "wait_message", "inbox",
                                                      "reply",       "react",      "read_turns",   "search",
                                                      "memory_get",  "memory_list"};
+/// How Claude Code names them all.
+inline constexpr char kToolsBegin[] = "mcp__agent-runner__";
+/// Whether it is one of those, by that name.
+bool is_unasked(std::string_view name);
 /// The longest wait of a tool, and some time for the answer.
 inline constexpr std::chrono::seconds kLongestToolCall{3'660};
 

@@ -64,7 +64,7 @@ json settings_for(LaunchRequest const& request, Options const& options, json con
   for (std::string const verb : {"reply", "react", "read", "inbox"})
     allowed.push_back("Bash(agent-runner " + verb + ":*)");
   if (has_relay_tools(request, options.relay_tools))
-    for (auto const tool : kUnaskedTools) allowed.push_back("mcp__agent-runner__" + std::string(tool));
+    for (auto const tool : kUnaskedTools) allowed.push_back(kToolsBegin + std::string(tool));
   if (options.accept_bypass && mode == "bypassPermissions") settings["skipDangerousModePermissionPrompt"] = true;
   if (options.enable_project_mcp) settings["enableAllProjectMcpServers"] = true;
   if (options.status_line && !request.hook_client.empty()) {

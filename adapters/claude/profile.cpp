@@ -122,7 +122,7 @@ void project_instructions(LaunchRequest const& request, Host const& host, Projec
   if (!profile.system.empty()) out.report.applied("instructions.system");
 }
 
-/// agent-runner's own, besides all others.
+/// agent-runner's own, besides all others: none of these may take its name, since nobody is asked about its tools.
 void add_relay_tools(LaunchRequest const& request, Options const& options, Projection& out) {
   if (!has_relay_tools(request, options.relay_tools)) return;
   if (!out.own_mcp_file) {
@@ -130,7 +130,7 @@ void add_relay_tools(LaunchRequest const& request, Options const& options, Proje
     out.arguments.push_back(servers_of(request).string());
   }
   out.own_mcp_file = true;
-  if (!out.mcp_servers.contains(kRelayServer)) out.mcp_servers[kRelayServer] = relay_server(request);
+  out.mcp_servers[kRelayServer] = relay_server(request);
 }
 
 void project_servers(LaunchRequest const& request, Host const& host, Projection& out) {
