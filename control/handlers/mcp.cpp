@@ -79,7 +79,8 @@ struct ToolCall {
   Request asked;  ///< that it came with; without its body
   Principal who;
   mcp::Tool const& tool;
-  Message message;
+  Message message;  ///< without the arguments
+  json arguments;   ///< without those of the wait
   std::optional<mcp::Wait> wait{};
   bool streams = false;  ///< the client is told how a wait goes
 };
@@ -124,9 +125,7 @@ awaitable<std::optional<json>> wait_for(ToolCall const& call, std::int64_t messa
 
 /// The tool's result. Nothing: nobody is there to hear of it.
 awaitable<std::optional<json>> carry_out(ToolCall const& call, Peer& peer) {
-  auto arguments = object_at(call.message.params, "arguments");
-  if (!call.tool.waits.empty()) (void)mcp::take_wait(call.tool, arguments);
-  auto request = mcp::request_of(call.tool, std::move(arguments), call.who, call.asked);
+  auto request = mcp::request_of(call.tool, call.arguments, call.who, call.asked);
   if (!request) co_return mcp::failed_result(request.error().message + " (" + request.error().code + ")");
   auto const answer = co_await ask(call.server, std::move(*request), peer);
   if (!call.wait || answer.status >= 400) co_return mcp::result_of(call.tool, answer);
@@ -135,7 +134,7 @@ awaitable<std::optional<json>> carry_out(ToolCall const& call, Peer& peer) {
   if (!number) co_return mcp::result_of(call.tool, answer);
   auto const id = (*document)["id"].get<std::int64_t>();
   auto store = text_at(*document, "store");
-  if (store.empty()) store = text_at(call.message.params, {"arguments", "store"});
+  if (store.empty()) store = text_at(call.arguments, "store");
   auto result = co_await wait_for(call, id, std::move(store), peer);
   bool const sent = result && truth_at(*result, "isError") && call.tool.route != "showMessage";
   if (sent) {
@@ -174,12 +173,12 @@ awaitable<Response> call_tool(Call& call, Message message) {
   if (auto const wrong = check_call(message, call.who)) co_return mcp::error_response(message.id, *wrong);
   auto const& tool = *mcp::find_tool(text_at(message.params, "name"), call.who);
   call.request.body.clear();
-  auto run = std::make_shared<ToolCall>(
-      ToolCall{call.server, call.limits, std::move(call.request), call.who, tool, std::move(message)});
-  auto arguments = object_at(run->message.params, "arguments");
+  auto arguments = object_at(message.params, "arguments");
+  message.params.erase("arguments");
   auto wait = mcp::take_wait(tool, arguments);
-  if (!wait) co_return json_text_response(mcp::answer_text(run->message, mcp::failed_result(wait.error().message)));
-  run->wait = std::move(*wait);
+  if (!wait) co_return json_text_response(mcp::answer_text(message, mcp::failed_result(wait.error().message)));
+  auto run = std::make_shared<ToolCall>(ToolCall{call.server, call.limits, std::move(call.request), call.who, tool,
+                                                 std::move(message), std::move(arguments), std::move(*wait)});
   run->streams = run->wait && wants_server_sent_events(run->asked);
   if (run->streams) {
     Response response{.content_type = "text/event-stream"};
@@ -199,7 +198,7 @@ awaitable<Result<Response>> talk(Call& call) {
   if (message.method == "tools/call") co_return co_await call_tool(call, std::move(message));
   auto const answer = [&](json result) { return json_text_response(mcp::answer_text(message, std::move(result))); };
   if (message.method == "tools/list") {
-    if (message.params.contains("cursor"))
+    if (message.params.contains("cursor") && !message.params["cursor"].is_null())
       co_return mcp::error_response(message.id,
                                     {RpcCode::invalid_params, "all tools are on one page: leave out cursor"});
     auto list = mcp::tool_list(call.who);

@@ -78,9 +78,9 @@ std::optional<RpcError> check_stateless(http::Request const& request, Message co
 }  // namespace
 
 std::optional<RpcError> read_message(http::Request const& request, Message& out) {
-  if (auto const any = parse_json(request.body); !any)
-    return RpcError{RpcCode::parse_error, "this is no JSON: " + any.error().message, 400};
   auto document = parse_strict_object(request.body);
+  if (!document && !parse_json(request.body))
+    return RpcError{RpcCode::parse_error, "this is no JSON: " + document.error().message, 400};
   if (!document)
     return RpcError{RpcCode::invalid_request, "a message is one JSON object: " + document.error().message, 400};
   if (auto const id = document->find("id"); id != document->end() && (id->is_string() || id->is_number_integer()))

@@ -299,7 +299,9 @@ Result<Request> request_of(Tool const& tool, json arguments, Principal const& wh
   char before = '?';
   for (auto const& field : route.query) {
     auto const given = arguments.find(field.name);
-    if (given == arguments.end()) {
+    bool const empty = given != arguments.end() && *given == "";  // models fill in what they leave out
+    if (given == arguments.end() || empty) {
+      if (empty) arguments.erase(given);
       if (field.required) return invalid(std::string(field.name), std::string(field.name) + " is missing");
       continue;
     }

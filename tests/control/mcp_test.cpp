@@ -176,6 +176,7 @@ TEST_CASE("EveryToolIsARequestOfItsRoute") {
   };
   Case const cases[] = {
       {"list_agents", {{"limit", 5}, {"status", "idle"}}, "agents idle - 0 0 5"},
+      {"list_agents", {{"status", ""}, {"user", nullptr}}, "agents - - 0 0 100"},
       {"get_agent", {{"agent", "a"}}, "agent a"},
       {"spawn_agent", {{"cwd", "/"}, {"id", "new"}}, "spawn "},
       {"send_message", {{"to", "a"}, {"body", "hello"}}, "send operator a key= reply=0 bytes=5"},
