@@ -11,12 +11,15 @@ std::string relay_note(std::string const& command) {
          "agent-runner:guide tells the rest.";
 }
 
-std::string added_instructions(LaunchRequest const& request, std::string const& command) {
+std::string added_instructions(LaunchRequest const& request, std::string const& command, bool tools) {
   std::string all;
   auto const add = [&](std::string const& text) {
     if (!text.empty()) all += (all.empty() ? "" : "\n\n") + text;
   };
   if (!request.profile || request.profile->relay_context) add(relay_note(command));
+  if (tools)
+    add("The tools of the MCP server agent-runner (reply, react, inbox, send_message and others) do the same as its "
+        "command, without a shell.");
   if (request.profile)
     for (auto const& text : request.profile->append) add(text);
   add(request.system_prompt_append);

@@ -11,7 +11,7 @@ namespace ar::adapters {
 std::string relay_note(std::string const& command);
 
 /// All that is added to a provider's own system prompt: the note (unless the agent's profile forbids it), the profile's
-/// texts, the spawn request's. Empty: nothing.
-std::string added_instructions(LaunchRequest const& request, std::string const& command);
+/// texts, the spawn request's. Empty: nothing. `tools`: it has agent-runner's tools as well.
+std::string added_instructions(LaunchRequest const& request, std::string const& command, bool tools = false);
 
 }  // namespace ar::adapters

@@ -251,7 +251,8 @@ Result<void> ApiClient::stream(Call const& call, std::function<Result<void>(std:
   response.body_limit(boost::none);
   beast::http::read_header(socket, buffer, response, ec);
   if (ec) return wire_error(ec, call);
-  if (auto const status = static_cast<int>(response.get().result_int()); status >= 400) {
+  auto const type = response.get()[beast::http::field::content_type];
+  if (auto const status = static_cast<int>(response.get().result_int()); status >= 400 && type != "application/json") {
     beast::http::read(socket, buffer, response, ec);
     return http::refusal_of(status, response.get().body(), "the daemon");
   }

@@ -62,6 +62,7 @@ class ApiClient {
   /// The body as it came, whatever it is.
   Result<std::string> bytes(Call const& call);
   /// The body a part at a time, however long it is; `call.patience` is for each part. An error of the sink's ends it.
+  /// JSON that is no problem document is an answer whatever its status.
   Result<void> stream(Call const& call, std::function<Result<void>(std::string_view)> const& sink);
   /// The daemon's process, as the kernel knows it; -1 before connect().
   pid_t server_pid() const;

@@ -215,7 +215,8 @@ awaitable<Response> Dispatcher::handle(Admitted admitted, Request request, Peer&
             .query = std::move(admitted.query),
             .path = std::move(admitted.path),
             .limits = limits_,
-            .tickets = tickets_};
+            .tickets = tickets_,
+            .server = *this};
   Response response;
   try {
     std::optional<Error> error;
@@ -265,7 +266,8 @@ awaitable<Result<Response>> Dispatcher::carry_out(Call& call) {
 /// Programs are built on the schemas: an answer that has anything else is a fault of ours.
 void Dispatcher::check_answer(Route const& route, Response const& response) {
   bool const refused = response.status >= 400;  // by the handler itself, which chose the problem's status
-  if (!route.answer || refused || response.status == 204 || response.stream || response.websocket) return;
+  bool const empty = response.content_type.empty();
+  if (!route.answer || refused || empty || response.stream || response.websocket) return;
   auto const document = parse_json(response.body);
   auto const fault = document ? fault_of_answer(*route.answer, *document) : document.error().message;
   if (!fault.empty())

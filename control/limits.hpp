@@ -22,6 +22,7 @@ struct Limits : http::Limits {
   std::size_t attachment_bytes = 32U << 20;
   bool check_answers = false;  ///< the tests': each answer is read again and compared with its schema
   Clock::duration stream_keep_alive = std::chrono::seconds(15);  ///< a comment, or a ping, on quiet streams
+  Clock::duration mcp_progress = std::chrono::seconds(5);  ///< how often who waits by a tool is told how it goes
   std::size_t tickets = 16;                                      ///< of one principal that are not used yet
   Clock::duration ticket_time = std::chrono::seconds(30);
   // Of one principal.

@@ -4,6 +4,7 @@
 #pragma once
 #include "base/http/http.hpp"
 #include "base/http/peer.hpp"
+#include "base/http/request_handler.hpp"
 #include "base/http/router.hpp"
 #include "base/http/url.hpp"
 #include "control/api/api.hpp"
@@ -61,6 +62,7 @@ struct Call {
   std::vector<http::Router::Argument> path{};  ///< validated
   Limits const& limits;
   Tickets& tickets;
+  http::RequestHandler& server;  ///< for a request that this one is made of
 
   /// The argument of a path's parameter; of {message} and {approval} as a
   /// number. Empty and 0: its route has none.
@@ -138,6 +140,7 @@ std::span<Route const> tool_hook_routes();
 std::span<Route const> worktree_routes();
 std::span<Route const> limit_routes();
 std::span<Route const> schedule_routes();
+std::span<Route const> mcp_routes();
 
 /// What is wrong with an argument of a path.
 std::optional<Error> check_argument(http::Router::Argument const& argument);

@@ -6,6 +6,7 @@
 #include "adapters/claude/versions.hpp"
 #include "adapters/cli_probe.hpp"
 #include "adapters/relay_note.hpp"
+#include "adapters/relay_tools.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 
@@ -62,6 +63,8 @@ json settings_for(LaunchRequest const& request, Options const& options, json con
   allowed.push_back("Read(/" + request.agent_dir.string() + "/**)");  // two slashes: an absolute path
   for (std::string const verb : {"reply", "react", "read", "inbox"})
     allowed.push_back("Bash(agent-runner " + verb + ":*)");
+  if (has_relay_tools(request, options.relay_tools))
+    for (auto const tool : kUnaskedTools) allowed.push_back(kToolsBegin + std::string(tool));
   if (options.accept_bypass && mode == "bypassPermissions") settings["skipDangerousModePermissionPrompt"] = true;
   if (options.enable_project_mcp) settings["enableAllProjectMcpServers"] = true;
   if (options.status_line && !request.hook_client.empty()) {
@@ -168,8 +171,8 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
     add(flag, file.string());
     return write_file(file, text);
   };
-  auto told =
-      add_text("--append-system-prompt-file", own / "system-prompt.txt", added_instructions(request, "agent-runner"));
+  auto told = add_text("--append-system-prompt-file", own / "system-prompt.txt",
+                       added_instructions(request, "agent-runner", has_relay_tools(request, options.relay_tools)));
   if (told && request.profile)
     told = add_text("--system-prompt-file", own / "base-system-prompt.txt", request.profile->system);
   if (!told) return told.error();

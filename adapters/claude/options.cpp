@@ -15,6 +15,7 @@ Result<Options> read_options(json const& table) {
   options.accept_bypass = in.boolean("accept_bypass", options.accept_bypass);
   options.enable_project_mcp = in.boolean("enable_project_mcp", options.enable_project_mcp);
   options.sandboxed_root = in.boolean("sandboxed_root", options.sandboxed_root);
+  options.relay_tools = in.boolean("relay_tools", options.relay_tools);
   options.status_line = in.boolean("status_line", options.status_line);
   options.set_drafts_aside = in.boolean("set_drafts_aside", options.set_drafts_aside);
   options.monitor = in.boolean("monitor", options.monitor);

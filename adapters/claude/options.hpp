@@ -21,6 +21,7 @@ struct Options {
   bool enable_project_mcp = false;  ///< use the MCP servers that a project's .mcp.json names
   bool sandboxed_root = false;      ///< as root, tell the CLI that it runs in a sandbox (it refuses `full` otherwise)
 
+  bool relay_tools = true;       ///< the agent gets agent-runner's tools by MCP (docs/mcp.md)
   bool status_line = true;       ///< take the context use from the status line (replaces a person's own one)
   bool set_drafts_aside = true;  ///< a person's resting draft is stashed for a delivery and comes back; else wait
   bool monitor = true;           ///< the CLI fetches notices by its own hook; else they are typed as any message

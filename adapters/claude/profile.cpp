@@ -2,6 +2,7 @@
 
 #include "adapters/claude/launch.hpp"
 #include "adapters/claude/live_state.hpp"
+#include "adapters/relay_tools.hpp"
 #include "base/paths.hpp"
 
 #include <algorithm>
@@ -121,6 +122,17 @@ void project_instructions(LaunchRequest const& request, Host const& host, Projec
   if (!profile.system.empty()) out.report.applied("instructions.system");
 }
 
+/// agent-runner's own, besides all others: none of these may take its name, since nobody is asked about its tools.
+void add_relay_tools(LaunchRequest const& request, Options const& options, Projection& out) {
+  if (!has_relay_tools(request, options.relay_tools)) return;
+  if (!out.own_mcp_file) {
+    out.arguments.emplace_back("--mcp-config");
+    out.arguments.push_back(servers_of(request).string());
+  }
+  out.own_mcp_file = true;
+  out.mcp_servers[kRelayServer] = relay_server(request);
+}
+
 void project_servers(LaunchRequest const& request, Host const& host, Projection& out) {
   auto const& profile = *request.profile;
   auto const add = [&](json const& servers) {
@@ -180,7 +192,10 @@ std::optional<std::string> permission_mode(std::string const& approval_mode) {
 
 Projection project(LaunchRequest const& request, Options const& options) {
   Projection out;
-  if (!request.profile) return out;
+  if (!request.profile) {
+    add_relay_tools(request, options, out);
+    return out;
+  }
   auto const& profile = *request.profile;
   auto const host = host_of(request, options);
   if (!profile.host) {
@@ -207,6 +222,7 @@ Projection project(LaunchRequest const& request, Options const& options) {
   }
   if (!profile.plugins.empty()) out.report.applied("plugins");
   project_servers(request, host, out);
+  add_relay_tools(request, options, out);
   project_hooks(profile, out);
   project_permissions(profile, out);
   return out;
@@ -228,16 +244,16 @@ fs::path bundle_of(LaunchRequest const& request) {
 }
 
 Result<void> write_profile(LaunchRequest const& request, Options const& options, Projection const& projection) {
+  if (projection.own_mcp_file) {
+    auto written = write_file(servers_of(request), to_text({{"mcpServers", projection.mcp_servers}}));
+    if (!written) return written;
+  }
   if (!request.profile) return {};
   auto const& profile = *request.profile;
   if (auto const bundle = bundle_of(request); bundle != request.plugin_dir) {
     if (auto made = make_private_dir(bundle); !made) return made;
     for (auto const* part : {".claude-plugin", "hooks"})
       if (auto kept = keep_link(true, request.plugin_dir / part, bundle / part); !kept) return kept;
-  }
-  if (projection.own_mcp_file) {
-    auto written = write_file(servers_of(request), to_text({{"mcpServers", projection.mcp_servers}}));
-    if (!written) return written;
   }
   std::error_code ec;
   if (!profile.skills.empty()) {

@@ -5,6 +5,7 @@
 #include "adapters/claude/permission.hpp"
 #include "adapters/claude/session.hpp"
 #include "adapters/exit_diagnostic.hpp"
+#include "adapters/relay_tools.hpp"
 #include "adapters/tool_use.hpp"
 #include "base/ids.hpp"
 
@@ -38,6 +39,9 @@ std::size_t call_digest(json const& payload) {
 awaitable<Result<json>> ClaudeSession::ask(std::string call, json payload) {
   auto request = request_of(call, payload);
   if (!request) co_return request.error();
+  // In plan mode the CLI asks about each tool that does more than look, whatever it is told to allow.
+  if (has_relay_tools(ctx_.request, options_.relay_tools) && is_unasked(request->tool))
+    co_return ok(hook_output(payload, {.decision = Decision::approve}));
   Ask ask;
   ask.since = Clock::now();
   ask.waiting_for =

@@ -35,6 +35,7 @@ Result<Options> read_options(json const& table) {
   options.request_retries = retries("request_retries");
   options.stream_retries = retries("stream_retries");
   options.wait_for_network = in.boolean("wait_for_network", options.wait_for_network);
+  options.relay_tools = in.boolean("relay_tools", options.relay_tools);
   options.tool_hooks = in.boolean("tool_hooks", options.tool_hooks);
   options.view = in.boolean("view", options.view);
   read_daemons_keys(in);

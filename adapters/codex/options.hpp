@@ -19,6 +19,8 @@ struct Options {
   std::optional<std::int64_t> stream_retries{};
   bool wait_for_network = false;  ///< let a turn wait without limit while the provider cannot be reached
 
+  bool relay_tools = true;  ///< the agent gets agent-runner's tools by MCP (docs/mcp.md)
+
   bool tool_hooks = false;  ///< Codex runs a hook of ours around each tool call, so that tool hooks are asked
 
   bool view = true;  ///< show the thread to people in the agent's terminal

@@ -1,6 +1,7 @@
 #include "adapters/codex/profile.hpp"
 
 #include "adapters/codex/launch.hpp"
+#include "adapters/relay_tools.hpp"
 #include "base/paths.hpp"
 
 #include <toml++/toml.h>
@@ -25,6 +26,7 @@ constexpr std::array kModes{Mode{"read-only", "on-request", "read-only"},
                             Mode{"workspace-write", "on-request", "workspace-write"},
                             Mode{"danger-full-access", "on-request", "danger-full-access"}};
 
+constexpr char kServerKey[] = "mcp_servers.agent-runner";
 constexpr std::size_t kMostSettings = 4U << 20;
 
 fs::path home_of(LaunchRequest const& request) { return request.agent_dir / "codex" / "home"; }
@@ -213,6 +215,15 @@ void project_reach(Profile const& profile, Options const& options, Projection& o
   }
 }
 
+/// Codex gives its servers few variables unless told, and ends a call after a minute.
+json codex_relay_server(LaunchRequest const& request) {
+  auto server = relay_server(request);
+  server["env_vars"] = {"AGENT_RELAY_ID", "AGENT_RELAY_TOKEN", "AGENT_RUNNER_SOCKET"};
+  server["tool_timeout_sec"] = kLongestToolCall.count();
+  for (auto const tool : kUnaskedTools) server["tools"][std::string(tool)] = {{"approval_mode", "approve"}};
+  return server;
+}
+
 void project_skills(LaunchRequest const& request, Projection& out) {
   auto const& profile = *request.profile;
   if (!profile.skills.empty()) out.report.applied("skills");
@@ -254,6 +265,7 @@ std::string cli_command(LaunchRequest const& request) {
 Projection project(LaunchRequest const& request, Options const& options) {
   Projection out;
   out.skill_roots.push_back(skills_of(request).string());
+  if (has_relay_tools(request, options.relay_tools)) out.thread_config[kServerKey] = codex_relay_server(request);
   if (!request.profile) return out;
   auto const& profile = *request.profile;
   auto& report = out.report;

@@ -4,6 +4,7 @@
 #include "adapters/codex/session.hpp"
 #include "adapters/codex/tool_use.hpp"
 #include "adapters/relay_note.hpp"
+#include "adapters/relay_tools.hpp"
 #include "base/paths.hpp"
 #include "base/version.hpp"
 
@@ -150,7 +151,8 @@ awaitable<Result<json>> CodexSession::thread_params() {
     params["approvalPolicy"] = allowed.approval;
     params["sandbox"] = allowed.sandbox;
   }
-  if (auto told = added_instructions(request, cli_command(request)); !told.empty())
+  if (auto told = added_instructions(request, cli_command(request), has_relay_tools(request, options_.relay_tools));
+      !told.empty())
     params["developerInstructions"] = std::move(told);
   if (request.profile && !request.profile->system.empty()) params["baseInstructions"] = request.profile->system;
   json config = project(request, options_).thread_config;

@@ -41,6 +41,8 @@ extern Schema const kWorktreeList, kWorktreeDiff, kFinish, kFinished;
 extern Schema const kNewSchedule, kSchedule, kScheduleList, kSchedulePause, kScheduleRemoved;
 // events.cpp
 extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
+// mcp.cpp
+extern Schema const kMcpMessage, kMcpAnswer;
 // runtime.cpp
 extern Schema const kRuntime, kPause, kPaused, kRecovery;
 // users.cpp

@@ -348,6 +348,11 @@ async function snapshots() {
   await refused("gone", operator.GET("/v1/snapshots/{snapshot}", { params: snapshot }));
 }
 
+async function mcp() {
+  const answer = await ok(operator.POST("/mcp", { body: { jsonrpc: "2.0", id: 1, method: "tools/list" } }));
+  same("its tools", typeof answer !== "string" && Array.isArray(answer.result?.tools), true);
+}
+
 async function ticket() {
   const { ticket } = await ok(operator.POST("/v1/events/ticket", { body: {} }));
   const abort = new AbortController();
@@ -393,7 +398,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, schedules, search, skills, snapshots, toolHooks, limits, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, schedules, search, skills, snapshots, toolHooks, limits, mcp, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

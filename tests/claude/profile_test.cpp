@@ -44,7 +44,9 @@ TEST_CASE("AnIsolatedProfileSeesNothingOfTheHost") {
   CHECK(after(plan.argv, "--add-dir") == setup.request.cwd.parent_path().string());
   CHECK(plan.environment.at("CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD") == "1");
   CHECK(std::ranges::count(plan.argv, "--strict-mcp-config") == 1);
-  CHECK(setup.file("mcp.json")["mcpServers"].empty());
+  auto const servers = setup.file("mcp.json")["mcpServers"];
+  CHECK(servers.size() == 1);
+  CHECK(servers["agent-runner"]["args"] == json{"mcp"});
   auto const settings = setup.file("settings.json");
   for (auto const* key : {"env", "hooks", "model", "enabledPlugins", "apiKeyHelper"})
     CHECK_FALSE(settings.contains(key));
@@ -116,7 +118,11 @@ TEST_CASE("SkillsPluginsAndPermissionsArrive") {
   auto const told = *read_file(after(plan.argv, "--append-system-prompt-file"), 10'000);
   CHECK(told.find("agent-runner CODE") < told.find("first"));
   CHECK(told.find("first\n\nsecond\n\nthe request's") != std::string::npos);
+  CHECK(settings["permissions"]["allow"].dump().find("mcp__agent-runner__reply") != std::string::npos);
+  CHECK(told.find("MCP server agent-runner") != std::string::npos);
   auto const quiet = setup.plan({{"relay", {{"context", false}}}});
+  CHECK(setup.file("mcp.json")["mcpServers"].empty());
+  CHECK(setup.file("settings.json")["permissions"]["allow"].dump().find("mcp__") == std::string::npos);
   CHECK(*read_file(after(quiet.argv, "--append-system-prompt-file"), 10'000) == "the request's");
 }
 

@@ -152,6 +152,7 @@ struct Room {
     context.request.agent_id = "alice";
     context.request.cwd = dir.path();
     context.request.agent_dir = dir.path() / "agent";
+    context.request.hook_client = "/opt/bin/agent-runner-hook";
     context.request.environment = {{"HOME", dir.path().string()}, {"CLAUDE_CONFIG_DIR", dir.path().string()}};
     context.session_id = "s";
     context.transcript = record.string();
@@ -565,6 +566,17 @@ TEST_CASE("ALateProofIsTold") {
   for (int i = 0; i < 50; ++i) test::advance(room.io, room.clock, 20ms);
   CHECK(room.all<Accepted>().size() == 1);
   CHECK(room.ask() == RecordedOutcome::accepted);
+}
+
+TEST_CASE("NobodyIsAskedAboutAReplyByATool") {
+  Room room;
+  room.ask_person("c1", {{"tool_name", "mcp__agent-runner__reply"}});
+  CHECK(room.outputs.at("c1")["hookSpecificOutput"]["decision"]["behavior"] == "allow");
+  CHECK(room.all<Asked>().empty());
+  CHECK(room.session->block_reason(true).empty());
+  for (auto const* others : {"mcp__agent-runner__send_message", "mcp__other__reply", "reply"})
+    room.ask_person(others, {{"tool_name", others}});
+  CHECK(room.all<Asked>().size() == 3);
 }
 
 TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {

@@ -92,7 +92,14 @@ TEST_CASE("SkillsNameTheToolByAPathThatTheRulesLetOut") {
   for (auto const* name : {"guide", "react", "read-message"}) CHECK(fs::exists(fs::path(roots[0]) / name / "SKILL.md"));
   CHECK(added_instructions(setup.request, cli_command(setup.request)).find("/opt/bin/agent-runner reply") !=
         std::string::npos);
+  auto const server = project(setup.request, Options()).thread_config["mcp_servers.agent-runner"];
+  CHECK(server["command"] == "/opt/bin/agent-runner");
+  CHECK(server["env_vars"].dump().find("AGENT_RELAY_TOKEN") != std::string::npos);  // its name, and not its value
+  Options without;
+  without.relay_tools = false;
+  CHECK_FALSE(project(setup.request, without).thread_config.contains("mcp_servers.agent-runner"));
   setup.plan({{"relay", {{"context", false}}}});
+  CHECK_FALSE(project(setup.request, Options()).thread_config.contains("mcp_servers.agent-runner"));
   CHECK(fs::is_empty(roots[0]));
   CHECK(added_instructions(setup.request, cli_command(setup.request)).empty());
   setup.request.hook_client = "/opt/a b/agent-runner-hook";

@@ -2,6 +2,7 @@
 // with its standard input. What it answers is said by directives in the last user text:
 //   [[sleep:MS]] [[say:TEXT]] [[fail:STATUS]] [[exec:CMD]] [[esc:CMD]] (asks for approval) [[use:TOKENS]]
 //   [[ask:QUESTION]] (asks a person: Red or Blue) [[spawn:MS]] (a subagent that takes so long)
+//   [[mcp:TOOL:JSON]] (calls the tool of an MCP server; no brackets in its arguments)
 // GET /__prompts: the user texts of the longest conversation it was shown, in order; GET /__latest: of the newest one;
 // GET /__calls: how often it was asked; GET /__outputs: what the tools gave back in the newest one; GET /__last: the
 // last request as it came.
@@ -66,6 +67,14 @@ async function respond(res, body) {
   if (given.length === 0 && spawned !== null) {
     call({ message: `[[sleep:${spawned}]]` }, "spawn_agent");
     items[items.length - 1].namespace = "multi_agent_v1";
+  }
+  const asked = directive(text, "mcp");
+  if (given.length === 0 && asked !== null) {
+    const [tool, args] = [asked.slice(0, asked.indexOf(":")), asked.slice(asked.indexOf(":") + 1)];
+    const of_servers = (body.tools || []).filter((one) => one.name?.startsWith("mcp__"));
+    const space = of_servers.find((one) => one.tools?.some((inner) => inner.name === tool));
+    call(JSON.parse(args), space ? tool : of_servers.find((one) => one.name.endsWith(`__${tool}`))?.name ?? tool);
+    if (space) items[items.length - 1].namespace = space.name;
   }
   if (items.length === 0) {
     const message = { type: "message", role: "assistant", id: `m_${number}`, content: [{ type: "output_text", text: directive(text, "say") ?? "ACK" }] };
