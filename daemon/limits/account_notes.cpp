@@ -123,6 +123,11 @@ awaitable<Clock::time_point> AccountNotes::look() {
 
     bool const probing = accounts_.is_probing(name), wanted = accounts_.wants_probe(name);
     bool const had = is_ours(known.note), others = is_others(known, now);
+    // Given back, since its agent took nothing or its turn is over: another daemon may have it first.
+    if (probing)
+      probing_.insert(name);
+    else if (probing_.erase(name) > 0)
+      given_back_[name] = now + times_.retry;
     auto const pause = given_back_.find(name);
     bool const pauses = pause != given_back_.end() && now < pause->second;
     bool const takes = !others && (probing || (wanted && !pauses));
@@ -130,7 +135,6 @@ awaitable<Clock::time_point> AccountNotes::look() {
       note.probe = {id_, host_};
     else if (others)
       note.probe = known.note.probe;
-    if (had && !takes) given_back_[name] = now + times_.retry;
     if (others && (wanted || probing)) next = std::min(next, known.seen_at + times_.lease);
     if (wanted && pauses) next = std::min(next, pause->second);
     auto const repeat_at = known.seen_at + times_.lease / 3;

@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace ar::daemon {
@@ -50,8 +51,9 @@ class AccountNotes {
   relay::Bus& bus_;
   std::string const id_, host_;
   Times const times_;
-  std::map<std::string, Known> known_;  ///< by account: what the bus has
-  std::map<std::string, Clock::time_point> given_back_;
+  std::map<std::string, Known> known_;                   ///< by account: what the bus has
+  std::set<std::string> probing_;                        ///< accounts that a message of ours tries
+  std::map<std::string, Clock::time_point> given_back_;  ///< until when others go first
   bool due_ = true;
   LogThrottle failures_;
   std::unique_ptr<relay::Subscription> watch_{};
