@@ -189,6 +189,38 @@ TEST_CASE("EveryPieceOfWorkGoesToExactlyOneOfTwoDaemons") {
   figures.report("two daemons at the same work");
 }
 
+TEST_CASE("NotesAreSeenByTheOtherDaemonAndAgainAfterTheServersDeath") {
+  NatsServer server;
+  net::io_context io;
+  LiveBus one(io, server.options()), two(io, server.options());
+  int told = 0;
+  auto const watch = two->watch_notes([&] { ++told; });
+  auto const seen = [&] { return two.insist([&] { return two->notes(); })->at(0); };
+  auto const until = [&](std::function<bool()> const& condition) {
+    auto const end = std::chrono::steady_clock::now() + 30s;
+    while (!condition() && std::chrono::steady_clock::now() < end) two.run_for(10ms);
+    REQUIRE(condition());
+  };
+  auto const first = one.insist([&] { return one->put_note("k", "first", 0); });
+  until([&] { return told > 0; });
+  CHECK(seen().text == "first");
+  // Of two daemons that have read the same, one changes it.
+  auto const by_one = one.get(one->put_note("k", "by one", first->revision));
+  auto const by_two = two.get(two->put_note("k", "by two", first->revision));
+  CHECK(by_one.has_value());
+  REQUIRE_FALSE(by_two.has_value());
+  CHECK(by_two.error().code == "note_changed");
+  CHECK(seen().text == "by one");
+  server.kill();
+  until([&] { return two->transport_state() != "connected"; });
+  CHECK_FALSE(two.get(two->put_note("k", "away", by_one->revision)).has_value());
+  auto const before = told;
+  server.start();
+  until([&] { return two->transport_state() == "connected" && told > before; });
+  CHECK(seen().text == "by one");
+  CHECK(seen().revision == by_one->revision);
+}
+
 TEST_CASE("LeaseLostWhileInHandGoesToTheOtherAndTheLateFinishIsRefused") {
   NatsServer server;
   net::io_context io;
