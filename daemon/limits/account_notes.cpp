@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view kStart = "account.";
 /// A relay that keeps no notes may be another one by then.
 constexpr auto kNoNotes = 5min;
+constexpr int kConflicts = 10;  ///< then it is left for a while
 
 }  // namespace
 
@@ -149,10 +150,15 @@ awaitable<Clock::time_point> AccountNotes::look() {
     if (!takes && !changed && known.revision == 0) continue;
     auto const put = co_await bus_.put_note(std::string(kStart) + name, text_of(note), known.revision);
     if (!put && put.error().code == "note_changed") {
-      due_ = true;  // what the others say now comes first
+      // What the others say now comes first.
+      if (++conflicts_ < kConflicts)
+        due_ = true;
+      else
+        next = std::min(next, Clock::now() + times_.retry);
       continue;
     }
     if (!put) co_return give_up(put.error());
+    conflicts_ = 0;
     known_[name] = {note, put->revision, Clock::now()};
     if (takes) {
       accounts_.may_probe(name);

@@ -55,6 +55,7 @@ class AccountNotes {
   std::set<std::string> probing_;                        ///< accounts that a message of ours tries
   std::map<std::string, Clock::time_point> given_back_;  ///< until when others go first
   bool due_ = true;
+  int conflicts_ = 0;  ///< notes in a row that others had changed
   LogThrottle failures_;
   std::unique_ptr<relay::Subscription> watch_{};
   Notifier changed_;

@@ -3,6 +3,7 @@
 #include "relay/nats/envelope.hpp"
 #include "relay/nats/jetstream.hpp"
 #include "relay/nats/live.hpp"
+#include "relay/nats/names.hpp"
 
 #include <thread>
 
@@ -219,6 +220,35 @@ TEST_CASE("NotesAreSeenByTheOtherDaemonAndAgainAfterTheServersDeath") {
   until([&] { return two->transport_state() == "connected" && told > before; });
   CHECK(seen().text == "by one");
   CHECK(seen().revision == by_one->revision);
+}
+
+TEST_CASE("ANoteThatSomebodyDeletesOrSpoilsIsNoneAndCanBeMadeAnew") {
+  NatsServer server;
+  net::io_context io;
+  LiveBus bus(io, server.options());
+  auto const put = [&](std::int64_t revision) { return bus.get(bus->put_note("k", "text", revision)); };
+  auto const first = bus.insist([&] { return bus->put_note("k", "text", 0); });
+  nats::Names const names(server.options().prefix);
+  for (bool const deleted : {true, false}) {
+    ar::test::run(io, [&]() -> awaitable<void> {
+      Worker thread;
+      nats::JetStream js{server.options().request_timeout};
+      auto connection = co_await nats::Connection::open(io.get_executor(), thread, server.options(), nullptr);
+      REQUIRE(connection.has_value());
+      js.use(*connection);
+      nats::Publication spoilt;
+      spoilt.subject = names.subject(nats::Store::presence, "note.k");
+      spoilt.data = deleted ? "" : "no note";
+      spoilt.tombstone = deleted;
+      REQUIRE((co_await js.publish(spoilt)).has_value());
+      co_await js.connection()->close();
+    });
+    CHECK(bus.get(bus->notes())->empty());
+    CHECK(put(first->revision).error().code == "note_changed");
+    CHECK(put(0).has_value());
+    CHECK(bus.get(bus->notes())->size() == 1);
+    CHECK(bus.get(bus->agents())->empty());
+  }
 }
 
 TEST_CASE("LeaseLostWhileInHandGoesToTheOtherAndTheLateFinishIsRefused") {
