@@ -3,7 +3,7 @@
 // It has two parts, what the model has said and what a person has said, each with a version. Where two are merged, the
 // higher version of each part stays. A version is the time of the change, or one more than the one before if that is
 // later: changes that saw each other are in order whatever the clocks say, and only of two that did not see each other
-// the clocks decide.
+// the clocks decide. A later form may only add fields: they are passed over here.
 #pragma once
 #include "base/json.hpp"
 

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view kStart = "account.";
 /// A relay that keeps no notes may be another one by then.
 constexpr auto kNoNotes = 5min;
+constexpr int kConflicts = 10;  ///< then it is left for a while
 
 }  // namespace
 
@@ -123,6 +124,11 @@ awaitable<Clock::time_point> AccountNotes::look() {
 
     bool const probing = accounts_.is_probing(name), wanted = accounts_.wants_probe(name);
     bool const had = is_ours(known.note), others = is_others(known, now);
+    // Given back, since its agent took nothing or its turn is over: another daemon may have it first.
+    if (probing)
+      probing_.insert(name);
+    else if (probing_.erase(name) > 0)
+      given_back_[name] = now + times_.retry;
     auto const pause = given_back_.find(name);
     bool const pauses = pause != given_back_.end() && now < pause->second;
     bool const takes = !others && (probing || (wanted && !pauses));
@@ -130,7 +136,6 @@ awaitable<Clock::time_point> AccountNotes::look() {
       note.probe = {id_, host_};
     else if (others)
       note.probe = known.note.probe;
-    if (had && !takes) given_back_[name] = now + times_.retry;
     if (others && (wanted || probing)) next = std::min(next, known.seen_at + times_.lease);
     if (wanted && pauses) next = std::min(next, pause->second);
     auto const repeat_at = known.seen_at + times_.lease / 3;
@@ -145,10 +150,15 @@ awaitable<Clock::time_point> AccountNotes::look() {
     if (!takes && !changed && known.revision == 0) continue;
     auto const put = co_await bus_.put_note(std::string(kStart) + name, text_of(note), known.revision);
     if (!put && put.error().code == "note_changed") {
-      due_ = true;  // what the others say now comes first
+      // What the others say now comes first.
+      if (++conflicts_ < kConflicts)
+        due_ = true;
+      else
+        next = std::min(next, Clock::now() + times_.retry);
       continue;
     }
     if (!put) co_return give_up(put.error());
+    conflicts_ = 0;
     known_[name] = {note, put->revision, Clock::now()};
     if (takes) {
       accounts_.may_probe(name);

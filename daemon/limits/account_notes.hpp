@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace ar::daemon {
@@ -50,9 +51,11 @@ class AccountNotes {
   relay::Bus& bus_;
   std::string const id_, host_;
   Times const times_;
-  std::map<std::string, Known> known_;  ///< by account: what the bus has
-  std::map<std::string, Clock::time_point> given_back_;
+  std::map<std::string, Known> known_;                   ///< by account: what the bus has
+  std::set<std::string> probing_;                        ///< accounts that a message of ours tries
+  std::map<std::string, Clock::time_point> given_back_;  ///< until when others go first
   bool due_ = true;
+  int conflicts_ = 0;  ///< notes in a row that others had changed
   LogThrottle failures_;
   std::unique_ptr<relay::Subscription> watch_{};
   Notifier changed_;

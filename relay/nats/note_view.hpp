@@ -15,18 +15,19 @@ class NoteView {
   struct Entry {
     Note note;
     WallTime changed_at{};  ///< by the bus's time
+    bool gone = false;      ///< somebody has deleted the key, or written what is no note: only the revision is of use
   };
-  /// False: it is none of ours, or an older one.
+  /// False: an older one.
   bool take(std::string_view data, std::string_view key, std::uint64_t sequence);
   void clear() { notes_.clear(); }
   Entry const* find(std::string const& key) const;
-  /// By key; those that the server has forgotten are left out.
+  /// Those that the server has forgotten are left out.
   std::vector<Note> all(WallTime now) const;
   /// Drops what the server has forgotten.
   void forget_old(WallTime now);
 
  private:
-  std::map<std::string, Entry> notes_;  ///< by the note's own key
+  std::map<std::string, Entry> notes_;  ///< by the bucket's key
 };
 
 std::string note_key(std::string const& key);

@@ -3,10 +3,14 @@
 #include "relay/message_rules.hpp"
 #include "relay/nats/core.hpp"
 
+#include <algorithm>
+
 namespace ar::relay::nats {
 namespace {
 constexpr std::string_view kStart = "note.";
-bool is_old(NoteView::Entry const& entry, WallTime now) { return now - entry.changed_at > kPresenceTtl; }
+bool is_there(NoteView::Entry const& entry, WallTime now) {
+  return !entry.gone && now - entry.changed_at <= kPresenceTtl;
+}
 }  // namespace
 
 bool is_note_key(std::string_view key) { return key.starts_with(kStart); }
@@ -20,34 +24,40 @@ std::string note_text(Note const& note, WallTime changed_at) {
 bool NoteView::take(std::string_view data, std::string_view key, std::uint64_t sequence) {
   auto const read = [&](json const& in) {
     Entry entry;
-    entry.note = {in.at("key").get<std::string>(), in.at("text").get<std::string>(),
-                  static_cast<std::int64_t>(sequence)};
+    entry.note = {in.at("key").get<std::string>(), in.at("text").get<std::string>(), 0};
     entry.changed_at = time_in(in.at("at"));
     return entry;
   };
+  auto const revision = static_cast<std::int64_t>(sequence);
+  auto& known = notes_[std::string(key)];
+  if (known.note.revision >= revision) return false;
   auto entry = maybe_json(data, read);
-  if (!entry || note_key(entry->note.key) != key || !check_note(entry->note.key, entry->note.text)) return false;
-  auto& known = notes_[entry->note.key];
-  if (known.note.revision >= entry->note.revision) return false;
-  known = std::move(*entry);
+  if (entry && note_key(entry->note.key) == key && check_note(entry->note.key, entry->note.text))
+    known = std::move(*entry);
+  else
+    known.gone = true;
+  known.note.revision = revision;
   return true;
 }
 
 NoteView::Entry const* NoteView::find(std::string const& key) const {
-  auto const found = notes_.find(key);
+  auto const found = notes_.find(note_key(key));
   return found == notes_.end() ? nullptr : &found->second;
 }
 
 std::vector<Note> NoteView::all(WallTime now) const {
   std::vector<Note> all;
   for (auto const& [key, entry] : notes_)
-    if (!is_old(entry, now)) all.push_back(entry.note);
+    if (is_there(entry, now)) all.push_back(entry.note);
+  std::ranges::sort(all, {}, &Note::key);
   return all;
 }
 
 void NoteView::forget_old(WallTime now) {
   // Later than that, since it forgets by its own clock, and a key that it still has is changed by its revision only.
-  std::erase_if(notes_, [&](auto const& known) { return now - known.second.changed_at > 2 * kPresenceTtl; });
+  std::erase_if(notes_, [&](auto const& known) {
+    return !known.second.gone && now - known.second.changed_at > 2 * kPresenceTtl;
+  });
 }
 
 awaitable<Result<std::vector<Note>>> notes(Core& core) {
@@ -62,7 +72,8 @@ awaitable<Result<Note>> put_note(Core& core, std::string key, std::string text, 
   if (auto const there = co_await caught_up(core, {&core.presence_feed}); !there) co_return there.error();
   auto const now = core.time.now();
   auto const* const known = core.notes.find(key);
-  auto const present = known && !is_old(*known, now) ? known->note.revision : 0;
+  auto const newest = known ? known->note.revision : 0;
+  auto const present = known && is_there(*known, now) ? newest : 0;
   if (present != revision) co_return note_changed(key);
   if (present == 0 && core.notes.all(now).size() >= kMostNotes) co_return too_many_notes();
   Note note{key, std::move(text), 0};
@@ -70,9 +81,9 @@ awaitable<Result<Note>> put_note(Core& core, std::string key, std::string text, 
   publication.subject = core.subject(Store::presence, note_key(key));
   publication.data = note_text(note, now);
   // The server may have an old one a little longer than we do.
-  publication.expected = known ? static_cast<std::uint64_t>(known->note.revision) : 0;
+  publication.expected = static_cast<std::uint64_t>(newest);
   auto done = co_await write(core, core.presence_feed, publication);
-  if (!done && done.error().code == "wrong_revision" && known && revision == 0) {
+  if (!done && done.error().code == "wrong_revision" && newest > 0 && revision == 0) {
     publication.expected = 0;
     done = co_await write(core, core.presence_feed, std::move(publication));
   }

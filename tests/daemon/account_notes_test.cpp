@@ -82,7 +82,8 @@ struct Machine {
   }
   json hold() const { return accounts->hold_of(kAccount); }
   json shown() const {
-    for (auto const& one : accounts->list()["limits"])
+    auto const all = accounts->list();
+    for (auto const& one : all["limits"])
       if (one["account"] == kAccount) return one;
     return nullptr;
   }

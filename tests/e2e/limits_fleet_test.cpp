@@ -146,8 +146,7 @@ struct Fleet {
       return std::chrono::duration<double>(at - std::chrono::time_point_cast<ar::milliseconds>(began)).count();
     };
     for (auto* const machine : {&a, &b})
-      for (auto const& line : Installation::lines(machine->home.good({"events", "-n", "1000", "--json"}).out)) {
-        auto const event = json::parse(line);
+      for (auto const& event : ar::test::events(machine->home)) {
         auto const type = event["type"].get<std::string>();
         auto const at = ar::from_iso8601(event["at"].get<std::string>());
         if (at && type.starts_with("limit."))

@@ -3,18 +3,28 @@
 #include "base/json.hpp"
 #include "system/installation.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace ar::test {
 
+/// All that have happened, oldest first.
+inline std::vector<json> events(Installation& home) {
+  std::vector<json> all;
+  for (std::int64_t from = 0;;) {
+    auto const page =
+        Installation::lines(home.good({"events", "--from", std::to_string(from), "-n", "1000", "--json"}).out);
+    if (page.empty()) return all;
+    for (auto const& line : page) all.push_back(json::parse(line));
+    from = all.back()["number"].get<std::int64_t>();
+  }
+}
+
 /// How often such an event has happened.
 inline int count(Installation& home, std::string const& type) {
-  auto const events = home.good({"events", "-n", "1000", "--json"}).out;
-  auto const mark = "\"type\":\"" + type + "\"";
-  int found = 0;
-  for (auto at = events.find(mark); at != std::string::npos; at = events.find(mark, at + 1)) ++found;
-  return found;
+  return static_cast<int>(std::ranges::count_if(events(home), [&](json const& one) { return one["type"] == type; }));
 }
 
 inline std::string account_of(Installation& home, std::string const& agent) {

@@ -59,7 +59,7 @@ awaitable<Result<Response>> put_note(Call& call) {
   FieldReader in(*body);
   auto key = in.string("key");
   auto text = in.string("text");
-  auto const revision = in.integer("revision", 0, 0, INT64_MAX);
+  auto const revision = in.integer("revision", 0, INT64_MIN, INT64_MAX);
   if (auto error = in.finish()) co_return *error;
   co_return shown(co_await call.bus.put_note(std::move(key), std::move(text), revision));
 }

@@ -3,6 +3,7 @@
 #include "relay/nats/envelope.hpp"
 #include "relay/nats/jetstream.hpp"
 #include "relay/nats/live.hpp"
+#include "relay/nats/names.hpp"
 
 #include <thread>
 
@@ -187,6 +188,67 @@ TEST_CASE("EveryPieceOfWorkGoesToExactlyOneOfTwoDaemons") {
   takers.spawn("other", take(*other, "b"));
   while (running > 0) one.run_for(10ms);
   figures.report("two daemons at the same work");
+}
+
+TEST_CASE("NotesAreSeenByTheOtherDaemonAndAgainAfterTheServersDeath") {
+  NatsServer server;
+  net::io_context io;
+  LiveBus one(io, server.options()), two(io, server.options());
+  int told = 0;
+  auto const watch = two->watch_notes([&] { ++told; });
+  auto const seen = [&] { return two.insist([&] { return two->notes(); })->at(0); };
+  auto const until = [&](std::function<bool()> const& condition) {
+    auto const end = std::chrono::steady_clock::now() + 30s;
+    while (!condition() && std::chrono::steady_clock::now() < end) two.run_for(10ms);
+    REQUIRE(condition());
+  };
+  auto const first = one.insist([&] { return one->put_note("k", "first", 0); });
+  until([&] { return told > 0; });
+  CHECK(seen().text == "first");
+  // Of two daemons that have read the same, one changes it.
+  auto const by_one = one.get(one->put_note("k", "by one", first->revision));
+  auto const by_two = two.get(two->put_note("k", "by two", first->revision));
+  CHECK(by_one.has_value());
+  REQUIRE_FALSE(by_two.has_value());
+  CHECK(by_two.error().code == "note_changed");
+  CHECK(seen().text == "by one");
+  server.kill();
+  until([&] { return two->transport_state() != "connected"; });
+  CHECK_FALSE(two.get(two->put_note("k", "away", by_one->revision)).has_value());
+  auto const before = told;
+  server.start();
+  until([&] { return two->transport_state() == "connected" && told > before; });
+  CHECK(seen().text == "by one");
+  CHECK(seen().revision == by_one->revision);
+}
+
+TEST_CASE("ANoteThatSomebodyDeletesOrSpoilsIsNoneAndCanBeMadeAnew") {
+  NatsServer server;
+  net::io_context io;
+  LiveBus bus(io, server.options());
+  auto const put = [&](std::int64_t revision) { return bus.get(bus->put_note("k", "text", revision)); };
+  auto const first = bus.insist([&] { return bus->put_note("k", "text", 0); });
+  nats::Names const names(server.options().prefix);
+  for (bool const deleted : {true, false}) {
+    ar::test::run(io, [&]() -> awaitable<void> {
+      Worker thread;
+      nats::JetStream js{server.options().request_timeout};
+      auto connection = co_await nats::Connection::open(io.get_executor(), thread, server.options(), nullptr);
+      REQUIRE(connection.has_value());
+      js.use(*connection);
+      nats::Publication spoilt;
+      spoilt.subject = names.subject(nats::Store::presence, "note.k");
+      spoilt.data = deleted ? "" : "no note";
+      spoilt.tombstone = deleted;
+      REQUIRE((co_await js.publish(spoilt)).has_value());
+      co_await js.connection()->close();
+    });
+    CHECK(bus.get(bus->notes())->empty());
+    CHECK(put(first->revision).error().code == "note_changed");
+    CHECK(put(0).has_value());
+    CHECK(bus.get(bus->notes())->size() == 1);
+    CHECK(bus.get(bus->agents())->empty());
+  }
 }
 
 TEST_CASE("LeaseLostWhileInHandGoesToTheOtherAndTheLateFinishIsRefused") {
