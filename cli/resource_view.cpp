@@ -54,7 +54,8 @@ std::string resources_text(json const& agent) {
     add(std::string(seconds) + " of processor time" + (quota > 0 ? " at " + std::to_string(quota) + "%" : ""));
   }
   text += used;
-  if (auto const names = listed(array(resources, "partly")); !names.empty()) text += "; held for single processes: " + names;
+  if (auto const names = listed(array(resources, "partly")); !names.empty())
+    text += "; held for single processes: " + names;
   if (auto const names = listed(array(resources, "notHeld")); !names.empty()) text += "; nothing holds: " + names;
   return text;
 }

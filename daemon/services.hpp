@@ -58,7 +58,7 @@ struct Services {
   Removed& removed;
   Accounts& accounts;  ///< whose agents' logins they are, and what holds them
   terminal::TerminalHost& terminals;
-  AgentGroups& groups;  ///< of the agents' processes
+  AgentGroups& groups;           ///< of the agents' processes
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there
   WorkerPool& outputs;           ///< looking through and copying what agents make, which may take long

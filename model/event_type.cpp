@@ -27,7 +27,8 @@ constexpr EventType types[] = {
     {"agent.limited", "kind error since until resetsAt account", "its provider refuses work for now"},
     {"agent.moving", "turn stalledMs", "its turn, which stood still, shows a sign of life or is over"},
     {"agent.out_of_memory", "process by kills memoryMax",
-     "the kernel has killed a process of it for want of memory; process: pid, name, main, memoryBytes; by: who says so"},
+     "the kernel has killed a process of it for want of memory; process: pid, name, main, memoryBytes; by: who says "
+     "so"},
     {"agent.released", "", "its provider takes work again"},
     {"agent.removed", "", "it is forgotten"},
     {"agent.restarting", "exits livedMs waitMs reason", "it is started again after a wait"},

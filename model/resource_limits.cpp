@@ -104,8 +104,8 @@ Result<ResourceLimits> resource_limits_from(json const& object, std::string cons
   }
   for (auto const& [name, value] : object.items())
     if (std::ranges::none_of(rows, [&](Row const& row) { return name == row.name; }))
-      return invalid(prefix + name, "unknown field \"" + prefix + name +
-                                        "\"; use memoryMax, memoryHigh, cpuQuota and tasksMax");
+      return invalid(prefix + name,
+                     "unknown field \"" + prefix + name + "\"; use memoryMax, memoryHigh, cpuQuota and tasksMax");
   return limits;
 }
 

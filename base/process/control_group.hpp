@@ -26,9 +26,10 @@ struct GroupUse {
   std::optional<std::int64_t> memory_bytes{};  ///< with the files that are cached for it; nothing: not counted here
   std::int64_t tasks = 0;                      ///< processes and, where the kernel counts them, threads
   std::int64_t cpu_usec = 0;
-  std::int64_t cpu_periods = 0, cpu_throttled = 0;  ///< of the quota: all that it ran in, and those in which it was used up
-  std::int64_t oom_kills = 0;                       ///< processes that were killed for want of memory
-  std::int64_t tasks_refused = 0;                   ///< forks
+  std::int64_t cpu_periods = 0,
+               cpu_throttled = 0;  ///< of the quota: all that it ran in, and those in which it was used up
+  std::int64_t oom_kills = 0;      ///< processes that were killed for want of memory
+  std::int64_t tasks_refused = 0;  ///< forks
 };
 /// Nothing: there is no such group.
 std::optional<GroupUse> use_of_group(std::filesystem::path const& group);

@@ -24,7 +24,7 @@ struct ProcessEntry {
   std::int64_t pages = 0;     ///< resident
   std::int64_t threads = 0;
   std::int64_t cpu_ticks = 0;  ///< used, with the children that it has waited for
-  char state = 0;             ///< 'Z': it has ended; 0: there is none
+  char state = 0;              ///< 'Z': it has ended; 0: there is none
   ProcessMark mark = 0;
 };
 /// `state` 0: there is none.

@@ -58,7 +58,8 @@ class Looks {
     if (!listed) return listed.error();
     seconds_ = std::move(seconds);
     looked_ = now;
-    std::ranges::sort(rows, {}, [](Row const& row) { return std::pair(-row.cpu.value_or(-1), field(row.agent, "id")); });
+    std::ranges::sort(rows, {},
+                      [](Row const& row) { return std::pair(-row.cpu.value_or(-1), field(row.agent, "id")); });
     return rows;
   }
 
@@ -150,7 +151,8 @@ Result<int> show(Context& context, Top const& options) {
 void add(Program& program) {
   auto const o = std::make_shared<Top>();
   program.verb("Agents", "top", "What agents use now: processor, memory, tasks, beside their limits", "top -n 1 --json")
-      .option("-n,--count", o->count, "N", "Show it so many times, then end (default: for ever; not on a terminal: once)")
+      .option("-n,--count", o->count, "N",
+              "Show it so many times, then end (default: for ever; not on a terminal: once)")
       .option("-d,--interval", o->interval, "2s", "Time between two looks (default 2s)")
       .runs([o](Context& context) { return show(context, *o); });
 }

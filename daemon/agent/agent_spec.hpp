@@ -44,7 +44,7 @@ struct AgentSpec {
   bool report_end = false;             ///< its parent is told what came of its first message
   ChildrenGrant children{};
   ResourceLimits resources{};  ///< what it says of them itself
-  std::string prompt{};  ///< delivered once, after the first start, before any message
+  std::string prompt{};        ///< delivered once, after the first start, before any message
   std::string system_prompt_append{};
   std::vector<std::string> tags{}, capabilities{}, provider_args{};
   std::vector<std::string> output_dirs{};            ///< whose files are captured; normal

@@ -64,7 +64,7 @@ std::int64_t tasks_of_user() {
   std::error_code ec;
   for (auto const& entry : fs::directory_iterator("/proc", ec)) {
     auto const pid = static_cast<pid_t>(std::atol(entry.path().filename().c_str()));
-    struct stat owner {};
+    struct stat owner{};
     if (pid > 0 && ::stat(entry.path().c_str(), &owner) == 0 && owner.st_uid == ::geteuid())
       tasks += process_of(pid).threads;
   }
@@ -113,7 +113,8 @@ std::vector<std::pair<char const*, std::string>> settings_of(ResourceLimits cons
     auto const percent = std::to_string(*limits.cpu_quota);
     constexpr int kPeriodUsec = 100'000;
     add("CPUQuota", "cpu.max",
-        scope ? percent + "%" : std::to_string(*limits.cpu_quota * kPeriodUsec / 100) + " " + std::to_string(kPeriodUsec));
+        scope ? percent + "%"
+              : std::to_string(*limits.cpu_quota * kPeriodUsec / 100) + " " + std::to_string(kPeriodUsec));
   }
   if (control.can("pids") && is_set(limits.tasks_max)) add("TasksMax", "pids.max", std::to_string(*limits.tasks_max));
   return settings;

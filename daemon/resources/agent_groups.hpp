@@ -1,5 +1,5 @@
-// A control group for each process of an agent: made with its start, limited, watched, and ended with all that is in it.
-// Where there can be none, limits of single processes.
+// A control group for each process of an agent: made with its start, limited, watched, and ended with all that is in
+// it. Where there can be none, limits of single processes.
 #pragma once
 #include "base/async.hpp"
 #include "base/error.hpp"

@@ -17,7 +17,7 @@ class CpuRunaway {
 
  private:
   std::int64_t periods_ = 0, throttled_ = 0;
-  bool known_ = false;                         ///< these are of an earlier look
+  bool known_ = false;                        ///< these are of an earlier look
   std::optional<Clock::time_point> since_{};  ///< it has been so at each look
   bool told_ = false;
 };

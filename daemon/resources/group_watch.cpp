@@ -15,10 +15,10 @@ namespace ar::daemon {
 using namespace std::chrono_literals;
 namespace {
 
-constexpr auto kLook = 5s;              ///< at who is there: whoever is missing after a kill was the one
-constexpr int kCpuEvery = 3;            ///< of these looks one is at the processor time as well
-constexpr auto kPause = 100ms;          ///< between two looks, however often the kernel tells
-constexpr auto kTellRefusals = 1min;    ///< a program that goes on forking would fill the event log
+constexpr auto kLook = 5s;            ///< at who is there: whoever is missing after a kill was the one
+constexpr int kCpuEvery = 3;          ///< of these looks one is at the processor time as well
+constexpr auto kPause = 100ms;        ///< between two looks, however often the kernel tells
+constexpr auto kTellRefusals = 1min;  ///< a program that goes on forking would fill the event log
 constexpr auto kFresh = 1s;
 
 }  // namespace
@@ -29,7 +29,8 @@ struct GroupWatch::Look {
   std::optional<Victim> victim{};
 };
 
-GroupWatch::GroupWatch(Executor executor) : executor_(executor), changes_(executor), tasks_(executor, "control groups") {
+GroupWatch::GroupWatch(Executor executor)
+    : executor_(executor), changes_(executor), tasks_(executor, "control groups") {
   int const fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd >= 0)
     changes_.assign(fd);

@@ -9,9 +9,9 @@
 namespace ar::daemon {
 
 struct Placement {
-  std::string by{};                    ///< scope, cgroup or rlimits; empty: nothing was started yet
-  std::filesystem::path group{};       ///< of its own; empty: none
-  json limits = json::object();        ///< those in force, as in ResourceLimits
+  std::string by{};                     ///< scope, cgroup or rlimits; empty: nothing was started yet
+  std::filesystem::path group{};        ///< of its own; empty: none
+  json limits = json::object();         ///< those in force, as in ResourceLimits
   std::vector<std::string> partly{};    ///< of these, those that only single processes are held to
   std::vector<std::string> not_held{};  ///< those that nothing holds here
   // What has been told of already.

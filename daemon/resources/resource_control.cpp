@@ -55,9 +55,10 @@ awaitable<Result<ProgramOutcome>> try_scope(Executor executor, fs::path systemd_
                     "--property=TasksMax=100",
                     "--property=CPUQuota=100%"};
   if (oom_policy) spec.arguments.push_back("--property=OOMPolicy=continue");
-  auto const show = "while IFS= read -r line; do case $line in 0::*) echo \"${line#0::}\"; "
-                    "while IFS= read -r names; do echo \"$names\"; done <\"$0${line#0::}/cgroup.controllers\";; esac; "
-                    "done </proc/self/cgroup";
+  auto const show =
+      "while IFS= read -r line; do case $line in 0::*) echo \"${line#0::}\"; "
+      "while IFS= read -r names; do echo \"$names\"; done <\"$0${line#0::}/cgroup.controllers\";; esac; "
+      "done </proc/self/cgroup";
   spec.arguments.insert(spec.arguments.end(), {"--", "/bin/sh", "-c", show, control_group_mount().string()});
   co_return co_await run_program(executor, std::move(spec), kPatience);
 }

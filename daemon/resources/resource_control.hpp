@@ -12,8 +12,8 @@ namespace ar::daemon {
 struct ResourceControl {
   enum class By { scope, cgroup, rlimits };
   By by = By::rlimits;
-  std::string why{};                      ///< for people: why this one, and not one before it
-  std::filesystem::path parent{};         ///< the group in which agents get theirs
+  std::string why{};                       ///< for people: why this one, and not one before it
+  std::filesystem::path parent{};          ///< the group in which agents get theirs
   std::vector<std::string> controllers{};  ///< what can be limited there: memory, pids, cpu
   // Of scopes:
   std::filesystem::path systemd_run{};

@@ -18,10 +18,10 @@ namespace ar::terminal {
 Result<fs::path> write_launch_file(fs::path const& folder, TerminalSpec const& spec) {
   auto const& confinement = spec.confinement;
   std::string content;
-  for (auto const& word : {spec.directory.string(), std::to_string(spec.mark),
-                           std::to_string(inherited_descriptor_limit()), confinement.group.string(),
-                           std::to_string(confinement.data_bytes), std::to_string(confinement.user_tasks),
-                           std::to_string(spec.argv.size())})
+  for (auto const& word :
+       {spec.directory.string(), std::to_string(spec.mark), std::to_string(inherited_descriptor_limit()),
+        confinement.group.string(), std::to_string(confinement.data_bytes), std::to_string(confinement.user_tasks),
+        std::to_string(spec.argv.size())})
     content += word + '\0';
   for (auto const* words : {&spec.argv, &spec.environment}) {
     for (auto const& word : *words) {

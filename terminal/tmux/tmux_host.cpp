@@ -126,8 +126,7 @@ class Host final : public TmuxHost {
     for (auto const& word : spec.confinement.starter) starter += tmux_quote(word) + " ";
     commands +=
         "new-session -d -s " + name + " -n " + name + " -x " + std::to_string(spec.columns) + " -y " +
-        std::to_string(spec.rows) + " -c " + tmux_quote(directory) +
-        variables +
+        std::to_string(spec.rows) + " -c " + tmux_quote(directory) + variables +
         " -P -F 'started #{session_id} #{window_id} #{pane_id} #{pane_pid} #{pane_tty}' -- " + starter +
         tmux_quote(options_.launcher.string()) + " " + tmux_quote(file->string()) + " ; set-option -p -t '=" + name +
         ":' @agent-runner " + spec.session + "\n" +

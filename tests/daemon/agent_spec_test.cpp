@@ -9,15 +9,18 @@ using namespace ar::daemon;
 
 TEST_CASE("SpecSurvivesTheJournal") {
   test::TempDir temp;
-  json const body = {{"id", "builder"},   {"cwd", temp.path().string()}, {"tags", {"build"}},
-                     {"prompt", "hello"}, {"env", {{"KEY", "value"}}},   {"providerArgs", {"--x"}},
-                     {"idleTtlMs", 5000}};
+  json const body = {{"id", "builder"},           {"cwd", temp.path().string()},
+                     {"tags", {"build"}},         {"prompt", "hello"},
+                     {"env", {{"KEY", "value"}}}, {"providerArgs", {"--x"}},
+                     {"idleTtlMs", 5000},         {"resources", {{"memoryMax", "2G"}, {"tasksMax", 0}}}};
   auto const spec = agent_spec_from(body, "claude");
   REQUIRE(spec.has_value());
   CHECK(spec->provider == "claude");
   auto const again = spec_from_journal(json::parse(to_journal(*spec).dump()));
   CHECK(to_journal(again) == to_journal(*spec));
   CHECK(again.environment.at("KEY") == "value");
+  CHECK(again.resources == spec->resources);
+  CHECK(*again.resources.memory_max == std::int64_t{2} << 30);
   CHECK(to_public(*spec).dump().find("value") == std::string::npos);
 }
 
@@ -63,6 +66,7 @@ TEST_CASE("RecordSurvivesTheJournal") {
   record.session_id = "s";
   record.pid = 42;
   record.prompt_given = true;
+  record.placement.by = "scope";
   record.since = from_millis(77);
   CHECK(to_json(agent_record_from(to_json(record))) == to_json(record));
 }

@@ -210,3 +210,10 @@ TEST_CASE("AParentIsNamedWithItsTurnAndItsCall") {
   CHECK(field({{"sessionId", "a"}, {"tunr", 1}}) == "parent.tunr");
   CHECK(field(7) == "parent");
 }
+
+TEST_CASE("AChildMayUseWhatItsParentMayAndAsksForNothingElse") {
+  Family family;
+  family.parent.resources.memory_max = 1 << 30;
+  CHECK(family.child(json::object())->resources == family.parent.resources);
+  CHECK(family.refused({{"resources", {{"memoryMax", "64G"}}}}) == "resources");
+}

@@ -1,6 +1,5 @@
 // A delivery queue with a scripted provider, a real bus and a real journal.
 #pragma once
-#include "daemon/resources/agent_groups.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/lineage.hpp"
@@ -9,6 +8,7 @@
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/limits/accounts.hpp"
 #include "daemon/outbox/outbox.hpp"
+#include "daemon/resources/agent_groups.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/removed.hpp"
 #include "daemon/store/runtime_state.hpp"
@@ -107,7 +107,11 @@ class World final : public DeliveryHost, public TurnHost {
   explicit World(net::io_context& io, std::filesystem::path const& dir, relay::BusLimits limits = {})
       : World(io, dir, *relay::EmbeddedBus::open(io.get_executor(), dir / "relay.db", limits), {"a"}) {}
   World(net::io_context& io, std::filesystem::path const& dir, std::shared_ptr<relay::Bus> on_bus, Identity identity)
-      : who(std::move(identity)), bus(std::move(on_bus)), dir_(dir), groups_(io.get_executor(), "test"), changed_(io.get_executor()) {
+      : who(std::move(identity)),
+        bus(std::move(on_bus)),
+        dir_(dir),
+        groups_(io.get_executor(), "test"),
+        changed_(io.get_executor()) {
     journal_ = *Journal::open(io.get_executor(), dir / "journal.db");
     faulty.emplace(*bus);
     events_.emplace(io.get_executor(), *journal_);
@@ -119,34 +123,11 @@ class World final : public DeliveryHost, public TurnHost {
     removed_.emplace(*journal_, [] { return std::chrono::days(30); });
     accounts_.emplace(
         io.get_executor(), *journal_, *events_, files_, [this] { return config_.limits_margin_s; }, [] { return 0.5; });
-    services_.emplace(Services{io.get_executor(),
-                               config_,
-                               paths_,
-                               *journal_,
-                               *events_,
-                               *approvals_,
-                               lineage_,
-                               *faulty,
-                               *store_,
-                               *runtime_,
-                               *outbox_,
-                               *skills_,
-                               *removed_,
-                               *accounts_,
-                               terminals_,
-                               groups_,
-                               changed_,
-                               files_,
-                               files_,
-                               files_,
-                               adapters_,
-                               "/",
-                               "/",
-                               brake_,
-                               descriptors_,
-                               "instance",
-                               [] { return 0; },
-                               [] { return 0; }});
+    services_.emplace(Services{
+        io.get_executor(), config_,    paths_,           *journal_,       *events_,  *approvals_, lineage_,   *faulty,
+        *store_,           *runtime_,  *outbox_,         *skills_,        *removed_, *accounts_,  terminals_, groups_,
+        changed_,          files_,     files_,           files_,          adapters_, "/",         "/",        brake_,
+        descriptors_,      "instance", [] { return 0; }, [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     turns.emplace(*services_, who.agent_id, work_, *this);
     queue.emplace(*services_, who.agent_id, *turns, *this);

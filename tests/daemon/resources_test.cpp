@@ -94,8 +94,8 @@ TEST_CASE("TheKernelsLogNamesTheVictimOfAGroup") {
     return "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/d/" + group +
            ",task_memcg=/d/" + group + ",task=" + name + ",pid=" + pid + ",uid=0";
   };
-  std::vector<std::string> const log{line("a", "old", "1"), line("a", "eater, with comma", "2"), line("ab", "other", "3"),
-                                     line("a/below", "nested", "4")};
+  std::vector<std::string> const log{line("a", "old", "1"), line("a", "eater, with comma", "2"),
+                                     line("ab", "other", "3"), line("a/below", "nested", "4")};
   CHECK(victim_in_log({log[0], log[1], log[2]}, "a")->name == "eater, with comma");
   CHECK(victim_in_log({log[0], log[1], log[2]}, "a")->pid == 2);
   CHECK(victim_in_log(log, "a")->name == "nested");

@@ -2,7 +2,6 @@
 // else does.
 #pragma once
 #include "base/completion_queue.hpp"
-#include "daemon/resources/agent_groups.hpp"
 #include "daemon/agent/approvals.hpp"
 #include "daemon/agent/descriptor_budget.hpp"
 #include "daemon/agent/lineage.hpp"
@@ -12,6 +11,7 @@
 #include "daemon/fleet/supervisor.hpp"
 #include "daemon/limits/accounts.hpp"
 #include "daemon/outbox/outbox.hpp"
+#include "daemon/resources/agent_groups.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/removed.hpp"
 #include "daemon/store/skill_store.hpp"
