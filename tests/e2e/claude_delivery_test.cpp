@@ -35,7 +35,7 @@ std::size_t occurrences(std::vector<std::string> const& texts, std::string const
 /// The shortest protocol that works at all, for comparison: paste, composer no longer empty, Enter,
 /// transcript line.
 awaitable<double> bare_delivery(test::ClaudeLab& lab, Prompt prompt) {
-  auto const typed = claude::typed_form(prompt, lab.request.cwd, "/", lab.row());
+  auto const typed = lab.typed_form(prompt);
   auto watch = lab.terminal->watch_output();
   REQUIRE(watch.has_value());
   auto const before = lab.count<Accepted>();
@@ -105,7 +105,7 @@ struct Run {
     auto const texts = lab.stub().get("/__prompts").get<std::vector<std::string>>();
     std::size_t exact = 0, as_files = 0;
     for (auto const& one : sent) {
-      auto const typed = claude::typed_form(one.prompt, lab.request.cwd, "/", lab.row());
+      auto const typed = lab.typed_form(one.prompt);
       CAPTURE(one.prompt.message_id);
       CAPTURE(one.prompt.body.substr(0, 60));
       CHECK(occurrences(texts, envelope_mark(one.prompt.correlation_id)) == 1);

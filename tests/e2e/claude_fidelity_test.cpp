@@ -38,7 +38,7 @@ struct Fidelity : test::ClaudeLab {
       auto const texts = given(prompt);
       REQUIRE(texts.size() == 1);
       CAPTURE(json(texts[0].substr(0, 400)).dump());
-      auto const typed = claude::typed_form(prompt, request.cwd, "/", row());
+      auto const typed = typed_form(prompt);
       CHECK(texts[0].find(typed.text) != std::string::npos);
       if (!typed.as_file)
         CHECK(texts[0].find("]\n" + prompt.body + "\n[end " + prompt.correlation_id) != std::string::npos);
@@ -99,7 +99,7 @@ TEST_CASE("TheModelReadsAMessageAsItsUsersWords") {
         lab.check_model_side();
         auto const opens = std::string(claude::kWords) + "\n\n<pasted_content id=\"";
         for (auto const& prompt : lab.sent) {
-          auto const typed = claude::typed_form(prompt, lab.request.cwd, "/", lab.row());
+          auto const typed = lab.typed_form(prompt);
           CAPTURE(prompt.body.substr(0, 60));
           auto const text = lab.given(prompt).at(0);
           bool const is_introduced = !typed.words.empty();

@@ -90,6 +90,10 @@ awaitable<void> ClaudeLab::launch() {
   co_await start();
 }
 
+claude::Typed ClaudeLab::typed_form(Prompt const& prompt) const {
+  return claude::typed_form(prompt, request.cwd, home_, row());
+}
+
 void ClaudeLab::copy_mode() { REQUIRE(run_tmux({"copy-mode", "-t", terminal->pane()}) == 0); }
 
 awaitable<void> ClaudeLab::close() {

@@ -1,6 +1,7 @@
 // One agent on the real Claude Code CLI, a stub model API and a receiver of its hooks.
 #pragma once
 #include "adapters/claude/claude_adapter.hpp"
+#include "adapters/claude/prompt_text.hpp"
 #include "adapters/claude/versions.hpp"
 #include "e2e/agent_lab.hpp"
 #include "e2e/stub_api.hpp"
@@ -26,6 +27,8 @@ class ClaudeLab : public AgentLab {
   StubApi const& stub() const { return *stub_; }
   /// Of the CLI that is tested.
   adapters::claude::VersionRow const& row() const { return *row_; }
+  /// As the session types it: what a mention names depends on the CLI's folder and home.
+  adapters::claude::Typed typed_form(adapters::Prompt const& prompt) const;
   /// Somebody scrolls back in the terminal.
   void copy_mode();
 

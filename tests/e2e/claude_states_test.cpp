@@ -396,7 +396,7 @@ TEST_CASE("AnAdoptedSessionKnowsWhereItStandsAndWhatItTook") {
 
         // The text of an earlier attempt stands in the composer: it is taken away, and may then be handed
         // again.
-        auto const typed = claude::typed_form(stuck, lab.request.cwd, "/", lab.row());
+        auto const typed = lab.typed_form(stuck);
         REQUIRE((co_await lab.terminal->paste(typed.paste)).has_value());
         auto const shown = lab.row().wraps_pastes ? "[end " + stuck.correlation_id : std::string("[Pasted text");
         co_await lab.until_screen(shown);
