@@ -1,5 +1,7 @@
 #include "model/wildcard.hpp"
 
+#include "base/unicode.hpp"
+
 #include <cstddef>
 #include <vector>
 
@@ -9,22 +11,32 @@ namespace {
 struct Step {
   enum class Kind { literal, one, some, any };
   Kind kind;
-  char c = 0;
+  std::string_view symbol{};
 };
+
+/// The first character; of ill-formed text one byte.
+std::string_view symbol_of(std::string_view text) {
+  auto const first = first_symbol(text);
+  return text.substr(0, first.well_formed ? first.bytes : 1);
+}
 
 std::vector<Step> steps_of(std::string_view pattern) {
   std::vector<Step> steps;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    auto const c = pattern[i];
-    bool const last = i + 1 == pattern.size();
-    if (c == '\\' && !last)
-      steps.push_back({Step::Kind::literal, pattern[++i]});
-    else if (c == '?')
+  auto const take = [&pattern](std::size_t bytes) {
+    auto const taken = pattern.substr(0, bytes);
+    pattern.remove_prefix(bytes);
+    return taken;
+  };
+  while (!pattern.empty()) {
+    auto const symbol = take(symbol_of(pattern).size());
+    if (symbol == "\\" && !pattern.empty())
+      steps.push_back({Step::Kind::literal, take(symbol_of(pattern).size())});
+    else if (symbol == "?")
       steps.push_back({Step::Kind::one});
-    else if (c != '*')
-      steps.push_back({Step::Kind::literal, c});
-    else if (!last && pattern[i + 1] == '*')
-      steps.push_back({Step::Kind::any}), ++i;
+    else if (symbol != "*")
+      steps.push_back({Step::Kind::literal, symbol});
+    else if (pattern.starts_with('*'))
+      steps.push_back({Step::Kind::any}), take(1);
     else
       steps.push_back({Step::Kind::some});
   }
@@ -44,13 +56,15 @@ bool matches_wildcard(std::string_view pattern, std::string_view text, std::stri
       if (places[i] && repeats(steps[i])) places[i + 1] = 1;
   };
   skip_empty(reached);
-  for (auto const c : text) {
-    bool const is_end = ends.find(c) != std::string_view::npos;
+  for (std::string_view symbol; !text.empty(); text.remove_prefix(symbol.size())) {
+    symbol = symbol_of(text);
+    bool const is_end = ends.find(symbol) != std::string_view::npos;
     std::vector<char> next(steps.size() + 1, 0);
     for (std::size_t i = 0; i < steps.size(); ++i) {
       if (!reached[i]) continue;
       auto const& step = steps[i];
-      bool const takes = step.kind == Step::Kind::literal ? step.c == c : step.kind == Step::Kind::any || !is_end;
+      bool const takes =
+          step.kind == Step::Kind::literal ? step.symbol == symbol : step.kind == Step::Kind::any || !is_end;
       if (takes) next[repeats(step) ? i : i + 1] = 1;
     }
     skip_empty(next);

@@ -10,6 +10,7 @@
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/journal_row.hpp"
+#include "model/wildcard.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -43,32 +44,11 @@ json shown(Row const& row) {
           {"goneAt", row.gone_at ? json(to_iso8601(*row.gone_at)) : json(nullptr)}};
 }
 
-/// Whether the whole text fits a pattern in which * is any text and ? any character.
-bool fits(std::string_view text, std::string_view pattern) {
-  std::size_t at = 0, p = 0, star = std::string_view::npos, star_at = 0;
-  auto const next = [&](std::size_t from) {
-    return from + std::max<std::size_t>(1, first_symbol(text.substr(from)).bytes);
-  };
-  while (at < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_at = at;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[at])) {
-      at = pattern[p++] == '?' ? next(at) : at + 1;
-    } else if (star != std::string_view::npos) {  // the last star takes one more
-      p = star + 1;
-      at = ++star_at;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
-
 bool fits(Row const& row, control::OutputQuery const& query) {
   if (to_millis(row.captured_at) < query.since) return false;
   auto const last = std::string_view(row.name).substr(row.name.rfind('/') + 1);
-  if (query.name && !fits(row.name, *query.name) && !fits(last, *query.name)) return false;
+  if (query.name && !matches_wildcard(*query.name, row.name, "") && !matches_wildcard(*query.name, last, ""))
+    return false;
   if (!query.type) return true;
   auto const type = content_type_of(row.name);
   if (query.type->ends_with("/*")) return type.starts_with(query.type->substr(0, query.type->size() - 1));

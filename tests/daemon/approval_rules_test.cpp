@@ -393,6 +393,14 @@ TEST_CASE("WildcardsTakeNoTime") {
   CHECK(matches_wildcard("a\\*c", "a*c", ""));
   CHECK_FALSE(matches_wildcard("a\\*c", "abc", ""));
   CHECK_FALSE(matches_wildcard("?", "/", "/"));
+  CHECK(matches_wildcard("?", "\xc3\xa4", "/"));
+  CHECK_FALSE(matches_wildcard("??", "\xc3\xa4", "/"));
+  CHECK(matches_wildcard("x\xc3\xa4*", "x\xc3\xa4y", "/"));
+  CHECK(matches_wildcard("\\\xc3\xa4", "\xc3\xa4", "/"));
+  CHECK_FALSE(matches_wildcard("\xc3*", "\xc3\xa4", "/"));  // half a character is none
+  CHECK(matches_wildcard("??", "\xc3\xc3", "/"));           // of ill-formed text each byte is one
+  CHECK(matches_wildcard("", "", ""));
+  CHECK(matches_wildcard("*", "", ""));
   std::string stars;
   for (int i = 0; i < 500; ++i) stars += "*a";
   CHECK_FALSE(matches_wildcard(stars + "b", std::string(4096, 'a'), ""));
