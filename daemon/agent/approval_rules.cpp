@@ -97,12 +97,14 @@ json ApprovalRules::all() const {
   return {{"rules", std::move(list)}};
 }
 
-bool ApprovalRules::has_one_of(std::int64_t approval) const {
+bool ApprovalRules::has_rule_of(std::int64_t approval) const {
   return std::ranges::find(added_, approval, &ApprovalRule::approval) != added_.end();
 }
 
 awaitable<Result<json>> ApprovalRules::add(ApprovalRule rule) {
   auto const lock = co_await changing_.lock();
+  if (rule.approval != 0 && has_rule_of(rule.approval))
+    co_return conflict("already_decided", "approval " + std::to_string(rule.approval) + " has its rule already");
   rule.created_at = wall_now();
   std::set<std::string> over;
   for (auto const& known : added_)

@@ -34,8 +34,9 @@ class ApprovalRules {
   /// {rules: [...]}: the configuration's, then the others, in their order.
   json all() const;
   /// There is one that was made of this approval's request.
-  bool has_one_of(std::int64_t approval) const;
-  /// Gives it its id and time. Errors: no_such_agent, quota.
+  bool has_rule_of(std::int64_t approval) const;
+  /// Gives it its id and time. Errors: no_such_agent, quota; already_decided (conflict) for a second one of an
+  /// approval.
   awaitable<Result<json>> add(ApprovalRule rule);
   /// Errors: no_such_rule; rule_of_config (conflict).
   awaitable<Result<void>> remove(std::string id);

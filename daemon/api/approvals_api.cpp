@@ -58,7 +58,7 @@ awaitable<Result<json>> ApprovalsApi::decide(std::int64_t id, json decision, std
   if (!decided && decided.error().code == "already_decided") {
     // Approved alone, or by a daemon that was killed before it could add the rule: this is what is missing.
     auto const known = co_await approvals_.stored(id);
-    if (known && known->status == ApprovalStatus::approved && !rules_.has_one_of(id))
+    if (known && known->status == ApprovalStatus::approved && !rules_.has_rule_of(id))
       decided = co_await approvals_.show(id);
   }
   if (!decided) co_return decided.error();

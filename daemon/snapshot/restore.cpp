@@ -153,11 +153,13 @@ void Restore::keep_parent(Arrival& arrival) const {
   }
   arrival.left_out.push_back("its parent " + spec.parent + ", which is not here");
   AgentSpec const nobodys;
+  if (spec.children.spawn) arrival.left_out.push_back("its right to spawn children, which its parent bounded");
   spec.named_by_agent = true;
   spec.parent.clear();
   spec.root.clear();
   spec.call = nobodys.call;
   spec.report_end = spec.detached = false;
+  spec.children = nobodys.children;
   spec.user = nobodys.user;
   spec.initiator = nobodys.initiator;
 }

@@ -560,6 +560,35 @@ TEST_CASE("ADecisionOfARuleIsARecordThatNamesIt") {
   });
 }
 
+TEST_CASE("AnApprovalHasOneRuleAtMost") {
+  ManualClock clock;
+  test::TempDir dir;
+  net::io_context io{1};
+  {
+    Life life(io, dir.path() / "journal.db");
+    test::run(io, [&]() -> awaitable<void> {
+      co_await life.begin();
+      auto made = rule(bash_rule("allow", "ls"), "");
+      made.approval = 7;
+      CHECK_FALSE(life.rules->has_rule_of(7));
+      auto const first = co_await life.rules->add(made);
+      CHECK(first.has_value());
+      auto const second = co_await life.rules->add(made);
+      REQUIRE_FALSE(second.has_value());
+      CHECK(second.error().code == "already_decided");
+      co_await life.end();
+    });
+  }
+  io.restart();
+  Life next(io, dir.path() / "journal.db");
+  test::run(io, [&]() -> awaitable<void> {
+    co_await next.begin();
+    CHECK(next.rules->has_rule_of(7));
+    CHECK_FALSE(next.rules->has_rule_of(8));
+    co_await next.end();
+  });
+}
+
 TEST_CASE("ARuleEndsByTheClockAndWithItsAgent") {
   ManualClock clock;
   test::TempDir dir;

@@ -185,6 +185,30 @@ TEST_CASE("AChildComesBackToTheSameParentOnly") {
   CHECK(restored["agents"][1]["leftOut"][0] == "its parent a, which is not here");
 }
 
+TEST_CASE("AChildThatLosesItsParentGetsNoRightsByIt") {
+  Book book;
+  auto& world = book.world;
+  world.spawn({{"children", {{"spawn", true}, {"maxDepth", 3}}}});
+  json const wanted = {{"id", "a-b"}, {"children", {{"spawn", true}}}};
+  auto const spawned = world.await(world.supervisor().spawn(wanted, {}, Principal{Principal::Kind::agent, "a"}));
+  REQUIRE_MESSAGE(spawned.has_value(), spawned.error().message);
+  auto const child = [&] { return world.supervisor().find("a-b"); };
+  world.until([&] { return child()->state() == AgentState::idle; }, "the child is idle");
+  CHECK(asker_of(child()->spec()).named_by_agent);
+  REQUIRE(child()->spec().children.spawn);
+  auto const id = book.create()["id"].get<std::string>();
+  (void)world.act("stop");
+  world.until_state("stopped");
+  REQUIRE(world.await(world.supervisor().remove("a")).has_value());
+  world.pass(std::chrono::seconds(1));
+  world.spawn();  // another one of that name
+  auto const restored = book.restore(id);
+  REQUIRE(child());
+  CHECK(child()->spec().parent.empty());
+  CHECK(asker_of(child()->spec()).named_by_agent);
+  CHECK_FALSE(child()->spec().children.spawn);
+}
+
 TEST_CASE("WhatWaitsOnTheSameBusWaitsForTheAgentThatComesBack") {
   Book book;
   auto& world = book.world;
