@@ -3,6 +3,7 @@
 #include "adapters/reset_time.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace ar::adapters::claude {
 
@@ -13,7 +14,9 @@ std::string exact_error_kind(std::string kind, std::string_view text) {
   if (kind == "unknown" && says("API Error: 402")) return "billing_error";
   if (kind != "server_error" && kind != "unknown" && !kind.empty()) return kind;
   if (says("API Error: 529") || says("overloaded_error") || says("Overloaded")) return "overloaded";
-  if (says("Unable to connect") || says("Connection error") || says("Connection closed")) return "connection_failed";
+  constexpr std::array<std::string_view, 7> kNoWay{
+      "Unable to connect", "Connection error", "Connection refused", "ECONN", "ENOTFOUND", "ETIMEDOUT", "EAI_AGAIN"};
+  if (std::ranges::any_of(kNoWay, says)) return "connection_failed";
   return kind;
 }
 

@@ -23,8 +23,9 @@
 namespace ar {
 namespace {
 
-constexpr std::uint64_t kAnimation = 4;            ///< of a core one part in so many is no sign of work
-constexpr std::chrono::milliseconds kSlack{1000};  ///< between its begin and our word of that
+constexpr std::uint64_t kAnimation = 4;  ///< of a core one part in so many is no sign of work
+/// Seconds in which a program starts what it is made of, the oldest of its processes first.
+constexpr std::uint64_t kOwnStart = 15;
 
 std::uint64_t ticks_per_second() { return static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)); }
 
@@ -159,8 +160,10 @@ std::string_view sign_of_life(ProcessActivity const& before, ProcessActivity con
     auto const known = before.bytes.find(inode);
     if (bytes > (known == before.bytes.end() ? 0 : known->second)) return "network";
   }
-  auto const lasted = static_cast<std::uint64_t>((age + kSlack).count()) * ticks_per_second() / 1000;
-  auto const began = now.at > lasted ? now.at - lasted : 0;
+  auto const lasted = static_cast<std::uint64_t>(age.count()) * ticks_per_second() / 1000;
+  std::uint64_t oldest = now.at;
+  for (auto const& [pid, process] : now.processes) oldest = std::min(oldest, process.started);
+  auto const began = std::max(now.at > lasted ? now.at - lasted : 0, oldest + kOwnStart * ticks_per_second());
   std::uint64_t of_old_ones = 0;
   for (auto const& [pid, process] : now.processes) {
     auto const found = before.processes.find(pid);

@@ -28,7 +28,8 @@ ProcessActivity activity_of(pid_t root, ProcessMark mark);
 
 /// What happened between two looks, for people; empty: nothing. `age`: how long the work has lasted that it is about.
 /// What has been started for it counts with all that it does. `animates`: the program itself moves its screen while it
-/// waits, so that of what ran before the work only the network counts, and processor time above a quarter of a core.
+/// waits, so that of what ran before the work, or was started within 15 s of the program, only the network counts, and
+/// processor time above a quarter of a core.
 std::string_view sign_of_life(ProcessActivity const& before, ProcessActivity const& now, std::chrono::milliseconds age,
                               bool animates);
 

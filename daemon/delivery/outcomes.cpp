@@ -186,6 +186,7 @@ std::int64_t Outcomes::withdraw_waiting(std::string const& because) {
     }
     if (d.state == State::running && d.cut_off > 0) {
       parts_.host.ask_no_more(std::exchange(d.cut_off, 0));
+      d.code.clear();
       end_delivery(d, Input::turn_failed, "cancelled" + because);
       ++count;
     }
@@ -727,6 +728,7 @@ void Outcomes::on_rest(bool is_over) {
         (is_over || (d.cut_off == 0 && !has_note(id)))) {
       d.turn = 0;
       if (auto const turn = std::exchange(d.cut_off, 0)) parts_.host.ask_no_more(turn);
+      d.code.clear();
       end_delivery(d, Input::turn_failed, "interrupted: " + parts_.host.not_ready_reason());
     }
   on_gate_changed();

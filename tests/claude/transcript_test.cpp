@@ -121,7 +121,8 @@ TEST_CASE("AFailedAnInterruptedAndACutOffTurnAreToldApart") {
   refused["error"] = "server_error";
   refused["message"]["content"][0]["text"] = "API Error: 529 stub failure 529. This is a server-side issue";
   CHECK(end_of({prompt, refused, over})->error_kind == "overloaded");
-  refused["message"]["content"][0]["text"] = "API Error: Unable to connect to API (ConnectionRefused)";
+  refused["message"]["content"][0]["text"] =
+      "API Error: Connection refused \u2014 a firewall may be blocking it (ECONNREFUSED)";
   CHECK(end_of({prompt, refused, over})->error_kind == "connection_failed");
   refused["message"]["content"][0]["text"] = "API Error: 503 no upstream";
   CHECK(end_of({prompt, refused, over})->error_kind == "server_error");

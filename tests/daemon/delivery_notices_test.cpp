@@ -194,6 +194,7 @@ TEST_CASE("ADaemonKilledWithANoticeOfferedAsksTheRecord") {
 
 TEST_CASE("OfManyNoticesOneIsTheProbeOfAModelThatRefusedWork") {
   auto story = [](World& w) -> awaitable<void> {
+    w.config().retry_max = 0;
     auto const refused = co_await w.send();
     CHECK(co_await w.until([&] { return w.state(refused) == DeliveryState::running; }));
     TurnEnded end;
