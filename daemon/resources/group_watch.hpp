@@ -45,7 +45,7 @@ class GroupWatch {
     Placement placement;
     pid_t main;
     Tell tell;
-    int number;  ///< inotify's; -1: it hears nothing
+    std::vector<int> numbers;  ///< inotify's, of its files; none: it hears nothing
     bool changed = true, forgotten = false;
     std::vector<GroupMember> members{};  ///< at the last look; only where memory is limited
     CpuRunaway cpu{};
