@@ -151,7 +151,7 @@ awaitable<void> GroupWatch::look(std::shared_ptr<Watched> one, bool at_cpu) {
   };
   auto look = co_await worker_.run(std::move(job));
   if (one->forgotten) co_return;
-  if (!look.use && look.victim && look.victim->pid == one->main) {
+  if (!look.use && look.victim && look.victim->pid == one->main && !one->main_killed) {
     look.use.emplace();
     look.use->oom_kills = one->placement.oom_kills + 1;
   }
@@ -167,6 +167,7 @@ void GroupWatch::tell_of(Watched& one, Look look, bool at_cpu) {
   if (use.oom_kills > placement.oom_kills) {
     json process = nullptr;
     if (auto const& victim = look.victim) {
+      one.main_killed = one.main_killed || victim->pid == one.main;
       process = {{"pid", victim->pid}, {"name", victim->name}, {"main", victim->pid == one.main}};
       if (victim->memory_bytes > 0) process["memoryBytes"] = victim->memory_bytes;
     }
