@@ -8,8 +8,8 @@ bool CpuRunaway::look(Clock::time_point now, std::int64_t periods, std::int64_t 
   auto const ran = periods - std::exchange(periods_, periods);
   auto const used_up = throttled - std::exchange(throttled_, throttled);
   bool const first = !std::exchange(known_, true);
-  // Nine in ten: a look falls into the middle of a period.
-  if (first || ran <= 0 || used_up * 10 < ran * 9) {
+  // Eight in ten: programs wait for something now and then.
+  if (first || ran <= 0 || used_up * 10 < ran * 8) {
     since_.reset();
     told_ = false;
     return false;

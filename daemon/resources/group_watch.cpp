@@ -45,16 +45,21 @@ awaitable<void> GroupWatch::stop() { co_await tasks_.stop(); }
 void GroupWatch::watch(Placement placement, pid_t main, Tell tell) {
   auto const group = placement.group;
   forget(group);
-  int number = -1;
-  if (changes_.is_open()) number = ::inotify_add_watch(changes_.native_handle(), group.c_str(), IN_MODIFY);
-  watched_[group] = std::make_shared<Watched>(Watched{std::move(placement), main, std::move(tell), number});
+  // The files and not their folder: of a file that nobody watches the kernel tells only while it has it at hand.
+  std::vector<int> numbers;
+  for (char const* name : {"memory.events", "pids.events"}) {
+    if (!changes_.is_open()) break;
+    int const number = ::inotify_add_watch(changes_.native_handle(), (group / name).c_str(), IN_MODIFY);
+    if (number >= 0) numbers.push_back(number);
+  }
+  watched_[group] = std::make_shared<Watched>(Watched{std::move(placement), main, std::move(tell), std::move(numbers)});
 }
 
 void GroupWatch::forget(std::filesystem::path const& group) {
   auto const at = watched_.find(group);
   if (at == watched_.end()) return;
   at->second->forgotten = true;
-  if (at->second->number >= 0 && changes_.is_open()) ::inotify_rm_watch(changes_.native_handle(), at->second->number);
+  for (int const number : at->second->numbers) ::inotify_rm_watch(changes_.native_handle(), number);
   watched_.erase(at);
   used_.erase(group);
 }
@@ -126,7 +131,8 @@ void GroupWatch::read_changes() {
       std::memcpy(&event, buffer.data() + at, sizeof event);
       at += sizeof event + event.len;
       bool const lost = (event.mask & IN_Q_OVERFLOW) != 0;
-      for (auto const& [group, one] : watched_) one->changed = one->changed || lost || one->number == event.wd;
+      for (auto const& [group, one] : watched_)
+        one->changed = one->changed || lost || std::ranges::find(one->numbers, event.wd) != one->numbers.end();
     }
   }
 }
@@ -145,7 +151,7 @@ awaitable<void> GroupWatch::look(std::shared_ptr<Watched> one, bool at_cpu) {
   };
   auto look = co_await worker_.run(std::move(job));
   if (one->forgotten) co_return;
-  if (!look.use && look.victim && look.victim->pid == one->main) {
+  if (!look.use && look.victim && look.victim->pid == one->main && !one->main_killed) {
     look.use.emplace();
     look.use->oom_kills = one->placement.oom_kills + 1;
   }
@@ -161,6 +167,7 @@ void GroupWatch::tell_of(Watched& one, Look look, bool at_cpu) {
   if (use.oom_kills > placement.oom_kills) {
     json process = nullptr;
     if (auto const& victim = look.victim) {
+      one.main_killed = one.main_killed || victim->pid == one.main;
       process = {{"pid", victim->pid}, {"name", victim->name}, {"main", victim->pid == one.main}};
       if (victim->memory_bytes > 0) process["memoryBytes"] = victim->memory_bytes;
     }

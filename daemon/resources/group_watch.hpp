@@ -45,8 +45,9 @@ class GroupWatch {
     Placement placement;
     pid_t main;
     Tell tell;
-    int number;  ///< inotify's; -1: it hears nothing
+    std::vector<int> numbers;  ///< inotify's, of its files; none: it hears nothing
     bool changed = true, forgotten = false;
+    bool main_killed = false;            ///< that has been told
     std::vector<GroupMember> members{};  ///< at the last look; only where memory is limited
     CpuRunaway cpu{};
     std::optional<Clock::time_point> refusals_told{};
