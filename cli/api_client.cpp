@@ -283,6 +283,11 @@ Result<json> ApiClient::get(std::string target, milliseconds patience) {
   request.patience = patience;
   return call(request);
 }
+Result<json> ApiClient::call_once(Call const& request) {
+  auto answer = call(request);
+  if (!answer && answer.error().code == "daemon_lost") answer = call(request);
+  return answer;
+}
 Result<json> ApiClient::post(std::string target, json const& body, milliseconds patience) {
   Call request{.method = "POST", .target = std::move(target), .body = body.dump()};
   request.patience = patience;

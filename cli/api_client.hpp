@@ -59,6 +59,8 @@ class ApiClient {
   Result<json> post(std::string target, json const& body, milliseconds patience = call_patience);
   Result<json> remove(std::string target);
   Result<json> call(Call const& call);
+  /// Says it again where the connection broke: for a call that tells by its key that it is the same.
+  Result<json> call_once(Call const& call);
   /// The body as it came, whatever it is.
   Result<std::string> bytes(Call const& call);
   /// The body a part at a time, however long it is; `call.patience` is for each part. An error of the sink's ends it.

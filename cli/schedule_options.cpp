@@ -38,11 +38,9 @@ Result<int> add_schedule(Context& context, ScheduleOptions const& options, char 
   set_if(body, "name", options.schedule_name);
   auto const api = context.api();
   if (!api) return api.error();
-  // Saying it twice after a broken connection must not make two of them.
   Call call{.method = "POST", .target = "/v1/schedules", .body = to_text(body)};
   call.headers.emplace_back("Idempotency-Key", new_uuid());
-  auto answer = (*api)->call(call);
-  if (!answer && answer.error().code == "daemon_lost") answer = (*api)->call(call);
+  auto const answer = (*api)->call_once(call);
   if (!answer) return answer.error();
   if (context.json_output())
     context.print_json(*answer);

@@ -67,8 +67,7 @@ Result<int> run(Context& context, Run const& options) {
   Call open{.method = "POST", .target = "/v1/sessions", .body = to_text(*spec)};
   open.headers.emplace_back("Idempotency-Key", new_uuid());
   open.patience = milliseconds(120'000);
-  auto opened = api.call(open);
-  if (!opened && opened.error().code == "daemon_lost") opened = api.call(open);
+  auto const opened = api.call_once(open);
   if (!opened) return opened.error();
   auto const id = field((*opened)["session"], "id");
   auto const message = std::to_string((*opened)["turn"]["messages"][0].get<std::int64_t>());

@@ -61,10 +61,8 @@ Result<int> send(Context& context, Send const& options) {
     message["mustReach"] = !options.later;
     return add_schedule(context, options, "message", std::move(message));
   }
-  // Saying it twice after a broken connection must not send it twice.
   message["idempotencyKey"] = options.key ? *options.key : new_uuid();
-  auto answer = api.post("/v1/messages", message);
-  if (!answer && answer.error().code == "daemon_lost") answer = api.post("/v1/messages", message);
+  auto const answer = api.call_once({.method = "POST", .target = "/v1/messages", .body = to_text(message)});
   if (!answer) return answer.error();
   auto const id = field(message_in(*answer), "id");
   if (options.wait.empty()) {
