@@ -1,13 +1,8 @@
 // With the real git, in folders of its own. Each situation is one that people's repositories are in.
 #include "daemon/agent/worktree_finish.hpp"
 
-#include "base/paths.hpp"
 #include "daemon/agent/worktree_look.hpp"
-#include "support/temp_dir.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <doctest/doctest.h>
+#include "git_repository.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,29 +13,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Situation {
+struct Situation : test::GitRepository {
   std::string const home = std::getenv("HOME") ? std::getenv("HOME") : "/";
-  test::TempDir dir;
-  net::io_context io;
-  fs::path root = dir.path() / "repo", tree = dir.path() / "trees" / "alice",
-           scratch = dir.path() / "trees" / ".rebase";
+  fs::path scratch = dir.path() / "trees" / ".rebase";
   Workspace workspace;
 
   Situation() {
-    ::setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
     ::setenv("HOME", dir.path().c_str(), 1);  // whose git configuration the daemon's git reads
-    fs::create_directories(root);
-    git("init -q -b main . && git config user.name T && git config user.email t@localhost");
     commit(root, "shared", "one\ntwo\nthree\n", "first");
     auto made = wait(make_worktree(io.get_executor(), root.string(), tree, "alice", {}));
     REQUIRE_MESSAGE(made.has_value(), made.error().message);
     workspace = made->workspace;
   }
   ~Situation() { ::setenv("HOME", home.c_str(), 1); }
-  void shell(fs::path const& where, std::string const& line) const {
-    REQUIRE_MESSAGE(std::system(("cd '" + where.string() + "' && (" + line + ") >/dev/null 2>&1").c_str()) == 0, line);
-  }
-  void git(std::string const& words) const { shell(root, "git " + words); }
   void tree_git(std::string const& words) const { shell(tree, "git " + words); }
   std::string said(std::string const& line) const {
     auto* const pipe = ::popen(("cd '" + root.string() + "' && " + line + " 2>&1").c_str(), "r");
@@ -52,21 +37,6 @@ struct Situation {
     return text;
   }
   void write(fs::path const& file, std::string const& text) const { REQUIRE(write_file(file, text).has_value()); }
-  void commit(fs::path const& where, std::string const& file, std::string const& text,
-              std::string const& subject = "x") const {
-    write(where / file, text);
-    shell(where, "git add -A && git commit -qm '" + subject + "'");
-  }
-  template <class T>
-  T wait(awaitable<T> work) {
-    std::optional<T> value;
-    auto run = [&value](awaitable<T> inner) -> awaitable<void> { value.emplace(co_await std::move(inner)); };
-    net::co_spawn(io, run(std::move(work)), [](std::exception_ptr) {});
-    io.restart();
-    io.run();
-    REQUIRE(value.has_value());
-    return std::move(*value);
-  }
   Result<Finished> finish(FinishHow how = FinishHow::merge, std::string into = "", std::string message = "") {
     return wait(finish_worktree(io.get_executor(), workspace, {how, std::move(into), std::move(message), scratch}));
   }

@@ -1,14 +1,7 @@
 // With the real git, in a folder of its own.
 #include "daemon/agent/worktree.hpp"
 
-#include "base/paths.hpp"
-#include "support/temp_dir.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <doctest/doctest.h>
-
-#include <cstdlib>
+#include "git_repository.hpp"
 
 using namespace ar;
 using namespace ar::daemon;
@@ -16,38 +9,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Repository {
-  test::TempDir dir;
-  net::io_context io;
-  fs::path root = dir.path() / "repo", tree = dir.path() / "trees" / "alice";
-
+struct Repository : test::GitRepository {
   Repository() {
-    ::setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
     fs::create_directories(root / "sub");
-    git("init -q -b main .");
-    git("config user.name T && git config user.email t@localhost");
     commit("sub/file", "one");
   }
-  void shell(std::string const& line) const {
-    REQUIRE_MESSAGE(std::system(("cd '" + root.string() + "' && " + line + " >/dev/null 2>&1").c_str()) == 0, line);
-  }
-  void git(std::string const& words) const { shell("git " + words); }
-  void commit(std::string const& file, std::string const& text) const {
-    REQUIRE(write_file(root / file, text).has_value());
-    git("add -A && git commit -qm x");
-  }
+  void shell(std::string const& line) const { GitRepository::shell(root, line); }
+  void commit(std::string const& file, std::string const& text) const { GitRepository::commit(root, file, text); }
   bool has_branch(std::string const& name) const {
     return std::system(("git -C '" + root.string() + "' show-ref --verify --quiet refs/heads/" + name).c_str()) == 0;
-  }
-  template <class T>
-  T wait(awaitable<T> work) {
-    std::optional<T> value;
-    auto run = [&value](awaitable<T> inner) -> awaitable<void> { value.emplace(co_await std::move(inner)); };
-    net::co_spawn(io, run(std::move(work)), [](std::exception_ptr) {});
-    io.restart();
-    io.run();
-    REQUIRE(value.has_value());
-    return std::move(*value);
   }
   Result<NewWorktree> make(fs::path const& cwd, std::string const& branch = "agent-runner/alice",
                            Clock::duration patience = kCheckoutPatience) {
