@@ -26,6 +26,7 @@ namespace ar::daemon {
 
 class Accounts;
 class Approvals;
+class Budgets;
 struct Config;
 class DescriptorBudget;
 class EventLog;
@@ -56,6 +57,7 @@ struct Services {
   SkillStore& skills;
   Removed& removed;
   Accounts& accounts;  ///< whose agents' logins they are, and what holds them
+  Budgets& budgets;    ///< how much agents may use, and what they have used
   terminal::TerminalHost& terminals;
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one
   WorkerPool& files;             ///< attachments, transcripts and other file work; each agent has a worker there

@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "base/paths.hpp"
 #include "model/approval_rule.hpp"
+#include "model/budget.hpp"
 #include "relay/bus.hpp"
 
 #include <cstdint>
@@ -37,6 +38,7 @@ struct Config {
   std::int64_t limits_margin_s = 60;              ///< from a usage limit's end to the next try, half of it more or less
   std::string limits_continue = "ask";            ///< the turn that a limit cuts off: "ask", "yes", "no"
   std::vector<ApprovalRule> approval_rules{};     ///< [[approvals.rules]], named config:1 and so on
+  std::vector<Budget> budgets{};                  ///< [[budgets]]
   std::vector<std::string> private_receivers{};   ///< whose webhooks may lead into private networks; see below
   std::int64_t snapshot_max_bytes = 512 << 20;    ///< of one snapshot, taken or restored
   std::vector<std::string> tool_hook_hosts{};     ///< on which tool hooks may be called, besides this machine

@@ -7,6 +7,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/limits/accounts.hpp"
+#include "daemon/limits/budgets.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/store/known_store.hpp"
 #include "daemon/store/removed.hpp"
@@ -118,6 +119,7 @@ class World final : public DeliveryHost, public TurnHost {
     removed_.emplace(*journal_, [] { return std::chrono::days(30); });
     accounts_.emplace(
         io.get_executor(), *journal_, *events_, files_, [this] { return config_.limits_margin_s; }, [] { return 0.5; });
+    budgets_.emplace(io.get_executor(), *journal_, *events_);
     services_.emplace(Services{io.get_executor(),
                                config_,
                                paths_,
@@ -132,6 +134,7 @@ class World final : public DeliveryHost, public TurnHost {
                                *skills_,
                                *removed_,
                                *accounts_,
+                               *budgets_,
                                terminals_,
                                changed_,
                                files_,
@@ -318,6 +321,7 @@ class World final : public DeliveryHost, public TurnHost {
   std::optional<SkillStore> skills_;
   std::optional<Removed> removed_;
   std::optional<Accounts> accounts_;
+  std::optional<Budgets> budgets_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;
