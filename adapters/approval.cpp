@@ -14,7 +14,7 @@ constexpr std::array<std::pair<Decision, std::string_view>, 5> kDecisions{
      {Decision::deny, "deny"},
      {Decision::abort, "abort"},
      {Decision::answer, "answer"}}};
-constexpr std::array<std::string_view, 4> kKinds{"permission", "question", "dialog", "continue"};
+constexpr std::array<std::string_view, 5> kKinds{"permission", "question", "dialog", "continue", "budget"};
 constexpr std::size_t kText = 4 << 10, kWhole = 32 << 10, kLine = 120;
 
 void cut_texts(json& value) {

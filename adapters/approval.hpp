@@ -34,6 +34,7 @@ struct ApprovalRequest {
     question,
     dialog,
     continuation,  ///< not the provider's own: whether work goes on that was cut off in the middle
+    budget,        ///< not the provider's own, and of no agent: what becomes of a budget that is used up
   };
   std::string key;  ///< names it within its provider process; the same when it is asked again
   Kind kind = Kind::permission;

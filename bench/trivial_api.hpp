@@ -9,6 +9,7 @@
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
+#include "control/api/budgets_api.hpp"
 #include "control/api/limits_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
@@ -60,6 +61,7 @@ class TrivialApi final : public control::Authenticator,
                          public control::ToolHooksApi,
                          public control::WorktreesApi,
                          public control::LimitsApi,
+                         public control::BudgetsApi,
                          public control::SchedulesApi {
  public:
   control::Api topics() {
@@ -188,6 +190,9 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<control::ToolHookAdded>> add_tool_hook(json) override { co_return absent(); }
   awaitable<Result<json>> tool_hooks() override { return none(); }
   awaitable<Result<json>> remove_tool_hook(std::string) override { return none(); }
+  awaitable<Result<json>> usage(std::string, std::string) override { return none(); }
+  awaitable<Result<json>> budgets() override { return none(); }
+  awaitable<Result<json>> raise_budget(std::string, json) override { return none(); }
   awaitable<Result<json>> limits() override { return none(); }
   awaitable<Result<json>> release_limit(std::string) override { return none(); }
   awaitable<Result<json>> hold_limit(std::string, std::string) override { return none(); }

@@ -44,6 +44,7 @@ constexpr ErrorCode rows[] = {
     {404, "no_such_skill", "there is no such skill"},
     {404, "no_such_snapshot", "there is no such snapshot"},
     {404, "no_such_tool_hook", "there is no such tool hook"},
+    {404, "no_such_budget", "the configuration has no budget of this name"},
     {404, "no_such_account", "no agent uses this account, and it is not held"},
     {404, "no_such_schedule", "there is no such schedule, or it is another's"},
     {404, "no_recovery", "there was no cold start yet"},

@@ -87,7 +87,8 @@ struct Route {
                              ///< {attachment}, {event}, {scope}, {id}, {key},
                              ///< {webhook}, {delivery},
                              ///< {session}, {output}, {skill},
-                             ///< {snapshot}, {hook}, {schedule}, {rule}
+                             ///< {snapshot}, {hook}, {schedule}, {rule},
+                             ///< {account}, {budget}
   std::string_view name;     ///< of the operation, for programs
   std::string_view summary;
   Handler handler = nullptr;
@@ -139,6 +140,7 @@ std::span<Route const> snapshot_routes();
 std::span<Route const> tool_hook_routes();
 std::span<Route const> worktree_routes();
 std::span<Route const> limit_routes();
+std::span<Route const> budget_routes();
 std::span<Route const> schedule_routes();
 std::span<Route const> mcp_routes();
 

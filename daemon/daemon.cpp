@@ -22,6 +22,7 @@
 #include "daemon/fleet/runtime_pause.hpp"
 #include "daemon/limits/account_notes.hpp"
 #include "daemon/limits/accounts.hpp"
+#include "daemon/limits/budgets.hpp"
 #include "daemon/outbox/http_sender.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/resources/agent_groups.hpp"
@@ -195,6 +196,7 @@ class Daemon final : public Program {
     set_log_level(config_.log_level);
     approvals_->set_policy(approval_policy());
     retention_->set_limits(retention_limits());
+    budgets_->set(config_.budgets);
     std::vector<std::string> taken, left;
     for (auto const& change : changes) (change.live ? taken : left).push_back(change.key);
     spdlog::info("the configuration was read again: {} values are new; {}", taken.size(),
@@ -260,6 +262,8 @@ class Daemon final : public Program {
     if (auto read = co_await removed_->load(); !read) co_return read.error();
     accounts_.emplace(executor, *journal_, *events_, files_, [this] { return config_.limits_margin_s; });
     if (auto read = co_await accounts_->load(); !read) co_return read.error();
+    budgets_.emplace(executor, *journal_, *events_);
+    if (auto read = co_await budgets_->load(config_.budgets); !read) co_return read.error();
     services_.emplace(Services{executor,
                                config_,
                                paths_,
@@ -274,6 +278,7 @@ class Daemon final : public Program {
                                *skills_,
                                *removed_,
                                *accounts_,
+                               *budgets_,
                                *host_,
                                groups_,
                                *deliveries_changed_,
@@ -292,6 +297,7 @@ class Daemon final : public Program {
     supervisor_.emplace(*services_);
     pause_.emplace(*services_, *supervisor_, on_death_of("pause of the runtime"));
     auto tell = [this](Approval const& approval) {
+      if (approval.request.kind == adapters::ApprovalRequest::Kind::budget) return answer_budget(approval);
       if (auto const agent = supervisor_->find(approval.agent)) agent->answer(approval);
     };
     approvals_->watch_families([this](std::string const& ancestor) {
@@ -345,6 +351,7 @@ class Daemon final : public Program {
     if (!taken) co_return taken.error();
     supervisor_->recovery().start(on_death_of("report of the recovery"));
     accounts_->start(on_death_of("watch over accounts"));
+    budgets_->start(ask_about_budgets(), on_death_of("watch over budgets"));
     api_->access().open();
     outbox_->start(on_death_of("outbox"));
     schedules_->start([this](DueWork work) { return api_->scheduled_work().carry_out(std::move(work)); },
@@ -360,6 +367,31 @@ class Daemon final : public Program {
                  paths_.control_socket().string(),
                  config_.tcp ? "port " + std::to_string(server_->port()) : std::string("no port"));
     co_return Result<void>();
+  }
+
+  /// Of no agent: only the operator answers.
+  Budgets::People ask_about_budgets() {
+    auto ask = [this](Budgets::Question question) {
+      adapters::ApprovalRequest request;
+      request.key = std::move(question.key);
+      request.kind = adapters::ApprovalRequest::Kind::budget;
+      request.summary = adapters::one_line(question.text);
+      request.input = {{"budget", std::move(question.budget)}};
+      adapters::Question choice;
+      choice.id = "budget";
+      choice.text = std::move(question.text);
+      choice.options = {{Budgets::kRaise}, {Budgets::kOnceMore}, {Budgets::kStop}};
+      request.questions.push_back(std::move(choice));
+      request.choices = {adapters::Decision::answer};
+      approvals_->asked({}, "", std::move(request), true);
+    };
+    return {std::move(ask), [this](std::string const& key) { approvals_->withdraw("", key); }};
+  }
+
+  void answer_budget(Approval const& approval) {
+    auto const& answers = approval.answer.answers;
+    if (!answers.empty() && !answers.front().empty())
+      budgets_->answered(approval.request.key, answers.front().front());
   }
 
   /// The operator's token: one that the bus knows, if that is this daemon's own.
@@ -438,6 +470,7 @@ class Daemon final : public Program {
     if (pause_) co_await pause_->stop();
     if (account_notes_) co_await account_notes_->stop();
     if (accounts_) co_await accounts_->stop();
+    if (budgets_) co_await budgets_->stop();
     if (supervisor_) co_await supervisor_->shut_down(stop_agents_);
     if (outbox_) co_await outbox_->stop();
     if (host_ && stop_agents_) co_await end_empty_server();
@@ -484,6 +517,7 @@ class Daemon final : public Program {
   std::optional<Removed> removed_;
   std::optional<Accounts> accounts_;
   std::optional<AccountNotes> account_notes_;
+  std::optional<Budgets> budgets_;
   Lineage lineage_;
   std::optional<ApprovalRules> approval_rules_;
   std::optional<Approvals> approvals_;
@@ -603,6 +637,10 @@ json diagnose(Paths const& paths, Config const& config) {
     else
       add({Level::error, program, path.string() + " is missing", "install agent-runner again"});
   }
+  for (auto const& budget : config.budgets)
+    if (budget.unit == Budget::Unit::usd)
+      add({Level::warning, "budget " + budget.name, "counts USD, and only Claude Code says what its turns cost",
+           "give agents of Codex a budget in tokens; agents of the provider command say neither"});
   if (!fs::is_directory(share_dir() / "plugins", ec))
     add({Level::error, "plugins", (share_dir() / "plugins").string() + " is missing", "install agent-runner again"});
   // Started from another place, it may have another environment than this shell.

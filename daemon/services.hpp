@@ -27,6 +27,7 @@ namespace ar::daemon {
 class Accounts;
 class AgentGroups;
 class Approvals;
+class Budgets;
 struct Config;
 class DescriptorBudget;
 class EventLog;
@@ -57,6 +58,7 @@ struct Services {
   SkillStore& skills;
   Removed& removed;
   Accounts& accounts;  ///< whose agents' logins they are, and what holds them
+  Budgets& budgets;    ///< how much agents may use, and what they have used
   terminal::TerminalHost& terminals;
   AgentGroups& groups;           ///< of the agents' processes
   Notifier& deliveries_changed;  ///< told of every change of any delivery: for those who wait for one

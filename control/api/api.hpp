@@ -6,6 +6,7 @@ namespace ar::control {
 class AgentsApi;
 class ApprovalsApi;
 class AttachmentsApi;
+class BudgetsApi;
 class Authenticator;
 class EventsApi;
 class HooksApi;
@@ -49,6 +50,7 @@ struct Api {
   ToolHooksApi& tool_hooks;
   WorktreesApi& worktrees;
   LimitsApi& limits;
+  BudgetsApi& budgets;
   SchedulesApi& schedules;
 };
 

@@ -195,7 +195,7 @@ constexpr Schema kProjection{
     .name = "Projection", .about = "what its provider makes of one field of its profile", .fields = projection};
 
 constexpr Field limited[] = {
-    {.name = "kind", .required = true, .words = "limit login person away fails"},
+    {.name = "kind", .required = true, .words = "limit login person away fails budget"},
     {.name = "error", .about = "in its provider's words", .required = true},
     {.name = "since", .type = Type::time, .required = true},
     {.name = "until",

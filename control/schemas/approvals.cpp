@@ -88,11 +88,11 @@ constexpr Schema kQuestion{.name = "Question", .fields = question};
 
 constexpr Field approval[] = {
     {.name = "id", .type = Type::integer, .required = true},
-    {.name = "agent", .required = true},
+    {.name = "agent", .about = "empty: it is the daemon that asks, about a budget", .required = true},
     {.name = "name", .about = "the agent's label, else its id", .required = true},
     {.name = "parent", .about = "whose child the agent is"},
     {.name = "rootSessionId", .about = "where its line of parents begins", .required = true},
-    {.name = "kind", .required = true, .words = "permission question dialog continue"},
+    {.name = "kind", .required = true, .words = "permission question dialog continue budget"},
     {.name = "tool", .about = "in its provider's words", .required = true},
     {.name = "summary", .about = "one line", .required = true},
     {.name = "input", .type = Type::object, .about = "long texts are cut", .required = true},

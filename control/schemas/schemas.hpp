@@ -19,6 +19,8 @@ extern Schema const kDecision, kApproval, kApprovalList;
 // limits.cpp; what holds an account is what holds an agent
 extern Schema const kHoldLimit, kAccount, kLimitList, kLimited;
 extern Schema const kNewApprovalRule, kApprovalRule, kApprovalRuleList, kApprovalRuleRemoved, kRuleTest, kRuleVerdict;
+// budgets.cpp
+extern Schema const kUsageSums, kRaiseBudget, kBudget, kBudgetList;
 // memory.cpp
 extern Schema const kNewMemory, kMemoryEntry, kMemoryWritten, kMemoryRemoved, kMemoryEntryList, kMemoryIdList,
     kMemoryScopeList;

@@ -47,6 +47,7 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
       turns_(services, spec_.id, work_, *this),
       queue_(services, spec_.id, turns_, *this),
       account_(services, spec_.id, record_, provider_, queue_.outcomes(), [this] { save(); }),
+      budgets_(services.budgets.join(spec_.id, spec_.tags, *this)),
       process_(services, spec_, record_, token_, provider_, changed_, tasks_, *this),
       restarts_(services, spec_, record_, process_, provider_),
       retries_(services, spec_.id),
@@ -55,7 +56,11 @@ Agent::Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapte
                 return end_stalled(turn, std::move(verb), std::move(why));
               }),
       view_({services, spec_, record_, state_, provider_, token_, work_, queue_, retries_, stalls_}),
-      usage_({services, spec_, record_, provider_, turns_}, [this] { save(); }),
+      usage_({services, spec_, record_, provider_, turns_},
+             [this] {
+               save();
+               queue_.outcomes().on_gate_changed();
+             }),
       callback_(services, spec_, record_),
       outputs_({services, spec_.id, spec_.cwd, spec_.output_dirs, record_.turns, record_.capture_due},
                [this] { save(); }),
@@ -817,6 +822,10 @@ void Agent::hold_changed() {
   record_.hold = queue_.outcomes().hold().stored();
   save();
   publish();
+}
+
+bool Agent::hides_cost() const {
+  return !record_.usage.shown().is_null() && record_.usage.shown_cost().is_null();
 }
 
 void Agent::ask_to_go_on(std::int64_t turn, std::string const& cut_off_by) {

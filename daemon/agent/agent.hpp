@@ -28,6 +28,7 @@
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/delivery/turn_tracker.hpp"
 #include "daemon/delivery/work.hpp"
+#include "daemon/limits/budgets.hpp"
 #include "daemon/outputs/output_keeper.hpp"
 #include "daemon/services.hpp"
 #include "daemon/store/tables/agent_table.hpp"
@@ -56,7 +57,8 @@ class Agent final : private DeliveryHost,
                     private CommandHost,
                     private TokenHost,
                     private ProcessHost,
-                    private VerbHost {
+                    private VerbHost,
+                    private BudgetMember {
  public:
   Agent(Services& services, std::shared_ptr<adapters::Adapter const> adapter, AgentSpec spec, AgentRecord record,
         AgentState state, AgentToken token, AgentOwner& owner);
@@ -175,6 +177,7 @@ class Agent final : private DeliveryHost,
   }
   void wanted() override;
   std::string account() const override { return record_.account; }
+  Clock::time_point usage_due() const override { return usage_.due(); }
   void login_changed() override { account_.look_again(); }
   void hold_changed() override;
   void ask_to_go_on(std::int64_t turn, std::string const& cut_off_by) override;
@@ -227,6 +230,11 @@ class Agent final : private DeliveryHost,
   }
   void end_again() override;
   Result<void> check_kept() const override;
+
+  // BudgetMember; its account() is DeliveryHost's as well
+  std::int64_t turns() const override { return record_.turns; }
+  bool hides_cost() const override;
+  void budget_changed() override { queue_.outcomes().account_changed(); }
 
   // several of them
   void token_changed() override;
@@ -290,6 +298,7 @@ class Agent final : private DeliveryHost,
   TurnTracker turns_;
   DeliveryQueue queue_;
   AgentAccount account_;
+  std::shared_ptr<void> budgets_;  ///< its place among those that budgets meet
   AgentProcess process_;
   Restarts restarts_;
   ProviderRetries retries_;

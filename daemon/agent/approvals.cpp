@@ -48,6 +48,8 @@ std::optional<Approval> read_approval(std::int64_t id, std::string const& record
 
 bool is_dialog(Approval const& approval) { return approval.request.kind == adapters::ApprovalRequest::Kind::dialog; }
 
+bool is_budget(Approval const& approval) { return approval.request.kind == adapters::ApprovalRequest::Kind::budget; }
+
 /// Asked by us: no provider has to ask it again, and no terminal can answer it.
 bool is_continuation(Approval const& approval) {
   return approval.request.kind == adapters::ApprovalRequest::Kind::continuation;
@@ -80,7 +82,7 @@ awaitable<Result<void>> Approvals::load() {
   last_id_ = found->last;
   for (auto const& [id, record] : found->records)
     if (auto approval = read_approval(id, record)) {
-      bool const asked = is_continuation(*approval);
+      bool const asked = is_continuation(*approval) || is_budget(*approval);
       entries_.emplace(id, Entry{std::move(*approval), asked});
     }
   co_return Result<void>();
@@ -154,8 +156,8 @@ void Approvals::asked(Asker const& asker, std::string const& provider_session, a
   approval.request = std::move(request);
   if (auto& input = approval.request.input; deeper_than(input, kMostInside)) input = {{"cut", to_text(input)}};
   approval.created_at = wall_now();
-  // A dialog stands on its screen whoever may be asked, and for how long.
-  bool const stands = is_dialog(approval);
+  // A dialog stands on its screen whoever may be asked, and for how long; nobody decides about money by being late.
+  bool const stands = is_dialog(approval) || is_budget(approval);
   if (may_ask && !stands && policy_.deadline.count() > 0) approval.deadline = approval.created_at + policy_.deadline;
   json data = {{"id", approval.id},
                {"kind", to_string(approval.request.kind)},

@@ -36,6 +36,7 @@ class UsageAccount {
   bool cost_is(std::string const& process, double usd);
   bool says_cost(std::string const& process) const { return process == process_; }
   bool has_new_cost() const { return cost_ > counted_cost_; }
+  double new_cost() const { return cost_ - counted_cost_; }
   /// Counts what is new for this turn: what the turn has come to. Nothing: nobody says.
   std::optional<double> count_cost(std::int64_t turn);
 

@@ -1,5 +1,6 @@
 #include "daemon/agent/usage_meter.hpp"
 
+#include "daemon/limits/budgets.hpp"
 #include "daemon/store/event_log.hpp"
 #include "daemon/store/journal.hpp"
 #include "daemon/store/tables/turn_table.hpp"
@@ -99,9 +100,10 @@ void UsageMeter::cost_is(double usd) {
   changed_.notify_all();
 }
 
-/// The turn is written down before the account: over a crash between them the same is found out again.
+/// The turn, its sums and the account are written in one step of the io thread, so in one commit.
 void UsageMeter::book(std::int64_t turn, std::optional<Usage> const& usage) {
   if (account().has_new_cost()) paid_turn_ = turn;
+  auto const fresh_cost = account().new_cost();
   auto const cost = account().count_cost(turn);
   json known = json::object();
   if (usage) known["usage"] = to_json(*usage, source_);
@@ -109,6 +111,7 @@ void UsageMeter::book(std::int64_t turn, std::optional<Usage> const& usage) {
   auto change = [agent = parts_.spec.id, turn, known](Database& db) { TurnTable(db).amend(agent, turn, known); };
   parts_.services.journal.write(std::move(change));
   save_();
+  parts_.services.budgets.book(parts_.spec.id, turn, usage, cost ? std::optional(fresh_cost) : std::nullopt);
   known["turn"] = turn;
   parts_.services.events.append(parts_.spec.id, "turn.usage", std::move(known));
 }
@@ -122,6 +125,8 @@ bool UsageMeter::is_measuring() const {
   return !account.uncounted().empty() ||
          (account.says_cost(parts_.record.provider_session) && paid_turn_ < parts_.record.turns);
 }
+
+Clock::time_point UsageMeter::due() const { return is_measuring() ? over_at_ + kPatience : Clock::time_point(); }
 
 awaitable<void> UsageMeter::measured() {
   for (auto due = over_at_ + kPatience; is_measuring() && Clock::now() < due; due = over_at_ + kPatience)

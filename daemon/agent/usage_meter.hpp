@@ -39,6 +39,8 @@ class UsageMeter {
   bool turn_over(std::int64_t turn);
   /// What its process has come to.
   void cost_is(double usd);
+  /// Until then what a turn has used may still become known; the past: nothing is to come.
+  Clock::time_point due() const;
   /// Returns when all turns that are over have been measured, or soon.
   awaitable<void> measured();
 

@@ -5,6 +5,7 @@
 #include "daemon/api/agents_api.hpp"
 #include "daemon/api/approvals_api.hpp"
 #include "daemon/api/attachments_api.hpp"
+#include "daemon/api/budgets_api.hpp"
 #include "daemon/api/events_api.hpp"
 #include "daemon/api/hooks_api.hpp"
 #include "daemon/api/idempotency_api.hpp"
@@ -60,6 +61,7 @@ class DaemonApi {
         tool_hooks_(services.config, tool_hooks),
         worktrees_(services, supervisor, access_),
         limits_(services.accounts),
+        budgets_(services.budgets),
         scheduled_work_(services, supervisor, messages_, sessions_),
         schedules_(services, access_, schedules, scheduled_work_) {}
 
@@ -69,7 +71,7 @@ class DaemonApi {
   control::Api topics() {
     return {access_, system_,      runtime_,    agents_,    messages_, attachments_, hooks_,  approvals_,
             events_, idempotency_, sessions_,   memory_,    webhooks_, outputs_,     search_, skills_,
-            users_,  snapshots_,   tool_hooks_, worktrees_, limits_,   schedules_};
+            users_,  snapshots_,   tool_hooks_, worktrees_, limits_,   budgets_,     schedules_};
   }
 
  private:
@@ -95,6 +97,7 @@ class DaemonApi {
   ToolHooksApi tool_hooks_;
   WorktreesApi worktrees_;
   LimitsApi limits_;
+  BudgetsApi budgets_;
   ScheduledWork scheduled_work_;
   SchedulesApi schedules_;
 };

@@ -544,6 +544,24 @@ Result<void> read_rules(Config& config, std::filesystem::path const& file, toml:
   return {};
 }
 
+/// [[budgets]]: a name is that of one.
+Result<void> read_budgets(Config& config, std::filesystem::path const& file, toml::node const& node,
+                          std::map<std::string, std::string>& origins) {
+  auto const* list = node.as_array();
+  if (!list || !list->is_array_of_tables())
+    return invalid("budgets", place(file, node.source()) + ": budgets must be tables, each headed [[budgets]]");
+  for (auto const& table : *list) {
+    auto budget = read_budget(to_json(table));
+    if (!budget) return invalid("budgets", place(file, table.source()) + ": [[budgets]]: " + budget.error().message);
+    auto const key = "budgets." + budget->name;
+    if (origins.contains(key))
+      return invalid(key, place(file, table.source()) + ": there are two budgets named " + budget->name);
+    origins[key] = file.string() + ":" + std::to_string(table.source().begin.line);
+    config.budgets.push_back(std::move(*budget));
+  }
+  return {};
+}
+
 /// The place of a profile's field, or of the nearest table around it.
 std::string place_of(toml::table const& root, std::filesystem::path const& file, std::string field) {
   for (;;) {
@@ -608,6 +626,10 @@ Result<void> apply_file(Config& config, std::filesystem::path const& file, std::
   }
   for (auto const& [section, node] : root) {
     std::string const name(section.str());
+    if (name == "budgets") {
+      if (auto read = read_budgets(config, file, node, origins); !read) return read.error();
+      continue;
+    }
     auto const* table = node.as_table();
     bool const known = name == "providers" || name == "profiles" ||
                        std::ranges::any_of(settings(), [&](Setting const& s) { return s.key.starts_with(name + "."); });
@@ -747,6 +769,10 @@ Result<Config> Config::load(std::filesystem::path const& file) {
     shown.erase("id");
     config.explained.push_back({key, std::move(shown), origin(key), "an approval rule", true});
   }
+  for (auto const& budget : config.budgets) {
+    auto const key = "budgets." + budget.name;
+    config.explained.push_back({key, ar::to_json(budget), origin(key), "a budget", true});
+  }
   for (auto const& [name, options] : config.providers)
     config.explained.push_back(
         {"providers." + name, without_secrets(options), origin("providers." + name), "options of this provider", true});
@@ -809,6 +835,7 @@ std::vector<Config::Change> Config::take(Config fresh) {
   providers = std::move(fresh.providers);
   profiles = std::move(fresh.profiles);
   approval_rules = std::move(fresh.approval_rules);
+  budgets = std::move(fresh.budgets);
   explained = std::move(fresh.explained);
   return changes;
 }

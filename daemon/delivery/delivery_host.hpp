@@ -37,6 +37,8 @@ class DeliveryHost {
   virtual void work_changed() = 0;
   /// The login that its provider uses, by the name in Accounts; empty: it has none.
   virtual std::string account() const { return {}; }
+  /// Until then what its last turn has used may still become known; the past: it is.
+  virtual Clock::time_point usage_due() const { return {}; }
   /// Somebody has logged in: that may be another one now.
   virtual void login_changed() {}
   /// The provider refuses work, or takes it again: the next daemon is to know.

@@ -181,6 +181,7 @@ Delivery* DeliveryQueue::next_to_submit(Outlook const& now) {
 
 Clock::time_point DeliveryQueue::next_retry() const {
   auto next = outcomes_.hold().next_look();
+  if (auto const due = host_.usage_due(); due > Clock::now()) next = std::min(next, due);
   if (!owed_.empty() && owed_.due() > Clock::now()) next = std::min(next, owed_.due());
   for (auto const& [id, d] : open_.all())
     if (d.retry_at > Clock::now()) next = std::min(next, d.retry_at);

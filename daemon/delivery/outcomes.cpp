@@ -373,7 +373,8 @@ void Outcomes::take_note(Turn const& turn, TurnEnded const& end) {
 
 void Outcomes::held_anew(json shown) {
   told_limited_ = true;
-  if (auto const account = parts_.host.account(); !account.empty() && !hold_.is_on()) shown["account"] = account;
+  bool const by_account = !hold_.is_on() && shown["kind"] != "budget";
+  if (auto const account = parts_.host.account(); !account.empty() && by_account) shown["account"] = account;
   parts_.services.events.append(parts_.agent_id, "agent.limited", std::move(shown));
 }
 
@@ -393,6 +394,11 @@ void Outcomes::restore(ProviderHold hold) {
 }
 
 std::string Outcomes::why_limited() const {
+  auto const& budgets = parts_.services.budgets;
+  if (auto why = budgets.why_held(parts_.agent_id); !why.empty()) return why;
+  // Else another turn would begin before its budget has heard of the last one.
+  if (parts_.host.usage_due() > Clock::now() && budgets.meets(parts_.agent_id))
+    return "what its last turn has used is being found out";
   // An offered notice may be the probe before its turn begins.
   auto const is_offered = [](auto const& entry) { return entry.second.is_offered(); };
   bool const probe_runs = turns_.running() || std::ranges::any_of(parts_.open.all(), is_offered);
@@ -402,11 +408,13 @@ std::string Outcomes::why_limited() const {
 }
 
 std::string Outcomes::held_for() const {
+  if (auto why = parts_.services.budgets.why_held(parts_.agent_id); !why.empty()) return why;
   if (hold_.is_on()) return hold_.reason("agent-runner restart " + parts_.agent_id);
   return parts_.services.accounts.why_held(parts_.host.account(), parts_.agent_id, true);
 }
 
 json Outcomes::limited() const {
+  if (auto held = parts_.services.budgets.hold_of(parts_.agent_id); !held.is_null()) return held;
   return hold_.is_on() ? hold_.shown() : parts_.services.accounts.hold_of(parts_.host.account());
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/delivery/delivery_parts.hpp"
 #include "daemon/delivery/turn_tracker.hpp"
 #include "daemon/limits/accounts.hpp"
+#include "daemon/limits/budgets.hpp"
 #include "daemon/limits/provider_hold.hpp"
 #include "daemon/services.hpp"
 
@@ -76,7 +77,7 @@ class Outcomes final : public AccountMember {
   std::string why_limited() const;
   /// The same, and while the next try is under way as well.
   std::string held_for() const;
-  /// {kind, error, since, until, resetsAt}, of the agent or its account; null: nothing is held.
+  /// {kind, error, since, until, resetsAt}, of a budget, the agent or its account; null: nothing is held.
   json limited() const;
   /// A person has said whether the messages of that turn go on, which was cut off in the middle.
   void go_on(std::int64_t turn, bool goes_on);

@@ -12,6 +12,7 @@
 #include "daemon/store/tables/schedule_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
+#include "daemon/store/tables/usage_table.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -97,6 +98,8 @@ awaitable<Result<void>> Retention::prune() {
       [=](Database& db, Walk& walk) { RemovedTable(db).prune(walk, history.oldest); },
       [=](Database& db, Walk& walk) { OutboxTable(db).prune(walk, history.oldest); },
       [=](Database& db, Walk& walk) { ScheduleTable(db).prune(walk, history.oldest); },
+      // A day of the zone may begin before that of UTC: the date is a day's worth of room.
+      [first = to_iso8601(history.oldest).substr(0, 10)](Database& db, Walk& walk) { UsageTable(db).prune(walk, first); },
   };
   for (auto const& agent : *found) {
     tables.push_back([=](Database& db, Walk& walk) { TurnTable(db).prune(agent, walk, history); });

@@ -315,6 +315,26 @@ CREATE TABLE approval_rules(
 ) STRICT;
 CREATE INDEX approval_rules_agent ON approval_rules(agent);
 )sql",
+    // docs/budgets.md.
+    R"sql(
+CREATE TABLE usage(                 -- sums
+  day TEXT NOT NULL,                -- of this machine's time zone: 2026-01-31
+  agent TEXT NOT NULL,              -- empty: agents that are gone
+  account TEXT NOT NULL,            -- empty: none
+  turns INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  usd REAL,                         -- null: nobody says
+  PRIMARY KEY(day, agent, account)
+) STRICT;
+CREATE INDEX usage_agent ON usage(agent);
+CREATE TABLE budgets(
+  name TEXT PRIMARY KEY,
+  record TEXT NOT NULL              -- JSON: what is used of it, and what a person has said about it
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

@@ -249,6 +249,13 @@ async function limits() {
   await refused("no_such_account", operator.POST("/v1/limits/{account}/forget", { params: account, body: {} }));
 }
 
+async function budgets() {
+  same("what was used", (await ok(operator.GET("/v1/usage", { params: { query: { by: "day", since: "2026-01-31" } } }))).by, "day");
+  same("the budgets", (await ok(operator.GET("/v1/budgets"))).budgets, []);
+  const budget = { path: { budget: "none" } };
+  await refused("no_such_budget", operator.POST("/v1/budgets/{budget}/raise", { params: budget, body: { usd: 1.5 } }));
+}
+
 async function memory() {
   const entry = { path: { scope: "shared", id: "team", key: "how/to build" } } as const;
   const put = await operator.PUT("/v1/memory/{scope}/{id}/{key}", { params: entry, body: { value: { run: "make" } } });
@@ -398,7 +405,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, schedules, search, skills, snapshots, toolHooks, limits, mcp, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, schedules, search, skills, snapshots, toolHooks, limits, mcp, budgets, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

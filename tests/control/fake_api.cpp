@@ -586,6 +586,20 @@ awaitable<Result<json>> FakeApi::remove_tool_hook(std::string id) {
   co_return ok(json{{"deleted", id}});
 }
 
+awaitable<Result<json>> FakeApi::usage(std::string by, std::string since) {
+  record("usage " + by + " " + since);
+  co_return ok(json{{"by", by}, {"since", nullptr}, {"usage", json::array()}});
+}
+awaitable<Result<json>> FakeApi::budgets() {
+  record("budgets");
+  co_return ok(json{{"budgets", json::array()}});
+}
+awaitable<Result<json>> FakeApi::raise_budget(std::string name, json amount) {
+  record("raise-budget " + name + " " + amount.dump());
+  if (name != "known") co_return not_found("no_such_budget", "there is no such budget");
+  co_return ok(json{{"name", name}});
+}
+
 awaitable<Result<json>> FakeApi::limits() {
   record("limits");
   co_return ok(json{{"limits", json::array()}});

@@ -10,6 +10,7 @@
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
+#include "control/api/budgets_api.hpp"
 #include "control/api/limits_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
@@ -56,6 +57,7 @@ class FakeApi final : public control::Authenticator,
                       public control::ToolHooksApi,
                       public control::WorktreesApi,
                       public control::LimitsApi,
+                      public control::BudgetsApi,
                       public control::SchedulesApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
@@ -202,6 +204,9 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> tool_hooks() override;
   awaitable<Result<json>> remove_tool_hook(std::string id) override;
   /// The account "known" exists.
+  awaitable<Result<json>> usage(std::string by, std::string since) override;
+  awaitable<Result<json>> budgets() override;
+  awaitable<Result<json>> raise_budget(std::string name, json amount) override;
   awaitable<Result<json>> limits() override;
   awaitable<Result<json>> release_limit(std::string account) override;
   awaitable<Result<json>> hold_limit(std::string account, std::string reason) override;

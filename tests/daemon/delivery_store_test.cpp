@@ -298,7 +298,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
         "DROP TABLE skill_pins; DROP TABLE snapshots; DROP TABLE tool_hooks; DROP TABLE removed;"
         "DROP TABLE account_holds;"
         "DROP TABLE schedules;"
-        "DROP TABLE approval_rules;"
+        "DROP TABLE approval_rules; DROP TABLE usage; DROP TABLE budgets;"
         "ALTER TABLE spawn_keys DROP COLUMN over_at; DROP INDEX approvals_time;"
         "CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;"
         "CREATE INDEX deliveries_message ON deliveries(message); PRAGMA user_version = 2");

@@ -7,6 +7,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/delivery/delivery_queue.hpp"
 #include "daemon/limits/accounts.hpp"
+#include "daemon/limits/budgets.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/resources/agent_groups.hpp"
 #include "daemon/store/known_store.hpp"
@@ -123,9 +124,11 @@ class World final : public DeliveryHost, public TurnHost {
     removed_.emplace(*journal_, [] { return std::chrono::days(30); });
     accounts_.emplace(
         io.get_executor(), *journal_, *events_, files_, [this] { return config_.limits_margin_s; }, [] { return 0.5; });
+    budgets_.emplace(io.get_executor(), *journal_, *events_);
     services_.emplace(Services{
         io.get_executor(), config_,    paths_,           *journal_,       *events_,  *approvals_, lineage_,   *faulty,
-        *store_,           *runtime_,  *outbox_,         *skills_,        *removed_, *accounts_,  terminals_, groups_,
+        *store_,           *runtime_,  *outbox_,         *skills_,        *removed_, *accounts_,
+                               *budgets_,  terminals_, groups_,
         changed_,          files_,     files_,           files_,          adapters_, "/",         "/",        brake_,
         descriptors_,      "instance", [] { return 0; }, [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
@@ -302,6 +305,7 @@ class World final : public DeliveryHost, public TurnHost {
   std::optional<SkillStore> skills_;
   std::optional<Removed> removed_;
   std::optional<Accounts> accounts_;
+  std::optional<Budgets> budgets_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;

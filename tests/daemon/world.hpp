@@ -10,6 +10,7 @@
 #include "daemon/fleet/runtime_pause.hpp"
 #include "daemon/fleet/supervisor.hpp"
 #include "daemon/limits/accounts.hpp"
+#include "daemon/limits/budgets.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/resources/agent_groups.hpp"
 #include "daemon/store/known_store.hpp"
@@ -357,6 +358,8 @@ class World {
         io_.get_executor(), *journal_, *events_, files_, [this] { return config_.limits_margin_s; },
         [] { return 0.5; });
     REQUIRE(await(accounts_->load()).has_value());
+    budgets_.emplace(io_.get_executor(), *journal_, *events_);
+    REQUIRE(await(budgets_->load(config_.budgets)).has_value());
     services_.emplace(Services{io_.get_executor(),
                                config_,
                                paths_,
@@ -371,6 +374,7 @@ class World {
                                *skills_,
                                *removed_,
                                *accounts_,
+                               *budgets_,
                                terminals_,
                                groups_,
                                changed_,
@@ -397,6 +401,7 @@ class World {
     if (!supervisor_) return;
     await(pause_->stop());
     await(accounts_->stop());
+    await(budgets_->stop());
     await(supervisor_->shut_down(false));
     pause_.reset();
     supervisor_.reset();
@@ -404,6 +409,7 @@ class World {
     await(approvals_->stop());
     await(journal_->stop());
     services_.reset();
+    budgets_.reset();
     accounts_.reset();
     removed_.reset();
     skills_.reset();
@@ -587,6 +593,7 @@ class World {
   std::optional<SkillStore> skills_;
   std::optional<Removed> removed_;
   std::optional<Accounts> accounts_;
+  std::optional<Budgets> budgets_;
   Lineage lineage_;
   std::optional<Approvals> approvals_;
   std::optional<Services> services_;

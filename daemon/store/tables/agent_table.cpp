@@ -12,6 +12,7 @@
 #include "daemon/store/tables/skill_table.hpp"
 #include "daemon/store/tables/spawn_key_table.hpp"
 #include "daemon/store/tables/turn_table.hpp"
+#include "daemon/store/tables/usage_table.hpp"
 
 namespace ar::daemon {
 
@@ -66,6 +67,7 @@ void AgentTable::erase(std::string const& id) {
   OutputTable(db_).erase_agent(id);
   SkillTable(db_).unpin(id);
   ScheduleTable(db_).erase_owner(id);
+  UsageTable(db_).agent_gone(id);
   db_.prepare("DELETE FROM agents WHERE id = ?1").bind(id).run();
 }
 
