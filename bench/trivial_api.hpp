@@ -6,10 +6,10 @@
 #include "control/api/approvals_api.hpp"
 #include "control/api/attachments_api.hpp"
 #include "control/api/authenticator.hpp"
+#include "control/api/budgets_api.hpp"
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
-#include "control/api/budgets_api.hpp"
 #include "control/api/limits_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
@@ -65,7 +65,7 @@ class TrivialApi final : public control::Authenticator,
                          public control::SchedulesApi {
  public:
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
             *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }

@@ -113,9 +113,10 @@ std::vector<Route> const& routes() {
   static std::vector<Route> const all = [] {
     std::vector<Route> rows;
     for (auto const part :
-         {system_routes(), runtime_routes(), agent_routes(), session_routes(), output_routes(), event_routes(),
-          message_routes(), approval_routes(), hook_routes(), memory_routes(), webhook_routes(), search_routes(),
-          skill_routes(), user_routes(), snapshot_routes(), tool_hook_routes(), worktree_routes(), limit_routes(), budget_routes(), schedule_routes(),
+         {system_routes(),    runtime_routes(),  agent_routes(),    session_routes(), output_routes(),
+          event_routes(),     message_routes(),  approval_routes(), hook_routes(),    memory_routes(),
+          webhook_routes(),   search_routes(),   skill_routes(),    user_routes(),    snapshot_routes(),
+          tool_hook_routes(), worktree_routes(), limit_routes(),    budget_routes(),  schedule_routes(),
           mcp_routes()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;

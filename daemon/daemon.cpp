@@ -390,8 +390,7 @@ class Daemon final : public Program {
 
   void answer_budget(Approval const& approval) {
     auto const& answers = approval.answer.answers;
-    if (!answers.empty() && !answers.front().empty())
-      budgets_->answered(approval.request.key, answers.front().front());
+    if (!answers.empty() && !answers.front().empty()) budgets_->answered(approval.request.key, answers.front().front());
   }
 
   /// The operator's token: one that the bus knows, if that is this daemon's own.

@@ -40,7 +40,10 @@ Result<int> show_usage(Context& context, Usage const& options) {
   if (options.since) target += "&since=" + encoded(*options.since);
   auto const answer = (*api)->get(target);
   if (!answer) return answer.error();
-  Table table({{by == "agent" ? "AGENT" : by == "day" ? "DAY" : "ACCOUNT", false, 32},
+  Table table({{by == "agent" ? "AGENT"
+                : by == "day" ? "DAY"
+                              : "ACCOUNT",
+                false, 32},
                {"TURNS", true},
                {"INPUT", true},
                {"OUTPUT", true},
@@ -109,7 +112,8 @@ void add_row(Table& table, json const& budget) {
 }
 
 Table empty_table() {
-  return Table({{"BUDGET", false, 32}, {"OF", false, 32}, {"STATE"}, {"USED", true}, {"LIMIT", true}, {"ENDS"}, {"NOTE"}});
+  return Table(
+      {{"BUDGET", false, 32}, {"OF", false, 32}, {"STATE"}, {"USED", true}, {"LIMIT", true}, {"ENDS"}, {"NOTE"}});
 }
 
 Result<int> list(Context& context) {

@@ -824,9 +824,7 @@ void Agent::hold_changed() {
   publish();
 }
 
-bool Agent::hides_cost() const {
-  return !record_.usage.shown().is_null() && record_.usage.shown_cost().is_null();
-}
+bool Agent::hides_cost() const { return !record_.usage.shown().is_null() && record_.usage.shown_cost().is_null(); }
 
 void Agent::ask_to_go_on(std::int64_t turn, std::string const& cut_off_by) {
   adapters::ApprovalRequest request;

@@ -290,8 +290,8 @@ class Agent final : private DeliveryHost,
   milliseconds patience_{};        ///< of the next terminate
   bool letting_go_ = false;
   std::string cold_start_{};  ///< why its process had ended, until the next one's start has been decided
-  int being_ended_ = 0;  ///< orders under way that end it and its descendants: until then it takes no work
-  int faults_ = 0;       ///< since it was started last
+  int being_ended_ = 0;       ///< orders under way that end it and its descendants: until then it takes no work
+  int faults_ = 0;            ///< since it was started last
 
   AgentMailbox mailbox_;
   Notifier changed_;

@@ -69,8 +69,8 @@ class DaemonApi {
   /// What is due, done with its owner's right.
   ScheduledWork& scheduled_work() { return scheduled_work_; }
   control::Api topics() {
-    return {access_, system_,      runtime_,    agents_,    messages_, attachments_, hooks_,  approvals_,
-            events_, idempotency_, sessions_,   memory_,    webhooks_, outputs_,     search_, skills_,
+    return {access_, system_,      runtime_,    agents_,    messages_, attachments_, hooks_,    approvals_,
+            events_, idempotency_, sessions_,   memory_,    webhooks_, outputs_,     search_,   skills_,
             users_,  snapshots_,   tool_hooks_, worktrees_, limits_,   budgets_,     schedules_};
   }
 

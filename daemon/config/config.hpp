@@ -6,8 +6,8 @@
 #include "base/json.hpp"
 #include "base/paths.hpp"
 #include "model/approval_rule.hpp"
-#include "model/resource_limits.hpp"
 #include "model/budget.hpp"
+#include "model/resource_limits.hpp"
 #include "relay/bus.hpp"
 
 #include <cstdint>
@@ -49,7 +49,7 @@ struct Config {
   std::int64_t stall_s = 600;         ///< of a turn without a sign of life, after which it counts as stalled; 0: never
   std::string at_stall = "tell";      ///< what happens then: "tell", "interrupt", "restart"
   std::vector<ApprovalRule> approval_rules{};    ///< [[approvals.rules]], named config:1 and so on
-  std::vector<Budget> budgets{};                  ///< [[budgets]]
+  std::vector<Budget> budgets{};                 ///< [[budgets]]
   std::vector<std::string> private_receivers{};  ///< whose webhooks may lead into private networks; see below
   std::int64_t snapshot_max_bytes = 512 << 20;   ///< of one snapshot, taken or restored
   std::vector<std::string> tool_hook_hosts{};    ///< on which tool hooks may be called, besides this machine

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr double kWarnAt = 0.8;
-constexpr double kGrain = 1e-9;                ///< sums of fractions are not exact
+constexpr double kGrain = 1e-9;                  ///< sums of fractions are not exact
 constexpr Clock::duration kLongestSleep = 5min;  ///< a longer one would not notice that the clock was set
 
 Error no_such_budget(std::string const& name) {
@@ -130,17 +130,15 @@ bool Budgets::meets(Budget const& budget, std::string const& agent, Member const
 
 bool Budgets::meets(std::string const& agent) const {
   auto const it = members_.find(agent);
-  return it != members_.end() && std::ranges::any_of(entries_, [&](Entry const& entry) {
-           return meets(entry.budget, agent, it->second);
-         });
+  return it != members_.end() &&
+         std::ranges::any_of(entries_, [&](Entry const& entry) { return meets(entry.budget, agent, it->second); });
 }
 
 Budgets::Entry const* Budgets::holder_of(std::string const& agent) const {
   auto const it = members_.find(agent);
   if (it == members_.end()) return nullptr;
-  auto const found = std::ranges::find_if(entries_, [&](Entry const& entry) {
-    return entry.holds(agent) && meets(entry.budget, agent, it->second);
-  });
+  auto const found = std::ranges::find_if(
+      entries_, [&](Entry const& entry) { return entry.holds(agent) && meets(entry.budget, agent, it->second); });
   return found == entries_.end() ? nullptr : &*found;
 }
 
@@ -255,9 +253,8 @@ void Budgets::tell_members(Entry const& entry) {
 }
 
 void Budgets::save(Entry const& entry) {
-  journal_.write([name = entry.budget.name, record = to_text(stored(entry))](Database& db) {
-    BudgetTable(db).put(name, record);
-  });
+  journal_.write(
+      [name = entry.budget.name, record = to_text(stored(entry))](Database& db) { BudgetTable(db).put(name, record); });
 }
 
 json Budgets::stored(Entry const& entry) {
@@ -294,9 +291,8 @@ Budgets::Entry Budgets::from_stored(Budget budget, json const& stored) {
 // ---- people ----
 
 void Budgets::answered(std::string const& key, std::string const& answer) {
-  auto const it = std::ranges::find_if(entries_, [&](Entry const& entry) {
-    return entry.is_asking && entry.key() == key;
-  });
+  auto const it =
+      std::ranges::find_if(entries_, [&](Entry const& entry) { return entry.is_asking && entry.key() == key; });
   if (it == entries_.end()) return;
   auto& entry = *it;
   if (answer == kRaise) {
@@ -356,7 +352,7 @@ awaitable<Result<json>> Budgets::raise(std::string name, json body) {
 }
 
 awaitable<Result<json>> Budgets::usage(std::string by, std::string since) {
-  auto query = [by, since](Database& db) -> Result<json> { return UsageTable(db).sums(by, since); };
+  auto query = [by, since](Database& db) -> Result<json> { return ok(UsageTable(db).sums(by, since)); };
   auto rows = co_await journal_.read(std::move(query));
   if (!rows) co_return rows.error();
   co_return ok({{"by", by}, {"since", since.empty() ? json(nullptr) : json(since)}, {"usage", std::move(*rows)}});

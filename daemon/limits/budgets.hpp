@@ -87,10 +87,10 @@ class Budgets {
     std::string period{};  ///< the day, or "total"
     double used = 0, raised = 0;
     bool warned = false;
-    std::optional<WallTime> reached_at{};  ///< since then it is used up
-    std::int64_t asked = 0;                ///< questions, over all periods
-    bool is_asking = false;                ///< the last of them is open
-    bool is_stopped = false;               ///< by the answer to it
+    std::optional<WallTime> reached_at{};             ///< since then it is used up
+    std::int64_t asked = 0;                           ///< questions, over all periods
+    bool is_asking = false;                           ///< the last of them is open
+    bool is_stopped = false;                          ///< by the answer to it
     std::map<std::string, std::int64_t> once_more{};  ///< agents that may have another turn than these
 
     double limit() const { return budget.amount + raised; }
@@ -126,7 +126,7 @@ class Budgets {
   EventLog& events_;
   People people_{};
   std::vector<std::string> to_withdraw_{};  ///< questions that were over before start()
-  std::vector<Entry> entries_;  ///< in the configuration's order
+  std::vector<Entry> entries_;              ///< in the configuration's order
   std::map<std::string, Member> members_;
   Notifier changed_;
   TaskGroup tasks_;

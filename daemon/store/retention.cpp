@@ -99,7 +99,9 @@ awaitable<Result<void>> Retention::prune() {
       [=](Database& db, Walk& walk) { OutboxTable(db).prune(walk, history.oldest); },
       [=](Database& db, Walk& walk) { ScheduleTable(db).prune(walk, history.oldest); },
       // A day of the zone may begin before that of UTC: the date is a day's worth of room.
-      [first = to_iso8601(history.oldest).substr(0, 10)](Database& db, Walk& walk) { UsageTable(db).prune(walk, first); },
+      [first = to_iso8601(history.oldest).substr(0, 10)](Database& db, Walk& walk) {
+        UsageTable(db).prune(walk, first);
+      },
   };
   for (auto const& agent : *found) {
     tables.push_back([=](Database& db, Walk& walk) { TurnTable(db).prune(agent, walk, history); });

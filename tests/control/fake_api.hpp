@@ -7,10 +7,10 @@
 #include "control/api/approvals_api.hpp"
 #include "control/api/attachments_api.hpp"
 #include "control/api/authenticator.hpp"
+#include "control/api/budgets_api.hpp"
 #include "control/api/events_api.hpp"
 #include "control/api/hooks_api.hpp"
 #include "control/api/idempotency_api.hpp"
-#include "control/api/budgets_api.hpp"
 #include "control/api/limits_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
@@ -62,7 +62,7 @@ class FakeApi final : public control::Authenticator,
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
             *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
 

@@ -125,12 +125,12 @@ class World final : public DeliveryHost, public TurnHost {
     accounts_.emplace(
         io.get_executor(), *journal_, *events_, files_, [this] { return config_.limits_margin_s; }, [] { return 0.5; });
     budgets_.emplace(io.get_executor(), *journal_, *events_);
-    services_.emplace(Services{
-        io.get_executor(), config_,    paths_,           *journal_,       *events_,  *approvals_, lineage_,   *faulty,
-        *store_,           *runtime_,  *outbox_,         *skills_,        *removed_, *accounts_,
-                               *budgets_,  terminals_, groups_,
-        changed_,          files_,     files_,           files_,          adapters_, "/",         "/",        brake_,
-        descriptors_,      "instance", [] { return 0; }, [] { return 0; }});
+    services_.emplace(
+        Services{io.get_executor(), config_,    paths_,    *journal_, *events_,     *approvals_, lineage_,
+                 *faulty,           *store_,    *runtime_, *outbox_,  *skills_,     *removed_,   *accounts_,
+                 *budgets_,         terminals_, groups_,   changed_,  files_,       files_,      files_,
+                 adapters_,         "/",        "/",       brake_,    descriptors_, "instance",  [] { return 0; },
+                 [] { return 0; }});
     std::filesystem::create_directories(dir / "files");
     turns.emplace(*services_, who.agent_id, work_, *this);
     queue.emplace(*services_, who.agent_id, *turns, *this);

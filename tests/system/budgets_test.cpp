@@ -41,7 +41,9 @@ TEST_CASE("BudgetsAreReadReadAgainAndRaisedByTheOperatorAlone") {
   home.kill_daemon();
   home.good({"up"});
   CHECK(home.good({"budgets", "--json"}).parsed()["limit"] == 2.0);
-  configure(home, "[[budgets]]\nname = \"night\"\nper = \"day\"\nusd = 3\n[[budgets]]\nname = \"all\"\nper = \"total\"\ntokens = 9\n");
+  configure(home,
+            "[[budgets]]\nname = \"night\"\nper = \"day\"\nusd = 3\n[[budgets]]\nname = \"all\"\nper = "
+            "\"total\"\ntokens = 9\n");
   home.good({"config", "reload"});
   auto const listed = home.good({"budgets"}).out;
   CHECK_MESSAGE(listed.find("3.5000 USD") != std::string::npos, listed);
