@@ -207,6 +207,7 @@ TEST_CASE("AChildThatLosesItsParentGetsNoRightsByIt") {
   CHECK(child()->spec().parent.empty());
   CHECK(asker_of(child()->spec()).named_by_agent);
   CHECK_FALSE(child()->spec().children.spawn);
+  CHECK(restored["agents"][1]["leftOut"][1] == "its right to spawn children, which its parent bounded");
 }
 
 TEST_CASE("WhatWaitsOnTheSameBusWaitsForTheAgentThatComesBack") {
