@@ -188,7 +188,7 @@ TEST_CASE("AChildComesBackToTheSameParentOnly") {
 TEST_CASE("AChildThatLosesItsParentGetsNoRightsByIt") {
   Book book;
   auto& world = book.world;
-  world.spawn({{"children", {{"spawn", true}, {"maxDepth", 3}}}});
+  world.spawn({{"children", {{"spawn", true}}}});
   json const wanted = {{"id", "a-b"}, {"children", {{"spawn", true}}}};
   auto const spawned = world.await(world.supervisor().spawn(wanted, {}, Principal{Principal::Kind::agent, "a"}));
   REQUIRE_MESSAGE(spawned.has_value(), spawned.error().message);
