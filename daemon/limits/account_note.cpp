@@ -1,6 +1,7 @@
 #include "daemon/limits/account_note.hpp"
 
 #include "base/read_json.hpp"
+#include "base/unicode.hpp"
 #include "daemon/limits/provider_hold.hpp"
 
 namespace ar::daemon {
@@ -8,7 +9,7 @@ namespace {
 
 constexpr std::size_t kShown = 300;  ///< of words that another daemon says
 
-std::string words(json const& in, char const* name) { return in.value(name, "").substr(0, kShown); }
+std::string words(json const& in, char const* name) { return std::string(cut_utf8(in.value(name, ""), kShown)); }
 std::int64_t version(json const& in, char const* name) { return to_millis(time_in(in.at(name))); }
 
 }  // namespace

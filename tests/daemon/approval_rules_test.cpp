@@ -209,6 +209,7 @@ constexpr Line kLines[] = {
     {"(rm x)", "deny rm"},
     {"rm x > y", "deny rm"},
     {"git push origin", "deny push"},
+    {"git status && git pus[h]", "ask"},
     {"shutdown", "deny shutdown"},
     {"/sbin/shutdown", "deny shutdown"},
     {"shutdown now", "ask"},
