@@ -156,7 +156,8 @@ json AgentView::shown(std::string const& no_bus) const {
 
 /// Without a group, or where it does not count memory: what is known of the single processes.
 json AgentView::resources() const {
-  auto const& [services, spec, record, state, provider, token, work, queue] = parts_;
+  auto const& services = parts_.services;
+  auto const& record = parts_.record;
   auto const& placement = record.placement;
   json shown = {{"by", placement.by},
                 {"limits", placement.limits},

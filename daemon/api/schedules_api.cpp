@@ -1,7 +1,7 @@
 #include "daemon/api/schedules_api.hpp"
 
+#include "base/ids.hpp"
 #include "base/read_json.hpp"
-#include "base/sha256.hpp"
 #include "base/unicode.hpp"
 #include "base/words.hpp"
 #include "daemon/store/removed.hpp"

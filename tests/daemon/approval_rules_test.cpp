@@ -24,10 +24,11 @@ ApprovalRule rule(json body, std::string id) {
   return *read;
 }
 
+ApprovalRule bash(char const* decision, char const* match, char const* input, char const* id) {
+  return rule({{"decision", decision}, {"tool", "Bash"}, {"match", match}, {"input", input}}, id);
+}
+
 std::vector<ApprovalRule> house_rules() {
-  auto const bash = [](char const* decision, char const* match, char const* input, char const* id) {
-    return rule({{"decision", decision}, {"tool", "Bash"}, {"match", match}, {"input", input}}, id);
-  };
   return {bash("allow", "prefix", "git status", "status"),
           bash("allow", "prefix", "git log", "log"),
           bash("allow", "prefix", "ls", "ls"),

@@ -475,7 +475,7 @@ TEST_CASE("WhatAnAgentHasScheduledIsSpawnedWithoutAProcessOfItsOwn") {
   json const child = {{"input", "go"}, {"cwd", asked.world.dir().string()}};
   auto const session = asked.add(asked.a, {{"in", "1m"}, {"session", child}});
   SUBCASE("suspended") {
-    REQUIRE(asked.world.act("suspend"));
+    REQUIRE(asked.world.act("suspend").has_value());
     asked.world.until_state("suspended");
     asked.world.pass(61s);
   }
@@ -489,7 +489,7 @@ TEST_CASE("WhatAnAgentHasScheduledIsSpawnedWithoutAProcessOfItsOwn") {
     asked.world.pass(2h);
   }
   SUBCASE("stopped: not at all") {
-    REQUIRE(asked.world.act("stop"));
+    REQUIRE(asked.world.act("stop").has_value());
     asked.world.until_state("stopped");
     asked.world.pass(61s);
     CHECK(asked.shown(session)["last"]["outcome"] == "failed");
