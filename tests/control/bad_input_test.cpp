@@ -146,6 +146,7 @@ TEST_CASE("WhateverIsWrongWithInputIsToldAndNothingIsDone") {
     CHECK(server.daemon().calls().size() == before);
   };
   for (auto const& route : control::routes()) {
+    if (route.name == "mcp") continue;  // it refuses in JSON-RPC's words: mcp_test.cpp
     auto const target = target_of(route);
     if (route.request) {
       for (auto const* no_object :
