@@ -164,10 +164,19 @@ TEST_CASE("WhatOneDaemonFindsOutHoldsTheAccountOnAll") {
 
 TEST_CASE("OneProbeInTheWholeFleetLetsAllGoOn") {
   Fleet fleet;
-  SUBCASE("with an end that is known") { fleet.a.refuse("a1", refusal(wall_now() + 90s)); }
-  SUBCASE("without one") { fleet.a.refuse("a1", refusal()); }
+  std::chrono::seconds wait{};
+  SUBCASE("with an end that is known") {
+    fleet.a.refuse("a1", refusal(wall_now() + 90s));
+    wait = 150s;
+  }
+  SUBCASE("without one") {
+    fleet.a.refuse("a1", refusal());
+    wait = 15min + 113s;
+  }
   for (auto const* agent : {"b1", "b2"}) fleet.b.waits(agent);
-  fleet.world.pass(18min);
+  fleet.world.pass(wait - 5s);
+  CHECK(fleet.those_that_may().empty());
+  fleet.world.pass(10s);
   CHECK(fleet.those_that_may() == Fleet::Names{"b1"});  // nobody waits at a
   fleet.b.hand("b1", 7);
   fleet.a.waits("a1");
