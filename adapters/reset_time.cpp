@@ -1,12 +1,11 @@
 #include "adapters/reset_time.hpp"
 
+#include "base/time_zone/time_zone.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cctz/civil_time.h>
-#include <cctz/time_zone.h>
 #include <charconv>
-#include <ctime>
 #include <string>
 
 namespace ar::adapters {
@@ -45,59 +44,33 @@ class Words {
   std::string_view rest_;
 };
 
-using Zone = std::optional<cctz::time_zone>;  ///< none: this machine's
-
-std::tm shown_at(WallTime time, Zone const& zone) {
-  std::tm when{};
-  auto const seconds = static_cast<std::time_t>(to_millis(time) / 1000);
-  if (!zone) {
-    ::localtime_r(&seconds, &when);
-    return when;
-  }
-  auto const there = cctz::convert(time, *zone);
-  when.tm_year = static_cast<int>(there.year()) - 1900;
-  when.tm_mon = there.month() - 1;
-  when.tm_mday = there.day();
-  return when;
-}
-
-WallTime time_of(std::tm when, Zone const& zone) {
-  when.tm_isdst = -1;
-  if (!zone) return WallTime(std::chrono::seconds(std::mktime(&when)));
-  cctz::civil_second const there(when.tm_year + 1900, when.tm_mon + 1, when.tm_mday, when.tm_hour, when.tm_min);
-  return std::chrono::time_point_cast<milliseconds>(cctz::convert(there, *zone));
-}
-
-/// That a text names behind a time: "3pm (America/New_York)". What the system does not know is this machine's.
-Zone zone_in(std::string_view text) {
+/// That a text names behind a time: "3pm (America/New_York)".
+std::optional<cctz::time_zone> zone_in(std::string_view text) {
   text = text.substr(0, text.find('\n'));
   auto const open = text.find('(');
   if (open == std::string_view::npos) return std::nullopt;
-  std::string const name(text.substr(open + 1, text.find(')', open) - open - 1));
-  auto const good = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '+' || c == '/'; };
-  cctz::time_zone zone;
-  bool const known = !name.empty() && name.front() != '/' && name.size() <= 64 && std::ranges::all_of(name, good) &&
-                     cctz::load_time_zone(name, &zone);
-  return known ? Zone(zone) : std::nullopt;
+  return find_zone(text.substr(open + 1, text.find(')', open) - open - 1));
 }
 
 /// "feb 6th, 2026 3:04 pm", "mar 5 at 3pm", "3pm (utc)".
-std::optional<WallTime> clock_time(Words words, WallTime now, Zone const& zone) {
-  auto when = shown_at(now, zone);
-  auto const month = words.month();
+std::optional<WallTime> clock_time(Words words, WallTime now, cctz::time_zone const& zone) {
+  auto const today = cctz::civil_day(shown_at(now, zone));
+  auto year = today.year();
+  auto month = today.month(), day = today.day();
+  auto const said_month = words.month();
   bool year_said = false;
   std::optional<int> hour;
-  if (month) {
+  if (said_month) {
     words.skip(" ");
-    auto const day = words.number();
-    if (!day || *day < 1 || *day > 31) return std::nullopt;
-    when.tm_mon = *month;
-    when.tm_mday = *day;
+    auto const said_day = words.number();
+    if (!said_day || *said_day < 1 || *said_day > 31) return std::nullopt;
+    month = *said_month + 1;
+    day = *said_day;
     words.skip("stndrh, ");
     words.take("at ");
     hour = words.number();
-    if (hour && *hour > 31) {  // a year
-      when.tm_year = *hour - 1900;
+    if (hour && *hour > 31) {
+      year = *hour;
       year_said = true;
       words.skip(", ");
       words.take("at ");
@@ -107,22 +80,21 @@ std::optional<WallTime> clock_time(Words words, WallTime now, Zone const& zone) 
     hour = words.number();
   }
   if (!hour || *hour < 1 || *hour > 12) return std::nullopt;
-  when.tm_min = words.take(":") ? words.number().value_or(60) : 0;
+  int const minute = words.take(":") ? words.number().value_or(60) : 0;
   words.skip(" ");
   bool const afternoon = words.take("pm");
-  if ((!afternoon && !words.take("am")) || when.tm_min > 59) return std::nullopt;
-  when.tm_hour = *hour % 12 + (afternoon ? 12 : 0);
-  when.tm_sec = 0;
-  auto const found = time_of(when, zone);
+  if ((!afternoon && !words.take("am")) || minute > 59) return std::nullopt;
+  int const hours = *hour % 12 + (afternoon ? 12 : 0);
+  auto const found = instant_of(cctz::civil_second(year, month, day, hours, minute), zone);
   // The minute that has just begun is meant, not the same one of tomorrow.
   if (found + std::chrono::minutes(1) > now || year_said) return found;
-  month ? ++when.tm_year : ++when.tm_mday;
-  return time_of(when, zone);
+  if (said_month) return instant_of(cctz::civil_second(year + 1, month, day, hours, minute), zone);
+  return instant_of(cctz::civil_second(year, month, day + 1, hours, minute), zone);
 }
 
 }  // namespace
 
-std::optional<WallTime> reset_time_in(std::string_view text, WallTime now) {
+std::optional<WallTime> reset_time_in(std::string_view text, WallTime now, std::string_view tz) {
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (auto const bar = lower.find("limit reached|"); bar != std::string::npos) {
@@ -133,11 +105,18 @@ std::optional<WallTime> reset_time_in(std::string_view text, WallTime now) {
     if (plausible) return WallTime(std::chrono::seconds(at));
   }
   for (std::string_view const before : {"try again at ", "resets at ", "resets ", "reset at "})
-    for (auto at = lower.find(before); at != std::string::npos; at = lower.find(before, at + 1))
-      if (auto const found =
-              clock_time(Words(std::string_view(lower).substr(at + before.size())), now, zone_in(text.substr(at))))
-        return found;
+    for (auto at = lower.find(before); at != std::string::npos; at = lower.find(before, at + 1)) {
+      auto const named = zone_in(text.substr(at));
+      Words const words(std::string_view(lower).substr(at + before.size()));
+      if (auto const found = clock_time(words, now, named ? *named : zone_of_program(tz))) return found;
+    }
   return std::nullopt;
+}
+
+void read_reset_time(TurnEnded& end, std::map<std::string, std::string> const& environment) {
+  if (end.outcome != TurnEnded::Outcome::failed || end.resets_at) return;
+  auto const tz = environment.find("TZ");
+  end.resets_at = reset_time_in(end.error, wall_now(), tz == environment.end() ? std::string_view() : tz->second);
 }
 
 }  // namespace ar::adapters

@@ -12,6 +12,7 @@
 #include "adapters/claude/usage_record.hpp"
 #include "adapters/claude/versions.hpp"
 #include "adapters/cli_probe.hpp"
+#include "adapters/reset_time.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 
@@ -115,12 +116,15 @@ class ClaudeAdapter final : public Adapter {
     return file.unreadable() ? RecordedOutcome::blind : RecordedOutcome::absent;
   }
 
-  std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,
+  std::optional<TurnEnded> turn_end(LaunchRequest const& request, std::string const& transcript,
                                     std::vector<std::string> const& correlation_ids) const override {
     TranscriptFile file(transcript);
     TurnRecord turn({correlation_ids.begin(), correlation_ids.end()});
     read_all(file, turn);
-    return file.unreadable() ? std::nullopt : turn.end();
+    auto end = file.unreadable() ? std::nullopt : turn.end();
+    auto const options = read_options(request.options);
+    if (end) read_reset_time(*end, launch_environment(request, options ? *options : Options()));
+    return end;
   }
 
   TranscriptParser transcript_parser() const override { return transcript_rows; }

@@ -2,6 +2,7 @@
 
 #include "adapters/claude/launch.hpp"
 #include "adapters/claude/turn_record.hpp"
+#include "adapters/reset_time.hpp"
 #include "base/paths.hpp"
 
 #include <spdlog/spdlog.h>
@@ -440,6 +441,7 @@ void ClaudeSession::hook_stop_failure(json const& payload) {
   read_transcript();  // what it said before has its line by now, or soon
   auto ended = failed_turn(text_at(payload, "error"), text_at(payload, "last_assistant_message"));
   ended.did_nothing = !tool_called_ && !model_spoke_;
+  read_reset_time(ended, launch_environment(ctx_.request, options_));
   if (!ended.resets_at) ended.resets_at = limit_ends_;
   if (auto const details = text_at(payload, "error_details"); !details.empty()) ended.error += " (" + details + ")";
   turn_ended(std::move(ended));

@@ -1,7 +1,5 @@
 #include "adapters/claude/turn_record.hpp"
 
-#include "adapters/reset_time.hpp"
-
 #include <algorithm>
 #include <array>
 
@@ -24,7 +22,6 @@ TurnEnded failed_turn(std::string kind, std::string text) {
   TurnEnded end;
   end.outcome = TurnEnded::Outcome::failed;
   end.error_kind = exact_error_kind(std::move(kind), text);
-  end.resets_at = reset_time_in(text, wall_now());
   end.error = std::move(text);
   return end;
 }

@@ -10,6 +10,7 @@
 #include "adapters/codex/versions.hpp"
 #include "adapters/exit_diagnostic.hpp"
 #include "adapters/record_name.hpp"
+#include "adapters/reset_time.hpp"
 #include "base/ids.hpp"
 #include "base/paths.hpp"
 
@@ -146,9 +147,12 @@ class CodexAdapter final : public Adapter {
     return record.unreadable() ? RecordedOutcome::blind : RecordedOutcome::absent;
   }
 
-  std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& transcript,
+  std::optional<TurnEnded> turn_end(LaunchRequest const& request, std::string const& transcript,
                                     std::vector<std::string> const& correlation_ids) const override {
-    return turn_end_in(transcript, correlation_ids);
+    auto end = turn_end_in(transcript, correlation_ids);
+    auto const options = read_options(request.options);
+    if (end) read_reset_time(*end, launch_environment(request, options ? *options : Options()));
+    return end;
   }
 
   TranscriptParser transcript_parser() const override { return transcript_rows; }

@@ -1,7 +1,5 @@
 #include "adapters/codex/protocol.hpp"
 
-#include "adapters/reset_time.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -84,7 +82,6 @@ std::optional<TurnEnded> turn_end(json const& turn, std::string const& last_text
   }
   if (end.error.empty()) end.error = "the turn failed without saying why";
   if (end.error_kind.empty()) end.error_kind = "unknown";
-  end.resets_at = reset_time_in(end.error, wall_now());
   return end;
 }
 

@@ -2,7 +2,6 @@
 
 #include "adapters/codex/protocol.hpp"
 #include "adapters/envelope.hpp"
-#include "adapters/reset_time.hpp"
 #include "base/json.hpp"
 
 #include <algorithm>
@@ -40,7 +39,6 @@ TurnEnded end_of(json const& task_complete) {
   end.error = text_at(*error, {"message"});
   auto const info = error->find("codex_error_info");
   end.error_kind = info == error->end() ? "unknown" : error_kind(*info);
-  end.resets_at = reset_time_in(end.error, wall_now());
   return end;
 }
 

@@ -3,6 +3,7 @@
 #include "adapters/codex/protocol.hpp"
 #include "adapters/codex/tool_use.hpp"
 #include "adapters/exit_diagnostic.hpp"
+#include "adapters/reset_time.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -222,7 +223,10 @@ void CodexSession::turn_ended(std::string const& id, TurnEnded end) {
   end_asks();
   flag_.clear();
   end.did_nothing = std::exchange(did_nothing_, false);
-  if (end.outcome == TurnEnded::Outcome::failed && !end.resets_at) end.resets_at = limit_ends_;
+  if (end.outcome == TurnEnded::Outcome::failed) {
+    read_reset_time(end, launch_environment(ctx_.request, options_));
+    if (!end.resets_at) end.resets_at = limit_ends_;
+  }
   emit(std::move(end));
   tell_waiting();
   announce_gate();

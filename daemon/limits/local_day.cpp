@@ -1,13 +1,12 @@
 #include "daemon/limits/local_day.hpp"
 
-#include <cctz/civil_time.h>
-#include <cctz/time_zone.h>
+#include "base/time_zone/time_zone.hpp"
 
 namespace ar::daemon {
 namespace {
 
 cctz::time_zone const& zone() {
-  static cctz::time_zone const local = cctz::local_time_zone();
+  static cctz::time_zone const local = zone_of_program({});
   return local;
 }
 
@@ -15,9 +14,6 @@ cctz::time_zone const& zone() {
 
 std::string local_day(WallTime time) { return cctz::format("%Y-%m-%d", time, zone()); }
 
-WallTime local_day_end(WallTime time) {
-  cctz::civil_day const next = cctz::civil_day(cctz::convert(time, zone())) + 1;
-  return std::chrono::time_point_cast<milliseconds>(cctz::convert(next, zone()));
-}
+WallTime local_day_end(WallTime time) { return instant_of(cctz::civil_day(shown_at(time, zone())) + 1, zone()); }
 
 }  // namespace ar::daemon

@@ -4,7 +4,7 @@
 #pragma once
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "daemon/schedule/zone.hpp"
+#include "base/time_zone/time_zone.hpp"
 
 #include <bitset>
 #include <optional>

@@ -69,8 +69,8 @@ Result<Timing> timing_from(json const& request, WallTime now, milliseconds least
     return invalid("at", "say when: at a time, in 2h, every 1d, or by a cron expression like \"0 9 * * mon-fri\"");
   Timing timing;
   timing.zone = text_at(request, "timeZone");
-  if (timing.zone.empty()) timing.zone = local_zone();
-  auto const zone = find_zone(timing.zone);
+  if (timing.zone.empty()) timing.zone = local_zone_name();
+  auto const zone = zone_of_field(timing.zone);
   if (!zone) return zone.error();
   if (!cron.empty()) {
     auto const read = Cron::parse(cron);
@@ -117,7 +117,7 @@ Timing timing_from_journal(json const& kept) {
 std::optional<WallTime> next_due(Timing const& timing, WallTime after) {
   if (!timing.cron.empty()) {
     auto const cron = Cron::parse(timing.cron);
-    auto const zone = find_zone(timing.zone);
+    auto const zone = zone_of_field(timing.zone);
     return cron && zone ? cron->next(after, *zone) : std::nullopt;
   }
   if (!timing.first) return std::nullopt;

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <ctime>
+#include <map>
 #include <string>
 
 using namespace ar;
@@ -11,28 +11,14 @@ using adapters::reset_time_in;
 
 namespace {
 
-struct Zone {
-  explicit Zone(char const* name) {
-    if (auto const* was = std::getenv("TZ")) before_ = was;
-    set(name);
-  }
-  ~Zone() { set(before_.empty() ? nullptr : before_.c_str()); }
-  static void set(char const* name) {
-    name ? ::setenv("TZ", name, 1) : ::unsetenv("TZ");
-    ::tzset();
-  }
-  std::string before_{};
-};
-
 std::string read(std::string const& text, char const* now = "2026-02-06T12:00:00.000Z") {
-  auto const found = reset_time_in(text, *from_iso8601(now));
+  auto const found = reset_time_in(text, *from_iso8601(now), "Etc/GMT-2");  // two hours ahead of UTC
   return found ? to_iso8601(*found) : "none";
 }
 
 }  // namespace
 
 TEST_CASE("TheEndOfALimitIsReadFromTheProvidersWords") {
-  Zone const zone("XXX-2");  // two hours ahead of UTC
   CHECK(read("You've hit your usage limit. Try again at 3:04 PM.") == "2026-02-06T13:04:00.000Z");
   CHECK(read("or try again at 1:30 AM.") == "2026-02-06T23:30:00.000Z");  // tomorrow's
   CHECK(read("try again at 12:05 AM") == "2026-02-06T22:05:00.000Z");
@@ -53,6 +39,29 @@ TEST_CASE("TheEndOfALimitIsReadFromTheProvidersWords") {
   CHECK(read("Claude AI usage limit reached|1770400000") == "2026-02-06T17:46:40.000Z");
   // The minute that was said has begun.
   CHECK(read("try again at 2:00 PM", "2026-02-06T12:00:30.000Z") == "2026-02-06T12:00:00.000Z");
+}
+
+TEST_CASE("TheProvidersOwnZoneIsThatOfItsEnvironment") {
+  auto const end_for = [](std::map<std::string, std::string> const& environment) {
+    adapters::TurnEnded end;
+    end.outcome = adapters::TurnEnded::Outcome::failed;
+    end.error = "try again at Feb 9th, 2099 9:15 AM.";
+    adapters::read_reset_time(end, environment);
+    return to_iso8601(*end.resets_at);
+  };
+  CHECK(end_for({{"TZ", "Asia/Kolkata"}}) == "2099-02-09T03:45:00.000Z");
+  CHECK(end_for({{"TZ", ":America/New_York"}}) == "2099-02-09T14:15:00.000Z");
+  CHECK(end_for({{"TZ", "/usr/share/zoneinfo/Asia/Tokyo"}}) == "2099-02-09T00:15:00.000Z");
+  // This machine's, as the C library has it.
+  std::tm when{};
+  when.tm_year = 199;
+  when.tm_mon = 1;
+  when.tm_mday = when.tm_hour = 9;
+  when.tm_min = 15;
+  when.tm_isdst = -1;
+  auto const here = to_iso8601(WallTime(std::chrono::seconds(std::mktime(&when))));
+  CHECK(end_for({}) == here);
+  CHECK(end_for({{"TZ", "Atlantis/Nowhere"}}) == here);
 }
 
 TEST_CASE("WordsWithoutATimeHaveNone") {

@@ -336,7 +336,6 @@ TEST_CASE("ATurnsEndIsReadFromTheRecord") {
     end = codex::turn_end_in(file, {correlation_id});
     REQUIRE(end.has_value());
     CHECK(end->error_kind == "usage_limit");
-    CHECK(end->resets_at.has_value());
     CHECK(end->did_nothing == (did == std::string("reasoning")));
   }
 }

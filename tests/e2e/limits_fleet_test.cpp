@@ -1,6 +1,8 @@
 // A usage limit over the bus, with the real Codex: two daemons on one NATS server, three agents of one used-up account
 // on each, and one agent of another account on each. The limit ends with the first minute that begins
-// E2E_LIMIT_S seconds (default 25) later. What happened when is printed.
+// E2E_LIMIT_S seconds (default 25) later. The agents keep the clock of another zone than the daemons, and Codex says
+// the end by it. E2E_ENDLESS=1: also a limit whose end nobody says, 15 min. What happened when is printed.
+#include "base/base64.hpp"
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "e2e/limits_lab.hpp"
@@ -23,15 +25,10 @@ using namespace std::chrono_literals;
 namespace {
 
 std::string url_base64(std::string const& text) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string out;
-  unsigned bits = 0;
-  int held = 0;
-  for (unsigned char const c : text) {
-    bits = bits << 8 | c;
-    for (held += 8; held >= 6; held -= 6) out += kDigits[bits >> (held - 6) & 63];
-  }
-  if (held > 0) out += kDigits[bits << (6 - held) & 63];
+  auto out = ar::base64_encode(text);
+  while (out.ends_with('=')) out.pop_back();
+  std::ranges::replace(out, '+', '-');
+  std::ranges::replace(out, '/', '_');
   return out;
 }
 
@@ -69,7 +66,7 @@ struct Machine {
     well.configure(home.work() / "well");
     for (auto const* number : {"1", "2", "3"}) {
       agents.push_back(name + number);
-      ar::test::spawn_codex(home, agents.back(), cli, shared());
+      ar::test::spawn_codex(home, agents.back(), cli, shared(), {"--env", "TZ=Asia/Kolkata"});
     }
     ar::test::spawn_codex(home, name + "-well", cli, home.work() / "well");
   }
@@ -101,10 +98,11 @@ struct Fleet {
   void fail_for(std::chrono::seconds time) {
     // Codex tells the minute only.
     resets_at = std::chrono::ceil<std::chrono::minutes>(std::chrono::system_clock::now() + time);
-    json const error{
-        {"type", "usage_limit_reached"},
-        {"plan_type", "plus"},
-        {"resets_at", std::chrono::duration_cast<std::chrono::seconds>(resets_at.time_since_epoch()).count()}};
+    fail_until(std::chrono::duration_cast<std::chrono::seconds>(resets_at.time_since_epoch()).count());
+  }
+  void fail_until(json const& end) {
+    json error{{"type", "usage_limit_reached"}, {"plan_type", "plus"}};
+    if (!end.is_null()) error["resets_at"] = end;
     used_up.post("/__mode", {{"mode", "fail"}, {"status", 429}, {"error", error}});
   }
   /// So that whoever is handed one shows it.
@@ -224,12 +222,13 @@ TEST_CASE("ASecondLimitAtTheProbeAndAReleaseFromTheOtherMachine") {
   fleet.use_up(8s);
   fleet.send_all();
   auto const before = fleet.calls();
-  fleet.fail_for(1h);  // what the probe meets
+  fleet.fail_until(nullptr);  // what the probe meets
   CHECK(Installation::eventually([&] { return fleet.both("limit.reached") == 2; }));
   CHECK(Installation::eventually([&] { return fleet.a.all_limited() && fleet.b.all_limited(); }));
   CHECK(fleet.both("limit.probing") == 1);
   auto const tried = fleet.calls();
   CHECK(tried > before);
+  CHECK(fleet.b.home.agent("b1")["limited"]["resetsAt"].is_null());
   std::this_thread::sleep_for(3s);
   CHECK(fleet.calls() == tried);
   fleet.work_again();
@@ -237,6 +236,30 @@ TEST_CASE("ASecondLimitAtTheProbeAndAReleaseFromTheOtherMachine") {
   fleet.all_done(120s);
   fleet.print("a second limit at the probe, then a release on the other machine");
   CHECK(fleet.both("limit.probing") == 2);
+}
+
+TEST_CASE("ALimitWithoutAnEndIsTriedAfterAQuarterOfAnHour") {
+  if (!std::getenv("E2E_ENDLESS")) {
+    MESSAGE("skipped: E2E_ENDLESS is not set");
+    return;
+  }
+  Fleet fleet(ar::test::codex_offline());
+  fleet.began = fleet.resets_at = std::chrono::system_clock::now();
+  fleet.fail_until(nullptr);
+  fleet.own.push_back(fleet.a.home.send("a1", "the first"));
+  REQUIRE(Installation::eventually([&] { return fleet.a.all_limited() && fleet.b.all_limited(); }));
+  fleet.told = std::chrono::system_clock::now();
+  auto const refused = fleet.calls();
+  fleet.work_again();
+  fleet.send_all();
+  while (fleet.both("limit.probing") == 0 && std::chrono::system_clock::now() < fleet.began + 20min) {
+    CHECK(fleet.calls() == refused);
+    std::this_thread::sleep_for(5s);
+  }
+  CHECK(std::chrono::system_clock::now() > fleet.began + 14min);
+  fleet.all_done(120s);
+  fleet.print("a limit without an end");
+  CHECK(fleet.both("limit.probing") == 1);
 }
 
 TEST_CASE("ALoginThatEndsInTheMiddleOfAFleetIsToldOnceOnItsMachine") {

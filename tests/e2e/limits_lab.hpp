@@ -38,10 +38,25 @@ inline bool is_limited(Installation& home, std::string const& agent, std::string
 }
 
 inline void spawn_codex(Installation& home, std::string const& name, std::string const& cli,
-                        std::filesystem::path const& codex_home) {
+                        std::filesystem::path const& codex_home, std::vector<std::string> const& more = {}) {
   json const options = {{"command", cli}, {"request_retries", 1}, {"stream_retries", 1}};
-  home.good({"spawn", name, "--no-wait", "--provider", "codex", "--cwd", home.work().string(), "--approval-mode",
-             "full", "--tag", "q", "--env", "CODEX_HOME=" + codex_home.string(), "--options", options.dump()});
+  std::vector<std::string> words{"spawn",
+                                 name,
+                                 "--no-wait",
+                                 "--provider",
+                                 "codex",
+                                 "--cwd",
+                                 home.work().string(),
+                                 "--approval-mode",
+                                 "full",
+                                 "--tag",
+                                 "q",
+                                 "--env",
+                                 "CODEX_HOME=" + codex_home.string(),
+                                 "--options",
+                                 options.dump()};
+  words.insert(words.end(), more.begin(), more.end());
+  home.good(words);
   home.wait_for_state(name, "idle");
 }
 
