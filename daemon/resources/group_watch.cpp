@@ -164,6 +164,8 @@ void GroupWatch::tell_of(Watched& one, Look look, bool at_cpu) {
   auto const now = Clock::now();
   auto const limit = [&](char const* name) { return placement.limits.value(name, json(nullptr)); };
   one.members = std::move(look.members);
+  // Whoever asks because of the event is not to be shown less than it says.
+  if (auto const shown = used_.find(placement.group); shown != used_.end()) shown->second = use;
   if (use.oom_kills > placement.oom_kills) {
     json process = nullptr;
     if (auto const& victim = look.victim) {
