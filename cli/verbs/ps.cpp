@@ -8,6 +8,7 @@
 #include "cli/runtime_view.hpp"
 #include "cli/text.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <functional>
@@ -72,12 +73,14 @@ std::string why(json const& agent) {
   return text;
 }
 
-/// {runtime, outbox}; an older daemon's are empty, and so is an agent's, who cannot ask.
+/// {runtime, outbox, nextSchedule}; an older daemon's are empty, and so is an agent's, who cannot ask.
 Result<json> daemon_of(Context const& context, ApiClient& api) {
   if (context.inside_agent()) return ok(json::object());
   auto const info = api.get("/v1/info");
   if (!info) return info.error();
-  return ok({{"runtime", object_at(*info, "runtime")}, {"outbox", object_at(*info, "outbox")}});
+  return ok({{"runtime", object_at(*info, "runtime")},
+             {"outbox", object_at(*info, "outbox")},
+             {"nextSchedule", info->value("nextSchedule", json())}});
 }
 
 Result<std::vector<json>> agents_of(ApiClient& api, Ps const& options) {
@@ -157,6 +160,9 @@ void show(Context const& context, json const& daemon, std::vector<json> const& a
                   "\n");
   if (auto const problem = outbox_problem(object_at(daemon, "outbox")); !problem.empty())
     context.print(paint(problem + "; " + context.hints(kToLookAtWebhooks), Colour::yellow, context.colour()) + "\n");
+  if (auto const next = time_of(daemon.value("nextSchedule", json())))
+    context.print("the next schedule is due in " + age(std::max(*next - wall_now(), milliseconds(0))) + "; " +
+                  context.hints("agent-runner schedule list") + "\n");
   if (agents.empty()) {
     context.note(all ? "no agents; start one: agent-runner spawn"
                      : "no agents run; agent-runner ps -a shows stopped ones too");

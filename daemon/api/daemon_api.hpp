@@ -41,7 +41,7 @@ class DaemonApi {
             std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
       : access_(supervisor, services.lineage, services.removed, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
-        system_(services, supervisor, pause, access_, lag, std::move(on_shut_down), std::move(reload)),
+        system_(services, supervisor, pause, schedules, access_, lag, std::move(on_shut_down), std::move(reload)),
         runtime_(pause, supervisor.recovery(), snapshots, access_),
         agents_(services, supervisor, access_),
         messages_(services, supervisor, access_, rights_, uploads),

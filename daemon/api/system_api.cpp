@@ -8,11 +8,13 @@
 
 namespace ar::daemon {
 
-SystemApi::SystemApi(Services& services, Supervisor const& supervisor, RuntimePause const& pause, Access const& access,
-                     LoopLag const& lag, std::function<void(bool)> on_shut_down, Reload reload)
+SystemApi::SystemApi(Services& services, Supervisor const& supervisor, RuntimePause const& pause,
+                     Schedules const& schedules, Access const& access, LoopLag const& lag,
+                     std::function<void(bool)> on_shut_down, Reload reload)
     : services_(services),
       supervisor_(supervisor),
       pause_(pause),
+      schedules_(schedules),
       access_(access),
       lag_(lag),
       on_shut_down_(std::move(on_shut_down)),
@@ -25,6 +27,7 @@ awaitable<Result<json>> SystemApi::info() {
     std::string const state(to_string(agent->state()));
     counts[state] = counts.value(state, 0) + 1;
   }
+  auto const next = schedules_.next_time();
   json info = {{"version", kVersion},
                {"pid", ::getpid()},
                {"instanceId", services_.instance_id},
@@ -40,6 +43,7 @@ awaitable<Result<json>> SystemApi::info() {
                  {"store", services_.store.id()}}},
                {"runtime", pause_.shown()},
                {"outbox", services_.outbox.shown()},
+               {"nextSchedule", next ? json(to_iso8601(*next)) : json(nullptr)},
                {"agents", std::move(counts)},
                {"descriptors", services_.descriptors.shown()},
                {"loop", lag_.shown()},

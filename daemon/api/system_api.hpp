@@ -6,6 +6,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/schedule/schedules.hpp"
 #include "daemon/services.hpp"
 
 #include <functional>
@@ -18,8 +19,9 @@ class SystemApi final : public control::SystemApi {
   using Reload = std::function<awaitable<Result<std::vector<Config::Change>>>()>;
   /// `on_shut_down` is called once a shutdown was asked for; the answer is on its way then. `reload` takes the
   /// configuration's file again.
-  SystemApi(Services& services, Supervisor const& supervisor, RuntimePause const& pause, Access const& access,
-            LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down, Reload reload);
+  SystemApi(Services& services, Supervisor const& supervisor, RuntimePause const& pause, Schedules const& schedules,
+            Access const& access, LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down,
+            Reload reload);
 
   awaitable<Result<json>> info() override;
   awaitable<Result<json>> configuration() override;
@@ -31,6 +33,7 @@ class SystemApi final : public control::SystemApi {
   Services& services_;
   Supervisor const& supervisor_;
   RuntimePause const& pause_;
+  Schedules const& schedules_;
   Access const& access_;
   LoopLag const& lag_;
   std::function<void(bool)> const on_shut_down_;

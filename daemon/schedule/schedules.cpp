@@ -122,6 +122,7 @@ awaitable<void> Schedules::run() {
     auto look = good ? co_await take() : Result<Look>(good.error());
     Clock::duration wait = kTryAgain;
     if (look) {
+      next_ = look->next;
       for (auto const& [schedule, missed] : look->taken) {
         if (missed)
           announce(schedule, "schedule.late",

@@ -62,6 +62,8 @@ class Schedules {
   awaitable<Result<void>> remove(std::string id, std::string owner);
   /// Carries it out now, and waits a while for what becomes of it. Error: schedule_under_way.
   awaitable<Result<Schedule>> run_now(std::string id, std::string owner);
+  /// Of all that are not paused; nothing: nothing is due any more. As of the last look.
+  std::optional<WallTime> next_time() const { return next_; }
 
  private:
   struct Taken {
@@ -88,6 +90,7 @@ class Schedules {
   CarryOut carry_out_{};
   std::set<std::string> at_work_{};  ///< those that are being carried out
   std::uint64_t changes_ = 0;
+  std::optional<WallTime> next_{};
   Notifier wake_;
   LogThrottle failures_;
   TaskGroup tasks_;

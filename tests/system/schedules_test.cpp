@@ -88,6 +88,8 @@ TEST_CASE("AScheduledMessageReachesItsAgentAndASpawnStartsOne") {
   home.wait_for_state(name, "idle");
   CHECK(run["state"] == "active");
   CHECK(home.good({"schedule", "list"}).out.find(spawn) != std::string::npos);
+  auto const in_ps = [&] { return home.good({"ps"}).out.find("the next schedule is due in 23h") != std::string::npos; };
+  CHECK(Installation::eventually(in_ps));
   home.good({"schedule", "rm", spawn});
   CHECK(home.run({"schedule", "show", spawn}).status == 3);
 }
