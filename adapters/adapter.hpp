@@ -5,6 +5,7 @@
 #include "adapters/profile.hpp"
 #include "adapters/prompt.hpp"
 #include "adapters/provider_event.hpp"
+#include "adapters/record_line.hpp"
 #include "adapters/tool_call.hpp"
 #include "adapters/transcript_row.hpp"
 #include "adapters/usage.hpp"
@@ -187,6 +188,11 @@ class Adapter {
   /// it has not ended there, or the record does not say. Reads the whole record, so it is called on a Worker.
   virtual std::optional<TurnEnded> turn_end(LaunchRequest const& /*request*/, std::string const& /*transcript*/,
                                             std::vector<std::string> const& /*correlation_ids*/) const {
+    return std::nullopt;
+  }
+  /// The line of the record by which look_up_outcome() says `accepted`. Reads the record, so it is called on a Worker.
+  virtual std::optional<RecordLine> accepting_line(LaunchRequest const& /*request*/, std::string const& /*transcript*/,
+                                                   std::string const& /*correlation_id*/) const {
     return std::nullopt;
   }
   /// Reads a line of the record for people and programs; empty: it has none that can be read.

@@ -110,6 +110,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> read(Principal, std::int64_t) override { return none(); }
   awaitable<Result<std::string>> body(Principal, std::int64_t) override { co_return absent(); }
   awaitable<Result<json>> dead_letters(Page) override { return none(); }
+  awaitable<Result<json>> proof(std::int64_t, std::string) override { return none(); }
   awaitable<Result<json>> settle(std::int64_t, std::string, bool) override { return none(); }
   awaitable<Result<json>> requeue(std::int64_t) override { return none(); }
   awaitable<Result<json>> put_attachment(Principal, std::string, std::string, std::string) override { return none(); }
@@ -125,6 +126,7 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> test_approval_rules(json) override { return none(); }
   awaitable<Result<std::vector<Event>>> events(std::string, std::int64_t, int) override { co_return absent(); }
   std::int64_t last_event(std::string const&) const override { return 0; }
+  awaitable<Result<json>> check_log() override { return none(); }
   awaitable<bool> wait_events(std::string, std::int64_t, Clock::time_point) override { co_return false; }
   awaitable<Result<std::optional<control::KeptAnswer>>> answer_of(std::string, std::string) override {
     co_return std::optional<control::KeptAnswer>();

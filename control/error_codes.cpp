@@ -92,6 +92,7 @@ constexpr ErrorCode rows[] = {
     {409, "too_many_schedules", "there are as many schedules as there may be"},
     {409, "schedule_under_way", "the schedule is being carried out"},
     {409, "delivery_waiting", "the delivery waits to be sent already"},
+    {409, "not_taken", "no agent of this daemon has taken the message"},
     {409, "not_unknown", "the delivery is not `unknown`"},
     {409, "not_a_dead_letter", "the message is none"},
     {409, "bus_changed", "the bus has another store: the number is another message's"},

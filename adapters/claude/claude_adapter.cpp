@@ -127,6 +127,12 @@ class ClaudeAdapter final : public Adapter {
     return end;
   }
 
+  std::optional<RecordLine> accepting_line(LaunchRequest const& /*request*/, std::string const& transcript,
+                                           std::string const& correlation_id) const override {
+    return find_record_line(transcript, correlation_id,
+                            [&](std::string_view line) { return consuming_line_id(line, correlation_id); });
+  }
+
   TranscriptParser transcript_parser() const override { return transcript_rows; }
 
   std::unique_ptr<UsageReader> usage_reader(std::string const& transcript) const override {

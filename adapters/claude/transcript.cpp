@@ -152,6 +152,19 @@ void TranscriptReader::line(std::string_view text, std::vector<TranscriptFact>& 
     facts.push_back({.kind = TranscriptFact::Kind::turn_ended, .text = subtype});
 }
 
+std::optional<std::string> consuming_line_id(std::string_view line, std::string const& correlation_id) {
+  TranscriptReader reader;
+  std::vector<TranscriptFact> facts;
+  reader.feed(std::string(line) + "\n", facts);
+  auto const gives = [&](TranscriptFact const& fact) {
+    return fact.kind == TranscriptFact::Kind::consumed &&
+           std::ranges::find(fact.correlation_ids, correlation_id) != fact.correlation_ids.end();
+  };
+  if (std::ranges::none_of(facts, gives)) return std::nullopt;
+  auto const record = parse_object(line);
+  return record ? text_at(*record, {"uuid"}) : std::string();
+}
+
 void Ledger::add(TranscriptFact const& fact) {
   switch (fact.kind) {
     case TranscriptFact::Kind::consumed:

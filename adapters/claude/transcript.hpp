@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -81,6 +82,9 @@ class TranscriptFile {
   bool unreadable_ = false;
   TranscriptReader reader_;
 };
+
+/// The uuid of a line with which the model is given that envelope; nothing: it is none.
+std::optional<std::string> consuming_line_id(std::string_view line, std::string const& correlation_id);
 
 /// Correlation ids whose whole envelope (header and matching end line) stands in `text`.
 std::vector<std::string> whole_envelopes(std::string_view text);

@@ -155,6 +155,13 @@ class CodexAdapter final : public Adapter {
     return end;
   }
 
+  std::optional<RecordLine> accepting_line(LaunchRequest const& /*request*/, std::string const& transcript,
+                                           std::string const& correlation_id) const override {
+    return find_record_line(transcript, correlation_id, [&](std::string_view line) {
+      return taken_correlation_id(line) == correlation_id ? std::optional(record_line_id(line)) : std::nullopt;
+    });
+  }
+
   TranscriptParser transcript_parser() const override { return transcript_rows; }
 
   std::unique_ptr<UsageReader> usage_reader(std::string const& transcript) const override {

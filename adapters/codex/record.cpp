@@ -105,6 +105,14 @@ std::string taken_correlation_id(std::string_view line) {
   return correlation_id_in(payload);
 }
 
+std::string record_line_id(std::string_view line) {
+  auto const record = parse_object(line);
+  if (!record) return {};
+  auto const& payload = object_at(*record, "payload");
+  auto id = text_at(payload, {"item", "id"});
+  return id.empty() ? text_at(payload, "id") : id;
+}
+
 void Record::read() {
   auto const line = [this](std::string_view text) {
     if (auto correlation_id = taken_correlation_id(text); !correlation_id.empty())

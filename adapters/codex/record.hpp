@@ -39,6 +39,9 @@ class Record {
 /// the user's words as the model gets them, if they are one of our envelopes and whole. Empty: none.
 std::string taken_correlation_id(std::string_view line);
 
+/// The id that Codex has given such a line; empty: none.
+std::string record_line_id(std::string_view line);
+
 /// How the turn ended that took the last of these messages; nothing: it has not, or the record does not say (a process
 /// that dies leaves no line about it).
 std::optional<TurnEnded> turn_end_in(std::filesystem::path const& file,

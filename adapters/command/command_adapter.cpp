@@ -120,6 +120,16 @@ RecordedOutcome CommandAdapter::look_up_outcome(LaunchRequest const& request, st
   return options->proof_complete ? RecordedOutcome::absent : RecordedOutcome::blind;
 }
 
+std::optional<RecordLine> CommandAdapter::accepting_line(LaunchRequest const& request, std::string const&,
+                                                         std::string const& correlation_id) const {
+  auto const options = command::read_options(effective_options(request));
+  if (!options) return std::nullopt;
+  return find_record_line(receipts_of(request, *options), correlation_id, [&](std::string_view line) {
+    bool const whole = line == correlation_id || line.starts_with(correlation_id + " ");
+    return whole ? std::optional(std::string()) : std::nullopt;
+  });
+}
+
 std::vector<RecordFile> CommandAdapter::record_files(LaunchRequest const& request, std::string const&) const {
   auto const options = command::read_options(effective_options(request));
   auto const receipts = options ? receipts_of(request, *options) : std::filesystem::path();

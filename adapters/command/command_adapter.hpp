@@ -19,6 +19,8 @@ class CommandAdapter final : public Adapter {
   bool can_resume(LaunchRequest const& request, std::string const& session_id) const override;
   RecordedOutcome look_up_outcome(LaunchRequest const& request, std::string const& transcript,
                                   Prompt const& prompt) const override;
+  std::optional<RecordLine> accepting_line(LaunchRequest const& request, std::string const& transcript,
+                                           std::string const& correlation_id) const override;
   std::optional<TurnEnded> turn_end(LaunchRequest const& request, std::string const& transcript,
                                     std::vector<std::string> const& correlation_ids) const override;
   /// The receipts alone: what else the program remembers is its own matter.

@@ -26,6 +26,27 @@ Result<int> show(Context& context, std::string const& word) {
   return exit_done;
 }
 
+struct Proof {
+  std::string id;
+  std::optional<std::string> agent;
+};
+
+/// The document itself, as JSON also for people: it is kept in a file and given to others.
+Result<int> prove(Context& context, Proof const& options) {
+  auto const id = message_id(options.id);
+  if (!id) return id.error();
+  auto const api = context.api();
+  if (!api) return api.error();
+  auto const answer =
+      (*api)->get("/v1/messages/" + *id + "/proof" + (options.agent ? "?agent=" + encoded(*options.agent) : ""));
+  if (!answer) return answer.error();
+  if (context.json_output())
+    context.print_json(*answer);
+  else
+    context.print(shown_json(answer->dump(2, ' ', false, json::error_handler_t::replace)) + "\n");
+  return exit_done;
+}
+
 Table message_table() {
   return Table({{"ID", true},
                 {"AGE", true},
@@ -265,6 +286,12 @@ void add(Program& program) {
   message.command("show", "Its whole life with times", "message show 42")
       .argument("ID", *shown, "The message's number")
       .runs([shown](Context& context) { return show(context, *shown); });
+
+  auto const proven = std::make_shared<Proof>();
+  message.command("proof", "What shows that an agent took it; for agent-runner verify", "message proof 42 >proof.json")
+      .argument("ID", proven->id, "The message's number")
+      .option("--agent", proven->agent, "AGENT", "That took it, if several have", Words::agent)
+      .runs([proven](Context& context) { return prove(context, *proven); });
 
   auto const settled = std::make_shared<Settle>();
   auto const add_settle = [&](char const* word, char const* help, char const* example, bool taken) {

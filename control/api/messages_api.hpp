@@ -27,6 +27,9 @@ class MessagesApi {
   /// accepted or done. Errors: `timeout` at the deadline, bus_changed.
   virtual awaitable<Result<json>> wait_message(Principal who, std::int64_t id, std::string until,
                                                milliseconds patience) = 0;
+  /// What shows that `agent` (empty: the only one) took it, for whoever wants to check it elsewhere (docs/proof.md).
+  /// Errors: unknown_message, not_taken, invalid (agent).
+  virtual awaitable<Result<json>> proof(std::int64_t id, std::string agent) = 0;
   virtual awaitable<Result<json>> react(Principal who, std::int64_t id, std::string word) = 0;
   /// A person says whether `agent` (empty: the only one it is unknown at) took it. Errors: not_unknown, invalid
   /// (agent).

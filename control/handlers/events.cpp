@@ -114,6 +114,8 @@ awaitable<Result<Response>> ticket(Call& call) {
   co_return json_response(answer, 201);
 }
 
+awaitable<Result<Response>> check(Call& call) { co_return respond(co_await call.api.events.check_log()); }
+
 awaitable<Result<Response>> types(Call&) {
   json list = json::array();
   for (auto const& type : event_types()) {
@@ -157,6 +159,13 @@ constexpr Route rows[] = {
      .answer = &kEventTypeList,
      .answers = "`{types: [{type, data: [field, ...], summary}]}`: every type of event ([events.md](events.md)); "
                 "`data` `[\"*\"]`: the fields of what it is about"},
+    {.method = "GET",
+     .pattern = "/v1/events/check",
+     .name = "checkLog",
+     .summary = "whether the log is whole",
+     .handler = check,
+     .answer = &kLogCheck,
+     .answers = "whether each event follows from the one before ([proof.md](proof.md))"},
     {.method = "GET",
      .pattern = "/v1/agents/{agent}/events",
      .name = "listEventsOfAgent",

@@ -127,6 +127,10 @@ awaitable<Result<Response>> settle(Call& call) {
   co_return respond(co_await call.api.messages.settle(call.number("message"), text_at(*body, "agent"), taken));
 }
 
+awaitable<Result<Response>> proof(Call& call) {
+  co_return respond(co_await call.api.messages.proof(call.number("message"), call.query.text("agent").value_or("")));
+}
+
 awaitable<Result<Response>> read(Call& call) {
   co_return respond(co_await call.api.messages.read(call.who, call.number("message")));
 }
@@ -184,6 +188,8 @@ constexpr Field attachment_query[] = {{.name = "name", .about = "the file's", .r
 constexpr Field attached_query[] = {
     {.name = "message", .type = Type::integer, .about = "the one that carries it; an agent must name it", .least = 1}};
 
+constexpr Field proof_query[] = {{.name = "agent", .about = "that took it, where several have"}};
+
 constexpr Route rows[] = {
     {.method = "POST",
      .pattern = "/v1/messages",
@@ -221,6 +227,15 @@ constexpr Route rows[] = {
      .answer = &kMessageLife,
      .errors = "unknown_message not_your_message bus_changed",
      .answers = "the message with deliveries, reactions and replies"},
+    {.method = "GET",
+     .pattern = "/v1/messages/{message}/proof",
+     .name = "proveMessage",
+     .summary = "what shows that an agent took it",
+     .handler = proof,
+     .query = proof_query,
+     .answer = &kProof,
+     .errors = "unknown_message not_taken no_such_agent",
+     .answers = "the proof, to be checked by `agent-runner verify` ([proof.md](proof.md))"},
     {.method = "POST",
      .pattern = "/v1/messages/{message}/replies",
      .name = "reply",

@@ -37,8 +37,28 @@ constexpr Field types[] = {
     {.name = "types", .type = Type::list, .required = true, .of = Type::object, .schema = &kEventType},
 };
 
+constexpr Field log_check[] = {
+    {.name = "first",
+     .type = Type::integer,
+     .about = "the first event that is kept; 0: there is none",
+     .required = true},
+    {.name = "last", .type = Type::integer, .required = true},
+    {.name = "checked", .type = Type::integer, .about = "that follow from the one before", .required = true},
+    {.name = "unchained",
+     .type = Type::integer,
+     .about = "of an earlier version, or the one before is not kept any more",
+     .required = true},
+    {.name = "broken",
+     .type = Type::integer,
+     .about = "the first that does not follow from the one before",
+     .required = true,
+     .nullable = true},
+    {.name = "head", .about = "the chain of the last; empty: it has none", .required = true},
+};
+
 }  // namespace
 
+Schema const kLogCheck{.name = "LogCheck", .fields = log_check};
 Schema const kEventPage{.name = "EventPage", .fields = events};
 Schema const kTicketRequest{.name = "EventTicketRequest", .fields = ticket_request};
 Schema const kEventTicket{.name = "EventTicket", .fields = ticket};

@@ -166,6 +166,61 @@ constexpr Field dead_letters[] = {
     {.name = "nextCursor", .type = Type::integer, .about = "there are more"},
 };
 
+constexpr Field proven_message[] = {
+    {.name = "id", .type = Type::integer, .required = true},
+    {.name = "store", .about = "of the bus, whose number it is", .required = true},
+    {.name = "from", .required = true},
+    {.name = "to", .required = true},
+    {.name = "createdAt", .type = Type::time, .required = true},
+    {.name = "body", .about = "null: it is longer than 4 MiB", .required = true, .nullable = true},
+    {.name = "bodySha256", .required = true},
+};
+constexpr Schema kProvenMessage{.name = "ProvenMessage", .fields = proven_message};
+
+constexpr Field proving_line[] = {
+    {.name = "file", .required = true},
+    {.name = "line", .type = Type::integer, .about = "its number; the first is 1", .required = true},
+    {.name = "offset", .type = Type::integer, .about = "of its first byte", .required = true},
+    {.name = "id", .about = "by which the provider knows it; empty: it has none", .required = true},
+    {.name = "text",
+     .about = "its bytes; null: they are no UTF-8, or more than 4 MiB",
+     .required = true,
+     .nullable = true},
+    {.name = "sha256", .about = "of its bytes, without the line end", .required = true},
+};
+constexpr Schema kProvingLine{.name = "ProvingLine",
+                              .about = "the line of the provider's own record that holds the message",
+                              .fields = proving_line};
+
+constexpr Field proving_event[] = {
+    {.name = "event", .about = "message.accepted, as it stands in the log", .required = true},
+    {.name = "previous", .about = "the chain of the event before", .required = true},
+    {.name = "chain", .about = "SHA-256 of previous and event, in hex", .required = true},
+};
+constexpr Schema kProvingEvent{.name = "ProvingEvent", .fields = proving_event};
+
+constexpr Field proof[] = {
+    {.name = "version", .type = Type::integer, .about = "1", .required = true},
+    {.name = "madeAt", .type = Type::time, .required = true},
+    {.name = "instanceId", .about = "the daemon's installation", .required = true},
+    {.name = "message", .type = Type::object, .required = true, .schema = &kProvenMessage},
+    {.name = "delivery", .type = Type::object, .required = true, .schema = &kDelivery},
+    {.name = "provider", .required = true},
+    {.name = "correlationId", .about = "by which the agent's prompt names the message", .required = true},
+    {.name = "record",
+     .type = Type::object,
+     .about = "null: the provider keeps none, or it is not there any more",
+     .required = true,
+     .nullable = true,
+     .schema = &kProvingLine},
+    {.name = "journal",
+     .type = Type::object,
+     .about = "null: the event is not kept any more, or of an earlier version",
+     .required = true,
+     .nullable = true,
+     .schema = &kProvingEvent},
+};
+
 constexpr Field requeued[] = {{.name = "requeued", .type = Type::integer, .required = true}};
 
 }  // namespace
@@ -179,6 +234,7 @@ Schema const kSentMessage{.name = "SentMessage",
                           .fields = kSentFields};
 Schema const kMessageLife{.name = "MessageLife", .fields = kLifeFields};
 Schema const kMessageList{.name = "MessageList", .about = "newest first", .fields = messages};
+Schema const kProof{.name = "Proof", .about = "that an agent took a message", .fields = proof};
 Schema const kInbox{.name = "Inbox", .fields = inbox};
 Schema const kNewReaction{.name = "NewReaction", .fields = new_reaction};
 Schema const kReaction{.name = "Reaction", .fields = reaction};

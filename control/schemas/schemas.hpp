@@ -11,8 +11,8 @@ extern Schema const kAgentSpecification, kVerbParameters, kAgent, kInjected, kAg
 extern Schema const kSessionSpecification, kSession, kSessionMessage, kSentToSession, kSessionList, kSessionTurnList,
     kCancel, kCancelled, kSessionState, kRun, kUsage, kPrincipal;
 // messages.cpp
-extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife, kMessageList, kInbox, kNewReaction,
-    kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;
+extern Schema const kNewMessage, kNewReply, kMessage, kSentMessage, kMessageLife, kMessageList, kProof, kInbox,
+    kNewReaction, kReaction, kSettlement, kDeadLetterList, kRequeued, kAttachment;
 // approvals.cpp
 extern Schema const kNewApprovalRule, kApprovalRule, kApprovalRuleList, kApprovalRuleRemoved, kRuleTest, kRuleVerdict;
 extern Schema const kDecision, kApproval, kApprovalList;
@@ -42,7 +42,7 @@ extern Schema const kWorktreeList, kWorktreeDiff, kFinish, kFinished;
 // schedules.cpp
 extern Schema const kNewSchedule, kSchedule, kScheduleList, kSchedulePause, kScheduleRemoved;
 // events.cpp
-extern Schema const kEventPage, kEventTypeList, kTicketRequest, kEventTicket;
+extern Schema const kEventPage, kEventTypeList, kLogCheck, kTicketRequest, kEventTicket;
 // mcp.cpp
 extern Schema const kMcpMessage, kMcpAnswer;
 // runtime.cpp

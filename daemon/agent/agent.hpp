@@ -128,6 +128,10 @@ class Agent final : private DeliveryHost,
   awaitable<Result<terminal::Screen>> screen();
   /// A part of its present conversation: {conversation, rows, cursor, nextCursor?}.
   awaitable<Result<json>> transcript(std::int64_t cursor, int limit);
+  /// See AgentProvider.
+  awaitable<std::optional<adapters::RecordLine>> accepting_line(std::string correlation_id) const {
+    return provider_.accepting_line(std::move(correlation_id));
+  }
   /// Where its conversations are recorded, the present one last; none: its provider keeps no record that can be read.
   struct Conversation {
     std::string id;      ///< empty: nobody knows

@@ -182,6 +182,18 @@ awaitable<Result<adapters::TranscriptPage>> AgentProvider::transcript(std::int64
   co_return co_await files_.run(std::move(job));
 }
 
+awaitable<std::optional<adapters::RecordLine>> AgentProvider::accepting_line(std::string correlation_id) const {
+  using Line = std::optional<adapters::RecordLine>;
+  auto job = [adapter = adapter_, request = request(), correlation_id = std::move(correlation_id),
+              newest = record_.transcript, earlier = record_.earlier_transcript]() -> Result<Line> {
+    auto line = adapter->accepting_line(request, newest, correlation_id);
+    if (!line && !earlier.empty()) line = adapter->accepting_line(request, earlier, correlation_id);
+    return line;
+  };
+  auto line = co_await files_.run(std::move(job));
+  co_return line ? std::move(*line) : std::nullopt;
+}
+
 awaitable<bool> AgentProvider::can_resume() const {
   auto job = [adapter = adapter_, request = request(), id = record_.session_id] {
     return !id.empty() && adapter->can_resume(request, id);

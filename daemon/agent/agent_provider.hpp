@@ -43,6 +43,8 @@ class AgentProvider {
   void update_info_file() const;
 
   /// Its conversation goes on in another process.
+  /// The line of its record that shows that it took the message; nothing: the records known now have none.
+  awaitable<std::optional<adapters::RecordLine>> accepting_line(std::string correlation_id) const;
   awaitable<bool> can_resume() const;
   /// For what waits for the disk, in its turn.
   Worker& files() const { return files_; }

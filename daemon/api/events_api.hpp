@@ -16,6 +16,7 @@ class EventsApi final : public control::EventsApi {
 
   awaitable<Result<std::vector<Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event(std::string const& agent) const override { return log_.last(agent); }
+  awaitable<Result<json>> check_log() override;
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
 
  private:

@@ -2,6 +2,7 @@
 
 #include "base/read_json.hpp"
 #include "base/suggest.hpp"
+#include "daemon/api/proof.hpp"
 #include "daemon/store/known_store.hpp"
 #include "relay/message_json.hpp"
 #include "relay/message_rules.hpp"
@@ -308,6 +309,28 @@ awaitable<Result<json>> MessagesApi::react(Principal who, std::int64_t id, std::
   if (!done) co_return done.error();
   json answer = {{"message", id}, {"by", by}, {"word", word}};
   co_return ok(std::move(answer));
+}
+
+awaitable<Result<json>> MessagesApi::proof(std::int64_t id, std::string agent) {
+  auto const message = co_await rights_.visible_message({Principal::Kind::operator_, {}}, id);
+  if (!message) co_return message.error();
+  std::vector<std::int64_t> ids{id};
+  auto found = co_await deliveries_.find(std::move(ids));
+  if (!found) co_return found.error();
+  auto& deliveries = (*found)[id];
+  std::erase_if(deliveries, [&](auto const& entry) {
+    return (!agent.empty() && entry.first != agent) || !entry.second.has_step("accepted");
+  });
+  if (deliveries.empty())
+    co_return conflict("not_taken", "message " + std::to_string(id) + " was not taken by " +
+                                        (agent.empty() ? "any agent" : "agent " + agent) +
+                                        " of this daemon; see `agent-runner message show " + std::to_string(id) + "`");
+  if (deliveries.size() > 1)
+    co_return invalid("agent", "message " + std::to_string(id) + " was taken by several agents; name one");
+  auto const& [name, delivery] = *deliveries.begin();
+  auto const receiver = supervisor_.get(name);
+  if (!receiver) co_return receiver.error();
+  co_return co_await proof_of(services_, **receiver, *message, delivery);
 }
 
 awaitable<Result<json>> MessagesApi::settle(std::int64_t id, std::string agent, bool taken) {

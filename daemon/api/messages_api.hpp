@@ -32,6 +32,7 @@ class MessagesApi final : public control::MessagesApi {
   Result<void> check_store(std::string const& meant) const override;
   awaitable<Result<json>> wait_message(Principal who, std::int64_t id, std::string until,
                                        milliseconds patience) override;
+  awaitable<Result<json>> proof(std::int64_t id, std::string agent) override;
   awaitable<Result<json>> react(Principal who, std::int64_t id, std::string word) override;
   awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) override;
   awaitable<Result<json>> read(Principal who, std::int64_t id) override;

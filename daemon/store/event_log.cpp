@@ -94,6 +94,23 @@ awaitable<Result<std::vector<Event>>> EventLog::page(std::string agent, std::int
   co_return co_await journal_.read(std::move(query));
 }
 
+awaitable<Result<ChainCheck>> EventLog::check_chain() {
+  constexpr int kStep = 1000;
+  ChainCheck progress;
+  for (bool at_end = false; !at_end;) {
+    auto step = [progress](Database& db) -> Result<std::pair<ChainCheck, bool>> {
+      auto next = progress;
+      bool const is_last = EventTable(db).check_chain(next, kStep);
+      return std::pair(std::move(next), is_last);
+    };
+    auto done = co_await journal_.read(std::move(step));
+    if (!done) co_return done.error();
+    progress = std::move(done->first);
+    at_end = done->second;
+  }
+  co_return progress;
+}
+
 void EventLog::go_on(std::string const& agent, std::int64_t last) {
   if (!knows(agent)) agents_[agent] = {last, last, true};
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/json.hpp"
 #include "daemon/store/journal.hpp"
+#include "daemon/store/tables/event_table.hpp"
 #include "model/event.hpp"
 
 #include <deque>
@@ -33,6 +34,8 @@ class EventLog {
   /// See control::EventsApi.
   awaitable<Result<std::vector<Event>>> page(std::string agent, std::int64_t cursor, int limit);
   awaitable<bool> wait(std::string agent, std::int64_t cursor, Clock::time_point deadline);
+  /// The chain of all that are on the disk, in steps, so that others are served between them.
+  awaitable<Result<ChainCheck>> check_chain();
   std::int64_t last() const { return visible_; }
   std::int64_t last(std::string const& agent) const;  ///< its own number; `agent` empty: of all
   /// An agent has come from another daemon, with what the journal has of its log (EventTable::add_brought): its own

@@ -335,6 +335,9 @@ CREATE TABLE budgets(
   record TEXT NOT NULL              -- JSON: what is used of it, and what a person has said about it
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // docs/proof.md. SHA-256 in hex, of the one of the event before and of the text; null: an event of an earlier
+    // version, or that an agent has brought.
+    "ALTER TABLE events ADD COLUMN chain TEXT;",
 };
 
 }  // namespace

@@ -115,6 +115,8 @@ async function messages() {
   await ok(operator.POST("/v1/messages/{message}/replies", { params: message, body: { body: "thanks" } }));
   await ok(operator.POST("/v1/messages/{message}/reactions", { params: message, body: { word: "seen" } }));
   await ok(operator.POST("/v1/messages/{message}/read", { params: message }));
+  const proof = await ok(operator.GET("/v1/messages/{message}/proof", { params: message }));
+  same("what proves it", proof.journal?.chain.length, 64);
   await refused("not_unknown", operator.POST("/v1/messages/{message}/settle", { params: message, body: { taken: true } }));
   const text = await ok(
     operator.GET("/v1/attachments/{attachment}", { params: { path: { attachment: file.id } }, parseAs: "text" }),
@@ -132,6 +134,7 @@ async function look() {
   await ok(operator.GET("/v1/agents/{agent}/workspace", { params: agent }));
   const page = await ok(operator.GET("/v1/events", { params: { query: { cursor: "0", limit: 1000 } } }));
   if (typeof page === "string") throw new Error("a page of events was asked for, not a stream");
+  await ok(operator.GET("/v1/events/check"));
   const types = (await ok(operator.GET("/v1/events/types"))).types.map((row) => row.type);
   for (const event of page.events) if (!types.includes(event.type)) throw new Error(`no type ${event.type}`);
   await ok(operator.GET("/v1/agents/{agent}/events", { params: { ...agent, query: { last: 3 } } }));

@@ -259,6 +259,10 @@ awaitable<Result<json>> FakeApi::dead_letters(Page page) {
   record("dead " + page_text(page));
   co_return ok(json{{"dead", json::array()}});
 }
+awaitable<Result<json>> FakeApi::proof(std::int64_t id, std::string agent) {
+  record("proof " + text(id) + " " + agent);
+  co_return ok(json{{"version", 1}});
+}
 awaitable<Result<json>> FakeApi::settle(std::int64_t id, std::string agent, bool taken) {
   record("settle " + text(id) + " " + agent + (taken ? " taken" : " again"));
   co_return ok(json::object());
@@ -341,6 +345,10 @@ awaitable<Result<std::vector<Event>>> FakeApi::events(std::string agent, std::in
     if ((agent.empty() ? event.number : event.agent_number) > cursor) page.push_back(event);
   }
   co_return page;
+}
+awaitable<Result<json>> FakeApi::check_log() {
+  record("check log");
+  co_return ok(json{{"checked", 2}});
 }
 awaitable<bool> FakeApi::wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) {
   while (last_event(agent) <= cursor) {

@@ -134,6 +134,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> read(Principal who, std::int64_t id) override;
   awaitable<Result<std::string>> body(Principal who, std::int64_t id) override;
   awaitable<Result<json>> dead_letters(Page page) override;
+  awaitable<Result<json>> proof(std::int64_t id, std::string agent) override;
   awaitable<Result<json>> settle(std::int64_t id, std::string agent, bool taken) override;
   awaitable<Result<json>> requeue(std::int64_t id) override;
   awaitable<Result<json>> put_attachment(Principal who, std::string name, std::string media_type,
@@ -155,6 +156,7 @@ class FakeApi final : public control::Authenticator,
   awaitable<Result<json>> test_approval_rules(json request) override;
   awaitable<Result<std::vector<Event>>> events(std::string agent, std::int64_t cursor, int limit) override;
   std::int64_t last_event(std::string const& agent) const override;
+  awaitable<Result<json>> check_log() override;
   awaitable<bool> wait_events(std::string agent, std::int64_t cursor, Clock::time_point deadline) override;
   /// shared/team/k exists, with version 7; shared/team/full has no room.
   awaitable<Result<json>> memory_scopes() override;

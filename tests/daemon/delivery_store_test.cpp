@@ -299,6 +299,7 @@ TEST_CASE("DeliveriesOfAJournalFromBeforeStoresHadNamesGoOn") {
         "DROP TABLE account_holds;"
         "DROP TABLE schedules;"
         "DROP TABLE approval_rules; DROP TABLE usage; DROP TABLE budgets;"
+        "ALTER TABLE events DROP COLUMN chain;"
         "ALTER TABLE spawn_keys DROP COLUMN over_at; DROP INDEX approvals_time;"
         "CREATE INDEX deliveries_open ON deliveries(agent) WHERE open = 1;"
         "CREATE INDEX deliveries_message ON deliveries(message); PRAGMA user_version = 2");

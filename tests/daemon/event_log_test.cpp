@@ -111,3 +111,40 @@ TEST_CASE("AnAgentsLogGoesOnAfterWhatItHasBroughtAndTheLogOfAllDoesNotTellOfThat
     });
   }
 }
+
+TEST_CASE("EachEventFollowsFromTheOneBeforeIt") {
+  test::TempDir temp;
+  net::io_context io(1);
+  auto journal = Journal::open(io.get_executor(), temp.path() / "j.db");
+  REQUIRE(journal.has_value());
+  EventLog log(io.get_executor(), **journal);
+  auto const change = [&](std::string sql) {
+    (*journal)->write([sql = std::move(sql)](Database& db) { db.execute(sql); });
+  };
+  test::run(io, [&]() -> awaitable<void> {
+    auto const loaded = co_await log.load();
+    CHECK(loaded.has_value());
+    for (int i = 0; i < 1500; ++i) log.append(i % 3 == 0 ? "a" : "", "turn.started", {{"turn", i}});
+    CHECK(co_await log.wait("", 1499, Clock::now() + 5s));
+    auto found = co_await log.check_chain();
+    REQUIRE(found.has_value());
+    CHECK(found->first == 1);
+    CHECK(found->last == 1500);
+    CHECK(found->checked == 1500);
+    CHECK(found->broken == 0);
+    CHECK(found->head.size() == 64);
+    // What was pruned is no break.
+    change("DELETE FROM events WHERE number < 10 AND number <> 4");
+    found = co_await log.check_chain();
+    REQUIRE(found.has_value());
+    CHECK(found->checked == 1490);
+    CHECK(found->unchained == 2);
+    CHECK(found->broken == 0);
+    // What was changed, taken out or put in is.
+    change("UPDATE events SET text = replace(text, '\"turn\":699', '\"turn\":7') WHERE number = 700");
+    found = co_await log.check_chain();
+    REQUIRE(found.has_value());
+    CHECK(found->broken == 700);
+    co_await (*journal)->stop();
+  });
+}

@@ -1,6 +1,7 @@
 // The whole road with the real CLI: bus, daemon, tmux, Claude Code, model; over the death of the daemon and of the CLI.
 // Counted at the model's side: each message reached it once.
 #include "e2e/offline.hpp"
+#include "e2e/proven.hpp"
 #include "e2e/stub.hpp"
 #include "e2e/transcript.hpp"
 #include "system/installation.hpp"
@@ -116,6 +117,7 @@ TEST_CASE("ARunsUsageCountsOnceOverTheDeathOfTheDaemonAndOfTheCli") {
   CHECK(Installation::eventually([&] { return home.agent("cc")["restarts"] == 1; }));
   auto const second = home.send("cc", "a question");
   CHECK(Installation::eventually([&] { return home.delivery_state(second) == "done"; }));
+  ar::test::check_proven(home, second);
   CHECK_MESSAGE(Installation::eventually([&] { return input_tokens(home.agent("cc")) == 3000; }),
                 home.agent("cc").dump(1));
   auto const turns = home.good({"show", "cc", "--json"}).parsed()["turns"];

@@ -4,6 +4,7 @@
 #include "base/base64.hpp"
 #include "e2e/offline.hpp"
 #include "e2e/openai_stub.hpp"
+#include "e2e/proven.hpp"
 #include "e2e/transcript.hpp"
 #include "support/listener.hpp"
 #include "system/installation.hpp"
@@ -138,6 +139,7 @@ TEST_CASE("MessagesReachCodexAndAnswersComeBack") {
   auto const shown = road.home.agent("cx");
   CHECK(shown["contextUse"]["tokens"] == 1220);
   road.check_model_side();
+  for (auto const id : road.ids) ar::test::check_proven(road.home, id);
   road.home.good({"stop", "cx"});
   CHECK(road.home.agent("cx")["state"] == "stopped");
 }

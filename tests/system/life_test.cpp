@@ -2,6 +2,7 @@
 #include "system/installation.hpp"
 
 #include <algorithm>
+#include <fstream>
 
 using ar::json;
 using ar::test::Installation;
@@ -30,6 +31,35 @@ TEST_CASE("ADemoAgentTakesAMessageAndAnswersIt") {
   CHECK(home.message(reply["id"].get<std::int64_t>())["readBy"] == json::array({"operator"}));
   CHECK(Installation::eventually(
       [&] { return home.good({"inbox", "demo", "--json"}).out.find("\"hello there") == std::string::npos; }));
+}
+
+TEST_CASE("ADeliveryIsProvedWithoutTheDaemon") {
+  Installation home;
+  home.spawn("demo");
+  auto const id = std::to_string(home.send("demo", "prove it"));
+  CHECK(Installation::eventually([&] { return home.delivery_state(std::stoll(id)) == "done"; }));
+  home.kill_daemon();
+  home.good({"up"});
+  auto proof = home.good({"message", "proof", id, "--json"}).parsed();
+  CHECK(proof["record"]["text"].get<std::string>().starts_with(proof["correlationId"].get<std::string>()));
+  auto const file = home.work() / "proof.json";
+  std::ofstream(file) << proof.dump(1);
+  auto const log = home.good({"verify"}).out;
+  CHECK(log.find("of 0 that cannot be said") != std::string::npos);
+  home.good({"down", "--agents"});
+  auto const held = home.good({"--no-start", "verify", file.string()}).out;
+  CHECK(held.find("says that demo accepted message " + id) != std::string::npos);
+  CHECK(held.find("the proof holds") != std::string::npos);
+  proof["message"]["body"] = "prove that";
+  std::ofstream(file) << proof.dump(1);
+  CHECK(home.run({"--no-start", "verify", file.string()}).status == 1);
+  std::ofstream(file) << "nothing";
+  CHECK(home.run({"--no-start", "verify", file.string()}).status == 2);
+  home.good({"up"});
+  auto const waits = home.send("demo", "to an agent that is at rest");
+  auto const refused = home.run({"message", "proof", std::to_string(waits)});
+  CHECK(refused.status == 4);
+  CHECK(refused.err.find("was not taken by any agent") != std::string::npos);
 }
 
 TEST_CASE("AnAgentWithoutAProcessHasNoTerminalToAttachTo") {

@@ -1,11 +1,75 @@
 #include "daemon/store/tables/event_table.hpp"
 
+#include "base/ids.hpp"
+#include "base/json.hpp"
+
 namespace ar::daemon {
+namespace {
+
+std::string link_to(std::string const& previous, std::string const& text) { return sha256_hex(previous + text); }
+
+}  // namespace
 
 void EventTable::add(Event const& event, WallTime at) {
-  db_.prepare("INSERT INTO events(number, agent, agent_number, at, text) VALUES(?1, ?2, ?3, ?4, ?5)")
-      .bind(event.number, event.agent, event.agent_number, to_millis(at), event.json_text)
+  db_.prepare("INSERT INTO events(number, agent, agent_number, at, text, chain) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+      .bind(event.number, event.agent, event.agent_number, to_millis(at), event.json_text,
+            link_to(chain_of(event.number - 1), event.json_text))
       .run();
+}
+
+/// Empty: there is no such event, or it has none.
+std::string EventTable::chain_of(std::int64_t number) const {
+  auto& row = db_.prepare("SELECT coalesce(chain, '') FROM events WHERE number = ?1").bind(number);
+  auto found = row.step() ? row.text(0) : std::string();
+  row.reset();
+  return found;
+}
+
+std::optional<ChainedEvent> EventTable::chained(std::int64_t number) const {
+  auto& row = db_.prepare("SELECT text, coalesce(chain, '') FROM events WHERE number = ?1").bind(number);
+  if (!row.step()) return std::nullopt;
+  ChainedEvent found{row.text(0), row.text(1), {}};
+  row.reset();
+  found.previous = chain_of(number - 1);
+  return found;
+}
+
+std::int64_t EventTable::about_message(std::string const& agent, std::string const& type, std::int64_t message) const {
+  auto& rows = db_.prepare(
+                      "SELECT number, text FROM events WHERE agent = ?1 AND agent_number > 0 AND text LIKE ?2 "
+                      "ORDER BY agent_number DESC")
+                   .bind(agent, "%\"type\":\"" + type + "\"%");
+  std::int64_t found = 0;
+  while (found == 0 && rows.step()) {
+    auto const event = parse_object(rows.text(1));
+    if (event && object_at(*event, "data").value("message", json()) == message) found = rows.integer(0);
+  }
+  rows.reset();
+  return found;
+}
+
+bool EventTable::check_chain(ChainCheck& progress, int limit) const {
+  auto& rows =
+      db_.prepare("SELECT number, text, coalesce(chain, '') FROM events WHERE number > ?1 ORDER BY number LIMIT ?2")
+          .bind(progress.last, limit);
+  bool at_end = true;
+  while (rows.step()) {
+    at_end = false;
+    auto const number = rows.integer(0);
+    auto const chain = rows.text(2);
+    bool const follows_kept = progress.last == number - 1 && progress.last > 0;
+    if (chain.empty() || (!follows_kept && number > 1))
+      ++progress.unchained;
+    else if (chain == link_to(follows_kept ? progress.head : std::string(), rows.text(1)))
+      ++progress.checked;
+    else if (progress.broken == 0)
+      progress.broken = number;
+    if (progress.first == 0) progress.first = number;
+    progress.last = number;
+    progress.head = chain;
+  }
+  rows.reset();
+  return at_end;
 }
 
 std::int64_t EventTable::last() const { return integer_of(db_, "SELECT coalesce(max(number), 0) FROM events"); }
