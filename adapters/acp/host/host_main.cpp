@@ -231,7 +231,9 @@ class Host {
     signalfd_siginfo info{};
     while (::read(fd, &info, sizeof info) == sizeof info) {
       if (info.ssi_signo == SIGINT) carry_out(dialogue_.cancel());
-      if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP) begin_end();
+      if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGHUP) continue;
+      asked_to_end_ = true;
+      begin_end();
     }
     int status = 0;
     for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
@@ -265,7 +267,7 @@ class Host {
   }
 
   int finish() {
-    if (ending_since_ != 0 || (WIFEXITED(status_) && WEXITSTATUS(status_) == 0)) return 0;
+    if (asked_to_end_ || (WIFEXITED(status_) && WEXITSTATUS(status_) == 0)) return 0;
     auto const how = WIFEXITED(status_) ? "status " + std::to_string(WEXITSTATUS(status_))
                                         : "signal " + std::to_string(WTERMSIG(status_));
     show(screen_.note(name_ + " ended with " + how + ". Its last words:"));
@@ -464,7 +466,7 @@ class Host {
   pid_t agent_ = 0;
   int status_ = 0;
   int listener_ = -1, to_agent_ = -1, from_agent_ = -1, errors_ = -1, log_ = -1;
-  bool typed_open_ = true, termed_ = false;
+  bool typed_open_ = true, asked_to_end_ = false, termed_ = false;
   std::int64_t ending_since_ = 0;
 };
 
