@@ -26,7 +26,7 @@ struct AcpRoad {
     std::filesystem::create_directories(own);
     env["HOME"] = own.string();
     if (provider == "gemini") {
-      options["command"] = {cli, "--acp", "--skip-trust"};
+      options["command"] = {cli, "--acp", "--model", "gemini-2.5-flash"};  // `auto` asks a model which to ask
       options["auth_method"] = "gemini-api-key";
       env["GEMINI_API_KEY"] = "stub-key-of-no-use";
       env["GOOGLE_GEMINI_BASE_URL"] = stub.url();
@@ -98,7 +98,8 @@ struct AcpRoad {
   }
   std::string text_of(std::int64_t id) {
     auto const header = " · message " + std::to_string(id) + " · ";
-    for (auto const& [correlation, text] : stub.get("/__texts").items())
+    auto const texts = stub.get("/__texts");
+    for (auto const& [correlation, text] : texts.items())
       if (auto whole = text.get<std::string>();
           whole.find("[agent-runner " + correlation + header) != std::string::npos)
         return whole;
