@@ -20,7 +20,7 @@ inline constexpr std::array<ProviderRow, 4> kProviders{{
     {"claude", "CLAUDECODE CLAUDE_CODE_*"},
     {"codex", "CODEX_*", "agent-runner-codex"},
     {"command", ""},
-    {"acp", "GEMINI_CLI QWEN_CODE OPENCODE OPENCODE_*", "agent-runner-acp"},
+    {"acp", "GEMINI_CLI QWEN_CODE OPENCODE", "agent-runner-acp"},
 }};
 
 /// An agent that speaks the Agent Client Protocol (docs/acp-agents.md). Each is a provider by its own name; the

@@ -14,9 +14,9 @@ namespace {
 
 using Local = net::local::stream_protocol;
 /// The host lets no frame through that is larger; a line of the record is a little more than its frame.
-constexpr std::size_t kLargestLine = 80U << 20;
+constexpr std::size_t kLargestLine = 20U << 20;
 /// What waits to be sent: a host that reads nothing is not to fill the memory.
-constexpr std::size_t kMostWaiting = 256U << 20;
+constexpr std::size_t kMostWaiting = 64U << 20;
 
 class HostConnection final : public Connection, public std::enable_shared_from_this<HostConnection> {
  public:

@@ -99,6 +99,9 @@ void Conversation::from_agent(json const& frame) {
   bool const asks = frame.contains("id");
   if (method.empty()) return asks ? on_answer(frame) : void();
   if (asks) return on_request(frame);
+  // Of another session: one that was cleared, or a helper's.
+  auto const session = text_at(params_of(frame), "sessionId");
+  if (!session.empty() && !session_id_.empty() && session != session_id_) return;
   if (method == "session/update") return on_update(object_at(params_of(frame), "update"));
   if (method == "$/cancel_request")
     if (auto const id = params_of(frame).find("requestId"); id != params_of(frame).end())

@@ -50,6 +50,9 @@ TEST_CASE("AnUpdateAboutSomethingElseProvesNothing") {
   for (auto const* kind : {"available_commands_update", "usage_update", "current_mode_update", "session_info_update"})
     told.update(kind);
   CHECK(told.outcome(kA) == RecordedOutcome::pending);
+  json const elsewhere{{"sessionId", "another"}, {"update", {{"sessionUpdate", "agent_message_chunk"}}}};
+  told.line('<', {{"method", "session/update"}, {"params", elsewhere}});
+  CHECK(told.outcome(kA) == RecordedOutcome::pending);
   told.update("agent_thought_chunk");
   CHECK(told.outcome(kA) == RecordedOutcome::accepted);
   CHECK(told.outcome(kB) == RecordedOutcome::absent);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kPromptRuns = -32099;  // record.hpp names it too
 constexpr int kMethodNotFound = -32601;
-constexpr std::size_t kLinesKept = 16;
+constexpr std::size_t kLinesKept = 16, kAsksKept = 50;
 
 std::string key_of(json const& id) { return id.is_string() ? "s" + id.get<std::string>() : to_text(id); }
 
@@ -47,7 +47,7 @@ Steps Dialogue::from_agent(json const& frame, bool& keep) {
     }
     return {};
   }
-  if (id != frame.end() && method == "session/request_permission") {
+  if (id != frame.end() && method == "session/request_permission" && asks_.size() < kAsksKept) {
     asks_[key_of(*id)] = frame;
     return {};
   }

@@ -38,7 +38,7 @@ namespace {
 
 constexpr int kTermAfter = 500, kKillAfter = 3'000;  ///< ms from the end of the agent's input
 constexpr std::size_t kChunk = 64U << 10;
-constexpr std::size_t kLargestFrame = 64U << 20;  ///< of either side
+constexpr std::size_t kLargestFrame = 16U << 20;  ///< of either side; the daemon parses it on its one thread
 constexpr std::size_t kLargestLine = 64U << 10;   ///< of the person
 constexpr off_t kLargestLog = 1 << 20;
 constexpr std::size_t kLogShown = 4'096;
@@ -48,12 +48,13 @@ void shut(int& fd) {
   fd = -1;
 }
 
-/// Lines out of a stream. One that is longer than `most` is left out, and said to be.
+/// Lines out of a stream. One that is longer than `most` is left out.
 class Lines {
  public:
   explicit Lines(std::size_t most) : most_(most) {}
+  /// False: a line was too long.
   template <class Take>
-  void add(char const* data, std::size_t size, Take const& take) {
+  bool add(char const* data, std::size_t size, Take const& take) {
     rest_.append(data, size);
     std::size_t at = 0;
     for (auto end = rest_.find('\n', searched_); end != std::string::npos; end = rest_.find('\n', at)) {
@@ -63,11 +64,13 @@ class Lines {
       if (!std::exchange(too_long_, false)) take(line);
     }
     rest_.erase(0, at);
-    if (rest_.size() > most_) {
+    bool const whole = rest_.size() <= most_;
+    if (!whole) {
       rest_.clear();
       too_long_ = true;
     }
     searched_ = rest_.size();
+    return whole;
   }
   void clear() {
     rest_.clear();
@@ -289,7 +292,8 @@ class Host {
     ssize_t n = 0;
     while ((n = ::read(from_agent_, buffer.data(), buffer.size())) > 0) {
       auto const take = [this](std::string const& line) { from_agent(line); };
-      agent_lines_.add(buffer.data(), static_cast<std::size_t>(n), take);
+      if (!agent_lines_.add(buffer.data(), static_cast<std::size_t>(n), take))
+        (void)record_.not_a_frame("a frame that is too long was left out");
       if (agent_ > 0 && n < static_cast<ssize_t>(buffer.size())) break;  // the others are served, too
     }
     if (n == 0) {
@@ -413,7 +417,7 @@ class Host {
     auto const take = [this](std::string const& line) {
       if (auto const frame = parse_object(line)) carry_out(dialogue_.from_daemon(*frame, line));
     };
-    reader_.lines.add(buffer.data(), static_cast<std::size_t>(n), take);
+    (void)reader_.lines.add(buffer.data(), static_cast<std::size_t>(n), take);
   }
 
   void write_daemon() {
@@ -446,7 +450,7 @@ class Host {
       return;
     }
     auto const take = [this](std::string const& line) { carry_out(dialogue_.from_person(line)); };
-    typed_lines_.add(buffer.data(), static_cast<std::size_t>(n), take);  // Ctrl-D: nothing
+    (void)typed_lines_.add(buffer.data(), static_cast<std::size_t>(n), take);  // Ctrl-D: nothing
   }
 
   static void show(std::string const& text) {
