@@ -45,7 +45,7 @@ class AcpSession final : public ProviderSession {
   awaitable<Result<json>> load_session();
   awaitable<Result<void>> choose();
   awaitable<Result<void>> choose(std::string category, std::string wanted, char const* what);
-  void note_conversation() const;
+  awaitable<Result<void>> note_conversation();
   void become_live();
   void on_line(std::string const& line, bool is_live);
   /// `error`: what the agent itself refused, with its own code in `field`.

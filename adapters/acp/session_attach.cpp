@@ -83,7 +83,8 @@ awaitable<Result<void>> AcpSession::attach() {
   // A process whose daemon died while it started may not have been told.
   auto chosen = co_await choose();
   if (!chosen) co_return chosen.error();
-  note_conversation();
+  auto noted = co_await note_conversation();
+  if (!noted) co_return noted.error();
   auto const* const model = option_of(conversation_.session(), "model");
   ready_ = true;
   turn_told_ = conversation_.prompt_runs();
@@ -211,13 +212,14 @@ awaitable<Result<void>> AcpSession::choose(std::string category, std::string wan
   co_return set ? Result<void>() : Result<void>(set.error());
 }
 
-/// For the next process, which has no record of its own yet.
-void AcpSession::note_conversation() const {
+/// For the next process, which has no record of its own yet. Before any message is handed over: what becomes of one
+/// depends on it.
+awaitable<Result<void>> AcpSession::note_conversation() {
   bool const loads = options_.loads && conversation_.can_load();
-  ctx_.files.post([file = files_.conversation, agent = ctx_.request.agent_id,
-                   text = loads ? conversation_.session_id() + "\n" : std::string()] {
-    if (auto written = write_file(file, text); !written) spdlog::warn("agent {}: {}", agent, written.error().message);
-  });
+  auto job = [file = files_.conversation, text = loads ? conversation_.session_id() + "\n" : std::string()] {
+    return write_file(file, text);
+  };
+  co_return co_await ctx_.files.run(std::move(job));
 }
 
 std::string AcpSession::next_id() { return id_prefix_ + std::to_string(++last_id_); }

@@ -109,7 +109,8 @@ awaitable<Result<void>> AcpSession::clear() {
   if (!opened) co_return opened.error();
   auto chosen = co_await choose();
   if (!chosen) co_return chosen.error();
-  note_conversation();
+  auto noted = co_await note_conversation();
+  if (!noted) co_return noted.error();
   emit(SessionChanged{conversation_.session_id(), (files_.dir / connection->file()).string()});
   co_return Result<void>();
 }

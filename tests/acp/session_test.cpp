@@ -273,7 +273,7 @@ TEST_CASE("APersonsLineAndTheBusNeverMakeTwoPromptsAtOnce") {
   Room room;
   room.run([&]() -> awaitable<void> {
     room.type("[[think]][[wait:go]] from the person");
-    co_await room.until([&] { return !room.all<TurnStarted>().empty(); });
+    co_await room.until([&] { return !room.all<TurnStarted>().empty() && room.received().size() == 1; });
     auto const early = room.prompt("from the bus");
     auto const held = co_await room.session->submit(early, {});
     CHECK(held.outcome == SubmitOutcome::held);
@@ -310,6 +310,7 @@ TEST_CASE("TheFirstAnswerToAPermissionCounts") {
       deny.decision = Decision::deny;
       if (by_person) room.type("2");
       if (!by_person) room.session->answer(request.key, deny);
+      if (!by_person) co_await room.until([&] { return !room.all<AskEnded>().empty(); });
       if (!by_person) room.type("1");
       co_await room.until([&] { return !room.all<TurnEnded>().empty(); });
       CHECK(room.last<TurnEnded>().final_text == (by_person ? "always" : "no"));

@@ -74,11 +74,14 @@ struct AcpRoad {
   }
   /// After a kill. One that died too often within a short time is given up, and a person starts it again.
   void until_back() {
-    auto const state = [&] { return home.agent("a").value("state", ""); };
-    auto const known = [&] { return state() == "idle" || state() == "busy" || state() == "failed"; };
-    REQUIRE(Installation::eventually(known));
-    if (state() == "failed") home.good({"restart", "a"});
-    until_idle();
+    bool idle = false;
+    auto const back = [&] {
+      auto const state = home.agent("a").value("state", "");
+      if (state == "failed") home.good({"restart", "a"});
+      return state == "idle";
+    };
+    for (int i = 0; i < 4 && !idle; ++i) idle = Installation::eventually(back);
+    REQUIRE_MESSAGE(idle, home.agent("a").dump() << home.run({"screen", "a"}).out);
   }
   std::int64_t ask(std::string const& text, std::vector<std::string> const& more = {}) {
     ids.push_back(home.send("a", text, more));
