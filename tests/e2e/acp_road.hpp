@@ -97,16 +97,21 @@ struct AcpRoad {
         return true;
     return false;
   }
-  /// How often the model was shown this message in one conversation; 0: never.
-  std::size_t seen(std::int64_t id) {
+  /// The greatest of these counts, which the stub has by correlation ids: a message that was certainly not taken is
+  /// handed over again under a new one.
+  std::size_t most_of(std::int64_t id, std::string const& counts_at) {
     auto const header = " · message " + std::to_string(id) + " · ";
-    auto const texts = stub.get("/__texts"), seen = stub.get("/__seen");
+    auto const texts = stub.get("/__texts"), counts = stub.get(counts_at);
     std::size_t most = 0;
     for (auto const& [correlation, text] : texts.items())
       if (text.get<std::string>().find("[agent-runner " + correlation + header) != std::string::npos)
-        most = std::max(most, seen[correlation].get<std::size_t>());
+        most = std::max(most, counts.value(correlation, std::size_t(0)));
     return most;
   }
+  /// How often the model was shown this message in one conversation; 0: never.
+  std::size_t seen(std::int64_t id) { return most_of(id, "/__seen"); }
+  /// How often the model was asked to answer it.
+  std::size_t asked(std::int64_t id) { return most_of(id, "/__turns"); }
   std::string text_of(std::int64_t id) {
     auto const header = " · message " + std::to_string(id) + " · ";
     auto const texts = stub.get("/__texts");

@@ -174,7 +174,8 @@ TEST_CASE("WhateverDiesNoMessageReachesTheModelTwice") {
       auto const seen = road.seen(id);
       unknown += state == "unknown";
       lost += state == "done" && seen == 0;
-      doubled += seen > 1;
+      // Whose conversation cannot be loaded is never asked again; of the others the conversation itself tells.
+      doubled += seen > 1 || (name == "gemini" && road.asked(id) > 1);
     }
     CHECK(lost == 0);
     CHECK(doubled == 0);
