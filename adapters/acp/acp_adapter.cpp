@@ -40,14 +40,6 @@ AdapterFacts make_facts(std::string const& name) {
   return facts;
 }
 
-/// A conversation as the file tells it; nothing: it cannot be read.
-std::optional<Conversation> read_conversation(std::filesystem::path const& file) {
-  Conversation conversation;
-  auto const take = [&](std::string_view line) { conversation.take(line); };
-  if (!read_record(file, take)) return std::nullopt;
-  return conversation;
-}
-
 class AcpAdapter final : public Adapter {
  public:
   explicit AcpAdapter(std::string name) : name_(std::move(name)), facts_(make_facts(name_)) {}

@@ -267,4 +267,11 @@ bool Conversation::can_load() const {
   return initialized_.is_object() && truth_at(object_at(initialized_, "agentCapabilities"), "loadSession");
 }
 
+std::optional<Conversation> read_conversation(std::filesystem::path const& file) {
+  Conversation conversation;
+  auto const take = [&](std::string_view line) { conversation.take(line); };
+  if (!read_record(file, take)) return std::nullopt;
+  return conversation;
+}
+
 }  // namespace ar::adapters::acp

@@ -10,6 +10,7 @@
 #include "base/json.hpp"
 
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -102,5 +103,8 @@ class Conversation {
   std::map<std::string, TurnEnded> ends_{};
   std::deque<std::string> ended_{};  ///< in the order in which they ended; the oldest are forgotten
 };
+
+/// A conversation as the file tells it, all of its processes; nothing: it cannot be read. Blocks.
+std::optional<Conversation> read_conversation(std::filesystem::path const& file);
 
 }  // namespace ar::adapters::acp

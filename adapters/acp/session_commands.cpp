@@ -79,8 +79,22 @@ awaitable<SubmitResult> AcpSession::submit(Prompt prompt, std::function<void(std
 
 awaitable<RecordedOutcome> AcpSession::query_outcome(Prompt prompt, bool /*process_gone*/) {
   // Without the record nobody can tell; its return asks again.
-  if (!ready_ || !live_) co_return RecordedOutcome::pending;
-  co_return conversation_.outcome_of(prompt.correlation_id);
+  auto const connection = connection_;
+  if (!ready_ || !live_ || !connection) co_return RecordedOutcome::pending;
+  auto const known = conversation_.outcome_of(prompt.correlation_id);
+  if (known != RecordedOutcome::absent) co_return known;
+  // This process was not given it. An earlier one may have been, before an earlier daemon died.
+  auto job = [newest = files_.dir / connection->file(), earlier = ctx_.earlier_transcript,
+              id = prompt.correlation_id] {
+    auto conversation = read_conversation(newest);
+    if (!conversation) return RecordedOutcome::pending;
+    auto const says = conversation->outcome_of(id);
+    if (says != RecordedOutcome::absent || earlier.empty() || earlier == newest) return says;
+    conversation = read_conversation(earlier);
+    auto const said = conversation ? conversation->outcome_of(id) : RecordedOutcome::blind;
+    return said == RecordedOutcome::pending ? RecordedOutcome::blind : said;  // that process has ended
+  };
+  co_return co_await ctx_.files.run(std::move(job));
 }
 
 awaitable<Result<void>> AcpSession::interrupt() {

@@ -441,6 +441,11 @@ TEST_CASE("AnAgentThatDiesIsAskedByItsReplay") {
       co_await room.restart();
       CHECK(say(lost) == RecordedOutcome::blind);
       CHECK(room.last<Ready>().session_id == "session-2");
+      // Also for a daemon that comes later, and has not seen that process.
+      co_await room.let_go();
+      room.open_session(true);
+      co_await room.until_open();
+      CHECK(co_await room.session->query_outcome(lost, false) == RecordedOutcome::blind);
       auto const never = room.prompt("never sent");
       CHECK(say(never) == RecordedOutcome::absent);
     });
