@@ -648,7 +648,8 @@ json diagnose(Paths const& paths, Config const& config) {
                                                                   : own_environment();
   auto const daemons = holder ? environment_of(holder->pid).value_or(shell) : shell;
   for (auto const& [name, adapter] : adapters::make_adapters(config.providers)) {
-    auto const table = adapters::provider_table(config.providers, name);
+    auto const found = adapter->doctor(adapters::provider_table(config.providers, name));
+    if (found.empty()) continue;  // nobody has it
     for (auto const& variable : not_handed_on(shell, daemons, config.pass_environment, adapter->facts().variables)) {
       auto const never = why_never_passed(variable);
       add({Level::warning, name, variable + " is set in this shell, and agents do not get it from here",
@@ -656,7 +657,7 @@ json diagnose(Paths const& paths, Config const& config) {
                ? "name it in agents.pass_environment, then agent-runner down and agent-runner up in this shell"
                : "give it with spawn --env, or as env in [providers." + name + "]"});
     }
-    for (auto check : adapter->doctor(table)) {
+    for (auto check : found) {
       // A provider that is not there is only wrong for those who want it.
       if (check.level == Level::error && name != config.default_provider) check.level = Level::warning;
       add(check);
