@@ -52,7 +52,7 @@ Result<void> add_resources(AgentOptions const& options, json& spec) {
 }  // namespace
 
 void add_agent_options(Command& verb, AgentOptions& into) {
-  verb.choice("--provider", into.provider, provider_names(), "Which program it is")
+  verb.option("--provider", into.provider, "NAME", "Which program it is: " + provider_names_in_words(), Words::provider)
       .option("--cwd", into.cwd, "DIR", "Where it works (default: here)", Words::directory)
       .option("--model", into.model, "MODEL", "The provider's model")
       .option("--effort", into.effort, "EFFORT", "The model's effort")

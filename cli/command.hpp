@@ -18,7 +18,20 @@ namespace ar::cli {
 class Context;
 
 /// What a word may be, for completion.
-enum class Words { any, agent, address, approval, approval_mode, profile, relay_token, account, schedule, file, directory };
+enum class Words {
+  any,
+  agent,
+  address,
+  approval,
+  approval_mode,
+  profile,
+  relay_token,
+  account,
+  schedule,
+  file,
+  directory,
+  provider
+};
 
 struct OptionInfo {
   std::vector<std::string> names;  ///< "--json", "-f"; empty for a positional word

@@ -501,7 +501,7 @@ class Daemon final : public Program {
   AsyncMutex reloading_;
   WorkerPool files_{kThreads}, launches_{kThreads}, outputs_{kOutputThreads};
   Worker own_files_{files_};
-  adapters::Adapters const adapters_ = adapters::make_adapters();
+  adapters::Adapters const adapters_ = adapters::make_adapters(config_.providers);
   // In the order in which they are made; they end in the opposite one.
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<relay::Bus> bus_;
@@ -552,7 +552,7 @@ Result<void> run_daemon(Paths const& paths, Config const& config, std::function<
 }
 
 Result<void> check_providers(Config const& config) {
-  auto const adapters = adapters::make_adapters();
+  auto const adapters = adapters::make_adapters(config.providers);
   for (auto const& [name, table] : config.providers) {
     auto const key = "providers." + name;
     auto const entry = std::ranges::find(config.explained, key, &Config::Explained::key);
@@ -647,8 +647,9 @@ json diagnose(Paths const& paths, Config const& config) {
   auto const shell = own_environment().contains("AGENT_RELAY_ID") ? std::map<std::string, std::string>()  // an agent's
                                                                   : own_environment();
   auto const daemons = holder ? environment_of(holder->pid).value_or(shell) : shell;
-  for (auto const& [name, adapter] : adapters::make_adapters()) {
-    auto const it = config.providers.find(name);
+  for (auto const& [name, adapter] : adapters::make_adapters(config.providers)) {
+    auto const found = adapter->doctor(adapters::provider_table(config.providers, name));
+    if (found.empty()) continue;  // nobody has it
     for (auto const& variable : not_handed_on(shell, daemons, config.pass_environment, adapter->facts().variables)) {
       auto const never = why_never_passed(variable);
       add({Level::warning, name, variable + " is set in this shell, and agents do not get it from here",
@@ -656,7 +657,7 @@ json diagnose(Paths const& paths, Config const& config) {
                ? "name it in agents.pass_environment, then agent-runner down and agent-runner up in this shell"
                : "give it with spawn --env, or as env in [providers." + name + "]"});
     }
-    for (auto check : adapter->doctor(it == config.providers.end() ? json::object() : it->second)) {
+    for (auto check : found) {
       // A provider that is not there is only wrong for those who want it.
       if (check.level == Level::error && name != config.default_provider) check.level = Level::warning;
       add(check);

@@ -8,13 +8,14 @@
 //
 // SIGTERM is handed on: the app server lets its turn end first. SIGHUP (a terminal that closes) does not wait
 // for that.
+#include "adapters/host_children.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <fcntl.h>
 #include <poll.h>
 #include <string>
@@ -34,25 +35,8 @@ constexpr int kSteadyLife = 5'000;        ///< ms; a screen that lived as long i
 constexpr int kLongestPause = 30'000;     ///< ms
 constexpr std::size_t kLogShown = 4'096;  ///< bytes of the server's last words
 
-std::int64_t now_ms() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1'000LL + time.tv_nsec / 1'000'000;
-}
-
-std::string read_text(std::string const& file, std::size_t last_bytes) {
-  int const fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return {};
-  if (auto const size = ::lseek(fd, 0, SEEK_END); size > static_cast<off_t>(last_bytes))
-    ::lseek(fd, size - static_cast<off_t>(last_bytes), SEEK_SET);
-  else
-    ::lseek(fd, 0, SEEK_SET);
-  std::string text(last_bytes, '\0');
-  auto const n = ::read(fd, text.data(), text.size());
-  ::close(fd);
-  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-  return text;
-}
+using ar::host::now_ms;
+using ar::host::read_text;
 
 /// Starts a program that dies with us. `log`: where the server writes; empty: it gets the terminal.
 pid_t start(std::vector<std::string> words, std::string const& log) {
@@ -122,7 +106,7 @@ class Host {
       }
     }
     end_screen();
-    end_the_rest();
+    ar::host::end_children();  // commands that outlived the server
     return finish();
   }
 
@@ -230,24 +214,6 @@ class Host {
       }
     }
     if (terminal_known_) ::tcsetattr(STDIN_FILENO, TCSANOW, &terminal_);
-  }
-
-  /// Commands that outlived the server have become our children.
-  static void end_the_rest() {
-    auto const file = "/proc/self/task/" + std::to_string(::getpid()) + "/children";
-    for (int round = 0; round < 100; ++round) {
-      auto const children = read_text(file, 65'536);
-      if (children.empty()) return;
-      for (char const* at = children.c_str(); *at;) {
-        char* end = nullptr;
-        auto const pid = static_cast<pid_t>(std::strtol(at, &end, 10));
-        if (end == at) break;
-        // Only those that were killed are waited for: what they leave behind comes to us meanwhile, and is
-        // next.
-        if (pid > 0 && ::kill(pid, SIGKILL) == 0) ::waitpid(pid, nullptr, 0);
-        at = end;
-      }
-    }
   }
 
   int finish() const {

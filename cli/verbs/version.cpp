@@ -6,6 +6,7 @@
 #include "cli/daemon_process.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/text.hpp"
+#include "model/provider.hpp"
 
 #include <set>
 #include <string_view>
@@ -108,6 +109,8 @@ Result<int> complete_words(Context& context, std::vector<std::string> const& wor
           if (auto const name = field(token, "name"); !name.empty() && field(token, "revoked") != "true")
             print(name, field(token, "profile"));
     }
+  if (found.words == Words::provider)
+    for (auto const& name : provider_names()) print(name, "");
   if (found.words == Words::approval_mode)
     for (auto const& [mode, help] : kApprovalModes) print(mode, help);
   return exit_done;

@@ -1,5 +1,6 @@
 #include "daemon/agent/agent_provider.hpp"
 
+#include "adapters/registry.hpp"
 #include "base/ids.hpp"
 #include "daemon/config/launch_environment.hpp"
 #include "daemon/store/message_files.hpp"
@@ -42,8 +43,7 @@ adapters::LaunchRequest AgentProvider::request() const {
   request.system_prompt_append = spec_.system_prompt_append;
   request.provider_args = spec_.provider_args;
   request.profile = spec_.agent_profile;
-  if (auto const it = services_.config.providers.find(spec_.provider); it != services_.config.providers.end())
-    request.options = it->second;
+  request.options = adapters::provider_table(services_.config.providers, spec_.provider);
   request.options.update(spec_.options);
   request.agent_dir = agent_dir();
   request.hook_client = services_.bin_dir / "agent-runner-hook";
@@ -73,10 +73,9 @@ adapters::LaunchRequest AgentProvider::request() const {
 
 json AgentProvider::option(char const* name) const {
   if (auto const own = spec_.options.find(name); own != spec_.options.end()) return *own;
-  auto const table = services_.config.providers.find(spec_.provider);
-  if (table == services_.config.providers.end()) return {};
-  auto const value = table->second.find(name);
-  return value == table->second.end() ? json() : *value;
+  auto const table = adapters::provider_table(services_.config.providers, spec_.provider);
+  auto const value = table.find(name);
+  return value == table.end() ? json() : *value;
 }
 
 adapters::ProjectionReport const& AgentProvider::projection() const {

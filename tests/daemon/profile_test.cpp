@@ -133,7 +133,7 @@ TEST_CASE("MistakesInProfilesAreNamedWithFileAndLine") {
   says("[profiles.a.instructions]\nsystem = {file = \"gone.md\"}\n", "2:", "gone.md");
   says("[profiles.a]\nbase = \"b\"\n", "2:", "neither host, isolated nor a profile");
   says("[profiles.a]\nbase = \"b\"\n[profiles.b]\nbase = \"a\"\n", "2:", "back to itself");
-  says("[profiles.a]\nprovider = \"gpt\"\n", "2:", "any, claude, codex or command");
+  says("[profiles.a]\nprovider = \"gpt\"\n", "2:", "any, claude, codex, command, acp, gemini");
   says("[profiles.a]\nhost = [\"everything\"]\n", "2:", "login, settings and env");
   says("[profiles.a.mcp]\nmode = \"some\"\n", "2:", "none, project or host");
   says("[profiles.a.mcp.servers.x]\nargs = [\"1\"]\n", "1:", "or url must be given");

@@ -3,6 +3,7 @@
 #include "base/paths.hpp"
 #include "support/namespaces.hpp"
 
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -67,9 +68,10 @@ std::string go_offline() {
 
 namespace {
 
-std::string cli_offline(char const* variable, std::string const& name) {
-  auto const* const named = std::getenv(variable);
-  std::string const path = named && *named ? named : std::string(AR_BIN_DIR) + "/../clis/node_modules/.bin/" + name;
+std::string cli_offline(std::string const& variable, std::string const& name, std::string const& folder = {}) {
+  auto const* const named = std::getenv(variable.c_str());
+  std::string const path =
+      named && *named ? named : std::string(AR_BIN_DIR) + "/../clis/" + folder + "node_modules/.bin/" + name;
   if (::access(path.c_str(), X_OK) != 0)
     skip("no CLI at " + path + "; run scripts/install-clis BUILD/clis, or set " + variable);
   if (!find_executable("node", "/usr/local/bin:/usr/bin:/bin"))
@@ -82,5 +84,10 @@ std::string cli_offline(char const* variable, std::string const& name) {
 
 std::string claude_offline() { return cli_offline("AR_CLAUDE", "claude"); }
 std::string codex_offline() { return cli_offline("AR_CODEX", "codex"); }
+std::string acp_offline(std::string const& name) {
+  std::string variable = "AR_";
+  for (char const c : name) variable += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return cli_offline(variable, name, "acp/");
+}
 
 }  // namespace ar::test

@@ -12,5 +12,7 @@ namespace ar::test {
 std::string claude_offline();
 /// The same for Codex ($AR_CODEX).
 std::string codex_offline();
+/// The same for an agent that speaks ACP ($AR_GEMINI, $AR_OPENCODE, $AR_QWEN).
+std::string acp_offline(std::string const& name);
 
 }  // namespace ar::test
