@@ -13,6 +13,7 @@
 #include "control/api/limits_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/api/notify_api.hpp"
 #include "control/api/outputs_api.hpp"
 #include "control/api/runtime_api.hpp"
 #include "control/api/schedules_api.hpp"
@@ -62,6 +63,7 @@ class TrivialApi final : public control::Authenticator,
                          public control::WorktreesApi,
                          public control::LimitsApi,
                          public control::BudgetsApi,
+                         public control::NotifyApi,
                          public control::SchedulesApi {
  public:
   control::Api topics() {
@@ -194,6 +196,8 @@ class TrivialApi final : public control::Authenticator,
   awaitable<Result<json>> remove_tool_hook(std::string) override { return none(); }
   awaitable<Result<json>> usage(std::string, std::string) override { return none(); }
   awaitable<Result<json>> budgets() override { return none(); }
+  awaitable<Result<json>> notify_rules() override { return none(); }
+  awaitable<Result<json>> test_notify(std::string) override { return none(); }
   awaitable<Result<json>> raise_budget(std::string, json) override { return none(); }
   awaitable<Result<json>> limits() override { return none(); }
   awaitable<Result<json>> release_limit(std::string) override { return none(); }

@@ -40,6 +40,7 @@ constexpr ErrorCode rows[] = {
     {404, "no_such_agent", "there is no such agent"},
     {404, "no_such_entry", "the memory has no such entry"},
     {404, "no_such_webhook", "there is no such webhook, or it is another's"},
+    {404, "no_such_notify_rule", "the configuration has no such rule"},
     {404, "no_such_delivery", "the webhook has no such delivery, or none any more"},
     {404, "no_such_skill", "there is no such skill"},
     {404, "no_such_snapshot", "there is no such snapshot"},

@@ -141,6 +141,7 @@ std::span<Route const> tool_hook_routes();
 std::span<Route const> worktree_routes();
 std::span<Route const> limit_routes();
 std::span<Route const> budget_routes();
+std::span<Route const> notify_routes();
 std::span<Route const> schedule_routes();
 std::span<Route const> mcp_routes();
 

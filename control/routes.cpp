@@ -116,8 +116,8 @@ std::vector<Route> const& routes() {
          {system_routes(),    runtime_routes(),  agent_routes(),    session_routes(), output_routes(),
           event_routes(),     message_routes(),  approval_routes(), hook_routes(),    memory_routes(),
           webhook_routes(),   search_routes(),   skill_routes(),    user_routes(),    snapshot_routes(),
-          tool_hook_routes(), worktree_routes(), limit_routes(),    budget_routes(),  schedule_routes(),
-          mcp_routes()})
+          tool_hook_routes(), worktree_routes(), limit_routes(),    budget_routes(),  notify_routes(),
+          schedule_routes(),  mcp_routes()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

@@ -23,6 +23,7 @@
 #include "daemon/limits/account_notes.hpp"
 #include "daemon/limits/accounts.hpp"
 #include "daemon/limits/budgets.hpp"
+#include "daemon/notify/notifications.hpp"
 #include "daemon/outbox/http_sender.hpp"
 #include "daemon/outbox/outbox.hpp"
 #include "daemon/resources/agent_groups.hpp"
@@ -197,6 +198,7 @@ class Daemon final : public Program {
     approvals_->set_policy(approval_policy());
     retention_->set_limits(retention_limits());
     budgets_->set(config_.budgets);
+    notifications_->set(config_.notify);
     std::vector<std::string> taken, left;
     for (auto const& change : changes) (change.live ? taken : left).push_back(change.key);
     spdlog::info("the configuration was read again: {} values are new; {}", taken.size(),
@@ -307,11 +309,16 @@ class Daemon final : public Program {
     search_index_.emplace(paths_.state_dir / "search.db");
     indexer_.emplace(*services_, *supervisor_, *search_index_);
     schedules_.emplace(executor, *journal_, *events_, schedule_limits());
+    notice_sender_.emplace(executor);
+    notifications_.emplace(executor, *journal_, *events_, *notice_sender_, [this](std::string const& id) {
+      auto const agent = supervisor_->find(id);
+      return agent ? agent->spec().tags : std::vector<std::string>();
+    });
     snapshots_.emplace(*services_, *supervisor_, *tool_hooks_);
     if (auto swept = co_await snapshots_->sweep(); !swept) co_return swept.error();
     api_.emplace(
-        *services_, *supervisor_, *pause_, *approval_rules_, *tool_hooks_, *snapshots_, *schedules_, *indexer_,
-        *search_index_, bus->embedded, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
+        *services_, *supervisor_, *pause_, *approval_rules_, *tool_hooks_, *snapshots_, *schedules_, *notifications_,
+        *indexer_, *search_index_, bus->embedded, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
         [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
@@ -356,6 +363,7 @@ class Daemon final : public Program {
     outbox_->start(on_death_of("outbox"));
     schedules_->start([this](DueWork work) { return api_->scheduled_work().carry_out(std::move(work)); },
                       on_death_of("schedules"));
+    notifications_->start(config_.notify, on_death_of("notifications"));
     indexer_->start(on_death_of("search index"));
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
     auto const pruned = [this](std::string const& id) {
@@ -464,6 +472,7 @@ class Daemon final : public Program {
     if (retention_) co_await retention_->stop();
     if (server_) co_await server_->stop();
     if (schedules_) co_await schedules_->stop();
+    if (notifications_) co_await notifications_->stop();
     if (indexer_) co_await indexer_->stop();
     if (approvals_) co_await approvals_->stop();
     if (pause_) co_await pause_->stop();
@@ -534,6 +543,8 @@ class Daemon final : public Program {
   std::optional<Indexer> indexer_;
   std::optional<Snapshots> snapshots_;
   std::optional<Schedules> schedules_;
+  std::optional<RealNoticeSender> notice_sender_;
+  std::optional<Notifications> notifications_;
   LoopLag loop_lag_ = make_loop_lag();
   relay::Uploads uploads_;  ///< where the bus is served by nobody here
   std::optional<DaemonApi> api_;
@@ -640,6 +651,12 @@ json diagnose(Paths const& paths, Config const& config) {
     if (budget.unit == Budget::Unit::usd)
       add({Level::warning, "budget " + budget.name, "counts USD, and only Claude Code says what its turns cost",
            "give agents of Codex a budget in tokens; agents of the provider command say neither"});
+  for (auto const& rule : config.notify)
+    if (rule.to == NotifyRule::To::desktop && ::access("/usr/bin/notify-send", X_OK) != 0)
+      add({Level::error, "notify " + rule.name, "/usr/bin/notify-send is missing", "apt install libnotify-bin"});
+    else if (rule.to == NotifyRule::To::command && ::access(rule.command.front().c_str(), X_OK) != 0)
+      add({Level::error, "notify " + rule.name, rule.command.front() + " cannot be run",
+           "correct [[notify]] in the configuration"});
   if (!fs::is_directory(share_dir() / "plugins", ec))
     add({Level::error, "plugins", (share_dir() / "plugins").string() + " is missing", "install agent-runner again"});
   // Started from another place, it may have another environment than this shell.

@@ -91,6 +91,7 @@ constexpr EventType types[] = {
     {"message.unverified", kMessage, "the message was typed, and its provider cannot prove that it took it"},
     {"notes.left_out", "count", "its provider said more than could be written down"},
     {"notification", "type message", "its provider notifies people"},
+    {"notify.gave_up", "rule count reason", "people could not be notified for a day, and so many are left out"},
     {"output.captured", "turn files bytes retainedStorageBytes missing",
      "its output folders were looked through; files: new or changed ones"},
     {"program.status", "*", "the program has told of itself; the data is what it said"},

@@ -14,6 +14,7 @@ class IdempotencyApi;
 class LimitsApi;
 class MemoryApi;
 class MessagesApi;
+class NotifyApi;
 class OutputsApi;
 class SchedulesApi;
 class SearchApi;
@@ -51,6 +52,7 @@ struct Api {
   WorktreesApi& worktrees;
   LimitsApi& limits;
   BudgetsApi& budgets;
+  NotifyApi& notify;
   SchedulesApi& schedules;
 };
 

@@ -21,6 +21,8 @@ extern Schema const kHoldLimit, kAccount, kLimitList, kLimited;
 extern Schema const kNewApprovalRule, kApprovalRule, kApprovalRuleList, kApprovalRuleRemoved, kRuleTest, kRuleVerdict;
 // budgets.cpp
 extern Schema const kUsageSums, kRaiseBudget, kBudget, kBudgetList;
+// notify.cpp
+extern Schema const kNotifyRuleList, kNotifyTest;
 // memory.cpp
 extern Schema const kNewMemory, kMemoryEntry, kMemoryWritten, kMemoryRemoved, kMemoryEntryList, kMemoryIdList,
     kMemoryScopeList;

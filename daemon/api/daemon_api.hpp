@@ -12,6 +12,7 @@
 #include "daemon/api/limits_api.hpp"
 #include "daemon/api/memory_api.hpp"
 #include "daemon/api/messages_api.hpp"
+#include "daemon/api/notify_api.hpp"
 #include "daemon/api/outputs_api.hpp"
 #include "daemon/api/runtime_api.hpp"
 #include "daemon/api/scheduled_work.hpp"
@@ -36,9 +37,9 @@ class DaemonApi {
  public:
   /// `uploads`: of all doors to the bus. `own_bus`: null where the bus is another's.
   DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, ApprovalRules& approval_rules,
-            ToolHooks& tool_hooks, Snapshots& snapshots, Schedules& schedules, Indexer& indexer, SearchIndex& index,
-            relay::EmbeddedBus* own_bus, relay::Uploads& uploads, LoopLag const& lag,
-            std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
+            ToolHooks& tool_hooks, Snapshots& snapshots, Schedules& schedules, Notifications& notifications,
+            Indexer& indexer, SearchIndex& index, relay::EmbeddedBus* own_bus, relay::Uploads& uploads,
+            LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
       : access_(supervisor, services.lineage, services.removed, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
         system_(services, supervisor, pause, schedules, access_, lag, std::move(on_shut_down), std::move(reload)),
@@ -62,6 +63,7 @@ class DaemonApi {
         worktrees_(services, supervisor, access_),
         limits_(services.accounts),
         budgets_(services.budgets),
+        notify_(notifications),
         scheduled_work_(services, supervisor, messages_, sessions_),
         schedules_(services, access_, schedules, scheduled_work_) {}
 
@@ -69,9 +71,9 @@ class DaemonApi {
   /// What is due, done with its owner's right.
   ScheduledWork& scheduled_work() { return scheduled_work_; }
   control::Api topics() {
-    return {access_, system_,      runtime_,    agents_,    messages_, attachments_, hooks_,    approvals_,
-            events_, idempotency_, sessions_,   memory_,    webhooks_, outputs_,     search_,   skills_,
-            users_,  snapshots_,   tool_hooks_, worktrees_, limits_,   budgets_,     schedules_};
+    return {access_, system_,      runtime_,    agents_,    messages_, attachments_, hooks_,  approvals_,
+            events_, idempotency_, sessions_,   memory_,    webhooks_, outputs_,     search_, skills_,
+            users_,  snapshots_,   tool_hooks_, worktrees_, limits_,   budgets_,     notify_, schedules_};
   }
 
  private:
@@ -98,6 +100,7 @@ class DaemonApi {
   WorktreesApi worktrees_;
   LimitsApi limits_;
   BudgetsApi budgets_;
+  NotifyApi notify_;
   ScheduledWork scheduled_work_;
   SchedulesApi schedules_;
 };

@@ -2,6 +2,7 @@
 
 #include "base/duration.hpp"
 #include "base/ids.hpp"
+#include "base/time_zone/time_zone.hpp"
 #include "daemon/config/launch_environment.hpp"
 #include "daemon/config/profile.hpp"
 #include "model/provider.hpp"
@@ -562,6 +563,26 @@ Result<void> read_budgets(Config& config, std::filesystem::path const& file, tom
   return {};
 }
 
+/// [[notify]]: a name is that of one.
+Result<void> read_notify(Config& config, std::filesystem::path const& file, toml::node const& node,
+                         std::map<std::string, std::string>& origins) {
+  auto const* list = node.as_array();
+  if (!list || !list->is_array_of_tables())
+    return invalid("notify", place(file, node.source()) + ": notify must be tables, each headed [[notify]]");
+  for (auto const& table : *list) {
+    auto rule = read_notify_rule(to_json(table));
+    if (!rule) return invalid("notify", place(file, table.source()) + ": [[notify]]: " + rule.error().message);
+    auto const where = place(file, table.source());
+    if (!rule->time_zone.empty() && !find_zone(rule->time_zone))
+      return invalid("notify", where + ": [[notify]]: " + zone_of_field(rule->time_zone).error().message);
+    auto const key = "notify." + rule->name;
+    if (origins.contains(key)) return invalid(key, where + ": there are two [[notify]] named " + rule->name);
+    origins[key] = file.string() + ":" + std::to_string(table.source().begin.line);
+    config.notify.push_back(std::move(*rule));
+  }
+  return {};
+}
+
 /// The place of a profile's field, or of the nearest table around it.
 std::string place_of(toml::table const& root, std::filesystem::path const& file, std::string field) {
   for (;;) {
@@ -628,6 +649,10 @@ Result<void> apply_file(Config& config, std::filesystem::path const& file, std::
     std::string const name(section.str());
     if (name == "budgets") {
       if (auto read = read_budgets(config, file, node, origins); !read) return read.error();
+      continue;
+    }
+    if (name == "notify") {
+      if (auto read = read_notify(config, file, node, origins); !read) return read.error();
       continue;
     }
     auto const* table = node.as_table();
@@ -773,6 +798,10 @@ Result<Config> Config::load(std::filesystem::path const& file) {
     auto const key = "budgets." + budget.name;
     config.explained.push_back({key, ar::to_json(budget), origin(key), "a budget", true});
   }
+  for (auto const& rule : config.notify) {
+    auto const key = "notify." + rule.name;
+    config.explained.push_back({key, ar::to_json(rule), origin(key), "who is notified of what", true});
+  }
   for (auto const& [name, options] : config.providers)
     config.explained.push_back(
         {"providers." + name, without_secrets(options), origin("providers." + name), "options of this provider", true});
@@ -836,6 +865,7 @@ std::vector<Config::Change> Config::take(Config fresh) {
   profiles = std::move(fresh.profiles);
   approval_rules = std::move(fresh.approval_rules);
   budgets = std::move(fresh.budgets);
+  notify = std::move(fresh.notify);
   explained = std::move(fresh.explained);
   return changes;
 }

@@ -7,6 +7,7 @@
 #include "base/paths.hpp"
 #include "model/approval_rule.hpp"
 #include "model/budget.hpp"
+#include "model/notify_rule.hpp"
 #include "model/resource_limits.hpp"
 #include "relay/bus.hpp"
 
@@ -50,6 +51,7 @@ struct Config {
   std::string at_stall = "tell";      ///< what happens then: "tell", "interrupt", "restart"
   std::vector<ApprovalRule> approval_rules{};    ///< [[approvals.rules]], named config:1 and so on
   std::vector<Budget> budgets{};                 ///< [[budgets]]
+  std::vector<NotifyRule> notify{};              ///< [[notify]]
   std::vector<std::string> private_receivers{};  ///< whose webhooks may lead into private networks; see below
   std::int64_t snapshot_max_bytes = 512 << 20;   ///< of one snapshot, taken or restored
   std::vector<std::string> tool_hook_hosts{};    ///< on which tool hooks may be called, besides this machine

@@ -259,6 +259,11 @@ async function budgets() {
   await refused("no_such_budget", operator.POST("/v1/budgets/{budget}/raise", { params: budget, body: { usd: 1.5 } }));
 }
 
+async function notify() {
+  same("who is notified", (await ok(operator.GET("/v1/notify"))).notify, []);
+  await refused("no_such_notify_rule", operator.POST("/v1/notify/{notify}/test", { params: { path: { notify: "none" } } }));
+}
+
 async function memory() {
   const entry = { path: { scope: "shared", id: "team", key: "how/to build" } } as const;
   const put = await operator.PUT("/v1/memory/{scope}/{id}/{key}", { params: entry, body: { value: { run: "make" } } });
@@ -408,7 +413,7 @@ async function verbs() {
 }
 
 try {
-  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, schedules, search, skills, snapshots, toolHooks, limits, mcp, budgets, ticket, hooks, verbs]) await part();
+  for (const part of [system, pause, spawn, messages, look, transcripts, sessions, memory, webhooks, schedules, search, skills, snapshots, toolHooks, limits, mcp, budgets, notify, ticket, hooks, verbs]) await part();
   await ok(operator.POST("/v1/shutdown", { body: { agents: true } }));
   const all = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),

@@ -120,7 +120,8 @@ std::string target_of(Route const& route) {
         std::pair{"{output}", "none"}, std::pair{"{scope}", "shared"}, std::pair{"{id}", "team"},
         std::pair{"{key}", "k"}, std::pair{"{webhook}", "whk_1"}, std::pair{"{delivery}", "msg_1"},
         std::pair{"{skill}", "skl_1"}, std::pair{"{hook}", "known"}, std::pair{"{schedule}", "sch_1"},
-        std::pair{"{account}", "known"}, std::pair{"{rule}", "1"}, std::pair{"{budget}", "known"}})
+        std::pair{"{account}", "known"}, std::pair{"{rule}", "1"}, std::pair{"{budget}", "known"},
+        std::pair{"{notify}", "known"}})
     if (auto const at = path.find(parameter); at != std::string::npos)
       path.replace(at, std::string_view(parameter).size(), value);
   return path;

@@ -598,6 +598,15 @@ awaitable<Result<json>> FakeApi::usage(std::string by, std::string since) {
   record("usage " + by + " " + since);
   co_return ok(json{{"by", by}, {"since", nullptr}, {"usage", json::array()}});
 }
+awaitable<Result<json>> FakeApi::notify_rules() {
+  record("notify rules");
+  co_return ok(json{{"notify", json::array()}});
+}
+awaitable<Result<json>> FakeApi::test_notify(std::string rule) {
+  record("notify test " + rule);
+  if (rule != "known") co_return not_found("no_such_notify_rule", "there is no such rule");
+  co_return ok(json{{"name", rule}, {"sent", true}, {"error", nullptr}});
+}
 awaitable<Result<json>> FakeApi::budgets() {
   record("budgets");
   co_return ok(json{{"budgets", json::array()}});

@@ -14,6 +14,7 @@
 #include "control/api/limits_api.hpp"
 #include "control/api/memory_api.hpp"
 #include "control/api/messages_api.hpp"
+#include "control/api/notify_api.hpp"
 #include "control/api/outputs_api.hpp"
 #include "control/api/runtime_api.hpp"
 #include "control/api/schedules_api.hpp"
@@ -58,6 +59,7 @@ class FakeApi final : public control::Authenticator,
                       public control::WorktreesApi,
                       public control::LimitsApi,
                       public control::BudgetsApi,
+                      public control::NotifyApi,
                       public control::SchedulesApi {
  public:
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
@@ -208,6 +210,8 @@ class FakeApi final : public control::Authenticator,
   /// The account "known" exists.
   awaitable<Result<json>> usage(std::string by, std::string since) override;
   awaitable<Result<json>> budgets() override;
+  awaitable<Result<json>> notify_rules() override;
+  awaitable<Result<json>> test_notify(std::string name) override;
   awaitable<Result<json>> raise_budget(std::string name, json amount) override;
   awaitable<Result<json>> limits() override;
   awaitable<Result<json>> release_limit(std::string account) override;

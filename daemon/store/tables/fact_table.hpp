@@ -17,6 +17,7 @@ class FactTable {
   static constexpr char kRecovery[] = "recovery";         ///< the newest report (docs/recovery.md)
   static constexpr char kPause[] = "pause";               ///< of the runtime; not there: it runs
   static constexpr char kAccountSalt[] = "account_salt";  ///< of the names of accounts, where they come of a secret
+  static constexpr char kNotified[] = "notified ";        ///< up to which event; the rule's name follows
   static constexpr char kWorktree[] = "worktree of ";     ///< of a spawn that is under way; the agent's id follows
 
   explicit FactTable(Database& db) : db_(db) {}
