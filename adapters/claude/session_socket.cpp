@@ -29,7 +29,9 @@ std::string ClaudeSession::closed_socket(bool urgent) const {
   if (ended_) return "Claude Code has ended";
   if (!ready_) return "Claude Code is starting";
   if (compacting_) return "the context is being compacted";
-  if (!urgent && (turn_running_ || (live_ && live_->busy()))) return "a turn is running";
+  bool const in_turn = turn_running_ || (live_ && live_->busy());
+  if (!urgent && in_turn && !waiting_.empty()) return "waiting for a person: " + waiting_;
+  if (!urgent && in_turn) return "a turn is running";
   return {};
 }
 

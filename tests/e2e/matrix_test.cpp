@@ -253,6 +253,13 @@ TEST_CASE("ClaudeCodeTakesEveryBodyInEveryState") {
   run_matrix(road);
 }
 
+/// Long: E2E_SOCKET_MATRIX=1 runs it.
+TEST_CASE("ClaudeCodeTakesEveryBodyInEveryStateAtItsSocket") {
+  if (!std::getenv("E2E_SOCKET_MATRIX")) return;
+  test::ClaudeRoad road(test::claude_offline(), "socket");
+  run_matrix(road);
+}
+
 TEST_CASE("CodexTakesEveryBodyInEveryState") {
   test::CodexRoad road(test::codex_offline());
   run_matrix(road);
