@@ -154,9 +154,10 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   auto const projection = project(request, options);
   if (auto written = write_profile(request, options, projection); !written) return written.error();
   auto const settings = own / "settings.json";
-  auto const socket = options.road != Options::Road::terminal && row_for(*version).has_socket
-                          ? messaging_socket(request.agent_dir)
-                          : fs::path();
+  // The flag is not documented: with a version that nobody has tried, the CLI might not start.
+  bool const has_flag = row_for(*version).has_socket && is_measured(*version);
+  auto const socket =
+      options.road != Options::Road::terminal && has_flag ? messaging_socket(request.agent_dir) : fs::path();
   if (!socket.empty()) fs::remove(socket, ec);  // a killed process leaves it
   auto const content = settings_for(request, options, projection.settings, *mode, !socket.empty());
   if (auto written = write_file(settings, to_text(content)); !written) return written.error();

@@ -63,7 +63,9 @@ awaitable<std::optional<SubmitResult>> ClaudeSession::submit_by_socket(Prompt pr
     co_return std::nullopt;
   }
   if (on_step) on_step("written");
+  // Also of a line that was cut off: what the CLI has made of it, its record says.
   co_await await_proof(prompt, submission);
+  in_hand_.clear();
   finish(prompt, submission);
   co_return submission;
 }

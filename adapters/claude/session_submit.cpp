@@ -292,6 +292,7 @@ awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(
   SubmitResult submission;
   bool const taken = co_await type_in(prompt, typed, std::move(on_step), submission);
   if (taken) co_await await_proof(prompt, submission);
+  in_hand_.clear();
   if (submission.outcome == SubmitOutcome::accepted) co_await clear_leftover();
   finish(prompt, submission);
   co_return submission;
@@ -299,12 +300,11 @@ awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(
 
 /// What it has come to is told.
 void ClaudeSession::finish(Prompt const& prompt, SubmitResult const& submission) {
-  in_hand_.clear();
   if (submission.outcome == SubmitOutcome::accepted) early_.erase(prompt.correlation_id);
   if (altered_)
     emit(Noted{"delivery.altered",
                json{{"messageId", prompt.message_id},
-                    {"reason", "the transcript shows this prompt with other bytes than were typed"}}});
+                    {"reason", "the transcript shows this prompt with other bytes than were handed over"}}});
   if (submission.outcome == SubmitOutcome::accepted) emit(Accepted{prompt.correlation_id, "transcript"});
 }
 

@@ -130,6 +130,11 @@ TEST_CASE("OnlyTheSocketRoadOpensTheSessionToMessages") {
   CHECK(std::ranges::find(old->argv, "--messaging-socket-path") == old->argv.end());
   CHECK(old->environment.at("CLAUDE_CODE_HARBOR_KITE") == "0");
 
+  machine.install("echo '9.9.9 (Claude Code)'");  // of which nobody knows
+  auto const untried = plan_launch(machine.request(), options);
+  REQUIRE(untried.has_value());
+  CHECK(std::ranges::find(untried->argv, "--messaging-socket-path") == untried->argv.end());
+
   machine.install("echo '2.1.332 (Claude Code)'");
   auto const left = machine.request().agent_dir / "claude" / "msg.sock";
   std::ofstream(left) << "of a process that was killed";

@@ -197,6 +197,9 @@ TEST_CASE("WhatStandsInTheTerminalIsLeftAlone") {
       [&]() -> awaitable<void> {
         co_await lab.begin();
         if (!lab.row().has_socket) co_return co_await lab.close();
+        REQUIRE(write_file(lab.request.cwd / "named.txt", "what stands in the file").has_value());
+        co_await lab.must_accept("@named.txt is not to be attached");
+        co_await lab.until_free();
         std::string const draft = "half typed human";
         REQUIRE((co_await lab.terminal->paste(draft)).has_value());
         co_await lab.until_screen(draft);
@@ -241,6 +244,7 @@ TEST_CASE("WhatStandsInTheTerminalIsLeftAlone") {
         co_await lab.must_accept("after all that");
         co_await lab.until_free();
         lab.check_model();
+        CHECK(lab.stub().get("/__prompts").dump().find("what stands in the file") == std::string::npos);
         co_await lab.close();
       },
       240s);
