@@ -181,6 +181,13 @@ TEST_CASE("EveryMessageAtTheSocketReachesTheModelOnceByteForByte") {
         co_await lab.must_accept("the last one");
         co_await lab.until_free();
         lab.check_model();
+        // Each record has our uuid, also of what was taken in the midst of a turn.
+        auto const record = read_file(lab.last<Ready>().transcript, 1U << 30);
+        REQUIRE(record.has_value());
+        for (auto const& message : lab.sent) {
+          auto const uuid = "uuid\":\"" + claude::record_uuid(message.correlation_id);
+          CHECK((record->find(uuid) != std::string::npos) == lab.row().has_socket);
+        }
         CHECK_FALSE(std::filesystem::exists(lab.request.cwd / "must-not-exist"));
         CHECK_FALSE(lab.noted("delivery.altered", 0));
         std::printf("messages %zu; idle, handed to accepted: p50 %.0f ms, p95 %.0f ms (N=%zu)\n", lab.sent.size(),
