@@ -77,6 +77,7 @@ std::string life_text(json const& message, bool colour) {
       before = at;
     }
     if (auto const proof = field(delivery, "proof"); !proof.empty()) out += "  proof: " + single_line(proof) + "\n";
+    if (auto const road = field(delivery, "road"); !road.empty()) out += "  road: " + single_line(road) + "\n";
     if (auto const outcome = field(delivery, "outcome"); !outcome.empty())
       out += "  outcome: " + single_line(outcome) + "\n";
     if (auto const screen = field(delivery, "screen"); !screen.empty() && state == "unknown")

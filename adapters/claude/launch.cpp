@@ -1,6 +1,7 @@
 #include "adapters/claude/launch.hpp"
 
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/messaging_socket.hpp"
 #include "adapters/claude/notices.hpp"
 #include "adapters/claude/profile.hpp"
 #include "adapters/claude/versions.hpp"
@@ -49,11 +50,14 @@ json default_settings() {
   return {{"tui", "default"}, {"crossSessionInbound", "refuse"}, {"autoContinueAtUsageLimit", false}};
 }
 
-json settings_for(LaunchRequest const& request, Options const& options, json const& of_profile,
-                  std::string const& mode) {
+json settings_for(LaunchRequest const& request, Options const& options, json const& of_profile, std::string const& mode,
+                  bool has_socket) {
   auto settings = default_settings();
   settings.merge_patch(of_profile);
   settings.merge_patch(options.settings);
+  // Without it what we write there is refused, or held behind a dialog. What the model itself would say to other
+  // sessions goes past the bus.
+  if (has_socket) settings["crossSessionInbound"] = "accept";
   // What comes with a message may be read, and a message be answered, without asking anybody: the agent's own
   // token reaches nothing but its own messages.
   auto& permissions = settings["permissions"];
@@ -65,6 +69,11 @@ json settings_for(LaunchRequest const& request, Options const& options, json con
     allowed.push_back("Bash(agent-runner " + verb + ":*)");
   if (has_relay_tools(request, options.relay_tools))
     for (auto const tool : kUnaskedTools) allowed.push_back(kToolsBegin + std::string(tool));
+  if (has_socket) {
+    auto& denied = permissions["deny"];
+    if (!denied.is_array()) denied = json::array();
+    denied.push_back("SendMessage");
+  }
   if (options.accept_bypass && mode == "bypassPermissions") settings["skipDangerousModePermissionPrompt"] = true;
   if (options.enable_project_mcp) settings["enableAllProjectMcpServers"] = true;
   if (options.status_line && !request.hook_client.empty()) {
@@ -78,8 +87,9 @@ json settings_for(LaunchRequest const& request, Options const& options, json con
 Result<void> check_own_flags(std::vector<std::string> const& arguments) {
   for (auto const& argument : arguments) {
     auto const name = argument.substr(0, argument.find('='));
-    for (std::string_view ours : {"--session-id", "--resume", "-r", "--continue", "-c", "--print", "-p", "--bare",
-                                  "--fork-session", "--bg", "--worktree", "--settings", "--permission-mode"})
+    for (std::string_view ours :
+         {"--session-id", "--resume", "-r", "--continue", "-c", "--print", "-p", "--bare", "--fork-session", "--bg",
+          "--worktree", "--settings", "--permission-mode", "--messaging-socket-path"})
       if (name == ours)
         return invalid("providerArgs", "providerArgs must not hold " + name + ": agent-runner sets it itself" +
                                            (name == "--settings" ? " (use providers.claude.settings)" : "") +
@@ -144,7 +154,12 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   auto const projection = project(request, options);
   if (auto written = write_profile(request, options, projection); !written) return written.error();
   auto const settings = own / "settings.json";
-  auto const content = settings_for(request, options, projection.settings, *mode);
+  // The flag is not documented: with a version that nobody has tried, the CLI might not start.
+  bool const has_flag = row_for(*version).has_socket && is_measured(*version);
+  auto const socket =
+      options.road != Options::Road::terminal && has_flag ? messaging_socket(request.agent_dir) : fs::path();
+  if (!socket.empty()) fs::remove(socket, ec);  // a killed process leaves it
+  auto const content = settings_for(request, options, projection.settings, *mode, !socket.empty());
   if (auto written = write_file(settings, to_text(content)); !written) return written.error();
 
   // The CLI watches only what is there when it is told of it.
@@ -164,6 +179,7 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   add("--permission-mode", *mode);
   // Nobody would answer. (It takes all words up to the next option, so it must not be the last.)
   if (!request.request_input) add("--disallowedTools", "AskUserQuestion");
+  if (!socket.empty()) add("--messaging-socket-path", socket.string());
   if (row_for(*version).snapshots_instructions) add("--system-prompt-snapshot", "off");
   plan.argv.insert(plan.argv.end(), projection.arguments.begin(), projection.arguments.end());
   auto const add_text = [&](char const* flag, fs::path const& file, std::string const& text) -> Result<void> {
@@ -189,6 +205,8 @@ Result<LaunchPlan> plan_launch(LaunchRequest const& request, Options const& opti
   plan.argv.insert(plan.argv.end(), request.provider_args.begin(), request.provider_args.end());
 
   plan.environment = launch_environment(request, options);
+  if (!socket.empty() && !options.environment.contains("CLAUDE_CODE_HARBOR_KITE"))
+    plan.environment["CLAUDE_CODE_HARBOR_KITE"] = "1";
   return plan;
 }
 

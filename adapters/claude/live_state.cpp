@@ -66,6 +66,7 @@ std::optional<LiveState> parse_live_state(std::string_view text) {
   state.waiting_for = text_at(*record, "waitingFor");
   state.session_id = text_at(*record, "sessionId");
   state.version = text_at(*record, "version");
+  state.socket = text_at(*record, "messagingSocketPath");
   return state;
 }
 

@@ -16,6 +16,7 @@ struct LiveState {
   std::string waiting_for{};  ///< "permission prompt", "dialog open"
   std::string session_id{};
   std::string version{};
+  std::string socket{};  ///< where it takes messages; empty: nowhere
   bool busy() const { return status == Status::busy; }
   bool waiting() const { return status == Status::waiting; }
   bool at_rest() const { return status == Status::idle || status == Status::shell; }

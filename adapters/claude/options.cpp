@@ -19,6 +19,12 @@ Result<Options> read_options(json const& table) {
   options.status_line = in.boolean("status_line", options.status_line);
   options.set_drafts_aside = in.boolean("set_drafts_aside", options.set_drafts_aside);
   options.monitor = in.boolean("monitor", options.monitor);
+  if (auto const road = in.string("road", "terminal"); road == "socket")
+    options.road = Options::Road::socket;
+  else if (road == "auto")
+    options.road = Options::Road::automatic;
+  else if (road != "terminal")
+    in.fail("road", "road is \"" + road + "\"; use one of: terminal, socket, auto");
   read_daemons_keys(in);
   if (auto error = in.finish()) return *error;
   return options;

@@ -9,6 +9,13 @@
 namespace ar::adapters::claude {
 
 struct Options {
+  /// How messages go in, where the version can do both (docs/claude-code.md, "The socket road").
+  enum class Road {
+    terminal,   ///< typed
+    socket,     ///< at the messaging socket
+    automatic,  ///< a person's word, and our own, is typed; what agents and programs send goes to the socket
+  };
+  Road road = Road::terminal;
   std::string command = "claude";                    ///< name or path of the CLI
   std::map<std::string, std::string> environment{};  ///< set after everything inherited was scrubbed
   json settings = json::object();                    ///< merged into the --settings file; what the adapter needs wins

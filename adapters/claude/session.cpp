@@ -86,6 +86,11 @@ awaitable<void> ClaudeSession::stop() {
 }
 
 std::string ClaudeSession::block_reason(bool urgent) const {
+  bool const all_by_socket = options_.road == Options::Road::socket && has_socket() && !socket_unheard_;
+  return all_by_socket ? closed_socket(urgent) : closed_terminal(urgent);
+}
+
+std::string ClaudeSession::closed_terminal(bool urgent) const {
   if (ended_) return "Claude Code has ended";
   if (!waiting_.empty()) return "waiting for a person: " + waiting_;
   if (live_ && live_->waiting() && !limit_menu_) return "waiting for a person: " + live_->waiting_for;
@@ -270,6 +275,7 @@ void ClaudeSession::on_fact(TranscriptFact const& fact) {
     for (auto const& correlation_id : fact.correlation_ids) note_early(correlation_id);
   for (auto const& correlation_id : fresh) {
     notices_.forget(correlation_id);
+    written_.erase(correlation_id);
     if (correlation_id != in_hand_)
       emit(Accepted{correlation_id, "transcript"});
     else

@@ -6,6 +6,7 @@
 #pragma once
 #include "adapters/adapter.hpp"
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/messaging_socket.hpp"
 #include "adapters/claude/notices.hpp"
 #include "adapters/claude/options.hpp"
 #include "adapters/claude/prompt_text.hpp"
@@ -129,7 +130,18 @@ class ClaudeSession final : public ProviderSession {
   bool signs_of(std::string const& correlation_id) const;
   awaitable<bool> take_out_of_composer(Prompt prompt);
   void look_again_later();
+  std::string closed_terminal(bool urgent) const;
+  void finish(Prompt const& prompt, SubmitResult const& submission);
   void remember_label(std::string label);
+
+  // session_socket.cpp: prompts go to the messaging socket.
+  bool has_socket() const;
+  bool goes_by_socket(Prompt const& prompt) const;
+  std::string closed_socket(bool urgent) const;
+  awaitable<std::optional<SubmitResult>> submit_by_socket(Prompt prompt, std::function<void(std::string_view)> on_step);
+  bool is_at_rest() const;
+  bool may_come_by_socket(std::string const& correlation_id);
+  void forget_written(std::string const& correlation_id);
 
   // session_retries.cpp: it asks its model again.
   awaitable<void> watch_retries(std::uint64_t turn);
@@ -179,12 +191,16 @@ class ClaudeSession final : public ProviderSession {
   int compactions_ = 0;          ///< begun so far
   std::map<std::string, WallTime>
       early_{};  ///< correlation ids the CLI has taken from its composer, not yet shown to the model
-  std::set<std::string> submitted_{};       ///< correlation ids of prompts that UserPromptSubmit has shown
-  std::deque<std::string> handed_{};        ///< correlation ids typed by this session, the newest few dozen
+  std::set<std::string> submitted_{};  ///< correlation ids of prompts that UserPromptSubmit has shown
+  static constexpr std::size_t kHandedKept = 64;
+  std::deque<std::string> handed_{};        ///< correlation ids of the newest prompts: recognised in the composer
   std::deque<std::string> typed_labels_{};  ///< how the composer showed our newest pastes: "[Pasted text #7 +3 lines]"
   std::string in_hand_{};                   ///< the correlation id whose proof hand() waits for
   std::string in_hand_text_{};              ///< and what its record has to hold
   bool altered_ = false;                    ///< it holds something else
+  std::map<std::string, Clock::time_point> written_{};  ///< to the socket, and not shown by the record yet
+  SocketAllowance allowance_{};
+  bool socket_unheard_ = false;  ///< what is written to this process's socket does not arrive
   Notices notices_{};
   bool ringing_ = false;
   bool looks_again_ = false;  ///< look_again_later() waits

@@ -71,7 +71,7 @@ awaitable<Result<void>> ClaudeSession::run_command(std::string command) {
 }
 
 awaitable<Result<void>> ClaudeSession::compact() {
-  if (auto const reason = block_reason(false); !reason.empty())
+  if (auto const reason = closed_terminal(false); !reason.empty())
     co_return conflict("not_ready", "cannot compact now: " + reason);
   auto const before = compactions_;
   if (auto typed = co_await run_command("/compact"); !typed) co_return typed.error();
@@ -82,7 +82,7 @@ awaitable<Result<void>> ClaudeSession::compact() {
 }
 
 awaitable<Result<void>> ClaudeSession::clear() {
-  if (auto const reason = block_reason(false); !reason.empty())
+  if (auto const reason = closed_terminal(false); !reason.empty())
     co_return conflict("not_ready", "cannot clear now: " + reason);
   auto const before = session_id_;
   if (auto typed = co_await run_command("/clear"); !typed) co_return typed.error();
@@ -94,7 +94,7 @@ awaitable<Result<void>> ClaudeSession::clear() {
 
 awaitable<Result<void>> ClaudeSession::quit() {
   if (!ctx_.terminal->alive()) co_return Result<void>();
-  if (block_reason(true).empty()) {
+  if (closed_terminal(true).empty()) {
     auto typed = co_await run_command("/exit");
     if (typed || !ctx_.terminal->alive()) co_return Result<void>();
   }

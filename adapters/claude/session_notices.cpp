@@ -78,8 +78,7 @@ bool ClaudeSession::may_be_on_its_way(std::string const& correlation_id) {
   auto const now = Clock::now();
   bool const is_adopted = notices_.standing(correlation_id) == Standing::unknown;
   bool const is_fresh = is_adopted ? now < started_at_ + Notices::kTakenWithin : notices_.is_fresh(correlation_id, now);
-  bool const at_rest =
-      ready_ && !ended_ && !turn_running_ && !compacting_ && waiting_.empty() && (!live_ || live_->at_rest());
+  bool const at_rest = is_at_rest();
   if (at_rest && is_fresh) look_again_later();  // else the end of what it is at brings the question again
   return is_fresh || !at_rest;
 }

@@ -29,7 +29,8 @@ constexpr auto kDialogStands = seconds(2);  ///< until a dialog on the screen ha
 constexpr auto kClearPatience = seconds(20);  ///< to empty a composer line by line
 constexpr auto kRecordPatience = seconds(2);  ///< the transcript's lines come up to a third of a second late
 constexpr auto kLookAgainPause = seconds(10);
-constexpr std::size_t kRemembered = 64;  ///< own prompts that are recognised in the composer
+constexpr std::size_t kRemembered = 64;        ///< own pastes that are recognised in the composer
+constexpr auto kSocketPatience = seconds(15);  ///< from a line at the socket of a CLI at rest to the proof
 
 std::string joined(std::vector<std::string> const& lines) {
   std::string text;
@@ -275,12 +276,16 @@ awaitable<Typed> ClaudeSession::form_of(Prompt prompt) {
 awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(std::string_view)> on_step) {
   read_live_state();  // for the version: SessionStart's hook may come before it
   if (prompt.is_notice && has_monitor()) co_return co_await offer(std::move(prompt), std::move(on_step));
+  if (goes_by_socket(prompt)) {
+    auto by_socket = co_await submit_by_socket(prompt, on_step);
+    if (by_socket) co_return std::move(*by_socket);
+  }
   auto const typed = co_await form_of(prompt);
   if (typed.as_file) {
     auto const written = co_await write_body_file(ctx_.files, prompt);
     if (!written) co_return held(written.error().message);  // the disk may have room again
   }
-  if (auto reason = block_reason(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
+  if (auto reason = closed_terminal(prompt.urgent); !reason.empty()) co_return held(std::move(reason));
   in_hand_ = prompt.correlation_id;
   in_hand_text_ = typed.text;
   altered_ = false;
@@ -288,16 +293,19 @@ awaitable<SubmitResult> ClaudeSession::submit(Prompt prompt, std::function<void(
   bool const taken = co_await type_in(prompt, typed, std::move(on_step), submission);
   if (taken) co_await await_proof(prompt, submission);
   in_hand_.clear();
-  if (submission.outcome == SubmitOutcome::accepted) {
-    early_.erase(prompt.correlation_id);
-    co_await clear_leftover();
-  }
+  if (submission.outcome == SubmitOutcome::accepted) co_await clear_leftover();
+  finish(prompt, submission);
+  co_return submission;
+}
+
+/// What it has come to is told.
+void ClaudeSession::finish(Prompt const& prompt, SubmitResult const& submission) {
+  if (submission.outcome == SubmitOutcome::accepted) early_.erase(prompt.correlation_id);
   if (altered_)
     emit(Noted{"delivery.altered",
                json{{"messageId", prompt.message_id},
-                    {"reason", "the transcript shows this prompt with other bytes than were typed"}}});
+                    {"reason", "the transcript shows this prompt with other bytes than were handed over"}}});
   if (submission.outcome == SubmitOutcome::accepted) emit(Accepted{prompt.correlation_id, "transcript"});
-  co_return submission;
 }
 
 /// By the time of the proof the composer is drawn anew; a prompt that still stands in it would be sent again
@@ -329,7 +337,7 @@ awaitable<void> ClaudeSession::bring_draft_back(terminal::Terminal::OutputWatch&
 awaitable<bool> ClaudeSession::type_in(Prompt const& prompt, Typed const& typed,
                                        std::function<void(std::string_view)> on_step, SubmitResult& submission) {
   auto const lock = co_await keyboard_.lock();
-  submission.reason = block_reason(prompt.urgent);
+  submission.reason = closed_terminal(prompt.urgent);
   if (!submission.reason.empty()) co_return false;
   auto watch = ctx_.terminal->watch_output();
   if (!watch) {
@@ -345,7 +353,7 @@ awaitable<bool> ClaudeSession::type_in(Prompt const& prompt, Typed const& typed,
   }
 
   handed_.push_back(prompt.correlation_id);
-  if (handed_.size() > kRemembered) handed_.pop_front();
+  if (handed_.size() > kHandedKept) handed_.pop_front();
   Result<void> pasted;
   if (!typed.words.empty()) pasted = co_await ctx_.terminal->paste(typed.words);
   if (pasted) pasted = co_await ctx_.terminal->paste(typed.paste);
@@ -416,7 +424,9 @@ awaitable<bool> ClaudeSession::press_until_taken(Prompt const& prompt, std::stri
 }
 
 awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, SubmitResult& submission) {
-  auto deadline = Clock::now() + kProofPatience;
+  bool const by_socket = written_.contains(prompt.correlation_id);
+  auto const patience = by_socket ? kSocketPatience : kProofPatience;
+  auto deadline = Clock::now() + patience;
   while (!ledger_.consumed(prompt.correlation_id)) {
     if (ended_ || !ctx_.terminal->alive()) {
       read_transcript();
@@ -424,8 +434,8 @@ awaitable<void> ClaudeSession::await_proof(Prompt const& prompt, SubmitResult& s
       co_await mark_unknown(submission, "Claude Code ended before it showed the prompt to the model");
       co_return;
     }
-    if (ledger_.queued(prompt.correlation_id))
-      deadline = Clock::now() + kProofPatience;  // as long as its queue holds it
+    if (ledger_.queued(prompt.correlation_id) || (by_socket && !is_at_rest()))
+      deadline = Clock::now() + patience;  // as long as its queue holds it
     if (Clock::now() >= deadline) {
       co_await mark_unknown(submission, "the prompt was taken, but the transcript does not show it");
       co_return;
@@ -445,6 +455,9 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
   // A long record is not read for what may not be there yet.
   if (prompt.is_notice && !process_gone && !ledger_.consumed(prompt.correlation_id) &&
       may_be_on_its_way(prompt.correlation_id))
+    co_return RecordedOutcome::pending;
+
+  if (!process_gone && !ledger_.consumed(prompt.correlation_id) && may_come_by_socket(prompt.correlation_id))
     co_return RecordedOutcome::pending;
 
   // The records as a whole, not only what was followed; of the sessions of that time, and of the present one.
@@ -473,7 +486,7 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
 
   // Not in the record of a living process: it may still stand in the composer, or have left it a moment ago.
   auto const turns = turns_;
-  if (standing != Notices::Standing::fetched) {
+  if (standing != Notices::Standing::fetched && !written_.contains(prompt.correlation_id)) {
     auto const is_out = co_await take_out_of_composer(prompt);
     if (!is_out) co_return RecordedOutcome::pending;
   }
@@ -492,6 +505,7 @@ awaitable<RecordedOutcome> ClaudeSession::query_outcome(Prompt prompt, bool proc
   if (whole.consumed(correlation_id)) co_return RecordedOutcome::accepted;
   if (unreadable) look_again_later();
   if (!unreadable) notices_.forget(correlation_id);
+  if (!unreadable) forget_written(correlation_id);
   co_return unreadable ? RecordedOutcome::pending : RecordedOutcome::absent;
 }
 

@@ -1,5 +1,6 @@
 #include "adapters/claude/transcript.hpp"
 
+#include "adapters/claude/messaging_socket.hpp"
 #include "adapters/envelope.hpp"
 
 #include <algorithm>
@@ -25,8 +26,12 @@ std::vector<std::string> texts_of(json const& content) {
   return texts;
 }
 
-void consumed(std::string text, std::vector<TranscriptFact>& facts) {
+/// `uuid`: of its record, which is ours where it came by the messaging socket.
+void consumed(std::string text, std::string const& uuid, std::vector<TranscriptFact>& facts) {
   TranscriptFact fact{.kind = TranscriptFact::Kind::consumed, .correlation_ids = whole_envelopes(text)};
+  if (auto ours = correlation_id_of_record(uuid);
+      !ours.empty() && std::ranges::find(fact.correlation_ids, ours) == fact.correlation_ids.end())
+    fact.correlation_ids.push_back(std::move(ours));
   if (fact.correlation_ids.empty()) return;
   fact.text = std::move(text);
   facts.push_back(std::move(fact));
@@ -43,7 +48,7 @@ void read_user(json const& record, std::vector<TranscriptFact>& facts) {
     if (text.starts_with("[Request interrupted by user"))
       facts.push_back({.kind = TranscriptFact::Kind::interrupted});
     else
-      consumed(std::move(text), facts);
+      consumed(std::move(text), text_at(record, "uuid"), facts);
   }
 }
 
@@ -80,7 +85,7 @@ void read_attachment(json const& record, std::vector<TranscriptFact>& facts) {
   if (attachment == record.end() || text_at(*attachment, "type") != "queued_command") return;
   auto const prompt = attachment->find("prompt");
   if (prompt == attachment->end()) return;
-  for (auto& text : texts_of(*prompt)) consumed(std::move(text), facts);
+  for (auto& text : texts_of(*prompt)) consumed(std::move(text), text_at(*attachment, "source_uuid"), facts);
 }
 
 }  // namespace

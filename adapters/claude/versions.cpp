@@ -54,7 +54,8 @@ constexpr VersionRow kMeasuredFirst{.seen_in = "2.1.197",
                                     .stuck_start = milliseconds(10'000),
                                     .wraps_pastes = false,
                                     .edits_prompts = false,
-                                    .snapshots_instructions = false};
+                                    .snapshots_instructions = false,
+                                    .has_socket = false};
 
 /// Each row is the one before it and what has changed since.
 constexpr auto kRows = [] {
@@ -75,6 +76,7 @@ constexpr auto kRows = [] {
   rows[4].wraps_pastes = true;
   rows[5] = rows[4];
   rows[5].seen_in = "2.1.332";
+  rows[5].has_socket = true;
   return rows;
 }();
 

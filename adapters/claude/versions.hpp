@@ -42,6 +42,8 @@ struct VersionRow {
   bool edits_prompts;
   /// A resumed session sends the instructions of its first start, unless `--system-prompt-snapshot off` is said.
   bool snapshots_instructions;
+  /// Takes --messaging-socket-path, and puts the uuid of what comes there on its record.
+  bool has_socket;
 };
 
 /// The row for a version as the CLI prints it ("2.1.197"); empty or unknown: the newest row.

@@ -130,6 +130,7 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
   auto const now = wall_now();
   for (auto const& [row, depth] : as_tree(agents)) {
     auto const& agent = *row;
+    auto const road = field(agent, "road");
     auto const state = field(agent, "state");
     auto const since = agent.contains("since") ? time_of(agent["since"]) : std::nullopt;
     std::string context_use;
@@ -139,7 +140,7 @@ Table table_of(Context const& context, std::vector<json> const& agents) {
     table.add({{field(agent, "id"), Colour::bold, 2 * depth},
                {state, colour_of(state)},
                since ? age(now - *since) : "",
-               field(agent, "provider"),
+               field(agent, "provider") + (road.empty() ? "" : " (" + road + ")"),
                field(agent, "providerSession").substr(0, 8),
                std::to_string(number(agent, "queue")),
                context_use,

@@ -66,6 +66,7 @@ void print_facts(Context const& context, json const& agent) {
   auto const model = field(agent, "reportedModel");
   line("provider", field(agent, "provider") + (model.empty() ? "" : ", " + model) +
                        (field(agent, "effort").empty() ? "" : ", effort " + field(agent, "effort")));
+  line("road", field(agent, "road"));
   line("mode", field(agent, "approvalMode"));
   line("profile", field(agent, "profile"));
   line("works in", field(agent, "cwd"));

@@ -130,6 +130,7 @@ json AgentView::shown(std::string const& no_bus) const {
   shown["tmuxSession"] = record.tmux_session;
   shown["tmuxSocket"] = services.paths.tmux_socket().string();
   shown["providerSession"] = record.session_id;
+  if (auto const road = provider.option("road"); road.is_string()) shown["road"] = road;
   shown["queue"] = queue.deliveries().waiting();
   auto held = no_bus;
   if (held.empty()) held = queue.held_reason();

@@ -7,6 +7,19 @@
 #include <array>
 
 namespace ar::daemon {
+namespace {
+
+/// How it went into the provider the last time, by its steps; empty: not yet, or by the provider's protocol.
+std::string_view road_of(Delivery const& d) {
+  for (auto step = d.steps.rbegin(); step != d.steps.rend(); ++step) {
+    if (step->first == "typed") return "terminal";
+    if (step->first == "written") return "socket";
+    if (step->first == "offered") return "hook";
+  }
+  return {};
+}
+
+}  // namespace
 
 bool Delivery::is_notice() const {
   constexpr std::array<std::string_view, 4> kKinds{"notice", "result", "expired", "dead-letter"};
@@ -80,6 +93,7 @@ json to_json(Delivery const& d, std::string const& agent) {
   if (d.state == DeliveryState::done || d.state == DeliveryState::failed) shown["reported"] = d.reported;
   if (!d.code.empty()) shown["code"] = d.code;
   if (!d.proof.empty()) shown["proof"] = d.proof;
+  if (auto const road = road_of(d); !road.empty()) shown["road"] = road;
   if (!d.screen.empty()) shown["screen"] = d.screen;
   if (d.turn > 0) shown["turn"] = d.turn;
   if (d.repairs > 0) shown["repairs"] = d.repairs;

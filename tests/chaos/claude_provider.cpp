@@ -10,14 +10,18 @@ namespace {
 
 class ClaudeProvider final : public CliProvider {
  public:
-  ClaudeProvider(Lab const& lab, std::string cli) : lab_(lab), cli_(std::move(cli)), config_(lab.work() / "config") {
+  ClaudeProvider(Lab const& lab, std::string cli, std::string road)
+      : lab_(lab), cli_(std::move(cli)), road_(std::move(road)), config_(lab.work() / "config") {
     std::filesystem::create_directories(config_);
     std::ofstream(config_ / ".claude.json") << R"({"hasCompletedOnboarding":true})";
   }
 
   json spawn_request(std::string const& agent) const override {
-    json const options = {
-        {"command", cli_}, {"trust_workspace", true}, {"accept_bypass", true}, {"sandboxed_root", true}};
+    json const options = {{"command", cli_},
+                          {"trust_workspace", true},
+                          {"accept_bypass", true},
+                          {"sandboxed_root", true},
+                          {"road", road_}};
     json const environment = {{"CLAUDE_CONFIG_DIR", config_.string()},
                               {"ANTHROPIC_BASE_URL", stub_.url()},
                               {"ANTHROPIC_AUTH_TOKEN", "stub"},
@@ -33,15 +37,15 @@ class ClaudeProvider final : public CliProvider {
 
  private:
   Lab const& lab_;
-  std::string const cli_;
+  std::string const cli_, road_;
   std::filesystem::path const config_;
   test::StubApi const stub_{"stub_anthropic_api.mjs"};
 };
 
 }  // namespace
 
-std::unique_ptr<Provider> make_claude_provider(Lab const& lab, std::string cli) {
-  return std::make_unique<ClaudeProvider>(lab, std::move(cli));
+std::unique_ptr<Provider> make_claude_provider(Lab const& lab, std::string cli, std::string road) {
+  return std::make_unique<ClaudeProvider>(lab, std::move(cli), std::move(road));
 }
 
 }  // namespace ar::chaos

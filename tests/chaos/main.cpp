@@ -27,13 +27,13 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr char kUsage[] =
     "usage: chaos [--kills N] [--agent-kills M] [--seed S] [--agents K] [--provider fast|claude|codex]\n"
-    "             [--minutes LIMIT] [--no-disk] [--keep] [--json]\n";
+    "             [--road terminal|socket|auto] [--minutes LIMIT] [--no-disk] [--keep] [--json]\n";
 constexpr std::size_t kSmallDisk = 512U << 20;
 
 struct Options {
   int kills = 40, agent_kills = 15, agents = 0, minutes = 30;
   std::uint64_t seed = 0;
-  std::string provider = "fast";
+  std::string provider = "fast", road = "terminal";  ///< road: of Claude Code
   bool disk = true, keep = false, json_output = false;
 };
 
@@ -55,6 +55,8 @@ bool read_options(int argc, char** argv, Options& options) {
       options.keep = true;
     else if (++i == argc)
       return false;
+    else if (name == "--road")
+      options.road = argv[i];
     else if (name == "--provider") {
       options.provider = argv[i];
       if (options.provider != "fast" && options.provider != "claude" && options.provider != "codex") return false;
@@ -162,7 +164,7 @@ int run(Options const& options) {
   std::fprintf(stderr, "seed %llu%s\n", static_cast<unsigned long long>(options.seed),
                lab.no_disk().empty() ? "" : (", the disk is never full: " + lab.no_disk()).c_str());
   auto const begin = SteadyClock::now();
-  auto const provider = claude  ? make_claude_provider(lab, cli)
+  auto const provider = claude  ? make_claude_provider(lab, cli, options.road)
                         : codex ? make_codex_provider(lab, cli)
                                 : make_fast_provider(lab);
   if (auto const up = lab.run({"up"}); up.status != 0) throw std::runtime_error("the daemon does not start: " + up.out);

@@ -32,7 +32,7 @@ class Provider {
 
 std::unique_ptr<Provider> make_fast_provider(Lab const& lab);
 /// `cli`: from test::claude_offline() or codex_offline(), which must have been called before anything was started.
-std::unique_ptr<Provider> make_claude_provider(Lab const& lab, std::string cli);
+std::unique_ptr<Provider> make_claude_provider(Lab const& lab, std::string cli, std::string road);
 std::unique_ptr<Provider> make_codex_provider(Lab const& lab, std::string cli);
 
 }  // namespace ar::chaos

@@ -114,6 +114,42 @@ TEST_CASE("WhoMayAskNobodyIsNotShownTheToolThatAsks") {
   CHECK(after(quiet->argv, "AskUserQuestion").starts_with("--"));  // it would take further words too
 }
 
+TEST_CASE("OnlyTheSocketRoadOpensTheSessionToMessages") {
+  Machine machine;
+  auto const typed = plan_launch(machine.request(), {});
+  REQUIRE(typed.has_value());
+  CHECK(std::ranges::find(typed->argv, "--messaging-socket-path") == typed->argv.end());
+  CHECK(settings_of(*typed)["crossSessionInbound"] == "refuse");
+  CHECK(typed->environment.at("CLAUDE_CODE_HARBOR_KITE") == "0");
+
+  Options options;
+  options.road = Options::Road::socket;
+  options.settings = {{"crossSessionInbound", "refuse"}, {"permissions", {{"deny", {"WebFetch"}}}}};
+  auto const old = plan_launch(machine.request(), options);
+  REQUIRE(old.has_value());
+  CHECK(std::ranges::find(old->argv, "--messaging-socket-path") == old->argv.end());
+  CHECK(old->environment.at("CLAUDE_CODE_HARBOR_KITE") == "0");
+
+  machine.install("echo '9.9.9 (Claude Code)'");  // of which nobody knows
+  auto const untried = plan_launch(machine.request(), options);
+  REQUIRE(untried.has_value());
+  CHECK(std::ranges::find(untried->argv, "--messaging-socket-path") == untried->argv.end());
+
+  machine.install("echo '2.1.332 (Claude Code)'");
+  auto const left = machine.request().agent_dir / "claude" / "msg.sock";
+  std::ofstream(left) << "of a process that was killed";
+  auto const plan = plan_launch(machine.request(), options);
+  REQUIRE(plan.has_value());
+  CHECK(after(plan->argv, "--messaging-socket-path") == left.string());
+  CHECK_FALSE(fs::exists(left));
+  CHECK(settings_of(*plan)["crossSessionInbound"] == "accept");
+  CHECK(settings_of(*plan)["permissions"]["deny"] == json::array({"WebFetch", "SendMessage"}));
+  CHECK(plan->environment.at("CLAUDE_CODE_HARBOR_KITE") == "1");
+  struct stat info{};
+  REQUIRE(::stat(left.parent_path().c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0700);
+}
+
 TEST_CASE("ASessionIsResumedOnlyWhenItsRecordExists") {
   Machine machine;
   auto request = machine.request();

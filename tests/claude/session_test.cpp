@@ -8,6 +8,9 @@
 #include "support/run.hpp"
 #include "support/temp_dir.hpp"
 
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read_until.hpp>
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -143,7 +146,7 @@ struct Room {
   std::unique_ptr<claude::ClaudeSession> session;
 
   /// `adopted`: by a daemon that has heard nothing of it yet.
-  explicit Room(bool adopted = false, json const& live_state = {}) {
+  explicit Room(bool adopted = false, json const& live_state = {}, claude::Options options = {}) {
     std::filesystem::create_directories(dir.path() / "sessions");
     std::filesystem::create_directories(dir.path() / "agent" / "claude");
     SessionContext context{io.get_executor(), files};
@@ -157,7 +160,7 @@ struct Room {
     context.session_id = "s";
     context.transcript = record.string();
     context.emit = [this](ProviderEvent event) { events.push_back(std::move(event)); };
-    session = std::make_unique<claude::ClaudeSession>(std::move(context), claude::Options());
+    session = std::make_unique<claude::ClaudeSession>(std::move(context), std::move(options));
     if (!live_state.is_null())
       std::ofstream(dir.path() / "sessions" / "4711.json") << live_state.dump();
     else if (adopted)
@@ -252,6 +255,130 @@ struct Room {
 };
 
 }  // namespace
+
+namespace {
+
+/// A room whose CLI listens at its messaging socket.
+struct SocketRoom {
+  using Road = claude::Options::Road;
+  Room room;
+  std::function<void(json const&)> on_line{};  ///< what the CLI does with what it is told
+  std::vector<json> lines{};
+
+  explicit SocketRoom(Road road = Road::socket, bool listens = true)
+      : room(false, nullptr, options_of(road)), tasks_(room.io.get_executor(), "cli") {
+    auto const path = claude::messaging_socket(room.dir.path() / "agent");
+    if (listens) {
+      acceptor_.emplace(room.io, net::local::stream_protocol::endpoint(path.string()));
+      tasks_.spawn("listen", listen());
+    }
+    live("idle");
+    room.cli->on_enter = [this] { room.take_enter(); };
+  }
+  ~SocketRoom() {
+    test::run(room.io, [this]() -> awaitable<void> { co_await tasks_.stop(); });
+  }
+  /// The CLI writes its live state, and it is seen.
+  void live(std::string const& status) {
+    auto const path = claude::messaging_socket(room.dir.path() / "agent").string();
+    json const state = {{"sessionId", "s"}, {"status", status}, {"version", "2.1.332"}, {"messagingSocketPath", path}};
+    std::ofstream(room.dir.path() / "sessions" / "4711.json") << state.dump() << std::flush;
+    room.pass(1ms);
+  }
+  void consume(json const& line) const {
+    json const message = {{"role", "user"}, {"content", line["message"]["content"]}};
+    room.append({{"type", "user"}, {"uuid", line["uuid"]}, {"message", message}});
+  }
+
+ private:
+  static claude::Options options_of(Road road) {
+    claude::Options options;
+    options.road = road;
+    return options;
+  }
+  awaitable<void> listen() {
+    while (true) {
+      auto [error, client] = co_await acceptor_->async_accept(nothrow);
+      if (error) co_return;
+      std::string line;
+      auto buffer = net::dynamic_buffer(line);
+      auto [end, size] = co_await net::async_read_until(client, buffer, '\n', nothrow);
+      if (end) continue;
+      lines.push_back(json::parse(line));
+      if (on_line) on_line(lines.back());
+    }
+  }
+  std::optional<net::local::stream_protocol::acceptor> acceptor_{};
+  TaskGroup tasks_;
+};
+
+}  // namespace
+
+TEST_CASE("AtTheSocketNothingIsTypedAndTheRecordIsTheProof") {
+  SocketRoom cc;
+  cc.room.cli->composer = "half a thought";
+  cc.on_line = [&](json const& line) { cc.consume(line); };
+  auto const submission = cc.room.submit();
+  CHECK_MESSAGE(submission.outcome == SubmitOutcome::accepted, submission.reason);
+  CHECK(cc.room.all<Accepted>().size() == 1);
+  CHECK(cc.lines.size() == 1);
+  CHECK(cc.room.cli->pastes == 0);
+  CHECK(cc.room.cli->composer == "half a thought");
+}
+
+TEST_CASE("WhatTheSocketDropsIsTypedOnceTheRecordIsSureNotToHoldIt") {
+  SocketRoom cc;
+  auto const dropped = cc.room.submit();
+  CHECK(dropped.outcome == SubmitOutcome::unknown);
+  CHECK(cc.room.all<Accepted>().empty());
+  CHECK(cc.room.ask() == RecordedOutcome::absent);
+  CHECK(cc.room.submit().outcome == SubmitOutcome::accepted);
+  CHECK(cc.lines.size() == 1);
+  CHECK(cc.room.cli->pastes == 1);
+}
+
+TEST_CASE("WhatACliInATurnHasFromItsSocketIsWaitedFor") {
+  SocketRoom cc;
+  cc.live("busy");
+  cc.room.pass(1s);  // its turn has begun
+  auto prompt = cc.room.prompt();
+  prompt.urgent = true;
+  std::optional<SubmitResult> result;
+  auto const first = cc.room.run(cc.room.session->query_outcome(prompt, false));
+  CHECK(first == RecordedOutcome::absent);  // nobody has written it
+  net::co_spawn(cc.room.io, cc.room.session->submit(prompt, {}),
+                [&](std::exception_ptr, SubmitResult submission) { result = std::move(submission); });
+  for (int i = 0; i < 300; ++i) cc.room.pass(1s);
+  CHECK_FALSE(result.has_value());
+  REQUIRE(cc.lines.size() == 1);
+  cc.consume(cc.lines.front());
+  for (int i = 0; i < 10 && !result; ++i) cc.room.pass(20ms);
+  REQUIRE(result.has_value());
+  CHECK(result->outcome == SubmitOutcome::accepted);
+}
+
+TEST_CASE("WhereNobodyListensAtTheSocketItIsTypedAtOnce") {
+  SocketRoom cc(claude::Options::Road::socket, false);
+  CHECK(cc.room.submit().outcome == SubmitOutcome::accepted);
+  CHECK(cc.room.cli->pastes == 1);
+}
+
+TEST_CASE("OnTheAutomaticRoadOnlyAnOperatorsWordIsTyped") {
+  SocketRoom cc(claude::Options::Road::automatic);
+  cc.on_line = [&](json const& line) { cc.consume(line); };
+  CHECK(cc.room.submit().outcome == SubmitOutcome::accepted);
+  CHECK(cc.room.cli->pastes == 0);
+  auto word = cc.room.prompt();
+  word.correlation_id = "9876543210";
+  word.from = "operator";
+  CHECK(cc.room.run(cc.room.session->submit(word, {})).outcome == SubmitOutcome::accepted);
+  auto ours = cc.room.prompt();
+  ours.correlation_id = "1111111111";
+  ours.message_id = 0;
+  CHECK(cc.room.run(cc.room.session->submit(ours, {})).outcome == SubmitOutcome::accepted);
+  CHECK(cc.room.cli->pastes == 2);
+  CHECK(cc.lines.size() == 1);
+}
 
 TEST_CASE("AcceptedComesWithTheTranscriptAndOneEnter") {
   Room room;
@@ -785,9 +912,10 @@ TEST_CASE("ASubagentIsWorkFromItsFirstHookToItsLast") {
 
 TEST_CASE("HooksWithAnythingInThemDoNoHarm") {
   Room room;
-  for (auto const* event : {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop",
-                            "PreCompact", "PostCompact", "Notification", "PermissionRequest", "PreToolUse",
-                            "PostToolUse", "PostToolUseFailure", "StatusLine", "FileChanged", "SessionEnd", "NoSuchEvent"})
+  for (auto const* event :
+       {"SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop", "PreCompact",
+        "PostCompact", "Notification", "PermissionRequest", "PreToolUse", "PostToolUse", "PostToolUseFailure",
+        "StatusLine", "FileChanged", "SessionEnd", "NoSuchEvent"})
     for (json const& payload :
          {json::object(),
           json{{"prompt", 5}, {"agent_id", json::array()}, {"context_window", "x"}, {"tool_input", nullptr}}})

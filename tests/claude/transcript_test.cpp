@@ -1,6 +1,7 @@
 #include "adapters/claude/transcript.hpp"
 
 #include "adapters/claude/live_state.hpp"
+#include "adapters/claude/messaging_socket.hpp"
 #include "adapters/claude/turn_record.hpp"
 #include "adapters/envelope.hpp"
 #include "base/paths.hpp"
@@ -66,6 +67,17 @@ std::optional<TurnEnded> end_of(std::vector<json> const& records,
 }
 
 }  // namespace
+
+TEST_CASE("ARecordWithOurUuidShowsItsMessage") {
+  auto record = user("[agent-runner what came otherwise than it was sent");
+  record["uuid"] = record_uuid(kCorrelationId);
+  CHECK(ledger_of(line(record)).consumed(kCorrelationId));
+  record["isSidechain"] = true;
+  CHECK_FALSE(ledger_of(line(record)).consumed(kCorrelationId));
+  json const attachment = {
+      {"type", "queued_command"}, {"prompt", "[agent-runner cut"}, {"source_uuid", record_uuid(kCorrelationId)}};
+  CHECK(ledger_of(line({{"type", "attachment"}, {"attachment", attachment}})).consumed(kCorrelationId));
+}
 
 TEST_CASE("ATurnsEndIsReadFromTheTranscript") {
   using Outcome = TurnEnded::Outcome;

@@ -112,14 +112,14 @@ class ProviderRoad {
 
 class ClaudeRoad final : public ProviderRoad {
  public:
-  explicit ClaudeRoad(std::string cli) : cli_(std::move(cli)) {}
-  std::string name() const override { return "claude"; }
+  explicit ClaudeRoad(std::string cli, std::string road = "terminal") : cli_(std::move(cli)), road_(std::move(road)) {}
+  std::string name() const override { return road_ == "terminal" ? "claude" : road_ + "-claude"; }
   std::string cli() const override { return cli_; }
   void spawn() override {
     auto const config = home.work() / "config";
     std::filesystem::create_directories(config);
     std::ofstream(config / ".claude.json") << R"({"hasCompletedOnboarding":true})";
-    json options = {{"command", cli_}, {"trust_workspace", true}};
+    json options = {{"command", cli_}, {"trust_workspace", true}, {"road", road_}};
     options["settings"]["permissions"]["allow"] = json::array({"Bash(sleep:*)"});
     home.good({"spawn", "m", "--no-wait", "--provider", "claude", "--cwd", home.work().string(), "--env",
                "CLAUDE_CONFIG_DIR=" + config.string(), "--env", "ANTHROPIC_BASE_URL=" + stub_.url(), "--env",
@@ -145,10 +145,10 @@ class ClaudeRoad final : public ProviderRoad {
     keys({"/exit"}, true);
     keys({"Enter"});
   }
-  bool draft_holds() const override { return true; }
+  bool draft_holds() const override { return road_ == "terminal"; }
 
  private:
-  std::string const cli_;
+  std::string const cli_, road_;
   Stub stub_;
 };
 
