@@ -250,8 +250,9 @@ awaitable<Result<json>> Agent::end_stalled(std::int64_t turn, std::string verb, 
   if (running_turn() != turn || stalls_.shown().is_null())
     co_return conflict("wrong_state", "turn " + std::to_string(turn) + " moves again, or is over");
   queue_.outcomes().stands_still(turn, why);
+  if (auto kept = check_kept(); !kept) co_return kept.error();
   json params = {{"reason", "stalled: " + why}};
-  co_return co_await act_alone(std::move(verb), std::move(params));
+  co_return co_await verbs_.act(std::move(verb), std::move(params), AgentVerbs::By::daemon);
 }
 
 void Agent::suspend_at_rest(std::string reason) {

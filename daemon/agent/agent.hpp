@@ -128,6 +128,8 @@ class Agent final : private DeliveryHost,
   awaitable<Result<terminal::Screen>> screen();
   /// A part of its present conversation: {conversation, rows, cursor, nextCursor?}.
   awaitable<Result<json>> transcript(std::int64_t cursor, int limit);
+  /// See StallWatch.
+  void waits_for_message(bool whether) { stalls_.waits_for_message(whether); }
   /// See AgentProvider.
   awaitable<std::optional<adapters::RecordLine>> accepting_line(std::string correlation_id) const {
     return provider_.accepting_line(std::move(correlation_id));

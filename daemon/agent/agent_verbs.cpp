@@ -41,11 +41,12 @@ Result<AgentVerbs::Asked> AgentVerbs::read_params(VerbRow const& verb, json cons
   return asked;
 }
 
-awaitable<Result<json>> AgentVerbs::act(std::string name, json params) {
+awaitable<Result<json>> AgentVerbs::act(std::string name, json params, By by) {
   auto const* const verb = find_verb(name);
   if (!verb) co_return not_found("unknown_action", "there is no action \"" + name + "\"");
   auto asked = read_params(*verb, params);
   if (!asked) co_return asked.error();
+  asked->by = by;
   if (verb->needs_process && (!parts_.process.session() || !is_live(parts_.state)))
     co_return conflict("agent_not_running", "agent " + parts_.spec.id + " is " + std::string(to_string(parts_.state)) +
                                                 "; start it with `agent-runner restart " + parts_.spec.id + "`");
@@ -94,8 +95,11 @@ awaitable<Result<json>> AgentVerbs::start_process(Verb verb, Asked asked) {
     if (!taken) co_return taken.error();
     place = std::move(*taken);
   }
-  parts_.restarts.forget();
-  parts_.queue.outcomes().probe_now();
+  // Nobody has done anything about what holds its model, or about what has ended its processes.
+  if (asked.by == By::somebody) {
+    parts_.restarts.forget();
+    parts_.queue.outcomes().probe_now();
+  }
   parts_.process.reserve(std::move(place));
   if (auto done = host_.apply(verb == Verb::resume ? AgentInput::wake : AgentInput::restart, asked.why()); !done) {
     parts_.process.reserve({});

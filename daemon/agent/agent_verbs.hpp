@@ -50,10 +50,12 @@ class AgentVerbs {
     BusPresence& presence;
     Notifier& changed;  ///< of its state
   };
+  /// Who has it done: a person, a program or the bus; or the daemon, which nobody has asked.
+  enum class By { somebody, daemon };
   AgentVerbs(Parts parts, VerbHost& host) : parts_(parts), host_(host) {}
 
   /// Returns when it has come about (a stop: when the process has ended; a restart: when the next one runs).
-  awaitable<Result<json>> act(std::string verb, json params);
+  awaitable<Result<json>> act(std::string verb, json params, By by = By::somebody);
   /// Its turn is being ended from here, and what it asked with it.
   bool is_interrupting() const { return interrupting_ > 0; }
   /// How long it may take to stop by itself, unless the request says.
@@ -65,6 +67,7 @@ class AgentVerbs {
     std::optional<std::string> reason;
     std::string content;
     std::vector<std::string> memory_ids;
+    By by = By::somebody;
     std::string why() const { return reason.value_or("asked for"); }
   };
   Result<Asked> read_params(VerbRow const& verb, json const& params) const;

@@ -383,6 +383,14 @@ awaitable<Result<json>> Approvals::decide(std::int64_t id, json body, Decider de
   co_return ok(shown(decided));
 }
 
+bool Approvals::turn_waits(std::string const& agent) const {
+  return std::ranges::any_of(entries_, [&](auto const& known) {
+    auto const& approval = known.second.approval;
+    return approval.agent == agent && approval.status == ApprovalStatus::pending &&
+           approval.request.kind != adapters::ApprovalRequest::Kind::continuation;
+  });
+}
+
 json Approvals::pending_of(std::string const& agent) const {
   json list = json::array();
   for (auto const& [id, entry] : entries_) {

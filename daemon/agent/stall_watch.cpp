@@ -32,16 +32,22 @@ std::string StallWatch::at_stall() const {
   return own.is_string() ? own.get<std::string>() : parts_.services.config.at_stall;
 }
 
-/// A turn runs, its process is there, and nobody is asked anything.
+/// A turn runs, its process is there, and it waits for nobody: no person, and no agent whose answer it waits for here.
 bool StallWatch::may_stall() const {
   return parts_.turns.running() && parts_.state == AgentState::busy && parts_.process.is_ready() && limit() > 0ms &&
-         parts_.services.approvals.pending_of(parts_.spec.id).empty();
+         waits_ == 0 && !parts_.services.approvals.turn_waits(parts_.spec.id);
 }
 
 void StallWatch::heard() {
   last_sign_ = Clock::now();
   before_.reset();
   moves();
+}
+
+void StallWatch::waits_for_message(bool whether) {
+  waits_ += whether ? 1 : -1;
+  heard();
+  changed_.notify_all();
 }
 
 void StallWatch::moves() {

@@ -38,6 +38,8 @@ class StallWatch {
 
   /// The provider has said something.
   void heard();
+  /// It waits here for what becomes of a message, or not any more: each wait is told twice.
+  void waits_for_message(bool whether);
   /// A turn has begun or is over, or its agent is in another state.
   void look_again() { changed_.notify_all(); }
   /// For as long as the agent is here; vital.
@@ -63,6 +65,7 @@ class StallWatch {
   Clock::time_point last_sign_{};            ///< of life
   std::optional<ProcessActivity> before_{};  ///< as it was then; nothing: nobody has looked since
   std::optional<Stall> stall_{};
+  int waits_ = 0;  ///< for messages
   Notifier changed_;
 };
 

@@ -45,6 +45,22 @@ json in_short(json const& delivery) {
 /// so often.
 constexpr milliseconds kLookElsewhere(500);
 
+/// An agent that waits for another one does not stand still.
+class Waiting {
+ public:
+  explicit Waiting(std::shared_ptr<Agent> agent) : agent_(std::move(agent)) {
+    if (agent_) agent_->waits_for_message(true);
+  }
+  ~Waiting() {
+    if (agent_) agent_->waits_for_message(false);
+  }
+  Waiting(Waiting const&) = delete;
+  Waiting& operator=(Waiting const&) = delete;
+
+ private:
+  std::shared_ptr<Agent> agent_;
+};
+
 }  // namespace
 
 awaitable<Result<json>> MessagesApi::inbox(std::string id) {
@@ -265,6 +281,7 @@ awaitable<Result<json>> MessagesApi::wait_message(Principal who, std::int64_t id
   if (!visible) co_return visible.error();
   bool const shared = services_.bus.name() != "embedded";
   auto const deadline = Clock::now() + patience;
+  Waiting const waiting(who.kind == Principal::Kind::agent ? supervisor_.find(who.agent_id) : nullptr);
   auto const store = services_.store.id();
   for (;;) {
     if (auto same = check_store(store); !same) co_return same.error();

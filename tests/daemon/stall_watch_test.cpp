@@ -118,3 +118,25 @@ TEST_CASE("ItIsToldTwiceATurnThatTheModelIsAskedAgain") {
   CHECK(over[0]["data"]["times"] == 4);
   CHECK(at.told("provider.retrying") == 1);
 }
+
+TEST_CASE("WhoWaitsForAnotherAgentDoesNotStandStill") {
+  InATurn at;
+  at.world.agent().waits_for_message(true);
+  at.world.pass(1h);
+  CHECK(at.told("agent.stalled") == 0);
+  at.world.agent().waits_for_message(false);
+  at.world.pass(12min);
+  CHECK(at.told("agent.stalled") == 1);
+}
+
+TEST_CASE("AnEarlierTurnThatMayGoOnBlindsNobody") {
+  InATurn at;
+  adapters::ApprovalRequest request;
+  request.kind = adapters::ApprovalRequest::Kind::continuation;
+  request.key = "earlier";
+  request.summary = "a turn was cut off";
+  at.world.approvals().asked({"a"}, "", request, true);
+  at.world.settle();
+  at.world.pass(12min);
+  CHECK(at.told("agent.stalled") == 1);
+}
