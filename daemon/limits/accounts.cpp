@@ -80,7 +80,8 @@ awaitable<Result<void>> Accounts::load() {
       return entry;
     };
     auto entry = read_row(record, "the hold of account " + name, read);
-    if (!entry || !entry->is_held()) continue;
+    // One that is over stays until the others have been told, or their word would bring it back.
+    if (!entry || (!entry->is_held() && entry->hold_at == 0 && entry->person_at == 0)) continue;
     // Its turn may have gone on while no daemon ran.
     if (!entry->prober.empty()) entry->prober_until = Clock::now() + kProbePatience;
     entries_.emplace(name, std::move(*entry));
@@ -111,7 +112,7 @@ void Accounts::forget_the_unused() {
     auto const& [name, entry] = known;
     if (!entry.members.empty() || entry.by_person || !is_told(name, entry)) return false;
     if (entry.hold.kind() == Refusal::limit && !entry.hold.may_probe()) return false;
-    if (entry.hold.is_on()) journal_.write([name](Database& db) { AccountTable(db).erase(name); });
+    journal_.write([name](Database& db) { AccountTable(db).erase(name); });
     return true;
   });
 }
@@ -387,7 +388,8 @@ void Accounts::tell(Entry& entry) {
 
 void Accounts::save(std::string const& name, Entry const& entry) {
   tell_others();
-  if (!entry.is_held()) return journal_.write([name](Database& db) { AccountTable(db).erase(name); });
+  if (!entry.is_held() && is_told(name, entry))
+    return journal_.write([name](Database& db) { AccountTable(db).erase(name); });
   json record = {
       {"hold", entry.hold.stored()},
       {"foundBy", entry.found_by},

@@ -322,6 +322,24 @@ TEST_CASE("WithoutABusEachWorksByItselfAndTheyMeetWhenItIsBack") {
   }
 }
 
+TEST_CASE("WhatAPersonHasReleasedStaysSoOverARestartWithoutTheBus") {
+  Fleet fleet;
+  REQUIRE(fleet.world.await(fleet.a.accounts->hold(kAccount, "too dear")).has_value());
+  fleet.world.pass(1s);
+  REQUIRE(fleet.those_that_may().empty());
+  auto const away = unavailable("relay_away", "the relay is away");
+  fleet.a.bus.faults = {{"notes", away}, {"put_note", away}};
+  REQUIRE(fleet.world.await(fleet.a.accounts->release(kAccount)).has_value());
+  fleet.world.pass(2s);
+  CHECK(fleet.those_that_may() == Fleet::Names{"a1", "a2"});
+  fleet.a.restart();
+  fleet.world.pass(2s);
+  CHECK(fleet.those_that_may() == Fleet::Names{"a1", "a2"});
+  fleet.a.bus.faults.clear();
+  fleet.world.pass(70s);
+  CHECK(fleet.those_that_may() == fleet.all);
+}
+
 TEST_CASE("WhoLosesTheRaceForANoteLooksAgain") {
   Fleet fleet;
   fleet.a.refuse("a1", refusal(wall_now() + 10s));
