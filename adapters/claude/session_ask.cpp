@@ -40,7 +40,9 @@ awaitable<Result<json>> ClaudeSession::ask(std::string call, json payload) {
   auto request = request_of(call, payload);
   if (!request) co_return request.error();
   // In plan mode the CLI asks about each tool that does more than look, whatever it is told to allow.
-  if (has_relay_tools(ctx_.request, options_.relay_tools) && is_unasked(request->tool))
+  // Asked in another mode, somebody has set it so that a person is asked.
+  if (text_at(payload, "permission_mode") == "plan" && has_relay_tools(ctx_.request, options_.relay_tools) &&
+      is_unasked(request->tool))
     co_return ok(hook_output(payload, {.decision = Decision::approve}));
   Ask ask;
   ask.since = Clock::now();

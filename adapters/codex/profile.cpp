@@ -262,11 +262,17 @@ std::string cli_command(LaunchRequest const& request) {
   return plain && !request.hook_client.empty() ? cli : "\"$AGENT_RUNNER_CLI\"";
 }
 
+void add_relay_tools(LaunchRequest const& request, Options const& options, Projection& out) {
+  if (has_relay_tools(request, options.relay_tools)) out.thread_config[kServerKey] = codex_relay_server(request);
+}
+
 Projection project(LaunchRequest const& request, Options const& options) {
   Projection out;
   out.skill_roots.push_back(skills_of(request).string());
-  if (has_relay_tools(request, options.relay_tools)) out.thread_config[kServerKey] = codex_relay_server(request);
-  if (!request.profile) return out;
+  if (!request.profile) {
+    add_relay_tools(request, options, out);
+    return out;
+  }
   auto const& profile = *request.profile;
   auto& report = out.report;
   auto const host = host_home(request, options);
@@ -299,6 +305,7 @@ Projection project(LaunchRequest const& request, Options const& options) {
   if (!profile.system.empty()) report.applied("instructions.system");
   project_skills(request, out);
   project_reach(profile, options, out);
+  add_relay_tools(request, options, out);  // over a server of the profile that has their name
   project_permissions(profile, report);
   return out;
 }
