@@ -11,8 +11,9 @@
 namespace ar {
 
 /// What people are notified of, in the order in which it is told.
-inline constexpr std::string_view kNotifyKinds[] = {"needs_input", "login",  "limit",    "budget",    "gave_up",
-                                                    "stalled",     "failed", "schedule", "recovered", "done"};
+inline constexpr std::string_view kNotifyKinds[] = {"needs_input", "login",     "limit",  "budget",
+                                                    "gave_up",     "stalled",   "failed", "dead_letter",
+                                                    "schedule",    "recovered", "done"};
 
 struct NotifyRule {
   enum class To { ntfy, webhook, desktop, command };

@@ -59,7 +59,7 @@ json to_json(Notice const& notice) {
 }
 
 RealNoticeSender::RealNoticeSender(Executor executor)
-    : executor_(executor), files_(executor), http_(executor, [](std::string const&) { return true; }) {}
+    : executor_(executor), http_(executor, [](std::string const&) { return true; }) {}
 
 awaitable<std::string> RealNoticeSender::send(NotifyRule rule, Notice notice) {
   switch (rule.to) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace ar::daemon {
 namespace {
@@ -35,6 +36,7 @@ std::string message_of(json const& data) { return "message " + word(data, "messa
 
 void read_approval(json const& data, Notification& told) {
   auto const id = word(data, "id"), kind = word(data, "kind");
+  told.approval = id;
   auto const what =
       word(data, "name").empty() ? word(data, "summary") : word(data, "name") + ": " + word(data, "summary");
   bool const question = kind == "question";
@@ -100,6 +102,11 @@ std::optional<Notification> notification_of(json const& event) {
     told.kind = "schedule";
     told.title = "A schedule has failed: " + word(data, "schedule");
     told.text = joined(short_line(word(data, "reason")), "agent-runner schedule show " + word(data, "schedule"));
+  } else if (type == "webhook.gave_up" || type == "webhook.gone" || type == "callback.gave_up") {
+    told.kind = "dead_letter";
+    told.title = type == "callback.gave_up" ? "A session's end could not be told"
+                                            : "Webhook " + word(data, "webhook") + " takes nothing";
+    told.text = joined(short_line(word(data, "reason")), "agent-runner webhook list");
   } else if (type == "runtime.recovered") {
     told.kind = "recovered";
     told.title = "The agents are back after a " + word(data, "cause");
@@ -114,11 +121,17 @@ std::optional<Notification> notification_of(json const& event) {
   return told;
 }
 
+std::string approval_over(json const& event) {
+  auto const type = text_at(event, "type");
+  bool const over = type == "approval.answered" || type == "approval.expired" || type == "approval.withdrawn";
+  return over ? word(object_at(event, "data"), "id") : std::string();
+}
+
 Notice notice_of(std::vector<Notification> parts, std::int64_t more) {
-  auto const rank = [](Notification const& one) {
-    return std::ranges::find(kNotifyKinds, one.kind) - std::begin(kNotifyKinds);
+  auto const order = [](Notification const& one) {
+    return std::pair(std::ranges::find(kNotifyKinds, one.kind) - std::begin(kNotifyKinds), one.event);
   };
-  std::ranges::stable_sort(parts, {}, rank);
+  std::ranges::sort(parts, {}, order);
   Notice notice;
   if (parts.empty()) return notice;
   notice.kind = parts.front().kind;

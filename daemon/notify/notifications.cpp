@@ -102,6 +102,8 @@ awaitable<bool> Notifications::look(Lane& lane) {
     lane.seen = event.number;
     auto const whole = parse_object(event.json_text);
     if (!whole) continue;
+    if (auto const over = approval_over(*whole); !over.empty())
+      std::erase_if(lane.waiting, [&](auto const& one) { return one.approval == over; });
     auto told = notification_of(*whole);
     if (!told || !wants(lane, *told)) continue;
     if (lane.waiting.size() < kMostWaiting)
