@@ -67,7 +67,7 @@ class TrivialApi final : public control::Authenticator,
                          public control::SchedulesApi {
  public:
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
             *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }

@@ -135,6 +135,7 @@ Notice notice_of(std::vector<Notification> parts, std::int64_t more) {
   Notice notice;
   if (parts.empty()) return notice;
   notice.kind = parts.front().kind;
+  notice.more = more;
   if (parts.size() == 1 && more == 0) {
     notice.title = parts.front().title;
     notice.text = parts.front().text;

@@ -65,7 +65,7 @@ class FakeApi final : public control::Authenticator,
   explicit FakeApi(Executor executor) : events_(executor), waits_(std::move(executor)) {}
   control::Api topics() {
     return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
-            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
 
   /// The calls so far, oldest first; any thread.

@@ -330,7 +330,7 @@ TEST_CASE("WhatAPersonHasReleasedStaysSoOverARestartWithoutTheBus") {
   auto const away = unavailable("relay_away", "the relay is away");
   fleet.a.bus.faults = {{"notes", away}, {"put_note", away}};
   REQUIRE(fleet.world.await(fleet.a.accounts->release(kAccount)).has_value());
-  fleet.world.pass(2s);
+  fleet.world.pass(20s);
   CHECK(fleet.those_that_may() == Fleet::Names{"a1", "a2"});
   fleet.a.restart();
   fleet.world.pass(2s);

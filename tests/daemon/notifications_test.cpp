@@ -204,7 +204,7 @@ TEST_CASE("WhatARuleSaysWrongIsTold") {
     auto const read = read_notify_rule(whole);
     return read ? std::string() : read.error().message;
   };
-  CHECK(problem({}).empty());
+  CHECK(problem(json::object()).empty());
   CHECK(problem({{"to", "pigeon"}}).find("ntfy, webhook, desktop or command") != std::string::npos);
   CHECK(problem({{"what", {"everything"}}}).find("needs_input") != std::string::npos);
   CHECK(problem({{"url", "ntfy.example"}}).find("https://") != std::string::npos);
