@@ -153,6 +153,7 @@ TEST_CASE("TheBusIsToldWhatTheProviderCanDoNow") {
   world.until_state("idle");
   world.until([&] { return world.on_bus(); }, "it is on the bus");
   auto const told = [&] { return world.presence()->meta["providerCapabilities"]; };
+  world.until([&] { return told()["lastUpdatedAt"].is_number(); }, "its process's start is told");
   auto before = told();
   CHECK(before["model"]["provider"] == "fake");
   CHECK(before["model"]["effort"] == "high");
