@@ -697,13 +697,16 @@ TEST_CASE("ALateProofIsTold") {
 
 TEST_CASE("NobodyIsAskedAboutAReplyByATool") {
   Room room;
-  room.ask_person("c1", {{"tool_name", "mcp__agent-runner__reply"}});
+  room.ask_person("c1", {{"tool_name", "mcp__agent-runner__reply"}, {"permission_mode", "plan"}});
   CHECK(room.outputs.at("c1")["hookSpecificOutput"]["decision"]["behavior"] == "allow");
   CHECK(room.all<Asked>().empty());
   CHECK(room.session->block_reason(true).empty());
   for (auto const* others : {"mcp__agent-runner__send_message", "mcp__other__reply", "reply"})
-    room.ask_person(others, {{"tool_name", others}});
+    room.ask_person(others, {{"tool_name", others}, {"permission_mode", "plan"}});
   CHECK(room.all<Asked>().size() == 3);
+  // In another mode a rule of a person's has the CLI ask.
+  room.ask_person("c2", {{"tool_name", "mcp__agent-runner__reply"}, {"permission_mode", "default"}});
+  CHECK(room.all<Asked>().size() == 4);
 }
 
 TEST_CASE("TheGateFollowsTurnsDialogsAndCompaction") {
