@@ -67,8 +67,8 @@ class TrivialApi final : public control::Authenticator,
                          public control::SchedulesApi {
  public:
   control::Api topics() {
-    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
-            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this,
+            *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this};
   }
   Result<Principal> authenticate(std::string_view) override { return Principal{Principal::Kind::operator_}; }
   bool is_descendant(std::string const&, std::string const&) const override { return false; }
@@ -82,6 +82,7 @@ class TrivialApi final : public control::Authenticator,
     co_return ok(std::move(output));
   }
 
+  awaitable<Result<std::string>> metrics() override { co_return absent(); }
   awaitable<Result<json>> info() override { return none(); }
   awaitable<Result<json>> configuration() override { return none(); }
   awaitable<Result<json>> reload_configuration() override { return none(); }

@@ -88,7 +88,7 @@ json answer_of(Route const& route, std::string_view status) {
   if (route.answer)
     shown["content"]["application/json"]["schema"] = reference(*route.answer);
   else
-    shown["content"]["application/octet-stream"] = json::object();
+    shown["content"][std::string(route.bytes)] = json::object();
   if (route.streams) shown["content"]["text/event-stream"] = {{"schema", {{"type", "string"}}}};
   return shown;
 }

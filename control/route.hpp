@@ -101,8 +101,9 @@ struct Route {
   bool knows_keys = false;          ///< its handler sees to it that nothing is done twice under one Idempotency-Key
   Schema const* request = nullptr;  ///< of a body that is JSON
   Schema const* answer = nullptr;   ///< null: bytes
-  bool streams = false;             ///< with Accept: text/event-stream
-  Rate Limits::* rate = nullptr;    ///< how often a principal may ask for it; null: as often as it likes
+  std::string_view bytes = "application/octet-stream";  ///< their type
+  bool streams = false;                                 ///< with Accept: text/event-stream
+  Rate Limits::* rate = nullptr;  ///< how often a principal may ask for it; null: as often as it likes
   std::string_view statuses = "200";
   std::string_view errors{};   ///< codes of error_codes.hpp, besides those that any route may answer
   std::string_view answers{};  ///< for people: what the answer is

@@ -23,6 +23,7 @@
 #include "daemon/limits/account_notes.hpp"
 #include "daemon/limits/accounts.hpp"
 #include "daemon/limits/budgets.hpp"
+#include "daemon/metrics/metrics.hpp"
 #include "daemon/notify/notifications.hpp"
 #include "daemon/outbox/http_sender.hpp"
 #include "daemon/outbox/outbox.hpp"
@@ -314,11 +315,12 @@ class Daemon final : public Program {
       auto const agent = supervisor_->find(id);
       return agent ? agent->spec().tags : std::vector<std::string>();
     });
+    metrics_.emplace(*services_, *supervisor_, loop_lag_);
     snapshots_.emplace(*services_, *supervisor_, *tool_hooks_);
     if (auto swept = co_await snapshots_->sweep(); !swept) co_return swept.error();
     api_.emplace(
         *services_, *supervisor_, *pause_, *approval_rules_, *tool_hooks_, *snapshots_, *schedules_, *notifications_,
-        *indexer_, *search_index_, bus->embedded, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_,
+        *indexer_, *search_index_, bus->embedded, relay_server_ ? relay_server_->uploads() : uploads_, loop_lag_, *metrics_,
         [this](bool agents) { stop_with(agents); }, [this] { return reload_config(); });
     auto recognised = co_await know_operator(bus->embedded != nullptr);
     if (!recognised) co_return recognised.error();
@@ -363,6 +365,7 @@ class Daemon final : public Program {
     outbox_->start(on_death_of("outbox"));
     schedules_->start([this](DueWork work) { return api_->scheduled_work().carry_out(std::move(work)); },
                       on_death_of("schedules"));
+    metrics_->start(on_death_of("metrics"));
     notifications_->start(config_.notify, on_death_of("notifications"));
     indexer_->start(on_death_of("search index"));
     auto const messages_of = [this](std::string const& agent) { return message_files_dir(paths_, agent); };
@@ -473,6 +476,7 @@ class Daemon final : public Program {
     if (server_) co_await server_->stop();
     if (schedules_) co_await schedules_->stop();
     if (notifications_) co_await notifications_->stop();
+    if (metrics_) co_await metrics_->stop();
     if (indexer_) co_await indexer_->stop();
     if (approvals_) co_await approvals_->stop();
     if (pause_) co_await pause_->stop();
@@ -546,6 +550,7 @@ class Daemon final : public Program {
   std::optional<RealNoticeSender> notice_sender_;
   std::optional<Notifications> notifications_;
   LoopLag loop_lag_ = make_loop_lag();
+  std::optional<Metrics> metrics_;
   relay::Uploads uploads_;  ///< where the bus is served by nobody here
   std::optional<DaemonApi> api_;
   std::optional<Retention> retention_;

@@ -5,6 +5,8 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 
+#include <string>
+
 namespace ar::control {
 
 /// io thread only.
@@ -12,6 +14,8 @@ class SystemApi {
  public:
   virtual ~SystemApi() = default;
   virtual awaitable<Result<json>> info() = 0;
+  /// The daemon's figures, in Prometheus' text format.
+  virtual awaitable<Result<std::string>> metrics() = 0;
   virtual awaitable<Result<json>> configuration() = 0;
   /// Reads it again: {file, changed: [{key, before, value}], restart: [{key, inForce, value}]}. An error changes
   /// nothing.

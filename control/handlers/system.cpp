@@ -14,6 +14,12 @@ awaitable<Result<Response>> openapi(Call&) {
   co_return json_text_response(text);
 }
 
+awaitable<Result<Response>> metrics(Call& call) {
+  auto text = co_await call.api.system.metrics();
+  if (!text) co_return text.error();
+  co_return Response{.content_type = "text/plain; version=0.0.4", .body = std::move(*text)};
+}
+
 awaitable<Result<Response>> info(Call& call) { co_return respond(co_await call.api.system.info()); }
 
 awaitable<Result<Response>> configuration(Call& call) { co_return respond(co_await call.api.system.configuration()); }
@@ -49,6 +55,13 @@ constexpr Route rows[] = {
      .right = Right::agent,
      .answer = &kOpenApi,
      .answers = "all of this page as data; it is [openapi.json](openapi.json) too"},
+    {.method = "GET",
+     .pattern = "/metrics",
+     .name = "metrics",
+     .summary = "the daemon's figures for Prometheus",
+     .handler = metrics,
+     .bytes = "text/plain",
+     .answers = "text in Prometheus' format, version 0.0.4 ([metrics.md](metrics.md))"},
     {.method = "GET",
      .pattern = "/v1/info",
      .name = "info",

@@ -383,6 +383,11 @@ awaitable<Result<json>> Approvals::decide(std::int64_t id, json body, Decider de
   co_return ok(shown(decided));
 }
 
+std::size_t Approvals::pending() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      entries_, [](auto const& known) { return known.second.approval.status == ApprovalStatus::pending; }));
+}
+
 bool Approvals::turn_waits(std::string const& agent) const {
   return std::ranges::any_of(entries_, [&](auto const& known) {
     auto const& approval = known.second.approval;

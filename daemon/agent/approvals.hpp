@@ -78,6 +78,7 @@ class Approvals {
   /// Short forms of what is pending for it and its descendants, oldest first: {id, kind, tool, summary, createdAt,
   /// deadline}, and of descendants {agent, name}.
   json pending_of(std::string const& agent) const;
+  std::size_t pending() const;  ///< of all agents
   /// A request of the turn that runs: nobody else's, and not whether one that was cut off goes on.
   bool turn_waits(std::string const& agent) const;
 

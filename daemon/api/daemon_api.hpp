@@ -39,10 +39,12 @@ class DaemonApi {
   DaemonApi(Services& services, Supervisor& supervisor, RuntimePause& pause, ApprovalRules& approval_rules,
             ToolHooks& tool_hooks, Snapshots& snapshots, Schedules& schedules, Notifications& notifications,
             Indexer& indexer, SearchIndex& index, relay::EmbeddedBus* own_bus, relay::Uploads& uploads,
-            LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down, SystemApi::Reload reload)
+            LoopLag const& lag, Metrics& metrics, std::function<void(bool stop_agents)> on_shut_down,
+            SystemApi::Reload reload)
       : access_(supervisor, services.lineage, services.removed, services.paths.operator_token()),
         rights_(services.bus, supervisor, uploads),
-        system_(services, supervisor, pause, schedules, access_, lag, std::move(on_shut_down), std::move(reload)),
+        system_(services, supervisor, pause, schedules, access_, lag, metrics, std::move(on_shut_down),
+                std::move(reload)),
         runtime_(pause, supervisor.recovery(), snapshots, access_),
         agents_(services, supervisor, access_),
         messages_(services, supervisor, access_, rights_, uploads),

@@ -9,7 +9,7 @@
 namespace ar::daemon {
 
 SystemApi::SystemApi(Services& services, Supervisor const& supervisor, RuntimePause const& pause,
-                     Schedules const& schedules, Access const& access, LoopLag const& lag,
+                     Schedules const& schedules, Access const& access, LoopLag const& lag, Metrics& metrics,
                      std::function<void(bool)> on_shut_down, Reload reload)
     : services_(services),
       supervisor_(supervisor),
@@ -17,6 +17,7 @@ SystemApi::SystemApi(Services& services, Supervisor const& supervisor, RuntimePa
       schedules_(schedules),
       access_(access),
       lag_(lag),
+      metrics_(metrics),
       on_shut_down_(std::move(on_shut_down)),
       reload_(std::move(reload)),
       started_at_(wall_now()) {}

@@ -6,6 +6,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/fleet/runtime_pause.hpp"
 #include "daemon/fleet/supervisor.hpp"
+#include "daemon/metrics/metrics.hpp"
 #include "daemon/schedule/schedules.hpp"
 #include "daemon/services.hpp"
 
@@ -20,10 +21,11 @@ class SystemApi final : public control::SystemApi {
   /// `on_shut_down` is called once a shutdown was asked for; the answer is on its way then. `reload` takes the
   /// configuration's file again.
   SystemApi(Services& services, Supervisor const& supervisor, RuntimePause const& pause, Schedules const& schedules,
-            Access const& access, LoopLag const& lag, std::function<void(bool stop_agents)> on_shut_down,
-            Reload reload);
+            Access const& access, LoopLag const& lag, Metrics& metrics,
+            std::function<void(bool stop_agents)> on_shut_down, Reload reload);
 
   awaitable<Result<json>> info() override;
+  awaitable<Result<std::string>> metrics() override { return metrics_.text(); }
   awaitable<Result<json>> configuration() override;
   awaitable<Result<json>> reload_configuration() override;
   awaitable<Result<json>> bus() override;
@@ -36,6 +38,7 @@ class SystemApi final : public control::SystemApi {
   Schedules const& schedules_;
   Access const& access_;
   LoopLag const& lag_;
+  Metrics& metrics_;
   std::function<void(bool)> const on_shut_down_;
   Reload const reload_;
   WallTime const started_at_;

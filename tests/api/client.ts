@@ -60,6 +60,7 @@ async function system() {
   same("health", (await ok(operator.GET("/healthz"))).status, "ok");
   same("the document", await ok(operator.GET("/openapi.json")), document);
   await ok(operator.GET("/v1/info"));
+  await ok(operator.GET("/metrics", { parseAs: "text" }));
   await ok(operator.GET("/v1/config"));
   await ok(operator.POST("/v1/config/reload", { body: {} }));
   await ok(operator.GET("/v1/bus"));

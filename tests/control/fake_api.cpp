@@ -71,6 +71,10 @@ awaitable<Result<json>> FakeApi::info() {
   record("info");
   co_return ok(json{{"version", "0"}});
 }
+awaitable<Result<std::string>> FakeApi::metrics() {
+  record("metrics");
+  co_return std::string("up 1\n");
+}
 awaitable<Result<json>> FakeApi::bus() {
   record("bus");
   co_return ok(json{{"kind", "embedded"}});

@@ -84,6 +84,7 @@ class FakeApi final : public control::Authenticator,
     return of == "a" && (agent == "a-1" || agent == "a-1-1");
   }
   awaitable<Result<json>> info() override;
+  awaitable<Result<std::string>> metrics() override;
   awaitable<Result<json>> configuration() override;
   awaitable<Result<json>> reload_configuration() override;
   awaitable<Result<json>> bus() override;

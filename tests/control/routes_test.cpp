@@ -224,6 +224,7 @@ Example const examples[] = {
     {"GET", "/v1/usage?by=day&since=2026-01-31", "", 200, "usage day 2026-01-31"},
     {"GET", "/v1/usage?since=yesterday", "", 400, ""},
     {"GET", "/v1/budgets", "", 200, "budgets"},
+    {"GET", "/metrics", "", 200, "metrics"},
     {"GET", "/v1/notify", "", 200, "notify rules"},
     {"POST", "/v1/notify/known/test", "", 200, "notify test known"},
     {"POST", "/v1/notify/other/test", "", 404, "notify test other"},
