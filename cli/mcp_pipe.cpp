@@ -42,6 +42,12 @@ bool write_all(std::string_view text) {
   return true;
 }
 
+/// A tool's answer that the daemon is there and still takes over its agents: nothing was done, and it is asked again.
+bool is_starting(std::string_view message) {
+  return message.find("\"isError\":true") != std::string_view::npos &&
+         message.find("(starting)\"") != std::string_view::npos;
+}
+
 }  // namespace
 
 struct McpPipe::Line {
@@ -144,6 +150,7 @@ Result<void> McpPipe::exchange(Line const& line) {
     if (streams) events.feed(bytes);
     bool present = print(line, {});
     while (auto const event = streams ? events.next() : std::nullopt) {
+      if (is_starting(event->data)) return unavailable("daemon_lost", "the daemon is still starting");
       answered = answered || is_answer(event->data);
       present = print(line, event->data);
     }
@@ -151,6 +158,7 @@ Result<void> McpPipe::exchange(Line const& line) {
     return {};
   });
   if (!taken && !answered) return taken;
+  if (is_starting(whole)) return unavailable("daemon_lost", "the daemon is still starting");
   if (!whole.empty()) print(line, whole);
   // A stream that ends without its answer is cut off: the daemon ends.
   if (streams && !answered) return unavailable("daemon_lost", "the daemon ended before it had answered");
